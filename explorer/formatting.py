@@ -1,0 +1,23 @@
+"""Numbers as a person reads them."""
+
+_STEPS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
+
+
+def human_count(number: int) -> str:
+    """Return a count in three digits: 134515008 -> "135M", 1235814400 -> "1.24B"."""
+    for size, letter in _STEPS:
+        if number >= 0.9995 * size:
+            return _three_digits(number / size) + letter
+    return str(number)
+
+
+def human_bytes(number: int) -> str:
+    """Return a size in bytes in three digits, in powers of 1000: 92871040 -> "92.9 MB"."""
+    for size, letter in _STEPS:
+        if number >= 0.9995 * size:
+            return f"{_three_digits(number / size)} {letter.replace('B', 'G')}B"
+    return f"{number} B"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"

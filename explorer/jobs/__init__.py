@@ -1,0 +1,1 @@
+"""Queue and worker: work outlives the page that asked for it."""

@@ -1,0 +1,73 @@
+"""What a job is asked to do: one frozen, validated value for each kind."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from explorer.arrangements import ArrangementKey
+from explorer.errors import BadInputError
+from explorer.recipes import Recipe
+
+MAX_RESTARTS = 64
+MAX_LENGTH = 2048
+
+
+class ReconstructSpec(BaseModel):
+    """Train proto-tokens for one text: K restarts as rows of one batch."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["reconstruct"] = "reconstruct"
+    model: str = Field(description="Name, hub id or folder of the model.")
+    text: str = Field(max_length=200_000, description="The text; its first tokens are the target.")
+    length: int = Field(ge=1, le=MAX_LENGTH, description="N, the number of target tokens.")
+    arrangement: ArrangementKey
+    recipe: Recipe
+    restarts: int = Field(ge=1, le=MAX_RESTARTS, description="K, trained side by side.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Restarts use seed … seed + K - 1.")
+    title: str = Field("", max_length=300, description="Where the text comes from, in words.")
+    source: str = Field("own", description="Key of the text's source.")
+
+
+class BringSpec(BaseModel):
+    """Bring a model (and, with the embedded one, Shakespeare's works) onto the disk."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["bring"] = "bring"
+    model: str = Field(description="Name or hub id of the model.")
+
+
+class GenerateSpec(BaseModel):
+    """Let the model continue a context: multinomial, temperature 1 (checklist D4)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["generate"] = "generate"
+    model: str = Field(description="Name, hub id or folder of the model.")
+    context: str = Field(max_length=20_000, description="What the model reads before it writes.")
+    length: int = Field(ge=1, le=MAX_LENGTH, description="Number of tokens to generate.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of the sampling.")
+
+
+JobSpec = Annotated[ReconstructSpec | BringSpec | GenerateSpec, Field(discriminator="kind")]
+_adapter: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
+
+
+def parse(text: str) -> JobSpec:
+    """Read a job spec from JSON.
+
+    Raises:
+        BadInputError: if a field is missing, unknown or out of range.
+    """
+    try:
+        return _adapter.validate_json(text)
+    except ValidationError as error:
+        raise BadInputError(in_words(error)) from error
+
+
+def in_words(error: ValidationError) -> str:
+    """Say what is wrong with a setting in one sentence."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"The setting “{where}” cannot be used: {first['msg']}."

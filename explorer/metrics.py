@@ -1,0 +1,185 @@
+"""What a pair of proto-tokens is worth: C_tokens, per-position correctness, H_LM (Q1, Q2)."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from explorer.arrangements import ArrangementKey, holds_m, read_from
+from explorer.models import FrozenModel, measure_logits
+
+
+@dataclass(frozen=True)
+class Score:
+    """One forward pass from one pair of proto-tokens, position by position.
+
+    Attributes:
+        predicted: int64 (N,), argmax at each position.
+        p: float32 (N,), probability of the target token.
+        rank: int64 (N,), 1 + number of tokens with a larger logit.
+        correct: bool (N,).
+        loss: mean cross-entropy, nats.
+        margin: least lead of a target logit over the best other logit.
+    """
+
+    predicted: NDArray[np.int64]
+    p: NDArray[np.float32]
+    rank: NDArray[np.int64]
+    correct: NDArray[np.bool_]
+    loss: float
+    margin: float
+
+    @property
+    def c_tokens(self) -> int:
+        """Number of right tokens (equation 1)."""
+        return int(self.correct.sum())
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right tokens."""
+        return float(self.correct.mean())
+
+    @property
+    def exact(self) -> bool:
+        """Whether every token is right."""
+        return bool(self.correct.all())
+
+
+def input_sequence(
+    e: Float[Tensor, "rows d"], m: Float[Tensor, "rows d"], key: ArrangementKey, length: int
+) -> Float[Tensor, "rows L d"]:
+    """Lay proto-tokens out as input embeddings for a target of `length` tokens."""
+    at_m = torch.as_tensor(holds_m(key, length), device=e.device)[None, :, None]
+    return torch.where(at_m, m[:, None, :], e[:, None, :])
+
+
+@torch.no_grad()
+def score(
+    model: FrozenModel,
+    e: NDArray[np.float32],
+    m: NDArray[np.float32],
+    target_ids: Sequence[int],
+    key: ArrangementKey,
+) -> Score:
+    """Run the model once on one pair, the plain way, and compare with the target.
+
+    One row at a time and through the model's own logits: what anybody gets who loads the file
+    with transformers. The number format is the model's.
+    """
+    inputs = input_sequence(_row(e, model), _row(m, model), key, len(target_ids))
+    logits = model.logits(inputs)[0, read_from(key) :].float()
+    targets = torch.as_tensor(np.asarray(target_ids), device=model.device)
+    measured = measure_logits(logits, targets, detail=True)
+    assert measured.predicted is not None and measured.p is not None and measured.rank is not None
+    return Score(
+        predicted=measured.predicted.cpu().numpy(),
+        p=measured.p.cpu().numpy(),
+        rank=measured.rank.cpu().numpy(),
+        correct=(measured.predicted == targets).cpu().numpy(),
+        loss=float(measured.loss.mean()),
+        margin=float(measured.margin.min()),
+    )
+
+
+@torch.no_grad()
+def h_lm(model: FrozenModel, target_ids: Sequence[int]) -> tuple[float, int]:
+    """Return H_LM in nats and the number of its terms (equation 2, Q2).
+
+    With a BOS token it is prepended and the sum runs over i = 1 … N; without one the first token
+    has no prediction and the sum runs over i = 2 … N.
+    """
+    bos = model.tokenizer.bos_id
+    ids = ([] if bos is None else [bos]) + [int(i) for i in target_ids]
+    if len(ids) < 2:
+        return 0.0, 0
+    tokens = torch.tensor([ids], device=model.device)
+    logits = model.network(input_ids=tokens[:, :-1], use_cache=False).logits[0].float()
+    nats = torch.nn.functional.cross_entropy(logits, tokens[0, 1:], reduction="sum")
+    return float(nats), len(ids) - 1
+
+
+@torch.no_grad()
+def generate(
+    model: FrozenModel,
+    context_ids: Sequence[int],
+    count: int,
+    *,
+    seed: int | None = None,
+    temperature: float = 1.0,
+) -> Iterator[int]:
+    """Yield `count` tokens the model continues a context with, one at a time, with a KV cache.
+
+    Args:
+        model: any frozen model.
+        context_ids: token ids before; the BOS token, or token 0 without one, when empty.
+        count: how many tokens.
+        seed: None takes the likeliest token each time; a seed samples from the whole distribution
+            (multinomial, checklist D4).
+        temperature: divides the logits when sampling.
+    """
+    ids = list(context_ids) or [model.tokenizer.bos_id or 0]
+    generator = torch.Generator().manual_seed(seed) if seed is not None else None
+    tokens = torch.tensor([ids], device=model.device)
+    past = None
+    for _ in range(count):
+        output = model.network(input_ids=tokens, past_key_values=past, use_cache=True)
+        past = output.past_key_values
+        logits = output.logits[0, -1].float()
+        if generator is None:
+            token = int(logits.argmax())
+        else:
+            p = torch.softmax(logits / temperature, -1).cpu()
+            token = int(torch.multinomial(p, 1, generator=generator))
+        yield token
+        tokens = torch.tensor([[token]], device=model.device)
+
+
+@dataclass(frozen=True)
+class Race:
+    """One forward pass against generation token by token, on one machine, both warm.
+
+    Attributes:
+        one_forward_seconds: proto-tokens to token ids, one pass.
+        autoregressive_seconds: the same number of tokens with a KV cache.
+        one_forward_ids: what the pass says.
+        autoregressive_ids: what the model says by itself after the BOS token.
+    """
+
+    one_forward_seconds: float
+    autoregressive_seconds: float
+    one_forward_ids: list[int]
+    autoregressive_ids: list[int]
+
+
+def race(
+    model: FrozenModel,
+    e: NDArray[np.float32],
+    m: NDArray[np.float32],
+    target_ids: Sequence[int],
+    key: ArrangementKey,
+) -> Iterator[Race | None]:
+    """Time both ways of getting N tokens; yield None between steps and the result at the end."""
+    score(model, e, m, target_ids, key)  # warm
+    yield None
+    start = time.perf_counter()
+    said = score(model, e, m, target_ids, key).predicted
+    one_forward = time.perf_counter() - start
+    list(generate(model, [], 2))  # warm
+    yield None
+    tokens, seconds = [], 0.0
+    steps = generate(model, [], len(target_ids))
+    for _ in target_ids:
+        start = time.perf_counter()
+        tokens.append(next(steps))
+        seconds += time.perf_counter() - start
+        yield None
+    yield Race(one_forward, seconds, [int(i) for i in said], tokens)
+
+
+def _row(vector: NDArray[np.float32], model: FrozenModel) -> Float[Tensor, "1 d"]:
+    return torch.from_numpy(np.array(vector, dtype=np.float32)).to(model.device)[None]

@@ -1,0 +1,44 @@
+"""How far something is that takes long: said in words and as a fraction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Literal
+
+Stage = Literal["waiting", "downloading", "checking", "unpacking", "converting"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far bringing one model or text collection is.
+
+    Attributes:
+        stage: what is being done.
+        fraction: part of the whole that is done, 0 to 1.
+        sentence: the same for a person.
+    """
+
+    stage: Stage
+    fraction: float
+    sentence: str
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass
+class Reporter:
+    """Passes progress on, so that the fraction never falls and unchanged reports are dropped."""
+
+    report: Report | None
+    _last: Progress | None = field(default=None, init=False)
+    _lock: Lock = field(default_factory=Lock, init=False)
+
+    def __call__(self, stage: Stage, fraction: float, sentence: str) -> None:
+        """Report `fraction` of the whole, or what was reached before if that is more."""
+        with self._lock:
+            done = max(min(fraction, 1.0), self._last.fraction if self._last else 0.0)
+            progress = Progress(stage, done, sentence)
+            if self.report is not None and progress != self._last:
+                self.report(progress)
+            self._last = progress

@@ -1,0 +1,99 @@
+"""Recipes: how proto-tokens are trained. One frozen value; presets are instances of it."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from explorer.errors import BadInputError
+
+
+class Recipe(BaseModel):
+    """Every setting of one optimisation.
+
+    `embedding std` is the mean standard deviation of the model's input embeddings per dimension;
+    a rate given in that unit suits a model whose embeddings have any scale.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field("custom", description="What this recipe is called in tables and files.")
+    init: Literal["normal", "embeddings"] = Field(
+        description="Where e and m start: N(0, 1), or around the mean of the input embeddings "
+        "with their spread."
+    )
+    init_scale: float = Field(
+        1.0, ge=0, le=100, description="Multiplies the spread of the starting point."
+    )
+    lr: float = Field(gt=0, le=100, description="Learning rate of AdamW.")
+    lr_unit: Literal["absolute", "embedding std"] = Field(
+        "absolute", description="Unit of both learning rates."
+    )
+    beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's decay of the mean gradient.")
+    beta2: float = Field(0.9, ge=0, lt=1, description="AdamW's decay of the squared gradient.")
+    eps: float = Field(1e-8, gt=0, le=1, description="AdamW's epsilon.")
+    weight_decay: float = Field(0.0, ge=0, le=10, description="AdamW's decoupled weight decay.")
+    warmup_steps: int = Field(0, ge=0, le=100_000, description="Steps of linear warm-up.")
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="Rate after warm-up: kept, or a half cosine down to a twentieth."
+    )
+    max_steps: int = Field(5000, ge=1, le=1_000_000, description="Steps after which a row ends.")
+    clip: float | None = Field(
+        None, gt=0, description="Largest gradient norm of one vector; none: no clipping."
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Number format in which the search runs. Auto takes bfloat16 where a timed "
+        "product says it pays. Results are confirmed in float32 either way.",
+    )
+    finish_lr: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        description="Rate of the last float32 steps of a row that is exact in the faster format; "
+        "none: the optimiser goes on unchanged.",
+    )
+    finish_margin: float = Field(
+        1e-3,
+        ge=0,
+        le=10,
+        description="Least float32 logit lead of every target token over the runner-up before "
+        "a row counts as exact, so that another machine's rounding cannot undo it.",
+    )
+
+
+PAPER = Recipe(
+    name="paper",
+    init="normal",
+    lr=0.01,
+    beta1=0.9,
+    beta2=0.9,
+    weight_decay=0.01,
+    schedule="constant",
+    max_steps=5000,
+)
+"""H1-H3 of the checklist."""
+
+FAST = Recipe(
+    name="fast",
+    init="embeddings",
+    lr=0.22,
+    lr_unit="embedding std",
+    warmup_steps=30,
+    schedule="cosine",
+    max_steps=800,
+    finish_lr=0.022,
+)
+"""Starts where embeddings live, with a rate in their own unit (0.03 on the embedded model)."""
+
+PRESETS: dict[str, Recipe] = {recipe.name: recipe for recipe in (FAST, PAPER)}
+
+
+def preset(name: str) -> Recipe:
+    """Return the preset called `name`.
+
+    Raises:
+        BadInputError: if there is none.
+    """
+    if name not in PRESETS:
+        raise BadInputError(f"There is no recipe “{name}”. Choose one of: {', '.join(PRESETS)}.")
+    return PRESETS[name]

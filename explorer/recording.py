@@ -1,0 +1,192 @@
+"""Recordings: how a run formed, frame by frame, small enough to play back in a browser.
+
+While a run is going on its frames are appended to a log of fixed-size records, which any process
+can read at any time; a record that is half-written is left out. When the run ends the frames
+become one safetensors file beside its solutions.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from explorer.errors import CorruptFileError, StorageError
+from explorer.solutions import write_atomically
+
+MAX_FRAMES = 200
+PHASES = ("search", "finish", "done")
+
+
+class RecordingHeader(BaseModel):
+    """What every frame of a recording shares."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = 1
+    model: str
+    target_ids: list[int] = Field(description="N token ids.")
+    seeds: list[int] = Field(description="One for each of the K restarts.")
+    d_model: int
+    arrangement: str
+    title: str = ""
+
+    @property
+    def frame_dtype(self) -> np.dtype[Any]:
+        """Layout of one frame; K restarts, N positions, d = d_model.
+
+        step: trainer step; seconds: compute time since the start; best: index of the restart that
+        has come furthest, whose e and m the frame holds. Per restart: steps, loss (nats), accuracy,
+        phase (index into `PHASES`); per restart and position: predicted id, p(target), rank.
+        """
+        K, N, d = len(self.seeds), len(self.target_ids), self.d_model
+        return np.dtype(
+            [
+                ("step", "<i4"),
+                ("seconds", "<f4"),
+                ("best", "<i4"),
+                ("steps", "<i4", (K,)),
+                ("loss", "<f4", (K,)),
+                ("accuracy", "<f4", (K,)),
+                ("phase", "u1", (K,)),
+                ("predicted", "<i4", (K, N)),
+                ("p", "<f2", (K, N)),
+                ("rank", "<i4", (K, N)),
+                ("e", "<f2", (d,)),
+                ("m", "<f2", (d,)),
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A run's frames, at most `MAX_FRAMES`, in order of `step`.
+
+    Attributes:
+        header: what the frames share.
+        frames: structured array (F,) of `header.frame_dtype`.
+    """
+
+    header: RecordingHeader
+    frames: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether each prediction is the target, bool (F, K, N)."""
+        return np.equal(self.frames["predicted"], np.array(self.header.target_ids))
+
+    def save(self, path: Path) -> Path:
+        """Write the frames as safetensors, one tensor for each column.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        columns = {
+            name: np.ascontiguousarray(self.frames[name]) for name in self.frames.dtype.names or ()
+        }
+        return write_atomically(path, save(columns, {"recording": self.header.model_dump_json()}))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a recording written by `save`.
+
+        Raises:
+            CorruptFileError: if it is missing, damaged, or not a recording.
+        """
+        try:
+            with safe_open(path, framework="numpy") as file:
+                header = RecordingHeader.model_validate_json((file.metadata() or {})["recording"])
+                columns = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            frames = np.zeros(len(columns["step"]), dtype=header.frame_dtype)
+            for name in frames.dtype.names or ():
+                frames[name] = columns[name]
+        except (SafetensorError, OSError, KeyError, ValueError, ValidationError) as error:
+            raise CorruptFileError(
+                f"{path.name} is missing, damaged or not a recording."
+            ) from error
+        return cls(header, frames)
+
+
+class RecordingLog:
+    """Appends frames of a run in progress to `frames.log` in a job's folder, thinning as it grows.
+
+    The newest frame is also kept by itself in `live`, so that thinning never makes the live view
+    coarser.
+    """
+
+    def __init__(self, folder: Path, header: RecordingHeader) -> None:
+        self.path, self.live, self.header = folder / "frames.log", folder / "live", header
+        self.dtype = header.frame_dtype
+        self.stride = 1
+        self._published = 0
+        self._prefix = _prefix(header)
+        existing = read_log(folder)
+        if existing is not None and existing.header == header:
+            kept = existing.frames
+            self._count = len(kept)
+            self._published = self._count
+            self._rewrite(kept)
+        else:
+            self._count = 0
+            self.live.unlink(missing_ok=True)
+            self._rewrite(np.zeros(0, dtype=self.dtype))
+
+    def publish(self, frame: NDArray[Any], *, last: bool = False) -> None:
+        """Show `frame` (one record) as the newest, and keep every `stride`-th in the log."""
+        write_atomically(self.live, frame.tobytes())
+        if last or self._published % self.stride == 0:
+            try:
+                with self.path.open("ab") as file:
+                    file.write(frame.tobytes())
+            except OSError as error:
+                raise StorageError(
+                    f"The recording cannot be written ({error.strerror}). Free some space."
+                ) from error
+            self._count += 1
+            if self._count >= MAX_FRAMES:
+                self._thin()
+        self._published += 1
+
+    def _thin(self) -> None:
+        found = read_log(self.path.parent, with_live=False)
+        if found is not None:
+            self._rewrite(found.frames[::2])
+            self._count = len(found.frames[::2])
+        self.stride *= 2
+
+    def _rewrite(self, frames: NDArray[Any]) -> None:
+        write_atomically(self.path, self._prefix + frames.tobytes())
+
+
+def read_log(folder: Path, *, with_live: bool = True) -> Recording | None:
+    """Read what a run in progress has shown so far, or None before its first frame."""
+    try:
+        data = (folder / "frames.log").read_bytes()
+        size = int.from_bytes(data[:8], "little")
+        header = RecordingHeader.model_validate_json(data[8 : 8 + size])
+    except (OSError, ValueError):
+        return None
+    dtype = header.frame_dtype
+    body = data[8 + size :]
+    frames = np.frombuffer(body[: len(body) // dtype.itemsize * dtype.itemsize], dtype=dtype)
+    if with_live:
+        try:
+            newest = np.frombuffer((folder / "live").read_bytes(), dtype=dtype)
+        except (OSError, ValueError):
+            newest = frames[:0]
+        if len(newest) and (not len(frames) or newest["step"][0] > frames["step"][-1]):
+            frames = np.concatenate([frames, newest])
+    return Recording(header, frames)
+
+
+def _prefix(header: RecordingHeader) -> bytes:
+    text = json.dumps(header.model_dump()).encode()
+    return len(text).to_bytes(8, "little") + text

@@ -1,0 +1,176 @@
+"""The nouns: a pair of proto-tokens, what it was trained to say, and the file that holds both."""
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from explorer.arrangements import ArrangementKey
+from explorer.errors import CorruptFileError, StorageError
+from explorer.recipes import Recipe
+
+SCHEMA_VERSION = 1
+
+
+class SolutionRecord(BaseModel):
+    """What is known about a solution besides its tensors: the JSON under `solution` in its file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    kind: Literal["one-forward", "autoregressive"] = "one-forward"
+    id: str = Field(description="Hash of everything that made it, a dash, the run's own id.")
+    made_from: str = Field(description="The hash alone: equal inputs have equal values.")
+    model: str = Field(description="Name of the model, as `--model` takes it.")
+    fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
+    arrangement: ArrangementKey
+    recipe: Recipe
+    seed: int
+    text: str = Field(description="The target, decoded.")
+    title: str = Field("", description="Where the text comes from, in words.")
+    source: str = Field("own", description="Key of the text's source.")
+    accuracy: float = Field(ge=0, le=1, description="Token accuracy in `confirmed_in`.")
+    exact: bool = Field(description="Every token right.")
+    c_tokens: int = Field(ge=0, description="Number of right tokens (equation 1).")
+    h_lm: float = Field(description="Autoregressive cross-entropy of the text, nats (equation 2).")
+    h_lm_terms: int = Field(description="Terms in that sum: N with a BOS token, else N - 1.")
+    loss: float | None = Field(description="Mean cross-entropy at the saved vectors, nats.")
+    steps: int = Field(ge=0, description="Optimiser steps from this row's own start.")
+    seconds: float = Field(ge=0, description="Wall time from the row's start to its end.")
+    tokens_per_second: float = Field(0.0, description="Target tokens trained per second.")
+    confirmed_in: str = Field("float32", description="Number format of the reported accuracy.")
+    searched_in: str = Field("float32", description="Number format of the search.")
+    device: str = Field("cpu", description="Kind of device that trained it.")
+    reason: str | None = Field(None, description="Why the row ended, if not by being exact.")
+    shared_m: bool = Field(False, description="Whether m was trained for several texts at once.")
+    created: str = Field("", description="UTC time, ISO 8601.")
+    job: str | None = Field(None, description="Id of the job that trained it.")
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A trained pair of proto-tokens with its target.
+
+    Attributes:
+        e: float32 (d_model,).
+        m: float32 (d_model,).
+        target_ids: int64 (N,).
+        record: everything else.
+    """
+
+    e: NDArray[np.float32]
+    m: NDArray[np.float32]
+    target_ids: NDArray[np.int64]
+    record: SolutionRecord
+
+    @property
+    def length(self) -> int:
+        """N, the number of target tokens."""
+        return len(self.target_ids)
+
+
+def made_from(
+    model: str,
+    fingerprint: str,
+    target_ids: NDArray[np.int64],
+    arrangement: str,
+    recipe: Recipe,
+    seed: int,
+) -> str:
+    """Return a hash of everything that determines a solution, 12 hexadecimal digits."""
+    parts = {
+        "schema": SCHEMA_VERSION,
+        "model": model,
+        "fingerprint": fingerprint,
+        "target_ids": [int(i) for i in target_ids],
+        "arrangement": arrangement,
+        "recipe": recipe.model_dump(),
+        "seed": seed,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def new_run_id() -> str:
+    """Return a short random id: pressing Start twice gives two runs."""
+    return uuid.uuid4().hex[:8]
+
+
+def now() -> str:
+    """Return the time in UTC, to the second, as ISO 8601."""
+    return datetime.now(UTC).replace(microsecond=0).isoformat()
+
+
+def write_atomically(path: Path, data: bytes) -> Path:
+    """Write `data` under a temporary name and rename it to `path`.
+
+    Raises:
+        StorageError: if the disk refuses; nothing half-written stays behind.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:6]}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(
+            f"{path.name} could not be written to {path.parent} ({error.strerror}). "
+            "Free some space or set EXPLORER_CACHE to a folder you can write to."
+        ) from error
+    return path
+
+
+def save_solution(solution: Solution, path: Path) -> Path:
+    """Write `solution` as safetensors: tensors `e`, `m`, `target_ids`, JSON under `solution`.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    tensors: dict[str, NDArray[Any]] = {
+        "e": np.ascontiguousarray(solution.e, dtype=np.float32),
+        "m": np.ascontiguousarray(solution.m, dtype=np.float32),
+        "target_ids": np.ascontiguousarray(solution.target_ids, dtype=np.int64),
+    }
+    return write_atomically(path, save(tensors, {"solution": solution.record.model_dump_json()}))
+
+
+def load_solution(path: Path) -> Solution:
+    """Read a solution file.
+
+    Raises:
+        CorruptFileError: if it is missing, damaged, or not a solution.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            record = SolutionRecord.model_validate_json((file.metadata() or {})["solution"])
+            e, m, target_ids = (file.get_tensor(name) for name in ("e", "m", "target_ids"))
+    except FileNotFoundError as error:
+        raise CorruptFileError(f"There is no file {path.name}.") from error
+    except (SafetensorError, OSError) as error:
+        raise CorruptFileError(
+            f"{path.name} is damaged or not a safetensors file; delete it or fetch it again."
+        ) from error
+    except (KeyError, ValidationError) as error:
+        raise CorruptFileError(
+            f"{path.name} is a safetensors file, but not a solution of this version "
+            f"(schema {SCHEMA_VERSION})."
+        ) from error
+    if e.ndim != 1 or e.shape != m.shape or target_ids.ndim != 1 or not len(target_ids):
+        raise CorruptFileError(f"{path.name} holds tensors of unexpected shapes.")
+    if not (np.isfinite(e).all() and np.isfinite(m).all()):
+        raise CorruptFileError(f"{path.name} holds numbers that are not finite.")
+    return Solution(
+        e.astype(np.float32, copy=False),
+        m.astype(np.float32, copy=False),
+        target_ids.astype(np.int64, copy=False),
+        record,
+    )

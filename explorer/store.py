@@ -1,0 +1,152 @@
+"""Solutions and recordings on disk, found again by id, by job, or by what made them.
+
+Files are the truth, the database their index: files that appear are taken in by `sync`, and an
+entry whose file cannot be read is shown with its problem, never skipped.
+"""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from explorer import folders
+from explorer.database import SolutionRow, transaction
+from explorer.errors import BadInputError, CorruptFileError, StorageError
+from explorer.recording import Recording
+from explorer.solutions import Solution, SolutionRecord, load_solution, save_solution
+
+RECORDING = "recording.safetensors"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One solution in the store.
+
+    Attributes:
+        id: the solution's id (the file's name for a file that cannot be read).
+        path: its file.
+        record: what is known about it, None if the file cannot be read.
+        length: N.
+        ships: whether it came with the project.
+        problem: a sentence when the file cannot be read.
+    """
+
+    id: str
+    path: Path
+    record: SolutionRecord | None
+    length: int
+    ships: bool
+    problem: str | None = None
+
+
+def run_folder(job: str) -> Path:
+    """Return the folder of one run's solutions and recording."""
+    return folders.local() / "solutions" / job
+
+
+def keep(solution: Solution, job: str) -> Path:
+    """Save a solution in its run's folder and note it in the catalogue.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    path = save_solution(solution, run_folder(job) / f"{solution.record.id}.safetensors")
+    _note(path, solution)
+    return path
+
+
+def _note(path: Path, solution: Solution) -> None:
+    record = solution.record
+    with transaction() as session:
+        session.merge(
+            SolutionRow(
+                id=record.id,
+                path=str(path),
+                made_from=record.made_from,
+                job=record.job,
+                record=record.model_dump_json(),
+                length=solution.length,
+                created=record.created,
+            )
+        )
+
+
+def entries() -> list[Entry]:
+    """Return every solution: this machine's, newest first, then those that ship.
+
+    Files that are not in the catalogue yet are taken in; files that cannot be read are listed with
+    their problem.
+    """
+    own = _own_entries()
+    shipped = [_read_entry(path, ships=True) for path in _solution_files(folders.recorded())]
+    order = sorted(
+        own, key=lambda entry: entry.record.created if entry.record else "", reverse=True
+    )
+    return order + shipped
+
+
+def _own_entries() -> list[Entry]:
+    found: dict[Path, Entry] = {}
+    with contextlib.suppress(StorageError), transaction() as session:
+        for row in session.scalars(select(SolutionRow)):
+            path = Path(row.path)
+            if path.exists():
+                record = SolutionRecord.model_validate_json(row.record)
+                found[path] = Entry(row.id, path, record, row.length, ships=False)
+            else:
+                session.delete(row)
+    for path in _solution_files(folders.local() / "solutions"):
+        if path not in found:
+            found[path] = _read_entry(path, ships=False)
+            if found[path].record is not None:
+                with contextlib.suppress(StorageError):
+                    _note(path, load_solution(path))
+    return list(found.values())
+
+
+def _solution_files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.rglob("*.safetensors") if p.name != RECORDING)
+
+
+def _read_entry(path: Path, *, ships: bool) -> Entry:
+    try:
+        solution = load_solution(path)
+    except CorruptFileError as error:
+        return Entry(path.stem, path, None, 0, ships, str(error))
+    return Entry(solution.record.id, path, solution.record, solution.length, ships)
+
+
+def find(solution_id: str) -> Path:
+    """Return the file of a solution by its id.
+
+    Raises:
+        BadInputError: if there is none.
+    """
+    safe = solution_id.isascii() and solution_id.replace("-", "").isalnum()
+    for folder in (folders.local() / "solutions", folders.recorded()):
+        if safe and folder.is_dir():
+            for path in folder.rglob(f"{solution_id}.safetensors"):
+                return path
+    raise BadInputError(
+        f"There is no solution “{solution_id[:60]}” on this machine. "
+        "It may have been made elsewhere; import its file, or pick another."
+    )
+
+
+def siblings(path: Path) -> list[Solution]:
+    """Return the solutions of the run that `path` belongs to, by seed; unreadable ones left out."""
+    solutions = []
+    for file in _solution_files(path.parent):
+        with contextlib.suppress(CorruptFileError):
+            solutions.append(load_solution(file))
+    return sorted(solutions, key=lambda s: s.record.seed)
+
+
+def recording_of(path: Path) -> Recording | None:
+    """Return the recording beside a solution file, or None if there is none to be read."""
+    with contextlib.suppress(CorruptFileError):
+        return Recording.load(path.with_name(RECORDING))
+    return None

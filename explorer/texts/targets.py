@@ -1,0 +1,72 @@
+"""From a text to the token ids that two vectors shall learn to say."""
+
+from explorer.errors import BadInputError
+from explorer.tokenizing import Tokenizer
+
+MAX_TARGET_TOKENS = 2_048
+"""Most tokens of a target whose length was not chosen; the paper's longest has 1,448."""
+
+
+def target_ids(
+    text: str,
+    tokenizer: Tokenizer,
+    length: int | None,
+    max_positions: int | None = None,
+) -> list[int]:
+    """Return the first `length` token ids of `text`, never a special token's.
+
+    Args:
+        text: any text; only as much of it is read as is needed.
+        tokenizer: the chosen model's.
+        length: N, the number of target tokens; None for the whole text, which then may have at
+            most `MAX_TARGET_TOKENS`.
+        max_positions: longest target that the model has positions for; arrangement A4 needs one
+            more position than it has target tokens.
+
+    Raises:
+        BadInputError: if the text is empty or has too few tokens, or the length is out of range.
+    """
+    most = max_positions if max_positions is not None else length or MAX_TARGET_TOKENS
+    if length is not None and length < 1:
+        raise BadInputError(f"A target of {length} tokens is impossible. Choose a length from 1.")
+    if length is not None and length > most:
+        raise BadInputError(
+            f"The model has positions for {most:,} target tokens and {length:,} are wanted. "
+            f"Lower the length to {most:,} or less."
+        )
+    if not text:
+        raise BadInputError("The text is empty. Type, paste or choose one.")
+    if text.isspace():
+        raise BadInputError("The text is nothing but white space. Type, paste or choose one.")
+    if length is None:
+        return _whole(text, tokenizer, min(most, MAX_TARGET_TOKENS))
+    ids, _ = tokenizer.encode_prefix(text, length)
+    if len(ids) == length:
+        return ids
+    if not ids:
+        raise BadInputError("The text has no tokens. Type, paste or choose another one.")
+    if len(ids) == 1:
+        raise BadInputError(
+            f"The text is a single token and {length:,} are wanted. "
+            "Use a longer text, or lower the length to 1."
+        )
+    raise BadInputError(
+        f"The text has {len(ids):,} tokens and {length:,} are wanted. "
+        f"Use a longer text, or lower the length to {len(ids):,}."
+    )
+
+
+def _whole(text: str, tokenizer: Tokenizer, most: int) -> list[int]:
+    """Return every token id of `text`, at most `most`.
+
+    Raises:
+        BadInputError: if there are more.
+    """
+    ids, more = tokenizer.encode_prefix(text, most)
+    if more:
+        raise BadInputError(
+            f"The whole text has more than {most:,} tokens. Choose how many of them to use."
+        )
+    if not ids:
+        raise BadInputError("The text has no tokens. Type, paste or choose another one.")
+    return ids

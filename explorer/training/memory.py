@@ -1,0 +1,32 @@
+"""How many rows fit into memory at once."""
+
+import psutil
+import torch
+
+from explorer.models import FrozenModel
+
+
+def rows_that_fit(model: FrozenModel, length: int) -> int:
+    """Estimate how many rows of `length` positions one forward and backward pass can hold.
+
+    Counts what a transformer layer keeps for the backward pass to its inputs (about 16 d_model
+    and 4 MLP widths a token, in the model's number format) and allows half of what is free.
+    The estimate may be wrong either way; running out of memory halves it.
+    """
+    config = model.network.config
+    width = int(getattr(config, "intermediate_size", 4 * model.d_model))
+    layers = int(getattr(config, "num_hidden_layers", 1))
+    each = length * layers * (16 * model.d_model + 4 * width) * model.dtype.itemsize
+    if model.device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(model.device)
+    else:
+        free = psutil.virtual_memory().available
+    return max(1, int(free // 2 // max(each, 1)))
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Tell an allocation that failed from every other run-time error."""
+    text = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        sign in text for sign in ("out of memory", "not enough memory", "can't allocate memory")
+    )

@@ -1,0 +1,93 @@
+"""AdamW over a table of vectors, each with its own moments, step count and rate."""
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from explorer.recipes import Recipe
+
+
+def rate(recipe: Recipe, step: int, unit: float) -> float:
+    """Return the learning rate of the search at `step` (0 is the first update).
+
+    Linear warm-up to the full rate, then constant or a half cosine to a twentieth at `max_steps`.
+
+    Args:
+        recipe: its `lr`, `lr_unit`, `warmup_steps`, `schedule`, `max_steps`.
+        step: steps since the row's own start.
+        unit: the model's mean embedding standard deviation.
+    """
+    full = recipe.lr * (unit if recipe.lr_unit == "embedding std" else 1.0)
+    if step < recipe.warmup_steps:
+        return full * (step + 1) / recipe.warmup_steps
+    if recipe.schedule == "constant":
+        return full
+    span = max(1, recipe.max_steps - recipe.warmup_steps)
+    done = min(1.0, (step - recipe.warmup_steps) / span)
+    return full * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def finish_rate(recipe: Recipe, unit: float) -> float | None:
+    """Return the rate of the last float32 steps, or None when the search's rate goes on."""
+    if recipe.finish_lr is None:
+        return None
+    return recipe.finish_lr * (unit if recipe.lr_unit == "embedding std" else 1.0)
+
+
+class VectorAdamW:
+    """AdamW (Loshchilov & Hutter) for V independent vectors in one table.
+
+    The same numbers as `torch.optim.AdamW` with one parameter group for each vector; vectors may
+    start, rest and end at different times.
+
+    Attributes:
+        mean: float32 (V, d), decayed mean of the gradient.
+        square: float32 (V, d), decayed mean of its square.
+        count: int64 (V,), updates since the moments were last reset.
+    """
+
+    def __init__(self, recipe: Recipe, vectors: int, d_model: int, device: torch.device) -> None:
+        self.recipe = recipe
+        self.mean = torch.zeros(vectors, d_model, device=device)
+        self.square = torch.zeros(vectors, d_model, device=device)
+        self.count = torch.zeros(vectors, dtype=torch.int64, device=device)
+
+    def reset(self, which: Int[Tensor, " n"]) -> None:
+        """Forget the moments of some vectors."""
+        self.mean[which] = 0
+        self.square[which] = 0
+        self.count[which] = 0
+
+    def update(
+        self,
+        vectors: Float[Tensor, "V d"],
+        which: Int[Tensor, " n"],
+        gradient: Float[Tensor, "n d"],
+        lr: Float[Tensor, " n"],
+    ) -> None:
+        """Move `vectors[which]` one step, in place.
+
+        Args:
+            vectors: the whole table.
+            which: rows of the table to move, each once.
+            gradient: their gradients.
+            lr: their learning rates.
+        """
+        r = self.recipe
+        if r.clip is not None:
+            norm = gradient.norm(dim=-1, keepdim=True)
+            gradient = gradient * (r.clip / norm.clamp_min(1e-30)).clamp_max(1.0)
+        self.count[which] += 1
+        mean = self.mean[which].lerp_(gradient, 1 - r.beta1)
+        square = self.square[which].mul_(r.beta2).addcmul_(gradient, gradient, value=1 - r.beta2)
+        self.mean[which], self.square[which] = mean, square
+        count = self.count[which].to(torch.float64)[:, None]
+        unbias_mean = (1 - r.beta1**count).float()
+        unbias_square = (1 - r.beta2**count).float()
+        denominator = (square / unbias_square).sqrt_().add_(r.eps)
+        pace = lr[:, None]
+        vectors[which] = (
+            vectors[which] * (1 - pace * r.weight_decay) - pace * (mean / unbias_mean) / denominator
+        )

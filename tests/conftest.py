@@ -1,0 +1,126 @@
+"""What every test shares: tiny random models on disk, and a cache of its own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+TRAINING_TEXT = (
+    "The heron waits by the reservoir while the evening tram goes home.\n"
+    "Two vectors say a whole text: the heron, the tram, the bell and the letter.\n"
+    "It wasn't the 1st time in 1987, nor the 2nd; there were 12,500 herons that year.\n"
+    "naïve café, Straße, Привет мир, 日本語, שלום, مرحبا, 👩‍🚀\n"
+)
+"""What the tiny tokenizers' merges come from."""
+
+TINY_VOCABULARY = 300
+
+
+@pytest.fixture(autouse=True)
+def own_cache(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Path | None:
+    """Point EXPLORER_CACHE to a fresh folder, except for tests of the embedded model."""
+    if request.node.get_closest_marker("embedded"):
+        return None
+    folder = tmp_path / "explorer-cache"
+    monkeypatch.setenv("EXPLORER_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def embedded_folder() -> Path:
+    """The embedded model as converted into the real cache (fetched once, 93 MB)."""
+    from explorer import assets
+
+    return assets.fetch(assets.EMBEDDED_MODEL)
+
+
+def _save_tokenizer(folder: Path, *, bos: str) -> None:
+    """Save a byte-level BPE tokenizer with all 256 bytes and `bos`, 300 tokens in all."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=TINY_VOCABULARY,
+        special_tokens=[bos],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([TRAINING_TEXT], trainer)
+    assert tokenizer.get_vocab_size() == TINY_VOCABULARY
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=bos, eos_token=bos
+    ).save_pretrained(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_llama_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Llama: d_model 32, 2 layers, 128 positions, tied embeddings, float32.
+
+    Its weights are drawn wider than usual, so that positions and inputs tell in the logits.
+    Shared by the whole session: copy it before changing anything.
+    """
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path_factory.mktemp("models") / "tiny-llama"
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=TINY_VOCABULARY,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=128,
+        tie_word_embeddings=True,
+        initializer_range=0.2,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    _save_tokenizer(folder, bos="<|begin_of_text|>")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_neox_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random GPT-NeoX (as Pythia): d_model 32, 2 layers, 128 positions, untied, float32.
+
+    Shared by the whole session: copy it before changing anything.
+    """
+    import torch
+    from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+
+    folder = tmp_path_factory.mktemp("models") / "tiny-neox"
+    torch.manual_seed(0)
+    config = GPTNeoXConfig(
+        vocab_size=TINY_VOCABULARY,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=128,
+        tie_word_embeddings=False,
+        initializer_range=0.2,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    GPTNeoXForCausalLM(config).save_pretrained(folder)
+    _save_tokenizer(folder, bos="<|endoftext|>")
+    return folder
+
+
+@pytest.fixture
+def copied_folder(tmp_path: Path) -> Callable[[Path], Path]:
+    """Copy a shared model folder, so that a test may break it."""
+    import shutil
+
+    def copy(folder: Path) -> Path:
+        return Path(shutil.copytree(folder, tmp_path / folder.name))
+
+    return copy
