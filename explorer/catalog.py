@@ -109,14 +109,12 @@ def find(name: str) -> ModelCard:
     for card in _PAPER:
         if name.lower() in (card.name.lower(), card.name.rpartition("/")[2].lower()):
             return _with_hub_cache(card)
-    folder = Path(name).expanduser()
-    looks_like_path = folder.is_absolute() or name.startswith((".", "~")) or "\\" in name
-    if name and (looks_like_path or folder.is_dir()):
-        return check(folder.resolve())
+    if folder := _as_folder(name):
+        return check(folder)
     if hub.is_id(name):
         return _with_hub_cache(ModelCard(name, name, "hub"))
     raise ModelError(
-        f"There is no model {name!r}. Choose {_EMBEDDED.name}, "
+        f"There is no model {name[:80]!r}. Choose {_EMBEDDED.name}, "
         f"{', '.join(card.name.rpartition('/')[2] for card in _PAPER)}, a hub id such as "
         "organisation/model, or the path of a model folder."
     )
@@ -195,6 +193,16 @@ def require_fits(card: ModelCard, bytes_per_parameter: int = 4) -> None:
 def _embedded() -> ModelCard:
     asset = assets.EMBEDDED_MODEL
     return replace(_EMBEDDED, folder=assets.path(asset) if assets.is_present(asset) else None)
+
+
+def _as_folder(name: str) -> Path | None:
+    """Return the folder that `name` means: one that exists, or what can only be a path."""
+    try:
+        folder = Path(name).expanduser()
+        meant = folder.is_dir() or folder.is_absolute() or name.startswith(".")
+        return folder.resolve() if name and meant else None
+    except (OSError, ValueError, RuntimeError):  # too long, a null character, an unknown ~user
+        return None
 
 
 def _with_hub_cache(card: ModelCard) -> ModelCard:

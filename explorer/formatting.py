@@ -19,5 +19,17 @@ def human_bytes(number: int) -> str:
     return f"{number} B"
 
 
+def human_seconds(seconds: float) -> str:
+    """Return a duration: 0.213 -> "213 ms", 7.31 -> "7.3 s", 75 -> "1:15 min", 5400 -> "1:30 h"."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02d} min"
+    return f"{minutes // 60}:{minutes % 60:02d} h"
+
+
 def _three_digits(value: float) -> str:
     return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"

@@ -74,11 +74,13 @@ def download(name: str, report: Report | None = None) -> Path:
             )
         expected = sum(file.file_size or 0 for file in plan if file.will_download)
         arrived(0)
-        return Path(snapshot_download(name, allow_patterns=WANTED, tqdm_class=bar))
+        folder = snapshot_download(name, allow_patterns=WANTED, tqdm_class=bar)
     except ExplorerError:
         raise
     except Exception as error:  # the hub's client lets errors of several libraries through
         raise _explain(name, error) from error
+    progress("downloading", 1.0, f"{name}: ready")
+    return Path(folder)
 
 
 def _explain(name: str, error: BaseException) -> ExplorerError:
@@ -111,9 +113,9 @@ def _explain(name: str, error: BaseException) -> ExplorerError:
 
 def _silent_bar(arrived: Callable[[float], None]) -> type:
     """Return a progress bar class that shows nothing and calls `arrived` with a count of bytes."""
-    from tqdm import tqdm  # type: ignore[import-untyped]
+    from tqdm import tqdm
 
-    class Bar(tqdm):  # type: ignore[misc]
+    class Bar(tqdm):  # type: ignore[type-arg]  # generic in its stubs only
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs | {"file": io.StringIO(), "mininterval": math.inf})
 

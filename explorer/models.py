@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from explorer import catalog
-from explorer.errors import ModelError
+from explorer.errors import BadInputError, ModelError
 from explorer.fingerprint import fingerprint
 from explorer.tokenizing import Tokenizer
 
@@ -201,6 +201,25 @@ def best_device() -> torch.device:
     return torch.device("cpu")
 
 
+def choose_device(name: str) -> torch.device:
+    """Return the device a person named: auto, cpu, mps, cuda or cuda:1.
+
+    Raises:
+        BadInputError: if it is not a device, or not on this machine.
+    """
+    if name == "auto":
+        return best_device()
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise BadInputError(
+            f"There is no device “{name}” on this machine. Leave --device out to use "
+            f"{best_device()}."
+        ) from error
+    return device
+
+
 @cache
 def bfloat16_pays(device: torch.device) -> bool:
     """Time one matrix product of a small model's shape: is bfloat16 clearly faster here?"""
@@ -269,7 +288,8 @@ def load(
             f"The model in {folder} cannot be loaded ({type(error).__name__}: "
             f"{str(error).splitlines()[0][:200]}). Fetch it again or choose another."
         ) from error
-    table = network.get_input_embeddings().weight.detach()
+    embeddings: nn.Embedding = network.get_input_embeddings()  # type: ignore[assignment]
+    table = embeddings.weight.detach()
     std, mean = torch.std_mean(table.float(), dim=0)
     return FrozenModel(
         name=name or str(folder),

@@ -5,7 +5,6 @@ can read at any time; a record that is half-written is left out. When the run en
 become one safetensors file beside its solutions.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -35,6 +34,12 @@ class RecordingHeader(BaseModel):
     d_model: int
     arrangement: str
     title: str = ""
+    groups: list[tuple[int, int, str]] = Field(
+        default=[], description="Target tokens that show as one: start, stop, text."
+    )
+    pieces: dict[int, str] = Field(
+        default={}, description="What every token id in the frames says; filled in at the end."
+    )
 
     @property
     def frame_dtype(self) -> np.dtype[Any]:
@@ -81,7 +86,9 @@ class Recording:
     @property
     def correct(self) -> NDArray[np.bool_]:
         """Whether each prediction is the target, bool (F, K, N)."""
-        return np.equal(self.frames["predicted"], np.array(self.header.target_ids))
+        targets = np.array(self.header.target_ids)
+        right: NDArray[np.bool_] = self.frames["predicted"] == targets
+        return right
 
     def save(self, path: Path) -> Path:
         """Write the frames as safetensors, one tensor for each column.
@@ -188,5 +195,5 @@ def read_log(folder: Path, *, with_live: bool = True) -> Recording | None:
 
 
 def _prefix(header: RecordingHeader) -> bytes:
-    text = json.dumps(header.model_dump()).encode()
+    text = header.model_dump_json().encode()
     return len(text).to_bytes(8, "little") + text

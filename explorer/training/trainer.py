@@ -314,6 +314,10 @@ class Trainer:
             rank=[s.rank for s in self._shown],
         )
 
+    def seconds(self, i: int) -> float:
+        """Return the compute time of the steps row i took part in."""
+        return self._state[i].seconds
+
     def vectors_of(self, i: int) -> Float[np.ndarray, "2 d"]:
         """Return row i's e and m as they stand now (once it is over: as they are kept)."""
         kept = i in self._outcomes

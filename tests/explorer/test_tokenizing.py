@@ -2,6 +2,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import tokenizers
@@ -18,7 +19,7 @@ WORDS = st.sampled_from(
     ["heron", " tram", "a", "the ", "7", "1987", " ", "\n", "\t", " \n", "'s", "!", "é", "e\u0301",
      "日本", "👩\u200d🚀", "🇩🇪", "שלום", "<|endoftext|>", "\u00a0"]
 )  # fmt: skip
-LONG_TEXTS = st.lists(st.tuples(WORDS, st.integers(1, 1500)), min_size=1, max_size=6).map(
+RUNS = st.lists(st.tuples(WORDS, st.integers(1, 60)), min_size=1, max_size=6).map(
     lambda runs: "".join(word * count for word, count in runs)
 )
 
@@ -75,8 +76,13 @@ def sentencepiece() -> Tokenizer:
         [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
     )
     backend.decoder = decoders.Sequence(
-        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
-    )  # fmt: skip
+        [
+            decoders.Replace("▁", " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Strip(" ", 1, 0),
+        ]
+    )
     return Tokenizer(backend, bos_id=None)
 
 
@@ -152,17 +158,16 @@ def test_byte_fallback_tokens_are_grouped(sentencepiece: Tokenizer) -> None:
     assert sentencepiece.pieces(ids) == [" a", "b", " ", "\ufffd", "\ufffd"]
 
 
-@given(text=LONG_TEXTS, max_tokens=st.integers(0, 300))
-@settings(max_examples=60, deadline=None)
+@given(text=RUNS, max_tokens=st.integers(0, 20))
+@settings(max_examples=300)
 def test_a_prefix_is_encoded_as_in_the_whole_text(
     neox: Tokenizer, llama3: Tokenizer, right_aligned: Tokenizer, text: str, max_tokens: int
 ) -> None:
-    for tokenizer in (neox, llama3, right_aligned):
-        ids = tokenizer.encode(text)
-        assert tokenizer.encode_prefix(text, max_tokens) == (
-            ids[:max_tokens],
-            len(ids) > max_tokens,
-        )
+    with patch("explorer.tokenizing.MARGIN", 24):  # so that short texts are cut, too
+        for tokenizer in (neox, llama3, right_aligned):
+            ids = tokenizer.encode(text)
+            prefix = ids[:max_tokens], len(ids) > max_tokens
+            assert tokenizer.encode_prefix(text, max_tokens) == prefix
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,82 @@
+"""`python -m explorer assets`: bring everything the app needs, and say what is there."""
+
+import argparse
+import json
+from typing import Any
+
+from tqdm import tqdm
+
+from explorer import assets, catalog
+from explorer.formatting import human_bytes, human_count
+from explorer.progress import Progress
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser(
+        "assets",
+        help="bring the embedded model and the texts onto this disk; say what is there",
+        description="Bring the embedded model and Shakespeare's works onto this disk, once; "
+        "afterwards no network is needed. With --model, bring another model.",
+    )
+    command.add_argument("--model", help="also bring this model: a name from the list or a hub id")
+    command.add_argument("--list", action="store_true", help="only say what is there")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carry the command out."""
+    if not arguments.list:
+        for asset in assets.ALL:
+            with ProgressBar(asset.title) as bar:
+                assets.fetch(asset, bar)
+        if arguments.model:
+            card = catalog.find(arguments.model)
+            with ProgressBar(card.title) as bar:
+                catalog.bring(card, bar)
+    found: list[dict[str, Any]] = [
+        {
+            "model": card.name,
+            "parameters": card.parameters,
+            "d_model": card.d_model,
+            "memory": catalog.memory_needed(card),
+            "path": str(card.folder) if card.folder else None,
+        }
+        for card in catalog.known_models()
+    ]
+    texts: dict[str, str | None] = {
+        s.asset.name: str(s.path) if s.present else None for s in assets.status()
+    }
+    if arguments.json:
+        print(json.dumps({"models": found, "assets": texts}))
+        return 0
+    for entry in found:
+        size = human_count(entry["parameters"]) if entry["parameters"] else "?"
+        memory = human_bytes(entry["memory"]) if entry["memory"] else "?"
+        place = entry["path"] or "not on this disk"
+        print(f"{entry['model']:32} {size:>6} parameters  {memory:>8} of memory  {place}")
+    for name, where in texts.items():
+        print(f"{name:32} {where or 'not on this disk'}")
+    return 0
+
+
+class ProgressBar:
+    """A bar on stderr, when that is a terminal, that follows `Progress` reports."""
+
+    def __init__(self, title: str) -> None:
+        self._bar = tqdm(total=100, desc=title, disable=None, leave=False, bar_format=_FORMAT)
+
+    def __enter__(self) -> "ProgressBar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def __call__(self, progress: Progress) -> None:
+        """Show a report."""
+        self._bar.set_description_str(progress.sentence, refresh=False)
+        self._bar.update(100 * progress.fraction - self._bar.n)
+
+
+_FORMAT = "{desc} |{bar}| {percentage:3.0f}%"

@@ -1,0 +1,207 @@
+"""`python -m explorer reconstruct`: train proto-tokens for one text and save what comes of it."""
+
+import argparse
+import contextlib
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from filelock import Timeout
+from pydantic import ValidationError
+from tqdm import tqdm
+
+from explorer import arrangements, catalog, recipes, texts
+from explorer.cli.assets import ProgressBar
+from explorer.errors import BadInputError
+from explorer.jobs import client
+from explorer.jobs.specs import ReconstructSpec, in_words
+from explorer.recipes import Recipe
+from explorer.texts import Passage
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser(
+        "reconstruct",
+        help="train e and m to say a text in one forward pass",
+        description="Train e and m to say a text in one forward pass. Exit code 0: at least one "
+        "restart is exact; 3: none is; 2: bad input.",
+    )
+    add = command.add_argument
+    add("--model", default="smollm2-135m", help="name, hub id or folder (default: %(default)s)")
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("--text", help="the text itself")
+    what.add_argument("--text-file", type=Path, help="a UTF-8 text file")
+    what.add_argument(
+        "--source", choices=[s for s in texts.SOURCES if s not in ("own", "generated")]
+    )
+    add("--path", help="for the sources corpus and random: a folder, .jsonl or GloVe file")
+    add("--text-seed", type=int, default=0, help="seed of the draw from --source")
+    add("--index", type=int, default=0, help="which passage of that draw (default: the first)")
+    add("--length", type=int, help="N, target tokens (default: the whole text)")
+    add("--arrangement", choices=arrangements.KEYS, help="default: what suits the model")
+    add("--recipe", default="fast", help="fast, paper, or a JSON file (default: %(default)s)")
+    add("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a recipe field")
+    add("--restarts", type=int, default=4, help="K, trained side by side (default: %(default)s)")
+    add("--seed", type=int, default=0, help="restarts use seed … seed+K-1 (default: %(default)s)")
+    add("--out", type=Path, default=Path("solutions"), help="folder for the files")
+    add("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 … (default: %(default)s)")
+    add("--json", action="store_true", help="print one JSON object on stdout")
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carry the command out."""
+    card = catalog.find(arguments.model)
+    passage = _passage(arguments)
+    recipe = _recipe(arguments.recipe, arguments.set)
+    if card.folder is None:
+        with ProgressBar(card.title) as bar:
+            catalog.bring(card, bar)
+        card = catalog.find(arguments.model)
+    spec = _spec(arguments, card, passage, recipe)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with _alone_on(_device(arguments.device)), tempfile.TemporaryDirectory() as scratch:
+        solutions = _train(spec, arguments, Path(scratch))
+    if arguments.json:
+        print(json.dumps({"model_path": str(card.folder), "solutions": solutions}))
+    else:
+        _print_table(solutions)
+    return 0 if any(s["exact"] for s in solutions) else 3
+
+
+def _spec(
+    arguments: argparse.Namespace, card: catalog.ModelCard, passage: Passage, recipe: Recipe
+) -> ReconstructSpec:
+    from explorer.tokenizing import Tokenizer
+
+    assert card.folder is not None
+    length = arguments.length
+    if length is None:
+        length = len(texts.target_ids(passage.text, Tokenizer.load(card.folder), None))
+    try:
+        return ReconstructSpec(
+            model=card.name,
+            text=passage.text,
+            length=length,
+            arrangement=arguments.arrangement or card.default_arrangement,
+            recipe=recipe,
+            restarts=arguments.restarts,
+            seed=arguments.seed,
+            title=passage.title,
+            source=passage.source,
+        )
+    except ValidationError as error:
+        raise BadInputError(in_words(error)) from error
+
+
+def _train(
+    spec: ReconstructSpec, arguments: argparse.Namespace, scratch: Path
+) -> list[dict[str, Any]]:
+    import torch
+
+    from explorer.pool import ModelPool
+    from explorer.reconstruct import Reconstruction
+
+    device = torch.device(_device(arguments.device))
+    task = Reconstruction(spec, ModelPool(device), scratch, None, arguments.out)
+    total = spec.recipe.max_steps
+    try:
+        with tqdm(total=total, unit="step", disable=None, leave=False) as bar:
+            for report in task.steps():
+                bar.update(int(report.steps.max()) - bar.n)
+                bar.set_postfix_str(f"best accuracy {report.accuracy.max():.2f}", refresh=False)
+    except KeyboardInterrupt:
+        task.stop("interrupted")
+        print("Interrupted: the best state so far is saved.", file=sys.stderr)
+    for sentence in task.trainer.notices:
+        print(sentence, file=sys.stderr)
+    return [
+        {
+            "path": str(task.solutions[i].resolve()),
+            "seed": found.row.seed,
+            "accuracy": found.score.accuracy,
+            "exact": found.score.exact,
+            "c_tokens": found.score.c_tokens,
+            "h_lm": task.h_lm[0],
+            "h_lm_terms": task.h_lm[1],
+            "steps": found.steps,
+            "seconds": found.seconds,
+            "confirmed_in": found.confirmed_in,
+            **({"reason": found.reason} if found.reason else {}),
+        }
+        for i, found in enumerate(task.outcomes())
+    ]
+
+
+def _device(name: str) -> str:
+    """Return the device that a name means here.
+
+    Raises:
+        BadInputError: if there is no such device.
+    """
+    from explorer.models import choose_device
+
+    return str(choose_device(name))
+
+
+@contextlib.contextmanager
+def _alone_on(device: str) -> Iterator[None]:
+    """Hold the device's compute lock, saying so when it has to be waited for."""
+    lock = client.compute_lock(device)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print("Waiting: another process is computing on this device …", file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _passage(arguments: argparse.Namespace) -> Passage:
+    if arguments.text is not None:
+        return texts.draw(texts.make_spec("own", text=arguments.text))
+    if arguments.text_file is not None:
+        try:
+            data = arguments.text_file.read_bytes()
+        except OSError as error:
+            raise BadInputError(
+                f"{arguments.text_file} cannot be read ({error.strerror}). Check the path."
+            ) from error
+        return texts.from_upload(arguments.text_file.name, data)
+    fields: dict[str, Any] = {"seed": arguments.text_seed, "index": arguments.index}
+    if arguments.path is not None:
+        fields["path"] = arguments.path
+    return texts.draw(texts.make_spec(arguments.source, **fields))
+
+
+def _recipe(name: str, changes: list[str]) -> Recipe:
+    try:
+        if name in recipes.PRESETS or not Path(name).is_file():
+            fields = recipes.preset(name).model_dump()
+        else:
+            fields = Recipe.model_validate_json(Path(name).read_text()).model_dump()
+        for change in changes:
+            field, equals, value = change.partition("=")
+            if not equals:
+                raise BadInputError(f"“--set {change}” is not of the form FIELD=VALUE.")
+            fields[field] = None if value == "none" else value
+        if changes:
+            fields["name"] = f"{fields['name']}, changed"
+        return Recipe.model_validate(fields)
+    except ValidationError as error:
+        raise BadInputError(in_words(error)) from error
+
+
+def _print_table(solutions: list[dict[str, Any]]) -> None:
+    for s in solutions:
+        state = "exact" if s["exact"] else s["reason"]
+        print(
+            f"seed {s['seed']}: {s['accuracy']:.3f} ({s['c_tokens']} tokens) after {s['steps']} "
+            f"steps, {s['seconds']:.1f} s, {state}\n  {s['path']}"
+        )

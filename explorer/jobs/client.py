@@ -1,0 +1,259 @@
+"""What pages and the command line say to the worker, and hear from it. Free of torch."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from sqlalchemy import select
+
+from explorer import folders
+from explorer.database import JobRow, RequestRow, WorkerRow, transaction
+from explorer.errors import BadInputError, ExplorerError
+from explorer.jobs.specs import JobSpec, parse
+
+STALE_SECONDS = 15.0
+OVER = ("done", "failed", "stopped")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as it stands.
+
+    Attributes:
+        id: short id, also its folder's name and what a link carries.
+        spec: what was asked.
+        state: queued, running, paused, done, stopped or failed.
+        wanted: run, pause or stop, as last asked for.
+        fraction: part that is done, 0 to 1, at most.
+        sentence: what it is doing, for a person.
+        error: why it failed.
+        notices: what a person should know besides, such as a restart.
+        result: what it made; keys depend on the kind.
+        created: UNIX time.
+        finished: UNIX time, or None.
+    """
+
+    id: str
+    spec: JobSpec
+    state: str
+    wanted: str
+    fraction: float
+    sentence: str
+    error: str | None
+    notices: list[str]
+    result: dict[str, Any] = field(default_factory=dict)
+    created: float = 0.0
+    finished: float | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in OVER
+
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    """Whether somebody is at work.
+
+    Attributes:
+        alive: a heartbeat was seen within the last seconds.
+        ready: the worker has loaded its libraries and takes jobs.
+        doing: what it says it is doing.
+        ahead: how many jobs are running or waiting.
+    """
+
+    alive: bool
+    ready: bool
+    doing: str
+    ahead: int
+
+
+def folder_of(job_id: str) -> Path:
+    """Return the folder of a job's frames and checkpoint."""
+    return folders.local() / "jobs" / job_id
+
+
+def submit(spec: JobSpec) -> str:
+    """Queue a job and return its id.
+
+    Raises:
+        StorageError: if the queue cannot be written.
+    """
+    job_id = uuid.uuid4().hex[:10]
+    with transaction() as session:
+        now = time.time()
+        session.add(
+            JobRow(id=job_id, kind=spec.kind, spec=spec.model_dump_json(), created=now, updated=now)
+        )
+    return job_id
+
+
+def get(job_id: str) -> Job:
+    """Return a job by its id.
+
+    Raises:
+        BadInputError: if there is none.
+    """
+    with transaction() as session:
+        row = session.get(JobRow, job_id)
+    if row is None:
+        raise BadInputError(f"There is no job “{job_id[:60]}” on this machine.")
+    return as_job(row)
+
+
+def jobs(*, open_only: bool = False) -> list[Job]:
+    """Return the jobs, newest first."""
+    query = select(JobRow).order_by(JobRow.created.desc())
+    if open_only:
+        query = query.where(JobRow.state.not_in(OVER))
+    with transaction() as session:
+        rows = list(session.scalars(query))
+    return [as_job(row) for row in rows]
+
+
+def ask(job_id: str, wanted: str) -> None:
+    """Ask the worker to `run`, `pause` or `stop` a job; one that is over stays as it is."""
+    with transaction() as session:
+        row = session.get(JobRow, job_id)
+        if row is None or row.state in OVER:
+            return
+        row.wanted = wanted
+        if wanted == "stop" and row.state == "queued" and row.attempts == 0:
+            row.state, row.sentence, row.finished = (
+                "stopped",
+                "Stopped before it began.",
+                time.time(),
+            )
+
+
+def request(kind: str, payload: dict[str, Any], *, patience: float = 20.0) -> dict[str, Any]:
+    """Ask the worker a small question and wait for the answer.
+
+    Raises:
+        ExplorerError: with the worker's sentence, or if it does not answer in time.
+    """
+    with transaction() as session:
+        row = RequestRow(kind=kind, payload=json.dumps(payload), created=time.time())
+        session.add(row)
+        session.flush()
+        number = row.id
+    deadline = time.time() + patience
+    while time.time() < deadline:
+        time.sleep(0.03)
+        with transaction() as session:
+            answered = session.get(RequestRow, number)
+            if answered is not None and (answered.answer or answered.error):
+                session.delete(answered)
+                if answered.error:
+                    raise ExplorerError(answered.error)
+                result: dict[str, Any] = json.loads(answered.answer or "{}")
+                return result
+    with transaction() as session:
+        if (late := session.get(RequestRow, number)) is not None:
+            session.delete(late)
+    raise ExplorerError("The worker did not answer in time. It may be loading a model; try again.")
+
+
+def worker_status() -> WorkerStatus:
+    """Say whether a worker is alive and how much is waiting."""
+    with transaction() as session:
+        rows = list(session.scalars(select(WorkerRow)))
+        waiting = select(JobRow.id).where(JobRow.state.in_(("queued", "running")))
+        ahead = len(list(session.scalars(waiting)))
+    fresh = [row for row in rows if time.time() - row.beat < STALE_SECONDS]
+    newest = max(fresh, key=lambda row: row.beat, default=None)
+    if newest is None:
+        return WorkerStatus(False, False, "", ahead)
+    return WorkerStatus(True, newest.ready, newest.doing, ahead)
+
+
+def worker_lock(device: str) -> FileLock:
+    """Return the lock that lets one worker exist for each device."""
+    return FileLock(folders.make(folders.local()) / f"worker-{device.replace(':', '-')}.lock")
+
+
+def compute_lock(device: str) -> FileLock:
+    """Return the lock that whoever computes on a device holds: the worker or the command line."""
+    return FileLock(folders.make(folders.local()) / f"compute-{device.replace(':', '-')}.lock")
+
+
+def ensure_worker(device: str = "auto") -> bool:
+    """Start a worker unless one holds the device; return whether one was started.
+
+    Cheap enough to call whenever a page runs. `EXPLORER_NO_WORKER=1` keeps it from starting any.
+
+    Raises:
+        StorageError: if the cache folder cannot be written.
+    """
+    if os.environ.get("EXPLORER_NO_WORKER"):
+        return False
+    lock = worker_lock(device)
+    try:
+        with lock.acquire(timeout=0):
+            pass
+    except Timeout:
+        return False
+    starting = FileLock(folders.local() / f"starting-{device.replace(':', '-')}.lock")
+    try:
+        with starting.acquire(timeout=0):
+            _spawn(device)
+            _wait_until_taken(lock)
+    except Timeout:
+        return False
+    return True
+
+
+def _spawn(device: str) -> None:
+    logs = folders.make(folders.local() / "logs")
+    environment = os.environ | {
+        "PYTHONUNBUFFERED": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "EXPLORER_CACHE": str(folders.local()),
+    }
+    with (logs / "worker.log").open("ab") as log:
+        command = [sys.executable, "-m", "explorer.jobs.worker", "--device", device]
+        subprocess.Popen(  # noqa: S603  (our own module, fixed arguments)
+            [*command, "--parent", str(os.getpid())],
+            cwd=folders.PROJECT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def _wait_until_taken(lock: FileLock, patience: float = 5.0) -> None:
+    """Wait until the new worker holds its lock, so that no second one is started beside it."""
+    deadline = time.time() + patience
+    while time.time() < deadline:
+        try:
+            with lock.acquire(timeout=0):
+                pass
+        except Timeout:
+            return
+        time.sleep(0.05)
+
+
+def as_job(row: JobRow) -> Job:
+    """Turn a database row into a job."""
+    return Job(
+        id=row.id,
+        spec=parse(row.spec),
+        state=row.state,
+        wanted=row.wanted,
+        fraction=row.fraction,
+        sentence=row.sentence,
+        error=row.error,
+        notices=json.loads(row.notices),
+        result=json.loads(row.result),
+        created=row.created,
+        finished=row.finished,
+    )

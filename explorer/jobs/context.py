@@ -1,0 +1,64 @@
+"""What a running job sees of the outside: its spec, its folder, and somebody to talk to."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from explorer.database import JobRow, transaction
+from explorer.jobs import client
+from explorer.jobs.specs import JobSpec
+from explorer.pool import ModelPool
+
+SAY_SECONDS = 0.4
+
+
+@dataclass
+class JobContext:
+    """One job in the worker's hands.
+
+    Attributes:
+        id: the job's id.
+        spec: what is asked.
+        pool: where models come from.
+        wanted: run, pause or stop, as read from the queue lately.
+        result: what the job has made so far; saved whenever the job speaks.
+    """
+
+    id: str
+    spec: JobSpec
+    pool: ModelPool
+    wanted: str = "run"
+    result: dict[str, Any] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+    _said: float = 0.0
+
+    @property
+    def folder(self) -> Path:
+        """Where the job's frames and checkpoint lie."""
+        return client.folder_of(self.id)
+
+    def say(self, sentence: str, fraction: float = 0.0, *, at_once: bool = False) -> None:
+        """Tell whoever watches what is going on; called too often, most calls do nothing."""
+        if at_once or time.monotonic() - self._said >= SAY_SECONDS:
+            self._said = time.monotonic()
+            self.update(sentence=sentence, fraction=min(1.0, max(0.0, fraction)))
+
+    def notice(self, sentence: str) -> None:
+        """Leave a remark that stays with the job."""
+        if sentence not in self.notices:
+            self.notices.append(sentence)
+
+    def update(self, **columns: Any) -> None:
+        """Write columns of the job's row, and read what is wanted of it now."""
+        with transaction() as session:
+            row = session.get(JobRow, self.id)
+            if row is None:
+                self.wanted = "stop"
+                return
+            for name, value in columns.items():
+                setattr(row, name, value)
+            row.result, row.notices = json.dumps(self.result), json.dumps(self.notices)
+            row.updated = time.time()
+            self.wanted = row.wanted

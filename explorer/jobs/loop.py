@@ -1,0 +1,241 @@
+"""The worker's loop: it owns the models of one device and does everything heavy.
+
+Jobs are generators; the worker gives each that runs a slice of time in turn, so that thirty
+people all see progress, and answers small questions between two steps.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from filelock import FileLock, Timeout
+from sqlalchemy import select
+
+from explorer import catalog
+from explorer.database import JobRow, RequestRow, WorkerRow, transaction
+from explorer.errors import ExplorerError, StorageError
+from explorer.jobs import client, requests, runners
+from explorer.jobs.context import JobContext
+from explorer.models import choose_device, fast_dtype
+from explorer.pool import ModelPool
+
+log = logging.getLogger("explorer.worker")
+
+SLICE_SECONDS = 0.5
+"""How long one job computes before the next has its turn."""
+LOOK_SECONDS = 0.2
+"""How often the queue is read while computing."""
+MAX_ATTEMPTS = 3
+"""How often a job may take the worker down with it before it is given up."""
+
+
+@dataclass
+class Active:
+    """A job that has begun."""
+
+    job: JobContext
+    steps: Iterator[None]
+    paused: bool = False
+
+
+@dataclass
+class Worker:
+    """The worker's state and its loop."""
+
+    device_key: str
+    parent: int | None
+    active: dict[str, Active] = field(default_factory=dict)
+    doing: str = "starting"
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _looked: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.device = choose_device(self.device_key)
+        self.pool = ModelPool(self.device)
+        self.compute: FileLock = client.compute_lock(str(self.device))
+
+    def run(self) -> None:
+        """Work until the process that started this one is gone."""
+        threading.Thread(target=self._beat_on, daemon=True).start()
+        self._take_over()
+        self._warm_up()
+        self.doing = "idle"
+        while not self._orphaned():
+            busy = self._turn()
+            if not busy:
+                time.sleep(0.05)
+        self._put_down()
+
+    def _turn(self) -> bool:
+        """Do one round: questions, new jobs, a slice of each; return whether there was work."""
+        self._look()
+        runnable = [a for a in self.active.values() if not a.paused]
+        if not runnable:
+            self._let_go()
+            return False
+        if not self._compute_is_ours(runnable):
+            return False
+        for active in runnable:
+            self.doing = active.job.id
+            self._slice(active)
+        self.doing = "idle" if not self.active else self.doing
+        return True
+
+    def _slice(self, active: Active) -> None:
+        """Let one job compute for a while, with an eye on questions and wishes."""
+        job, end = active.job, time.monotonic() + SLICE_SECONDS
+        try:
+            while time.monotonic() < end:
+                next(active.steps)
+                self._look()
+                if job.wanted == "pause":
+                    self._pause(active)
+                    return
+        except StopIteration:
+            state = "stopped" if job.wanted == "stop" else "done"
+            self._close(active, state)
+        except ExplorerError as error:
+            self._close(active, "failed", str(error))
+        except Exception as error:
+            log.exception("job %s failed", job.id)
+            self._close(
+                active,
+                "failed",
+                f"Something unexpected happened ({type(error).__name__}: {str(error)[:200]}). "
+                "The details are in worker.log in the cache folder.",
+            )
+
+    def _look(self) -> None:
+        """Answer questions, take new jobs, and hear what is wanted; at most every so often."""
+        if time.monotonic() - self._looked < LOOK_SECONDS:
+            return
+        self._looked = time.monotonic()
+        try:
+            self._answer()
+            with transaction() as session:
+                query = select(JobRow).where(JobRow.state.not_in(client.OVER))
+                rows = list(session.scalars(query.order_by(JobRow.created)))
+            for row in rows:
+                if row.id not in self.active:
+                    self._begin(row)
+                else:
+                    self._hear(self.active[row.id], row.wanted)
+        except StorageError as error:
+            log.warning("%s", error)
+
+    def _begin(self, row: JobRow) -> None:
+        """Take a job that is queued, or that an earlier worker left."""
+        if row.wanted == "pause":
+            return
+        job = JobContext(row.id, client.as_job(row).spec, self.pool, wanted=row.wanted)
+        job.result, job.notices = json.loads(row.result), json.loads(row.notices)
+        if row.wanted == "stop" and row.attempts == 0:
+            job.update(state="stopped", finished=time.time(), sentence="Stopped before it began.")
+            return
+        if row.attempts >= MAX_ATTEMPTS:
+            job.update(
+                state="failed",
+                finished=time.time(),
+                error=f"The worker died {row.attempts} times during this job, most likely for "
+                "want of memory. Try a smaller model, a shorter length or fewer restarts.",
+            )
+            return
+        job.update(state="running", attempts=row.attempts + 1)
+        self.active[row.id] = Active(job, runners.run(job))
+
+    def _hear(self, active: Active, wanted: str) -> None:
+        job = active.job
+        job.wanted = wanted
+        if active.paused and wanted != "pause":
+            active.paused = False
+            job.update(state="running")
+
+    def _pause(self, active: Active) -> None:
+        active.paused = True
+        active.job.update(state="paused")
+
+    def _close(self, active: Active, state: str, error: str | None = None) -> None:
+        active.steps.close()  # type: ignore[attr-defined]
+        del self.active[active.job.id]
+        with contextlib.suppress(StorageError):
+            active.job.update(state=state, error=error, finished=time.time())
+
+    def _answer(self) -> None:
+        """Answer small questions; each takes well under a second once its model is loaded."""
+        with transaction() as session:
+            waiting = select(RequestRow).where(
+                RequestRow.answer.is_(None), RequestRow.error.is_(None)
+            )
+            rows = list(session.scalars(waiting))
+        for row in rows:
+            answer, error = None, None
+            try:
+                answer = json.dumps(requests.answer(row.kind, json.loads(row.payload), self.pool))
+            except ExplorerError as problem:
+                error = str(problem)
+            except Exception as problem:
+                log.exception("request %s failed", row.kind)
+                error = f"The worker could not answer ({type(problem).__name__})."
+            with transaction() as session:
+                if (asked := session.get(RequestRow, row.id)) is not None:
+                    asked.answer, asked.error = answer, error
+
+    def _compute_is_ours(self, runnable: list[Active]) -> bool:
+        """Hold the compute lock while there is work; say so when somebody else computes."""
+        if self.compute.is_locked:
+            return True
+        try:
+            self.compute.acquire(timeout=0)
+        except Timeout:
+            for active in runnable:
+                active.job.say("Waiting: the command line is using this device.")
+            return False
+        return True
+
+    def _let_go(self) -> None:
+        if self.compute.is_locked:
+            self.compute.release()
+
+    def _take_over(self) -> None:
+        """Queue again what an earlier worker was in the middle of."""
+        with transaction() as session:
+            for row in session.scalars(select(JobRow).where(JobRow.state == "running")):
+                row.state, row.sentence = "queued", "Taken over by a new worker."
+
+    def _warm_up(self) -> None:
+        """Load the embedded model if it is here, so that the first Start answers at once."""
+        card = catalog.known_models()[0]
+        if card.folder is not None:
+            with contextlib.suppress(ExplorerError):
+                for dtype in {fast_dtype(self.device), torch.float32}:
+                    self.pool.get(card.folder, card.name, dtype)
+
+    def _put_down(self) -> None:
+        """Leave every job so that the next worker can go on with it."""
+        for active in list(self.active.values()):
+            active.steps.close()  # type: ignore[attr-defined]
+            with contextlib.suppress(StorageError):
+                active.job.update(state="queued", attempts=0, sentence="Waiting for a worker.")
+        self._ended.set()
+
+    def _orphaned(self) -> bool:
+        return self.parent is not None and os.getppid() != self.parent
+
+    def _beat_on(self) -> None:
+        while not self._ended.wait(1.0):
+            with contextlib.suppress(StorageError), transaction() as session:
+                session.merge(
+                    WorkerRow(
+                        device=self.device_key,
+                        pid=os.getpid(),
+                        beat=time.time(),
+                        doing=self.doing,
+                        ready=self.doing != "starting",
+                    )
+                )

@@ -1,0 +1,45 @@
+"""Small questions the worker answers between two training steps."""
+
+from pathlib import Path
+from typing import Any
+
+from explorer import catalog
+from explorer.errors import BadInputError
+from explorer.metrics import score
+from explorer.models import fast_dtype
+from explorer.pool import ModelPool
+from explorer.solutions import load_solution
+
+
+def answer(kind: str, payload: dict[str, Any], pool: ModelPool) -> dict[str, Any]:
+    """Answer one question.
+
+    Kinds: `decode` takes `solution` (a file) and optionally `precision`; it returns what the model
+    says there in one forward pass: `text`, `accuracy`, `predicted`, `p`, `rank`.
+
+    Raises:
+        ExplorerError: with a sentence for the person who asked.
+    """
+    if kind != "decode":
+        raise BadInputError(f"There is no question of the kind “{kind}”.")
+    solution = load_solution(Path(payload["solution"]))
+    card = catalog.find(solution.record.model)
+    if card.folder is None:
+        raise BadInputError(f"{card.title} is not on this disk, so nothing can be decoded with it.")
+    dtype = fast_dtype(pool.device, payload.get("precision", "float32"))
+    model = pool.get(card.folder, card.name, dtype)
+    if model.fingerprint != solution.record.fingerprint:
+        raise BadInputError(
+            "This solution was trained on other weights than the model on this disk "
+            f"(fingerprint {solution.record.fingerprint[:8]} against {model.fingerprint[:8]})."
+        )
+    found = score(
+        model, solution.e, solution.m, solution.target_ids.tolist(), solution.record.arrangement
+    )
+    return {
+        "text": model.tokenizer.decode(found.predicted.tolist()),
+        "accuracy": found.accuracy,
+        "predicted": found.predicted.tolist(),
+        "p": found.p.tolist(),
+        "rank": found.rank.tolist(),
+    }

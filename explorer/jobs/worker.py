@@ -1,0 +1,32 @@
+"""Entry of the worker process: takes its lock first, then loads what is heavy."""
+
+import argparse
+import contextlib
+import logging
+import os
+
+from filelock import Timeout
+
+from explorer.jobs import client
+
+
+def main() -> None:
+    """Start the worker for one device, unless there is one."""
+    parser = argparse.ArgumentParser(prog="python -m explorer.jobs.worker", description=__doc__)
+    parser.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:1")
+    parser.add_argument("--parent", type=int, default=None, help="stop when this process is gone")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        with client.worker_lock(arguments.device).acquire(timeout=0):
+            with contextlib.suppress(OSError, AttributeError):
+                os.nice(5)  # pages answer first
+            from explorer.jobs.loop import Worker  # torch, only once the lock is ours
+
+            Worker(arguments.device, arguments.parent).run()
+    except Timeout:
+        logging.getLogger("explorer.worker").info("another worker has %s", arguments.device)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The models a process holds: loaded once, shared by every job, let go when memory is short."""
+
+import gc
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+
+from explorer import catalog
+from explorer.errors import ModelError
+from explorer.models import FrozenModel, best_device, load
+
+
+class ModelPool:
+    """Frozen models by folder and number format, the least recently used let go first."""
+
+    def __init__(self, device: torch.device | None = None, keep: int = 4) -> None:
+        self.device = device or best_device()
+        self.keep = keep
+        self._held: OrderedDict[tuple[Path, torch.dtype], FrozenModel] = OrderedDict()
+
+    def get(self, folder: Path, name: str, dtype: torch.dtype) -> FrozenModel:
+        """Return the model, loading it if it is not held.
+
+        Raises:
+            ModelError: if it is broken, or too large even with every other model let go.
+        """
+        key = (folder.resolve(), dtype)
+        if key not in self._held:
+            self._held[key] = self._load(folder, name, dtype)
+            while len(self._held) > self.keep:
+                self._drop_oldest()
+        self._held.move_to_end(key)
+        return self._held[key]
+
+    def holds(self, folder: Path, dtype: torch.dtype) -> bool:
+        """Whether a model is in memory already."""
+        return (folder.resolve(), dtype) in self._held
+
+    def can_confirm(self, folder: Path) -> bool:
+        """Whether the model fits in float32, so that results can be confirmed there."""
+        if self.holds(folder, torch.float32):
+            return True
+        return catalog.fits(catalog.check(folder), bytes_per_parameter=4)
+
+    def _load(self, folder: Path, name: str, dtype: torch.dtype) -> FrozenModel:
+        while True:
+            try:
+                return load(folder, name, dtype=dtype, device=self.device)
+            except ModelError:
+                if not self._held or catalog.fits(catalog.check(folder), dtype.itemsize):
+                    raise
+                self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        self._held.popitem(last=False)
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()

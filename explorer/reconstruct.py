@@ -1,0 +1,256 @@
+"""One reconstruction from spec to solutions: what the worker and the command line both run."""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from explorer import catalog, store, texts
+from explorer.arrangements import read_from
+from explorer.errors import MissingAssetError
+from explorer.jobs.specs import ReconstructSpec
+from explorer.metrics import Race, h_lm, race
+from explorer.models import FrozenModel, fast_dtype
+from explorer.pool import ModelPool
+from explorer.recording import PHASES, Recording, RecordingHeader, RecordingLog, read_log
+from explorer.solutions import (
+    Solution,
+    SolutionRecord,
+    made_from,
+    new_run_id,
+    now,
+    save_solution,
+    write_atomically,
+)
+from explorer.training import Outcome, Row, StepReport, Trainer
+
+FRAME_SECONDS = 0.25
+CHECKPOINT_SECONDS = 3.0
+
+
+class Reconstruction:
+    """Trains K restarts of one text and keeps every solution, frame and checkpoint on the way.
+
+    Attributes:
+        spec: what was asked.
+        trainer: the engine at work.
+        solutions: files of the restarts that are over, by row.
+    """
+
+    def __init__(
+        self, spec: ReconstructSpec, pool: ModelPool, folder: Path, job: str | None, out: Path
+    ) -> None:
+        """Load the model and lay out the rows; go on from a checkpoint if `folder` holds one.
+
+        Args:
+            spec: what to train.
+            pool: where models come from.
+            folder: for frames and the checkpoint while it runs.
+            job: the job's id, None on the command line.
+            out: where solution files and the recording go.
+
+        Raises:
+            MissingAssetError: if the model is not on this disk.
+            BadInputError: if the text and length do not fit together.
+            ModelError: if the model cannot be loaded.
+        """
+        self.spec, self.folder, self.job, self.out = spec, folder, job, out
+        card = catalog.find(spec.model)
+        if card.folder is None:
+            raise MissingAssetError(
+                f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
+                f"--model {card.name}"
+            )
+        dtype = fast_dtype(pool.device, spec.recipe.precision)
+        self.model = pool.get(card.folder, card.name, dtype)
+        self._confirm = pool.can_confirm(card.folder)
+        exact_folder, exact_name = card.folder, card.name
+
+        def exact_model() -> FrozenModel:
+            import torch
+
+            return pool.get(exact_folder, exact_name, torch.float32)
+
+        self.tokenizer = self.model.tokenizer
+        room = self.model.max_positions - read_from(spec.arrangement)
+        ids = texts.target_ids(spec.text, self.tokenizer, spec.length, max_positions=room)
+        self.target_ids = np.array(ids, dtype=np.int64)
+        seeds = [spec.seed + k for k in range(spec.restarts)]
+        self.trainer = Trainer(
+            self.model,
+            [Row(tuple(ids), seed) for seed in seeds],
+            spec.arrangement,
+            spec.recipe,
+            exact_model=exact_model if self._confirm else None,
+        )
+        self.header = RecordingHeader(
+            model=card.name,
+            target_ids=ids,
+            groups=[(g.start, g.stop, g.text) for g in self.tokenizer.groups(ids)],
+            seeds=seeds,
+            d_model=self.model.d_model,
+            arrangement=spec.arrangement,
+            title=spec.title,
+        )
+        self.solutions: dict[int, Path] = {}
+        self.run_id = new_run_id()
+        self._step = 0
+        self.resumed = self._restore()
+
+    @cached_property
+    def h_lm(self) -> tuple[float, int]:
+        """H_LM of the target in nats, and the number of its terms (Q2)."""
+        return h_lm(self.trainer.exact_model, self.target_ids.tolist())
+
+    def steps(self) -> Iterator[StepReport]:
+        """Train until every row is over; yield after each step.
+
+        Closing the iterator early leaves a checkpoint to go on from.
+        """
+        log = RecordingLog(self.folder, self.header)
+        shown = saved = 0.0
+        try:
+            while not self.trainer.finished:
+                due = time.monotonic() - shown >= FRAME_SECONDS
+                report = self.trainer.step(detail=due)
+                self._step += 1
+                self._keep_finished(report)
+                if due or self.trainer.finished:
+                    log.publish(self._frame(report), last=self.trainer.finished)
+                    shown = time.monotonic()
+                if time.monotonic() - saved >= CHECKPOINT_SECONDS:
+                    self._checkpoint()
+                    saved = time.monotonic()
+                yield report
+        except GeneratorExit:
+            if not self.trainer.finished:
+                self._checkpoint()
+            raise
+        self._keep_recording()
+
+    def stop(self, reason: str) -> None:
+        """End every row where it is; the next step of `steps` saves what there is."""
+        self.trainer.stop(reason)
+        report = self.trainer.report(detailed=True)
+        self._keep_finished(report)
+        RecordingLog(self.folder, self.header).publish(self._frame(report), last=True)
+        self._keep_recording()
+
+    def race(self) -> Iterator[Race | None]:
+        """Time the one forward pass against the model's own generation, for an exact row."""
+        for i in range(len(self.trainer.rows)):
+            found = self.trainer.outcome(i)
+            if found.score.exact:
+                yield from race(
+                    self.model, found.e, found.m, found.row.target_ids, self.spec.arrangement
+                )
+                return
+
+    def outcomes(self) -> list[Outcome]:
+        """Return the outcome of every row, in the order of their seeds."""
+        return [self.trainer.outcome(i) for i in range(len(self.trainer.rows))]
+
+    def _keep_finished(self, report: StepReport) -> None:
+        for i, phase in enumerate(report.phase):
+            if phase == "done" and i not in self.solutions:
+                self.solutions[i] = self._keep(i)
+
+    def _keep(self, i: int) -> Path:
+        solution = self._solution(self.trainer.outcome(i))
+        if self.job is not None:
+            return store.keep(solution, self.job)
+        return save_solution(solution, self.out / f"{solution.record.id}.safetensors")
+
+    def _solution(self, found: Outcome) -> Solution:
+        spec, model = self.spec, self.model
+        nats, terms = self.h_lm
+        origin = made_from(
+            self.header.model,
+            model.fingerprint,
+            self.target_ids,
+            spec.arrangement,
+            spec.recipe,
+            found.row.seed,
+        )
+        record = SolutionRecord(
+            id=f"{origin}-{self.run_id}",
+            made_from=origin,
+            model=self.header.model,
+            fingerprint=model.fingerprint,
+            arrangement=spec.arrangement,
+            recipe=spec.recipe,
+            seed=found.row.seed,
+            text=self.tokenizer.decode(list(found.row.target_ids)),
+            title=spec.title,
+            source=spec.source,
+            accuracy=found.score.accuracy,
+            exact=found.score.exact,
+            c_tokens=found.score.c_tokens,
+            h_lm=nats,
+            h_lm_terms=terms,
+            loss=found.score.loss if np.isfinite(found.score.loss) else None,
+            steps=found.steps,
+            seconds=found.seconds,
+            tokens_per_second=found.steps * len(self.target_ids) / max(found.seconds, 1e-9),
+            confirmed_in=found.confirmed_in,
+            searched_in=str(model.dtype).removeprefix("torch."),
+            device=model.device.type,
+            reason=found.reason,
+            created=now(),
+            job=self.job,
+        )
+        return Solution(found.e, found.m, self.target_ids, record)
+
+    def _frame(self, report: StepReport) -> np.ndarray[Any, Any]:
+        frame = np.zeros(1, dtype=self.header.frame_dtype)
+        frame["step"], frame["best"] = self._step, report.best
+        frame["seconds"] = max(self.trainer.seconds(i) for i in range(len(report.steps)))
+        frame["steps"], frame["loss"] = report.steps, report.loss
+        frame["accuracy"] = report.accuracy
+        frame["phase"] = [PHASES.index(phase) for phase in report.phase]
+        frame["predicted"] = np.stack(report.predicted)
+        frame["p"] = np.stack(report.p)
+        frame["rank"] = np.stack(report.rank)
+        frame["e"], frame["m"] = np.clip(self.trainer.vectors_of(report.best), -6e4, 6e4)
+        return frame
+
+    def _keep_recording(self) -> None:
+        found = read_log(self.folder)
+        if found is not None:
+            ids = np.union1d(found.frames["predicted"], self.target_ids).tolist()
+            pieces = dict(zip(ids, self.tokenizer.pieces(ids), strict=True))
+            header = self.header.model_copy(update={"pieces": pieces})
+            Recording(header, found.frames).save(self.out / store.RECORDING)
+        self._checkpoint_file.unlink(missing_ok=True)
+
+    @property
+    def _checkpoint_file(self) -> Path:
+        return self.folder / "checkpoint.safetensors"
+
+    def _checkpoint(self) -> None:
+        tensors, values = self.trainer.checkpoint()
+        state = {
+            "trainer": values,
+            "step": self._step,
+            "run_id": self.run_id,
+            "solutions": {str(i): str(path) for i, path in self.solutions.items()},
+        }
+        write_atomically(self._checkpoint_file, save(tensors, {"state": json.dumps(state)}))
+
+    def _restore(self) -> bool:
+        with contextlib.suppress(SafetensorError, OSError, KeyError, ValueError):
+            with safe_open(self._checkpoint_file, framework="numpy") as file:
+                state = json.loads(file.metadata()["state"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            self.trainer.restore(tensors, state["trainer"])
+            self._step, self.run_id = state["step"], state["run_id"]
+            self.solutions = {int(i): Path(path) for i, path in state["solutions"].items()}
+            return True
+        return False

@@ -1,0 +1,42 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from explorer.formatting import human_bytes, human_count, human_seconds
+
+
+@pytest.mark.parametrize(
+    ("number", "count", "size"),
+    [
+        (0, "0", "0 B"),
+        (999, "999", "999 B"),
+        (1_000, "1k", "1 kB"),
+        (2_061_715, "2.06M", "2.06 MB"),
+        (92_871_040, "92.9M", "92.9 MB"),
+        (134_515_008, "135M", "135 MB"),
+        (999_999_999, "1B", "1 GB"),
+        (1_235_814_400, "1.24B", "1.24 GB"),
+        (8_030_261_248, "8.03B", "8.03 GB"),
+        (5 * 10**15, "5000T", "5000 TB"),
+    ],
+)
+def test_numbers_as_a_person_reads_them(number: int, count: str, size: str) -> None:
+    assert human_count(number) == count
+    assert human_bytes(number) == size
+
+
+@given(number=st.integers(1, 10**14))
+def test_three_digits_are_right(number: int) -> None:
+    text = human_count(number)
+    factor = {"k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}.get(text[-1], 1.0)
+
+    assert "e" not in text
+    assert float(text.rstrip("kMBT")) * factor == pytest.approx(number, rel=0.0051)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.213, "213 ms"), (7.31, "7.3 s"), (75, "1:15 min"), (3599.7, "1:00 h"), (5400, "1:30 h")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert human_seconds(seconds) == text
