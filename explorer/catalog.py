@@ -7,6 +7,7 @@ from typing import Literal
 import psutil
 
 from explorer import assets, hub
+from explorer.arrangements import PAPER_DEFAULT, ArrangementKey
 from explorer.errors import ModelError
 from explorer.formatting import human_bytes
 from explorer.modelfiles import IncompleteModelError, read_facts
@@ -43,7 +44,7 @@ class ModelCard:
     max_positions: int | None = None
     vocab_size: int | None = None
     gated: bool = False
-    default_arrangement: str = "e+mN-1"
+    default_arrangement: ArrangementKey = PAPER_DEFAULT
     folder: Path | None = None
 
 

@@ -139,31 +139,18 @@ def generate(
         tokens = torch.tensor([[token]], device=model.device)
 
 
-@dataclass(frozen=True)
-class Race:
-    """One forward pass against generation token by token, on one machine, both warm.
-
-    Attributes:
-        one_forward_seconds: proto-tokens to token ids, one pass.
-        autoregressive_seconds: the same number of tokens with a KV cache.
-        one_forward_ids: what the pass says.
-        autoregressive_ids: what the model says by itself after the BOS token.
-    """
-
-    one_forward_seconds: float
-    autoregressive_seconds: float
-    one_forward_ids: list[int]
-    autoregressive_ids: list[int]
-
-
 def race(
     model: FrozenModel,
     e: NDArray[np.float32],
     m: NDArray[np.float32],
     target_ids: Sequence[int],
     key: ArrangementKey,
-) -> Iterator[Race | None]:
-    """Time both ways of getting N tokens; yield None between steps and the result at the end."""
+) -> Iterator[tuple[float, float, list[int], list[int]] | None]:
+    """Time both ways of getting N tokens; yield None between steps and the result at the end.
+
+    The result: seconds of one forward pass, seconds of generation with a KV cache after the BOS
+    token, and the token ids of each.
+    """
     score(model, e, m, target_ids, key)  # warm
     yield None
     start = time.perf_counter()
@@ -178,7 +165,7 @@ def race(
         tokens.append(next(steps))
         seconds += time.perf_counter() - start
         yield None
-    yield Race(one_forward, seconds, [int(i) for i in said], tokens)
+    yield one_forward, seconds, [int(i) for i in said], tokens
 
 
 def _row(vector: NDArray[np.float32], model: FrozenModel) -> Float[Tensor, "1 d"]:

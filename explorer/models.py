@@ -280,7 +280,7 @@ def load(
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
-            attn_implementation="sdpa",
+            attn_implementation=_attention(device, dtype),
         )
         network.to(device).eval().requires_grad_(False)  # type: ignore[arg-type]
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
@@ -303,6 +303,27 @@ def load(
         embedding_mean=mean,
         embedding_std=float(std.mean()),
     )
+
+
+def _attention(device: torch.device, dtype: torch.dtype) -> str:
+    """Return the name of the attention to use; registers ours with transformers when needed.
+
+    On the CPU the backward pass of bfloat16 attention is some ten times slower than the float32
+    one (3.6 against 0.3 ms a layer for 4 rows of 25), so there attention alone runs in float32.
+    """
+    if device.type != "cpu" or dtype == torch.float32:
+        return "sdpa"
+    from transformers import AttentionInterface
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    def in_float32(module: Any, q: Tensor, k: Tensor, v: Tensor, *rest: Any, **options: Any) -> Any:
+        out, weights = sdpa_attention_forward(
+            module, q.float(), k.float(), v.float(), *rest, **options
+        )
+        return out.to(q.dtype), weights
+
+    AttentionInterface.register("sdpa_float32", in_float32)
+    return "sdpa_float32"
 
 
 @torch.no_grad()

@@ -84,7 +84,10 @@ FAST = Recipe(
     max_steps=800,
     finish_lr=0.03,
 )
-"""Starts where embeddings live, with a rate in their own unit (0.03 on the embedded model, whose embeddings' deviation is 0.1)."""
+"""Starts where embeddings live, with a rate in their own unit.
+
+On the embedded model, whose embeddings have a deviation of 0.1, the rate is 0.03.
+"""
 
 PRESETS: dict[str, Recipe] = {recipe.name: recipe for recipe in (FAST, PAPER)}
 

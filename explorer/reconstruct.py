@@ -16,7 +16,7 @@ from explorer import catalog, store, texts
 from explorer.arrangements import read_from
 from explorer.errors import MissingAssetError
 from explorer.jobs.specs import ReconstructSpec
-from explorer.metrics import Race, h_lm, race
+from explorer.metrics import h_lm, race
 from explorer.models import FrozenModel, fast_dtype
 from explorer.pool import ModelPool
 from explorer.recording import PHASES, Recording, RecordingHeader, RecordingLog, read_log
@@ -143,15 +143,27 @@ class Reconstruction:
         RecordingLog(self.folder, self.header).publish(self._frame(report), last=True)
         self._keep_recording()
 
-    def race(self) -> Iterator[Race | None]:
+    def race(self) -> Iterator[store.Race | None]:
         """Time the one forward pass against the model's own generation, for an exact row."""
-        for i in range(len(self.trainer.rows)):
-            found = self.trainer.outcome(i)
-            if found.score.exact:
-                yield from race(
-                    self.model, found.e, found.m, found.row.target_ids, self.spec.arrangement
-                )
-                return
+        exact = [o for o in self.outcomes() if o.score.exact]
+        if not exact:
+            return
+        found = exact[0]
+        for timed in race(
+            self.model, found.e, found.m, found.row.target_ids, self.spec.arrangement
+        ):
+            if timed is None:
+                yield None
+                continue
+            one_forward, autoregressive, said, continued = timed
+            yield store.Race(
+                tokens=len(said),
+                one_forward_seconds=one_forward,
+                autoregressive_seconds=autoregressive,
+                one_forward_text=self.tokenizer.decode(said),
+                autoregressive_text=self.tokenizer.decode(continued),
+                device=self.model.device.type,
+            )
 
     def outcomes(self) -> list[Outcome]:
         """Return the outcome of every row, in the order of their seeds."""

@@ -8,15 +8,36 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import select
 
 from explorer import folders
 from explorer.database import SolutionRow, transaction
 from explorer.errors import BadInputError, CorruptFileError, StorageError
 from explorer.recording import Recording
-from explorer.solutions import Solution, SolutionRecord, load_solution, save_solution
+from explorer.solutions import (
+    Solution,
+    SolutionRecord,
+    load_solution,
+    save_solution,
+    write_atomically,
+)
 
 RECORDING = "recording.safetensors"
+RACE = "race.json"
+
+
+class Race(BaseModel):
+    """One forward pass against generation token by token, on one machine, both warm."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tokens: int = Field(description="How many tokens both gave.")
+    one_forward_seconds: float = Field(description="Proto-tokens to token ids, one pass.")
+    autoregressive_seconds: float = Field(description="The same number with a KV cache.")
+    one_forward_text: str = Field(description="What the pass says.")
+    autoregressive_text: str = Field(description="What the model says by itself after BOS.")
+    device: str = Field(description="Kind of device.")
 
 
 @dataclass(frozen=True)
@@ -149,4 +170,26 @@ def recording_of(path: Path) -> Recording | None:
     """Return the recording beside a solution file, or None if there is none to be read."""
     with contextlib.suppress(CorruptFileError):
         return Recording.load(path.with_name(RECORDING))
+    return None
+
+
+def shipped_runs() -> list[Path]:
+    """Return the folders of the runs that ship with the project, those with a recording."""
+    folder = folders.recorded()
+    return sorted(path.parent for path in folder.rglob(RECORDING)) if folder.is_dir() else []
+
+
+def keep_race(folder: Path, result: Race) -> None:
+    """Note beside a run how long one forward pass and token-by-token generation took.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    write_atomically(folder / RACE, result.model_dump_json().encode())
+
+
+def race_of(folder: Path) -> Race | None:
+    """Return what `keep_race` noted beside a run, or None."""
+    with contextlib.suppress(OSError, ValidationError):
+        return Race.model_validate_json((folder / RACE).read_bytes())
     return None

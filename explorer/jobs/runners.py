@@ -34,6 +34,7 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[None]:
     task = Reconstruction(spec, job.pool, job.folder, job.id, store.run_folder(job.id))
     if task.resumed:
         job.notice("The worker stopped in between; this run went on from its last checkpoint.")
+    job.result["h_lm"] = task.h_lm[0]
     for report in task.steps():
         job.result["solutions"] = [path.stem for _, path in sorted(task.solutions.items())]
         for sentence in task.trainer.notices:
@@ -56,13 +57,7 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[None]:
         job.say("Timing one forward pass against token-by-token generation.", 1.0, at_once=True)
         for found in task.race():
             if found is not None:
-                job.result["race"] = {
-                    "one_forward_seconds": found.one_forward_seconds,
-                    "autoregressive_seconds": found.autoregressive_seconds,
-                    "one_forward_text": task.tokenizer.decode(found.one_forward_ids),
-                    "autoregressive_text": task.tokenizer.decode(found.autoregressive_ids),
-                    "tokens": len(found.one_forward_ids),
-                }
+                store.keep_race(task.out, found)
             yield
     exact = sum(o.score.exact for o in task.outcomes())
     job.say(f"{exact} of {spec.restarts} restarts exact.", 1.0, at_once=True)

@@ -1,0 +1,18 @@
+"""Entry point: `streamlit run app.py`. Page config, the worker, navigation; nothing else."""
+
+import streamlit as st
+
+from widgets import start
+
+st.set_page_config(
+    page_title="Proto-Token Explorer", page_icon=":material/join_inner:", layout="wide"
+)
+start.style()
+start.worker()
+st.navigation(
+    [
+        st.Page("pages/reconstruct.py", title="Reconstruct", icon=":material/bolt:", default=True),
+        st.Page("pages/library.py", title="Library", icon=":material/inventory_2:"),
+    ],
+    position="top",
+).run()

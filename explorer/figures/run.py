@@ -1,0 +1,182 @@
+"""Charts of one run: how its restarts form, position by position and step by step."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from explorer.figures.chart import Chart, layout
+from explorer.figures.palette import DASHES, RESTARTS, RIGHT, WRONG_TO_RIGHT
+from explorer.recording import Recording
+
+MOST_STEPS_DRAWN = 120
+
+
+def accuracy_curves(recording: Recording) -> Chart:
+    """Draw token accuracy of each restart over its steps."""
+    return _curves(
+        recording,
+        "accuracy",
+        "Share of right tokens, restart by restart",
+        "token accuracy",
+        axis={"range": [-0.03, 1.05], "tickformat": ".0%"},
+    )
+
+
+def loss_curves(recording: Recording) -> Chart:
+    """Draw the mean cross-entropy of each restart over its steps, on a logarithmic axis."""
+    return _curves(
+        recording,
+        "loss",
+        "Loss on its way down",
+        "mean cross-entropy, nats (log)",
+        axis={"type": "log", "nticks": 6},
+    )
+
+
+def _curves(
+    recording: Recording, column: str, title: str, y: str, axis: dict[str, object]
+) -> Chart:
+    figure = go.Figure()
+    frames = recording.frames
+    for k, seed in enumerate(recording.header.seeds):
+        steps, values = _until_done(frames["steps"][:, k], frames[column][:, k].astype(float))
+        finite = np.isfinite(values)
+        steps, values = steps[finite], values[finite]
+        figure.add_scatter(
+            x=steps,
+            y=values,
+            mode="lines" if len(steps) > 1 else "markers",
+            name=f"seed {seed}",
+            line={
+                "color": RESTARTS[k % len(RESTARTS)],
+                "dash": DASHES[k % len(DASHES)],
+                "width": 2,
+            },
+            hovertemplate=f"seed {seed}, step %{{x}}: %{{y:.3g}}<extra></extra>",
+        )
+    figure.update_yaxes(axis)
+    layout(figure, title, "optimiser step", y)
+    last = frames[column][-1] if len(frames) else np.zeros(0)
+    alt = f"{y} over steps, one line for each of {len(recording.header.seeds)} restarts" + (
+        f"; now {', '.join(f'{value:.2f}' for value in last)}." if len(last) else "."
+    )
+    return Chart(column, figure, alt, curve_table(recording))
+
+
+def curve_table(recording: Recording) -> pd.DataFrame:
+    """Return one line for each frame and restart: seed, step, loss, accuracy."""
+    frames, seeds = recording.frames, recording.header.seeds
+    return pd.DataFrame(
+        {
+            "seed": np.tile(seeds, len(frames)),
+            "step": frames["steps"].ravel(),
+            "loss": frames["loss"].ravel(),
+            "accuracy": frames["accuracy"].ravel(),
+        }
+    )
+
+
+def position_heatmap(recording: Recording, restart: int, labels: list[str]) -> Chart:
+    """Draw p(target) over position and step for one restart.
+
+    Args:
+        recording: the run.
+        restart: index of the restart.
+        labels: what each target token says, N of them.
+    """
+    frames = recording.frames
+    steps, _ = _until_done(frames["steps"][:, restart], frames["accuracy"][:, restart])
+    keep = np.unique(np.linspace(0, len(steps) - 1, MOST_STEPS_DRAWN).round().astype(int))
+    p = frames["p"][keep, restart].astype(np.float32).T
+    seed = recording.header.seeds[restart]
+    figure = go.Figure(
+        go.Heatmap(
+            z=np.nan_to_num(p),
+            x=steps[keep],
+            y=np.arange(1, len(labels) + 1),
+            customdata=np.tile(np.array(labels, dtype=object)[:, None], (1, len(keep))),
+            zmin=0,
+            zmax=1,
+            colorscale=[list(stop) for stop in WRONG_TO_RIGHT],
+            colorbar={"title": "p", "thickness": 10, "tickformat": ".1f"},
+            hovertemplate="step %{x}, position %{y} “%{customdata}”: p %{z:.2f}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed")
+    layout(
+        figure, f"Which positions come first (seed {seed})", "optimiser step", "position in text"
+    )
+    table = pd.DataFrame(p.T, columns=[f"{i} {label}" for i, label in enumerate(labels, 1)])
+    table.insert(0, "step", steps[keep])
+    alt = (
+        f"Heat map of the probability of the right token at {len(labels)} positions over "
+        f"{len(steps)} frames, restart with seed {seed}."
+    )
+    return Chart("positions", figure, alt, table)
+
+
+def position_accuracy(recording: Recording, labels: list[str]) -> Chart:
+    """Draw for every position the share of restarts that have it right in the newest frame."""
+    right = recording.correct[-1]
+    share = right.mean(0)
+    positions = np.arange(1, len(labels) + 1)
+    figure = go.Figure(
+        go.Bar(
+            x=positions,
+            y=share,
+            marker_color=RIGHT,
+            customdata=np.array(labels, dtype=object),
+            hovertemplate="position %{x} “%{customdata}”: %{y:.0%} of restarts<extra></extra>",
+        )
+    )
+    figure.update_yaxes(range=[0, 1.05], tickformat=".0%")
+    layout(
+        figure,
+        "Right positions, over all restarts",
+        "position in text",
+        f"share of {len(right)} restarts",
+    )
+    table = pd.DataFrame({"position": positions, "token": labels, "share right": share})
+    for k, seed in enumerate(recording.header.seeds):
+        table[f"seed {seed}"] = right[k]
+    alt = f"Bars: {int((share == 1).sum())} of {len(labels)} positions are right in every restart."
+    return Chart("position-accuracy", figure, alt, table)
+
+
+def full_table(recording: Recording) -> pd.DataFrame:
+    """Return every number of a recording in long form, for CSV and Parquet.
+
+    Columns: step, seconds, seed, restart_step, phase, loss, accuracy, position (from 1), target_id,
+    target, predicted_id, predicted, correct, p_target, rank.
+    """
+    frames, header = recording.frames, recording.header
+    F, K, N = frames["predicted"].shape
+    each = {
+        "step": np.repeat(frames["step"], K * N),
+        "seconds": np.repeat(frames["seconds"], K * N),
+        "seed": np.tile(np.repeat(header.seeds, N), F),
+        "restart_step": np.repeat(frames["steps"].ravel(), N),
+        "phase": np.repeat(np.array(["search", "finish", "done"])[frames["phase"].ravel()], N),
+        "loss": np.repeat(frames["loss"].ravel(), N),
+        "accuracy": np.repeat(frames["accuracy"].ravel(), N),
+        "position": np.tile(np.arange(1, N + 1), F * K),
+        "target_id": np.tile(header.target_ids, F * K),
+        "predicted_id": frames["predicted"].ravel(),
+        "correct": recording.correct.ravel(),
+        "p_target": frames["p"].ravel().astype(np.float32),
+        "rank": frames["rank"].ravel(),
+    }
+    table = pd.DataFrame(each)
+    table.insert(9, "target", table["target_id"].map(header.pieces))
+    table.insert(11, "predicted", table["predicted_id"].map(header.pieces))
+    return table
+
+
+def _until_done(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a restart's column where it ended; its last point is the final float32 value."""
+    if not len(steps):
+        return steps, values
+    end = int(np.argmax(steps == steps[-1])) + 1
+    kept = values[:end].copy()
+    kept[-1] = values[-1]
+    return steps[:end], kept

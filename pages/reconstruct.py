@@ -1,0 +1,109 @@
+"""Train two vectors on a text and watch a frozen model learn to say it in one forward pass."""
+
+import streamlit as st
+
+from explorer import arrangements, catalog, store, texts
+from explorer.figures.strip import preview_data
+from explorer.jobs import client
+from explorer.jobs.specs import MAX_RESTARTS, ReconstructSpec
+from widgets import cached, models, recipes, run_view, text_source, token_strip
+from widgets.guard import sentences
+from widgets.scheme import scheme
+
+MOST_PREVIEWED = 160
+RESTARTS = "Different starts of one text, trained side by side."
+
+
+def set_up() -> None:
+    """Model, text, length, advanced settings, and Start."""
+    card = models.choose()
+    if card is None:
+        return
+    if card.folder is None:
+        models.bring(card)
+        return
+    passage = text_source.choose(card)
+    if passage is None:
+        return
+    tokenizer = cached.tokenizer(card.folder)
+    ids, more = tokenizer.encode_prefix(passage.text, texts.MAX_TARGET_TOKENS)
+    texts.target_ids(passage.text, tokenizer, 1)  # says what is wrong with an empty text
+    most = min(len(ids), texts.MAX_TARGET_TOKENS, (card.max_positions or 10**6) - 1)
+    length = st.number_input(
+        "N, target tokens", 1, most, min(24, most), key=f"length-{most}",
+        help="The first N tokens of the text are the target. Up to about 32 is quick on a CPU.",
+    )  # fmt: skip
+    first = ids[:MOST_PREVIEWED]
+    groups = [(g.start, g.stop, g.text) for g in tokenizer.groups(first)]
+    token_strip.preview("preview", preview_data(first, groups, tokenizer.pieces(first), length))
+    count = f"{len(ids)}{'+' if more else ''}"
+    st.caption(f"{count} tokens; the first {length} are the target.")
+    with st.expander("Advanced", icon=":material/tune:", key="advanced"):
+        arrangement = _arrangement(card)
+        left, right = st.columns(2)
+        restarts = left.number_input("Restarts", 1, MAX_RESTARTS, 4, key="restarts", help=RESTARTS)
+        seed = right.number_input("First seed", 0, 2**31 - 1 - MAX_RESTARTS, 0, key="seed")
+        recipe = recipes.choose()
+    if st.button("Start", type="primary", icon=":material/play_arrow:", key="start",
+                 disabled=recipe is None, width="stretch") and recipe is not None:  # fmt: skip
+        spec = ReconstructSpec(
+            model=card.name,
+            text=tokenizer.decode(ids[: min(len(ids), length + 64)]) if more else passage.text,
+            length=length,
+            arrangement=arrangement,
+            recipe=recipe,
+            restarts=restarts,
+            seed=seed,
+            title=passage.title[:300],
+            source=passage.source,
+        )
+        st.query_params.pop("solution", None)
+        st.query_params["job"] = client.submit(spec)
+
+
+def _arrangement(card: catalog.ModelCard) -> arrangements.ArrangementKey:
+    known = arrangements.ARRANGEMENTS
+    chosen = st.selectbox(
+        "Arrangement",
+        arrangements.KEYS,
+        arrangements.KEYS.index(card.default_arrangement),
+        format_func=lambda key: f"{known[key].checklist_id}  {known[key].formula}",
+        key=f"arrangement-{card.name}",
+    )
+    st.caption(known[chosen].sentence)
+    if card.origin == "embedded":
+        st.caption(
+            "This model's first position is an attention sink: with A5 every token but the first "
+            "can become right, so its default is A4."
+        )
+    return chosen
+
+
+def result() -> None:
+    """What the link names: a job, a solution, or else a run that ships with the project."""
+    if job := st.query_params.get("job"):
+        run_view.show_job(job)
+    elif solution := st.query_params.get("solution"):
+        folder = store.find(solution).parent
+        run_view.show_run(folder, key=solution, query=f"?solution={solution}")
+    elif shipped := store.shipped_runs():
+        st.badge("recorded", icon=":material/history:", color="gray")
+        st.caption("A run recorded earlier on a laptop-class CPU and shipped with the project. "
+                   "Press Start to make your own.")  # fmt: skip
+        run_view.show_run(shipped[0], key="shipped", query="", autoplay=True)
+
+
+st.title("Two vectors, one forward pass", anchor=False)
+left, right = st.columns([2, 5], gap="large")
+with left, sentences():
+    set_up()
+with right:
+    with st.expander("How it works", expanded=not st.query_params.get("job"), key="how"):
+        st.write(
+            "Feed a frozen language model a vector **e** once and a vector **m** again and again. "
+            "Nothing else goes in. Train only these two, and the model says a whole text in one "
+            "forward pass: every token at once, none of them seen by the next."
+        )
+        scheme("e+mN", ["The", " ferry", " leaves", " at", " dawn"])
+    with sentences():
+        result()

@@ -1,0 +1,88 @@
+"""What tests of the torch side share: tiny models loaded once a module, and made-up solutions."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from explorer.models import FrozenModel
+    from explorer.solutions import Solution
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: tiny products gain nothing from more, and sums keep their order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def load_model(
+    one_thread: None, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., "FrozenModel"]:
+    """`models.load` on the CPU, with fingerprints kept in a folder of the tests' own."""
+    from explorer import models
+
+    cache = tmp_path_factory.mktemp("module-cache")
+
+    def load(folder: Path, **options: Any) -> "FrozenModel":
+        import torch
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("EXPLORER_CACHE", str(cache))
+            return models.load(folder, device=torch.device("cpu"), **options)
+
+    return load
+
+
+@pytest.fixture(scope="module")
+def llama(load_model: Callable[..., "FrozenModel"], tiny_llama_folder: Path) -> "FrozenModel":
+    return load_model(tiny_llama_folder, name="tiny-llama")
+
+
+@pytest.fixture(scope="module")
+def neox(load_model: Callable[..., "FrozenModel"], tiny_neox_folder: Path) -> "FrozenModel":
+    return load_model(tiny_neox_folder, name="tiny-neox")
+
+
+@pytest.fixture(scope="session")
+def make_solution() -> Callable[..., "Solution"]:
+    """Make a solution of random numbers; keywords replace fields of its record."""
+    from explorer.recipes import FAST
+    from explorer.solutions import Solution, SolutionRecord
+
+    def make(d_model: int = 4, target_ids: tuple[int, ...] = (5, 3, 8), **fields: Any) -> Solution:
+        record = SolutionRecord.model_validate(
+            {
+                "id": "0123456789ab-00000001",
+                "made_from": "0123456789ab",
+                "model": "tiny",
+                "fingerprint": "f" * 64,
+                "arrangement": "e+mN",
+                "recipe": FAST,
+                "seed": 0,
+                "text": "naïve “heron” 👩‍🚀",
+                "accuracy": 2 / 3,
+                "exact": False,
+                "c_tokens": 2,
+                "h_lm": 4.5,
+                "h_lm_terms": 3,
+                "loss": 0.25,
+                "steps": 7,
+                "seconds": 0.5,
+                "created": "2026-01-02T03:04:05+00:00",
+            }
+            | fields
+        )
+        draw = np.random.default_rng(record.seed)
+        e, m = draw.normal(size=(2, d_model)).astype(np.float32)
+        return Solution(e, m, np.array(target_ids, dtype=np.int64), record)
+
+    return make

@@ -1,0 +1,77 @@
+from types import SimpleNamespace
+
+import psutil
+import pytest
+import torch
+
+from explorer.models import FrozenModel
+from explorer.training.memory import is_out_of_memory, rows_that_fit
+
+
+@pytest.fixture
+def free(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Memory that is free, in bytes, as psutil would say."""
+    memory = SimpleNamespace(available=10**9)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    return memory
+
+
+def test_more_rows_fit_when_they_are_shorter_or_memory_is_larger(
+    llama: FrozenModel, free: SimpleNamespace
+) -> None:
+    rows = rows_that_fit(llama, 100)
+    assert rows > 1
+    assert rows_that_fit(llama, 10) == pytest.approx(10 * rows, rel=0.1)
+    free.available *= 3
+    assert rows_that_fit(llama, 100) == pytest.approx(3 * rows, rel=0.1)
+
+
+def test_one_row_is_always_tried(llama: FrozenModel, free: SimpleNamespace) -> None:
+    free.available = 0
+    assert rows_that_fit(llama, 100) == 1
+
+
+def test_the_estimate_is_above_what_a_row_must_keep(
+    llama: FrozenModel, neox: FrozenModel, free: SimpleNamespace
+) -> None:
+    for model in (llama, neox):
+        kept: list[int] = []
+
+        def note(tensor: torch.Tensor, kept: list[int] = kept) -> torch.Tensor:
+            kept.append(tensor.nbytes)
+            return tensor
+
+        inputs = torch.randn(1, 100, model.d_model).requires_grad_()
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            model.hidden(inputs)
+        weights = sum(p.nbytes for p in model.network.parameters())
+        assert rows_that_fit(model, 100) * (sum(kept) - weights) < free.available
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate "
+                     "memory: you tried to allocate 8 bytes. Error code 12"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes."),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+    ids=["cuda", "mps", "linux", "windows", "cublas"],
+)  # fmt: skip
+def test_failed_allocations_are_recognised(error: RuntimeError) -> None:
+    assert is_out_of_memory(error)
+
+
+def test_a_real_failed_allocation_is_recognised() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**50, dtype=torch.uint8).fill_(1)
+    assert is_out_of_memory(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "mat1 and mat2 shapes cannot be multiplied", "index out of bounds"]
+)
+def test_other_errors_are_not_taken_for_it(text: str) -> None:
+    assert not is_out_of_memory(RuntimeError(text))

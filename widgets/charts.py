@@ -1,0 +1,31 @@
+"""A chart on a page: the picture, its numbers one click away, and a file that works offline."""
+
+import streamlit as st
+
+from explorer.figures import Chart
+
+
+def show(chart: Chart, key: str, *, extras: bool = True) -> None:
+    """Show a chart under a key of its own; without extras while it changes every second."""
+    st.plotly_chart(
+        chart.figure,
+        key=f"{key}-{chart.key}",
+        alt=chart.alt,
+        config={"displaylogo": False, "toImageButtonOptions": {"filename": chart.key, "scale": 2}},
+    )
+    if not extras:
+        return
+    with st.container(horizontal=True, gap="small"):
+        with st.popover("Numbers", icon=":material/table:", key=f"{key}-{chart.key}-numbers"):
+            st.dataframe(chart.table, hide_index=True, key=f"{key}-{chart.key}-table")
+        st.download_button(
+            "Page",
+            chart.html,
+            file_name=f"{chart.key}.html",
+            mime="text/html",
+            icon=":material/download:",
+            key=f"{key}-{chart.key}-html",
+            on_click="ignore",
+            help="This chart as one HTML file that works offline. The camera in the chart's own "
+            "corner saves a PNG.",
+        )

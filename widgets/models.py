@@ -1,0 +1,86 @@
+"""Which model: the picker every page shares, and what a person should know about the choice."""
+
+import streamlit as st
+
+from explorer import catalog
+from explorer.catalog import ModelCard
+from explorer.errors import ExplorerError
+from explorer.formatting import human_bytes, human_count
+from explorer.jobs import client
+from explorer.jobs.specs import BringSpec
+
+OTHER = "other"
+
+
+def choose() -> ModelCard | None:
+    """Show the picker and return the chosen model, or None while the choice is not a model."""
+    cards = {card.name: card for card in catalog.known_models()}
+
+    def words(name: str) -> str:
+        if name == OTHER:
+            return "Another: hub id or folder …"
+        card = cards[name]
+        return f"{card.title}{'' if card.folder else '  (not on this disk)'}"
+
+    name = st.selectbox(
+        "Model", [*cards, OTHER], format_func=words, key="model", bind="query-params"
+    )
+    if name != OTHER:
+        card = cards[name]
+    else:
+        typed = st.text_input(
+            "Hub id or folder",
+            key="other_model",
+            placeholder="EleutherAI/pythia-70m or /path/to/a/model",
+            persist_state="session",
+        )
+        if not typed:
+            return None
+        try:
+            card = catalog.find(typed.strip())
+        except ExplorerError as error:
+            st.error(str(error), icon=":material/error:")
+            return None
+    st.caption(describe(card))
+    return card
+
+
+def describe(card: ModelCard) -> str:
+    """Say in one line how large a model is and whether it is here."""
+    parts = []
+    if card.parameters:
+        parts.append(f"{human_count(card.parameters)} parameters")
+    if card.d_model:
+        parts.append(f"d_model {card.d_model}")
+    if needed := catalog.memory_needed(card):
+        parts.append(f"about {human_bytes(needed)} of memory in float32")
+    parts.append("on this disk" if card.folder else "not on this disk yet")
+    if card.gated and not card.folder:
+        parts.append("gated: accept its licence on the hub first")
+    return " · ".join(parts)
+
+
+def bring(card: ModelCard) -> None:
+    """Show how a model that is not on this disk gets here: in progress, failed, or a button."""
+    jobs = [
+        job
+        for job in client.jobs()
+        if isinstance(job.spec, BringSpec) and job.spec.model == card.name
+    ]
+    if jobs and not jobs[0].over:
+        _follow(jobs[0].id)
+        return
+    if jobs and jobs[0].error:
+        st.warning(jobs[0].error, icon=":material/cloud_off:")
+    st.write(f"{card.title} is not on this disk yet.")
+    if st.button("Bring it", icon=":material/download:", key="bring"):
+        client.submit(BringSpec(model=card.name))
+        st.rerun()
+
+
+@st.fragment(run_every=1.0)
+def _follow(job_id: str) -> None:
+    job = client.get(job_id)
+    if job.over:
+        st.rerun()
+    st.progress(job.fraction, text=job.sentence)

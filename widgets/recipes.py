@@ -1,0 +1,58 @@
+"""The recipe: a preset, and every one of its fields to see and change."""
+
+from typing import Any, Literal, get_args, get_origin
+
+import streamlit as st
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from explorer.jobs.specs import in_words
+from explorer.recipes import PRESETS, Recipe
+
+
+def choose() -> Recipe | None:
+    """Show the preset and its fields; return the recipe, or None while a field is impossible."""
+    name = st.segmented_control(
+        "Recipe",
+        list(PRESETS),
+        default="fast",
+        required=True,
+        key="recipe",
+        bind="query-params",
+        help="fast: starts at the model's own embeddings, with a rate to match. "
+        "paper: exactly the paper's settings; needs several times the steps.",
+    )
+    preset = PRESETS[name or "fast"]
+    fields: dict[str, Any] = {}
+    left, right = st.columns(2)
+    editable = [(key, info) for key, info in Recipe.model_fields.items() if key != "name"]
+    for i, (key, info) in enumerate(editable):
+        with left if i % 2 == 0 else right:
+            fields[key] = _field(key, info, getattr(preset, key), f"recipe_{preset.name}_{key}")
+    changed = any(fields[key] != getattr(preset, key) for key in fields)
+    try:
+        return Recipe(name=f"{preset.name}, changed" if changed else preset.name, **fields)
+    except ValidationError as error:
+        st.error(in_words(error), icon=":material/error:")
+        return None
+
+
+def _field(name: str, info: FieldInfo, value: Any, key: str) -> Any:
+    label = name.replace("_", " ")
+    if get_origin(info.annotation) is Literal:
+        options = list(get_args(info.annotation))
+        return st.selectbox(label, options, options.index(value), key=key, help=info.description)
+    if info.annotation is int:
+        return int(
+            st.number_input(label, value=value, step=1, min_value=0, key=key, help=info.description)
+        )
+    return st.number_input(
+        label,
+        value=value,
+        step=None if value is None else max(value / 10, 1e-9),
+        format="%g",
+        min_value=0.0,
+        key=key,
+        help=info.description,
+        placeholder="none",
+    )

@@ -1,0 +1,271 @@
+"""One run on the page: live while it trains, played back when it is over."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from explorer import catalog, store
+from explorer.figures import run as charts
+from explorer.figures.strip import strip_data
+from explorer.formatting import human_seconds
+from explorer.jobs import client
+from explorer.jobs.client import Job
+from explorer.jobs.specs import ReconstructSpec
+from explorer.recording import Recording, read_log
+from explorer.solutions import Solution
+from widgets import cached, token_strip
+from widgets import charts as chart_widget
+from widgets.copy_link import copy_link
+from widgets.guard import sentences
+
+BEST, ALL = "Best", "All"
+
+
+def show_job(job_id: str) -> None:
+    """Show a job: live while it is not over, else what came of it."""
+    job = client.get(job_id)
+    if not isinstance(job.spec, ReconstructSpec):
+        st.info("This link leads to a job that has no page of its own.")
+        return
+    if not job.over:
+        _status(job_id)
+        _live_charts(job_id)
+        return
+    if job.error:
+        st.error(job.error, icon=":material/error:")
+    for notice in job.notices:
+        st.info(notice, icon=":material/info:")
+    folder = store.run_folder(job_id)
+    if cached.run(folder)[0] is not None:
+        show_run(folder, key=job_id, query=f"?job={job_id}")
+    elif not job.error:
+        st.info("This run was stopped before its first step; nothing was saved.")
+
+
+def show_run(folder: Path, *, key: str, query: str, autoplay: bool = False) -> None:
+    """Show a finished run from its folder: strip with playback, numbers, charts, downloads."""
+    recording, solutions = cached.run(folder)
+    if recording is None or not solutions:
+        st.error("The recording of this run is missing or damaged; its solutions may still be in "
+                 "the cache folder.", icon=":material/error:")  # fmt: skip
+        return
+    labels = [recording.header.pieces.get(i, "") for i in recording.header.target_ids]
+    shown = _which_restarts(recording, key)
+    data = strip_data(
+        recording, shown, lambda ids: [recording.header.pieces.get(i, "�") for i in ids], play=True
+    )
+    token_strip.playback(f"strip-{key}", data, run=f"{key}-{shown}", autoplay=autoplay)
+    best = max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps))
+    _final_numbers(best, solutions)
+    _race(folder)
+    _charts(recording, shown[0], labels, key, extras=True)
+    _downloads(folder, recording, solutions, key, query)
+
+
+@st.fragment(run_every=0.5)
+def _status(job_id: str) -> None:
+    """The strip and the numbers of a run in progress; hands over when it ends."""
+    job = client.get(job_id)
+    if job.over:
+        st.rerun()
+    with sentences():
+        _controls(job)
+        recording = read_log(client.folder_of(job_id))
+        if recording is None or not len(recording):
+            st.progress(job.fraction, text=job.sentence)
+            _worker_note()
+            return
+        shown = _which_restarts(recording, job_id)
+        say = _sayer(job)
+        token_strip.live(f"strip-{job_id}", strip_data(recording, shown, say, play=False))
+        _live_numbers(job, recording)
+
+
+@st.fragment(run_every=2.0)
+def _live_charts(job_id: str) -> None:
+    job = client.get(job_id)
+    recording = read_log(client.folder_of(job_id))
+    if job.over or recording is None or not len(recording):
+        return
+    labels = _sayer(job)(recording.header.target_ids)
+    shown = _which_index(recording, st.session_state.get(f"restarts-{job_id}"))
+    _charts(recording, shown[0], labels, job_id, extras=False)
+
+
+def _controls(job: Job) -> None:
+    state = "pausing" if job.wanted == "pause" and job.state == "running" else job.state
+    state = "stopping" if job.wanted == "stop" else state
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge(state, color="blue" if state == "running" else "orange")
+        if job.wanted == "pause":
+            if st.button("Resume", key=f"resume-{job.id}", icon=":material/play_arrow:"):
+                client.ask(job.id, "run")
+        elif st.button("Pause", key=f"pause-{job.id}", icon=":material/pause:"):
+            client.ask(job.id, "pause")
+        if st.button("Stop", key=f"stop-{job.id}", icon=":material/stop:"):
+            client.ask(job.id, "stop")
+        copy_link(f"link-{job.id}", f"?job={job.id}")
+
+
+def _worker_note() -> None:
+    status = client.worker_status()
+    if not status.alive:
+        st.caption("The worker is not running; a new one is being started.")
+    elif not status.ready:
+        st.caption("The worker is starting: it loads its libraries and the model once.")
+    elif status.ahead > 1:
+        st.caption(f"{status.ahead - 1} other jobs share the machine; each has its turn.")
+
+
+def _which_restarts(recording: Recording, key: str) -> list[int]:
+    """Let a person choose which restarts the strip shows."""
+    seeds = recording.header.seeds
+    if len(seeds) == 1:
+        return [0]
+    options = [BEST, *(f"seed {seed}" for seed in seeds), ALL]
+    chosen = st.segmented_control(
+        "Restart",
+        options,
+        default=BEST,
+        required=True,
+        key=f"restarts-{key}",
+        label_visibility="collapsed",
+    )
+    return _which_index(recording, chosen)
+
+
+def _which_index(recording: Recording, chosen: str | None) -> list[int]:
+    seeds = recording.header.seeds
+    if chosen == ALL:
+        return list(range(len(seeds)))
+    labels = [f"seed {seed}" for seed in seeds]
+    if chosen in labels:
+        return [labels.index(chosen)]
+    return [int(recording.frames["best"][-1])]
+
+
+def _sayer(job: Job) -> Callable[[list[int]], list[str]]:
+    """Return what turns token ids into text pieces while a job runs."""
+    card = catalog.find(job.spec.model)
+    if card.folder is None:
+        return lambda ids: ["" for _ in ids]
+    return cached.tokenizer(card.folder).pieces
+
+
+def _live_numbers(job: Job, recording: Recording) -> None:
+    frame = recording.frames[-1]
+    best, N = int(frame["best"]), len(recording.header.target_ids)
+    steps, seconds = int(frame["steps"].max()), float(frame["seconds"])
+    right = int(recording.correct[-1, best].sum())
+    done = int(np.sum(frame["phase"] == 2))
+    st.progress(job.fraction, text=job.sentence)
+    with st.container(horizontal=True):
+        st.metric("Right tokens, best restart", f"{right} / {N}")
+        st.metric("Restarts that are over", f"{done} / {len(recording.header.seeds)}")
+        if "h_lm" in job.result:
+            st.metric("H_LM", _nats(job.result["h_lm"]), help=H_LM_HELP)
+        st.metric("Step", f"{steps}")
+        st.metric("Elapsed", human_seconds(seconds))
+        st.metric("Steps per second", f"{steps / seconds:.1f}" if seconds > 0 else "–")
+
+
+H_LM_HELP = (
+    "How surprising the text is to the model itself, read token by token: the sum of "
+    "−log p of each token given those before it."
+)
+
+
+def _nats(value: float) -> str:
+    return f"{value:.1f} nats · {value / math.log(2):.0f} bits"
+
+
+def _final_numbers(best: Solution, solutions: list[Solution]) -> None:
+    record = best.record
+    exact = sum(s.record.exact for s in solutions)
+    with st.container(horizontal=True):
+        st.metric("Right tokens (C_tokens)", f"{record.c_tokens} / {best.length}")
+        st.metric("Exact restarts", f"{exact} / {len(solutions)}")
+        st.metric("H_LM", _nats(record.h_lm), help=H_LM_HELP)
+        st.metric("Steps", f"{record.steps}")
+        st.metric("Time", human_seconds(record.seconds))
+        st.metric("Steps per second", f"{record.steps / max(record.seconds, 1e-9):.1f}")
+    ended = [f"seed {s.record.seed}: {s.record.reason}" for s in solutions if s.record.reason]
+    if ended:
+        st.caption("Not exact: " + "; ".join(ended) + ".")
+
+
+def _race(folder: Path) -> None:
+    race = store.race_of(folder)
+    if race is None:
+        return
+    ratio = race.autoregressive_seconds / max(race.one_forward_seconds, 1e-9)
+    st.subheader("One pass against one token at a time", anchor=False)
+    left, right = st.columns(2)
+    with left.container(border=True):
+        st.metric("One forward pass from e and m", human_seconds(race.one_forward_seconds))
+        st.text(race.one_forward_text)
+    with right.container(border=True):
+        st.metric("The model's own generation", human_seconds(race.autoregressive_seconds))
+        st.text(race.autoregressive_text)
+    st.caption(
+        f"{race.tokens} tokens each, measured once on this run's {race.device} when it ended, both "
+        f"warm: {ratio:.0f} times faster in one pass. Generation starts from the BOS token with a "
+        "KV cache and takes the likeliest token each time; it says its own text, not this one."
+    )
+
+
+def _charts(
+    recording: Recording, restart: int, labels: list[str], key: str, *, extras: bool
+) -> None:
+    top = st.columns(2)
+    with top[0]:
+        chart_widget.show(charts.accuracy_curves(recording), key, extras=extras)
+    with top[1]:
+        chart_widget.show(charts.position_heatmap(recording, restart, labels), key, extras=extras)
+    bottom = st.columns(2)
+    with bottom[0]:
+        chart_widget.show(charts.loss_curves(recording), key, extras=extras)
+    with bottom[1]:
+        chart_widget.show(charts.position_accuracy(recording, labels), key, extras=extras)
+
+
+def _downloads(
+    folder: Path, recording: Recording, solutions: list[Solution], key: str, query: str
+) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "Solution",
+            solutions,
+            format_func=lambda s: f"seed {s.record.seed}, accuracy {s.record.accuracy:.3f}",
+            key=f"solution-{key}",
+            width=260,
+        )
+        file = folder / f"{chosen.record.id}.safetensors"
+        _download("Solution", file.read_bytes, file.name, key)
+        table = partial(charts.full_table, recording)
+        _download("CSV", lambda: table().to_csv(index=False).encode(), "recording.csv", key)
+        _download("Parquet", lambda: table().to_parquet(index=False), "recording.parquet", key)
+        copy_link(f"link-{key}", query)
+
+
+def _download(label: str, data: Callable[[], bytes], name: str, key: str) -> None:
+    st.download_button(
+        label,
+        data,
+        name,
+        key=f"download-{label}-{key}",
+        on_click="ignore",
+        icon=":material/download:",
+        help=DOWNLOAD_HELP[label],
+    )
+
+
+DOWNLOAD_HELP = {
+    "Solution": "e, m and the target as safetensors, with everything that made them.",
+    "CSV": "The recording: every position of every restart at every recorded step.",
+    "Parquet": "The recording, as a Parquet table.",
+}

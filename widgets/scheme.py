@@ -1,0 +1,45 @@
+"""The drawing of the scheme: [e][m]…[m] -> frozen language model -> tokens (figure 1, E9)."""
+
+import html
+
+import streamlit as st
+
+from explorer.arrangements import ARRANGEMENTS, ArrangementKey, holds_m, read_from
+
+_STYLE = """<style>
+.scheme { display: flex; flex-direction: column; gap: .3rem; align-items: flex-start;
+  font-size: .95rem; margin: .2rem 0 .6rem; overflow-x: auto; max-width: 100%; }
+.scheme .row { display: flex; gap: .3rem; }
+.scheme span { min-width: 3.6rem; text-align: center; padding: .16rem .2rem; border-radius: .3rem;
+  border: 1.5px solid currentColor; white-space: nowrap; }
+.scheme .e { border-color: #d99000; border-width: 2.5px; font-weight: 700; }
+.scheme .m { border-color: #b5539c; border-style: double; border-width: 4px;
+  padding: .05rem .2rem; }
+.scheme .say { border-color: #0b84c6; background: color-mix(in srgb, #0b84c6 22%, transparent); }
+.scheme .none { border-style: dotted; opacity: .55; }
+.scheme .model { align-self: stretch; text-align: center; border: 1.5px solid currentColor;
+  border-radius: .3rem; padding: .25rem; opacity: .85;
+  background: repeating-linear-gradient(45deg, transparent 0 8px,
+  color-mix(in srgb, currentColor 8%, transparent) 8px 16px); }
+</style>"""
+
+
+def scheme(key: ArrangementKey, words: list[str]) -> None:
+    """Draw an arrangement over a few example words, one box for each input and output.
+
+    Args:
+        key: the arrangement.
+        words: what the outputs that are read say, one for each target token drawn.
+    """
+    at_m = holds_m(key, len(words))
+    first = read_from(key)
+    inputs = "".join(f'<span class="{"m" if m else "e"}">{"m" if m else "e"}</span>' for m in at_m)
+    unread = '<span class="none">not read</span>' * first
+    outputs = unread + "".join(f'<span class="say">{html.escape(w)}</span>' for w in words)
+    formula = html.escape(ARRANGEMENTS[key].formula)
+    st.html(
+        f'{_STYLE}<div class="scheme" role="img" aria-label="Inputs {formula} go through the '
+        f'frozen language model once; its outputs are the tokens of the text.">'
+        f'<div class="row">{inputs}</div><div class="model">frozen language model, one forward '
+        f'pass</div><div class="row">{outputs}</div></div>'
+    )

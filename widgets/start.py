@@ -1,0 +1,36 @@
+"""What the app does once when it opens: a worker, and the embedded model if it is not here."""
+
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from explorer import catalog
+from explorer.errors import ExplorerError
+from explorer.jobs import client
+from explorer.jobs.specs import BringSpec
+
+
+def style() -> None:
+    """Give every page the house's spacing and figures that do not jump while they count."""
+    st.html(Path(__file__).with_name("style.css"))
+
+
+def worker() -> None:
+    """See that a worker is there; on a fresh machine, let it bring the embedded model."""
+    try:
+        client.ensure_worker()
+        _bring_embedded()
+    except ExplorerError as error:
+        st.error(f"{error} Recorded results can be browsed all the same.", icon=":material/error:")
+
+
+@st.cache_resource(show_spinner=False)
+def _bring_embedded() -> None:
+    """Queue the embedded model once for each start of the server, if it is not on this disk."""
+    card = catalog.known_models()[0]
+    if card.folder is not None or os.environ.get("EXPLORER_NO_WORKER"):
+        return
+    waiting = client.jobs(open_only=True)
+    if not any(isinstance(job.spec, BringSpec) for job in waiting):
+        client.submit(BringSpec(model=card.name))

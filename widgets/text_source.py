@@ -1,0 +1,120 @@
+"""Which text: typed, uploaded, drawn from a source, or written by the model itself."""
+
+from typing import Any
+
+import streamlit as st
+
+from explorer import texts
+from explorer.catalog import ModelCard
+from explorer.errors import BadInputError, ExplorerError
+from explorer.jobs import client
+from explorer.jobs.specs import GenerateSpec
+from explorer.texts import Passage
+
+DEFAULT = "The ferry leaves at dawn, and nobody on the pier has ever seen who is steering it."
+
+
+def choose(card: ModelCard) -> Passage | None:
+    """Show the sources and return the chosen passage, or None while there is none."""
+    source = st.selectbox(
+        "Text",
+        list(texts.SOURCES),
+        format_func=texts.SOURCES.__getitem__,
+        key="source",
+        bind="query-params",
+    )
+    try:
+        if source == "own":
+            return _own()
+        if source == "generated":
+            return _generated(card)
+        return _drawn(source)
+    except ExplorerError as error:
+        st.error(str(error), icon=":material/error:")
+        return None
+
+
+def _own() -> Passage:
+    typed = st.text_area(
+        "Your text",
+        DEFAULT,
+        key="own_text",
+        height=110,
+        persist_state="session",
+        help="Any language. Its first tokens become the target.",
+    )
+    file = st.file_uploader("or a text file", key="own_file", help="UTF-8 or UTF-16, up to 10 MB.")
+    if file is not None:
+        return texts.from_upload(file.name, file.getvalue())
+    return texts.draw(texts.make_spec("own", text=typed or ""))
+
+
+def _drawn(source: str) -> Passage:
+    fields: dict[str, Any] = {}
+    if source in ("corpus", "random"):
+        path = st.text_input(
+            "Folder of .txt files, or a .jsonl file"
+            if source == "corpus"
+            else "GloVe file (empty: wordfreq's list)",
+            key=f"{source}_path",
+            persist_state="session",
+            help="A path on the machine that runs the explorer.",
+        )
+        if path:
+            fields["path"] = path
+        elif source == "corpus":
+            raise BadInputError("Name a folder of .txt files, or a .jsonl file with a text field.")
+    left, right = st.columns(2)
+    fields["seed"] = int(left.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="text_seed"))
+    fields["index"] = int(right.number_input("Passage", 0, 10**6, 0, key="text_index"))
+    passage = _draw(source, **fields)
+    st.caption(passage.title)
+    return passage
+
+
+@st.cache_data(max_entries=64, show_spinner="Drawing a text …")
+def _draw(source: str, **fields: Any) -> Passage:
+    return texts.draw(texts.make_spec(source, **fields))
+
+
+def _generated(card: ModelCard) -> Passage | None:
+    context = st.text_area(
+        "What the model reads first", DEFAULT, key="context", height=80, persist_state="session"
+    )
+    left, right = st.columns(2)
+    seed = int(left.number_input("Seed of the sampling", 0, 2**31 - 1, 0, key="sampling_seed"))
+    count = int(right.number_input("Tokens", 1, 512, 48, key="sampling_length"))
+    if st.button("Let the model write", icon=":material/edit_note:", key="write"):
+        if not (context or "").strip():
+            raise BadInputError("Give the model something to read first.")
+        spec = GenerateSpec(model=card.name, context=context or "", length=count, seed=seed)
+        st.session_state["writing"] = client.submit(spec)
+    if "writing" not in st.session_state:
+        st.caption("Its own continuation, sampled at temperature 1, becomes the text.")
+        return None
+    job = client.get(st.session_state["writing"])
+    if not job.over:
+        _follow(job.id)
+        return None
+    if job.error:
+        raise BadInputError(job.error)
+    assert isinstance(job.spec, GenerateSpec)
+    own = texts.OwnSpec(text=job.spec.context, title="one's own context")
+    made = texts.GeneratedSpec(
+        context=own,
+        context_length=len(job.spec.context),
+        length=job.spec.length,
+        seed=job.spec.seed,
+    )
+    passage = texts.continuation(made, texts.draw(own), job.result.get("text", ""))
+    st.caption(passage.text)
+    return passage
+
+
+@st.fragment(run_every=0.5)
+def _follow(job_id: str) -> None:
+    job = client.get(job_id)
+    if job.over:
+        st.rerun()
+    st.progress(job.fraction, text=job.sentence)
+    st.caption(job.result.get("text", ""))

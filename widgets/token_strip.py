@@ -1,0 +1,39 @@
+"""The strip of tokens: what the model says at every position, right or wrong, frame by frame.
+
+A component rather than HTML from Python: token texts reach the page as text nodes, so nothing a
+person or a model writes is ever read as HTML; colours change in place, without flicker; and a
+finished run plays back in the browser, without asking the server for each frame.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+_HERE = Path(__file__).parent
+_HTML = '<div class="strip" role="group" aria-label="Tokens"></div>'
+
+
+def _mount(key: str, data: dict[str, Any]) -> None:
+    component = st.components.v2.component(
+        "token_strip",
+        html=_HTML,
+        css=(_HERE / "token_strip.css").read_text(),
+        js=(_HERE / "token_strip.js").read_text(),
+    )
+    component(key=key, data=data)
+
+
+def live(key: str, data: dict[str, Any]) -> None:
+    """Show the newest frame of a run in progress (`explorer.figures.strip.strip_data`)."""
+    _mount(key, data | {"mode": "live"})
+
+
+def playback(key: str, data: dict[str, Any], *, run: str, autoplay: bool = False) -> None:
+    """Show a finished run with a slider from noise to text; `run` names it."""
+    _mount(key, data | {"mode": "play", "run": run, "autoplay": autoplay})
+
+
+def preview(key: str, data: dict[str, Any]) -> None:
+    """Show the tokens of a text before training (`explorer.figures.strip.preview_data`)."""
+    _mount(key, data | {"mode": "preview"})
