@@ -11,7 +11,7 @@ from pathlib import Path
 
 from explorer import folders
 from explorer.errors import ModelError, StorageError
-from explorer.solutions import write_atomically
+from explorer.files import write_atomically
 
 
 def fingerprint(folder: Path) -> str:

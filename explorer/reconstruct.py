@@ -15,6 +15,7 @@ from safetensors.numpy import save
 from explorer import catalog, store, texts
 from explorer.arrangements import read_from
 from explorer.errors import MissingAssetError
+from explorer.files import write_atomically
 from explorer.jobs.specs import ReconstructSpec
 from explorer.metrics import h_lm, race
 from explorer.models import FrozenModel, fast_dtype
@@ -27,7 +28,6 @@ from explorer.solutions import (
     new_run_id,
     now,
     save_solution,
-    write_atomically,
 )
 from explorer.training import Outcome, Row, StepReport, Trainer
 

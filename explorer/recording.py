@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from explorer.errors import CorruptFileError, StorageError
-from explorer.solutions import write_atomically
+from explorer.files import write_atomically
 
 MAX_FRAMES = 200
 PHASES = ("search", "finish", "done")

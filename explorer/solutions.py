@@ -15,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from explorer.arrangements import ArrangementKey
-from explorer.errors import CorruptFileError, StorageError
+from explorer.errors import CorruptFileError
+from explorer.files import write_atomically
 from explorer.recipes import Recipe
 
 SCHEMA_VERSION = 1
@@ -107,26 +108,6 @@ def new_run_id() -> str:
 def now() -> str:
     """Return the time in UTC, to the second, as ISO 8601."""
     return datetime.now(UTC).replace(microsecond=0).isoformat()
-
-
-def write_atomically(path: Path, data: bytes) -> Path:
-    """Write `data` under a temporary name and rename it to `path`.
-
-    Raises:
-        StorageError: if the disk refuses; nothing half-written stays behind.
-    """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:6]}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(
-            f"{path.name} could not be written to {path.parent} ({error.strerror}). "
-            "Free some space or set EXPLORER_CACHE to a folder you can write to."
-        ) from error
-    return path
 
 
 def save_solution(solution: Solution, path: Path) -> Path:

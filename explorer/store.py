@@ -14,13 +14,13 @@ from sqlalchemy import select
 from explorer import folders
 from explorer.database import SolutionRow, transaction
 from explorer.errors import BadInputError, CorruptFileError, StorageError
+from explorer.files import write_atomically
 from explorer.recording import Recording
 from explorer.solutions import (
     Solution,
     SolutionRecord,
     load_solution,
     save_solution,
-    write_atomically,
 )
 
 RECORDING = "recording.safetensors"

@@ -101,13 +101,21 @@ def _controls(job: Job) -> None:
     state = "stopping" if job.wanted == "stop" else state
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(state, color="blue" if state == "running" else "orange")
-        if job.wanted == "pause":
-            if st.button("Resume", key=f"resume-{job.id}", icon=":material/play_arrow:"):
-                client.ask(job.id, "run")
-        elif st.button("Pause", key=f"pause-{job.id}", icon=":material/pause:"):
-            client.ask(job.id, "pause")
-        if st.button("Stop", key=f"stop-{job.id}", icon=":material/stop:"):
-            client.ask(job.id, "stop")
+        paused = job.wanted == "pause"
+        st.button(
+            "Resume" if paused else "Pause",
+            key=f"pause-{job.id}",
+            icon=":material/play_arrow:" if paused else ":material/pause:",
+            on_click=client.ask,
+            args=(job.id, "run" if paused else "pause"),
+        )
+        st.button(
+            "Stop",
+            key=f"stop-{job.id}",
+            icon=":material/stop:",
+            on_click=client.ask,
+            args=(job.id, "stop"),
+        )
         copy_link(f"link-{job.id}", f"?job={job.id}")
 
 
@@ -237,14 +245,15 @@ def _downloads(
     folder: Path, recording: Recording, solutions: list[Solution], key: str, query: str
 ) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        records = {s.record.id: s.record for s in solutions}
         chosen = st.selectbox(
             "Solution",
-            solutions,
-            format_func=lambda s: f"seed {s.record.seed}, accuracy {s.record.accuracy:.3f}",
+            list(records),
+            format_func=lambda i: f"seed {records[i].seed}, accuracy {records[i].accuracy:.3f}",
             key=f"solution-{key}",
             width=260,
         )
-        file = folder / f"{chosen.record.id}.safetensors"
+        file = folder / f"{chosen}.safetensors"
         _download("Solution", file.read_bytes, file.name, key)
         table = partial(charts.full_table, recording)
         _download("CSV", lambda: table().to_csv(index=False).encode(), "recording.csv", key)

@@ -1,0 +1,251 @@
+"""Every page in its empty, populated and error state, without a worker."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from explorer import folders, store
+from explorer.database import JobRow, transaction
+from explorer.jobs import client
+from explorer.jobs.specs import ReconstructSpec
+from explorer.recipes import FAST
+
+APP = str(folders.PROJECT / "app.py")
+TEXT = "abc <script>alert(1)</script> & more words to say"
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EXPLORER_NO_WORKER", "1")
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def open_app(model: Path | None = None, **query: str) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=30)
+    if model is not None:
+        app.session_state["model"] = "other"
+        app.session_state["other_model"] = str(model)
+    for name, value in query.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def texts_of(app: AppTest) -> str:
+    kinds = ("title", "caption", "markdown", "error", "warning", "info", "text", "subheader")
+    return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
+
+
+@pytest.fixture
+def trained(tiny_llama_folder: Path) -> str:
+    """A job that an engine in this process has really run to its end."""
+    from explorer.jobs.context import JobContext
+    from explorer.jobs.runners import run
+    from explorer.pool import ModelPool
+
+    spec = spec_for(tiny_llama_folder, length=3, max_steps=40)
+    job = JobContext(client.submit(spec), spec, ModelPool())
+    for _ in run(job):
+        pass
+    job.update(state="done")
+    return job.id
+
+
+def spec_for(folder: Path, *, length: int, max_steps: int = 10) -> ReconstructSpec:
+    recipe = FAST.model_copy(update={"max_steps": max_steps, "warmup_steps": 2})
+    return ReconstructSpec(
+        model=str(folder),
+        text=TEXT,
+        length=length,
+        arrangement="e+mN",
+        recipe=recipe,
+        restarts=2,
+    )
+
+
+def test_first_view_shows_a_recorded_run_before_any_model_is_there() -> None:
+    app = open_app()
+    assert not app.exception
+    assert any("recorded" in str(badge.value).lower() for badge in app.markdown)
+    labels = [metric.label for metric in app.metric]
+    assert "Right tokens (C_tokens)" in labels
+    assert "not on this disk yet" in texts_of(app)
+    assert [button.label for button in app.button] == ["Bring it"]
+
+
+def test_bring_queues_a_job() -> None:
+    app = open_app()
+    app.button(key="bring").click().run()
+    (job,) = client.jobs()
+    assert job.spec.kind == "bring"
+    assert job.state == "queued"
+    assert not app.exception
+
+
+def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> None:
+    app = open_app(tiny_llama_folder)
+    app.text_area(key="own_text").set_value(TEXT).run()
+    app.number_input(key="restarts").set_value(3).run()
+    app.number_input(key="seed").set_value(7).run()
+    app.selectbox(key=f"arrangement-{tiny_llama_folder}").set_value("alternating").run()
+    app.button(key="start").click().run()
+    (job,) = client.jobs()
+    assert isinstance(job.spec, ReconstructSpec)
+    assert job.spec.text == TEXT
+    assert (job.spec.restarts, job.spec.seed) == (3, 7)
+    assert job.spec.arrangement == "alternating"
+    assert job.spec.recipe == FAST
+    assert app.query_params["job"] in (job.id, [job.id])
+    assert not app.exception
+
+
+def test_a_changed_recipe_is_named_as_changed(tiny_llama_folder: Path) -> None:
+    app = open_app(tiny_llama_folder)
+    app.number_input(key="recipe_fast_max_steps").set_value(50).run()
+    app.button(key="start").click().run()
+    (job,) = client.jobs()
+    assert isinstance(job.spec, ReconstructSpec)
+    assert job.spec.recipe.max_steps == 50
+    assert job.spec.recipe.name == "fast, changed"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("", "empty"), ("   \n ", "spaces")],
+)
+def test_unusable_text_is_a_sentence_and_offers_no_start(
+    tiny_llama_folder: Path, text: str, said: str
+) -> None:
+    app = open_app(tiny_llama_folder)
+    app.text_area(key="own_text").set_value(text).run()
+    assert any(said in error.value for error in app.error)
+    assert "Start" not in [button.label for button in app.button]
+    assert not app.exception
+
+
+@pytest.mark.parametrize(
+    "text", ["😀👩‍👩‍👧 שלום עולם", "<b>bold</b><img src=x onerror=alert(1)>", "x" * 10**6]
+)
+def test_odd_texts_can_be_chosen(tiny_llama_folder: Path, text: str) -> None:
+    app = open_app(tiny_llama_folder)
+    app.text_area(key="own_text").set_value(text).run()
+    assert not app.exception
+    assert not app.error
+    assert "Start" in [button.label for button in app.button]
+
+
+@pytest.mark.parametrize("model", ["no/such folder", "/nowhere/at/all", "%%%"])
+def test_unknown_models_are_a_sentence(model: str) -> None:
+    app = open_app(Path(model))
+    assert not app.exception
+    assert app.error or "not on this disk" in texts_of(app)
+
+
+def test_a_job_under_way_shows_its_sentence_and_can_be_stopped(tiny_llama_folder: Path) -> None:
+    job = client.submit(spec_for(tiny_llama_folder, length=3))
+    app = open_app(tiny_llama_folder, job=job)
+    assert not app.exception
+    app.button(key=f"stop-{job}").click().run()
+    assert client.get(job).state == "stopped"
+    assert "nothing was saved" in texts_of(app)
+
+
+def test_pause_and_resume_are_asked_of_the_worker(tiny_llama_folder: Path) -> None:
+    job = client.submit(spec_for(tiny_llama_folder, length=3))
+    app = open_app(tiny_llama_folder, job=job)
+    app.button(key=f"pause-{job}").click().run()
+    assert client.get(job).wanted == "pause"
+    assert app.button(key=f"pause-{job}").label == "Resume"
+    app.button(key=f"pause-{job}").click().run()
+    assert client.get(job).wanted == "run"
+
+
+def test_a_finished_job_shows_what_its_files_say(trained: str, tiny_llama_folder: Path) -> None:
+    app = open_app(tiny_llama_folder, job=trained)
+    assert not app.exception
+    solutions = store.siblings(store.run_folder(trained) / store.RECORDING)
+    best = max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps))
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Right tokens (C_tokens)"] == f"{best.record.c_tokens} / 3"
+    exact = sum(s.record.exact for s in solutions)
+    assert shown["Exact restarts"] == f"{exact} / 2"
+
+
+def test_a_solution_is_found_again_through_its_link(trained: str) -> None:
+    solution = store.siblings(store.run_folder(trained) / store.RECORDING)[0]
+    app = open_app(solution=solution.record.id)
+    assert not app.exception
+    assert not app.error
+    assert "Right tokens (C_tokens)" in [metric.label for metric in app.metric]
+
+
+@pytest.mark.parametrize(
+    "query", [{"job": "nope"}, {"solution": "../../etc/passwd"}, {"job": "<b>"}]
+)
+def test_a_dead_link_is_a_sentence(query: dict[str, str]) -> None:
+    app = open_app(**query)
+    assert not app.exception
+    assert any("There is no" in error.value for error in app.error)
+
+
+def test_a_failed_job_says_why(tiny_llama_folder: Path) -> None:
+    job = client.submit(spec_for(tiny_llama_folder, length=3))
+    with transaction() as session:
+        row = session.get(JobRow, job)
+        assert row is not None
+        row.state, row.error = "failed", "The disk is full. Free some space."
+    app = open_app(tiny_llama_folder, job=job)
+    assert [error.value for error in app.error] == ["The disk is full. Free some space."]
+
+
+def test_library_lists_solutions_and_names_unreadable_files(trained: str) -> None:
+    (store.run_folder(trained) / "broken.safetensors").write_bytes(b"not a solution")
+    app = open_app().switch_page("pages/library.py").run()
+    assert not app.exception
+    assert any("broken.safetensors" in warning.value for warning in app.warning)
+    table = app.dataframe[0].value
+    own = table[table["made"] != "ships with the project"]
+    assert len(own) == 2
+    assert set(own["text"]) == {store.siblings(store.run_folder(trained) / "x")[0].record.text}
+
+
+def test_an_unwritable_cache_is_a_sentence_and_recorded_runs_stay(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    monkeypatch.setenv("EXPLORER_CACHE", str(blocked / "below"))
+    monkeypatch.delenv("EXPLORER_NO_WORKER")
+    app = open_app()
+    assert not app.exception
+    assert any("EXPLORER_CACHE" in error.value for error in app.error)
+    assert "Right tokens (C_tokens)" in [metric.label for metric in app.metric]
+
+
+def test_the_web_process_stays_free_of_torch(tiny_llama_folder: Path) -> None:
+    code = f"""
+    import sys
+    from streamlit.testing.v1 import AppTest
+    app = AppTest.from_file({APP!r}, default_timeout=60)
+    app.session_state["model"] = "other"
+    app.session_state["other_model"] = {str(tiny_llama_folder)!r}
+    app.run()
+    app.button(key="start").click().run()
+    assert not app.exception, app.exception
+    app.switch_page("pages/library.py").run()
+    assert not app.exception, app.exception
+    heavy = {{"torch", "transformers"}} & set(sys.modules)
+    assert not heavy, heavy
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        cwd=folders.PROJECT,
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]

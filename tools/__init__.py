@@ -1,0 +1,1 @@
+"""What helps to build the project; nothing here runs in the app."""

@@ -1,0 +1,44 @@
+"""The one command: lint, format, types, import rules, tests. `python -m tools.check [--fast]`.
+
+`--fast` leaves out the browser and the embedded model: the unit tests alone.
+"""
+
+import subprocess
+import sys
+import time
+
+STEPS = {
+    "lint": ["-m", "ruff", "check", "."],
+    "format": ["-m", "ruff", "format", "--check", "."],
+    "types": ["-m", "mypy"],
+    "import rules": ["-c", "from importlinter.cli import lint_imports_command as lint; lint()"],
+    "tests": ["-m", "pytest"],
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run every step, even after one failed; return the number that failed."""
+    failed = []
+    for name, command in STEPS.items():
+        module, *rest = command
+        call = [sys.executable, "-m", module, *rest]
+        if name == "import rules":
+            call = [
+                sys.executable,
+                "-c",
+                "from importlinter.cli import lint_imports_command as c; c()",
+            ]
+        if name == "tests" and "--fast" in arguments:
+            call += ["-m", "not embedded and not browser"]
+        start = time.monotonic()
+        print(f"== {name}", flush=True)
+        if subprocess.run(call, check=False).returncode:
+            failed.append(name)
+        print(f"-- {name}: {time.monotonic() - start:.0f} s", flush=True)
+    if failed:
+        print(f"Failed: {', '.join(failed)}")
+    return len(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

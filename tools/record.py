@@ -1,0 +1,69 @@
+"""Makes the runs that ship with the project: `python -m tools.record NAME`.
+
+Each is an ordinary job; its solutions, recording and timing are copied to cache/recorded/.
+"""
+
+import argparse
+import shutil
+
+from explorer import catalog, folders, store, texts
+from explorer.jobs.context import JobContext
+from explorer.jobs.runners import run
+from explorer.jobs.specs import ReconstructSpec
+from explorer.models import best_device
+from explorer.pool import ModelPool
+from explorer.recipes import preset
+
+PASSAGES = {
+    "reconstruct/1-ferry": (
+        texts.OwnSpec(
+            text="The ferry leaves at dawn, and nobody on the pier has ever seen who is "
+            "steering it.",
+            title="Own text",
+        ),
+        "e+mN",
+    ),
+    "reconstruct/2-attention-sink": (
+        texts.OwnSpec(
+            text="The ferry leaves at dawn, and nobody on the pier has ever seen who is "
+            "steering it.",
+            title="Own text, arrangement A5",
+        ),
+        "e+mN-1",
+    ),
+    "reconstruct/3-lanternball": (texts.UnseenSpec(seed=None, index=6), "e+mN"),
+}
+
+
+def main() -> None:
+    """Record one run, or all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *PASSAGES])
+    chosen = parser.parse_args().names or list(PASSAGES)
+    pool = ModelPool(best_device())
+    card = catalog.known_models()[0]
+    for name in chosen:
+        spec, arrangement = PASSAGES[name]
+        passage = texts.draw(spec)
+        length = 19 if spec.source == "own" else 32
+        asked = ReconstructSpec(
+            model=card.name,
+            text=passage.text,
+            length=length,
+            arrangement=arrangement,
+            recipe=preset("fast"),
+            restarts=4,
+            title=passage.title,
+            source=passage.source,
+        )
+        job = JobContext(f"record-{name.replace('/', '-')}", asked, pool)
+        job.update = lambda **said: print(said.get("sentence", ""), flush=True)  # type: ignore[method-assign]
+        for _ in run(job):
+            pass
+        made, to = store.run_folder(job.id), folders.recorded() / name
+        shutil.rmtree(to, ignore_errors=True)
+        shutil.copytree(made, to)
+
+
+if __name__ == "__main__":
+    main()
