@@ -4,9 +4,7 @@ import streamlit as st
 
 from widgets import start
 
-st.set_page_config(
-    page_title="Proto-Token Explorer", page_icon=":material/join_inner:", layout="wide"
-)
+st.set_page_config("Proto-Token Explorer", page_icon=start.ICON, layout="wide")
 start.style()
 start.worker()
 st.navigation(

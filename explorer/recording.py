@@ -90,6 +90,15 @@ class Recording:
         right: NDArray[np.bool_] = self.frames["predicted"] == targets
         return right
 
+    @property
+    def best(self) -> int:
+        """Index of the restart that came furthest: accuracy, then fewest steps, then loss."""
+        last = self.frames[-1]
+        done = np.where(last["accuracy"] == 1, last["steps"], 0)
+        return int(
+            np.lexsort((np.nan_to_num(last["loss"], nan=np.inf), done, -last["accuracy"]))[0]
+        )
+
     def save(self, path: Path) -> Path:
         """Write the frames as safetensors, one tensor for each column.
 

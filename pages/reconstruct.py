@@ -88,8 +88,10 @@ def result() -> None:
         run_view.show_run(folder, key=solution, query=f"?solution={solution}")
     elif shipped := store.shipped_runs():
         st.badge("recorded", icon=":material/history:", color="gray")
-        st.caption("A run recorded earlier on a laptop-class CPU and shipped with the project. "
-                   "Press Start to make your own.")  # fmt: skip
+        st.caption(
+            "Made earlier with the embedded model on two CPU cores, and shipped with the project. "
+            "Press Start to make your own."
+        )
         run_view.show_run(shipped[0], key="shipped", query="", autoplay=True)
 
 

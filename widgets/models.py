@@ -16,14 +16,9 @@ def choose() -> ModelCard | None:
     """Show the picker and return the chosen model, or None while the choice is not a model."""
     cards = {card.name: card for card in catalog.known_models()}
 
-    def words(name: str) -> str:
-        if name == OTHER:
-            return "Another: hub id or folder …"
-        card = cards[name]
-        return f"{card.title}{'' if card.folder else '  (not on this disk)'}"
-
+    names = {name: card.title for name, card in cards.items()} | {OTHER: "Another model"}
     name = st.selectbox(
-        "Model", [*cards, OTHER], format_func=words, key="model", bind="query-params"
+        "Model", list(names), format_func=names.__getitem__, key="model", bind="query-params"
     )
     if name != OTHER:
         card = cards[name]
@@ -72,8 +67,9 @@ def bring(card: ModelCard) -> None:
         return
     if jobs and jobs[0].error:
         st.warning(jobs[0].error, icon=":material/cloud_off:")
-    st.write(f"{card.title} is not on this disk yet.")
-    if st.button("Bring it", icon=":material/download:", key="bring"):
+    else:
+        st.write(f"{card.title} is not on this disk yet.")
+    if st.button("Try again" if jobs else "Bring it", icon=":material/download:", key="bring"):
         client.submit(BringSpec(model=card.name))
         st.rerun()
 

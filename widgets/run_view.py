@@ -74,10 +74,10 @@ def _status(job_id: str) -> None:
         st.rerun()
     with sentences():
         _controls(job)
+        _worker_note()
         recording = read_log(client.folder_of(job_id))
         if recording is None or not len(recording):
             st.progress(job.fraction, text=job.sentence)
-            _worker_note()
             return
         shown = _which_restarts(recording, job_id)
         say = _sayer(job)
@@ -120,9 +120,10 @@ def _controls(job: Job) -> None:
 
 
 def _worker_note() -> None:
+    """Say why nothing moves; start a new worker if the old one has died."""
     status = client.worker_status()
-    if not status.alive:
-        st.caption("The worker is not running; a new one is being started.")
+    if not status.alive and client.ensure_worker():
+        st.caption("The worker had stopped; a new one is starting and goes on where it was.")
     elif not status.ready:
         st.caption("The worker is starting: it loads its libraries and the model once.")
     elif status.ahead > 1:
@@ -153,7 +154,7 @@ def _which_index(recording: Recording, chosen: str | None) -> list[int]:
     labels = [f"seed {seed}" for seed in seeds]
     if chosen in labels:
         return [labels.index(chosen)]
-    return [int(recording.frames["best"][-1])]
+    return [recording.best]
 
 
 def _sayer(job: Job) -> Callable[[list[int]], list[str]]:
@@ -220,7 +221,7 @@ def _race(folder: Path) -> None:
         st.metric("The model's own generation", human_seconds(race.autoregressive_seconds))
         st.text(race.autoregressive_text)
     st.caption(
-        f"{race.tokens} tokens each, measured once on this run's {race.device} when it ended, both "
+        f"{race.tokens} tokens each, measured once on this run's {race.device.upper()} when it ended, both "
         f"warm: {ratio:.0f} times faster in one pass. Generation starts from the BOS token with a "
         "KV cache and takes the likeliest token each time; it says its own text, not this one."
     )
@@ -248,7 +249,7 @@ def _downloads(
         records = {s.record.id: s.record for s in solutions}
         chosen = st.selectbox(
             "Solution",
-            list(records),
+            sorted(records, key=lambda i: (-records[i].accuracy, records[i].steps)),
             format_func=lambda i: f"seed {records[i].seed}, accuracy {records[i].accuracy:.3f}",
             key=f"solution-{key}",
             width=260,

@@ -10,6 +10,9 @@ from explorer.errors import ExplorerError
 from explorer.jobs import client
 from explorer.jobs.specs import BringSpec
 
+ICON = str(Path(__file__).with_name("icon.svg"))
+"""A file of our own: named icons would be fetched from the network."""
+
 
 def style() -> None:
     """Give every page the house's spacing and figures that do not jump while they count."""

@@ -29,7 +29,7 @@ def loss_curves(recording: Recording) -> Chart:
         "loss",
         "Loss on its way down",
         "mean cross-entropy, nats (log)",
-        axis={"type": "log", "nticks": 6},
+        axis={"type": "log", "dtick": "D2"},
     )
 
 

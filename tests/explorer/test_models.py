@@ -40,6 +40,13 @@ CHANGED_HEADS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+def _save(network: Any, folder: Path, tokenizer_from: Path) -> Path:
+    network.save_pretrained(folder)
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tokenizer_from / file, folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def changed_head(
     tmp_path_factory: pytest.TempPathFactory, tiny_llama_folder: Path
@@ -52,10 +59,8 @@ def changed_head(
         torch.manual_seed(0)
         config = getattr(transformers, f"{family}Config")(**WIDE | settings)
         folder = tmp_path_factory.mktemp("changed") / family
-        getattr(transformers, f"{family}ForCausalLM")(config).save_pretrained(folder)
-        for file in ("tokenizer.json", "tokenizer_config.json"):
-            shutil.copy(tiny_llama_folder / file, folder)
-        return folder
+        network = getattr(transformers, f"{family}ForCausalLM")(config)
+        return _save(network, folder, tiny_llama_folder)
 
     return make
 
@@ -229,10 +234,7 @@ def test_the_embedding_statistics_are_those_of_what_goes_in(
 
     torch.manual_seed(0)
     config = GemmaConfig(**WIDE | {"head_dim": 8})
-    GemmaForCausalLM(config).save_pretrained(tmp_path / "gemma")
-    for file in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(tiny_llama_folder / file, tmp_path / "gemma")
-    model = load_model(tmp_path / "gemma")
+    model = load_model(_save(GemmaForCausalLM(config), tmp_path / "gemma", tiny_llama_folder))
     inputs = model.embed(torch.arange(300)[None])[0]
     assert model.embedding_std == pytest.approx(float(inputs.std(0).mean()), rel=1e-3)
     torch.testing.assert_close(model.embedding_mean, inputs.mean(0), rtol=1e-3, atol=1e-4)
@@ -261,6 +263,41 @@ def test_bfloat16_has_the_same_fingerprint_and_nearly_the_same_logits(
     torch.testing.assert_close(measured.loss, exact.loss, rtol=0.05, atol=0.15)
     likeness = functional.cosine_similarity(gradient.flatten(), expected.flatten(), dim=0)
     assert likeness > 0.98
+
+
+def test_bfloat16_attends_as_far_back_as_float32(
+    load_model: LoadModel, tmp_path: Path, tiny_llama_folder: Path
+) -> None:
+    """A window of two positions: what lies further back must not be seen in any format."""
+    from transformers import MistralConfig, MistralForCausalLM
+
+    torch.manual_seed(0)
+    network = MistralForCausalLM(MistralConfig(**WIDE | {"sliding_window": 2}))
+    folder = _save(network, tmp_path / "mistral", tiny_llama_folder)
+    for dtype in (torch.float32, torch.bfloat16):
+        model = load_model(folder, dtype=dtype)
+        inputs, _ = _draw(model, rows=1, length=8, first=0)
+        changed = inputs.clone()
+        changed[:, 0] = -inputs[:, 0]
+        before, after = model.logits(inputs), model.logits(changed)
+        assert not torch.equal(before[:, 0], after[:, 0])
+        assert torch.equal(before[:, 5:], after[:, 5:])  # two layers of two reach back to 3
+
+
+def test_capped_attention_is_capped_in_bfloat16_too(
+    load_model: LoadModel, tmp_path: Path, tiny_llama_folder: Path
+) -> None:
+    from transformers import Gemma2Config, Gemma2ForCausalLM
+
+    torch.manual_seed(0)
+    config = Gemma2Config(
+        **WIDE | {"head_dim": 8, "attn_logit_softcapping": 0.05, "initializer_range": 0.4}
+    )
+    folder = _save(Gemma2ForCausalLM(config), tmp_path / "gemma2", tiny_llama_folder)
+    exact, fast = load_model(folder), load_model(folder, dtype=torch.bfloat16)
+    inputs, _ = _draw(exact, rows=2, length=8, first=0)
+    a, b = exact.logits(inputs), fast.logits(inputs).float()
+    assert functional.cosine_similarity(a.flatten(), b.flatten(), dim=0) > 0.995
 
 
 def _edit(folder: Path, **fields: Any) -> None:

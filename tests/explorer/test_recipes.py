@@ -27,7 +27,7 @@ def test_the_fast_recipe_starts_at_the_embeddings_in_their_unit() -> None:
 def test_presets_are_found_by_name() -> None:
     for name in ("fast", "paper"):
         assert recipes.preset(name).name == name
-    with pytest.raises(BadInputError, match="“faast”.*fast, paper"):
+    with pytest.raises(BadInputError, match=r"“faast”.*fast, paper"):
         recipes.preset("faast")
 
 

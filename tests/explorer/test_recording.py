@@ -144,7 +144,7 @@ def test_a_log_is_continued(folder: Path) -> None:
 
 
 @given(parts=st.lists(st.integers(1, 260), min_size=1, max_size=5))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_however_often_it_is_continued_it_stays_small_and_in_order(
     tmp_path_factory: pytest.TempPathFactory, parts: list[int]
 ) -> None:
@@ -243,6 +243,25 @@ def test_right_tokens_are_those_of_the_target(made: Recording) -> None:
         predicted = made.frames["predicted"][frame, restart, position]
         assert made.correct[frame, restart, position] == (predicted == [5, 3, 8][position])
     assert 0 < made.correct.sum() < made.correct.size
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "steps", "loss", "best"),
+    [
+        ([0.5, 0.9], [10, 90], [1.0, 2.0], 1),
+        ([1.0, 1.0], [30, 20], [0.1, 0.2], 1),
+        ([1.0, 1.0], [20, 20], [0.2, 0.1], 1),
+        ([0.5, 0.5], [10, 5], [1.0, 2.0], 0),
+        ([0.5, 0.5], [10, 5], [np.nan, 2.0], 1),
+        ([1.0, 0.5], [90, 5], [3.0, 0.1], 0),
+    ],
+)
+def test_the_best_restart_is_right_then_quick_then_sure(
+    made: Recording, accuracy: list[float], steps: list[int], loss: list[float], best: int
+) -> None:
+    made.frames["accuracy"][-1], made.frames["steps"][-1] = accuracy, steps
+    made.frames["loss"][-1] = loss
+    assert made.best == best
 
 
 def test_a_file_that_is_missing_or_damaged_is_said(made: Recording, tmp_path: Path) -> None:

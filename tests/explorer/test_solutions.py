@@ -1,4 +1,4 @@
-import errno
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +24,6 @@ from explorer.solutions import (
     new_run_id,
     now,
     save_solution,
-    write_atomically,
 )
 
 MakeSolution = Callable[..., Solution]
@@ -61,8 +60,6 @@ def test_a_solution_comes_back_as_it_was_saved(make_solution: MakeSolution, tmp_
 def test_the_file_is_readable_without_this_package(
     make_solution: MakeSolution, tmp_path: Path
 ) -> None:
-    import json
-
     path = save_solution(make_solution(), tmp_path / "s.safetensors")
     with safe_open(path, framework="numpy") as file:
         assert sorted(file.keys()) == ["e", "m", "target_ids"]
@@ -94,31 +91,6 @@ def test_saving_twice_replaces_the_file_and_leaves_nothing_else(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_full_disk_is_said_and_the_old_file_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write_atomically(tmp_path / "kept", b"old")
-
-    def half(self: Path, data: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(data[:2])
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", half)
-    with pytest.raises(StorageError, match="kept could not be written.*No space left"):
-        write_atomically(path, b"new data")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_rename_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    (tmp_path / "taken").mkdir()
-    (tmp_path / "taken" / "file").touch()
-    with pytest.raises(StorageError, match="taken could not be written"):
-        write_atomically(tmp_path / "taken", b"data")
-    assert [p.name for p in tmp_path.iterdir()] == ["taken"]
-
-
 @pytest.mark.parametrize("below", ["s.safetensors", "folder/s.safetensors"])
 def test_a_folder_that_cannot_be_written_is_said(
     make_solution: MakeSolution, tmp_path: Path, below: str
@@ -129,20 +101,8 @@ def test_a_folder_that_cannot_be_written_is_said(
     assert (tmp_path / "file").read_text() == "not a folder"
 
 
-def test_an_interrupted_write_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(self: Path, target: Path) -> Path:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "replace", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        write_atomically(tmp_path / "s", b"data")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
-    with pytest.raises(CorruptFileError, match="There is no file nowhere.safetensors"):
+    with pytest.raises(CorruptFileError, match=r"There is no file nowhere\.safetensors"):
         load_solution(tmp_path / "nowhere.safetensors")
 
 
@@ -279,7 +239,10 @@ def test_number_formats_that_numpy_does_not_know_are_said(
 def test_another_schema_is_not_taken_for_this_one(
     make_solution: MakeSolution, tmp_path: Path
 ) -> None:
-    path = save_solution(make_solution(schema_version=2), tmp_path / "s.safetensors")
+    solution, path = make_solution(), tmp_path / "s.safetensors"
+    record = json.loads(solution.record.model_dump_json()) | {"schema_version": 2}
+    tensors = {"e": solution.e, "m": solution.m, "target_ids": solution.target_ids}
+    path.write_bytes(safetensors.numpy.save(tensors, {"solution": json.dumps(record)}))
     with pytest.raises(CorruptFileError, match="schema 1"):
         load_solution(path)
 

@@ -200,8 +200,14 @@ def test_siblings_come_by_seed_without_those_that_cannot_be_read(numbered: MakeS
 
 
 def test_a_race_is_noted_beside_its_run(tmp_path: Path) -> None:
-    race = store.Race(tokens=3, one_forward_seconds=0.1, autoregressive_seconds=1.5,
-                      one_forward_text="a “b”", autoregressive_text="c\n", device="cpu")  # fmt: skip
+    race = store.Race(
+        tokens=3,
+        one_forward_seconds=0.1,
+        autoregressive_seconds=1.5,
+        one_forward_text="a “b”",
+        autoregressive_text="c\n",
+        device="cpu",
+    )
     assert store.race_of(tmp_path) is None
     store.keep_race(tmp_path, race)
     assert store.race_of(tmp_path) == race

@@ -116,7 +116,7 @@ def test_a_changed_recipe_is_named_as_changed(tiny_llama_folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("", "empty"), ("   \n ", "spaces")],
+    [("", "empty"), ("   \n ", "white space")],
 )
 def test_unusable_text_is_a_sentence_and_offers_no_start(
     tiny_llama_folder: Path, text: str, said: str

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -145,8 +146,8 @@ def test_the_cosine_falls_from_the_full_rate_to_a_twentieth() -> None:
 def test_the_rate_rises_then_falls_and_is_never_zero(warmup: int, span: int, schedule: str) -> None:
     recipe = _recipe(lr=1.0, warmup_steps=warmup, schedule=schedule, max_steps=span)
     rates = [rate(recipe, step, unit=1.0) for step in range(warmup + span + 5)]
-    assert all(a <= b for a, b in zip(rates[:warmup], rates[1:warmup], strict=False))
-    assert all(a >= b for a, b in zip(rates[warmup:], rates[warmup + 1 :], strict=False))
+    assert all(a < b for a, b in pairwise(rates[:warmup]))
+    assert all(a >= b for a, b in pairwise(rates[warmup:]))
     assert min(rates[warmup:]) >= 0.05 - 1e-12
     assert 0 < min(rates) <= max(rates) <= 1.0
 

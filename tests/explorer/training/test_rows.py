@@ -1,5 +1,3 @@
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -7,7 +5,6 @@ from explorer.training import StepReport
 
 
 def _report(loss: list[float], accuracy: list[float]) -> StepReport:
-    rows: dict[str, Any] = dict.fromkeys(("predicted", "p", "rank"), [])
     return StepReport(
         steps=np.zeros(len(loss), np.int64),
         loss=np.array(loss, np.float32),
@@ -15,7 +12,9 @@ def _report(loss: list[float], accuracy: list[float]) -> StepReport:
         phase=("search",) * len(loss),
         reason=(None,) * len(loss),
         detailed=False,
-        **rows,
+        predicted=[],
+        p=[],
+        rank=[],
     )
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -512,11 +513,11 @@ class TestShared:
 
 
 class TestCheckpoint:
-    @pytest.mark.parametrize("at", [1, 12, 26])
+    @pytest.mark.parametrize("at", [1, 12, 22])
     def test_going_on_is_as_if_never_interrupted(self, llama: FrozenModel, at: int) -> None:
         rows = [Row(EASY, 2), Row(EASY, 3, m_key="both"), Row((33, 99), 1, m_key="both"),
                 Row(HARD, 0)]  # fmt: skip
-        recipe = _quick(max_steps=45)
+        recipe = _quick(max_steps=35)
         whole = Trainer(llama, rows, "halves", recipe)
         _run(whole, at)
         tensors, values = whole.checkpoint()
@@ -596,6 +597,23 @@ def fast_llama(load_model: LoadModel, tiny_llama_folder: Path) -> FrozenModel:
     return load_model(tiny_llama_folder, dtype=torch.bfloat16)
 
 
+@pytest.fixture(scope="module")
+def shifted(
+    load_model: LoadModel, tiny_llama_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> FrozenModel:
+    """The same model with rounding so coarse that the last steps take long."""
+    folder = tmp_path_factory.mktemp("shifted") / "llama"
+    shutil.copytree(tiny_llama_folder, folder)
+    draw = torch.Generator().manual_seed(0)
+    tensors = load_file(folder / "model.safetensors")
+    noisy = {
+        name: t + 0.1 * t.std() * torch.randn(t.shape, generator=draw) if t.ndim > 1 else t
+        for name, t in tensors.items()
+    }
+    save_file(noisy, folder / "model.safetensors", {"format": "pt"})
+    return load_model(folder)
+
+
 class TestFinish:
     def test_a_search_in_bfloat16_ends_exact_in_float32(
         self, llama: FrozenModel, fast_llama: FrozenModel
@@ -643,24 +661,6 @@ class TestFinish:
         found = ours.outcome(0)
         assert found.confirmed_in == "float32"
         assert found.score.loss == score(llama, found.e, found.m, HARD, "e+mN").loss
-
-    @pytest.fixture(scope="class")
-    def shifted(
-        self, load_model: LoadModel, tiny_llama_folder: Path, tmp_path_factory: Any
-    ) -> FrozenModel:
-        """The same model with rounding so coarse that the last steps take long."""
-        import shutil
-
-        folder = tmp_path_factory.mktemp("shifted") / "llama"
-        shutil.copytree(tiny_llama_folder, folder)
-        draw = torch.Generator().manual_seed(0)
-        tensors = load_file(folder / "model.safetensors")
-        noisy = {
-            name: t + 0.1 * t.std() * torch.randn(t.shape, generator=draw) if t.ndim > 1 else t
-            for name, t in tensors.items()
-        }
-        save_file(noisy, folder / "model.safetensors", {"format": "pt"})
-        return load_model(folder)
 
     def test_the_last_steps_are_judged_by_their_own_measure(
         self, llama: FrozenModel, shifted: FrozenModel

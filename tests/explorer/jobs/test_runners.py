@@ -1,0 +1,132 @@
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+
+from explorer import assets, catalog, metrics
+from explorer.errors import MissingAssetError
+from explorer.jobs import client
+from explorer.jobs.specs import BringSpec, GenerateSpec
+from explorer.progress import Progress, Report
+
+if TYPE_CHECKING:
+    from explorer.pool import ModelPool
+    from tests.explorer.jobs.conftest import MakeSpec, Shift
+
+StepsOf = Callable[[str], int]
+
+
+def _continue(folder: Path, **fields: Any) -> GenerateSpec:
+    asked = {"model": str(folder), "context": "The heron waits", "length": 12, "seed": 3}
+    return GenerateSpec.model_validate(asked | fields)
+
+
+def test_a_model_continues_a_context(
+    shift: "Shift", pool: "ModelPool", tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It samples as `metrics.generate` does, in the worker's fast number format."""
+    from explorer.jobs import runners
+
+    monkeypatch.setattr(runners, "fast_dtype", lambda _: torch.float32)
+    (job,) = shift.finish(client.submit(_continue(tiny_llama_folder)))
+    assert (job.state, job.sentence, job.fraction) == ("done", "12 tokens.", 1.0)
+    model = pool.get(tiny_llama_folder, "tiny", torch.float32)
+    ids = model.tokenizer.encode("The heron waits")
+    expected = list(metrics.generate(model, ids, 12, seed=3))
+    assert job.result["text"] == model.tokenizer.decode(expected)
+
+
+def test_the_seed_decides_a_continuation(shift: "Shift", tiny_llama_folder: Path) -> None:
+    ids = [client.submit(_continue(tiny_llama_folder, seed=seed)) for seed in (3, 3, 4)]
+    first, again, other = (job.result["text"] for job in shift.finish(*ids))
+    assert first == again != other
+
+
+def test_a_context_may_be_empty_or_too_long(shift: "Shift", tiny_llama_folder: Path) -> None:
+    """The model has 128 positions: of a long context it reads the end."""
+    empty = _continue(tiny_llama_folder, context="")
+    endless = _continue(tiny_llama_folder, context="heron and tram " * 200)
+    ending = _continue(tiny_llama_folder, context="heron and tram " * 199)
+    texts = [
+        job.result["text"]
+        for job in shift.finish(*(client.submit(spec) for spec in (empty, endless, ending)))
+    ]
+    assert all(texts)
+    assert texts[1] == texts[2] != texts[0]
+
+
+def _bring_with(
+    work: Callable[[Report], None], monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    """Let the hub's models be brought by `work` alone."""
+
+    def bring(card: catalog.ModelCard, progress: Report | None = None) -> Path:
+        assert card.name == "some/model" and progress is not None
+        work(progress)
+        return folder
+
+    monkeypatch.setattr(catalog, "bring", bring)
+
+
+def test_bringing_a_model_shows_how_far_it_is_and_lets_others_compute(
+    shift: "Shift", long: "MakeSpec", steps_of: StepsOf, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    gate = threading.Event()
+
+    def work(report: Report) -> None:
+        report(Progress("downloading", 0.1, "Downloading, 1 of 10"))
+        report(Progress("downloading", 0.4, "Downloading, 4 of 10"))
+        assert gate.wait(20)
+
+    _bring_with(work, monkeypatch, tmp_path)
+    bringing, training = client.submit(BringSpec(model="some/model")), client.submit(long())
+    shift.until(lambda: client.get(bringing).fraction == 0.4 and steps_of(training) > 0)
+    assert client.get(bringing).sentence == "Downloading, 4 of 10"
+    before = steps_of(training)
+    shift.turns(2)
+    assert steps_of(training) > before and client.get(bringing).state == "running"
+    gate.set()
+    (brought,) = shift.finish(bringing)
+    assert (brought.state, brought.sentence) == ("done", "some/model is on this disk.")
+
+
+def test_a_model_that_cannot_be_brought_fails_with_its_sentence(
+    shift: "Shift", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def work(report: Report) -> None:
+        report(Progress("downloading", 0.1, "Downloading"))
+        raise MissingAssetError("There is no network.")
+
+    _bring_with(work, monkeypatch, tmp_path)
+    (job,) = shift.finish(client.submit(BringSpec(model="some/model")))
+    assert (job.state, job.error) == ("failed", "There is no network.")
+
+
+def test_without_the_hub_a_model_that_is_not_here_is_said(shift: "Shift") -> None:
+    (job,) = shift.finish(client.submit(BringSpec(model="nobody/nothing")))
+    assert job.state == "failed" and job.error is not None
+    assert "nobody/nothing is not complete on this disk" in job.error
+
+
+def test_with_the_embedded_model_come_the_plays(
+    shift: "Shift", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    brought: list[str] = []
+
+    def bring(card: catalog.ModelCard, progress: Report | None = None) -> Path:
+        brought.append(card.name)
+        return tmp_path
+
+    def fetch(asset: assets.Asset, progress: Report | None = None) -> Path:
+        brought.append(asset.name)
+        return tmp_path
+
+    monkeypatch.setattr(catalog, "bring", bring)
+    monkeypatch.setattr(assets, "fetch", fetch)
+    (job,) = shift.finish(client.submit(BringSpec(model=assets.EMBEDDED_MODEL.name)))
+    assert job.state == "done"
+    assert brought == ["smollm2-135m", "shakespeare"]

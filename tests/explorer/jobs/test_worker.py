@@ -1,0 +1,175 @@
+"""The worker as a process of its own: it loads torch, so these take seconds each."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from filelock import Timeout
+from safetensors import safe_open
+
+from explorer import folders, store
+from explorer.database import WorkerRow, transaction
+from explorer.jobs import client
+from explorer.solutions import load_solution
+
+if TYPE_CHECKING:
+    from tests.explorer.jobs.conftest import MakeSpec
+
+StepsOf = Callable[[str], int]
+
+
+def _wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        log = folders.local() / "logs" / "worker.log"
+        assert time.monotonic() < deadline, log.read_text() if log.exists() else "no log"
+        time.sleep(0.05)
+
+
+def _pid() -> int | None:
+    """Return the process id in the newest sign of life."""
+    with transaction() as session:
+        row = session.get(WorkerRow, "cpu")
+    return row.pid if row is not None else None
+
+
+def _saved(job_id: str) -> int:
+    """Return the step of a run's checkpoint, 0 without one."""
+    path = client.folder_of(job_id) / "checkpoint.safetensors"
+    if not path.exists():
+        return 0
+    with safe_open(path, framework="numpy") as file:
+        return int(json.loads(file.metadata()["state"])["step"])
+
+
+def _workers() -> list[psutil.Process]:
+    """Return the workers this process or one of its children started, alive."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            command = process.cmdline()
+            alive = process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            continue
+        if alive and "explorer.jobs.worker" in command:
+            found.append(process)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def no_worker_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("EXPLORER_NO_WORKER", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield
+    for process in _workers():
+        process.kill()
+        process.wait(10)
+
+
+def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(
+    quick: "MakeSpec", long: "MakeSpec"
+) -> None:
+    assert client.ensure_worker("cpu") is True
+    assert client.ensure_worker("cpu") is False
+    (first,) = _workers()
+    done = client.submit(quick())
+    _wait_for(lambda: client.get(done).over)
+    finished = client.get(done)
+    assert (finished.state, finished.error) == ("done", None)
+    _wait_for(lambda: client.worker_status().ready)
+    assert _pid() == first.pid
+
+    job_id = client.submit(long())
+    _wait_for(lambda: _saved(job_id) > 50)
+    first.send_signal(signal.SIGKILL)
+    first.wait(10)
+    saved = _saved(job_id)
+    assert client.get(job_id).state == "running"
+
+    assert client.ensure_worker("cpu") is True
+    (second,) = _workers()
+    assert second.pid != first.pid
+    _wait_for(lambda: bool(client.get(job_id).notices))
+    client.ask(job_id, "stop")
+    assert "went on from its last checkpoint" in client.get(job_id).notices[0]
+    _wait_for(lambda: client.get(job_id).over)
+    stopped = client.get(job_id)
+    assert (stopped.state, stopped.error) == ("stopped", None)
+    records = [
+        load_solution(store.run_folder(job_id) / f"{name}.safetensors").record
+        for name in stopped.result["solutions"]
+    ]
+    assert [record.reason for record in records] == ["stopped by hand"] * 2
+    assert all(record.steps >= saved for record in records)
+
+    assert client.get(done) == finished
+    kept = {entry.id for entry in store.entries() if not entry.ships and entry.problem is None}
+    assert kept == {*finished.result["solutions"], *stopped.result["solutions"]}
+
+
+PAGE = """
+import sys
+from explorer.jobs import client
+assert client.ensure_worker("cpu") is True
+print("started", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_worker_ends_with_its_parent_and_lays_its_work_down(
+    long: "MakeSpec", steps_of: StepsOf
+) -> None:
+    page = subprocess.Popen(
+        [sys.executable, "-c", PAGE],
+        cwd=folders.PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    job_id = client.submit(long())
+    try:
+        assert page.stdout is not None and page.stdout.readline() == "started\n"
+        (worker,) = _workers()
+        _wait_for(lambda: steps_of(job_id) > 5)
+        with pytest.raises(Timeout):
+            client.compute_lock("cpu").acquire(timeout=0)
+    finally:
+        page.kill()
+        page.communicate()
+    try:
+        worker.wait(20)
+    finally:
+        if worker.is_running():
+            worker.kill()
+    job = client.get(job_id)
+    assert (job.state, job.sentence) == ("queued", "Waiting for a worker.")
+    assert (client.folder_of(job_id) / "checkpoint.safetensors").exists()
+    with (
+        client.worker_lock("cpu").acquire(timeout=0),
+        client.compute_lock("cpu").acquire(timeout=0),
+    ):
+        assert client.get(job_id).wanted == "run"
+
+
+def test_a_second_worker_leaves_at_once_and_without_torch() -> None:
+    with client.worker_lock("cpu").acquire(timeout=0):
+        command = [sys.executable, "-X", "importtime", "-m", "explorer.jobs.worker"]
+        done = subprocess.run(
+            [*command, "--device", "cpu", "--parent", str(os.getpid())],
+            cwd=folders.PROJECT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 0
+    assert "another worker has cpu" in done.stderr
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "sqlalchemy" in imported and "torch" not in imported
+    assert _pid() is None

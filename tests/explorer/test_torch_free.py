@@ -1,0 +1,52 @@
+"""What pages use starts in a moment: none of it imports torch, directly or through others."""
+
+import subprocess
+import sys
+
+from explorer import folders
+
+LIGHT = (
+    "explorer.jobs.client",
+    "explorer.jobs.specs",
+    "explorer.store",
+    "explorer.recording",
+    "explorer.solutions",
+    "explorer.figures.run",
+    "explorer.figures.strip",
+    "explorer.texts",
+    "explorer.tokenizing",
+    "explorer.catalog",
+    "explorer.assets",
+    "explorer.cli.main",
+)
+
+USE = """
+import sys
+from explorer import catalog, store, texts
+from explorer.figures import run
+from explorer.jobs import client
+catalog.known_models()
+catalog.find("pythia-160m")
+store.entries()
+for folder in store.shipped_runs():
+    recording = store.recording_of(folder / store.RECORDING)
+    run.accuracy_curves(recording).html()
+    run.full_table(recording)
+texts.draw(texts.make_spec("unseen"))
+client.jobs(), client.worker_status()
+print(*sys.modules)
+"""
+
+
+def test_what_pages_use_loads_no_torch() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {', '.join(LIGHT)}\n{USE}"],
+        cwd=folders.PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    assert set(LIGHT) <= loaded
+    assert loaded.isdisjoint({"torch", "transformers", "streamlit"})

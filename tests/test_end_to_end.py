@@ -1,0 +1,43 @@
+"""The embedded model from a shell: train, save, and check the files without this package."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from transformers import AutoModelForCausalLM
+
+from explorer import folders
+
+pytestmark = pytest.mark.embedded
+
+
+@pytest.mark.timeout(900)
+def test_reconstruct_reaches_exact_and_plain_transformers_agrees(
+    embedded_folder: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "explorer", "reconstruct", "--json", "--out", str(tmp_path)]
+    text = "The lighthouse keeper counted the ships that passed each night."
+    ran = subprocess.run(
+        [*command, "--text", text, "--length", "10", "--restarts", "3"],
+        capture_output=True,
+        text=True,
+        cwd=folders.PROJECT,
+    )
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert [s["seed"] for s in told["solutions"]] == [0, 1, 2]
+    model = AutoModelForCausalLM.from_pretrained(told["model_path"], dtype=torch.float32).eval()
+    for solution in told["solutions"]:
+        with safe_open(solution["path"], framework="numpy") as file:
+            e, m, ids = (file.get_tensor(name) for name in ("e", "m", "target_ids"))
+        inputs = torch.from_numpy(np.stack([e] + [m] * len(ids)))[None]
+        with torch.no_grad():
+            said = model(inputs_embeds=inputs).logits[0, 1:].argmax(-1).numpy()
+        assert (said == ids).mean() == solution["accuracy"]
+        assert ("reason" in solution) == (not solution["exact"])
+    assert any(s["exact"] for s in told["solutions"])
