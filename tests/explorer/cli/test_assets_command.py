@@ -36,7 +36,7 @@ def test_the_list_is_one_json_object(call: Call, fetched: list[str]) -> None:
     assert (said.code, said.err, said.out.count("\n")) == (0, "", 1)
     assert set(said.json) == {"models", "assets"}
     models = {model["model"]: model for model in said.json["models"]}
-    assert list(models)[0] == "smollm2-135m" and len(models) == 7
+    assert next(iter(models)) == "smollm2-135m" and len(models) == 7
     assert models["EleutherAI/pythia-160m"] == {
         "model": "EleutherAI/pythia-160m",
         "parameters": 162_322_944,
@@ -57,9 +57,7 @@ def test_the_list_can_be_read(call: Call, fetched: list[str]) -> None:
     assert fetched == []
 
 
-def test_what_is_here_is_listed_with_its_place(
-    call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_here_is_listed_with_its_place(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assets, "is_present", lambda asset: asset is assets.SHAKESPEARE)
     place = str(assets.path(assets.SHAKESPEARE))
     said = call("assets", "--list", "--json")

@@ -58,7 +58,10 @@ def test_wrong_arguments_are_said_in_one_sentence(call: Call, arguments: list[st
 
 @pytest.mark.parametrize(
     ("raised", "code", "sentence"),
-    [(StorageError("The disk is full."), 2, "The disk is full."), (KeyboardInterrupt(), 130, "Int")],
+    [
+        (StorageError("The disk is full."), 2, "The disk is full."),
+        (KeyboardInterrupt(), 130, "Int"),
+    ],
 )
 def test_problems_become_a_sentence_and_an_exit_code(
     call: Call,

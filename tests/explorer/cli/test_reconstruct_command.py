@@ -1,4 +1,7 @@
+import io
 import json
+import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -166,23 +169,14 @@ def test_the_text_may_come_from_a_file(reconstruct: Reconstruct, tmp_path: Path)
 
 
 def test_the_text_may_be_drawn(reconstruct: Reconstruct) -> None:
-    texts = [
-        _record(reconstruct(*arguments).json["solutions"][0]["path"])
-        for arguments in (
-            ("--json", *SHORT),
-            ("--json", *SHORT),
-            ("--json", *SHORT, "--text-seed", 1),
-            ("--json", *SHORT, "--index", 1),
-        )
-        for reconstruct in [_drawing(reconstruct)]
-    ]
-    assert {record["source"] for record in texts} == {"unseen"}
-    assert texts[0]["text"] == texts[1]["text"] and texts[0]["title"]
-    assert len({record["title"] for record in texts}) >= 3
+    def draw(*arguments: object) -> dict[str, Any]:
+        said = reconstruct("--json", *SHORT, *arguments, text=("--source", "unseen"))
+        return _record(said.json["solutions"][0]["path"])
 
-
-def _drawing(reconstruct: Reconstruct) -> Reconstruct:
-    return lambda *arguments: reconstruct(*arguments, text=("--source", "unseen"))
+    first, again, reseeded, next_one = draw(), draw(), draw("--text-seed", 1), draw("--index", 1)
+    assert {r["source"] for r in (first, again, reseeded, next_one)} == {"unseen"}
+    assert first["title"] == again["title"] and first["text"] == again["text"]
+    assert len({r["title"] for r in (first, reseeded, next_one)}) == 3
 
 
 def test_a_corpus_of_ones_own_is_drawn_from(reconstruct: Reconstruct, tmp_path: Path) -> None:
@@ -310,9 +304,12 @@ def test_a_target_beyond_the_models_positions_is_one_sentence(reconstruct: Recon
     said = reconstruct("--length", 129, text=("--text", "heron " * 200))
     _is_a_sentence(said)
     assert "positions for 128" in said.err
-    assert "positions for 127" in reconstruct(
-        *("--length", 128, "--arrangement", "e+mN"), text=("--text", "heron " * 200)
-    ).err
+    assert (
+        "positions for 127"
+        in reconstruct(
+            *("--length", 128, "--arrangement", "e+mN"), text=("--text", "heron " * 200)
+        ).err
+    )
 
 
 def test_interrupting_saves_the_best_so_far(
@@ -334,6 +331,22 @@ def test_interrupting_saves_the_best_so_far(
     assert [s["reason"] for s in said.json["solutions"]] == ["interrupted"] * 2
     assert all(0 < s["steps"] <= 6 for s in said.json["solutions"])
     assert all(Path(s["path"]).exists() for s in said.json["solutions"])
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is(
+    reconstruct: Reconstruct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    text = ("--text", "The heron waits by the reservoir. " * 3)
+    said = reconstruct("--json", "--length", 20, "--set", "max_steps=80", text=text)
+    assert len(said.json["solutions"]) == 1
+    assert re.search(r"\r[^\r]* [1-9]\d*/80 [^\r]*best accuracy 0\.\d\d", terminal.getvalue())
 
 
 def test_it_waits_while_another_computes_and_says_so(

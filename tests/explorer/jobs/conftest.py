@@ -112,6 +112,8 @@ def hire(pool: "ModelPool", monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     yield start
     for shift in hired:
         shift.die()
+        for active in shift.worker.active.values():
+            active.steps.close()  # type: ignore[attr-defined]
 
 
 @pytest.fixture

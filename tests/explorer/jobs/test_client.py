@@ -226,9 +226,9 @@ def test_a_cache_that_cannot_be_written_is_said(
     for call in (
         lambda: client.ensure_worker("cpu"),
         lambda: client.submit(BRING),
-        lambda: client.jobs(),
+        client.jobs,
         lambda: client.request("decode", {}),
-        lambda: client.worker_status(),
+        client.worker_status,
     ):
         with pytest.raises(StorageError, match="EXPLORER_CACHE"):
             call()

@@ -325,16 +325,17 @@ class TestEnd:
 
     def test_the_best_vectors_are_kept(self, llama: FrozenModel) -> None:
         """A rate this high throws rows about: the last vectors are not the best ones."""
-        ours = Trainer(llama, [Row(HARD, s) for s in range(4)], "e+mN", _quick(lr=3, max_steps=30))
+        recipe = _quick(lr=30, max_steps=30)
+        ours = Trainer(llama, [Row(HARD, seed) for seed in range(4)], "e+mN", recipe)
         reports = _run(ours)
-        early = 0
+        lost = 0
         for i in range(4):
             measured = [(float(r.accuracy[i]), -float(r.loss[i])) for r in reports]
             best = max(measured)
-            early += measured.index(best) < 25
+            lost += measured[-2] < best
             found = ours.outcome(i).score
             assert (found.accuracy, -found.loss) == pytest.approx(best, rel=1e-3)
-        assert early > 0
+        assert lost > 0
 
     def test_stopping_keeps_the_best_vectors_and_the_reason(self, llama: FrozenModel) -> None:
         ours = Trainer(llama, [Row(EASY, 2), Row(HARD, 1)], "halves", QUICK)

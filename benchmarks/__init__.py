@@ -1,0 +1,1 @@
+"""Measurements, each printing ratios taken in one run: these machines are noisy."""
