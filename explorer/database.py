@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -92,7 +93,8 @@ def _engine() -> Engine:
             folders.make(path.parent)
             engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 15})
             event.listen(engine, "connect", _set_up_connection)
-            Base.metadata.create_all(engine)
+            with FileLock(path.with_suffix(".lock")):  # create_all looks first, then creates
+                Base.metadata.create_all(engine)
             _engines[path] = engine
         return _engines[path]
 
@@ -115,8 +117,9 @@ def transaction() -> Iterator[Session]:
     try:
         with Session(_engine(), expire_on_commit=False) as session, session.begin():
             yield session
-    except DatabaseError as error:
+    except (DatabaseError, OSError) as error:
+        reason = error.orig if isinstance(error, DatabaseError) else error.strerror
         raise StorageError(
-            f"The catalogue in {folders.local()} cannot be used ({error.orig}). "
+            f"The catalogue in {folders.local()} cannot be used ({reason}). "
             "Check that the disk has room and the folder is writable, or set EXPLORER_CACHE."
         ) from error

@@ -195,7 +195,7 @@ def measure_logits(
 def best_device() -> torch.device:
     """Return CUDA if there is one, else MPS, else the CPU."""
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        return torch.device("cuda:0")
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
@@ -211,6 +211,11 @@ def choose_device(name: str) -> torch.device:
         return best_device()
     try:
         device = torch.device(name)
+        if device.type not in ("cpu", "cuda", "mps"):
+            raise RuntimeError(f"{device.type} is not supported")
+        device = torch.device(name if device.type == "cuda" else device.type)
+        if device.type == "cuda" and device.index is None:
+            device = torch.device("cuda:0")
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise BadInputError(

@@ -133,6 +133,7 @@ class Reconstruction:
             if not self.trainer.finished:
                 self._checkpoint()
             raise
+        self._checkpoint()
         self._keep_recording()
 
     def stop(self, reason: str) -> None:
@@ -239,7 +240,11 @@ class Reconstruction:
             ids = np.union1d(found.frames["predicted"], self.target_ids).tolist()
             pieces = dict(zip(ids, self.tokenizer.pieces(ids), strict=True))
             header = self.header.model_copy(update={"pieces": pieces})
-            Recording(header, found.frames).save(self.out / store.RECORDING)
+            own = f"recording-{self.run_id}.safetensors"  # a folder may hold several runs
+            Recording(header, found.frames).save(self.out / (store.RECORDING if self.job else own))
+
+    def discard_checkpoint(self) -> None:
+        """Remove the checkpoint of a run that has come to its end."""
         self._checkpoint_file.unlink(missing_ok=True)
 
     @property

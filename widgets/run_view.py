@@ -121,8 +121,9 @@ def _controls(job: Job) -> None:
 
 def _worker_note() -> None:
     """Say why nothing moves; start a new worker if the old one has died."""
+    started = client.ensure_worker()
     status = client.worker_status()
-    if not status.alive and client.ensure_worker():
+    if started:
         st.caption("The worker had stopped; a new one is starting and goes on where it was.")
     elif not status.ready:
         st.caption("The worker is starting: it loads its libraries and the model once.")
@@ -221,9 +222,10 @@ def _race(folder: Path) -> None:
         st.metric("The model's own generation", human_seconds(race.autoregressive_seconds))
         st.text(race.autoregressive_text)
     st.caption(
-        f"{race.tokens} tokens each, measured once on this run's {race.device.upper()} when it ended, both "
-        f"warm: {ratio:.0f} times faster in one pass. Generation starts from the BOS token with a "
-        "KV cache and takes the likeliest token each time; it says its own text, not this one."
+        f"{race.tokens} tokens each, measured once on this run's {race.device.upper()} when it "
+        f"ended, both warm: {ratio:.0f} times faster in one pass. Generation starts from the BOS "
+        "token with a KV cache and takes the likeliest token each time; it says its own text, "
+        "not this one."
     )
 
 

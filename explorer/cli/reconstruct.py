@@ -13,13 +13,14 @@ from filelock import Timeout
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from explorer import arrangements, catalog, recipes, texts
+from explorer import arrangements, catalog, folders, recipes, texts
 from explorer.cli.assets import ProgressBar
 from explorer.errors import BadInputError
 from explorer.jobs import client
-from explorer.jobs.specs import ReconstructSpec, in_words
+from explorer.jobs.specs import MAX_CHARACTERS, ReconstructSpec, in_words
 from explorer.recipes import Recipe
 from explorer.texts import Passage
+from explorer.tokenizing import Tokenizer
 
 
 def add_to(commands: Any) -> None:
@@ -39,8 +40,8 @@ def add_to(commands: Any) -> None:
         "--source", choices=[s for s in texts.SOURCES if s not in ("own", "generated")]
     )
     add("--path", help="for the sources corpus and random: a folder, .jsonl or GloVe file")
-    add("--text-seed", type=int, default=0, help="seed of the draw from --source")
-    add("--index", type=int, default=0, help="which passage of that draw (default: the first)")
+    add("--text-seed", type=int, help="seed of the draw from --source (default: 0)")
+    add("--index", type=int, help="which passage of that draw (default: the first)")
     add("--length", type=int, help="N, target tokens (default: the whole text)")
     add("--arrangement", choices=arrangements.KEYS, help="default: what suits the model")
     add("--recipe", default="fast", help="fast, paper, or a JSON file (default: %(default)s)")
@@ -58,14 +59,20 @@ def run(arguments: argparse.Namespace) -> int:
     card = catalog.find(arguments.model)
     passage = _passage(arguments)
     recipe = _recipe(arguments.recipe, arguments.set)
+    device = _device(arguments.device)
+    _spec(arguments, card, passage, recipe, length=arguments.length or 1)  # before any download
+    folders.make(arguments.out)
     if card.folder is None:
         with ProgressBar(card.title) as bar:
             catalog.bring(card, bar)
         card = catalog.find(arguments.model)
-    spec = _spec(arguments, card, passage, recipe)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    with _alone_on(_device(arguments.device)), tempfile.TemporaryDirectory() as scratch:
-        solutions = _train(spec, arguments, Path(scratch))
+    assert card.folder is not None
+    length = arguments.length
+    if length is None:
+        length = len(texts.target_ids(passage.text, Tokenizer.load(card.folder), None))
+    spec = _spec(arguments, card, passage, recipe, length=length)
+    with _alone_on(device), tempfile.TemporaryDirectory() as scratch:
+        solutions = _train(spec, device, arguments.out, Path(scratch))
     if arguments.json:
         print(json.dumps({"model_path": str(card.folder), "solutions": solutions}))
     else:
@@ -74,18 +81,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _spec(
-    arguments: argparse.Namespace, card: catalog.ModelCard, passage: Passage, recipe: Recipe
+    arguments: argparse.Namespace,
+    card: catalog.ModelCard,
+    passage: Passage,
+    recipe: Recipe,
+    *,
+    length: int,
 ) -> ReconstructSpec:
-    from explorer.tokenizing import Tokenizer
-
-    assert card.folder is not None
-    length = arguments.length
-    if length is None:
-        length = len(texts.target_ids(passage.text, Tokenizer.load(card.folder), None))
     try:
         return ReconstructSpec(
             model=card.name,
-            text=passage.text,
+            text=passage.text[:MAX_CHARACTERS],  # far more than the longest target needs
             length=length,
             arrangement=arguments.arrangement or card.default_arrangement,
             recipe=recipe,
@@ -98,16 +104,13 @@ def _spec(
         raise BadInputError(in_words(error)) from error
 
 
-def _train(
-    spec: ReconstructSpec, arguments: argparse.Namespace, scratch: Path
-) -> list[dict[str, Any]]:
+def _train(spec: ReconstructSpec, device: str, out: Path, scratch: Path) -> list[dict[str, Any]]:
     import torch
 
     from explorer.pool import ModelPool
     from explorer.reconstruct import Reconstruction
 
-    device = torch.device(_device(arguments.device))
-    task = Reconstruction(spec, ModelPool(device), scratch, None, arguments.out)
+    task = Reconstruction(spec, ModelPool(torch.device(device)), scratch, None, out)
     total = spec.recipe.max_steps
     try:
         with tqdm(total=total, unit="step", disable=None, leave=False) as bar:
@@ -164,6 +167,14 @@ def _alone_on(device: str) -> Iterator[None]:
 
 
 def _passage(arguments: argparse.Namespace) -> Passage:
+    drawn = {
+        "--path": arguments.path,
+        "--index": arguments.index,
+        "--text-seed": arguments.text_seed,
+    }
+    given = [name for name, value in drawn.items() if value is not None]
+    if arguments.source is None and given:
+        raise BadInputError(f"{given[0]} goes with --source; leave it out, or name a source.")
     if arguments.text is not None:
         return texts.draw(texts.make_spec("own", text=arguments.text))
     if arguments.text_file is not None:
@@ -174,7 +185,10 @@ def _passage(arguments: argparse.Namespace) -> Passage:
                 f"{arguments.text_file} cannot be read ({error.strerror}). Check the path."
             ) from error
         return texts.from_upload(arguments.text_file.name, data)
-    fields: dict[str, Any] = {"seed": arguments.text_seed, "index": arguments.index}
+    fields: dict[str, Any] = {
+        "seed": arguments.text_seed or 0,
+        "index": arguments.index or 0,
+    }
     if arguments.path is not None:
         fields["path"] = arguments.path
     return texts.draw(texts.make_spec(arguments.source, **fields))
@@ -182,10 +196,7 @@ def _passage(arguments: argparse.Namespace) -> Passage:
 
 def _recipe(name: str, changes: list[str]) -> Recipe:
     try:
-        if name in recipes.PRESETS or not Path(name).is_file():
-            fields = recipes.preset(name).model_dump()
-        else:
-            fields = Recipe.model_validate_json(Path(name).read_text()).model_dump()
+        fields = _named_recipe(name).model_dump()
         for change in changes:
             field, equals, value = change.partition("=")
             if not equals:
@@ -196,6 +207,16 @@ def _recipe(name: str, changes: list[str]) -> Recipe:
         return Recipe.model_validate(fields)
     except ValidationError as error:
         raise BadInputError(in_words(error)) from error
+
+
+def _named_recipe(name: str) -> Recipe:
+    """Return a preset, or read a recipe from a JSON file."""
+    if name not in recipes.PRESETS and name.endswith(".json"):
+        try:
+            return Recipe.model_validate_json(Path(name).read_bytes())
+        except OSError as error:
+            raise BadInputError(f"{name} cannot be read ({error.strerror}).") from error
+    return recipes.preset(name)
 
 
 def _print_table(solutions: list[dict[str, Any]]) -> None:

@@ -1,5 +1,7 @@
 """Charts of one run: how its restarts form, position by position and step by step."""
 
+import html
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -58,7 +60,9 @@ def _curves(
     layout(figure, title, "optimiser step", y)
     last = frames[column][-1] if len(frames) else np.zeros(0)
     alt = f"{y} over steps, one line for each of {len(recording.header.seeds)} restarts" + (
-        f"; now {', '.join(f'{value:.2f}' for value in last)}." if len(last) else "."
+        f"; now {', '.join(f'{v:.2f}' if np.isfinite(v) else 'not a number' for v in last)}."
+        if len(last)
+        else "."
     )
     return Chart(column, figure, alt, curve_table(recording))
 
@@ -87,14 +91,16 @@ def position_heatmap(recording: Recording, restart: int, labels: list[str]) -> C
     frames = recording.frames
     steps, _ = _until_done(frames["steps"][:, restart], frames["accuracy"][:, restart])
     keep = np.unique(np.linspace(0, len(steps) - 1, MOST_STEPS_DRAWN).round().astype(int))
+    keep = keep[keep >= 0]
     p = frames["p"][keep, restart].astype(np.float32).T
+    p[:, -1:] = frames["p"][-1:, restart].T  # the final float32 score, if the restart is over
     seed = recording.header.seeds[restart]
     figure = go.Figure(
         go.Heatmap(
             z=np.nan_to_num(p),
             x=steps[keep],
             y=np.arange(1, len(labels) + 1),
-            customdata=np.tile(np.array(labels, dtype=object)[:, None], (1, len(keep))),
+            customdata=np.tile(_plain(labels)[:, None], (1, len(keep))),
             zmin=0,
             zmax=1,
             colorscale=[list(stop) for stop in WRONG_TO_RIGHT],
@@ -117,7 +123,8 @@ def position_heatmap(recording: Recording, restart: int, labels: list[str]) -> C
 
 def position_accuracy(recording: Recording, labels: list[str]) -> Chart:
     """Draw for every position the share of restarts that have it right in the newest frame."""
-    right = recording.correct[-1]
+    newest = recording.correct[-1:]
+    right = newest[0] if len(newest) else np.zeros((len(recording.header.seeds), len(labels)), bool)
     share = right.mean(0)
     positions = np.arange(1, len(labels) + 1)
     figure = go.Figure(
@@ -125,7 +132,7 @@ def position_accuracy(recording: Recording, labels: list[str]) -> Chart:
             x=positions,
             y=share,
             marker_color=RIGHT,
-            customdata=np.array(labels, dtype=object),
+            customdata=_plain(labels),
             hovertemplate="position %{x} “%{customdata}”: %{y:.0%} of restarts<extra></extra>",
         )
     )
@@ -141,6 +148,11 @@ def position_accuracy(recording: Recording, labels: list[str]) -> Chart:
         table[f"seed {seed}"] = right[k]
     alt = f"Bars: {int((share == 1).sum())} of {len(labels)} positions are right in every restart."
     return Chart("position-accuracy", figure, alt, table)
+
+
+def _plain(labels: list[str]) -> np.ndarray:
+    """Return token texts for hover boxes, which would read them as HTML."""
+    return np.array([html.escape(label, quote=False) for label in labels], dtype=object)
 
 
 def full_table(recording: Recording) -> pd.DataFrame:

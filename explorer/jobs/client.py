@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from explorer import folders
 from explorer.database import JobRow, RequestRow, WorkerRow, transaction
-from explorer.errors import BadInputError, ExplorerError
+from explorer.errors import BadInputError, ExplorerError, StorageError
 from explorer.jobs.specs import JobSpec, parse
 
 STALE_SECONDS = 15.0
@@ -115,7 +115,15 @@ def jobs(*, open_only: bool = False) -> list[Job]:
         query = query.where(JobRow.state.not_in(OVER))
     with transaction() as session:
         rows = list(session.scalars(query))
-    return [as_job(row) for row in rows]
+    return [job for row in rows if (job := _readable(row)) is not None]
+
+
+def _readable(row: JobRow) -> Job | None:
+    """Return a job, or None for one that another version of the project has queued."""
+    try:
+        return as_job(row)
+    except BadInputError:
+        return None
 
 
 def ask(job_id: str, wanted: str) -> None:
@@ -149,12 +157,13 @@ def request(kind: str, payload: dict[str, Any], *, patience: float = 20.0) -> di
         time.sleep(0.03)
         with transaction() as session:
             answered = session.get(RequestRow, number)
-            if answered is not None and (answered.answer or answered.error):
-                session.delete(answered)
-                if answered.error:
-                    raise ExplorerError(answered.error)
-                result: dict[str, Any] = json.loads(answered.answer or "{}")
-                return result
+            if answered is None or not (answered.answer or answered.error):
+                continue
+            session.delete(answered)
+        if answered.error:
+            raise ExplorerError(answered.error)
+        result: dict[str, Any] = json.loads(answered.answer or "{}")
+        return result
     with transaction() as session:
         if (late := session.get(RequestRow, number)) is not None:
             session.delete(late)
@@ -194,19 +203,21 @@ def ensure_worker(device: str = "auto") -> bool:
     """
     if os.environ.get("EXPLORER_NO_WORKER"):
         return False
-    lock = worker_lock(device)
     try:
+        lock = worker_lock(device)
         with lock.acquire(timeout=0):
             pass
-    except Timeout:
-        return False
-    starting = FileLock(folders.local() / f"starting-{device.replace(':', '-')}.lock")
-    try:
+        starting = FileLock(folders.local() / f"starting-{device.replace(':', '-')}.lock")
         with starting.acquire(timeout=0):
             _spawn(device)
             _wait_until_taken(lock)
     except Timeout:
         return False
+    except OSError as error:
+        raise StorageError(
+            f"No worker can be started: {folders.local()} cannot be written ({error.strerror}). "
+            "Free some space, or set EXPLORER_CACHE to a folder you can write to."
+        ) from error
     return True
 
 

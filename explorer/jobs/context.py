@@ -23,6 +23,7 @@ class JobContext:
         spec: what is asked.
         pool: where models come from.
         wanted: run, pause or stop, as read from the queue lately.
+        stopped: whether a wish to stop ended the work early.
         result: what the job has made so far; saved whenever the job speaks.
     """
 
@@ -30,6 +31,7 @@ class JobContext:
     spec: JobSpec
     pool: ModelPool
     wanted: str = "run"
+    stopped: bool = False
     result: dict[str, Any] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     _said: float = 0.0
@@ -39,11 +41,12 @@ class JobContext:
         """Where the job's frames and checkpoint lie."""
         return client.folder_of(self.id)
 
-    def say(self, sentence: str, fraction: float = 0.0, *, at_once: bool = False) -> None:
+    def say(self, sentence: str, fraction: float | None = None, *, at_once: bool = False) -> None:
         """Tell whoever watches what is going on; called too often, most calls do nothing."""
         if at_once or time.monotonic() - self._said >= SAY_SECONDS:
             self._said = time.monotonic()
-            self.update(sentence=sentence, fraction=min(1.0, max(0.0, fraction)))
+            done = {} if fraction is None else {"fraction": min(1.0, max(0.0, fraction))}
+            self.update(sentence=sentence, **done)
 
     def notice(self, sentence: str) -> None:
         """Leave a remark that stays with the job."""

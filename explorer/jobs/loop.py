@@ -40,7 +40,7 @@ class Active:
     """A job that has begun."""
 
     job: JobContext
-    steps: Iterator[None]
+    steps: Iterator[bool]
     paused: bool = False
 
 
@@ -77,29 +77,34 @@ class Worker:
         self._look()
         runnable = [a for a in self.active.values() if not a.paused]
         if not runnable:
+            self.doing = "idle"
             self._let_go()
             return False
         if not self._compute_is_ours(runnable):
             return False
+        busy = False
         for active in runnable:
             self.doing = active.job.id
-            self._slice(active)
-        self.doing = "idle" if not self.active else self.doing
-        return True
+            busy = self._slice(active) or busy
+        return busy
 
-    def _slice(self, active: Active) -> None:
-        """Let one job compute for a while, with an eye on questions and wishes."""
+    def _slice(self, active: Active) -> bool:
+        """Let one job compute for a while, with an eye on questions and wishes.
+
+        Returns:
+            False when the job only waits for the network or the disk.
+        """
         job, end = active.job, time.monotonic() + SLICE_SECONDS
         try:
             while time.monotonic() < end:
-                next(active.steps)
+                computed = next(active.steps)
                 self._look()
                 if job.wanted == "pause":
                     self._pause(active)
-                    return
+                if job.wanted == "pause" or not computed:
+                    return computed
         except StopIteration:
-            state = "stopped" if job.wanted == "stop" else "done"
-            self._close(active, state)
+            self._close(active, "stopped" if job.stopped else "done")
         except ExplorerError as error:
             self._close(active, "failed", str(error))
         except Exception as error:
@@ -110,6 +115,7 @@ class Worker:
                 f"Something unexpected happened ({type(error).__name__}: {str(error)[:200]}). "
                 "The details are in worker.log in the cache folder.",
             )
+        return True
 
     def _look(self) -> None:
         """Answer questions, take new jobs, and hear what is wanted; at most every so often."""
@@ -122,10 +128,10 @@ class Worker:
                 query = select(JobRow).where(JobRow.state.not_in(client.OVER))
                 rows = list(session.scalars(query.order_by(JobRow.created)))
             for row in rows:
-                if row.id not in self.active:
-                    self._begin(row)
-                else:
+                if row.id in self.active:
                     self._hear(self.active[row.id], row.wanted)
+                else:
+                    self._begin(row)
         except StorageError as error:
             log.warning("%s", error)
 
@@ -133,21 +139,30 @@ class Worker:
         """Take a job that is queued, or that an earlier worker left."""
         if row.wanted == "pause":
             return
-        job = JobContext(row.id, client.as_job(row).spec, self.pool, wanted=row.wanted)
+        try:
+            spec = client.as_job(row).spec
+        except ExplorerError as error:  # queued by another version of the project
+            self._give_up(row.id, str(error))
+            return
+        job = JobContext(row.id, spec, self.pool, wanted=row.wanted)
         job.result, job.notices = json.loads(row.result), json.loads(row.notices)
         if row.wanted == "stop" and row.attempts == 0:
             job.update(state="stopped", finished=time.time(), sentence="Stopped before it began.")
             return
         if row.attempts >= MAX_ATTEMPTS:
-            job.update(
-                state="failed",
-                finished=time.time(),
-                error=f"The worker died {row.attempts} times during this job, most likely for "
-                "want of memory. Try a smaller model, a shorter length or fewer restarts.",
+            self._give_up(
+                row.id,
+                f"The worker died {row.attempts} times during this job, most likely for want of "
+                "memory. Try a smaller model, a shorter length or fewer restarts.",
             )
             return
         job.update(state="running", attempts=row.attempts + 1)
         self.active[row.id] = Active(job, runners.run(job))
+
+    def _give_up(self, job_id: str, why: str) -> None:
+        with transaction() as session:
+            if (row := session.get(JobRow, job_id)) is not None:
+                row.state, row.error, row.finished = "failed", why, time.time()
 
     def _hear(self, active: Active, wanted: str) -> None:
         job = active.job
@@ -194,7 +209,8 @@ class Worker:
             self.compute.acquire(timeout=0)
         except Timeout:
             for active in runnable:
-                active.job.say("Waiting: the command line is using this device.")
+                with contextlib.suppress(StorageError):
+                    active.job.say("Waiting: the command line is using this device.")
             return False
         return True
 
@@ -221,7 +237,7 @@ class Worker:
         for active in list(self.active.values()):
             active.steps.close()  # type: ignore[attr-defined]
             with contextlib.suppress(StorageError):
-                active.job.update(state="queued", attempts=0, sentence="Waiting for a worker.")
+                active.job.update(state="queued", attempts=1, sentence="Waiting for a worker.")
         self._ended.set()
 
     def _orphaned(self) -> bool:

@@ -1,12 +1,15 @@
-"""How each kind of job is carried out: a generator that yields whenever others may have a turn."""
+"""How each kind of job is carried out: a generator that yields whenever others may have a turn.
+
+It yields True after computing, False while it only waits for the network or the disk.
+"""
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from explorer import assets, catalog, store
+from explorer.errors import BadInputError, ExplorerError
 from explorer.formatting import human_seconds
 from explorer.jobs.context import JobContext
 from explorer.jobs.specs import BringSpec, GenerateSpec, ReconstructSpec
@@ -16,7 +19,7 @@ from explorer.progress import Progress
 from explorer.reconstruct import Reconstruction
 
 
-def run(job: JobContext) -> Iterator[None]:
+def run(job: JobContext) -> Iterator[bool]:
     """Carry out a job of any kind."""
     match job.spec:
         case ReconstructSpec():
@@ -27,14 +30,17 @@ def run(job: JobContext) -> Iterator[None]:
             yield from _generate(job, job.spec)
 
 
-def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[None]:
+def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
     yield from _bring(job, spec.model)
+    if job.stopped:
+        return
     job.say("Loading the model.", at_once=True)
-    yield
+    yield True
     task = Reconstruction(spec, job.pool, job.folder, job.id, store.run_folder(job.id))
     if task.resumed:
         job.notice("The worker stopped in between; this run went on from its last checkpoint.")
     job.result["h_lm"] = task.h_lm[0]
+    steady = False
     for report in task.steps():
         job.result["solutions"] = [path.stem for _, path in sorted(task.solutions.items())]
         for sentence in task.trainer.notices:
@@ -48,42 +54,57 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[None]:
             f"Step {step} of at most {spec.recipe.max_steps}{at_most}.",
             step / spec.recipe.max_steps,
         )
-        yield
+        if not steady:  # it runs: a later death of the worker is not this job's doing
+            job.update(attempts=1)
+            steady = True
+        yield True
         if job.wanted == "stop":
             task.stop("stopped by hand")
+            job.stopped = True
             break
     job.result["solutions"] = [path.stem for _, path in sorted(task.solutions.items())]
-    if job.wanted != "stop":
+    if not job.stopped:
         job.say("Timing one forward pass against token-by-token generation.", 1.0, at_once=True)
         for found in task.race():
             if found is not None:
                 store.keep_race(task.out, found)
-            yield
+            yield True
     exact = sum(o.score.exact for o in task.outcomes())
     job.say(f"{exact} of {spec.restarts} restarts exact.", 1.0, at_once=True)
+    task.discard_checkpoint()
 
 
-def _bring(job: JobContext, name: str, *, also_texts: bool = False) -> Iterator[None]:
+def _bring(job: JobContext, name: str, *, also_texts: bool = False) -> Iterator[bool]:
     card = catalog.find(name)
     if card.folder is None:
         yield from _in_thread(job, lambda report: catalog.bring(card, report))
+    if job.stopped:
+        return
     wants_plays = also_texts and card.origin == "embedded"
     if wants_plays and not assets.is_present(assets.SHAKESPEARE):
         yield from _in_thread(job, lambda report: assets.fetch(assets.SHAKESPEARE, report))
-    if also_texts:
+    if also_texts and not job.stopped:
         job.say(f"{card.title} is on this disk.", 1.0, at_once=True)
 
 
 def _in_thread(
     job: JobContext, work: Callable[[Callable[[Progress], None]], Path]
-) -> Iterator[None]:
-    """Run something that waits for the network or the disk, while other jobs go on."""
+) -> Iterator[bool]:
+    """Run something that waits for the network or the disk, while other jobs go on.
+
+    A wish to stop is heard at its next report of progress; what it had fetched is thrown away.
+    """
     heard: queue.SimpleQueue[Progress] = queue.SimpleQueue()
     raised: list[BaseException] = []
 
+    def report(progress: Progress) -> None:
+        if job.wanted == "stop":
+            raise ExplorerError("Stopped by hand.")
+        heard.put(progress)
+
     def body() -> None:
         try:
-            work(heard.put)
+            work(report)
         except BaseException as error:
             raised.append(error)
 
@@ -95,23 +116,34 @@ def _in_thread(
             newest = heard.get()
         if newest is not None:
             job.say(newest.sentence, newest.fraction, at_once=True)
-        time.sleep(0.05)
-        yield
-    if raised:
+        yield False
+    if raised and job.wanted == "stop":
+        job.stopped = True
+    elif raised:
         raise raised[0]
 
 
-def _generate(job: JobContext, spec: GenerateSpec) -> Iterator[None]:
+def _generate(job: JobContext, spec: GenerateSpec) -> Iterator[bool]:
     yield from _bring(job, spec.model)
+    if job.stopped:
+        return
     card = catalog.find(spec.model)
     assert card.folder is not None
     model = job.pool.get(card.folder, card.name, fast_dtype(job.pool.device))
     context = model.tokenizer.encode(spec.context)
     room = model.max_positions - spec.length
+    if room < 1:
+        raise BadInputError(
+            f"{spec.length} tokens leave no room for the context: this model has "
+            f"{model.max_positions} positions. Ask for fewer."
+        )
     ids: list[int] = []
     for token in generate(model, context[-room:], spec.length, seed=spec.seed):
         ids.append(token)
         job.result["text"] = model.tokenizer.decode(ids)
         job.say(f"{len(ids)} of {spec.length} tokens.", len(ids) / spec.length)
-        yield
+        yield True
+        if job.wanted == "stop":
+            job.stopped = True
+            return
     job.say(f"{len(ids)} tokens.", 1.0, at_once=True)

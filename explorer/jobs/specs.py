@@ -10,6 +10,7 @@ from explorer.recipes import Recipe
 
 MAX_RESTARTS = 64
 MAX_LENGTH = 2048
+MAX_CHARACTERS = 200_000
 
 
 class ReconstructSpec(BaseModel):
@@ -19,7 +20,9 @@ class ReconstructSpec(BaseModel):
 
     kind: Literal["reconstruct"] = "reconstruct"
     model: str = Field(description="Name, hub id or folder of the model.")
-    text: str = Field(max_length=200_000, description="The text; its first tokens are the target.")
+    text: str = Field(
+        max_length=MAX_CHARACTERS, description="The text; its first tokens are the target."
+    )
     length: int = Field(ge=1, le=MAX_LENGTH, description="N, the number of target tokens.")
     arrangement: ArrangementKey
     recipe: Recipe
@@ -70,4 +73,6 @@ def in_words(error: ValidationError) -> str:
     """Say what is wrong with a setting in one sentence."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
+    if not where:
+        return f"These settings cannot be read: {first['msg']}."
     return f"The setting “{where}” cannot be used: {first['msg']}."

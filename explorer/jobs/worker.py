@@ -18,7 +18,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        with client.worker_lock(arguments.device).acquire(timeout=0):
+        with client.worker_lock(arguments.device).acquire(timeout=3):
             with contextlib.suppress(OSError, AttributeError):
                 os.nice(5)  # pages answer first
             from explorer.jobs.loop import Worker  # torch, only once the lock is ours
