@@ -89,6 +89,8 @@ class WorkerRow(Base):
 def _engine() -> Engine:
     path = folders.local() / "explorer.db"
     with _guard:
+        if path in _engines and not path.exists():
+            _engines.pop(path).dispose()
         if path not in _engines:
             folders.make(path.parent)
             engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 15})

@@ -1,5 +1,6 @@
 """Writing files so that nobody ever reads half of one."""
 
+import contextlib
 import uuid
 from pathlib import Path
 
@@ -18,9 +19,11 @@ def write_atomically(path: Path, data: bytes) -> Path:
         temporary.write_bytes(data)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise StorageError(
             f"{path.name} could not be written to {path.parent} ({error.strerror}). "
             "Free some space or set EXPLORER_CACHE to a folder you can write to."
         ) from error
+    finally:
+        with contextlib.suppress(OSError):  # it is there only if something went wrong
+            temporary.unlink()
     return path

@@ -80,7 +80,7 @@ def score(
         predicted=measured.predicted.cpu().numpy(),
         p=measured.p.cpu().numpy(),
         rank=measured.rank.cpu().numpy(),
-        correct=(measured.predicted == targets).cpu().numpy(),
+        correct=measured.correct.cpu().numpy(),
         loss=float(measured.loss.mean()),
         margin=float(measured.margin.min()),
     )

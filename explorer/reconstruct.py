@@ -114,7 +114,7 @@ class Reconstruction:
 
         Closing the iterator early leaves a checkpoint to go on from.
         """
-        log = RecordingLog(self.folder, self.header)
+        log = RecordingLog(self.folder, self.header, until=self._step)
         shown = saved = 0.0
         try:
             while not self.trainer.finished:
@@ -141,7 +141,8 @@ class Reconstruction:
         self.trainer.stop(reason)
         report = self.trainer.report(detailed=True)
         self._keep_finished(report)
-        RecordingLog(self.folder, self.header).publish(self._frame(report), last=True)
+        log = RecordingLog(self.folder, self.header, until=self._step)
+        log.publish(self._frame(report), last=True)
         self._keep_recording()
 
     def race(self) -> Iterator[store.Race | None]:
@@ -151,7 +152,7 @@ class Reconstruction:
             return
         found = exact[0]
         for timed in race(
-            self.model, found.e, found.m, found.row.target_ids, self.spec.arrangement
+            self.trainer.exact_model, found.e, found.m, found.row.target_ids, self.spec.arrangement
         ):
             if timed is None:
                 yield None
@@ -231,7 +232,7 @@ class Reconstruction:
         frame["predicted"] = np.stack(report.predicted)
         frame["p"] = np.stack(report.p)
         frame["rank"] = np.stack(report.rank)
-        frame["e"], frame["m"] = np.clip(self.trainer.vectors_of(report.best), -6e4, 6e4)
+        frame["e"], frame["m"] = np.clip(self.trainer.measured_vectors_of(report.best), -6e4, 6e4)
         return frame
 
     def _keep_recording(self) -> None:
@@ -240,8 +241,13 @@ class Reconstruction:
             ids = np.union1d(found.frames["predicted"], self.target_ids).tolist()
             pieces = dict(zip(ids, self.tokenizer.pieces(ids), strict=True))
             header = self.header.model_copy(update={"pieces": pieces})
-            own = f"recording-{self.run_id}.safetensors"  # a folder may hold several runs
-            Recording(header, found.frames).save(self.out / (store.RECORDING if self.job else own))
+            Recording(header, found.frames).save(self.recording_file)
+
+    @property
+    def recording_file(self) -> Path:
+        """Where the recording goes; outside the store a folder may hold several runs."""
+        own = "" if self.job else f"{self.run_id}."
+        return self.out / f"{own}{store.RECORDING}"
 
     def discard_checkpoint(self) -> None:
         """Remove the checkpoint of a run that has come to its end."""
@@ -262,7 +268,7 @@ class Reconstruction:
         write_atomically(self._checkpoint_file, save(tensors, {"state": json.dumps(state)}))
 
     def _restore(self) -> bool:
-        with contextlib.suppress(SafetensorError, OSError, KeyError, ValueError):
+        with contextlib.suppress(SafetensorError, OSError, KeyError, TypeError, ValueError):
             with safe_open(self._checkpoint_file, framework="numpy") as file:
                 state = json.loads(file.metadata()["state"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

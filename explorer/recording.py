@@ -5,13 +5,14 @@ can read at any time; a record that is half-written is left out. When the run en
 become one safetensors file beside its solutions.
 """
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -123,8 +124,10 @@ class Recording:
                 columns = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             frames = np.zeros(len(columns["step"]), dtype=header.frame_dtype)
             for name in frames.dtype.names or ():
+                if columns[name].shape != frames[name].shape:
+                    raise ValueError(name)
                 frames[name] = columns[name]
-        except (SafetensorError, OSError, KeyError, ValueError, ValidationError) as error:
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise CorruptFileError(
                 f"{path.name} is missing, damaged or not a recording."
             ) from error
@@ -138,7 +141,14 @@ class RecordingLog:
     coarser.
     """
 
-    def __init__(self, folder: Path, header: RecordingHeader) -> None:
+    def __init__(self, folder: Path, header: RecordingHeader, *, until: int | None = None) -> None:
+        """Go on with the log in `folder`, or start a new one.
+
+        Args:
+            folder: the job's.
+            header: what the frames share; the log of another run is not continued.
+            until: the trainer step the run goes on from; what was shown of later ones is dropped.
+        """
         self.path, self.live, self.header = folder / "frames.log", folder / "live", header
         self.dtype = header.frame_dtype
         self.stride = 1
@@ -147,13 +157,14 @@ class RecordingLog:
         existing = read_log(folder)
         if existing is not None and existing.header == header:
             kept = existing.frames
-            self._count = len(kept)
-            self._published = self._count
-            self._rewrite(kept)
+            if until is not None:
+                kept = kept[kept["step"] <= until]
         else:
-            self._count = 0
-            self.live.unlink(missing_ok=True)
-            self._rewrite(np.zeros(0, dtype=self.dtype))
+            kept = np.zeros(0, dtype=self.dtype)
+        with contextlib.suppress(OSError):
+            self.live.unlink()  # it is among those kept, if it belongs to this run
+        self._count = self._published = len(kept)
+        self._rewrite(kept)
 
     def publish(self, frame: NDArray[Any], *, last: bool = False) -> None:
         """Show `frame` (one record) as the newest, and keep every `stride`-th in the log."""
@@ -200,7 +211,7 @@ def read_log(folder: Path, *, with_live: bool = True) -> Recording | None:
             newest = frames[:0]
         if len(newest) and (not len(frames) or newest["step"][0] > frames["step"][-1]):
             frames = np.concatenate([frames, newest])
-    return Recording(header, frames)
+    return Recording(header, frames) if len(frames) else None
 
 
 def _prefix(header: RecordingHeader) -> bytes:

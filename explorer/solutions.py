@@ -19,7 +19,9 @@ from explorer.errors import CorruptFileError
 from explorer.files import write_atomically
 from explorer.recipes import Recipe
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
+TENSORS = {"e": "F32", "m": "F32", "target_ids": "I64"}
+"""What a file holds, in the number formats of safetensors."""
 
 
 class SolutionRecord(BaseModel):
@@ -27,7 +29,7 @@ class SolutionRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = SCHEMA_VERSION
     kind: Literal["one-forward", "autoregressive"] = "one-forward"
     id: str = Field(description="Hash of everything that made it, a dash, the run's own id.")
     made_from: str = Field(description="The hash alone: equal inputs have equal values.")
@@ -133,7 +135,10 @@ def load_solution(path: Path) -> Solution:
     try:
         with safe_open(path, framework="numpy") as file:
             record = SolutionRecord.model_validate_json((file.metadata() or {})["solution"])
-            e, m, target_ids = (file.get_tensor(name) for name in ("e", "m", "target_ids"))
+            formats = {name: file.get_slice(name).get_dtype() for name in TENSORS}
+            if formats != TENSORS:
+                raise CorruptFileError(f"{path.name} holds tensors of unexpected number formats.")
+            e, m, target_ids = (file.get_tensor(name) for name in TENSORS)
     except FileNotFoundError as error:
         raise CorruptFileError(f"There is no file {path.name}.") from error
     except (SafetensorError, OSError) as error:
@@ -145,13 +150,11 @@ def load_solution(path: Path) -> Solution:
             f"{path.name} is a safetensors file, but not a solution of this version "
             f"(schema {SCHEMA_VERSION})."
         ) from error
-    if e.ndim != 1 or e.shape != m.shape or target_ids.ndim != 1 or not len(target_ids):
+    vectors = e.ndim == m.ndim == target_ids.ndim == 1
+    if not vectors or e.shape != m.shape or not len(e) or not len(target_ids):
         raise CorruptFileError(f"{path.name} holds tensors of unexpected shapes.")
     if not (np.isfinite(e).all() and np.isfinite(m).all()):
         raise CorruptFileError(f"{path.name} holds numbers that are not finite.")
-    return Solution(
-        e.astype(np.float32, copy=False),
-        m.astype(np.float32, copy=False),
-        target_ids.astype(np.int64, copy=False),
-        record,
-    )
+    if target_ids.min() < 0:
+        raise CorruptFileError(f"{path.name} holds numbers that are no token ids.")
+    return Solution(e, m, target_ids, record)

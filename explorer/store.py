@@ -6,10 +6,12 @@ entry whose file cannot be read is shown with its problem, never skipped.
 
 import contextlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import select
+from sqlalchemy.dialects.sqlite import insert
 
 from explorer import folders
 from explorer.database import SolutionRow, transaction
@@ -79,17 +81,19 @@ def keep(solution: Solution, job: str) -> Path:
 
 def _note(path: Path, solution: Solution) -> None:
     record = solution.record
-    with transaction() as session:
-        session.merge(
-            SolutionRow(
-                id=record.id,
-                path=str(path),
-                made_from=record.made_from,
-                job=record.job,
-                record=record.model_dump_json(),
-                length=solution.length,
-                created=record.created,
-            )
+    columns = {
+        "path": str(path),
+        "made_from": record.made_from,
+        "job": record.job,
+        "record": record.model_dump_json(),
+        "length": solution.length,
+        "created": record.created,
+    }
+    with transaction() as session:  # one statement: another process may note the same file
+        session.execute(
+            insert(SolutionRow)
+            .values(id=record.id, **columns)
+            .on_conflict_do_update(index_elements=["id"], set_=columns)
         )
 
 
@@ -108,31 +112,36 @@ def entries() -> list[Entry]:
 
 
 def _own_entries() -> list[Entry]:
-    found: dict[Path, Entry] = {}
-    with contextlib.suppress(StorageError), transaction() as session:
-        for row in session.scalars(select(SolutionRow)):
-            path = Path(row.path)
-            if path.exists():
-                record = SolutionRecord.model_validate_json(row.record)
-                found[path] = Entry(row.id, path, record, row.length, ships=False)
-            else:
-                session.delete(row)
-    for path in _solution_files(folders.local() / "solutions"):
-        if path not in found:
-            found[path] = _read_entry(path, ships=False)
-            if found[path].record is not None:
-                with contextlib.suppress(StorageError):
-                    _note(path, load_solution(path))
-    return list(found.values())
+    files = _solution_files(folders.local() / "solutions")
+    with contextlib.suppress(StorageError):
+        noted = set()
+        with transaction() as session:
+            for row in session.scalars(select(SolutionRow)):
+                path = Path(row.path)
+                noted.add(path)
+                if not path.exists():
+                    session.delete(row)
+        for path in set(files) - noted:
+            with contextlib.suppress(CorruptFileError):
+                _note(path, load_solution(path))
+    return [_read_entry(path, ships=False) for path in files]
 
 
 def _solution_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.rglob("*.safetensors") if p.name != RECORDING)
+    return sorted(p for p in folder.rglob("*.safetensors") if not p.name.endswith(RECORDING))
 
 
 def _read_entry(path: Path, *, ships: bool) -> Entry:
+    with contextlib.suppress(OSError):
+        state = path.stat()
+        return _read_once(path, ships, state.st_size, state.st_mtime_ns)
+    return Entry(path.stem, path, None, 0, ships, f"{path.name} cannot be read any more.")
+
+
+@lru_cache(maxsize=10_000)
+def _read_once(path: Path, ships: bool, _size: int, _changed: int) -> Entry:
     try:
         solution = load_solution(path)
     except CorruptFileError as error:
@@ -146,11 +155,9 @@ def find(solution_id: str) -> Path:
     Raises:
         BadInputError: if there is none.
     """
-    safe = solution_id.isascii() and solution_id.replace("-", "").isalnum()
-    for folder in (folders.local() / "solutions", folders.recorded()):
-        if safe and folder.is_dir():
-            for path in folder.rglob(f"{solution_id}.safetensors"):
-                return path
+    for entry in entries():
+        if entry.id == solution_id:
+            return entry.path
     raise BadInputError(
         f"There is no solution “{solution_id[:60]}” on this machine. "
         "It may have been made elsewhere; import its file, or pick another."
@@ -168,8 +175,10 @@ def siblings(path: Path) -> list[Solution]:
 
 def recording_of(path: Path) -> Recording | None:
     """Return the recording beside a solution file, or None if there is none to be read."""
-    with contextlib.suppress(CorruptFileError):
-        return Recording.load(path.with_name(RECORDING))
+    run_id = path.stem.rpartition("-")[2]
+    for name in (f"{run_id}.{RECORDING}", RECORDING):
+        with contextlib.suppress(CorruptFileError):
+            return Recording.load(path.with_name(name))
     return None
 
 

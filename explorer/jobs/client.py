@@ -205,10 +205,12 @@ def ensure_worker(device: str = "auto") -> bool:
         return False
     try:
         lock = worker_lock(device)
-        with lock.acquire(timeout=0):
-            pass
+        if _is_taken(lock):
+            return False
         starting = FileLock(folders.local() / f"starting-{device.replace(':', '-')}.lock")
         with starting.acquire(timeout=0):
+            if _is_taken(lock):  # somebody else has just started one
+                return False
             _spawn(device)
             _wait_until_taken(lock)
     except Timeout:
@@ -251,13 +253,16 @@ def _spawn(device: str) -> None:
 def _wait_until_taken(lock: FileLock, patience: float = 5.0) -> None:
     """Wait until the new worker holds its lock, so that no second one is started beside it."""
     deadline = time.time() + patience
-    while time.time() < deadline:
-        try:
-            with lock.acquire(timeout=0):
-                pass
-        except Timeout:
-            return
+    while time.time() < deadline and not _is_taken(lock):
         time.sleep(0.05)
+
+
+def _is_taken(lock: FileLock) -> bool:
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
 
 
 def as_job(row: JobRow) -> Job:

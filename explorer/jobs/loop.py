@@ -97,12 +97,12 @@ class Worker:
         job, end = active.job, time.monotonic() + SLICE_SECONDS
         try:
             while time.monotonic() < end:
-                computed = next(active.steps)
+                waits = next(active.steps) is False
                 self._look()
                 if job.wanted == "pause":
                     self._pause(active)
-                if job.wanted == "pause" or not computed:
-                    return computed
+                if job.wanted == "pause" or waits:
+                    return not waits
         except StopIteration:
             self._close(active, "stopped" if job.stopped else "done")
         except ExplorerError as error:

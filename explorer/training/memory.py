@@ -5,6 +5,9 @@ import torch
 
 from explorer.models import FrozenModel
 
+SIGNS = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
+"""What messages of failed allocations have in common (CUDA, Windows, Linux, cuBLAS)."""
+
 
 def rows_that_fit(model: FrozenModel, length: int) -> int:
     """Estimate how many rows of `length` positions one forward and backward pass can hold.
@@ -27,6 +30,4 @@ def rows_that_fit(model: FrozenModel, length: int) -> int:
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Tell an allocation that failed from every other run-time error."""
     text = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError) or any(
-        sign in text for sign in ("out of memory", "not enough memory", "can't allocate memory")
-    )
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in text for sign in SIGNS)

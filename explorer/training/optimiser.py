@@ -36,6 +36,10 @@ def finish_rate(recipe: Recipe, unit: float) -> float | None:
     return recipe.finish_lr * (unit if recipe.lr_unit == "embedding std" else 1.0)
 
 
+def _log(beta: float) -> float:
+    return math.log(beta) if beta > 0 else -math.inf
+
+
 class VectorAdamW:
     """AdamW (Loshchilov & Hutter) for V independent vectors in one table.
 
@@ -83,9 +87,9 @@ class VectorAdamW:
         mean = self.mean[which].lerp_(gradient, 1 - r.beta1)
         square = self.square[which].mul_(r.beta2).addcmul_(gradient, gradient, value=1 - r.beta2)
         self.mean[which], self.square[which] = mean, square
-        count = self.count[which].to(torch.float64)[:, None]
-        unbias_mean = (1 - r.beta1**count).float()
-        unbias_square = (1 - r.beta2**count).float()
+        count = self.count[which].float()[:, None]
+        unbias_mean = -torch.expm1(count * _log(r.beta1))  # 1 - beta^count; MPS has no float64
+        unbias_square = -torch.expm1(count * _log(r.beta2))
         denominator = (square / unbias_square).sqrt_().add_(r.eps)
         pace = lr[:, None]
         vectors[which] = (

@@ -86,12 +86,15 @@ class Trainer:
 
     def _place_vectors(self, starts: dict[int, tuple[np.ndarray, np.ndarray]]) -> None:
         """Make the table of vectors, which row uses which, and the groups of rows that share."""
-        index: dict[tuple[str, str], int] = {}
+        index: dict[tuple[str, str | int], int] = {}
         values: list[Tensor] = []
         uses: list[list[int]] = []
         for i, row in enumerate(self.rows):
             pair = torch.from_numpy(np.stack(starts[i])) if i in starts else self._start(row.seed)
-            keys = (("e", row.e_key or f"row {i}"), ("m", row.m_key or f"row {i}"))
+            keys = (
+                ("e", i if row.e_key is None else row.e_key),
+                ("m", i if row.m_key is None else row.m_key),
+            )
             for key, value in zip(keys, pair, strict=True):
                 if key not in index:
                     index[key] = len(values)
@@ -101,8 +104,16 @@ class Trainer:
         self._vectors: Float[Tensor, "V d"] = torch.stack(values).to(device)
         self._uses: Int[Tensor, "rows 2"] = torch.tensor(uses, device=device)
         self._best: Float[Tensor, "rows 2 d"] = self._vectors[self._uses]
+        self._shown_pairs = self._best.clone()
         self._optimiser = VectorAdamW(self.recipe, len(values), self.model.d_model, device)
         self._groups = _connected(uses)
+        occurring = {e for e, _ in uses} | {
+            m
+            for row, (_, m) in zip(self.rows, uses, strict=True)
+            if holds_m(self.arrangement, len(row.target_ids)).any()
+        }
+        for group in self._groups:
+            group.vectors = [v for v in group.vectors if v in occurring]
 
     def _start(self, seed: int) -> Float[Tensor, "2 d"]:
         """Return e and m as the recipe starts them (H1, or around the embeddings' mean)."""
@@ -133,13 +144,16 @@ class Trainer:
         """
         started = time.perf_counter()
         live = [g for g in self._groups if g.phase != DONE]
+        over: list[tuple[Group, str | None]] = []
         for phase in (FINISH, SEARCH):
             if groups := [g for g in live if g.phase == phase]:
-                self._advance(groups, phase, detail=detail)
+                over += self._advance(groups, phase, detail=detail)
         elapsed = time.perf_counter() - started
         for group in live:
             for i in group.rows:
                 self._state[i].seconds += elapsed
+        for group, reason in over:
+            self._end(group, reason)
         return self.report(detailed=detail)
 
     def stop(self, reason: str) -> None:
@@ -174,15 +188,18 @@ class Trainer:
         e, m = self._best[i].cpu().numpy()
         return score(self.exact_model, e, m, self.rows[i].target_ids, self.arrangement)
 
-    def _advance(self, groups: list[Group], phase: str, *, detail: bool) -> None:
-        """Measure groups of one phase; end, promote or move each."""
+    def _advance(
+        self, groups: list[Group], phase: str, *, detail: bool
+    ) -> list[tuple[Group, str | None]]:
+        """Measure groups of one phase; promote or move each, or return it with why it ends."""
         model = self.model if phase == SEARCH else self.exact_model
         gradient = self._measure(model, [i for g in groups for i in g.rows], detail=detail)
-        moving = []
+        moving: list[Group] = []
+        over: list[tuple[Group, str | None]] = []
         for group in groups:
             states = [self._state[i] for i in group.rows]
             if not all(np.isfinite(s.loss) for s in states):
-                self._end(group, "diverged: the loss is not a finite number")
+                over.append((group, "diverged: the loss is not a finite number"))
                 continue
             lead = self.recipe.finish_margin if phase == FINISH else 0.0
             secure = all(s.accuracy == 1.0 and s.margin >= lead for s in states)
@@ -190,13 +207,14 @@ class Trainer:
             if secure and phase == SEARCH:
                 self._promote(group)
             elif secure and all(self._score_alone(i).exact for i in group.rows):
-                self._end(group, None)
+                over.append((group, None))
             elif group.steps >= self.recipe.max_steps:
-                self._end(group, f"not exact within {self.recipe.max_steps} steps")
+                over.append((group, f"not exact within {self.recipe.max_steps} steps"))
             else:
                 moving.append(group)
         if moving:
             self._move(moving, gradient, phase)
+        return over
 
     def _remember(self, group: Group, *, secure: bool) -> None:
         """Keep the group's vectors if these measurements are its best."""
@@ -211,6 +229,7 @@ class Trainer:
     def _promote(self, group: Group) -> None:
         """Let a group that is exact in the fast format finish in float32."""
         group.phase = FINISH
+        group.best = Group.best  # what counts from here is measured in float32
         if self.recipe.finish_lr is not None:
             self._optimiser.reset(torch.tensor(group.vectors, device=self._vectors.device))
 
@@ -284,6 +303,7 @@ class Trainer:
             state = self._state[i]
             state.loss, state.accuracy, state.margin = loss, accuracy, margin
         if detail:
+            self._shown_pairs[rows] = pair  # those that were measured, before they move
             for i, shown in zip(rows, _scores(measured), strict=True):
                 self._shown[i] = shown
 
@@ -324,6 +344,11 @@ class Trainer:
         pair = self._best[i] if kept else self._vectors[self._uses[i]]
         return pair.cpu().numpy()
 
+    def measured_vectors_of(self, i: int) -> Float[np.ndarray, "2 d"]:
+        """Return row i's e and m of its last detailed measurement (once over: those kept)."""
+        pair = self._best[i] if i in self._outcomes else self._shown_pairs[i]
+        return pair.cpu().numpy()
+
     def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return tensors and plain values from which `restore` goes on as if never interrupted."""
         tensors = {name: t.cpu().numpy().copy() for name, t in self._tensors().items()}
@@ -333,11 +358,19 @@ class Trainer:
         }
 
     def restore(self, tensors: dict[str, np.ndarray], values: dict[str, Any]) -> None:
-        """Go on from a checkpoint of a trainer made with the same arguments."""
-        for name, tensor in self._tensors().items():
+        """Go on from a checkpoint of a trainer made with the same arguments.
+
+        Raises:
+            KeyError, TypeError, ValueError: if it is not one; nothing has changed then.
+        """
+        states = [RowState(**s) for s in values["rows"]]
+        groups = [Group(**{**g, "best": tuple(g["best"])}) for g in values["groups"]]
+        mine = self._tensors()
+        if any(tensors[name].shape != tuple(tensor.shape) for name, tensor in mine.items()):
+            raise ValueError("The checkpoint is of another run.")
+        for name, tensor in mine.items():
             tensor.copy_(torch.from_numpy(tensors[name]))
-        self._state = [RowState(**s) for s in values["rows"]]
-        self._groups = [Group(**{**g, "best": tuple(g["best"])}) for g in values["groups"]]
+        self._state, self._groups = states, groups
         self._outcomes.clear()
         for group in self._groups:
             if group.phase == DONE:

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from explorer import folders
 
 expect.set_options(timeout=30_000)
+APP = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
 
@@ -51,8 +52,7 @@ def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = cache / "server.log"
     with log.open("wb") as out:
         server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py"]
-            + ["--server.headless", "true", "--server.port", str(port)],
+            [*APP, "--server.port", str(port)],
             cwd=folders.PROJECT,
             env=os.environ | {"EXPLORER_CACHE": str(cache), "PIP_NO_INDEX": "1"},
             stdout=out,

@@ -84,7 +84,7 @@ def whole(
         patch.setenv("EXPLORER_CACHE", str(folder / "cache"))
         patch.setattr(reconstruct, "FRAME_SECONDS", 0.0)
         task = Reconstruction(_spec(tiny_llama_folder), models, folder, None, folder / "out")
-        return _finish(task), Recording.load(task.out / store.RECORDING)
+        return _finish(task), Recording.load(task.recording_file)
 
 
 def _finish(task: Reconstruction) -> list[Solution]:
@@ -146,7 +146,7 @@ def test_the_files_say_their_text_in_plain_transformers(
 def test_the_recording_shows_the_run(make: Make) -> None:
     task = make()
     found = _finish(task)
-    recording = Recording.load(task.out / store.RECORDING)
+    recording = Recording.load(task.recording_file)
     frames, header = recording.frames, recording.header
     assert 1 < len(recording) <= MAX_FRAMES
     assert header.target_ids == found[0].target_ids.tolist()
@@ -162,6 +162,7 @@ def test_the_recording_shows_the_run(make: Make) -> None:
     best = found[frames["best"][-1]]
     np.testing.assert_allclose(frames["e"][-1], best.e, rtol=1e-2, atol=1e-2)
     np.testing.assert_allclose(frames["m"][-1], best.m, rtol=1e-2, atol=1e-2)
+    task.discard_checkpoint()
     assert not (task.folder / "checkpoint.safetensors").exists()
 
 
@@ -209,12 +210,12 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
         for field in same:
             assert getattr(a.record, field) == getattr(b.record, field)
     assert {s.record.id.rpartition("-")[2] for s in found} == runs
-    resumed = Recording.load(last.out / store.RECORDING)
+    resumed = Recording.load(last.recording_file)
     assert resumed.header == recorded.header
     for name in set(resumed.frames.dtype.names or ()) - {"seconds"}:
         np.testing.assert_array_equal(resumed.frames[name], recorded.frames[name])
     assert sorted(last.out.glob("*.safetensors")) == sorted(
-        [*last.solutions.values(), last.out / store.RECORDING]
+        [*last.solutions.values(), last.recording_file]
     )
 
 
@@ -241,7 +242,7 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(
     for a, b in zip(expected, found, strict=True):
         np.testing.assert_array_equal(a.e, b.e)
         assert a.record.steps == b.record.steps
-    shown = Recording.load(resumed.out / store.RECORDING).frames["step"]
+    shown = Recording.load(resumed.recording_file).frames["step"]
     assert shown.tolist() == sorted(set(shown.tolist()))
     assert shown[-1] == resumed._step
 
@@ -252,14 +253,15 @@ def test_a_run_that_was_killed_before_its_last_words_only_says_them(make: Make) 
     for report in steps:
         if all(phase == "done" for phase in report.phase):
             break
-    assert not (task.out / store.RECORDING).exists()
+    assert not task.recording_file.exists()
     checkpoint = task.folder / "checkpoint.safetensors"
     assert checkpoint.exists()
     again = make()
     assert again.resumed and again.trainer.finished
     assert again.solutions == task.solutions
     assert list(again.steps()) == []
-    assert (again.out / store.RECORDING).exists()
+    assert again.recording_file.exists()
+    again.discard_checkpoint()
     assert not checkpoint.exists()
 
 
@@ -330,7 +332,7 @@ def test_without_a_usable_checkpoint_a_run_starts_afresh(
     for a, b in zip(expected, found, strict=True):
         np.testing.assert_array_equal(a.e, b.e)
         assert a.record.steps == b.record.steps
-    frames = Recording.load(again.out / store.RECORDING).frames
+    frames = Recording.load(again.recording_file).frames
     assert frames["step"].tolist() == sorted(set(frames["step"].tolist()))
 
 
@@ -347,9 +349,10 @@ def test_stopping_saves_what_there_is(make: Make) -> None:
         assert solution.record.reason == "stopped by hand"
         assert solution.record.steps == report.steps[0] == 6
         assert not solution.record.exact
-    recording = Recording.load(task.out / store.RECORDING)
+    recording = Recording.load(task.recording_file)
     assert recording.frames["phase"][-1].tolist() == [2, 2]
     assert (np.diff(recording.frames["step"]) >= 0).all()
+    task.discard_checkpoint()
     assert not (task.folder / "checkpoint.safetensors").exists()
     assert list(task.race()) == []
 
@@ -358,7 +361,7 @@ def test_stopping_before_the_first_step_saves_the_start(make: Make) -> None:
     task = make(length=6, text=TEXT * 5)
     task.stop("stopped by hand")
     assert [load_solution(p).record.steps for p in task.solutions.values()] == [0, 0]
-    assert len(Recording.load(task.out / store.RECORDING)) == 1
+    assert len(Recording.load(task.recording_file)) == 1
     assert list(task.steps()) == []
 
 

@@ -1,3 +1,4 @@
+import html
 import io
 from collections.abc import Callable
 from typing import Any
@@ -78,7 +79,7 @@ def test_the_heat_map_draws_p_by_position_and_step(
     assert trace.z.shape == (4, count)
     before_last = recording.frames["p"][: count - 1, restart].astype(np.float32)
     np.testing.assert_array_equal(trace.z[:, :-1], before_last.T)
-    assert trace.customdata[:, 0].tolist() == labels
+    assert trace.customdata[:, 0].tolist() == [html.escape(x, quote=False) for x in labels]
     assert chart.table["step"].tolist() == trace.x.tolist()
     np.testing.assert_array_equal(chart.table.to_numpy()[:, 1:], trace.z.T)
     assert f"seed {10 + restart}" in chart.alt and "4 positions" in chart.alt
@@ -106,7 +107,7 @@ def test_positions_show_the_newest_frame_over_all_restarts(make: Make, labels: l
     (trace,) = chart.figure.data
     assert trace.x.tolist() == [1, 2, 3, 4]
     np.testing.assert_allclose(trace.y, [1, 1, 2 / 3, 1 / 3])
-    assert trace.customdata.tolist() == labels
+    assert trace.customdata.tolist() == [html.escape(x, quote=False) for x in labels]
     assert "2 of 4 positions" in chart.alt
     assert chart.table.columns.tolist() == [
         *("position", "token", "share right", "seed 10", "seed 11", "seed 12")
