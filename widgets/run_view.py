@@ -128,7 +128,8 @@ def _worker_note() -> None:
     elif not status.ready:
         st.caption("The worker is starting: it loads its libraries and the model once.")
     elif status.ahead > 1:
-        st.caption(f"{status.ahead - 1} other jobs share the machine; each has its turn.")
+        others = "job shares" if status.ahead == 2 else "jobs share"
+        st.caption(f"{status.ahead - 1} other {others} the machine; each has its turn.")
 
 
 def _which_restarts(recording: Recording, key: str) -> list[int]:

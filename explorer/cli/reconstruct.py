@@ -60,7 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
     passage = _passage(arguments)
     recipe = _recipe(arguments.recipe, arguments.set)
     device = _device(arguments.device)
-    _spec(arguments, card, passage, recipe, length=arguments.length or 1)  # before any download
+    _spec(
+        arguments, card, passage, recipe, length=1 if arguments.length is None else arguments.length
+    )  # before any download
     folders.make(arguments.out)
     if card.folder is None:
         with ProgressBar(card.title) as bar:

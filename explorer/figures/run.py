@@ -91,7 +91,7 @@ def position_heatmap(recording: Recording, restart: int, labels: list[str]) -> C
     frames = recording.frames
     steps, _ = _until_done(frames["steps"][:, restart], frames["accuracy"][:, restart])
     keep = np.unique(np.linspace(0, len(steps) - 1, MOST_STEPS_DRAWN).round().astype(int))
-    keep = keep[keep >= 0]
+    keep = keep[(keep >= 0) & (keep < len(steps))]
     p = frames["p"][keep, restart].astype(np.float32).T
     p[:, -1:] = frames["p"][-1:, restart].T  # the final float32 score, if the restart is over
     seed = recording.header.seeds[restart]

@@ -117,9 +117,10 @@ def _in_thread(
         if newest is not None:
             job.say(newest.sentence, newest.fraction, at_once=True)
         yield False
-    if raised and job.wanted == "stop":
-        job.stopped = True
-    elif raised:
+        if job.wanted == "stop":
+            job.stopped = True
+            return
+    if raised:
         raise raised[0]
 
 
