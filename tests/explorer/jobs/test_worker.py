@@ -50,15 +50,16 @@ def _saved(job_id: str) -> int:
 
 
 def _workers() -> list[psutil.Process]:
-    """Return the workers this process or one of its children started, alive."""
+    """Return the workers of this test's cache that are alive, started here or by a child."""
     found = []
     for process in psutil.Process().children(recursive=True):
         try:
             command = process.cmdline()
             alive = process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
+            ours = process.environ().get("EXPLORER_CACHE") == str(folders.local())
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
-        if alive and "explorer.jobs.worker" in command:
+        if alive and ours and "explorer.jobs.worker" in command:
             found.append(process)
     return found
 
