@@ -72,12 +72,13 @@ def test_a_reload_in_the_middle_changes_nothing(page: Page, app_url: str, tiny_m
     page.get_by_role("spinbutton", name="max steps").press("Enter")
     page.get_by_test_id("stBaseButton-primary").click()
     expect(page).to_have_url(re.compile("job="))
-    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    stop = page.get_by_test_id("stMain").get_by_role("button", name="Stop")  # not Streamlit's own
+    expect(stop).to_be_visible()
     step = page.locator('[data-testid="stMetricValue"]').filter(has_text=re.compile(r"^\d+$"))
     expect(step.first).to_be_visible(timeout=60_000)
     before = int(step.first.inner_text())
     page.reload()
     expect(step.first).to_be_visible(timeout=30_000)
     assert int(step.first.inner_text()) >= before
-    page.get_by_role("button", name="Stop").click()
+    stop.click()
     expect(page.get_by_text("stopped by hand").first).to_be_visible(timeout=30_000)
