@@ -225,8 +225,8 @@ def ensure_worker(device: str = "auto") -> bool:
 
 def _spawn(device: str) -> None:
     logs = folders.make(folders.local() / "logs")
-    # Threads that spin while they wait starve whoever shares the cores: a step that takes 0.5 s
-    # alone was seen to take up to 7 s beside a busy browser, and 1 s with a bounded spin.
+    # Threads that spin while they wait starve whoever shares the cores: beside one busy process
+    # a training step was seen to take up to 7.1 s, and up to 1.1 s with a bounded spin.
     spin = {"GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "30000")}
     environment = (
         os.environ
