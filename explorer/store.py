@@ -113,6 +113,7 @@ def entries() -> list[Entry]:
 
 def _own_entries() -> list[Entry]:
     files = _solution_files(folders.local() / "solutions")
+    files += _solution_files(folders.local() / "sets")
     with contextlib.suppress(StorageError):
         noted = set()
         with transaction() as session:

@@ -12,11 +12,12 @@ from explorer import assets, catalog, store
 from explorer.errors import BadInputError, ExplorerError
 from explorer.formatting import human_seconds
 from explorer.jobs.context import JobContext
-from explorer.jobs.specs import BringSpec, GenerateSpec, ReconstructSpec
+from explorer.jobs.specs import BringSpec, GenerateSpec, ReconstructSpec, SolveSetSpec
 from explorer.metrics import generate
 from explorer.models import fast_dtype
 from explorer.progress import Progress
 from explorer.reconstruct import Reconstruction
+from explorer.sets.build import SetBuilder
 
 
 def run(job: JobContext) -> Iterator[bool]:
@@ -28,6 +29,8 @@ def run(job: JobContext) -> Iterator[bool]:
             yield from _bring(job, job.spec.model, also_texts=True)
         case GenerateSpec():
             yield from _generate(job, job.spec)
+        case SolveSetSpec():
+            yield from _solve_set(job, job.spec)
 
 
 def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
@@ -148,3 +151,27 @@ def _generate(job: JobContext, spec: GenerateSpec) -> Iterator[bool]:
             job.stopped = True
             return
     job.say(f"{len(ids)} tokens.", 1.0, at_once=True)
+
+
+def _solve_set(job: JobContext, spec: SolveSetSpec) -> Iterator[bool]:
+    yield from _bring(job, spec.model)
+    if job.stopped:
+        return
+    job.say("Loading the model.", at_once=True)
+    yield True
+    task = SetBuilder(spec, job.pool, job.id)
+    job.result["set"] = task.record.id
+    if task.record.members:
+        job.notice("A part of this set was there already; this job went on with it.")
+    steady = False
+    for progress in task.steps():
+        job.say(progress.sentence, progress.fraction)
+        if not steady:  # it runs: a later death of the worker is not this job's doing
+            job.update(attempts=1)
+            steady = True
+        yield True
+        if job.wanted == "stop":
+            job.stopped = True
+            return
+    record = task.record
+    job.say(f"{len(record.exact)} of {len(record.slots)} solutions exact.", 1.0, at_once=True)

@@ -2,9 +2,9 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -50,6 +50,7 @@ class Trainer:
         *,
         exact_model: Callable[[], FrozenModel] | None = None,
         starts: dict[int, tuple[np.ndarray, np.ndarray]] | None = None,
+        frozen: Collection[Literal["e", "m"]] = (),
     ) -> None:
         """Prepare e and m of every row.
 
@@ -61,6 +62,7 @@ class Trainer:
             exact_model: gives the same weights in float32 when first needed; None: `model` is
                 final, and scores are labelled with its number format.
             starts: e and m (d_model,) to begin with instead of random ones, by row index.
+            frozen: which of the two stay where they start.
 
         Raises:
             BadInputError: if there are no rows, or a target is longer than the model's positions.
@@ -82,9 +84,11 @@ class Trainer:
         self._state = [RowState() for _ in rows]
         self._shown = [_blank_score(len(r.target_ids)) for r in rows]
         self._outcomes: dict[int, Outcome] = {}
-        self._place_vectors(starts or {})
+        self._place_vectors(starts or {}, frozen)
 
-    def _place_vectors(self, starts: dict[int, tuple[np.ndarray, np.ndarray]]) -> None:
+    def _place_vectors(
+        self, starts: dict[int, tuple[np.ndarray, np.ndarray]], frozen: Collection[str]
+    ) -> None:
         """Make the table of vectors, which row uses which, and the groups of rows that share."""
         index: dict[tuple[str, str | int], int] = {}
         values: list[Tensor] = []
@@ -112,8 +116,9 @@ class Trainer:
             for row, (_, m) in zip(self.rows, uses, strict=True)
             if holds_m(self.arrangement, len(row.target_ids)).any()
         }
+        resting = {pair["em".index(name)] for pair in uses for name in frozen}
         for group in self._groups:
-            group.vectors = [v for v in group.vectors if v in occurring]
+            group.vectors = [v for v in group.vectors if v in occurring - resting]
 
     def _start(self, seed: int) -> Float[Tensor, "2 d"]:
         """Return e and m as the recipe starts them (H1, or around the embeddings' mean)."""
