@@ -35,6 +35,8 @@ from explorer.sets.solved import solution_of
 from explorer.solutions import Solution, load_solution, now, save_solution
 
 CHECKPOINT_SECONDS = 5.0
+PATIENCE = 100
+"""Joint steps without one more exact row after which the rest is taken for stuck."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,15 @@ class SetProgress:
 class SetBuilder:
     """Samples the texts of a set and trains its solutions, going on with what is there.
 
-    With m free, rows train in batches of about `ROWS`; when some end, others join. With m shared,
-    all rows train jointly until all are exact at once, the recipe's steps are used up, or the
-    share `joint_until` is exact; then m is frozen, every row is judged with that m, and the e of
-    those that are not exact go on alone. A row that is not exact in the end is tried again from
-    another seed, `attempts` times in all; every attempt is kept and reported.
+    With m free, rows train in batches of about `ROWS`; when some end, others join.
+
+    With m shared, all rows train jointly until all are exact at once, or the share `joint_until`,
+    or most are and no further one became exact for `PATIENCE` steps, or the recipe's steps are
+    used up. Then m is frozen, every row is judged with that m, and the e of those that are not
+    exact go on alone: one stuck row would keep the others in training for ever.
+
+    A row that is not exact in the end is tried again from another seed, `attempts` times in all;
+    every attempt is kept and reported.
 
     Attributes:
         record: the set as it stands, the same as in `set.json`.
@@ -184,6 +190,7 @@ class SetBuilder:
         crew = crews[0] if crews else self._foreman.joint(self._joint_tasks())
         self._crews = [crew]
         most = self.spec.recipe.max_steps
+        record, since = 0.0, 0
         while not crew.trainer.finished:
             report = crew.trainer.step()
             self._checkpoint_if_due()
@@ -193,7 +200,11 @@ class SetBuilder:
                 f"{exact:.0%} of the rows exact, accuracy {report.accuracy.mean():.3f}.",
                 self._joint_share * step / most,
             )
+            if exact > record:
+                record, since = exact, step
             if exact >= self.spec.joint_until < 1:
+                break
+            if exact == record >= 0.5 and step - since >= PATIENCE:
                 break
         crew.trainer.stop("m is learned")
         self._freeze(crew)
