@@ -22,12 +22,12 @@ def add_to(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out."""
-    from explorer import distance_report
+    from explorer import distance_report, measure_distances
 
     found = records.read(records.find(arguments.set))
     report = distance_report.load(found)
     if report is None:
-        report = distance_report.make(found)
+        report = measure_distances.make(found)
         distance_report.save(found, report)
     if arguments.json:
         print(json.dumps(distance_report.as_json(report), allow_nan=False))

@@ -137,8 +137,49 @@ class SolveSetSpec(BaseModel):
         return len(self.texts) + len(contexts) * (self.restarts - 1)
 
 
+class DistancesSpec(BaseModel):
+    """Compute the distances of a set with their statistics (E6, E7)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["distances"] = "distances"
+    set: str = Field(description="Id of the set.")
+
+    @property
+    def model(self) -> str:
+        """What a list of jobs shows where others name a model."""
+        return f"set {self.set}"
+
+
+class MapSpec(BaseModel):
+    """Lay the solutions of one or several sets out in two or three dimensions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["map"] = "map"
+    sets: tuple[str, ...] = Field(min_length=1, max_length=20, description="Ids of the sets.")
+    method: Literal["pca", "umap"] = Field("pca", description="PCA or UMAP.")
+    vector: Literal["e", "m", "both"] = Field("e", description="Which proto-tokens.")
+    dimensions: Literal[2, 3] = Field(2, description="Of the picture.")
+    neighbours: int = Field(10, ge=2, le=200, description="UMAP: how many count as near.")
+    min_distance: float = Field(
+        0.1, ge=0, le=0.99, description="UMAP: how close points may lie in the picture."
+    )
+    metric: Literal["cosine", "euclidean"] = Field(
+        "cosine", description="UMAP: distance in the full space."
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="UMAP: of its random choices.")
+    inexact: bool = Field(False, description="Show attempts that are not exact as well.")
+
+    @property
+    def model(self) -> str:
+        """What a list of jobs shows where others name a model."""
+        return f"sets {', '.join(self.sets)}"
+
+
 JobSpec = Annotated[
-    ReconstructSpec | BringSpec | GenerateSpec | SolveSetSpec, Field(discriminator="kind")
+    ReconstructSpec | BringSpec | GenerateSpec | SolveSetSpec | DistancesSpec | MapSpec,
+    Field(discriminator="kind"),
 ]
 _adapter: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
 

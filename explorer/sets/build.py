@@ -37,6 +37,8 @@ from explorer.solutions import Solution, load_solution, now, save_solution
 CHECKPOINT_SECONDS = 5.0
 PATIENCE = 100
 """Joint steps without one more exact row after which the rest is taken for stuck."""
+STUCK = 0.5
+"""Accuracy below which a row that was trained jointly is not worth going on with."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class SetBuilder:
     With m shared, all rows train jointly until all are exact at once, or the share `joint_until`,
     or most are and no further one became exact for `PATIENCE` steps, or the recipe's steps are
     used up. Then m is frozen, every row is judged with that m, and the e of those that are not
-    exact go on alone: one stuck row would keep the others in training for ever.
+    exact go on alone, or start afresh if they are far from it: one stuck row would keep the others
+    in training for ever.
 
     A row that is not exact in the end is tried again from another seed, `attempts` times in all;
     every attempt is kept and reported.
@@ -206,7 +209,7 @@ class SetBuilder:
                 break
             if exact == record >= 0.5 and step - since >= PATIENCE:
                 break
-        crew.trainer.stop("m is learned")
+        crew.trainer.stop("not exact when m was frozen")
         self._freeze(crew)
 
     @property
@@ -241,7 +244,8 @@ class SetBuilder:
         self._save(joint=joint)
         save_learned(self._work / "m.safetensors", self._m, self._carried.values())
         for i, (task, found) in enumerate(zip(crew.tasks, outcomes, strict=True)):
-            if found.score.exact:
+            stuck = found.score.accuracy < STUCK and self.spec.attempts > 1
+            if found.score.exact or stuck:
                 self._keep(crew, i, task)
         self._crews = []
         self._checkpoint()

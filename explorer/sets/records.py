@@ -153,7 +153,7 @@ class SolutionSet:
     Attributes:
         record: `set.json`.
         folder: where it lies.
-        members: the exact ones, by context, continuation and restart.
+        members: the exact ones (or all, if asked for), by context, continuation and restart.
         solutions: their solutions, in the same order.
     """
 
@@ -234,15 +234,20 @@ def find(name: str) -> Path:
     )
 
 
-def read(folder: Path) -> SolutionSet:
+def read(folder: Path, *, inexact: bool = False) -> SolutionSet:
     """Read a set with its exact solutions.
+
+    Args:
+        folder: where it lies.
+        inexact: also read attempts that are not exact.
 
     Raises:
         CorruptFileError: if the record or a solution file cannot be read, or they disagree.
     """
     record = load(folder)
-    solutions = [load_solution(folder / member.file) for member in record.exact]
-    for member, solution in zip(record.exact, solutions, strict=True):
+    members = record.members if inexact else record.exact
+    solutions = [load_solution(folder / member.file) for member in members]
+    for member, solution in zip(members, solutions, strict=True):
         if solution.record.id != member.solution:
             raise CorruptFileError(f"{member.file} is not the solution that {SET_FILE} names.")
-    return SolutionSet(record, folder, record.exact, solutions)
+    return SolutionSet(record, folder, members, solutions)

@@ -34,6 +34,7 @@ def solution_of(
     ids = np.array(task.target_ids, dtype=np.int64)
     made_with = f"{spec.arrangement}, m of set {record.id}" if shared else spec.arrangement
     origin = made_from(model.name, model.fingerprint, ids, made_with, spec.recipe, task.seed)
+    after = f" after {task.steps} joint ones" if task.steps else ""
     steps, seconds = found.steps + task.steps, found.seconds + task.seconds
     about = SolutionRecord(
         id=f"{origin}-{record.id[:8]}",
@@ -58,7 +59,7 @@ def solution_of(
         confirmed_in=found.confirmed_in,
         searched_in=str(model.dtype).removeprefix("torch."),
         device=model.device.type,
-        reason=found.reason,
+        reason=found.reason and f"{found.reason}{after}",
         shared_m=shared,
         created=now(),
         job=job,
