@@ -17,7 +17,7 @@ import torch
 from filelock import FileLock, Timeout
 from sqlalchemy import select
 
-from explorer import catalog
+from explorer import catalog, projection
 from explorer.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.errors import ExplorerError, StorageError
 from explorer.jobs import client, requests, runners
@@ -31,6 +31,8 @@ SLICE_SECONDS = 0.5
 """How long one job computes before the next has its turn."""
 LOOK_SECONDS = 0.2
 """How often the queue is read while computing."""
+IDLE_SECONDS = 3.0
+"""How long there has to be nothing to do before the worker makes itself ready for maps."""
 MAX_ATTEMPTS = 3
 """How often a job may take the worker down with it before it is given up."""
 
@@ -54,6 +56,8 @@ class Worker:
     doing: str = "starting"
     _ended: threading.Event = field(default_factory=threading.Event)
     _looked: float = 0.0
+    _prepared: bool = False
+    _idle_since: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.device = choose_device(self.device_key)
@@ -69,6 +73,7 @@ class Worker:
         while not self._orphaned():
             busy = self._turn()
             if not busy:
+                self._prepare_maps()
                 time.sleep(0.05)
         self._put_down()
 
@@ -86,6 +91,7 @@ class Worker:
         for active in runnable:
             self.doing = active.job.id
             busy = self._slice(active) or busy
+            self._idle_since = time.monotonic()
         return busy
 
     def _slice(self, active: Active) -> bool:
@@ -231,6 +237,12 @@ class Worker:
             with contextlib.suppress(ExplorerError):
                 for dtype in {fast_dtype(self.device), torch.float32}:
                     self.pool.get(card.folder, card.name, dtype)
+
+    def _prepare_maps(self) -> None:
+        """While nobody waits, once: let UMAP compile, beside whatever comes meanwhile."""
+        if not self._prepared and time.monotonic() - self._idle_since > IDLE_SECONDS:
+            self._prepared = True
+            threading.Thread(target=projection.warm_up, daemon=True).start()
 
     def _put_down(self) -> None:
         """Leave every job so that the next worker can go on with it."""
