@@ -107,7 +107,7 @@ def cosine_distances(vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n 
     """
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = vectors / np.where(length > 0, length, 1)
-    distances = 1 - np.clip(unit @ unit.T, -1, 1)
+    distances: Float[np.ndarray, "n n"] = 1 - np.clip(unit @ unit.T, -1, 1)
     distances[_equal(vectors)] = 0
     return distances
 
@@ -115,7 +115,9 @@ def cosine_distances(vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n 
 def l2_distances(vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
     """Return the Euclidean distance between any two rows."""
     square = (vectors**2).sum(1)
-    distances = np.sqrt(np.maximum(square[:, None] + square - 2 * vectors @ vectors.T, 0))
+    distances: Float[np.ndarray, "n n"] = np.sqrt(
+        np.maximum(square[:, None] + square - 2 * vectors @ vectors.T, 0)
+    )
     distances[_equal(vectors)] = 0
     return distances
 

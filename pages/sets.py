@@ -51,7 +51,7 @@ def set_up() -> None:
         help="The last text of each context gets so many solutions, the others one.",
     )  # fmt: skip
     fields["length"] = right.number_input("N, target tokens", 1, 512, 16, key="set_length")
-    fields["regime"] = st.radio("Regime", list(REGIMES), format_func=REGIMES.get, key="set_regime")  # type: ignore[arg-type]
+    fields["regime"] = st.radio("Regime", list(REGIMES), format_func=REGIMES.get, key="set_regime")
     if fields["regime"] == "shared" and st.checkbox(
         "Learn m on a part, then freeze it (faster; not what the paper does)", key="set_part"
     ):

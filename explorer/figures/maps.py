@@ -32,7 +32,7 @@ def scatter(made: SolutionMap, colour_by: str, trajectory: pd.DataFrame | None =
     else:
         labels = list(dict.fromkeys(points[colour_by]))
         for k, label in enumerate(labels):
-            marker = {
+            marker: dict[str, object] = {
                 "color": RESTARTS[k % len(RESTARTS)],
                 "symbol": SYMBOLS[k // len(RESTARTS) % len(SYMBOLS)],
             }
