@@ -166,6 +166,24 @@ def weight_files(folder: Path) -> list[Path]:
     return files
 
 
+def stored_formats(folder: Path) -> set[str]:
+    """Return the number formats of the weights in a folder, as safetensors names them: BF16, F32.
+
+    Raises:
+        ModelError: if a file cannot be read.
+    """
+    found = set()
+    for path in weight_files(folder):
+        try:
+            with safe_open(path, framework="numpy") as file:
+                found |= {str(file.get_slice(name).get_dtype()) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise ModelError(
+                f"The weights in {path.name} cannot be read; fetch them again."
+            ) from error
+    return found
+
+
 def _find(config: dict[str, Any], *names: str) -> int | None:
     values = (config.get(name) for name in names)
     return next((value for value in values if isinstance(value, int)), None)

@@ -201,8 +201,7 @@ def test_a_race_times_both_ways_and_gives_others_a_turn(model: FrozenModel, pair
     *turns, result = race(model, *pair, IDS, "e+mN")
     assert turns == [None] * (2 + len(IDS))
     assert result is not None
-    one_forward_seconds, autoregressive_seconds, said, continued = result
-    assert said == score(model, *pair, IDS, "e+mN").predicted.tolist()
+    one_forward_seconds, autoregressive_seconds, continued = result
     assert continued == list(generate(model, [], 5))
     assert one_forward_seconds > 0 and autoregressive_seconds > 0
 
