@@ -117,9 +117,7 @@ class LlamaBody:
             gate_up = h.to(dtype) @ layer.gate_up.to(dtype).T
             gate, up = gate_up.chunk(2, -1)
             if keep:
-                kept.append(
-                    Kept(x, attention_scale, q, k, v, weights, after, mlp_scale, gate_up)
-                )
+                kept.append(Kept(x, attention_scale, q, k, v, weights, after, mlp_scale, gate_up))
             x = after + (F.silu(gate) * up) @ layer.down.to(dtype).T
         h, scale = self._normalise(x, self.norm)
         return Pass(h.to(dtype).view(rows, L, d), kept, x, scale, rotation)

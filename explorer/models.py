@@ -19,6 +19,7 @@ from explorer.llama import LlamaBody
 from explorer.modelfiles import stored_formats
 from explorer.tokenizing import Tokenizer
 
+
 @dataclass(frozen=True)
 class FrozenModel:
     """A causal language model with weights that nothing here can change.

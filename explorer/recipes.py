@@ -36,9 +36,23 @@ class Recipe(BaseModel):
     schedule: Literal["constant", "cosine"] = Field(
         "constant", description="Rate after warm-up: kept, or a half cosine down to a twentieth."
     )
+    ease_below: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        description="Mean loss in nats below which a row's rate falls with the square root of its "
+        "loss; none: the rate does not look at the loss.",
+    )
     max_steps: int = Field(5000, ge=1, le=1_000_000, description="Steps after which a row ends.")
     clip: float | None = Field(
         None, gt=0, description="Largest gradient norm of one vector; none: no clipping."
+    )
+    flatten: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of a gradient's size that is taken out before AdamW sees it, as a power "
+        "of its norm: 0 leaves it as it is, 1 makes every step's gradient equally long.",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",

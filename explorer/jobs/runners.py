@@ -39,9 +39,9 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
     task = Reconstruction(spec, job.pool, job.folder, job.id, store.run_folder(job.id))
     if task.resumed:
         job.notice("The worker stopped in between; this run went on from its last checkpoint.")
-    job.result["h_lm"] = task.h_lm[0]
     steady = False
     for report in task.steps():
+        job.result["h_lm"] = task.h_lm[0]  # measured once, after the first frame is out
         job.result["solutions"] = [path.stem for _, path in sorted(task.solutions.items())]
         for sentence in task.trainer.notices:
             job.notice(sentence)

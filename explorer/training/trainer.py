@@ -13,8 +13,9 @@ from torch import Tensor
 
 from explorer.arrangements import ArrangementKey, holds_m, input_length, read_from
 from explorer.errors import BadInputError
+from explorer.head import Measured
 from explorer.metrics import Score, input_sequence, score
-from explorer.models import FrozenModel, Measured
+from explorer.models import FrozenModel
 from explorer.recipes import Recipe
 from explorer.training.memory import is_out_of_memory, rows_that_fit
 from explorer.training.optimiser import VectorAdamW, finish_rate, rate
@@ -240,7 +241,8 @@ class Trainer:
         rates: list[float] = []
         for group in groups:
             which += group.vectors
-            lr = slow if slow is not None else rate(self.recipe, group.steps, unit)
+            loss = sum(self._state[i].loss for i in group.rows) / len(group.rows)
+            lr = slow if slow is not None else rate(self.recipe, group.steps, unit, loss)
             rates += [lr] * len(group.vectors)
             group.steps += 1
         at = torch.tensor(which, device=self._vectors.device)
