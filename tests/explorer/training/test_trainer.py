@@ -714,3 +714,30 @@ class TestCuda:
                 assert found.score.exact
                 on_cpu = score(llama, found.e, found.m, EASY, "halves")
                 assert on_cpu.loss == pytest.approx(found.score.loss, rel=0.05, abs=0.02)
+
+
+class TestNotices:
+    def test_what_memory_taught_survives_a_checkpoint(
+        self, llama: FrozenModel, memory_for: Callable[[int], None]
+    ) -> None:
+        rows = [Row(HARD, seed) for seed in range(5)]
+        memory_for(2)
+        first = Trainer(llama, rows, "e+mN", QUICK)
+        _run(first, 2)
+        tensors, values = first.checkpoint()
+        resumed = Trainer(llama, rows, "e+mN", QUICK)
+        resumed.restore(tensors, json.loads(json.dumps(values)))
+        assert resumed.notices == ["Memory was short: 2 rows at a time from here."]
+        _run(resumed, 1)
+        assert len(resumed.notices) == 1  # it does not try five rows again
+        resumed.notices.append("later")
+        assert first.notices == values["notices"] == resumed.notices[:1]
+
+    def test_a_checkpoint_without_notices_is_read(self, llama: FrozenModel) -> None:
+        first = Trainer(llama, [Row(HARD, 1)], "e+mN", QUICK)
+        _run(first, 2)
+        tensors, values = first.checkpoint()
+        del values["notices"], values["rows_at_once"]
+        resumed = Trainer(llama, [Row(HARD, 1)], "e+mN", QUICK)
+        resumed.restore(tensors, values)
+        assert resumed.notices == [] and resumed.report(detailed=False).steps.tolist() == [2]
