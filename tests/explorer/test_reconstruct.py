@@ -475,3 +475,26 @@ def test_models_that_cannot_be_used_are_said(
         make(model="no such model")
     with pytest.raises(ModelError):
         make(model=str(tmp_path))
+
+
+def test_until_the_first_is_exact_the_others_keep_their_best(make: Make) -> None:
+    """One easy restart among hard ones; the recording ends as the files do."""
+    task = make(restarts=4, until="first")
+    found = _finish(task)
+    exact = [s for s in found if s.record.exact]
+    others = [s for s in found if not s.record.exact]
+    assert exact and others
+    assert {s.record.reason for s in others} == {"another restart is exact"}
+    last = max(s.record.steps for s in exact)
+    assert all(s.record.steps <= last + 2 for s in others)  # changing phase takes no step
+    assert any(s.record.accuracy > 0 for s in others)
+    recording = Recording.load(task.recording_file)
+    assert recording.frames["accuracy"][-1].tolist() == pytest.approx(
+        [s.record.accuracy for s in found]
+    )
+    assert (recording.frames["phase"][-1] == 2).all()
+
+
+def test_until_all_goes_on_after_the_first(make: Make) -> None:
+    found = _finish(make(restarts=4, until="all"))
+    assert "another restart is exact" not in {s.record.reason for s in found}
