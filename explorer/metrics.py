@@ -1,5 +1,6 @@
 """What a pair of proto-tokens is worth: C_tokens, per-position correctness, H_LM (Q1, Q2)."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from explorer.arrangements import ArrangementKey, holds_m, read_from
+from explorer.errors import BadInputError
 from explorer.models import FrozenModel
 
 
@@ -102,7 +104,6 @@ def h_lm(model: FrozenModel, target_ids: Sequence[int]) -> tuple[float, int]:
     return float(nats), len(ids) - 1
 
 
-@torch.no_grad()
 def generate(
     model: FrozenModel,
     context_ids: Sequence[int],
@@ -119,8 +120,27 @@ def generate(
         count: how many tokens.
         seed: None takes the likeliest token each time; a seed samples from the whole distribution
             (multinomial, checklist D4).
-        temperature: divides the logits when sampling.
+        temperature: divides the logits when sampling; 0 takes the likeliest token each time.
+
+    Raises:
+        BadInputError: if the temperature is negative or not a finite number.
     """
+    if not (math.isfinite(temperature) and temperature >= 0):
+        raise BadInputError(
+            f"The temperature {temperature} cannot be used: give 0 for the likeliest token, or a "
+            "positive number."
+        )
+    return _generate(model, context_ids, count, seed if temperature > 0 else None, temperature)
+
+
+@torch.no_grad()
+def _generate(
+    model: FrozenModel,
+    context_ids: Sequence[int],
+    count: int,
+    seed: int | None,
+    temperature: float,
+) -> Iterator[int]:
     ids = list(context_ids) or [model.tokenizer.bos_id or 0]
     generator = torch.Generator().manual_seed(seed) if seed is not None else None
     tokens = torch.tensor([ids], device=model.device)

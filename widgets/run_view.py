@@ -191,6 +191,8 @@ H_LM_HELP = (
 
 
 def _nats(value: float) -> str:
+    if not math.isfinite(value):
+        return "not a number"
     return f"{value:.1f} nats · {value / math.log(2):.0f} bits"
 
 

@@ -216,6 +216,11 @@ class Worker:
                 with contextlib.suppress(StorageError):
                     active.job.say("Waiting: the command line is using this device.")
             return False
+        except StorageError as error:
+            for active in runnable:
+                with contextlib.suppress(StorageError):
+                    active.job.say(f"Waiting: {error}")
+            return False
         return True
 
     def _let_go(self) -> None:

@@ -119,6 +119,7 @@ def _in_thread(
         yield False
         if job.wanted == "stop":
             job.stopped = True
+            job.say("Stopped while fetching; what is half-made is thrown away.", at_once=True)
             return
     if raised:
         raise raised[0]

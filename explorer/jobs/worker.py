@@ -7,6 +7,7 @@ import os
 
 from filelock import Timeout
 
+from explorer.errors import StorageError
 from explorer.jobs import client
 
 
@@ -26,6 +27,8 @@ def main() -> None:
             Worker(arguments.device, arguments.parent).run()
     except Timeout:
         logging.getLogger("explorer.worker").info("another worker has %s", arguments.device)
+    except StorageError as error:
+        logging.getLogger("explorer.worker").error("%s", error)
 
 
 if __name__ == "__main__":

@@ -357,6 +357,8 @@ class Trainer:
         return tensors, {
             "rows": [asdict(s) for s in self._state],
             "groups": [asdict(g) for g in self._groups],
+            "notices": list(self.notices),
+            "rows_at_once": self._rows_at_once,
         }
 
     def restore(self, tensors: dict[str, np.ndarray], values: dict[str, Any]) -> None:
@@ -373,6 +375,8 @@ class Trainer:
         for name, tensor in mine.items():
             tensor.copy_(torch.from_numpy(tensors[name]))
         self._state, self._groups = states, groups
+        self.notices = list(values.get("notices", []))
+        self._rows_at_once = min(self._rows_at_once, values.get("rows_at_once", len(self.rows)))
         self._outcomes.clear()
         for group in self._groups:
             if group.phase == DONE:
