@@ -89,6 +89,7 @@ class Reconstruction:
             spec.arrangement,
             spec.recipe,
             exact_model=exact_model if self._confirm else None,
+            until=spec.until,
         )
         self.header = RecordingHeader(
             model=card.name,
@@ -121,9 +122,6 @@ class Reconstruction:
                 due = time.monotonic() - shown >= FRAME_SECONDS
                 report = self.trainer.step(detail=due)
                 self._step += 1
-                if self.spec.until == "first" and _has_exact(report) and not self.trainer.finished:
-                    self.trainer.stop("another restart is exact")
-                    report = self.trainer.report(detailed=True)
                 self._keep_finished(report)
                 if due or self.trainer.finished:
                     log.publish(self._frame(report), last=self.trainer.finished)
@@ -281,8 +279,3 @@ class Reconstruction:
             self.solutions = {int(i): Path(path) for i, path in state["solutions"].items()}
             return True
         return False
-
-
-def _has_exact(report: StepReport) -> bool:
-    ends = zip(report.phase, report.reason, strict=True)
-    return any(phase == "done" and reason is None for phase, reason in ends)

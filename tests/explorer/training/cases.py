@@ -13,7 +13,15 @@ EASY = (17, 17, 99, 99)
 HARD = (17, 250, 99, 5, 160, 31)
 """Not learnt in the few steps that a test takes."""
 QUICK = FAST.model_copy(
-    update={"name": "quick", "lr": 0.5, "warmup_steps": 5, "init_scale": 1.0, "max_steps": 200}
+    update={
+        "name": "quick",
+        "lr": 0.5,
+        "warmup_steps": 5,
+        "init_scale": 1.0,
+        "ease_below": None,
+        "flatten": 0.0,
+        "max_steps": 200,
+    }
 )
 
 
