@@ -1,5 +1,6 @@
 """What a pair of proto-tokens is worth: C_tokens, per-position correctness, H_LM (Q1, Q2)."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from explorer.arrangements import ArrangementKey, holds_m, read_from
-from explorer.models import FrozenModel, measure_logits
+from explorer.errors import BadInputError
+from explorer.models import FrozenModel
 
 
 @dataclass(frozen=True)
@@ -66,21 +68,20 @@ def score(
     target_ids: Sequence[int],
     key: ArrangementKey,
 ) -> Score:
-    """Run the model once on one pair, the plain way, and compare with the target.
+    """Run the model once on one pair, alone in its batch, and compare with the target.
 
-    One row at a time and through the model's own logits: what anybody gets who loads the file
-    with transformers. The number format is the model's.
+    The number format is the model's. In float32 this is what anybody gets who loads the file with
+    plain transformers, up to the rounding of sums taken in another order.
     """
     inputs = input_sequence(_row(e, model), _row(m, model), key, len(target_ids))
-    logits = model.logits(inputs)[0, read_from(key) :].float()
-    targets = torch.as_tensor(np.asarray(target_ids), device=model.device)
-    measured = measure_logits(logits, targets, detail=True)
+    targets = torch.as_tensor(np.asarray(target_ids), device=model.device)[None]
+    measured = model.measure(inputs, targets, read_from(key), detail=True)
     assert measured.predicted is not None and measured.p is not None and measured.rank is not None
     return Score(
-        predicted=measured.predicted.cpu().numpy(),
-        p=measured.p.cpu().numpy(),
-        rank=measured.rank.cpu().numpy(),
-        correct=measured.correct.cpu().numpy(),
+        predicted=measured.predicted[0].cpu().numpy(),
+        p=measured.p[0].cpu().numpy(),
+        rank=measured.rank[0].cpu().numpy(),
+        correct=measured.correct[0].cpu().numpy(),
         loss=float(measured.loss.mean()),
         margin=float(measured.margin.min()),
     )
@@ -98,12 +99,11 @@ def h_lm(model: FrozenModel, target_ids: Sequence[int]) -> tuple[float, int]:
     if len(ids) < 2:
         return 0.0, 0
     tokens = torch.tensor([ids], device=model.device)
-    logits = model.network(input_ids=tokens[:, :-1], use_cache=False).logits[0].float()
+    logits = model.token_logits(tokens[:, :-1])[0].float()
     nats = torch.nn.functional.cross_entropy(logits, tokens[0, 1:], reduction="sum")
     return float(nats), len(ids) - 1
 
 
-@torch.no_grad()
 def generate(
     model: FrozenModel,
     context_ids: Sequence[int],
@@ -120,8 +120,27 @@ def generate(
         count: how many tokens.
         seed: None takes the likeliest token each time; a seed samples from the whole distribution
             (multinomial, checklist D4).
-        temperature: divides the logits when sampling.
+        temperature: divides the logits when sampling; 0 takes the likeliest token each time.
+
+    Raises:
+        BadInputError: if the temperature is negative or not a finite number.
     """
+    if not (math.isfinite(temperature) and temperature >= 0):
+        raise BadInputError(
+            f"The temperature {temperature} cannot be used: give 0 for the likeliest token, or a "
+            "positive number."
+        )
+    return _generate(model, context_ids, count, seed if temperature > 0 else None, temperature)
+
+
+@torch.no_grad()
+def _generate(
+    model: FrozenModel,
+    context_ids: Sequence[int],
+    count: int,
+    seed: int | None,
+    temperature: float,
+) -> Iterator[int]:
     ids = list(context_ids) or [model.tokenizer.bos_id or 0]
     generator = torch.Generator().manual_seed(seed) if seed is not None else None
     tokens = torch.tensor([ids], device=model.device)
@@ -145,16 +164,16 @@ def race(
     m: NDArray[np.float32],
     target_ids: Sequence[int],
     key: ArrangementKey,
-) -> Iterator[tuple[float, float, list[int], list[int]] | None]:
+) -> Iterator[tuple[float, float, list[int]] | None]:
     """Time both ways of getting N tokens; yield None between steps and the result at the end.
 
     The result: seconds of one forward pass, seconds of generation with a KV cache after the BOS
-    token, and the token ids of each.
+    token, and the token ids that were generated.
     """
     score(model, e, m, target_ids, key)  # warm
     yield None
     start = time.perf_counter()
-    said = score(model, e, m, target_ids, key).predicted
+    score(model, e, m, target_ids, key)
     one_forward = time.perf_counter() - start
     list(generate(model, [], 2))  # warm
     yield None
@@ -165,7 +184,7 @@ def race(
         tokens.append(next(steps))
         seconds += time.perf_counter() - start
         yield None
-    yield one_forward, seconds, [int(i) for i in said], tokens
+    yield one_forward, seconds, tokens
 
 
 def _row(vector: NDArray[np.float32], model: FrozenModel) -> Float[Tensor, "1 d"]:

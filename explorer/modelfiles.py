@@ -1,9 +1,11 @@
 """What a model folder says about itself, read without torch: config.json and safetensors."""
 
+import ast
 import importlib.util
 import json
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from explorer.errors import ModelError
 BUFFERS = (".attention.bias", ".attention.masked_bias", ".attn.bias", ".attn.masked_bias",
            ".rotary_emb.inv_freq")  # fmt: skip
 """Constants that older checkpoints (Pythia, GPT-2) store beside their parameters."""
+
+_CAUSAL_TABLE = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"
 
 
 class IncompleteModelError(ModelError):
@@ -100,7 +104,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
             f"({', '.join(classes) or 'config.json names no architecture'}). "
             "Choose one whose architecture ends in ForCausalLM."
         )
-    if not _is_native(kind):
+    if kind not in _causal_types():
         reason = "needs code of its own" if "auto_map" in config else "is of an unknown type"
         raise ModelError(
             f"The model in {folder} {reason} ({kind}), which transformers does not contain. "
@@ -114,12 +118,23 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _is_native(model_type: str) -> bool:
-    """Return whether transformers itself contains a model type (asked without importing it)."""
+@lru_cache(maxsize=1)
+def _causal_types() -> frozenset[str]:
+    """Return the model types that transformers loads as causal language models.
+
+    They are read from the source of its auto classes: importing it would bring torch along, and
+    the folder of a type may go by another name (gemma3_text lies in gemma3).
+    """
     spec = importlib.util.find_spec("transformers")
-    roots = spec.submodule_search_locations if spec else None
-    name = model_type.replace("-", "_")
-    return name.isidentifier() and any((Path(r) / "models" / name).is_dir() for r in roots or [])
+    types: set[str] = set()
+    for root in (spec and spec.submodule_search_locations) or []:
+        source = (Path(root) / "models" / "auto" / "modeling_auto.py").read_text(encoding="utf-8")
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == _CAUSAL_TABLE:
+                pairs = [pair for pair in ast.walk(node.value) if isinstance(pair, ast.Tuple)]
+                keys = (ast.literal_eval(pair.elts[0]) for pair in pairs)
+                types |= {key for key in keys if isinstance(key, str)}
+    return frozenset(types)
 
 
 def _count_parameters(folder: Path, *, tied: bool) -> int:
@@ -164,6 +179,24 @@ def weight_files(folder: Path) -> list[Path]:
             f"{missing[0]} for one. Fetch the model again."
         )
     return files
+
+
+def stored_formats(folder: Path) -> set[str]:
+    """Return the number formats of the weights in a folder, as safetensors names them: BF16, F32.
+
+    Raises:
+        ModelError: if a file cannot be read.
+    """
+    found = set()
+    for path in weight_files(folder):
+        try:
+            with safe_open(path, framework="numpy") as file:
+                found |= {str(file.get_slice(name).get_dtype()) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise ModelError(
+                f"The weights in {path.name} cannot be read; fetch them again."
+            ) from error
+    return found
 
 
 def _find(config: dict[str, Any], *names: str) -> int | None:

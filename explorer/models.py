@@ -2,43 +2,22 @@
 
 import logging
 import time
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from explorer import catalog
 from explorer.errors import BadInputError, ModelError
 from explorer.fingerprint import fingerprint
+from explorer.head import Head, Measured, join, measure_logits, minus_one_hot
+from explorer.llama import LlamaBody
+from explorer.modelfiles import stored_formats
 from explorer.tokenizing import Tokenizer
-
-CHUNK = 256
-"""Positions whose logits over the vocabulary exist at one time."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What one pass says about N target positions of some rows.
-
-    Attributes:
-        loss: float32 (rows, N), cross-entropy in nats.
-        correct: bool (rows, N), the target's logit is larger than every other.
-        margin: float32 (rows, N), target logit minus the largest other logit.
-        predicted: int64 (rows, N), argmax, or None when not asked for.
-        p: float32 (rows, N), probability of the target, or None when not asked for.
-        rank: int64 (rows, N), 1 + number of larger logits, or None when not asked for.
-    """
-
-    loss: Float[Tensor, "rows N"]
-    correct: Bool[Tensor, "rows N"]
-    margin: Float[Tensor, "rows N"]
-    predicted: Int[Tensor, "rows N"] | None = None
-    p: Float[Tensor, "rows N"] | None = None
-    rank: Int[Tensor, "rows N"] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,9 +30,11 @@ class FrozenModel:
         fingerprint: SHA-256 of the stored weights, whatever dtype they run in.
         tokenizer: text to token ids and back.
         network: the whole causal language model of transformers.
-        direct_head: whether logits are exactly the output matrix times the hidden state.
+        head: the output matrix, where logits are exactly that times the hidden state, else None.
+        body: everything before it written out, for models that have one, else None.
         embedding_mean: float32 (d_model,), mean over the vocabulary of the input embeddings.
         embedding_std: their mean standard deviation over the vocabulary, per dimension.
+        stored_in_bfloat16: whether every weight in the folder is.
     """
 
     name: str
@@ -63,9 +44,11 @@ class FrozenModel:
     network: Any
     device: torch.device
     dtype: torch.dtype
-    direct_head: bool
+    head: Head | None = field(repr=False)
+    body: LlamaBody | None = field(repr=False)
     embedding_mean: Float[Tensor, " d"] = field(repr=False)
     embedding_std: float
+    stored_in_bfloat16: bool = False
 
     @property
     def d_model(self) -> int:
@@ -77,11 +60,23 @@ class FrozenModel:
         """Longest input sequence the model was made for."""
         return int(getattr(self.network.config, "max_position_embeddings", 0) or 1_000_000)
 
+    def in_float32(self) -> Self | None:
+        """Return the same weights computing in float32, cast as they are used, or None.
+
+        That holds no second copy of the weights. It needs a body of our own, and weights that are
+        stored in bfloat16, so that nothing was lost when they were loaded.
+        """
+        if self.body is None or self.head is None or not self.stored_in_bfloat16:
+            return None
+        return replace(self, dtype=torch.float32)
+
     def hidden(self, embeddings: Float[Tensor, "rows L d"]) -> Float[Tensor, "rows L d"]:
         """Return the last hidden states, after the final norm, with causal attention.
 
         All rows have the same length, so no mask is needed and rows cannot see each other.
         """
+        if self.body is not None:
+            return self.body.forward(embeddings, self.dtype, keep=False).hidden
         output = self.network.base_model(
             inputs_embeds=embeddings.to(self.dtype), use_cache=False, return_dict=True
         )
@@ -89,18 +84,54 @@ class FrozenModel:
         return states
 
     def logits(self, embeddings: Float[Tensor, "rows L d"]) -> Float[Tensor, "rows L vocab"]:
-        """Return the model's own logits for input embeddings, as transformers computes them."""
+        """Return the model's logits for input embeddings."""
+        if self.body is not None and self.head is not None:
+            return self.head.logits(self.hidden(embeddings))
         output = self.network(
             inputs_embeds=embeddings.to(self.dtype), use_cache=False, return_dict=True
         )
         result: Tensor = output.logits
         return result
 
+    def token_logits(self, ids: Int[Tensor, "rows L"]) -> Float[Tensor, "rows L vocab"]:
+        """Return the model's logits for token ids."""
+        if self.body is not None:
+            return self.logits(self.embed(ids))
+        result: Tensor = self.network(input_ids=ids.to(self.device), use_cache=False).logits
+        return result
+
     def embed(self, ids: Int[Tensor, "rows L"]) -> Float[Tensor, "rows L d"]:
         """Return the input embeddings of token ids."""
         table: nn.Embedding = self.network.get_input_embeddings()
-        embedded: Tensor = table(ids.to(self.device))
+        embedded: Tensor = table(ids.to(self.device)).to(self.dtype)
         return embedded
+
+    @torch.no_grad()
+    def measure(
+        self,
+        embeddings: Float[Tensor, "rows L d"],
+        targets: Int[Tensor, "rows N"],
+        first: int = 0,
+        *,
+        detail: bool = False,
+    ) -> Measured:
+        """Measure the outputs against the targets, without a gradient.
+
+        Args:
+            embeddings: input embeddings.
+            targets: target token ids.
+            first: input position whose output is the first that is read.
+            detail: also measure argmax, p(target) and rank.
+        """
+        span = slice(first, first + targets.shape[1])
+        wanted = targets.flatten()
+        if self.head is not None:
+            states = self.hidden(embeddings)[:, span].flatten(0, 1)
+            measured, _ = self.head.measure(states, wanted, detail=detail)
+        else:
+            logits = self.logits(embeddings)[:, span].flatten(0, 1)
+            measured, _ = measure_logits(_float_copy(logits), wanted, detail=detail)
+        return join([measured], targets.shape)
 
     def loss_and_gradient(
         self,
@@ -121,75 +152,39 @@ class FrozenModel:
             first: input position whose output is the first that is read.
             detail: also measure argmax, p(target) and rank.
         """
+        span = slice(first, first + targets.shape[1])
+        if self.body is not None and self.head is not None:
+            done = self.body.forward(embeddings, self.dtype)
+            measured, by_read = self._through_head(done.hidden[:, span], targets, detail=detail)
+            by_output = torch.zeros_like(done.hidden)
+            by_output[:, span] = by_read
+            return measured, self.body.backward(done, by_output)
         inputs = embeddings.detach().to(self.dtype).requires_grad_()
-        stop = first + targets.shape[1]
         with torch.enable_grad():
-            if self.direct_head:
-                outputs = self.hidden(inputs)[:, first:stop]
-            else:
-                outputs = self.logits(inputs)[:, first:stop]
-        flat, wanted = outputs.detach().flatten(0, 1), targets.flatten()
-        parts = [
-            self._pass_chunk(h, t, detail=detail)
-            for h, t in zip(flat.split(CHUNK), wanted.split(CHUNK), strict=True)
-        ]
-        by_output = torch.cat([gradient for _, gradient in parts]) / targets.shape[1]
-        (by_input,) = torch.autograd.grad(
-            outputs, inputs, by_output.view_as(outputs).to(outputs.dtype)
-        )
-        return _join([measured for measured, _ in parts], targets.shape), by_input.float()
+            run = self.hidden if self.head is not None else self.logits
+            outputs = run(inputs)[:, span]
+        measured, by_read = self._through_head(outputs.detach(), targets, detail=detail)
+        (by_input,) = torch.autograd.grad(outputs, inputs, by_read)
+        return measured, by_input.float()
 
     @torch.no_grad()
-    def _pass_chunk(
-        self, outputs: Float[Tensor, "T _"], targets: Int[Tensor, " T"], *, detail: bool
-    ) -> tuple[Measured, Float[Tensor, "T _"]]:
-        """Measure a chunk of positions and return the gradient of its summed loss by `outputs`.
-
-        The gradient of the cross-entropy by the logits is softmax minus one-hot. With a direct
-        head it goes back through the output matrix at once: logits of the whole batch never
-        exist, and nothing is kept for a backward pass.
-        """
-        head = self.network.get_output_embeddings()
-        logits = (
-            nn.functional.linear(outputs, head.weight, head.bias) if self.direct_head else outputs
-        )
-        logits = logits.float() if logits.dtype != torch.float32 else logits.clone()
-        measured = measure_logits(logits, targets, detail=detail)
-        gradient = logits.sub_(torch.logsumexp(logits, -1, keepdim=True)).exp_()
-        at = targets[:, None]
-        gradient.scatter_add_(1, at, torch.full_like(at, -1, dtype=gradient.dtype))
-        if self.direct_head:
-            gradient = gradient.to(self.dtype) @ head.weight
-        return measured, gradient.float()
+    def _through_head(
+        self, outputs: Float[Tensor, "rows N _"], targets: Int[Tensor, "rows N"], *, detail: bool
+    ) -> tuple[Measured, Float[Tensor, "rows N _"]]:
+        """Measure outputs (hidden states, or logits without a direct head) and go back to them."""
+        flat, wanted = outputs.flatten(0, 1), targets.flatten()
+        if self.head is not None:
+            measured, gradient = self.head.measure(flat, wanted, detail=detail, gradient=True)
+            assert gradient is not None
+        else:
+            measured, p = measure_logits(_float_copy(flat), wanted, detail=detail)
+            gradient = minus_one_hot(p, wanted)
+        gradient = (gradient / targets.shape[1]).to(outputs.dtype)
+        return join([measured], targets.shape), gradient.view_as(outputs)
 
 
-def _join(parts: list[Measured], shape: torch.Size) -> Measured:
-    def column(name: str) -> Any:
-        values = [getattr(part, name) for part in parts]
-        return None if values[0] is None else torch.cat(values).view(shape)
-
-    return Measured(*(column(f.name) for f in fields(Measured)))
-
-
-@torch.no_grad()
-def measure_logits(
-    logits: Float[Tensor, "T vocab"], targets: Int[Tensor, " T"], *, detail: bool
-) -> Measured:
-    """Measure float32 logits against targets; the results have shape (T,).
-
-    Correct means that the target's logit is larger than every other (equation 1, with ties
-    counted as wrong). `logits` are used as working space and come back unchanged.
-    """
-    at = targets[:, None]
-    target_logit = logits.gather(1, at)
-    loss = (torch.logsumexp(logits, -1, keepdim=True) - target_logit).squeeze(1)
-    predicted = logits.argmax(-1) if detail else None
-    rank = (logits > target_logit).sum(-1) + 1 if detail else None
-    p = (-loss).exp() if detail else None
-    logits.scatter_(1, at, -torch.inf)  # the best of the others, without a copy
-    margin = (target_logit - logits.amax(-1, keepdim=True)).squeeze(1)
-    logits.scatter_(1, at, target_logit)
-    return Measured(loss, margin > 0, margin, predicted, p, rank)
+def _float_copy(logits: Tensor) -> Tensor:
+    return logits.clone() if logits.dtype == torch.float32 else logits.float()
 
 
 def best_device() -> torch.device:
@@ -312,9 +307,11 @@ def load(
         network=network,
         device=device,
         dtype=dtype,
-        direct_head=_head_is_direct(network, device),
+        head=(head := _direct_head(network, device)),
+        body=_own_body(network, device) if head is not None else None,
         embedding_mean=mean,
         embedding_std=float(std.mean()),
+        stored_in_bfloat16=stored_formats(folder) == {"BF16"},
     )
 
 
@@ -343,18 +340,39 @@ def _choose_attention(network: Any, device: torch.device) -> None:
 
 
 @torch.no_grad()
-def _head_is_direct(network: Any, device: torch.device) -> bool:
-    """Compare output matrix times hidden state with the model's own logits on a few tokens.
+def _direct_head(network: Any, device: torch.device) -> Head | None:
+    """Return the output matrix if it gives the model's own logits on a few tokens.
 
     Models that scale, cap or shift their logits differ, and take the plain path.
     """
-    head = network.get_output_embeddings()
-    if not isinstance(head, nn.Linear):
-        return False
+    matrix = network.get_output_embeddings()
+    if not isinstance(matrix, nn.Linear):
+        return None
     ids = torch.arange(3, device=device)[None]
     states = network.base_model(input_ids=ids, use_cache=False, return_dict=True).last_hidden_state
     own = network(input_ids=ids, use_cache=False, return_dict=True).logits
-    if states.shape[-1] != head.in_features:
-        return False
-    ours = nn.functional.linear(states, head.weight, head.bias)
-    return ours.shape == own.shape and bool(torch.allclose(ours, own, rtol=1e-4, atol=1e-5))
+    if states.shape[-1] != matrix.in_features:
+        return None
+    head = Head(matrix.weight, matrix.bias)
+    ours = head.logits(states)
+    same = ours.shape == own.shape and bool(torch.allclose(ours, own, rtol=1e-4, atol=1e-5))
+    return head if same else None
+
+
+@torch.no_grad()
+def _own_body(network: Any, device: torch.device) -> LlamaBody | None:
+    """Return the body written out, if there is one and it gives the network's own hidden states.
+
+    In bfloat16 the network itself is far off at single positions (ours keeps its residual stream
+    in float32), so the positions' median is compared.
+    """
+    if not LlamaBody.supports(network):
+        return None
+    table = network.get_input_embeddings()
+    ids = torch.arange(8, device=device)[None] * (table.num_embeddings // 8)
+    own = network.base_model(input_ids=ids, use_cache=False, return_dict=True).last_hidden_state
+    body = LlamaBody(network)
+    ours = body.forward(table(ids), network.dtype, keep=False).hidden
+    allowed = 1e-3 if network.dtype == torch.float32 else 0.1
+    difference = (ours.float() - own.float()).norm(dim=-1) / own.float().norm(dim=-1)
+    return body if bool(difference.median() < allowed) else None

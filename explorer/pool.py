@@ -26,6 +26,11 @@ class ModelPool:
             ModelError: if it is broken, or too large even with every other model let go.
         """
         key = (folder.resolve(), dtype)
+        if dtype == torch.float32 and key not in self._held:
+            fast = self._held.get((folder.resolve(), torch.bfloat16))
+            shared = fast.in_float32() if fast is not None else None
+            if shared is not None:
+                return shared
         if key not in self._held:
             self._held[key] = self._load(folder, name, dtype)
             while len(self._held) > self.keep:
@@ -39,7 +44,8 @@ class ModelPool:
 
     def can_confirm(self, folder: Path) -> bool:
         """Whether the model fits in float32, so that results can be confirmed there."""
-        if self.holds(folder, torch.float32):
+        fast = self._held.get((folder.resolve(), torch.bfloat16))
+        if self.holds(folder, torch.float32) or (fast is not None and fast.in_float32()):
             return True
         return catalog.fits(catalog.check(folder), bytes_per_parameter=4)
 

@@ -89,6 +89,7 @@ class Reconstruction:
             spec.arrangement,
             spec.recipe,
             exact_model=exact_model if self._confirm else None,
+            until=spec.until,
         )
         self.header = RecordingHeader(
             model=card.name,
@@ -151,13 +152,14 @@ class Reconstruction:
         if not exact:
             return
         found = exact[0]
+        said = found.score.predicted.tolist()
         for timed in race(
-            self.trainer.exact_model, found.e, found.m, found.row.target_ids, self.spec.arrangement
+            self.model, found.e, found.m, found.row.target_ids, self.spec.arrangement
         ):
             if timed is None:
                 yield None
                 continue
-            one_forward, autoregressive, said, continued = timed
+            one_forward, autoregressive, continued = timed
             yield store.Race(
                 tokens=len(said),
                 one_forward_seconds=one_forward,

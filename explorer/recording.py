@@ -20,7 +20,7 @@ from explorer.errors import CorruptFileError, StorageError
 from explorer.files import write_atomically
 
 MAX_FRAMES = 200
-PHASES = ("search", "finish", "done")
+PHASES = ("search", "finish", "done", "rest")
 
 
 class RecordingHeader(BaseModel):

@@ -1,8 +1,10 @@
 """The nouns: a pair of proto-tokens, what it was trained to say, and the file that holds both."""
 
+import contextlib
 import hashlib
 import json
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +29,11 @@ TENSORS = {"e": "F32", "m": "F32", "target_ids": "I64"}
 class SolutionRecord(BaseModel):
     """What is known about a solution besides its tensors: the JSON under `solution` in its file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        ser_json_inf_nan="strings",  # JSON has no NaN, and null would not be read as a number
+    )
 
     schema_version: Literal[1] = SCHEMA_VERSION
     kind: Literal["one-forward", "autoregressive"] = "one-forward"
@@ -132,13 +138,39 @@ def load_solution(path: Path) -> Solution:
     Raises:
         CorruptFileError: if it is missing, damaged, or not a solution.
     """
+    with _opened(path) as (file, record):
+        e, m, target_ids = (file.get_tensor(name) for name in TENSORS)
+    if not (np.isfinite(e).all() and np.isfinite(m).all()):
+        raise CorruptFileError(f"{path.name} holds numbers that are not finite.")
+    if target_ids.min() < 0:
+        raise CorruptFileError(f"{path.name} holds numbers that are no token ids.")
+    return Solution(e, m, target_ids, record)
+
+
+def read_record(path: Path) -> tuple[SolutionRecord, int]:
+    """Return what is known about a solution and its N, without reading its tensors.
+
+    Raises:
+        CorruptFileError: if the file is missing, cut short, or not a solution.
+    """
+    with _opened(path) as (file, record):
+        length: int = file.get_slice("target_ids").get_shape()[0]
+    return record, length
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, SolutionRecord]]:
+    """Open a solution file whose header is as it should be."""
     try:
         with safe_open(path, framework="numpy") as file:
             record = SolutionRecord.model_validate_json((file.metadata() or {})["solution"])
-            formats = {name: file.get_slice(name).get_dtype() for name in TENSORS}
-            if formats != TENSORS:
+            slices = {name: file.get_slice(name) for name in TENSORS}
+            if {name: part.get_dtype() for name, part in slices.items()} != TENSORS:
                 raise CorruptFileError(f"{path.name} holds tensors of unexpected number formats.")
-            e, m, target_ids = (file.get_tensor(name) for name in TENSORS)
+            e, m, ids = (part.get_shape() for part in slices.values())
+            if not (len(e) == len(ids) == 1 and e == m and e[0] and ids[0]):
+                raise CorruptFileError(f"{path.name} holds tensors of unexpected shapes.")
+            yield file, record
     except FileNotFoundError as error:
         raise CorruptFileError(f"There is no file {path.name}.") from error
     except (SafetensorError, OSError) as error:
@@ -150,11 +182,3 @@ def load_solution(path: Path) -> Solution:
             f"{path.name} is a safetensors file, but not a solution of this version "
             f"(schema {SCHEMA_VERSION})."
         ) from error
-    vectors = e.ndim == m.ndim == target_ids.ndim == 1
-    if not vectors or e.shape != m.shape or not len(e) or not len(target_ids):
-        raise CorruptFileError(f"{path.name} holds tensors of unexpected shapes.")
-    if not (np.isfinite(e).all() and np.isfinite(m).all()):
-        raise CorruptFileError(f"{path.name} holds numbers that are not finite.")
-    if target_ids.min() < 0:
-        raise CorruptFileError(f"{path.name} holds numbers that are no token ids.")
-    return Solution(e, m, target_ids, record)

@@ -5,12 +5,13 @@ entry whose file cannot be read is shown with its problem, never skipped.
 """
 
 import contextlib
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from explorer import folders
@@ -22,6 +23,7 @@ from explorer.solutions import (
     Solution,
     SolutionRecord,
     load_solution,
+    read_record,
     save_solution,
 )
 
@@ -75,26 +77,27 @@ def keep(solution: Solution, job: str) -> Path:
         StorageError: if the disk refuses.
     """
     path = save_solution(solution, run_folder(job) / f"{solution.record.id}.safetensors")
-    _note(path, solution)
+    _note((path, solution.record, solution.length))
     return path
 
 
-def _note(path: Path, solution: Solution) -> None:
-    record = solution.record
-    columns = {
-        "path": str(path),
-        "made_from": record.made_from,
-        "job": record.job,
-        "record": record.model_dump_json(),
-        "length": solution.length,
-        "created": record.created,
-    }
-    with transaction() as session:  # one statement: another process may note the same file
-        session.execute(
-            insert(SolutionRow)
-            .values(id=record.id, **columns)
-            .on_conflict_do_update(index_elements=["id"], set_=columns)
-        )
+def _note(*found: tuple[Path, SolutionRecord, int]) -> None:
+    """Note solutions (file, record, N) in the catalogue."""
+    with transaction() as session:
+        for path, record, length in found:
+            columns = {
+                "path": str(path),
+                "made_from": record.made_from,
+                "job": record.job,
+                "record": record.model_dump_json(),
+                "length": length,
+                "created": record.created,
+            }
+            session.execute(  # one statement: another process may note the same file
+                insert(SolutionRow)
+                .values(id=record.id, **columns)
+                .on_conflict_do_update(index_elements=["id"], set_=columns)
+            )
 
 
 def entries() -> list[Entry]:
@@ -112,20 +115,31 @@ def entries() -> list[Entry]:
 
 
 def _own_entries() -> list[Entry]:
-    files = _solution_files(folders.local() / "solutions")
-    files += _solution_files(folders.local() / "sets")
+    own = {path: _read_entry(path, ships=False) for path in _own_files()}
     with contextlib.suppress(StorageError):
-        noted = set()
         with transaction() as session:
-            for row in session.scalars(select(SolutionRow)):
-                path = Path(row.path)
-                noted.add(path)
-                if not path.exists():
-                    session.delete(row)
-        for path in set(files) - noted:
-            with contextlib.suppress(CorruptFileError):
-                _note(path, load_solution(path))
-    return [_read_entry(path, ships=False) for path in files]
+            rows = session.execute(select(SolutionRow.id, SolutionRow.path)).all()
+            noted = {Path(path) for _, path in rows}
+            gone = [number for number, path in rows if _is_gone(Path(path), own)]
+            if gone:
+                session.execute(delete(SolutionRow).where(SolutionRow.id.in_(gone)))
+        new = [e for path, e in own.items() if path not in noted]
+        if new:
+            _note(*[(e.path, e.record, e.length) for e in new if e.record is not None])
+    return list(own.values())
+
+
+def _is_gone(path: Path, listed: Container[Path]) -> bool:
+    return path not in listed and not path.exists()  # it may have come after the listing
+
+
+def _own_files() -> list[Path]:
+    """Return the solution files of this machine's runs and sets."""
+    return [path for name in ("solutions", "sets") for path in _solution_files(_local(name))]
+
+
+def _local(name: str) -> Path:
+    return folders.local() / name
 
 
 def _solution_files(folder: Path) -> list[Path]:
@@ -144,10 +158,10 @@ def _read_entry(path: Path, *, ships: bool) -> Entry:
 @lru_cache(maxsize=10_000)
 def _read_once(path: Path, ships: bool, _size: int, _changed: int) -> Entry:
     try:
-        solution = load_solution(path)
+        record, length = read_record(path)
     except CorruptFileError as error:
         return Entry(path.stem, path, None, 0, ships, str(error))
-    return Entry(solution.record.id, path, solution.record, solution.length, ships)
+    return Entry(record.id, path, record, length, ships)
 
 
 def find(solution_id: str) -> Path:
@@ -156,13 +170,34 @@ def find(solution_id: str) -> Path:
     Raises:
         BadInputError: if there is none.
     """
-    for entry in entries():
-        if entry.id == solution_id:
-            return entry.path
+    for look in (_noted_as, _shipped_as, _named_as):
+        if (path := look(solution_id)) is not None:
+            return path
     raise BadInputError(
         f"There is no solution “{solution_id[:60]}” on this machine. "
         "It may have been made elsewhere; import its file, or pick another."
     )
+
+
+def _noted_as(solution_id: str) -> Path | None:
+    """Return the file that the catalogue knows under an id, if it is still that."""
+    with contextlib.suppress(StorageError), transaction() as session:
+        row = session.get(SolutionRow, solution_id)
+        if row is not None and _read_entry(Path(row.path), ships=False).id == solution_id:
+            return Path(row.path) if Path(row.path).is_file() else None
+    return None
+
+
+def _shipped_as(solution_id: str) -> Path | None:
+    shipped = (_read_entry(path, ships=True) for path in _solution_files(folders.recorded()))
+    return next((entry.path for entry in shipped if entry.id == solution_id), None)
+
+
+def _named_as(solution_id: str) -> Path | None:
+    """Return a file that came without being noted; its name is its id, or all must be read."""
+    files = sorted(_own_files(), key=lambda path: path.stem != solution_id)
+    entries = (_read_entry(path, ships=False) for path in files)
+    return next((entry.path for entry in entries if entry.id == solution_id), None)
 
 
 def siblings(path: Path) -> list[Solution]:

@@ -6,12 +6,13 @@ from explorer import arrangements, catalog, store, texts
 from explorer.figures.strip import preview_data
 from explorer.jobs import client
 from explorer.jobs.specs import MAX_RESTARTS, ReconstructSpec
-from widgets import cached, models, recipes, run_view, text_source, token_strip
+from widgets import cached, models, recipes, recorded, run_view, text_source, token_strip
 from widgets.guard import sentences
 from widgets.scheme import scheme
 
 MOST_PREVIEWED = 160
 RESTARTS = "Different starts of one text, trained side by side."
+UNTIL = "Once one restart is exact the others end, and keep the best vectors they have."
 
 
 def set_up() -> None:
@@ -43,6 +44,7 @@ def set_up() -> None:
         left, right = st.columns(2)
         restarts = left.number_input("Restarts", 1, MAX_RESTARTS, 4, key="restarts", help=RESTARTS)
         seed = right.number_input("First seed", 0, 2**31 - 1 - MAX_RESTARTS, 0, key="seed")
+        early = st.toggle("Stop at the first exact restart", value=True, key="until", help=UNTIL)
         recipe = recipes.choose()
     if st.button("Start", type="primary", icon=":material/play_arrow:", key="start",
                  disabled=recipe is None, width="stretch") and recipe is not None:  # fmt: skip
@@ -54,6 +56,7 @@ def set_up() -> None:
             recipe=recipe,
             restarts=restarts,
             seed=seed,
+            until="first" if early else "all",
             title=passage.title[:300],
             source=passage.source,
         )
@@ -87,12 +90,8 @@ def result() -> None:
         folder = store.find(solution).parent
         run_view.show_run(folder, key=solution, query=f"?solution={solution}")
     elif shipped := store.shipped_runs():
-        st.badge("recorded", icon=":material/history:", color="gray")
-        st.caption(
-            "Made earlier with the embedded model on two CPU cores, and shipped with the project. "
-            "Press Start to make your own."
-        )
-        run_view.show_run(shipped[0], key="shipped", query="", autoplay=True)
+        chosen = recorded.choose(shipped)
+        run_view.show_run(chosen, key=f"shipped-{chosen.name}", query="", autoplay=True)
 
 
 st.title("Two vectors, one forward pass", anchor=False)

@@ -8,6 +8,7 @@ from explorer.errors import ExplorerError
 from explorer.formatting import human_bytes, human_count
 from explorer.jobs import client
 from explorer.jobs.specs import BringSpec
+from widgets.following import follow
 
 OTHER = "other"
 
@@ -63,7 +64,7 @@ def bring(card: ModelCard) -> None:
         if isinstance(job.spec, BringSpec) and job.spec.model == card.name
     ]
     if jobs and not jobs[0].over:
-        _follow(jobs[0].id)
+        follow(jobs[0].id)
         return
     if jobs and jobs[0].error:
         st.warning(jobs[0].error, icon=":material/cloud_off:")
@@ -72,11 +73,3 @@ def bring(card: ModelCard) -> None:
     if st.button("Try again" if jobs else "Bring it", icon=":material/download:", key="bring"):
         client.submit(BringSpec(model=card.name))
         st.rerun()
-
-
-@st.fragment(run_every=1.0)
-def _follow(job_id: str) -> None:
-    job = client.get(job_id)
-    if job.over:
-        st.rerun()
-    st.progress(job.fraction, text=job.sentence)

@@ -66,7 +66,7 @@ def show_run(folder: Path, *, key: str, query: str, autoplay: bool = False) -> N
     _downloads(folder, recording, solutions, key, query)
 
 
-@st.fragment(run_every=0.5)
+@st.fragment(run_every=0.25)
 def _status(job_id: str) -> None:
     """The strip and the numbers of a run in progress; hands over when it ends."""
     job = client.get(job_id)
@@ -191,6 +191,8 @@ H_LM_HELP = (
 
 
 def _nats(value: float) -> str:
+    if not math.isfinite(value):
+        return "not a number"
     return f"{value:.1f} nats · {value / math.log(2):.0f} bits"
 
 

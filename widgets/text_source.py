@@ -10,6 +10,8 @@ from explorer.errors import BadInputError, ExplorerError
 from explorer.jobs import client
 from explorer.jobs.specs import GenerateSpec
 from explorer.texts import Passage
+from widgets import server
+from widgets.following import follow
 
 DEFAULT = "The ferry leaves at dawn, and nobody on the pier has ever seen who is steering it."
 
@@ -51,7 +53,11 @@ def _own() -> Passage:
 
 def _drawn(source: str) -> Passage:
     fields: dict[str, Any] = {}
-    if source in ("corpus", "random"):
+    if source in ("corpus", "random") and not server.is_private():
+        if source == "corpus":
+            raise BadInputError(server.NO_PATHS)
+        st.caption(server.NO_PATHS)
+    elif source in ("corpus", "random"):
         path = st.text_input(
             "Folder of .txt files, or a .jsonl file"
             if source == "corpus"
@@ -68,7 +74,7 @@ def _drawn(source: str) -> Passage:
     fields["seed"] = int(left.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="text_seed"))
     fields["index"] = int(right.number_input("Passage", 0, 10**6, 0, key="text_index"))
     passage = _draw(source, **fields)
-    st.caption(passage.title)
+    st.text(passage.title)
     return passage
 
 
@@ -94,7 +100,7 @@ def _generated(card: ModelCard) -> Passage | None:
         return None
     job = client.get(st.session_state["writing"])
     if not job.over:
-        _follow(job.id)
+        follow(job.id)
         return None
     if job.error:
         raise BadInputError(job.error)
@@ -107,14 +113,5 @@ def _generated(card: ModelCard) -> Passage | None:
         seed=job.spec.seed,
     )
     passage = texts.continuation(made, texts.draw(own), job.result.get("text", ""))
-    st.caption(passage.text)
+    st.text(passage.text)
     return passage
-
-
-@st.fragment(run_every=0.5)
-def _follow(job_id: str) -> None:
-    job = client.get(job_id)
-    if job.over:
-        st.rerun()
-    st.progress(job.fraction, text=job.sentence)
-    st.caption(job.result.get("text", ""))

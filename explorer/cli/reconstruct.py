@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import math
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -48,6 +49,8 @@ def add_to(commands: Any) -> None:
     add("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a recipe field")
     add("--restarts", type=int, default=4, help="K, trained side by side (default: %(default)s)")
     add("--seed", type=int, default=0, help="restarts use seed … seed+K-1 (default: %(default)s)")
+    add("--until", choices=("first", "all"), default="all",
+        help="first: stop once one restart is exact (default: %(default)s)")  # fmt: skip
     add("--out", type=Path, default=Path("solutions"), help="folder for the files")
     add("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 … (default: %(default)s)")
     add("--json", action="store_true", help="print one JSON object on stdout")
@@ -99,6 +102,7 @@ def _spec(
             recipe=recipe,
             restarts=arguments.restarts,
             seed=arguments.seed,
+            until=arguments.until,
             title=passage.title,
             source=passage.source,
         )
@@ -131,7 +135,7 @@ def _train(spec: ReconstructSpec, device: str, out: Path, scratch: Path) -> list
             "accuracy": found.score.accuracy,
             "exact": found.score.exact,
             "c_tokens": found.score.c_tokens,
-            "h_lm": task.h_lm[0],
+            "h_lm": task.h_lm[0] if math.isfinite(task.h_lm[0]) else None,  # JSON has no NaN
             "h_lm_terms": task.h_lm[1],
             "steps": found.steps,
             "seconds": found.seconds,

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from explorer.figures.chart import Chart, layout
 from explorer.figures.palette import DASHES, RESTARTS, RIGHT, WRONG_TO_RIGHT
-from explorer.recording import Recording
+from explorer.recording import PHASES, Recording
 
 MOST_STEPS_DRAWN = 120
 
@@ -168,7 +168,7 @@ def full_table(recording: Recording) -> pd.DataFrame:
         "seconds": np.repeat(frames["seconds"], K * N),
         "seed": np.tile(np.repeat(header.seeds, N), F),
         "restart_step": np.repeat(frames["steps"].ravel(), N),
-        "phase": np.repeat(np.array(["search", "finish", "done"])[frames["phase"].ravel()], N),
+        "phase": np.repeat(np.array(PHASES)[frames["phase"].ravel()], N),
         "loss": np.repeat(frames["loss"].ravel(), N),
         "accuracy": np.repeat(frames["accuracy"].ravel(), N),
         "position": np.tile(np.arange(1, N + 1), F * K),

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import select
 
 from explorer import catalog, projection
+from explorer.allocator import give_memory_back, keep_memory
 from explorer.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.errors import ExplorerError, StorageError
 from explorer.jobs import client, requests, runners
@@ -66,6 +67,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until the process that started this one is gone."""
+        keep_memory()
         threading.Thread(target=self._beat_on, daemon=True).start()
         self._take_over()
         self._warm_up()
@@ -186,6 +188,8 @@ class Worker:
         del self.active[active.job.id]
         with contextlib.suppress(StorageError):
             active.job.update(state=state, error=error, finished=time.time())
+        if not self.active:
+            give_memory_back()
 
     def _answer(self) -> None:
         """Answer small questions; each takes well under a second once its model is loaded."""
@@ -217,6 +221,11 @@ class Worker:
             for active in runnable:
                 with contextlib.suppress(StorageError):
                     active.job.say("Waiting: the command line is using this device.")
+            return False
+        except StorageError as error:
+            for active in runnable:
+                with contextlib.suppress(StorageError):
+                    active.job.say(f"Waiting: {error}")
             return False
         return True
 

@@ -54,9 +54,9 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
     task = Reconstruction(spec, job.pool, job.folder, job.id, store.run_folder(job.id))
     if task.resumed:
         job.notice("The worker stopped in between; this run went on from its last checkpoint.")
-    job.result["h_lm"] = task.h_lm[0]
     steady = False
     for report in task.steps():
+        job.result["h_lm"] = task.h_lm[0]  # measured once, after the first frame is out
         job.result["solutions"] = [path.stem for _, path in sorted(task.solutions.items())]
         for sentence in task.trainer.notices:
             job.notice(sentence)
@@ -134,6 +134,7 @@ def _in_thread(
         yield False
         if job.wanted == "stop":
             job.stopped = True
+            job.say("Stopped while fetching; what is half-made is thrown away.", at_once=True)
             return
     if raised:
         raise raised[0]

@@ -36,6 +36,9 @@ class ReconstructSpec(BaseModel):
     recipe: Recipe
     restarts: int = Field(ge=1, le=MAX_RESTARTS, description="K, trained side by side.")
     seed: int = Field(0, ge=0, lt=2**31, description="Restarts use seed … seed + K - 1.")
+    until: Literal["first", "all"] = Field(
+        "all", description="first: once one restart is exact the others end where they are."
+    )
     title: str = Field("", max_length=300, description="Where the text comes from, in words.")
     source: str = Field("own", description="Key of the text's source.")
 

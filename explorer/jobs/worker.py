@@ -7,6 +7,7 @@ import os
 
 from filelock import Timeout
 
+from explorer.errors import StorageError
 from explorer.jobs import client
 
 
@@ -20,12 +21,14 @@ def main() -> None:
     try:
         with client.worker_lock(arguments.device).acquire(timeout=3):
             with contextlib.suppress(OSError, AttributeError):
-                os.nice(5)  # pages answer first
+                os.nice(15)  # pages answer first
             from explorer.jobs.loop import Worker  # torch, only once the lock is ours
 
             Worker(arguments.device, arguments.parent).run()
     except Timeout:
         logging.getLogger("explorer.worker").info("another worker has %s", arguments.device)
+    except StorageError as error:
+        logging.getLogger("explorer.worker").error("%s", error)
 
 
 if __name__ == "__main__":

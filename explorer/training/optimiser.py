@@ -8,18 +8,26 @@ from torch import Tensor
 
 from explorer.recipes import Recipe
 
+LEAST_EASE = 0.02
+"""Loss, as a share of `ease_below`, under which the rate falls no further."""
 
-def rate(recipe: Recipe, step: int, unit: float) -> float:
+
+def rate(recipe: Recipe, step: int, unit: float, loss: float = math.inf) -> float:
     """Return the learning rate of the search at `step` (0 is the first update).
 
     Linear warm-up to the full rate, then constant or a half cosine to a twentieth at `max_steps`.
+    Where the recipe eases, the rate also falls with the square root of the row's own loss: far
+    from a solution large steps are the quickest way, close to one they overshoot.
 
     Args:
-        recipe: its `lr`, `lr_unit`, `warmup_steps`, `schedule`, `max_steps`.
+        recipe: its `lr`, `lr_unit`, `warmup_steps`, `schedule`, `ease_below`, `max_steps`.
         step: steps since the row's own start.
         unit: the model's mean embedding standard deviation.
+        loss: the row's mean cross-entropy, nats.
     """
     full = recipe.lr * (unit if recipe.lr_unit == "embedding std" else 1.0)
+    if recipe.ease_below is not None:
+        full *= math.sqrt(min(1.0, max(LEAST_EASE, loss / recipe.ease_below)))
     if step < recipe.warmup_steps:
         return full * (step + 1) / recipe.warmup_steps
     if recipe.schedule == "constant":
@@ -80,9 +88,11 @@ class VectorAdamW:
             lr: their learning rates.
         """
         r = self.recipe
+        norm = gradient.norm(dim=-1, keepdim=True).clamp_min(1e-30)
+        if r.flatten:
+            gradient, norm = gradient / norm**r.flatten, norm ** (1 - r.flatten)
         if r.clip is not None:
-            norm = gradient.norm(dim=-1, keepdim=True)
-            gradient = gradient * (r.clip / norm.clamp_min(1e-30)).clamp_max(1.0)
+            gradient = gradient * (r.clip / norm).clamp_max(1.0)
         self.count[which] += 1
         mean = self.mean[which].lerp_(gradient, 1 - r.beta1)
         square = self.square[which].mul_(r.beta2).addcmul_(gradient, gradient, value=1 - r.beta2)

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from explorer.metrics import Score
 
-SEARCH, FINISH, DONE = "search", "finish", "done"
-"""Phases of a row: in the fast number format, in float32, over."""
+SEARCH, FINISH, DONE, REST = "search", "finish", "done", "rest"
+"""Phases of a row: in the fast number format, in float32, over, waiting behind better ones."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Group:
     Attributes:
         rows: indices of the rows.
         vectors: indices of their vectors in the table, each once.
-        phase: search, finish or done.
+        phase: search, finish, done or rest.
         steps: optimiser updates since the group's start.
         best: how good its remembered vectors are: (accuracy, confirmed phase, -loss).
     """

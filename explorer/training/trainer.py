@@ -13,14 +13,17 @@ from torch import Tensor
 
 from explorer.arrangements import ArrangementKey, holds_m, input_length, read_from
 from explorer.errors import BadInputError
+from explorer.head import Measured
 from explorer.metrics import Score, input_sequence, score
-from explorer.models import FrozenModel, Measured
+from explorer.models import FrozenModel
 from explorer.recipes import Recipe
+from explorer.training.contest import arrange
 from explorer.training.memory import is_out_of_memory, rows_that_fit
 from explorer.training.optimiser import VectorAdamW, finish_rate, rate
 from explorer.training.rows import (
     DONE,
     FINISH,
+    REST,
     SEARCH,
     Group,
     Outcome,
@@ -51,6 +54,7 @@ class Trainer:
         exact_model: Callable[[], FrozenModel] | None = None,
         starts: dict[int, tuple[np.ndarray, np.ndarray]] | None = None,
         frozen: Collection[Literal["e", "m"]] = (),
+        until: Literal["first", "all"] = "all",
     ) -> None:
         """Prepare e and m of every row.
 
@@ -63,6 +67,8 @@ class Trainer:
                 final, and scores are labelled with its number format.
             starts: e and m (d_model,) to begin with instead of random ones, by row index.
             frozen: which of the two stay where they start.
+            until: "first" ends the other restarts of a text once one is exact, and lets the worse
+                half of them rest meanwhile if the recipe says so; "all" trains each to its end.
 
         Raises:
             BadInputError: if there are no rows, or a target is longer than the model's positions.
@@ -85,6 +91,7 @@ class Trainer:
         self._shown = [_blank_score(len(r.target_ids)) for r in rows]
         self._outcomes: dict[int, Outcome] = {}
         self._place_vectors(starts or {}, frozen)
+        self._contests = self._restarts_of_a_text() if until == "first" else []
 
     def _place_vectors(
         self, starts: dict[int, tuple[np.ndarray, np.ndarray]], frozen: Collection[str]
@@ -120,6 +127,14 @@ class Trainer:
         for group in self._groups:
             group.vectors = [v for v in group.vectors if v in occurring - resting]
 
+    def _restarts_of_a_text(self) -> list[list[int]]:
+        """Return the groups that train one text by themselves, together with those that do too."""
+        by_text: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+        for k, group in enumerate(self._groups):
+            if len(group.rows) == 1:
+                by_text[self.rows[group.rows[0]].target_ids].append(k)
+        return [groups for groups in by_text.values() if len(groups) > 1]
+
     def _start(self, seed: int) -> Float[Tensor, "2 d"]:
         """Return e and m as the recipe starts them (H1, or around the embeddings' mean)."""
         generator = torch.Generator().manual_seed(seed)
@@ -148,7 +163,7 @@ class Trainer:
             detail: also measure predicted ids, p(target) and rank.
         """
         started = time.perf_counter()
-        live = [g for g in self._groups if g.phase != DONE]
+        live = [g for g in self._groups if g.phase not in (DONE, REST)]
         over: list[tuple[Group, str | None]] = []
         for phase in (FINISH, SEARCH):
             if groups := [g for g in live if g.phase == phase]:
@@ -159,7 +174,22 @@ class Trainer:
                 self._state[i].seconds += elapsed
         for group, reason in over:
             self._end(group, reason)
+        self._hold_contests()
         return self.report(detailed=detail)
+
+    def _hold_contests(self) -> None:
+        """Among restarts of one text, end those that lost and let the worse ones rest."""
+        for contest in self._contests:
+            groups = [self._groups[k] for k in contest]
+            reasons = {self._state[g.rows[0]].reason for g in groups if g.phase == DONE}
+            if None in reasons:
+                for group in groups:
+                    if group.phase != DONE:
+                        self._end(group, "another restart is exact")
+            elif any(g.phase != DONE for g in groups):
+                arrange(
+                    groups, {g.rows[0]: self._state[g.rows[0]].loss for g in groups}, self.recipe
+                )
 
     def stop(self, reason: str) -> None:
         """End every live row where it is; its best vectors stay."""
@@ -245,7 +275,8 @@ class Trainer:
         rates: list[float] = []
         for group in groups:
             which += group.vectors
-            lr = slow if slow is not None else rate(self.recipe, group.steps, unit)
+            loss = sum(self._state[i].loss for i in group.rows) / len(group.rows)
+            lr = slow if slow is not None else rate(self.recipe, group.steps, unit, loss)
             rates += [lr] * len(group.vectors)
             group.steps += 1
         at = torch.tensor(which, device=self._vectors.device)
@@ -360,6 +391,8 @@ class Trainer:
         return tensors, {
             "rows": [asdict(s) for s in self._state],
             "groups": [asdict(g) for g in self._groups],
+            "notices": list(self.notices),
+            "rows_at_once": self._rows_at_once,
         }
 
     def restore(self, tensors: dict[str, np.ndarray], values: dict[str, Any]) -> None:
@@ -376,6 +409,8 @@ class Trainer:
         for name, tensor in mine.items():
             tensor.copy_(torch.from_numpy(tensors[name]))
         self._state, self._groups = states, groups
+        self.notices = list(values.get("notices", []))
+        self._rows_at_once = min(self._rows_at_once, values.get("rows_at_once", len(self.rows)))
         self._outcomes.clear()
         for group in self._groups:
             if group.phase == DONE:

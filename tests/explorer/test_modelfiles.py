@@ -157,3 +157,38 @@ def test_a_missing_folder_is_said(tmp_path: Path) -> None:
 
 def test_a_missing_object_is_empty(tmp_path: Path) -> None:
     assert read_object(tmp_path / "nowhere.json") == {}
+
+
+def test_every_type_that_transformers_loads_is_accepted_and_no_other() -> None:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    from explorer import modelfiles
+
+    assert modelfiles._causal_types() == set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+
+
+def test_a_type_whose_folder_in_transformers_has_another_name_is_read(
+    tiny_llama_folder: Path, tmp_path: Path
+) -> None:
+    """gemma3_text lies in the folder gemma3; the model is a real one, made and saved here."""
+    from transformers import AutoModelForCausalLM, Gemma3TextConfig
+
+    config = Gemma3TextConfig(
+        vocab_size=300,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        max_position_embeddings=128,
+        pad_token_id=0,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    (tmp_path / "tokenizer.json").write_bytes((tiny_llama_folder / "tokenizer.json").read_bytes())
+    facts = read_facts(tmp_path)
+    loaded = AutoModelForCausalLM.from_pretrained(tmp_path)
+    assert (facts.d_model, facts.layers, facts.max_positions) == (32, 2, 128)
+    assert facts.parameters == loaded.num_parameters()

@@ -11,10 +11,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
-from explorer import models
+from explorer import head, models
 from explorer.errors import BadInputError, ModelError
 from explorer.fingerprint import fingerprint
-from explorer.models import FrozenModel, measure_logits
+from explorer.head import measure_logits
+from explorer.models import FrozenModel
 
 LoadModel = Callable[..., FrozenModel]
 Copy = Callable[[Path], Path]
@@ -101,10 +102,11 @@ def test_loss_and_gradient_are_those_of_plain_autograd(
     rows: int,
     length: int,
 ) -> None:
-    monkeypatch.setattr(models, "CHUNK", chunk)
+    monkeypatch.setattr(head, "CHUNK", chunk)
+    monkeypatch.setattr(head, "PIECE", 2)
     inputs, targets = _draw(model, rows, length, first)
     losses, expected, _ = _plain(model, inputs, targets, first)
-    assert model.direct_head
+    assert model.head is not None
     measured, gradient = model.loss_and_gradient(inputs, targets, first)
     torch.testing.assert_close(measured.loss, losses, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
@@ -117,13 +119,11 @@ def test_loss_and_gradient_are_those_of_plain_autograd(
 def test_scaled_and_capped_logits_are_noticed_and_followed(
     load_model: LoadModel,
     changed_head: Callable[[str], Path],
-    monkeypatch: pytest.MonkeyPatch,
     kind: str,
     first: int,
 ) -> None:
-    monkeypatch.setattr(models, "CHUNK", 3)
     model = load_model(changed_head(kind))
-    assert not model.direct_head
+    assert model.head is None and model.body is None
     inputs, targets = _draw(model, rows=2, length=5, first=first)
     losses, expected, logits = _plain(model, inputs, targets, first)
     measured, gradient = model.loss_and_gradient(inputs, targets, first, detail=True)
@@ -136,7 +136,7 @@ def test_scaled_and_capped_logits_are_noticed_and_followed(
 def test_the_plain_path_agrees_with_the_direct_one(model: FrozenModel) -> None:
     inputs, targets = _draw(model, rows=3, length=5, first=1)
     direct = model.loss_and_gradient(inputs, targets, 1, detail=True)
-    plain = replace(model, direct_head=False).loss_and_gradient(inputs, targets, 1, detail=True)
+    plain = replace(model, head=None, body=None).loss_and_gradient(inputs, targets, 1, detail=True)
     torch.testing.assert_close(direct[1], plain[1], rtol=1e-4, atol=1e-6)
     for name in ("loss", "margin", "p"):
         a, b = getattr(direct[0], name), getattr(plain[0], name)
@@ -186,7 +186,7 @@ def test_ties_and_numbers_that_are_none_count_as_wrong() -> None:
     nan = float("nan")
     logits = torch.tensor([[2.0, 2.0, 1.0], [3.0, 2.0, 1.0], [nan, nan, nan], [0.0, nan, 0.0]])
     before = logits.clone()
-    measured = measure_logits(logits, torch.tensor([0, 0, 0, 0]), detail=True)
+    measured, _ = measure_logits(logits, torch.tensor([0, 0, 0, 0]), detail=True)
     assert measured.correct.tolist() == [False, True, False, False]
     assert measured.margin[:2].tolist() == [0.0, 1.0]
     assert torch.equal(logits.nan_to_num(9.0), before.nan_to_num(9.0))
@@ -249,10 +249,10 @@ def test_a_model_without_a_name_is_called_by_its_folder(
 def test_bfloat16_has_the_same_fingerprint_and_nearly_the_same_logits(
     load_model: LoadModel, model: FrozenModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models, "CHUNK", 3)
+    monkeypatch.setattr(head, "CHUNK", 3)
     fast = load_model(model.folder, dtype=torch.bfloat16)
     assert fast.fingerprint == model.fingerprint
-    assert fast.direct_head
+    assert fast.head is not None
     assert {p.dtype for p in fast.network.parameters()} == {torch.bfloat16}
     assert fast.embedding_mean.dtype == torch.float32
     assert fast.embedding_std == pytest.approx(model.embedding_std, rel=1e-3)

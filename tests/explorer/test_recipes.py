@@ -14,12 +14,13 @@ def test_the_papers_recipe_is_h1_to_h3() -> None:
     assert (PAPER.beta1, PAPER.beta2, PAPER.weight_decay, PAPER.eps) == (0.9, 0.9, 0.01, 1e-8)
     assert PAPER.max_steps == 5000  # H3
     assert (PAPER.warmup_steps, PAPER.clip, PAPER.finish_lr) == (0, None, None)
+    assert (PAPER.ease_below, PAPER.flatten, PAPER.halve_at) == (None, 0.0, None)
 
 
 def test_the_fast_recipe_starts_at_the_embeddings_in_their_unit() -> None:
     assert (FAST.init, FAST.lr_unit, FAST.schedule) == ("embeddings", "embedding std", "cosine")
     embedded_std = 0.1
-    assert FAST.lr * embedded_std == pytest.approx(0.03, rel=0.01)
+    assert FAST.lr * embedded_std == pytest.approx(0.08, rel=0.01)
     assert FAST.finish_lr is not None
     assert FAST.finish_lr * embedded_std == pytest.approx(0.003, rel=0.01)
 

@@ -61,7 +61,7 @@ def test_a_frame_holds_every_restart_and_position() -> None:
         "phase": (2,), "predicted": (2, 3), "p": (2, 3), "rank": (2, 3), "e": (4,), "m": (4,),
     }  # fmt: skip
     assert HEADER.frame_dtype["e"].base == HEADER.frame_dtype["m"].base == np.float16
-    assert PHASES == ("search", "finish", "done")
+    assert PHASES == ("search", "finish", "done", "rest")
 
 
 def test_frames_come_back_as_they_were_published(folder: Path) -> None:

@@ -23,6 +23,7 @@ from explorer.solutions import (
     made_from,
     new_run_id,
     now,
+    read_record,
     save_solution,
 )
 
@@ -305,3 +306,27 @@ def test_run_ids_differ_and_times_are_in_utc() -> None:
     time = datetime.fromisoformat(now())
     assert time.utcoffset() == timedelta(0)
     assert abs(datetime.now(UTC) - time) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 4.5])
+def test_an_h_lm_that_is_no_number_survives_its_file(
+    make_solution: MakeSolution, tmp_path: Path, value: float
+) -> None:
+    saved = save_solution(make_solution(h_lm=value), tmp_path / "s.safetensors")
+    with safe_open(saved, framework="numpy") as file:
+        written = json.loads(file.metadata()["solution"], parse_constant=pytest.fail)
+    assert written["h_lm"] is not None
+    np.testing.assert_equal(load_solution(saved).record.h_lm, value)
+
+
+def test_the_record_is_read_without_the_tensors(
+    make_solution: MakeSolution, tmp_path: Path
+) -> None:
+    solution = make_solution(target_ids=(1, 2, 3, 4, 5))
+    path = save_solution(solution, tmp_path / "s.safetensors")
+    assert read_record(path) == (solution.record, 5)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(CorruptFileError, match="damaged"):
+        read_record(path)
+    with pytest.raises(CorruptFileError, match="There is no file"):
+        read_record(tmp_path / "nowhere.safetensors")

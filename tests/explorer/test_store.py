@@ -171,6 +171,28 @@ def test_recordings_are_not_listed_as_solutions(numbered: MakeSolution) -> None:
     assert store.recording_of(path) is None
 
 
+def test_an_id_is_looked_up_without_reading_the_others(
+    numbered: MakeSolution, monkeypatch: pytest.MonkeyPatch, shipped: Path
+) -> None:
+    paths = {n: store.keep(numbered(n), f"run{n}") for n in range(5)}
+    save_solution(numbered(9), shipped / "s.safetensors")
+    read: list[Path] = []
+    plain = store.read_record
+    monkeypatch.setattr(store, "read_record", lambda path: (read.append(path), plain(path))[1])
+    assert store.find(numbered(3).record.id) == paths[3]
+    assert read == [paths[3]]
+
+
+def test_an_id_whose_file_was_replaced_by_another_solution_is_not_found_there(
+    numbered: MakeSolution,
+) -> None:
+    path = store.keep(numbered(1), "run")
+    other = save_solution(numbered(2), path)
+    assert store.find(numbered(2).record.id) == other
+    with pytest.raises(BadInputError):
+        store.find(numbered(1).record.id)
+
+
 @pytest.mark.parametrize("solution_id", HOSTILE, ids=lambda text: repr(text[:12]))
 def test_ids_of_strangers_find_nothing(
     numbered: MakeSolution, shipped: Path, solution_id: str

@@ -1,5 +1,7 @@
 """Every page in its empty, populated and error state, without a worker."""
 
+import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -14,6 +16,7 @@ from explorer.database import JobRow, transaction
 from explorer.jobs import client
 from explorer.jobs.specs import ReconstructSpec
 from explorer.recipes import FAST
+from explorer.recording import Recording
 
 APP = str(folders.PROJECT / "app.py")
 TEXT = "abc <script>alert(1)</script> & more words to say"
@@ -251,3 +254,102 @@ def test_the_web_process_stays_free_of_torch(tiny_llama_folder: Path) -> None:
         cwd=folders.PROJECT,
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("address", "offered"),
+    [("127.0.0.1", True), ("localhost", True), ("::1", True), (None, True),
+     ("0.0.0.0", False), ("192.168.1.5", False)],
+)  # fmt: skip
+@pytest.mark.parametrize("source", ["corpus", "random"])
+def test_paths_of_this_machine_are_offered_to_this_machine_alone(
+    tiny_llama_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+    address: str | None,
+    offered: bool,
+) -> None:
+    plain = st.get_option
+    monkeypatch.setattr(
+        st, "get_option", lambda name: address if name == "server.address" else plain(name)
+    )
+    app = open_app(tiny_llama_folder)
+    app.selectbox(key="source").set_value(source).run()
+    assert not app.exception
+    assert (f"{source}_path" in [field.key for field in app.text_input]) is offered
+    assert ("open to other machines" in texts_of(app)) is not offered
+    if source == "random":  # wordfreq's words need no path
+        assert "Start" in [button.label for button in app.button]
+
+
+@pytest.fixture
+def two_recorded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
+    """Two runs that ship: a copy of the first, and one of its solutions with another title."""
+    made = []
+    for name, title in (("1-one", "First *text*"), ("2-two", "Second [text](x)")):
+        folder = tmp_path / "recorded" / "reconstruct" / name
+        shutil.copytree(store.shipped_runs()[0], folder)
+        recording = Recording.load(folder / store.RECORDING)
+        header = recording.header.model_copy(update={"title": title})
+        Recording(header, recording.frames).save(folder / store.RECORDING)
+        made.append(folder)
+    (made[1] / store.RACE).unlink()
+    for file in sorted(made[1].glob("*-*.safetensors"))[1:]:
+        file.unlink()
+    monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "recorded")
+    return made
+
+
+def test_one_chooses_among_the_recorded_runs(two_recorded: list[Path]) -> None:
+    app = open_app()
+    assert not app.exception
+    (pills,) = [group for group in app.button_group if group.key == "recorded"]
+    assert list(pills.options) == [
+        r"First \*text\* \(A4\)", r"Second \[text\]\(x\) \(A4\)"
+    ]  # fmt: skip
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Exact restarts"] == "4 / 4"
+    pills.set_value("2-two").run()
+    assert not app.exception
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Exact restarts"] == "1 / 1"
+    assert any("recorded" in str(badge.value).lower() for badge in app.markdown)
+
+
+def test_a_single_recorded_run_needs_no_choice(
+    two_recorded: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(two_recorded[1])
+    app = open_app()
+    assert not app.exception and "recorded" not in [group.key for group in app.button_group]
+    assert "Right tokens (C_tokens)" in [metric.label for metric in app.metric]
+
+
+@pytest.mark.parametrize(("early", "until"), [(True, "first"), (False, "all")])
+def test_stopping_at_the_first_exact_restart_is_asked_of_the_worker(
+    tiny_llama_folder: Path, early: bool, until: str
+) -> None:
+    app = open_app(tiny_llama_folder)
+    assert app.toggle(key="until").value is True
+    app.toggle(key="until").set_value(early).run()
+    app.button(key="start").click().run()
+    (job,) = client.jobs()
+    assert isinstance(job.spec, ReconstructSpec) and job.spec.until == until
+
+
+def test_a_text_the_model_writes_is_followed_and_never_read_as_markup(
+    tiny_llama_folder: Path,
+) -> None:
+    app = open_app(tiny_llama_folder)
+    app.selectbox(key="source").set_value("generated").run()
+    app.button(key="write").click().run()
+    (job,) = client.jobs()
+    for state in ("running", "done"):
+        with transaction() as session:
+            row = session.get(JobRow, job.id)
+            assert row is not None
+            row.state, row.result = state, json.dumps({"text": "**bold** heron and tram"})
+        app.run()
+        assert not app.exception
+        assert "**bold** heron and tram" in [text.value for text in app.text]
+        assert not any("**bold**" in str(e.value) for e in (*app.caption, *app.markdown))

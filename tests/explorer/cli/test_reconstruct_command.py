@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from explorer import store
+from explorer import catalog, store
 from explorer.jobs import client
 from explorer.recipes import FAST, PAPER
+from explorer.reconstruct import Reconstruction
 from explorer.recording import Recording
 from explorer.solutions import load_solution
 
@@ -377,3 +378,43 @@ def test_afterwards_the_device_is_free(
     reconstruct(*arguments)
     with client.compute_lock("cpu").acquire(timeout=0) as lock:
         assert lock.is_locked
+
+
+def test_out_below_a_file_is_one_sentence(reconstruct: Reconstruct, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said = reconstruct("--out", tmp_path / "file" / "below")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.count("\n") == 1 and "cannot be created" in said.err
+
+
+@pytest.mark.parametrize("length", [0, -3, 10**6])
+def test_an_impossible_length_is_said_before_any_download(
+    call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, length: int
+) -> None:
+    monkeypatch.setattr(catalog, "bring", lambda *_: pytest.fail("it was downloaded"))
+    said = call(
+        *("reconstruct", "--model", "some/model", "--text", "The heron waits"),
+        *("--length", length, "--out", tmp_path / "out"),
+    )
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("The setting “length” cannot be used") and said.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_until_the_first_ends_the_other_restarts(reconstruct: Reconstruct) -> None:
+    many = ("--json", "--restarts", 4)
+    alone, every = reconstruct(*many, "--until", "first"), reconstruct(*many)
+    ended = [s["reason"] for s in alone.json["solutions"] if not s["exact"]]
+    assert alone.code == every.code == 0
+    assert ended and set(ended) == {"another restart is exact"}
+    steps = {s["steps"] for s in alone.json["solutions"]}
+    assert max(steps) < max(s["steps"] for s in every.json["solutions"])
+    assert "another" not in every.out
+
+
+def test_an_h_lm_that_is_no_number_is_null_in_json(
+    reconstruct: Reconstruct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reconstruction, "h_lm", (float("nan"), 3))
+    said = reconstruct("--json", *SHORT)
+    assert json.loads(said.out, parse_constant=pytest.fail)["solutions"][0]["h_lm"] is None

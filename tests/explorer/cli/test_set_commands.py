@@ -27,6 +27,7 @@ def solve(
             *("--arrangement", "halves", "--regime", "free", "--device", "cpu"),
             *("--set", "precision=float32", "--set", "lr=0.5", "--set", "max_steps=120"),
             *("--set", "warmup_steps=5", "--set", "init_scale=1"),
+            *("--set", "ease_below=none", "--set", "flatten=0"),
         ]
         return call("solve-set", *usual, *arguments)
 

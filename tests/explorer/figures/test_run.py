@@ -223,3 +223,16 @@ def test_one_token_and_one_restart_are_enough(make: Make) -> None:
     for chart in _all(recording, ["a"]):
         assert len(chart.table) > 0
     assert charts.full_table(recording)["predicted"].tolist() == ["b", "a", "a", "a", "a"]
+
+
+def test_a_run_without_any_number_yet_is_drawn_empty(make: Make, labels: list[str]) -> None:
+    nothing = make(3)
+    nothing.frames["p"][:] = np.nan
+    nothing.frames["loss"][:] = np.nan
+    empty = Recording(nothing.header, nothing.frames[:0])
+    for recording, count in ((nothing, 3), (empty, 0)):
+        chart = charts.position_heatmap(recording, 1, labels)
+        (trace,) = chart.figure.data
+        assert trace.z.shape == (4, count) and not trace.z.any()
+        assert len(chart.table) == count and f"{count} frames" in chart.alt
+        assert io.StringIO(chart.html()).read()

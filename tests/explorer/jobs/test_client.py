@@ -217,6 +217,28 @@ def test_a_lock_is_held_by_one_and_is_of_one_device(lock: Callable[[str], client
     assert client.worker_lock("cpu").lock_file != client.compute_lock("cpu").lock_file
 
 
+@pytest.mark.parametrize("lock", [client.worker_lock, client.compute_lock])
+def test_names_of_one_device_are_one_lock(lock: Callable[[str], client.FileLock]) -> None:
+    for one, same in (("cpu", "cpu:1"), ("cuda", "cuda:0"), ("mps", "mps:0")):
+        with lock(one).acquire(timeout=0), pytest.raises(Timeout):
+            lock(same).acquire(timeout=0)
+    assert lock("cuda:0").lock_file != lock("cuda:1").lock_file
+
+
+@pytest.mark.parametrize("lock", [client.worker_lock, client.compute_lock])
+def test_a_lock_that_is_a_folder_is_said(lock: Callable[[str], client.FileLock]) -> None:
+    Path(lock("cpu").lock_file).mkdir(parents=True)
+    with pytest.raises(StorageError, match=r"The lock .*\.lock cannot be used .*EXPLORER_CACHE"):
+        lock("cpu").acquire(timeout=0)
+
+
+def test_a_worker_whose_lock_is_a_folder_is_said(spawned: list[str]) -> None:
+    Path(client.worker_lock("cpu").lock_file).mkdir(parents=True)
+    with pytest.raises(StorageError, match="cannot be used"):
+        client.ensure_worker("cpu")
+    assert spawned == []
+
+
 def test_a_cache_that_cannot_be_written_is_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from explorer.database import JobRow, transaction
 from explorer.errors import BadInputError
 from explorer.jobs import client, loop, runners
 from explorer.jobs.specs import BringSpec
+from explorer.reconstruct import Reconstruction
 from explorer.recording import Recording
 from explorer.solutions import load_solution
 
@@ -375,6 +376,62 @@ def test_a_job_waits_while_somebody_else_computes(
         assert client.get(job_id).sentence == "Waiting: the command line is using this device."
         assert steps_of(job_id) == 0
     assert shift.finish(job_id)[0].state == "done"
+
+
+def test_a_compute_lock_that_is_a_folder_is_said_and_harms_nothing(
+    shift: "Shift", quick: "MakeSpec"
+) -> None:
+    lock = Path(client.compute_lock("cpu").lock_file)
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+    job_id = client.submit(quick())
+    assert shift.turns(2) == [False] * 2
+    assert "cannot be used" in client.get(job_id).sentence
+    lock.rmdir()
+    assert shift.finish(job_id)[0].state == "done"
+
+
+def test_jobs_of_another_version_fail_with_a_sentence_and_others_go_on(
+    shift: "Shift", quick: "MakeSpec"
+) -> None:
+    foreign = [client.submit(quick()) for _ in range(2)]
+    good = client.submit(quick())
+    with transaction() as session:
+        for job_id, spec in zip(foreign, ('{"kind": "dance"}', "not JSON"), strict=True):
+            row = session.get(JobRow, job_id)
+            assert row is not None
+            row.spec = spec
+    assert [job.id for job in client.jobs()] == [good]  # the lists leave out what nobody can read
+    (done,) = shift.finish(good)
+    assert done.state == "done"
+    with transaction() as session:
+        for job_id in foreign:
+            row = session.get(JobRow, job_id)
+            assert row is not None and row.state == "failed" and row.finished is not None
+            assert row.error and row.error.endswith(".") and "\n" not in row.error
+
+
+def test_a_worker_that_dies_before_the_race_leaves_the_race_to_the_next(
+    hire: Hire, quick: "MakeSpec", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = client.submit(quick())
+
+    def killed(self: Reconstruction) -> Iterator[None]:
+        raise SystemExit  # as far as the queue can see: no last words
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(Reconstruction, "race", killed)
+        first = hire()
+        first.finish(job_id)
+    first.die()
+    first.worker.active.clear()
+    job = client.get(job_id)
+    assert job.state == "running" and store.race_of(store.run_folder(job_id)) is None
+    made = {path: path.stat().st_mtime_ns for path in _solutions(job_id)}
+    (job,) = hire().finish(job_id)
+    assert (job.state, job.sentence) == ("done", "1 of 1 restarts exact.")
+    assert store.race_of(store.run_folder(job_id)) is not None
+    assert {path: path.stat().st_mtime_ns for path in _solutions(job_id)} == made
 
 
 def test_the_device_is_held_exactly_while_there_is_work(

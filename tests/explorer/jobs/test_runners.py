@@ -1,4 +1,6 @@
+import itertools
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from explorer import assets, catalog, metrics
+from explorer import assets, catalog, metrics, store, wheels
 from explorer.errors import MissingAssetError
 from explorer.jobs import client
 from explorer.jobs.specs import BringSpec, GenerateSpec
@@ -130,3 +132,64 @@ def test_with_the_embedded_model_come_the_plays(
     (job,) = shift.finish(client.submit(BringSpec(model=assets.EMBEDDED_MODEL.name)))
     assert job.state == "done"
     assert brought == ["smollm2-135m", "shakespeare"]
+
+
+def test_stopping_while_a_model_arrives_ends_the_job_and_throws_away_what_is_half_made(
+    shift: "Shift", monkeypatch: pytest.MonkeyPatch, own_cache: Path
+) -> None:
+    """The real fetch of an asset, of which only the download itself is stood in for."""
+    over = threading.Event()
+
+    def download(requirement: str, folder: Path, arrived: Callable[[int], None]) -> None:
+        (folder / "half.whl").write_bytes(b"half")
+        try:
+            for count in itertools.count(1):
+                arrived(count * 1_000)
+                time.sleep(0.005)
+        finally:
+            over.set()
+
+    monkeypatch.setattr(wheels, "download", download)
+    staging = own_cache / "assets" / f".{assets.EMBEDDED_MODEL.name}.staging"
+    job_id = client.submit(BringSpec(model=assets.EMBEDDED_MODEL.name))
+    shift.until(lambda: client.get(job_id).sentence.startswith("Downloading"))
+    assert any(staging.rglob("half.whl"))
+    client.ask(job_id, "stop")
+    (job,) = shift.finish(job_id)
+    assert (job.state, job.error) == ("stopped", None)
+    assert job.sentence == "Stopped while fetching; what is half-made is thrown away."
+    assert over.wait(5)
+    deadline = time.monotonic() + 5
+    while staging.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not staging.exists() and not assets.is_present(assets.EMBEDDED_MODEL)
+    assert not assets.path(assets.EMBEDDED_MODEL).exists()
+
+
+def test_a_fetch_that_says_nothing_can_be_stopped(
+    shift: "Shift", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gate = threading.Event()
+    _bring_with(lambda _: gate.wait(20), monkeypatch, tmp_path)
+    job_id = client.submit(BringSpec(model="some/model"))
+    shift.turns(3)
+    assert client.get(job_id).state == "running"
+    client.ask(job_id, "stop")
+    (job,) = shift.finish(job_id)
+    gate.set()
+    assert (job.state, job.error) == ("stopped", None)
+    assert job.sentence.startswith("Stopped while fetching")
+
+
+def test_a_reconstruction_stopped_while_its_model_arrives_trains_nothing(
+    shift: "Shift", quick: "MakeSpec", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gate = threading.Event()
+    _bring_with(lambda _: gate.wait(20), monkeypatch, tmp_path)
+    job_id = client.submit(quick(model="some/model"))
+    shift.turns(3)
+    client.ask(job_id, "stop")
+    (job,) = shift.finish(job_id)
+    gate.set()
+    assert job.state == "stopped" and job.sentence.startswith("Stopped while fetching")
+    assert not store.run_folder(job_id).exists()

@@ -22,6 +22,7 @@ MakeSet = Callable[..., str]
 @pytest.fixture
 def spec(tiny_llama_folder: Path) -> SolveSetSpec:
     fields = {"lr": 0.5, "warmup_steps": 5, "init_scale": 1.0, "precision": "float32"}
+    fields |= {"ease_below": None, "flatten": 0.0}
     return SolveSetSpec(
         model=str(tiny_llama_folder),
         texts=tuple(GatheredText(text=t) for t in ("zzqq", "xxvv", "kkjj")),

@@ -18,6 +18,8 @@ QUICK = FAST.model_copy(
         "lr": 0.5,
         "warmup_steps": 5,
         "init_scale": 1.0,
+        "ease_below": None,
+        "flatten": 0.0,
         "max_steps": 120,
         "precision": "float32",
     }

@@ -119,6 +119,25 @@ def test_the_gradient_given_is_not_changed() -> None:
     assert torch.equal(gradient, torch.full((1, D), 3.0))
 
 
+@pytest.mark.parametrize("flatten", [0.5, 1.0])
+def test_flattening_takes_a_power_of_its_norm_out_of_a_gradient(flatten: float) -> None:
+    """The same as plain AdamW fed gradients that were scaled by hand; nothing divides by zero."""
+    torch.manual_seed(0)
+    gradients = [torch.randn(2, D) * size for size in (5.0, 0.1, 30.0)] + [torch.zeros(2, D)]
+    lr = torch.full((2,), 0.1)
+    tables = []
+    for power, scaled in ((flatten, False), (0.0, True)):
+        optimiser = VectorAdamW(_recipe(flatten=power), 2, D, torch.device("cpu"))
+        table = torch.zeros(2, D)
+        for gradient in gradients:
+            norm = gradient.norm(dim=-1, keepdim=True).clamp_min(1e-30)
+            fed = gradient / norm**flatten if scaled else gradient
+            optimiser.update(table, torch.arange(2), fed, lr)
+        tables.append(table)
+    torch.testing.assert_close(*tables)
+    assert tables[0].isfinite().all() and tables[0].abs().max() > 0.01
+
+
 def test_warm_up_is_linear_and_ends_at_the_full_rate() -> None:
     recipe = _recipe(lr=0.4, warmup_steps=4)
     rates = [rate(recipe, step, unit=1.0) for step in range(7)]
@@ -136,6 +155,13 @@ def test_the_cosine_falls_from_the_full_rate_to_a_twentieth() -> None:
     )
     assert rate(recipe, 110, unit=1.0) == pytest.approx(0.1)
     assert rate(recipe, 500, unit=1.0) == pytest.approx(0.1)
+
+
+def test_an_easing_rate_falls_with_the_square_root_of_the_loss() -> None:
+    recipe = _recipe(lr=2.0, ease_below=4.0)
+    rates = [rate(recipe, 0, 1.0, loss) for loss in (math.inf, 9.0, 4.0, 1.0, 0.25, 0.0)]
+    assert rates == pytest.approx([2, 2, 2, 1, 0.5, 2 * math.sqrt(0.02)])
+    assert rate(_recipe(lr=2.0), 0, 1.0, 0.25) == 2.0
 
 
 @given(

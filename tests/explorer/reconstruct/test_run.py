@@ -1,104 +1,23 @@
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.numpy
 import torch
 from safetensors import safe_open
 
-from explorer import folders, hub, reconstruct, store
+from explorer import hub, reconstruct, store
 from explorer.errors import BadInputError, MissingAssetError, ModelError
-from explorer.jobs.specs import ReconstructSpec
 from explorer.models import FrozenModel
 from explorer.pool import ModelPool
-from explorer.recipes import FAST
 from explorer.reconstruct import Reconstruction
 from explorer.recording import MAX_FRAMES, Recording, read_log
 from explorer.solutions import Solution, load_solution
-
-TEXT = "zzqq"
-"""Two tokens twice each, which `halves` learns within 30 steps."""
-RECIPE = FAST.model_copy(
-    update={
-        "name": "quick",
-        "lr": 0.5,
-        "warmup_steps": 5,
-        "init_scale": 1.0,
-        "max_steps": 150,
-        "precision": "float32",
-    }
-)
+from tests.explorer.reconstruct.cases import RECIPE, TEXT, finish
 
 Make = Callable[..., Reconstruction]
-
-
-@pytest.fixture(scope="module")
-def models(one_thread: None) -> ModelPool:
-    return ModelPool(torch.device("cpu"))
-
-
-@pytest.fixture(autouse=True)
-def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Show every step and write a checkpoint after each."""
-    monkeypatch.setattr(reconstruct, "FRAME_SECONDS", 0.0)
-    monkeypatch.setattr(reconstruct, "CHECKPOINT_SECONDS", 0.0)
-
-
-def _spec(folder: Path, **fields: Any) -> ReconstructSpec:
-    asked = {
-        "model": str(folder),
-        "text": TEXT,
-        "length": 4,
-        "arrangement": "halves",
-        "recipe": RECIPE,
-        "restarts": 2,
-        "seed": 3,
-        "title": "two letters",
-    }
-    return ReconstructSpec.model_validate(asked | fields)
-
-
-@pytest.fixture
-def make(models: ModelPool, tiny_llama_folder: Path, tmp_path: Path) -> Make:
-    """Begin a reconstruction, or go on with it when called again with the same name."""
-
-    def begin(name: str = "run", *, job: str | None = None, **fields: Any) -> Reconstruction:
-        folder = folders.make(tmp_path / name / "job")
-        out = store.run_folder(job) if job else tmp_path / name / "out"
-        return Reconstruction(_spec(tiny_llama_folder, **fields), models, folder, job, out)
-
-    return begin
-
-
-@pytest.fixture(scope="module")
-def whole(
-    models: ModelPool, tiny_llama_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[list[Solution], Recording]:
-    """What the run comes to when nothing interrupts it."""
-    folder = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EXPLORER_CACHE", str(folder / "cache"))
-        patch.setattr(reconstruct, "FRAME_SECONDS", 0.0)
-        task = Reconstruction(_spec(tiny_llama_folder), models, folder, None, folder / "out")
-        return _finish(task), Recording.load(task.recording_file)
-
-
-def _finish(task: Reconstruction) -> list[Solution]:
-    for _ in task.steps():
-        pass
-    return [load_solution(path) for _, path in sorted(task.solutions.items())]
-
-
-def _walk(task: Reconstruction, count: int) -> None:
-    """Take some steps, then close the iterator, as a worker does that shuts down."""
-    steps = task.steps()
-    for _ in range(count):
-        next(steps)
-    steps.close()
 
 
 def test_the_files_say_their_text_in_plain_transformers(
@@ -145,7 +64,7 @@ def test_the_files_say_their_text_in_plain_transformers(
 
 def test_the_recording_shows_the_run(make: Make) -> None:
     task = make()
-    found = _finish(task)
+    found = finish(task)
     recording = Recording.load(task.recording_file)
     frames, header = recording.frames, recording.header
     assert 1 < len(recording) <= MAX_FRAMES
@@ -168,7 +87,7 @@ def test_the_recording_shows_the_run(make: Make) -> None:
 
 def test_a_job_keeps_its_solutions_in_the_store(make: Make) -> None:
     task = make(job="a1b2")
-    _finish(task)
+    finish(task)
     entries = [entry for entry in store.entries() if not entry.ships]
     assert {entry.path for entry in entries} == set(task.solutions.values())
     assert {entry.record.job for entry in entries if entry.record} == {"a1b2"}
@@ -181,159 +100,12 @@ def test_a_job_keeps_its_solutions_in_the_store(make: Make) -> None:
 def test_runs_of_equal_inputs_share_their_origin_and_not_their_id(
     make: Make, whole: tuple[list[Solution], Recording]
 ) -> None:
-    first, second = whole[0], _finish(make())
+    first, second = whole[0], finish(make())
     for a, b in zip(first, second, strict=True):
         assert a.record.made_from == b.record.made_from
         assert a.record.id != b.record.id
         np.testing.assert_array_equal(a.e, b.e)
     assert first[0].record.made_from != first[1].record.made_from
-
-
-@pytest.mark.parametrize("cuts", [[1], [12], [4, 1, 8]], ids=str)
-def test_an_interrupted_run_ends_as_an_uninterrupted_one(
-    make: Make, whole: tuple[list[Solution], Recording], cuts: list[int]
-) -> None:
-    expected, recorded = whole
-    runs = set()
-    for count in cuts:
-        part = make("part")
-        runs.add(part.run_id)
-        assert part.resumed == (count != cuts[0] or part._step > 0)
-        _walk(part, count)
-    last = make("part")
-    assert last.resumed and last._step == sum(cuts)
-    found = _finish(last)
-    for a, b in zip(expected, found, strict=True):
-        np.testing.assert_array_equal(a.e, b.e)
-        np.testing.assert_array_equal(a.m, b.m)
-        same = ("accuracy", "loss", "steps", "reason", "seed", "made_from", "exact")
-        for field in same:
-            assert getattr(a.record, field) == getattr(b.record, field)
-    assert {s.record.id.rpartition("-")[2] for s in found} == runs
-    resumed = Recording.load(last.recording_file)
-    assert resumed.header == recorded.header
-    for name in set(resumed.frames.dtype.names or ()) - {"seconds"}:
-        np.testing.assert_array_equal(resumed.frames[name], recorded.frames[name])
-    assert sorted(last.out.glob("*.safetensors")) == sorted(
-        [*last.solutions.values(), last.recording_file]
-    )
-
-
-def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(
-    make: Make,
-    whole: tuple[list[Solution], Recording],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    """A power cut: the log is further than the checkpoint, and nobody closes the iterator."""
-    expected, _ = whole
-    task = make("killed")
-    steps = task.steps()
-    for _ in range(6):
-        next(steps)
-    monkeypatch.setattr(reconstruct, "CHECKPOINT_SECONDS", 1e9)
-    for _ in range(5):
-        next(steps)
-    shutil.copytree(tmp_path / "killed", tmp_path / "after")
-    steps.close()
-    resumed = make("after")
-    assert resumed.resumed and resumed._step == 6
-    found = _finish(resumed)
-    for a, b in zip(expected, found, strict=True):
-        np.testing.assert_array_equal(a.e, b.e)
-        assert a.record.steps == b.record.steps
-    shown = Recording.load(resumed.recording_file).frames["step"]
-    assert shown.tolist() == sorted(set(shown.tolist()))
-    assert shown[-1] == resumed._step
-
-
-def test_a_run_that_was_killed_before_its_last_words_only_says_them(make: Make) -> None:
-    task = make()
-    steps = task.steps()
-    for report in steps:
-        if all(phase == "done" for phase in report.phase):
-            break
-    assert not task.recording_file.exists()
-    checkpoint = task.folder / "checkpoint.safetensors"
-    assert checkpoint.exists()
-    again = make()
-    assert again.resumed and again.trainer.finished
-    assert again.solutions == task.solutions
-    assert list(again.steps()) == []
-    assert again.recording_file.exists()
-    again.discard_checkpoint()
-    assert not checkpoint.exists()
-
-
-def _damage_all(path: Path) -> None:
-    path.unlink()
-
-
-def _damage_half(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-20])
-
-
-def _damage_bytes(path: Path) -> None:
-    path.write_bytes(b"not a checkpoint")
-
-
-def _damage_metadata(path: Path) -> None:
-    tensors = safetensors.numpy.load_file(path)
-    path.write_bytes(safetensors.numpy.save(tensors))
-
-
-def _damage_tensor(path: Path) -> None:
-    with safe_open(path, framework="numpy") as file:
-        metadata = file.metadata()
-    tensors = safetensors.numpy.load_file(path)
-    del tensors["count"]
-    path.write_bytes(safetensors.numpy.save(tensors, metadata))
-
-
-def _damage_state(path: Path) -> None:
-    """As a later version might write it."""
-    with safe_open(path, framework="numpy") as file:
-        state = json.loads(file.metadata()["state"])
-    state["trainer"]["rows"][0]["new_field"] = 1
-    tensors = safetensors.numpy.load_file(path)
-    path.write_bytes(safetensors.numpy.save(tensors, {"state": json.dumps(state)}))
-
-
-def _damage_shape(path: Path) -> None:
-    with safe_open(path, framework="numpy") as file:
-        metadata = file.metadata()
-    tensors = safetensors.numpy.load_file(path)
-    tensors["square"] = tensors["square"][:1].copy()
-    path.write_bytes(safetensors.numpy.save(tensors, metadata))
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        _damage_all,
-        _damage_half,
-        _damage_bytes,
-        _damage_metadata,
-        _damage_tensor,
-        _damage_state,
-        _damage_shape,
-    ],
-    ids=lambda damage: damage.__name__,
-)
-def test_without_a_usable_checkpoint_a_run_starts_afresh(
-    make: Make, whole: tuple[list[Solution], Recording], damage: Callable[[Path], None]
-) -> None:
-    expected, _ = whole
-    _walk(make("part"), 6)
-    damage(make("part").folder / "checkpoint.safetensors")
-    again = make("part")
-    assert not again.resumed
-    found = _finish(again)
-    for a, b in zip(expected, found, strict=True):
-        np.testing.assert_array_equal(a.e, b.e)
-        assert a.record.steps == b.record.steps
-    frames = Recording.load(again.recording_file).frames
-    assert frames["step"].tolist() == sorted(set(frames["step"].tolist()))
 
 
 def test_stopping_saves_what_there_is(make: Make) -> None:
@@ -378,7 +150,7 @@ def test_the_log_can_be_watched_while_it_runs(make: Make) -> None:
 
 def test_what_a_model_says_itself_is_timed_beside_it(make: Make) -> None:
     task = make()
-    (solution, *_) = [s for s in _finish(task) if s.record.exact]
+    (solution, *_) = [s for s in finish(task) if s.record.exact]
     *turns, result = task.race()
     assert set(turns) == {None}
     assert result is not None
@@ -394,7 +166,7 @@ def test_a_search_in_bfloat16_is_confirmed_in_float32(
 
     recipe = RECIPE.model_copy(update={"precision": "bfloat16"})
     task = make(recipe=recipe, restarts=4)
-    found = _finish(task)
+    found = finish(task)
     exact = models.get(tiny_llama_folder, str(tiny_llama_folder), torch.float32)
     for solution in found:
         assert (solution.record.searched_in, solution.record.confirmed_in) == (
@@ -406,21 +178,23 @@ def test_a_search_in_bfloat16_is_confirmed_in_float32(
     assert any(solution.record.exact for solution in found)
 
 
-def test_the_race_is_run_in_the_format_that_is_exact(
+def test_the_race_is_timed_in_the_fast_format_and_shows_what_was_confirmed(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was confirmed in float32 may be wrong in the format of the search."""
+    """Both sides of the race take the fast format; what it says there may be wrong."""
     raced: list[torch.dtype] = []
 
     def noted(model: FrozenModel, *rest: Any) -> Any:
         raced.append(model.dtype)
-        yield 0.1, 1.0, [1], [2]
+        yield 0.1, 1.0, [1]
 
     monkeypatch.setattr(reconstruct, "race", noted)
     task = make(recipe=RECIPE.model_copy(update={"precision": "bfloat16"}))
-    _finish(task)
-    list(task.race())
-    assert raced == [torch.float32]
+    finish(task)
+    (result,) = task.race()
+    assert raced == [torch.bfloat16]
+    assert result is not None
+    assert result.one_forward_text == task.tokenizer.decode(task.target_ids.tolist())
 
 
 def test_where_float32_does_not_fit_the_solution_says_so(
@@ -428,7 +202,7 @@ def test_where_float32_does_not_fit_the_solution_says_so(
 ) -> None:
     monkeypatch.setattr(models, "can_confirm", lambda folder: False)
     recipe = RECIPE.model_copy(update={"precision": "bfloat16"})
-    for solution in _finish(make(recipe=recipe)):
+    for solution in finish(make(recipe=recipe)):
         assert solution.record.confirmed_in == "bfloat16"
 
 
@@ -442,7 +216,7 @@ def test_a_vector_that_diverges_can_still_be_saved(
         return measured, gradient * torch.nan
 
     monkeypatch.setattr(FrozenModel, "loss_and_gradient", poisoned)
-    for solution in _finish(make()):
+    for solution in finish(make()):
         assert solution.record.reason is not None and "diverged" in solution.record.reason
         assert np.isfinite(solution.e).all()
 
@@ -475,3 +249,26 @@ def test_models_that_cannot_be_used_are_said(
         make(model="no such model")
     with pytest.raises(ModelError):
         make(model=str(tmp_path))
+
+
+def test_until_the_first_is_exact_the_others_keep_their_best(make: Make) -> None:
+    """One easy restart among hard ones; the recording ends as the files do."""
+    task = make(restarts=4, until="first")
+    found = finish(task)
+    exact = [s for s in found if s.record.exact]
+    others = [s for s in found if not s.record.exact]
+    assert exact and others
+    assert {s.record.reason for s in others} == {"another restart is exact"}
+    last = max(s.record.steps for s in exact)
+    assert all(s.record.steps <= last + 2 for s in others)  # changing phase takes no step
+    assert any(s.record.accuracy > 0 for s in others)
+    recording = Recording.load(task.recording_file)
+    assert recording.frames["accuracy"][-1].tolist() == pytest.approx(
+        [s.record.accuracy for s in found]
+    )
+    assert (recording.frames["phase"][-1] == 2).all()
+
+
+def test_until_all_goes_on_after_the_first(make: Make) -> None:
+    found = finish(make(restarts=4, until="all"))
+    assert "another restart is exact" not in {s.record.reason for s in found}

@@ -1,0 +1,107 @@
+"""The engine beside a plain loop: `python -m benchmarks.engine [--json] [--short]`.
+
+Prints ratios, each measured in one run on one machine. `--short` takes about a minute and says
+little about speed; it shows that the benchmark works.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import paper_steps, speed
+from benchmarks.exactness import fast_arm
+from benchmarks.reference import Reference
+from explorer import catalog
+from explorer.models import FrozenModel
+
+
+def machine(model: FrozenModel) -> dict[str, Any]:
+    """Say what this was measured on."""
+    return {
+        "date": date.today().isoformat(),
+        "device": str(model.device),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "processor": _processor(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def against_paper(
+    fast: list[dict[str, Any]], reference: Reference, model: FrozenModel
+) -> dict[str, Any]:
+    """Set the fast arm beside the paper's steps, at the reference's pace of this very run."""
+    kept = json.loads(paper_steps.FILE.read_text())
+    plain = {line["name"]: line["steps"] for line in kept["texts"]}
+    mine = [line for line in fast if line["name"] in plain]
+    target = tuple(range(1000, 1000 + kept["length"]))
+    step = statistics.median(reference.step_seconds(target, 8)[2:])
+    exact = [line for line in mine if line["exact"]]
+    theirs = [plain[line["name"]] for line in mine]
+    steps = [line["steps"] for line in mine]
+    seconds = [line["seconds"] for line in mine]
+    return {
+        "texts": len(mine),
+        "exact_rate": len(exact) / len(mine),
+        "fast_steps_median": statistics.median(steps),
+        "fast_steps_mean": statistics.fmean(steps),
+        "fast_seconds_median": statistics.median(seconds),
+        "fast_seconds_mean": statistics.fmean(seconds),
+        "paper_exact_rate": sum(line["exact"] for line in kept["texts"]) / len(kept["texts"]),
+        "paper_steps_median": statistics.median(theirs),
+        "paper_steps_mean": statistics.fmean(theirs),
+        "reference_step_seconds": step,
+        "steps_ratio": sum(theirs) / sum(steps),
+        "steps_ratio_of_medians": statistics.median(theirs) / statistics.median(steps),
+        "time_ratio": sum(theirs) * step / sum(seconds),
+        "time_ratio_of_medians": statistics.median(theirs) * step / statistics.median(seconds),
+    }
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--short", action="store_true", help="a minute instead of half an hour")
+    arguments = parser.parse_args()
+    rounds = 3 if arguments.short else 9
+    model = speed.embedded()
+    card = catalog.known_models()[0]
+    assert card.folder is not None
+    reference = Reference(card.folder)
+    result: dict[str, Any] = {"machine": machine(model), "short": arguments.short}
+    result |= speed.throughput(model, reference, rounds)
+    result |= speed.gemm_fraction(model, rounds)
+    result |= speed.peak_memory()
+    result["table"] = speed.table(model, rounds, short=arguments.short)
+    fast = fast_arm(texts=2 if arguments.short else None)
+    result |= against_paper(fast, reference, model)
+    result["fast_texts"] = fast
+    if arguments.json:
+        print(json.dumps(result))
+        return
+    for name, value in result.items():
+        if isinstance(value, list):
+            print(f"{name}:")
+            for line in value:
+                print("  ", json.dumps(line, ensure_ascii=False))
+        else:
+            print(f"{name}: {value:.4g}" if isinstance(value, float) else f"{name}: {value}")
+
+
+if __name__ == "__main__":
+    main()

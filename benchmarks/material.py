@@ -1,0 +1,59 @@
+"""The texts that are measured: some to choose settings on, others to report on."""
+
+from explorer import texts
+from explorer.metrics import generate
+from explorer.models import FrozenModel
+
+OWN = (
+    "The ferry leaves at dawn, and nobody on the pier has ever seen who is steering it, not even "
+    "the gulls.",
+    "def area(radius):\n    return 3.14159 * radius ** 2  # in square metres, for a circle of any "
+    "size at all",
+    "Wer den Hafen kennt, weiß, dass der Nebel im Oktober früher kommt als die Fähre.",
+    "Dear neighbour, the parcel you are waiting for was left with us on Tuesday; ring any evening "
+    "after six and mind the dog.",
+)
+CONTEXT_TOKENS = 48
+"""What the model reads before it continues, for generated texts."""
+
+
+def chosen_on() -> list[texts.Passage]:
+    """Return the texts that settings may be chosen on."""
+    return [
+        *(texts.draw(texts.UnseenSpec(seed=None, index=i)) for i in (0, 4, 10, 13)),
+        *(texts.draw(texts.SeenSpec(seed=1, index=i)) for i in range(3)),
+        *(texts.draw(texts.RandomSpec(seed=1, index=i)) for i in range(3)),
+    ]
+
+
+def reported_on(model: FrozenModel) -> dict[str, texts.Passage]:
+    """Return 20 texts of every offline source, four each, none of those settings were chosen on.
+
+    Args:
+        model: continues contexts from Shakespeare (multinomial, temperature 1).
+    """
+    own = [texts.draw(texts.OwnSpec(text=text)) for text in OWN]
+    unseen = [texts.draw(texts.UnseenSpec(seed=None, index=i)) for i in (1, 2, 7, 11)]
+    seen = [texts.draw(texts.SeenSpec(seed=2, index=i)) for i in range(4)]
+    words = [texts.draw(texts.RandomSpec(seed=2, index=i)) for i in range(4)]
+    contexts = [texts.draw(texts.SeenSpec(seed=3, index=i)) for i in range(4)]
+    said = [_continued(model, context, seed) for seed, context in enumerate(contexts)]
+    groups = (own, unseen, seen, words, said)
+    return {f"{p.source} {k}": p for group in groups for k, p in enumerate(group, 1)}
+
+
+def _continued(model: FrozenModel, context: texts.Passage, seed: int) -> texts.Passage:
+    ids = model.tokenizer.encode(context.text)[:CONTEXT_TOKENS]
+    spec = texts.GeneratedSpec(
+        context=texts.SeenSpec(seed=3, index=seed),
+        context_length=CONTEXT_TOKENS,
+        length=160,
+        seed=seed,
+    )
+    text = model.tokenizer.decode(list(generate(model, ids, spec.length, seed=seed)))
+    return texts.Passage(text=text, title=f"Continuation {seed}", spec=spec)
+
+
+def target(model: FrozenModel, passage: texts.Passage, length: int) -> tuple[int, ...]:
+    """Return the first `length` token ids of a passage."""
+    return tuple(texts.target_ids(passage.text, model.tokenizer, length))

@@ -1,0 +1,233 @@
+"""The Llama body written out: hidden states, and their gradient by the inputs, weights frozen.
+
+transformers builds the same from some thirty small operations a layer and lets autograd repeat
+them backwards. With frozen weights only the inputs need a gradient, so both directions fit on one
+screen, matrix products come in few large pieces, and nothing is kept that the way back does not
+read. The residual stream and the norms run in float32 in every number format: in bfloat16 the
+gradient by e and m often points the wrong way (see `benchmarks/README.md`).
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+SUPPORTED = ("llama",)
+"""Model types of transformers that have exactly this body."""
+
+
+class Layer(NamedTuple):
+    """Weights of one layer in the number format they are held in (T: transposed by use)."""
+
+    attention_norm: Float[Tensor, " d"]
+    qkv: Float[Tensor, "q+2k d"]
+    out: Float[Tensor, "d q"]
+    mlp_norm: Float[Tensor, " d"]
+    gate_up: Float[Tensor, "2f d"]
+    down: Float[Tensor, "d f"]
+
+
+class Kept(NamedTuple):
+    """What one layer keeps for the way back; T = rows × L positions."""
+
+    before_attention: Float[Tensor, "T d"]
+    attention_scale: Float[Tensor, "T 1"]
+    q: Float[Tensor, "rows*K G*L D"]
+    k: Float[Tensor, "rows*K L D"]
+    v: Float[Tensor, "rows*K L D"]
+    weights: Float[Tensor, "rows*K G*L L"]
+    before_mlp: Float[Tensor, "T d"]
+    mlp_scale: Float[Tensor, "T 1"]
+    gate_up: Float[Tensor, "T 2f"]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward pass: its result, and what `backward` needs."""
+
+    hidden: Float[Tensor, "rows L d"]
+    layers: list[Kept]
+    before_norm: Float[Tensor, "T d"]
+    scale: Float[Tensor, "T 1"]
+    rotation: tuple[Tensor, Tensor]
+
+
+class LlamaBody:
+    """Embeddings in, normalised hidden states out, for a network of transformers.
+
+    H query heads share K key-value heads in groups of G; D is the size of a head.
+    """
+
+    def __init__(self, network: Any) -> None:
+        """Join the weights that are multiplied together; the network keeps views of them."""
+        config, model = network.config, network.model
+        self.heads = int(config.num_attention_heads)
+        self.kv_heads = int(config.num_key_value_heads)
+        self.head_size = int(getattr(config, "head_dim", None) or config.hidden_size // self.heads)
+        self.eps = float(config.rms_norm_eps)
+        self.rotary = model.rotary_emb
+        self.norm: Tensor = model.norm.weight
+        self.layers = [_joined(layer) for layer in model.layers]
+
+    @staticmethod
+    def supports(network: Any) -> bool:
+        """Whether this is the body of `network`, by its configuration."""
+        config = network.config
+        return (
+            config.model_type in SUPPORTED
+            and config.hidden_act in ("silu", "swish")
+            and not getattr(config, "attention_bias", False)
+            and not getattr(config, "mlp_bias", False)
+        )
+
+    @torch.no_grad()
+    def forward(
+        self, embeddings: Float[Tensor, "rows L d"], dtype: torch.dtype, *, keep: bool = True
+    ) -> Pass:
+        """Run every layer with causal attention; rows have equal length and see only themselves.
+
+        Args:
+            embeddings: input embeddings.
+            dtype: number format of the matrix products; weights held in another are cast in use.
+            keep: whether `backward` will be called.
+        """
+        rows, L, d = embeddings.shape
+        K, D = self.kv_heads, self.head_size
+        G = self.heads // K
+        rotation = self._rotation(L, embeddings.device, dtype)
+        causal = torch.full((L, L), -torch.inf, dtype=dtype, device=embeddings.device).triu_(1)
+        causal = causal.repeat(G, 1)[None]
+        x = embeddings.reshape(rows * L, d).float()
+        kept = []
+        for layer in self.layers:
+            h, attention_scale = self._normalise(x, layer.attention_norm)
+            qkv = (h.to(dtype) @ layer.qkv.to(dtype).T).view(rows, L, -1, D)
+            turned = _rotate(qkv[:, :, : K * G + K], rotation)
+            q = turned[:, :, : K * G].reshape(rows, L, K, G, D).permute(0, 2, 3, 1, 4)
+            q = q.reshape(rows * K, G * L, D)
+            k = turned[:, :, K * G :].transpose(1, 2).reshape(rows * K, L, D)
+            v = qkv[:, :, K * G + K :].transpose(1, 2).reshape(rows * K, L, D)
+            weights = torch.softmax(torch.baddbmm(causal, q, k.mT, alpha=D**-0.5), -1)
+            said = (weights @ v).view(rows, K, G, L, D).permute(0, 3, 1, 2, 4)
+            after = x + said.reshape(rows * L, -1) @ layer.out.to(dtype).T
+            h, mlp_scale = self._normalise(after, layer.mlp_norm)
+            gate_up = h.to(dtype) @ layer.gate_up.to(dtype).T
+            gate, up = gate_up.chunk(2, -1)
+            if keep:
+                kept.append(Kept(x, attention_scale, q, k, v, weights, after, mlp_scale, gate_up))
+            x = after + (F.silu(gate) * up) @ layer.down.to(dtype).T
+        h, scale = self._normalise(x, self.norm)
+        return Pass(h.to(dtype).view(rows, L, d), kept, x, scale, rotation)
+
+    @torch.no_grad()
+    def backward(
+        self, done: Pass, gradient: Float[Tensor, "rows L d"]
+    ) -> Float[Tensor, "rows L d"]:
+        """Return the gradient by the input embeddings, float32, from that by `done.hidden`."""
+        rows, L, d = gradient.shape
+        dtype, K, D = done.hidden.dtype, self.kv_heads, self.head_size
+        G = self.heads // K
+        dx = _normalise_back(gradient.reshape(rows * L, d), done.before_norm, done.scale, self.norm)
+        for layer, kept in zip(reversed(self.layers), reversed(done.layers), strict=True):
+            by_gated = dx.to(dtype) @ layer.down.to(dtype)
+            by_gate_up = _gate_back(by_gated, kept.gate_up) @ layer.gate_up.to(dtype)
+            dx += _normalise_back(by_gate_up, kept.before_mlp, kept.mlp_scale, layer.mlp_norm)
+
+            by_said = (dx.to(dtype) @ layer.out.to(dtype)).view(rows, L, K, G, D)
+            by_said = by_said.permute(0, 2, 3, 1, 4).reshape(rows * K, G * L, D)
+            by_scores = torch._softmax_backward_data(
+                by_said @ kept.v.mT, kept.weights, -1, dtype
+            ).mul_(D**-0.5)
+            dq = (by_scores @ kept.k).view(rows, K, G, L, D).permute(0, 3, 1, 2, 4)
+            dk = (by_scores.mT @ kept.q).view(rows, K, L, D).transpose(1, 2)
+            dv = (kept.weights.mT @ by_said).view(rows, K, L, D).transpose(1, 2)
+            turned = torch.cat([dq.reshape(rows, L, K * G, D), dk], 2)
+            dqkv = torch.cat([_rotate(turned, done.rotation, back=True), dv], 2)
+            by_h = dqkv.view(rows * L, -1) @ layer.qkv.to(dtype)
+            dx += _normalise_back(
+                by_h, kept.before_attention, kept.attention_scale, layer.attention_norm
+            )
+        return dx.view(rows, L, d)
+
+    def _rotation(
+        self, L: int, device: torch.device, dtype: torch.dtype
+    ) -> tuple[Float[Tensor, "L h D"], Float[Tensor, "L h D"]]:
+        """Return the network's own cosines and (signed) sines of the rotary angles."""
+        positions = torch.arange(L, device=device)[None]
+        cos, sin = self.rotary(torch.empty(1, dtype=dtype, device=device), positions)
+        half = self.head_size // 2
+        sign = torch.ones(self.head_size, dtype=dtype, device=device)
+        sign[:half] = -1
+        turning = self.heads + self.kv_heads  # spelled out: broadcasting over heads is slower
+        shape = (L, turning, self.head_size)
+        return (
+            cos[0, :, None].expand(shape).contiguous(),
+            (sin[0, :, None] * sign).expand(shape).contiguous(),
+        )
+
+    def _normalise(
+        self, x: Float[Tensor, "T d"], weight: Float[Tensor, " d"]
+    ) -> tuple[Float[Tensor, "T d"], Float[Tensor, "T 1"]]:
+        """Return RMSNorm(x) and the factor that x was scaled by, both float32."""
+        mean_square = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_() / x.shape[-1]
+        scale = (mean_square + self.eps).rsqrt_()
+        return (x * scale).mul_(weight), scale
+
+
+def _normalise_back(
+    gradient: Float[Tensor, "T d"],
+    x: Float[Tensor, "T d"],
+    scale: Float[Tensor, "T 1"],
+    weight: Float[Tensor, " d"],
+) -> Float[Tensor, "T d"]:
+    """Return the gradient by x, float32, from that by RMSNorm(x)."""
+    by_unit = gradient.float() * weight
+    unit = x * scale
+    along = torch.linalg.vecdot(by_unit, unit)[:, None] / x.shape[-1]
+    return by_unit.sub_(unit.mul_(along)).mul_(scale)
+
+
+def _gate_back(
+    gradient: Float[Tensor, "T f"], gate_up: Float[Tensor, "T 2f"]
+) -> Float[Tensor, "T 2f"]:
+    """Return the gradient by gate and up from that by silu(gate) * up."""
+    gate, up = gate_up.chunk(2, -1)
+    by_up = gradient * F.silu(gate)
+    by_gate = torch.ops.aten.silu_backward(gradient.mul_(up), gate)
+    return torch.cat([by_gate, by_up], -1)
+
+
+def _rotate(
+    x: Float[Tensor, "rows L h D"], rotation: tuple[Tensor, Tensor], *, back: bool = False
+) -> Float[Tensor, "rows L h D"]:
+    """Turn every pair (i, i + D/2) by its position's angle, or back."""
+    cos, sin = rotation
+    first, second = x.chunk(2, -1)
+    swapped = torch.cat([second, first], -1)
+    return (x * cos).addcmul_(swapped, sin, value=-1.0 if back else 1.0)
+
+
+def _joined(layer: Any) -> Layer:
+    """Put matrices that read the same input into one, and leave the layer views of it."""
+    attention, mlp = layer.self_attn, layer.mlp
+    return Layer(
+        attention_norm=layer.input_layernorm.weight,
+        qkv=_join([attention.q_proj, attention.k_proj, attention.v_proj]),
+        out=attention.o_proj.weight,
+        mlp_norm=layer.post_attention_layernorm.weight,
+        gate_up=_join([mlp.gate_proj, mlp.up_proj]),
+        down=mlp.down_proj.weight,
+    )
+
+
+def _join(linears: list[Any]) -> Tensor:
+    whole = torch.cat([linear.weight.detach() for linear in linears])
+    at = 0
+    for linear in linears:
+        rows = linear.weight.shape[0]
+        linear.weight.data = whole[at : at + rows]
+        at += rows
+    return whole

@@ -1,0 +1,111 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.metrics import score
+from explorer.models import FrozenModel, load
+from explorer.training import Row, Trainer
+from tests.explorer.training.cases import EASY, HARD, QUICK, quick, run
+
+
+class TestFinish:
+    def test_a_search_in_bfloat16_ends_exact_in_float32(
+        self, llama: FrozenModel, fast_llama: FrozenModel
+    ) -> None:
+        loads = []
+
+        def exact_model() -> FrozenModel:
+            loads.append(1)
+            return llama
+
+        rows = [Row((17, 250, 99, 5), seed) for seed in range(6)]
+        ours = Trainer(fast_llama, rows, "alternating", QUICK, exact_model=exact_model)
+        first_in_float32: dict[int, float] = {}
+        before: tuple[str, ...] = ("search",) * 6
+        while not ours.finished:
+            report = ours.step()
+            for i in range(6):
+                if before[i] == "finish":
+                    first_in_float32.setdefault(i, float(report.accuracy[i]))
+            before = report.phase
+            assert loads == ([1] if first_in_float32 else [])
+        assert len(first_in_float32) == 6
+        for i in range(6):
+            found = ours.outcome(i)
+            again = score(llama, found.e, found.m, found.row.target_ids, "alternating")
+            assert again.exact and found.score.exact
+            assert found.score.loss == again.loss
+            assert (found.reason, found.confirmed_in) == (None, "float32")
+            assert found.e.dtype == np.float32
+
+    def test_without_float32_the_result_says_so(self, fast_llama: FrozenModel) -> None:
+        ours = Trainer(fast_llama, [Row(EASY, 2)], "halves", QUICK)
+        run(ours)
+        found = ours.outcome(0)
+        assert found.confirmed_in == "bfloat16"
+        assert found.score.exact
+        assert score(fast_llama, found.e, found.m, EASY, "halves").exact
+
+    def test_float32_is_what_a_row_without_an_end_is_scored_in(
+        self, llama: FrozenModel, fast_llama: FrozenModel
+    ) -> None:
+        ours = Trainer(fast_llama, [Row(HARD, 0)], "e+mN", quick(max_steps=4),
+                       exact_model=lambda: llama)  # fmt: skip
+        run(ours)
+        found = ours.outcome(0)
+        assert found.confirmed_in == "float32"
+        assert found.score.loss == score(llama, found.e, found.m, HARD, "e+mN").loss
+
+    def test_the_last_steps_are_judged_by_their_own_measure(
+        self, llama: FrozenModel, shifted: FrozenModel
+    ) -> None:
+        """What was exact in the fast format must not outrank what float32 measured since."""
+        rows = [Row((17, 250, 99, 5), seed) for seed in range(4)]
+        recipe = quick(finish_lr=0.3, finish_margin=10.0)
+        ours = Trainer(llama, rows, "alternating", recipe, exact_model=lambda: shifted)
+        measured: dict[int, list[tuple[float, float]]] = {i: [] for i in range(4)}
+        before: tuple[str, ...] = ("search",) * 4
+        for _ in range(120):
+            report = ours.step()
+            for i in range(4):
+                if before[i] == "finish":
+                    measured[i].append((float(report.accuracy[i]), -float(report.loss[i])))
+            before = report.phase
+        ours.stop("stopped by hand")
+        assert any(len(m) > 5 and max(m) > (m[0][0], 0.5 * m[0][1]) for m in measured.values())
+        for i in range(4):
+            if measured[i]:
+                found = ours.outcome(i).score
+                best = max(measured[i])
+                assert (found.accuracy, -found.loss) == pytest.approx(best, rel=1e-3)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+class TestCuda:
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+    def test_a_tiny_model_is_trained_on_cuda(
+        self, tiny_llama_folder: Path, llama: FrozenModel, dtype: torch.dtype
+    ) -> None:
+        cuda = torch.device("cuda")
+        exact = load(tiny_llama_folder, device=cuda)
+        model = (
+            exact if dtype == torch.float32 else load(tiny_llama_folder, dtype=dtype, device=cuda)
+        )
+        rows = [Row(EASY, seed) for seed in range(3)]
+        ours = Trainer(model, rows, "halves", QUICK, exact_model=lambda: exact)
+        start = Trainer(llama, rows, "halves", QUICK)
+        for i in range(3):
+            np.testing.assert_allclose(ours.vectors_of(i), start.vectors_of(i), rtol=1e-5)
+        run(ours, 5)
+        resumed = Trainer(model, rows, "halves", QUICK, exact_model=lambda: exact)
+        resumed.restore(*ours.checkpoint())
+        for each in (ours, resumed):
+            run(each)
+            for i in range(3):
+                found = each.outcome(i)
+                assert found.score.exact
+                on_cpu = score(llama, found.e, found.m, EASY, "halves")
+                assert on_cpu.loss == pytest.approx(found.score.loss, rel=0.05, abs=0.02)
