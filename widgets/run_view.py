@@ -80,7 +80,7 @@ def _without_recording(solutions: list[Solution]) -> None:
     _final_numbers(best, solutions)
 
 
-@st.fragment(run_every=0.25)
+@st.fragment(run_every=0.2)
 def _status(job_id: str) -> None:
     """The strip and the numbers of a run in progress; hands over when it ends."""
     job = client.get(job_id)
@@ -99,7 +99,7 @@ def _status(job_id: str) -> None:
         _live_numbers(job, recording)
 
 
-@st.fragment(run_every=2.0)
+@st.fragment(run_every=3.0)
 def _live_charts(job_id: str) -> None:
     job = client.get(job_id)
     recording = read_log(client.folder_of(job_id))

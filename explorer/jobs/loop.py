@@ -32,6 +32,8 @@ SLICE_SECONDS = 0.5
 """How long one job computes before the next has its turn."""
 LOOK_SECONDS = 0.2
 """How often the queue is read while computing."""
+IDLE_SECONDS = 0.08
+"""How often it is read when there is nothing to compute: somebody waits for a first frame."""
 MAX_ATTEMPTS = 3
 """How often a job may take the worker down with it before it is given up."""
 
@@ -71,7 +73,7 @@ class Worker:
         while not self._orphaned():
             busy = self._turn()
             if not busy:
-                time.sleep(0.05)
+                time.sleep(IDLE_SECONDS)
         self._put_down()
 
     def _turn(self) -> bool:
@@ -121,7 +123,7 @@ class Worker:
 
     def _look(self) -> None:
         """Answer questions, take new jobs, and hear what is wanted; at most every so often."""
-        if time.monotonic() - self._looked < LOOK_SECONDS:
+        if self.active and time.monotonic() - self._looked < LOOK_SECONDS:
             return
         self._looked = time.monotonic()
         try:
