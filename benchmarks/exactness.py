@@ -52,18 +52,15 @@ def measure(
         arrangement=card.default_arrangement,
         recipe=recipe,
         restarts=restarts,
+        until="first",
         title=passage.title,
         source=passage.source,
     )
     start, steps = time.perf_counter(), 0
     with tempfile.TemporaryDirectory() as scratch:
         task = Reconstruction(spec, pool, Path(scratch), None, out)
-        for report in task.steps():
+        for _ in task.steps():
             steps += 1
-            if any(
-                p == "done" and r is None for p, r in zip(report.phase, report.reason, strict=True)
-            ):
-                break
     seconds = time.perf_counter() - start
     outcomes = task.outcomes()
     exact = [o for o in outcomes if o.score.exact and o.reason is None]

@@ -40,6 +40,18 @@ class SolutionRow(Base):
     created: Mapped[str] = mapped_column(index=True)
 
 
+class LabelRow(Base):
+    """What a person calls an entry of the library; the files themselves are never changed."""
+
+    __tablename__ = "labels"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(default="")
+    note: Mapped[str] = mapped_column(default="")
+    tags: Mapped[str] = mapped_column(default="[]")  # JSON list
+
+
 class JobRow(Base):
     """One request for work, from queued to done."""
 

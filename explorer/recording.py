@@ -134,6 +134,19 @@ class Recording:
         return cls(header, frames)
 
 
+def read_header(path: Path) -> RecordingHeader:
+    """Return what the frames of a recording share, without reading them.
+
+    Raises:
+        CorruptFileError: if the file is missing, cut short, or not a recording.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return RecordingHeader.model_validate_json((file.metadata() or {})["recording"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise CorruptFileError(f"{path.name} is missing, damaged or not a recording.") from error
+
+
 class RecordingLog:
     """Appends frames of a run in progress to `frames.log` in a job's folder, thinning as it grows.
 

@@ -29,6 +29,8 @@ from explorer.solutions import (
 
 RECORDING = "recording.safetensors"
 RACE = "race.json"
+IMPORTED = "imported-"
+"""How the folder begins of what came from somebody else."""
 
 
 class Race(BaseModel):
@@ -222,6 +224,11 @@ def shipped_runs() -> list[Path]:
     """Return the folders of the runs that ship with the project, those with a recording."""
     folder = folders.recorded()
     return sorted(path.parent for path in folder.rglob(RECORDING)) if folder.is_dir() else []
+
+
+def own_recordings() -> list[Path]:
+    """Return the recordings of the runs of this machine, in the order of their folders' names."""
+    return sorted(_local("solutions").glob(f"*/{RECORDING}"))
 
 
 def keep_race(folder: Path, result: Race) -> None:

@@ -1,71 +1,72 @@
-"""Everything stored on this machine: solutions and the jobs that made them."""
+"""Everything stored on this machine: solutions, recorded runs, sets, jobs, and the trash."""
 
-import pandas as pd
 import streamlit as st
 
-from explorer import store
-from explorer.jobs import client
+from explorer.formatting import human_bytes
+from explorer.labels import Kind
+from explorer.library import Item, items
+from explorer.selection import disk_use
 from widgets.guard import sentences
+from widgets.library import actions, compare, filters, imports, panel, rubbish, table
+
+ROOMS: dict[str, Kind | None] = {
+    "Solutions": "solution",
+    "Runs": "run",
+    "Sets": "set",
+    "Jobs": "job",
+    "Trash": None,
+}
+EMPTY = {
+    "solution": "No solution is stored yet. Train something on the Reconstruct page.",
+    "run": "No run is recorded yet. Train something on the Reconstruct page.",
+    "set": "There are no sets yet.",
+    "job": "No job has been started yet.",
+}
+
+
+def browse(kind: Kind) -> None:
+    """Everything of one kind: search, table, and what is selected in it."""
+    everything = items(kind)
+    if not everything:
+        st.info(EMPTY[kind], icon=":material/info:")
+        return
+    listed = filters.choose(kind, everything)
+    if not listed:
+        st.info("Nothing fits. Search for less, or take a filter away.", icon=":material/search:")
+        return
+    selected = table.show(kind, listed)
+    actions.show(kind, len(listed), selected)
+    readable = [item for item in selected if item.record is not None]
+    if len(selected) == len(readable) == 2:
+        compare.show(*readable)
+    elif len(selected) == 1:
+        panel.show(selected[0], _tags(everything))
+
+
+def _tags(everything: list[Item]) -> list[str]:
+    return sorted({tag for item in everything for tag in item.label.tags})
+
+
+def disk() -> None:
+    """Say how much of the disk is taken, and by what."""
+    parts = {name: size for name, size in disk_use().items() if size}
+    said = " · ".join(f"{name} {human_bytes(size)}" for name, size in parts.items())
+    st.caption(f"On this disk: {human_bytes(sum(parts.values()))}. {said}")
+
 
 st.title("Library", anchor=False)
 with sentences():
-    entries = store.entries()
-    unreadable = [entry for entry in entries if entry.problem]
-    for entry in unreadable:
-        st.warning(entry.problem, icon=":material/broken_image:")
-    rows = [
-        {
-            "open": f"./?solution={entry.id}",
-            "text": record.text,
-            "N": entry.length,
-            "accuracy": record.accuracy,
-            "steps": record.steps,
-            "seconds": record.seconds,
-            "model": record.model,
-            "arrangement": record.arrangement,
-            "recipe": record.recipe.name,
-            "seed": record.seed,
-            "H_LM": record.h_lm,
-            "made": "ships with the project" if entry.ships else record.created,
-        }
-        for entry in entries
-        if (record := entry.record) is not None
-    ]
-    st.subheader("Solutions", anchor=False)
-    if rows:
-        st.dataframe(
-            pd.DataFrame(rows),
-            hide_index=True,
-            column_config={
-                "open": st.column_config.LinkColumn(display_text="open"),
-                "accuracy": st.column_config.NumberColumn(format="percent"),
-                "seconds": st.column_config.NumberColumn(format="%.1f"),
-                "H_LM": st.column_config.NumberColumn("H_LM, nats", format="%.1f"),
-            },
-            alt="Table of all solutions with their settings and accuracy",
-        )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        room = st.segmented_control(
+            "What", list(ROOMS), default="Solutions", required=True, key="room",
+            bind="query-params", label_visibility="collapsed",
+        )  # fmt: skip
+        imports.show()
+    imports.report()
+    actions.undo_bar()
+    kind = ROOMS[room or "Solutions"]
+    if kind is None:
+        rubbish.show()
     else:
-        st.info("Nothing is stored yet. Train something on the Reconstruct page.")
-    st.subheader("Jobs", anchor=False)
-    jobs = client.jobs()
-    if jobs:
-        st.dataframe(
-            pd.DataFrame(
-                [
-                    {
-                        "open": f"./?job={job.id}" if job.spec.kind == "reconstruct" else None,
-                        "kind": job.spec.kind,
-                        "state": job.state,
-                        "what": getattr(job.spec, "text", "") or job.spec.model,
-                        "said": job.error or job.sentence,
-                        "queued": pd.Timestamp(job.created, unit="s", tz="UTC"),
-                    }
-                    for job in jobs
-                ]
-            ),
-            hide_index=True,
-            column_config={"open": st.column_config.LinkColumn(display_text="open")},
-            alt="Table of all jobs with their state",
-        )
-    else:
-        st.info("No job has been started yet.")
+        browse(kind)
+    disk()

@@ -42,17 +42,21 @@ def _field(name: str, info: FieldInfo, value: Any, key: str) -> Any:
     if get_origin(info.annotation) is Literal:
         options = list(get_args(info.annotation))
         return st.selectbox(label, options, options.index(value), key=key, help=info.description)
-    if info.annotation is int:
-        return int(
-            st.number_input(label, value=value, step=1, min_value=0, key=key, help=info.description)
-        )
+    whole = int in (info.annotation, *get_args(info.annotation))
     return st.number_input(
         label,
         value=value,
-        step=None if value is None else max(value / 10, 1e-9),
-        format="%g",
-        min_value=0.0,
+        step=_step(value, whole=whole),
+        format="%d" if whole else "%g",
+        min_value=0 if whole else 0.0,
         key=key,
         help=info.description,
         placeholder="none",
     )
+
+
+def _step(value: float | None, *, whole: bool) -> float | None:
+    """Return by how much a number changes at a click: by one, or by a tenth of the preset's."""
+    if whole:
+        return 1
+    return None if value is None else max(value / 10, 1e-9)

@@ -49,9 +49,12 @@ def show_job(job_id: str) -> None:
 def show_run(folder: Path, *, key: str, query: str, autoplay: bool = False) -> None:
     """Show a finished run from its folder: strip with playback, numbers, charts, downloads."""
     recording, solutions = cached.run(folder)
-    if recording is None or not solutions:
-        st.error("The recording of this run is missing or damaged; its solutions may still be in "
-                 "the cache folder.", icon=":material/error:")  # fmt: skip
+    if not solutions:
+        st.error("This run has no solution that can be read; its files may still be in the cache "
+                 "folder.", icon=":material/error:")  # fmt: skip
+        return
+    if recording is None:
+        _without_recording(solutions)
         return
     labels = [recording.header.pieces.get(i, "") for i in recording.header.target_ids]
     shown = _which_restarts(recording, key)
@@ -66,7 +69,18 @@ def show_run(folder: Path, *, key: str, query: str, autoplay: bool = False) -> N
     _downloads(folder, recording, solutions, key, query)
 
 
-@st.fragment(run_every=0.25)
+def _without_recording(solutions: list[Solution]) -> None:
+    """Show what is known of solutions that came alone, from the command line or a friend."""
+    best = max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps))
+    st.info(
+        "This solution has no recording, so there is nothing to play back.",
+        icon=":material/info:",
+    )
+    st.text(best.record.text)
+    _final_numbers(best, solutions)
+
+
+@st.fragment(run_every=0.2)
 def _status(job_id: str) -> None:
     """The strip and the numbers of a run in progress; hands over when it ends."""
     job = client.get(job_id)
@@ -85,7 +99,7 @@ def _status(job_id: str) -> None:
         _live_numbers(job, recording)
 
 
-@st.fragment(run_every=2.0)
+@st.fragment(run_every=3.0)
 def _live_charts(job_id: str) -> None:
     job = client.get(job_id)
     recording = read_log(client.folder_of(job_id))
@@ -208,7 +222,7 @@ def _final_numbers(best: Solution, solutions: list[Solution]) -> None:
         st.metric("Steps per second", f"{record.steps / max(record.seconds, 1e-9):.1f}")
     ended = [f"seed {s.record.seed}: {s.record.reason}" for s in solutions if s.record.reason]
     if ended:
-        st.caption("Not exact: " + "; ".join(ended) + ".")
+        st.text("Not exact: " + "; ".join(ended) + ".")
 
 
 def _race(folder: Path) -> None:

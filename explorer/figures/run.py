@@ -41,7 +41,7 @@ def _curves(
     figure = go.Figure()
     frames = recording.frames
     for k, seed in enumerate(recording.header.seeds):
-        steps, values = _until_done(frames["steps"][:, k], frames[column][:, k].astype(float))
+        steps, values = until_done(frames["steps"][:, k], frames[column][:, k].astype(float))
         finite = np.isfinite(values)
         steps, values = steps[finite], values[finite]
         figure.add_scatter(
@@ -89,7 +89,7 @@ def position_heatmap(recording: Recording, restart: int, labels: list[str]) -> C
         labels: what each target token says, N of them.
     """
     frames = recording.frames
-    steps, _ = _until_done(frames["steps"][:, restart], frames["accuracy"][:, restart])
+    steps, _ = until_done(frames["steps"][:, restart], frames["accuracy"][:, restart])
     keep = np.unique(np.linspace(0, len(steps) - 1, MOST_STEPS_DRAWN).round().astype(int))
     keep = keep[(keep >= 0) & (keep < len(steps))]
     p = frames["p"][keep, restart].astype(np.float32).T
@@ -184,7 +184,7 @@ def full_table(recording: Recording) -> pd.DataFrame:
     return table
 
 
-def _until_done(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def until_done(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Cut a restart's column where it ended; its last point is the final float32 value."""
     if not len(steps):
         return steps, values

@@ -21,7 +21,7 @@ def main() -> None:
     try:
         with client.worker_lock(arguments.device).acquire(timeout=3):
             with contextlib.suppress(OSError, AttributeError):
-                os.nice(15)  # pages answer first
+                os.nice(10)  # pages answer first
             from explorer.jobs.loop import Worker  # torch, only once the lock is ours
 
             Worker(arguments.device, arguments.parent).run()

@@ -86,3 +86,49 @@ def make_solution() -> Callable[..., "Solution"]:
         return Solution(e, m, np.array(target_ids, dtype=np.int64), record)
 
     return make
+
+
+@pytest.fixture
+def shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Stand in for the folder of results that ship with the project."""
+    from explorer import folders
+
+    monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "recorded")
+    return tmp_path / "recorded"
+
+
+@pytest.fixture
+def kept(make_solution: Callable[..., "Solution"], shipped: Path) -> Callable[..., "Solution"]:
+    """Store a solution with an id, a seed and a time that follow from a number, in its own run."""
+    from explorer import store
+
+    def keep(number: int, *, run: str | None = None, **fields: Any) -> "Solution":
+        named = {
+            "id": f"{number:012x}-00000000",
+            "seed": number,
+            "created": f"2026-01-01T00:{number // 60:02d}:{number % 60:02d}+00:00",
+        }
+        solution = make_solution(**named | fields)
+        store.keep(solution, run or f"run{number}")
+        return solution
+
+    return keep
+
+
+@pytest.fixture
+def record_run() -> Callable[..., "Path"]:
+    """Write a recording of some frames into a folder."""
+    from explorer import store
+    from explorer.recording import Recording, RecordingHeader
+
+    def record(folder: Path, seeds: tuple[int, ...] = (1,), frames: int = 3) -> Path:
+        header = RecordingHeader(
+            model="tiny", target_ids=[5, 3, 8], seeds=list(seeds), d_model=4, arrangement="e+mN",
+            title="Own text", pieces={5: "a", 3: "b", 8: "c", 0: "?"},
+        )  # fmt: skip
+        made = np.zeros(frames, dtype=header.frame_dtype)
+        made["step"] = made["steps"][:, 0] = np.arange(frames)
+        folder.mkdir(parents=True, exist_ok=True)
+        return Recording(header, made).save(folder / store.RECORDING)
+
+    return record

@@ -206,17 +206,6 @@ def test_a_failed_job_says_why(tiny_llama_folder: Path) -> None:
     assert [error.value for error in app.error] == ["The disk is full. Free some space."]
 
 
-def test_library_lists_solutions_and_names_unreadable_files(trained: str) -> None:
-    (store.run_folder(trained) / "broken.safetensors").write_bytes(b"not a solution")
-    app = open_app().switch_page("pages/library.py").run()
-    assert not app.exception
-    assert any("broken.safetensors" in warning.value for warning in app.warning)
-    table = app.dataframe[0].value
-    own = table[table["made"] != "ships with the project"]
-    assert len(own) == 2
-    assert set(own["text"]) == {store.siblings(store.run_folder(trained) / "x")[0].record.text}
-
-
 def test_an_unwritable_cache_is_a_sentence_and_recorded_runs_stay(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -1,0 +1,158 @@
+"""What a person feels: `python -m benchmarks.feel` drives the running app in headless Chromium.
+
+Measures, with the embedded model on this disk: opening a page, pressing Start to the first frame,
+clicks and a second tab while a text trains, frames a second, and the worker's memory before, at
+its most, and after. Chromium renders in software on the same cores, which costs the page more than
+a person's own machine would.
+"""
+
+import json
+import os
+import re
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+
+from explorer import folders
+from tools.screenshots import FLAGS, running_app
+
+TEXT = (
+    "Nobody had told the lighthouse that the harbour was closed, so it went on counting the dark "
+    "in fives, as it always had."
+)
+STARTS = 3
+FIRST_FRAME = "Right tokens, best restart"
+
+
+COUNT_CHANGES = """
+() => {
+  const step = () => [...document.querySelectorAll('[data-testid=stMetric]')]
+    .map(m => m.innerText).find(t => t.startsWith('Step\\n'));
+  window.shown = [step()];
+  new MutationObserver(() => {
+    if (step() !== window.shown.at(-1)) window.shown.push(step());
+  }).observe(document.body, {subtree: true, childList: true, characterData: true});
+}
+"""
+
+
+def _open(browser: BrowserContext, url: str, sign: str) -> tuple[Page, float]:
+    page = browser.new_page()
+    start = time.perf_counter()
+    page.goto(url)
+    page.locator(sign).first.wait_for()
+    return page, time.perf_counter() - start
+
+
+def _worker(cache: Path) -> psutil.Process | None:
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if "explorer.jobs.worker" in command and process.environ().get("EXPLORER_CACHE") == str(
+            cache
+        ):
+            return process
+    return None
+
+
+def _start(page: Page) -> dict[str, float]:
+    """Press Start; return seconds to the job's link and to the first frame."""
+    start = time.perf_counter()
+    page.get_by_test_id("stBaseButton-primary").click()
+    page.wait_for_url(re.compile("job="))
+    link = time.perf_counter() - start
+    page.get_by_text(FIRST_FRAME).wait_for()
+    return {"link": link, "first_frame": time.perf_counter() - start}
+
+
+def _frames(page: Page, seconds: float) -> tuple[float, float]:
+    """Watch the step count change; return shown frames and steps a second."""
+    page.evaluate(COUNT_CHANGES)
+    time.sleep(seconds)
+    shown = [int(text.split()[-1]) for text in page.evaluate("window.shown")]
+    return (len(shown) - 1) / seconds, (shown[-1] - shown[0]) / seconds
+
+
+def _switches(page: Page) -> list[float]:
+    """Choose one restart after the other; return the seconds until each shows as chosen."""
+    seconds = []
+    for name in ("seed 1", "seed 2", "All", "seed 3", "Best"):
+        button = page.get_by_role("radio", name=name, exact=True)
+        start = time.perf_counter()
+        button.click()
+        expect(button).to_have_attribute("aria-checked", "true")
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def measure() -> dict[str, Any]:
+    """Run the app on a cache of its own and measure it."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        cache = Path(scratch)
+        for name in ("models", "assets", "texts"):
+            if (folders.local() / name).is_dir():
+                shutil.copytree(folders.local() / name, cache / name)
+        os.environ["EXPLORER_CACHE"] = str(cache)
+        with running_app() as url, sync_playwright() as playwright:
+            path = shutil.which("chromium") or shutil.which("chromium-browser")
+            chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
+            browser = chromium.new_context(viewport={"width": 1280, "height": 900})
+            page, _ = _open(browser, url, ".tokens .token")
+            idle = []
+            for _ in range(3):
+                tab, opened = _open(browser, url, ".tokens .token.right")
+                tab.close()
+                idle.append(opened)
+            worker = None
+            while worker is None or "the worker is starting" in page.content().lower():
+                time.sleep(1)
+                worker = _worker(cache)
+            time.sleep(12)  # libraries and the model are loaded once
+            resting = worker.memory_info().rss
+            started = []
+            for _ in range(STARTS):
+                if started:
+                    page.get_by_role("button", name="Stop").click()
+                    page.get_by_label("Step of the recorded run").wait_for()
+                    page.goto(url)
+                page.get_by_role("textbox", name="Your text").fill(TEXT)
+                page.get_by_role("textbox", name="Your text").press("Control+Enter")
+                time.sleep(3)
+                started.append(_start(page))
+            time.sleep(2)
+            frames, pace = _frames(page, 6)
+            switches = _switches(page)
+            link = page.url
+            tab, opened = _open(browser, url, ".tokens .token.right")
+            tab.close()
+            watcher, joined = _open(browser, link, ".tokens .token")
+            watcher.close()
+            peak = worker.memory_info().rss
+            page.get_by_label("Step of the recorded run").wait_for(timeout=300_000)
+            time.sleep(3)
+            after = worker.memory_info().rss
+            chromium.close()
+    return {
+        "open_page_idle_seconds": idle,
+        "start_to_link_seconds": [one["link"] for one in started],
+        "start_to_first_frame_seconds": [one["first_frame"] for one in started],
+        "frames_per_second": frames,
+        "steps_per_second_watched": pace,
+        "switch_seconds": switches,
+        "switch_seconds_median": statistics.median(switches),
+        "open_page_while_training_seconds": opened,
+        "join_by_link_while_training_seconds": joined,
+        "worker_resting_mb": resting / 1e6,
+        "worker_training_mb": peak / 1e6,
+        "worker_after_mb": after / 1e6,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(), indent=1))

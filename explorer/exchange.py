@@ -1,0 +1,214 @@
+"""Giving solutions away and taking in what somebody else made.
+
+An export is one zip: solution files in a folder for each run (with the run's recording), and a
+CSV table of them all. An import is such a zip or a single solution file; nothing in it is trusted.
+"""
+
+import io
+import re
+import uuid
+import zipfile
+import zlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from explorer import catalog, folders, store
+from explorer.errors import BadInputError, CorruptFileError, ExplorerError, StorageError
+from explorer.files import write_atomically
+from explorer.fingerprint import fingerprint
+from explorer.library import Item
+from explorer.recording import Recording
+from explorer.solutions import Solution, load_solution
+
+TABLE = "solutions.csv"
+MAX_FILES, MAX_BYTES, MAX_RECORDING = 5_000, 50_000_000, 20_000_000
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,79}")
+_EXTRAS = (store.RECORDING, store.RACE)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One solution that was taken in, or not.
+
+    Attributes:
+        file: its name as it came.
+        id: of the solution, None if it was refused.
+        sentence: what was found out about it.
+    """
+
+    file: str
+    id: str | None
+    sentence: str
+
+
+def table(items: Sequence[Item]) -> pd.DataFrame:
+    """Return one line for each solution: id, name, note, tags, N, its record, its recipe."""
+    lines = []
+    for item in items:
+        if item.record is None:
+            continue
+        record = item.record.model_dump(exclude={"recipe", "id"})
+        recipe = {
+            f"recipe_{name}": value for name, value in item.record.recipe.model_dump().items()
+        }
+        label = {
+            "name": item.label.name,
+            "note": item.label.note,
+            "tags": ", ".join(item.label.tags),
+        }
+        lines.append({"id": item.id, **label, "N": item.length, **record, **recipe})
+    return pd.DataFrame(lines)
+
+
+def export(items: Sequence[Item]) -> bytes:
+    """Return a zip of solutions, their runs' recordings and their table.
+
+    Raises:
+        BadInputError: if there is no readable solution among them.
+        StorageError: if a file cannot be read any more.
+    """
+    good = [item for item in items if item.record is not None and item.path is not None]
+    if not good:
+        raise BadInputError("There is nothing to export: select at least one readable solution.")
+    out = io.BytesIO()
+    extras: set[Path] = set()
+    try:
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(TABLE, table(good).to_csv(index=False))
+            for item in good:
+                assert item.path is not None
+                folder = item.path.parent.name
+                archive.write(item.path, f"{folder}/{item.path.name}")
+                extras |= {item.path.with_name(name) for name in _EXTRAS}
+            for extra in sorted(extras):
+                if extra.is_file():
+                    archive.write(extra, f"{extra.parent.name}/{extra.name}")
+    except OSError as error:
+        raise StorageError(
+            f"{error.filename or 'A file'} cannot be read any more ({error.strerror}). "
+            "Reload the page and select again."
+        ) from error
+    return out.getvalue()
+
+
+def take_in(name: str, data: bytes) -> list[Arrival]:
+    """Store the solutions of somebody else's file, each checked; say of each what became of it.
+
+    A solution is refused if it is damaged, does not agree with itself, is here already, or was
+    trained on other weights than the model of that name on this disk.
+
+    Args:
+        name: the file's name; `.zip` for several.
+        data: its bytes.
+
+    Raises:
+        BadInputError: if it is neither a solution file nor a zip of some, or too large.
+        StorageError: if the disk refuses.
+    """
+    known = {entry.id for entry in store.entries() if entry.record}
+    arrivals: list[Arrival] = []
+    for files in _groups(name, data).values():
+        folder = folders.local() / "solutions" / f"{store.IMPORTED}{uuid.uuid4().hex[:8]}"
+        kept = False
+        for file in sorted(files.keys() - set(_EXTRAS)):
+            arrival = _keep(folder, file, files[file], known)
+            arrivals.append(arrival)
+            if arrival.id is not None:
+                kept = True
+                known.add(arrival.id)
+        if kept:
+            _keep_extras(folder, files)
+    if not arrivals:
+        raise BadInputError(f"{name[:80]} holds no solution files (.safetensors).")
+    return arrivals
+
+
+def check(solution: Solution) -> str:
+    """Check a solution against itself and the model on this disk; return what was found.
+
+    Raises:
+        BadInputError: if it cannot be what it says it is, or belongs to other weights.
+    """
+    record, N = solution.record, solution.length
+    if not _ID.fullmatch(record.id):
+        raise BadInputError("Its id is not one that the explorer gives.")
+    agrees = record.c_tokens == round(record.accuracy * N) and record.h_lm_terms in (N - 1, N)
+    if not agrees or record.exact != (record.c_tokens == N):
+        raise BadInputError("What it says of itself does not agree with its number of tokens.")
+    try:
+        card = catalog.find(record.model)
+    except ExplorerError:
+        return f"The model {record.model[:80]} is not on this disk, so it could not be checked."
+    if card.folder is None:
+        return f"{card.title} is not on this disk, so it could not be checked against the model."
+    here = fingerprint(card.folder)
+    if here != record.fingerprint:
+        raise BadInputError(
+            f"It was trained on other weights than {card.title} on this disk "
+            f"(fingerprint {record.fingerprint[:8]} against {here[:8]})."
+        )
+    if card.d_model not in (None, len(solution.e)):
+        raise BadInputError(f"Its vectors have {len(solution.e)} numbers, not {card.d_model}.")
+    if card.vocab_size is not None and int(solution.target_ids.max()) >= card.vocab_size:
+        raise BadInputError(f"It holds token ids that {card.title} does not have.")
+    return f"It belongs to the weights of {card.title} on this disk."
+
+
+def _keep(folder: Path, file: str, data: bytes, known: set[str]) -> Arrival:
+    """Store one file if it is a good one."""
+    waiting = folders.make(folders.local() / "incoming") / f"{uuid.uuid4().hex}.safetensors"
+    write_atomically(waiting, data)
+    try:
+        solution = load_solution(waiting)
+        if solution.record.id in known:
+            return Arrival(file, None, "It is in the library already.")
+        said = check(solution)
+        write_atomically(folder / f"{solution.record.id}.safetensors", data)
+    except (BadInputError, CorruptFileError) as error:
+        return Arrival(file, None, str(error).replace(waiting.name, file))
+    finally:
+        waiting.unlink(missing_ok=True)
+    return Arrival(file, solution.record.id, said)
+
+
+def _keep_extras(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Store a run's recording and race beside its solutions, if they can be read."""
+    for name in set(_EXTRAS) & files.keys():
+        path = write_atomically(folder / name, files[name])
+        good = store.race_of(folder) is not None
+        if name == store.RECORDING:
+            try:
+                good = len(Recording.load(path)) > 0
+            except CorruptFileError:
+                good = False
+        if not good:
+            path.unlink()
+
+
+def _groups(name: str, data: bytes) -> dict[str, dict[str, bytes]]:
+    """Return the files that came, by folder: of a zip all that matter, else the one file."""
+    if not name.lower().endswith(".zip"):
+        return {"": {PurePosixPath(name).name[:120]: data}}
+    groups: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
+    total = 0
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if len(archive.namelist()) > MAX_FILES:
+                raise BadInputError(f"{name[:80]} holds more than {MAX_FILES:,} files.")
+            for info in archive.infolist():
+                path = PurePosixPath(info.filename)
+                if path.suffix != ".safetensors" and path.name != store.RACE:
+                    continue
+                with archive.open(info) as member:
+                    content = member.read(MAX_RECORDING + 1)
+                total += len(content)
+                if len(content) > MAX_RECORDING or total > MAX_BYTES:
+                    raise BadInputError(f"{name[:80]} unpacks to more than is taken in at once.")
+                groups[str(path.parent)][path.name] = content
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
+        raise BadInputError(f"{name[:80]} is not a zip file that can be read.") from error
+    return groups

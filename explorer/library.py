@@ -1,0 +1,256 @@
+"""Everything stored as one list of items: solutions, recorded runs, sets and jobs.
+
+Listing reads metadata only, and each file once: what it says is kept until the file changes.
+"""
+
+import contextlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from explorer import folders, labels, store
+from explorer.database import JobRow, transaction
+from explorer.errors import BadInputError, CorruptFileError, StorageError
+from explorer.jobs import client
+from explorer.jobs.specs import ReconstructSpec
+from explorer.labels import NO_LABEL, Kind, Label
+from explorer.recording import RecordingHeader, read_header
+from explorer.solutions import SolutionRecord
+
+SET = "set.json"
+SHIPS = "ships with the project"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One entry of the library.
+
+    Attributes:
+        kind: solution, run (a recording with its solutions), set or job.
+        id: unique within its kind.
+        text: the text it is about, or what else tells it from others.
+        path: its file or folder, None for a job.
+        created: UTC time, ISO 8601; empty if unknown.
+        ships: whether it came with the project: to be looked at, not to be changed.
+        problem: a sentence if it cannot be read.
+        label: what a person calls it.
+        record: of a solution, what its file says.
+        length: N of a solution or run, else 0.
+        facts: what else is worth a column, by name.
+    """
+
+    kind: Kind
+    id: str
+    text: str
+    path: Path | None
+    created: str = ""
+    ships: bool = False
+    problem: str | None = None
+    label: Label = NO_LABEL
+    record: SolutionRecord | None = None
+    length: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The name a person gave it, else its text."""
+        return self.label.name or self.text
+
+
+def items(kind: Kind) -> list[Item]:
+    """Return everything of one kind: this machine's, newest first, then what ships.
+
+    What cannot be read is listed with its problem. Without a catalogue labels are missing.
+    """
+    found = {"solution": _solutions, "run": _runs, "set": _sets, "job": _jobs}[kind]()
+    found.sort(key=lambda item: item.created, reverse=True)
+    return sorted(found, key=lambda item: item.ships)
+
+
+def find(kind: Kind, entry_id: str) -> Item:
+    """Return one item.
+
+    Raises:
+        BadInputError: if there is none.
+    """
+    for item in items(kind):
+        if item.id == entry_id:
+            return item
+    raise BadInputError(f"There is no {kind} “{entry_id[:60]}” in the library any more.")
+
+
+def relabel(item: Item, *, name: str, note: str, tags: Iterable[str]) -> Label:
+    """Give an item a name, a note and tags.
+
+    Raises:
+        BadInputError: if it ships with the project, or one of them is too long.
+        StorageError: if the catalogue cannot be written.
+    """
+    if item.ships:
+        raise BadInputError(
+            "What ships with the project cannot be renamed. Export it, and import it under a name."
+        )
+    return labels.put(item.kind, item.id, name=name, note=note, tags=tags)
+
+
+def _labels(kind: Kind) -> dict[str, Label]:
+    with contextlib.suppress(StorageError):  # what is stored can be listed all the same
+        return labels.labels(kind)
+    return {}
+
+
+def _solutions() -> list[Item]:
+    named = _labels("solution")
+    return [
+        Item(
+            kind="solution",
+            id=entry.id,
+            text=entry.record.text if entry.record else entry.path.name,
+            path=entry.path,
+            created=entry.record.created if entry.record else "",
+            ships=entry.ships,
+            problem=entry.problem,
+            label=NO_LABEL if entry.ships else named.get(entry.id, NO_LABEL),
+            record=entry.record,
+            length=entry.length,
+            facts={"origin": _origin(entry)},
+        )
+        for entry in store.entries()
+    ]
+
+
+def _origin(entry: store.Entry) -> str:
+    if entry.ships:
+        return "recorded"
+    return "imported" if entry.path.parent.name.startswith(store.IMPORTED) else "own"
+
+
+def _runs() -> list[Item]:
+    named = _labels("run")
+    members: defaultdict[Path, list[store.Entry]] = defaultdict(list)
+    for entry in store.entries():
+        members[entry.path.parent].append(entry)
+    shipped = dict.fromkeys(store.shipped_runs(), True)
+    own = {file.parent: False for file in store.own_recordings()}
+    return [
+        _run(folder, members[folder], ships, named) for folder, ships in (own | shipped).items()
+    ]
+
+
+def _run(folder: Path, members: list[store.Entry], ships: bool, named: Mapping[str, Label]) -> Item:
+    header, problem = _header(folder / store.RECORDING)
+    records = [entry.record for entry in members if entry.record]
+    text = header.title if header else folder.name
+    if records:
+        text = records[0].text
+    name = folder.relative_to(folders.recorded()).as_posix() if ships else folder.name
+    return Item(
+        kind="run",
+        id=name,
+        text=text,
+        path=folder,
+        created=max((record.created for record in records), default=""),
+        ships=ships,
+        problem=problem,
+        label=NO_LABEL if ships else named.get(name, NO_LABEL),
+        length=len(header.target_ids) if header else 0,
+        facts={
+            "restarts": len(header.seeds) if header else None,
+            "exact": sum(record.exact for record in records),
+            "accuracy": max((record.accuracy for record in records), default=None),
+            "model": header.model if header else "",
+            "arrangement": header.arrangement if header else "",
+            "source": header.title if header else "",
+        },
+    )
+
+
+def _header(path: Path) -> tuple[RecordingHeader | None, str | None]:
+    with contextlib.suppress(OSError):
+        state = path.stat()
+        return _header_once(path, state.st_size, state.st_mtime_ns)
+    return None, f"The recording of {path.parent.name} cannot be read any more."
+
+
+@lru_cache(maxsize=10_000)
+def _header_once(
+    path: Path, _size: int, _changed: int
+) -> tuple[RecordingHeader | None, str | None]:
+    try:
+        return read_header(path), None
+    except CorruptFileError as error:
+        return None, f"Run {path.parent.name}: {error}"
+
+
+def _sets() -> list[Item]:
+    """Return sets of solutions; whoever makes them puts `title` and `created` into set.json."""
+    named = _labels("set")
+    found = []
+    for file in sorted((folders.local() / "sets").glob(f"*/{SET}")):
+        said: Any = None
+        with contextlib.suppress(OSError, ValueError):
+            said = json.loads(file.read_bytes())
+        good = isinstance(said, dict)
+        problem = None if good else f"{SET} of the set {file.parent.name} is damaged; delete it."
+        said = said if good else {}
+        found.append(
+            Item(
+                kind="set",
+                id=file.parent.name,
+                text=str(said.get("title") or said.get("name") or file.parent.name)[:300],
+                path=file.parent,
+                created=str(said.get("created") or _time(file.stat().st_mtime)),
+                problem=problem,
+                label=named.get(file.parent.name, NO_LABEL),
+                facts={"model": str(said.get("model", ""))},
+            )
+        )
+    return found
+
+
+def _jobs() -> list[Item]:
+    """Return all jobs, also those that another version of the project has queued."""
+    named = _labels("job")
+    rows: list[JobRow] = []
+    with contextlib.suppress(StorageError), transaction() as session:
+        rows = list(session.scalars(select(JobRow)))
+    return [_job(row, named.get(row.id, NO_LABEL)) for row in rows]
+
+
+def _job(row: JobRow, label: Label) -> Item:
+    problem, text, model = None, row.kind, ""
+    try:
+        spec = client.as_job(row).spec
+        model = spec.model
+        text = getattr(spec, "text", "") or getattr(spec, "context", "") or model
+        asks = "reconstruct" if isinstance(spec, ReconstructSpec) else row.kind
+    except (BadInputError, ValueError):
+        asks = row.kind
+        problem = f"Job {row.id} was queued by another version of the project; delete it."
+    return Item(
+        kind="job",
+        id=row.id,
+        text=text,
+        path=None,
+        created=_time(row.created),
+        problem=problem,
+        label=label,
+        facts={
+            "asks": asks,
+            "state": row.state,
+            "said": row.error or row.sentence,
+            "over": row.state in client.OVER,
+            "model": model,
+        },
+    )
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=0).isoformat()

@@ -1,0 +1,191 @@
+"""What was deleted waits in a folder of the cache until it is taken back or thrown away for good.
+
+A manifest is written before anything moves, so that whatever interrupts a deletion can be undone.
+"""
+
+import contextlib
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import select
+
+from explorer import folders, labels
+from explorer.database import JobRow, transaction
+from explorer.errors import BadInputError, StorageError
+from explorer.files import write_atomically
+from explorer.jobs import client
+from explorer.labels import Kind
+from explorer.library import Item
+from explorer.selection import size_of
+
+MANIFEST = "deleted.json"
+NAMED = 3
+
+
+class Deletion(BaseModel):
+    """Items that were deleted together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    kind: Kind
+    ids: list[str] = Field(description="Of the items.")
+    titles: list[str] = Field(description="What the first of them are called.")
+    places: list[str] = Field(description="Where each file or folder was, below the cache.")
+    rows: list[dict[str, Any]] = Field(default=[], description="The queue's rows of jobs.")
+    deleted: float = Field(description="UNIX time.")
+
+    @property
+    def folder(self) -> Path:
+        """Where they wait."""
+        return _trash() / self.id
+
+    @property
+    def bytes(self) -> int:
+        """What they take of the disk."""
+        return size_of(self.folder)
+
+
+def throw(items: Sequence[Item]) -> Deletion:
+    """Move items of one kind into the trash.
+
+    Raises:
+        BadInputError: if there are none, one ships with the project, or its job is not over.
+        StorageError: if the disk refuses.
+    """
+    if not items or len({item.kind for item in items}) != 1:
+        raise BadInputError("Select what is to be deleted.")
+    if any(item.ships for item in items):
+        raise BadInputError("What ships with the project cannot be deleted. Leave it out.")
+    _must_be_over(items)
+    kind = items[0].kind
+    rows = _rows([item.id for item in items]) if kind == "job" else []
+    paths = [item.path or client.folder_of(item.id) for item in items]
+    deletion = Deletion(
+        id=uuid.uuid4().hex[:10],
+        kind=kind,
+        ids=[item.id for item in items],
+        titles=[item.title[:120] for item in items[:NAMED]],
+        places=[path.relative_to(folders.local()).as_posix() for path in paths],
+        rows=rows,
+        deleted=time.time(),
+    )
+    folders.make(deletion.folder)
+    write_atomically(deletion.folder / MANIFEST, deletion.model_dump_json().encode())
+    with _disk_errors():
+        for path, held in _pairs(deletion):
+            if path.exists():
+                held.parent.mkdir(parents=True, exist_ok=True)
+                path.rename(held)
+    with transaction() as session:
+        for row in session.scalars(select(JobRow).where(JobRow.id.in_([r["id"] for r in rows]))):
+            session.delete(row)
+    return deletion
+
+
+def undo(deletion_id: str) -> Deletion:
+    """Put back what was deleted.
+
+    Raises:
+        BadInputError: if it is not in the trash any more, or its place is taken.
+        StorageError: if the disk refuses.
+    """
+    deletion = next((d for d in deletions() if d.id == deletion_id), None)
+    if deletion is None:
+        raise BadInputError("This is not in the trash any more.")
+    taken = [path.name for path, held in _pairs(deletion) if held.exists() and path.exists()]
+    if taken:
+        raise BadInputError(
+            f"{taken[0]} is in the library again, so the deleted one cannot come back. "
+            "Delete that one first."
+        )
+    with _disk_errors():
+        for path, held in _pairs(deletion):
+            if held.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                held.rename(path)
+    with transaction() as session:
+        for row in deletion.rows:
+            session.merge(JobRow(**row))
+    with _disk_errors():
+        shutil.rmtree(deletion.folder)
+    return deletion
+
+
+def deletions() -> list[Deletion]:
+    """Return what is in the trash, newest first; a manifest that cannot be read is left out."""
+    found = []
+    for file in _trash().glob(f"*/{MANIFEST}"):
+        with contextlib.suppress(OSError, ValidationError):
+            deletion = Deletion.model_validate_json(file.read_bytes())
+            if _is_safe(deletion, file.parent.name):
+                found.append(deletion)
+    return sorted(found, key=lambda deletion: deletion.deleted, reverse=True)
+
+
+def size() -> int:
+    """Return the bytes that the trash takes."""
+    return size_of(_trash())
+
+
+def empty() -> None:
+    """Throw everything in the trash away for good, with its names, notes and tags.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    for deletion in deletions():
+        labels.forget(deletion.kind, deletion.ids)
+    with _disk_errors():
+        if _trash().exists():
+            shutil.rmtree(_trash())
+
+
+def _trash() -> Path:
+    return folders.local() / "trash"
+
+
+def _pairs(deletion: Deletion) -> Iterator[tuple[Path, Path]]:
+    """Yield where each file or folder belongs and where it is held."""
+    for place in deletion.places:
+        yield folders.local() / place, deletion.folder / "held" / place
+
+
+def _is_safe(deletion: Deletion, name: str) -> bool:
+    """Return whether a manifest is of its own folder and names places inside the cache only."""
+    parts = (Path(place) for place in deletion.places)
+    return deletion.id == name and not any(p.is_absolute() or ".." in p.parts for p in parts)
+
+
+def _must_be_over(items: Sequence[Item]) -> None:
+    """Refuse what the worker is still writing to."""
+    open_jobs = {job.id for job in client.jobs(open_only=True)}
+    for item in items:
+        job = item.path.parent.name if item.kind == "solution" and item.path else item.id
+        if job in open_jobs or not item.facts.get("over", True):
+            raise BadInputError(
+                f"The job {job} is not over. Stop it on the Reconstruct page, then delete."
+            )
+
+
+def _rows(ids: Sequence[str]) -> list[dict[str, Any]]:
+    columns = JobRow.__table__.columns.keys()
+    with transaction() as session:
+        rows = session.scalars(select(JobRow).where(JobRow.id.in_(ids)))
+        return [{name: getattr(row, name) for name in columns} for row in rows]
+
+
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"The trash in {folders.local()} cannot be used ({error.strerror}). "
+            "Check that the disk has room and the folder is writable."
+        ) from error

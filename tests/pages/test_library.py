@@ -1,0 +1,273 @@
+"""The Library page: empty, populated, with entries that cannot be read; and what can be done."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from explorer import folders, library, store, trash
+from explorer.jobs import client
+from explorer.jobs.specs import BringSpec
+from explorer.recipes import FAST
+from explorer.solutions import Solution, SolutionRecord
+
+APP = str(folders.PROJECT / "app.py")
+HOSTILE = "<b>*bold*</b> $x$ [link](http://a) :smile:"
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPLORER_NO_WORKER", "1")
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def without_shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "recorded")
+
+
+Keep = Callable[..., Solution]
+
+
+@pytest.fixture
+def keep() -> Keep:
+    """Store a made-up solution in the run of its own number."""
+
+    def make(number: int, **fields: Any) -> Solution:
+        said: dict[str, Any] = {
+            "id": f"{number:012x}-00000000", "made_from": f"{number:012x}", "model": "tiny",
+            "fingerprint": "f" * 64, "arrangement": "e+mN", "recipe": FAST, "seed": number,
+            "text": f"text {number}", "accuracy": 1.0, "exact": True, "c_tokens": 3, "h_lm": 4.5,
+            "h_lm_terms": 3, "loss": 0.25, "steps": 7 + number, "seconds": 0.5,
+            "created": f"2026-01-01T00:00:{number:02d}+00:00",
+        }  # fmt: skip
+        e, m = np.random.default_rng(number).normal(size=(2, 4)).astype(np.float32)
+        record = SolutionRecord.model_validate(said | fields)
+        solution = Solution(e, m, np.array([5, 3, 8]), record)
+        store.keep(solution, f"run{number}")
+        return solution
+
+    return make
+
+
+def open_library(**query: str) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=30)
+    app.run()
+    for name, value in query.items():
+        app.query_params[name] = value
+    return app.switch_page("pages/library.py").run()
+
+
+def show(app: AppTest, room: str) -> AppTest:
+    (rooms,) = [group for group in app.button_group if group.key == "room"]
+    return rooms.set_value(room).run()
+
+
+def select(app: AppTest, *rows: int) -> AppTest:
+    key = app.dataframe[0].key
+    assert key is not None and key.startswith("table-")
+    app.session_state[key] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
+    return app.run()
+
+
+def texts_of(app: AppTest) -> str:
+    kinds = ("caption", "markdown", "error", "warning", "info", "text")
+    return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
+
+
+def buttons(app: AppTest) -> dict[str, Any]:
+    return {button.label: button for button in app.button}
+
+
+@pytest.mark.usefixtures("without_shipped")
+@pytest.mark.parametrize(
+    ("room", "said"),
+    [("Solutions", "No solution is stored"), ("Runs", "No run"), ("Sets", "no sets"),
+     ("Jobs", "No job"), ("Trash", "The trash is empty")],
+)  # fmt: skip
+def test_an_empty_library_says_so(room: str, said: str) -> None:
+    app = show(open_library(), room)
+    assert not app.exception and not app.error
+    assert any(said in info.value for info in app.info) and not app.dataframe
+
+
+def test_what_ships_can_be_looked_at_and_not_changed() -> None:
+    app = open_library()
+    assert set(app.dataframe[0].value["from"]) == {"recorded"}
+    app = select(app, 0)
+    assert not app.exception
+    assert app.get("download_button") and buttons(app)["Delete"].disabled
+    assert "Save" not in buttons(app) and "Name" not in [field.label for field in app.text_input]
+    assert "ships with the project" in texts_of(app)
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_the_table_has_what_matters_first_and_newest_on_top(keep: Keep) -> None:
+    for number in (1, 3, 2):
+        keep(number, text=HOSTILE)
+    table = open_library().dataframe[0].value
+    assert table.columns[:3].tolist() == ["accuracy", "steps", "text"]
+    assert table["steps"].tolist() == [10, 9, 8] and table["text"].tolist() == [HOSTILE] * 3
+    assert "tags" not in table
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_search_and_filter(keep: Keep) -> None:
+    for number in range(4):
+        keep(number, model=f"org/m{number % 2}")
+    app = open_library()
+    app.text_input(key="find").set_value("text 3").run()
+    assert app.dataframe[0].value["text"].tolist() == ["text 3"]
+    app.text_input(key="find").set_value("").run()
+    app.multiselect(key="Model-solution").set_value(["org/m0"]).run()
+    assert app.dataframe[0].value["text"].tolist() == ["text 2", "text 0"]
+    app.text_input(key="find").set_value("nowhere").run()
+    assert any("Nothing fits" in info.value for info in app.info) and not app.exception
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_a_name_a_note_and_tags_are_kept(keep: Keep) -> None:
+    keep(1)
+    app = select(open_library(), 0)
+    fields = {field.label: field for field in (*app.text_input, *app.text_area, *app.multiselect)}
+    fields["Name"].set_value(HOSTILE)
+    fields["Note"].set_value("a note")
+    buttons(app)["Save"].click().run()
+    assert not app.exception and not app.error
+    (item,) = library.items("solution")
+    assert (item.label.name, item.label.note) == (HOSTILE, "a note")
+    assert app.dataframe[0].value["text"].tolist() == [HOSTILE]
+    library.relabel(item, name="", note="", tags=["x"])
+    app.run()
+    assert app.dataframe[0].value["tags"].tolist() == ["x"]
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_two_solutions_are_compared(keep: Keep) -> None:
+    one, _ = keep(1, text=HOSTILE), keep(2, arrangement="e+mN-1")
+    app = select(open_library(), 0, 1)
+    assert not app.exception
+    labels = [metric.label for metric in app.metric]
+    assert labels.count("Right tokens") == 2 and "Cosine distance of e" in labels
+    settings = app.dataframe[-1].value.set_index("setting")
+    assert settings.loc["seed"].tolist() == ["2", "1"]
+    assert settings.loc["arrangement", "first"].startswith("A5")
+    assert "model" not in settings.index
+    app.toggle(key="differs").set_value(False).run()
+    assert "model" in app.dataframe[-1].value["setting"].tolist()
+    assert one.record.text in [text.value for text in app.text]
+
+
+def test_two_recorded_solutions_are_compared_with_their_curves() -> None:
+    app = select(open_library(), 0, 1)
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 2
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_deleting_can_be_undone_and_the_trash_emptied(keep: Keep) -> None:
+    for number in range(3):
+        keep(number)
+    app = select(open_library(), 0, 2)
+    app.button(key="delete").click().run()
+    assert not app.exception
+    assert app.dataframe[0].value["text"].tolist() == ["text 1"]
+    assert "2 solutions are in the trash." in texts_of(app)
+    app.button(key="undo").click().run()
+    assert len(app.dataframe[0].value) == 3 and "in the trash." not in texts_of(app)
+    app = select(app, 1)
+    app.button(key="delete").click().run()
+    app = show(app, "Trash")
+    assert "text 1" in [text.value for text in app.text]
+    (deletion,) = trash.deletions()
+    app.button(key=f"undo-{deletion.id}").click().run()
+    assert len(library.items("solution")) == 3
+    trash.throw(library.items("solution"))
+    app = show(show(app, "Solutions"), "Trash")
+    app.button(key="empty").click().run()
+    assert trash.deletions() == [] and any("empty" in info.value for info in app.info)
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_what_cannot_be_read_is_shown_and_can_be_deleted(keep: Keep) -> None:
+    keep(1)
+    for number in range(5):
+        (store.run_folder("run1") / f"*b*{number}.safetensors").write_bytes(b"broken")
+    app = open_library()
+    assert not app.exception
+    assert "damaged" in app.warning[0].value and r"\*b\*0" in app.warning[0].value
+    assert app.warning[3].value == "And 2 more that cannot be read."
+    assert sum("damaged" in text for text in app.dataframe[0].value["text"]) == 5
+    app = select(app, *range(1, 6))
+    app.button(key="delete").click().run()
+    assert not app.exception and not app.warning and len(app.dataframe[0].value) == 1
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_jobs_are_listed_and_an_open_one_is_not_deleted() -> None:
+    job = client.submit(BringSpec(model="some/model"))
+    app = show(open_library(), "Jobs")
+    assert app.dataframe[0].value["state"].tolist() == ["queued"]
+    app = select(app, 0)
+    app.button(key="delete").click().run()
+    assert not app.exception and any("is not over" in error.value for error in app.error)
+    client.ask(job, "stop")
+    app = select(show(open_library(), "Jobs"), 0)
+    app.button(key="delete").click().run()
+    assert not app.exception and library.items("job") == []
+
+
+def test_runs_are_listed_and_exported_with_all_that_belongs_to_them() -> None:
+    app = show(open_library(), "Runs")
+    assert app.dataframe[0].value["exact"].tolist() == ["4 / 4"]
+    app = select(app, 0)
+    assert not app.exception
+    from explorer import exchange
+    from widgets.library.actions import _solutions_of
+
+    data = exchange.export(_solutions_of("run", library.items("run")))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = {name.rpartition("/")[2] for name in archive.namelist()}
+    assert {"recording.safetensors", "race.json", "solutions.csv"} < names and len(names) == 7
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_an_import_is_reported(keep: Keep) -> None:
+    from explorer import exchange
+
+    keep(1)
+    data = exchange.export(library.items("solution"))
+    trash.throw(library.items("solution"))
+    app = open_library()
+    app.file_uploader[0].set_value(("friend.zip", data, "application/zip")).run()
+    app.button(key="import-now").click().run()
+    assert not app.exception and "1 of 1 imported." in texts_of(app)
+    assert app.dataframe[0].value["from"].tolist() == ["imported"]
+    app.button(key="imported-seen").click().run()
+    assert "imported." not in texts_of(app)
+
+
+def test_a_broken_catalogue_is_a_sentence_and_files_are_listed(own_cache: Path) -> None:
+    own_cache.mkdir()
+    (own_cache / "explorer.db").write_bytes(b"this is a text, not a database. " * 40)
+    app = open_library()
+    assert not app.exception
+    assert len(app.dataframe[0].value) == 4
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_a_solution_without_its_recording_has_a_page(keep: Keep) -> None:
+    solution = keep(1, text=HOSTILE)
+    app = AppTest.from_file(APP, default_timeout=30)
+    app.query_params["solution"] = solution.record.id
+    app.run()
+    assert not app.exception and not app.error
+    assert HOSTILE in [text.value for text in app.text]
+    assert "Right tokens (C_tokens)" in [metric.label for metric in app.metric]

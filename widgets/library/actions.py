@@ -1,0 +1,82 @@
+"""What can be done to the selected rows: export, delete, and take a deletion back."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from explorer import exchange, trash
+from explorer.labels import Kind
+from explorer.library import Item, items
+
+DELETED = "library_deleted"
+WORDS: dict[Kind, tuple[str, str]] = {
+    "solution": ("solution", "solutions"),
+    "run": ("run", "runs"),
+    "set": ("set", "sets"),
+    "job": ("job", "jobs"),
+}
+
+
+def show(kind: Kind, listed: int, selected: Sequence[Item]) -> None:
+    """Say how many are selected, and offer what can be done to them."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if not selected:
+            st.caption(
+                f"{counted(kind, listed)}. Select rows with the boxes at their left: one to see "
+                "it, two solutions to compare them."
+            )
+            return
+        st.caption(f"{len(selected)} of {counted(kind, listed)} selected.")
+        solutions = _solutions_of(kind, selected)
+        if solutions:
+            st.download_button(
+                "Export",
+                partial(exchange.export, solutions),
+                "proto-tokens.zip",
+                "application/zip",
+                icon=":material/download:",
+                key="export",
+                on_click="ignore",
+                help="One zip: solution files, their recordings, and a CSV table.",
+            )
+        ships = any(item.ships for item in selected)
+        if st.button(
+            "Delete",
+            icon=":material/delete:",
+            key="delete",
+            disabled=ships,
+            help="What ships with the project cannot be deleted." if ships else "Into the trash.",
+        ):
+            st.session_state[DELETED] = trash.throw(selected).id
+            st.rerun()
+
+
+def undo_bar() -> None:
+    """Offer to take the last deletion of this visit back."""
+    gone = st.session_state.get(DELETED)
+    deletion = next((d for d in trash.deletions() if d.id == gone), None) if gone else None
+    if deletion is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", border=True):
+        verb = "is" if len(deletion.ids) == 1 else "are"
+        st.write(f"{counted(deletion.kind, len(deletion.ids))} {verb} in the trash.")
+        if st.button("Undo", icon=":material/undo:", key="undo"):
+            trash.undo(deletion.id)
+            del st.session_state[DELETED]
+            st.rerun()
+
+
+def counted(kind: Kind, count: int) -> str:
+    """Return "1 solution", "2,000 solutions"."""
+    return f"{count:,} {WORDS[kind][count != 1]}"
+
+
+def _solutions_of(kind: Kind, selected: Sequence[Item]) -> list[Item]:
+    """Return the readable solutions that are selected, or belong to the selected runs."""
+    if kind == "solution":
+        return [item for item in selected if item.record is not None]
+    if kind == "run":
+        wanted = {item.path for item in selected}
+        return [i for i in items("solution") if i.record and i.path and i.path.parent in wanted]
+    return []

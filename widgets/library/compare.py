@@ -1,0 +1,90 @@
+"""Two selected solutions side by side: tokens, results, curves, settings."""
+
+import streamlit as st
+
+from explorer.comparison import cosine_distance, side_by_side
+from explorer.figures import comparison as figures
+from explorer.figures.comparison import Curve
+from explorer.library import Item
+from explorer.solutions import Solution, load_solution
+from widgets import cached, charts
+from widgets.library.panel import tokens
+
+NAMES = ("first", "second")
+
+
+def show(one: Item, other: Item) -> None:
+    """Compare two readable solutions."""
+    assert one.path is not None and other.path is not None
+    pair = (load_solution(one.path), load_solution(other.path))
+    with st.container(border=True):
+        for column, item, name in zip(st.columns(2, gap="large"), (one, other), NAMES, strict=True):
+            with column:
+                _side(item, name)
+        _distances(*pair)
+        _curves(one, other)
+        _settings(*pair)
+
+
+def _side(item: Item, name: str) -> None:
+    record = item.record
+    assert record is not None
+    st.subheader(name.capitalize(), anchor=False)
+    if item.label.name:
+        st.text(item.label.name)
+    tokens(item, f"compare-{name}")
+    with st.container(horizontal=True):
+        st.metric("Right tokens", f"{record.c_tokens} / {item.length}")
+        st.metric("Steps", f"{record.steps}")
+        st.metric("Seed", f"{record.seed}")
+
+
+def _distances(one: Solution, other: Solution) -> None:
+    e, m = cosine_distance(one.e, other.e), cosine_distance(one.m, other.m)
+    if e is None or m is None:
+        st.caption("Their vectors cannot be compared: they belong to models of different d_model.")
+        return
+    with st.container(horizontal=True):
+        st.metric("Cosine distance of e", f"{e:.3f}", help=DISTANCE_HELP)
+        st.metric("Cosine distance of m", f"{m:.3f}", help=DISTANCE_HELP)
+    if one.record.fingerprint != other.record.fingerprint:
+        st.caption("They belong to different models, so these distances mean little.")
+
+
+DISTANCE_HELP = "1 − cosine. Two random vectors lie at about 1 ± 1/√d_model, equal ones at 0."
+
+
+def _curves(one: Item, other: Item) -> None:
+    """Draw the curves of those that were recorded."""
+    curves: list[Curve] = []
+    for item, name in zip((one, other), NAMES, strict=True):
+        assert item.path is not None and item.record is not None
+        recording = cached.run(item.path.parent)[0]
+        seed = item.record.seed
+        if recording is not None and seed in recording.header.seeds:
+            curves.append((f"{name}, seed {seed}", recording, recording.header.seeds.index(seed)))
+    if not curves:
+        st.caption("Neither has a recording, so there are no curves.")
+        return
+    left, right = st.columns(2)
+    key = f"compare-{one.id}-{other.id}"
+    with left:
+        charts.show(figures.accuracy_of(curves), key)
+    with right:
+        charts.show(figures.loss_of(curves), key)
+
+
+def _settings(one: Solution, other: Solution) -> None:
+    table = side_by_side(one, other)
+    if st.toggle("Only what differs", value=True, key="differs"):
+        table = table[table["differs"]]
+    if table.empty:
+        st.caption("Nothing differs.")
+        return
+    st.dataframe(
+        table.drop(columns="differs"),
+        hide_index=True,
+        key="compare-settings",
+        column_config={"setting": st.column_config.TextColumn(width=190)},
+        alt="Settings and results of both, side by side",
+    )

@@ -1,0 +1,41 @@
+"""What of the library is shown: a search box, and filters beside it."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from explorer.labels import Kind
+from explorer.library import Item
+from explorer.selection import Wish, chosen, model_of, origin_of
+
+
+def choose(kind: Kind, items: Sequence[Item]) -> list[Item]:
+    """Show search and filters for a kind of items; return those that fit."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        words = st.text_input(
+            "Search",
+            key="find",
+            bind="query-params",
+            type="search",
+            placeholder="text, name, note, tag, model, seed 3 …",
+            label_visibility="collapsed",
+            icon=":material/search:",
+        )
+        with st.popover("Filter", icon=":material/filter_list:", key="filter"):
+            wish = _wish(kind, items, words or "")
+    return chosen(items, wish)
+
+
+def _wish(kind: Kind, items: Sequence[Item], words: str) -> Wish:
+    models = _several("Model", kind, {model_of(item) for item in items})
+    tags = _several("Tags", kind, {tag for item in items for tag in item.label.tags})
+    origins = _several("Made", kind, {origin_of(item) for item in items})
+    exact = kind in ("solution", "run") and st.toggle("Only exact ones", key=f"exact-{kind}")
+    return Wish(words=words, models=models, tags=tags, origins=origins, exact=exact)
+
+
+def _several(label: str, kind: Kind, options: set[str]) -> tuple[str, ...]:
+    known = sorted(option for option in options if option)
+    if len(known) < 2 and label != "Tags":
+        return ()
+    return tuple(st.multiselect(label, known, key=f"{label}-{kind}"))

@@ -1,0 +1,129 @@
+"""The selected row: its name, note and tags, and everything that is known about it."""
+
+import pandas as pd
+import streamlit as st
+
+from explorer import store
+from explorer.comparison import facts, shown
+from explorer.errors import ExplorerError
+from explorer.figures.strip import strip_data
+from explorer.formatting import human_bytes
+from explorer.jobs import client
+from explorer.labels import MAX_TAGS
+from explorer.library import SHIPS, Item, relabel
+from explorer.selection import size_of
+from widgets import cached, token_strip
+
+
+def show(item: Item, known_tags: list[str]) -> None:
+    """Show one item: what it says, its label to be changed, its settings and results."""
+    if item.problem:
+        st.text(item.problem)
+        return
+    with st.container(border=True):
+        tokens(item, "panel")
+        left, right = st.columns([2, 3], gap="large")
+        with left:
+            _open(item)
+            _label(item, known_tags)
+            if item.kind == "solution":
+                _score_again(item)
+        with right:
+            _facts(item)
+
+
+def tokens(item: Item, key: str) -> None:
+    """Show what an item says: the strip of its last frame if it was recorded, else its text."""
+    seed = item.record.seed if item.record else None
+    recording = None
+    if item.path is not None and item.kind in ("solution", "run"):
+        recording = cached.run(item.path if item.kind == "run" else item.path.parent)[0]
+    if recording is None or not len(recording) or (seed not in (None, *recording.header.seeds)):
+        st.text(item.text)
+        return
+    header = recording.header
+    restart = recording.best if seed is None else header.seeds.index(seed)
+    data = strip_data(
+        recording, [restart], lambda ids: [header.pieces.get(i, "�") for i in ids], play=False
+    )
+    token_strip.live(f"{key}-{item.kind}-{item.id}", data)
+
+
+def _open(item: Item) -> None:
+    """Link to the page that shows the item with all its charts."""
+    query: dict[str, str] | None = None
+    if item.kind == "solution":
+        query = {"solution": item.id}
+    elif item.kind == "job" and item.facts["asks"] == "reconstruct":
+        query = {"job": item.id}
+    elif item.kind == "run" and item.path is not None:
+        solutions = cached.run(item.path)[1]
+        query = {"solution": solutions[0].record.id} if solutions else None
+    if query is not None:
+        st.page_link(
+            "pages/reconstruct.py",
+            label="Open with playback and charts",
+            icon=":material/bolt:",
+            query_params=query,
+        )
+
+
+def _label(item: Item, known_tags: list[str]) -> None:
+    if item.ships:
+        st.caption(f"It {SHIPS}: it can be compared and exported, not renamed or deleted.")
+        return
+    with st.form(f"label-{item.kind}-{item.id}", border=False):
+        name = st.text_input("Name", item.label.name, max_chars=120, placeholder="the text itself")
+        tags = st.multiselect(
+            "Tags",
+            sorted({*known_tags, *item.label.tags}),
+            list(item.label.tags),
+            accept_new_options=True,
+            max_selections=MAX_TAGS,
+            placeholder="type a word",
+        )
+        note = st.text_area("Note", item.label.note, max_chars=4_000, height=90)
+        if st.form_submit_button("Save", icon=":material/save:"):
+            relabel(item, name=name or "", note=note or "", tags=tags)
+            st.rerun()
+
+
+def _score_again(item: Item) -> None:
+    """Let the worker run the model once on the vectors and compare with what the file says."""
+    record = item.record
+    assert record is not None
+    if not st.button("Score it again", icon=":material/verified:", key=f"score-{item.id}"):
+        return
+    if not client.worker_status().ready:
+        st.info("The worker is not ready yet; try again in a moment.", icon=":material/info:")
+        return
+    try:
+        with st.spinner("One forward pass in float32 …"):
+            found = client.request("decode", {"solution": str(item.path)}, patience=30)
+    except ExplorerError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    right = round(found["accuracy"] * item.length)
+    agrees = "as its file says" if right == record.c_tokens else f"its file says {record.c_tokens}"
+    st.text(f"{right} of {item.length} tokens right now, {agrees}. It says:\n{found['text']}")
+
+
+def _facts(item: Item) -> None:
+    if item.record is not None:
+        known = facts(item.record, item.length)
+    else:
+        known = {"text": item.text, "made": item.created, "id": item.id} | dict(item.facts)
+    if item.path is not None:
+        known["on the disk"] = human_bytes(size_of(item.path))
+    if item.kind == "run" and item.path is not None and (race := store.race_of(item.path)):
+        known["one pass, seconds"] = round(race.one_forward_seconds, 4)
+        known["token by token, seconds"] = round(race.autoregressive_seconds, 4)
+    table = pd.DataFrame({"setting": known.keys(), "value": [shown(v) for v in known.values()]})
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=390,
+        column_config={"setting": st.column_config.TextColumn(width=190)},
+        alt="Settings and results of the selected entry",
+        key=f"facts-{item.kind}-{item.id}",
+    )

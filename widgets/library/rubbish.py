@@ -1,0 +1,35 @@
+"""The trash: what waits in it, how large it is, taking things back, emptying it."""
+
+import pandas as pd
+import streamlit as st
+
+from explorer import trash
+from explorer.formatting import human_bytes
+from widgets.library.actions import counted
+
+
+def show() -> None:
+    """Show every deletion, newest first, with a way back, and a button that empties the trash."""
+    found = trash.deletions()
+    if not found:
+        st.info("The trash is empty.", icon=":material/delete:")
+        return
+    for deletion in found:
+        with st.container(horizontal=True, vertical_alignment="center", border=True):
+            made = pd.Timestamp(deletion.deleted, unit="s", tz="UTC")
+            more = len(deletion.ids) - len(deletion.titles)
+            names = " · ".join(" ".join(title.split()) for title in deletion.titles)
+            with st.container():
+                st.text(f"{names}{f' · and {more:,} more' if more > 0 else ''}")
+                st.caption(
+                    f"{counted(deletion.kind, len(deletion.ids))}, {human_bytes(deletion.bytes)}, "
+                    f"deleted {made:%d %b %Y, %H\\:%M} UTC"
+                )
+            if st.button("Put back", icon=":material/undo:", key=f"undo-{deletion.id}"):
+                trash.undo(deletion.id)
+                st.rerun()
+    with st.popover("Empty the trash", icon=":material/delete_forever:", key="empty-ask"):
+        st.write(f"{human_bytes(trash.size())} will be gone for good.")
+        if st.button("Yes, empty it", type="primary", key="empty"):
+            trash.empty()
+            st.rerun()

@@ -1,0 +1,127 @@
+"""The table of what is stored, of which rows can be selected."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from explorer.arrangements import ARRANGEMENTS
+from explorer.labels import Kind
+from explorer.library import SHIPS, Item
+from widgets.plain import plain
+
+MOST_PROBLEMS = 3
+_config = st.column_config
+_COLUMNS: dict[str, Any] = {
+    "accuracy": _config.NumberColumn(format="percent", width=80),
+    "steps": _config.NumberColumn(width=60),
+    "N": _config.NumberColumn(width=45, help="Number of target tokens"),
+    "model": _config.TextColumn(width=130),
+    "scheme": _config.TextColumn(width=65, help="Arrangement: A1 to A5"),
+    "seed": _config.NumberColumn(width=50),
+    "tags": _config.TextColumn(width=110),
+    "made": _config.DatetimeColumn(format="D MMM YYYY, HH:mm", width=145),
+    "from": _config.TextColumn(width=80, help=f"recorded: {SHIPS}"),
+    "exact": _config.TextColumn(width=60, help="Exact restarts of all"),
+    "state": _config.TextColumn(width=75),
+    "asks": _config.TextColumn("kind", width=100),
+    "said": _config.TextColumn(width=300),
+}
+
+
+def show(kind: Kind, items: Sequence[Item]) -> list[Item]:
+    """Show items of one kind as a table; return those whose rows are selected."""
+    _problems(items)
+    ids = "\n".join(item.id for item in items)
+    state = st.dataframe(
+        frame(kind, items),
+        hide_index=True,
+        key=f"table-{kind}-{hashlib.sha256(ids.encode()).hexdigest()[:12]}",
+        on_select="rerun",
+        selection_mode="multi-row",
+        height=min(38 + 35 * max(len(items), 1), 458),
+        column_config=_COLUMNS,
+        alt=f"Table of {len(items)} entries; select rows to see, compare, export or delete them",
+    )
+    rows = state["selection"]["rows"]
+    return [items[row] for row in rows if row < len(items)]
+
+
+def frame(kind: Kind, items: Sequence[Item]) -> pd.DataFrame:
+    """Return the table of items of one kind; what matters most comes first."""
+    line: Callable[[Item], dict[str, Any]] = {
+        "solution": _solution,
+        "run": _run,
+        "set": _set,
+        "job": _job,
+    }[kind]
+    table = pd.DataFrame([line(item) for item in items])
+    if "made" in table:
+        table["made"] = pd.to_datetime(table["made"], errors="coerce", utc=True, format="ISO8601")
+    if not any(item.label.tags for item in items):
+        return table.drop(columns="tags", errors="ignore")
+    return table
+
+
+def _problems(items: Sequence[Item]) -> None:
+    found = [item.problem for item in items if item.problem]
+    for problem in found[:MOST_PROBLEMS]:
+        st.warning(plain(problem), icon=":material/broken_image:")
+    if (more := len(found) - MOST_PROBLEMS) > 0:
+        st.warning(f"And {more} more that cannot be read.", icon=":material/broken_image:")
+
+
+def _solution(item: Item) -> dict[str, Any]:
+    record = item.record
+    return {
+        "accuracy": record.accuracy if record else None,
+        "steps": record.steps if record else None,
+        "text": _title(item),
+        "N": item.length or None,
+        "seed": record.seed if record else None,
+        "model": record.model if record else "",
+        "scheme": ARRANGEMENTS[record.arrangement].checklist_id if record else "",
+        "from": item.facts["origin"],
+        "tags": ", ".join(item.label.tags),
+        "made": item.created,
+    }
+
+
+def _run(item: Item) -> dict[str, Any]:
+    restarts = item.facts["restarts"]
+    return {
+        "accuracy": item.facts["accuracy"],
+        "exact": f"{item.facts['exact']} / {restarts}" if restarts else "",
+        "text": _title(item),
+        "N": item.length or None,
+        "model": item.facts["model"],
+        "from": "recorded" if item.ships else "own",
+        "tags": ", ".join(item.label.tags),
+        "made": item.created,
+    }
+
+
+def _set(item: Item) -> dict[str, Any]:
+    return {
+        "text": _title(item),
+        "model": item.facts["model"],
+        "tags": ", ".join(item.label.tags),
+        "made": item.created,
+    }
+
+
+def _job(item: Item) -> dict[str, Any]:
+    return {
+        "state": item.facts["state"],
+        "asks": item.facts["asks"],
+        "text": _title(item),
+        "said": item.facts["said"],
+        "tags": ", ".join(item.label.tags),
+        "made": item.created,
+    }
+
+
+def _title(item: Item) -> str:
+    return f"⚠ {item.problem}" if item.problem else " ".join(item.title.split())[:300]
