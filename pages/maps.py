@@ -70,7 +70,7 @@ def purity(made: SolutionMap) -> None:
     """Print how pure neighbourhoods are in the full space: the picture cannot show that."""
     for found in made.record.purity:
         st.metric(
-            f"Nearest neighbours of the same {found.label}", f"{found.share:.0%}",
+            f"Near: same {found.label}", f"{found.share:.0%}",
             f"{found.chance:.0%} by chance", delta_color="off", delta_arrow="off",
             help=f"In the full space, not in the picture: the share of the nearest "
             f"{found.neighbours} (or as many as there are others) with the same {found.label}, "
@@ -152,7 +152,7 @@ def connect(ids: list[str]) -> None:
 st.title("Maps", anchor=False)
 spec, made = None, None
 with sentences():
-    left, right = st.columns([1, 3], gap="large")
+    left, right = st.columns([2, 5], gap="large")
     with left, sentences():
         chosen = sets.choose_several()
         spec = settings(chosen) if chosen else None

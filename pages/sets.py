@@ -16,7 +16,7 @@ from widgets import jobs, models, recipes, set_texts, sets
 from widgets.guard import sentences
 
 REGIMES = {"shared": "m shared over the set (the paper's default)", "free": "m free"}
-PROTOCOL, GATHER = "Continuations of contexts", "Texts I gather"
+PROTOCOL, GATHER = "Continuations", "My choice"
 
 
 def set_up() -> None:
@@ -118,7 +118,7 @@ def show(name: str) -> None:
         return
     left, middle, right = st.columns(3)
     left.metric("Exact solutions", f"{len(record.exact)} / {len(record.slots)}")
-    middle.metric("Attempts that were not exact", len(record.members) - len(record.exact))
+    middle.metric("Not exact", len(record.members) - len(record.exact))
     right.metric("Contexts", len(record.contexts))
     st.dataframe(
         table(record), hide_index=True, key=f"members-{name}",

@@ -49,11 +49,13 @@ def choose() -> str | None:
     if not found:
         _none_yet()
         return None
-    wanted = st.query_params.get("set", "")
     ids = list(found)
-    at = next((i for i, name in enumerate(ids) if wanted and name.startswith(wanted)), 0)
     chosen = st.selectbox(
-        "Solution set", ids, at, format_func=lambda i: found[i].name, key="chosen_set"
+        "Solution set",
+        ids,
+        ids.index(_linked(ids)),
+        format_func=lambda i: found[i].name,
+        key="chosen_set",
     )
     _describe(found[chosen])
     return chosen
@@ -68,7 +70,7 @@ def choose_several() -> list[str]:
     chosen = st.multiselect(
         "Solution sets",
         list(found),
-        list(found)[:1],
+        [_linked(list(found))],
         format_func=lambda i: found[i].name,
         key="chosen_sets",
         help="Sets of one model and length can be laid out together.",
@@ -76,6 +78,12 @@ def choose_several() -> list[str]:
     for name in chosen:
         _describe(found[name])
     return [str(name) for name in chosen]
+
+
+def _linked(ids: list[str]) -> str:
+    """Return the set that the link names, else the first."""
+    wanted = st.query_params.get("set", "")
+    return next((name for name in ids if wanted and name.startswith(wanted)), ids[0])
 
 
 def _none_yet() -> None:

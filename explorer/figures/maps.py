@@ -34,7 +34,7 @@ def scatter(made: SolutionMap, colour_by: str, trajectory: pd.DataFrame | None =
         for k, label in enumerate(labels):
             marker: dict[str, object] = {
                 "color": RESTARTS[k % len(RESTARTS)],
-                "symbol": SYMBOLS[k // len(RESTARTS) % len(SYMBOLS)],
+                "symbol": SYMBOLS[k % len(SYMBOLS)],
             }
             name = plain(str(label), 34)
             here = points[points[colour_by] == label]

@@ -98,7 +98,7 @@ def test_texts_of_the_library_become_a_set(tiny_llama_folder: Path, make_set: Ma
     found = records.read(records.find(make_set()))
     first = found.solutions[0].record
     app = open_page("sets", tiny_llama_folder)
-    app.segmented_control(key="set_what").set_value("Texts I gather").run()
+    app.segmented_control(key="set_what").set_value("My choice").run()
     app.multiselect(key="set_library").set_value([first.id]).run()
     assert not app.exception and not app.error
     app.button(key="set_start").click().run()
