@@ -10,6 +10,9 @@ start.worker()
 st.navigation(
     [
         st.Page("pages/reconstruct.py", title="Reconstruct", icon=":material/bolt:", default=True),
+        st.Page("pages/sets.py", title="Sets", icon=":material/dataset:"),
+        st.Page("pages/distances.py", title="Distances", icon=":material/social_distance:"),
+        st.Page("pages/maps.py", title="Maps", icon=":material/scatter_plot:"),
         st.Page("pages/library.py", title="Library", icon=":material/inventory_2:"),
     ],
     position="top",

@@ -117,7 +117,7 @@ def entries() -> list[Entry]:
 
 
 def _own_entries() -> list[Entry]:
-    own = {path: _read_entry(path, ships=False) for path in _solution_files(_own_folder())}
+    own = {path: _read_entry(path, ships=False) for path in _own_files()}
     with contextlib.suppress(StorageError):
         with transaction() as session:
             rows = session.execute(select(SolutionRow.id, SolutionRow.path)).all()
@@ -135,8 +135,13 @@ def _is_gone(path: Path, listed: Container[Path]) -> bool:
     return path not in listed and not path.exists()  # it may have come after the listing
 
 
-def _own_folder() -> Path:
-    return folders.local() / "solutions"
+def _own_files() -> list[Path]:
+    """Return the solution files of this machine's runs and sets."""
+    return [path for name in ("solutions", "sets") for path in _solution_files(_local(name))]
+
+
+def _local(name: str) -> Path:
+    return folders.local() / name
 
 
 def _solution_files(folder: Path) -> list[Path]:
@@ -192,7 +197,7 @@ def _shipped_as(solution_id: str) -> Path | None:
 
 def _named_as(solution_id: str) -> Path | None:
     """Return a file that came without being noted; its name is its id, or all must be read."""
-    files = sorted(_solution_files(_own_folder()), key=lambda path: path.stem != solution_id)
+    files = sorted(_own_files(), key=lambda path: path.stem != solution_id)
     entries = (_read_entry(path, ships=False) for path in files)
     return next((entry.path for entry in entries if entry.id == solution_id), None)
 
@@ -223,7 +228,7 @@ def shipped_runs() -> list[Path]:
 
 def own_recordings() -> list[Path]:
     """Return the recordings of the runs of this machine, in the order of their folders' names."""
-    return sorted(_own_folder().glob(f"*/{RECORDING}"))
+    return sorted(_local("solutions").glob(f"*/{RECORDING}"))
 
 
 def keep_race(folder: Path, result: Race) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,3 +131,125 @@ def copied_folder(tmp_path: Path) -> Callable[[Path], Path]:
         return Path(shutil.copytree(folder, tmp_path / folder.name))
 
     return copy
+
+
+@pytest.fixture
+def make_set() -> Callable[..., str]:
+    """Write a solution set of made-up vectors into the cache and return its id.
+
+    Three contexts of three texts, three solutions of the last; vectors of one context, and of one
+    text, are drawn around common centres. Keywords: `contexts`, `restarts`, `regime`, `inexact`
+    (how many of the first solutions are not exact), `fields` of the spec, `d`, `seed`.
+    """
+    import numpy as np
+
+    from explorer.jobs.specs import SolveSetSpec
+    from explorer.recipes import FAST
+    from explorer.sets import records
+    from explorer.solutions import Solution, SolutionRecord, save_solution
+
+    words = [
+        "heron",
+        "tram",
+        "bell",
+        "letter",
+        "quarry",
+        "lighthouse",
+        "tax",
+        "harbour",
+        "snow",
+        "walking",
+        "lawyer",
+        "flute",
+    ]
+
+    def make(
+        *,
+        contexts: int = 3,
+        texts: int = 3,
+        restarts: int = 3,
+        regime: str = "free",
+        inexact: int = 0,
+        d: int = 6,
+        seed: int = 0,
+        fingerprint: str = "f" * 64,
+        **fields: Any,
+    ) -> str:
+        draw = np.random.default_rng(seed)
+        asked = {
+            "model": "tiny",
+            "contexts": contexts,
+            "continuations": texts,
+            "restarts": restarts,
+            "length": 3,
+            "regime": regime,
+            "arrangement": "e+mN",
+            "recipe": FAST,
+            "seed": seed,
+        }
+        spec = SolveSetSpec.model_validate(asked | fields)
+        name = records.set_id(spec, fingerprint)
+        folder = records.folder_of(name)
+        one_m = draw.normal(size=d).astype(np.float32)
+        made_texts, members = [], []
+        for c in range(contexts):
+            centre = draw.normal(size=(2, d))
+            for g in range(texts):
+                ids = [10 + c, 40 + g, 70 + seed]
+                text = " ".join([words[c], words[3 + g], words[(c + 2 * g) % 12], "<b>x</b>"])
+                made_texts.append(
+                    records.SetText(context=c, continuation=g, target_ids=ids, text=text)
+                )
+                around = centre + 0.5 * draw.normal(size=(2, d))
+                for r in range(restarts if g == texts - 1 else 1):
+                    e, m = (around + 0.3 * draw.normal(size=(2, d))).astype(np.float32)
+                    exact = len(members) >= inexact
+                    record = SolutionRecord(
+                        id=f"{len(members):04d}{seed:08d}-{name[:8]}",
+                        made_from=f"{len(members):04d}{seed:08d}",
+                        model="tiny",
+                        fingerprint=fingerprint,
+                        arrangement=spec.arrangement,
+                        recipe=FAST,
+                        seed=len(members),
+                        text=text,
+                        accuracy=1.0 if exact else 2 / 3,
+                        exact=exact,
+                        c_tokens=3 if exact else 2,
+                        h_lm=4.5,
+                        h_lm_terms=3,
+                        loss=0.1,
+                        steps=9,
+                        seconds=1.0,
+                        shared_m=regime == "shared",
+                    )
+                    m = one_m if regime == "shared" else m
+                    solution = Solution(e, m, np.array(ids, dtype=np.int64), record)
+                    path = save_solution(solution, folder / f"{record.id}.safetensors")
+                    members.append(
+                        records.Member(
+                            context=c, continuation=g, restart=r, attempt=0, seed=record.seed,
+                            solution=record.id, file=path.name, accuracy=record.accuracy,
+                            exact=exact, steps=9, seconds=1.0,
+                            reason=None if exact else "not exact within 9 steps",
+                        )
+                    )  # fmt: skip
+        records.save(
+            records.SetRecord(
+                id=name,
+                spec=spec,
+                fingerprint=fingerprint,
+                d_model=d,
+                contexts=[
+                    records.SetContext(title=f"Context {c}", source="seen", text=f"{seed} {c}")
+                    for c in range(contexts)
+                ],
+                texts=made_texts,
+                members=members,
+                complete=True,
+                created="2026-01-02T03:04:05+00:00",
+            )
+        )
+        return name
+
+    return make

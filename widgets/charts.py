@@ -1,5 +1,7 @@
 """A chart on a page: the picture, its numbers one click away, and a file that works offline."""
 
+from typing import Any
+
 import streamlit as st
 
 from explorer.figures import Chart
@@ -13,8 +15,12 @@ def show(chart: Chart, key: str, *, extras: bool = True) -> None:
         alt=chart.alt,
         config={"displaylogo": False, "toImageButtonOptions": {"filename": chart.key, "scale": 2}},
     )
-    if not extras:
-        return
+    if extras:
+        _extras(chart, key)
+
+
+def _extras(chart: Chart, key: str) -> None:
+    """Offer the chart's numbers and a page of its own."""
     with st.container(horizontal=True, gap="small"):
         with st.popover("Numbers", icon=":material/table:", key=f"{key}-{chart.key}-numbers"):
             st.dataframe(chart.table, hide_index=True, key=f"{key}-{chart.key}-table")
@@ -29,3 +35,22 @@ def show(chart: Chart, key: str, *, extras: bool = True) -> None:
             help="This chart as one HTML file that works offline. The camera in the chart's own "
             "corner saves a PNG.",
         )
+
+
+def show_selectable(chart: Chart, key: str) -> list[Any]:
+    """Show a chart whose points can be clicked or lassoed.
+
+    Returns:
+        The `customdata` of the chosen points.
+    """
+    event: Any = st.plotly_chart(
+        chart.figure,
+        key=f"{key}-{chart.key}",
+        alt=chart.alt,
+        on_select="rerun",
+        selection_mode=("points", "box", "lasso"),
+        config={"displaylogo": False, "toImageButtonOptions": {"filename": chart.key, "scale": 2}},
+    )
+    _extras(chart, key)
+    points = event["selection"]["points"] if event else []
+    return [point["customdata"] for point in points if point.get("customdata") is not None]

@@ -61,8 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Carry the command out."""
     card = catalog.find(arguments.model)
     passage = _passage(arguments)
-    recipe = _recipe(arguments.recipe, arguments.set)
-    device = _device(arguments.device)
+    recipe = recipe_named(arguments.recipe, arguments.set)
+    device = device_named(arguments.device)
     _spec(
         arguments, card, passage, recipe, length=1 if arguments.length is None else arguments.length
     )  # before any download
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     if length is None:
         length = len(texts.target_ids(passage.text, Tokenizer.load(card.folder), None))
     spec = _spec(arguments, card, passage, recipe, length=length)
-    with _alone_on(device), tempfile.TemporaryDirectory() as scratch:
+    with alone_on(device), tempfile.TemporaryDirectory() as scratch:
         solutions = _train(spec, device, arguments.out, Path(scratch))
     if arguments.json:
         print(json.dumps({"model_path": str(card.folder), "solutions": solutions}))
@@ -146,7 +146,7 @@ def _train(spec: ReconstructSpec, device: str, out: Path, scratch: Path) -> list
     ]
 
 
-def _device(name: str) -> str:
+def device_named(name: str) -> str:
     """Return the device that a name means here.
 
     Raises:
@@ -158,7 +158,7 @@ def _device(name: str) -> str:
 
 
 @contextlib.contextmanager
-def _alone_on(device: str) -> Iterator[None]:
+def alone_on(device: str) -> Iterator[None]:
     """Hold the device's compute lock, saying so when it has to be waited for."""
     lock = client.compute_lock(device)
     try:
@@ -200,7 +200,12 @@ def _passage(arguments: argparse.Namespace) -> Passage:
     return texts.draw(texts.make_spec(arguments.source, **fields))
 
 
-def _recipe(name: str, changes: list[str]) -> Recipe:
+def recipe_named(name: str, changes: list[str]) -> Recipe:
+    """Return the recipe that `--recipe` and `--set` describe.
+
+    Raises:
+        BadInputError: if there is no such recipe or a change is impossible.
+    """
     try:
         fields = _named_recipe(name).model_dump()
         for change in changes:

@@ -17,7 +17,7 @@ import torch
 from filelock import FileLock, Timeout
 from sqlalchemy import select
 
-from explorer import catalog
+from explorer import catalog, projection
 from explorer.allocator import give_memory_back, keep_memory
 from explorer.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.errors import ExplorerError, StorageError
@@ -32,8 +32,10 @@ SLICE_SECONDS = 0.5
 """How long one job computes before the next has its turn."""
 LOOK_SECONDS = 0.2
 """How often the queue is read while computing."""
-IDLE_SECONDS = 0.08
+IDLE_LOOK_SECONDS = 0.08
 """How often it is read when there is nothing to compute: somebody waits for a first frame."""
+IDLE_SECONDS = 30.0
+"""How long there has to be nothing to do before the worker makes itself ready for maps."""
 MAX_ATTEMPTS = 3
 """How often a job may take the worker down with it before it is given up."""
 
@@ -57,6 +59,8 @@ class Worker:
     doing: str = "starting"
     _ended: threading.Event = field(default_factory=threading.Event)
     _looked: float = 0.0
+    _prepared: bool = False
+    _idle_since: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.device = choose_device(self.device_key)
@@ -73,7 +77,8 @@ class Worker:
         while not self._orphaned():
             busy = self._turn()
             if not busy:
-                time.sleep(IDLE_SECONDS)
+                self._prepare_maps()
+                time.sleep(IDLE_LOOK_SECONDS)
         self._put_down()
 
     def _turn(self) -> bool:
@@ -90,6 +95,7 @@ class Worker:
         for active in runnable:
             self.doing = active.job.id
             busy = self._slice(active) or busy
+            self._idle_since = time.monotonic()
         return busy
 
     def _slice(self, active: Active) -> bool:
@@ -242,6 +248,12 @@ class Worker:
             with contextlib.suppress(ExplorerError):
                 for dtype in {fast_dtype(self.device), torch.float32}:
                     self.pool.get(card.folder, card.name, dtype)
+
+    def _prepare_maps(self) -> None:
+        """While nobody waits, once: let UMAP compile, beside whatever comes meanwhile."""
+        if not self._prepared and time.monotonic() - self._idle_since > IDLE_SECONDS:
+            self._prepared = True
+            threading.Thread(target=projection.warm_up, daemon=True).start()
 
     def _put_down(self) -> None:
         """Leave every job so that the next worker can go on with it."""

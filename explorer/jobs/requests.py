@@ -8,6 +8,8 @@ from explorer.errors import BadInputError
 from explorer.metrics import score
 from explorer.models import fast_dtype
 from explorer.pool import ModelPool
+from explorer.recipes import Recipe
+from explorer.sets.pace import token_seconds
 from explorer.solutions import load_solution
 
 
@@ -15,11 +17,15 @@ def answer(kind: str, payload: dict[str, Any], pool: ModelPool) -> dict[str, Any
     """Answer one question.
 
     Kinds: `decode` takes `solution` (a file) and optionally `precision`; it returns what the model
-    says there in one forward pass: `text`, `accuracy`, `predicted`, `p`, `rank`.
+    says there in one forward pass: `text`, `accuracy`, `predicted`, `p`, `rank`. `pace` takes
+    `model`, `length`, `arrangement` and `recipe`; it returns `token_seconds`, a training step's
+    time for each row and token of a full batch.
 
     Raises:
         ExplorerError: with a sentence for the person who asked.
     """
+    if kind == "pace":
+        return {"token_seconds": _pace(payload, pool)}
     if kind != "decode":
         raise BadInputError(f"There is no question of the kind “{kind}”.")
     solution = load_solution(Path(payload["solution"]))
@@ -43,3 +49,12 @@ def answer(kind: str, payload: dict[str, Any], pool: ModelPool) -> dict[str, Any
         "p": found.p.tolist(),
         "rank": found.rank.tolist(),
     }
+
+
+def _pace(payload: dict[str, Any], pool: ModelPool) -> float:
+    card = catalog.find(payload["model"])
+    if card.folder is None:
+        raise BadInputError(f"{card.title} is not on this disk, so nothing can be timed with it.")
+    recipe = Recipe.model_validate(payload["recipe"])
+    model = pool.get(card.folder, card.name, fast_dtype(pool.device, recipe.precision))
+    return token_seconds(model, payload["length"], payload["arrangement"], recipe)

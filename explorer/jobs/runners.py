@@ -8,15 +8,24 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from explorer import assets, catalog, store
+from explorer import assets, catalog, distance_report, maps, measure_distances, store
 from explorer.errors import BadInputError, ExplorerError
 from explorer.formatting import human_seconds
 from explorer.jobs.context import JobContext
-from explorer.jobs.specs import BringSpec, GenerateSpec, ReconstructSpec
+from explorer.jobs.specs import (
+    BringSpec,
+    DistancesSpec,
+    GenerateSpec,
+    MapSpec,
+    ReconstructSpec,
+    SolveSetSpec,
+)
 from explorer.metrics import generate
 from explorer.models import fast_dtype
 from explorer.progress import Progress
 from explorer.reconstruct import Reconstruction
+from explorer.sets import records
+from explorer.sets.build import SetBuilder
 
 
 def run(job: JobContext) -> Iterator[bool]:
@@ -28,6 +37,12 @@ def run(job: JobContext) -> Iterator[bool]:
             yield from _bring(job, job.spec.model, also_texts=True)
         case GenerateSpec():
             yield from _generate(job, job.spec)
+        case SolveSetSpec():
+            yield from _solve_set(job, job.spec)
+        case DistancesSpec():
+            yield from _distances(job, job.spec)
+        case MapSpec():
+            yield from _map(job, job.spec)
 
 
 def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
@@ -149,3 +164,44 @@ def _generate(job: JobContext, spec: GenerateSpec) -> Iterator[bool]:
             job.stopped = True
             return
     job.say(f"{len(ids)} tokens.", 1.0, at_once=True)
+
+
+def _solve_set(job: JobContext, spec: SolveSetSpec) -> Iterator[bool]:
+    yield from _bring(job, spec.model)
+    if job.stopped:
+        return
+    job.say("Loading the model.", at_once=True)
+    yield True
+    task = SetBuilder(spec, job.pool, job.id)
+    job.result["set"] = task.record.id
+    if task.record.members:
+        job.notice("A part of this set was there already; this job went on with it.")
+    steady = False
+    for progress in task.steps():
+        job.say(progress.sentence, progress.fraction)
+        if not steady:  # it runs: a later death of the worker is not this job's doing
+            job.update(attempts=1)
+            steady = True
+        yield True
+        if job.wanted == "stop":
+            job.stopped = True
+            return
+    record = task.record
+    job.say(f"{len(record.exact)} of {len(record.slots)} solutions exact.", 1.0, at_once=True)
+
+
+def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[bool]:
+    found = records.read(records.find(spec.set))
+    job.say("Measuring distances between proto-tokens and between texts.", 0.1, at_once=True)
+    yield True
+    report = measure_distances.make(found)
+    distance_report.save(found, report)
+    job.say(f"{len(report.pairs)} pairs.", 1.0, at_once=True)
+
+
+def _map(job: JobContext, spec: MapSpec) -> Iterator[bool]:
+    job.say("Laying the solutions out.", 0.1, at_once=True)
+    yield True
+    made = maps.make(spec)
+    maps.save(made)
+    job.say(f"{len(made.points)} solutions laid out.", 1.0, at_once=True)

@@ -1,12 +1,20 @@
 """What a job is asked to do: one frozen, validated value for each kind."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from explorer.arrangements import ArrangementKey
 from explorer.errors import BadInputError
 from explorer.recipes import Recipe
+from explorer.texts.specs import AbsolutePath, Source
 
 MAX_RESTARTS = 64
 MAX_LENGTH = 2048
@@ -56,7 +64,126 @@ class GenerateSpec(BaseModel):
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of the sampling.")
 
 
-JobSpec = Annotated[ReconstructSpec | BringSpec | GenerateSpec, Field(discriminator="kind")]
+class GatheredText(BaseModel):
+    """A text that a person puts into a solution set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str = Field(max_length=MAX_CHARACTERS, description="Its first tokens are the target.")
+    context: str = Field(
+        "", max_length=300, description="Texts with the same words here share a context."
+    )
+    title: str = Field("", max_length=300, description="Where it comes from, in words.")
+    source: Source = Field("own", description="Key of the text's source.")
+
+
+class SolveSetSpec(BaseModel):
+    """Make a solution set after checklist E6: contexts x continuations x restarts.
+
+    Each context has `continuations` texts by the model itself (multinomial, temperature 1): one
+    solution for each but the last, `restarts` solutions for the last. Or `texts` are gathered by a
+    person; the last text of each context then has the restarts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["solve-set"] = "solve-set"
+    model: str = Field(description="Name, hub id or folder of the model.")
+    source: Source = Field("seen", description="Where the contexts are drawn from.")
+    path: AbsolutePath | None = Field(None, description="For the sources corpus and random.")
+    contexts: int = Field(8, ge=1, le=500, description="C, how many contexts.")
+    continuations: int = Field(6, ge=1, le=100, description="G, texts for each context.")
+    restarts: int = Field(8, ge=1, le=MAX_RESTARTS, description="R, solutions of the last text.")
+    context_length: int = Field(
+        64, ge=1, le=MAX_LENGTH, description="Tokens of a context that the model reads."
+    )
+    texts: tuple[GatheredText, ...] = Field(
+        (), max_length=500, description="Gathered texts, instead of contexts and continuations."
+    )
+    length: int = Field(ge=1, le=MAX_LENGTH, description="N, target tokens of every text.")
+    regime: Literal["shared", "free"] = Field(
+        description="Shared: one m for the whole set, each e its own (the paper's default). "
+        "Free: each solution has its own e and m."
+    )
+    m_from: int | None = Field(
+        None,
+        ge=1,
+        description="Learn the shared m on this many texts, then freeze it for the others: faster, "
+        "and a deviation from the paper. None: all e and one m are trained jointly.",
+    )
+    joint_until: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Joint training ends when this share of its rows is exact at once; the other "
+        "e then finish alone with m frozen.",
+    )
+    attempts: int = Field(
+        3, ge=1, le=20, description="Seeds tried before a solution counts as not found."
+    )
+    arrangement: ArrangementKey
+    recipe: Recipe
+    seed: int = Field(0, ge=0, lt=2**30, description="Decides contexts, sampling and starts.")
+
+    @model_validator(mode="after")
+    def _m_from_goes_with_shared(self) -> Self:
+        if self.m_from is not None and self.regime == "free":
+            raise ValueError("m_from goes with the shared regime; leave it out, or share m")
+        return self
+
+    @property
+    def rows(self) -> int:
+        """How many solutions are wanted."""
+        if not self.texts:
+            return self.contexts * (self.continuations - 1 + self.restarts)
+        contexts = {t.context or f"\0{i}" for i, t in enumerate(self.texts)}
+        return len(self.texts) + len(contexts) * (self.restarts - 1)
+
+
+class DistancesSpec(BaseModel):
+    """Compute the distances of a set with their statistics (E6, E7)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["distances"] = "distances"
+    set: str = Field(description="Id of the set.")
+
+    @property
+    def model(self) -> str:
+        """What a list of jobs shows where others name a model."""
+        return f"set {self.set}"
+
+
+class MapSpec(BaseModel):
+    """Lay the solutions of one or several sets out in two or three dimensions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["map"] = "map"
+    sets: tuple[str, ...] = Field(min_length=1, max_length=20, description="Ids of the sets.")
+    method: Literal["pca", "umap"] = Field("pca", description="PCA or UMAP.")
+    vector: Literal["e", "m", "both"] = Field("e", description="Which proto-tokens.")
+    dimensions: Literal[2, 3] = Field(2, description="Of the picture.")
+    neighbours: int = Field(10, ge=2, le=200, description="UMAP: how many count as near.")
+    min_distance: float = Field(
+        0.1, ge=0, le=0.99, description="UMAP: how close points may lie in the picture."
+    )
+    metric: Literal["cosine", "euclidean"] = Field(
+        "cosine", description="UMAP: distance in the full space."
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="UMAP: of its random choices.")
+    inexact: bool = Field(False, description="Show attempts that are not exact as well.")
+
+    @property
+    def model(self) -> str:
+        """What a list of jobs shows where others name a model."""
+        return f"sets {', '.join(self.sets)}"
+
+
+JobSpec = Annotated[
+    ReconstructSpec | BringSpec | GenerateSpec | SolveSetSpec | DistancesSpec | MapSpec,
+    Field(discriminator="kind"),
+]
 _adapter: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
 
 
@@ -77,5 +204,6 @@ def in_words(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     if not where:
-        return f"These settings cannot be read: {first['msg']}."
+        reason = first["msg"].removeprefix("Value error, ")
+        return f"These settings cannot be used: {reason}."
     return f"The setting “{where}” cannot be used: {first['msg']}."

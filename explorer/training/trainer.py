@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -53,6 +53,7 @@ class Trainer:
         *,
         exact_model: Callable[[], FrozenModel] | None = None,
         starts: dict[int, tuple[np.ndarray, np.ndarray]] | None = None,
+        frozen: Collection[Literal["e", "m"]] = (),
         until: Literal["first", "all"] = "all",
     ) -> None:
         """Prepare e and m of every row.
@@ -65,6 +66,7 @@ class Trainer:
             exact_model: gives the same weights in float32 when first needed; None: `model` is
                 final, and scores are labelled with its number format.
             starts: e and m (d_model,) to begin with instead of random ones, by row index.
+            frozen: which of the two stay where they start.
             until: "first" ends the other restarts of a text once one is exact, and lets the worse
                 half of them rest meanwhile if the recipe says so; "all" trains each to its end.
 
@@ -88,10 +90,12 @@ class Trainer:
         self._state = [RowState() for _ in rows]
         self._shown = [_blank_score(len(r.target_ids)) for r in rows]
         self._outcomes: dict[int, Outcome] = {}
-        self._place_vectors(starts or {})
+        self._place_vectors(starts or {}, frozen)
         self._contests = self._restarts_of_a_text() if until == "first" else []
 
-    def _place_vectors(self, starts: dict[int, tuple[np.ndarray, np.ndarray]]) -> None:
+    def _place_vectors(
+        self, starts: dict[int, tuple[np.ndarray, np.ndarray]], frozen: Collection[str]
+    ) -> None:
         """Make the table of vectors, which row uses which, and the groups of rows that share."""
         index: dict[tuple[str, str | int], int] = {}
         values: list[Tensor] = []
@@ -119,8 +123,9 @@ class Trainer:
             for row, (_, m) in zip(self.rows, uses, strict=True)
             if holds_m(self.arrangement, len(row.target_ids)).any()
         }
+        resting = {pair["em".index(name)] for pair in uses for name in frozen}
         for group in self._groups:
-            group.vectors = [v for v in group.vectors if v in occurring]
+            group.vectors = [v for v in group.vectors if v in occurring - resting]
 
     def _restarts_of_a_text(self) -> list[list[int]]:
         """Return the groups that train one text by themselves, together with those that do too."""

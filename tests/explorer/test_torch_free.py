@@ -12,6 +12,10 @@ LIGHT = (
     "explorer.recording",
     "explorer.solutions",
     "explorer.figures.run",
+    "explorer.figures.distances",
+    "explorer.figures.maps",
+    "explorer.sets.records",
+    "explorer.sets.estimate",
     "explorer.figures.strip",
     "explorer.texts",
     "explorer.tokenizing",
@@ -49,4 +53,4 @@ def test_what_pages_use_loads_no_torch() -> None:
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.split())
     assert set(LIGHT) <= loaded
-    assert loaded.isdisjoint({"torch", "transformers", "streamlit"})
+    assert loaded.isdisjoint({"torch", "transformers", "streamlit", "sklearn", "umap"})

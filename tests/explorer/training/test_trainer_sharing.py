@@ -84,3 +84,23 @@ class TestShared:
         assert report.phase == ("done", "done", "search")
         for i in range(2):
             assert np.isfinite(ours.outcome(i).m).all()
+
+
+def test_a_frozen_m_stays_where_it_starts_and_rows_stay_independent(llama: FrozenModel) -> None:
+    """Every e learns with a given m; a row's path does not depend on the rows beside it."""
+    rows = [Row(EASY, seed) for seed in range(3)]
+    fresh = Trainer(llama, rows, "halves", QUICK)
+    m = np.full(llama.d_model, 0.3, dtype=np.float32)
+    starts = {i: (fresh.vectors_of(i)[0], m) for i in range(3)}
+    together = Trainer(llama, rows, "halves", QUICK, starts=starts, frozen=("m",))
+    alone = Trainer(llama, rows[1:2], "halves", QUICK, starts={0: starts[1]}, frozen=("m",))
+    for _ in range(10):
+        together.step()
+        alone.step()
+    for i in range(3):
+        e, kept = together.vectors_of(i)
+        assert (kept == m).all()
+        assert not np.allclose(e, starts[i][0])
+    np.testing.assert_allclose(together.vectors_of(1), alone.vectors_of(0), atol=1e-4)
+    run(together)
+    assert all((together.outcome(i).m == m).all() for i in range(3))

@@ -1,0 +1,48 @@
+"""`python -m explorer distances`: how far apart the solutions of a set are."""
+
+import argparse
+import json
+from typing import Any
+
+from explorer.sets import records
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser(
+        "distances",
+        help="distances between the solutions of a set, with statistics",
+        description="Cosine and L2 distances between the exact solutions of a set, by same text, "
+        "same context and different contexts, with text distances and statistics.",
+    )
+    command.add_argument("--set", required=True, metavar="S", help="id of a set, or its folder")
+    command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carry the command out."""
+    from explorer import distance_report, measure_distances
+
+    found = records.read(records.find(arguments.set))
+    report = distance_report.load(found)
+    if report is None:
+        report = measure_distances.make(found)
+        distance_report.save(found, report)
+    if arguments.json:
+        print(json.dumps(distance_report.as_json(report), allow_nan=False))
+    else:
+        _print(report.summary)
+    return 0
+
+
+def _print(summary: Any) -> None:
+    print(summary.regime)
+    for measured in summary.measured:
+        medians = ", ".join(f"{kind} {value:.3f}" for kind, value in measured.medians.items())
+        print(f"{measured.metric} of {measured.vector}: medians {medians}")
+        for c in measured.comparisons:
+            span = "" if c.low is None else f" [{c.low:.3f}, {c.high:.3f}]"
+            print(f"  {c.near} closer than {c.far}: AUC {c.auc:.3f}{span}, p = {c.p:.3f}")
+    for note in summary.notes:
+        print(note)

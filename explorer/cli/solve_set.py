@@ -1,0 +1,201 @@
+"""`python -m explorer solve-set`: make a solution set without a browser."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from tqdm import tqdm
+
+from explorer import arrangements, catalog, texts
+from explorer.catalog import ModelCard
+from explorer.cli.assets import ProgressBar
+from explorer.cli.reconstruct import alone_on, device_named, recipe_named
+from explorer.errors import BadInputError
+from explorer.jobs.specs import GatheredText, SolveSetSpec, in_words
+from explorer.sets.estimate import estimate
+from explorer.sets.records import SetRecord, folder_of
+
+LINE_SECONDS = 20.0
+"""How often a line is printed where no bar can be drawn."""
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser(
+        "solve-set",
+        help="make a solution set: contexts x continuations x restarts",
+        description="Make a solution set after the paper's protocol: the model continues each of C "
+        "contexts G times; one solution for each of the first G-1 texts, R for the last. The same "
+        "command goes on where an earlier one was interrupted. Exit code 0: there are exact "
+        "solutions; 3: none is; 2: bad input.",
+    )
+    add = command.add_argument
+    add("--model", default="smollm2-135m", help="name, hub id or folder (default: %(default)s)")
+    add("--contexts", type=int, default=8, help="C (default: %(default)s)")
+    add("--continuations", type=int, default=6, help="G texts a context (default: %(default)s)")
+    add("--restarts", type=int, default=8, help="R of the last text (default: %(default)s)")
+    add("--length", type=int, default=16, help="N, target tokens (default: %(default)s)")
+    add("--regime", choices=("shared", "free"), required=True, help="m shared by the set, or free")
+    add("--m-from", type=int, metavar="K", help="learn the shared m on K texts, then freeze it: a "
+        "faster deviation from the paper")  # fmt: skip
+    add("--joint-until", type=float, default=1.0, metavar="SHARE", help="end the joint training "
+        "of m when this share of rows is exact at once (default: %(default)s)")  # fmt: skip
+    add("--attempts", type=int, default=3, help="seeds tried for a solution (default: %(default)s)")
+    add("--source", default="seen", choices=[s for s in texts.SOURCES if s not in _NOT_DRAWN],
+        help="where contexts come from (default: %(default)s)")  # fmt: skip
+    add("--path", help="for the sources corpus and random: a folder, .jsonl or GloVe file")
+    add("--context-length", type=int, default=64, help="tokens the model reads of a context "
+        "(default: %(default)s)")  # fmt: skip
+    add("--texts", type=Path, metavar="FILE", help="gathered texts instead: JSON lines with "
+        '"text" and, to group them, "context"')  # fmt: skip
+    add("--arrangement", choices=arrangements.KEYS, help="default: what suits the model")
+    add("--recipe", default="fast", help="fast, paper, or a JSON file (default: %(default)s)")
+    add("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a recipe field")
+    add("--seed", type=int, default=0, help="decides everything drawn (default: %(default)s)")
+    add("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 … (default: %(default)s)")
+    add("--json", action="store_true", help="print one JSON object on stdout")
+    command.set_defaults(run=run)
+
+
+_NOT_DRAWN = ("own", "generated")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carry the command out."""
+    card = catalog.find(arguments.model)
+    spec = _spec(arguments, card)
+    device = device_named(arguments.device)
+    if card.folder is None:
+        with ProgressBar(card.title) as bar:
+            catalog.bring(card, bar)
+        card = catalog.find(arguments.model)
+    with alone_on(device):
+        record = _build(spec, device, card)
+    if arguments.json:
+        print(json.dumps(_as_json(record, card)))
+    else:
+        _print(record)
+    return 0 if record.exact else 3
+
+
+def _spec(arguments: argparse.Namespace, card: ModelCard) -> SolveSetSpec:
+    try:
+        return SolveSetSpec(
+            model=card.name,
+            source=arguments.source,
+            path=arguments.path,
+            contexts=arguments.contexts,
+            continuations=arguments.continuations,
+            restarts=arguments.restarts,
+            context_length=arguments.context_length,
+            texts=() if arguments.texts is None else _texts(arguments.texts),
+            length=arguments.length,
+            regime=arguments.regime,
+            m_from=arguments.m_from,
+            joint_until=arguments.joint_until,
+            attempts=arguments.attempts,
+            arrangement=arguments.arrangement or card.default_arrangement,
+            recipe=recipe_named(arguments.recipe, arguments.set),
+            seed=arguments.seed,
+        )
+    except ValidationError as error:
+        raise BadInputError(in_words(error)) from error
+
+
+def _texts(file: Path) -> tuple[GatheredText, ...]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        return tuple(GatheredText.model_validate_json(line) for line in lines if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"{file} cannot be read as UTF-8 text. Check the path.") from error
+    except ValidationError as error:
+        raise BadInputError(
+            f'{file} does not hold one JSON object a line with "text": {in_words(error)}'
+        ) from error
+
+
+def _build(spec: SolveSetSpec, device: str, card: ModelCard) -> SetRecord:
+    import torch
+
+    from explorer.pool import ModelPool
+    from explorer.sets.build import SetBuilder
+    from explorer.sets.pace import token_seconds
+
+    task = SetBuilder(spec, ModelPool(torch.device(device)))
+    steps = task.steps()
+    try:
+        if not task.record.complete:
+            pace = token_seconds(task.model, spec.length, spec.arrangement, spec.recipe)
+            _say(estimate(spec, card.parameters, pace).sentence)
+            _say(f"Set {task.record.id} in {task.folder}: the same command goes on with it.")
+        _follow(steps)
+    except KeyboardInterrupt:
+        steps.close()
+        _say("Interrupted: what is found so far is kept; the same command goes on.")
+        raise
+    return task.record
+
+
+def _follow(steps: Any) -> None:
+    """Show a bar on a terminal, else a line now and then."""
+    said = 0.0
+    with tqdm(total=100, unit="%", bar_format=_FORMAT, disable=None, leave=False) as bar:
+        for progress in steps:
+            bar.set_description_str(progress.sentence, refresh=False)
+            bar.update(100 * progress.fraction - bar.n)
+            if bar.disable and time.monotonic() - said >= LINE_SECONDS:
+                said = time.monotonic()
+                _say(f"{progress.fraction:4.0%}  {progress.sentence}")
+
+
+_FORMAT = "{desc} |{bar}| {percentage:3.0f}%"
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def _as_json(record: SetRecord, card: ModelCard) -> dict[str, Any]:
+    folder = folder_of(record.id)
+    return {
+        "set": record.id,
+        "folder": str(folder),
+        "model_path": str(card.folder),
+        "regime": record.spec.regime,
+        "m_learned": record.regime_in_words,
+        "wanted": len(record.slots),
+        "exact": len(record.exact),
+        "unsolved": [list(slot) for slot in record.unsolved],
+        "solutions": [
+            {
+                "path": str(folder / member.file),
+                "id": member.solution,
+                "context": member.context,
+                "continuation": member.continuation,
+                "restart": member.restart,
+                "attempt": member.attempt,
+                "seed": member.seed,
+                "accuracy": member.accuracy,
+                "exact": member.exact,
+                "steps": member.steps,
+                **({"reason": member.reason} if member.reason else {}),
+            }
+            for member in record.members
+        ],
+    }
+
+
+def _print(record: SetRecord) -> None:
+    print(f"Set {record.id} in {folder_of(record.id)}")
+    print(record.regime_in_words)
+    print(f"{len(record.exact)} of {len(record.slots)} solutions exact.")
+    for member in record.members:
+        if not member.exact:
+            print(
+                f"not exact: context {member.context}, text {member.continuation}, seed "
+                f"{member.seed}: accuracy {member.accuracy:.3f}, {member.reason}"
+            )

@@ -1,0 +1,129 @@
+"""What is known about the distances of one set: a table of pairs and a summary, on the disk."""
+
+import hashlib
+import io
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from explorer import folders
+from explorer.comparisons import PERMUTATIONS, RESAMPLES
+from explorer.distances import Kind, Metric, Vector
+from explorer.files import write_atomically
+from explorer.sets.records import SolutionSet
+
+VERSION = 1
+"""Of what is computed; reports of another version are made again."""
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Compared(_Value):
+    """One comparison of two kinds of pairs (`explorer.comparisons.Comparison`)."""
+
+    near: Kind
+    far: Kind
+    auc: float
+    cliffs_delta: float
+    low: float | None = Field(description="2.5% of the AUC over resampled contexts.")
+    high: float | None = Field(description="97.5%.")
+    p: float = Field(description="Permutation test, one-sided: near is closer.")
+    shuffled: str = Field(description="What the test permutes.")
+
+
+class Summarised(_Value):
+    """One vector and one metric."""
+
+    vector: Vector
+    metric: Metric
+    dimensions: int
+    medians: dict[Kind, float]
+    baseline: tuple[float, float] | None = Field(
+        description="Mean and deviation of random directions' cosine distance; none for L2."
+    )
+    comparisons: list[Compared]
+
+
+class DistanceSummary(_Value):
+    """What the pairs of a set say."""
+
+    set: str
+    regime: str
+    solutions: int
+    texts: int
+    contexts: int
+    counts: dict[Kind, int]
+    one_m: bool = Field(description="All m are equal: their distance is zero, no statistic.")
+    measured: list[Summarised]
+    tfidf_corpus: str
+    semantic_model: str
+    resamples: int = RESAMPLES
+    permutations: int = PERMUTATIONS
+    notes: list[str] = Field(description="What the set does not allow to say, and why.")
+
+
+@dataclass(frozen=True)
+class DistanceReport:
+    """Pairs and summary.
+
+    Attributes:
+        pairs: a row for each pair: a, b (solution ids), kind, context_a, context_b, text_a, text_b
+            (numbers), cosine_e, cosine_m, cosine_both, l2_e, l2_m, l2_both, tfidf, semantic.
+        summary: the statistics.
+    """
+
+    pairs: pd.DataFrame
+    summary: DistanceSummary
+
+
+def key(found: SolutionSet) -> str:
+    """Return the name of a set's report: it depends on the exact solutions, not on the rest."""
+    ids = sorted(s.record.id for s in found.solutions)
+    return hashlib.sha256(json.dumps([VERSION, found.record.id, ids]).encode()).hexdigest()[:16]
+
+
+def save(found: SolutionSet, report: DistanceReport) -> Path:
+    """Keep a report.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    folder = folders.local() / "analyses"
+    buffer = io.BytesIO()
+    report.pairs.to_parquet(buffer, index=False)
+    write_atomically(folder / f"distances-{key(found)}.parquet", buffer.getvalue())
+    return write_atomically(
+        folder / f"distances-{key(found)}.json", report.summary.model_dump_json(indent=1).encode()
+    )
+
+
+def load(found: SolutionSet) -> DistanceReport | None:
+    """Return the report of a set if it was made here or ships with the project."""
+    for root in (folders.local(), folders.recorded()):
+        file = root / "analyses" / f"distances-{key(found)}.json"
+        try:
+            summary = DistanceSummary.model_validate_json(file.read_bytes())
+            return DistanceReport(pd.read_parquet(file.with_suffix(".parquet")), summary)
+        except (OSError, ValueError, ValidationError):
+            continue
+    return None
+
+
+def as_json(report: DistanceReport) -> dict[str, Any]:
+    """Return a report as plain values: `pairs` and `summary`; what is undefined is null."""
+    rows = report.pairs.to_dict(orient="records")
+    plain = [
+        {
+            str(name): None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+    return {"pairs": plain, "summary": report.summary.model_dump(mode="json")}

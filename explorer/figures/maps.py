@@ -1,0 +1,132 @@
+"""Charts of maps: solutions as points in two or three dimensions."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from explorer.figures.chart import Chart, layout
+from explorer.figures.palette import RESTARTS, RIGHT, WRONG, WRONG_TO_RIGHT
+from explorer.figures.words import plain
+from explorer.maps import AXES, SolutionMap
+
+COLOUR_BY = ("context", "text", "source", "accuracy", "restart", "set")
+SYMBOLS = ("circle", "diamond", "square", "cross", "x")
+"""Symbols that both flat and spatial scatters know."""
+MOST_NAMED = 24
+"""Labels a legend can hold; more are coloured all the same."""
+
+
+def scatter(made: SolutionMap, colour_by: str, trajectory: pd.DataFrame | None = None) -> Chart:
+    """Draw a map, one trace for each label so that a legend names them.
+
+    Args:
+        made: the map.
+        colour_by: a column of its points, of `COLOUR_BY`.
+        trajectory: of `explorer.maps.trajectory`, a run's way through a PCA map.
+    """
+    spec, points = made.record.spec, made.points
+    axes = list(AXES[: spec.dimensions])
+    figure = go.Figure()
+    if colour_by == "accuracy":
+        _add(figure, points, axes, "solutions", _by_number(points["accuracy"]))
+    else:
+        labels = list(dict.fromkeys(points[colour_by]))
+        for k, label in enumerate(labels):
+            marker: dict[str, object] = {
+                "color": RESTARTS[k % len(RESTARTS)],
+                "symbol": SYMBOLS[k // len(RESTARTS) % len(SYMBOLS)],
+            }
+            name = plain(str(label), 34)
+            here = points[points[colour_by] == label]
+            _add(figure, here, axes, name, marker, named=k < MOST_NAMED)
+    if trajectory is not None and len(trajectory):
+        _add_way(figure, trajectory, axes)
+    title = "UMAP" if spec.method == "umap" else "PCA"
+    name = "e and m together" if spec.vector == "both" else spec.vector
+    layout(figure, f"{title} of {name}, by {colour_by}", *_axis_names(made), height=620)
+    figure.update_layout(
+        clickmode="event+select", dragmode="lasso" if spec.dimensions == 2 else "orbit"
+    )
+    if spec.dimensions == 3:
+        figure.update_layout(scene=_scene(made))
+    alt = (
+        f"{title} map of {name} of {len(points)} solutions in {spec.dimensions} dimensions, "
+        f"coloured by {colour_by}."
+    )
+    columns = ["id", *axes, "context", "text", "accuracy", "restart", "seed", "set", "regime"]
+    return Chart(f"map-{spec.method}-{spec.vector}-{colour_by}", figure, alt, points[columns])
+
+
+def _axis_names(made: SolutionMap) -> list[str]:
+    spec = made.record.spec
+    if spec.method == "umap":
+        return [f"UMAP {k + 1} (no unit)" for k in range(2)]
+    return [
+        f"component {k + 1}, {share:.0%} of variance"
+        for k, share in enumerate(made.record.explained[:2])
+    ]
+
+
+def _scene(made: SolutionMap) -> dict[str, object]:
+    names = [*_axis_names(made)]
+    if made.record.spec.method == "umap":
+        names.append("UMAP 3 (no unit)")
+    else:
+        names.append(f"component 3, {made.record.explained[2]:.0%} of variance")
+    return {f"{axis}axis": {"title": name} for axis, name in zip(AXES, names, strict=True)}
+
+
+def _by_number(values: pd.Series) -> dict[str, object]:
+    return {
+        "color": values,
+        "cmin": 0,
+        "cmax": 1,
+        "colorscale": [list(stop) for stop in WRONG_TO_RIGHT],
+        "colorbar": {"title": "accuracy", "thickness": 10},
+    }
+
+
+def _add(
+    figure: go.Figure,
+    points: pd.DataFrame,
+    axes: list[str],
+    name: str,
+    marker: dict[str, object],
+    *,
+    named: bool = True,
+) -> None:
+    kind = go.Scatter if len(axes) == 2 else go.Scatter3d
+    size = 10 if len(axes) == 2 else 5
+    figure.add_trace(
+        kind(
+            **{axis: points[axis] for axis in axes},
+            mode="markers",
+            name=name,
+            showlegend=named,
+            marker={"size": size, "line": {"width": 1, "color": "rgba(128,128,128,.9)"}} | marker,
+            customdata=points["id"],
+            text=[plain(text) for text in points["text"]],
+            hovertemplate="%{text}<extra></extra>",
+        )
+    )
+
+
+def _add_way(figure: go.Figure, way: pd.DataFrame, axes: list[str]) -> None:
+    """Draw a run from its start (open) to its end (star)."""
+    kind = go.Scatter if len(axes) == 2 else go.Scatter3d
+    at = {axis: way[axis] for axis in axes}
+    figure.add_trace(
+        kind(
+            **at,
+            mode="lines+markers",
+            name="a run's way",
+            line={"color": RIGHT, "width": 2},
+            marker={
+                "size": np.r_[9, np.full(max(0, len(way) - 2), 3), 11][: len(way)],
+                "color": [WRONG, *[RIGHT] * (len(way) - 1)],
+            },
+            text=[f"step {s}, accuracy {a:.2f}" for s, a in
+                  zip(way["step"], way["accuracy"], strict=True)],
+            hovertemplate="%{text}<extra></extra>",
+        )
+    )  # fmt: skip

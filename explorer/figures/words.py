@@ -1,0 +1,9 @@
+"""Texts inside Plotly, whose hover boxes and legends read a little HTML."""
+
+import html
+
+
+def plain(text: str, most: int = 90) -> str:
+    """Return a text as it may stand in a hover box: escaped, on one line, cut."""
+    line = " ".join(text.split())
+    return html.escape(line if len(line) <= most else f"{line[: most - 1]}…", quote=False)

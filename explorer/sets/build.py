@@ -1,0 +1,374 @@
+"""Makes a solution set step by step; what is found is kept at once, and a kill loses seconds."""
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer import catalog, folders
+from explorer.arrangements import input_length
+from explorer.errors import BadInputError, CorruptFileError, MissingAssetError
+from explorer.formatting import human_seconds
+from explorer.jobs.specs import SolveSetSpec
+from explorer.metrics import h_lm
+from explorer.models import FrozenModel, fast_dtype
+from explorer.pool import ModelPool
+from explorer.sets import contents, records
+from explorer.sets.crews import (
+    JOINING,
+    ROWS,
+    Crew,
+    Foreman,
+    Slot,
+    Task,
+    checkpoint,
+    read_learned,
+    save_learned,
+)
+from explorer.sets.records import Joint, Member, SetRecord, SetText
+from explorer.sets.solved import solution_of
+from explorer.solutions import Solution, load_solution, now, save_solution
+
+CHECKPOINT_SECONDS = 5.0
+PATIENCE = 100
+"""Joint steps without one more exact row after which the rest is taken for stuck."""
+STUCK = 0.5
+"""Accuracy below which a row that was trained jointly is not worth going on with."""
+
+
+@dataclass(frozen=True)
+class SetProgress:
+    """How far a set is.
+
+    Attributes:
+        sentence: the same for a person.
+        fraction: part that is done, 0 to 1.
+    """
+
+    sentence: str
+    fraction: float
+
+
+class SetBuilder:
+    """Samples the texts of a set and trains its solutions, going on with what is there.
+
+    With m free, rows train in batches of about `ROWS`; when some end, others join.
+
+    With m shared, all rows train jointly until all are exact at once, or the share `joint_until`,
+    or most are and no further one became exact for `PATIENCE` steps, or the recipe's steps are
+    used up. Then m is frozen, every row is judged with that m, and the e of those that are not
+    exact go on alone, or start afresh if they are far from it: one stuck row would keep the others
+    in training for ever.
+
+    A row that is not exact in the end is tried again from another seed, `attempts` times in all;
+    every attempt is kept and reported.
+
+    Attributes:
+        record: the set as it stands, the same as in `set.json`.
+    """
+
+    def __init__(self, spec: SolveSetSpec, pool: ModelPool, job: str | None = None) -> None:
+        """Load the model and what there is of the set.
+
+        Raises:
+            MissingAssetError: if the model is not on this disk.
+            ModelError: if it cannot be loaded.
+            BadInputError: if the target is too long for it, or K is more than there are texts.
+        """
+        self.spec, self._job = spec, job
+        card = catalog.find(spec.model)
+        if card.folder is None:
+            raise MissingAssetError(
+                f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
+                f"--model {card.name}"
+            )
+        folder, name = card.folder, card.name
+        self.model = pool.get(folder, name, fast_dtype(pool.device, spec.recipe.precision))
+        confirm = pool.can_confirm(folder)
+
+        def exact_model() -> FrozenModel:
+            import torch
+
+            return pool.get(folder, name, torch.float32)
+
+        self._final = exact_model if confirm else lambda: self.model
+        self._foreman = Foreman(
+            self.model, exact_model if confirm else None, spec.arrangement, spec.recipe
+        )
+        self._check()
+        self.record = self._begin()
+        self._m: NDArray[np.float32] | None = None
+        self._carried: dict[Slot, Task] = {}
+        if spec.regime == "shared":
+            self._read_learned()
+        self._crews: list[Crew] | None = None  # until it is known what a checkpoint holds
+        self._saved = time.monotonic()
+        self._h_lm: dict[tuple[int, int], tuple[float, int]] = {}
+        self._started = time.monotonic()
+        self._at_start = len(self.record.members)
+
+    @property
+    def folder(self) -> Path:
+        """Where the set lies."""
+        return records.folder_of(self.record.id)
+
+    @property
+    def _work(self) -> Path:
+        return folders.local() / "jobs" / f"set-{self.record.id}"
+
+    def _check(self) -> None:
+        spec = self.spec
+        longest = input_length(spec.arrangement, spec.length)
+        if longest > self.model.max_positions:
+            raise BadInputError(
+                f"{longest} input positions are more than the {self.model.max_positions} this "
+                "model was made for. Choose a smaller length."
+            )
+        count = len(spec.texts) or spec.contexts * spec.continuations
+        if spec.m_from is not None and spec.m_from > count:
+            raise BadInputError(
+                f"m cannot be learned on {spec.m_from} texts: the set has {count}. "
+                "Lower the number."
+            )
+
+    def _begin(self) -> SetRecord:
+        name = records.set_id(self.spec, self.model.fingerprint)
+        with contextlib.suppress(CorruptFileError):
+            return records.load(records.folder_of(name))
+        return SetRecord(
+            id=name,
+            spec=self.spec,
+            fingerprint=self.model.fingerprint,
+            d_model=self.model.d_model,
+            created=now(),
+            device=self.model.device.type,
+            job=self._job,
+        )
+
+    def steps(self) -> Generator[SetProgress, None, None]:
+        """Work until the set is complete; yield after each step.
+
+        Closing the iterator early leaves a checkpoint to go on from.
+        """
+        if self.record.complete:
+            yield self._progress()
+            return
+        try:
+            yield from self._sample()
+            if self.spec.regime == "shared" and self._m is None:
+                yield from self._learn_m()
+            yield from self._train()
+        finally:
+            self._checkpoint()
+        self._save(complete=True)
+        for name in ("crews.safetensors", "m.safetensors"):
+            (self._work / name).unlink(missing_ok=True)
+        yield self._progress()
+
+    def _sample(self) -> Iterator[SetProgress]:
+        """Draw contexts and sample texts; what is there already is kept."""
+        spec, total = self.spec, self.spec.contexts * self.spec.continuations
+        if self.record.texts and (spec.texts or len(self.record.texts) == total):
+            return
+        if spec.texts:
+            drawn, given = contents.gathered(spec, self.model.tokenizer)
+            self._save(contexts=drawn, texts=given)
+            return
+        drawn, read = contents.contexts(spec, self.model.tokenizer)
+        made: list[SetText] = []
+        yield SetProgress("Loading the model in float32.", 0.0)
+        for text in contents.continuations(spec, self._final(), drawn, read):
+            made.append(text)
+            yield SetProgress(f"The model writes text {len(made)} of {total}.", 0.0)
+        self._save(contexts=drawn, texts=made)
+
+    def _learn_m(self) -> Iterator[SetProgress]:
+        """Train one m and the e of many rows jointly, then freeze it."""
+        crews = self._foreman.restore(self._work / "crews.safetensors", None)
+        crew = crews[0] if crews else self._foreman.joint(self._joint_tasks())
+        self._crews = [crew]
+        most = self.spec.recipe.max_steps
+        record, since = 0.0, 0
+        while not crew.trainer.finished:
+            report = crew.trainer.step()
+            self._checkpoint_if_due()
+            exact, step = float((report.accuracy == 1).mean()), int(report.steps.max())
+            yield SetProgress(
+                f"Learning one m for {len(crew.tasks)} rows: joint step {step} of at most {most}, "
+                f"{exact:.0%} of the rows exact, accuracy {report.accuracy.mean():.3f}.",
+                self._joint_share * step / most,
+            )
+            if exact > record:
+                record, since = exact, step
+            if exact >= self.spec.joint_until < 1:
+                break
+            if exact == record >= 0.5 and step - since >= PATIENCE:
+                break
+        crew.trainer.stop("not exact when m was frozen")
+        self._freeze(crew)
+
+    @property
+    def _joint_share(self) -> float:
+        """Part of the work that learning m is taken for."""
+        joint = self.spec.regime == "shared"
+        return 0.0 if not joint else 0.1 if self.spec.m_from else 0.7
+
+    def _joint_tasks(self) -> list[Task]:
+        """Return the rows that learn m: all, or one for each of K texts, over all contexts."""
+        slots = self.record.slots
+        if self.spec.m_from is not None:
+            firsts = sorted((s for s in slots if s[2] == 0), key=lambda s: (s[1], s[0]))
+            slots = sorted(firsts[: self.spec.m_from])
+        return [self._task(slot, 0) for slot in slots]
+
+    def _freeze(self, crew: Crew) -> None:
+        """Keep the learned m; judge every row with it; let those that are not exact go on alone."""
+        outcomes = [crew.trainer.outcome(i) for i in range(len(crew.tasks))]
+        self._m = outcomes[0].m
+        for task, found in zip(crew.tasks, outcomes, strict=True):
+            self._carried[task.slot] = Task(
+                task.slot, 0, task.seed, task.target_ids, found.e, found.steps, found.seconds
+            )
+        joint = Joint(
+            rows=len(crew.tasks),
+            texts=len({task.slot[:2] for task in crew.tasks}),
+            steps=max(found.steps for found in outcomes),
+            seconds=max(found.seconds for found in outcomes),
+            exact=sum(found.score.exact for found in outcomes),
+        )
+        self._save(joint=joint)
+        save_learned(self._work / "m.safetensors", self._m, self._carried.values())
+        for i, (task, found) in enumerate(zip(crew.tasks, outcomes, strict=True)):
+            stuck = found.score.accuracy < STUCK and self.spec.attempts > 1
+            if found.score.exact or stuck:
+                self._keep(crew, i, task)
+        self._crews = []
+        self._checkpoint()
+
+    def _train(self) -> Iterator[SetProgress]:
+        """Train independent rows, as many side by side as fill a batch, until none is left."""
+        restored = self._foreman.restore(self._work / "crews.safetensors", self._m)
+        crews = self._crews = [crew for crew in restored if not crew.joint]
+        for crew in crews:
+            self._keep_finished(crew)
+        while True:
+            crews[:] = [crew for crew in crews if crew.live]
+            self._join(crews)
+            if not crews:
+                return
+            for crew in crews:
+                crew.trainer.step()
+                self._keep_finished(crew)
+                self._checkpoint_if_due()
+                yield self._progress()
+
+    def _join(self, crews: list[Crew]) -> None:
+        """Let waiting rows begin when enough places are free."""
+        free = ROWS - sum(crew.live for crew in crews)
+        if free >= JOINING and (waiting := self._waiting(crews)):
+            crews.append(self._foreman.alone(waiting[:free], self._m))
+
+    def _waiting(self, crews: list[Crew]) -> list[Task]:
+        """Return what has to be trained and is not in training: first attempts first."""
+        busy = {slot for crew in crews for slot in crew.live_slots}
+        tried = Counter(member.slot for member in self.record.members)
+        waiting = [
+            slot
+            for slot in self.record.unsolved
+            if slot not in busy and tried[slot] < self.spec.attempts
+        ]
+        return [self._task(s, tried[s]) for s in sorted(waiting, key=lambda s: (tried[s], s))]
+
+    def _task(self, slot: Slot, attempt: int) -> Task:
+        if attempt == 0 and slot in self._carried:
+            return self._carried[slot]
+        slots = self.record.slots
+        seed = self.spec.seed + attempt * len(slots) + slots.index(slot)
+        return Task(slot, attempt, seed, tuple(self._text(slot).target_ids))
+
+    def _text(self, slot: Slot) -> SetText:
+        texts = self.record.texts
+        return next(t for t in texts if (t.context, t.continuation) == slot[:2])
+
+    def _keep_finished(self, crew: Crew) -> None:
+        report = crew.trainer.report(detailed=False)
+        for i, (task, phase) in enumerate(zip(crew.tasks, report.phase, strict=True)):
+            if phase == "done" and i not in crew.over:
+                self._keep(crew, i, task)
+
+    def _keep(self, crew: Crew, i: int, task: Task) -> None:
+        """Save the outcome of a row and enter it into the set."""
+        crew.over.add(i)
+        solution = self._solution(crew, i, task)
+        record = solution.record
+        path = save_solution(solution, self.folder / f"{record.id}.safetensors")
+        if any(member.solution == record.id for member in self.record.members):
+            return
+        context, continuation, restart = task.slot
+        member = Member(
+            context=context,
+            continuation=continuation,
+            restart=restart,
+            attempt=task.attempt,
+            seed=task.seed,
+            solution=record.id,
+            file=path.name,
+            accuracy=record.accuracy,
+            exact=record.exact,
+            steps=record.steps,
+            seconds=record.seconds,
+            reason=record.reason,
+        )
+        members = sorted([*self.record.members, member], key=lambda m: (m.slot, m.attempt))
+        self._save(members=members)
+
+    def _solution(self, crew: Crew, i: int, task: Task) -> Solution:
+        key = task.slot[:2]
+        if key not in self._h_lm:
+            self._h_lm[key] = h_lm(self._final(), task.target_ids)
+        return solution_of(
+            crew.trainer.outcome(i), task, self._text(task.slot), self.record, self.model,
+            self._h_lm[key], self._job,
+        )  # fmt: skip
+
+    def _save(self, **fields: object) -> None:
+        self.record = self.record.model_copy(update=fields)
+        records.save(self.record)
+
+    def _checkpoint_if_due(self) -> None:
+        if time.monotonic() - self._saved >= CHECKPOINT_SECONDS:
+            self._checkpoint()
+            self._saved = time.monotonic()
+
+    def _checkpoint(self) -> None:
+        if self._crews is not None:
+            checkpoint(self._crews, self._work / "crews.safetensors")
+
+    def _read_learned(self) -> None:
+        """Take up the set's shared m, and the e that were trained with it, if there are any."""
+        try:
+            self._m, self._carried = read_learned(self._work / "m.safetensors")
+        except CorruptFileError:
+            if self.record.members:
+                self._m = load_solution(self.folder / self.record.members[0].file).m
+
+    def _progress(self) -> SetProgress:
+        record = self.record
+        wanted, exact = len(record.slots), len(record.exact)
+        over = len({m.slot for m in record.members})
+        live = sum(crew.live for crew in self._crews or [])
+        done = len(record.members) - self._at_start
+        left = ""
+        if done >= 4 and over < wanted:
+            pace = (time.monotonic() - self._started) / done
+            left = f", about {human_seconds(pace * (wanted - over))} left"
+        before = self._joint_share
+        return SetProgress(
+            f"{exact} of {wanted} solutions exact, {live} rows in training{left}.",
+            1.0 if record.complete else before + (1 - before) * over / max(1, wanted),
+        )

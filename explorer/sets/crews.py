@@ -1,0 +1,213 @@
+"""Rows of a set in training: crews that start when others have ended, so that batches stay full."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from explorer.arrangements import ArrangementKey
+from explorer.errors import CorruptFileError
+from explorer.files import write_atomically
+from explorer.models import FrozenModel
+from explorer.recipes import Recipe
+from explorer.training import Row, Trainer
+
+ROWS = 32
+"""Rows trained side by side; a CPU gains little from more."""
+JOINING = 8
+"""Rows that have to end before others join: smaller batches cost more for each row."""
+
+Slot = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row to train: which solution of the set it is for, and where it starts.
+
+    Attributes:
+        slot: context, continuation, restart.
+        attempt: how many seeds were tried before.
+        seed: decides where e (and a free m) start.
+        target_ids: N token ids.
+        e: float32 (d_model,), to go on from; None: a fresh start.
+        steps: steps that `e` was trained before.
+        seconds: their compute time.
+    """
+
+    slot: Slot
+    attempt: int
+    seed: int
+    target_ids: tuple[int, ...]
+    e: NDArray[np.float32] | None = None
+    steps: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Crew:
+    """Some rows in one trainer.
+
+    Attributes:
+        tasks: what its rows are, in order.
+        trainer: the engine.
+        joint: whether they learn a shared m together.
+        over: rows whose outcome is kept.
+    """
+
+    tasks: list[Task]
+    trainer: Trainer
+    joint: bool = False
+    over: set[int] = field(default_factory=set)
+
+    @property
+    def live(self) -> int:
+        """How many rows are still in training."""
+        return len(self.tasks) - len(self.over)
+
+    @property
+    def live_slots(self) -> set[Slot]:
+        """What they are trained for."""
+        return {task.slot for i, task in enumerate(self.tasks) if i not in self.over}
+
+
+@dataclass(frozen=True)
+class Foreman:
+    """Makes crews of one set: the same model, arrangement and recipe for all.
+
+    Attributes:
+        model: runs the search.
+        exact_model: the same weights in float32; None: `model` is final.
+        arrangement: of the set.
+        recipe: of the set.
+    """
+
+    model: FrozenModel
+    exact_model: Callable[[], FrozenModel] | None
+    arrangement: ArrangementKey
+    recipe: Recipe
+
+    def joint(self, tasks: Sequence[Task]) -> Crew:
+        """Return rows that share one m and train it jointly (the paper's default)."""
+        return Crew(list(tasks), self._trainer(tasks, m_key="shared"), joint=True)
+
+    def alone(self, tasks: Sequence[Task], m: NDArray[np.float32] | None) -> Crew:
+        """Return rows that are independent: with an m of their own, or all with `m` frozen."""
+        if m is None:
+            return Crew(list(tasks), self._trainer(tasks))
+        fresh = self._trainer(tasks)  # only to say where each e starts
+        starts = {
+            i: (fresh.vectors_of(i)[0] if task.e is None else task.e, m)
+            for i, task in enumerate(tasks)
+        }
+        return Crew(list(tasks), self._trainer(tasks, starts=starts, frozen=("m",)))
+
+    def _trainer(
+        self,
+        tasks: Sequence[Task],
+        *,
+        m_key: str | None = None,
+        starts: dict[int, tuple[np.ndarray, np.ndarray]] | None = None,
+        frozen: Sequence[Literal["e", "m"]] = (),
+    ) -> Trainer:
+        rows = [Row(task.target_ids, task.seed, m_key=m_key) for task in tasks]
+        return Trainer(
+            self.model,
+            rows,
+            self.arrangement,
+            self.recipe,
+            exact_model=self.exact_model,
+            starts=starts,
+            frozen=frozen,
+        )
+
+    def restore(self, path: Path, m: NDArray[np.float32] | None) -> list[Crew]:
+        """Return the crews of a checkpoint; none if there is no readable one."""
+        try:
+            with safe_open(path, framework="numpy") as file:
+                crews = json.loads(file.metadata()["crews"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return [self._one(k, crew, tensors, m) for k, crew in enumerate(crews)]
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+            return []  # of another version, or half a file: train these rows again
+
+    def _one(
+        self,
+        k: int,
+        saved: dict[str, Any],
+        tensors: dict[str, np.ndarray],
+        m: NDArray[np.float32] | None,
+    ) -> Crew:
+        tasks = [_task(values) for values in saved["tasks"]]
+        crew = self.joint(tasks) if saved["joint"] else self.alone(tasks, m)
+        mine = {n.partition("/")[2]: t for n, t in tensors.items() if n.startswith(f"{k}/")}
+        crew.trainer.restore(mine, saved["trainer"])
+        crew.over = set(saved["over"])
+        return crew
+
+
+def checkpoint(crews: Iterable[Crew], path: Path) -> None:
+    """Write everything that `Foreman.restore` needs to go on with these crews.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    tensors: dict[str, np.ndarray] = {}
+    saved = []
+    for k, crew in enumerate(crews):
+        state, values = crew.trainer.checkpoint()
+        tensors |= {f"{k}/{name}": tensor for name, tensor in state.items()}
+        tasks = [_values(task) for task in crew.tasks]
+        saved.append(
+            {"tasks": tasks, "joint": crew.joint, "over": sorted(crew.over), "trainer": values}
+        )
+    write_atomically(path, save(tensors, {"crews": json.dumps(saved)}))
+
+
+def save_learned(path: Path, m: NDArray[np.float32], tasks: Iterable[Task]) -> None:
+    """Write a learned m and the rows that were trained with it.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    known = [task for task in tasks if task.e is not None]
+    e = np.stack([task.e for task in known if task.e is not None])
+    meta = {"tasks": json.dumps([_values(task) for task in known])}
+    write_atomically(path, save({"m": m, "e": e}, meta))
+
+
+def read_learned(path: Path) -> tuple[NDArray[np.float32], dict[Slot, Task]]:
+    """Return what `save_learned` wrote: m, and the rows to go on from by slot.
+
+    Raises:
+        CorruptFileError: if it is missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            m, e = file.get_tensor("m"), file.get_tensor("e")
+            saved = json.loads(file.metadata()["tasks"])
+        tasks = [_task(values, e[i]) for i, values in enumerate(saved)]
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise CorruptFileError(f"{path.name} is missing or damaged.") from error
+    return m, {task.slot: task for task in tasks}
+
+
+def _values(task: Task) -> dict[str, Any]:
+    return {
+        "slot": task.slot,
+        "attempt": task.attempt,
+        "seed": task.seed,
+        "target_ids": task.target_ids,
+        "steps": task.steps,
+        "seconds": task.seconds,
+    }
+
+
+def _task(values: dict[str, Any], e: NDArray[np.float32] | None = None) -> Task:
+    lists = {name: tuple(values[name]) for name in ("slot", "target_ids")}
+    return Task(**{**values, **lists}, e=e)

@@ -1,0 +1,128 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from explorer.sets import records
+
+MakeSet = Callable[..., str]
+
+
+@pytest.fixture
+def solve(
+    call: Any, tiny_llama_folder: Path, tmp_path: Path, one_thread: None
+) -> Callable[..., Any]:
+    """Make a small set of gathered texts on a tiny model; what is given comes after, and wins."""
+    texts = tmp_path / "texts.jsonl"
+    lines = [("zzqq", "one"), ("xxvv", "one"), ("kkjj", "two"), ("wwff", "two")]
+    texts.write_text("\n".join(json.dumps({"text": t, "context": c}) for t, c in lines))
+
+    def run(*arguments: object) -> Any:
+        usual = [
+            *("--model", tiny_llama_folder, "--texts", texts, "--restarts", 2, "--length", 4),
+            *("--arrangement", "halves", "--regime", "free", "--device", "cpu"),
+            *("--set", "precision=float32", "--set", "lr=0.5", "--set", "max_steps=120"),
+            *("--set", "warmup_steps=5", "--set", "init_scale=1"),
+            *("--set", "ease_below=none", "--set", "flatten=0"),
+        ]
+        return call("solve-set", *usual, *arguments)
+
+    return run
+
+
+@pytest.mark.parametrize("regime", ["free", "shared"])
+def test_solve_set_names_the_set_and_lists_its_files(
+    regime: str, solve: Callable[..., Any]
+) -> None:
+    said = solve("--regime", regime, "--json")
+    assert said.code == 0
+    answer = said.json
+    record = records.load(records.find(answer["set"]))
+    assert answer["regime"] == regime and answer["exact"] == answer["wanted"] == 6
+    listed = [(s["context"], s["continuation"], s["seed"]) for s in answer["solutions"]]
+    assert listed == [(m.context, m.continuation, m.seed) for m in record.members]
+    vectors = [load_file(s["path"]) for s in answer["solutions"]]
+    assert all(len(v["target_ids"]) == 4 for v in vectors)
+    assert (len({v["m"].tobytes() for v in vectors}) == 1) is (regime == "shared")
+    assert "about" in said.err and answer["set"] in said.err
+
+
+def test_the_same_command_goes_on_and_another_seed_is_another_set(
+    solve: Callable[..., Any],
+) -> None:
+    first, again = solve("--json").json, solve("--json").json
+    assert first == again
+    assert solve("--json", "--seed", 3).json["set"] != first["set"]
+
+
+def test_nothing_exact_is_exit_code_3_and_is_reported(solve: Callable[..., Any]) -> None:
+    said = solve("--set", "max_steps=2", "--attempts", 1)
+    assert said.code == 3
+    assert "0 of 6 solutions exact" in said.out
+    assert said.out.count("not exact within 2 steps") == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--contexts", 0), "contexts"),
+        (("--restarts", 0), "restarts"),
+        (("--m-from", 2), "goes with the shared regime"),
+        (("--texts", "/nowhere.jsonl"), "cannot be read"),
+        (("--length", 5), "5 are wanted"),
+        (("--regime", "other"), "invalid choice"),
+        (("--joint-until", 2), "joint_until"),
+        (("--model", "no/such folder"), "no model"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    arguments: tuple[object, ...], words: str, solve: Callable[..., Any]
+) -> None:
+    said = solve(*arguments)
+    assert said.code == 2
+    assert words in said.err and "Traceback" not in said.err
+
+
+def test_a_texts_file_without_texts_is_a_sentence(
+    solve: Callable[..., Any], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text('{"words": 1}\n')
+    said = solve("--texts", broken)
+    assert said.code == 2 and "one JSON object a line" in said.err
+
+
+def test_distances_in_json_equal_the_files(
+    call: Any, make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Letters:
+        def encode(self, texts: list[str], **_: object) -> np.ndarray:
+            return np.array([[text.count(c) for c in "abcdefgh"] for text in texts])
+
+    monkeypatch.setattr("explorer.text_distances.sentence_model", Letters)
+    name = make_set()
+    said = call("distances", "--set", name, "--json")
+    assert said.code == 0
+    folder = records.find(name)
+    files = {m.solution: load_file(folder / m.file) for m in records.load(folder).members}
+    pairs = said.json["pairs"]
+    assert len(pairs) == 15 * 14 / 2
+    for pair in pairs[::7]:
+        for vector in ("e", "m"):
+            a, b = (files[pair[side]][vector].astype(float) for side in ("a", "b"))
+            cosine = 1 - a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+            assert pair[f"cosine_{vector}"] == pytest.approx(cosine)
+    assert {"kind", "tfidf", "semantic"} <= set(pairs[0])
+    assert said.json["summary"]["counts"]["same text"] == 9
+    assert call("distances", "--set", name, "--json").json == said.json  # kept
+    assert "AUC" in call("distances", "--set", name).out
+
+
+def test_distances_of_no_set_are_a_sentence(call: Any, make_set: MakeSet) -> None:
+    assert "no solution set" in call("distances", "--set", "nope").err
+    said = call("distances", "--set", make_set(inexact=99))
+    assert said.code == 2 and "no exact solution" in said.err

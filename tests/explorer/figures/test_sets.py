@@ -1,0 +1,83 @@
+"""Charts of sets: what is drawn equals what is known, and nothing undefined is drawn."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from explorer import binned, maps, measure_distances
+from explorer.distance_report import DistanceReport
+from explorer.figures import distances as charts
+from explorer.figures import maps as map_charts
+from explorer.figures.words import plain
+from explorer.jobs.specs import MapSpec
+from explorer.sets import records
+
+MakeSet = Callable[..., str]
+
+
+@pytest.fixture
+def report(make_set: MakeSet, monkeypatch: pytest.MonkeyPatch) -> DistanceReport:
+    class Letters:
+        def encode(self, texts: list[str], **_: object) -> np.ndarray:
+            return np.array([[text.count(c) for c in "abcdefghijkl"] for text in texts])
+
+    monkeypatch.setattr("explorer.text_distances.sentence_model", Letters)
+    return measure_distances.make(records.read(records.find(make_set(contexts=4, texts=4))))
+
+
+def test_histograms_hold_every_pair_and_have_area_one(report: DistanceReport) -> None:
+    for measured in report.summary.measured:
+        chart = charts.histogram(report, measured)
+        table = chart.table
+        for kind, count in report.summary.counts.items():
+            rows = table[table["kind"] == kind]
+            assert rows["pairs"].sum() == count
+            area = (rows["density"] * (rows["to"] - rows["from"])).sum()
+            assert area == pytest.approx(1)
+        assert ("random vectors" in chart.figure.to_json()) is (measured.metric == "cosine")
+        assert "NaN" not in chart.figure.to_json()
+
+
+def test_a_density_has_area_one_and_none_where_it_is_undefined() -> None:
+    grid = np.linspace(-10, 10, 2001)
+    values = np.random.default_rng(0).normal(size=50)
+    assert np.trapezoid(charts.density(values, grid), grid) == pytest.approx(1, abs=1e-6)
+    assert not charts.density(np.ones(3), grid).any()
+    assert not charts.density(np.ones(1), grid).any()
+
+
+def test_points_carry_the_numbers_of_their_texts(report: DistanceReport) -> None:
+    points = binned.text_pairs(report.pairs, "semantic", "cosine_e")
+    texts = [f"text {n} <b>" for n in range(16)]
+    means = binned.bins(points)
+    chart = charts.against_texts(points, means, "Semantic distance", "e", texts)
+    drawn = [trace for trace in chart.figure.data if trace.customdata is not None]
+    assert sum(len(trace.x) for trace in drawn) == len(points)
+    a, b = drawn[0].customdata[0]
+    row = points[(points["text_a"] == a) & (points["text_b"] == b)].iloc[0]
+    assert (drawn[0].x[0], drawn[0].y[0]) == (row["x"], row["y"])
+    assert "<b>" not in drawn[0].text[0].replace("&lt;b&gt;", "")
+    assert len(charts.binned_table(means)) == sum(len(m.centre) for m in means)
+    assert charts.binned_table([]).empty
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+@pytest.mark.parametrize("colour", map_charts.COLOUR_BY)
+def test_every_solution_is_one_point(dimensions: Any, colour: str, make_set: MakeSet) -> None:
+    made = maps.make(MapSpec(sets=(make_set(),), dimensions=dimensions))
+    way = made.points[["x", "y"] + ["z"] * (dimensions == 3)].head(3).assign(step=1, accuracy=0.5)
+    chart = map_charts.scatter(made, colour, way)
+    named = [t for t in chart.figure.data if t.customdata is not None]
+    at = {i: (x, y) for t in named for i, x, y in zip(t.customdata, t.x, t.y, strict=True)}
+    assert at == {row["id"]: (row["x"], row["y"]) for row in made.points.to_dict(orient="records")}
+    assert len(chart.figure.data) == len(named) + 1
+    assert json.loads(chart.figure.to_json())  # no NaN, which JSON has not
+    assert len(chart.table) == len(made.points)
+
+
+def test_texts_are_escaped_cut_and_on_one_line() -> None:
+    assert plain("<b>a\n b</b>") == "&lt;b&gt;a b&lt;/b&gt;"
+    assert len(plain("x" * 500)) == 90

@@ -1,0 +1,96 @@
+"""Jobs about sets, in the worker's hands."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from explorer import distance_report, maps
+from explorer.jobs import client
+from explorer.jobs.specs import DistancesSpec, GatheredText, MapSpec, SolveSetSpec
+from explorer.recipes import FAST
+from explorer.sets import records
+
+if TYPE_CHECKING:
+    from tests.explorer.jobs.conftest import Shift
+
+MakeSet = Callable[..., str]
+
+
+@pytest.fixture
+def spec(tiny_llama_folder: Path) -> SolveSetSpec:
+    fields = {"lr": 0.5, "warmup_steps": 5, "init_scale": 1.0, "precision": "float32"}
+    fields |= {"ease_below": None, "flatten": 0.0}
+    return SolveSetSpec(
+        model=str(tiny_llama_folder),
+        texts=tuple(GatheredText(text=t) for t in ("zzqq", "xxvv", "kkjj")),
+        restarts=1,
+        length=4,
+        regime="free",
+        arrangement="halves",
+        recipe=FAST.model_copy(update=fields),
+    )
+
+
+def test_a_set_is_made_and_named_by_its_job(shift: "Shift", spec: SolveSetSpec) -> None:
+    (job,) = shift.finish(client.submit(spec))
+    assert (job.state, job.sentence) == ("done", "3 of 3 solutions exact.")
+    record = records.load(records.find(job.result["set"]))
+    assert record.complete and record.job == job.id and len(record.exact) == 3
+
+
+def test_a_set_outlives_its_worker(hire: Callable[[], "Shift"], spec: SolveSetSpec) -> None:
+    first = hire()
+    hard = spec.model_copy(
+        update={"attempts": 1, "texts": (*spec.texts, GatheredText(text="abcdefghij"))}
+    )
+    job = client.submit(hard)
+    first.until(lambda: any(records.load(f).members for f in records.set_folders()))
+    first.die()
+    second = hire()
+    second.finish(job)
+    assert len(records.load(records.set_folders()[0]).exact) >= 3
+
+
+def test_a_set_that_is_stopped_keeps_what_it_has(shift: "Shift", spec: SolveSetSpec) -> None:
+    job = client.submit(spec)
+    shift.until(lambda: any(records.load(f).members for f in records.set_folders()))
+    client.ask(job, "stop")
+    (ended,) = shift.finish(job)
+    record = records.load(records.set_folders()[0])
+    assert ended.state == "stopped" and record.members and not record.complete
+
+
+def test_distances_and_maps_are_computed_by_the_worker(
+    shift: "Shift", make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Letters:
+        def encode(self, texts: list[str], **_: object) -> np.ndarray:
+            return np.array([[text.count(c) for c in "abcdefgh"] for text in texts])
+
+    monkeypatch.setattr("explorer.text_distances.sentence_model", Letters)
+    name = make_set()
+    flat = MapSpec(sets=(name,), method="umap", neighbours=4)
+    measured, laid = shift.finish(client.submit(DistancesSpec(set=name)), client.submit(flat))
+    assert (measured.state, measured.sentence) == ("done", "105 pairs.")
+    assert distance_report.load(records.read(records.find(name))) is not None
+    assert laid.state == "done" and maps.load(flat) is not None
+
+
+def test_what_cannot_be_computed_is_the_jobs_sentence(shift: "Shift", make_set: MakeSet) -> None:
+    (failed,) = shift.finish(client.submit(DistancesSpec(set=make_set(inexact=99))))
+    assert failed.state == "failed" and "no exact solution" in (failed.error or "")
+
+
+def test_a_step_can_be_timed_before_a_set_is_made(shift: "Shift", spec: SolveSetSpec) -> None:
+    import threading
+
+    heard: list[dict[str, float]] = []
+    payload = spec.model_dump(include={"model", "length", "arrangement", "recipe"})
+    asking = threading.Thread(target=lambda: heard.append(client.request("pace", payload)))
+    asking.start()
+    shift.until(lambda: bool(heard))
+    asking.join()
+    assert 0 < heard[0]["token_seconds"] < 1

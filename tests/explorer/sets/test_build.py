@@ -1,0 +1,215 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+
+from explorer import metrics
+from explorer.errors import BadInputError, MissingAssetError
+from explorer.jobs.specs import GatheredText, SolveSetSpec
+from explorer.sets import build, contents, crews, records
+from explorer.sets.build import SetBuilder
+from explorer.sets.records import SetRecord
+
+if TYPE_CHECKING:
+    from explorer.models import FrozenModel
+    from explorer.pool import ModelPool
+
+MakeSpec = Callable[..., SolveSetSpec]
+
+
+def _finish(task: SetBuilder) -> SetRecord:
+    for _ in task.steps():
+        pass
+    return task.record
+
+
+def _walk(task: SetBuilder, count: int) -> None:
+    """Take some steps, then put the work down as a worker does that shuts down."""
+    steps = task.steps()
+    for _ in range(count):
+        next(steps)
+    steps.close()
+
+
+def _plain(record: SetRecord) -> list[tuple[Any, ...]]:
+    return [(m.slot, m.attempt, m.seed, m.solution, m.accuracy, m.steps) for m in record.members]
+
+
+def _says(folder: Path, record: SetRecord, model_folder: Path) -> dict[str, bool]:
+    """Score every file of a set with plain transformers: does it say its whole target?"""
+    from transformers import AutoModelForCausalLM
+
+    from explorer.solutions import load_solution
+
+    network = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
+    right = {}
+    for member in record.members:
+        s = load_solution(folder / member.file)
+        inputs = torch.from_numpy(np.stack([s.e, s.e, s.m, s.m]))[None]
+        with torch.no_grad():
+            said = network(inputs_embeds=inputs).logits[0].argmax(-1).numpy()
+        right[member.solution] = bool((said == s.target_ids).all())
+    return right
+
+
+def test_slots_follow_the_protocol(spec: MakeSpec, pool: "ModelPool") -> None:
+    """One solution of every text but the last of a context, restarts of the last (E6)."""
+    record = _finish(SetBuilder(spec(restarts=3), pool))
+    assert record.slots == [
+        (0, 0, 0), (0, 1, 0), (0, 1, 1), (0, 1, 2), (1, 0, 0), (1, 1, 0), (1, 1, 1), (1, 1, 2),
+    ]  # fmt: skip
+    assert len(record.slots) == record.spec.rows == 8
+    assert record.complete
+    assert len({m.seed for m in record.members}) == len(record.members)
+
+
+@pytest.mark.parametrize("fields", [{}, {"regime": "shared"}, {"regime": "shared", "m_from": 2}])
+def test_exact_means_exact_in_plain_transformers(
+    fields: dict[str, Any], spec: MakeSpec, pool: "ModelPool", tiny_llama_folder: Path
+) -> None:
+    """With m shared, every row is judged with the set's one final m."""
+    task = SetBuilder(spec(**fields), pool)
+    record = _finish(task)
+    assert len(record.exact) >= 3
+    said = _says(task.folder, record, tiny_llama_folder)
+    assert said == {m.solution: m.exact for m in record.members}
+    found = records.read(task.folder, inexact=True)
+    different = len({s.m.tobytes() for s in found.solutions})
+    assert different == (1 if fields else len(found.solutions))
+    assert len({s.e.tobytes() for s in found.solutions}) == len(found.solutions)
+    assert all(s.record.shared_m == bool(fields) for s in found.solutions)
+
+
+def test_each_regime_is_named(spec: MakeSpec, pool: "ModelPool") -> None:
+    free = _finish(SetBuilder(spec(), pool))
+    joint = _finish(SetBuilder(spec(regime="shared"), pool))
+    part = _finish(SetBuilder(spec(regime="shared", m_from=2), pool))
+    assert free.joint is None and "m free" in free.regime_in_words
+    assert joint.joint is not None and joint.joint.rows == 6
+    assert "jointly, the paper's default" in joint.regime_in_words
+    assert part.joint is not None and (part.joint.rows, part.joint.texts) == (2, 2)
+    assert "deviation of ours" in part.regime_in_words
+
+
+def test_an_attempt_that_fails_is_kept_and_tried_from_another_seed(
+    spec: MakeSpec, pool: "ModelPool"
+) -> None:
+    hopeless = spec().recipe.model_copy(update={"max_steps": 2})
+    record = _finish(SetBuilder(spec(recipe=hopeless, attempts=2), pool))
+    assert [m.attempt for m in record.members] == [0, 1] * 6
+    assert not record.exact and len(record.unsolved) == 6
+    assert {m.reason for m in record.members} == {"not exact within 2 steps"}
+    assert len({m.seed for m in record.members}) == 12
+    assert all((records.folder_of(record.id) / m.file).is_file() for m in record.members)
+
+
+@pytest.mark.parametrize("fields", [{}, {"regime": "shared"}, {"regime": "shared", "m_from": 2}])
+@pytest.mark.parametrize("steps", [1, 9, 18])
+def test_a_set_goes_on_where_it_was_put_down(
+    fields: dict[str, Any],
+    steps: int,
+    spec: MakeSpec,
+    pool: "ModelPool",
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    whole = _finish(SetBuilder(spec(**fields), pool))
+    monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path / "again"))
+    _walk(SetBuilder(spec(**fields), pool), steps)
+    again = SetBuilder(spec(**fields), pool)
+    assert again.record.id == whole.id
+    assert _plain(_finish(again)) == _plain(whole)
+
+
+def test_a_killed_worker_loses_no_finished_solution(
+    spec: MakeSpec, pool: "ModelPool", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "checkpoint", lambda *_: None)  # never came to write one
+    steps = (task := SetBuilder(spec(), pool)).steps()
+    while len(task.record.members) < 2:
+        next(steps)
+    kept = {m.solution for m in task.record.members}
+    del steps
+    record = _finish(SetBuilder(spec(), pool))
+    assert kept < {m.solution for m in record.members}
+    assert len(record.exact) == 6
+
+
+def test_a_finished_set_is_not_made_again(
+    spec: MakeSpec, pool: "ModelPool", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = _finish(SetBuilder(spec(), pool))
+    monkeypatch.setattr(crews.Foreman, "alone", None)
+    assert _finish(SetBuilder(spec(), pool)) == record
+
+
+def test_rows_join_when_others_end(
+    spec: MakeSpec, pool: "ModelPool", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "ROWS", 3)
+    monkeypatch.setattr(build, "JOINING", 1)
+    task = SetBuilder(spec(restarts=4), pool)
+    most = 0
+    for _ in task.steps():
+        most = max(most, sum(crew.live for crew in task._crews or []))
+    assert most == 3
+    assert len(task.record.exact) == 10
+
+
+def test_texts_are_the_models_own_continuations(
+    spec: MakeSpec, pool: "ModelPool", tiny_llama_folder: Path
+) -> None:
+    """D4: multinomial at temperature 1; the same seed gives the same tokens."""
+    recipe = spec().recipe.model_copy(update={"max_steps": 1})
+    task = SetBuilder(spec(texts=(), recipe=recipe, attempts=1), pool)
+    record = _finish(task)
+    model = pool.get(tiny_llama_folder, "tiny", torch.float32)
+    assert [(t.context, t.continuation) for t in record.texts] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    for text in record.texts:
+        context = model.tokenizer.encode(record.contexts[text.context].text)
+        said = list(metrics.generate(model, context, 4, seed=text.sampling_seed))
+        assert said == text.target_ids
+        assert model.tokenizer.decode(said) == text.text
+    assert len({tuple(t.target_ids) for t in record.texts}) == 4
+    file = json.loads((task.folder / records.SET_FILE).read_text())
+    assert [t["sampling_seed"] for t in file["texts"]] == [t.sampling_seed for t in record.texts]
+
+
+def test_a_sample_that_ends_early_or_repeats_is_drawn_again(
+    spec: MakeSpec, llama: "FrozenModel", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = iter([[0, 5, 6, 7], [9, 5, 6, 7], [9, 5, 6, 7], [8, 5, 6, 7]])  # 0 is a special token
+    monkeypatch.setattr(contents, "generate", lambda *_, **__: next(said))
+    drawn = [records.SetContext(title="one", source="unseen", text="x")]
+    asked = spec(texts=(), contexts=1)
+    made = list(contents.continuations(asked, llama, drawn, [[3]]))
+    assert [t.target_ids for t in made] == [[9, 5, 6, 7], [8, 5, 6, 7]]
+    assert len({t.sampling_seed for t in made}) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"texts": (GatheredText(text="zzqq"), GatheredText(text="zzqqz"))}, "Text 2 has the same"),
+        ({"texts": (GatheredText(text="zz"),)}, "4 are wanted"),
+        ({"texts": (GatheredText(text=" "),)}, "white space"),
+        ({"texts": (), "source": "own"}, "gather the texts"),
+        ({"texts": (), "context_length": 126}, "positions"),
+        ({"length": 129}, "positions"),
+        ({"regime": "shared", "m_from": 5}, "the set has 4"),
+    ],
+)
+def test_what_cannot_be_made_is_a_sentence(
+    fields: dict[str, Any], said: str, spec: MakeSpec, pool: "ModelPool"
+) -> None:
+    with pytest.raises(BadInputError, match=said):
+        _finish(SetBuilder(spec(**fields), pool))
+
+
+def test_a_model_that_is_not_here_is_a_sentence(spec: MakeSpec, pool: "ModelPool") -> None:
+    with pytest.raises(MissingAssetError, match="not on this disk"):
+        SetBuilder(spec(model="EleutherAI/pythia-160m"), pool)

@@ -1,0 +1,93 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from explorer import folders, store
+from explorer.errors import BadInputError, CorruptFileError
+from explorer.jobs.specs import SolveSetSpec
+from explorer.recipes import FAST
+from explorer.sets import records
+from explorer.sets.estimate import estimate
+
+MakeSet = Callable[..., str]
+
+
+def _spec(**fields: object) -> SolveSetSpec:
+    asked = {"model": "tiny", "length": 16, "regime": "free", "arrangement": "e+mN", "recipe": FAST}
+    return SolveSetSpec.model_validate(asked | fields)
+
+
+def test_the_usual_set_has_104_solutions() -> None:
+    assert _spec().rows == 8 * (5 + 8) == 104
+
+
+def test_m_from_goes_with_a_shared_m() -> None:
+    with pytest.raises(ValidationError, match="goes with the shared regime"):
+        _spec(m_from=3)
+
+
+def test_a_set_is_found_by_its_id_the_beginning_of_it_or_its_folder(make_set: MakeSet) -> None:
+    name, other = make_set(), make_set(seed=1)
+    folder = records.folder_of(name)
+    assert records.find(name) == records.find(name[:8]) == records.find(str(folder)) == folder
+    assert records.set_folders()[0] in (folder, records.folder_of(other))
+    assert len(records.set_folders()) >= 2
+
+
+@pytest.mark.parametrize("name", ["", "nope", "../..", "\0", " "])
+def test_an_unknown_set_is_a_sentence(name: str, make_set: MakeSet) -> None:
+    make_set()
+    with pytest.raises(BadInputError, match="no solution set"):
+        records.find(name)
+
+
+def test_reading_gives_exact_solutions_in_order(make_set: MakeSet) -> None:
+    found = records.read(records.find(make_set(inexact=2)))
+    assert len(found.solutions) == 13
+    assert [m.slot for m in found.members] == sorted(m.slot for m in found.members)
+    assert all(s.record.exact for s in found.solutions)
+    assert len(records.read(found.folder, inexact=True).solutions) == 15
+    assert found.record.unsolved == [(0, 0, 0), (0, 1, 0)]
+
+
+def test_files_that_disagree_are_a_sentence(make_set: MakeSet) -> None:
+    folder = records.find(make_set())
+    first, second = (folder / m.file for m in records.load(folder).members[:2])
+    second.write_bytes(first.read_bytes())
+    with pytest.raises(CorruptFileError, match="is not the solution"):
+        records.read(folder)
+    (folder / records.SET_FILE).write_text("{")
+    with pytest.raises(CorruptFileError, match="damaged"):
+        records.load(folder)
+
+
+def test_solutions_of_sets_are_in_the_store(make_set: MakeSet) -> None:
+    """Paths and the library find them by id."""
+    found = records.read(records.find(make_set()))
+    for solution in found.solutions:
+        assert store.find(solution.record.id).parent == found.folder
+    assert not any(entry.problem for entry in store.entries())
+
+
+def test_sets_that_ship_are_found(
+    make_set: MakeSet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name = make_set()
+    shipped = tmp_path / "recorded"
+    (shipped / "sets").mkdir(parents=True)
+    records.folder_of(name).rename(shipped / "sets" / name)
+    monkeypatch.setattr(folders, "recorded", lambda: shipped)
+    assert records.find(name[:6]) == shipped / "sets" / name
+
+
+def test_an_estimate_grows_with_the_work() -> None:
+    small, large = estimate(_spec(contexts=2), 10**8), estimate(_spec(contexts=20), 10**8)
+    assert 0 < small.low < small.high < large.high
+    assert estimate(_spec(), 10**9).low > estimate(_spec(), 10**8).low
+    joint, part = _spec(regime="shared"), _spec(regime="shared", m_from=4)
+    assert estimate(part, 10**8).high < estimate(joint, 10**8).high
+    timed = estimate(_spec(), None, 0.001)
+    assert timed.measured and "timed on this machine" in timed.sentence
+    assert estimate(_spec(), None, 0.002).low == pytest.approx(2 * timed.low)

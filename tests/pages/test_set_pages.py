@@ -1,0 +1,228 @@
+"""The pages of sets, distances and maps: empty, populated and in error, without a worker."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import streamlit as st
+from safetensors.numpy import load_file
+from streamlit.testing.v1 import AppTest
+
+from explorer import distance_report, folders, measure_distances
+from explorer.database import JobRow, transaction
+from explorer.jobs import client
+from explorer.jobs.specs import DistancesSpec, MapSpec, SolveSetSpec
+from explorer.sets import records
+
+MakeSet = Callable[..., str]
+APP = str(folders.PROJECT / "app.py")
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No worker, no set that ships, and letters for a sentence model."""
+
+    class Letters:
+        def encode(self, texts: list[str], **_: object) -> np.ndarray:
+            return np.array([[text.count(c) for c in "abcdefghijkl"] for text in texts])
+
+    monkeypatch.setattr("explorer.text_distances.sentence_model", Letters)
+    monkeypatch.setenv("EXPLORER_NO_WORKER", "1")
+    monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "nothing-ships")
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def open_page(name: str, model: Path | None = None, **query: str) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=30)
+    if model is not None:
+        app.session_state["model"] = "other"
+        app.session_state["other_model"] = str(model)
+    app.run()
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.switch_page(f"pages/{name}.py").run()
+
+
+def said(app: AppTest) -> str:
+    kinds = ("title", "caption", "markdown", "error", "warning", "info", "text", "subheader")
+    return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
+
+
+def measure(name: str) -> distance_report.DistanceReport:
+    found = records.read(records.find(name))
+    report = measure_distances.make(found)
+    distance_report.save(found, report)
+    return report
+
+
+def numbers(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+@pytest.mark.parametrize("page", ["sets", "distances", "maps"])
+def test_without_any_set_a_page_says_so(page: str) -> None:
+    app = open_page(page)
+    assert not app.exception
+    assert "no solution set" in said(app)
+
+
+@pytest.mark.parametrize("page", ["sets", "distances", "maps"])
+def test_a_damaged_set_is_a_sentence(page: str, make_set: MakeSet) -> None:
+    (records.find(make_set()) / records.SET_FILE).write_text("{")
+    app = open_page(page)
+    assert not app.exception
+    assert "damaged" in said(app)
+
+
+def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> None:
+    app = open_page("sets", tiny_llama_folder)
+    app.number_input(key="set_contexts").set_value(2).run()
+    app.number_input(key="set_length").set_value(5).run()
+    app.radio(key="set_regime").set_value("shared").run()
+    app.checkbox(key="set_part").check().run()
+    app.number_input(key="set_k").set_value(3).run()
+    assert "26 solutions: about" in said(app)
+    app.button(key="set_start").click().run()
+    (job,) = client.jobs()
+    assert isinstance(job.spec, SolveSetSpec)
+    assert (job.spec.contexts, job.spec.continuations, job.spec.restarts) == (2, 6, 8)
+    assert (job.spec.regime, job.spec.m_from, job.spec.length) == ("shared", 3, 5)
+    assert not app.exception
+
+
+def test_texts_of_the_library_become_a_set(tiny_llama_folder: Path, make_set: MakeSet) -> None:
+    found = records.read(records.find(make_set()))
+    first = found.solutions[0].record
+    app = open_page("sets", tiny_llama_folder)
+    app.segmented_control(key="set_what").set_value("Texts I gather").run()
+    app.multiselect(key="set_library").set_value([first.id]).run()
+    app.button(key="set_start").click().run()
+    (job,) = client.jobs()
+    assert isinstance(job.spec, SolveSetSpec)
+    assert [t.text for t in job.spec.texts] == [first.text]
+
+
+def test_a_set_shows_every_attempt(make_set: MakeSet) -> None:
+    app = open_page("sets", set=make_set(inexact=2))
+    assert not app.exception
+    assert numbers(app)["Exact solutions"] == "13 / 15"
+    table = app.dataframe[0].value
+    assert len(table) == 15
+    assert (table["why not exact"] != "").sum() == 2
+    assert "m free" in said(app)
+
+
+def test_measuring_is_asked_of_the_worker(make_set: MakeSet) -> None:
+    name = make_set()
+    app = open_page("distances")
+    app.button(key="measure").click().run()
+    (job,) = client.jobs()
+    assert job.spec == DistancesSpec(set=name)
+    assert not app.exception
+
+
+def test_a_failed_measurement_says_why(make_set: MakeSet) -> None:
+    job = client.submit(DistancesSpec(set=make_set(inexact=99)))
+    with transaction() as session:
+        row = session.get(JobRow, job)
+        assert row is not None
+        row.state, row.error = "failed", "The set has no exact solution."
+    app = open_page("distances")
+    assert not app.exception
+    assert "no exact solution" in said(app)
+
+
+def test_the_numbers_on_the_page_are_those_of_the_files(make_set: MakeSet) -> None:
+    name = make_set()
+    measure(name)
+    app = open_page("distances")
+    assert not app.exception and not app.error
+    folder = records.find(name)
+    members = records.load(folder).exact
+    e = np.stack([load_file(folder / m.file)["e"] for m in members]).astype(float)
+    e /= np.linalg.norm(e, axis=1, keepdims=True)
+    i, j = np.triu_indices(len(members), 1)
+    distances = 1 - (e @ e.T)[i, j]
+    text = np.array([m.context * 10 + m.continuation for m in members])
+    same = text[i] == text[j]
+    shown = {m.label: (m.value, m.delta) for m in app.metric}
+    median = f"median {np.median(distances[same]):.3f}"
+    assert shown["Pairs, same text"] == (str(same.sum()), median)
+    table = app.dataframe(key="comparisons").value
+    assert len(table) == 3
+    far = (text[i] // 10) != (text[j] // 10)
+    auc = (distances[same][:, None] < distances[far]).mean()
+    row = table[(table["closer"] == "same text") & (table["than"] == "different contexts")]
+    assert float(row["AUC"].iloc[0]) == pytest.approx(auc, abs=1e-4)
+
+
+def test_a_shared_m_has_no_chart(make_set: MakeSet) -> None:
+    measure(make_set(regime="shared"))
+    app = open_page("distances")
+    app.segmented_control(key="vector").set_value("m").run()
+    assert not app.exception
+    assert "its distance is zero for every pair" in said(app)
+    assert "jointly, the paper's default" in said(app)
+    app.segmented_control(key="vector").set_value("both").run()
+    assert not app.exception
+
+
+@pytest.mark.parametrize("fields", [{"contexts": 1}, {"texts": 1}, {"texts": 1, "restarts": 1}])
+def test_sets_that_allow_less_say_what_is_left(fields: dict[str, int], make_set: MakeSet) -> None:
+    measure(make_set(**fields))
+    app = open_page("distances")
+    assert not app.exception and not app.error
+    assert len(app.info) >= 1
+    for axis in ("tfidf", "semantic"):
+        app.segmented_control(key="text_axis").set_value(axis).run()
+        assert not app.exception
+
+
+def test_a_map_shows_chosen_solutions_and_leads_to_paths(make_set: MakeSet) -> None:
+    name = make_set()
+    app = open_page("maps")
+    assert not app.exception and not app.error
+    found = records.read(records.find(name))
+    a, b = (found.solutions[k].record.id for k in (0, 4))
+    (picker,) = [w for w in app.multiselect if str(w.key).startswith("named-")]
+    picker.set_value([a, b]).run()
+    assert not app.exception
+    assert "./paths?a=" + a + "&b=" + b in str(app.main)
+    shown = next(d.value for d in app.dataframe if isinstance(d.value, pd.DataFrame)
+                 and d.value.shape == (2, 2))  # fmt: skip
+    e1, e2 = (found.solutions[k].e.astype(float) for k in (0, 4))
+    cosine = 1 - e1 @ e2 / np.linalg.norm(e1) / np.linalg.norm(e2)
+    assert shown.to_numpy()[0, 1] == pytest.approx(cosine)
+    assert found.solutions[0].record.text in said(app)
+    assert any("same context" in label for label in numbers(app))
+
+
+def test_umap_is_asked_of_the_worker(make_set: MakeSet) -> None:
+    name = make_set()
+    app = open_page("maps")
+    app.segmented_control(key="method").set_value("umap").run()
+    app.number_input(key="neighbours").set_value(4).run()
+    app.button(key="lay-out").click().run()
+    (job,) = client.jobs()
+    assert job.spec == MapSpec(sets=(name,), method="umap", neighbours=4)
+    assert not app.exception
+
+
+@pytest.mark.parametrize("colour", ["context", "text", "source", "accuracy", "restart", "set"])
+def test_maps_can_be_coloured(colour: str, make_set: MakeSet) -> None:
+    make_set()
+    app = open_page("maps")
+    app.segmented_control(key="dimensions").set_value(3).run()
+    app.selectbox(key="colour").set_value(colour).run()
+    assert not app.exception and not app.error
+
+
+def test_sets_that_do_not_fit_together_are_a_sentence(make_set: MakeSet) -> None:
+    names = [make_set(), make_set(seed=1, fingerprint="a" * 64)]
+    app = open_page("maps")
+    app.multiselect(key="chosen_sets").set_value(names).run()
+    assert not app.exception
+    assert any("different models" in error.value for error in app.error)

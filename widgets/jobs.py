@@ -1,0 +1,52 @@
+"""A job on a page that waits for it: progress, pause and stop, then a fresh look."""
+
+import streamlit as st
+
+from explorer.jobs import client
+from explorer.jobs.specs import JobSpec
+from widgets.guard import sentences
+
+
+def newest(spec: JobSpec) -> client.Job | None:
+    """Return the newest job that was asked for exactly this, or None."""
+    return next((job for job in client.jobs() if job.spec == spec), None)
+
+
+def offer(spec: JobSpec, label: str, key: str) -> None:
+    """Show how work on `spec` is going, or a button that asks for it."""
+    job = newest(spec)
+    if job is not None and not job.over:
+        follow(job.id)
+        return
+    if job is not None and job.error:
+        st.error(job.error, icon=":material/error:")
+    if st.button(label, type="primary", icon=":material/play_arrow:", key=key):
+        client.submit(spec)
+        st.rerun()
+
+
+@st.fragment(run_every=0.7)
+def follow(job_id: str) -> None:
+    """Show a job's progress with pause and stop; rerun the page when it is over."""
+    with sentences():
+        client.ensure_worker()
+        job = client.get(job_id)
+        if job.over:
+            st.rerun()
+        st.progress(job.fraction, text=job.sentence)
+        paused = job.wanted == "pause"
+        with st.container(horizontal=True):
+            st.button(
+                "Resume" if paused else "Pause",
+                key=f"pause-{job.id}",
+                icon=":material/play_arrow:" if paused else ":material/pause:",
+                on_click=client.ask,
+                args=(job.id, "run" if paused else "pause"),
+            )
+            st.button(
+                "Stop",
+                key=f"stop-{job.id}",
+                icon=":material/stop:",
+                on_click=client.ask,
+                args=(job.id, "stop"),
+            )

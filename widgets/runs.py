@@ -1,0 +1,35 @@
+"""Recorded runs on pages: choosing one to lay into a map."""
+
+import pandas as pd
+import streamlit as st
+
+from explorer import folders, maps, store
+from explorer.errors import ExplorerError
+from explorer.maps import SolutionMap
+from widgets import cached
+
+NONE = "none"
+
+
+def choose_trajectory(made: SolutionMap) -> pd.DataFrame | None:
+    """Show the picker of recorded runs and return the chosen one's way through a PCA map."""
+    own = folders.local() / "solutions"
+    files = sorted(own.glob(f"*/{store.RECORDING}")) if own.is_dir() else []
+    known = {path.name: path for path in [*store.shipped_runs(), *(f.parent for f in files)]}
+    if not known:
+        return None
+    name = st.selectbox(
+        "Lay a recorded run into the map", [NONE, *known], key="trajectory",
+        help="The best restart's e and m while it was trained, along the map's axes.",
+    )  # fmt: skip
+    if name == NONE:
+        return None
+    recording, _ = cached.run(known[name])
+    if recording is None:
+        st.caption("This run's recording cannot be read.")
+        return None
+    try:
+        return maps.trajectory(made, recording)
+    except ExplorerError as error:
+        st.caption(str(error))
+        return None

@@ -1,0 +1,45 @@
+"""Texts that a person gathers for a solution set: typed, or taken from the library."""
+
+import pandas as pd
+import streamlit as st
+
+from explorer import store
+from explorer.jobs.specs import GatheredText
+
+MOST = 200
+
+
+def gather() -> tuple[GatheredText, ...]:
+    """Show a table to type texts into and a picker of library entries; return what is there."""
+    st.caption(
+        "One text a line. Texts with the same words under “context” belong together; the last of "
+        "them gets the restarts."
+    )
+    typed = st.data_editor(
+        pd.DataFrame({"context": [""], "text": [""]}, dtype="string"),
+        num_rows="dynamic",
+        hide_index=True,
+        key="set_typed",
+        width="stretch",
+    )
+    entries = {entry.id: entry.record for entry in store.entries() if entry.record is not None}
+    chosen = st.multiselect(
+        "Texts of the library",
+        list(entries),
+        format_func=lambda i: f"{entries[i].text[:60]} ({i[:6]})",
+        key="set_library",
+    )
+    rows = [
+        GatheredText(text=str(row["text"]), context=str(row["context"] or "")[:300])
+        for row in typed.fillna("").to_dict(orient="records")[:MOST]
+        if str(row["text"]).strip()
+    ]
+    known = {row.text for row in rows}
+    for name in chosen:
+        record = entries[name]
+        if record.text not in known:
+            known.add(record.text)
+            rows.append(
+                GatheredText(text=record.text, context="", title=record.title[:300], source="own")
+            )
+    return tuple(rows)

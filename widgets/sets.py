@@ -1,0 +1,89 @@
+"""Solution sets on pages: choosing one or several, and reading them once."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from explorer.errors import CorruptFileError
+from explorer.sets import records
+from explorer.sets.records import SetRecord, SolutionSet
+
+
+def known() -> dict[str, SetRecord]:
+    """Return every set that can be read by its id; say which cannot."""
+    found: dict[str, SetRecord] = {}
+    for folder in records.set_folders():
+        try:
+            record = _record(folder, (folder / records.SET_FILE).stat().st_mtime_ns)
+        except (CorruptFileError, OSError) as error:
+            st.warning(str(error), icon=":material/broken_image:")
+            continue
+        found[record.id] = record
+    return found
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _record(folder: Path, _stamp: int) -> SetRecord:
+    return records.load(folder)
+
+
+def read(name: str) -> SolutionSet:
+    """Return a set with its exact solutions.
+
+    Raises:
+        BadInputError: if there is none of that id.
+        CorruptFileError: if it cannot be read.
+    """
+    folder = records.find(name)
+    return _read(folder, (folder / records.SET_FILE).stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _read(folder: Path, _stamp: int) -> SolutionSet:
+    return records.read(folder)
+
+
+def choose() -> str | None:
+    """Show the picker of one set and return its id, or None where there is no set."""
+    found = known()
+    if not found:
+        _none_yet()
+        return None
+    wanted = st.query_params.get("set", "")
+    ids = list(found)
+    at = next((i for i, name in enumerate(ids) if wanted and name.startswith(wanted)), 0)
+    chosen = st.selectbox(
+        "Solution set", ids, at, format_func=lambda i: found[i].name, key="chosen_set"
+    )
+    _describe(found[chosen])
+    return chosen
+
+
+def choose_several() -> list[str]:
+    """Show the picker of several sets and return their ids."""
+    found = known()
+    if not found:
+        _none_yet()
+        return []
+    chosen = st.multiselect(
+        "Solution sets",
+        list(found),
+        list(found)[:1],
+        format_func=lambda i: found[i].name,
+        key="chosen_sets",
+        help="Sets of one model and length can be laid out together.",
+    )
+    for name in chosen:
+        _describe(found[name])
+    return [str(name) for name in chosen]
+
+
+def _none_yet() -> None:
+    st.info("There is no solution set on this machine yet. Make one on the Sets page.")
+
+
+def _describe(record: SetRecord) -> None:
+    st.caption(record.regime_in_words)
+    if left := len(record.unsolved):
+        state = "were not found" if record.complete else "are not found yet"
+        st.caption(f"{left} of its {len(record.slots)} solutions {state}.")
