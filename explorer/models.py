@@ -140,6 +140,29 @@ class FrozenModel:
         return _join([measured for measured, _ in parts], targets.shape), by_input.float()
 
     @torch.no_grad()
+    def measure(
+        self,
+        embeddings: Float[Tensor, "rows L d"],
+        targets: Int[Tensor, "rows N"],
+        first: int = 0,
+        *,
+        detail: bool = False,
+    ) -> Measured:
+        """Measure the outputs against the targets, without a gradient.
+
+        The same numbers as `loss_and_gradient`, at the cost of the forward pass.
+        """
+        stop = first + targets.shape[1]
+        outputs = (self.hidden if self.direct_head else self.logits)(embeddings)[:, first:stop]
+        head = self.network.get_output_embeddings()
+        parts = []
+        chunks = outputs.flatten(0, 1).split(CHUNK)
+        for h, wanted in zip(chunks, targets.flatten().split(CHUNK), strict=True):
+            logits = nn.functional.linear(h, head.weight, head.bias) if self.direct_head else h
+            parts.append(measure_logits(logits.float(), wanted, detail=detail))
+        return _join(parts, targets.shape)
+
+    @torch.no_grad()
     def _pass_chunk(
         self, outputs: Float[Tensor, "T _"], targets: Int[Tensor, " T"], *, detail: bool
     ) -> tuple[Measured, Float[Tensor, "T _"]]:

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 
 from explorer import catalog
-from explorer.errors import ModelError
+from explorer.errors import MissingAssetError, ModelError
 from explorer.models import FrozenModel, best_device, load
+from explorer.solutions import SolutionRecord
 
 
 class ModelPool:
@@ -32,6 +33,27 @@ class ModelPool:
                 self._drop_oldest()
         self._held.move_to_end(key)
         return self._held[key]
+
+    def of_solution(self, record: SolutionRecord) -> FrozenModel:
+        """Return the model that a solution was trained on, in float32.
+
+        Raises:
+            MissingAssetError: if it is not on this disk.
+            ModelError: if it cannot be loaded, or has other weights than the solution's.
+        """
+        card = catalog.find(record.model)
+        if card.folder is None:
+            raise MissingAssetError(
+                f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
+                f"--model {card.name}"
+            )
+        model = self.get(card.folder, card.name, torch.float32)
+        if model.fingerprint != record.fingerprint:
+            raise ModelError(
+                "This solution was trained on other weights than the model on this disk "
+                f"(fingerprint {record.fingerprint[:8]} against {model.fingerprint[:8]})."
+            )
+        return model
 
     def holds(self, folder: Path, dtype: torch.dtype) -> bool:
         """Whether a model is in memory already."""
