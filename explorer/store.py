@@ -27,6 +27,14 @@ from explorer.solutions import (
 
 RECORDING = "recording.safetensors"
 RACE = "race.json"
+NOT_SOLUTIONS = (
+    RECORDING,
+    "paths.safetensors",
+    "control_point.safetensors",
+    "landscape.safetensors",
+    "radius.safetensors",
+)
+"""How files end that lie beside solutions and are something else."""
 
 
 class Race(BaseModel):
@@ -130,7 +138,7 @@ def _own_entries() -> list[Entry]:
 def _solution_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.rglob("*.safetensors") if not p.name.endswith(RECORDING))
+    return sorted(p for p in folder.rglob("*.safetensors") if not p.name.endswith(NOT_SOLUTIONS))
 
 
 def _read_entry(path: Path, *, ships: bool) -> Entry:
@@ -162,6 +170,18 @@ def find(solution_id: str) -> Path:
         f"There is no solution “{solution_id[:60]}” on this machine. "
         "It may have been made elsewhere; import its file, or pick another."
     )
+
+
+def open_solution(name: str) -> Solution:
+    """Read a solution by its id or its file.
+
+    Raises:
+        BadInputError: if there is none by that name.
+        CorruptFileError: if it cannot be read.
+    """
+    path = Path(name).expanduser()
+    is_file = path.suffix == ".safetensors" or "/" in name
+    return load_solution(path if is_file else find(name))
 
 
 def siblings(path: Path) -> list[Solution]:

@@ -7,6 +7,14 @@ from explorer import store
 from explorer.jobs import client
 from widgets.guard import sentences
 
+PAGES = {
+    "reconstruct": "./?job=",
+    "paths": "./paths?job=",
+    "landscape": "./landscape?job=",
+    "radius": "./landscape?radius=",
+}
+"""Where the link to a job of each kind leads."""
+
 st.title("Library", anchor=False)
 with sentences():
     entries = store.entries()
@@ -53,10 +61,10 @@ with sentences():
             pd.DataFrame(
                 [
                     {
-                        "open": f"./?job={job.id}" if job.spec.kind == "reconstruct" else None,
+                        "open": PAGES[job.spec.kind] + job.id if job.spec.kind in PAGES else None,
                         "kind": job.spec.kind,
                         "state": job.state,
-                        "what": getattr(job.spec, "text", "") or job.spec.model,
+                        "what": getattr(job.spec, "text", "") or getattr(job.spec, "model", ""),
                         "said": job.error or job.sentence,
                         "queued": pd.Timestamp(job.created, unit="s", tz="UTC"),
                     }

@@ -11,8 +11,16 @@ from pathlib import Path
 from explorer import assets, catalog, store
 from explorer.errors import BadInputError, ExplorerError
 from explorer.formatting import human_seconds
+from explorer.jobs import path_runners
 from explorer.jobs.context import JobContext
-from explorer.jobs.specs import BringSpec, GenerateSpec, ReconstructSpec
+from explorer.jobs.specs import (
+    BringSpec,
+    GenerateSpec,
+    LandscapeSpec,
+    PathsSpec,
+    RadiusSpec,
+    ReconstructSpec,
+)
 from explorer.metrics import generate
 from explorer.models import fast_dtype
 from explorer.progress import Progress
@@ -28,6 +36,12 @@ def run(job: JobContext) -> Iterator[bool]:
             yield from _bring(job, job.spec.model, also_texts=True)
         case GenerateSpec():
             yield from _generate(job, job.spec)
+        case PathsSpec():
+            yield from path_runners.connect(job, job.spec, _reconstruct)
+        case LandscapeSpec():
+            yield from path_runners.landscape(job, job.spec)
+        case RadiusSpec():
+            yield from path_runners.radius(job, job.spec)
 
 
 def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:

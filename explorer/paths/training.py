@@ -78,6 +78,7 @@ class CurveTrainer:
         start = torch.from_numpy(bends_on_chord(kind, *self.ends)).float()
         self._bends = start.to(device).requires_grad_()
         self._rate = recipe.lr * unit
+        self._clip = None if recipe.clip is None else recipe.clip / unit
         betas = (recipe.beta1, recipe.beta2)
         self._adam = torch.optim.Adam([self._bends], lr=self._rate, betas=betas)
         self.steps = 0
@@ -112,6 +113,9 @@ class CurveTrainer:
         """Move the bends one step, given the gradient of the loss at the points of `rows`."""
         for group in self._adam.param_groups:
             group["lr"] = self._rate * self._share()
+        if self._clip is not None:
+            norm = gradient.norm(dim=1, keepdim=True)
+            gradient = gradient * (self._clip / norm.clamp_min(1e-30)).clamp_max(1.0)
         self._bends.grad = w[:, 1:-1].T @ gradient / len(gradient)
         self._adam.step()
         self.steps += 1
