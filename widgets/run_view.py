@@ -161,6 +161,7 @@ def _which_index(recording: Recording, chosen: str | None) -> list[int]:
 
 def _sayer(job: Job) -> Callable[[list[int]], list[str]]:
     """Return what turns token ids into text pieces while a job runs."""
+    assert isinstance(job.spec, ReconstructSpec)
     card = catalog.find(job.spec.model)
     if card.folder is None:
         return lambda ids: ["" for _ in ids]

@@ -52,7 +52,7 @@ def landscape(job: JobContext, spec: LandscapeSpec) -> Iterator[bool]:
     paths = Paths.load(places.find_paths(spec.paths))
     job.say("Loading the model.", at_once=True)
     yield True
-    task = LandscapeTask(paths, spec, job.pool, places.folder_of(job.id))
+    task = LandscapeTask(paths, spec, job.pool, places.folder_of(job.id), job.id)
     _note_resumed(job, task.resumed)
     for _ in _with_wishes(job, task.steps()):
         job.say(task.sentence, task.fraction)
@@ -65,7 +65,7 @@ def radius(job: JobContext, spec: RadiusSpec) -> Iterator[bool]:
     solution = store.open_solution(spec.solution)
     job.say("Loading the model.", at_once=True)
     yield True
-    task = RadiusTask(solution, spec, job.pool, places.folder_of(job.id))
+    task = RadiusTask(solution, spec, job.pool, places.folder_of(job.id), job.id)
     for _ in _with_wishes(job, task.steps()):
         job.say(task.sentence, task.fraction)
         yield True

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +74,7 @@ class Surroundings:
         Raises:
             StorageError: if the disk refuses.
         """
-        tensors = {
+        tensors: dict[str, NDArray[Any]] = {
             "distances": np.ascontiguousarray(self.distances),
             "accuracy": np.ascontiguousarray(self.accuracy),
             "radius": np.ascontiguousarray(self.radius),
