@@ -10,6 +10,8 @@ start.worker()
 st.navigation(
     [
         st.Page("pages/reconstruct.py", title="Reconstruct", icon=":material/bolt:", default=True),
+        st.Page("pages/paths.py", title="Paths", icon=":material/timeline:"),
+        st.Page("pages/landscape.py", title="Landscape", icon=":material/landscape:"),
         st.Page("pages/library.py", title="Library", icon=":material/inventory_2:"),
     ],
     position="top",

@@ -52,6 +52,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     add("--samples", type=int, default=usual.samples, help="of t in a step (default: %(default)s)")
     add("--lr", type=float, default=usual.lr, help="in embedding deviations (default: %(default)s)")
     add("--seed", type=int, default=usual.seed, help="of the drawn t (default: %(default)s)")
+    add("--look-every", type=int, default=usual.look_every, help="default: %(default)s")
     add("--all-steps", action="store_true", help="go on after the curve is exact all along")
     add("--out", type=Path, default=Path("paths"), help="folder for the files")
     add("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 … (default: %(default)s)")
@@ -162,6 +163,7 @@ def _recipe(arguments: argparse.Namespace) -> PathRecipe:
             samples=arguments.samples,
             lr=arguments.lr,
             seed=arguments.seed,
+            look_every=arguments.look_every,
             stop_early=not arguments.all_steps,
         )
     except ValidationError as error:

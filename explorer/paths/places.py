@@ -57,8 +57,13 @@ def save_control_point(paths: Paths, pair: int, path: Path) -> Path:
     Raises:
         StorageError: if the disk refuses.
     """
+    return write_atomically(path, control_point_bytes(paths, pair))
+
+
+def control_point_bytes(paths: Paths, pair: int) -> bytes:
+    """Return the content of such a file."""
     bends = paths.bends[pair]
-    header = paths.header.model_copy(update={"pieces": {}})
+    header = paths.header.model_copy(update={"pieces": {}, "pairs": [paths.header.pairs[pair]]})
     tensor = bends[0] if len(bends) == 1 else bends
-    data = save({"control_point": tensor.copy()}, {"paths": header.model_dump_json()})
-    return write_atomically(path, data)
+    data: bytes = save({"control_point": tensor.copy()}, {"paths": header.model_dump_json()})
+    return data
