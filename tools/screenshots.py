@@ -17,7 +17,12 @@ from playwright.sync_api import sync_playwright
 
 from explorer import folders
 
-PAGES = {"reconstruct": "/", "library": "/library"}
+PAGES = {
+    "reconstruct": "/",
+    "paths": "/paths",
+    "landscape": "/landscape",
+    "library": "/library",
+}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SETTLED_SECONDS = 15
 

@@ -21,15 +21,15 @@ class PathRecipe(BaseModel):
         "from every equal part of it.",
     )
     lr: float = Field(
-        0.05, gt=0, le=100, description="Rate of Adam, in deviations of the model's embeddings."
+        0.25, gt=0, le=100, description="Rate of Adam, in deviations of the model's embeddings."
     )
     beta1: float = Field(0.9, ge=0, lt=1, description="Adam's decay of the mean gradient.")
-    beta2: float = Field(0.99, ge=0, lt=1, description="Adam's decay of the squared gradient.")
+    beta2: float = Field(0.9, ge=0, lt=1, description="Adam's decay of the squared gradient.")
     clip: float | None = Field(
-        0.1,
+        None,
         gt=0,
         description="Largest gradient of one point of the curve, in nats per deviation of the "
-        "embeddings, so that no point on a cliff drowns the others; none: as in the paper.",
+        "embeddings, so that no point on a cliff drowns the others; none: no clipping.",
     )
     schedule: Literal["constant", "cosine"] = Field(
         "cosine", description="Rate: kept, or a half cosine down to a twentieth at the last step."

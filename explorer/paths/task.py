@@ -1,6 +1,5 @@
 """Connecting pairs of solutions from beginning to end: what the worker and the command line run."""
 
-import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -218,22 +217,30 @@ class Connecting:
         self._pieces |= dict(zip(new, self.exact.tokenizer.pieces(new), strict=True))
 
     def _restore(self) -> bool:
-        with contextlib.suppress(CorruptFileError, SafetensorError, OSError, KeyError, ValueError):
+        """Go on from the file of the same task, if it is there and whole."""
+        try:
             found = Paths.load(self._file)
             if not found.same_task(self.paths):
                 return False
-            states: dict[int, dict[str, Any]] = {}
-            with safe_open(self._file, framework="numpy") as file:
-                for name in file.keys():  # noqa: SIM118
-                    if name.startswith("trainer."):
-                        _, pair, key = name.split(".", 2)
-                        states.setdefault(int(pair), {})[key] = file.get_tensor(name)
-            for pair, state in states.items():
+            for pair, state in _trainer_states(self._file).items():
                 self._trainers[pair].restore(state)
-            self.paths = found
-            self._seconds, self._pieces = found.header.seconds, dict(found.header.pieces)
-            return True
-        return False
+        except (CorruptFileError, SafetensorError, OSError, KeyError, ValueError, IndexError):
+            self._trainers = [self._trainer(k) for k in range(len(self.paths))]
+            return False
+        self.paths = found
+        self._seconds, self._pieces = found.header.seconds, dict(found.header.pieces)
+        return True
+
+
+def _trainer_states(file: Path) -> dict[int, dict[str, NDArray[Any]]]:
+    """Return the states of the curves under way, by pair, from a checkpoint."""
+    states: dict[int, dict[str, NDArray[Any]]] = {}
+    with safe_open(file, framework="numpy") as opened:
+        for name in opened.keys():  # noqa: SIM118
+            if name.startswith("trainer."):
+                _, pair, key = name.split(".", 2)
+                states.setdefault(int(pair), {})[key] = opened.get_tensor(name)
+    return states
 
 
 def as_profile(found: Measured) -> Profile:

@@ -128,9 +128,11 @@ class CurveTrainer:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return everything from which `restore` goes on as if never interrupted."""
-        kept = {"bends": self.bends, "steps": np.array(self.steps)}
+        kept = {"bends": self.bends, "steps": np.array([self.steps])}
         moments = self._adam.state_dict()["state"].get(0, {})
-        return kept | {name: value.cpu().numpy().copy() for name, value in moments.items()}
+        return kept | {
+            name: np.atleast_1d(value.cpu().numpy().copy()) for name, value in moments.items()
+        }
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Go on from what `state` returned.
@@ -142,8 +144,10 @@ class CurveTrainer:
             raise ValueError("The checkpoint is of another curve.")
         with torch.no_grad():
             self._bends.copy_(torch.from_numpy(state["bends"]))
-        self.steps = int(state["steps"])
+        self.steps = int(state["steps"][0])
         moments = {k: torch.from_numpy(v) for k, v in state.items() if k not in ("bends", "steps")}
+        if moments:
+            moments["step"] = moments["step"].reshape(())
         saved: dict[str, Any] = self._adam.state_dict()
         saved["state"] = {0: moments} if moments else {}
         self._adam.load_state_dict(saved)
