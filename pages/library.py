@@ -54,6 +54,14 @@ def disk() -> None:
     st.caption(f"On this disk: {human_bytes(sum(parts.values()))}. {said}")
 
 
+PAGES = {
+    "reconstruct": "./?job=",
+    "paths": "./paths?job=",
+    "landscape": "./landscape?job=",
+    "radius": "./landscape?radius=",
+}
+"""Where the link to a job of each kind leads."""
+
 st.title("Library", anchor=False)
 with sentences():
     with st.container(horizontal=True, vertical_alignment="center"):
