@@ -228,7 +228,7 @@ def _job(row: JobRow, label: Label) -> Item:
     problem, text, model = None, row.kind, ""
     try:
         spec = client.as_job(row).spec
-        model = spec.model
+        model = getattr(spec, "model", "")
         text = getattr(spec, "text", "") or getattr(spec, "context", "") or model
         asks = "reconstruct" if isinstance(spec, ReconstructSpec) else row.kind
     except (BadInputError, ValueError):

@@ -142,6 +142,7 @@ def connect(ids: list[str]) -> None:
 st.title("Maps", anchor=False)
 with sentences():
     left, right = st.columns([1, 3], gap="large")
+    spec = made = None
     with left, sentences():
         chosen = sets.choose_several()
         spec = settings(chosen) if chosen else None

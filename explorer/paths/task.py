@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from explorer.errors import CorruptFileError
-from explorer.models import Measured, fast_dtype
+from explorer.head import Measured
+from explorer.models import fast_dtype
 from explorer.paths.curves import CurveKind, mean_along, positions
 from explorer.paths.header import describe
 from explorer.paths.pairs import require_pair, require_usable, vector

@@ -10,8 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from explorer.arrangements import ArrangementKey, holds_m, read_from
+from explorer.head import Measured
 from explorer.metrics import input_sequence
-from explorer.models import FrozenModel, Measured
+from explorer.models import FrozenModel
 from explorer.paths.curves import CurveKind, bends_on_chord, weights
 from explorer.paths.recipe import PathRecipe
 
