@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from explorer.comparisons import RESAMPLES, context_weights
 from explorer.distances import KINDS, Kind, Pairs
+from explorer.effects import RESAMPLES, context_weights
 
 LEAST = 5
 """Text pairs that a bin needs of each kind."""

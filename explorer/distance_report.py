@@ -12,8 +12,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from explorer import folders
-from explorer.comparisons import PERMUTATIONS, RESAMPLES
 from explorer.distances import Kind, Metric, Vector
+from explorer.effects import PERMUTATIONS, RESAMPLES
 from explorer.files import write_atomically
 from explorer.sets.records import SolutionSet
 
@@ -26,7 +26,7 @@ class _Value(BaseModel):
 
 
 class Compared(_Value):
-    """One comparison of two kinds of pairs (`explorer.comparisons.Comparison`)."""
+    """One comparison of two kinds of pairs (`explorer.effects.Comparison`)."""
 
     near: Kind
     far: Kind

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from explorer import text_distances
-from explorer.comparisons import compare
 from explorer.distance_report import Compared, DistanceReport, DistanceSummary, Summarised
 from explorer.distances import (
     KINDS,
@@ -21,6 +20,7 @@ from explorer.distances import (
     random_baseline,
     stack,
 )
+from explorer.effects import compare
 from explorer.sets.records import SolutionSet
 
 

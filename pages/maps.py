@@ -1,5 +1,7 @@
 """Maps of solutions in two or three dimensions, and what lies where (UMAP, PCA)."""
 
+from pathlib import Path
+
 import pandas as pd
 import streamlit as st
 from pydantic import ValidationError
@@ -105,15 +107,15 @@ def details(made: SolutionMap, ids: list[str]) -> None:
     if len(ids) > len(shown):
         st.caption(f"{len(ids)} chosen, the first {len(shown)} shown.")
     solutions = made.solutions
-    card = catalog.find(solutions[shown[0]].record.model)
+    folder = model_folder(solutions[shown[0]].record.model)
     for i in shown:
         solution = solutions[i]
         record = solution.record
         st.caption(f"{i[:6]} · seed {record.seed} · accuracy {record.accuracy:.3f}")
-        if card.folder is None:
+        if folder is None:
             st.text(record.text)
             continue
-        tokenizer = cached.tokenizer(card.folder)
+        tokenizer = cached.tokenizer(folder)
         target = solution.target_ids.tolist()
         groups = [(g.start, g.stop, g.text) for g in tokenizer.groups(target)]
         data = preview_data(target, groups, tokenizer.pieces(target), len(target))
@@ -128,6 +130,14 @@ def details(made: SolutionMap, ids: list[str]) -> None:
     connect(shown)
 
 
+def model_folder(name: str) -> Path | None:
+    """Return where a model's tokenizer lies, None if the model is not on this disk."""
+    try:
+        return catalog.find(name).folder
+    except ExplorerError:
+        return None
+
+
 def connect(ids: list[str]) -> None:
     """Offer to walk from one solution to another."""
     left, right = st.columns(2)
@@ -140,6 +150,7 @@ def connect(ids: list[str]) -> None:
 
 
 st.title("Maps", anchor=False)
+spec, made = None, None
 with sentences():
     left, right = st.columns([1, 3], gap="large")
     spec = made = None

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from explorer import folders, maps, store
+from explorer import maps, store
 from explorer.errors import ExplorerError
 from explorer.maps import SolutionMap
 from widgets import cached
@@ -13,9 +13,8 @@ NONE = "none"
 
 def choose_trajectory(made: SolutionMap) -> pd.DataFrame | None:
     """Show the picker of recorded runs and return the chosen one's way through a PCA map."""
-    own = folders.local() / "solutions"
-    files = sorted(own.glob(f"*/{store.RECORDING}")) if own.is_dir() else []
-    known = {path.name: path for path in [*store.shipped_runs(), *(f.parent for f in files)]}
+    own = [file.parent for file in store.own_recordings()]
+    known = {path.name: path for path in [*store.shipped_runs(), *own]}
     if not known:
         return None
     name = st.selectbox(

@@ -32,10 +32,10 @@ SLICE_SECONDS = 0.5
 """How long one job computes before the next has its turn."""
 LOOK_SECONDS = 0.2
 """How often the queue is read while computing."""
-IDLE_LOOK_SECONDS = 0.08
-"""How often it is read when there is nothing to compute: somebody waits for a first frame."""
-IDLE_SECONDS = 30.0
+QUIET_SECONDS = 30.0
 """How long there has to be nothing to do before the worker makes itself ready for maps."""
+IDLE_SECONDS = 0.08
+"""How often it is read when there is nothing to compute: somebody waits for a first frame."""
 MAX_ATTEMPTS = 3
 """How often a job may take the worker down with it before it is given up."""
 
@@ -78,7 +78,7 @@ class Worker:
             busy = self._turn()
             if not busy:
                 self._prepare_maps()
-                time.sleep(IDLE_LOOK_SECONDS)
+                time.sleep(IDLE_SECONDS)
         self._put_down()
 
     def _turn(self) -> bool:
@@ -251,7 +251,7 @@ class Worker:
 
     def _prepare_maps(self) -> None:
         """While nobody waits, once: let UMAP compile, beside whatever comes meanwhile."""
-        if not self._prepared and time.monotonic() - self._idle_since > IDLE_SECONDS:
+        if not self._prepared and time.monotonic() - self._idle_since > QUIET_SECONDS:
             self._prepared = True
             threading.Thread(target=projection.warm_up, daemon=True).start()
 
