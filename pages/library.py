@@ -51,7 +51,7 @@ def disk() -> None:
     """Say how much of the disk is taken, and by what."""
     parts = {name: size for name, size in disk_use().items() if size}
     said = " · ".join(f"{name} {human_bytes(size)}" for name, size in parts.items())
-    st.caption(f"On this disk: {human_bytes(sum(parts.values()))}. {said}")
+    st.caption(f"On this disk {human_bytes(sum(parts.values()))}: {said or 'nothing'}")
 
 
 PAGES = {
