@@ -70,7 +70,7 @@ def items(kind: Kind) -> list[Item]:
     What cannot be read is listed with its problem. Without a catalogue labels are missing.
     """
     found = {"solution": _solutions, "run": _runs, "set": _sets, "job": _jobs}[kind]()
-    found.sort(key=lambda item: item.created, reverse=True)
+    found.sort(key=lambda item: (item.created, item.id), reverse=True)
     return sorted(found, key=lambda item: item.ships)
 
 

@@ -120,6 +120,7 @@ def _train(spec: ReconstructSpec, device: str, out: Path, scratch: Path) -> list
             for report in task.steps():
                 bar.update(int(report.steps.max()) - bar.n)
                 bar.set_postfix_str(f"best accuracy {report.accuracy.max():.2f}", refresh=False)
+            bar.refresh()  # a run may be over before the bar's first look
     except KeyboardInterrupt:
         task.stop("interrupted")
         print("Interrupted: the best state so far is saved.", file=sys.stderr)

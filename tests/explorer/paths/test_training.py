@@ -102,9 +102,9 @@ def test_training_lowers_the_loss_along_the_curve_and_leaves_the_ends(
         return float(along(llama, points, trainer.targets, "e+mN").loss.mean())
 
     before = loss()
-    for _ in range(60):
+    for _ in range(120):
         step_together(llama, "e+mN", [trainer])
-    assert loss() < 0.6 * before
+    assert loss() < 0.7 * before
     assert np.array_equal(trainer.points[[0, -1]], np.stack([vector(a), vector(b)]))
 
 
