@@ -13,6 +13,8 @@ st.navigation(
         st.Page("pages/sets.py", title="Sets", icon=":material/dataset:"),
         st.Page("pages/distances.py", title="Distances", icon=":material/social_distance:"),
         st.Page("pages/maps.py", title="Maps", icon=":material/scatter_plot:"),
+        st.Page("pages/paths.py", title="Paths", icon=":material/timeline:"),
+        st.Page("pages/landscape.py", title="Landscape", icon=":material/landscape:"),
         st.Page("pages/library.py", title="Library", icon=":material/inventory_2:"),
     ],
     position="top",

@@ -70,7 +70,7 @@ def items(kind: Kind) -> list[Item]:
     What cannot be read is listed with its problem. Without a catalogue labels are missing.
     """
     found = {"solution": _solutions, "run": _runs, "set": _sets, "job": _jobs}[kind]()
-    found.sort(key=lambda item: item.created, reverse=True)
+    found.sort(key=lambda item: (item.created, item.id), reverse=True)
     return sorted(found, key=lambda item: item.ships)
 
 
@@ -228,7 +228,7 @@ def _job(row: JobRow, label: Label) -> Item:
     problem, text, model = None, row.kind, ""
     try:
         spec = client.as_job(row).spec
-        model = spec.model
+        model = getattr(spec, "model", "")
         text = getattr(spec, "text", "") or getattr(spec, "context", "") or model
         asks = "reconstruct" if isinstance(spec, ReconstructSpec) else row.kind
     except (BadInputError, ValueError):

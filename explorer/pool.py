@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from explorer import catalog
-from explorer.errors import ModelError
+from explorer.errors import MissingAssetError, ModelError
 from explorer.models import FrozenModel, best_device, load
 
 
@@ -37,6 +37,32 @@ class ModelPool:
                 self._drop_oldest()
         self._held.move_to_end(key)
         return self._held[key]
+
+    def of_weights(self, name: str, fingerprint: str) -> FrozenModel:
+        """Return the model that a solution was trained on, in float32.
+
+        Args:
+            name: the model's, as the solution's record has it.
+            fingerprint: of the weights it was trained on.
+
+        Raises:
+            MissingAssetError: if it is not on this disk.
+            ModelError: if it cannot be loaded, or has other weights.
+        """
+        card = catalog.find(name)
+        if card.folder is None:
+            raise MissingAssetError(
+                f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
+                f"--model {card.name}"
+            )
+        model = self.get(card.folder, card.name, torch.float32)
+        if model.fingerprint != fingerprint:
+            raise ModelError(
+                "This was trained on other weights than the model on this disk "
+                f"(fingerprint {fingerprint[:8]} against {model.fingerprint[:8]}). Bring that "
+                "model, or train again with this one."
+            )
+        return model
 
     def holds(self, folder: Path, dtype: torch.dtype) -> bool:
         """Whether a model is in memory already."""

@@ -31,6 +31,14 @@ RECORDING = "recording.safetensors"
 RACE = "race.json"
 IMPORTED = "imported-"
 """How the folder begins of what came from somebody else."""
+NOT_SOLUTIONS = (
+    RECORDING,
+    "paths.safetensors",
+    "control_point.safetensors",
+    "landscape.safetensors",
+    "radius.safetensors",
+)
+"""How files end that lie beside solutions and are something else."""
 
 
 class Race(BaseModel):
@@ -147,7 +155,7 @@ def _local(name: str) -> Path:
 def _solution_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.rglob("*.safetensors") if not p.name.endswith(RECORDING))
+    return sorted(p for p in folder.rglob("*.safetensors") if not p.name.endswith(NOT_SOLUTIONS))
 
 
 def _read_entry(path: Path, *, ships: bool) -> Entry:
@@ -200,6 +208,18 @@ def _named_as(solution_id: str) -> Path | None:
     files = sorted(_own_files(), key=lambda path: path.stem != solution_id)
     entries = (_read_entry(path, ships=False) for path in files)
     return next((entry.path for entry in entries if entry.id == solution_id), None)
+
+
+def open_solution(name: str) -> Solution:
+    """Read a solution by its id or its file.
+
+    Raises:
+        BadInputError: if there is none by that name.
+        CorruptFileError: if it cannot be read.
+    """
+    path = Path(name).expanduser()
+    is_file = path.suffix == ".safetensors" or "/" in name
+    return load_solution(path if is_file else find(name))
 
 
 def siblings(path: Path) -> list[Solution]:

@@ -51,8 +51,16 @@ def disk() -> None:
     """Say how much of the disk is taken, and by what."""
     parts = {name: size for name, size in disk_use().items() if size}
     said = " · ".join(f"{name} {human_bytes(size)}" for name, size in parts.items())
-    st.caption(f"On this disk: {human_bytes(sum(parts.values()))}. {said}")
+    st.caption(f"On this disk {human_bytes(sum(parts.values()))}: {said or 'nothing'}")
 
+
+PAGES = {
+    "reconstruct": "./?job=",
+    "paths": "./paths?job=",
+    "landscape": "./landscape?job=",
+    "radius": "./landscape?radius=",
+}
+"""Where the link to a job of each kind leads."""
 
 st.title("Library", anchor=False)
 with sentences():

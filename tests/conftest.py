@@ -4,9 +4,12 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from explorer.solutions import Solution
 
 TRAINING_TEXT = (
     "The heron waits by the reservoir while the evening tram goes home.\n"
@@ -253,3 +256,51 @@ def make_set() -> Callable[..., str]:
         return name
 
     return make
+
+
+@pytest.fixture(scope="session")
+def exact_solutions(
+    tiny_llama_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> "list[Solution]":
+    """Five exact solutions that the engine trained on the tiny Llama, N = 3, arrangement A4.
+
+    Three of one text (seeds 0, 1, 2) and two of another (seeds 0, 1).
+    """
+    import torch
+
+    from explorer.jobs.specs import ReconstructSpec
+    from explorer.pool import ModelPool
+    from explorer.recipes import FAST
+    from explorer.reconstruct import Reconstruction
+    from explorer.solutions import load_solution
+
+    recipe = FAST.model_copy(update={"precision": "float32", "max_steps": 400})
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXPLORER_CACHE", str(tmp_path_factory.mktemp("solutions-cache")))
+        pool = ModelPool(torch.device("cpu"))
+        for text, restarts in (("The heron waits by", 3), ("Two vectors say", 2)):
+            spec = ReconstructSpec(
+                model=str(tiny_llama_folder),
+                text=text,
+                length=3,
+                arrangement="e+mN",
+                recipe=recipe,
+                restarts=restarts,
+            )
+            folder = tmp_path_factory.mktemp("run")
+            task = Reconstruction(spec, pool, folder, None, folder)
+            for _ in task.steps():
+                pass
+            found += [load_solution(task.solutions[i]) for i in range(restarts)]
+    assert all(s.record.exact for s in found)
+    return found
+
+
+@pytest.fixture
+def solution_files(exact_solutions: "list[Solution]", own_cache: Path) -> list[Path]:
+    """The exact solutions as files in this test's own store."""
+    from explorer.solutions import save_solution
+
+    folder = own_cache / "solutions" / "made"
+    return [save_solution(s, folder / f"{s.record.id}.safetensors") for s in exact_solutions]

@@ -22,6 +22,8 @@ PAGES = {
     "sets": "/sets",
     "distances": "/distances",
     "maps": "/maps",
+    "paths": "/paths",
+    "landscape": "/landscape",
     "library": "/library",
 }
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

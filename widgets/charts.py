@@ -1,5 +1,6 @@
 """A chart on a page: the picture, its numbers one click away, and a file that works offline."""
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -7,12 +8,23 @@ import streamlit as st
 from explorer.figures import Chart
 
 
-def show(chart: Chart, key: str, *, extras: bool = True) -> None:
-    """Show a chart under a key of its own; without extras while it changes every second."""
+def show(
+    chart: Chart, key: str, *, extras: bool = True, on_select: Callable[[], None] | None = None
+) -> None:
+    """Show a chart under a key of its own; without extras while it changes every second.
+
+    Args:
+        chart: what to show.
+        key: with the chart's own key the widget's, under which a selection is found.
+        extras: whether to offer its numbers and its file.
+        on_select: called when a person clicks a point.
+    """
     st.plotly_chart(
         chart.figure,
         key=f"{key}-{chart.key}",
         alt=chart.alt,
+        on_select=on_select or "ignore",
+        selection_mode="points",
         config={"displaylogo": False, "toImageButtonOptions": {"filename": chart.key, "scale": 2}},
     )
     if extras:

@@ -17,7 +17,7 @@ from explorer.jobs.client import Job
 from explorer.jobs.specs import ReconstructSpec
 from explorer.recording import Recording, read_log
 from explorer.solutions import Solution
-from widgets import cached, token_strip
+from widgets import cached, job_controls, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.guard import sentences
@@ -87,8 +87,8 @@ def _status(job_id: str) -> None:
     if job.over:
         st.rerun()
     with sentences():
-        _controls(job)
-        _worker_note()
+        job_controls.buttons(job, f"?job={job.id}")
+        job_controls.worker_note()
         recording = read_log(client.folder_of(job_id))
         if recording is None or not len(recording):
             st.progress(job.fraction, text=job.sentence)
@@ -108,42 +108,6 @@ def _live_charts(job_id: str) -> None:
     labels = _sayer(job)(recording.header.target_ids)
     shown = _which_index(recording, st.session_state.get(f"restarts-{job_id}"))
     _charts(recording, shown[0], labels, job_id, extras=False)
-
-
-def _controls(job: Job) -> None:
-    state = "pausing" if job.wanted == "pause" and job.state == "running" else job.state
-    state = "stopping" if job.wanted == "stop" else state
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(state, color="blue" if state == "running" else "orange")
-        paused = job.wanted == "pause"
-        st.button(
-            "Resume" if paused else "Pause",
-            key=f"pause-{job.id}",
-            icon=":material/play_arrow:" if paused else ":material/pause:",
-            on_click=client.ask,
-            args=(job.id, "run" if paused else "pause"),
-        )
-        st.button(
-            "Stop",
-            key=f"stop-{job.id}",
-            icon=":material/stop:",
-            on_click=client.ask,
-            args=(job.id, "stop"),
-        )
-        copy_link(f"link-{job.id}", f"?job={job.id}")
-
-
-def _worker_note() -> None:
-    """Say why nothing moves; start a new worker if the old one has died."""
-    started = client.ensure_worker()
-    status = client.worker_status()
-    if started:
-        st.caption("The worker had stopped; a new one is starting and goes on where it was.")
-    elif not status.ready:
-        st.caption("The worker is starting: it loads its libraries and the model once.")
-    elif status.ahead > 1:
-        others = "job shares" if status.ahead == 2 else "jobs share"
-        st.caption(f"{status.ahead - 1} other {others} the machine; each has its turn.")
 
 
 def _which_restarts(recording: Recording, key: str) -> list[int]:
@@ -175,6 +139,7 @@ def _which_index(recording: Recording, chosen: str | None) -> list[int]:
 
 def _sayer(job: Job) -> Callable[[list[int]], list[str]]:
     """Return what turns token ids into text pieces while a job runs."""
+    assert isinstance(job.spec, ReconstructSpec)
     card = catalog.find(job.spec.model)
     if card.folder is None:
         return lambda ids: ["" for _ in ids]

@@ -43,13 +43,14 @@ function addPlayer(root, state) {
   const slider = element("input", "time", bar);
   const step = element("span", "step", bar);
   Object.assign(slider, { type: "range", min: 0, max: state.data.steps.length - 1, step: 1 });
-  slider.setAttribute("aria-label", "Step of the recorded run");
+  slider.setAttribute("aria-label", state.data.slider ?? "Step of the recorded run");
   state.player = { button, slider, step };
   const stop = () => {
     clearInterval(state.timer);
     state.timer = null;
     button.textContent = "\u25b6";
-    button.setAttribute("aria-label", "Play from noise to text");
+    const walk = state.data.captions ? "Walk along the path" : "Play from noise to text";
+    button.setAttribute("aria-label", walk);
   };
   const play = () => {
     if (state.at >= state.data.steps.length - 1) state.at = 0;
@@ -82,8 +83,9 @@ function paint(state) {
   );
   if (state.player) {
     state.player.slider.value = frame;
-    state.player.step.textContent = `step ${data.steps[frame]}`;
-    state.player.slider.setAttribute("aria-valuetext", `step ${data.steps[frame]}`);
+    const caption = data.captions ? data.captions[frame] : `step ${data.steps[frame]}`;
+    state.player.step.textContent = caption;
+    state.player.slider.setAttribute("aria-valuetext", caption);
   }
 }
 
@@ -145,7 +147,7 @@ export default function (component) {
     state = build(root, data);
     kept.set(root, state);
     if (data.mode === "play") {
-      state.at = data.steps.length - 1;
+      state.at = data.start ?? data.steps.length - 1;
       const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
       if (data.autoplay && state.play && !still) state.play();
     }

@@ -34,6 +34,11 @@ def playback(key: str, data: dict[str, Any], *, run: str, autoplay: bool = False
     _mount(key, data | {"mode": "play", "run": run, "autoplay": autoplay})
 
 
+def walk(key: str, data: dict[str, Any], *, run: str) -> None:
+    """Show what the model says along a path, with a slider (`explorer.figures.walk.walk_data`)."""
+    _mount(key, data | {"mode": "play", "run": run, "autoplay": False})
+
+
 def preview(key: str, data: dict[str, Any]) -> None:
     """Show the tokens of a text before training (`explorer.figures.strip.preview_data`)."""
     _mount(key, data | {"mode": "preview"})

@@ -1,23 +1,20 @@
 """`python -m explorer reconstruct`: train proto-tokens for one text and save what comes of it."""
 
 import argparse
-import contextlib
 import json
 import math
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import Timeout
 from pydantic import ValidationError
 from tqdm import tqdm
 
 from explorer import arrangements, catalog, folders, recipes, texts
 from explorer.cli.assets import ProgressBar
+from explorer.cli.device import alone_on, named
 from explorer.errors import BadInputError
-from explorer.jobs import client
 from explorer.jobs.specs import MAX_CHARACTERS, ReconstructSpec, in_words
 from explorer.recipes import Recipe
 from explorer.texts import Passage
@@ -62,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     card = catalog.find(arguments.model)
     passage = _passage(arguments)
     recipe = recipe_named(arguments.recipe, arguments.set)
-    device = device_named(arguments.device)
+    device = named(arguments.device)
     _spec(
         arguments, card, passage, recipe, length=1 if arguments.length is None else arguments.length
     )  # before any download
@@ -123,6 +120,7 @@ def _train(spec: ReconstructSpec, device: str, out: Path, scratch: Path) -> list
             for report in task.steps():
                 bar.update(int(report.steps.max()) - bar.n)
                 bar.set_postfix_str(f"best accuracy {report.accuracy.max():.2f}", refresh=False)
+            bar.refresh()  # a run may be over before the bar's first look
     except KeyboardInterrupt:
         task.stop("interrupted")
         print("Interrupted: the best state so far is saved.", file=sys.stderr)
@@ -144,32 +142,6 @@ def _train(spec: ReconstructSpec, device: str, out: Path, scratch: Path) -> list
         }
         for i, found in enumerate(task.outcomes())
     ]
-
-
-def device_named(name: str) -> str:
-    """Return the device that a name means here.
-
-    Raises:
-        BadInputError: if there is no such device.
-    """
-    from explorer.models import choose_device
-
-    return str(choose_device(name))
-
-
-@contextlib.contextmanager
-def alone_on(device: str) -> Iterator[None]:
-    """Hold the device's compute lock, saying so when it has to be waited for."""
-    lock = client.compute_lock(device)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print("Waiting: another process is computing on this device …", file=sys.stderr)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _passage(arguments: argparse.Namespace) -> Passage:

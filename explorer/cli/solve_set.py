@@ -13,7 +13,8 @@ from tqdm import tqdm
 from explorer import arrangements, catalog, texts
 from explorer.catalog import ModelCard
 from explorer.cli.assets import ProgressBar
-from explorer.cli.reconstruct import alone_on, device_named, recipe_named
+from explorer.cli.device import alone_on, named
+from explorer.cli.reconstruct import recipe_named
 from explorer.errors import BadInputError
 from explorer.jobs.specs import GatheredText, SolveSetSpec, in_words
 from explorer.sets.estimate import estimate
@@ -68,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Carry the command out."""
     card = catalog.find(arguments.model)
     spec = _spec(arguments, card)
-    device = device_named(arguments.device)
+    device = named(arguments.device)
     if card.folder is None:
         with ProgressBar(card.title) as bar:
             catalog.bring(card, bar)

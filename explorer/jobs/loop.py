@@ -32,7 +32,7 @@ SLICE_SECONDS = 0.5
 """How long one job computes before the next has its turn."""
 LOOK_SECONDS = 0.2
 """How often the queue is read while computing."""
-QUIET_SECONDS = 3.0
+QUIET_SECONDS = 30.0
 """How long there has to be nothing to do before the worker makes itself ready for maps."""
 IDLE_SECONDS = 0.08
 """How often it is read when there is nothing to compute: somebody waits for a first frame."""

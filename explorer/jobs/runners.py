@@ -11,12 +11,16 @@ from pathlib import Path
 from explorer import assets, catalog, distance_report, maps, measure_distances, store
 from explorer.errors import BadInputError, ExplorerError
 from explorer.formatting import human_seconds
+from explorer.jobs import path_runners
 from explorer.jobs.context import JobContext
 from explorer.jobs.specs import (
     BringSpec,
     DistancesSpec,
     GenerateSpec,
+    LandscapeSpec,
     MapSpec,
+    PathsSpec,
+    RadiusSpec,
     ReconstructSpec,
     SolveSetSpec,
 )
@@ -43,6 +47,12 @@ def run(job: JobContext) -> Iterator[bool]:
             yield from _distances(job, job.spec)
         case MapSpec():
             yield from _map(job, job.spec)
+        case PathsSpec():
+            yield from path_runners.connect(job, job.spec, _reconstruct)
+        case LandscapeSpec():
+            yield from path_runners.landscape(job, job.spec)
+        case RadiusSpec():
+            yield from path_runners.radius(job, job.spec)
 
 
 def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:

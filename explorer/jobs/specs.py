@@ -13,6 +13,8 @@ from pydantic import (
 
 from explorer.arrangements import ArrangementKey
 from explorer.errors import BadInputError
+from explorer.paths.pairs import MAX_PAIRS
+from explorer.paths.recipe import PathRecipe
 from explorer.recipes import Recipe
 from explorer.texts.specs import AbsolutePath, Source
 
@@ -180,8 +182,59 @@ class MapSpec(BaseModel):
         return f"sets {', '.join(self.sets)}"
 
 
+class PathsSpec(BaseModel):
+    """Connect pairs of solutions: straight line and trained curve of each (checklist E8)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["paths"] = "paths"
+    pairs: tuple[tuple[str, str], ...] = Field(
+        default=(),
+        max_length=MAX_PAIRS,
+        description="Ends of every path: ids of solutions, or their files.",
+    )
+    train: ReconstructSpec | None = Field(
+        None, description="Instead of pairs: train this first and connect its first two exact ones."
+    )
+    curve: Literal["bezier", "two-bends"] = Field("bezier", description="The curve to train.")
+    recipe: PathRecipe = PathRecipe()
+
+
+class LandscapeSpec(BaseModel):
+    """Measure the plane through two solutions and the control point of their curve."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["landscape"] = "landscape"
+    paths: str = Field(description="A paths file, the id of the job that made it, or a record's.")
+    pair: int = Field(0, ge=0, description="Which pair of that file.")
+    level: int = Field(
+        5, ge=3, le=8, description="The finest grid has 2**level + 1 points along each side."
+    )
+
+
+class RadiusSpec(BaseModel):
+    """Walk away from one solution in random directions until it is no longer reconstructed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["radius"] = "radius"
+    solution: str = Field(description="Id of the solution, or its file.")
+    directions: int = Field(24, ge=1, le=512, description="Random unit vectors in [e; m].")
+    points: int = Field(33, ge=2, le=513, description="Distances along each direction.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of the directions.")
+
+
 JobSpec = Annotated[
-    ReconstructSpec | BringSpec | GenerateSpec | SolveSetSpec | DistancesSpec | MapSpec,
+    ReconstructSpec
+    | BringSpec
+    | GenerateSpec
+    | SolveSetSpec
+    | DistancesSpec
+    | MapSpec
+    | PathsSpec
+    | LandscapeSpec
+    | RadiusSpec,
     Field(discriminator="kind"),
 ]
 _adapter: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)

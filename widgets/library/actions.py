@@ -23,8 +23,8 @@ def show(kind: Kind, listed: int, selected: Sequence[Item]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if not selected:
             st.caption(
-                f"{counted(kind, listed)}. Select rows with the boxes at their left: one to see "
-                "it, two solutions to compare them."
+                f"{counted(kind, listed)}. Select rows with the boxes at their left: one to see it"
+                f"{', two to compare them' if kind == 'solution' else ''}."
             )
             return
         st.caption(f"{len(selected)} of {counted(kind, listed)} selected.")

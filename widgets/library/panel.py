@@ -62,7 +62,7 @@ def _open(item: Item) -> None:
     if query is not None:
         st.page_link(
             "pages/reconstruct.py",
-            label="Open with playback and charts",
+            label="Open on the Reconstruct page",
             icon=":material/bolt:",
             query_params=query,
         )
@@ -111,6 +111,7 @@ def _score_again(item: Item) -> None:
 def _facts(item: Item) -> None:
     if item.record is not None:
         known = facts(item.record, item.length)
+        del known["text"]  # it stands above
     else:
         known = {"text": item.text, "made": item.created, "id": item.id} | dict(item.facts)
     if item.path is not None:

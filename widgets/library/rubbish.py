@@ -1,5 +1,7 @@
 """The trash: what waits in it, how large it is, taking things back, emptying it."""
 
+from textwrap import shorten
+
 import pandas as pd
 import streamlit as st
 
@@ -18,7 +20,7 @@ def show() -> None:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             made = pd.Timestamp(deletion.deleted, unit="s", tz="UTC")
             more = len(deletion.ids) - len(deletion.titles)
-            names = " · ".join(" ".join(title.split()) for title in deletion.titles)
+            names = " · ".join(shorten(title, 60, placeholder=" …") for title in deletion.titles)
             with st.container():
                 st.text(f"{names}{f' · and {more:,} more' if more > 0 else ''}")
                 st.caption(

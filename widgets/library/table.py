@@ -14,20 +14,21 @@ from widgets.plain import plain
 
 MOST_PROBLEMS = 3
 _config = st.column_config
-_COLUMNS: dict[str, Any] = {
-    "accuracy": _config.NumberColumn(format="percent", width=80),
-    "steps": _config.NumberColumn(width=60),
-    "N": _config.NumberColumn(width=45, help="Number of target tokens"),
-    "model": _config.TextColumn(width=130),
-    "scheme": _config.TextColumn(width=65, help="Arrangement: A1 to A5"),
-    "seed": _config.NumberColumn(width=50),
-    "tags": _config.TextColumn(width=110),
-    "made": _config.DatetimeColumn(format="D MMM YYYY, HH:mm", width=145),
-    "from": _config.TextColumn(width=80, help=f"recorded: {SHIPS}"),
+ROWS_SHOWN = 9
+_COLUMNS: dict[str, Any] = {  # at 1280 pixels all of them fit; what has no width takes the rest
+    "accuracy": _config.NumberColumn(format="percent", width=72),
+    "steps": _config.NumberColumn(width=56),
+    "text": _config.TextColumn(width=385),
+    "N": _config.NumberColumn(width=44, help="Number of target tokens"),
+    "model": _config.TextColumn(),
+    "scheme": _config.TextColumn(width=62, help="Arrangement: A1 to A5"),
+    "tags": _config.TextColumn(width=105),
+    "made": _config.DatetimeColumn(format="D MMM, HH:mm", width=118),
+    "from": _config.TextColumn(width=76, help=f"recorded: {SHIPS}"),
     "exact": _config.TextColumn(width=60, help="Exact restarts of all"),
-    "state": _config.TextColumn(width=75),
-    "asks": _config.TextColumn("kind", width=100),
-    "said": _config.TextColumn(width=300),
+    "state": _config.TextColumn(width=72),
+    "asks": _config.TextColumn("kind", width=95),
+    "said": _config.TextColumn(),
 }
 
 
@@ -41,7 +42,7 @@ def show(kind: Kind, items: Sequence[Item]) -> list[Item]:
         key=f"table-{kind}-{hashlib.sha256(ids.encode()).hexdigest()[:12]}",
         on_select="rerun",
         selection_mode="multi-row",
-        height=min(38 + 35 * max(len(items), 1), 458),
+        height=38 + 35 * min(len(items), ROWS_SHOWN),
         column_config=_COLUMNS,
         alt=f"Table of {len(items)} entries; select rows to see, compare, export or delete them",
     )
@@ -80,7 +81,6 @@ def _solution(item: Item) -> dict[str, Any]:
         "steps": record.steps if record else None,
         "text": _title(item),
         "N": item.length or None,
-        "seed": record.seed if record else None,
         "model": record.model if record else "",
         "scheme": ARRANGEMENTS[record.arrangement].checklist_id if record else "",
         "from": item.facts["origin"],
@@ -117,9 +117,9 @@ def _job(item: Item) -> dict[str, Any]:
         "state": item.facts["state"],
         "asks": item.facts["asks"],
         "text": _title(item),
-        "said": item.facts["said"],
         "tags": ", ".join(item.label.tags),
         "made": item.created,
+        "said": item.facts["said"],
     }
 
 

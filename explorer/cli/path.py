@@ -1,0 +1,203 @@
+"""`python -m explorer path` and `paths`: connect two solutions, or all pairs of a folder."""
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from tqdm import tqdm
+
+from explorer import folders, store
+from explorer.cli.device import alone_on, named
+from explorer.errors import BadInputError, CorruptFileError
+from explorer.jobs.specs import in_words
+from explorer.paths import places
+from explorer.paths.pairs import all_pairs, require_pair
+from explorer.paths.recipe import PathRecipe
+from explorer.paths.result import FILE, Paths
+from explorer.solutions import Solution, load_solution
+
+
+def add_to(commands: Any) -> None:
+    """Add both commands to the parser."""
+    one = commands.add_parser(
+        "path",
+        help="connect two solutions of one text by a straight line and a trained curve",
+        description="Measure the straight line between two exact solutions of one text, train a "
+        "curve between them, and measure that on the same grid.",
+    )
+    one.add_argument("a", metavar="A", help="a solution: its file, or its id in the library")
+    one.add_argument("b", metavar="B", help="another solution of the same text")
+    one.set_defaults(run=run_one)
+    many = commands.add_parser(
+        "paths",
+        help="connect all pairs of solutions of the same text",
+        description="Connect every pair of exact solutions of one text, for all texts at once. "
+        "Run again with the same --out, it goes on where it was.",
+    )
+    many.add_argument("solutions", nargs="+", help="solution files, folders of them, or ids")
+    many.set_defaults(run=run_many)
+    for command in (one, many):
+        _add_settings(command)
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    usual = PathRecipe()
+    add = command.add_argument
+    add("--curve", choices=["bezier", "two-bends"], default="bezier", help="default: %(default)s")
+    add("--steps", type=int, default=usual.max_steps, help="of Adam (default: %(default)s)")
+    add("--points", type=int, default=usual.points, help="of the grid (default: %(default)s)")
+    add("--samples", type=int, default=usual.samples, help="of t in a step (default: %(default)s)")
+    add("--lr", type=float, default=usual.lr, help="in embedding deviations (default: %(default)s)")
+    add("--seed", type=int, default=usual.seed, help="of the drawn t (default: %(default)s)")
+    add("--look-every", type=int, default=usual.look_every, help="default: %(default)s")
+    add("--all-steps", action="store_true", help="go on after the curve is exact all along")
+    add("--out", type=Path, default=Path("paths"), help="folder for the files")
+    add("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 … (default: %(default)s)")
+    add("--json", action="store_true", help="print one JSON object on stdout")
+
+
+def run_one(arguments: argparse.Namespace) -> int:
+    """Carry `path` out."""
+    a, b = store.open_solution(arguments.a), store.open_solution(arguments.b)
+    require_pair(a, b)
+    name = f"{a.record.id}_{b.record.id}"
+    found = _connect([(a, b)], arguments, folders.make(arguments.out / name))
+    said = described(found, 0) | {
+        "control_point": str(_control_point(found, 0, arguments.out / name)),
+        "paths": str((arguments.out / name / FILE).resolve()),
+    }
+    print(json.dumps(said)) if arguments.json else _print_pair(found, 0)
+    return 0
+
+
+def run_many(arguments: argparse.Namespace) -> int:
+    """Carry `paths` out."""
+    pairs = all_pairs(_solutions(arguments.solutions))
+    found = _connect(pairs, arguments, folders.make(arguments.out))
+    said = {
+        "paths": str((arguments.out / FILE).resolve()),
+        "share_connected": float(found.connected.sum() / max(1, found.measured.sum())),
+        "largest_length_ratio": max((found.ratio(k) for k in range(len(found))), default=math.nan),
+        "t": found.t.tolist(),
+        "pairs": [
+            described(found, k) | {"control_point": str(_control_point(found, k, arguments.out))}
+            for k in range(len(found))
+            if found.measured[k]
+        ],
+    }
+    if arguments.json:
+        print(json.dumps(said))
+        return 0
+    for k in range(len(found)):
+        _print_pair(found, k)
+    print(
+        f"{said['share_connected']:.0%} of the pairs keep accuracy 0.99 all along the curve; the "
+        f"largest length ratio is {said['largest_length_ratio']:.3f}."
+    )
+    return 0
+
+
+def described(found: Paths, pair: int) -> dict[str, Any]:
+    """Return what the JSON says about one pair.
+
+    Keys: `a` and `b` (ids), `t`, `linear` and `bezier` (each `accuracy` and `loss` over t,
+    `minimum`, `mean`), `length_ratio`, `chord`, `length`, `connected`, `converged_at`, `steps`.
+    """
+    a, b = (found.header.solutions[i].id for i in found.header.pairs[pair])
+    paths = {"linear": found.line, "bezier": found.curve}
+    profiles = {
+        name: {
+            "accuracy": profile.accuracy[pair].astype(float).tolist(),
+            "loss": [v if math.isfinite(v) else None for v in profile.loss[pair].tolist()],
+            "minimum": float(profile.accuracy[pair].min()),
+            "mean": found.mean(pair, line=name == "linear"),
+        }
+        for name, profile in paths.items()
+    }
+    return {
+        "a": a,
+        "b": b,
+        "t": found.t.tolist(),
+        **profiles,
+        "curve": found.header.kind,
+        "length_ratio": found.ratio(pair),
+        "chord": found.chord(pair),
+        "length": found.length(pair),
+        "connected": bool(found.connected[pair]),
+        "converged_at": found.converged_at(pair),
+        "steps": int(found.steps[pair]),
+    }
+
+
+def _connect(
+    pairs: list[tuple[Solution, Solution]], arguments: argparse.Namespace, folder: Path
+) -> Paths:
+    recipe = _recipe(arguments)
+    device = named(arguments.device)
+    import torch
+
+    from explorer.paths.task import Connecting
+    from explorer.pool import ModelPool
+
+    with alone_on(device):
+        pool = ModelPool(torch.device(device))
+        task = Connecting(pairs, arguments.curve, recipe, pool, folder)
+        with tqdm(total=1.0, disable=None, leave=False, bar_format=_FORMAT) as bar:
+            for _ in task.steps():
+                bar.set_description_str(task.sentence, refresh=False)
+                bar.update(task.fraction - bar.n)
+    return task.paths
+
+
+_FORMAT = "{desc} |{bar}| {percentage:3.0f}%"
+
+
+def _recipe(arguments: argparse.Namespace) -> PathRecipe:
+    try:
+        return PathRecipe(
+            max_steps=arguments.steps,
+            points=arguments.points,
+            samples=arguments.samples,
+            lr=arguments.lr,
+            seed=arguments.seed,
+            look_every=arguments.look_every,
+            stop_early=not arguments.all_steps,
+        )
+    except ValidationError as error:
+        raise BadInputError(in_words(error)) from error
+
+
+def _solutions(names: list[str]) -> list[Solution]:
+    """Return the solutions of files, folders and ids; other files in folders are passed over."""
+    found: list[Solution] = []
+    for name in names:
+        if not Path(name).is_dir():
+            found.append(store.open_solution(name))
+            continue
+        for file in sorted(Path(name).rglob("*.safetensors")):
+            if not file.name.endswith(store.NOT_SOLUTIONS):
+                try:
+                    found.append(load_solution(file))
+                except CorruptFileError as error:
+                    raise BadInputError(
+                        f"{error} Leave it out, or name the files one by one."
+                    ) from error
+    return found
+
+
+def _control_point(found: Paths, pair: int, folder: Path) -> Path:
+    a, b = (found.header.solutions[i].id for i in found.header.pairs[pair])
+    path = folder / f"{a}_{b}.{places.CONTROL_POINT}"
+    return places.save_control_point(found, pair, path).resolve()
+
+
+def _print_pair(found: Paths, pair: int) -> None:
+    state = "connected" if found.connected[pair] else "not connected"
+    print(
+        f"{found.header.title(pair)}: {state} after {found.steps[pair]} steps, accuracy along the "
+        f"curve {found.mean(pair):.3f} (lowest {found.curve.accuracy[pair].min():.2f}), along the "
+        f"line {found.mean(pair, line=True):.3f}, length ratio {found.ratio(pair):.3f}"
+    )

@@ -1,0 +1,181 @@
+"""Charts of what lies around solutions: filled contours on a plane, accuracy by distance."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from explorer.figures.chart import Chart, layout
+from explorer.figures.palette import BEZIER, RIGHT, STRAIGHT, WRONG_TO_RIGHT
+from explorer.figures.paths import CURVE_NAMES, LINE_NAME
+from explorer.landscape.result import Landscape
+from explorer.landscape.surroundings import Surroundings
+from explorer.paths.curves import positions
+from explorer.paths.result import CONNECTED
+
+HALO = "rgba(255,255,255,0.9)"
+GRID, CHOSEN = "grid", "chosen"
+
+
+def plane(
+    found: Landscape,
+    column: Literal["accuracy", "loss"],
+    chosen: tuple[int, int] | None = None,
+    *,
+    clickable: bool = False,
+) -> Chart:
+    """Draw accuracy or loss as filled contours, with both paths and their points.
+
+    Args:
+        found: the plane; only its finest complete grid is drawn.
+        column: what to draw.
+        chosen: row and column of a grid point to mark.
+        clickable: whether to lay invisible markers over the grid, which a page can select.
+    """
+    s = found.stride
+    x, y, z = found.x[::s], found.y[::s], getattr(found, column)[::s, ::s]
+    largest = float(z[np.isfinite(z)].max(initial=0.0))
+    z = np.where(np.isfinite(z), z, largest)
+    figure = go.Figure(
+        go.Contour(
+            x=x,
+            y=y,
+            z=z,
+            hovertemplate=f"{column} %{{z:.3g}}<extra></extra>",
+            colorbar={"title": {"text": column, "side": "right"}, "thickness": 12},
+            line={"width": 0.4},
+            **_colours(column),
+        )
+    )
+    _draw_paths(figure, found)
+    if clickable:
+        columns, rows = np.meshgrid(np.arange(len(x)) * s, np.arange(len(y)) * s)
+        figure.add_scatter(
+            x=found.x[columns.ravel()],
+            y=found.y[rows.ravel()],
+            customdata=np.stack([rows.ravel(), columns.ravel()], axis=1),
+            mode="markers",
+            name=GRID,
+            marker={"size": 9, "color": "rgba(0,0,0,0)"},
+            selected={"marker": {"color": "rgba(0,0,0,0)"}},
+            unselected={"marker": {"color": "rgba(0,0,0,0)"}},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    if chosen is not None:
+        figure.add_scatter(
+            x=[found.x[chosen[1]]],
+            y=[found.y[chosen[0]]],
+            mode="markers",
+            name="point that is read below",
+            marker={"symbol": "cross-open", "size": 16, "line": {"width": 3}, "color": "#111"},
+            hoverinfo="skip",
+        )
+    titles = {
+        "accuracy": "Where the model still says the text",
+        "loss": "The loss between two solutions",
+    }
+    layout(
+        figure, titles[column], "distance along the chord", "distance from the chord", height=520
+    )
+    figure.update_yaxes(scaleanchor="x", constrain="domain", zeroline=False, showgrid=False)
+    figure.update_xaxes(constrain="domain", zeroline=False, showgrid=False)
+    share = float((found.accuracy[::s, ::s] >= CONNECTED).mean())
+    alt = (
+        f"Contours of {column} on a plane of {len(x)} by {len(y)} points through two solutions; "
+        f"{share:.0%} of them have accuracy 0.99 or more."
+    )
+    return Chart(f"landscape-{column}", figure, alt, grid_table(found))
+
+
+def _colours(column: str) -> dict[str, object]:
+    if column == "accuracy":
+        return {
+            "colorscale": [list(stop) for stop in WRONG_TO_RIGHT],
+            "contours": {"start": 0.0, "end": 1.0, "size": 0.1},
+            "zmin": 0,
+            "zmax": 1,
+        }
+    return {"colorscale": "Cividis", "reversescale": True, "ncontours": 14}
+
+
+def _draw_paths(figure: go.Figure, found: Landscape) -> None:
+    marks = found.marks
+    curve = positions(found.header.kind, marks, np.linspace(0, 1, 101))
+    for name, points, style in (
+        (LINE_NAME, marks[[0, -1]], {"color": STRAIGHT, "width": 3.5, "dash": "dash"}),
+        (CURVE_NAMES[found.header.kind], curve, {"color": BEZIER, "width": 4}),
+    ):
+        halo = {"color": HALO, "width": 7}
+        for line, shown in ((halo, False), (style, True)):
+            figure.add_scatter(
+                x=points[:, 0], y=points[:, 1], mode="lines", line=line, name=name,
+                showlegend=shown, hoverinfo="skip",
+            )  # fmt: skip
+    seeds = [f"seed {end.seed}" for end in found.header.ends]
+    bends = [f"bend {k}" for k in range(1, len(marks) - 1)]
+    names = [seeds[0], *(bends if len(bends) > 1 else ["control point"]), seeds[1]]
+    figure.add_scatter(
+        x=marks[:, 0],
+        y=marks[:, 1],
+        mode="markers+text",
+        text=[f"<b>{name}</b>" for name in names],
+        textposition="top center",
+        textfont={"size": 13, "color": "#111", "shadow": "0 0 4px #fff, 0 0 4px #fff"},
+        marker={
+            "size": 12,
+            "color": ["#fff", *[BEZIER] * len(bends), "#fff"],
+            "symbol": ["circle", *["diamond"] * len(bends), "circle"],
+            "line": {"color": "#111", "width": 2},
+        },
+        showlegend=False,
+        hoverinfo="skip",
+    )
+
+
+def grid_table(found: Landscape) -> pd.DataFrame:
+    """Return one line for each point of the finest complete grid: x, y, accuracy, loss."""
+    s = found.stride
+    x, y = np.meshgrid(found.x[::s], found.y[::s])
+    return pd.DataFrame(
+        {
+            "x": x.ravel(),
+            "y": y.ravel(),
+            "accuracy": found.accuracy[::s, ::s].ravel(),
+            "loss": found.loss[::s, ::s].ravel(),
+        }
+    )
+
+
+def around(found: Surroundings) -> Chart:
+    """Draw accuracy against distance from one solution, over all random directions."""
+    x, values = found.distances, np.nan_to_num(found.accuracy)
+    low, high, mean = values.min(axis=0), values.max(axis=0), values.mean(axis=0)
+    figure = go.Figure()
+    figure.add_scatter(
+        x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]), fill="toself",
+        mode="lines", line={"width": 0}, fillcolor="rgba(11,132,198,0.22)",
+        name="worst to best direction", hoverinfo="skip",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=x, y=mean, mode="lines", line={"color": RIGHT, "width": 3},
+        name=f"mean of {len(values)} directions",
+        hovertemplate="distance %{x:.3g}: mean accuracy %{y:.1%}<extra></extra>",
+    )  # fmt: skip
+    known = found.radius[np.isfinite(found.radius)]
+    figure.add_scatter(
+        x=known, y=np.full(len(known), CONNECTED), mode="markers", name="radius of a direction",
+        marker={"symbol": "line-ns-open", "size": 12, "color": BEZIER, "line": {"width": 2}},
+        hovertemplate="accuracy falls below 0.99 at %{x:.3g}<extra></extra>",
+    )  # fmt: skip
+    figure.update_yaxes(range=[-0.03, 1.05], tickformat=".0%")
+    layout(
+        figure,
+        "How far one can stray from a solution",
+        "distance from the solution in the space of [e; m]",
+        "token accuracy",
+    )
+    table = pd.DataFrame(values.T, columns=[f"direction {k}" for k in range(len(values))])
+    table.insert(0, "distance", x)
+    return Chart("radius", figure, found.sentence, table)

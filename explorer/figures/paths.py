@@ -1,0 +1,282 @@
+"""Charts of paths: accuracy and loss over t, position by position, and all pairs at once (E8)."""
+
+import html
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from explorer.figures.chart import Chart, layout
+from explorer.figures.palette import BEZIER, RIGHT, STRAIGHT, WRONG, WRONG_TO_RIGHT
+from explorer.paths.result import Paths
+
+LINE_NAME = "straight line"
+CURVE_NAMES = {"bezier": "Bezier curve", "two-bends": "path with two bends"}
+PAPER_RATIO = 1.2
+"""Largest length ratio the paper reports (E8)."""
+
+
+def curve_name(paths: Paths) -> str:
+    """Return what the trained curve is called."""
+    return CURVE_NAMES[paths.header.kind]
+
+
+def accuracy_along(paths: Paths, pair: int) -> Chart:
+    """Draw token accuracy along both paths of a pair (Q8)."""
+    return _along(
+        paths,
+        pair,
+        "accuracy",
+        "Straight through the middle the text is lost; a curve can keep it",
+        "token accuracy",
+        {"range": [-0.03, 1.05], "tickformat": ".0%"},
+    )
+
+
+def loss_along(paths: Paths, pair: int) -> Chart:
+    """Draw the mean cross-entropy along both paths of a pair, on a logarithmic axis."""
+    return _along(
+        paths,
+        pair,
+        "loss",
+        "The barrier between two solutions",
+        "mean cross-entropy, nats (log)",
+        {"type": "log", "dtick": 1, "exponentformat": "power"},
+    )
+
+
+def _along(
+    paths: Paths, pair: int, column: str, title: str, y: str, axis: dict[str, object]
+) -> Chart:
+    figure = go.Figure()
+    values = {
+        LINE_NAME: getattr(paths.line, column)[pair],
+        curve_name(paths): getattr(paths.curve, column)[pair],
+    }
+    for name, drawn in values.items():
+        usable = np.isfinite(drawn) & ((drawn > 0) | (column == "accuracy"))
+        figure.add_scatter(
+            x=paths.t[usable],
+            y=drawn[usable],
+            name=name,
+            mode="lines",
+            line=_style(name),
+            hovertemplate=f"{name}, t %{{x:.3f}}: %{{y:.3g}}<extra></extra>",
+        )
+    figure.update_yaxes(axis)
+    figure.update_xaxes(range=[-0.02, 1.02])
+    layout(figure, title, "t, from one solution (0) to the other (1)", y)
+    alt = f"{y} over t: " + "; ".join(
+        f"{name} from {np.nanmin(v):.2f} to {np.nanmax(v):.2f}"
+        for name, v in values.items()
+        if np.isfinite(v).any()
+    )
+    table = pd.DataFrame({"t": paths.t, **values})
+    return Chart(f"path-{column}", figure, alt + ".", table)
+
+
+def _style(name: str) -> dict[str, object]:
+    if name == LINE_NAME:
+        return {"color": STRAIGHT, "width": 2.5, "dash": "dash"}
+    return {"color": BEZIER, "width": 3}
+
+
+def positions_along(paths: Paths, pair: int, labels: list[str]) -> Chart:
+    """Draw p(target) over position and t, for the straight line and for the curve.
+
+    Args:
+        paths: the set.
+        pair: which of it.
+        labels: what each target token says, N of them.
+    """
+    names = (LINE_NAME, curve_name(paths))
+    both = (paths.line.p[pair].T, paths.curve.p[pair].T)
+    figure = make_subplots(rows=1, cols=2, shared_yaxes=True, subplot_titles=names)
+    figure.update_annotations(font_size=13)
+    said = np.array([html.escape(label, quote=False) for label in labels], dtype=object)
+    for column, p in enumerate(both, 1):
+        figure.add_heatmap(
+            z=np.nan_to_num(p.astype(np.float32)),
+            x=paths.t,
+            y=np.arange(1, len(labels) + 1),
+            customdata=np.tile(said[:, None], (1, len(paths.t))),
+            coloraxis="coloraxis",
+            hovertemplate="t %{x:.3f}, position %{y} “%{customdata}”: p %{z:.2f}<extra></extra>",
+            row=1,
+            col=column,
+        )
+    figure.update_yaxes(autorange="reversed")
+    layout(figure, "Which positions break on the way", "t", "position in text", height=340)
+    figure.update_xaxes(title="t")
+    figure.update_layout(
+        margin={"t": 74},
+        coloraxis={
+            "cmin": 0,
+            "cmax": 1,
+            "colorscale": [list(stop) for stop in WRONG_TO_RIGHT],
+            "colorbar": {"title": "p", "thickness": 10, "tickformat": ".1f"},
+        },
+    )
+    table = pd.DataFrame(
+        {
+            "t": np.repeat(paths.t, len(labels)),
+            "position": np.tile(np.arange(1, len(labels) + 1), len(paths.t)),
+            "token": np.tile(np.array(labels, dtype=object), len(paths.t)),
+            f"p, {names[0]}": both[0].T.ravel().astype(np.float32),
+            f"p, {names[1]}": both[1].T.ravel().astype(np.float32),
+        }
+    )
+    alt = (
+        f"Two heat maps of the probability of the right token at {len(labels)} positions over "
+        f"{len(paths.t)} points of t: the straight line and the {names[1]}."
+    )
+    return Chart("path-positions", figure, alt, table)
+
+
+def convergence(paths: Paths, pair: int) -> Chart:
+    """Draw lowest and mean accuracy along the curve over the steps of its training."""
+    own = paths.history[paths.history["pair"] == pair]
+    figure = go.Figure()
+    for column, name, dash in (
+        ("mean", "mean along the curve", "solid"),
+        ("minimum", "lowest point", "dot"),
+    ):
+        figure.add_scatter(
+            x=own["step"],
+            y=np.nan_to_num(own[column]),
+            name=name,
+            mode="lines+markers" if len(own) < 60 else "lines",
+            line={"color": BEZIER, "dash": dash, "width": 2},
+            hovertemplate=f"step %{{x}}, {name}: %{{y:.1%}}<extra></extra>",
+        )
+    at = paths.converged_at(pair)
+    if at is not None:
+        figure.add_vline(x=at, line={"color": RIGHT, "dash": "dash", "width": 1.5})
+        figure.add_annotation(
+            x=at, y=0.05, text=f"connected from step {at}", showarrow=False, xanchor="left"
+        )
+    figure.update_yaxes(range=[-0.03, 1.05], tickformat=".0%")
+    layout(
+        figure,
+        "The control point learns" if at is None else "The control point learns, and converges",
+        "optimiser step",
+        "token accuracy on the grid",
+    )
+    said = "not connected yet" if at is None else f"connected from step {at}"
+    alt = f"Accuracy along the curve over {len(own)} measurements; {said}."
+    table = pd.DataFrame({name: own[name] for name in ("step", "minimum", "mean", "loss")})
+    return Chart("path-convergence", figure, alt, table)
+
+
+def all_pairs(paths: Paths) -> Chart:
+    """Draw accuracy along both paths of every pair, thin, and their means, thick (E8)."""
+    seen = np.flatnonzero(paths.measured)
+    figure = go.Figure()
+    table: dict[str, np.ndarray] = {"t": paths.t}
+    alt = []
+    for name, profile in ((LINE_NAME, paths.line), (curve_name(paths), paths.curve)):
+        values = np.nan_to_num(profile.accuracy[seen])
+        style = _style(name)
+        x, y = _to_and_fro(paths.t, values)
+        figure.add_scatter(
+            x=x,
+            y=y,
+            mode="lines",
+            line={"color": style["color"], "width": 0.8},
+            opacity=0.45,
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        if len(seen):
+            mean = values.mean(axis=0)
+            figure.add_scatter(
+                x=paths.t,
+                y=mean,
+                mode="lines",
+                name=f"{name}, mean of {len(seen)} pairs",
+                line=style | {"width": 4},
+                hovertemplate=f"{name}, t %{{x:.3f}}: mean %{{y:.1%}}<extra></extra>",
+            )
+            alt.append(f"{name}: mean {mean.mean():.2f}, lowest mean {mean.min():.2f}")
+            for k, row in zip(seen.tolist(), values, strict=True):
+                table[f"{name}, {k}: {paths.header.title(k)}"] = row
+    figure.update_yaxes(range=[-0.03, 1.05], tickformat=".0%")
+    layout(
+        figure,
+        "All pairs: straight lines fail in the middle, curves hold",
+        "t, from one solution (0) to the other (1)",
+        "token accuracy",
+        height=380,
+    )
+    return Chart(
+        "all-pairs",
+        figure,
+        f"Accuracy along {len(seen)} pairs. " + "; ".join(alt),
+        pd.DataFrame(table),
+    )
+
+
+def _to_and_fro(t: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """String all pairs into one line: every other one backwards, so that it never jumps in t."""
+    x = [t if k % 2 == 0 else t[::-1] for k in range(len(values))]
+    y = [row if k % 2 == 0 else row[::-1] for k, row in enumerate(values)]
+    return (np.concatenate(x), np.concatenate(y)) if x else (t[:0], t[:0])
+
+
+def ratios(paths: Paths) -> Chart:
+    """Draw the length ratio of every measured pair, connected or not (Q9)."""
+    table = pair_table(paths)
+    figure = go.Figure()
+    for connected, name, colour, symbol in (
+        (True, "connected", RIGHT, "circle"),
+        (False, "not connected", WRONG, "x"),
+    ):
+        own = table[table["connected"] == connected]
+        figure.add_scatter(
+            x=own["length ratio"],
+            y=own["mean, curve"],
+            mode="markers",
+            name=name,
+            marker={"color": colour, "symbol": symbol, "size": 9},
+            customdata=own[["ends"]],
+            hovertemplate="%{customdata[0]}: ratio %{x:.3f}, mean %{y:.1%}<extra></extra>",
+        )
+    figure.add_vline(x=PAPER_RATIO, line={"dash": "dash", "width": 1.5, "color": STRAIGHT})
+    figure.add_annotation(
+        x=PAPER_RATIO, y=1, yref="paper", text="paper's largest", showarrow=False,
+        xanchor="left", yanchor="top",
+    )  # fmt: skip
+    figure.update_yaxes(tickformat=".0%")
+    layout(
+        figure,
+        "How much longer than the chord",
+        "curve length / chord length",
+        "mean accuracy along the curve",
+        height=380,
+    )
+    return Chart("length-ratios", figure, f"Length ratios of {len(table)} pairs.", table)
+
+
+def pair_table(paths: Paths) -> pd.DataFrame:
+    """Return one line for each measured pair: its ends, accuracies, lengths and steps."""
+    rows = []
+    for k in np.flatnonzero(paths.measured).tolist():
+        rows.append(
+            {
+                "pair": k,
+                "ends": paths.header.title(k),
+                "text": paths.text(k).text,
+                "connected": bool(paths.connected[k]),
+                "lowest, line": float(paths.line.accuracy[k].min()),
+                "mean, line": paths.mean(k, line=True),
+                "lowest, curve": float(paths.curve.accuracy[k].min()),
+                "mean, curve": paths.mean(k),
+                "length ratio": paths.ratio(k),
+                "chord": paths.chord(k),
+                "steps": int(paths.steps[k]),
+                "connected from step": paths.converged_at(k),
+            }
+        )
+    columns = ["pair", "ends", "text", "connected", "length ratio", "mean, curve"]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)

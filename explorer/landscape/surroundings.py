@@ -1,0 +1,103 @@
+"""What a walk away from one solution found: accuracy by distance, and the radius."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from explorer.errors import CorruptFileError
+from explorer.files import write_atomically
+
+
+class SurroundingsHeader(BaseModel):
+    """What is known about a walk besides its numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = 1
+    model: str = Field(description="Name of the model, as `--model` takes it.")
+    fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
+    solution: str = Field(description="Id of the solution.")
+    solution_seed: int = Field(description="The seed of its restart.")
+    text: str = Field(description="Its target, decoded.")
+    norm: float = Field(description="Norm of [e; m] at the solution.")
+    seed: int = Field(description="Seed of the directions.")
+    confirmed_in: str = "float32"
+    device: str = "cpu"
+    seconds: float = 0.0
+    created: str = Field("", description="UTC time, ISO 8601.")
+    job: str | None = None
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Accuracy around one solution in K random directions.
+
+    Attributes:
+        header: what is known besides.
+        distances: float64 (P,), from 0, in the space of [e; m].
+        accuracy: float32 (K, P).
+        radius: float64 (K,), the distance at which accuracy first falls below 0.99, found by
+            doubling and halving, good to 1 part in 256; NaN where it never fell.
+    """
+
+    header: SurroundingsHeader
+    distances: NDArray[np.float64]
+    accuracy: NDArray[np.float32]
+    radius: NDArray[np.float64]
+
+    @property
+    def median(self) -> float | None:
+        """Median radius over the directions in which accuracy fell; None if it never did."""
+        known = self.radius[np.isfinite(self.radius)]
+        return float(np.median(known)) if len(known) else None
+
+    @property
+    def sentence(self) -> str:
+        """The result in one line."""
+        if self.median is None:
+            return "Accuracy stayed at 0.99 or more as far as was looked."
+        share = self.median / self.header.norm
+        return (
+            f"Median radius {self.median:.3g} over {len(self.radius)} directions, {share:.1%} of "
+            "the solution's own norm."
+        )
+
+    def save(self, path: Path) -> Path:
+        """Write everything as one safetensors file.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        tensors: dict[str, NDArray[Any]] = {
+            "distances": np.ascontiguousarray(self.distances),
+            "accuracy": np.ascontiguousarray(self.accuracy),
+            "radius": np.ascontiguousarray(self.radius),
+        }
+        return write_atomically(path, save(tensors, {"radius": self.header.model_dump_json()}))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a file written by `save`.
+
+        Raises:
+            CorruptFileError: if it is missing, damaged, or not such a walk.
+        """
+        try:
+            with safe_open(path, framework="numpy") as file:
+                header = SurroundingsHeader.model_validate_json((file.metadata() or {})["radius"])
+                distances, accuracy, radius = (
+                    file.get_tensor(name) for name in ("distances", "accuracy", "radius")
+                )
+            if accuracy.shape != (len(radius), len(distances)):
+                raise ValueError("tensors of unexpected shapes")
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            raise CorruptFileError(
+                f"{path.name} is missing, damaged or not a walk around a solution; make it again."
+            ) from error
+        return cls(header, distances, accuracy, radius)

@@ -1,0 +1,113 @@
+"""What is known about a set of paths besides its numbers."""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from explorer.arrangements import ArrangementKey
+from explorer.paths.curves import CurveKind
+from explorer.paths.pairs import text_key
+from explorer.paths.recipe import PathRecipe
+from explorer.solutions import Solution, now
+from explorer.tokenizing import Tokenizer
+
+
+class TextInfo(BaseModel):
+    """A target that several solutions share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str = Field(description="The target, decoded.")
+    title: str = Field("", description="Where the text comes from, in words.")
+    target_ids: list[int] = Field(description="N token ids.")
+    groups: list[tuple[int, int, str]] = Field(
+        default=[], description="Target tokens that show as one: start, stop, text."
+    )
+
+
+class SolutionInfo(BaseModel):
+    """One end of a path."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(description="The solution's id.")
+    seed: int = Field(description="The seed of its restart.")
+    text: int = Field(description="Index of its text.")
+
+
+class PathsHeader(BaseModel):
+    """What is known about a set of paths besides its numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = 1
+    model: str = Field(description="Name of the model, as `--model` takes it.")
+    fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
+    arrangement: ArrangementKey
+    kind: CurveKind = Field(description="The trained curve; the other path is the straight line.")
+    recipe: PathRecipe
+    texts: list[TextInfo]
+    solutions: list[SolutionInfo]
+    pairs: list[tuple[int, int]] = Field(description="Indices of the two ends of each path.")
+    pieces: dict[int, str] = Field(default={}, description="What every token id in it says.")
+    confirmed_in: str = Field("float32", description="Number format of everything measured.")
+    searched_in: str = Field("float32", description="Number format of the training.")
+    device: str = "cpu"
+    seconds: float = Field(0.0, description="Compute time so far.")
+    pass_seconds: float = Field(
+        0.0, description="Time of the newest forward pass over all points of one path."
+    )
+    created: str = Field("", description="UTC time, ISO 8601.")
+    job: str | None = None
+
+    def title(self, pair: int) -> str:
+        """Return a short name of a pair for lists and charts."""
+        a, b = (self.solutions[i] for i in self.pairs[pair])
+        return f"seeds {a.seed} and {b.seed}"
+
+
+def describe(
+    pairs: Sequence[tuple[Solution, Solution]],
+    kind: CurveKind,
+    recipe: PathRecipe,
+    tokenizer: Tokenizer,
+    **more: str | None,
+) -> PathsHeader:
+    """Return the header of a set of paths that is about to be made.
+
+    Args:
+        pairs: the ends of every path.
+        kind: the curve to train.
+        recipe: how to train and measure.
+        tokenizer: the model's, for the texts' tokens.
+        **more: further fields.
+    """
+    ends = {s.record.id: s for pair in pairs for s in pair}
+    index = {name: i for i, name in enumerate(ends)}
+    texts = {text_key(s): s for s in ends.values()}
+    order = {key: i for i, key in enumerate(texts)}
+    return PathsHeader.model_validate(
+        {
+            "model": pairs[0][0].record.model,
+            "fingerprint": pairs[0][0].record.fingerprint,
+            "arrangement": pairs[0][0].record.arrangement,
+            "kind": kind,
+            "recipe": recipe,
+            "texts": [
+                TextInfo(
+                    text=s.record.text,
+                    title=s.record.title,
+                    target_ids=list(key),
+                    groups=[(g.start, g.stop, g.text) for g in tokenizer.groups(list(key))],
+                )
+                for key, s in texts.items()
+            ],
+            "solutions": [
+                SolutionInfo(id=s.record.id, seed=s.record.seed, text=order[text_key(s)])
+                for s in ends.values()
+            ],
+            "pairs": [(index[a.record.id], index[b.record.id]) for a, b in pairs],
+            "created": now(),
+        }
+        | more
+    )

@@ -1,0 +1,115 @@
+"""Which solutions a path can connect: two exact ones of one text, model and arrangement."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.errors import BadInputError
+from explorer.solutions import Solution
+
+MAX_PAIRS = 500
+
+
+def vector(solution: Solution) -> NDArray[np.float32]:
+    """Return [e; m] of a solution, float32 (2 d_model,): the space in which curves live."""
+    return np.concatenate([solution.e, solution.m]).astype(np.float32)
+
+
+def text_key(solution: Solution) -> tuple[int, ...]:
+    """Return what two solutions must share to be of one text: the target ids."""
+    return tuple(solution.target_ids.tolist())
+
+
+def require_pair(a: Solution, b: Solution) -> None:
+    """Make sure that a path from a to b means something.
+
+    Raises:
+        BadInputError: with what is possible instead.
+    """
+    require_usable(a, b)
+    if text_key(a) != text_key(b):
+        raise BadInputError(
+            f"These solutions say different texts, “{_short(a)}” and “{_short(b)}”, so no point "
+            "between them could be right. Pick two solutions of one text, such as two restarts of "
+            "a run."
+        )
+    if a.record.id == b.record.id or np.array_equal(vector(a), vector(b)):
+        raise BadInputError(
+            "Both ends are the same solution, so the path would be a single point. Pick two "
+            "restarts with different seeds."
+        )
+
+
+def require_usable(a: Solution, *others: Solution) -> None:
+    """Make sure that solutions are exact, for one pass, and of one model, arrangement and N.
+
+    Raises:
+        BadInputError: with what is possible instead.
+    """
+    for s in (a, *others):
+        if s.record.kind != "one-forward":
+            raise BadInputError(
+                f"“{_short(s)}” was trained to be read token by token. Paths are drawn between "
+                "solutions for one forward pass; train those on the Reconstruct page."
+            )
+        if not s.record.exact:
+            raise BadInputError(
+                f"The solution with seed {s.record.seed} is not exact: {s.record.c_tokens} of its "
+                f"{s.length} tokens are right. A path needs two exact ends; pick another restart, "
+                "or train with more restarts or a shorter length."
+            )
+    for b in others:
+        if a.record.fingerprint != b.record.fingerprint:
+            raise BadInputError(
+                f"These solutions belong to different models, {a.record.model} and "
+                f"{b.record.model} (weights {a.record.fingerprint[:8]} and "
+                f"{b.record.fingerprint[:8]}). Pick solutions of one model."
+            )
+        if a.length != b.length:
+            raise BadInputError(
+                f"These solutions have different lengths, {a.length} and {b.length} tokens. Pick "
+                "solutions of one length, or train the text again with the length you want."
+            )
+        if a.record.arrangement != b.record.arrangement:
+            raise BadInputError(
+                f"These solutions have different arrangements, {a.record.arrangement} and "
+                f"{b.record.arrangement}, so a point between them has no input sequence. Pick "
+                "solutions of one arrangement."
+            )
+
+
+def all_pairs(solutions: Sequence[Solution]) -> list[tuple[Solution, Solution]]:
+    """Return every pair of exact solutions of one text, text by text (E8).
+
+    Inexact solutions and copies of the same vectors are left out.
+
+    Raises:
+        BadInputError: if no text has two, if there are more than `MAX_PAIRS` pairs, or if models,
+            lengths or arrangements are mixed.
+    """
+    by_text: defaultdict[tuple[int, ...], dict[bytes, Solution]] = defaultdict(dict)
+    for s in solutions:
+        if s.record.exact and s.record.kind == "one-forward":
+            by_text[text_key(s)].setdefault(vector(s).tobytes(), s)
+    pairs = [p for group in by_text.values() for p in combinations(group.values(), 2)]
+    if not pairs:
+        raise BadInputError(
+            "No two of these solutions are exact and say one text, so there is nothing to connect. "
+            "Train one text with several restarts."
+        )
+    if len(pairs) > MAX_PAIRS:
+        raise BadInputError(
+            f"These solutions make {len(pairs)} pairs; at most {MAX_PAIRS} are connected at once. "
+            "Leave some texts or restarts out."
+        )
+    used = {s.record.id: s for pair in pairs for s in pair}
+    require_usable(*used.values())
+    return pairs
+
+
+def _short(solution: Solution) -> str:
+    text = " ".join(solution.record.text.split())
+    return text if len(text) <= 40 else f"{text[:39]}…"

@@ -1,0 +1,69 @@
+"""Where sets of paths, landscapes and radii lie: in a job's folder, or shipped with the project."""
+
+from pathlib import Path
+
+from safetensors.numpy import save
+
+from explorer import folders
+from explorer.errors import BadInputError
+from explorer.files import write_atomically
+from explorer.paths.result import FILE, Paths
+
+LANDSCAPE, RADIUS = "landscape.safetensors", "radius.safetensors"
+CONTROL_POINT = "control_point.safetensors"
+
+
+def folder_of(job: str) -> Path:
+    """Return the folder of one job's paths, landscape or radii."""
+    return folders.local() / "paths" / job
+
+
+def shipped(kind: str, file: str) -> list[Path]:
+    """Return the results of one kind that ship with the project.
+
+    Args:
+        kind: the folder below cache/recorded/, `paths` or `landscape`.
+        file: how the results end.
+    """
+    folder = folders.recorded() / kind
+    return sorted(folder.rglob(f"*{file}")) if folder.is_dir() else []
+
+
+def find_paths(name: str) -> Path:
+    """Return a set of paths by its file, the id of its job, or its name among those that ship.
+
+    Raises:
+        BadInputError: if there is none.
+    """
+    own = folder_of(name) / FILE if name.isalnum() else None
+    if own is not None and own.is_file():
+        return own
+    for path in shipped("paths", FILE):
+        if path.parent.name == name:
+            return path
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    raise BadInputError(
+        f"There are no paths “{name[-60:]}” on this machine. Connect two solutions first."
+    )
+
+
+def save_control_point(paths: Paths, pair: int, path: Path) -> Path:
+    """Write a pair's trained points: tensor `control_point`, float32 (2 d_model,), [e; m].
+
+    A curve with two bends has two rows. The JSON under `paths` says what it belongs to.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    return write_atomically(path, control_point_bytes(paths, pair))
+
+
+def control_point_bytes(paths: Paths, pair: int) -> bytes:
+    """Return the content of such a file."""
+    bends = paths.bends[pair]
+    header = paths.header.model_copy(update={"pieces": {}, "pairs": [paths.header.pairs[pair]]})
+    tensor = bends[0] if len(bends) == 1 else bends
+    data: bytes = save({"control_point": tensor.copy()}, {"paths": header.model_dump_json()})
+    return data

@@ -1,0 +1,53 @@
+"""How a curve is trained and where it is measured: one frozen value."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PathRecipe(BaseModel):
+    """Every setting of one curve's optimisation (H6)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_steps: int = Field(
+        2000, ge=0, le=1_000_000, description="Steps of Adam after which a curve ends."
+    )
+    samples: int = Field(
+        4,
+        ge=1,
+        le=64,
+        description="Points of the curve in one step. Each t is uniform on [0, 1]; one is drawn "
+        "from every equal part of it.",
+    )
+    lr: float = Field(
+        0.25, gt=0, le=100, description="Rate of Adam, in deviations of the model's embeddings."
+    )
+    beta1: float = Field(0.9, ge=0, lt=1, description="Adam's decay of the mean gradient.")
+    beta2: float = Field(0.9, ge=0, lt=1, description="Adam's decay of the squared gradient.")
+    clip: float | None = Field(
+        None,
+        gt=0,
+        description="Largest gradient of one point of the curve, in nats per deviation of the "
+        "embeddings, so that no point on a cliff drowns the others; none: no clipping.",
+    )
+    schedule: Literal["constant", "cosine"] = Field(
+        "cosine", description="Rate: kept, or a half cosine down to a twentieth at the last step."
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="Decides the points that are drawn.")
+    points: int = Field(
+        61, ge=3, le=2001, description="Points of the even grid on which a path is measured."
+    )
+    look_every: int = Field(
+        50, ge=1, le=100_000, description="Steps between two measurements on that grid."
+    )
+    stop_early: bool = Field(
+        True,
+        description="End a curve once every token is right at every point of the grid, in two "
+        "measurements running.",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Number format of the training. Auto takes bfloat16 where it pays; what is "
+        "reported is measured in float32.",
+    )

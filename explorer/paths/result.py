@@ -1,0 +1,232 @@
+"""What connecting pairs of solutions gives: curves and both profiles of every pair, in one file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from explorer.errors import CorruptFileError
+from explorer.files import write_atomically
+from explorer.paths.curves import BENDS, arc_lengths, bends_on_chord, mean_along
+from explorer.paths.header import PathsHeader, TextInfo
+
+CONNECTED = 0.99
+"""Accuracy that a path must keep all along the grid to count as connecting (Q3, E8)."""
+
+FILE = "paths.safetensors"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What the model says along the paths of all pairs.
+
+    Attributes:
+        accuracy: float32 (pairs, T), share of right tokens (Q8); NaN before the first measurement.
+        loss: float32 (pairs, T), mean cross-entropy, nats; NaN before the first measurement.
+        predicted: int32 (pairs, T, N), argmax at each position.
+        p: float16 (pairs, T, N), probability of the target.
+        rank: int32 (pairs, T, N), 1 + number of tokens with a larger logit.
+    """
+
+    accuracy: NDArray[np.float32]
+    loss: NDArray[np.float32]
+    predicted: NDArray[np.int32]
+    p: NDArray[np.float16]
+    rank: NDArray[np.int32]
+
+    @classmethod
+    def empty(cls, pairs: int, points: int, length: int) -> Self:
+        """Return a profile with nothing measured."""
+        nothing = np.full((pairs, points), np.nan, dtype=np.float32)
+        each = (pairs, points, length)
+        return cls(
+            nothing,
+            nothing.copy(),
+            np.zeros(each, np.int32),
+            np.zeros(each, np.float16),
+            np.ones(each, np.int32),
+        )
+
+    def keep(self, pair: int, measured: "Profile") -> None:
+        """Take in a new measurement of one pair (without a pair axis), in place."""
+        for field in fields(self):
+            getattr(self, field.name)[pair] = getattr(measured, field.name)
+
+
+HISTORY = np.dtype(
+    [("pair", "<i4"), ("step", "<i4"), ("minimum", "<f4"), ("mean", "<f4"), ("loss", "<f4")]
+)
+"""One measurement of one curve: lowest and arc-length-weighted mean accuracy, mean loss."""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Straight line and trained curve of P pairs, measured on one grid of T points.
+
+    Attributes:
+        header: what all pairs share.
+        vectors: float32 (solutions, 2 d_model), [e; m] of every end.
+        bends: float32 (P, bends, 2 d_model), the trained points; `pi` of a Bezier curve.
+        t: float64 (T,), the grid, from 0 to 1.
+        steps: int32 (P,), steps of the curve as it was last measured; -1: not measured yet.
+        over: bool (P,), whether its training has ended.
+        line: along the chord.
+        curve: along the trained curve.
+        history: (H,) of `HISTORY`, every measurement of every curve.
+    """
+
+    header: PathsHeader
+    vectors: NDArray[np.float32]
+    bends: NDArray[np.float32]
+    t: NDArray[np.float64]
+    steps: NDArray[np.int32]
+    over: NDArray[np.bool_]
+    line: Profile
+    curve: Profile
+    history: NDArray[Any]
+
+    @classmethod
+    def empty(cls, header: PathsHeader, vectors: NDArray[np.float32]) -> Self:
+        """Return paths with every bend on its chord and nothing measured.
+
+        Args:
+            header: what all pairs share.
+            vectors: [e; m] of `header.solutions`.
+        """
+        count, points = len(header.pairs), header.recipe.points
+        length = len(header.texts[0].target_ids)
+        bends = np.zeros((count, BENDS[header.kind], vectors.shape[1]), dtype=np.float32)
+        for k, (a, b) in enumerate(header.pairs):
+            bends[k] = bends_on_chord(header.kind, vectors[a], vectors[b])
+        return cls(
+            header,
+            vectors,
+            bends,
+            np.linspace(0, 1, points),
+            np.full(count, -1, dtype=np.int32),
+            np.zeros(count, dtype=np.bool_),
+            Profile.empty(count, points, length),
+            Profile.empty(count, points, length),
+            np.zeros(0, dtype=HISTORY),
+        )
+
+    def __len__(self) -> int:
+        return len(self.header.pairs)
+
+    def same_task(self, other: "Paths") -> bool:
+        """Whether another set of paths is of the same solutions, curve and recipe."""
+        mine, theirs = self.header, other.header
+        same = (mine.pairs, mine.kind, mine.recipe, mine.solutions, mine.fingerprint)
+        return same == (
+            theirs.pairs, theirs.kind, theirs.recipe, theirs.solutions, theirs.fingerprint
+        )  # fmt: skip
+
+    def points(self, pair: int) -> NDArray[np.float32]:
+        """Return the points of a pair's curve: end, bends, end, (2 + bends, 2 d_model)."""
+        a, b = (self.vectors[i] for i in self.header.pairs[pair])
+        return np.stack([a, *self.bends[pair], b])
+
+    def text(self, pair: int) -> TextInfo:
+        """Return the text both ends of a pair say."""
+        return self.header.texts[self.header.solutions[self.header.pairs[pair][0]].text]
+
+    def chord(self, pair: int) -> float:
+        """Return the distance between the ends in the space of [e; m]."""
+        ends = self.points(pair)[[0, -1]].astype(np.float64)
+        return float(np.linalg.norm(ends[1] - ends[0]))
+
+    def length(self, pair: int) -> float:
+        """Return the length of a pair's curve (Q9)."""
+        return float(arc_lengths(self.header.kind, self.points(pair), np.ones(1))[0])
+
+    def ratio(self, pair: int) -> float:
+        """Return curve length over chord length (Q9)."""
+        return self.length(pair) / self.chord(pair)
+
+    def mean(self, pair: int, *, line: bool = False) -> float:
+        """Return the arc-length-weighted mean accuracy of the curve, or of the line."""
+        points = self.points(pair)
+        if line:
+            values = mean_along("line", points[[0, -1]], self.t, self.line.accuracy[pair])
+        else:
+            values = mean_along(self.header.kind, points, self.t, self.curve.accuracy[pair])
+        return float(values)
+
+    @property
+    def measured(self) -> NDArray[np.bool_]:
+        """Whether each pair has been measured, bool (P,)."""
+        return np.asarray(self.steps >= 0)
+
+    @property
+    def connected(self) -> NDArray[np.bool_]:
+        """Whether each curve keeps accuracy >= `CONNECTED` all along the grid, bool (P,)."""
+        with np.errstate(invalid="ignore"):
+            all_along = np.all(self.curve.accuracy >= CONNECTED, axis=1)
+        return np.asarray(all_along & self.measured)
+
+    def converged_at(self, pair: int) -> int | None:
+        """Return the step from which on every measurement found the curve connected, or None."""
+        own = self.history[self.history["pair"] == pair]
+        bad = np.flatnonzero(own["minimum"] < np.float32(CONNECTED))
+        since = own[bad[-1] + 1 :] if len(bad) else own
+        return int(since["step"][0]) if len(since) else None
+
+    def save(self, path: Path, more: Mapping[str, NDArray[Any]] | None = None) -> Path:
+        """Write everything as one safetensors file, with further tensors that `load` ignores.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        named = {**self._tensors(), **(more or {})}
+        tensors = {name: np.ascontiguousarray(value) for name, value in named.items()}
+        return write_atomically(path, save(tensors, {"paths": self.header.model_dump_json()}))
+
+    def _tensors(self) -> dict[str, NDArray[Any]]:
+        own = {name: getattr(self, name) for name in ("vectors", "bends", "t", "steps", "over")}
+        for which in ("line", "curve"):
+            profile = getattr(self, which)
+            own |= {f"{which}.{f.name}": getattr(profile, f.name) for f in fields(Profile)}
+        return own | {f"history.{name}": self.history[name] for name in HISTORY.names or ()}
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a file written by `save`.
+
+        Raises:
+            CorruptFileError: if it is missing, damaged, or not a set of paths.
+        """
+        try:
+            with safe_open(path, framework="numpy") as file:
+                header = PathsHeader.model_validate_json((file.metadata() or {})["paths"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return cls._from(header, tensors)
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError, IndexError) as error:
+            raise CorruptFileError(
+                f"{path.name} is missing, damaged or not a set of paths; make it again."
+            ) from error
+
+    @classmethod
+    def _from(cls, header: PathsHeader, tensors: Mapping[str, NDArray[Any]]) -> Self:
+        pairs, length = len(header.pairs), len(header.texts[0].target_ids)
+        grid = (pairs, len(tensors["t"]))
+        profiles = [
+            Profile(*(tensors[f"{which}.{f.name}"] for f in fields(Profile)))
+            for which in ("line", "curve")
+        ]
+        for profile in profiles:
+            if profile.accuracy.shape != grid or profile.predicted.shape != (*grid, length):
+                raise ValueError("profiles of unexpected shapes")
+        if len(tensors["bends"]) != pairs or max(max(p) for p in header.pairs) >= len(
+            tensors["vectors"]
+        ):
+            raise ValueError("points of unexpected shapes")
+        history = np.zeros(len(tensors["history.step"]), dtype=HISTORY)
+        for name in HISTORY.names or ():
+            history[name] = tensors[f"history.{name}"]
+        plain = {name: tensors[name] for name in ("vectors", "bends", "t", "steps", "over")}
+        return cls(header, **plain, line=profiles[0], curve=profiles[1], history=history)

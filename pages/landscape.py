@@ -1,0 +1,115 @@
+"""What lies around solutions: the plane of a path, and random directions from one solution."""
+
+import numpy as np
+import streamlit as st
+
+from explorer.errors import BadInputError
+from explorer.jobs import client
+from explorer.jobs.specs import LandscapeSpec, PathsSpec, RadiusSpec
+from explorer.paths import places
+from explorer.paths.result import FILE, Paths
+from widgets import exact_solutions, landscape_view, results
+from widgets.guard import sentences
+
+SIZES = {4: "17 × 17", 5: "33 × 33", 6: "65 × 65"}
+
+
+def plane() -> None:
+    """Which path's plane, how fine, and Measure."""
+    sets = _sets()
+    if not sets:
+        raise BadInputError("No solutions are connected yet. Connect two on the Paths page first.")
+    asked = st.query_params.get("paths")
+    names = list(sets)
+    name = st.selectbox(
+        "Paths", names, names.index(asked) if asked in sets else 0,
+        format_func=sets.__getitem__, key=f"plane-paths-{asked}",
+    )  # fmt: skip
+    found = results.paths(places.find_paths(name))
+    assert found is not None
+    pairs = [k for k in np.flatnonzero(found.measured).tolist() if found.steps[k] > 0]
+    if not pairs:
+        raise BadInputError("No curve of these paths has been trained. Connect two solutions anew.")
+    given = st.query_params.get("pair", "")
+    pair = st.selectbox(
+        "Pair", pairs, pairs.index(int(given)) if given.isdigit() and int(given) in pairs else 0,
+        format_func=lambda k: _pair_label(found, k), key=f"plane-pair-{name}-{given}",
+    )  # fmt: skip
+    level = st.select_slider(
+        "Points", list(SIZES), 5, format_func=SIZES.__getitem__, key="plane-level",
+        help="It begins with 9 × 9 and refines.",
+    )  # fmt: skip
+    if st.button("Measure the plane", type="primary", icon=":material/landscape:",
+                 key="measure", width="stretch"):  # fmt: skip
+        _leave_link()
+        st.query_params["job"] = client.submit(LandscapeSpec(paths=name, pair=pair, level=level))
+
+
+def around() -> None:
+    """Which solution to walk away from, and Measure."""
+    known = exact_solutions.records()
+    if not known:
+        raise BadInputError("There are no exact solutions yet. Train some on the Reconstruct page.")
+    solution = exact_solutions.choose("Solution", list(known), "radius-of")
+    directions = st.number_input("Random directions", 1, 256, 24, key="radius-directions")
+    if solution and st.button("Measure the radius", icon=":material/radar:", key="measure-radius",
+                              width="stretch"):  # fmt: skip
+        _leave_link()
+        spec = RadiusSpec(solution=solution, directions=directions)
+        st.query_params["radius"] = client.submit(spec)
+
+
+def _leave_link() -> None:
+    for name in ("paths", "pair", "record", "job", "radius"):
+        st.query_params.pop(name, None)
+
+
+def _sets() -> dict[str, str]:
+    """Return every set of paths that can be opened, by name, own ones first."""
+    own = [
+        job for job in client.jobs()
+        if isinstance(job.spec, PathsSpec) and (places.folder_of(job.id) / FILE).is_file()
+    ]  # fmt: skip
+    files = {job.id: places.folder_of(job.id) / FILE for job in own}
+    files |= {path.parent.name: path for path in places.shipped("paths", FILE)}
+    found = {name: results.paths(path) for name, path in files.items()}
+    return {name: _label(paths) for name, paths in found.items() if paths is not None}
+
+
+def _label(paths: Paths) -> str:
+    text = paths.header.texts[0].text
+    many = f"{len(paths)} pairs, " if len(paths) > 1 else ""
+    return f"{many}{text[:50]}"
+
+
+def _pair_label(paths: Paths, pair: int) -> str:
+    return f"{paths.text(pair).text[:36]} · {paths.header.title(pair)}"
+
+
+def result() -> None:
+    """What the link names, or else a landscape that ships with the project."""
+    if job := st.query_params.get("job"):
+        landscape_view.show_job(job)
+    elif job := st.query_params.get("radius"):
+        landscape_view.show_radius(job)
+    elif shipped := places.shipped("landscape", places.LANDSCAPE):
+        st.badge("recorded", icon=":material/history:", color="gray")
+        st.caption(
+            "Measured earlier with the embedded model on two CPU cores, and shipped with the "
+            "project. Press Measure to make your own."
+        )
+        landscape_view.show(shipped[0], f"recorded-{shipped[0].parent.name}", "")
+    else:
+        st.info("Choose a pair and press Measure.")
+
+
+st.title("The landscape around solutions", anchor=False)
+left, right = st.columns([2, 5], gap="large")
+with left:
+    with sentences():
+        plane()
+    st.divider()
+    with sentences():
+        around()
+with right, sentences():
+    result()

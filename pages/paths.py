@@ -1,0 +1,46 @@
+"""Two solutions of one text: the straight line between them fails, a trained curve can hold."""
+
+import streamlit as st
+
+from explorer.jobs import client
+from explorer.paths import places
+from explorer.paths.result import FILE
+from widgets import path_set_up, path_view
+from widgets.guard import sentences
+
+
+def set_up() -> None:
+    """What to connect, with which curve, and Connect."""
+    spec = path_set_up.choose()
+    if st.button("Connect", type="primary", icon=":material/timeline:", key="connect",
+                 disabled=spec is None, width="stretch") and spec is not None:  # fmt: skip
+        for name in ("a", "b", "record"):
+            st.query_params.pop(name, None)
+        st.query_params["job"] = client.submit(spec)
+
+
+def result() -> None:
+    """What the link names: a job, or else paths that ship with the project."""
+    if job := st.query_params.get("job"):
+        path_view.show_job(job)
+        return
+    shipped = places.shipped("paths", FILE)
+    if not shipped:
+        st.info("Pick two solutions and press Connect.")
+        return
+    wanted = st.query_params.get("record")
+    file = places.find_paths(wanted) if wanted else shipped[0]
+    st.badge("recorded", icon=":material/history:", color="gray")
+    st.caption(
+        "Made earlier with the embedded model on two CPU cores, and shipped with the project. "
+        "Press Connect to make your own."
+    )
+    path_view.show(file, f"recorded-{file.parent.name}", f"?record={file.parent.name}")
+
+
+st.title("From one solution to another", anchor=False)
+left, right = st.columns([2, 5], gap="large")
+with left, sentences():
+    set_up()
+with right, sentences():
+    result()

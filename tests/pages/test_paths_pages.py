@@ -1,0 +1,226 @@
+"""The pages Paths and Landscape in their empty, populated and error state, without a worker."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from explorer import folders
+from explorer.jobs import client
+from explorer.jobs.specs import JobSpec, LandscapeSpec, PathsSpec, RadiusSpec
+from explorer.paths import places
+from explorer.paths.recipe import PathRecipe
+from explorer.paths.result import FILE, Paths
+
+APP = str(folders.PROJECT / "app.py")
+QUICK = PathRecipe(max_steps=10, points=5, look_every=5, precision="float32")
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EXPLORER_NO_WORKER", "1")
+    monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "recorded")
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def open_page(name: str, **query: str) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=30)
+    app.run()
+    app.switch_page(f"pages/{name}.py")
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def texts_of(app: AppTest) -> str:
+    kinds = ("title", "caption", "markdown", "error", "warning", "info", "text", "subheader")
+    return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
+
+
+def carry_out(spec: JobSpec) -> str:
+    """Run a job in this process as the worker would."""
+    from explorer.jobs.context import JobContext
+    from explorer.jobs.runners import run
+    from explorer.pool import ModelPool
+
+    job = JobContext(client.submit(spec), spec, ModelPool())
+    for _ in run(job):
+        pass
+    job.update(state="done")
+    return job.id
+
+
+@pytest.fixture
+def connected(solution_files: list[Path]) -> str:
+    ids = [file.stem for file in solution_files]
+    return carry_out(PathsSpec(pairs=((ids[0], ids[1]), (ids[0], ids[2])), recipe=QUICK))
+
+
+@pytest.mark.parametrize("page", ["paths", "landscape"])
+def test_an_empty_store_says_what_to_do_first(page: str) -> None:
+    app = open_page(page)
+    assert not app.exception
+    assert app.error and all("Reconstruct" in e.value or "Paths" in e.value for e in app.error)
+
+
+def test_a_link_preselects_two_solutions_and_connect_queues_them(
+    solution_files: list[Path],
+) -> None:
+    a, b = solution_files[2].stem, solution_files[0].stem
+    app = open_page("paths", a=a, b=b)
+    assert not app.exception and not app.error
+    app.number_input(key="path-steps").set_value(500).run()
+    app.button(key="connect").click().run()
+    (job,) = client.jobs()
+    assert isinstance(job.spec, PathsSpec)
+    assert job.spec.pairs == ((a, b),) and job.spec.recipe.max_steps == 500
+    assert app.query_params["job"] in (job.id, [job.id])
+    assert "a" not in app.query_params
+
+
+@pytest.mark.parametrize(
+    ("b", "said"), [(3, "different texts"), (0, "same solution"), (None, "no solution")]
+)
+def test_ends_that_make_no_path_are_a_sentence(
+    solution_files: list[Path], b: int | None, said: str
+) -> None:
+    other = "nobody" if b is None else solution_files[b].stem
+    app = open_page("paths", a=solution_files[0].stem, b=other)
+    assert not app.exception
+    assert any(said in error.value for error in app.error)
+    assert "Connect" not in [button.label for button in app.button]
+
+
+def test_all_pairs_of_a_text_are_queued_at_once(solution_files: list[Path]) -> None:
+    app = open_page("paths")
+    app.segmented_control(key="path-way").set_value("All pairs").run()
+    app.multiselect(key="path-texts").set_value([0, 1]).run()
+    assert "4 pairs" in texts_of(app)
+    app.button(key="connect").click().run()
+    (job,) = client.jobs()
+    assert isinstance(job.spec, PathsSpec) and len(job.spec.pairs) == 4
+    assert not app.exception
+
+
+def test_a_finished_job_shows_what_its_file_says(connected: str) -> None:
+    app = open_page("paths", job=connected)
+    assert not app.exception and not app.error
+    found = Paths.load(places.folder_of(connected) / FILE)
+    shown = {metric.label: metric.value for metric in app.metric}
+    pair = max(range(2), key=lambda k: (found.connected[k], found.mean(k)))
+    assert shown["Pairs"] == "2"
+    assert shown["Largest length ratio"] == f"{max(found.ratio(0), found.ratio(1)):.3f}"
+    assert shown["Length over chord"] == f"{found.ratio(pair):.3f}"
+    assert shown["Lowest accuracy, curve"] == f"{found.curve.accuracy[pair].min():.0%}"
+    assert shown["Mean along the line"] == f"{found.mean(pair, line=True):.1%}"
+
+
+def test_what_ships_opens_at_once(
+    connected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane = carry_out(LandscapeSpec(paths=connected, level=3))
+    for kind, job, file in (("paths", connected, FILE), ("landscape", plane, places.LANDSCAPE)):
+        folder = tmp_path / "recorded" / kind / "1-made"
+        folder.mkdir(parents=True)
+        (folder / file).write_bytes((places.folder_of(job) / file).read_bytes())
+    monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path / "another"))
+    for page, label in (("paths", "Length over chord"), ("landscape", "Points per second")):
+        app = open_page(page)
+        assert not app.exception
+        assert label in [metric.label for metric in app.metric]
+        assert any("recorded" in str(m.value).lower() for m in app.markdown)
+
+
+def test_a_landscape_shows_the_point_the_sliders_name(connected: str) -> None:
+    from explorer.landscape.result import Landscape
+
+    plane = carry_out(LandscapeSpec(paths=connected, level=3))
+    found = Landscape.load(places.folder_of(plane) / places.LANDSCAPE)
+    app = open_page("landscape", job=plane)
+    assert not app.exception and not app.error
+    column = int(np.argmin(np.abs(found.x)))
+    app.select_slider(key=f"column-{plane}").set_value(column).run()
+    assert not app.exception
+    row = int(np.argmin(np.abs(found.y)))
+    assert found.accuracy[row, column] == 1
+    assert "accuracy 100% and" in texts_of(app)
+    app.segmented_control(key=f"of-{plane}").set_value("loss").run()
+    assert not app.exception
+
+
+def test_measure_queues_the_pair_that_a_link_names(connected: str) -> None:
+    app = open_page("landscape", paths=connected, pair="1")
+    assert not app.exception
+    app.button(key="measure").click().run()
+    spec = client.jobs()[0].spec
+    assert isinstance(spec, LandscapeSpec)
+    assert (spec.paths, spec.pair, spec.level) == (connected, 1, 5)
+    app.button(key="measure-radius").click().run()
+    assert isinstance(client.jobs()[0].spec, RadiusSpec)
+    assert not app.exception
+
+
+def test_a_radius_is_shown(solution_files: list[Path]) -> None:
+    job = carry_out(RadiusSpec(solution=solution_files[0].stem, directions=3, points=5))
+    app = open_page("landscape", radius=job)
+    assert not app.exception
+    assert "Median radius" in [metric.label for metric in app.metric]
+
+
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [
+        ("paths", {"job": "nope"}),
+        ("paths", {"record": "../../etc"}),
+        ("landscape", {"job": "<b>"}),
+        ("landscape", {"radius": "x"}),
+        ("landscape", {"paths": "nope", "pair": "-1"}),
+    ],
+)
+def test_dead_links_are_sentences(page: str, query: dict[str, str], connected: str) -> None:
+    app = open_page(page, **query)
+    assert not app.exception
+
+
+def test_a_damaged_file_is_a_sentence(connected: str) -> None:
+    (places.folder_of(connected) / FILE).write_bytes(b"damaged")
+    app = open_page("paths", job=connected)
+    assert not app.exception
+    assert any("make it again" in error.value for error in app.error)
+
+
+def test_jobs_under_way_show_their_sentence(solution_files: list[Path]) -> None:
+    ids = [file.stem for file in solution_files]
+    job = client.submit(PathsSpec(pairs=((ids[0], ids[1]),)))
+    app = open_page("paths", job=job)
+    assert not app.exception
+    app.button(key=f"stop-{job}").click().run()
+    assert client.get(job).state == "stopped"
+    library = open_page("library")
+    assert not library.exception
+
+
+def test_both_pages_stay_free_of_torch(solution_files: list[Path]) -> None:
+    code = f"""
+    import sys
+    from streamlit.testing.v1 import AppTest
+    app = AppTest.from_file({APP!r}, default_timeout=60).run()
+    for page in ("paths", "landscape"):
+        app.switch_page(f"pages/{{page}}.py").run()
+        assert not app.exception, app.exception
+    heavy = {{"torch", "transformers"}} & set(sys.modules)
+    assert not heavy, heavy
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        cwd=folders.PROJECT,
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]

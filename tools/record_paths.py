@@ -1,0 +1,95 @@
+"""Makes the paths and the landscape that ship: `python -m tools.record_paths [--steps 2000]`.
+
+Trains five restarts of four short texts, connects all pairs of exact ones, measures the plane of
+one pair, and copies the results to cache/recorded/. Every part is an ordinary job with a fixed id:
+run again after an interruption, it goes on where it was.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from explorer import catalog, folders, store
+from explorer.jobs.context import JobContext
+from explorer.jobs.runners import run
+from explorer.jobs.specs import JobSpec, LandscapeSpec, PathsSpec, ReconstructSpec
+from explorer.models import best_device
+from explorer.paths import places
+from explorer.paths.pairs import all_pairs
+from explorer.paths.recipe import PathRecipe
+from explorer.paths.result import FILE, Paths
+from explorer.pool import ModelPool
+from explorer.recipes import preset
+from explorer.solutions import Solution, load_solution, save_solution
+
+TEXTS = (
+    "The heron waits by the reservoir while the evening tram goes home.",
+    "Nobody had told the lighthouse keeper that the sea was leaving him.",
+    "Fold the dough twice, let it rest, and sing to it softly until noon.",
+    "On Tuesday the committee voted to give every goat a small brass bell.",
+)
+LENGTH, RESTARTS = 12, 5
+NAME = "1-four-texts"
+
+
+def main() -> None:
+    """Make what is missing, then copy everything."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=PathRecipe().max_steps)
+    parser.add_argument("--samples", type=int, default=2)
+    parser.add_argument("--solutions", type=Path, help="a folder of solutions, instead of training")
+    arguments = parser.parse_args()
+    pool = ModelPool(best_device())
+    solutions = _given(arguments.solutions) if arguments.solutions else _train(pool)
+    pairs = all_pairs(solutions)
+    used = {s.record.id: s for pair in pairs for s in pair}
+    to = folders.recorded() / "paths" / NAME
+    shutil.rmtree(to, ignore_errors=True)
+    for solution in used.values():
+        save_solution(solution, to / f"{solution.record.id}.safetensors")
+    recipe = PathRecipe(max_steps=arguments.steps, samples=arguments.samples, look_every=100)
+    names = tuple((a.record.id, b.record.id) for a, b in pairs)
+    _carry_out("recordpaths", PathsSpec(pairs=names, recipe=recipe), pool)
+    found = places.folder_of("recordpaths") / FILE
+    shutil.copy(found, to / FILE)
+    paths = Paths.load(found)
+    best = max(range(len(paths)), key=lambda k: (paths.connected[k], paths.mean(k)))
+    _carry_out("recordplane", LandscapeSpec(paths="recordpaths", pair=best, level=5), pool)
+    plane = folders.make(folders.recorded() / "landscape" / NAME)
+    shutil.copy(places.folder_of("recordplane") / places.LANDSCAPE, plane / places.LANDSCAPE)
+
+
+def _given(folder: Path) -> list[Solution]:
+    files = sorted(folder.rglob("*.safetensors"))
+    return [load_solution(file) for file in files if not file.name.endswith(store.NOT_SOLUTIONS)]
+
+
+def _train(pool: ModelPool) -> list[Solution]:
+    card = catalog.known_models()[0]
+    solutions: list[Solution] = []
+    for k, text in enumerate(TEXTS):
+        job = f"recordtext{k}"
+        if len(store.siblings(store.run_folder(job) / store.RECORDING)) < RESTARTS:
+            spec = ReconstructSpec(
+                model=card.name,
+                text=text,
+                length=LENGTH,
+                arrangement=card.default_arrangement,
+                recipe=preset("fast"),
+                restarts=RESTARTS,
+                title="Own text",
+            )
+            _carry_out(job, spec, pool)
+        solutions += store.siblings(store.run_folder(job) / store.RECORDING)
+    return solutions
+
+
+def _carry_out(name: str, spec: JobSpec, pool: ModelPool) -> None:
+    job = JobContext(name, spec, pool)
+    job.update = lambda **said: print(said.get("sentence", ""), flush=True)  # type: ignore[method-assign]
+    for _ in run(job):
+        pass
+
+
+if __name__ == "__main__":
+    main()

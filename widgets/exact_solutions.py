@@ -1,0 +1,60 @@
+"""Which exact solutions: pickers for pages that compare solutions of one text."""
+
+import streamlit as st
+
+from explorer import store
+from explorer.errors import BadInputError
+from explorer.solutions import Solution, SolutionRecord
+
+
+def records() -> dict[str, SolutionRecord]:
+    """Return every exact solution for one forward pass, by id: own ones first, newest first."""
+    return {
+        entry.id: entry.record
+        for entry in store.entries()
+        if entry.record is not None and entry.record.exact and entry.record.kind == "one-forward"
+    }
+
+
+def label(record: SolutionRecord, length: int = 44) -> str:
+    """Name a solution in a list: its text, seed and length."""
+    text = " ".join(record.text.split())
+    text = text if len(text) <= length else f"{text[: length - 1]}…"
+    return f"{text} · seed {record.seed} · N {record.c_tokens}"
+
+
+def group(record: SolutionRecord) -> tuple[str, str, str, int]:
+    """Return what two solutions must share for a path to make sense."""
+    return (record.text, record.fingerprint, record.arrangement, record.c_tokens)
+
+
+def choose(title: str, ids: list[str], key: str, first: str | None = None) -> str | None:
+    """Show a list of solutions and return the chosen id.
+
+    An id that is preselected but not exact is offered all the same, so that what is wrong with it
+    can be said.
+    """
+    known = records()
+    if first is not None and first not in ids:
+        ids = [first, *ids]
+    if not ids:
+        return None
+    return st.selectbox(
+        title,
+        ids,
+        ids.index(first) if first in ids else 0,
+        format_func=lambda i: label(known[i]) if i in known else i,
+        key=f"{key}-{first}",
+    )
+
+
+def open_solution(solution_id: str) -> Solution:
+    """Read a solution by its id.
+
+    Raises:
+        BadInputError: if there is none.
+        CorruptFileError: if it cannot be read.
+    """
+    if not solution_id:
+        raise BadInputError("Pick a solution.")
+    return store.open_solution(str(store.find(solution_id)))

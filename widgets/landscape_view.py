@@ -1,0 +1,167 @@
+"""A plane on the page: contours that refine, and the text at any of its points."""
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from explorer.figures import landscape as charts
+from explorer.figures.walk import point_data
+from explorer.formatting import human_seconds
+from explorer.jobs import client
+from explorer.jobs.specs import LandscapeSpec, RadiusSpec
+from explorer.landscape.result import Landscape
+from explorer.paths import places
+from widgets import charts as chart_widget
+from widgets import job_controls, results, token_strip
+from widgets.copy_link import copy_link
+from widgets.guard import sentences
+
+
+def show_job(job_id: str) -> None:
+    """Show a landscape's job: growing finer while it is not over, else what came of it."""
+    job = client.get(job_id)
+    if not isinstance(job.spec, LandscapeSpec):
+        st.info("This link leads to a job of another page.")
+        return
+    if not job.over:
+        _live(job_id)
+        return
+    if job.error:
+        st.error(job.error, icon=":material/error:")
+    file = places.folder_of(job_id) / places.LANDSCAPE
+    if file.is_file():
+        show(file, job_id, f"?job={job_id}")
+    elif not job.error:
+        st.info("This was stopped before its first points; nothing was saved.")
+
+
+@st.fragment(run_every=1.0)
+def _live(job_id: str) -> None:
+    job = client.get(job_id)
+    if job.over:
+        st.rerun()
+    with sentences():
+        job_controls.buttons(job, f"?job={job_id}")
+        job_controls.worker_note()
+        st.progress(job.fraction, text=job.sentence)
+        found = results.landscape(places.folder_of(job_id) / places.LANDSCAPE)
+        if found is not None and found.ready:
+            chart_widget.show(charts.plane(found, "accuracy"), job_id, extras=False)
+
+
+def show(file: Path, key: str, query: str) -> None:
+    """Show a measured plane: numbers, contours of accuracy or loss, and a point that is read."""
+    found = results.landscape(file)
+    if found is None or not found.ready:
+        st.info("No whole grid has been measured here.")
+        return
+    _numbers(found)
+    column = st.segmented_control(
+        "Contours of", ["accuracy", "loss"], default="accuracy", required=True, key=f"of-{key}"
+    )
+    row, at = _point(found, key)
+    chart = charts.plane(
+        found, "loss" if column == "loss" else "accuracy", (row, at), clickable=True
+    )
+    chart_widget.show(chart, key, on_select=lambda: _clicked(found, key, chart.key))
+    st.caption(
+        f"At {found.x[at]:.2f} along the chord and {found.y[row]:.2f} from it the model says, with "
+        f"accuracy {found.accuracy[row, at]:.0%} and loss {found.loss[row, at]:.2f} nats:"
+    )
+    token_strip.live(f"point-{key}", point_data(found, row, at))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.download_button(
+            "All numbers", file.read_bytes, places.LANDSCAPE, key=f"download-{key}",
+            on_click="ignore", icon=":material/download:", help="As safetensors.",
+        )  # fmt: skip
+        copy_link(f"link-{key}", query)
+        a, b = found.header.ends
+        st.caption(f"Solutions {a.id} and {b.id}: “{found.header.text.text}”")
+
+
+def _point(found: Landscape, key: str) -> tuple[int, int]:
+    """Let a person choose a grid point by two sliders; a click on the chart moves them."""
+    s = found.stride
+    columns, rows = list(range(0, len(found.x), s)), list(range(0, len(found.y), s))
+    middle = int(np.argmin(np.abs(found.x - found.marks[-1, 0] / 2)))
+    start = int(np.argmin(np.abs(found.y)))
+    left, right = st.columns(2)
+    at = left.select_slider(
+        "Along the chord", columns, _nearest(columns, middle), key=f"column-{key}",
+        format_func=lambda k: f"{found.x[k]:.2f}",
+    )  # fmt: skip
+    row = right.select_slider(
+        "From the chord", rows, _nearest(rows, start), key=f"row-{key}",
+        format_func=lambda k: f"{found.y[k]:.2f}",
+    )  # fmt: skip
+    return int(row), int(at)
+
+
+def _nearest(choices: list[int], wanted: int) -> int:
+    return min(choices, key=lambda k: abs(k - wanted))
+
+
+def _clicked(found: Landscape, key: str, chart_key: str) -> None:
+    event = st.session_state.get(f"{key}-{chart_key}")
+    points = event["selection"]["points"] if event else []
+    if points and points[0].get("customdata"):
+        row, column = points[0]["customdata"][:2]
+        st.session_state[f"row-{key}"] = int(row)
+        st.session_state[f"column-{key}"] = int(column)
+
+
+def _numbers(found: Landscape) -> None:
+    header, n = found.header, len(found.x[:: found.stride])
+    share = header.points_per_second / max(header.plain_per_second, 1e-9)
+    inside = float((found.accuracy[:: found.stride, :: found.stride] >= 0.99).mean())
+    with st.container(horizontal=True):
+        st.metric("Grid", f"{n} × {n}")
+        st.metric("Accuracy ≥ 0.99", f"{inside:.1%}", help="Share of this plane's grid points.")
+        st.metric("Points per second", f"{header.points_per_second:.0f}")
+        st.metric(
+            "Of the plain forward rate", f"{share:.0%}",
+            help=f"The model's plain forward pass, logits and no more, does "
+            f"{header.plain_per_second:.0f} rows of the same length a second.",
+        )  # fmt: skip
+        st.metric("Time", human_seconds(header.seconds))
+        st.metric("Chord", f"{found.marks[-1, 0]:.2f}", help="In the space of [e; m].")
+
+
+def show_radius(job_id: str) -> None:
+    """Show a walk away from one solution: progress, then accuracy by distance."""
+    job = client.get(job_id)
+    if not isinstance(job.spec, RadiusSpec):
+        st.info("This link leads to a job of another page.")
+        return
+    if not job.over:
+        _live_radius(job_id)
+        return
+    if job.error:
+        st.error(job.error, icon=":material/error:")
+    found = results.surroundings(places.folder_of(job_id) / places.RADIUS)
+    if found is None:
+        if not job.error:
+            st.info("This was stopped before its end; nothing was saved.")
+        return
+    known = found.radius[np.isfinite(found.radius)]
+    with st.container(horizontal=True):
+        st.metric("Median radius", "–" if found.median is None else f"{found.median:.3g}")
+        if len(known):
+            st.metric("Smallest", f"{known.min():.3g}")
+            st.metric("Largest", f"{known.max():.3g}")
+        st.metric("Norm of [e; m]", f"{found.header.norm:.3g}")
+        st.metric("Directions", f"{len(found.radius)}")
+    chart_widget.show(charts.around(found), job_id)
+    st.caption(found.sentence)
+
+
+@st.fragment(run_every=1.0)
+def _live_radius(job_id: str) -> None:
+    job = client.get(job_id)
+    if job.over:
+        st.rerun()
+    with sentences():
+        job_controls.buttons(job, f"?radius={job_id}")
+        job_controls.worker_note()
+        st.progress(job.fraction, text=job.sentence)

@@ -1,0 +1,157 @@
+"""What to connect: two solutions, two that are trained first, or all pairs of some texts."""
+
+import streamlit as st
+from pydantic import ValidationError
+
+from explorer import catalog, texts
+from explorer.errors import BadInputError
+from explorer.jobs.specs import PathsSpec, ReconstructSpec, in_words
+from explorer.paths.pairs import all_pairs, require_pair
+from explorer.paths.recipe import PathRecipe
+from explorer.recipes import FAST
+from explorer.tokenizing import Tokenizer
+from widgets import cached, exact_solutions
+
+PICK, TRAIN, ALL = "Two solutions", "Train me two", "All pairs"
+DEFAULT_TEXT = "The bell rang twice, and the whole valley turned to look."
+RESTARTS = 6
+"""Restarts of which the first two exact ones are connected."""
+
+
+def choose() -> PathsSpec | None:
+    """Show the choice and return what to do, or None while it is incomplete.
+
+    Raises:
+        BadInputError: if what is chosen cannot be connected.
+    """
+    ways = [PICK, TRAIN, ALL]
+    way = st.segmented_control("Connect", ways, default=PICK, required=True, key="path-way")
+    if way == TRAIN:
+        train = _to_train()
+        return None if train is None else PathsSpec(train=train, **_settings())
+    pairs = _all() if way == ALL else _two()
+    return PathsSpec(pairs=pairs, **_settings()) if pairs else None
+
+
+def _two() -> tuple[tuple[str, str], ...]:
+    known = exact_solutions.records()
+    wanted = [st.query_params.get(name) for name in ("a", "b")]
+    if not known and not any(wanted):
+        raise BadInputError(
+            "There are no exact solutions yet. Train some on the Reconstruct page, or choose "
+            f"“{TRAIN}”."
+        )
+    a = exact_solutions.choose("From", list(known), "path-a", wanted[0])
+    near = [
+        i
+        for i, record in known.items()
+        if a in known
+        and i != a
+        and exact_solutions.group(record) == exact_solutions.group(known[a])
+    ]
+    if a in known and not near and wanted[1] is None:
+        raise BadInputError(
+            "This is the only exact solution of its text, model, length and arrangement. Train "
+            f"another restart of it, or choose “{TRAIN}”."
+        )
+    others = near + [i for i in known if i not in near and i != a]
+    b = exact_solutions.choose("To", others, f"path-b-{a}", wanted[1])
+    if a is None or b is None:
+        return ()
+    require_pair(exact_solutions.open_solution(a), exact_solutions.open_solution(b))
+    return ((a, b),)
+
+
+def _all() -> tuple[tuple[str, str], ...]:
+    known = exact_solutions.records()
+    groups: dict[tuple[str, str, str, int], list[str]] = {}
+    for i, record in known.items():
+        groups.setdefault(exact_solutions.group(record), []).append(i)
+    groups = {key: ids for key, ids in groups.items() if len(ids) > 1}
+    if not groups:
+        raise BadInputError(
+            "No text has two exact solutions yet. Train one with several restarts on the "
+            "Reconstruct page."
+        )
+    keys = list(groups)
+    chosen = st.multiselect(
+        "Texts",
+        range(len(keys)),
+        default=[0],
+        format_func=lambda k: f"{keys[k][0][:60]} · {len(groups[keys[k]])} solutions",
+        key="path-texts",
+        help="The paper connects 5 texts with 10 solutions each: 225 pairs.",
+    )
+    ids = [i for k in chosen for i in groups[keys[k]]]
+    if not ids:
+        return ()
+    pairs = all_pairs([exact_solutions.open_solution(i) for i in ids])
+    st.caption(f"{len(pairs)} pairs.")
+    return tuple((a.record.id, b.record.id) for a, b in pairs)
+
+
+def _to_train() -> ReconstructSpec | None:
+    card = catalog.known_models()[0]
+    if card.folder is None:
+        st.info(f"{card.title} is not on this disk yet; the Reconstruct page brings it.")
+        return None
+    text = st.text_area("Text", DEFAULT_TEXT, key="path-text", height=90) or ""
+    ids = texts.target_ids(text, _tokenizer(card), None)
+    most = min(64, len(ids))
+    length = st.number_input("N, target tokens", 1, most, min(12, most), key=f"path-n-{most}")
+    seed = st.number_input("First seed", 0, 2**31 - 1 - RESTARTS, 0, key="path-train-seed")
+    st.caption(f"{RESTARTS} restarts are trained; the first two exact ones are connected.")
+    return ReconstructSpec(
+        model=card.name,
+        text=text,
+        length=length,
+        arrangement=card.default_arrangement,
+        recipe=FAST,
+        restarts=RESTARTS,
+        seed=seed,
+        title="Own text",
+    )
+
+
+def _tokenizer(card: catalog.ModelCard) -> Tokenizer:
+    assert card.folder is not None
+    return cached.tokenizer(card.folder)
+
+
+def _settings() -> dict[str, object]:
+    """Show curve and recipe; return them as fields of a spec."""
+    usual = PathRecipe()
+    curve = st.segmented_control(
+        "Curve",
+        ["bezier", "two-bends"],
+        default="bezier",
+        required=True,
+        format_func={"bezier": "Bezier", "two-bends": "Two bends"}.__getitem__,
+        key="path-curve",
+        help="A quadratic Bezier curve has one control point, as in the paper. Two bends with "
+        "straight pieces reach further, for pairs that a quadratic cannot connect.",
+    )
+    with st.expander("Advanced", icon=":material/tune:", key="path-advanced"):
+        left, right = st.columns(2)
+        fields = {
+            "max_steps": left.number_input(
+                "Steps at most", 0, 100_000, usual.max_steps, 100, key="path-steps"
+            ),
+            "points": right.number_input("Grid points", 3, 501, usual.points, key="path-points"),
+            "samples": left.number_input(
+                "Samples of t a step", 1, 64, usual.samples, key="path-samples"
+            ),
+            "lr": right.number_input(
+                "Rate", 0.0, 10.0, usual.lr, 0.01, format="%g", key="path-lr",
+                help=PathRecipe.model_fields["lr"].description,
+            ),
+            "seed": left.number_input("Seed", 0, 2**31 - 1, 0, key="path-seed"),
+            "stop_early": right.toggle(
+                "Stop when connected", usual.stop_early, key="path-stop",
+                help=PathRecipe.model_fields["stop_early"].description,
+            ),
+        }  # fmt: skip
+    try:
+        return {"curve": curve, "recipe": PathRecipe.model_validate(fields)}
+    except ValidationError as error:
+        raise BadInputError(in_words(error)) from error

@@ -1,0 +1,180 @@
+"""Paths on the page: live while they are trained, a slider along t when they are there."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from explorer.figures import paths as charts
+from explorer.figures.walk import walk_data
+from explorer.formatting import human_seconds
+from explorer.jobs import client
+from explorer.jobs.specs import PathsSpec
+from explorer.paths import places
+from explorer.paths.result import FILE, Paths
+from widgets import charts as chart_widget
+from widgets import job_controls, results, token_strip
+from widgets.copy_link import copy_link
+from widgets.guard import sentences
+
+
+def show_job(job_id: str) -> None:
+    """Show a job: live while it is not over, else what came of it."""
+    job = client.get(job_id)
+    if not isinstance(job.spec, PathsSpec):
+        st.info("This link leads to a job of another page.")
+        return
+    if not job.over:
+        _live(job_id)
+        return
+    if job.error:
+        st.error(job.error, icon=":material/error:")
+    for notice in job.notices:
+        st.info(notice, icon=":material/info:")
+    file = places.folder_of(job_id) / FILE
+    if file.is_file():
+        show(file, job_id, f"?job={job_id}")
+    elif not job.error:
+        st.info("This was stopped before its first measurement; nothing was saved.")
+
+
+@st.fragment(run_every=1.0)
+def _live(job_id: str) -> None:
+    """Progress and charts of a job under way; hands over when it ends."""
+    job = client.get(job_id)
+    if job.over:
+        st.rerun()
+    with sentences():
+        job_controls.buttons(job, f"?job={job_id}")
+        job_controls.worker_note()
+        st.progress(job.fraction, text=job.sentence)
+        found = results.paths(places.folder_of(job_id) / FILE)
+        if found is None or not found.measured.any():
+            return
+        if len(found) > 1:
+            chart_widget.show(charts.all_pairs(found), job_id, extras=False)
+            return
+        _numbers(found, 0)
+        left, right = st.columns(2)
+        with left:
+            chart_widget.show(charts.accuracy_along(found, 0), job_id, extras=False)
+        with right:
+            chart_widget.show(charts.convergence(found, 0), job_id, extras=False)
+
+
+def show(file: Path, key: str, query: str) -> None:
+    """Show a finished set of paths: all pairs if there are several, then one of them."""
+    found = results.paths(file)
+    if found is None or not found.measured.any():
+        st.info("Nothing has been measured here.")
+        return
+    measured = np.flatnonzero(found.measured).tolist()
+    pair = measured[0]
+    if len(found) > 1:
+        _overview(found, key)
+        st.subheader("One pair", anchor=False)
+        best = max(measured, key=lambda k: (found.connected[k], found.mean(k)))
+        pair = st.selectbox(
+            "Pair",
+            measured,
+            measured.index(best),
+            format_func=partial(_pair_label, found),
+            key=f"pair-{key}",
+        )
+    _one(found, pair, key)
+    _downloads(found, pair, file, key, query)
+
+
+def _pair_label(found: Paths, pair: int) -> str:
+    state = "connected" if found.connected[pair] else "not connected"
+    return f"{found.text(pair).text[:50]} · {found.header.title(pair)} · {state}"
+
+
+def _overview(found: Paths, key: str) -> None:
+    measured = int(found.measured.sum())
+    connected = int(found.connected.sum())
+    ratios = [found.ratio(k) for k in np.flatnonzero(found.measured).tolist()]
+    with st.container(horizontal=True):
+        st.metric("Pairs", f"{measured}")
+        st.metric(
+            "Connected", f"{connected / measured:.0%}",
+            help="Share of pairs whose curve keeps accuracy 0.99 or more at every grid point.",
+        )  # fmt: skip
+        st.metric("Largest length ratio", f"{max(ratios):.3f}")
+        st.metric("Straight lines connected", f"{_lines_connected(found)} / {measured}")
+        st.metric("Texts", f"{len(found.header.texts)}")
+    left, right = st.columns([3, 2])
+    with left:
+        chart_widget.show(charts.all_pairs(found), key)
+    with right:
+        chart_widget.show(charts.ratios(found), key)
+
+
+def _lines_connected(found: Paths) -> int:
+    return int(np.sum(np.min(found.line.accuracy[found.measured], axis=1) >= 0.99))
+
+
+def _one(found: Paths, pair: int, key: str) -> None:
+    _numbers(found, pair)
+    st.caption("Walk along both paths: what the model says at every t, in one forward pass.")
+    token_strip.walk(f"walk-{key}", walk_data(found, pair), run=f"{key}-{pair}")
+    text = found.text(pair)
+    labels = [found.header.pieces.get(i, "") for i in text.target_ids]
+    left, right = st.columns(2)
+    with left:
+        chart_widget.show(charts.accuracy_along(found, pair), key)
+        chart_widget.show(charts.convergence(found, pair), key)
+    with right:
+        chart_widget.show(charts.loss_along(found, pair), key)
+        chart_widget.show(charts.positions_along(found, pair, labels), key)
+
+
+def _numbers(found: Paths, pair: int) -> None:
+    accuracy, line = found.curve.accuracy[pair], found.line.accuracy[pair]
+    at = found.converged_at(pair)
+    with st.container(horizontal=True):
+        st.metric("Lowest accuracy, curve", f"{accuracy.min():.0%}", _lead(accuracy, line),
+                  help="Over the grid; the change is against the straight line.")  # fmt: skip
+        st.metric("Mean along the curve", f"{found.mean(pair):.1%}", help=MEAN_HELP)
+        st.metric("Mean along the line", f"{found.mean(pair, line=True):.1%}", help=MEAN_HELP)
+        st.metric("Length over chord", f"{found.ratio(pair):.3f}",
+                  help=f"Curve {found.length(pair):.2f}, chord {found.chord(pair):.2f}, in the "
+                  "space of [e; m].")  # fmt: skip
+        st.metric("Steps", f"{found.steps[pair]}")
+        st.metric("Connected from step", "not yet" if at is None else f"{at}")
+        st.metric(f"{len(found.t)} points, one pass", human_seconds(found.header.pass_seconds))
+
+
+MEAN_HELP = "Accuracy averaged over the length of the path, not over t."
+
+
+def _lead(accuracy: np.ndarray, line: np.ndarray) -> str:
+    return f"{100 * (accuracy.min() - line.min()):+.0f} points"
+
+
+def _downloads(found: Paths, pair: int, file: Path, key: str, query: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.download_button(
+            "Control point",
+            partial(places.control_point_bytes, found, pair),
+            places.CONTROL_POINT,
+            key=f"download-control-{key}",
+            on_click="ignore",
+            icon=":material/download:",
+            help="The trained point, [e; m], as safetensors.",
+        )
+        st.download_button(
+            "All numbers", file.read_bytes, FILE, key=f"download-paths-{key}", on_click="ignore",
+            icon=":material/download:", help="Everything on this page, as safetensors.",
+        )  # fmt: skip
+        a, b = (found.header.solutions[i].id for i in found.header.pairs[pair])
+        st.link_button("Landscape", f"./landscape?paths={_name(file)}&pair={pair}",
+                       icon=":material/landscape:")  # fmt: skip
+        copy_link(f"link-{key}", query)
+        st.caption(f"Solutions {a} and {b}.")
+
+
+def _name(file: Path) -> str:
+    """Return the name by which `places.find_paths` finds a set of paths again."""
+    return file.parent.name
