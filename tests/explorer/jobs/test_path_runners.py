@@ -60,9 +60,9 @@ def test_a_worker_that_dies_loses_nothing(
     monkeypatch.setattr(task, "CHECKPOINT_SECONDS", 0.0)
     recipe = QUICK.model_copy(update={"max_steps": 150})
     whole = client.submit(PathsSpec(pairs=pairs, recipe=recipe))
-    hire().finish(whole)
-    broken = client.submit(PathsSpec(pairs=pairs, recipe=recipe))
     first = hire()
+    first.finish(whole)
+    broken = client.submit(PathsSpec(pairs=pairs, recipe=recipe))
     first.until(lambda: client.get(broken).fraction > 0.1)
     assert not client.get(broken).over
     first.die()
