@@ -27,6 +27,8 @@ from explorer.solutions import now
 
 ROWS = 64
 """Grid points in one forward pass."""
+PLAIN_ROWS = 32
+"""Rows of the plain forward pass that the rate is compared with."""
 CHECKPOINT_SECONDS = 3.0
 
 
@@ -69,7 +71,7 @@ class LandscapeTask:
         self.found = _lay_out(paths, spec, self.model, job)
         self._targets = torch.tensor(self.found.header.text.target_ids)
         self._saved = time.monotonic()
-        self._points = 0
+        self._plain_rows, self._plain_seconds = 0, 0.0
         self.resumed = self._restore()
 
     @property
@@ -98,11 +100,11 @@ class LandscapeTask:
 
         Closing the iterator early leaves a checkpoint to go on from.
         """
-        if not self.found.header.plain_per_second:
-            self._note(plain_per_second=self._plain_rate())
-            yield
         try:
             for level in range(COARSEST, self.found.header.level + 1):
+                if len(self._missing(level)):
+                    self._time_plain()
+                    yield
                 for at in _batches(self._missing(level)):
                     self._measure(at)
                     if time.monotonic() - self._saved >= CHECKPOINT_SECONDS:
@@ -129,24 +131,27 @@ class LandscapeTask:
         profile = as_profile(along(self.model, points, self._targets, found.header.arrangement))
         for name in ("accuracy", "loss", "predicted", "p", "rank"):
             getattr(found, name)[rows, columns] = getattr(profile, name)
-        self._points += len(at)
         seconds = found.header.seconds + time.perf_counter() - started
         done = int(np.isfinite(found.accuracy).sum())
         self._note(seconds=seconds, points_per_second=done / max(seconds, 1e-9))
 
-    def _plain_rate(self) -> float:
-        """Time the model's plain forward pass on as many rows as one batch has."""
+    def _time_plain(self) -> None:
+        """Time the model's plain forward pass on rows of the same length, once for each level.
+
+        Spread over the run, so that whatever else the machine does slows both rates alike.
+        """
         header = self.found.header
         length = input_length(header.arrangement, len(header.text.target_ids))
         e = torch.from_numpy(self.found.points[0, : self.model.d_model]).to(self.model.device)
-        inputs = e.expand(ROWS, length, -1)
+        inputs = e.expand(PLAIN_ROWS, length, -1)
         with torch.no_grad():
-            times = []
-            for _ in range(3):
-                started = time.perf_counter()
-                self.model.logits(inputs)[:, -1].sum().item()
-                times.append(time.perf_counter() - started)
-        return ROWS / min(times)
+            if not self._plain_rows:
+                self.model.logits(inputs)  # warm
+            started = time.perf_counter()
+            self.model.logits(inputs)[:, -1].sum().item()
+        self._plain_seconds += time.perf_counter() - started
+        self._plain_rows += PLAIN_ROWS
+        self._note(plain_per_second=self._plain_rows / max(self._plain_seconds, 1e-9))
 
     def _note(self, **fields: Any) -> None:
         header = self.found.header.model_copy(update=fields)
