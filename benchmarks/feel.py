@@ -118,7 +118,7 @@ def measure() -> dict[str, Any]:
             started = []
             for _ in range(STARTS):
                 if started:
-                    page.get_by_role("button", name="Stop").click()
+                    page.get_by_role("button", name="Stop", exact=True).click()
                     page.get_by_label("Step of the recorded run").wait_for()
                     page.goto(url)
                 page.get_by_role("textbox", name="Your text").fill(TEXT)

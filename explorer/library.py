@@ -70,7 +70,8 @@ def items(kind: Kind) -> list[Item]:
     What cannot be read is listed with its problem. Without a catalogue labels are missing.
     """
     found = {"solution": _solutions, "run": _runs, "set": _sets, "job": _jobs}[kind]()
-    found.sort(key=lambda item: (item.created, item.id), reverse=True)
+    found.sort(key=lambda item: item.id)
+    found.sort(key=lambda item: item.created, reverse=True)
     return sorted(found, key=lambda item: item.ships)
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from explorer import folders
+from explorer import assets, folders
 
 
 @pytest.mark.embedded
 @pytest.mark.timeout(600)
 def test_the_short_form_measures_every_ratio(embedded_folder: Path) -> None:
+    assets.fetch(assets.SHAKESPEARE)
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.engine", "--short", "--json"],
         cwd=folders.PROJECT,

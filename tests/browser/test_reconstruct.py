@@ -66,13 +66,14 @@ def test_type_start_watch_and_come_back(page: Page, app_url: str, tiny_model: st
 def test_a_reload_in_the_middle_changes_nothing(page: Page, app_url: str, tiny_model: str) -> None:
     choose_tiny_model(page, app_url, tiny_model)
     page.get_by_text("Advanced", exact=True).click()
+    page.locator("[data-test-script-state=notRunning]").wait_for()  # a rerun closes the list
     page.get_by_role("combobox", name="Arrangement").click()
     page.get_by_role("option", name=re.compile("^A1")).click()  # can never become exact
     page.get_by_role("spinbutton", name="max steps").fill("100000")
     page.get_by_role("spinbutton", name="max steps").press("Enter")
     page.get_by_test_id("stBaseButton-primary").click()
     expect(page).to_have_url(re.compile("job="))
-    stop = page.get_by_test_id("stMain").get_by_role("button", name="Stop")  # not Streamlit's own
+    stop = page.get_by_test_id("stMain").get_by_role("button", name="Stop", exact=True)
     expect(stop).to_be_visible()
     step = page.locator('[data-testid="stMetricValue"]').filter(has_text=re.compile(r"^\d+$"))
     expect(step.first).to_be_visible(timeout=60_000)
