@@ -36,11 +36,13 @@ def _measure(*, kept: bool) -> tuple[int, int]:
     return faults, given_back
 
 
+PAGES = 160_000_000 // 4096
+
+
 @pytest.mark.skipif(allocator._library() is None, reason="the C library is not glibc")
 def test_memory_is_kept_between_steps_and_given_back_when_asked() -> None:
     faults, given_back = _measure(kept=True)
-    plain, _ = _measure(kept=False)
-    assert faults < plain / 2
+    assert faults < PAGES / 4  # once more the same work, and most of its pages are still there
     assert given_back > 100e6
 
 

@@ -163,7 +163,7 @@ def spawned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def spawn(device: str) -> None:
         started.append(device)
         locks.append(client.worker_lock(device))
-        locks[-1].acquire(timeout=0)
+        locks[-1].acquire(timeout=3)  # others may be looking at it
 
     monkeypatch.delenv("EXPLORER_NO_WORKER", raising=False)
     monkeypatch.setattr(client, "_spawn", spawn)
