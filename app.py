@@ -8,14 +8,25 @@ st.set_page_config("Proto-Token Explorer", page_icon=start.ICON, layout="wide")
 start.style()
 start.worker()
 st.navigation(
-    [
-        st.Page("pages/reconstruct.py", title="Reconstruct", icon=":material/bolt:", default=True),
-        st.Page("pages/sets.py", title="Sets", icon=":material/dataset:"),
-        st.Page("pages/distances.py", title="Distances", icon=":material/social_distance:"),
-        st.Page("pages/maps.py", title="Maps", icon=":material/scatter_plot:"),
-        st.Page("pages/paths.py", title="Paths", icon=":material/timeline:"),
-        st.Page("pages/landscape.py", title="Landscape", icon=":material/landscape:"),
-        st.Page("pages/library.py", title="Library", icon=":material/inventory_2:"),
-    ],
+    {
+        "": [
+            st.Page(
+                "pages/reconstruct.py", title="Reconstruct", icon=":material/bolt:", default=True
+            ),
+        ],
+        "Solutions": [
+            st.Page("pages/sets.py", title="Sets", icon=":material/dataset:"),
+            st.Page("pages/distances.py", title="Distances", icon=":material/social_distance:"),
+            st.Page("pages/maps.py", title="Maps", icon=":material/scatter_plot:"),
+            st.Page("pages/paths.py", title="Paths", icon=":material/timeline:"),
+            st.Page("pages/landscape.py", title="Landscape", icon=":material/landscape:"),
+        ],
+        "Experiments": [
+            st.Page("pages/arrangements.py", title="Arrangements", icon=":material/view_week:"),
+        ],
+        " ": [
+            st.Page("pages/library.py", title="Library", icon=":material/inventory_2:"),
+        ],
+    },
     position="top",
 ).run()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Never
 
 from explorer import __version__
-from explorer.cli import assets, distances, landscape, path, reconstruct, solve_set
+from explorer.cli import assets, distances, experiment, landscape, path, reconstruct, solve_set
 from explorer.errors import ExplorerError
 
 OK, BAD_INPUT, NOT_EXACT, INTERRUPTED = 0, 2, 3, 130
@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(prog="python -m explorer", description="Proto-Token Explorer without a browser.")
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
-    for module in (assets, reconstruct, solve_set, distances, path, landscape):
+    for module in (assets, reconstruct, solve_set, distances, path, landscape, experiment):
         module.add_to(commands)
     return top
 

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from explorer import assets, catalog, distance_report, maps, measure_distances, store
 from explorer.errors import BadInputError, ExplorerError
+from explorer.experiments.running.task import RunTask
 from explorer.formatting import human_seconds
 from explorer.jobs import path_runners
 from explorer.jobs.context import JobContext
 from explorer.jobs.specs import (
     BringSpec,
     DistancesSpec,
+    ExperimentSpec,
     GenerateSpec,
     LandscapeSpec,
     MapSpec,
@@ -53,6 +55,8 @@ def run(job: JobContext) -> Iterator[bool]:
             yield from path_runners.landscape(job, job.spec)
         case RadiusSpec():
             yield from path_runners.radius(job, job.spec)
+        case ExperimentSpec():
+            yield from _experiment(job, job.spec)
 
 
 def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
@@ -198,6 +202,31 @@ def _solve_set(job: JobContext, spec: SolveSetSpec) -> Iterator[bool]:
             return
     record = task.record
     job.say(f"{len(record.exact)} of {len(record.slots)} solutions exact.", 1.0, at_once=True)
+
+
+def _experiment(job: JobContext, spec: ExperimentSpec) -> Iterator[bool]:
+    yield from _bring(job, spec.model, also_texts=True)
+    if job.stopped:
+        return
+    job.say("Loading the model.", at_once=True)
+    yield True
+    task = RunTask(spec.settings, job.pool, preset=spec.preset, job=job.id)
+    job.result["run"] = task.run.header.id
+    if task.resumed:
+        job.notice(
+            f"{len(task.run.done)} cells of this run were there already; this job went on with it."
+        )
+    steady = False
+    for progress in task.steps():
+        job.say(progress.sentence, progress.fraction)
+        if not steady:  # it runs: a later death of the worker is not this job's doing
+            job.update(attempts=1)
+            steady = True
+        yield True
+        if job.wanted == "stop":
+            job.stopped = True
+            return
+    job.say(f"{len(task.run.done)} cells measured.", 1.0, at_once=True)
 
 
 def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[bool]:

@@ -13,6 +13,7 @@ from pydantic import (
 
 from explorer.arrangements import ArrangementKey
 from explorer.errors import BadInputError
+from explorer.experiments.settings import Settings
 from explorer.paths.pairs import MAX_PAIRS
 from explorer.paths.recipe import PathRecipe
 from explorer.recipes import Recipe
@@ -225,6 +226,21 @@ class RadiusSpec(BaseModel):
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of the directions.")
 
 
+class ExperimentSpec(BaseModel):
+    """Run one of the paper's experiments, or go on with it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["experiment"] = "experiment"
+    settings: Settings
+    preset: str = Field("custom", max_length=40, description="Name of the preset it is.")
+
+    @property
+    def model(self) -> str:
+        """Name, hub id or folder of the model."""
+        return self.settings.model
+
+
 JobSpec = Annotated[
     ReconstructSpec
     | BringSpec
@@ -234,7 +250,8 @@ JobSpec = Annotated[
     | MapSpec
     | PathsSpec
     | LandscapeSpec
-    | RadiusSpec,
+    | RadiusSpec
+    | ExperimentSpec,
     Field(discriminator="kind"),
 ]
 _adapter: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)

@@ -1,0 +1,194 @@
+"""`python -m explorer run NAME`: one of the paper's experiments without a browser."""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from explorer import arrangements, catalog
+from explorer.cli.assets import ProgressBar
+from explorer.cli.device import alone_on, named
+from explorer.cli.reconstruct import recipe_named
+from explorer.errors import BadInputError, StorageError
+from explorer.experiments import estimate
+from explorer.experiments.catalogue import EXPERIMENTS, experiment
+from explorer.experiments.definition import PRESETS, Experiment
+from explorer.experiments.runs import Run
+from explorer.experiments.settings import Settings
+
+LINE_SECONDS = 20.0
+"""How often a line is printed where no bar can be drawn."""
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser(
+        "run",
+        help="run one of the paper's experiments",
+        description="Run one of the paper's experiments on a model: "
+        + "; ".join(f"{e.name} ({', '.join(e.checklist)})" for e in EXPERIMENTS.values())
+        + ". The same command goes on where an earlier one was interrupted. "
+        "Exit code 0: every cell is measured; 2: bad input.",
+    )
+    add = command.add_argument
+    add("experiment", choices=list(EXPERIMENTS), help="which one")
+    add("--model", default="smollm2-135m", help="name, hub id or folder (default: %(default)s)")
+    add("--preset", choices=list(PRESETS), default="minutes",
+        help="how large (default: %(default)s)")  # fmt: skip
+    add("--arrangement", choices=arrangements.KEYS, help="default: what suits the model")
+    add("--recipe", help="fast, paper, or a JSON file; default: the preset's")
+    add("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a setting, as "
+        "JSON: --set texts=4 --set 'lengths=[4, 8]'; recipe.FIELD changes the recipe")  # fmt: skip
+    add("--seed", type=int, default=0, help="decides everything drawn (default: %(default)s)")
+    add("--out", type=Path, help="folder for the run's files and a CSV of every table")
+    add("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 … (default: %(default)s)")
+    add("--json", action="store_true", help="print one JSON object on stdout")
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carry the command out."""
+    asked = experiment(arguments.experiment)
+    card = catalog.find(arguments.model)
+    settings = _settings(arguments, asked, card)
+    device = named(arguments.device)
+    if card.folder is None:
+        with ProgressBar(card.title) as bar:
+            catalog.bring(card, bar)
+        card = catalog.find(arguments.model)
+    changed = bool(arguments.set or arguments.recipe or arguments.arrangement)
+    preset = f"{arguments.preset}, changed" if changed else arguments.preset
+    with alone_on(device):
+        made = _measure(asked, settings, preset, device, card.parameters)
+    tables = asked.tables(made)
+    if arguments.out is not None:
+        _write(made, tables, arguments.out)
+    if arguments.json:
+        print(json.dumps(_as_json(asked, made, tables), allow_nan=False))
+    else:
+        _print(asked, made, tables)
+    return 0
+
+
+def _settings(
+    arguments: argparse.Namespace, asked: Experiment, card: catalog.ModelCard
+) -> Settings:
+    preset = asked.preset(arguments.preset, card)
+    fields: dict[str, Any] = preset.model_dump() | {"seed": arguments.seed}
+    if arguments.arrangement:
+        fields["arrangement"] = arguments.arrangement
+    recipe_changes = []
+    for change in arguments.set:
+        field, equals, value = change.partition("=")
+        if not equals:
+            raise BadInputError(f"“--set {change}” is not of the form FIELD=VALUE.")
+        if field.startswith("recipe."):
+            recipe_changes.append(f"{field.removeprefix('recipe.')}={value}")
+        else:
+            fields[field] = _value(value)
+    if (arguments.recipe or recipe_changes) and "recipe" not in fields:
+        raise BadInputError(f"The experiment “{asked.name}” trains nothing: leave the recipe out.")
+    if arguments.recipe or recipe_changes:
+        named_or_preset = arguments.recipe or "fast"
+        recipe = recipe_named(named_or_preset, []).model_dump()
+        if not arguments.recipe:
+            recipe = fields["recipe"]
+        for change in recipe_changes:
+            field, _, value = change.partition("=")
+            recipe[field] = None if value == "none" else value
+        if recipe_changes:
+            recipe["name"] = f"{recipe['name']}, changed"
+        fields["recipe"] = recipe
+    return asked.make(fields)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _measure(
+    asked: Experiment, settings: Settings, preset: str, device: str, parameters: int | None
+) -> Run:
+    import torch
+
+    from explorer.experiments.running.task import RunTask
+    from explorer.pool import ModelPool
+
+    task = RunTask(settings, ModelPool(torch.device(device)), preset=preset)
+    steps = task.steps()
+    _say(estimate.before(asked, settings, parameters))
+    _say(f"Run {task.run.header.id} in {task.run.folder}: the same command goes on with it.")
+    said = 0.0
+    try:
+        with tqdm(total=100, unit="%", bar_format=_FORMAT, disable=None, leave=False) as bar:
+            for progress in steps:
+                bar.set_description_str(progress.sentence, refresh=False)
+                bar.update(100 * progress.fraction - bar.n)
+                if bar.disable and time.monotonic() - said >= LINE_SECONDS:
+                    said = time.monotonic()
+                    _say(f"{progress.fraction:4.0%}  {progress.sentence}")
+    except KeyboardInterrupt:
+        _say("Interrupted: every finished cell is kept; the same command goes on.")
+        raise
+    return task.run
+
+
+_FORMAT = "{desc} |{bar}| {percentage:3.0f}%"
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def _write(made: Run, tables: dict[str, pd.DataFrame], out: Path) -> None:
+    try:
+        shutil.copytree(made.folder, out, dirs_exist_ok=True)
+        made.table.to_csv(out / "measurements.csv", index=False)
+        for title, table in tables.items():
+            table.to_csv(out / f"{title.lower().replace(' ', '-')}.csv", index=False)
+    except OSError as error:
+        raise StorageError(
+            f"The results could not be written to {out} ({error.strerror or error}). They are "
+            f"kept in {made.folder}; name another folder with --out."
+        ) from error
+
+
+def _as_json(asked: Experiment, made: Run, tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    return {
+        "run": made.header.id,
+        "folder": str(made.folder),
+        "experiment": asked.name,
+        "protocol": asked.sentence(made),
+        "settings": made.settings.model_dump(mode="json"),
+        "seconds": made.seconds,
+        "cells": len(made.done),
+        "measurements": records(made.table),
+        "tables": {title: records(table) for title, table in tables.items()},
+        "findings": [vars(finding) for finding in asked.findings(made)],
+    }
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table as plain values, with None where there is no number."""
+    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records") or "[]")
+    return found
+
+
+def _print(asked: Experiment, made: Run, tables: dict[str, pd.DataFrame]) -> None:
+    print(asked.sentence(made))
+    for title, table in tables.items():
+        if not table.empty:
+            print(f"\n{title}")
+            print(table.to_string(index=False, max_rows=60, float_format=lambda v: f"{v:.3g}"))
+    for finding in asked.findings(made):
+        answer = {True: "shown", False: "not shown", None: "open"}[finding.shown]
+        print(f"\n{finding.id}, {answer}: {finding.claim} {finding.figure}")

@@ -1,0 +1,22 @@
+"""Every experiment by its name. Free of torch."""
+
+from explorer.errors import BadInputError
+from explorer.experiments import arrangements
+from explorer.experiments.definition import Experiment
+
+EXPERIMENTS: dict[str, Experiment] = {
+    module.EXPERIMENT.name: module.EXPERIMENT for module in (arrangements,)
+}
+
+
+def experiment(name: str) -> Experiment:
+    """Return an experiment.
+
+    Raises:
+        BadInputError: if there is none of that name.
+    """
+    if name not in EXPERIMENTS:
+        raise BadInputError(
+            f"There is no experiment “{name[:60]}”. Choose one of: {', '.join(EXPERIMENTS)}."
+        )
+    return EXPERIMENTS[name]

@@ -1,0 +1,153 @@
+"""What every experiment has in common, and the list of them. Free of torch."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pandas as pd
+from pydantic import BaseModel, ValidationError
+
+from explorer.arrangements import ARRANGEMENTS
+from explorer.catalog import ModelCard
+from explorer.errors import BadInputError
+from explorer.experiments.runs import Cell, Run
+from explorer.experiments.settings import Name, Settings
+from explorer.formatting import human_seconds
+from explorer.texts.specs import SOURCES
+
+S = TypeVar("S", bound=BaseModel)
+MINUTES, EVENING, PAPER = "minutes", "evening", "paper"
+PRESETS = {
+    MINUTES: "Minutes on a laptop",
+    EVENING: "An evening",
+    PAPER: "The paper's own size (for GPUs)",
+}
+"""Sizes in which every experiment comes, with their words."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Whether a run shows what the paper found.
+
+    Attributes:
+        id: F1 to F10, I1 to I8 of the checklist.
+        claim: what the paper says, in our words.
+        shown: True, False, or None while the run cannot tell.
+        figure: the numbers that say so, in a sentence.
+    """
+
+    id: str
+    claim: str
+    shown: bool | None
+    figure: str
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One of the paper's experiments.
+
+    Attributes:
+        name: on the command line and in files.
+        title: of its page.
+        question: what it asks, in a sentence or two.
+        checklist: ids it realises.
+        settings: class of its settings.
+        presets: fields of the settings by preset; what is left out keeps its default.
+        cells: the grid of settings, in the order in which it is measured. A cell whose
+            `needs` are not met by what is done is left out by `skip`.
+        protocol: what was done, in one sentence without model and date.
+        tables: what the measurements add up to, by title; the first is the main one.
+        findings: what of the paper's findings the run shows.
+        skip: given a run and one of its cells, why the cell need not be measured, or None.
+    """
+
+    name: Name
+    title: str
+    question: str
+    checklist: tuple[str, ...]
+    settings: type[BaseModel]
+    presets: Mapping[str, Mapping[str, Any]]
+    cells: Callable[[Any], list[Cell]]
+    protocol: Callable[[Any], str]
+    tables: Callable[[Run], dict[str, pd.DataFrame]]
+    findings: Callable[[Run], list[Finding]] = field(default=lambda run: [])
+    skip: Callable[[Run, Cell], str | None] = field(default=lambda run, cell: None)
+
+    def preset(self, name: str, card: ModelCard) -> Settings:
+        """Return the settings of a preset for a model, with the arrangement that suits it.
+
+        Raises:
+            BadInputError: if there is no such preset.
+        """
+        if name not in self.presets:
+            raise BadInputError(
+                f"There is no preset “{name}”. Choose one of: {', '.join(self.presets)}."
+            )
+        return self.make({"model": card.name, **self._suiting(card), **self.presets[name]})
+
+    def make(self, fields: Mapping[str, Any]) -> Settings:
+        """Return validated settings.
+
+        Raises:
+            BadInputError: if a field is unknown or cannot be used, with a sentence.
+        """
+        try:
+            made: Any = self.settings(**fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            reason = first["msg"].removeprefix("Value error, ")
+            raise BadInputError(f"The setting “{where}” cannot be used: {reason}.") from error
+        settings: Settings = made
+        return settings
+
+    def _suiting(self, card: ModelCard) -> dict[str, Any]:
+        fields = self.settings.model_fields
+        return {"arrangement": card.default_arrangement} if "arrangement" in fields else {}
+
+    def left(self, run: Run) -> list[Cell]:
+        """Return the cells that are still to be measured."""
+        cells = self.cells(run.settings)
+        return [c for c in cells if c.key not in run.keys and self.skip(run, c) is None]
+
+    def fraction(self, run: Run) -> float:
+        """Return the part of the grid that is done, by cost, 0 to 1."""
+        left = sum(cell.cost for cell in self.left(run))
+        cells = self.cells(run.settings)
+        whole = sum(cell.cost for cell in cells)
+        return 1 - left / whole
+
+    def sentence(self, run: Run) -> str:
+        """Say everything that a reader of its figures has to know, in one sentence."""
+        header = run.header
+        model = header.settings.model.rpartition("/")[2]
+        recipe = getattr(header.settings, "recipe", None)
+        steps = f", recipe {recipe.name} up to {recipe.max_steps} steps" if recipe else ""
+        arrangement = getattr(header.settings, "arrangement", None)
+        laid = f", arrangement {ARRANGEMENTS[arrangement].checklist_id}" if arrangement else ""
+        left = len(self.left(run))
+        state = f", {left} cells not measured yet" if left else ""
+        return (
+            f"{model}: {self.protocol(run.settings)}{laid}{steps}; "
+            f"{header.device}, {header.created[:10]}, {human_seconds(run.seconds)} of "
+            f"computing{state}."
+        )
+
+
+def in_words(source: str) -> str:
+    """Return how a text source is called inside a sentence."""
+    words = {str(key): value for key, value in SOURCES.items()}
+    return words.get(source, source).partition(" (")[0].lower()
+
+
+def settings_of(run: Run, kind: type[S]) -> S:
+    """Return the run's settings as the class they are.
+
+    Raises:
+        BadInputError: if it is a run of another experiment.
+    """
+    if not isinstance(run.settings, kind):
+        raise BadInputError(
+            f"The run {run.header.id} is of the experiment “{run.settings.experiment}”."
+        )
+    return run.settings

@@ -1,0 +1,224 @@
+"""What every experiment measures with: the model, texts, training rows, keeping solutions."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from explorer import texts
+from explorer.arrangements import ArrangementKey
+from explorer.errors import BadInputError
+from explorer.experiments.runs import SOLUTIONS
+from explorer.metrics import generate, h_lm
+from explorer.models import FrozenModel
+from explorer.recipes import Recipe
+from explorer.solutions import Solution, SolutionRecord, made_from, now, save_solution
+from explorer.training import Outcome, Row, Trainer
+
+Measuring = Generator[float, None, list[dict[str, object]]]
+"""Yields the part of a cell that is done, 0 to 1, and returns its rows."""
+
+CONTEXT_TOKENS = 64
+"""What the model reads before it writes a generated text."""
+
+
+@dataclass(frozen=True)
+class TargetText:
+    """A text of an experiment.
+
+    Attributes:
+        ids: its token ids, as many as were asked for.
+        text: the same, decoded.
+        title: where it comes from.
+        source: key of its source.
+    """
+
+    ids: tuple[int, ...]
+    text: str
+    title: str
+    source: str
+
+
+class Bench:
+    """A model at work on one run.
+
+    Attributes:
+        model: runs the search.
+        exact: the same weights in float32, which confirm results.
+        folder: of the run.
+        job: id of the job, None from a shell.
+    """
+
+    def __init__(
+        self,
+        model: FrozenModel,
+        exact: FrozenModel,
+        folder: Path,
+        *,
+        run: str,
+        job: str | None = None,
+    ) -> None:
+        self.model, self.exact, self.folder, self.job = model, exact, folder, job
+        self._run = run
+        self._nats: dict[tuple[int, ...], tuple[float, int]] = {}
+        self._drawn: dict[tuple[str, int, int, int], list[TargetText]] = {}
+
+    def texts(self, source: str, count: int, length: int, seed: int) -> list[TargetText]:
+        """Return `count` texts of `length` tokens; the same ones for a shorter length.
+
+        Raises:
+            BadInputError: if the source has too few that are long enough.
+            MissingAssetError: if it is not on this disk and cannot be reached.
+        """
+        key = (source, count, length, seed)
+        if key not in self._drawn:
+            made = self._generated if source == "generated" else self._passages
+            self._drawn[key] = made(source, count, length, seed)
+        return self._drawn[key]
+
+    def _passages(self, source: str, count: int, length: int, seed: int) -> list[TargetText]:
+        tokenizer = self.model.tokenizer
+        found = texts.draw_many(source, count, seed, tokenizer, length)
+        ids = [tuple(tokenizer.encode_prefix(p.text, length)[0]) for p in found]
+        return [
+            TargetText(i, tokenizer.decode(list(i)), p.title, source)
+            for i, p in zip(ids, found, strict=True)
+        ]
+
+    def _generated(self, source: str, count: int, length: int, seed: int) -> list[TargetText]:
+        """Return the model's own continuations of Shakespeare (D4)."""
+        made = []
+        for k, context in enumerate(self._passages("seen", count, CONTEXT_TOKENS, seed)):
+            said = self.continuation(context, length, seed * 1000 + k)
+            made.append(said)
+        return made
+
+    def continuation(self, context: TargetText, length: int, seed: int) -> TargetText:
+        """Return what the model writes after a context (multinomial, temperature 1, D4).
+
+        Raises:
+            BadInputError: if context and text are longer than the model's positions.
+        """
+        if len(context.ids) + length > self.exact.max_positions:
+            raise BadInputError(
+                f"{len(context.ids)} tokens of context and {length} of text are more than the "
+                f"{self.exact.max_positions} positions of this model. Choose shorter lengths."
+            )
+        added = self.model.tokenizer.backend.get_added_tokens_decoder()
+        special = {i for i, token in added.items() if token.special}
+        for attempt in range(50):
+            ids = tuple(
+                generate(self.exact, context.ids, length, seed=(seed * 50 + attempt) % 2**31)
+            )
+            if special.isdisjoint(ids):
+                break
+        else:
+            raise BadInputError(
+                f"The model ends its text early after “{context.title}”, again and again. Choose "
+                "another seed or a shorter length."
+            )
+        text = self.model.tokenizer.decode(list(ids))
+        return TargetText(ids, text, f"Continuation of {context.title}"[:300], "generated")
+
+    def h_lm(self, ids: Sequence[int]) -> tuple[float, int]:
+        """Return H_LM of a text in nats, float32, and the number of its terms (Q2)."""
+        key = tuple(ids)
+        if key not in self._nats:
+            self._nats[key] = h_lm(self.exact, key)
+        return self._nats[key]
+
+    def train(
+        self,
+        rows: Sequence[Row],
+        arrangement: ArrangementKey,
+        recipe: Recipe,
+        *,
+        until: str = "all",
+    ) -> Generator[float, None, list[Outcome]]:
+        """Train rows to their end; yield after each step and return their outcomes.
+
+        Args:
+            rows: what to train, in batches as large as memory allows.
+            arrangement: how e and m are laid out.
+            recipe: how to train.
+            until: "first" ends the other restarts of a text once one is exact.
+        """
+        exact = self.exact
+        trainer = Trainer(
+            self.model,
+            rows,
+            arrangement,
+            recipe,
+            exact_model=None if exact is self.model else lambda: exact,
+            until="first" if until == "first" else "all",
+        )
+        while not trainer.finished:
+            report = trainer.step()
+            yield min(1.0, float(report.steps.max()) / recipe.max_steps)
+        return [trainer.outcome(i) for i in range(len(rows))]
+
+    def keep(
+        self,
+        found: Outcome,
+        text: TargetText,
+        arrangement: ArrangementKey,
+        recipe: Recipe,
+        *,
+        shared: str = "",
+    ) -> str:
+        """Save an outcome among the run's solutions and return its file's name.
+
+        Args:
+            found: vectors and their score.
+            text: its target.
+            arrangement: how e and m were laid out.
+            recipe: how it was trained.
+            shared: which vectors it shares with whom, in words that identify the group.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        ids = np.array(found.row.target_ids, dtype=np.int64)
+        model = self.model
+        made_with = f"{arrangement}, {shared}, run {self._run}" if shared else arrangement
+        origin = made_from(model.name, model.fingerprint, ids, made_with, recipe, found.row.seed)
+        nats, terms = self.h_lm(found.row.target_ids)
+        record = SolutionRecord(
+            id=f"{origin}-{self._run[:8]}",
+            made_from=origin,
+            model=model.name,
+            fingerprint=model.fingerprint,
+            arrangement=arrangement,
+            recipe=recipe,
+            seed=found.row.seed,
+            text=model.tokenizer.decode(list(found.row.target_ids)),
+            title=text.title,
+            source=text.source,
+            accuracy=found.score.accuracy,
+            exact=found.score.exact,
+            c_tokens=found.score.c_tokens,
+            h_lm=nats,
+            h_lm_terms=terms,
+            loss=found.score.loss if np.isfinite(found.score.loss) else None,
+            steps=found.steps,
+            seconds=found.seconds,
+            tokens_per_second=found.steps * len(ids) / max(found.seconds, 1e-9),
+            confirmed_in=found.confirmed_in,
+            searched_in=str(model.dtype).removeprefix("torch."),
+            device=model.device.type,
+            reason=found.reason,
+            shared_m="m" in shared.split(" ")[:1],
+            created=now(),
+            job=self.job,
+        )
+        name = f"{record.id}.safetensors"
+        save_solution(Solution(found.e, found.m, ids, record), self.folder / SOLUTIONS / name)
+        return name
+
+    def in_words(self) -> str:
+        """Name device and number format of the search."""
+        device = self.model.device
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
+        return f"{name}, search in {str(self.model.dtype).removeprefix('torch.')}"

@@ -1,0 +1,153 @@
+"""A run of an experiment from beginning to end: what the worker and the command line carry out."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from explorer import catalog
+from explorer.errors import BadInputError, CorruptFileError, MissingAssetError
+from explorer.experiments import estimate, runs
+from explorer.experiments.catalogue import experiment
+from explorer.experiments.running.bench import Bench
+from explorer.experiments.running.measuring import measure
+from explorer.experiments.runs import Done, Header, Run
+from explorer.experiments.settings import Settings
+from explorer.models import FrozenModel, fast_dtype
+from explorer.pool import ModelPool
+from explorer.solutions import now
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """How far a run is.
+
+    Attributes:
+        sentence: for a person.
+        fraction: part that is done, 0 to 1.
+    """
+
+    sentence: str
+    fraction: float
+
+
+class RunTask:
+    """Measures the cells of a run that are not done, one after the other.
+
+    Attributes:
+        run: the run as it stands, the same as on the disk.
+        resumed: whether a part of it was there already.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: ModelPool,
+        *,
+        preset: str = "custom",
+        job: str | None = None,
+    ) -> None:
+        """Load the model and what there is of the run.
+
+        Raises:
+            MissingAssetError: if the model is not on this disk.
+            ModelError: if it cannot be loaded.
+            BadInputError: if a text is longer than the model's positions.
+        """
+        card = catalog.find(settings.model)
+        if card.folder is None:
+            raise MissingAssetError(
+                f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
+                f"--model {card.name}"
+            )
+        precision = settings.recipe.precision if hasattr(settings, "recipe") else "auto"
+        model = pool.get(card.folder, card.name, fast_dtype(pool.device, precision))
+        exact = model
+        if pool.can_confirm(card.folder):
+            exact = pool.get(card.folder, card.name, torch.float32)
+        _require_room(settings, model)
+        self.experiment = experiment(settings.experiment)
+        name = runs.run_id(settings, model.fingerprint)
+        folder = runs.folder_of(name)
+        self.bench = Bench(model, exact, folder, run=name, job=job)
+        self.run = self._begin(settings, preset, card.parameters, name, job)
+        self.resumed = bool(self.run.done)
+
+    def _begin(
+        self, settings: Settings, preset: str, parameters: int | None, name: str, job: str | None
+    ) -> Run:
+        folder = runs.folder_of(name)
+        try:
+            found = runs.load(folder)
+            runs.mend(folder)
+            return found
+        except CorruptFileError:
+            if (folder / runs.HEADER_FILE).is_file():
+                raise  # what is there is not thrown away
+        model = self.bench.model
+        header = Header(
+            id=name,
+            settings=settings,
+            preset=preset,
+            fingerprint=model.fingerprint,
+            parameters=parameters,
+            d_model=model.d_model,
+            rotary=has_rotary_positions(model),
+            device=self.bench.in_words(),
+            created=now(),
+            job=job,
+        )
+        return Run(header, runs.save_header(header), ())
+
+    def steps(self) -> Iterator[RunProgress]:
+        """Measure what is left; yield after every step. Each finished cell is kept at once."""
+        while cells := self.experiment.left(self.run):
+            cell = cells[0]
+            started = time.perf_counter()
+            waited = 0.0
+            measuring = measure(self.bench, self.run.settings, cell)
+            while True:
+                try:
+                    inside = next(measuring)
+                except StopIteration as end:
+                    rows = end.value
+                    break
+                paused = time.perf_counter()
+                yield self._progress(cell.title, cell.cost, inside)
+                waited += time.perf_counter() - paused
+            seconds = time.perf_counter() - started - waited
+            done = Done(key=cell.key, rows=rows, seconds=seconds, finished=now())
+            runs.append(self.run.folder, done)
+            self.run = Run(self.run.header, self.run.folder, (*self.run.done, done))
+            yield self._progress(cell.title, 0.0, 1.0)
+
+    def _progress(self, title: str, cost: float, inside: float) -> RunProgress:
+        cells = self.experiment.cells(self.run.settings)
+        whole = sum(cell.cost for cell in cells)
+        fraction = self.experiment.fraction(self.run) + cost * inside / whole
+        left = estimate.left(self.experiment, self.run)
+        return RunProgress(f"{title}: {len(self.run.done)} of {len(cells)} cells{left}.", fraction)
+
+
+def has_rotary_positions(model: FrozenModel) -> bool:
+    """Return whether the model's positions leave the values alone, as rotary ones do (I5)."""
+    config = model.network.config
+    if getattr(config, "alibi", False):
+        return True
+    turned = getattr(config, "rope_parameters", None) or getattr(config, "rope_theta", None)
+    return bool(turned) and getattr(config, "position_embedding_type", "rotary") != "absolute"
+
+
+def _require_room(settings: Settings, model: FrozenModel) -> None:
+    """Refuse lengths that the model was not made for, before anything is computed."""
+    lengths = [
+        *getattr(settings, "lengths", ()),
+        *getattr(settings, "ladder", ()),
+        getattr(settings, "length", 1),
+    ]
+    if max(lengths) + 2 > model.max_positions:
+        raise BadInputError(
+            f"N = {max(lengths)} is longer than the {model.max_positions} positions this model was "
+            "made for. Leave out the longer lengths."
+        )

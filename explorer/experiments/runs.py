@@ -1,0 +1,219 @@
+"""A run of an experiment on disk: its settings, and every cell of its grid that is done.
+
+A folder `experiments/ID/` with `run.json` (what is asked, on what), `cells.jsonl` (one line a
+finished cell, appended when it is done) and `solutions/`. The id is a hash of settings and weights:
+the same settings go on where they were. Free of torch.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from explorer import folders
+from explorer.errors import BadInputError, CorruptFileError, StorageError
+from explorer.experiments.settings import Name, Settings
+from explorer.files import write_atomically
+
+HEADER_FILE, CELLS_FILE, SOLUTIONS = "run.json", "cells.jsonl", "solutions"
+SCHEMA: Literal[1] = 1
+
+
+class Cell(BaseModel):
+    """One part of a grid: measured as a whole, kept when it is done."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str = Field(description="Names it within the run.")
+    title: str = Field(description="What it is, for a person who waits.")
+    cost: float = Field(gt=0, description="Rows x target tokens x steps that it may take.")
+    at: dict[str, Any] = Field(description="Where in the grid it lies.")
+
+
+class Done(BaseModel):
+    """A finished cell: one line of `cells.jsonl`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+    key: str
+    rows: list[dict[str, Any]] = Field(description="Its measurements, one dict a row of a table.")
+    seconds: float = Field(ge=0, description="Compute time it took.")
+    finished: str = Field(description="UTC, ISO 8601.")
+
+
+class Header(BaseModel):
+    """Everything in `run.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = SCHEMA
+    id: str
+    settings: Settings
+    preset: str = Field("custom", description="Name of the preset the settings are.")
+    fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
+    parameters: int | None = Field(None, description="Of the model.")
+    d_model: int
+    rotary: bool = Field(
+        description="Whether positions leave the values alone (I5), as rotary ones do."
+    )
+    device: str = Field(description="Kind of device and number format of the search.")
+    created: str = Field(description="UTC, ISO 8601.")
+    job: str | None = Field(None, description="Id of the job that began it; None: a shell.")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it stands.
+
+    Attributes:
+        header: `run.json`.
+        folder: where it lies.
+        done: finished cells, in the order in which they were finished.
+    """
+
+    header: Header
+    folder: Path
+    done: tuple[Done, ...]
+
+    @property
+    def settings(self) -> Settings:
+        """What was asked."""
+        return self.header.settings
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """Every measurement of every finished cell, one row each; empty before the first."""
+        return pd.DataFrame([row for cell in self.done for row in cell.rows])
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Keys of the finished cells."""
+        return frozenset(cell.key for cell in self.done)
+
+    @property
+    def seconds(self) -> float:
+        """Compute time of the finished cells."""
+        return sum(cell.seconds for cell in self.done)
+
+    @property
+    def ships(self) -> bool:
+        """Whether it came with the project."""
+        return self.folder.is_relative_to(folders.recorded())
+
+
+def run_id(settings: Settings, fingerprint: str) -> str:
+    """Return the id of the run that these settings make with these weights."""
+    made_of = json.dumps([SCHEMA, settings.model_dump(mode="json"), fingerprint], sort_keys=True)
+    return hashlib.sha256(made_of.encode()).hexdigest()[:12]
+
+
+def folder_of(name: str) -> Path:
+    """Return the folder in which a run of this machine lies, or would."""
+    return folders.local() / "experiments" / name
+
+
+def save_header(header: Header) -> Path:
+    """Write `run.json` of a run of this machine and return the run's folder.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    folder = folder_of(header.id)
+    write_atomically(folder / HEADER_FILE, header.model_dump_json(indent=1).encode())
+    return folder
+
+
+def append(folder: Path, cell: Done) -> None:
+    """Keep a finished cell: it is on the disk when this returns.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    try:
+        with (folder / CELLS_FILE).open("ab") as file:
+            file.write(cell.model_dump_json().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise StorageError(
+            f"A finished cell could not be written to {folder} ({error.strerror}). "
+            "Free some space; the run goes on where it was."
+        ) from error
+
+
+def load(folder: Path) -> Run:
+    """Read a run; a last line that a kill cut short counts as a cell that is not done.
+
+    Raises:
+        CorruptFileError: if the header is missing, damaged or of another version, or a line in
+            the middle of the cells cannot be read.
+    """
+    try:
+        header = Header.model_validate_json((folder / HEADER_FILE).read_bytes())
+        lines = (folder / CELLS_FILE).read_bytes() if (folder / CELLS_FILE).is_file() else b""
+    except OSError as error:
+        raise CorruptFileError(f"The folder {folder} holds no run of an experiment.") from error
+    except ValidationError as error:
+        raise CorruptFileError(
+            f"{HEADER_FILE} in {folder} is damaged or of another version. Run it again."
+        ) from error
+    whole, _, _ = lines.rpartition(b"\n")
+    try:
+        cells = [Done.model_validate_json(line) for line in whole.splitlines() if line.strip()]
+    except ValidationError as error:
+        raise CorruptFileError(
+            f"{CELLS_FILE} in {folder} has a damaged line. Delete that line; its cell is then "
+            "measured again."
+        ) from error
+    newest = {cell.key: cell for cell in cells}
+    return Run(header, folder, tuple(newest.values()))
+
+
+def mend(folder: Path) -> None:
+    """Cut off a last line that a kill left unfinished, so that more can be appended."""
+    path = folder / CELLS_FILE
+    if path.is_file() and not (content := path.read_bytes()).endswith(b"\n") and content:
+        whole, newline, _ = content.rpartition(b"\n")
+        write_atomically(path, whole + newline)
+
+
+def run_folders(experiment: Name | None = None) -> list[Path]:
+    """Return the folders of this machine's runs, newest first, then of those that ship."""
+    own, shipped = (
+        [file.parent for file in root.glob(f"*/{HEADER_FILE}")] if root.is_dir() else []
+        for root in (folders.local() / "experiments", folders.recorded() / "experiments")
+    )
+    own.sort(key=lambda folder: (folder / HEADER_FILE).stat().st_mtime, reverse=True)
+    known = {folder.name for folder in own}
+    found = own + sorted(folder for folder in shipped if folder.name not in known)
+    return found if experiment is None else list(_of(experiment, found))
+
+
+def _of(experiment: Name, found: Iterable[Path]) -> Iterable[Path]:
+    for folder in found:
+        try:
+            asked = json.loads((folder / HEADER_FILE).read_bytes())["settings"]["experiment"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # `load` says what is wrong with it where it is opened by name
+        if asked == experiment:
+            yield folder
+
+
+def find(name: str) -> Path:
+    """Return the folder of a run by its id or the beginning of it.
+
+    Raises:
+        BadInputError: if there is none, or more than one.
+    """
+    found = [folder for folder in run_folders() if name and folder.name.startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    several = "Several runs begin with" if found else "There is no run of an experiment called"
+    raise BadInputError(f"{several} “{name[:60]}”.")

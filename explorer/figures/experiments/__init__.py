@@ -1,0 +1,1 @@
+"""The numbers of experiments as charts, one module each."""

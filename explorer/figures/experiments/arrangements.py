@@ -1,0 +1,93 @@
+"""Arrangements drawn: accuracy over N, where each fails, and why A1 must."""
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from explorer.arrangements import ARRANGEMENTS, KEYS
+from explorer.experiments import arrangements
+from explorer.experiments.runs import Run
+from explorer.figures.chart import Chart, layout
+from explorer.figures.palette import DASHES, RESTARTS, WRONG_TO_RIGHT
+
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x")
+
+
+def charts(run: Run) -> list[Chart]:
+    """Return the charts of a run, the main one first."""
+    found = arrangements.summary(run)
+    if found.empty:
+        return []
+    return [_over_length(found), *_where(arrangements.by_position(run))]
+
+
+def _over_length(found: pd.DataFrame) -> Chart:
+    figure = go.Figure()
+    for k, key in enumerate(KEYS):
+        part = found[found["arrangement"] == key]
+        if part.empty:
+            continue
+        known = ARRANGEMENTS[key]
+        figure.add_scatter(
+            x=part["n"],
+            y=part["mean"],
+            name=f"{known.checklist_id} {known.formula}",
+            mode="lines+markers",
+            line={"color": RESTARTS[k], "dash": DASHES[k]},
+            marker={"symbol": SYMBOLS[k], "size": 9},
+            error_y={"type": "data", "array": part["sd"], "thickness": 1, "width": 3},
+            hovertemplate="N = %{x}: %{y:.3f}<extra>" + known.checklist_id + "</extra>",
+        )
+    alone = found[found["id"] == "A1"]
+    if len(alone):
+        figure.add_scatter(
+            x=alone["n"],
+            y=alone["bound"],
+            name="share of the most frequent token: A1 cannot exceed it",
+            mode="lines",
+            line={"color": RESTARTS[0], "dash": "dot", "width": 1},
+        )
+    longest = found["n"].max()
+    top = found[found["n"] == longest].sort_values("mean").iloc[-1]
+    layout(
+        figure,
+        f"At N = {longest} {top['id']} holds most: {top['mean']:.2f} of the tokens",
+        "N, target tokens",
+        "token accuracy",
+        height=440,
+    )
+    ticks = sorted(found["n"].unique().tolist())
+    figure.update_xaxes(type="log", tickvals=ticks, ticktext=[str(t) for t in ticks])
+    figure.update_yaxes(range=[-0.03, 1.08])
+    alt = "Accuracy over N: " + "; ".join(
+        f"{name} {part['mean'].iloc[-1]:.2f} at N = {part['n'].iloc[-1]}"
+        for name, part in found.groupby("id")
+    )
+    return Chart("arrangements", figure, alt, found)
+
+
+def _where(positions: pd.DataFrame) -> list[Chart]:
+    """Return one heat map for the longest N: which positions are right in which arrangement."""
+    longest = positions["n"].max()
+    at = positions[positions["n"] == longest]
+    if longest < 2:
+        return []
+    grid = at.pivot_table(index="id", columns="i", values="right").sort_index(ascending=False)
+    figure = go.Figure(
+        go.Heatmap(
+            z=grid.to_numpy(),
+            x=grid.columns.tolist(),
+            y=grid.index.tolist(),
+            zmin=0,
+            zmax=1,
+            colorscale=[list(stop) for stop in WRONG_TO_RIGHT],
+            xgap=1,
+            ygap=3,
+            colorbar={"title": "share of<br>texts right"},
+            hovertemplate="%{y}, position %{x}: %{z:.0%}<extra></extra>",
+        )
+    )
+    layout(figure, f"Where each fails at N = {longest}", "position", "", height=330)
+    alt = "Share of texts that are right at each position: " + "; ".join(
+        f"{name} first {row.iloc[0]:.2f}, last {row.iloc[-1]:.2f}" for name, row in grid.iterrows()
+    )
+    return [Chart("arrangements-positions", figure, alt, at.reset_index(drop=True))]

@@ -1,0 +1,17 @@
+"""Which module draws the runs of which experiment."""
+
+from collections.abc import Callable
+
+from explorer.experiments.runs import Run
+from explorer.experiments.settings import Name
+from explorer.figures.chart import Chart
+from explorer.figures.experiments import arrangements
+
+_DRAWN: dict[Name, Callable[[Run], list[Chart]]] = {
+    "arrangements": arrangements.charts,
+}
+
+
+def charts(run: Run) -> list[Chart]:
+    """Return the charts of a run, the main one first; none before its first cell is done."""
+    return _DRAWN[run.settings.experiment](run) if run.done else []

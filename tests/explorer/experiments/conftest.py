@@ -1,0 +1,79 @@
+"""What tests of experiments share: small settings on a tiny model, and a task that measures."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from explorer.experiments.catalogue import experiment
+from explorer.experiments.runs import Run
+from explorer.experiments.settings import Settings
+from explorer.recipes import FAST
+
+if TYPE_CHECKING:
+    from explorer.experiments.running.task import RunTask
+    from explorer.pool import ModelPool
+
+QUICK = FAST.model_copy(
+    update={
+        "name": "quick",
+        "max_steps": 60,
+        "lr": 0.5,
+        "warmup_steps": 5,
+        "init_scale": 1.0,
+        "ease_below": None,
+        "flatten": 0.0,
+        "precision": "float32",
+    }
+)
+"""Exact after some twenty steps on a tiny model, for three or four tokens."""
+
+SMALL: dict[str, dict[str, Any]] = {
+    "arrangements": {"lengths": (1, 3), "source": "unseen", "texts": 2, "recipe": QUICK},
+}
+"""Fields that make each experiment a matter of seconds."""
+
+MakeSettings = Callable[..., Settings]
+MakeTask = Callable[..., "RunTask"]
+MakeRun = Callable[..., Run]
+
+
+@pytest.fixture
+def small(tiny_llama_folder: Path) -> MakeSettings:
+    """Give small settings of an experiment by its name; keywords replace fields."""
+
+    def make(name: str, **fields: Any) -> Settings:
+        return experiment(name).make({"model": str(tiny_llama_folder), **SMALL[name], **fields})
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def pool(one_thread: None) -> "ModelPool":
+    import torch
+
+    from explorer.pool import ModelPool
+
+    return ModelPool(torch.device("cpu"))
+
+
+@pytest.fixture
+def task(pool: "ModelPool") -> MakeTask:
+    """Give a task for settings."""
+    from explorer.experiments.running.task import RunTask
+
+    return lambda settings, **rest: RunTask(settings, pool, **rest)
+
+
+@pytest.fixture
+def measured(small: MakeSettings, task: MakeTask) -> MakeRun:
+    """Give a run whose cells are all measured."""
+
+    def make(name: str, **fields: Any) -> Run:
+        working = task(small(name, **fields))
+        for _ in working.steps():
+            pass
+        return working.run
+
+    return make

@@ -1,0 +1,81 @@
+"""Runs of experiments: what is kept, what a kill costs, what cannot be run."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from explorer.errors import BadInputError, CorruptFileError, MissingAssetError
+from explorer.experiments import runs
+from explorer.experiments.catalogue import EXPERIMENTS
+
+if TYPE_CHECKING:
+    from tests.explorer.experiments.conftest import MakeRun, MakeSettings, MakeTask
+
+
+def lines(folder: Path) -> list[bytes]:
+    return (folder / runs.CELLS_FILE).read_bytes().splitlines()
+
+
+def test_a_killed_run_goes_on_without_repeating_a_finished_cell(
+    small: "MakeSettings", task: "MakeTask"
+) -> None:
+    settings = small("arrangements", arrangements=("halves", "e+mN"))
+    first = task(settings)
+    for _ in first.steps():
+        if len(first.run.done) == 2:
+            break  # as a kill: nothing is said to the task
+    before = lines(first.run.folder)
+    with (first.run.folder / runs.CELLS_FILE).open("ab") as file:
+        file.write(b'{"key": "A4-3", "ro')  # cut off in the middle of a line
+    second = task(settings)
+    assert second.resumed and second.run.keys == first.run.keys
+    for _ in second.steps():
+        pass
+    after = lines(second.run.folder)
+    assert after[: len(before)] == before and len(after) == 4
+    assert runs.load(second.run.folder).done == second.run.done
+    assert not list(EXPERIMENTS["arrangements"].left(second.run))
+
+
+def test_the_same_settings_are_the_same_run(small: "MakeSettings", measured: "MakeRun") -> None:
+    run = measured("arrangements", lengths=(1,))
+    assert run.header.id == runs.run_id(small("arrangements", lengths=(1,)), run.header.fingerprint)
+    assert run.header.id != measured("arrangements", lengths=(1,), seed=5).header.id
+    assert [folder.name for folder in runs.run_folders("arrangements")][-1] == run.header.id
+
+
+def test_progress_rises_to_one(small: "MakeSettings", task: "MakeTask") -> None:
+    fractions = [p.fraction for p in task(small("arrangements", lengths=(1, 2))).steps()]
+    assert all(b >= a - 1e-9 for a, b in pairwise(fractions))
+    assert fractions[-1] == pytest.approx(1.0)
+
+
+def test_what_cannot_be_run_is_said_before_anything_is_computed(
+    small: "MakeSettings", task: "MakeTask"
+) -> None:
+    with pytest.raises(BadInputError, match="128 positions"):
+        task(small("arrangements", lengths=(4, 127)))
+    with pytest.raises(MissingAssetError, match="not on this disk"):
+        task(small("arrangements").model_copy(update={"model": "EleutherAI/pythia-160m"}))
+    with pytest.raises(BadInputError, match="shortest first"):
+        small("arrangements", lengths=(4, 2))
+    with pytest.raises(BadInputError, match="“colour”"):
+        small("arrangements", colour="blue")
+
+
+def test_damage_is_a_sentence_and_nothing_is_thrown_away(
+    small: "MakeSettings", task: "MakeTask", measured: "MakeRun"
+) -> None:
+    run = measured("arrangements", lengths=(1,))
+    cells = run.folder / runs.CELLS_FILE
+    good = cells.read_bytes()
+    cells.write_bytes(b"nonsense\n" + good)
+    with pytest.raises(CorruptFileError, match="damaged line"):
+        runs.load(run.folder)
+    cells.write_bytes(good)
+    (run.folder / runs.HEADER_FILE).write_text("{}")
+    with pytest.raises(CorruptFileError, match="Run it again"):
+        task(small("arrangements", lengths=(1,)))
+    assert cells.read_bytes() == good

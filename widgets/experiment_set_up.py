@@ -1,0 +1,116 @@
+"""What to run of an experiment: model, size, every setting to see and change, and Start."""
+
+from typing import Any, get_args, get_origin
+
+import streamlit as st
+from pydantic.fields import FieldInfo
+
+from explorer.arrangements import ARRANGEMENTS
+from explorer.errors import BadInputError
+from explorer.experiments import estimate
+from explorer.experiments.definition import PRESETS, Experiment
+from explorer.experiments.settings import Settings
+from explorer.jobs import client
+from explorer.jobs.specs import ExperimentSpec
+from explorer.texts.specs import SOURCES
+from widgets import models, recipes
+
+NOT_ASKED = {"experiment", "model", "recipe"}
+
+
+def choose(experiment: Experiment) -> None:
+    """Show model, preset and settings; start the run when asked."""
+    card = models.choose()
+    if card is None:
+        return
+    if card.folder is None:
+        models.bring(card)
+        return
+    preset = (
+        st.segmented_control(
+            "Size",
+            list(PRESETS),
+            default="minutes",
+            required=True,
+            format_func=PRESETS.__getitem__,
+            key=f"size-{experiment.name}",
+        )
+        or "minutes"
+    )
+    usual = experiment.preset(preset, card)
+    settings = _advanced(experiment, usual, preset)
+    st.caption(estimate.before(experiment, settings, card.parameters))
+    name = preset if settings == usual else f"{preset}, changed"
+    if st.button(
+        "Start", type="primary", icon=":material/play_arrow:", key=f"start-{experiment.name}",
+        width="stretch", help="Run again with the same settings, it goes on where it was.",
+    ):  # fmt: skip
+        st.query_params.pop("run", None)
+        st.query_params["job"] = client.submit(ExperimentSpec(settings=settings, preset=name))
+
+
+def _advanced(experiment: Experiment, usual: Settings, preset: str) -> Settings:
+    """Show every setting; return the settings as they stand.
+
+    Raises:
+        BadInputError: if they cannot be used.
+    """
+    fields: dict[str, Any] = usual.model_dump()
+    with st.expander("Advanced", icon=":material/tune:", key=f"advanced-{experiment.name}"):
+        for name, info in type(usual).model_fields.items():
+            if name not in NOT_ASKED:
+                key = f"{experiment.name}-{preset}-{name}"
+                fields[name] = _field(name, info, getattr(usual, name), key)
+        if "recipe" in fields:
+            recipe = usual.recipe  # type: ignore[union-attr]
+            st.caption(f"Recipe {recipe.name}: at most {recipe.max_steps} steps.")
+            if st.toggle("Another recipe", key=f"{experiment.name}-{preset}-recipe"):
+                chosen = recipes.choose()
+                if chosen is None:
+                    raise BadInputError("Mend the recipe first.")
+                fields["recipe"] = chosen
+    return experiment.make(fields)
+
+
+def _field(name: str, info: FieldInfo, value: Any, key: str) -> Any:
+    label, text = name.replace("_", " "), info.description
+    if isinstance(value, int):
+        return st.number_input(label, min_value=0, value=value, step=1, key=key, help=text)
+    if isinstance(value, tuple) and all(isinstance(part, int) for part in value):
+        typed = st.text_input(label, ", ".join(map(str, value)), key=key, help=text)
+        return _whole_numbers(label, typed)
+    options = _options(info.annotation)
+    if isinstance(value, tuple):
+        return tuple(
+            st.multiselect(label, options, list(value), format_func=_words, key=key, help=text)
+        )
+    return st.selectbox(
+        label, options, options.index(value), format_func=_words, key=key, help=text
+    )
+
+
+def _whole_numbers(label: str, typed: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in typed.replace(",", " ").split())
+    except ValueError as error:
+        raise BadInputError(
+            f"Give whole numbers for “{label}”, with commas between them, such as 4, 8, 16."
+        ) from error
+
+
+def _options(annotation: Any) -> list[str]:
+    """Return the strings a setting may take, however deep its type names them."""
+    if get_origin(annotation) is None:
+        return []
+    inner = get_args(annotation)
+    if all(isinstance(part, str) for part in inner):
+        options = [part for part in inner if isinstance(part, str)]
+        return [part for part in options if part not in ("own", "corpus")]
+    return next((found for part in inner if (found := _options(part))), [])
+
+
+def _words(option: str) -> str:
+    if option in ARRANGEMENTS:
+        known = ARRANGEMENTS[option]
+        return f"{known.checklist_id} {known.formula}"
+    return {str(key): words for key, words in SOURCES.items()}.get(option, option)

@@ -1,0 +1,183 @@
+"""An experiment's page: set-up on the left; a run, live or finished, on the right."""
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from explorer.errors import CorruptFileError
+from explorer.experiments import exports, runs
+from explorer.experiments.catalogue import experiment
+from explorer.experiments.definition import Experiment, Finding
+from explorer.experiments.runs import Run
+from explorer.experiments.settings import Name
+from explorer.figures.experiments.drawing import charts
+from explorer.jobs import client
+from explorer.jobs.client import Job
+from explorer.jobs.specs import ExperimentSpec
+from widgets import charts as chart_widget
+from widgets import experiment_set_up, job_controls
+from widgets.copy_link import copy_link
+from widgets.guard import sentences
+
+
+def page(name: Name) -> None:
+    """Show the page of an experiment."""
+    asked = experiment(name)
+    st.title(asked.title, anchor=False)
+    left, right = st.columns([2, 5], gap="large")
+    with left, sentences():
+        st.write(asked.question)
+        st.caption(f"Checklist {', '.join(asked.checklist)}")
+        experiment_set_up.choose(asked)
+    with right, sentences():
+        _result(asked)
+
+
+def _result(asked: Experiment) -> None:
+    """Show what the link names, or else work in progress, or else a run that is there."""
+    if linked := st.query_params.get("job"):
+        _job(asked, client.get(linked))
+        return
+    folders = {folder.name: folder for folder in runs.run_folders(asked.name)}
+    if not folders:
+        st.info("No run of this experiment is on this machine yet. Press Start.")
+        return
+    wanted = st.query_params.get("run", "")
+    names = list(folders)
+    first = next((k for k, name in enumerate(names) if wanted and name.startswith(wanted)), None)
+    if first is None:
+        if wanted:
+            st.info("The run of this link is not on this machine; this is another one.")
+        first = next((k for k, name in enumerate(names) if _ships(folders[name])), 0)
+    chosen = names[first]
+    if len(names) > 1:
+        chosen = st.selectbox(
+            "Run", names, first, format_func=lambda n: _label(folders[n]), key=f"run-{asked.name}"
+        )
+    found = read(folders[chosen])
+    if found.ships:
+        st.badge("recorded", icon=":material/history:", color="gray")
+    show(asked, found)
+
+
+def _ships(folder: Path) -> bool:
+    return folder.parent.parent.name == "recorded"
+
+
+def _label(folder: Path) -> str:
+    try:
+        found = read(folder)
+    except CorruptFileError:
+        return f"{folder.name}: cannot be read"
+    header = found.header
+    model = header.settings.model.rpartition("/")[2]
+    state = "recorded" if found.ships else header.created[:16].replace("T", " ")
+    return f"{model}, {header.preset}, {state} ({header.id[:6]})"
+
+
+def read(folder: Path) -> Run:
+    """Return a run, read once for each version of its files.
+
+    Raises:
+        CorruptFileError: if it cannot be read.
+    """
+    files = (folder / runs.HEADER_FILE, folder / runs.CELLS_FILE)
+    return _read(folder, tuple(f.stat().st_mtime_ns if f.is_file() else 0 for f in files))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _read(folder: Path, _stamps: tuple[int, ...]) -> Run:
+    return runs.load(folder)
+
+
+def _job(asked: Experiment, job: Job) -> None:
+    if not isinstance(job.spec, ExperimentSpec) or job.spec.settings.experiment != asked.name:
+        st.info("This link leads to a job of another page.")
+        return
+    if not job.over:
+        _live(job.id)
+        return
+    if job.error:
+        st.error(job.error, icon=":material/error:")
+    for notice in job.notices:
+        st.info(notice, icon=":material/info:")
+    if "run" in job.result:
+        if job.state == "stopped":
+            st.info("Stopped: every finished cell is kept. Start goes on where it was.")
+        show(asked, read(runs.find(str(job.result["run"]))))
+    elif not job.error:
+        st.info("This was stopped before it began.")
+
+
+@st.fragment(run_every=1.5)
+def _live(job_id: str) -> None:
+    """Progress of a run, and its charts as cells are finished; hands over at the end."""
+    job = client.get(job_id)
+    if job.over:
+        st.rerun()
+    with sentences():
+        job_controls.buttons(job, f"?job={job_id}")
+        job_controls.worker_note()
+        st.progress(job.fraction, text=job.sentence)
+        if "run" in job.result:
+            found = read(runs.find(str(job.result["run"])))
+            for chart in charts(found):
+                chart_widget.show(chart, job_id, extras=False)
+
+
+def show(asked: Experiment, run: Run) -> None:
+    """Show a run: protocol, findings, charts, tables, downloads."""
+    st.caption(asked.sentence(run))
+    if not run.done:
+        st.info("No cell of this run is measured yet. Press Start to go on.")
+        return
+    key = f"{asked.name}-{run.header.id}"
+    drawn = charts(run)
+    for chart in drawn[:1]:
+        chart_widget.show(chart, key)
+    _findings(asked.findings(run))
+    for chart in drawn[1:]:
+        chart_widget.show(chart, key)
+    tables = {title: t for title, t in asked.tables(run).items() if not t.empty}
+    if tables:
+        st.subheader("Tables", anchor=False)
+        for tab, (title, table) in zip(st.tabs(list(tables)), tables.items(), strict=True):
+            tab.dataframe(table, hide_index=True, key=f"{key}-{title}", alt=title)
+    _downloads(asked, run, key)
+
+
+MARKS = {
+    True: ("shown here", ":material/check_circle:", "green"),
+    False: ("not shown here", ":material/cancel:", "orange"),
+    None: ("cannot be told from this run", ":material/help:", "gray"),
+}
+
+
+def _findings(found: list[Finding]) -> None:
+    if not found:
+        return
+    st.subheader("What the paper found, and what this run shows", anchor=False)
+    for finding in found:
+        words, icon, color = MARKS[finding.shown]
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.badge(f"{finding.id}: {words}", icon=icon, color=color)  # type: ignore[arg-type]
+        st.write(f"{finding.claim} {finding.figure}")
+
+
+def _downloads(asked: Experiment, run: Run, key: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for label, suffix, make in (
+            ("Measurements", "csv", exports.csv),
+            ("Measurements", "parquet", exports.parquet),
+            ("Everything", "zip", partial(exports.archive, asked)),
+        ):
+            st.download_button(
+                f"{label} ({suffix})",
+                partial(make, run),
+                f"{asked.name}-{run.header.id[:6]}.{suffix}",
+                key=f"download-{key}-{suffix}",
+                on_click="ignore",
+                icon=":material/download:",
+            )
+        copy_link(f"link-{key}", f"?run={run.header.id}")
