@@ -1,0 +1,83 @@
+"""What a solution set shall be, how long it will take, and Start."""
+
+import json
+
+import streamlit as st
+from pydantic import ValidationError
+
+from explorer import arrangements, catalog, texts
+from explorer.errors import BadInputError
+from explorer.jobs import client
+from explorer.jobs.specs import GatheredText, SolveSetSpec, in_words
+from explorer.sets.estimate import estimate
+from widgets import models, recipes, set_texts
+
+REGIMES = {"shared": "m shared over the set (the paper's default)", "free": "m free"}
+PROTOCOL, GATHER = "Continuations", "My choice"
+
+
+def set_up() -> None:
+    """Ask what the set shall be, say how long it will take, and start it."""
+    card = models.choose()
+    if card is None:
+        return
+    if card.folder is None:
+        models.bring(card)
+        return
+    fields: dict[str, object] = {"model": card.name, "arrangement": card.default_arrangement}
+    what = st.segmented_control(
+        "Texts", [PROTOCOL, GATHER], default=PROTOCOL, required=True, key="set_what"
+    )
+    gathered: tuple[GatheredText, ...] = ()
+    if what == GATHER:
+        gathered = set_texts.gather()
+    else:
+        drawn = [s for s in texts.SOURCES if s not in ("own", "generated", "corpus")]
+        fields["source"] = st.selectbox(
+            "Contexts", drawn, format_func=lambda s: texts.SOURCES[s], key="set_source"
+        )
+        left, right = st.columns(2)
+        fields["contexts"] = left.number_input("Contexts", 1, 500, 8, key="set_contexts")
+        fields["continuations"] = right.number_input(
+            "Continuations of each", 1, 100, 6, key="set_continuations",
+            help="Written by the model itself: multinomial, temperature 1.",
+        )  # fmt: skip
+    left, right = st.columns(2)
+    fields["restarts"] = left.number_input(
+        "Restarts of the last", 1, 64, 8, key="set_restarts",
+        help="The last text of each context gets so many solutions, the others one.",
+    )  # fmt: skip
+    fields["length"] = right.number_input("N, target tokens", 1, 512, 16, key="set_length")
+    fields["regime"] = st.radio("Regime", list(REGIMES), format_func=REGIMES.get, key="set_regime")
+    if fields["regime"] == "shared" and st.checkbox(
+        "Learn m on a part, then freeze it (faster; not what the paper does)", key="set_part"
+    ):
+        fields["m_from"] = st.number_input("Texts that m is learned on", 1, 500, 8, key="set_k")
+    with st.expander("Advanced", icon=":material/tune:", key="set_advanced"):
+        fields["seed"] = st.number_input("Seed", 0, 2**30 - 1, 0, key="set_seed")
+        fields["attempts"] = st.number_input("Seeds tried for each", 1, 20, 3, key="set_attempts")
+        fields["recipe"] = recipes.choose()
+        known = arrangements.ARRANGEMENTS[card.default_arrangement]
+        st.caption(f"Arrangement {known.checklist_id}: {known.formula}")
+    if fields["recipe"] is None or (what == GATHER and not gathered):
+        return
+    try:
+        spec = SolveSetSpec.model_validate(fields | {"texts": gathered})
+    except ValidationError as error:
+        raise BadInputError(in_words(error)) from error
+    _start(spec, card)
+
+
+def _start(spec: SolveSetSpec, card: catalog.ModelCard) -> None:
+    question = json.dumps([spec.model, spec.length, spec.arrangement, spec.recipe.model_dump()])
+    timed = st.session_state.setdefault("set_pace", {})
+    st.caption(estimate(spec, card.parameters, timed.get(question)).sentence)
+    with st.container(horizontal=True):
+        start = st.button("Start", type="primary", icon=":material/play_arrow:", key="set_start")
+        if question not in timed and st.button("Time a step first", key="set_time"):
+            payload = spec.model_dump(include={"model", "length", "arrangement", "recipe"})
+            timed[question] = client.request("pace", payload)["token_seconds"]
+            st.rerun()
+    if start:
+        client.submit(spec)
+        st.rerun()
