@@ -1,4 +1,4 @@
-"""How far apart solutions are: same text, same context, different contexts (E6, E7)."""
+"""The distances of a set on the page: numbers, histograms, and against text distances."""
 
 import pandas as pd
 import streamlit as st
@@ -6,13 +6,9 @@ import streamlit as st
 from explorer import binned, distance_report
 from explorer.distance_report import DistanceReport
 from explorer.figures import distances as charts
-from explorer.jobs.specs import DistancesSpec
 from explorer.sets.records import SolutionSet
 from widgets import charts as chart_widget
-from widgets import jobs, sets
-from widgets.guard import sentences
 
-VECTORS = {"e": "e", "m": "m", "both": "e and m together"}
 METRICS = {"cosine": "cosine", "l2": "L2"}
 TEXT_AXES = {
     "tfidf": "TF-IDF cosine distance between texts",
@@ -112,30 +108,3 @@ def texts_by_number(report: DistanceReport, found: SolutionSet) -> list[str]:
         for n, name in zip(first[f"text_{side}"], first[side], strict=True):
             number[int(n)] = said[name]
     return [number[n] for n in sorted(number)]
-
-
-st.title("Distances", anchor=False)
-with sentences():
-    chosen = sets.choose()
-    if chosen is not None:
-        found = sets.read(chosen)
-        report = distance_report.load(found)
-        if report is None:
-            st.write("The distances of this set, and of its texts, are not measured yet.")
-            jobs.offer(DistancesSpec(set=chosen), "Measure", "measure")
-        else:
-            for note in report.summary.notes:
-                st.info(note, icon=":material/info:")
-            vector = st.segmented_control(
-                "Proto-token", list(VECTORS), default="e", required=True, key="vector",
-                format_func=VECTORS.get, bind="query-params",
-            )  # type: ignore[call-overload]  # fmt: skip
-            numbers(report, vector)
-            if vector == "m" and report.summary.one_m:
-                st.info("m is shared over this set: its distance is zero for every pair.")
-            else:
-                left, right = st.columns(2, gap="large")
-                with left:
-                    histograms(report, vector)
-                with right:
-                    against_texts(report, found, vector)

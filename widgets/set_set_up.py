@@ -1,8 +1,7 @@
-"""Make solution sets: contexts x continuations x restarts, and watch them grow (E6)."""
+"""What a solution set shall be, how long it will take, and Start."""
 
 import json
 
-import pandas as pd
 import streamlit as st
 from pydantic import ValidationError
 
@@ -11,9 +10,7 @@ from explorer.errors import BadInputError
 from explorer.jobs import client
 from explorer.jobs.specs import GatheredText, SolveSetSpec, in_words
 from explorer.sets.estimate import estimate
-from explorer.sets.records import SetRecord
-from widgets import jobs, models, recipes, set_texts, sets
-from widgets.guard import sentences
+from widgets import models, recipes, set_texts
 
 REGIMES = {"shared": "m shared over the set (the paper's default)", "free": "m free"}
 PROTOCOL, GATHER = "Continuations", "My choice"
@@ -84,66 +81,3 @@ def _start(spec: SolveSetSpec, card: catalog.ModelCard) -> None:
     if start:
         client.submit(spec)
         st.rerun()
-
-
-def table(record: SetRecord) -> pd.DataFrame:
-    """Return every attempt of a set as a row."""
-    rows = [
-        {
-            "context": member.context + 1,
-            "text": record.text_of(member).text,
-            "restart": member.restart + 1,
-            "accuracy": member.accuracy,
-            "steps": member.steps,
-            "seed": member.seed,
-            "solution": member.solution,
-            "why not exact": member.reason or "",
-        }
-        for member in record.members
-    ]
-    return pd.DataFrame(rows)
-
-
-@st.fragment(run_every=3.0)
-def grow(job_id: str) -> None:
-    """Show what a set in the making has so far."""
-    if name := client.get(job_id).result.get("set"):
-        show(str(name))
-
-
-def show(name: str) -> None:
-    """Show a set's attempts."""
-    record = sets.known().get(name)
-    if record is None or not record.members:
-        return
-    left, middle, right = st.columns(3)
-    left.metric("Exact solutions", f"{len(record.exact)} / {len(record.slots)}")
-    middle.metric("Not exact", len(record.members) - len(record.exact))
-    right.metric("Contexts", len(record.contexts))
-    st.dataframe(
-        table(record), hide_index=True, key=f"members-{name}",
-        column_config={
-            "accuracy": st.column_config.NumberColumn(format="percent")
-        },
-        alt="Table of every attempt of the set",
-    )  # fmt: skip
-
-
-st.title("Solution sets", anchor=False)
-left, right = st.columns([2, 5], gap="large")
-with left, sentences():
-    set_up()
-with right, sentences():
-    st.write(
-        "Many solutions of one model and length: several texts for each context, several "
-        "solutions of one text. Distances and maps are made of them."
-    )
-    working = [job for job in client.jobs(open_only=True) if isinstance(job.spec, SolveSetSpec)]
-    for job in working:
-        jobs.follow(job.id)
-        grow(job.id)
-    if not working and (chosen := sets.choose()) is not None:
-        show(chosen)
-        with st.container(horizontal=True):
-            st.link_button("Distances", f"./distances?set={chosen}")
-            st.link_button("Map", f"./maps?set={chosen}")

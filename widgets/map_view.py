@@ -1,69 +1,22 @@
-"""Maps of solutions in two or three dimensions, and what lies where (UMAP, PCA)."""
+"""A map on the page: the picture, the points a person chose, and what lies near what."""
 
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
-from pydantic import ValidationError
 
 from explorer import catalog, maps
 from explorer.distances import between
-from explorer.errors import BadInputError, ExplorerError
+from explorer.errors import ExplorerError
 from explorer.figures import maps as charts
 from explorer.figures.strip import preview_data
 from explorer.figures.words import plain
-from explorer.jobs.specs import MapSpec, in_words
 from explorer.maps import SolutionMap
-from widgets import cached, jobs, runs, sets, token_strip
+from widgets import cached, runs, token_strip
 from widgets import charts as chart_widget
-from widgets.guard import sentences
+from widgets.map_set_up import VECTORS
 
-VECTORS = {"e": "e", "m": "m", "both": "e and m"}
 MOST_SHOWN = 12
-
-
-def settings(chosen: list[str]) -> MapSpec:
-    """Ask how to lay the solutions out."""
-    fields: dict[str, object] = {"sets": tuple(chosen)}
-    method = st.segmented_control(
-        "Method", ["pca", "umap"], default="pca", required=True, key="method",
-        format_func=str.upper, bind="query-params",
-    )  # fmt: skip
-    fields["method"] = method
-    fields["vector"] = st.segmented_control(
-        "Proto-token", list(VECTORS), default="e", required=True, key="map_vector",
-        format_func=VECTORS.get, bind="query-params",
-    )  # type: ignore[call-overload]  # fmt: skip
-    fields["dimensions"] = st.segmented_control(
-        "Dimensions", [2, 3], default=2, required=True, key="dimensions"
-    )
-    if method == "umap":
-        left, right = st.columns(2)
-        fields["neighbours"] = left.number_input("Neighbours", 2, 200, 10, key="neighbours")
-        fields["min_distance"] = right.number_input(
-            "Minimum distance", 0.0, 0.99, 0.1, 0.05, key="min_distance"
-        )
-        fields["metric"] = left.selectbox("Metric", ["cosine", "euclidean"], key="map_metric")
-        fields["seed"] = right.number_input("Seed", 0, 2**31 - 1, 0, key="map_seed")
-    fields["inexact"] = st.checkbox("Show attempts that are not exact as well", key="inexact")
-    try:
-        return MapSpec.model_validate(fields)
-    except ValidationError as error:
-        raise BadInputError(in_words(error)) from error
-
-
-def made_or_asked(spec: MapSpec) -> SolutionMap | None:
-    """Return the map: kept, made at once (PCA), or asked of the worker (UMAP)."""
-    made = maps.load(spec)
-    if made is None and spec.method == "pca":
-        made = maps.make(spec)
-        try:
-            maps.save(made)
-        except ExplorerError as error:
-            st.caption(str(error))
-    if made is None:
-        jobs.offer(spec, "Lay out", "lay-out")
-    return made
 
 
 def purity(made: SolutionMap) -> None:
@@ -147,20 +100,3 @@ def connect(ids: list[str]) -> None:
         "Connect these two", f"./paths?a={a}&b={b}", icon=":material/conversion_path:",
         disabled=a == b,
     )  # fmt: skip
-
-
-st.title("Maps", anchor=False)
-spec, made = None, None
-with sentences():
-    left, right = st.columns([2, 5], gap="large")
-    with left, sentences():
-        chosen = sets.choose_several()
-        spec = settings(chosen) if chosen else None
-    with right, sentences():
-        made = made_or_asked(spec) if spec is not None else None
-        ids = picture(made) if made is not None else []
-        if made is not None:
-            details(made, ids)
-    if made is not None:
-        with left:
-            purity(made)

@@ -1,0 +1,129 @@
+"""Pausing, resuming and stopping a job."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from explorer import store
+from explorer.database import JobRow, transaction
+from explorer.errors import BadInputError
+from explorer.jobs import client
+from explorer.recording import Recording
+from explorer.solutions import load_solution
+from tests.explorer.jobs.cases import solutions_of
+
+if TYPE_CHECKING:
+    from tests.explorer.jobs.conftest import MakeSpec, Shift
+
+StepsOf = Callable[[str], int]
+
+
+def test_a_paused_job_rests_and_goes_on_where_it_was(
+    shift: "Shift", long: "MakeSpec", steps_of: StepsOf
+) -> None:
+    job_id = client.submit(long())
+    shift.until(lambda: steps_of(job_id) > 5)
+    client.ask(job_id, "pause")
+    shift.until(lambda: client.get(job_id).state == "paused")
+    reached, folder = steps_of(job_id), client.folder_of(job_id)
+    assert shift.turns(5) == [False] * 5
+    assert steps_of(job_id) == reached and (folder / "checkpoint.safetensors").exists()
+    assert client.get(job_id).wanted == "pause"
+    with client.compute_lock("cpu").acquire(timeout=0):
+        assert client.worker_status().ahead == 0
+    client.ask(job_id, "run")
+    shift.until(lambda: steps_of(job_id) > reached + 3)
+    job = client.get(job_id)
+    assert (job.state, job.notices) == ("running", [])
+
+
+def test_a_paused_job_does_not_hold_up_another(
+    shift: "Shift", long: "MakeSpec", quick: "MakeSpec", steps_of: StepsOf
+) -> None:
+    resting = client.submit(long())
+    shift.until(lambda: steps_of(resting) > 0)
+    client.ask(resting, "pause")
+    (done,) = shift.finish(client.submit(quick()))
+    assert (done.state, client.get(resting).state) == ("done", "paused")
+
+
+def test_a_job_paused_before_it_began_waits(
+    shift: "Shift", quick: "MakeSpec", steps_of: StepsOf
+) -> None:
+    job_id = client.submit(quick())
+    client.ask(job_id, "pause")
+    assert shift.turns(3) == [False] * 3
+    assert client.get(job_id).state == "queued" and steps_of(job_id) == 0
+    client.ask(job_id, "run")
+    assert shift.finish(job_id)[0].state == "done"
+
+
+def test_a_pause_taken_back_before_it_is_heard_changes_nothing(
+    shift: "Shift", long: "MakeSpec", steps_of: StepsOf
+) -> None:
+    job_id = client.submit(long())
+    shift.until(lambda: steps_of(job_id) > 0)
+    before = steps_of(job_id)
+    client.ask(job_id, "pause")
+    client.ask(job_id, "run")
+    assert shift.turns(2) == [True, True]
+    assert client.get(job_id).state == "running" and steps_of(job_id) > before
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_stopping_keeps_the_best_state(
+    shift: "Shift", long: "MakeSpec", steps_of: StepsOf, paused: bool
+) -> None:
+    job_id = client.submit(long(restarts=3))
+    shift.until(lambda: steps_of(job_id) > 10)
+    if paused:
+        client.ask(job_id, "pause")
+        shift.until(lambda: client.get(job_id).state == "paused")
+    client.ask(job_id, "stop")
+    (job,) = shift.finish(job_id)
+    assert (job.state, job.error) == ("stopped", None)
+    assert job.sentence == "0 of 3 restarts exact."
+    found = [load_solution(path) for path in solutions_of(job_id)]
+    assert [s.record.seed for s in found] == [2, 3, 4]
+    assert {s.record.reason for s in found} == {"stopped by hand"}
+    assert all(s.record.steps > 10 for s in found)
+    recording = Recording.load(store.run_folder(job_id) / store.RECORDING)
+    shown = recording.frames["accuracy"][-1].tolist()
+    assert shown == pytest.approx([s.record.accuracy for s in found])
+    assert not (client.folder_of(job_id) / "checkpoint.safetensors").exists()
+
+
+def test_a_job_stopped_before_it_began_never_begins(shift: "Shift", quick: "MakeSpec") -> None:
+    job_id = client.submit(quick())
+    client.ask(job_id, "stop")
+    job = client.get(job_id)
+    assert (job.state, job.sentence) == ("stopped", "Stopped before it began.")
+    assert job.finished is not None
+    assert shift.turns(2) == [False, False]
+    assert not client.folder_of(job_id).exists() and not store.run_folder(job_id).exists()
+
+
+def test_a_wish_to_stop_that_crosses_the_worker_is_heard_too(
+    shift: "Shift", quick: "MakeSpec"
+) -> None:
+    job_id = client.submit(quick())
+    with transaction() as session:
+        row = session.get(JobRow, job_id)
+        assert row is not None
+        row.wanted = "stop"
+    assert shift.turns(1) == [False]
+    job = client.get(job_id)
+    assert (job.state, job.sentence) == ("stopped", "Stopped before it began.")
+
+
+def test_a_row_that_was_deleted_ends_its_job(
+    shift: "Shift", long: "MakeSpec", steps_of: StepsOf
+) -> None:
+    job_id = client.submit(long())
+    shift.until(lambda: steps_of(job_id) > 0)
+    with transaction() as session:
+        session.delete(session.get(JobRow, job_id))
+    shift.until(lambda: not shift.worker.active)
+    with pytest.raises(BadInputError):
+        client.get(job_id)

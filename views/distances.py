@@ -1,0 +1,36 @@
+"""How far apart solutions are: same text, same context, different contexts (E6, E7)."""
+
+import streamlit as st
+
+from explorer import distance_report
+from explorer.jobs.specs import DistancesSpec
+from widgets import distance_view, jobs, sets
+from widgets.guard import sentences
+
+VECTORS = {"e": "e", "m": "m", "both": "e and m together"}
+
+st.title("Distances", anchor=False)
+with sentences():
+    chosen = sets.choose()
+    if chosen is not None:
+        found = sets.read(chosen)
+        report = distance_report.load(found)
+        if report is None:
+            st.write("The distances of this set, and of its texts, are not measured yet.")
+            jobs.offer(DistancesSpec(set=chosen), "Measure", "measure")
+        else:
+            for note in report.summary.notes:
+                st.info(note, icon=":material/info:")
+            vector = st.segmented_control(
+                "Proto-token", list(VECTORS), default="e", required=True, key="vector",
+                format_func=VECTORS.get, bind="query-params",
+            )  # type: ignore[call-overload]  # fmt: skip
+            distance_view.numbers(report, vector)
+            if vector == "m" and report.summary.one_m:
+                st.info("m is shared over this set: its distance is zero for every pair.")
+            else:
+                left, right = st.columns(2, gap="large")
+                with left:
+                    distance_view.histograms(report, vector)
+                with right:
+                    distance_view.against_texts(report, found, vector)

@@ -1,0 +1,22 @@
+"""Maps of solutions in two or three dimensions, and what lies where (UMAP, PCA)."""
+
+import streamlit as st
+
+from widgets import map_set_up, map_view, sets
+from widgets.guard import sentences
+
+st.title("Maps", anchor=False)
+spec, made = None, None
+with sentences():
+    left, right = st.columns([2, 5], gap="large")
+    with left, sentences():
+        chosen = sets.choose_several()
+        spec = map_set_up.settings(chosen) if chosen else None
+    with right, sentences():
+        made = map_set_up.made_or_asked(spec) if spec is not None else None
+        ids = map_view.picture(made) if made is not None else []
+        if made is not None:
+            map_view.details(made, ids)
+    if made is not None:
+        with left:
+            map_view.purity(made)

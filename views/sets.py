@@ -1,0 +1,27 @@
+"""Make solution sets: contexts x continuations x restarts, and watch them grow (E6)."""
+
+import streamlit as st
+
+from explorer.jobs import client
+from explorer.jobs.specs import SolveSetSpec
+from widgets import jobs, set_set_up, set_view, sets
+from widgets.guard import sentences
+
+st.title("Solution sets", anchor=False)
+left, right = st.columns([2, 5], gap="large")
+with left, sentences():
+    set_set_up.set_up()
+with right, sentences():
+    st.write(
+        "Many solutions of one model and length: several texts for each context, several "
+        "solutions of one text. Distances and maps are made of them."
+    )
+    working = [job for job in client.jobs(open_only=True) if isinstance(job.spec, SolveSetSpec)]
+    for job in working:
+        jobs.follow(job.id)
+        set_view.grow(job.id)
+    if not working and (chosen := sets.choose()) is not None:
+        set_view.show(chosen)
+        with st.container(horizontal=True):
+            st.link_button("Distances", f"./distances?set={chosen}")
+            st.link_button("Map", f"./maps?set={chosen}")

@@ -1,0 +1,51 @@
+"""A solution set on the page: every attempt, also while it grows."""
+
+import pandas as pd
+import streamlit as st
+
+from explorer.jobs import client
+from explorer.sets.records import SetRecord
+from widgets import sets
+
+
+def table(record: SetRecord) -> pd.DataFrame:
+    """Return every attempt of a set as a row."""
+    rows = [
+        {
+            "context": member.context + 1,
+            "text": record.text_of(member).text,
+            "restart": member.restart + 1,
+            "accuracy": member.accuracy,
+            "steps": member.steps,
+            "seed": member.seed,
+            "solution": member.solution,
+            "why not exact": member.reason or "",
+        }
+        for member in record.members
+    ]
+    return pd.DataFrame(rows)
+
+
+@st.fragment(run_every=3.0)
+def grow(job_id: str) -> None:
+    """Show what a set in the making has so far."""
+    if name := client.get(job_id).result.get("set"):
+        show(str(name))
+
+
+def show(name: str) -> None:
+    """Show a set's attempts."""
+    record = sets.known().get(name)
+    if record is None or not record.members:
+        return
+    left, middle, right = st.columns(3)
+    left.metric("Exact solutions", f"{len(record.exact)} / {len(record.slots)}")
+    middle.metric("Not exact", len(record.members) - len(record.exact))
+    right.metric("Contexts", len(record.contexts))
+    st.dataframe(
+        table(record), hide_index=True, key=f"members-{name}",
+        column_config={
+            "accuracy": st.column_config.NumberColumn(format="percent")
+        },
+        alt="Table of every attempt of the set",
+    )  # fmt: skip
