@@ -5,6 +5,7 @@ import streamlit as st
 from widgets import start
 
 st.set_page_config("Proto-Token Explorer", page_icon=start.ICON, layout="wide")
+start.entry()
 start.style()
 start.worker()
 st.navigation(

@@ -16,13 +16,14 @@ from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.jobs.specs import ExperimentSpec
 from widgets import charts as chart_widget
-from widgets import experiment_set_up, job_controls
+from widgets import experiment_set_up, job_controls, start
 from widgets.copy_link import copy_link
 from widgets.guard import sentences
 
 
 def page(name: Name) -> None:
     """Show the page of an experiment."""
+    start.through_entry()
     asked = experiment(name)
     st.title(asked.title, anchor=False)
     left, right = st.columns([2, 5], gap="large")

@@ -14,6 +14,24 @@ ICON = str(Path(__file__).with_name("icon.svg"))
 """A file of our own: named icons would be fetched from the network."""
 
 
+ENTERED = "entered through app.py"
+
+
+def entry() -> None:
+    """Note that this session runs through the entry point."""
+    st.session_state[ENTERED] = True
+
+
+def through_entry() -> None:
+    """Run the entry point instead, if Streamlit has run a page's file by itself.
+
+    It does so when a page's address is the first that is opened on a fresh server: until
+    `st.navigation` was called once, it takes a folder `pages/` for an app of its older kind.
+    """
+    if not st.session_state.get(ENTERED):
+        st.rerun()
+
+
 def style() -> None:
     """Give every page the house's spacing and figures that do not jump while they count."""
     st.html(Path(__file__).with_name("style.css"))

@@ -61,7 +61,7 @@ def _open(item: Item) -> None:
         query = {"solution": solutions[0].record.id} if solutions else None
     if query is not None:
         st.page_link(
-            "views/reconstruct.py",
+            "pages/reconstruct.py",
             label="Open on the Reconstruct page",
             icon=":material/bolt:",
             query_params=query,

@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.jobs import client
 from explorer.paths import places
 from explorer.paths.result import FILE
-from widgets import path_set_up, path_view
+from widgets import path_set_up, path_view, start
 from widgets.guard import sentences
 
 
@@ -38,6 +38,7 @@ def result() -> None:
     path_view.show(file, f"recorded-{file.parent.name}", f"?record={file.parent.name}")
 
 
+start.through_entry()
 st.title("From one solution to another", anchor=False)
 left, right = st.columns([2, 5], gap="large")
 with left, sentences():

@@ -4,11 +4,12 @@ import streamlit as st
 
 from explorer import distance_report
 from explorer.jobs.specs import DistancesSpec
-from widgets import distance_view, jobs, sets
+from widgets import distance_view, jobs, sets, start
 from widgets.guard import sentences
 
 VECTORS = {"e": "e", "m": "m", "both": "e and m together"}
 
+start.through_entry()
 st.title("Distances", anchor=False)
 with sentences():
     chosen = sets.choose()

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from widgets import map_set_up, map_view, sets
+from widgets import map_set_up, map_view, sets, start
 from widgets.guard import sentences
 
+start.through_entry()
 st.title("Maps", anchor=False)
 spec, made = None, None
 with sentences():

@@ -4,9 +4,10 @@ import streamlit as st
 
 from explorer.jobs import client
 from explorer.jobs.specs import SolveSetSpec
-from widgets import jobs, set_set_up, set_view, sets
+from widgets import jobs, set_set_up, set_view, sets, start
 from widgets.guard import sentences
 
+start.through_entry()
 st.title("Solution sets", anchor=False)
 left, right = st.columns([2, 5], gap="large")
 with left, sentences():

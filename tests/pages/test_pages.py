@@ -230,7 +230,7 @@ def test_the_web_process_stays_free_of_torch(tiny_llama_folder: Path) -> None:
     app.button(key="start").click().run()
     assert not app.exception, app.exception
     for page in ("library", "sets", "distances", "maps"):
-        app.switch_page(f"views/{{page}}.py").run()
+        app.switch_page(f"pages/{{page}}.py").run()
         assert not app.exception, app.exception
     never = {{"torch", "transformers", "sklearn", "umap", "sentence_transformers"}}
     heavy = never & set(sys.modules)

@@ -6,7 +6,7 @@ from explorer import arrangements, catalog, store, texts
 from explorer.figures.strip import preview_data
 from explorer.jobs import client
 from explorer.jobs.specs import MAX_RESTARTS, ReconstructSpec
-from widgets import cached, models, recipes, recorded, run_view, text_source, token_strip
+from widgets import cached, models, recipes, recorded, run_view, start, text_source, token_strip
 from widgets.guard import sentences
 from widgets.scheme import scheme
 
@@ -94,6 +94,7 @@ def result() -> None:
         run_view.show_run(chosen, key=f"shipped-{chosen.name}", query="", autoplay=True)
 
 
+start.through_entry()
 st.title("Two vectors, one forward pass", anchor=False)
 left, right = st.columns([2, 5], gap="large")
 with left, sentences():

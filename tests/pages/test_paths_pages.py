@@ -32,7 +32,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def open_page(name: str, **query: str) -> AppTest:
     app = AppTest.from_file(APP, default_timeout=30)
     app.run()
-    app.switch_page(f"views/{name}.py")
+    app.switch_page(f"pages/{name}.py")
     for key, value in query.items():
         app.query_params[key] = value
     return app.run()
@@ -212,7 +212,7 @@ def test_both_pages_stay_free_of_torch(solution_files: list[Path]) -> None:
     from streamlit.testing.v1 import AppTest
     app = AppTest.from_file({APP!r}, default_timeout=60).run()
     for page in ("paths", "landscape"):
-        app.switch_page(f"views/{{page}}.py").run()
+        app.switch_page(f"pages/{{page}}.py").run()
         assert not app.exception, app.exception
     heavy = {{"torch", "transformers"}} & set(sys.modules)
     assert not heavy, heavy

@@ -66,7 +66,7 @@ def open_library(**query: str) -> AppTest:
     app.run()
     for name, value in query.items():
         app.query_params[name] = value
-    return app.switch_page("views/library.py").run()
+    return app.switch_page("pages/library.py").run()
 
 
 def show(app: AppTest, room: str) -> AppTest:

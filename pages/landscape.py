@@ -8,7 +8,7 @@ from explorer.jobs import client
 from explorer.jobs.specs import LandscapeSpec, PathsSpec, RadiusSpec
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
-from widgets import exact_solutions, landscape_view, results
+from widgets import exact_solutions, landscape_view, results, start
 from widgets.guard import sentences
 
 SIZES = {4: "17 × 17", 5: "33 × 33", 6: "65 × 65"}
@@ -103,6 +103,7 @@ def result() -> None:
         st.info("Choose a pair and press Measure.")
 
 
+start.through_entry()
 st.title("The landscape around solutions", anchor=False)
 left, right = st.columns([2, 5], gap="large")
 with left:

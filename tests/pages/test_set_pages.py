@@ -43,7 +43,7 @@ def open_page(name: str, model: Path | None = None, **query: str) -> AppTest:
     app.run()
     for key, value in query.items():
         app.query_params[key] = value
-    return app.switch_page(f"views/{name}.py").run()
+    return app.switch_page(f"pages/{name}.py").run()
 
 
 def said(app: AppTest) -> str:

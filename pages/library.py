@@ -62,6 +62,7 @@ PAGES = {
 }
 """Where the link to a job of each kind leads."""
 
+start.through_entry()
 st.title("Library", anchor=False)
 with sentences():
     with st.container(horizontal=True, vertical_alignment="center"):
