@@ -128,8 +128,8 @@ def table1() -> pd.DataFrame:
 def table2() -> pd.DataFrame:
     """Return Table 2 (E2): shared, aggregate, s_g, checklist_id, mean, sd of token accuracy.
 
-    256 texts of N = 256, ten restarts. `max` is the best restart of each text, then mean over texts;
-    `avg` the mean over texts and restarts. What v1's table calls p is m here (I4).
+    256 texts of N = 256, ten restarts. `max` is the best restart of each text, then mean over
+    texts; `avg` the mean over texts and restarts. What v1's table calls p is m here (I4).
     """
     return pd.DataFrame(
         [
