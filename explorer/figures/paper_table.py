@@ -115,8 +115,8 @@ def arrangements_beside(ours: pd.DataFrame | None = None) -> Chart:
     figure.update_xaxes(type="log", tickvals=lengths, ticktext=[str(n) for n in lengths])
     figure.update_yaxes(range=[-0.05, 1.1])
     alt = (
-        f"Token accuracy over N for {len(ARRANGEMENTS)} arrangements: {_count(table, 'published')} values "
-        f"published (dashed, at N = 1, 2, 4 and 256 only) and {_count(table, 'here')} of ours "
+        f"Token accuracy over N for {len(ARRANGEMENTS)} arrangements: "
+        f"{_count(table, 'published')} values published (dashed, at N = 1, 2, 4 and 256 only) and {_count(table, 'here')} of ours "
         "(solid)."
     )
     return Chart("paper-table1", figure, alt, table)
