@@ -6,6 +6,7 @@ from explorer.formatting import human_bytes
 from explorer.labels import Kind
 from explorer.library import Item, items
 from explorer.selection import disk_use
+from widgets import start
 from widgets.guard import sentences
 from widgets.library import actions, compare, filters, imports, panel, rubbish, table
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from explorer import catalog
 from explorer.errors import ExplorerError
@@ -29,6 +30,7 @@ def through_entry() -> None:
     `st.navigation` was called once, it takes a folder `pages/` for an app of its older kind.
     """
     if not st.session_state.get(ENTERED):
+        PagesManager.uses_pages_directory = False  # as st.navigation sets it
         st.rerun()
 
 

@@ -1,0 +1,231 @@
+"""The paper's published numbers, findings, limits and inconsistencies (arXiv 2505.21189).
+
+Numbers come from v1, whose tables are complete in our copy; sentences are ours. A number that the
+paper does not print is absent here: Table 1 prints four of its eleven lengths, Table 2 three of its
+five group sizes, and v2's table of training times (E11) has lost its numbers in our copy.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from explorer.arrangements import ARRANGEMENTS
+
+DATA = Path(__file__).resolve().parent.parent / "data" / "paper"
+SOURCES = {"random": "D1", "fanfics": "D2", "pg19": "D3", "pg19-gen": "D4"}
+"""Table 3's sources of text, with their checklist ids."""
+LADDER = (4, 5, 8, 11, 16, 22, 32, 45, 64, 90, 128, 181, 256, 362, 512, 724, 1024, 1448)
+"""Lengths tried for Table 3, in tokens (H5)."""
+THRESHOLD = 0.99
+"""Token accuracy from which a length counts as reconstructed (Q3)."""
+
+
+@dataclass(frozen=True)
+class PaperModel:
+    """A model of the paper's.
+
+    Attributes:
+        key: its name in the tables here.
+        id: M1 to M6 of the checklist.
+        label: its name on charts.
+        family: Pythia or Llama.
+        hub: its name on the Hugging Face hub.
+    """
+
+    key: str
+    id: str
+    label: str
+    family: str
+    hub: str
+
+
+PAPER_MODELS = (
+    PaperModel("pythia-160m", "M1", "Pythia 160M", "Pythia", "EleutherAI/pythia-160m"),
+    PaperModel("pythia-410m", "M2", "Pythia 410M", "Pythia", "EleutherAI/pythia-410m"),
+    PaperModel("pythia-1.4b", "M3", "Pythia 1.4B", "Pythia", "EleutherAI/pythia-1.4b"),
+    PaperModel("llama-3.2-1b", "M4", "Llama 3.2 1B", "Llama", "meta-llama/Llama-3.2-1B"),
+    PaperModel("llama-3.2-3b", "M5", "Llama 3.2 3B", "Llama", "meta-llama/Llama-3.2-3B"),
+    PaperModel("llama-3.1-8b", "M6", "Llama 3.1 8B", "Llama", "meta-llama/Llama-3.1-8B"),
+)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Something the paper says, or gets wrong, in our words.
+
+    Attributes:
+        id: of the checklist.
+        sentence: one or two sentences.
+    """
+
+    id: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One number outside the tables.
+
+    Attributes:
+        id: of the checklist.
+        key: a name for it.
+        value: the number.
+        unit: its unit, in words.
+        where: where the paper prints it.
+    """
+
+    id: str
+    key: str
+    value: float
+    unit: str
+    where: str
+
+
+FACTS = (
+    Fact("E5", "speed-up", 279, "times", "v1: section 4 'on average', section 5 'up to' (I1)"),
+    Fact("E5", "autoregressive, lowest tick", 20, "tokens/s", "v1, figure 3's axis"),
+    Fact("E5", "autoregressive, highest tick", 140, "tokens/s", "v1, figure 3's axis"),
+    Fact("E5", "one pass, lowest tick", 5_000, "tokens/s", "v1, figure 3's axis"),
+    Fact("E5", "one pass, highest tick", 25_000, "tokens/s", "v1, figure 3's axis"),
+    Fact("E8", "texts", 5, "texts", "v1, figure 6"),
+    Fact("E8", "solutions of a text", 10, "solutions", "v1, figure 6"),
+    Fact("E8", "pairs", 225, "pairs", "v1, figure 6: 5 × 10 × 9 / 2"),
+    Fact("E8", "longest curve", 1.2, "chords", "v1, section 4"),
+)
+"""Numbers in running text and on axes. E11 has none: v2's are missing from our copy."""
+
+_TABLE1 = {
+    "e": ((1.00, 0.00), (0.45, 0.31), (0.17, 0.18), (0.01, 0.01)),
+    "halves": ((1.00, 0.00), (1.00, 0.00), (0.12, 0.13), (0.01, 0.01)),
+    "alternating": ((1.00, 0.00), (1.00, 0.00), (1.00, 0.00), (0.17, 0.34)),
+    "e+mN": ((1.00, 0.00), (1.00, 0.00), (1.00, 0.00), (0.97, 0.15)),
+    "e+mN-1": ((1.00, 0.00), (1.00, 0.00), (1.00, 0.00), (0.99, 0.10)),
+}
+_TABLE2 = {
+    ("e", "max"): ((1.00, 0.00), (0.99, 0.01), (0.99, 0.02)),
+    ("e", "avg"): ((0.98, 0.08), (0.90, 0.17), (0.86, 0.20)),
+    ("m", "max"): ((1.00, 0.00), (1.00, 0.00), (1.00, 0.01)),
+    ("m", "avg"): ((0.98, 0.07), (0.86, 0.19), (0.83, 0.18)),
+}
+
+
+def table1() -> pd.DataFrame:
+    """Return Table 1 (E1): arrangement, checklist_id, n, mean, sd of token accuracy over 50 texts.
+
+    The rows are told apart by their formula, not by the caption, which swaps the last two (I2).
+    """
+    return pd.DataFrame(
+        [
+            (key, ARRANGEMENTS[key].checklist_id, n, mean, sd)
+            for key in ARRANGEMENTS
+            for n, (mean, sd) in zip((1, 2, 4, 256), _TABLE1[key], strict=True)
+        ],
+        columns=["arrangement", "checklist_id", "n", "mean", "sd"],
+    )
+
+
+def table2() -> pd.DataFrame:
+    """Return Table 2 (E2): shared, aggregate, s_g, checklist_id, mean, sd of token accuracy.
+
+    256 texts of N = 256, ten restarts. `max` is the best restart of each text, then mean over
+    texts; `avg` the mean over texts and restarts. What v1's table calls p is m here (I4).
+    """
+    return pd.DataFrame(
+        [
+            (shared, aggregate, s_g, "E2", mean, sd)
+            for (shared, aggregate), cells in _TABLE2.items()
+            for s_g, (mean, sd) in zip((1, 16, 256), cells, strict=True)
+        ],
+        columns=["shared", "aggregate", "s_g", "checklist_id", "mean", "sd"],
+    )
+
+
+def table3() -> pd.DataFrame:
+    """Return Table 3 (E3): source, source_id, m_shared, model, value, mean, sd.
+
+    `value` is `c_tokens` (longest reconstructed prefix, tokens) or `h_lm` (nats, mean over texts).
+    A `c_tokens` has no spread in the paper: its `sd` is None, never zero.
+    """
+    table = pd.read_csv(DATA / "table3.csv", true_values=["yes"], false_values=["no"])
+    table.insert(1, "source_id", table["source"].map(SOURCES))
+    table["checklist_id"] = "E3"
+    spread = table["sd"].astype(object)
+    table["sd"] = spread.where(table["sd"].notna(), None)
+    return table
+
+
+def best_capacity() -> pd.DataFrame:
+    """Return model, c_tokens: the best of Table 3 over sources, m not shared.
+
+    v2 draws such a figure (E10) whose numbers our copy lacks; this is computed from v1's Table 3.
+    """
+    table = table3()
+    rows = table[(table["value"] == "c_tokens") & ~table["m_shared"]]
+    best = rows.groupby("model", sort=False)["mean"].max().astype(int)
+    return best.rename("c_tokens").reset_index()
+
+
+def off_ladder() -> pd.DataFrame:
+    """Return the rows of Table 3 whose c_tokens is no length of the ladder H5 (I3)."""
+    table = table3()
+    return table[(table["value"] == "c_tokens") & ~table["mean"].isin(LADDER)].reset_index(
+        drop=True
+    )
+
+
+def findings() -> tuple[Statement, ...]:
+    """Return F1 to F10."""
+    return _FINDINGS
+
+
+def limits() -> tuple[Statement, ...]:
+    """Return L1 to L4."""
+    return _LIMITS
+
+
+def inconsistencies() -> tuple[Statement, ...]:
+    """Return I1 to I8: where the paper disagrees with itself, or needs a word."""
+    return _INCONSISTENCIES
+
+
+_FINDINGS = (
+    Statement("F1", "Two trained vectors are needed: one repeated vector fails from 2 tokens on."),
+    Statement("F2", "Order matters: one e followed by copies of m is best, as if e were a sink."),
+    Statement("F3", "Either e or m can be shared by many texts, given enough restarts; the outcome "
+              "depends much on the start."),
+    Statement("F4", "Llama models hold more as they grow, Pythia models do not; Llama 1B holds "
+              "almost three times what a Pythia of its size holds."),
+    Statement("F5", "Natural texts, seen, unseen or generated, are equal in tokens; random words "
+              "are worse."),
+    Statement("F6", "Less information (H_LM) is stored of texts that carry less of it."),
+    Statement("F7", "Autoregressive decoding holds about twice the information, up to five times; "
+              "on random words both are alike."),
+    Statement("F8", "Solutions of one text lie closer together than solutions of different texts."),
+    Statement("F9", "At the same distance of the texts, solutions for one context lie a little "
+              "closer than solutions for different contexts."),
+    Statement("F10", "The straight line between two solutions of a text fails; a quadratic curve "
+              "connects them."),
+)  # fmt: skip
+_LIMITS = (
+    Statement("L1", "No use for it is known yet."),
+    Statement("L2", "Model families behave differently, so others may behave differently again."),
+    Statement("L3", "Four kinds of text were tried."),
+    Statement("L4", "5,000 steps may not converge: the lengths reached show what is possible, not "
+              "where the bound lies (v2)."),
+)  # fmt: skip
+_INCONSISTENCIES = (
+    Statement("I1", "One pass is called 279 times faster 'on average' in section 4 and 'up to' 279 "
+              "times faster in section 5."),
+    Statement("I2", "Table 1's caption swaps its last two rows: by count, [e][m]×N (A4) has N + 1 "
+              "inputs, so it is the one whose e is not guided."),
+    Statement("I3", "Four values of Table 3, 92, 131, 167 and 288, are no lengths of the ladder."),
+    Statement("I4", "v1 calls the second vector m in places and p in others; it is m here."),
+    Statement("I5", "Why one repeated vector must fail is not said: where positions leave the "
+              "values alone (rotary, ALiBi), identical inputs give identical outputs everywhere."),
+    Statement("I6", "v1 calls the curve 'degree-one' beside a quadratic formula."),
+    Statement("I7", "Section 4 says that tokens are not stored as such, section 5 that the vectors "
+              "may rely mostly on low-level token patterns."),
+    Statement("I8", "v1 calls same-context solutions 'significantly closer'; v2 calls the effect "
+              "small, with distributions that overlap heavily."),
+)  # fmt: skip

@@ -1,0 +1,146 @@
+"""Charts that set the published numbers beside ours (E1, E3). A missing cell stays empty."""
+
+from itertools import product
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from explorer.arrangements import ARRANGEMENTS
+from explorer.experiments import paper
+from explorer.figures.chart import Chart, layout
+from explorer.figures.palette import RESTARTS
+from explorer.figures.words import plain
+
+Value = Literal["c_tokens", "h_lm"]
+UNITS: dict[Value, str] = {
+    "c_tokens": "C_tokens, best of the texts",
+    "h_lm": "H_LM, nats, mean ± sd over texts",
+}
+SOURCE_WORDS = {
+    "random": "Random", "fanfics": "Fanfics", "pg19": "PG-19", "pg19-gen": "PG-19 (gen)",
+}  # fmt: skip
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross")
+WHOSE = ("published", "here")
+LABELS = {model.key: model.label for model in paper.PAPER_MODELS}
+
+
+def capacity_beside(value: Value, *, m_shared: bool, ours: pd.DataFrame | None = None) -> Chart:
+    """Draw Table 3 by model and source, published (hollow) and ours (filled), as dots with sd.
+
+    Args:
+        value: which of the two numbers.
+        m_shared: whether m is shared over texts and restarts.
+        ours: columns model (a paper model's key, or any other name, drawn to the right), source,
+            m_shared, c_tokens, h_lm, h_lm_sd, as `explorer.experiments.aggregate.capacities`
+            gives them; rows or values that were not run are absent or empty.
+    """
+    theirs = paper.table3()
+    theirs = theirs[(theirs["value"] == value) & (theirs["m_shared"] == m_shared)]
+    drawn = [theirs[["source", "model", "mean", "sd"]].assign(whose="published")]
+    if ours is not None and len(ours):
+        mine = ours[ours["m_shared"] == m_shared].rename(columns={value: "mean"})
+        mine["sd"] = mine["h_lm_sd"] if value == "h_lm" else None
+        drawn.append(mine[["source", "model", "mean", "sd"]].assign(whose="here"))
+    table = pd.concat([_known(part) for part in drawn], ignore_index=True)
+    models = list(dict.fromkeys([*LABELS, *table["model"]]))
+    sources = list(dict.fromkeys([*SOURCE_WORDS, *table["source"]]))
+    figure = go.Figure()
+    for (number, source), whose in product(enumerate(sources), WHOSE):
+        rows, here = _rows(table, "source", source, whose), whose == "here"
+        if rows.empty:
+            continue
+        symbol, colour = SYMBOLS[number % len(SYMBOLS)], RESTARTS[number % len(RESTARTS)]
+        shift = 0.16 * (number - (len(sources) - 1) / 2) + (0.06 if here else 0)
+        name = f"{plain(SOURCE_WORDS.get(source, source))}, {whose}"
+        figure.add_scatter(
+            x=[models.index(model) + shift for model in rows["model"]],
+            y=rows["mean"].tolist(), error_y=_bars(rows, colour), mode="markers", name=name,
+            marker={"symbol": symbol if here else f"{symbol}-open", "size": 10, "color": colour},
+            customdata=[plain(LABELS.get(model, model)) for model in rows["model"]],
+            hovertemplate=f"%{{customdata}}, {name}: %{{y}}<extra></extra>",
+        )  # fmt: skip
+    shared = "shared by all texts" if m_shared else "not shared"
+    layout(
+        figure, f"What models hold, published and here: m {shared}", "model", UNITS[value],
+        height=420,
+    )  # fmt: skip
+    figure.update_xaxes(
+        tickvals=list(range(len(models))),
+        ticktext=[plain(LABELS.get(model, model)) for model in models],
+        range=[-0.6, len(models) - 0.4],
+    )
+    figure.update_yaxes(rangemode="tozero")
+    alt = (
+        f"{UNITS[value]}, by model and source of text, m {shared}: {_count(table, 'published')} "
+        f"published and {_count(table, 'here')} of ours; cells never run are empty."
+    )
+    key = f"paper-table3-{value}-{'shared' if m_shared else 'own'}"
+    table["model"] = [LABELS.get(model, model) for model in table["model"]]
+    return Chart(key, figure, alt, table)
+
+
+def arrangements_beside(ours: pd.DataFrame | None = None) -> Chart:
+    """Draw Table 1 over N: published dashed and hollow, ours solid and filled.
+
+    Args:
+        ours: columns arrangement, n, mean, sd (token accuracy over texts), as
+            `explorer.experiments.aggregate.over_texts` gives them; lengths not run are absent.
+    """
+    columns = ["arrangement", "n", "mean", "sd"]
+    drawn = [paper.table1()[columns].assign(whose="published")]
+    if ours is not None and len(ours):
+        drawn.append(ours[columns].assign(whose="here"))
+    table = pd.concat([_known(part) for part in drawn], ignore_index=True)
+    table = table.sort_values(["whose", "arrangement", "n"], ignore_index=True)
+    figure = go.Figure()
+    for (number, arrangement), whose in product(enumerate(ARRANGEMENTS.values()), WHOSE):
+        rows, here = _rows(table, "arrangement", arrangement.key, whose), whose == "here"
+        if rows.empty:
+            continue
+        name = f"{arrangement.formula} ({arrangement.checklist_id})"
+        figure.add_scatter(
+            x=rows["n"].tolist(), y=rows["mean"].tolist(), error_y=_bars(rows, RESTARTS[number]),
+            mode="lines+markers", name=f"{name}, {whose}",
+            line={"color": RESTARTS[number], "dash": "solid" if here else "dash"},
+            marker={"symbol": SYMBOLS[number] if here else f"{SYMBOLS[number]}-open", "size": 9},
+            hovertemplate=f"{name}, {whose}: %{{y:.2f}} at N = %{{x}}<extra></extra>",
+        )  # fmt: skip
+    layout(
+        figure, "Which arrangements say long texts? Published and here", "N, tokens (log scale)",
+        "token accuracy, mean ± sd over texts", height=420,
+    )  # fmt: skip
+    lengths = sorted(set(table["n"]))
+    figure.update_xaxes(type="log", tickvals=lengths, ticktext=[str(n) for n in lengths])
+    figure.update_yaxes(range=[-0.05, 1.1])
+    alt = (
+        f"Token accuracy over N for {len(ARRANGEMENTS)} arrangements: "
+        f"{_count(table, 'published')} values published (dashed, at N = 1, 2, 4 and 256 only) "
+        f"and {_count(table, 'here')} of ours (solid); lines between them only guide the eye."
+    )
+    return Chart("paper-table1", figure, alt, table)
+
+
+def _known(part: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that hold a number; an undefined spread becomes None."""
+    part = part[np.isfinite(pd.to_numeric(part["mean"]))].reset_index(drop=True)
+    spread = pd.to_numeric(part["sd"])
+    part["mean"] = part["mean"].astype(float)
+    part["sd"] = spread.astype(object).where(np.isfinite(spread.astype(float)), None)
+    return part
+
+
+def _rows(table: pd.DataFrame, column: str, value: str, whose: str) -> pd.DataFrame:
+    return table[(table[column] == value) & (table["whose"] == whose)]
+
+
+def _bars(rows: pd.DataFrame, colour: str) -> dict[str, object]:
+    """Return error bars of one sd; none where no spread is known."""
+    if rows["sd"].isna().all():
+        return {"visible": False}
+    return {"type": "data", "array": rows["sd"].tolist(), "color": colour, "thickness": 1}
+
+
+def _count(table: pd.DataFrame, whose: str) -> int:
+    return int((table["whose"] == whose).sum())

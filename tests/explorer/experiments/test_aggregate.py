@@ -1,0 +1,111 @@
+"""Aggregation on hand-made numbers, worked out on paper."""
+
+import pandas as pd
+import pytest
+
+from explorer.errors import BadInputError
+from explorer.experiments import aggregate, paper
+
+
+def restarts() -> pd.DataFrame:
+    rows = [("a", 0, 1.0), ("a", 1, 0.0), ("b", 0, 0.5), ("b", 1, 0.5)]
+    return pd.DataFrame(rows, columns=["text", "restart", "accuracy"]).assign(shared="e", s_g=4)
+
+
+def ladder(*rows: tuple[str, int, float]) -> pd.DataFrame:
+    cells = pd.DataFrame(rows, columns=["text", "n", "accuracy"])
+    return cells.assign(h_lm=cells["n"] * 2.5, model="tiny")
+
+
+def test_table_2_takes_the_best_restart_first_or_everything_at_once() -> None:
+    table = aggregate.over_restarts(restarts(), ["shared", "s_g"]).set_index("aggregate")
+    assert tuple(table.loc["max", ["mean", "sd", "count"]]) == (0.75, 0.25, 2)
+    assert tuple(table.loc["avg", ["mean", "count"]]) == (0.5, 4)
+    assert table.loc["avg", "sd"] == pytest.approx((0.5 / 4) ** 0.5)
+
+
+def test_the_order_and_index_of_the_rows_do_not_matter() -> None:
+    mixed = restarts().sample(frac=1, random_state=1)
+    mixed.index = [0] * len(mixed)
+    one, other = (aggregate.over_restarts(c, ["s_g"]) for c in (restarts(), mixed))
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_table_1_is_mean_and_deviation_over_texts_of_cells_that_were_run() -> None:
+    cells = pd.DataFrame(
+        [("e", 2, "a", 0.5), ("e", 2, "b", 1.0), ("e", 4, "a", 0.25)],
+        columns=["arrangement", "n", "text", "accuracy"],
+    )
+    table = aggregate.over_texts(cells, ["arrangement", "n"])
+    assert table.to_dict("records") == [
+        {"arrangement": "e", "n": 2, "mean": 0.75, "sd": 0.25, "texts": 2},
+        {"arrangement": "e", "n": 4, "mean": 0.25, "sd": 0.0, "texts": 1},
+    ]
+
+
+def test_a_prefix_is_reconstructed_from_099_on_and_failures_below_are_told() -> None:
+    cells = ladder(
+        ("a", 4, 1.0), ("a", 5, 0.8), ("a", 8, 0.99), ("a", 11, 0.98),
+        ("b", 4, 1.0), ("b", 5, 1.0),
+        ("c", 4, 0.75),
+    )  # fmt: skip
+    found = aggregate.longest_prefixes(cells, ["model"]).set_index("text")
+    assert list(found["c_tokens"]) == [8, 5, 0]
+    assert list(found["h_lm"]) == [20.0, 12.5, 0.0]
+    assert list(found["gap"]) == [True, False, False]
+    assert list(found["failed_above"]) == [True, False, True]
+
+
+def test_the_best_restart_decides_about_a_length() -> None:
+    cells = pd.concat(
+        [ladder(("a", 4, 0.5)).assign(restart=0), ladder(("a", 4, 1)).assign(restart=1)]
+    )
+    assert list(aggregate.longest_prefixes(cells, ["model"])["c_tokens"]) == [4]
+
+
+def test_table_3_is_the_best_text_in_tokens_and_all_texts_in_information() -> None:
+    cells = ladder(("a", 4, 1.0), ("a", 8, 1.0), ("b", 4, 1.0), ("b", 8, 0.5))
+    row = aggregate.capacities(aggregate.longest_prefixes(cells, ["model"]), ["model"]).iloc[0]
+    assert (row["c_tokens"], row["h_lm"], row["h_lm_sd"], row["texts"]) == (8, 15.0, 5.0, 2)
+
+
+def test_lengths_off_the_papers_ladder_are_taken_as_they_are() -> None:
+    assert 92 not in paper.LADDER
+    found = aggregate.longest_prefixes(ladder(("a", 90, 1.0), ("a", 92, 1.0)), ["model"])
+    assert list(found["c_tokens"]) == [92]
+
+
+def test_throughput_is_medians_and_both_readings_of_the_ratio() -> None:
+    cells = pd.DataFrame(
+        [(8, 0, 1.0, 4.0), (8, 1, 9.0, 4.0), (8, 2, 1.0, 90.0), (16, 0, 2.0, 16.0)],
+        columns=["n", "repeat", "one_pass", "autoregressive"],
+    )
+    table = aggregate.speed_ups(cells)
+    assert list(table["one_pass"]) == [8.0, 8.0]
+    assert list(table["autoregressive"]) == [2.0, 1.0]
+    both = aggregate.speed_up(table)
+    assert (both.mean, both.largest) == (6.0, 8.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: c.drop(columns="restart"), "lack restart"),
+        (lambda c: c.assign(accuracy=float("nan")), "no number"),
+        (lambda c: c.assign(accuracy=1.5), "between 0 and 1"),
+        (lambda c: pd.concat([c, c]), "the same"),
+        (lambda c: c[c["restart"] == 0], "at least two restarts"),
+        (lambda c: pd.concat([c, c[c["text"] == "a"].assign(restart=[2, 3])]), "same number"),
+    ],
+)
+def test_bad_measurements_get_a_sentence(change, words: str) -> None:
+    with pytest.raises(BadInputError, match=words):
+        aggregate.over_restarts(change(restarts()), ["s_g"])
+
+
+def test_times_must_be_above_zero_and_there_must_be_one() -> None:
+    cells = pd.DataFrame({"n": [8], "repeat": [0], "one_pass": [0.0], "autoregressive": [1.0]})
+    with pytest.raises(BadInputError, match="above zero"):
+        aggregate.speed_ups(cells)
+    with pytest.raises(BadInputError, match="no measured length"):
+        aggregate.speed_up(pd.DataFrame({"ratio": []}))
