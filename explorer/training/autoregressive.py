@@ -19,6 +19,7 @@ from explorer.errors import BadInputError
 from explorer.greedy import MemoryScore, memory_inputs, score_memory
 from explorer.models import FrozenModel
 from explorer.recipes import Recipe
+from explorer.solutions import Memory, MemoryRecord, made_from, now
 from explorer.training.engine import Engine
 from explorer.training.rows import DONE, Group, Row
 from explorer.training.starts import start
@@ -165,3 +166,59 @@ class MemoryTrainer(Engine):
             reason=None if found.exact else (state.reason or "still training"),
             confirmed_in=str(self.exact_model.dtype).removeprefix("torch."),
         )
+
+
+def memory_of(
+    found: MemoryOutcome,
+    model: FrozenModel,
+    recipe: Recipe,
+    nats: tuple[float, int],
+    run_id: str,
+    *,
+    title: str = "",
+    source: str = "own",
+    job: str | None = None,
+) -> Memory:
+    """Return a row's outcome as what is stored.
+
+    Args:
+        found: its vectors and their score.
+        model: what searched.
+        recipe: how it was trained.
+        nats: H_LM of the target and the number of its terms (Q2).
+        run_id: the run's own id.
+        title: where the text comes from, in words.
+        source: key of the text's source.
+        job: id of the job, None from a shell.
+    """
+    K, ids = len(found.mem), np.array(found.row.target_ids, dtype=np.int64)
+    seed, score = found.row.seed, found.score
+    origin = made_from(model.name, model.fingerprint, ids, f"[mem]×{K}", recipe, seed)
+    record = MemoryRecord(
+        id=f"{origin}-{run_id}",
+        made_from=origin,
+        model=model.name,
+        fingerprint=model.fingerprint,
+        tokens_of_memory=K,
+        recipe=recipe,
+        seed=seed,
+        text=model.tokenizer.decode(list(found.row.target_ids)),
+        title=title,
+        source=source,
+        accuracy=score.accuracy,
+        exact=score.exact,
+        c_tokens=int(score.right.sum()),
+        h_lm=nats[0],
+        h_lm_terms=nats[1],
+        loss=score.forced.loss if np.isfinite(score.forced.loss) else None,
+        steps=found.steps,
+        seconds=found.seconds,
+        tokens_per_second=found.steps * len(ids) / max(found.seconds, 1e-9),
+        confirmed_in=found.confirmed_in,
+        searched_in=str(model.dtype).removeprefix("torch."),
+        device=model.device.type,
+        reason=found.reason,
+        created=now(),
+        job=job,
+    )
+    return Memory(found.mem, ids, record)

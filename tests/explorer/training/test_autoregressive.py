@@ -12,7 +12,8 @@ import torch
 from explorer.errors import BadInputError
 from explorer.greedy import score_memory
 from explorer.models import FrozenModel
-from explorer.training.autoregressive import MemoryTrainer
+from explorer.solutions import load_memory, save_memory
+from explorer.training.autoregressive import MemoryTrainer, memory_of
 from explorer.training.rows import Row
 from explorer.training.starts import start
 from tests.explorer.training.cases import HARD, quick
@@ -199,3 +200,20 @@ def test_stopping_keeps_the_best(llama: FrozenModel) -> None:
 def test_what_cannot_be_trained_is_said(llama: FrozenModel, rows: Any, K: int, said: str) -> None:
     with pytest.raises(BadInputError, match=said):
         MemoryTrainer(llama, rows, K, RECIPE)
+
+
+@pytest.mark.parametrize("steps", [12, 1000])
+def test_a_saved_file_reproduces_its_accuracy(
+    llama: FrozenModel, tmp_path: Path, steps: int
+) -> None:
+    trainer = train(MemoryTrainer(llama, [Row(EASY, 0)], 2, RECIPE), steps)
+    trainer.stop("stopped by hand")
+    kept = memory_of(trainer.outcome(0), llama, RECIPE, (4.5, 3), "00000001")
+    found = load_memory(save_memory(kept, tmp_path / "m.safetensors"))
+    np.testing.assert_array_equal(found.mem, kept.mem)
+    assert found.record == kept.record and found.record.kind == "autoregressive"
+    again = score_memory(llama, found.mem, found.target_ids.tolist())
+    assert again.accuracy == found.record.accuracy == found.record.c_tokens / found.length
+    assert again.exact == found.record.exact == (steps == 1000)
+    assert again.forced.loss == pytest.approx(found.record.loss, rel=1e-5)
+    assert greedy(llama, found.mem, 4) == again.said.tolist()
