@@ -9,17 +9,24 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from explorer.arrangements import ARRANGEMENTS
-from explorer.solutions import Solution, SolutionRecord
+from explorer.solutions import AnyRecord, MemoryRecord, Solution
 
 
-def facts(record: SolutionRecord, length: int) -> dict[str, Any]:
+def scheme(record: AnyRecord) -> tuple[str, str]:
+    """Return how a solution is fed to the model: in short, and written out."""
+    if isinstance(record, MemoryRecord):
+        return f"mem {record.tokens_of_memory}", f"[mem]×{record.tokens_of_memory}, then the text"
+    arrangement = ARRANGEMENTS[record.arrangement]
+    return arrangement.checklist_id, arrangement.formula
+
+
+def facts(record: AnyRecord, length: int) -> dict[str, Any]:
     """Return what made a solution and what came of it, in words a person reads.
 
     Args:
         record: of the solution.
         length: N.
     """
-    arrangement = ARRANGEMENTS[record.arrangement]
     recipe = record.recipe.model_dump()
     return {
         "text": record.text,
@@ -34,7 +41,8 @@ def facts(record: SolutionRecord, length: int) -> dict[str, Any]:
         "loss, nats": None if record.loss is None else float(f"{record.loss:.4g}"),
         "N": length,
         "seed": record.seed,
-        "arrangement": f"{arrangement.checklist_id} {arrangement.formula}",
+        "arrangement": " ".join(scheme(record)),
+        "kind": record.kind,
         "model": record.model,
         "fingerprint": record.fingerprint[:12],
         "from": record.title,

@@ -13,6 +13,10 @@ class BadInputError(ExplorerError):
     """A text, number or setting that cannot be used."""
 
 
+class NoProtoTokensError(BadInputError):
+    """A solution of another kind where e and m are needed."""
+
+
 class MissingAssetError(ExplorerError):
     """A model or text collection is not on this disk and could not be fetched."""
 

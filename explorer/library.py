@@ -22,7 +22,7 @@ from explorer.jobs import client
 from explorer.jobs.specs import ReconstructSpec
 from explorer.labels import NO_LABEL, Kind, Label
 from explorer.recording import RecordingHeader, read_header
-from explorer.solutions import SolutionRecord
+from explorer.solutions import AnyRecord
 
 SET = "set.json"
 SHIPS = "ships with the project"
@@ -54,7 +54,7 @@ class Item:
     ships: bool = False
     problem: str | None = None
     label: Label = NO_LABEL
-    record: SolutionRecord | None = None
+    record: AnyRecord | None = None
     length: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from explorer.arrangements import ArrangementKey, holds_m, read_from
 from explorer.errors import BadInputError
+from explorer.head import Measured
 from explorer.models import FrozenModel
 
 
@@ -75,16 +76,19 @@ def score(
     """
     inputs = input_sequence(_row(e, model), _row(m, model), key, len(target_ids))
     targets = torch.as_tensor(np.asarray(target_ids), device=model.device)[None]
-    measured = model.measure(inputs, targets, read_from(key), detail=True)
+    return scores(model.measure(inputs, targets, read_from(key), detail=True))[0]
+
+
+def scores(measured: Measured) -> list[Score]:
+    """Split a detailed measurement of several rows into one score for each."""
     assert measured.predicted is not None and measured.p is not None and measured.rank is not None
-    return Score(
-        predicted=measured.predicted[0].cpu().numpy(),
-        p=measured.p[0].cpu().numpy(),
-        rank=measured.rank[0].cpu().numpy(),
-        correct=measured.correct[0].cpu().numpy(),
-        loss=float(measured.loss.mean()),
-        margin=float(measured.margin.min()),
-    )
+    predicted, p, rank = (t.cpu().numpy() for t in (measured.predicted, measured.p, measured.rank))
+    correct = measured.correct.cpu().numpy()
+    losses, margins = measured.loss.mean(1).tolist(), measured.margin.amin(1).tolist()
+    return [
+        Score(predicted[k], p[k], rank[k], correct[k], losses[k], margins[k])
+        for k in range(len(losses))
+    ]
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from explorer import folders
+from explorer.comparison import scheme
 from explorer.library import Item
 
 PLACES = {
@@ -59,7 +60,8 @@ def _says(item: Item, words: Sequence[str]) -> bool:
     parts = [item.id, item.text, item.label.name, item.label.note, *item.label.tags]
     parts += [str(value) for value in item.facts.values() if isinstance(value, str)]
     if (record := item.record) is not None:
-        parts += [record.title, record.source, record.model, record.arrangement]
+        parts += [record.title, record.source, record.model, record.kind, scheme(record)[1]]
+        parts += [getattr(record, "arrangement", "")]
         parts += [record.recipe.name, record.reason or "", f"seed {record.seed}"]
     said = "\n".join(parts).casefold()
     return all(word in said for word in words)

@@ -1,4 +1,7 @@
-"""The nouns: a pair of proto-tokens, what it was trained to say, and the file that holds both."""
+"""The nouns: a pair of proto-tokens, what it was trained to say, and the file that holds both.
+
+Beside it the autoregressive baseline, memory vectors: listed like solutions, never taken for one.
+"""
 
 import contextlib
 import hashlib
@@ -17,17 +20,24 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from explorer.arrangements import ArrangementKey
-from explorer.errors import CorruptFileError
+from explorer.errors import CorruptFileError, NoProtoTokensError
 from explorer.files import write_atomically
 from explorer.recipes import Recipe
 
 SCHEMA_VERSION: Literal[1] = 1
-TENSORS = {"e": "F32", "m": "F32", "target_ids": "I64"}
-"""What a file holds, in the number formats of safetensors."""
+TENSORS = {
+    "one-forward": {"e": "F32", "m": "F32", "target_ids": "I64"},
+    "autoregressive": {"mem": "F32", "target_ids": "I64"},
+}
+"""What a file of each kind holds, in the number formats of safetensors."""
 
 
-class SolutionRecord(BaseModel):
-    """What is known about a solution besides its tensors: the JSON under `solution` in its file."""
+class _Kind(BaseModel):
+    kind: Literal["one-forward", "autoregressive"] = "one-forward"
+
+
+class TrainedRecord(BaseModel):
+    """What is known about either kind besides its tensors: the JSON under `solution` in a file."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -36,12 +46,10 @@ class SolutionRecord(BaseModel):
     )
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    kind: Literal["one-forward", "autoregressive"] = "one-forward"
     id: str = Field(description="Hash of everything that made it, a dash, the run's own id.")
     made_from: str = Field(description="The hash alone: equal inputs have equal values.")
     model: str = Field(description="Name of the model, as `--model` takes it.")
     fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
-    arrangement: ArrangementKey
     recipe: Recipe
     seed: int
     text: str = Field(description="The target, decoded.")
@@ -60,9 +68,35 @@ class SolutionRecord(BaseModel):
     searched_in: str = Field("float32", description="Number format of the search.")
     device: str = Field("cpu", description="Kind of device that trained it.")
     reason: str | None = Field(None, description="Why the row ended, if not by being exact.")
-    shared_m: bool = Field(False, description="Whether m was trained for several texts at once.")
     created: str = Field("", description="UTC time, ISO 8601.")
     job: str | None = Field(None, description="Id of the job that trained it.")
+
+
+class SolutionRecord(TrainedRecord):
+    """What is known about a pair of proto-tokens."""
+
+    kind: Literal["one-forward"] = "one-forward"
+    arrangement: ArrangementKey
+    shared_m: bool = Field(False, description="Whether m was trained for several texts at once.")
+
+
+class MemoryRecord(TrainedRecord):
+    """What is known about memory vectors; accuracy is that of the text generated greedily."""
+
+    kind: Literal["autoregressive"] = "autoregressive"
+    tokens_of_memory: int = Field(ge=1, description="K, vectors before the text.")
+
+    @property
+    def refusal(self) -> str:
+        """Say why it cannot stand where e and m are needed."""
+        return (
+            f"The solution with seed {self.seed} ({self.id[:40]}) was trained as an autoregressive "
+            "baseline: it has memory vectors, not e and m. Pick one that was trained for one "
+            "forward pass."
+        )
+
+
+AnyRecord = SolutionRecord | MemoryRecord
 
 
 @dataclass(frozen=True)
@@ -80,6 +114,26 @@ class Solution:
     m: NDArray[np.float32]
     target_ids: NDArray[np.int64]
     record: SolutionRecord
+
+    @property
+    def length(self) -> int:
+        """N, the number of target tokens."""
+        return len(self.target_ids)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Trained memory vectors with their target (Kuratov et al., E4).
+
+    Attributes:
+        mem: float32 (K, d_model).
+        target_ids: int64 (N,).
+        record: everything else.
+    """
+
+    mem: NDArray[np.float32]
+    target_ids: NDArray[np.int64]
+    record: MemoryRecord
 
     @property
     def length(self) -> int:
@@ -124,12 +178,26 @@ def save_solution(solution: Solution, path: Path) -> Path:
     Raises:
         StorageError: if the disk refuses.
     """
+    return _save(path, solution.record, solution.target_ids, e=solution.e, m=solution.m)
+
+
+def save_memory(memory: Memory, path: Path) -> Path:
+    """Write `memory` as safetensors: tensors `mem` and `target_ids`, JSON under `solution`.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    return _save(path, memory.record, memory.target_ids, mem=memory.mem)
+
+
+def _save(
+    path: Path, record: AnyRecord, target_ids: NDArray[np.int64], **vectors: NDArray[np.float32]
+) -> Path:
     tensors: dict[str, NDArray[Any]] = {
-        "e": np.ascontiguousarray(solution.e, dtype=np.float32),
-        "m": np.ascontiguousarray(solution.m, dtype=np.float32),
-        "target_ids": np.ascontiguousarray(solution.target_ids, dtype=np.int64),
+        name: np.ascontiguousarray(vector, dtype=np.float32) for name, vector in vectors.items()
     }
-    return write_atomically(path, save(tensors, {"solution": solution.record.model_dump_json()}))
+    tensors["target_ids"] = np.ascontiguousarray(target_ids, dtype=np.int64)
+    return write_atomically(path, save(tensors, {"solution": record.model_dump_json()}))
 
 
 def load_solution(path: Path) -> Solution:
@@ -137,18 +205,40 @@ def load_solution(path: Path) -> Solution:
 
     Raises:
         CorruptFileError: if it is missing, damaged, or not a solution.
+        NoProtoTokensError: if it holds memory vectors.
     """
     with _opened(path) as (file, record):
-        e, m, target_ids = (file.get_tensor(name) for name in TENSORS)
-    if not (np.isfinite(e).all() and np.isfinite(m).all()):
-        raise CorruptFileError(f"{path.name} holds numbers that are not finite.")
-    if target_ids.min() < 0:
-        raise CorruptFileError(f"{path.name} holds numbers that are no token ids.")
+        if isinstance(record, MemoryRecord):
+            raise NoProtoTokensError(record.refusal)
+        e, m, target_ids = _tensors(path, file, record)
     return Solution(e, m, target_ids, record)
 
 
-def read_record(path: Path) -> tuple[SolutionRecord, int]:
-    """Return what is known about a solution and its N, without reading its tensors.
+def load_memory(path: Path) -> Memory:
+    """Read a file of memory vectors.
+
+    Raises:
+        CorruptFileError: if it is missing, damaged, or of another kind.
+    """
+    with _opened(path) as (file, record):
+        if isinstance(record, SolutionRecord):
+            raise CorruptFileError(f"{path.name} holds e and m, not memory vectors.")
+        mem, target_ids = _tensors(path, file, record)
+    return Memory(mem, target_ids, record)
+
+
+def _tensors(path: Path, file: Any, record: AnyRecord) -> list[NDArray[Any]]:
+    """Read the tensors of a kind, in its order; the target ids are the last."""
+    *vectors, target_ids = (file.get_tensor(name) for name in TENSORS[record.kind])
+    if not all(np.isfinite(vector).all() for vector in vectors):
+        raise CorruptFileError(f"{path.name} holds numbers that are not finite.")
+    if target_ids.min() < 0:
+        raise CorruptFileError(f"{path.name} holds numbers that are no token ids.")
+    return [*vectors, target_ids]
+
+
+def read_record(path: Path) -> tuple[AnyRecord, int]:
+    """Return what is known about a file of either kind and its N, without reading its tensors.
 
     Raises:
         CorruptFileError: if the file is missing, cut short, or not a solution.
@@ -158,17 +248,35 @@ def read_record(path: Path) -> tuple[SolutionRecord, int]:
     return record, length
 
 
+def _parsed(text: str) -> AnyRecord:
+    if _Kind.model_validate_json(text).kind == "autoregressive":
+        return MemoryRecord.model_validate_json(text)
+    return SolutionRecord.model_validate_json(text)
+
+
+def _fits(record: AnyRecord, shapes: list[list[int]]) -> bool:
+    """Tell whether the tensors of a kind, in its order, have the shapes they should."""
+    *vectors, ids = shapes
+    if len(ids) != 1 or not ids[0] or any(shape != vectors[0] for shape in vectors):
+        return False
+    if isinstance(record, MemoryRecord):
+        return (
+            len(vectors[0]) == 2 and vectors[0][0] == record.tokens_of_memory and vectors[0][1] > 0
+        )
+    return len(vectors[0]) == 1 and vectors[0][0] > 0
+
+
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, SolutionRecord]]:
-    """Open a solution file whose header is as it should be."""
+def _opened(path: Path) -> Iterator[tuple[Any, AnyRecord]]:
+    """Open a file of either kind whose header is as it should be."""
     try:
         with safe_open(path, framework="numpy") as file:
-            record = SolutionRecord.model_validate_json((file.metadata() or {})["solution"])
-            slices = {name: file.get_slice(name) for name in TENSORS}
-            if {name: part.get_dtype() for name, part in slices.items()} != TENSORS:
+            record = _parsed((file.metadata() or {})["solution"])
+            wanted = TENSORS[record.kind]
+            slices = {name: file.get_slice(name) for name in wanted}
+            if {name: part.get_dtype() for name, part in slices.items()} != wanted:
                 raise CorruptFileError(f"{path.name} holds tensors of unexpected number formats.")
-            e, m, ids = (part.get_shape() for part in slices.values())
-            if not (len(e) == len(ids) == 1 and e == m and e[0] and ids[0]):
+            if not _fits(record, [list(part.get_shape()) for part in slices.values()]):
                 raise CorruptFileError(f"{path.name} holds tensors of unexpected shapes.")
             yield file, record
     except FileNotFoundError as error:

@@ -16,14 +16,22 @@ from sqlalchemy.dialects.sqlite import insert
 
 from explorer import folders
 from explorer.database import SolutionRow, transaction
-from explorer.errors import BadInputError, CorruptFileError, StorageError
+from explorer.errors import (
+    BadInputError,
+    CorruptFileError,
+    NoProtoTokensError,
+    StorageError,
+)
 from explorer.files import write_atomically
 from explorer.recording import Recording
 from explorer.solutions import (
+    AnyRecord,
+    Memory,
+    MemoryRecord,
     Solution,
-    SolutionRecord,
     load_solution,
     read_record,
+    save_memory,
     save_solution,
 )
 
@@ -69,7 +77,7 @@ class Entry:
 
     id: str
     path: Path
-    record: SolutionRecord | None
+    record: AnyRecord | None
     length: int
     ships: bool
     problem: str | None = None
@@ -80,18 +88,22 @@ def run_folder(job: str) -> Path:
     return folders.local() / "solutions" / job
 
 
-def keep(solution: Solution, job: str) -> Path:
-    """Save a solution in its run's folder and note it in the catalogue.
+def keep(solution: Solution | Memory, job: str) -> Path:
+    """Save a solution of either kind in its run's folder and note it in the catalogue.
 
     Raises:
         StorageError: if the disk refuses.
     """
-    path = save_solution(solution, run_folder(job) / f"{solution.record.id}.safetensors")
+    path = run_folder(job) / f"{solution.record.id}.safetensors"
+    if isinstance(solution, Memory):
+        save_memory(solution, path)
+    else:
+        save_solution(solution, path)
     _note((path, solution.record, solution.length))
     return path
 
 
-def _note(*found: tuple[Path, SolutionRecord, int]) -> None:
+def _note(*found: tuple[Path, AnyRecord, int]) -> None:
     """Note solutions (file, record, N) in the catalogue."""
     with transaction() as session:
         for path, record, length in found:
@@ -189,6 +201,20 @@ def find(solution_id: str) -> Path:
     )
 
 
+def find_pair(solution_id: str) -> Path:
+    """Return the file of a solution that has e and m, by its id.
+
+    Raises:
+        BadInputError: if there is none, or it has memory vectors instead.
+        CorruptFileError: if it cannot be read.
+    """
+    path = find(solution_id)
+    record, _ = read_record(path)
+    if isinstance(record, MemoryRecord):
+        raise NoProtoTokensError(record.refusal)
+    return path
+
+
 def _noted_as(solution_id: str) -> Path | None:
     """Return the file that the catalogue knows under an id, if it is still that."""
     with contextlib.suppress(StorageError), transaction() as session:
@@ -214,7 +240,7 @@ def open_solution(name: str) -> Solution:
     """Read a solution by its id or its file.
 
     Raises:
-        BadInputError: if there is none by that name.
+        BadInputError: if there is none by that name, or it has memory vectors, not e and m.
         CorruptFileError: if it cannot be read.
     """
     path = Path(name).expanduser()
@@ -223,10 +249,13 @@ def open_solution(name: str) -> Solution:
 
 
 def siblings(path: Path) -> list[Solution]:
-    """Return the solutions of the run that `path` belongs to, by seed; unreadable ones left out."""
+    """Return the solutions of the run that `path` belongs to, by seed.
+
+    Files that cannot be read, and memory vectors, are left out.
+    """
     solutions = []
     for file in _solution_files(path.parent):
-        with contextlib.suppress(CorruptFileError):
+        with contextlib.suppress(CorruptFileError, NoProtoTokensError):
             solutions.append(load_solution(file))
     return sorted(solutions, key=lambda s: s.record.seed)
 

@@ -87,7 +87,7 @@ def result() -> None:
     if job := st.query_params.get("job"):
         run_view.show_job(job)
     elif solution := st.query_params.get("solution"):
-        folder = store.find(solution).parent
+        folder = store.find_pair(solution).parent
         run_view.show_run(folder, key=solution, query=f"?solution={solution}")
     elif shipped := store.shipped_runs():
         chosen = recorded.choose(shipped)

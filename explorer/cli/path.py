@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from explorer import folders, store
 from explorer.cli.device import alone_on, named
-from explorer.errors import BadInputError, CorruptFileError
+from explorer.errors import BadInputError, CorruptFileError, NoProtoTokensError
 from explorer.jobs.specs import in_words
 from explorer.paths import places
 from explorer.paths.pairs import all_pairs, require_pair
@@ -181,6 +181,8 @@ def _solutions(names: list[str]) -> list[Solution]:
             if not file.name.endswith(store.NOT_SOLUTIONS):
                 try:
                     found.append(load_solution(file))
+                except NoProtoTokensError:
+                    continue
                 except CorruptFileError as error:
                     raise BadInputError(
                         f"{error} Leave it out, or name the files one by one."

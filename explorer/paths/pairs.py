@@ -44,17 +44,12 @@ def require_pair(a: Solution, b: Solution) -> None:
 
 
 def require_usable(a: Solution, *others: Solution) -> None:
-    """Make sure that solutions are exact, for one pass, and of one model, arrangement and N.
+    """Make sure that solutions are exact, and of one model, arrangement and N.
 
     Raises:
         BadInputError: with what is possible instead.
     """
     for s in (a, *others):
-        if s.record.kind != "one-forward":
-            raise BadInputError(
-                f"“{_short(s)}” was trained to be read token by token. Paths are drawn between "
-                "solutions for one forward pass; train those on the Reconstruct page."
-            )
         if not s.record.exact:
             raise BadInputError(
                 f"The solution with seed {s.record.seed} is not exact: {s.record.c_tokens} of its "
@@ -92,7 +87,7 @@ def all_pairs(solutions: Sequence[Solution]) -> list[tuple[Solution, Solution]]:
     """
     by_text: defaultdict[tuple[int, ...], dict[bytes, Solution]] = defaultdict(dict)
     for s in solutions:
-        if s.record.exact and s.record.kind == "one-forward":
+        if s.record.exact:
             by_text[text_key(s)].setdefault(vector(s).tobytes(), s)
     pairs = [p for group in by_text.values() for p in combinations(group.values(), 2)]
     if not pairs:

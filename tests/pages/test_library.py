@@ -15,7 +15,7 @@ from explorer import folders, library, store, trash
 from explorer.jobs import client
 from explorer.jobs.specs import BringSpec
 from explorer.recipes import FAST
-from explorer.solutions import Solution, SolutionRecord
+from explorer.solutions import Memory, MemoryRecord, Solution, SolutionRecord
 
 APP = str(folders.PROJECT / "app.py")
 HOSTILE = "<b>*bold*</b> $x$ [link](http://a) :smile:"
@@ -279,3 +279,47 @@ def test_a_solution_without_its_recording_has_a_page(keep: Keep) -> None:
     assert not app.exception and not app.error
     assert HOSTILE in [text.value for text in app.text]
     assert "Right tokens (C_tokens)" in [metric.label for metric in app.metric]
+
+
+@pytest.fixture
+def memory(keep: Keep) -> Memory:
+    """Store memory vectors, newer than the solution beside them."""
+    other = keep(1)
+    known = other.record.model_dump(exclude={"kind", "arrangement", "shared_m"})
+    named = {"id": f"{9:012x}-00000000", "created": "2026-01-01T00:09:00+00:00"}
+    record = MemoryRecord.model_validate(known | named | {"tokens_of_memory": 2})
+    found = Memory(np.ones((2, 4), dtype=np.float32), other.target_ids, record)
+    store.keep(found, "run9")
+    return found
+
+
+REFUSAL = "it has memory vectors, not e and m"
+
+
+@pytest.mark.usefixtures("without_shipped", "memory")
+def test_memory_vectors_are_listed_and_not_compared() -> None:
+    app = select(open_library(), 0)
+    assert not app.exception and not app.error
+    assert app.dataframe[0].value["scheme"].tolist() == ["mem 2", "A4"]
+    assert REFUSAL in texts_of(app)
+    assert "Score it again" not in buttons(app) and "Save" in buttons(app)
+    app = select(app, 0, 1)
+    assert not app.exception and REFUSAL in texts_of(app)
+    assert "Cosine distance of e" not in [metric.label for metric in app.metric]
+
+
+@pytest.mark.usefixtures("without_shipped")
+@pytest.mark.parametrize(
+    ("page", "name"), [("pages/reconstruct.py", "solution"), ("pages/paths.py", "a")]
+)
+def test_a_link_to_memory_vectors_is_answered_with_a_sentence(
+    memory: Memory, page: str, name: str
+) -> None:
+    app = AppTest.from_file(APP, default_timeout=30)
+    app.run()
+    app.query_params[name] = memory.record.id
+    if name == "a":
+        app.query_params["b"] = f"{1:012x}-00000000"
+    app = app.switch_page(page).run()
+    assert not app.exception
+    assert any(REFUSAL in error.value for error in app.error)

@@ -6,7 +6,7 @@ from explorer.comparison import cosine_distance, side_by_side
 from explorer.figures import comparison as figures
 from explorer.figures.comparison import Curve
 from explorer.library import Item
-from explorer.solutions import Solution, load_solution
+from explorer.solutions import MemoryRecord, Solution, load_solution
 from widgets import cached, charts
 from widgets.library.panel import tokens
 
@@ -16,6 +16,10 @@ NAMES = ("first", "second")
 def show(one: Item, other: Item) -> None:
     """Compare two readable solutions."""
     assert one.path is not None and other.path is not None
+    for item in (one, other):
+        if isinstance(item.record, MemoryRecord):
+            st.info(item.record.refusal, icon=":material/info:")
+            return
     pair = (load_solution(one.path), load_solution(other.path))
     with st.container(border=True):
         for column, item, name in zip(st.columns(2, gap="large"), (one, other), NAMES, strict=True):

@@ -12,6 +12,7 @@ from explorer.jobs import client
 from explorer.labels import MAX_TAGS
 from explorer.library import SHIPS, Item, relabel
 from explorer.selection import size_of
+from explorer.solutions import MemoryRecord
 from widgets import cached, token_strip
 
 
@@ -24,10 +25,14 @@ def show(item: Item, known_tags: list[str]) -> None:
         tokens(item, "panel")
         left, right = st.columns([2, 3], gap="large")
         with left:
-            _open(item)
-            _label(item, known_tags)
-            if item.kind == "solution":
-                _score_again(item)
+            if isinstance(item.record, MemoryRecord):
+                st.caption(item.record.refusal)
+                _label(item, known_tags)
+            else:
+                _open(item)
+                _label(item, known_tags)
+                if item.kind == "solution":
+                    _score_again(item)
         with right:
             _facts(item)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from explorer.arrangements import ARRANGEMENTS
+from explorer.comparison import scheme
 from explorer.labels import Kind
 from explorer.library import SHIPS, Item
 from widgets.plain import plain
@@ -21,7 +21,9 @@ _COLUMNS: dict[str, Any] = {  # at 1280 pixels all of them fit; what has no widt
     "text": _config.TextColumn(width=385),
     "N": _config.NumberColumn(width=44, help="Number of target tokens"),
     "model": _config.TextColumn(),
-    "scheme": _config.TextColumn(width=62, help="Arrangement: A1 to A5"),
+    "scheme": _config.TextColumn(
+        width=62, help="Arrangement: A1 to A5; mem: K memory vectors, the autoregressive baseline"
+    ),
     "tags": _config.TextColumn(width=105),
     "made": _config.DatetimeColumn(format="D MMM, HH:mm", width=118),
     "from": _config.TextColumn(width=76, help=f"recorded: {SHIPS}"),
@@ -82,7 +84,7 @@ def _solution(item: Item) -> dict[str, Any]:
         "text": _title(item),
         "N": item.length or None,
         "model": record.model if record else "",
-        "scheme": ARRANGEMENTS[record.arrangement].checklist_id if record else "",
+        "scheme": scheme(record)[0] if record else "",
         "from": item.facts["origin"],
         "tags": ", ".join(item.label.tags),
         "made": item.created,

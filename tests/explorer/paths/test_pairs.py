@@ -38,7 +38,6 @@ def test_two_restarts_of_a_text_make_a_pair(make: Make) -> None:
         ({"fingerprint": "e" * 64, "model": "another"}, "different models, tiny and another"),
         ({"arrangement": "e+mN-1"}, "different arrangements"),
         ({"exact": False, "c_tokens": 2, "accuracy": 2 / 3}, "2 of its 3 tokens are right"),
-        ({"kind": "autoregressive"}, "token by token"),
     ],
 )
 def test_what_cannot_be_connected_is_said_with_what_can(

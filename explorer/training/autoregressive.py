@@ -1,0 +1,224 @@
+"""The autoregressive baseline: K trained vectors before the text (Kuratov et al. 2025, E4).
+
+Training is teacher-forced: the model reads the vectors and the true tokens, and every token is to
+be the likeliest after those before it. What counts is what it then generates from the vectors
+alone. All else is as for one forward pass, so that both can be compared: the same engine,
+optimiser, recipe, number formats and end.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from explorer.errors import BadInputError
+from explorer.greedy import MemoryScore, memory_inputs, score_memory
+from explorer.models import FrozenModel
+from explorer.recipes import Recipe
+from explorer.solutions import Memory, MemoryRecord, made_from, now
+from explorer.training.engine import Engine
+from explorer.training.rows import DONE, Group, Row
+from explorer.training.starts import start
+
+MOST_VECTORS = 64
+
+
+@dataclass(frozen=True)
+class MemoryOutcome:
+    """The end of one row: its best memory vectors and their float32 score.
+
+    Attributes:
+        row: what was trained.
+        mem: float32 (K, d_model).
+        score: of exactly these vectors, alone in a batch, in `confirmed_in`: teacher-forced
+            correctness of every position, and the text that is generated greedily.
+        steps: optimiser steps from the row's start to its end.
+        seconds: compute time of the steps this row took part in.
+        reason: why it ended, None when exact.
+        confirmed_in: number format of the score.
+    """
+
+    row: Row
+    mem: NDArray[np.float32]
+    score: MemoryScore
+    steps: int
+    seconds: float
+    reason: str | None
+    confirmed_in: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Every row after a step; a row that is over has the values of its outcome.
+
+    Attributes:
+        steps: int64 (rows,), optimiser steps since each row's own start.
+        loss: float32 (rows,), teacher-forced, mean over positions, nats; NaN before the first step.
+        accuracy: float32 (rows,), teacher-forced; of a row that is over, that of what it generates.
+        phase: the phase of each row.
+        reason: why a row ended without being exact, else None.
+    """
+
+    steps: NDArray[np.int64]
+    loss: NDArray[np.float32]
+    accuracy: NDArray[np.float32]
+    phase: tuple[str, ...]
+    reason: tuple[str | None, ...]
+
+
+class MemoryTrainer(Engine):
+    """Trains K memory vectors for each row until it is exact in float32 or out of steps."""
+
+    def __init__(
+        self,
+        model: FrozenModel,
+        rows: Sequence[Row],
+        tokens_of_memory: int,
+        recipe: Recipe,
+        *,
+        exact_model: Callable[[], FrozenModel] | None = None,
+    ) -> None:
+        """Prepare the memory vectors of every row.
+
+        Args:
+            model: runs the search.
+            rows: what to train; seeds decide where each starts. Nothing is shared between rows.
+            tokens_of_memory: K, vectors before the text.
+            recipe: how to train.
+            exact_model: gives the same weights in float32 when first needed; None: `model` is
+                final, and scores are labelled with its number format.
+
+        Raises:
+            BadInputError: if there are no rows, K is not between 1 and 64, or a target with its
+                vectors is longer than the model's positions.
+        """
+        if not 1 <= tokens_of_memory <= MOST_VECTORS:
+            raise BadInputError(
+                f"{tokens_of_memory} memory vectors cannot be trained; choose 1 to {MOST_VECTORS}."
+            )
+        self.tokens_of_memory = K = tokens_of_memory
+        count = len(rows)
+        table = [start(model, recipe, row.seed, K) for row in rows]
+        super().__init__(
+            model,
+            rows,
+            recipe,
+            longest=max((K - 1 + len(row.target_ids) for row in rows), default=0),
+            vectors=torch.cat(table).float() if table else torch.zeros(0, model.d_model),
+            uses=torch.arange(count * K).view(count, K),
+            groups=[Group([i], list(range(i * K, (i + 1) * K))) for i in range(count)],
+            exact_model=exact_model,
+        )
+
+    @torch.no_grad()
+    def _loss_and_gradient(
+        self, model: FrozenModel, vectors: Float[Tensor, "n K d"], targets: Int[Tensor, "n N"]
+    ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n K d"]]:
+        K = self.tokens_of_memory
+        inputs = memory_inputs(model, vectors, targets)
+        measured, by_input = model.loss_and_gradient(inputs, targets, K - 1)
+        summary = [measured.loss.mean(1), measured.correct.float().mean(1), measured.margin.amin(1)]
+        return torch.stack(summary, 1), by_input[:, :K]
+
+    def _is_exact(self, i: int) -> bool:
+        return self._score(i).forced.exact
+
+    def _score(self, i: int) -> MemoryScore:
+        mem = self._best[i].cpu().numpy()
+        return score_memory(self.exact_model, mem, self.rows[i].target_ids)
+
+    def _end(self, group: Group, reason: str | None) -> None:
+        super()._end(group, reason)
+        for i in group.rows:
+            state, found = self._state[i], self._score(i)
+            state.accuracy, state.loss = found.accuracy, found.forced.loss
+            state.reason = None if found.exact else reason
+
+    def standing(self) -> Standing:
+        """Return every row as it stands."""
+        return Standing(
+            steps=np.array([g.steps for g in self._groups]),
+            loss=np.array([s.loss for s in self._state], dtype=np.float32),
+            accuracy=np.array([s.accuracy for s in self._state], dtype=np.float32),
+            phase=tuple(g.phase for g in self._groups),
+            reason=tuple(s.reason for s in self._state),
+        )
+
+    def vectors_of(self, i: int) -> Float[np.ndarray, "K d"]:
+        """Return row i's memory vectors as they stand now (once it is over: as they are kept)."""
+        over = self._groups[i].phase == DONE
+        mem = self._best[i] if over else self._vectors[self._uses[i]]
+        return mem.cpu().numpy().copy()
+
+    def outcome(self, i: int) -> MemoryOutcome:
+        """Return row i's best vectors with their score, measured alone in a batch."""
+        found, state = self._score(i), self._state[i]
+        return MemoryOutcome(
+            row=self.rows[i],
+            mem=self._best[i].cpu().numpy().copy(),
+            score=found,
+            steps=self._groups[i].steps,
+            seconds=state.seconds,
+            reason=None if found.exact else (state.reason or "still training"),
+            confirmed_in=str(self.exact_model.dtype).removeprefix("torch."),
+        )
+
+
+def memory_of(
+    found: MemoryOutcome,
+    model: FrozenModel,
+    recipe: Recipe,
+    nats: tuple[float, int],
+    run_id: str,
+    *,
+    title: str = "",
+    source: str = "own",
+    job: str | None = None,
+) -> Memory:
+    """Return a row's outcome as what is stored.
+
+    Args:
+        found: its vectors and their score.
+        model: what searched.
+        recipe: how it was trained.
+        nats: H_LM of the target and the number of its terms (Q2).
+        run_id: the run's own id.
+        title: where the text comes from, in words.
+        source: key of the text's source.
+        job: id of the job, None from a shell.
+    """
+    K, ids = len(found.mem), np.array(found.row.target_ids, dtype=np.int64)
+    seed, score = found.row.seed, found.score
+    origin = made_from(model.name, model.fingerprint, ids, f"[mem]×{K}", recipe, seed)
+    record = MemoryRecord(
+        id=f"{origin}-{run_id}",
+        made_from=origin,
+        model=model.name,
+        fingerprint=model.fingerprint,
+        tokens_of_memory=K,
+        recipe=recipe,
+        seed=seed,
+        text=model.tokenizer.decode(list(found.row.target_ids)),
+        title=title,
+        source=source,
+        accuracy=score.accuracy,
+        exact=score.exact,
+        c_tokens=int(score.right.sum()),
+        h_lm=nats[0],
+        h_lm_terms=nats[1],
+        loss=score.forced.loss if np.isfinite(score.forced.loss) else None,
+        steps=found.steps,
+        seconds=found.seconds,
+        tokens_per_second=found.steps * len(ids) / max(found.seconds, 1e-9),
+        confirmed_in=found.confirmed_in,
+        searched_in=str(model.dtype).removeprefix("torch."),
+        device=model.device.type,
+        reason=found.reason,
+        created=now(),
+        job=job,
+    )
+    return Memory(found.mem, ids, record)

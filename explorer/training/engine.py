@@ -1,0 +1,272 @@
+"""What all training over a frozen model shares: phases, steps, memory that runs short, checkpoints.
+
+`MemoryTrainer` is made of it. `Trainer` has the same logic of its own, beside restarts that rest
+and vectors that are shared; everything here is written for both.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from explorer.errors import BadInputError
+from explorer.models import FrozenModel
+from explorer.recipes import Recipe
+from explorer.training.memory import is_out_of_memory, rows_that_fit
+from explorer.training.optimiser import VectorAdamW, finish_rate, rate
+from explorer.training.rows import DONE, FINISH, SEARCH, Group, Row, RowState
+
+
+class Engine(ABC):
+    """Trains rows of W vectors until each is exact in float32 or has used up its steps.
+
+    A row searches in the fast number format; once exact there, its last steps run in float32, and
+    it ends when its very vectors, alone in a batch, are exact in float32. Vectors are remembered
+    together with the measurement that scored them: a step measures, then remembers, then moves.
+
+    Attributes:
+        model: runs the search.
+        rows: what is trained.
+        recipe: how.
+        notices: what a person should know, such as memory that was short.
+    """
+
+    def __init__(
+        self,
+        model: FrozenModel,
+        rows: Sequence[Row],
+        recipe: Recipe,
+        *,
+        longest: int,
+        vectors: Float[Tensor, "V d"],
+        uses: Int[Tensor, "rows W"],
+        groups: list[Group],
+        exact_model: Callable[[], FrozenModel] | None = None,
+    ) -> None:
+        """Prepare the training of a table of vectors.
+
+        Args:
+            model: runs the search.
+            rows: what to train.
+            recipe: how to train.
+            longest: input positions of the longest row.
+            vectors: where they start, float32.
+            uses: which vectors each row uses.
+            groups: rows that move and end together, each row in one group.
+            exact_model: gives the same weights in float32 when first needed; None: `model` is
+                final.
+
+        Raises:
+            BadInputError: if there are no rows, or one is longer than the model's positions.
+        """
+        if not rows:
+            raise BadInputError("There is nothing to train: give at least one text and restart.")
+        if longest > model.max_positions:
+            raise BadInputError(
+                f"{longest} input positions are more than the {model.max_positions} this model "
+                "was made for. Choose a smaller length."
+            )
+        self.model, self.rows, self.recipe = model, rows, recipe
+        self.notices: list[str] = []
+        self._exact_model = exact_model
+        self._exact: FrozenModel | None = None if exact_model else model
+        self._rows_at_once = rows_that_fit(model, longest)
+        self._targets = [torch.tensor(r.target_ids, device=model.device) for r in rows]
+        self._state = [RowState() for _ in rows]
+        self._groups = groups
+        self._vectors = vectors.to(model.device)
+        self._uses = uses.to(model.device)
+        self._best: Float[Tensor, "rows W d"] = self._vectors[self._uses]
+        self._optimiser = VectorAdamW(recipe, len(vectors), model.d_model, model.device)
+
+    @abstractmethod
+    def _loss_and_gradient(
+        self, model: FrozenModel, vectors: Float[Tensor, "n W d"], targets: Int[Tensor, "n N"]
+    ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n W d"]]:
+        """Return each row's (loss, accuracy, least margin), and its loss's gradient."""
+
+    @abstractmethod
+    def _is_exact(self, i: int) -> bool:
+        """Return whether row i's best vectors, alone in a batch, are exact in float32."""
+
+    @property
+    def exact_model(self) -> FrozenModel:
+        """The model that confirms results: float32 unless that does not fit."""
+        if self._exact is None:
+            assert self._exact_model is not None
+            self._exact = self._exact_model()
+        return self._exact
+
+    @property
+    def finished(self) -> bool:
+        """Whether every row is over."""
+        return all(g.phase == DONE for g in self._groups)
+
+    def step(self) -> None:
+        """Measure every live row, end those that are exact, and move the others one step."""
+        started = time.perf_counter()
+        live = [g for g in self._groups if g.phase != DONE]
+        over: list[tuple[Group, str | None]] = []
+        for phase in (FINISH, SEARCH):
+            if groups := [g for g in live if g.phase == phase]:
+                over += self._advance(groups, phase)
+        elapsed = time.perf_counter() - started
+        for group in live:
+            for i in group.rows:
+                self._state[i].seconds += elapsed
+        for group, reason in over:
+            self._end(group, reason)
+
+    def stop(self, reason: str) -> None:
+        """End every live row where it is; its best vectors stay."""
+        for group in self._groups:
+            if group.phase != DONE:
+                self._end(group, reason)
+
+    def _end(self, group: Group, reason: str | None) -> None:
+        group.phase = DONE
+        for i in group.rows:
+            self._state[i].reason = reason
+
+    def _advance(self, groups: list[Group], phase: str) -> list[tuple[Group, str | None]]:
+        """Measure groups of one phase; promote or move each, or return it with why it ends."""
+        model = self.model if phase == SEARCH else self.exact_model
+        gradient = self._measure(model, [i for g in groups for i in g.rows])
+        moving: list[Group] = []
+        over: list[tuple[Group, str | None]] = []
+        for group in groups:
+            states = [self._state[i] for i in group.rows]
+            if not all(np.isfinite(s.loss) for s in states):
+                over.append((group, "diverged: the loss is not a finite number"))
+                continue
+            lead = self.recipe.finish_margin if phase == FINISH else 0.0
+            secure = all(s.accuracy == 1.0 and s.margin >= lead for s in states)
+            self._remember(group, secure=secure)
+            if secure and phase == SEARCH:
+                self._promote(group)
+            elif secure and all(self._is_exact(i) for i in group.rows):
+                over.append((group, None))
+            elif group.steps >= self.recipe.max_steps:
+                over.append((group, f"not exact within {self.recipe.max_steps} steps"))
+            else:
+                moving.append(group)
+        if moving:
+            self._move(moving, gradient, phase)
+        return over
+
+    def _remember(self, group: Group, *, secure: bool) -> None:
+        """Keep the group's vectors if these measurements are its best."""
+        states = [self._state[i] for i in group.rows]
+        accuracy = sum(s.accuracy for s in states) / len(states)
+        loss = sum(s.loss for s in states) / len(states)
+        now = (accuracy, group.phase == FINISH, -loss)
+        if secure or now >= group.best:
+            group.best = now
+            self._best[group.rows] = self._vectors[self._uses[group.rows]]
+
+    def _promote(self, group: Group) -> None:
+        """Let a group that is exact in the fast format finish in float32."""
+        group.phase = FINISH
+        group.best = Group.best  # what counts from here is measured in float32
+        if self.recipe.finish_lr is not None:
+            self._optimiser.reset(torch.tensor(group.vectors, device=self._vectors.device))
+
+    def _move(self, groups: list[Group], gradient: Float[Tensor, "V d"], phase: str) -> None:
+        unit = self.model.embedding_std
+        slow = finish_rate(self.recipe, unit) if phase == FINISH else None
+        which: list[int] = []
+        rates: list[float] = []
+        for group in groups:
+            which += group.vectors
+            loss = sum(self._state[i].loss for i in group.rows) / len(group.rows)
+            lr = slow if slow is not None else rate(self.recipe, group.steps, unit, loss)
+            rates += [lr] * len(group.vectors)
+            group.steps += 1
+        at = torch.tensor(which, device=self._vectors.device)
+        lr_each = torch.tensor(rates, device=self._vectors.device)
+        self._optimiser.update(self._vectors, at, gradient[at], lr_each)
+
+    def _measure(self, model: FrozenModel, rows: list[int]) -> Float[Tensor, "V d"]:
+        """Measure rows in batches of equal length, as many at once as memory allows.
+
+        Returns:
+            The gradient of the summed loss by every vector of the table.
+        """
+        gradient = torch.zeros_like(self._vectors)
+        by_length: defaultdict[int, list[int]] = defaultdict(list)
+        for i in rows:
+            by_length[len(self.rows[i].target_ids)].append(i)
+        for same in by_length.values():
+            at = 0
+            while at < len(same):
+                part = same[at : at + self._rows_at_once]
+                try:
+                    self._measure_batch(model, part, gradient)
+                    at += len(part)
+                except RuntimeError as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    self._shrink(len(part))
+        return gradient
+
+    def _measure_batch(
+        self, model: FrozenModel, rows: list[int], gradient: Float[Tensor, "V d"]
+    ) -> None:
+        """Measure rows of one length; add their gradients to `gradient`."""
+        targets = torch.stack([self._targets[i] for i in rows])
+        uses = self._uses[rows]
+        found, by_vector = self._loss_and_gradient(model, self._vectors[uses], targets)
+        gradient.index_add_(0, uses.flatten(), by_vector.flatten(0, 1))
+        for i, (loss, accuracy, margin) in zip(rows, found.tolist(), strict=True):
+            state = self._state[i]
+            state.loss, state.accuracy, state.margin = loss, accuracy, margin
+
+    def _shrink(self, tried: int) -> None:
+        if tried <= 1:
+            raise BadInputError(
+                "One row of this length does not fit into memory. "
+                "Choose a shorter length or a smaller model."
+            )
+        self._rows_at_once = tried // 2
+        self.notices.append(f"Memory was short: {self._rows_at_once} rows at a time from here.")
+        if self.model.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return tensors and plain values from which `restore` goes on as if never interrupted."""
+        tensors = {name: t.cpu().numpy().copy() for name, t in self._tensors().items()}
+        return tensors, {
+            "rows": [asdict(s) for s in self._state],
+            "groups": [asdict(g) for g in self._groups],
+            "notices": list(self.notices),
+            "rows_at_once": self._rows_at_once,
+        }
+
+    def restore(self, tensors: dict[str, np.ndarray], values: dict[str, Any]) -> None:
+        """Go on from a checkpoint of a trainer made with the same arguments.
+
+        Raises:
+            KeyError, TypeError, ValueError: if it is not one; nothing has changed then.
+        """
+        states = [RowState(**s) for s in values["rows"]]
+        groups = [Group(**{**g, "best": tuple(g["best"])}) for g in values["groups"]]
+        mine = self._tensors()
+        if any(tensors[name].shape != tuple(tensor.shape) for name, tensor in mine.items()):
+            raise ValueError("The checkpoint is of another run.")
+        for name, tensor in mine.items():
+            tensor.copy_(torch.from_numpy(tensors[name]))
+        self._state, self._groups = states, groups
+        self.notices = list(values.get("notices", []))
+        self._rows_at_once = min(self._rows_at_once, values.get("rows_at_once", len(self.rows)))
+
+    def _tensors(self) -> dict[str, Tensor]:
+        o = self._optimiser
+        moments = {"mean": o.mean, "square": o.square, "count": o.count}
+        return {"vectors": self._vectors, "best": self._best, **moments}
