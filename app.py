@@ -24,6 +24,7 @@ st.navigation(
         ],
         "Experiments": [
             st.Page("pages/arrangements.py", title="Arrangements", icon=":material/view_week:"),
+            st.Page("pages/paper.py", title="Paper vs here", icon=":material/compare:"),
         ],
         " ": [
             st.Page("pages/library.py", title="Library", icon=":material/inventory_2:"),

@@ -68,9 +68,13 @@ def _ships(folder: Path) -> bool:
 
 def _label(folder: Path) -> str:
     try:
-        found = read(folder)
+        return label(read(folder))
     except CorruptFileError:
         return f"{folder.name}: cannot be read"
+
+
+def label(found: Run) -> str:
+    """Return what a run is called in a list."""
     header = found.header
     model = header.settings.model.rpartition("/")[2]
     state = "recorded" if found.ships else header.created[:16].replace("T", " ")

@@ -1,0 +1,129 @@
+"""Pages of experiments and of the paper: empty, populated, live and in error, without a worker."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from explorer import folders
+from explorer.experiments import runs
+from explorer.experiments.arrangements import EXPERIMENT
+from explorer.experiments.runs import Run
+from explorer.jobs import client
+from explorer.jobs.specs import ExperimentSpec
+from explorer.recipes import FAST
+
+if TYPE_CHECKING:
+    from explorer.pool import ModelPool
+
+APP = str(folders.PROJECT / "app.py")
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No worker, and nothing that ships."""
+    monkeypatch.setenv("EXPLORER_NO_WORKER", "1")
+    monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "nothing-ships")
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture(scope="module")
+def pool() -> "ModelPool":
+    import torch
+
+    from explorer.pool import ModelPool
+
+    return ModelPool(torch.device("cpu"))
+
+
+@pytest.fixture
+def run(pool: "ModelPool", tiny_llama_folder: Path) -> Callable[[], Run]:
+    from explorer.experiments.running.task import RunTask
+
+    def make() -> Run:
+        recipe = FAST.model_copy(update={"max_steps": 5, "precision": "float32"})
+        settings = EXPERIMENT.make(
+            {"model": str(tiny_llama_folder), "lengths": (1, 4), "texts": 1, "source": "unseen",
+             "recipe": recipe}
+        )  # fmt: skip
+        task = RunTask(settings, pool)
+        for _ in task.steps():
+            pass
+        return task.run
+
+    return make
+
+
+def open_page(name: str, model: Path | None = None, **query: str) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=60)
+    if model is not None:
+        app.session_state["model"] = "other"
+        app.session_state["other_model"] = str(model)
+    app.run()
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.switch_page(f"pages/{name}.py").run()
+
+
+def said(app: AppTest) -> str:
+    kinds = ("title", "caption", "markdown", "error", "warning", "info", "text", "subheader")
+    return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
+
+
+def test_without_a_run_the_page_says_so() -> None:
+    app = open_page("arrangements")
+    assert not app.exception
+    assert "No run of this experiment" in said(app)
+
+
+def test_a_run_is_shown_with_its_protocol_and_findings(run: Callable[[], Run]) -> None:
+    made = run()
+    app = open_page("arrangements", run=made.header.id)
+    assert not app.exception
+    assert EXPERIMENT.sentence(made) in said(app)
+    for finding in EXPERIMENT.findings(made):
+        assert finding.figure in said(app)
+
+
+def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> None:
+    app = open_page("arrangements", tiny_llama_folder)
+    app.text_input(key="arrangements-minutes-lengths").set_value("2, 6").run()
+    app.number_input(key="arrangements-minutes-texts").set_value(3).run()
+    app.button(key="start-arrangements").click().run()
+    assert not app.exception
+    (job,) = [job for job in client.jobs() if isinstance(job.spec, ExperimentSpec)]
+    assert isinstance(job.spec, ExperimentSpec) and job.spec.preset == "minutes, changed"
+    settings = job.spec.settings.model_dump()
+    assert (settings["lengths"], settings["texts"]) == ((2, 6), 3)
+    assert job.id in app.query_params["job"]
+
+
+def test_bad_settings_are_a_sentence(tiny_llama_folder: Path) -> None:
+    app = open_page("arrangements", tiny_llama_folder)
+    app.text_input(key="arrangements-minutes-lengths").set_value("6, two").run()
+    assert not app.exception and "whole numbers" in said(app)
+    app.text_input(key="arrangements-minutes-lengths").set_value("6, 2").run()
+    assert not app.exception and "shortest first" in said(app)
+
+
+def test_a_damaged_run_is_a_sentence(run: Callable[[], Run]) -> None:
+    (run().folder / runs.HEADER_FILE).write_text('{"settings": {"experiment": "arrangements"}}')
+    for page in ("arrangements", "paper"):
+        app = open_page(page)
+        assert not app.exception
+        assert "damaged" in said(app)
+
+
+def test_the_paper_page_has_every_finding_with_and_without_runs(run: Callable[[], Run]) -> None:
+    app = open_page("paper")
+    assert not app.exception
+    made = run()
+    app = open_page("paper")
+    assert not app.exception
+    assert EXPERIMENT.sentence(made) in said(app)
+    (answers,) = app.table
+    assert [f"F{k}" for k in range(1, 11)] == list(dict.fromkeys(answers.value["id"]))
