@@ -37,7 +37,7 @@ def tables(found: list[Run]) -> None:
         "m", ["not shared", "shared"], default="not shared", required=True, key="paper-m"
     )
     for value in ("c_tokens", "h_lm"):
-        chart = paper_table.capacity_beside(value, m_shared=shared == "shared")  # type: ignore[arg-type]
+        chart = paper_table.capacity_beside(value, m_shared=shared == "shared")
         charts.show(chart, "paper")
     st.subheader("Table 2: texts that share e or m", anchor=False)
     st.caption("Paper: 256 texts of 256 tokens from PG-19, ten restarts (E2).")
