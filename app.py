@@ -14,6 +14,7 @@ st.navigation(
             st.Page(
                 "pages/reconstruct.py", title="Reconstruct", icon=":material/bolt:", default=True
             ),
+            st.Page("pages/library.py", title="Library", icon=":material/inventory_2:"),
         ],
         "Solutions": [
             st.Page("pages/sets.py", title="Sets", icon=":material/dataset:"),
@@ -25,9 +26,6 @@ st.navigation(
         "Experiments": [
             st.Page("pages/arrangements.py", title="Arrangements", icon=":material/view_week:"),
             st.Page("pages/paper.py", title="Paper vs here", icon=":material/compare:"),
-        ],
-        " ": [
-            st.Page("pages/library.py", title="Library", icon=":material/inventory_2:"),
         ],
     },
     position="top",

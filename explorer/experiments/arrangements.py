@@ -17,7 +17,7 @@ from explorer.experiments.settings import ArrangementsSettings
 from explorer.recipes import FAST
 from explorer.recipes import PAPER as PAPER_RECIPE
 
-SHORT = FAST.model_copy(update={"name": "fast, 300 steps", "max_steps": 300})
+SHORT = FAST.model_copy(update={"name": "fast, cut short", "max_steps": 300})
 
 
 def cells(settings: ArrangementsSettings) -> list[Cell]:

@@ -137,7 +137,7 @@ class Experiment:
 def in_words(source: str) -> str:
     """Return how a text source is called inside a sentence."""
     words = {str(key): value for key, value in SOURCES.items()}
-    return words.get(source, source).partition(" (")[0].lower()
+    return words.get(source, source).partition(" (")[0]
 
 
 def settings_of(run: Run, kind: type[S]) -> S:
