@@ -121,7 +121,12 @@ def findings(run: Run) -> list[Finding]:
     if exact.empty:
         return [Finding("E12", claim, None, "No first half was reconstructed exactly.")]
     means = exact.groupby(["start", "bos"])["similarity_to_continuation"].mean()
-    proto = {label(s, b): v for (s, b), v in means.items() if s != CONTEXT}
+    proto = {
+        label(start, bos): float(means[start, bos])
+        for start in STARTS
+        for bos in (False, True)
+        if start != CONTEXT and (start, bos) in means.index
+    }
     if (CONTEXT, False) not in means.index or not proto:
         return [Finding("E12", claim, None, "Needs texts from the proto-tokens and the context.")]
     reference = float(means[CONTEXT, False])
