@@ -1,0 +1,171 @@
+"""Read-out (E12): what a model goes on to write after the proto-tokens of a text."""
+
+import numpy as np
+import pandas as pd
+
+from explorer.experiments.definition import (
+    EVENING,
+    MINUTES,
+    PAPER,
+    Experiment,
+    Finding,
+    in_words,
+)
+from explorer.experiments.runs import Cell, Run
+from explorer.experiments.settings import ReadoutSettings
+from explorer.recipes import PAPER as PAPER_RECIPE
+
+CONTEXT = "context"
+"""The start that is no proto-token: the context's own tokens."""
+STARTS = ("e", "m", "e, m", CONTEXT)
+LIKE = {
+    "similarity_to_context": "context",
+    "similarity_to_first_half": "first half",
+    "similarity_to_continuation": "second half",
+}
+"""Columns of similarities, and what a generated text is compared with in each."""
+CLEARLY = 0.1
+"""A mean cosine that is smaller by more than this counts as clearly smaller."""
+
+
+def label(start: str, bos: bool) -> str:
+    """Return how a start is written: what the model is fed before it writes."""
+    if start == CONTEXT:
+        return "the context"
+    return f"[BOS, {start}]" if bos else f"[{start}]"
+
+
+def cells(settings: ReadoutSettings) -> list[Cell]:
+    """Return one cell for each context; its restarts and all its starts are measured together."""
+    cost = settings.restarts * settings.length * settings.recipe.max_steps
+    return [
+        Cell(
+            key=f"context-{k}",
+            title=f"Context {k + 1} of {settings.contexts}",
+            cost=float(cost),
+            at={"context": k},
+        )
+        for k in range(settings.contexts)
+    ]
+
+
+def protocol(settings: ReadoutSettings) -> str:
+    """Say what was done."""
+    starts = "one start" if settings.restarts == 1 else f"the best of {settings.restarts} restarts"
+    return (
+        f"{settings.contexts} contexts of {settings.context_length} tokens "
+        f"({in_words(settings.source)}), each with one sampled continuation of "
+        f"{2 * settings.length} tokens, e and m trained on its first {settings.length} ({starts}), "
+        f"then {settings.length} tokens written greedily from each start"
+    )
+
+
+def summary(run: Run) -> pd.DataFrame:
+    """Return the similarities over contexts.
+
+    Columns: start, bos, fed (the start in words), compared_with, mean and sd (cosine of sentence
+    embeddings, over contexts), contexts (how many).
+    """
+    table = run.table
+    if table.empty:
+        return pd.DataFrame()
+    rows = []
+    for start in STARTS:
+        for bos in (False, True):
+            part = table[(table["start"] == start) & (table["bos"] == bos)]
+            for column, words in LIKE.items():
+                values = part[column].to_numpy(dtype=np.float64)
+                if len(values):
+                    rows.append(
+                        {
+                            "start": start,
+                            "bos": bos,
+                            "fed": label(start, bos),
+                            "compared_with": words,
+                            "mean": float(values.mean()),
+                            "sd": float(values.std()),
+                            "contexts": len(values),
+                        }
+                    )
+    return pd.DataFrame(rows)
+
+
+def side_by_side(run: Run) -> pd.DataFrame:
+    """Return one line a context: what it is, what followed, and what each start led to."""
+    rows = []
+    for cell in run.done:
+        first = cell.rows[0]
+        line = {
+            "context": first["context"] + 1,
+            "accuracy": first["accuracy"],
+            "context's text": first["context_text"],
+            "first half (trained)": first["first_half"],
+            "second half": first["second_half"],
+        }
+        rows.append(line | {f"from {label(r['start'], r['bos'])}": r["text"] for r in cell.rows})
+    return pd.DataFrame(rows).sort_values("context", ignore_index=True) if rows else pd.DataFrame()
+
+
+def tables(run: Run) -> dict[str, pd.DataFrame]:
+    """Return everything the run adds up to."""
+    return {"Similarity by start": summary(run), "Texts side by side": side_by_side(run)}
+
+
+def findings(run: Run) -> list[Finding]:
+    """Return what the run says of E12, from the contexts whose first half came out exactly."""
+    claim = "Generating from the proto-tokens gives gibberish or unrelated text."
+    table = run.table
+    if table.empty:
+        return [Finding("E12", claim, None, "No context is measured yet.")]
+    exact = table[table["exact"].astype(bool)]
+    if exact.empty:
+        return [Finding("E12", claim, None, "No first half was reconstructed exactly.")]
+    means = exact.groupby(["start", "bos"])["similarity_to_continuation"].mean()
+    proto = {
+        label(start, bos): float(means[start, bos])
+        for start in STARTS
+        for bos in (False, True)
+        if start != CONTEXT and (start, bos) in means.index
+    }
+    if (CONTEXT, False) not in means.index or not proto:
+        return [Finding("E12", claim, None, "Needs texts from the proto-tokens and the context.")]
+    reference = float(means[CONTEXT, False])
+    each = ", ".join(f"{fed} {value:.2f}" for fed, value in proto.items())
+    without = "" if exact["bos"].any() else " This model has no BOS token, so none stood before."
+    return [
+        Finding(
+            "E12",
+            claim,
+            bool(all(reference - value > CLEARLY for value in proto.values())),
+            f"Mean similarity to the continuation, {exact['context'].nunique()} contexts with an "
+            f"exact first half: {reference:.2f} from the context itself; {each}. Clearly less "
+            f"means by more than {CLEARLY}; whether it is gibberish, the texts show.{without}",
+        )
+    ]
+
+
+EXPERIMENT = Experiment(
+    name="readout",
+    title="Read-out",
+    question=(
+        "Do e and m carry a meaning that the model can go on from? They are trained on the first "
+        "half of a continuation; then the model writes freely after them, and after the context."
+    ),
+    checklist=("E12",),
+    settings=ReadoutSettings,
+    presets={
+        MINUTES: {"contexts": 2, "length": 8, "context_length": 32},
+        EVENING: {},
+        PAPER: {
+            "contexts": 50,
+            "context_length": 128,
+            "length": 128,
+            "source": "pg19",
+            "recipe": PAPER_RECIPE,
+        },
+    },
+    cells=cells,
+    protocol=protocol,
+    tables=tables,
+    findings=findings,
+)
