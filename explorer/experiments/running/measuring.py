@@ -1,9 +1,14 @@
 """Which module measures the cells of which experiment."""
 
-from explorer.experiments.running import arrangements
+from explorer.experiments.running import arrangements, throughput, training_time
 from explorer.experiments.running.bench import Bench, Measuring
 from explorer.experiments.runs import Cell
-from explorer.experiments.settings import ArrangementsSettings, Settings
+from explorer.experiments.settings import (
+    ArrangementsSettings,
+    Settings,
+    ThroughputSettings,
+    TrainingTimeSettings,
+)
 
 
 def measure(bench: Bench, settings: Settings, cell: Cell) -> Measuring:
@@ -11,5 +16,9 @@ def measure(bench: Bench, settings: Settings, cell: Cell) -> Measuring:
     match settings:
         case ArrangementsSettings():
             return arrangements.measure(bench, settings, cell)
+        case ThroughputSettings():
+            return throughput.measure(bench, settings, cell)
+        case TrainingTimeSettings():
+            return training_time.measure(bench, settings, cell)
         case _:
             raise NotImplementedError(settings.experiment)

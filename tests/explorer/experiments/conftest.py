@@ -31,6 +31,8 @@ QUICK = FAST.model_copy(
 
 SMALL: dict[str, dict[str, Any]] = {
     "arrangements": {"lengths": (1, 3), "source": "unseen", "texts": 2, "recipe": QUICK},
+    "throughput": {"lengths": (2, 5), "repeats": 3},
+    "training-time": {"lengths": (1, 3), "source": "unseen", "texts": 2, "recipe": QUICK},
 }
 """Fields that make each experiment a matter of seconds."""
 
