@@ -37,17 +37,18 @@ def protocol(settings: TrainingTimeSettings) -> str:
 
 
 def first_exact(run: Run) -> pd.DataFrame:
-    """Return one row a text: n, text, exact, and steps and seconds of its first exact restart.
+    """Return one row a text: n, text, exact, and steps and seconds to its first exact restart.
 
-    A text without an exact restart has no steps and seconds (NaN): it took longer than it was
-    given, nobody knows how much.
+    Steps are that restart's own; seconds are of all restarts at work until then, as a person
+    waits for them. A text without an exact restart has neither (NaN): it takes longer than it
+    was given, nobody knows how much.
     """
     table = run.table
     if table.empty:
         return table
     rows = []
     for (n, text), part in table.groupby(["n", "text"]):
-        found = part[part["exact"]].sort_values(["seconds", "steps"])
+        found = part[part["exact"]].sort_values("steps")
         exact = len(found) > 0
         rows.append(
             {
@@ -55,7 +56,7 @@ def first_exact(run: Run) -> pd.DataFrame:
                 "text": text,
                 "exact": exact,
                 "steps": float(found["steps"].iloc[0]) if exact else math.nan,
-                "seconds": float(found["seconds"].iloc[0]) if exact else math.nan,
+                "seconds": float(found["text_seconds"].iloc[0]) if exact else math.nan,
             }
         )
     return pd.DataFrame(rows)
