@@ -1,17 +1,37 @@
 """Which module measures the cells of which experiment."""
 
-from explorer.experiments.running import arrangements, readout
+from explorer.errors import BadInputError
+from explorer.experiments.running import arrangements, readout, sharing, throughput, training_time
 from explorer.experiments.running.bench import Bench, Measuring
 from explorer.experiments.runs import Cell
-from explorer.experiments.settings import ArrangementsSettings, ReadoutSettings, Settings
+from explorer.experiments.settings import (
+    ArrangementsSettings,
+    ReadoutSettings,
+    Settings,
+    SharingSettings,
+    ThroughputSettings,
+    TrainingTimeSettings,
+)
 
 
 def measure(bench: Bench, settings: Settings, cell: Cell) -> Measuring:
-    """Measure one cell of a run."""
+    """Measure one cell of a run.
+
+    Raises:
+        BadInputError: if this version cannot measure that experiment.
+    """
     match settings:
         case ArrangementsSettings():
             return arrangements.measure(bench, settings, cell)
+        case SharingSettings():
+            return sharing.measure(bench, settings, cell)
+        case ThroughputSettings():
+            return throughput.measure(bench, settings, cell)
+        case TrainingTimeSettings():
+            return training_time.measure(bench, settings, cell)
         case ReadoutSettings():
             return readout.measure(bench, settings, cell)
         case _:
-            raise NotImplementedError(settings.experiment)
+            raise BadInputError(
+                f"The experiment “{settings.experiment}” cannot be run by this version."
+            )

@@ -5,10 +5,19 @@ from collections.abc import Callable
 from explorer.experiments.runs import Run
 from explorer.experiments.settings import Name
 from explorer.figures.chart import Chart
-from explorer.figures.experiments import arrangements, readout
+from explorer.figures.experiments import (
+    arrangements,
+    readout,
+    sharing,
+    throughput,
+    training_time,
+)
 
 _DRAWN: dict[Name, Callable[[Run], list[Chart]]] = {
     "arrangements": arrangements.charts,
+    "sharing": sharing.charts,
+    "throughput": throughput.charts,
+    "training-time": training_time.charts,
     "readout": readout.charts,
 }
 

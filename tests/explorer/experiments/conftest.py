@@ -38,6 +38,8 @@ SMALL: dict[str, dict[str, Any]] = {
         "source": "unseen",
         "recipe": QUICK,
     },
+    "throughput": {"lengths": (2, 5), "repeats": 3},
+    "training-time": {"lengths": (1, 3), "source": "unseen", "texts": 2, "recipe": QUICK},
 }
 """Fields that make each experiment a matter of seconds."""
 

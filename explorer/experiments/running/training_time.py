@@ -1,0 +1,48 @@
+"""Measures a cell of the training time: one text after the other until it is exact (E11)."""
+
+import time
+
+from explorer.experiments.running.bench import Bench, Measuring
+from explorer.experiments.runs import Cell
+from explorer.experiments.settings import TrainingTimeSettings
+from explorer.training import Row
+
+
+def measure(bench: Bench, settings: TrainingTimeSettings, cell: Cell) -> Measuring:
+    """Train the restarts of each text side by side, text by text.
+
+    Texts do not share a batch, so the seconds of one do not depend on how many there are.
+    `text_seconds` is the compute time of every step until the text's first exact restart (or the
+    end of all), those included in which that restart rested; `seconds` and `steps` are its own.
+    """
+    n = int(cell.at["n"])
+    found = bench.texts(settings.source, settings.texts, max(settings.lengths), settings.seed)
+    rows: list[dict[str, object]] = []
+    for k, text in enumerate(found):
+        starts = [Row(text.ids[:n], settings.seed + r) for r in range(settings.restarts)]
+        training = bench.train(starts, settings.arrangement, settings.recipe, until="first")
+        text_seconds = 0.0
+        while True:
+            started = time.perf_counter()
+            try:
+                inside = next(training)
+            except StopIteration as end:
+                outcomes = end.value
+                break
+            text_seconds += time.perf_counter() - started
+            yield (k + inside) / len(found)
+        rows += [
+            {
+                "n": n,
+                "text": k,
+                "restart": restart,
+                "steps": outcome.steps,
+                "seconds": outcome.seconds,
+                "text_seconds": text_seconds,
+                "accuracy": outcome.score.accuracy,
+                "exact": outcome.score.exact,
+                "solution": bench.keep(outcome, text, settings.arrangement, settings.recipe),
+            }
+            for restart, outcome in enumerate(outcomes)
+        ]
+    return rows

@@ -1,0 +1,134 @@
+"""Throughput (E5): one forward pass that says N tokens against generation token by token."""
+
+import pandas as pd
+
+from explorer.experiments.definition import EVENING, MINUTES, PAPER, Experiment, Finding
+from explorer.experiments.runs import Cell, Run
+from explorer.experiments.settings import ThroughputSettings
+
+ONE_FORWARD, AUTOREGRESSIVE = "one forward", "autoregressive"
+"""The two sides, as rows name them."""
+
+PAPER_TOKENS_PER_SECOND = {AUTOREGRESSIVE: (20, 140), ONE_FORWARD: (5_000, 25_000)}
+"""What the paper's figure shows, on its own GPUs."""
+
+PAPER_RATIO = 279
+"""The paper's ratio: "on average" in one place, "up to" in another (I1)."""
+
+
+def cells(settings: ThroughputSettings) -> list[Cell]:
+    """Return one cell for each length; both sides and all repeats are its rows."""
+    return [
+        Cell(
+            key=f"n-{n}",
+            title=f"Timing N = {n}",
+            cost=float((settings.repeats + 1) * n * 8),  # a token alone takes as long as some eight
+            at={"n": n},
+        )
+        for n in settings.lengths
+    ]
+
+
+def protocol(settings: ThroughputSettings) -> str:
+    """Say what was done."""
+    return (
+        "seconds of one forward pass that gives N token ids and of greedy generation of N tokens "
+        f"with a KV cache after the BOS token, N = {settings.lengths[0]} to "
+        f"{settings.lengths[-1]}, one text at a time, warm, the median of {settings.repeats} "
+        "timings of each"
+    )
+
+
+def summary(run: Run) -> pd.DataFrame:
+    """Return medians over repeats for each length.
+
+    Columns: n, one_forward_seconds, autoregressive_seconds, one_forward_tokens_per_second,
+    autoregressive_tokens_per_second, ratio (of the medians, how many times faster), repeats.
+    """
+    table = run.table
+    if table.empty:
+        return pd.DataFrame()
+    medians = table.pivot_table(index="n", columns="side", values="seconds", aggfunc="median")
+    one, many = medians[ONE_FORWARD], medians[AUTOREGRESSIVE]
+    n = medians.index.to_numpy()
+    return pd.DataFrame(
+        {
+            "n": n,
+            "one_forward_seconds": one.to_numpy(),
+            "autoregressive_seconds": many.to_numpy(),
+            "one_forward_tokens_per_second": n / one.to_numpy(),
+            "autoregressive_tokens_per_second": n / many.to_numpy(),
+            "ratio": (many / one).to_numpy(),
+            "repeats": table.groupby("n")["repeat"].nunique().to_numpy(),
+        }
+    )
+
+
+def ratios(run: Run) -> pd.DataFrame:
+    """Return both readings of the paper's "279×" (I1): reading, ratio, n, paper.
+
+    The mean over lengths depends on which lengths were chosen; the largest belongs to one N.
+    """
+    found = summary(run)
+    if found.empty:
+        return pd.DataFrame()
+    top = found.loc[found["ratio"].idxmax()]
+    return pd.DataFrame(
+        {
+            "reading": ["on average (mean over N)", "up to (the largest)"],
+            "ratio": [float(found["ratio"].mean()), float(top["ratio"])],
+            "n": [f"{found['n'].min()} to {found['n'].max()}", str(int(top["n"]))],
+            "paper": [PAPER_RATIO, PAPER_RATIO],
+        }
+    )
+
+
+def tables(run: Run) -> dict[str, pd.DataFrame]:
+    """Return everything the run adds up to."""
+    return {"Throughput over N": summary(run), "Both readings of 279": ratios(run)}
+
+
+def findings(run: Run) -> list[Finding]:
+    """Return what the run says of I1: it gives both numbers and decides for neither."""
+    found = summary(run)
+    if found.empty:
+        return []
+    mean, top = ratios(run)["ratio"]
+    at = ratios(run)["n"].iloc[1]
+    one, many = (
+        found[f"{side}_tokens_per_second"].agg(["min", "max"])
+        for side in ("one_forward", "autoregressive")
+    )
+    said = (
+        f"Here one forward pass is {mean:.1f} times faster on average over "
+        f"N = {ratios(run)['n'].iloc[0]}, and up to {top:.1f} times, at N = {at}: "
+        f"{many['min']:,.0f} to {many['max']:,.0f} tokens/s token by token and "
+        f"{one['min']:,.0f} to {one['max']:,.0f} in one pass."
+    )
+    claim = (
+        f"The paper says “{PAPER_RATIO}x on average” in one place and “up to {PAPER_RATIO}x” in "
+        "another, with 20 to 140 tokens/s token by token and 5,000 to 25,000 in one pass. The "
+        "two cannot both hold unless every ratio is the same."
+    )
+    return [Finding("I1", claim, None if len(found) < 2 else f"{mean:.1f}" != f"{top:.1f}", said)]
+
+
+EXPERIMENT = Experiment(
+    name="throughput",
+    title="Throughput",
+    question=(
+        "How much faster is a text said in one forward pass than token by token? Both ways are "
+        "timed on this machine, for longer and longer N."
+    ),
+    checklist=("E5", "I1"),
+    settings=ThroughputSettings,
+    presets={
+        MINUTES: {"lengths": (8, 16, 32, 64), "repeats": 3},
+        EVENING: {},
+        PAPER: {"lengths": (8, 16, 32, 64, 128, 256, 512, 1024), "repeats": 10},
+    },
+    cells=cells,
+    protocol=protocol,
+    tables=tables,
+    findings=findings,
+)

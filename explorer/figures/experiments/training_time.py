@@ -1,0 +1,79 @@
+"""Training time drawn: seconds and steps until a text is exact, and which texts became exact."""
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from explorer.experiments import training_time
+from explorer.experiments.runs import Run
+from explorer.figures.chart import Chart, layout
+from explorer.figures.experiments.throughput import lengths_on_x
+from explorer.figures.palette import RESTARTS, STRAIGHT
+
+
+def charts(run: Run) -> list[Chart]:
+    """Return the charts of a run, the main one first; times only where a text is exact."""
+    found = training_time.summary(run)
+    if found.empty:
+        return []
+    timed = training_time.first_exact(run).dropna()
+    grown = training_time.growth(run)
+    drawn = [
+        _over_length(found[found["exact"] > 0], timed, name, unit, grown)
+        for name, unit in (("seconds", "seconds until exact"), ("steps", "steps until exact"))
+        if len(timed)
+    ]
+    return [*drawn, _exact(found)]
+
+
+def _over_length(
+    medians: pd.DataFrame, timed: pd.DataFrame, name: str, unit: str, grown: str
+) -> Chart:
+    figure = go.Figure()
+    figure.add_scatter(
+        x=timed["n"],
+        y=timed[name],
+        name="a text",
+        mode="markers",
+        marker={"color": STRAIGHT, "symbol": "circle-open", "size": 8},
+        hovertemplate="N = %{x}: %{y:.3g}<extra>a text</extra>",
+    )
+    figure.add_scatter(
+        x=medians["n"],
+        y=medians[name],
+        name="median of the exact texts",
+        mode="lines+markers",
+        line={"color": RESTARTS[0]},
+        marker={"size": 9},
+        hovertemplate="N = %{x}: %{y:.3g}<extra>median</extra>",
+    )
+    last = medians.iloc[-1]
+    title = f"At N = {int(last['n'])} a text takes {last[name]:.3g} {name}"
+    layout(figure, title, "N, target tokens", unit, height=420)
+    lengths_on_x(figure, medians["n"].tolist())
+    figure.update_yaxes(type="log")
+    alt = f"Median {unit}: " + "; ".join(
+        f"N = {int(row['n'])}: {row[name]:.3g}" for row in medians.to_dict("records")
+    )
+    table = medians[["n", "texts", "not_exact", name]].reset_index(drop=True)
+    return Chart(f"training-time-{name}", figure, f"{alt}. {grown}", table)
+
+
+def _exact(found: pd.DataFrame) -> Chart:
+    figure = go.Figure()
+    figure.add_bar(
+        x=[str(n) for n in found["n"]],
+        y=found["exact"],
+        marker={"color": RESTARTS[0]},
+        hovertemplate="N = %{x}: %{y:.0%} of texts<extra></extra>",
+    )
+    missed = int(found["not_exact"].sum())
+    title = (
+        f"{missed} of {int(found['texts'].sum())} trainings never became exact: no time for them"
+    )
+    layout(figure, title, "N, target tokens", "share of texts exact", height=300)
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(range=[0, 1.05], tickformat=".0%")
+    alt = "Share of texts that became exact: " + "; ".join(
+        f"N = {int(row['n'])}: {row['exact']:.0%}" for row in found.to_dict("records")
+    )
+    return Chart("training-time-exact", figure, alt, found[["n", "texts", "exact", "not_exact"]])
