@@ -1,11 +1,11 @@
 """Every experiment by its name. Free of torch."""
 
 from explorer.errors import BadInputError
-from explorer.experiments import arrangements
+from explorer.experiments import arrangements, sharing
 from explorer.experiments.definition import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
-    module.EXPERIMENT.name: module.EXPERIMENT for module in (arrangements,)
+    module.EXPERIMENT.name: module.EXPERIMENT for module in (arrangements, sharing)
 }
 
 

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from explorer.experiments.runs import Run
 from explorer.experiments.settings import Name
 from explorer.figures.chart import Chart
-from explorer.figures.experiments import arrangements
+from explorer.figures.experiments import arrangements, sharing
 
 _DRAWN: dict[Name, Callable[[Run], list[Chart]]] = {
     "arrangements": arrangements.charts,
+    "sharing": sharing.charts,
 }
 
 

@@ -31,6 +31,13 @@ QUICK = FAST.model_copy(
 
 SMALL: dict[str, dict[str, Any]] = {
     "arrangements": {"lengths": (1, 3), "source": "unseen", "texts": 2, "recipe": QUICK},
+    "sharing": {
+        "group_sizes": (1, 2),
+        "length": 3,
+        "source": "unseen",
+        "texts": 4,
+        "recipe": QUICK,
+    },
 }
 """Fields that make each experiment a matter of seconds."""
 
