@@ -123,7 +123,7 @@ def tables(run: Run) -> dict[str, pd.DataFrame]:
 
 def findings(run: Run) -> list[Finding]:
     """Return what the run says of F3."""
-    claim = "Either e or m can be shared by many texts, given restarts: much depends on the start."
+    claim = "Either e or m can be shared by many texts, if the best of several restarts counts."
     found = summary(run)
     if found.empty:
         return []

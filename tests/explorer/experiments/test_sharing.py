@@ -51,10 +51,9 @@ def test_a_group_has_one_vector_in_common_and_the_other_apart(measured: "MakeRun
             row["text"]: load_solution(run.folder / runs.SOLUTIONS / row["solution"])
             for row in cell.to_dict("records")
         }
+        saved = found.values()
         starts.add((restart, *(s.record.seed for s in found.values())))
-        distinct = {
-            name: len({getattr(s, name).tobytes() for s in found.values()}) for name in "em"
-        }
+        distinct = {name: len({getattr(s, name).tobytes() for s in saved}) for name in "em"}
         assert distinct == {name: 4 // size if name == vector else 4 for name in "em"}
         for row in cell.to_dict("records"):
             record = found[row["text"]].record
