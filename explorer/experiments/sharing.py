@@ -1,5 +1,6 @@
 """Sharing (E2, table 2): whether many texts can have one e, or one m, in common."""
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from explorer.recipes import PAPER as PAPER_RECIPE
 NOTHING = "nothing"
 """What a group of one text shares: the same measurement stands for e and for m."""
 
-PUBLISHED = {
+PUBLISHED: dict[tuple[Hashable, Hashable], tuple[str, str]] = {
     ("e", 1): ("1.00 ± .00", ".98 ± .08"),
     ("e", 16): (".99 ± .01", ".90 ± .17"),
     ("e", 256): (".99 ± .02", ".86 ± .20"),
