@@ -2,7 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 from explorer.arrangements import KEYS, ArrangementKey
 from explorer.recipes import FAST, Recipe
@@ -57,6 +64,8 @@ class ArrangementsSettings(_Trained):
 class SharingSettings(_Trained):
     """Groups of texts that share e or m (E2, table 2)."""
 
+    model_config = ConfigDict(validate_default=True)
+
     experiment: Literal["sharing"] = "sharing"
     arrangement: ArrangementKey = Field("e+mN", description="How e and m are laid out.")
     shared: Annotated[
@@ -67,6 +76,17 @@ class SharingSettings(_Trained):
     source: Source = Field("seen", description="Where the texts come from.")
     texts: int = Field(16, ge=1, le=1024, description="How many texts, over all groups.")
     restarts: int = Field(2, ge=2, le=64, description="Seeds of every group.")
+
+    @field_validator("texts")
+    @classmethod
+    def _fill_the_groups(cls, texts: int, info: ValidationInfo) -> int:
+        over = [size for size in info.data.get("group_sizes", ()) if texts % size]
+        if over:
+            raise ValueError(
+                f"{texts} texts cannot be put in groups of {over[0]} with none left over; choose a "
+                "number of texts that every group size divides"
+            )
+        return texts
 
 
 class CapacitySettings(_Trained):

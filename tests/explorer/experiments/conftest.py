@@ -40,6 +40,13 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "throughput": {"lengths": (2, 5), "repeats": 3},
     "training-time": {"lengths": (1, 3), "source": "unseen", "texts": 2, "recipe": QUICK},
+    "sharing": {
+        "group_sizes": (1, 2),
+        "length": 3,
+        "source": "unseen",
+        "texts": 4,
+        "recipe": QUICK,
+    },
 }
 """Fields that make each experiment a matter of seconds."""
 

@@ -1,0 +1,171 @@
+"""Sharing (E2, table 2): whether many texts can have one e, or one m, in common."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from explorer.experiments.definition import (
+    EVENING,
+    MINUTES,
+    PAPER,
+    Experiment,
+    Finding,
+    in_words,
+    settings_of,
+)
+from explorer.experiments.runs import Cell, Run
+from explorer.experiments.settings import SharingSettings
+from explorer.recipes import PAPER as PAPER_RECIPE
+
+NOTHING = "nothing"
+"""What a group of one text shares: the same measurement stands for e and for m."""
+
+PUBLISHED: dict[tuple[Hashable, Hashable], tuple[str, str]] = {
+    ("e", 1): ("1.00 ± .00", ".98 ± .08"),
+    ("e", 16): (".99 ± .01", ".90 ± .17"),
+    ("e", 256): (".99 ± .02", ".86 ± .20"),
+    ("m", 1): ("1.00 ± .00", ".98 ± .07"),
+    ("m", 16): ("1.00 ± .00", ".86 ± .19"),
+    ("m", 256): ("1.00 ± .01", ".83 ± .18"),
+}
+"""The paper's maximum and mean (PG-19, N = 256, 256 texts, 10 seeds) by shared vector and S_g."""
+
+ENOUGH = 0.99
+"""Accuracy of the best restarts from which on a vector counts as shareable (F3)."""
+
+
+def cells(settings: SharingSettings) -> list[Cell]:
+    """Return one cell for each S_g, restart and shared vector; all groups are its rows.
+
+    A group of one text shares nothing, so S_g = 1 is measured once a restart.
+    """
+    cost = 0.5 * settings.texts * settings.length * settings.recipe.max_steps
+    return [
+        Cell(
+            key=f"1-{restart}" if size == 1 else f"{vector}-{size}-{restart}",
+            title=f"S_g = {size}, "
+            + ("" if size == 1 else f"shared {vector}, ")
+            + f"restart {restart + 1}",
+            cost=cost,
+            at={"shared": vector, "s_g": size, "restart": restart},
+        )
+        for size in settings.group_sizes
+        for restart in range(settings.restarts)
+        for vector in ((NOTHING,) if size == 1 else settings.shared)
+    ]
+
+
+def protocol(settings: SharingSettings) -> str:
+    """Say what was done."""
+    sizes = ", ".join(str(size) for size in settings.group_sizes)
+    return (
+        f"the same {settings.texts} texts ({in_words(settings.source)}) of N = {settings.length} "
+        f"in groups of S_g = {sizes} that share {' or '.join(settings.shared)}, "
+        f"{settings.restarts} restarts of each group"
+    )
+
+
+def by_line(run: Run) -> pd.DataFrame:
+    """Return every measurement under the vector it speaks for; S_g = 1 under each of them."""
+    table = run.table
+    if table.empty:
+        return table
+    alone = table[table["shared"] == NOTHING]
+    return pd.concat(
+        [
+            part
+            for vector in settings_of(run, SharingSettings).shared
+            for part in (alone.assign(shared=vector), table[table["shared"] == vector])
+            if len(part)
+        ],
+        ignore_index=True,
+    )
+
+
+def summary(run: Run) -> pd.DataFrame:
+    """Return the two aggregates of table 2, one row a shared vector and S_g.
+
+    Columns: shared, s_g, best and best_sd (accuracy of each text's best restart, mean and
+    population deviation over texts), mean and sd (over all texts and restarts), texts, restarts
+    (measured so far), exact (share of texts that a restart says exactly), paper_best, paper_mean
+    (the paper's values at its own N and number of texts; empty at sizes it does not give).
+    """
+    found = by_line(run)
+    lines: list[dict[str, Any]] = []
+    for (vector, size), part in found.groupby(["shared", "s_g"], sort=True) if len(found) else ():
+        accuracy = part["accuracy"].to_numpy(float)
+        of_text = part.groupby("text")
+        best = of_text["accuracy"].max().to_numpy(float)
+        paper_best, paper_mean = PUBLISHED.get((vector, size), ("", ""))
+        lines.append(
+            {
+                "shared": vector,
+                "s_g": size,
+                "best": float(best.mean()),
+                "best_sd": float(np.std(best)),
+                "mean": float(accuracy.mean()),
+                "sd": float(np.std(accuracy)),
+                "texts": len(best),
+                "restarts": part["restart"].nunique(),
+                "exact": float(of_text["exact"].any().mean()),
+                "paper_best": paper_best,
+                "paper_mean": paper_mean,
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def tables(run: Run) -> dict[str, pd.DataFrame]:
+    """Return everything the run adds up to."""
+    return {"Accuracy over S_g": summary(run)}
+
+
+def findings(run: Run) -> list[Finding]:
+    """Return what the run says of F3."""
+    claim = "Either e or m can be shared by many texts, if the best of several restarts counts."
+    found = summary(run)
+    if found.empty:
+        return []
+    whole = settings_of(run, SharingSettings).restarts
+    done = found[(found["s_g"] > 1) & (found["restarts"] == whole)]
+    if done.empty:
+        return [Finding("F3", claim, None, "Needs all restarts of a group of 2 or more texts.")]
+    top = done.loc[done.groupby("shared")["s_g"].idxmax()]
+    words = "; ".join(
+        f"shared {row['shared']} at S_g = {row['s_g']}: {row['best']:.2f} with the best restart of "
+        f"each text, {row['mean']:.2f} ± {row['sd']:.2f} over all"
+        for row in top.to_dict("records")
+    )
+    held = bool((top["best"] >= ENOUGH).all())
+    shown = None if held and len(top) < 2 else held
+    return [Finding("F3", claim, shown, f"{words[0].upper()}{words[1:]}.")]
+
+
+EXPERIMENT = Experiment(
+    name="sharing",
+    title="Sharing",
+    question=(
+        "Can many texts have one of their two vectors in common? The same texts are trained in "
+        "larger and larger groups that share e, or share m."
+    ),
+    checklist=("E2",),
+    settings=SharingSettings,
+    presets={
+        MINUTES: {"group_sizes": (1, 2), "texts": 2, "length": 8},
+        EVENING: {},
+        PAPER: {
+            "group_sizes": (1, 4, 16, 64, 256),
+            "texts": 256,
+            "length": 256,
+            "restarts": 10,
+            "source": "pg19",
+            "recipe": PAPER_RECIPE,
+        },
+    },
+    cells=cells,
+    protocol=protocol,
+    tables=tables,
+    findings=findings,
+)
