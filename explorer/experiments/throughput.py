@@ -72,7 +72,7 @@ def ratios(run: Run) -> pd.DataFrame:
     found = summary(run)
     if found.empty:
         return pd.DataFrame()
-    top = found.loc[found["ratio"].idxmax()]
+    top = found.iloc[int(found["ratio"].to_numpy().argmax())]
     return pd.DataFrame(
         {
             "reading": ["on average (mean over N)", "up to (the largest)"],
