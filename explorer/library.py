@@ -19,7 +19,7 @@ from explorer import folders, labels, store
 from explorer.database import JobRow, transaction
 from explorer.errors import BadInputError, CorruptFileError, StorageError
 from explorer.jobs import client
-from explorer.jobs.specs import ReconstructSpec
+from explorer.jobs.specs import ExperimentSpec
 from explorer.labels import NO_LABEL, Kind, Label
 from explorer.recording import RecordingHeader, read_header
 from explorer.solutions import AnyRecord
@@ -231,7 +231,7 @@ def _job(row: JobRow, label: Label) -> Item:
         spec = client.as_job(row).spec
         model = getattr(spec, "model", "")
         text = getattr(spec, "text", "") or getattr(spec, "context", "") or model
-        asks = "reconstruct" if isinstance(spec, ReconstructSpec) else row.kind
+        asks = f"run {spec.settings.experiment}" if isinstance(spec, ExperimentSpec) else spec.kind
     except (BadInputError, ValueError):
         asks = row.kind
         problem = f"Job {row.id} was queued by another version of the project; delete it."

@@ -55,14 +55,6 @@ def disk() -> None:
     st.caption(f"On this disk {human_bytes(sum(parts.values()))}: {said or 'nothing'}")
 
 
-PAGES = {
-    "reconstruct": "./?job=",
-    "paths": "./paths?job=",
-    "landscape": "./landscape?job=",
-    "radius": "./landscape?radius=",
-}
-"""Where the link to a job of each kind leads."""
-
 start.through_entry()
 st.title("Library", anchor=False)
 with sentences():

@@ -12,10 +12,12 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from explorer import folders, library, store, trash
+from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.jobs import client
-from explorer.jobs.specs import BringSpec
+from explorer.jobs.specs import BringSpec, ExperimentSpec
 from explorer.recipes import FAST
 from explorer.solutions import Memory, MemoryRecord, Solution, SolutionRecord
+from widgets.library import panel
 
 APP = str(folders.PROJECT / "app.py")
 HOSTILE = "<b>*bold*</b> $x$ [link](http://a) :smile:"
@@ -323,3 +325,13 @@ def test_a_link_to_memory_vectors_is_answered_with_a_sentence(
     app = app.switch_page(page).run()
     assert not app.exception
     assert any(REFUSAL in error.value for error in app.error)
+
+
+def test_a_job_of_every_experiment_leads_to_its_page() -> None:
+    for experiment in EXPERIMENTS.values():
+        settings = experiment.make({"model": "some/model"})
+        job = client.submit(ExperimentSpec(settings=settings))
+        (item,) = [item for item in library.items("job") if item.id == job]
+        page, name = panel.JOB_PAGES[item.facts["asks"]]
+        assert name == "job" and (folders.PROJECT / "pages" / f"{page}.py").is_file()
+        assert experiment.name in item.facts["asks"]

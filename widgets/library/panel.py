@@ -6,6 +6,7 @@ import streamlit as st
 from explorer import store
 from explorer.comparison import facts, shown
 from explorer.errors import ExplorerError
+from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.figures.strip import strip_data
 from explorer.formatting import human_bytes
 from explorer.jobs import client
@@ -54,21 +55,34 @@ def tokens(item: Item, key: str) -> None:
     token_strip.live(f"{key}-{item.kind}-{item.id}", data)
 
 
+JOB_PAGES = {
+    "reconstruct": ("reconstruct", "job"),
+    "paths": ("paths", "job"),
+    "landscape": ("landscape", "job"),
+    "radius": ("landscape", "radius"),
+    **{f"run {name}": (name.replace("-", "_"), "job") for name in EXPERIMENTS},
+}
+"""Which page shows a job of each kind, and under which name its link carries the job's id."""
+
+
 def _open(item: Item) -> None:
     """Link to the page that shows the item with all its charts."""
-    query: dict[str, str] | None = None
+    page, query = "reconstruct", None
     if item.kind == "solution":
         query = {"solution": item.id}
-    elif item.kind == "job" and item.facts["asks"] == "reconstruct":
-        query = {"job": item.id}
+    elif item.kind == "set":
+        page, query = "sets", {"set": item.id}
+    elif item.kind == "job" and item.facts["asks"] in JOB_PAGES:
+        page, name = JOB_PAGES[item.facts["asks"]]
+        query = {name: item.id}
     elif item.kind == "run" and item.path is not None:
         solutions = cached.run(item.path)[1]
         query = {"solution": solutions[0].record.id} if solutions else None
     if query is not None:
         st.page_link(
-            "pages/reconstruct.py",
-            label="Open on the Reconstruct page",
-            icon=":material/bolt:",
+            f"pages/{page}.py",
+            label=f"Open on the page {page.replace('_', ' ').capitalize()}",
+            icon=":material/open_in_new:",
             query_params=query,
         )
 
