@@ -83,6 +83,7 @@ def fast_arm(
     cap: int | None = None,
     texts: int | None = None,
     out: Path | None = None,
+    generated: bool = True,
 ) -> list[dict[str, Any]]:
     """Train the reported texts with recipe `fast`, one after another.
 
@@ -92,13 +93,14 @@ def fast_arm(
         cap: most steps; the recipe's own when None.
         texts: how many, taken evenly over the sources; all when None.
         out: where solution files go; nowhere when None.
+        generated: whether texts by the model itself are among them; writing them takes a while.
     """
     pool = ModelPool(best_device())
     card = catalog.known_models()[0]
     assert card.folder is not None
     model = pool.get(card.folder, card.name, fast_dtype(pool.device))
     pool.get(card.folder, card.name, torch.float32)
-    found = reported_on(model)
+    found = reported_on(model if generated else None)
     passages = [n for n, p in found.items() if len(model.tokenizer.encode(p.text)) >= length]
     order = sorted(range(len(passages)), key=lambda i: (i % 4, i))
     chosen = sorted(order[:texts])

