@@ -1,6 +1,7 @@
 """What a running job sees of the outside: its spec, its folder, and somebody to talk to."""
 
 import json
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +35,7 @@ class JobContext:
     stopped: bool = False
     result: dict[str, Any] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
-    _said: float = 0.0
+    _said: float = -math.inf
 
     @property
     def folder(self) -> Path:

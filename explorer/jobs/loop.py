@@ -7,6 +7,7 @@ people all see progress, and answers small questions between two steps.
 import contextlib
 import json
 import logging
+import math
 import os
 import threading
 import time
@@ -58,7 +59,7 @@ class Worker:
     active: dict[str, Active] = field(default_factory=dict)
     doing: str = "starting"
     _ended: threading.Event = field(default_factory=threading.Event)
-    _looked: float = 0.0
+    _looked: float = -math.inf
     _prepared: bool = False
     _idle_since: float = field(default_factory=time.monotonic)
 
