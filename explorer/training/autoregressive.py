@@ -17,10 +17,11 @@ from torch import Tensor
 
 from explorer.errors import BadInputError
 from explorer.greedy import MemoryScore, memory_inputs, score_memory
+from explorer.head import Measured
 from explorer.models import FrozenModel
 from explorer.recipes import Recipe
 from explorer.solutions import Memory, MemoryRecord, made_from, now
-from explorer.training.engine import Engine
+from explorer.training.engine import Engine, require_some
 from explorer.training.rows import DONE, Group, Row
 from explorer.training.starts import start
 
@@ -100,6 +101,7 @@ class MemoryTrainer(Engine):
             raise BadInputError(
                 f"{tokens_of_memory} memory vectors cannot be trained; choose 1 to {MOST_VECTORS}."
             )
+        require_some(rows)
         self.tokens_of_memory = K = tokens_of_memory
         count = len(rows)
         table = [start(model, recipe, row.seed, K) for row in rows]
@@ -107,22 +109,25 @@ class MemoryTrainer(Engine):
             model,
             rows,
             recipe,
-            longest=max((K - 1 + len(row.target_ids) for row in rows), default=0),
-            vectors=torch.cat(table).float() if table else torch.zeros(0, model.d_model),
+            longest=max(K - 1 + len(row.target_ids) for row in rows),
+            vectors=torch.cat(table).float(),
             uses=torch.arange(count * K).view(count, K),
             groups=[Group([i], list(range(i * K, (i + 1) * K))) for i in range(count)],
             exact_model=exact_model,
         )
 
+    def step(self) -> None:
+        """Measure every live row, end those that are exact, and move the others one step."""
+        self._step()
+
     @torch.no_grad()
     def _loss_and_gradient(
-        self, model: FrozenModel, vectors: Float[Tensor, "n K d"], targets: Int[Tensor, "n N"]
-    ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n K d"]]:
+        self, model: FrozenModel, rows: list[int], targets: Int[Tensor, "n N"]
+    ) -> tuple[Measured, Float[Tensor, "n K d"]]:
         K = self.tokens_of_memory
-        inputs = memory_inputs(model, vectors, targets)
+        inputs = memory_inputs(model, self._vectors[self._uses[rows]], targets)
         measured, by_input = model.loss_and_gradient(inputs, targets, K - 1)
-        summary = [measured.loss.mean(1), measured.correct.float().mean(1), measured.margin.amin(1)]
-        return torch.stack(summary, 1), by_input[:, :K]
+        return measured, by_input[:, :K]
 
     def _is_exact(self, i: int) -> bool:
         return self._score(i).forced.exact

@@ -1,7 +1,7 @@
 """What all training over a frozen model shares: phases, steps, memory that runs short, checkpoints.
 
-`MemoryTrainer` is made of it. `Trainer` has the same logic of its own, beside restarts that rest
-and vectors that are shared; everything here is written for both.
+`Trainer` (e and m) and `MemoryTrainer` (the autoregressive baseline) are made of it, which is what
+makes them comparable.
 """
 
 import time
@@ -17,11 +17,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from explorer.errors import BadInputError
+from explorer.head import Measured
 from explorer.models import FrozenModel
 from explorer.recipes import Recipe
 from explorer.training.memory import is_out_of_memory, rows_that_fit
 from explorer.training.optimiser import VectorAdamW, finish_rate, rate
-from explorer.training.rows import DONE, FINISH, SEARCH, Group, Row, RowState
+from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group, Row, RowState
 
 
 class Engine(ABC):
@@ -64,10 +65,8 @@ class Engine(ABC):
                 final.
 
         Raises:
-            BadInputError: if there are no rows, or one is longer than the model's positions.
+            BadInputError: if a row is longer than the model's positions.
         """
-        if not rows:
-            raise BadInputError("There is nothing to train: give at least one text and restart.")
         if longest > model.max_positions:
             raise BadInputError(
                 f"{longest} input positions are more than the {model.max_positions} this model "
@@ -88,9 +87,9 @@ class Engine(ABC):
 
     @abstractmethod
     def _loss_and_gradient(
-        self, model: FrozenModel, vectors: Float[Tensor, "n W d"], targets: Int[Tensor, "n N"]
-    ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n W d"]]:
-        """Return each row's (loss, accuracy, least margin), and its loss's gradient."""
+        self, model: FrozenModel, rows: list[int], targets: Int[Tensor, "n N"]
+    ) -> tuple[Measured, Float[Tensor, "n W d"]]:
+        """Measure rows of one length; return it with the gradient of each loss by its vectors."""
 
     @abstractmethod
     def _is_exact(self, i: int) -> bool:
@@ -109,10 +108,10 @@ class Engine(ABC):
         """Whether every row is over."""
         return all(g.phase == DONE for g in self._groups)
 
-    def step(self) -> None:
+    def _step(self) -> None:
         """Measure every live row, end those that are exact, and move the others one step."""
         started = time.perf_counter()
-        live = [g for g in self._groups if g.phase != DONE]
+        live = [g for g in self._groups if g.phase not in (DONE, REST)]
         over: list[tuple[Group, str | None]] = []
         for phase in (FINISH, SEARCH):
             if groups := [g for g in live if g.phase == phase]:
@@ -221,10 +220,12 @@ class Engine(ABC):
     ) -> None:
         """Measure rows of one length; add their gradients to `gradient`."""
         targets = torch.stack([self._targets[i] for i in rows])
-        uses = self._uses[rows]
-        found, by_vector = self._loss_and_gradient(model, self._vectors[uses], targets)
-        gradient.index_add_(0, uses.flatten(), by_vector.flatten(0, 1))
-        for i, (loss, accuracy, margin) in zip(rows, found.tolist(), strict=True):
+        measured, by_vector = self._loss_and_gradient(model, rows, targets)
+        gradient.index_add_(0, self._uses[rows].flatten(), by_vector.flatten(0, 1))
+        summary = torch.stack(
+            [measured.loss.mean(1), measured.correct.float().mean(1), measured.margin.amin(1)]
+        )
+        for i, (loss, accuracy, margin) in zip(rows, summary.T.tolist(), strict=True):
             state = self._state[i]
             state.loss, state.accuracy, state.margin = loss, accuracy, margin
 
@@ -270,3 +271,13 @@ class Engine(ABC):
         o = self._optimiser
         moments = {"mean": o.mean, "square": o.square, "count": o.count}
         return {"vectors": self._vectors, "best": self._best, **moments}
+
+
+def require_some(rows: Sequence[Row]) -> None:
+    """Make sure that there is something to train.
+
+    Raises:
+        BadInputError: if there is not.
+    """
+    if not rows:
+        raise BadInputError("There is nothing to train: give at least one text and restart.")

@@ -11,7 +11,7 @@ from explorer.errors import BadInputError
 from explorer.metrics import score
 from explorer.models import FrozenModel
 from explorer.recipes import FAST, PAPER, Recipe
-from explorer.training import Row, Trainer, trainer
+from explorer.training import Row, Trainer, engine
 from tests.explorer.training.cases import EASY, HARD, QUICK, name, quick, run, trajectory
 
 
@@ -134,7 +134,7 @@ class TestSteps:
         trajectories = []
         for at_once, expected in ((4, [4, 1]), (3, [3, 1, 1]), (1, [1] * 5)):
             call_log.clear()
-            monkeypatch.setattr(trainer, "rows_that_fit", lambda *_, at_once=at_once: at_once)
+            monkeypatch.setattr(engine, "rows_that_fit", lambda *_, at_once=at_once: at_once)
             ours = Trainer(llama, rows, "e+mN", PAPER)
             ours.step()
             assert call_log == expected
