@@ -1,5 +1,6 @@
 """A map on the page: the picture, the points a person chose, and what lies near what."""
 
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
@@ -45,7 +46,8 @@ def picture(made: SolutionMap) -> list[str]:
     also = st.multiselect(
         "Solutions by name", list(named.index), key=f"named-{made.record.key}",
         format_func=lambda i: f"{plain(named[i], 50)} ({i[:6]})",
-        help="A lasso or clicks in a flat map choose as well.",
+        help="A click in a flat map chooses as well, with Shift one more; box and lasso are in the "
+        "map's corner.",
     )  # fmt: skip
     ids = [str(c[0] if isinstance(c, list) else c) for c in chosen]
     return [i for i in dict.fromkeys([*ids, *also]) if i in named.index]
@@ -54,7 +56,7 @@ def picture(made: SolutionMap) -> list[str]:
 def details(made: SolutionMap, ids: list[str]) -> None:
     """Texts, token strips and mutual distances of chosen solutions, and the way to Paths."""
     if not ids:
-        st.caption("Choose points with the lasso, by clicking, or by name.")
+        st.caption("Click a point, draw a lasso around several (map's corner), or choose by name.")
         return
     shown = ids[:MOST_SHOWN]
     if len(ids) > len(shown):
@@ -80,7 +82,7 @@ def details(made: SolutionMap, ids: list[str]) -> None:
     names = [i[:6] for i in shown]
     st.write(f"Cosine distances of {VECTORS[vector]}")
     st.dataframe(pd.DataFrame(between(pd.DataFrame(rows).to_numpy(), "cosine"), names, names))
-    connect(shown)
+    connect({i: solutions[i].record.text for i in shown})
 
 
 def model_folder(name: str) -> Path | None:
@@ -91,12 +93,23 @@ def model_folder(name: str) -> Path | None:
         return None
 
 
-def connect(ids: list[str]) -> None:
-    """Offer to walk from one solution to another."""
+def connect(texts: dict[str, str]) -> None:
+    """Offer to walk from one solution to another, at first to one of the same text.
+
+    Args:
+        texts: of two solutions or more, by id.
+    """
+    ids = list(texts)
+    pairs = [(a, b) for a, b in combinations(ids, 2) if texts[a] == texts[b]]
+    first, second = pairs[0] if pairs else ids[:2]
     left, right = st.columns(2)
-    a = left.selectbox("From", ids, 0, format_func=lambda i: i[:6], key="connect_a")
-    b = right.selectbox("To", ids, 1, format_func=lambda i: i[:6], key="connect_b")
+    named = {i: f"{plain(text, 40)} ({i[:6]})" for i, text in texts.items()}.__getitem__
+    a = left.selectbox("From", ids, ids.index(first), format_func=named, key="connect_a")
+    b = right.selectbox("To", ids, ids.index(second), format_func=named, key="connect_b")
+    same = texts[a] == texts[b]
     st.link_button(
         "Connect these two", f"./paths?a={a}&b={b}", icon=":material/conversion_path:",
-        disabled=a == b,
+        disabled=a == b or not same,
     )  # fmt: skip
+    if not same:
+        st.caption("Only two solutions of the same text can be connected.")

@@ -50,8 +50,10 @@ def set_up() -> None:
     fields["length"] = right.number_input("N, target tokens", 1, 512, 16, key="set_length")
     fields["regime"] = st.radio("Regime", list(REGIMES), format_func=REGIMES.get, key="set_regime")
     if fields["regime"] == "shared" and st.checkbox(
-        "Learn m on a part, then freeze it (faster; not what the paper does)", key="set_part"
-    ):
+        "Learn m on a part only", key="set_part",
+        help="Faster, and not what the paper does: m is learned on some texts, then frozen for the "
+        "others. The set says so wherever it is shown.",
+    ):  # fmt: skip
         fields["m_from"] = st.number_input("Texts that m is learned on", 1, 500, 8, key="set_k")
     with st.expander("Advanced", icon=":material/tune:", key="set_advanced"):
         fields["seed"] = st.number_input("Seed", 0, 2**30 - 1, 0, key="set_seed")

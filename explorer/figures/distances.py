@@ -141,7 +141,7 @@ def against_texts(
         f"cosine distance of {name}",
         height=420,
     )
-    figure.update_layout(clickmode="event+select", dragmode="select")
+    figure.update_layout(clickmode="event+select", dragmode="pan")
     alt = (
         f"Scatter of {len(points)} text pairs: {text_axis} against cosine distance of {name}, with "
         f"binned means of {len(means)} kinds."

@@ -45,7 +45,7 @@ def scatter(made: SolutionMap, colour_by: str, trajectory: pd.DataFrame | None =
     name = "e and m together" if spec.vector == "both" else spec.vector
     layout(figure, f"{title} of {name}, by {colour_by}", *_axis_names(made), height=620)
     figure.update_layout(
-        clickmode="event+select", dragmode="lasso" if spec.dimensions == 2 else "orbit"
+        clickmode="event+select", dragmode="pan" if spec.dimensions == 2 else "orbit"
     )
     if spec.dimensions == 3:
         figure.update_layout(scene=_scene(made))
