@@ -133,11 +133,16 @@ def save_header(header: Header) -> Path:
 def append(folder: Path, cell: Done) -> None:
     """Keep a finished cell: it is on the disk when this returns.
 
+    A last line that a kill left unfinished is cut off first.
+
     Raises:
         StorageError: if the disk refuses.
     """
     try:
-        with (folder / CELLS_FILE).open("ab") as file:
+        with (folder / CELLS_FILE).open("a+b") as file:
+            file.seek(0)
+            content = file.read()
+            file.truncate(content.rfind(b"\n") + 1)
             file.write(cell.model_dump_json().encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -174,14 +179,6 @@ def load(folder: Path) -> Run:
         ) from error
     newest = {cell.key: cell for cell in cells}
     return Run(header, folder, tuple(newest.values()))
-
-
-def mend(folder: Path) -> None:
-    """Cut off a last line that a kill left unfinished, so that more can be appended."""
-    path = folder / CELLS_FILE
-    if path.is_file() and not (content := path.read_bytes()).endswith(b"\n") and content:
-        whole, newline, _ = content.rpartition(b"\n")
-        write_atomically(path, whole + newline)
 
 
 def run_folders(experiment: Name | None = None) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Rows of a set in training: crews that start when others have ended, so that batches stay full."""
+"""Rows of a set in training: new ones join when others have ended, so that batches stay full."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -106,6 +106,19 @@ class Foreman:
             for i, task in enumerate(tasks)
         }
         return Crew(list(tasks), self._trainer(tasks, starts=starts, frozen=("m",)))
+
+    def together(
+        self, crews: Sequence[Crew], tasks: Sequence[Task], m: NDArray[np.float32] | None
+    ) -> Crew:
+        """Return one crew of the live rows of others, which go on as they are, and new rows.
+
+        One large batch costs less than many small ones.
+        """
+        live = [(crew, i) for crew in crews for i in range(len(crew.tasks)) if i not in crew.over]
+        made = self.alone([*(crew.tasks[i] for crew, i in live), *tasks], m)
+        for at, (crew, i) in enumerate(live):
+            made.trainer.adopt(at, crew.trainer, i)
+        return made
 
     def _trainer(
         self,

@@ -7,8 +7,8 @@ makes them comparable.
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -123,11 +123,29 @@ class Engine(ABC):
         for group, reason in over:
             self._end(group, reason)
 
-    def stop(self, reason: str) -> None:
-        """End every live row where it is; its best vectors stay."""
+    def stop(self, reason: str, rows: Collection[int] | None = None) -> None:
+        """End live rows where they are, all or those named; their best vectors stay.
+
+        Rows that share a vector with one of those named end with it.
+        """
         for group in self._groups:
-            if group.phase != DONE:
+            if group.phase != DONE and (rows is None or not set(rows).isdisjoint(group.rows)):
                 self._end(group, reason)
+
+    def adopt(self, i: int, other: "Engine", j: int) -> None:
+        """Go on with row j of another engine of the same kind, as row i, as if it had been here.
+
+        Neither row may share a vector with others.
+        """
+        mine, theirs = self._uses[i], other._uses[j]
+        own, given = self._tensors(), other._tensors()
+        for name in own:
+            at, of = (i, j) if name == "best" else (mine, theirs)
+            own[name][at] = given[name][of]
+        self._state[i] = replace(other._state[j])
+        group = next(g for g in self._groups if i in g.rows)
+        left = next(g for g in other._groups if j in g.rows)
+        group.phase, group.steps, group.best = left.phase, left.steps, left.best
 
     def _end(self, group: Group, reason: str | None) -> None:
         group.phase = DONE

@@ -8,15 +8,17 @@ import torch
 
 from explorer import catalog
 from explorer.errors import BadInputError, CorruptFileError, MissingAssetError
-from explorer.experiments import estimate, runs
+from explorer.experiments import claims, estimate, runs
 from explorer.experiments.catalogue import experiment
 from explorer.experiments.running.bench import Bench
 from explorer.experiments.running.measuring import measure
-from explorer.experiments.runs import Done, Header, Run
+from explorer.experiments.runs import Cell, Done, Header, Run
 from explorer.experiments.settings import Settings
 from explorer.models import FrozenModel, fast_dtype
 from explorer.pool import ModelPool
 from explorer.solutions import now
+
+WAIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,7 @@ class RunTask:
     ) -> Run:
         folder = runs.folder_of(name)
         try:
-            found = runs.load(folder)
-            runs.mend(folder)
-            return found
+            return runs.load(folder)
         except CorruptFileError:
             if (folder / runs.HEADER_FILE).is_file():
                 raise  # what is there is not thrown away
@@ -101,26 +101,51 @@ class RunTask:
         return Run(header, runs.save_header(header), ())
 
     def steps(self) -> Iterator[RunProgress]:
-        """Measure what is left; yield after every step. Each finished cell is kept at once."""
-        while cells := self.experiment.left(self.run):
-            cell = cells[0]
-            started = time.perf_counter()
-            waited = 0.0
-            measuring = measure(self.bench, self.run.settings, cell)
-            while True:
-                try:
-                    inside = next(measuring)
-                except StopIteration as end:
-                    rows = end.value
-                    break
-                paused = time.perf_counter()
-                yield self._progress(cell.title, cell.cost, inside)
-                waited += time.perf_counter() - paused
-            seconds = time.perf_counter() - started - waited
-            done = Done(key=cell.key, rows=rows, seconds=seconds, finished=now())
-            runs.append(self.run.folder, done)
-            self.run = Run(self.run.header, self.run.folder, (*self.run.done, done))
+        """Measure what is left; yield after every step. Each finished cell is kept at once.
+
+        Other processes may measure the same run on their devices: a cell that one of them is at
+        is left to it.
+        """
+        while True:
+            self._read_again()
+            left = self.experiment.left(self.run)
+            if not left:
+                return
+            claimed = claims.first_free(self.run.header.id, left)
+            if claimed is None:
+                yield self._progress("Another process measures what is left", 0.0, 0.0)
+                time.sleep(WAIT_SECONDS)
+                continue
+            cell, claim = claimed
+            with claim:
+                self._read_again()  # it may have been finished between the look and the claim
+                if cell.key not in self.run.keys:
+                    yield from self._measure(cell)
             yield self._progress(cell.title, 0.0, 1.0)
+
+    def _read_again(self) -> None:
+        """Learn what other processes have finished."""
+        self.run = Run(self.run.header, self.run.folder, runs.load(self.run.folder).done)
+
+    def _measure(self, cell: Cell) -> Iterator[RunProgress]:
+        """Measure one cell and keep it."""
+        started = time.perf_counter()
+        waited = 0.0
+        measuring = measure(self.bench, self.run.settings, cell)
+        while True:
+            try:
+                inside = next(measuring)
+            except StopIteration as end:
+                rows = end.value
+                break
+            paused = time.perf_counter()
+            yield self._progress(cell.title, cell.cost, inside)
+            waited += time.perf_counter() - paused
+        seconds = time.perf_counter() - started - waited
+        done = Done(key=cell.key, rows=rows, seconds=seconds, finished=now())
+        with claims.lock(self.run.header.id, runs.CELLS_FILE):
+            runs.append(self.run.folder, done)
+        self._read_again()
 
     def _progress(self, title: str, cost: float, inside: float) -> RunProgress:
         cells = self.experiment.cells(self.run.settings)
