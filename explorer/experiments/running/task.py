@@ -148,9 +148,8 @@ def _require_room(settings: Settings, model: FrozenModel) -> None:
         getattr(settings, "length", 1),
     ]
     generated = "generated" in getattr(settings, "sources", (getattr(settings, "source", ""),))
-    before, after = (
-        (CONTEXT_TOKENS, f" after {CONTEXT_TOKENS} of context") if generated else (2, "")
-    )
+    before = CONTEXT_TOKENS if generated else 2
+    after = f" after {CONTEXT_TOKENS} tokens of context" if generated else ""
     if max(lengths) + before > model.max_positions:
         raise BadInputError(
             f"N = {max(lengths)}{after} is longer than the {model.max_positions} positions this "

@@ -142,6 +142,7 @@ def _one_pass_against_many(run: Run) -> Iterator[Chart]:
     figure = make_subplots(
         rows=1, cols=len(names), subplot_titles=names, shared_yaxes=True, horizontal_spacing=0.04
     )
+    named: set[str] = set()
     for col, name in enumerate(names, 1):
         for by, words, dash in GUIDES:
             figure.add_scatter(
@@ -152,17 +153,18 @@ def _one_pass_against_many(run: Run) -> Iterator[Chart]:
         for k, source in enumerate(sources):
             for table, small in ((each, True), (means, False)):
                 part = table[(table["pair"] == name) & (table["source"] == source)]
-                first = source in set(means.loc[means["pair"] == names[0], "source"])
                 figure.add_scatter(
                     x=part["autoregressive"], y=part["one_forward"], mode="markers",
                     name=in_words(source), legendgroup=source,
-                    showlegend=not small and (col == 1 or not first),
+                    showlegend=not small and len(part) > 0 and source not in named,
                     marker={"symbol": SYMBOLS[k] + ("-open" if small else ""),
                             "size": 6 if small else 14, "color": RESTARTS[k]},
                     hovertemplate=f"{in_words(source)}, {'a text' if small else 'mean'}: "
                     "%{x:.1f} token by token, %{y:.1f} in one pass<extra></extra>",
                     row=1, col=col,
                 )  # fmt: skip
+            if len(part):
+                named.add(source)
     told = means.dropna(subset=["ratio"])
     spread = f"{told['ratio'].min():.1f} to {told['ratio'].max():.1f}" if len(told) else "unknown"
     title = f"Token by token {spread} times the information of one pass is held"
