@@ -1,5 +1,7 @@
 """Capacity (E3, E4, E10): the longest text that can be held, in one pass and token by token."""
 
+from typing import Any
+
 import pandas as pd
 
 from explorer.experiments import ladders
@@ -106,57 +108,69 @@ def findings(run: Run) -> list[Finding]:
 def _size(run: Run) -> Finding:
     claim = "Llama models hold more as they grow, Pythia models do not."
     top = ladders.best(run)
-    ours = top[top["whose"] == "here"]
-    held = f" It holds {_at_least(ours.iloc[0])} tokens at best." if len(ours) else ""
-    return Finding("F4", claim, None, f"This run is of one model, {ladders.model_name(run)}.{held}")
+    words = "".join(
+        f" It holds {'at least ' if row['at_least'] else ''}{row['c_tokens']} tokens at best."
+        for row in top[top["whose"] == "here"].to_dict("records")
+    )
+    return Finding(
+        "F4", claim, None, f"This run is of one model, {ladders.model_name(run)}.{words}"
+    )
 
 
-def _at_least(row: "pd.Series[object]") -> str:
-    return f"{'at least ' if row['at_least'] else ''}{row['c_tokens']}"
-
-
-def _one_pass(whole: pd.DataFrame) -> pd.DataFrame:
+def _one_pass(whole: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Return the rows of m free, or of m shared where m was never free, by source."""
-    found = next((p for s in ladders.ONE_PASS if len(p := whole[whole["scheme"] == s])), whole[:0])
-    return found.set_index("source")
+    parts = (whole[whole["scheme"] == scheme] for scheme in ladders.ONE_PASS)
+    found = next((part for part in parts if len(part)), whole[:0])
+    return {
+        str(row["source"]): {str(k): v for k, v in row.items()} for row in found.to_dict("records")
+    }
+
+
+def _how_few(by: dict[str, dict[str, Any]]) -> str:
+    few = min(row["texts"] for row in by.values())
+    scheme = next(iter(by.values()))["scheme"]
+    return f"{few} {'text' if few == 1 else 'texts'} of each source, {scheme}"
 
 
 def _sources(run: Run, whole: pd.DataFrame) -> Finding:
     claim = "Natural texts are equal in tokens; random words are worse."
     by = _one_pass(whole)
-    natural = by.drop(index="random", errors="ignore")["c_tokens"]
-    if "random" not in by.index or len(natural) < 2:
+    held = {source: int(row["c_tokens"]) for source, row in by.items()}
+    natural = [tokens for source, tokens in held.items() if source != "random"]
+    if "random" not in held or len(natural) < 2:
         return Finding("F5", claim, None, "Needs random words and two other sources, climbed out.")
     ladder = [0, *settings_of(run, CapacitySettings).ladder]
-    top, least, random = int(natural.max()), int(natural.min()), int(by.loc["random", "c_tokens"])
+    top, least, random = max(natural), min(natural), held["random"]
     equal = ladder.index(top) - ladder.index(least) <= 1
     shown: bool | None = equal and random < least
     if equal and top == ladder[-1] and (shown or least == top):
         shown = None  # what reached the end may hold more
-    words = ", ".join(f"{in_words(str(s))} {c}" for s, c in by["c_tokens"].items())
-    few = f"best of {by['texts'].min()} texts, {by['scheme'].iloc[0]}"
+    words = ", ".join(f"{in_words(source)} {tokens}" for source, tokens in held.items())
     ended = " The ladder ended before the longest failed." if shown is None else ""
-    return Finding("F5", claim, shown, f"C_tokens ({few}): {words}.{ended}")
+    return Finding("F5", claim, shown, f"C_tokens, best of {_how_few(by)}: {words}.{ended}")
 
 
 def _information(run: Run, whole: pd.DataFrame) -> Finding:
     claim = "Less information (H_LM) is held of texts that carry less of it."
     by = _one_pass(whole)
-    carried = ladders.density(run).set_index("source")["nats_per_token"]
-    carried = carried[[s for s in carried.index if s in by.index]].sort_values()
+    carried = {
+        str(row["source"]): float(row["nats_per_token"])
+        for row in ladders.density(run).to_dict("records")
+        if row["source"] in by
+    }
     if len(carried) < 2:
         return Finding("F6", claim, None, "Needs two sources whose ladders are climbed out.")
-    low, high = by.loc[carried.index[0]], by.loc[carried.index[-1]]
+    order = sorted(carried, key=lambda source: carried[source])
+    low, high = by[order[0]], by[order[-1]]
     less = bool(low["h_lm"] < high["h_lm"])
     bound = (low if less else high)["at_end"] > 0
     words = ", ".join(
-        f"{in_words(str(s))} {by.loc[s, 'h_lm']:.0f} ± {by.loc[s, 'h_lm_sd']:.0f} nats held at "
-        f"{nats:.1f} nats a token"
-        for s, nats in carried.items()
+        f"{in_words(source)} {by[source]['h_lm']:.0f} ± {by[source]['h_lm_sd']:.0f} nats held at "
+        f"{carried[source]:.1f} nats a token"
+        for source in order
     )
     ended = " The ladder ended before the one that decides failed." if bound else ""
-    few = f"{by['texts'].min()} texts each, {by['scheme'].iloc[0]}"
-    return Finding("F6", claim, None if bound else less, f"{few}: {words}.{ended}")
+    return Finding("F6", claim, None if bound else less, f"{_how_few(by)}: {words}.{ended}")
 
 
 def _token_by_token(means: pd.DataFrame) -> Finding:
@@ -175,7 +189,13 @@ def _token_by_token(means: pd.DataFrame) -> Finding:
             "Needs random words and another source, in one pass (until a length fails) and token "
             "by token.",
         )
-    more, alike = ([_more(row) for row in part.to_dict("records")] for part in (natural, random))
+    more, alike = (
+        [
+            _more(ratio, bool(bound))
+            for ratio, bound in zip(part["ratio"], part["autoregressive_at_end"], strict=True)
+        ]
+        for part in (natural, random)
+    )
     parts = [*more, *(None if answer is None else not answer for answer in alike)]
     shown = False if False in parts else None if None in parts else True
     words = ", ".join(
@@ -183,15 +203,15 @@ def _token_by_token(means: pd.DataFrame) -> Finding:
         f"{row['ratio']:.1f} ({row['pair']})"
         for row in told.to_dict("records")
     )
-    few = f"{told['texts'].min()} texts each"
+    few = f"means over {told['texts'].min()} or more texts"
     return Finding("F7", claim, shown, f"Times the H_LM of one pass, {few}: {words}.")
 
 
-def _more(row: dict[str, float]) -> bool | None:
-    """Return whether clearly more is held token by token; None if the ladder was too short."""
-    if row["ratio"] >= MORE:
+def _more(ratio: float, bound: bool) -> bool | None:
+    """Return whether clearly more is held token by token; None if a lower bound cannot say."""
+    if ratio >= MORE:
         return True
-    return None if row["autoregressive_at_end"] else False
+    return None if bound else False
 
 
 EXPERIMENT = Experiment(

@@ -5,6 +5,8 @@ when the best restart reaches token accuracy 0.99 (Q3). Free of torch.
 """
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -74,7 +76,7 @@ def prefixes(run: Run) -> pd.DataFrame:
     return found.drop(columns="failed_above")
 
 
-def _ended(run: Run, row: dict[str, object], following: int | None) -> str:
+def _ended(run: Run, row: Mapping[Any, Any], following: int | None) -> str:
     if following is None:
         ladder = settings_of(run, CapacitySettings).ladder
         return AT_END if row["c_tokens"] == ladder[-1] else FAILED
@@ -193,7 +195,7 @@ def best(run: Run) -> pd.DataFrame:
     ours = found[found["scheme"] == "m free"] if len(found) else found
     if ours.empty:
         return theirs[["model", "whose", "c_tokens", "source", "at_least"]]
-    top = ours.loc[ours["c_tokens"].idxmax()]
+    top = max(ours.to_dict("records"), key=lambda row: int(row["c_tokens"]))
     mine = {
         "model": model_name(run),
         "whose": "here",

@@ -108,7 +108,7 @@ def _held(run: Run, found: pd.DataFrame, value: str) -> Chart:
         if value == "c_tokens"
         else ("H_LM, nats, mean ± sd over texts", "nats on average")
     )
-    top = found.loc[found[value].idxmax()]
+    top = max(found.to_dict("records"), key=lambda row: float(row[value]))
     few = int(found["texts"].max())
     layout(
         figure,
@@ -176,14 +176,14 @@ def _one_pass_against_many(run: Run) -> Iterator[Chart]:
     alt = "Mean H_LM token by token and in one pass, nats: " + "; ".join(
         f"{in_words(row['source'])}, {row['pair']}: {row['autoregressive']:.0f} and "
         f"{row['one_forward']:.0f}"
-        + (" (a ladder ended without a failure)" if _ended_early(row) else "")
+        + (
+            " (a ladder ended without a failure)"
+            if row["autoregressive_at_end"] or row["one_forward_at_end"]
+            else ""
+        )
         for row in means.to_dict("records")
     )
     yield Chart("capacity-one-pass-against-many", figure, alt, each)
-
-
-def _ended_early(row: dict[str, int]) -> bool:
-    return bool(row["autoregressive_at_end"] or row["one_forward_at_end"])
 
 
 def _best(run: Run) -> Iterator[Chart]:
