@@ -66,7 +66,11 @@ def _climbed(run: Run) -> Chart:
     figure.update_layout(legend={"y": -0.16}, margin={"t": 76, "b": 40})
     lengths = sorted(set(rungs["n"]))
     figure.update_xaxes(
-        type="log", tickvals=lengths, ticktext=[str(n) for n in lengths], title="N, target tokens"
+        type="log",
+        tickvals=lengths,
+        ticktext=[str(n) for n in lengths],
+        title="N, target tokens",
+        matches="x",
     )
     figure.update_yaxes(range=[-0.03, 1.08])
     figure.update_yaxes(title="token accuracy", col=1)
@@ -97,7 +101,7 @@ def _held(run: Run, found: pd.DataFrame, value: str) -> Chart:
             x=[sources.index(s) + shift for s in part["source"]], y=part[value],
             mode="markers+text", name=scheme, legendgroup=scheme,
             text=[AT_LEAST if n else "" for n in part["at_end"] + part["open"]],
-            textposition="top center",
+            textposition="top center", cliponaxis=False,
             marker={"symbol": SYMBOLS[k], "size": 12, "color": RESTARTS[k]},
             error_y={"type": "data", "array": part["h_lm_sd"], "thickness": 1, "width": 3}
             if value == "h_lm" else None,
@@ -112,10 +116,10 @@ def _held(run: Run, found: pd.DataFrame, value: str) -> Chart:
     few = int(found["texts"].max())
     layout(
         figure,
-        f"Most is held of {in_words(top['source'])} with {top['scheme']}: "
-        f"{AT_LEAST + ' ' if top['at_end'] + top['open'] else ''}{top[value]:.0f} {words} "
-        f"({few} {'text' if few == 1 else 'texts'} each)",
-        f"source of the texts; {AT_LEAST}: a ladder ended before a length failed",
+        f"{in_words(top['source'])}, {top['scheme']}: "
+        f"{AT_LEAST + ' ' if top['at_end'] + top['open'] else ''}{top[value]:.0f} {words}, "
+        f"the most ({few} {'text' if few == 1 else 'texts'} of each source)",
+        f"source of the texts; {AT_LEAST}: no length failed for at least one of them",
         unit,
         height=420,
     )
@@ -154,7 +158,10 @@ def _one_pass_against_many(run: Run) -> Iterator[Chart]:
             for table, small in ((each, True), (means, False)):
                 part = table[(table["pair"] == name) & (table["source"] == source)]
                 figure.add_scatter(
-                    x=part["autoregressive"], y=part["one_forward"], mode="markers",
+                    x=part["autoregressive"], y=part["one_forward"],
+                    mode="markers" if small else "markers+text", textposition="middle right",
+                    text=None if small else
+                    [AT_LEAST if ended else "" for ended in part["autoregressive_at_end"]],
                     name=in_words(source), legendgroup=source,
                     showlegend=not small and len(part) > 0 and source not in named,
                     marker={"symbol": SYMBOLS[k] + ("-open" if small else ""),
@@ -167,10 +174,13 @@ def _one_pass_against_many(run: Run) -> Iterator[Chart]:
                 named.add(source)
     told = means.dropna(subset=["ratio"])
     spread = f"{told['ratio'].min():.1f} to {told['ratio'].max():.1f}" if len(told) else "unknown"
-    title = f"Token by token {spread} times the information of one pass is held"
+    more = "at least " if told["autoregressive_at_end"].any() else ""
+    title = f"Token by token {more}{spread} times the information of one pass is held"
     layout(figure, title, "", "", height=440)
     figure.update_layout(margin={"t": 76})
-    figure.update_xaxes(title="H_LM token by token, nats", range=[0, most])
+    figure.update_xaxes(
+        title=f"H_LM token by token, nats ({AT_LEAST}: no length failed)", range=[0, most]
+    )
     figure.update_yaxes(range=[0, most])
     figure.update_yaxes(title="H_LM in one pass, nats", col=1)
     alt = "Mean H_LM token by token and in one pass, nats: " + "; ".join(
@@ -198,7 +208,7 @@ def _best(run: Run) -> Iterator[Chart]:
         figure.add_scatter(
             x=[plain(model) for model in part["model"]], y=part["c_tokens"], name=whose,
             mode="markers+text", text=[AT_LEAST if more else "" for more in part["at_least"]],
-            textposition="top center",
+            textposition="top center", cliponaxis=False,
             marker={"symbol": symbol, "size": 12, "color": RESTARTS[0]},
             hovertemplate="%{x}: %{y} tokens<extra>" + whose + "</extra>",
         )  # fmt: skip
@@ -206,9 +216,9 @@ def _best(run: Run) -> Iterator[Chart]:
     held = f"{'at least ' if mine['at_least'] else ''}{mine['c_tokens']} tokens"
     layout(
         figure,
-        f"{plain(mine['model'])} holds {held} at best ({mine['source']})",
+        f"{plain(mine['model'])} holds {held} at best ({mine['source']}, m free)",
         "model",
-        "C_tokens, best over sources, m not shared",
+        "tokens, best over sources",
         height=380,
     )
     figure.update_xaxes(type="category")

@@ -56,11 +56,11 @@ def climbed(heights: Mapping[tuple[str, str], int], **fields: Any) -> Run:
 
 
 def test_the_grid_is_a_ladder_for_each_source_and_scheme() -> None:
-    settings = CapacitySettings(model="tiny", ladder=(4, 8), sources=("unseen", "random"))
+    settings = CapacitySettings(model="tiny", ladder=(4, 16, 32), sources=("unseen", "random"))
     cells = capacity.cells(settings)
-    assert len(cells) == len({c.key for c in cells}) == 2 * 4 * 2
-    assert [c.at["n"] for c in cells[:4]] == [4, 8, 4, 8]
-    assert cells[1].cost == 2 * cells[0].cost
+    assert len(cells) == len({c.key for c in cells}) == 2 * 4 * 3
+    assert [c.at["n"] for c in cells[:6]] == [4, 16, 32] * 2
+    assert cells[0].cost < cells[1].cost == cells[2].cost / 2
 
 
 def test_a_text_that_failed_is_not_tried_again_but_shares_its_m() -> None:
