@@ -184,6 +184,12 @@ def test_what_is_not_measured_is_not_told() -> None:
     assert ladders.paper_rows(run).empty and len(charts(run)) == 4
 
 
+def test_a_ladder_that_never_failed_in_one_pass_tells_no_ratio() -> None:
+    run = climbed({("seen", "m free"): 16, ("seen", "two mem"): 16})
+    many = next(c for c in charts(run) if c.key == "capacity-one-pass-against-many")
+    assert "is open" in many.figure.layout.title.text
+
+
 def test_charts_have_words_and_only_numbers_that_were_measured() -> None:
     heights = {
         (source, scheme): height
