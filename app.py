@@ -26,6 +26,7 @@ st.navigation(
         "Experiments": [
             st.Page("pages/arrangements.py", title="Arrangements", icon=":material/view_week:"),
             st.Page("pages/sharing.py", title="Sharing", icon=":material/group_work:"),
+            st.Page("pages/capacity.py", title="Capacity", icon=":material/stairs_2:"),
             st.Page("pages/throughput.py", title="Throughput", icon=":material/speed:"),
             st.Page("pages/training_time.py", title="Training time", icon=":material/timer:"),
             st.Page("pages/readout.py", title="Read-out", icon=":material/record_voice_over:"),

@@ -1,12 +1,19 @@
 """Every experiment by its name. Free of torch."""
 
 from explorer.errors import BadInputError
-from explorer.experiments import arrangements, readout, sharing, throughput, training_time
+from explorer.experiments import (
+    arrangements,
+    capacity,
+    readout,
+    sharing,
+    throughput,
+    training_time,
+)
 from explorer.experiments.definition import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
     module.EXPERIMENT.name: module.EXPERIMENT
-    for module in (arrangements, sharing, throughput, training_time, readout)
+    for module in (arrangements, sharing, capacity, throughput, training_time, readout)
 }
 
 

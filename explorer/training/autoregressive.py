@@ -6,8 +6,10 @@ alone. All else is as for one forward pass, so that both can be compared: the sa
 optimiser, recipe, number formats and end.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -82,6 +84,7 @@ class MemoryTrainer(Engine):
         recipe: Recipe,
         *,
         exact_model: Callable[[], FrozenModel] | None = None,
+        until: Literal["first", "all"] = "all",
     ) -> None:
         """Prepare the memory vectors of every row.
 
@@ -92,6 +95,8 @@ class MemoryTrainer(Engine):
             recipe: how to train.
             exact_model: gives the same weights in float32 when first needed; None: `model` is
                 final, and scores are labelled with its number format.
+            until: "first" ends the other restarts of a text once one is exact; none of them rests
+                before that.
 
         Raises:
             BadInputError: if there are no rows, K is not between 1 and 64, or a target with its
@@ -115,6 +120,23 @@ class MemoryTrainer(Engine):
             groups=[Group([i], list(range(i * K, (i + 1) * K))) for i in range(count)],
             exact_model=exact_model,
         )
+        self._until = until
+
+    def step(self) -> None:
+        """Measure every live row, end those that are exact, and move the others one step."""
+        super().step()
+        if self._until == "first":
+            self._end_the_other_restarts()
+
+    def _end_the_other_restarts(self) -> None:
+        by_text: defaultdict[tuple[int, ...], list[Group]] = defaultdict(list)
+        for group in self._groups:
+            by_text[self.rows[group.rows[0]].target_ids].append(group)
+        for groups in by_text.values():
+            if any(g.phase == DONE and self._state[g.rows[0]].reason is None for g in groups):
+                for group in groups:
+                    if group.phase != DONE:
+                        self._end(group, "another restart is exact")
 
     def step(self) -> None:
         """Measure every live row, end those that are exact, and move the others one step."""

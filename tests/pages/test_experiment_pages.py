@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from explorer import folders
 from explorer.experiments import runs
 from explorer.experiments.arrangements import EXPERIMENT
+from explorer.experiments.catalogue import EXPERIMENTS, experiment
 from explorer.experiments.runs import Run
 from explorer.jobs import client
 from explorer.jobs.specs import ExperimentSpec
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from explorer.pool import ModelPool
 
 APP = str(folders.PROJECT / "app.py")
+SMALL = {
+    "arrangements": {"lengths": (1, 4), "source": "unseen"},
+    "capacity": {"ladder": (1, 4), "sources": ("unseen",), "restarts": 1},
+}
+"""Fields that make a run a matter of a second, besides model and recipe."""
 
 
 @pytest.fixture(autouse=True)
@@ -41,15 +47,14 @@ def pool() -> "ModelPool":
 
 
 @pytest.fixture
-def run(pool: "ModelPool", tiny_llama_folder: Path) -> Callable[[], Run]:
+def run(pool: "ModelPool", tiny_llama_folder: Path) -> Callable[..., Run]:
     from explorer.experiments.running.task import RunTask
 
-    def make() -> Run:
+    def make(name: str = "arrangements") -> Run:
         recipe = FAST.model_copy(update={"max_steps": 5, "precision": "float32"})
-        settings = EXPERIMENT.make(
-            {"model": str(tiny_llama_folder), "lengths": (1, 4), "texts": 1, "source": "unseen",
-             "recipe": recipe}
-        )  # fmt: skip
+        settings = experiment(name).make(
+            {"model": str(tiny_llama_folder), "texts": 1, "recipe": recipe, **SMALL[name]}
+        )
         task = RunTask(settings, pool)
         for _ in task.steps():
             pass
@@ -74,19 +79,25 @@ def said(app: AppTest) -> str:
     return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
 
 
-def test_without_a_run_the_page_says_so() -> None:
-    app = open_page("arrangements")
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_without_a_run_the_page_says_so(name: str) -> None:
+    app = open_page(name.replace("-", "_"))
     assert not app.exception
     assert "No run of this experiment" in said(app)
+    assert app.title[0].value == experiment(name).title
 
 
-def test_a_run_is_shown_with_its_protocol_and_findings(run: Callable[[], Run]) -> None:
-    made = run()
-    app = open_page("arrangements", run=made.header.id)
+@pytest.mark.parametrize("name", SMALL)
+def test_a_run_is_shown_with_its_protocol_and_findings(name: str, run: Callable[..., Run]) -> None:
+    made, asked = run(name), experiment(name)
+    app = open_page(name, run=made.header.id)
     assert not app.exception
-    assert EXPERIMENT.sentence(made) in said(app)
-    for finding in EXPERIMENT.findings(made):
-        assert finding.figure in said(app)
+    assert asked.sentence(made) in said(app)
+    findings = asked.findings(made)
+    assert findings and all(finding.figure in said(app) for finding in findings)
+    assert {tab.label for tab in app.tabs} == {
+        title for title, table in asked.tables(made).items() if not table.empty
+    }
 
 
 def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> None:
@@ -110,7 +121,7 @@ def test_bad_settings_are_a_sentence(tiny_llama_folder: Path) -> None:
     assert not app.exception and "shortest first" in said(app)
 
 
-def test_a_damaged_run_is_a_sentence(run: Callable[[], Run]) -> None:
+def test_a_damaged_run_is_a_sentence(run: Callable[..., Run]) -> None:
     (run().folder / runs.HEADER_FILE).write_text('{"settings": {"experiment": "arrangements"}}')
     for page in ("arrangements", "paper"):
         app = open_page(page)
@@ -118,7 +129,7 @@ def test_a_damaged_run_is_a_sentence(run: Callable[[], Run]) -> None:
         assert "damaged" in said(app)
 
 
-def test_the_paper_page_has_every_finding_with_and_without_runs(run: Callable[[], Run]) -> None:
+def test_the_paper_page_has_every_finding_with_and_without_runs(run: Callable[..., Run]) -> None:
     app = open_page("paper")
     assert not app.exception
     made = run()

@@ -14,8 +14,16 @@ from explorer.experiments.runs import SOLUTIONS
 from explorer.metrics import generate, h_lm
 from explorer.models import FrozenModel
 from explorer.recipes import Recipe
-from explorer.solutions import Solution, SolutionRecord, made_from, now, save_solution
+from explorer.solutions import (
+    Solution,
+    SolutionRecord,
+    made_from,
+    now,
+    save_memory,
+    save_solution,
+)
 from explorer.training import Outcome, Row, Trainer
+from explorer.training.autoregressive import MemoryOutcome, MemoryTrainer, memory_of
 
 Measuring = Generator[float, None, list[dict[str, object]]]
 """Yields the part of a cell that is done, 0 to 1, and returns its rows."""
@@ -158,6 +166,51 @@ class Bench:
             report = trainer.step()
             yield min(1.0, float(report.steps.max()) / recipe.max_steps)
         return [trainer.outcome(i) for i in range(len(rows))]
+
+    def train_memory(
+        self, rows: Sequence[Row], tokens_of_memory: int, recipe: Recipe, *, until: str = "all"
+    ) -> Generator[float, None, list[MemoryOutcome]]:
+        """Train memory vectors, teacher-forced, as `train` does e and m (E4).
+
+        Args:
+            rows: what to train; nothing is shared between them.
+            tokens_of_memory: K, vectors before the text.
+            recipe: how to train.
+            until: "first" ends the other restarts of a text once one is exact.
+        """
+        exact = self.exact
+        trainer = MemoryTrainer(
+            self.model,
+            rows,
+            tokens_of_memory,
+            recipe,
+            exact_model=None if exact is self.model else lambda: exact,
+            until="first" if until == "first" else "all",
+        )
+        while not trainer.finished:
+            trainer.step()
+            yield min(1.0, float(trainer.standing().steps.max()) / recipe.max_steps)
+        return [trainer.outcome(i) for i in range(len(rows))]
+
+    def keep_memory(self, found: MemoryOutcome, text: TargetText, recipe: Recipe) -> str:
+        """Save memory vectors among the run's solutions and return their file's name.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        memory = memory_of(
+            found,
+            self.model,
+            recipe,
+            self.h_lm(found.row.target_ids),
+            self._run[:8],
+            title=text.title,
+            source=text.source,
+            job=self.job,
+        )
+        name = f"{memory.record.id}.safetensors"
+        save_memory(memory, self.folder / SOLUTIONS / name)
+        return name
 
     def keep(
         self,

@@ -1,11 +1,19 @@
 """Which module measures the cells of which experiment."""
 
 from explorer.errors import BadInputError
-from explorer.experiments.running import arrangements, readout, sharing, throughput, training_time
+from explorer.experiments.running import (
+    arrangements,
+    capacity,
+    readout,
+    sharing,
+    throughput,
+    training_time,
+)
 from explorer.experiments.running.bench import Bench, Measuring
 from explorer.experiments.runs import Cell
 from explorer.experiments.settings import (
     ArrangementsSettings,
+    CapacitySettings,
     ReadoutSettings,
     Settings,
     SharingSettings,
@@ -25,6 +33,8 @@ def measure(bench: Bench, settings: Settings, cell: Cell) -> Measuring:
             return arrangements.measure(bench, settings, cell)
         case SharingSettings():
             return sharing.measure(bench, settings, cell)
+        case CapacitySettings():
+            return capacity.measure(bench, settings, cell)
         case ThroughputSettings():
             return throughput.measure(bench, settings, cell)
         case TrainingTimeSettings():

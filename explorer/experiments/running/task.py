@@ -10,7 +10,7 @@ from explorer import catalog
 from explorer.errors import BadInputError, CorruptFileError, MissingAssetError
 from explorer.experiments import claims, estimate, runs
 from explorer.experiments.catalogue import experiment
-from explorer.experiments.running.bench import Bench
+from explorer.experiments.running.bench import CONTEXT_TOKENS, Bench
 from explorer.experiments.running.measuring import measure
 from explorer.experiments.runs import Cell, Done, Header, Run
 from explorer.experiments.settings import Settings
@@ -152,7 +152,8 @@ class RunTask:
         whole = sum(cell.cost for cell in cells)
         fraction = self.experiment.fraction(self.run) + cost * inside / whole
         left = estimate.left(self.experiment, self.run)
-        return RunProgress(f"{title}: {len(self.run.done)} of {len(cells)} cells{left}.", fraction)
+        done, open_ = len(self.run.done), len(self.experiment.left(self.run))
+        return RunProgress(f"{title}: {done} of {done + open_} cells{left}.", fraction)
 
 
 def has_rotary_positions(model: FrozenModel) -> bool:
@@ -171,8 +172,11 @@ def _require_room(settings: Settings, model: FrozenModel) -> None:
         *getattr(settings, "ladder", ()),
         getattr(settings, "length", 1),
     ]
-    if max(lengths) + 2 > model.max_positions:
+    generated = "generated" in getattr(settings, "sources", (getattr(settings, "source", ""),))
+    before = CONTEXT_TOKENS if generated else 2
+    after = f" after {CONTEXT_TOKENS} tokens of context" if generated else ""
+    if max(lengths) + before > model.max_positions:
         raise BadInputError(
-            f"N = {max(lengths)} is longer than the {model.max_positions} positions this model was "
-            "made for. Leave out the longer lengths."
+            f"N = {max(lengths)}{after} is longer than the {model.max_positions} positions this "
+            "model was made for. Leave out the longer lengths."
         )

@@ -7,6 +7,7 @@ from explorer.experiments.settings import Name
 from explorer.figures.chart import Chart
 from explorer.figures.experiments import (
     arrangements,
+    capacity,
     readout,
     sharing,
     throughput,
@@ -16,6 +17,7 @@ from explorer.figures.experiments import (
 _DRAWN: dict[Name, Callable[[Run], list[Chart]]] = {
     "arrangements": arrangements.charts,
     "sharing": sharing.charts,
+    "capacity": capacity.charts,
     "throughput": throughput.charts,
     "training-time": training_time.charts,
     "readout": readout.charts,

@@ -31,6 +31,13 @@ QUICK = FAST.model_copy(
 
 SMALL: dict[str, dict[str, Any]] = {
     "arrangements": {"lengths": (1, 3), "source": "unseen", "texts": 2, "recipe": QUICK},
+    "capacity": {
+        "sources": ("unseen",),
+        "ladder": (2, 6),
+        "texts": 2,
+        "restarts": 2,
+        "recipe": QUICK,
+    },
     "readout": {
         "contexts": 2,
         "context_length": 6,

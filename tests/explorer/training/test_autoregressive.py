@@ -121,6 +121,16 @@ def test_exact_with_true_tokens_is_exact_without_them(
             assert outcome.score.forced.margin >= RECIPE.finish_margin
 
 
+def test_the_other_restarts_of_a_text_end_with_the_first_exact_one(llama: FrozenModel) -> None:
+    rows = [Row(EASY, 0), Row(EASY, 1), Row(HARD, 0)]
+    trainer = train(MemoryTrainer(llama, rows, 2, RECIPE, until="first"), 1)
+    while not any(phase == "done" for phase in trainer.standing().phase[:2]):
+        trainer.step()
+    one, other, apart = (trainer.outcome(i) for i in range(3))
+    assert {one.reason, other.reason} in ({None, "another restart is exact"}, {None})
+    assert trainer.standing().phase[:2] == ("done", "done") and apart.reason == "still training"
+
+
 @pytest.mark.parametrize("K", [1, 2])
 def test_generation_without_a_solution_is_that_of_one_token_at_a_time(
     llama: FrozenModel, K: int

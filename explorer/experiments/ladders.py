@@ -1,0 +1,234 @@
+"""What climbed ladders add up to: capacity by source and scheme, pairs of schemes, the best (E3).
+
+A rung is one length of one ladder; a ladder belongs to a source, a scheme and a text. A rung holds
+when the best restart reaches token accuracy 0.99 (Q3). Free of torch.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from explorer.experiments import aggregate, paper
+from explorer.experiments.definition import in_words, settings_of
+from explorer.experiments.paper import THRESHOLD
+from explorer.experiments.runs import Run
+from explorer.experiments.settings import CapacitySettings
+
+ONE_PASS = {"m free": False, "m shared": True}
+"""Schemes of one forward pass, and whether m is shared."""
+MEMORIES = {"one mem": 1, "two mem": 2}
+"""Schemes of the autoregressive baseline, and their number of memory vectors."""
+PAIRS = (("m shared", "one mem"), ("m free", "two mem"))
+"""What is set side by side (E4): as many vectors for each text on both sides."""
+FAILED, AT_END, OPEN = "a length failed", "the ladder ended", "still climbing"
+"""How a ladder ended."""
+BY = ["source", "scheme"]
+
+
+def climbing(run: Run, source: str, scheme: str, n: int) -> list[int]:
+    """Return the texts that are tried at n.
+
+    A text that failed at a shorter length of its ladder is not tried again. Where m is shared, it
+    is shared by all texts at every length, so all of them go on until a length at which each fails.
+    """
+    settings = settings_of(run, CapacitySettings)
+    best: dict[int, dict[int, float]] = {}
+    for done in run.done:
+        if not done.rows or (done.rows[0]["source"], done.rows[0]["scheme"]) != (source, scheme):
+            continue
+        for row in done.rows:
+            if row["n"] < n:
+                rung = best.setdefault(row["n"], {})
+                rung[row["text"]] = max(rung.get(row["text"], 0.0), row["accuracy"])
+    failed = [{k for k, a in rung.items() if a < THRESHOLD} for rung in best.values()]
+    texts = set(range(settings.texts))
+    if scheme == "m shared":
+        return [] if texts in failed else sorted(texts)
+    return sorted(texts.difference(*failed))
+
+
+def rungs(run: Run) -> pd.DataFrame:
+    """Return the best restart of every text and length: source, scheme, n, text, accuracy, h_lm."""
+    if run.table.empty:
+        return pd.DataFrame()
+    keys = [*BY, "n", "text"]
+    return run.table.groupby(keys, sort=False)[["accuracy", "h_lm"]].max().reset_index()
+
+
+def prefixes(run: Run) -> pd.DataFrame:
+    """Return the longest prefix of every text that is held.
+
+    Columns: source, scheme, text, c_tokens, h_lm (nats, of that prefix), gap (a shorter length
+    failed), ended (how its ladder did: what ended without a failure is a lower bound).
+    """
+    if run.table.empty:
+        return pd.DataFrame()
+    found = aggregate.longest_prefixes(run.table, BY)
+    ladder = settings_of(run, CapacitySettings).ladder
+    next_of = {
+        key: next((n for n in ladder if n not in set(part["n"])), None)
+        for key, part in run.table.groupby(BY, sort=False)
+    }
+    rows = found.to_dict("records")
+    found["ended"] = [_ended(run, row, next_of[row["source"], row["scheme"]]) for row in rows]
+    return found.drop(columns="failed_above")
+
+
+def _ended(run: Run, row: Mapping[Any, Any], following: int | None) -> str:
+    if following is None:
+        ladder = settings_of(run, CapacitySettings).ladder
+        return AT_END if row["c_tokens"] == ladder[-1] else FAILED
+    still = climbing(run, str(row["source"]), str(row["scheme"]), following)
+    return OPEN if row["text"] in still else FAILED
+
+
+def summary(run: Run) -> pd.DataFrame:
+    """Return capacity by source and scheme (table 3).
+
+    Columns: source, scheme, c_tokens (the best over texts), h_lm and h_lm_sd (nats, mean and
+    population deviation over texts), texts, and how many of their ladders failed, reached at_end
+    without a failure (their values are lower bounds) or are still open.
+    """
+    found = prefixes(run)
+    if found.empty:
+        return found
+    table = aggregate.capacities(found, BY)
+    counts = [
+        found[found["ended"] == how].groupby(BY)["text"].count().rename(name)
+        for name, how in (("failed", FAILED), ("at_end", AT_END), ("open", OPEN))
+    ]
+    for count in counts:
+        table = table.merge(count.reset_index(), on=BY, how="left")
+    names = [str(count.name) for count in counts]
+    table[names] = table[names].fillna(0).astype(int)
+    return table
+
+
+def pairs(run: Run) -> pd.DataFrame:
+    """Return H_LM in one pass against token by token, one row a text (E4); no open ladders.
+
+    Columns: pair (in words), source, text, autoregressive and one_forward (nats), ratio (how many
+    times more is held token by token; none where one pass holds nothing), autoregressive_ended,
+    one_forward_ended.
+    """
+    found = prefixes(run)
+    if found.empty:
+        return found
+    found = found[found["ended"] != OPEN]
+    kept = ["source", "text", "h_lm", "ended"]
+    parts = []
+    for one, many in PAIRS:
+        sides = [found[found["scheme"] == scheme][kept] for scheme in (many, one)]
+        both = sides[0].merge(sides[1], on=["source", "text"], suffixes=("_many", "_one"))
+        parts.append(both.assign(pair=f"{many} against {one}"))
+    table = pd.concat(parts, ignore_index=True).rename(
+        columns={
+            "h_lm_many": "autoregressive",
+            "h_lm_one": "one_forward",
+            "ended_many": "autoregressive_ended",
+            "ended_one": "one_forward_ended",
+        }
+    )
+    table["ratio"] = _ratio(table)
+    names = ["autoregressive", "one_forward", "ratio", "autoregressive_ended", "one_forward_ended"]
+    return table[["pair", "source", "text", *names]]
+
+
+def pair_means(run: Run) -> pd.DataFrame:
+    """Return the means over texts of `pairs`.
+
+    Columns: pair, source, autoregressive, one_forward, ratio (of the means), texts,
+    autoregressive_at_end and one_forward_at_end (ladders without a failure).
+    """
+    found = pairs(run)
+    if found.empty:
+        return pd.DataFrame()
+    for side in ("autoregressive", "one_forward"):
+        found[f"{side}_at_end"] = found[f"{side}_ended"] == AT_END
+    table = found.groupby(["pair", "source"], sort=False).agg(
+        autoregressive=("autoregressive", "mean"),
+        one_forward=("one_forward", "mean"),
+        texts=("text", "count"),
+        autoregressive_at_end=("autoregressive_at_end", "sum"),
+        one_forward_at_end=("one_forward_at_end", "sum"),
+    )
+    table = table.reset_index()
+    table.insert(4, "ratio", _ratio(table))
+    return table
+
+
+def _ratio(table: pd.DataFrame) -> list[float]:
+    both = zip(table["autoregressive"], table["one_forward"], strict=True)
+    return [many / one if one else math.nan for many, one in both]
+
+
+def density(run: Run) -> pd.DataFrame:
+    """Return how much the texts of each source carry: source, nats_per_token, n, texts.
+
+    At the longest length that texts of every source were tried at, mean over texts.
+    """
+    found = rungs(run)
+    if found.empty:
+        return found
+    found = found.drop_duplicates(["source", "text", "n"])
+    tried = found.groupby("n").apply(lambda part: len(part[["source", "text"]].drop_duplicates()))
+    everywhere = tried[tried == len(found[["source", "text"]].drop_duplicates())]
+    at = found[found["n"] == everywhere.index.max()] if len(everywhere) else found[:0]
+    table = at.assign(nats_per_token=at["h_lm"] / at["n"]).groupby("source", sort=False)
+    return table.agg(
+        nats_per_token=("nats_per_token", "mean"), n=("n", "max"), texts=("text", "count")
+    ).reset_index()
+
+
+def best(run: Run) -> pd.DataFrame:
+    """Return the best capacity over sources by model, the paper's and this one's (E10).
+
+    Columns: model, whose (published or here), c_tokens (m not shared), source (of the best; empty
+    for the paper's models), at_least (no length failed: a lower bound).
+    """
+    theirs = paper.best_capacity().assign(whose="published", source="", at_least=False)
+    labels = {model.key: model.label for model in paper.PAPER_MODELS}
+    theirs["model"] = theirs["model"].map(labels)
+    found = prefixes(run)
+    ours = found[found["scheme"] == "m free"] if len(found) else found
+    if ours.empty:
+        return theirs[["model", "whose", "c_tokens", "source", "at_least"]]
+    top = max(ours.to_dict("records"), key=lambda row: int(row["c_tokens"]))
+    mine = {
+        "model": model_name(run),
+        "whose": "here",
+        "c_tokens": int(top["c_tokens"]),
+        "source": in_words(str(top["source"])),
+        "at_least": bool(top["ended"] != FAILED),
+    }
+    table = pd.concat([theirs, pd.DataFrame([mine])], ignore_index=True)
+    return table[["model", "whose", "c_tokens", "source", "at_least"]]
+
+
+def model_name(run: Run) -> str:
+    """Return the model's short name."""
+    return run.settings.model.rpartition("/")[2]
+
+
+def paper_rows(run: Run) -> pd.DataFrame:
+    """Return our cells of table 3: model, source, m_shared, c_tokens, h_lm, h_lm_sd.
+
+    As `explorer.figures.paper_table.capacity_beside` takes them: the paper's own models under
+    their key. Random words and PG-19 are the paper's sources; every other one is a source of its
+    own under its own name (Shakespeare is not PG-19, and its continuations are not PG-19's; the
+    passages written for this project are no fan fiction). Ladders that still climb are left out.
+    """
+    found = summary(run)
+    columns = ["model", "source", "m_shared", "c_tokens", "h_lm", "h_lm_sd"]
+    if found.empty:
+        return pd.DataFrame(columns=columns)
+    found = found[found["scheme"].isin(ONE_PASS) & (found["open"] == 0)]
+    asked = run.settings.model
+    keys = [m.key for m in paper.PAPER_MODELS if asked.lower() in (m.hub.lower(), m.key)]
+    return found.assign(
+        model=keys[0] if keys else model_name(run),
+        source=[s if s in ("random", "pg19") else in_words(s) for s in found["source"]],
+        m_shared=found["scheme"].map(ONE_PASS).astype(bool),
+    )[columns].reset_index(drop=True)

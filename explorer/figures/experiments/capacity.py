@@ -1,0 +1,231 @@
+"""Capacity drawn: the ladders, what they hold, one pass against token by token, the best."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from explorer.experiments import ladders
+from explorer.experiments.definition import in_words, settings_of
+from explorer.experiments.paper import THRESHOLD
+from explorer.experiments.runs import Run
+from explorer.experiments.settings import CapacitySettings
+from explorer.figures.chart import Chart, layout
+from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT
+from explorer.figures.words import plain
+
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
+GUIDES = ((1, "y = x", "solid"), (2, "y = x/2", "dash"), (5, "y = x/5", "dot"))
+"""What the token-by-token side is divided by, and how that line is named and drawn."""
+AT_LEAST = "≥"
+
+
+def charts(run: Run) -> list[Chart]:
+    """Return the charts of a run, the main one first."""
+    found = ladders.summary(run)
+    if found.empty:
+        return []
+    return [
+        _held(run, found, "c_tokens"),
+        _climbed(run),
+        _held(run, found, "h_lm"),
+        *_one_pass_against_many(run),
+        *_best(run),
+    ]
+
+
+def _climbed(run: Run) -> Chart:
+    """Draw accuracy over N, a panel for each scheme, a line for each text."""
+    rungs = ladders.rungs(run)
+    schemes = list(dict.fromkeys(rungs["scheme"]))
+    wide = 1 if len(schemes) == 1 else 2
+    figure = make_subplots(
+        rows=-(-len(schemes) // wide), cols=wide, subplot_titles=schemes, shared_yaxes=True,
+        horizontal_spacing=0.04, vertical_spacing=0.16,
+    )  # fmt: skip
+    named: set[str] = set()
+    for place, scheme in enumerate(schemes):
+        at = {"row": place // wide + 1, "col": place % wide + 1}
+        for k, source in enumerate(settings_of(run, CapacitySettings).sources):
+            part = rungs[(rungs["scheme"] == scheme) & (rungs["source"] == source)]
+            for text, line in part.groupby("text"):
+                figure.add_scatter(
+                    x=line["n"], y=line["accuracy"], mode="lines+markers",
+                    name=in_words(source), legendgroup=source, showlegend=source not in named,
+                    line={"color": RESTARTS[k], "dash": DASHES[k % len(DASHES)], "width": 1.5},
+                    marker={"symbol": SYMBOLS[k], "size": 7},
+                    hovertemplate=f"{in_words(source)}, text {int(str(text)) + 1}, N = %{{x}}: "
+                    f"%{{y:.3f}}<extra>{scheme}</extra>",
+                    **at,
+                )  # fmt: skip
+                named.add(source)
+        figure.add_hline(y=THRESHOLD, line={"color": STRAIGHT, "dash": "dot", "width": 1}, **at)
+    title = f"Each text climbs until its accuracy falls below {THRESHOLD} (dotted)"
+    layout(figure, title, "", "", height=340 * (-(-len(schemes) // wide)))
+    figure.update_layout(legend={"y": -0.16}, margin={"t": 76, "b": 40})
+    lengths = sorted(set(rungs["n"]))
+    figure.update_xaxes(
+        type="log",
+        tickvals=lengths,
+        ticktext=[str(n) for n in lengths],
+        title="N, target tokens",
+        matches="x",
+    )
+    figure.update_yaxes(range=[-0.03, 1.08])
+    figure.update_yaxes(title="token accuracy", col=1)
+    over = rungs[rungs["accuracy"] >= THRESHOLD]
+    longest = over.groupby("scheme", sort=False)["n"].max().to_dict()
+    alt = "Token accuracy over N, the best restart of each text; longest length held: " + "; ".join(
+        f"{scheme} {longest.get(scheme, 'none')}" for scheme in schemes
+    )
+    return Chart("capacity-ladders", figure, alt, rungs)
+
+
+def _held(run: Run, found: pd.DataFrame, value: str) -> Chart:
+    """Draw what is held by source and scheme: a large dot over small ones, one for each text."""
+    each = ladders.prefixes(run)
+    sources = list(dict.fromkeys(found["source"]))
+    schemes = list(dict.fromkeys(found["scheme"]))
+    figure = go.Figure()
+    for k, scheme in enumerate(schemes):
+        shift = 0.16 * (k - (len(schemes) - 1) / 2)
+        part, texts = (table[table["scheme"] == scheme] for table in (found, each))
+        figure.add_scatter(
+            x=[sources.index(s) + shift + 0.04 for s in texts["source"]], y=texts[value],
+            mode="markers", showlegend=False, legendgroup=scheme,
+            marker={"symbol": f"{SYMBOLS[k]}-open", "size": 6, "color": RESTARTS[k]},
+            hovertemplate=f"a text, {scheme}: %{{y:.4g}}<extra></extra>",
+        )  # fmt: skip
+        figure.add_scatter(
+            x=[sources.index(s) + shift for s in part["source"]], y=part[value],
+            mode="markers+text", name=scheme, legendgroup=scheme,
+            text=[AT_LEAST if n else "" for n in part["at_end"] + part["open"]],
+            textposition="top center", cliponaxis=False,
+            marker={"symbol": SYMBOLS[k], "size": 12, "color": RESTARTS[k]},
+            error_y={"type": "data", "array": part["h_lm_sd"], "thickness": 1, "width": 3}
+            if value == "h_lm" else None,
+            hovertemplate=f"{scheme}: %{{y:.4g}}<extra></extra>",
+        )  # fmt: skip
+    unit, words = (
+        ("C_tokens, best of the texts", "tokens at best")
+        if value == "c_tokens"
+        else ("H_LM, nats, mean ± sd over texts", "nats on average")
+    )
+    top = max(found.to_dict("records"), key=lambda row: float(row[value]))
+    few = int(found["texts"].max())
+    layout(
+        figure,
+        f"{in_words(top['source'])}, {top['scheme']}: "
+        f"{AT_LEAST + ' ' if top['at_end'] + top['open'] else ''}{top[value]:.0f} {words}, "
+        f"the most ({few} {'text' if few == 1 else 'texts'} of each source)",
+        f"source of the texts; {AT_LEAST}: no length failed for at least one of them",
+        unit,
+        height=420,
+    )
+    figure.update_xaxes(
+        tickvals=list(range(len(sources))), ticktext=[plain(in_words(s)) for s in sources],
+        range=[-0.6, len(sources) - 0.4],
+    )  # fmt: skip
+    figure.update_yaxes(rangemode="tozero")
+    alt = f"{unit}: " + "; ".join(
+        f"{in_words(row['source'])}, {row['scheme']} {row[value]:.0f}"
+        for row in found.to_dict("records")
+    )
+    return Chart(f"capacity-{value.replace('_', '-')}", figure, alt, found)
+
+
+def _one_pass_against_many(run: Run) -> Iterator[Chart]:
+    """Draw H_LM in one pass over H_LM token by token (E4), a panel for each pair of schemes."""
+    each, means = ladders.pairs(run), ladders.pair_means(run)
+    if means.empty:
+        return
+    names = list(dict.fromkeys(means["pair"]))
+    sources = list(dict.fromkeys(means["source"]))
+    most = 1.05 * max(each["autoregressive"].max(), each["one_forward"].max(), 1.0)
+    figure = make_subplots(
+        rows=1, cols=len(names), subplot_titles=names, shared_yaxes=True, horizontal_spacing=0.04
+    )
+    named: set[str] = set()
+    for col, name in enumerate(names, 1):
+        for by, words, dash in GUIDES:
+            figure.add_scatter(
+                x=[0, most], y=[0, most / by], mode="lines", name=words, hoverinfo="skip",
+                legendgroup=words, showlegend=col == 1,
+                line={"color": STRAIGHT, "dash": dash, "width": 1}, row=1, col=col,
+            )  # fmt: skip
+        for k, source in enumerate(sources):
+            for table, small in ((each, True), (means, False)):
+                part = table[(table["pair"] == name) & (table["source"] == source)]
+                figure.add_scatter(
+                    x=part["autoregressive"], y=part["one_forward"],
+                    mode="markers" if small else "markers+text", textposition="middle right",
+                    text=None if small else
+                    [AT_LEAST if ended else "" for ended in part["autoregressive_at_end"]],
+                    name=in_words(source), legendgroup=source,
+                    showlegend=not small and len(part) > 0 and source not in named,
+                    marker={"symbol": SYMBOLS[k] + ("-open" if small else ""),
+                            "size": 6 if small else 14, "color": RESTARTS[k]},
+                    hovertemplate=f"{in_words(source)}, {'a text' if small else 'mean'}: "
+                    "%{x:.1f} token by token, %{y:.1f} in one pass<extra></extra>",
+                    row=1, col=col,
+                )  # fmt: skip
+            if len(part):
+                named.add(source)
+    told = means[means["one_forward_at_end"] == 0].dropna(subset=["ratio"])
+    title = "How much more is held token by token is open: no length failed in one pass"
+    if len(told):
+        more = "at least " if told["autoregressive_at_end"].any() else ""
+        spread = f"{told['ratio'].min():.1f} to {told['ratio'].max():.1f}"
+        title = f"Token by token {more}{spread} times the information of one pass is held"
+    layout(figure, title, "", "", height=440)
+    figure.update_layout(margin={"t": 76})
+    figure.update_xaxes(
+        title=f"H_LM token by token, nats ({AT_LEAST}: no length failed)", range=[0, most]
+    )
+    figure.update_yaxes(range=[0, most])
+    figure.update_yaxes(title="H_LM in one pass, nats", col=1)
+    alt = "Mean H_LM token by token and in one pass, nats: " + "; ".join(
+        f"{in_words(row['source'])}, {row['pair']}: {row['autoregressive']:.0f} and "
+        f"{row['one_forward']:.0f}"
+        + (
+            " (a ladder ended without a failure)"
+            if row["autoregressive_at_end"] or row["one_forward_at_end"]
+            else ""
+        )
+        for row in means.to_dict("records")
+    )
+    yield Chart("capacity-one-pass-against-many", figure, alt, each)
+
+
+def _best(run: Run) -> Iterator[Chart]:
+    """Draw the best over sources by model: the paper's hollow, ours filled (E10)."""
+    found = ladders.best(run)
+    ours = found[found["whose"] == "here"]
+    if ours.empty:
+        return
+    figure = go.Figure()
+    for whose, symbol in (("published", "circle-open"), ("here", "circle")):
+        part = found[found["whose"] == whose]
+        figure.add_scatter(
+            x=[plain(model) for model in part["model"]], y=part["c_tokens"], name=whose,
+            mode="markers+text", text=[AT_LEAST if more else "" for more in part["at_least"]],
+            textposition="top center", cliponaxis=False,
+            marker={"symbol": symbol, "size": 12, "color": RESTARTS[0]},
+            hovertemplate="%{x}: %{y} tokens<extra>" + whose + "</extra>",
+        )  # fmt: skip
+    mine = ours.iloc[0]
+    held = f"{'at least ' if mine['at_least'] else ''}{mine['c_tokens']} tokens"
+    layout(
+        figure,
+        f"{plain(mine['model'])} holds {held} at best ({mine['source']}, m free)",
+        "model",
+        "tokens, best over sources",
+        height=380,
+    )
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(rangemode="tozero")
+    alt = "Best capacity over sources, tokens: " + "; ".join(
+        f"{row['model']} {row['c_tokens']} ({row['whose']})" for row in found.to_dict("records")
+    )
+    yield Chart("capacity-best", figure, alt, found)

@@ -1,0 +1,312 @@
+"""Capacity: ladders climbed and left, numbers that follow from saved files, and what they say."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from explorer.errors import BadInputError
+from explorer.experiments import capacity, ladders, runs
+from explorer.experiments.runs import Done, Header, Run
+from explorer.experiments.settings import LADDER, CapacitySettings
+from explorer.figures import paper_table
+from explorer.figures.experiments.drawing import charts
+from explorer.solutions import load_memory, load_solution, read_record
+
+if TYPE_CHECKING:
+    from explorer.pool import ModelPool
+    from tests.explorer.experiments.conftest import MakeRun, MakeSettings, MakeTask
+
+NATS = {"random": 8.0, "seen": 4.0, "unseen": 4.5, "generated": 3.0}
+
+
+def done(source: str, scheme: str, n: int, *texts: float | None) -> Done:
+    """Give a finished length: the accuracy of each text, none where it was not tried."""
+    rows = [
+        {"source": source, "scheme": scheme, "n": n, "text": k, "restart": restart,
+         "accuracy": accuracy if restart else accuracy / 2, "exact": accuracy == 1 and restart == 1,
+         "h_lm": n * NATS[source], "steps": 9, "seconds": 1.0, "solution": "x"}
+        for k, accuracy in enumerate(texts) if accuracy is not None for restart in range(2)
+    ]  # fmt: skip
+    key = f"{source}-{scheme.replace(' ', '-')}-{n}"
+    return Done(key=key, rows=rows, seconds=1.0, finished="2026-01-02T03:04:05+00:00")
+
+
+def made(*cells: Done, **fields: Any) -> Run:
+    usual = {"model": "some/tiny", "ladder": (4, 5, 8, 11, 16), "texts": 2}
+    header = Header(
+        id="0" * 12, settings=CapacitySettings(**(usual | fields)), fingerprint="f" * 64,
+        d_model=4, rotary=True, device="CPU", created="2026-01-02T03:04:05+00:00",
+    )  # fmt: skip
+    return Run(header, Path("nowhere"), cells)
+
+
+def climbed(heights: Mapping[tuple[str, str], int], **fields: Any) -> Run:
+    """Make a run whose texts all climb to a height (0: none) and fail at the next length."""
+    ladder = (4, 5, 8, 11, 16)
+    cells = []
+    for (source, scheme), height in heights.items():
+        cells += [done(source, scheme, n, 1.0, 1.0) for n in ladder if n <= height]
+        cells += [done(source, scheme, n, 0.5, 0.5) for n in ladder if n > height][:1]
+    sources = tuple(dict.fromkeys(source for source, _ in heights))
+    schemes = tuple(dict.fromkeys(scheme for _, scheme in heights))
+    return made(*cells, sources=sources, schemes=schemes, **fields)
+
+
+def test_the_grid_is_a_ladder_for_each_source_and_scheme() -> None:
+    settings = CapacitySettings(model="tiny", ladder=(4, 16, 32), sources=("unseen", "random"))
+    cells = capacity.cells(settings)
+    assert len(cells) == len({c.key for c in cells}) == 2 * 4 * 3
+    assert [c.at["n"] for c in cells[:6]] == [4, 16, 32] * 2
+    assert cells[0].cost < cells[1].cost == cells[2].cost / 2
+
+
+def test_a_text_that_failed_is_not_tried_again_but_shares_its_m() -> None:
+    run = made(done("seen", "m free", 4, 0.5, 1.0), done("seen", "m shared", 4, 0.5, 0.99))
+    assert ladders.climbing(run, "seen", "m free", 5) == [1]
+    assert ladders.climbing(run, "seen", "m free", 4) == [0, 1]
+    assert ladders.climbing(run, "seen", "m shared", 5) == [0, 1]
+    assert ladders.climbing(run, "random", "m free", 16) == [0, 1]
+    over = made(*run.done, done("seen", "m free", 5, None, 0.98))
+    assert ladders.climbing(over, "seen", "m free", 8) == []
+
+
+def test_longer_lengths_of_a_ladder_that_is_over_are_left_out_and_count_as_done() -> None:
+    over = climbed({("seen", "m free"): 4, ("random", "m free"): 0})
+    assert capacity.EXPERIMENT.left(over) == []
+    assert capacity.EXPERIMENT.fraction(over) == 1.0
+    table = capacity.left_out(over)
+    assert table["n"].tolist() == [8, 11, 16, 5, 8, 11, 16]
+    assert table["why"].str.contains("failed at a shorter length").all()
+    half = made(*over.done[:2], sources=("seen", "random"), schemes=("m free",))
+    assert {c.at["source"] for c in capacity.EXPERIMENT.left(half)} == {"random"}
+    assert capacity.EXPERIMENT.fraction(half) == pytest.approx(0.5)
+
+
+def test_what_ladders_add_up_to() -> None:
+    run = made(
+        done("seen", "m free", 4, 1.0, 1.0), done("seen", "m free", 5, 0.5, 1.0),
+        done("seen", "m free", 8, None, 0.5),
+        done("seen", "two mem", 4, 1.0, 1.0), done("seen", "two mem", 5, 1.0, 1.0),
+        ladder=(4, 5, 8), sources=("seen",), schemes=("m free", "two mem"),
+    )  # fmt: skip
+    found = ladders.summary(run).set_index("scheme")
+    free = found.loc["m free"]
+    assert (free["c_tokens"], free["h_lm"], free["h_lm_sd"]) == (5, 18.0, 2.0)
+    assert (free["texts"], free["failed"], free["at_end"], free["open"]) == (2, 2, 0, 0)
+    assert found.loc["two mem", "open"] == 2 and ladders.pairs(run).empty
+    assert ladders.paper_rows(run).to_dict("records") == [
+        {"model": "tiny", "source": "Shakespeare", "m_shared": False, "c_tokens": 5,
+         "h_lm": 18.0, "h_lm_sd": 2.0}
+    ]  # fmt: skip
+    more = made(
+        *run.done, done("seen", "two mem", 8, 1.0, 0.5),
+        ladder=(4, 5, 8), sources=("seen",), schemes=("m free", "two mem"),
+    )  # fmt: skip
+    both = ladders.summary(more).set_index("scheme").loc["two mem"]
+    assert (both["c_tokens"], both["failed"], both["at_end"]) == (8, 1, 1)
+    pairs = ladders.pairs(more)
+    assert pairs["ratio"].tolist() == [32 / 16, 20 / 20]
+    means = ladders.pair_means(more).iloc[0]
+    assert (means["pair"], means["ratio"]) == ("two mem against m free", 26 / 18)
+    assert (means["autoregressive_at_end"], means["one_forward_at_end"]) == (1, 0)
+    best = ladders.best(more).iloc[-1]
+    assert (best["model"], best["c_tokens"], best["at_least"]) == ("tiny", 5, False)
+
+
+def test_a_paper_model_goes_by_the_papers_name_and_only_shared_sources_by_theirs() -> None:
+    run = climbed(
+        {(s, "m shared"): 4 for s in ("random", "unseen", "generated")},
+        model="EleutherAI/pythia-160m",
+    )
+    rows = ladders.paper_rows(run)
+    assert set(rows["model"]) == {"pythia-160m"} and rows["m_shared"].all()
+    assert rows["source"].tolist() == [
+        "random", "Written for this project", "The model's own continuation",
+    ]  # fmt: skip
+    assert "3 of ours" in paper_table.capacity_beside("h_lm", m_shared=True, ours=rows).alt
+
+
+def answers(run: Run) -> dict[str, bool | None]:
+    return {f.id: f.shown for f in capacity.findings(run)}
+
+
+@pytest.mark.parametrize(
+    ("random", "seen", "unseen", "shown"),
+    [(5, 11, 8, True), (5, 11, 5, False), (8, 8, 8, False), (5, 16, 11, None), (16, 16, 16, None),
+     (5, 16, 5, False), (0, 4, 4, True), (16, 16, 11, False)],
+)  # fmt: skip
+def test_sources_are_equal_within_a_step_of_the_ladder(
+    random: int, seen: int, unseen: int, shown: bool | None
+) -> None:
+    run = climbed(
+        {("random", "m free"): random, ("seen", "m free"): seen, ("unseen", "m free"): unseen}
+    )
+    assert answers(run)["F5"] is shown
+
+
+@pytest.mark.parametrize(
+    ("random", "generated", "shown"),
+    [(5, 5, True), (5, 8, True), (4, 16, False), (16, 16, None), (16, 5, True), (0, 0, False)],
+)
+def test_texts_that_carry_less_are_held_with_less(
+    random: int, generated: int, shown: bool | None
+) -> None:
+    run = climbed({("random", "m free"): random, ("generated", "m free"): generated})
+    assert answers(run)["F6"] is shown and answers(run)["F5"] is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "random", "shown"),
+    [((4, 8), (4, 5), True), ((4, 5), (4, 5), False), ((4, 11), (4, 11), False),
+     ((4, 16), (4, 4), True), ((11, 16), (4, 4), None), ((16, 16), (4, 4), None),
+     ((0, 4), (4, 4), None)],
+)  # fmt: skip
+def test_token_by_token_holds_more_except_of_random_words(
+    seen: tuple[int, int], random: tuple[int, int], shown: bool | None
+) -> None:
+    heights = {
+        (source, scheme): height
+        for source, both in (("seen", seen), ("random", random))
+        for scheme, height in zip(("m free", "two mem"), both, strict=True)
+    }
+    assert answers(climbed(heights))["F7"] is shown
+
+
+def test_what_is_not_measured_is_not_told() -> None:
+    assert capacity.findings(made()) == [] and charts(made()) == []
+    run = made(done("seen", "m free", 4, 1.0, 1.0))
+    assert set(answers(run).values()) == {None}
+    assert answers(run).keys() == {"F4", "F5", "F6", "F7"}
+    assert all(f.figure for f in capacity.findings(run))
+    assert ladders.paper_rows(run).empty and len(charts(run)) == 4
+
+
+def test_a_ladder_that_never_failed_in_one_pass_tells_no_ratio() -> None:
+    run = climbed({("seen", "m free"): 16, ("seen", "two mem"): 16})
+    many = next(c for c in charts(run) if c.key == "capacity-one-pass-against-many")
+    assert "is open" in many.figure.layout.title.text
+
+
+def test_charts_have_words_and_only_numbers_that_were_measured() -> None:
+    heights = {
+        (source, scheme): height
+        for source, by in {"seen": (8, 5, 11, 16), "random": (5, 4, 5, 0)}.items()
+        for scheme, height in zip(("m free", "m shared", "one mem", "two mem"), by, strict=True)
+    }
+    drawn = {chart.key: chart for chart in charts(climbed(heights))}
+    assert next(iter(drawn)) == "capacity-c-tokens" and len(drawn) == 5
+    assert "m free 8" in drawn["capacity-ladders"].alt
+    many = drawn["capacity-one-pass-against-many"]
+    lines = [t for t in many.figure.data if t.mode == "lines"]
+    assert [t.y[1] / t.x[1] for t in lines] == pytest.approx([1, 1 / 2, 1 / 5] * 2)
+    assert "Shakespeare, two mem against m free: 64 and 32 (a ladder ended" in many.alt
+    best = drawn["capacity-best"]
+    hollow = {trace.name: trace.marker.symbol for trace in best.figure.data}
+    assert hollow == {"published": "circle-open", "here": "circle"} and "tiny 8" in best.alt
+    for chart in drawn.values():
+        assert "NaN" not in chart.figure.to_json() and chart.figure.layout.title.text
+
+
+def test_every_number_follows_from_the_saved_files(measured: "MakeRun", pool: "ModelPool") -> None:
+    from explorer.greedy import score_memory
+    from explorer.metrics import h_lm, score
+
+    run = measured("capacity")
+    assert capacity.EXPERIMENT.left(run) == []
+    assert set(run.table["scheme"]) == {"m free", "m shared", "one mem", "two mem"}
+    assert len(set(run.table["solution"])) == len(run.table)
+    for row in run.table.to_dict("records"):
+        path = run.folder / runs.SOLUTIONS / row["solution"]
+        record, n = read_record(path)
+        model = pool.of_weights(record.model, record.fingerprint)
+        again: Any
+        if row["scheme"] in ladders.MEMORIES:
+            memory = load_memory(path)
+            ids = memory.target_ids.tolist()
+            assert memory.mem.shape == (ladders.MEMORIES[row["scheme"]], 32)
+            again = score_memory(model, memory.mem, ids)
+        else:
+            solution = load_solution(path)
+            ids = solution.target_ids.tolist()
+            assert solution.record.shared_m == (row["scheme"] == "m shared")
+            again = score(model, solution.e, solution.m, ids, solution.record.arrangement)
+        assert n == row["n"] and record.source == row["source"]
+        assert again.accuracy == row["accuracy"] == record.accuracy
+        assert again.exact == row["exact"] and record.steps == row["steps"]
+        assert h_lm(model, ids)[0] == pytest.approx(row["h_lm"])
+    found = ladders.summary(run).set_index("scheme")
+    for scheme, part in ladders.rungs(run).groupby("scheme"):
+        held = part[part["accuracy"] >= 0.99].groupby("text")["h_lm"].max()
+        whole = np.array([held.get(k, 0.0) for k in range(2)])
+        assert found.loc[scheme, "h_lm"] == pytest.approx(whole.mean())
+        assert found.loc[scheme, "h_lm_sd"] == pytest.approx(np.std(whole))
+
+
+def test_one_m_for_all_texts_and_restarts_or_each_its_own(measured: "MakeRun") -> None:
+    run = measured("capacity", schemes=("m free", "m shared"), ladder=(2,))
+    for scheme, part in run.table.groupby("scheme"):
+        found = [load_solution(run.folder / runs.SOLUTIONS / name) for name in part["solution"]]
+        assert len({s.e.tobytes() for s in found}) == 4
+        assert len({s.m.tobytes() for s in found}) == (1 if scheme == "m shared" else 4)
+        assert len({s.record.seed for s in found}) == 4
+
+
+def test_a_run_that_was_cut_goes_on_with_the_texts_that_still_climb(
+    small: "MakeSettings", task: "MakeTask"
+) -> None:
+    settings = small("capacity", schemes=("m free", "one mem"), ladder=(2, 3, 6))
+    first = task(settings)
+    cells = [
+        done("unseen", "m free", 2, 0.5, 1.0),
+        done("unseen", "one mem", 2, 0.0, 0.5),
+    ]
+    for cell in cells:
+        runs.append(first.run.folder, cell)
+    second = task(settings)
+    assert second.resumed and second.run.keys == {cell.key for cell in cells}
+    fractions = [p.fraction for p in second.steps()]
+    assert fractions[-1] == 1.0 and fractions == sorted(fractions)
+    later = second.run.table[second.run.table["n"] > 2]
+    assert set(later["scheme"]) == {"m free"} and set(later["text"]) == {1}
+    assert runs.load(second.run.folder).done == second.run.done
+
+
+def test_a_ladder_on_which_nothing_is_held_ends_at_its_first_length(measured: "MakeRun") -> None:
+    from tests.explorer.experiments.conftest import QUICK
+
+    recipe = QUICK.model_copy(update={"max_steps": 1})
+    run = measured("capacity", ladder=(8, 9, 10), recipe=recipe)
+    assert set(run.table["n"]) == {8} and len(run.done) == 4
+    assert capacity.EXPERIMENT.fraction(run) == 1.0
+    assert (ladders.summary(run)["c_tokens"] == 0).all()
+    assert "not measured yet" not in capacity.EXPERIMENT.sentence(run)
+
+
+def test_a_ladder_that_is_too_long_is_a_sentence_before_anything_is_trained(
+    small: "MakeSettings", task: "MakeTask"
+) -> None:
+    with pytest.raises(BadInputError, match="128 positions"):
+        task(small("capacity", ladder=(4, 127)))
+    with pytest.raises(BadInputError, match="N = 70 after 64 tokens of context"):
+        task(small("capacity", sources=("unseen", "generated"), ladder=(4, 70)))
+    with pytest.raises(BadInputError, match="shortest first"):
+        small("capacity", ladder=(8, 4))
+    short = task(small("capacity", sources=("random", "unseen"), texts=50))
+    with pytest.raises(BadInputError, match="different texts of 6 tokens and 50 are wanted"):
+        next(short.steps())
+    assert not short.run.done
+
+
+def test_every_preset_can_be_made() -> None:
+    experiment = capacity.EXPERIMENT
+    made = {
+        name: experiment.make({"model": "tiny", **fields})
+        for name, fields in experiment.presets.items()
+    }
+    assert made["paper"].model_dump()["ladder"] == LADDER
+    cost = {name: sum(c.cost for c in experiment.cells(s)) for name, s in made.items()}
+    assert cost["minutes"] < cost["evening"] < cost["paper"]
+    assert "0.99" in capacity.protocol(CapacitySettings.model_validate(made["evening"]))
