@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from explorer.errors import BadInputError, CorruptFileError, MissingAssetError
-from explorer.experiments import runs
+from explorer.experiments import claims, runs
 from explorer.experiments.catalogue import EXPERIMENTS
 
 if TYPE_CHECKING:
@@ -37,6 +37,43 @@ def test_a_killed_run_goes_on_without_repeating_a_finished_cell(
     assert after[: len(before)] == before and len(after) == 4
     assert runs.load(second.run.folder).done == second.run.done
     assert not list(EXPERIMENTS["arrangements"].left(second.run))
+
+
+def test_several_processes_measure_one_run_and_no_cell_twice(
+    small: "MakeSettings", task: "MakeTask", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.experiments.running.task.WAIT_SECONDS", 0.0)
+    settings = small("arrangements", arrangements=("halves", "e+mN"))
+    here, there = task(settings), task(settings)
+    first, second = here.steps(), there.steps()
+    titles: dict[str, set[str]] = {"here": set(), "there": set()}
+    running = {"here": first, "there": second}
+    while running:
+        for name, steps in list(running.items()):
+            try:
+                titles[name].add(next(steps).sentence.partition(":")[0])
+            except StopIteration:
+                del running[name]
+    assert here.run.done == there.run.done == runs.load(here.run.folder).done
+    assert len(lines(here.run.folder)) == len(here.run.done) == 4
+    measured = {name: found - {"Another process measures what is left"}
+                for name, found in titles.items()}  # fmt: skip
+    assert all(measured.values())
+    assert not EXPERIMENTS["arrangements"].left(here.run)
+
+
+def test_a_cell_whose_process_died_is_free_again(small: "MakeSettings", task: "MakeTask") -> None:
+    settings = small("arrangements", lengths=(1,), arrangements=("e+mN",))
+    dying = task(settings)
+    steps = dying.steps()
+    next(steps)
+    cells = EXPERIMENTS["arrangements"].cells(settings)
+    assert claims.first_free(dying.run.header.id, cells) is None
+    steps.close()
+    found = claims.first_free(dying.run.header.id, cells)
+    assert found is not None and found[0] == cells[0]
+    with found[1]:
+        assert claims.first_free(dying.run.header.id, cells) is None
 
 
 def test_the_same_settings_are_the_same_run(small: "MakeSettings", measured: "MakeRun") -> None:

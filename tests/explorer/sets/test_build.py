@@ -1,4 +1,5 @@
 import json
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +23,7 @@ MakeSpec = Callable[..., SolveSetSpec]
 
 
 def _finish(task: SetBuilder) -> SetRecord:
-    for _ in task.steps():
-        pass
+    deque(task.steps(), maxlen=0)
     return task.record
 
 
@@ -158,6 +158,29 @@ def test_rows_join_when_others_end(
         most = max(most, sum(crew.live for crew in task._crews or []))
     assert most == 3
     assert len(task.record.exact) == 10
+
+
+def test_rows_that_go_on_in_one_batch_with_new_ones_are_as_if_they_had_not_moved(
+    spec: MakeSpec, pool: "ModelPool", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    whole = _finish(SetBuilder(spec(restarts=4), pool))
+    monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path / "again"))
+    monkeypatch.setattr(build, "ROWS", 3)
+    monkeypatch.setattr(build, "JOINING", 1)
+    assert [p[:3] for p in _plain(_finish(SetBuilder(spec(restarts=4), pool)))] == [
+        p[:3] for p in _plain(whole)
+    ]
+
+
+def test_a_row_that_is_far_from_its_text_makes_room_for_another_seed(
+    spec: MakeSpec, pool: "ModelPool", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "A_WHILE", 3)
+    slow = spec().recipe.model_copy(update={"lr": 1e-6, "max_steps": 8})
+    record = _finish(SetBuilder(spec(recipe=slow, attempts=2), pool))
+    assert [(m.attempt, m.steps) for m in record.members] == [(0, 3), (1, 8)] * 6
+    why = "says less than half of its text after 3 steps"
+    assert [m.reason for m in record.members] == [why, "not exact within 8 steps"] * 6
 
 
 def test_texts_are_the_models_own_continuations(

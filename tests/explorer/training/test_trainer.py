@@ -127,6 +127,30 @@ class TestSteps:
         np.testing.assert_allclose(alone, among, rtol=1e-4, atol=1e-4)
         assert not np.allclose(alone[0], alone[-1], atol=1e-2)
 
+    def test_a_row_that_moves_to_another_trainer_goes_on_as_if_it_had_stayed(
+        self, llama: FrozenModel
+    ) -> None:
+        rows = [Row(HARD, 7), Row(tuple(reversed(HARD)), 8)]
+        stays = trajectory(Trainer(llama, rows, "e+mN", QUICK), 1, 20)
+        first = Trainer(llama, rows, "e+mN", QUICK)
+        for _ in range(9):
+            first.step()
+        second = Trainer(llama, [Row(HARD, 9), Row((1, 2, 3), 1), rows[1]], "e+mN", QUICK)
+        second.step()
+        second.adopt(2, first, 1)
+        np.testing.assert_allclose(trajectory(second, 2, 11), stays[9:], rtol=1e-4, atol=1e-4)
+        assert second.report(detailed=False).steps.tolist() == [12, 12, 20]
+
+    def test_only_the_rows_that_are_named_end(self, llama: FrozenModel) -> None:
+        ours = Trainer(llama, [Row(HARD, seed) for seed in range(3)], "e+mN", QUICK)
+        ours.step()
+        ours.stop("enough", [1])
+        ours.step()
+        report = ours.report(detailed=False)
+        assert report.phase == ("search", "done", "search")
+        assert report.reason == (None, "enough", None)
+        assert report.steps.tolist() == [2, 1, 2]
+
     def test_small_batches_change_nothing(
         self, llama: FrozenModel, monkeypatch: pytest.MonkeyPatch, call_log: list[int]
     ) -> None:
