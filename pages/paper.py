@@ -7,7 +7,7 @@ from explorer.experiments import beside, paper, runs
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.runs import Run
 from explorer.figures import paper_table
-from widgets import charts, experiment_view, start
+from widgets import charts, evidence, experiment_view, start
 from widgets.guard import sentences
 
 
@@ -56,7 +56,8 @@ with sentences():
     with first:
         tables(everything)
     with second:
-        st.table(beside.answers(everything).drop(columns="run"), hide_index=True)
+        said = [*beside.of_runs(everything), *evidence.of_sets(), *evidence.of_paths()]
+        st.table(beside.answers(said), hide_index=True)
     with third:
         for statement in (*paper.inconsistencies(), *paper.limits()):
             st.markdown(f"**{statement.id}** {statement.sentence}")

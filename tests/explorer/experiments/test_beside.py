@@ -13,7 +13,7 @@ def test_every_finding_has_an_answer_and_none_is_guessed(measured: "MakeRun") ->
     assert list(nothing["id"]) == [s.id for s in paper.findings()]
     assert set(nothing["here"]) == {beside.NOT_RUN} and set(nothing["figure"]) == {""}
     run = measured("arrangements", lengths=(4,), texts=1)
-    found = beside.answers([run]).set_index("id")
+    found = beside.answers(beside.of_runs([run])).set_index("id")
     two = next(f for f in arrangements.findings(run) if f.id == "F1")
     assert found.loc["F1", "figure"] == two.figure and two.figure
     assert found.loc["F1", "here"] == beside.ANSWERS[two.shown]
