@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer.experiments import beside, paper
-from widgets import evidence, paper_view, start
+from widgets import evidence, fill_column, paper_view, start
 from widgets.guard import sentences
 
 start.through_entry()
@@ -14,7 +14,9 @@ st.write(
 )
 with sentences():
     everything = paper_view.known()
-    numbers, findings, limits = st.tabs(["Numbers", "Findings", "Limits and inconsistencies"])
+    numbers, findings, fill, limits = st.tabs(
+        ["Numbers", "Findings", "Fill a column", "Limits and inconsistencies"]
+    )
     with numbers:
         paper_view.tables(everything)
     with findings:
@@ -22,6 +24,8 @@ with sentences():
         st.table(beside.answers(said), hide_index=True)
         st.subheader("More of the paper's statements", anchor=False)
         st.table(beside.answers(said, paper.measured()), hide_index=True)
+    with fill:
+        fill_column.show(everything)
     with limits:
         for statement in (*paper.inconsistencies(), *paper.limits()):
             st.markdown(f"**{statement.id}** {statement.sentence}")

@@ -9,8 +9,14 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from explorer import distance_report, folders, measure_distances
-from explorer.experiments import beside
+from explorer import catalog, distance_report, folders, measure_distances, paces
+from explorer.cli.main import parser
+from explorer.experiments import beside, paper, runs
+from explorer.experiments.catalogue import EXPERIMENTS
+from explorer.experiments.runs import Done, Header
+from explorer.jobs import client
+from explorer.jobs.specs import ExperimentSpec
+from explorer.paces import Pace
 from explorer.paths import places
 from explorer.paths.header import PathsHeader, SolutionInfo, TextInfo
 from explorer.paths.recipe import PathRecipe
@@ -109,6 +115,82 @@ def test_the_pages_of_sets_and_paths_say_their_findings(make_set: MakeSet, conne
     ships.write_bytes((places.folder_of(connected) / FILE).read_bytes())
     paths = open_page("paths")
     assert not paths.exception and "the Bezier curve in 2 (100%)" in said(paths)
+
+
+def test_a_column_is_filled_by_one_press_where_the_model_is_here(tiny_llama_folder: Path) -> None:
+    app = open_page(model=tiny_llama_folder)
+    starts = [app.button(key=f"fill-start-{k}") for k in range(7)]
+    assert [button.disabled for button in starts] == [True] * 6 + [False]
+    assert "not on this disk" in starts[0].help
+    commands = [code.value for code in app.code]
+    for command, model in zip(commands, paper.PAPER_MODELS, strict=False):
+        expected = f"run arrangements --model {model.hub} --preset paper"
+        assert command == f"python -m explorer {expected}"
+        parsed = parser().parse_args(expected.split())
+        assert (parsed.experiment, parsed.model, parsed.preset) == tuple(expected.split()[1::2])
+    app.selectbox(key="fill-experiment").set_value("training-time").run()
+    app.button(key="fill-start-6").click().run()
+    assert not app.exception
+    (job,) = client.jobs()
+    assert isinstance(job.spec, ExperimentSpec) and job.spec.preset == "paper"
+    card = catalog.find(str(tiny_llama_folder))
+    assert job.spec.settings == EXPERIMENTS["training-time"].preset("paper", card)
+    (link,) = app.get("link_button")
+    assert link.proto.url == f"./training_time?job={job.id}"
+
+
+@pytest.mark.parametrize("page", ["paper", "throughput", "sets"])
+def test_a_timed_step_is_used_wherever_time_is_estimated(
+    page: str, tiny_llama_folder: Path
+) -> None:
+    app = open_page(page, tiny_llama_folder)
+    assert "a step timed on this machine" not in said(app)
+    assert page == "paper" or [b for b in app.button if b.label == "Time a step first"]
+    paces.keep(Pace(model=str(tiny_llama_folder), precision="auto", token_seconds=1e-6))
+    app = open_page(page, tiny_llama_folder)
+    assert not app.exception and "a step timed on this machine" in said(app)
+    assert not [b for b in app.button if b.label == "Time a step first"]
+
+
+def test_runs_stand_beside_the_papers_numbers() -> None:
+    made = {
+        "sharing": [
+            {"shared": "m", "s_g": 4, "text": k, "restart": r, "accuracy": (k + r) / 8,
+             "exact": False}
+            for k in range(4) for r in range(2)
+        ],
+        "throughput": [
+            {"n": 10, "side": side, "repeat": r, "seconds": s}
+            for side, s in (("one forward", 0.1), ("autoregressive", 1.0)) for r in range(3)
+        ],
+        "training-time": [
+            {"n": n, "text": 0, "restart": 0, "exact": True, "steps": n, "text_seconds": n / 4}
+            for n in (8, 16, 32)
+        ],
+    }  # fmt: skip
+    for number, (name, rows) in enumerate(made.items()):
+        settings = EXPERIMENTS[name].make({"model": "a/tiny"})
+        now = "2026-01-02T03:04:05+00:00"
+        header = Header(
+            id=str(number) * 12, settings=settings, fingerprint="f" * 64, d_model=4, rotary=True,
+            device="CPU", created=now,
+        )  # fmt: skip
+        folder = runs.save_header(header)
+        key = EXPERIMENTS[name].cells(settings)[0].key
+        runs.append(folder, Done(key=key, rows=rows, seconds=1, finished=now))
+    app = open_page()
+    assert not app.exception and not app.error
+    tables = {d.value.columns[0]: d.value for d in app.dataframe}
+    shared = tables["shared"].set_index(["shared", "S_g"])
+    assert shared.loc[("m", 4), "best restart, here"] == "0.31 ± 0.14"
+    assert shared.loc[("m", 256), "all restarts, paper"] == "0.83 ± 0.18"
+    assert list(tables["of"]["here"][:2]) == ["10.0 (N = 10 to 10)", "10.0 (N = 10)"]
+    assert list(tables["n"]["seconds"]) == [2, 4, 8]
+    words = said(app)
+    for expected in ("Slope over N of seconds 1.00", "16 texts, not 256 texts"):
+        assert expected in words
+    more = app.table[1].value.set_index("id")
+    assert more.loc["E11", "here"] == beside.ANSWERS[True]
 
 
 def test_damaged_sets_paths_and_solutions_are_sentences(make_set: MakeSet, connected: str) -> None:
