@@ -125,27 +125,32 @@ def gap(points: pd.DataFrame, count: int = 8, *, seed: int = 0) -> Gap | None:
     y = points["y"].to_numpy()
     inside = np.isin(place, kept)
     near, far = near & inside, far & inside
+    by = ["place", "kind", "context_a", "context_b"]
+    cells = points.assign(place=place)[inside].groupby(by)["y"].agg(["size", "sum"]).reset_index()
+    at, is_near = cells["place"].to_numpy(), (cells["kind"] == KINDS[1]).to_numpy()
+    size, total = cells["size"].to_numpy(), cells["sum"].to_numpy()
 
     def difference(weights: np.ndarray) -> float:
-        total, sums = [], []
-        for who in (near, far):
-            total.append(np.bincount(place[who], weights[who], count))
-            sums.append(np.bincount(place[who], weights[who] * y[who], count))
-        both = (total[0] > 0) & (total[1] > 0)
+        heavy, summed = (
+            [np.bincount(at[who], (weights * of)[who], count) for who in (is_near, ~is_near)]
+            for of in (size, total)
+        )
+        both = (heavy[0] > 0) & (heavy[1] > 0)
         if not both.any():
             return float("nan")
-        means = [s[both] / t[both] for s, t in zip(sums, total, strict=True)]
-        return float(np.average(means[1] - means[0], weights=total[0][both]))
+        same, different = (s[both] / h[both] for s, h in zip(summed, heavy, strict=True))
+        return float(np.average(different - same, weights=heavy[0][both]))
 
-    resampled = np.array(
-        [difference(weights) for weights in context_weights(_as_pairs(points), RESAMPLES, seed)]
-    )
+    contexts = np.unique(points[["context_a", "context_b"]])
+    one, other = (np.searchsorted(contexts, cells[name]) for name in ("context_a", "context_b"))
+    between = Pairs(one, other, np.where(is_near, 1, 2), contexts, contexts)
+    resampled = np.array([difference(w) for w in context_weights(between, RESAMPLES, seed)])
     finite = resampled[np.isfinite(resampled)]
     low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) else (-np.inf, np.inf)
-    cells = [y[who & (place == k)] for who in (near, far) for k in kept]
-    pooled = sum(((cell - cell.mean()) ** 2).sum() for cell in cells) / sum(map(len, cells))
+    groups = [y[who & (place == k)] for who in (near, far) for k in kept]
+    pooled = sum(((group - group.mean()) ** 2).sum() for group in groups) / inside.sum()
     return Gap(
-        mean=difference(np.ones(len(points))),
+        mean=difference(np.ones(len(cells))),
         low=float(low),
         high=float(high),
         spread=float(np.sqrt(pooled)),

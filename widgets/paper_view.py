@@ -80,7 +80,9 @@ def _pick(found: list[Run], name: Name, *, compare: bool = False) -> Run | None:
     }
     if not labels:
         return None
-    picked = st.selectbox("Our run", list(labels), format_func=labels.get, key=f"ours-{name}")
+    picked = st.selectbox(
+        "Our run", list(labels), format_func=labels.__getitem__, key=f"ours-{name}"
+    )
     run = next(run for run in found if run.header.id == picked)
     _protocol(run, compare=compare)
     return run

@@ -93,13 +93,13 @@ def table2(run: Run | None) -> pd.DataFrame:
     rows = []
     for shared, size in sorted({(shared, size) for shared, size, _ in theirs} | set(mine)):
         ours = mine.get((shared, size))
-        several = ours is not None and ours["restarts"] > 1
+        best = ours if ours and ours["restarts"] > 1 else None
         rows.append(
             {
                 "shared": shared,
                 "S_g": size,
                 "best restart, paper": theirs.get((shared, size, "max"), ""),
-                "best restart, here": _plus_minus(ours["best"], ours["best_sd"]) if several else "",
+                "best restart, here": _plus_minus(best["best"], best["best_sd"]) if best else "",
                 "all restarts, paper": theirs.get((shared, size, "avg"), ""),
                 "all restarts, here": _plus_minus(ours["mean"], ours["sd"]) if ours else "",
                 "restarts here": str(ours["restarts"]) if ours else "",

@@ -39,7 +39,7 @@ def step(settings: Settings) -> tuple[int, ArrangementKey, Recipe]:
 
     What trains nothing is estimated by a step of the recipe `fast`.
     """
-    ladder = getattr(settings, "lengths", None) or getattr(settings, "ladder", (1,))
+    ladder: tuple[int, ...] = getattr(settings, "lengths", getattr(settings, "ladder", (1,)))
     length: int = getattr(settings, "length", max(ladder))
     arrangement: ArrangementKey = getattr(settings, "arrangement", PAPER_DEFAULT)
     return length, arrangement, getattr(settings, "recipe", FAST)

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from explorer import binned, measure_distances
+from explorer import binned, effects, measure_distances
+from explorer.distances import KINDS
 from explorer.experiments import space
 from explorer.paths.header import PathsHeader, SolutionInfo, TextInfo
 from explorer.paths.recipe import PathRecipe
@@ -112,6 +113,28 @@ def test_the_gap_at_the_same_text_distance_is_found_again(closer: float) -> None
     assert found.low <= found.mean <= found.high
     assert (found.low > 0) == (closer > 0) and (found.high < 0) == (closer < 0)
     assert found.same <= 60 and found.bins <= 8
+
+
+def test_the_gap_is_what_its_bins_say_and_resamples_as_they_do() -> None:
+    table = points(0.03, noise=0.05)
+    found, bins = binned.gap(table, 4), binned.bins(table, 4)
+    assert found is not None
+    same, different = bins
+    expected = np.average(different.mean - same.mean, weights=same.count)
+    assert found.mean == pytest.approx(expected)
+    assert (found.same, found.different) == (same.count.sum(), different.count.sum())
+    one = binned.gap(table, 1)
+    weights = list(effects.context_weights(binned._as_pairs(table), effects.RESAMPLES, 0))
+    x = table["x"][table["kind"] == "same context"]
+    near, far = (
+        (table["kind"] == kind) & table["x"].between(x.min(), x.max()) for kind in KINDS[1:]
+    )
+    by_hand = [
+        np.average(table["y"][far], weights=w[far]) - np.average(table["y"][near], weights=w[near])
+        for w in weights
+    ]
+    assert one is not None
+    assert (one.low, one.high) == pytest.approx(np.percentile(by_hand, [2.5, 97.5]))
 
 
 def test_texts_that_are_nearer_do_not_count_as_a_gap() -> None:
