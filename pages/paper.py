@@ -23,7 +23,7 @@ with sentences():
         said = [*beside.of_runs(everything), *evidence.of_sets(), *evidence.of_paths()]
         st.table(beside.answers(said), hide_index=True)
         st.subheader("More of the paper's statements", anchor=False)
-        st.table(beside.answers(said, paper.measured()), hide_index=True)
+        st.table(beside.more(said), hide_index=True)
     with fill:
         fill_column.show(everything)
     with limits:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer import catalog
 from explorer.catalog import ModelCard
-from explorer.experiments import estimate
+from explorer.experiments import beside, estimate
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.definition import PAPER, PRESETS, Experiment
 from explorer.experiments.runs import Run
@@ -24,10 +24,12 @@ def show(found: list[Run]) -> None:
         "Runs are made on the machine that serves this page; a command does the same in a shell, "
         "on any machine. Either goes on where it was stopped."
     )
+    names = list(EXPERIMENTS)
+    of_table3 = next((k for k, name in enumerate(names) if name in beside.TABLE3), 0)
     left, right = st.columns(2)
     with left:
         name = st.selectbox(
-            "Experiment", list(EXPERIMENTS), key="fill-experiment",
+            "Experiment", names, of_table3, key="fill-experiment",
             format_func=lambda name: EXPERIMENTS[name].title,
         )  # fmt: skip
         preset = st.segmented_control(

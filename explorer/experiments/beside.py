@@ -44,7 +44,7 @@ def of_runs(runs: Iterable[Run]) -> list[Said]:
 def answers(said: Iterable[Said], statements: Sequence[Statement] | None = None) -> pd.DataFrame:
     """Return what is said of the paper's statements, one row for each that speaks of one.
 
-    Columns: id, paper (the statement), here (the answer), figure, model, of. A statement of which
+    Columns: id, paper (the statement), here (the answer), figure, model, from. A statement of which
     nothing speaks has one row whose answer says so and whose other columns are empty, not guessed.
 
     Args:
@@ -58,10 +58,10 @@ def answers(said: Iterable[Said], statements: Sequence[Statement] | None = None)
                 "here": ANSWERS[each.finding.shown],
                 "figure": each.finding.figure,
                 "model": each.model.rpartition("/")[2],
-                "of": each.of,
+                "from": each.of,
             }
         )
-    nothing = [{"here": NOT_RUN, "figure": "", "model": "", "of": ""}]
+    nothing = [{"here": NOT_RUN, "figure": "", "model": "", "from": ""}]
     return pd.DataFrame(
         [
             {"id": statement.id, "paper": statement.sentence, **answer}
@@ -69,6 +69,17 @@ def answers(said: Iterable[Said], statements: Sequence[Statement] | None = None)
             for answer in by_id.get(statement.id, nothing)
         ]
     )
+
+
+def more(said: Sequence[Said]) -> pd.DataFrame:
+    """Return the answers to the paper's other statements, as `answers` does.
+
+    A statement that only a run names stands there in the run's words.
+    """
+    listed = {s.id for s in (*paper.findings(), *paper.measured())}
+    others = {s.finding.id: s.finding.claim for s in said if s.finding.id not in listed}
+    named = [Statement(name, claim) for name, claim in others.items()]
+    return answers(said, (*paper.measured(), *named))
 
 
 def table1(run: Run | None) -> pd.DataFrame | None:
@@ -131,14 +142,14 @@ def table3(runs: Iterable[Run]) -> pd.DataFrame | None:
 
 
 def speed(run: Run | None) -> pd.DataFrame:
-    """Return both readings of the paper's 279 and both ways' speeds (E5, I1): of, paper, here."""
+    """Return both readings of the paper's 279 and both ways' speeds (E5, I1): what, paper, here."""
     one, many = (
         throughput.PAPER_TOKENS_PER_SECOND[side]
         for side in (throughput.ONE_FORWARD, throughput.AUTOREGRESSIVE)
     )
     table = pd.DataFrame(
         {
-            "of": [
+            "what": [
                 "times faster, mean over N",
                 "times faster, largest",
                 "tokens/s in one pass",

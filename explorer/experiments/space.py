@@ -5,6 +5,7 @@ are made by themselves. Free of torch.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -79,7 +80,11 @@ def of_vectors(found: SolutionSet) -> list[Finding]:
     ]  # fmt: skip
     medians = {kind: float(np.median(d)) for kind, d in of_kind.items() if len(d)}
     counts = {kind: len(d) for kind, d in of_kind.items()}
-    return [_local(vector, medians, counts, comparisons), later]
+    local = _local(vector, medians, counts, comparisons)
+    if comparisons:
+        note = f" {QUICK_PERMUTATIONS} permutations; intervals once its distances are measured."
+        local = replace(local, figure=local.figure + note)
+    return [local, later]
 
 
 def of_paths(found: Paths) -> list[Finding]:

@@ -94,8 +94,8 @@ def test_sets_and_paths_answer_f8_to_f10(make_set: MakeSet, connected: str) -> N
     assert table.loc["F8", "here"] == beside.ANSWERS[True]
     assert table.loc["F9", "here"] == beside.ANSWERS[None]
     assert table.loc["F10", "here"] == beside.ANSWERS[True]
-    assert (table.loc["F8", "model"], table.loc["F8", "of"]) == ("tiny", f"set {name[:6]}")
-    assert (table.loc["F10", "model"], table.loc["F10", "of"]) == ("tiny", f"paths {connected}")
+    assert (table.loc["F8", "model"], table.loc["F8", "from"]) == ("tiny", f"set {name[:6]}")
+    assert (table.loc["F10", "model"], table.loc["F10", "from"]) == ("tiny", f"paths {connected}")
     found = records.read(records.find(name))
     report = measure_distances.make(found)
     distance_report.save(found, report)
@@ -119,6 +119,7 @@ def test_the_pages_of_sets_and_paths_say_their_findings(make_set: MakeSet, conne
 
 def test_a_column_is_filled_by_one_press_where_the_model_is_here(tiny_llama_folder: Path) -> None:
     app = open_page(model=tiny_llama_folder)
+    app.selectbox(key="fill-experiment").set_value("arrangements").run()
     starts = [app.button(key=f"fill-start-{k}") for k in range(7)]
     assert [button.disabled for button in starts] == [True] * 6 + [False]
     assert "not on this disk" in starts[0].help
@@ -184,7 +185,7 @@ def test_runs_stand_beside_the_papers_numbers() -> None:
     shared = tables["shared"].set_index(["shared", "S_g"])
     assert shared.loc[("m", 4), "best restart, here"] == "0.31 ± 0.14"
     assert shared.loc[("m", 256), "all restarts, paper"] == "0.83 ± 0.18"
-    assert list(tables["of"]["here"][:2]) == ["10.0 (N = 10 to 10)", "10.0 (N = 10)"]
+    assert list(tables["what"]["here"][:2]) == ["10.0 (N = 10 to 10)", "10.0 (N = 10)"]
     assert list(tables["n"]["seconds"]) == [2, 4, 8]
     words = said(app)
     for expected in ("Slope over N of seconds 1.00", "16 texts, not 256 texts"):
@@ -200,5 +201,5 @@ def test_damaged_sets_paths_and_solutions_are_sentences(make_set: MakeSet, conne
     (headless / records.SET_FILE).write_text("{")
     app = open_page()
     assert not app.exception and len(app.warning) == 3
-    assert set(answers(app).loc[["F8"], "of"]) == {f"set {whole.name[:6]}"}
+    assert set(answers(app).loc[["F8"], "from"]) == {f"set {whole.name[:6]}"}
     assert answers(app).loc["F10", "here"] == beside.NOT_RUN

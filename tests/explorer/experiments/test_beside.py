@@ -10,6 +10,7 @@ import pytest
 from explorer.experiments import aggregate, arrangements, beside, paper, sharing, throughput
 from explorer.experiments import training_time as times
 from explorer.experiments.catalogue import EXPERIMENTS
+from explorer.experiments.definition import Finding
 from explorer.experiments.runs import Done, Header, Run
 
 if TYPE_CHECKING:
@@ -71,8 +72,10 @@ def test_every_finding_has_an_answer_and_none_is_guessed(measured: "MakeRun") ->
     assert found.loc["F1", "figure"] == two.figure and two.figure
     assert found.loc["F1", "here"] == beside.ANSWERS[two.shown]
     assert found.loc["F8", "here"] == beside.NOT_RUN
-    more = beside.answers(beside.of_runs([run]), paper.measured()).set_index("id")
-    assert more.loc["I5", "of"] == f"arrangements run {run.header.id[:6]}"
+    new = beside.Said(Finding("E99", "New.", False, "Here."), "a/tiny", "a run")
+    more = beside.more([*beside.of_runs([run]), new]).set_index("id")
+    assert tuple(more.loc["E99", ["paper", "here", "model"]]) == ("New.", "not shown here", "tiny")
+    assert more.loc["I5", "from"] == f"arrangements run {run.header.id[:6]}"
 
 
 def test_our_table1_is_the_runs_own(measured: "MakeRun") -> None:
