@@ -15,7 +15,7 @@ from explorer import folders
 from explorer.distances import Kind, Metric, Vector
 from explorer.effects import PERMUTATIONS, RESAMPLES
 from explorer.files import write_atomically
-from explorer.sets.records import SolutionSet
+from explorer.sets.records import SetRecord, SolutionSet
 
 VERSION = 1
 """Of what is computed; reports of another version are made again."""
@@ -83,10 +83,10 @@ class DistanceReport:
     summary: DistanceSummary
 
 
-def key(found: SolutionSet) -> str:
+def key(record: SetRecord) -> str:
     """Return the name of a set's report: it depends on the exact solutions, not on the rest."""
-    ids = sorted(s.record.id for s in found.solutions)
-    return hashlib.sha256(json.dumps([VERSION, found.record.id, ids]).encode()).hexdigest()[:16]
+    ids = sorted(member.solution for member in record.exact)
+    return hashlib.sha256(json.dumps([VERSION, record.id, ids]).encode()).hexdigest()[:16]
 
 
 def save(found: SolutionSet, report: DistanceReport) -> Path:
@@ -98,22 +98,34 @@ def save(found: SolutionSet, report: DistanceReport) -> Path:
     folder = folders.local() / "analyses"
     buffer = io.BytesIO()
     report.pairs.to_parquet(buffer, index=False)
-    write_atomically(folder / f"distances-{key(found)}.parquet", buffer.getvalue())
+    write_atomically(folder / f"distances-{key(found.record)}.parquet", buffer.getvalue())
     return write_atomically(
-        folder / f"distances-{key(found)}.json", report.summary.model_dump_json(indent=1).encode()
+        folder / f"distances-{key(found.record)}.json",
+        report.summary.model_dump_json(indent=1).encode(),
     )
 
 
 def load(found: SolutionSet) -> DistanceReport | None:
     """Return the report of a set if it was made here or ships with the project."""
-    for root in (folders.local(), folders.recorded()):
-        file = root / "analyses" / f"distances-{key(found)}.json"
-        try:
-            summary = DistanceSummary.model_validate_json(file.read_bytes())
-            return DistanceReport(pd.read_parquet(file.with_suffix(".parquet")), summary)
-        except (OSError, ValueError, ValidationError):
-            continue
-    return None
+    return next((r for file in files(found.record) if (r := read(file)) is not None), None)
+
+
+def files(record: SetRecord) -> list[Path]:
+    """Return where the summary of a set's report lies, here before what ships; none: not made."""
+    places = [
+        root / "analyses" / f"distances-{key(record)}.json"
+        for root in (folders.local(), folders.recorded())
+    ]
+    return [file for file in places if file.is_file()]
+
+
+def read(file: Path) -> DistanceReport | None:
+    """Return a report by the file of its summary, or None if it cannot be read."""
+    try:
+        summary = DistanceSummary.model_validate_json(file.read_bytes())
+        return DistanceReport(pd.read_parquet(file.with_suffix(".parquet")), summary)
+    except (OSError, ValueError, ValidationError):
+        return None
 
 
 def as_json(report: DistanceReport) -> dict[str, Any]:

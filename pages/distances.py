@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer import distance_report
 from explorer.jobs.specs import DistancesSpec
-from widgets import distance_view, jobs, sets, start
+from widgets import distance_view, evidence, findings, jobs, sets, start
 from widgets.guard import sentences
 
 VECTORS = {"e": "e", "m": "m", "both": "e and m together"}
@@ -35,3 +35,4 @@ with sentences():
                     distance_view.histograms(report, vector)
                 with right:
                     distance_view.against_texts(report, found, vector)
+            findings.show(evidence.of_set(found.record), "set")

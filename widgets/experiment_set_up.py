@@ -13,7 +13,7 @@ from explorer.experiments.settings import Settings
 from explorer.jobs import client
 from explorer.jobs.specs import ExperimentSpec
 from explorer.texts.specs import SOURCES
-from widgets import models, recipes
+from widgets import models, pace, recipes
 
 NOT_ASKED = {"experiment", "model", "recipe"}
 
@@ -39,7 +39,11 @@ def choose(experiment: Experiment) -> None:
     )
     usual = experiment.preset(preset, card)
     settings = _advanced(experiment, usual, preset)
-    st.caption(estimate.before(experiment, settings, card.parameters))
+    step = estimate.step(settings)
+    st.caption(
+        estimate.before(experiment, settings, card.parameters, pace.known(card.name, step[-1]))
+    )
+    pace.offer(card.name, *step, f"time-{experiment.name}")
     name = preset if settings == usual else f"{preset}, changed"
     if st.button(
         "Start", type="primary", icon=":material/play_arrow:", key=f"start-{experiment.name}",

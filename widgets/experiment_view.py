@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.errors import CorruptFileError
 from explorer.experiments import exports, runs
 from explorer.experiments.catalogue import experiment
-from explorer.experiments.definition import Experiment, Finding
+from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Run
 from explorer.experiments.settings import Name
 from explorer.figures.experiments.drawing import charts
@@ -16,7 +16,7 @@ from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.jobs.specs import ExperimentSpec
 from widgets import charts as chart_widget
-from widgets import experiment_set_up, job_controls, start
+from widgets import experiment_set_up, findings, job_controls, start
 from widgets.copy_link import copy_link
 from widgets.guard import sentences
 
@@ -141,7 +141,7 @@ def show(asked: Experiment, run: Run) -> None:
     drawn = charts(run)
     for chart in drawn[:1]:
         chart_widget.show(chart, key)
-    _findings(asked.findings(run))
+    findings.show(asked.findings(run), "run")
     for chart in drawn[1:]:
         chart_widget.show(chart, key)
     tables = {title: t for title, t in asked.tables(run).items() if not t.empty}
@@ -150,24 +150,6 @@ def show(asked: Experiment, run: Run) -> None:
         for tab, (title, table) in zip(st.tabs(list(tables)), tables.items(), strict=True):
             tab.dataframe(table, hide_index=True, key=f"{key}-{title}", alt=title)
     _downloads(asked, run, key)
-
-
-MARKS = {
-    True: ("shown here", ":material/check_circle:", "green"),
-    False: ("not shown here", ":material/cancel:", "orange"),
-    None: ("cannot be told from this run", ":material/help:", "gray"),
-}
-
-
-def _findings(found: list[Finding]) -> None:
-    if not found:
-        return
-    st.subheader("What the paper found, and what this run shows", anchor=False)
-    for finding in found:
-        words, icon, color = MARKS[finding.shown]
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.badge(f"{finding.id}: {words}", icon=icon, color=color)  # type: ignore[arg-type]
-        st.write(f"{finding.claim} {finding.figure}")
 
 
 def _downloads(asked: Experiment, run: Run, key: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from explorer.experiments import space
 from explorer.figures import paths as charts
 from explorer.figures.walk import walk_data
 from explorer.formatting import human_seconds
@@ -14,7 +15,7 @@ from explorer.jobs.specs import PathsSpec
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
 from widgets import charts as chart_widget
-from widgets import job_controls, results, token_strip
+from widgets import findings, job_controls, results, token_strip
 from widgets.copy_link import copy_link
 from widgets.guard import sentences
 
@@ -83,6 +84,7 @@ def show(file: Path, key: str, query: str) -> None:
             key=f"pair-{key}",
         )
     _one(found, pair, key)
+    findings.show(space.of_paths(found), "set of paths")
     _downloads(found, pair, file, key, query)
 
 
@@ -102,17 +104,13 @@ def _overview(found: Paths, key: str) -> None:
             help="Share of pairs whose curve keeps accuracy 0.99 or more at every grid point.",
         )  # fmt: skip
         st.metric("Largest length ratio", f"{max(ratios):.3f}")
-        st.metric("Straight lines connected", f"{_lines_connected(found)} / {measured}")
+        st.metric("Straight lines connected", f"{found.lines_connected.sum()} / {measured}")
         st.metric("Texts", f"{len(found.header.texts)}")
     left, right = st.columns([3, 2])
     with left:
         chart_widget.show(charts.all_pairs(found), key)
     with right:
         chart_widget.show(charts.ratios(found), key)
-
-
-def _lines_connected(found: Paths) -> int:
-    return int(np.sum(np.min(found.line.accuracy[found.measured], axis=1) >= 0.99))
 
 
 def _one(found: Paths, pair: int, key: str) -> None:

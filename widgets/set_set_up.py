@@ -1,7 +1,5 @@
 """What a solution set shall be, how long it will take, and Start."""
 
-import json
-
 import streamlit as st
 from pydantic import ValidationError
 
@@ -10,7 +8,7 @@ from explorer.errors import BadInputError
 from explorer.jobs import client
 from explorer.jobs.specs import GatheredText, SolveSetSpec, in_words
 from explorer.sets.estimate import estimate
-from widgets import models, recipes, set_texts
+from widgets import models, pace, recipes, set_texts
 
 REGIMES = {"shared": "m shared over the set (the paper's default)", "free": "m free"}
 PROTOCOL, GATHER = "Continuations", "My choice"
@@ -71,15 +69,11 @@ def set_up() -> None:
 
 
 def _start(spec: SolveSetSpec, card: catalog.ModelCard) -> None:
-    question = json.dumps([spec.model, spec.length, spec.arrangement, spec.recipe.model_dump()])
-    timed = st.session_state.setdefault("set_pace", {})
-    st.caption(estimate(spec, card.parameters, timed.get(question)).sentence)
+    seconds = pace.known(spec.model, spec.recipe)
+    st.caption(estimate(spec, card.parameters, seconds).sentence)
     with st.container(horizontal=True):
         start = st.button("Start", type="primary", icon=":material/play_arrow:", key="set_start")
-        if question not in timed and st.button("Time a step first", key="set_time"):
-            payload = spec.model_dump(include={"model", "length", "arrangement", "recipe"})
-            timed[question] = client.request("pace", payload)["token_seconds"]
-            st.rerun()
+        pace.offer(spec.model, spec.length, spec.arrangement, spec.recipe, "set_time")
     if start:
         client.submit(spec)
         st.rerun()

@@ -122,10 +122,13 @@ def _measure(
 
     from explorer.experiments.running.task import RunTask
     from explorer.pool import ModelPool
+    from explorer.sets.pace import timed
 
     task = RunTask(settings, ModelPool(torch.device(device)), preset=preset)
     steps = task.steps()
-    _say(estimate.before(asked, settings, parameters))
+    if asked.left(task.run):
+        pace = timed(task.bench.model, *estimate.step(settings))
+        _say(estimate.before(asked, settings, parameters, pace))
     _say(f"Run {task.run.header.id} in {task.run.folder}: the same command goes on with it.")
     said = 0.0
     try:

@@ -124,13 +124,13 @@ def _build(spec: SolveSetSpec, device: str, card: ModelCard) -> SetRecord:
 
     from explorer.pool import ModelPool
     from explorer.sets.build import SetBuilder
-    from explorer.sets.pace import token_seconds
+    from explorer.sets.pace import timed
 
     task = SetBuilder(spec, ModelPool(torch.device(device)))
     steps = task.steps()
     try:
         if not task.record.complete:
-            pace = token_seconds(task.model, spec.length, spec.arrangement, spec.recipe)
+            pace = timed(task.model, spec.length, spec.arrangement, spec.recipe)
             _say(estimate(spec, card.parameters, pace).sentence)
             _say(f"Set {task.record.id} in {task.folder}: the same command goes on with it.")
         _follow(steps)

@@ -30,7 +30,7 @@ class Finding:
     """Whether a run shows what the paper found.
 
     Attributes:
-        id: F1 to F10, I1 to I8 of the checklist.
+        id: F1 to F10, I1 to I8, E11, E12 of the checklist.
         claim: what the paper says, in our words.
         shown: True, False, or None while the run cannot tell.
         figure: the numbers that say so, in a sentence.

@@ -1,27 +1,57 @@
 """How long a run will take: said before it starts, and while it goes on. Free of torch."""
 
+from explorer.arrangements import PAPER_DEFAULT, ArrangementKey
 from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Run
 from explorer.experiments.settings import Settings
 from explorer.formatting import human_seconds
-from explorer.sets.estimate import TOKEN_SECONDS
+from explorer.recipes import FAST, Recipe
+from explorer.sets.estimate import FEW, TOKEN_SECONDS
 
 
-def before(experiment: Experiment, settings: Settings, parameters: int | None) -> str:
+def before(
+    experiment: Experiment,
+    settings: Settings,
+    parameters: int | None,
+    token_seconds: float | None = None,
+) -> str:
     """Say how many cells a run has and how long they take, at most.
 
     Args:
         experiment: what is run.
         settings: with which settings.
         parameters: of the model; None counts as the embedded model's.
+        token_seconds: measured seconds of a step for each row and target token of a full batch.
     """
     cells = experiment.cells(settings)
-    each = TOKEN_SECONDS * (parameters or 134_515_008)
-    most = sum(cell.cost for cell in cells) * each
-    return (
-        f"{len(cells)} cells: about {human_seconds(most / 3)} to {human_seconds(most)} on two CPU "
-        "cores with bfloat16, several times that without it; a GPU is far quicker."
-    )
+    cost = sum(cell.cost for cell in cells)
+    if token_seconds is not None:
+        most = cost * token_seconds * max(1, FEW / _side_by_side(settings))
+        how = "with a step timed on this machine"
+    else:
+        most = cost * TOKEN_SECONDS * (parameters or 134_515_008)
+        how = "on two CPU cores with bfloat16, several times that without it; a GPU is far quicker"
+    return f"{len(cells)} cells: about {human_seconds(most / 3)} to {human_seconds(most)} {how}."
+
+
+def step(settings: Settings) -> tuple[int, ArrangementKey, Recipe]:
+    """Return the length, arrangement and recipe whose step is timed for an estimate.
+
+    What trains nothing is estimated by a step of the recipe `fast`.
+    """
+    ladder: tuple[int, ...] = getattr(settings, "lengths", getattr(settings, "ladder", (1,)))
+    length: int = getattr(settings, "length", max(ladder))
+    arrangement: ArrangementKey = getattr(settings, "arrangement", PAPER_DEFAULT)
+    return length, arrangement, getattr(settings, "recipe", FAST)
+
+
+def _side_by_side(settings: Settings) -> int:
+    """Return how many rows are trained in one batch; a few take as long as `FEW`."""
+    restarts: int = getattr(settings, "restarts", FEW)
+    if settings.experiment in ("training-time", "readout"):
+        return restarts  # one text after the other
+    texts: int = getattr(settings, "texts", 1)
+    return texts if settings.experiment == "sharing" else texts * restarts
 
 
 def left(experiment: Experiment, run: Run) -> str:

@@ -179,6 +179,11 @@ def findings() -> tuple[Statement, ...]:
     return _FINDINGS
 
 
+def measured() -> tuple[Statement, ...]:
+    """Return what else the paper says that a run can tell: I1, I5, E11, E12."""
+    return tuple(s for s in _INCONSISTENCIES if s.id in ("I1", "I5")) + _RESULTS
+
+
 def limits() -> tuple[Statement, ...]:
     """Return L1 to L4."""
     return _LIMITS
@@ -206,6 +211,11 @@ _FINDINGS = (
               "closer than solutions for different contexts."),
     Statement("F10", "The straight line between two solutions of a text fails; a quadratic curve "
               "connects them."),
+)  # fmt: skip
+_RESULTS = (
+    Statement("E11", "Training time grows roughly linearly with N (v2)."),
+    Statement("E12", "What a model goes on to write after the proto-tokens is gibberish or "
+              "unrelated text (v2)."),
 )  # fmt: skip
 _LIMITS = (
     Statement("L1", "No use for it is known yet."),

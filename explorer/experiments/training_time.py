@@ -6,10 +6,20 @@ import numpy as np
 import pandas as pd
 
 from explorer.experiments.arrangements import SHORT
-from explorer.experiments.definition import EVENING, MINUTES, PAPER, Experiment, in_words
+from explorer.experiments.definition import (
+    EVENING,
+    MINUTES,
+    PAPER,
+    Experiment,
+    Finding,
+    in_words,
+)
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.settings import TrainingTimeSettings
 from explorer.recipes import PAPER as PAPER_RECIPE
+
+LINEAR = (0.75, 1.25)
+"""Slopes of log seconds over log N that count as roughly linear."""
 
 
 def cells(settings: TrainingTimeSettings) -> list[Cell]:
@@ -115,6 +125,19 @@ def growth(run: Run) -> str:
     return f"Slope over N of seconds {by['seconds']:.2f}{steps}.{few} {claim}"
 
 
+def findings(run: Run) -> list[Finding]:
+    """Return what the run says of E11: nothing certain from fewer than three lengths."""
+    claim = "Training time grows roughly linearly with N."
+    if run.table.empty:
+        return []
+    found = slopes(run)
+    seconds = found[found["of"] == "seconds"] if len(found) else found
+    if seconds.empty or seconds["lengths"].iloc[0] < 3:
+        return [Finding("E11", claim, None, growth(run))]
+    slope = float(seconds["slope"].iloc[0])
+    return [Finding("E11", claim, LINEAR[0] <= slope <= LINEAR[1], growth(run))]
+
+
 def tables(run: Run) -> dict[str, pd.DataFrame]:
     """Return everything the run adds up to."""
     return {
@@ -147,4 +170,5 @@ EXPERIMENT = Experiment(
     cells=cells,
     protocol=protocol,
     tables=tables,
+    findings=findings,
 )

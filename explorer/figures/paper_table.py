@@ -18,6 +18,10 @@ UNITS: dict[Value, str] = {
     "c_tokens": "C_tokens, best of the texts",
     "h_lm": "H_LM, nats, mean ± sd over texts",
 }
+TITLES: dict[Value, str] = {
+    "c_tokens": "How many tokens models hold (C_tokens)",
+    "h_lm": "How much information models hold (H_LM)",
+}
 SOURCE_WORDS = {
     "random": "Random", "fanfics": "Fanfics", "pg19": "PG-19", "pg19-gen": "PG-19 (gen)",
 }  # fmt: skip
@@ -63,7 +67,7 @@ def capacity_beside(value: Value, *, m_shared: bool, ours: pd.DataFrame | None =
         )  # fmt: skip
     shared = "shared by all texts" if m_shared else "not shared"
     layout(
-        figure, f"What models hold, published and here: m {shared}", "model", UNITS[value],
+        figure, f"{TITLES[value]}, published and here: m {shared}", "model", UNITS[value],
         height=420,
     )  # fmt: skip
     figure.update_xaxes(

@@ -9,7 +9,7 @@ from explorer.metrics import score
 from explorer.models import fast_dtype
 from explorer.pool import ModelPool
 from explorer.recipes import Recipe
-from explorer.sets.pace import token_seconds
+from explorer.sets.pace import timed
 from explorer.solutions import load_solution
 
 
@@ -57,4 +57,4 @@ def _pace(payload: dict[str, Any], pool: ModelPool) -> float:
         raise BadInputError(f"{card.title} is not on this disk, so nothing can be timed with it.")
     recipe = Recipe.model_validate(payload["recipe"])
     model = pool.get(card.folder, card.name, fast_dtype(pool.device, recipe.precision))
-    return token_seconds(model, payload["length"], payload["arrangement"], recipe)
+    return timed(model, payload["length"], payload["arrangement"], recipe)

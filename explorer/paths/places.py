@@ -29,6 +29,13 @@ def shipped(kind: str, file: str) -> list[Path]:
     return sorted(folder.rglob(f"*{file}")) if folder.is_dir() else []
 
 
+def all_paths() -> list[Path]:
+    """Return the sets of paths of this machine's jobs, newest first, then those that ship."""
+    own = (folders.local() / "paths").glob(f"*/{FILE}")
+    newest = sorted(own, key=lambda file: file.stat().st_mtime, reverse=True)
+    return newest + shipped("paths", FILE)
+
+
 def find_paths(name: str) -> Path:
     """Return a set of paths by its file, the id of its job, or its name among those that ship.
 

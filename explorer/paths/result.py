@@ -169,6 +169,13 @@ class Paths:
             all_along = np.all(self.curve.accuracy >= CONNECTED, axis=1)
         return np.asarray(all_along & self.measured)
 
+    @property
+    def lines_connected(self) -> NDArray[np.bool_]:
+        """Whether each straight line keeps accuracy >= `CONNECTED`, bool (P,)."""
+        with np.errstate(invalid="ignore"):
+            all_along = np.all(self.line.accuracy >= CONNECTED, axis=1)
+        return np.asarray(all_along & self.measured)
+
     def converged_at(self, pair: int) -> int | None:
         """Return the step from which on every measurement found the curve connected, or None."""
         own = self.history[self.history["pair"] == pair]

@@ -1,12 +1,24 @@
-"""Times one training step of a full batch, for the estimate before a set is made."""
+"""Times one training step of a full batch, for the estimates before a set or a run is made."""
 
+import contextlib
 import time
 
+from explorer import paces
 from explorer.arrangements import ArrangementKey
+from explorer.errors import StorageError
 from explorer.models import FrozenModel
 from explorer.recipes import Recipe
 from explorer.sets.crews import ROWS
 from explorer.training import Row, Trainer
+
+
+def timed(model: FrozenModel, length: int, arrangement: ArrangementKey, recipe: Recipe) -> float:
+    """Time a step and keep its pace for later estimates; return what `token_seconds` returns."""
+    seconds = token_seconds(model, length, arrangement, recipe)
+    pace = paces.Pace(model=model.name, precision=recipe.precision, token_seconds=seconds)
+    with contextlib.suppress(StorageError):  # an estimate is all that it is for
+        paces.keep(pace)
+    return seconds
 
 
 def token_seconds(

@@ -124,7 +124,7 @@ class MemoryTrainer(Engine):
 
     def step(self) -> None:
         """Measure every live row, end those that are exact, and move the others one step."""
-        super().step()
+        self._step()
         if self._until == "first":
             self._end_the_other_restarts()
 
@@ -137,10 +137,6 @@ class MemoryTrainer(Engine):
                 for group in groups:
                     if group.phase != DONE:
                         self._end(group, "another restart is exact")
-
-    def step(self) -> None:
-        """Measure every live row, end those that are exact, and move the others one step."""
-        self._step()
 
     @torch.no_grad()
     def _loss_and_gradient(

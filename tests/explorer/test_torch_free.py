@@ -16,6 +16,8 @@ LIGHT = (
     "explorer.figures.maps",
     "explorer.sets.records",
     "explorer.sets.estimate",
+    "explorer.paces",
+    "explorer.experiments.space",
     "explorer.figures.strip",
     "explorer.texts",
     "explorer.tokenizing",

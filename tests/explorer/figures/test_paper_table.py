@@ -27,6 +27,14 @@ def test_table_3_alone_is_the_published_cells(value: Any, shared: bool) -> None:
     assert all(bars) if value == "h_lm" else not any(bars)
 
 
+def test_titles_tell_the_two_values_apart() -> None:
+    titles = [
+        paper_table.capacity_beside(value, m_shared=True).figure.layout.title.text
+        for value in ("c_tokens", "h_lm")
+    ]
+    assert "C_tokens" in titles[0] and "H_LM" in titles[1]
+
+
 def test_ours_is_filled_and_beside_and_escaped() -> None:
     chart = paper_table.capacity_beside("h_lm", m_shared=False, ours=ours())
     (mine,) = [trace for trace in chart.figure.data if trace.name.endswith("here")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from explorer import distance_report, maps
+from explorer import distance_report, maps, paces
 from explorer.jobs import client
 from explorer.jobs.specs import DistancesSpec, GatheredText, MapSpec, SolveSetSpec
 from explorer.recipes import FAST
@@ -94,3 +94,5 @@ def test_a_step_can_be_timed_before_a_set_is_made(shift: "Shift", spec: SolveSet
     shift.until(lambda: bool(heard))
     asking.join()
     assert 0 < heard[0]["token_seconds"] < 1
+    kept = paces.find(spec.model, spec.recipe.precision)
+    assert kept is not None and kept.token_seconds == heard[0]["token_seconds"]

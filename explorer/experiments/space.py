@@ -1,0 +1,186 @@
+"""What solution sets and paths say of the findings on the space of proto-tokens (F8 to F10).
+
+They are no runs of an experiment: a set's distances (E6, E7) and the paths between solutions (E8)
+are made by themselves. Free of torch.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from explorer import binned
+from explorer.distance_report import Compared, DistanceReport
+from explorer.distances import KINDS, Kind, Vector, between, has_one_m, pairs, stack
+from explorer.effects import compare
+from explorer.errors import BadInputError
+from explorer.experiments.definition import Finding
+from explorer.paths.result import CONNECTED, Paths
+from explorer.sets.records import SolutionSet
+
+LOCAL = "Solutions of one text lie closer together than solutions of different texts."
+CLOSER = (
+    "At the same distance of the texts, solutions for one context lie a little closer than "
+    "solutions for different contexts."
+)
+CURVED = "The straight line between two solutions of a text fails; a quadratic curve connects them."
+MEASURE_FIRST = "The set's distances are not measured yet: press Measure on the page Distances."
+
+CHANCE = 0.05
+"""A permutation test's p below which a difference counts."""
+
+MOST = 0.9
+"""Share of pairs that counts as all but a few."""
+
+FEW = 200
+"""Solutions that are compared at once where no distances are measured yet."""
+
+QUICK_PERMUTATIONS = 99
+
+
+def of_report(report: DistanceReport) -> list[Finding]:
+    """Return what the measured distances of a set say of F8 and F9.
+
+    The distance is the cosine of e where m is shared, else of e and m together.
+    """
+    summary = report.summary
+    vector: Vector = "e" if summary.one_m else "both"
+    measured = next(
+        (m for m in summary.measured if (m.vector, m.metric) == (vector, "cosine")), None
+    )
+    if measured is None:
+        claims = {"F8": LOCAL, "F9": CLOSER}
+        return [Finding(name, claim, None, MEASURE_FIRST) for name, claim in claims.items()]
+    local = _local(vector, measured.medians, summary.counts, measured.comparisons)
+    return [local, _closer(report, vector)]
+
+
+def of_vectors(found: SolutionSet) -> list[Finding]:
+    """Return what a set says of F8 and F9 before its distances are measured.
+
+    The distances of at most `FEW` solutions are computed here, with a shorter permutation test and
+    no intervals. F9 needs distances between texts, which only the worker can compute.
+    """
+    later = Finding("F9", CLOSER, None, MEASURE_FIRST)
+    if len(found.solutions) > FEW:
+        return [Finding("F8", LOCAL, None, MEASURE_FIRST), later]
+    try:
+        at = pairs(found)
+    except BadInputError as error:
+        return [Finding("F8", LOCAL, None, str(error)), Finding("F9", CLOSER, None, str(error))]
+    vector: Vector = "e" if has_one_m(found) else "both"
+    distances = between(stack(found, vector), "cosine")[at.first, at.second]
+    of_kind = {kind: distances[at.kind == i] for i, kind in enumerate(KINDS)}
+    comparisons = [
+        Compared(
+            near=c.near, far=c.far, auc=c.auc, cliffs_delta=c.cliffs_delta, low=c.low,
+            high=c.high, p=c.p, shuffled=c.shuffled,
+        )
+        for c in compare(at, distances, resamples=0, permutations=QUICK_PERMUTATIONS)
+    ]  # fmt: skip
+    medians = {kind: float(np.median(d)) for kind, d in of_kind.items() if len(d)}
+    counts = {kind: len(d) for kind, d in of_kind.items()}
+    local = _local(vector, medians, counts, comparisons)
+    if comparisons:
+        note = f" {QUICK_PERMUTATIONS} permutations; intervals once its distances are measured."
+        local = replace(local, figure=local.figure + note)
+    return [local, later]
+
+
+def of_paths(found: Paths) -> list[Finding]:
+    """Return what paths say of F10; nothing before the first pair is measured."""
+    at = np.flatnonzero(found.measured)
+    if not len(at):
+        return []
+    if found.header.kind != "bezier":
+        said = f"The curve trained here is of another kind, {found.header.kind}."
+        return [Finding("F10", CURVED, None, said)]
+    count = len(at)
+    lines, curves = int(found.lines_connected.sum()), int(found.connected.sum())
+    texts = len({found.header.solutions[found.header.pairs[k][0]].text for k in at})
+    lowest = np.median(found.line.accuracy[at].min(axis=1))
+    longest = max(found.ratio(int(k)) for k in at)
+    figure = (
+        f"{count} {'pair' if count == 1 else 'pairs'} of {texts} "
+        f"{'text' if texts == 1 else 'texts'}: the straight line keeps accuracy {CONNECTED} all "
+        f"along in {lines} ({lines / count:.0%}), the Bezier curve in {curves} "
+        f"({curves / count:.0%}). Lowest accuracy of a line: {lowest:.2f} (median). Longest curve: "
+        f"{longest:.2f} chords (the paper: at most 1.2)."
+    )
+    if curves >= MOST * count and lines <= (1 - MOST) * count:
+        return [Finding("F10", CURVED, True, figure)]
+    if not (found.over & found.measured).all():
+        return [Finding("F10", CURVED, None, f"{figure} Not every curve is trained to its end.")]
+    if 2 * curves > count and 2 * lines < count:
+        return [Finding("F10", CURVED, None, f"{figure} It holds for most pairs, not for all.")]
+    return [Finding("F10", CURVED, False, figure)]
+
+
+def _local(
+    vector: Vector,
+    medians: Mapping[Kind, float],
+    counts: Mapping[Kind, int],
+    comparisons: Sequence[Compared],
+) -> Finding:
+    ours = [c for c in comparisons if c.near == KINDS[0]]
+    if not ours:
+        return Finding(
+            "F8", LOCAL, None, "Needs two solutions of one text, and a second text beside them."
+        )
+    middle = ", ".join(
+        f"{medians[kind]:.3f} {kind} ({counts[kind]:,} pairs)" for kind in KINDS if kind in medians
+    )
+    chances = "; ".join(f"{c.auc:.2f}{_interval(c)} against {c.far}, p = {_p(c.p)}" for c in ours)
+    shown = True if all(c.p < CHANCE for c in ours) else None
+    if any(c.auc <= 0.5 for c in ours):
+        shown = False
+    open_ = " The difference may be chance: there are too few texts." if shown is None else ""
+    words = "e" if vector == "e" else "e and m together"
+    return Finding(
+        "F8",
+        LOCAL,
+        shown,
+        f"Cosine distance of {words}, medians: {middle}. Chance that a same-text pair is the "
+        f"closer one: {chances}.{open_}",
+    )
+
+
+def _interval(c: Compared) -> str:
+    return "" if c.low is None or c.high is None else f" ({c.low:.2f} to {c.high:.2f})"
+
+
+def _p(p: float) -> str:
+    return f"{p:.3f}".rstrip("0") if p >= 0.001 else f"{p:.1g}"
+
+
+def _closer(report: DistanceReport, vector: Vector) -> Finding:
+    gaps = {
+        words: gap
+        for name, words in (("tfidf", "TF-IDF"), ("semantic", "semantic"))
+        if (gap := binned.gap(binned.text_pairs(report.pairs, name, f"cosine_{vector}")))
+    }
+    if not gaps:
+        return Finding(
+            "F9",
+            CLOSER,
+            None,
+            f"Needs {binned.LEAST} text pairs or more of one and of different contexts at the same "
+            "distance of the texts; this set has too few.",
+        )
+    figure = "; ".join(
+        f"at the same {words} distance same-context pairs are {gap.mean:.4f} closer in cosine "
+        f"({gap.low:.4f} to {gap.high:.4f}), {_spreads(gap)} "
+        f"({gap.same:,} text pairs of one context, {gap.different:,} of different ones)"
+        for words, gap in gaps.items()
+    )
+    shown = True if all(gap.low > 0 for gap in gaps.values()) else None
+    if any(gap.mean <= 0 for gap in gaps.values()):
+        shown = False
+    chance = " An interval that holds 0 may be chance." if shown is None else ""
+    return Finding("F9", CLOSER, shown, f"{figure[0].upper()}{figure[1:]}.{chance}")
+
+
+def _spreads(gap: binned.Gap) -> str:
+    if gap.spread <= 0:
+        return "with no spread within a bin"
+    return f"{gap.mean / gap.spread:.2f} of their standard deviation"

@@ -1,0 +1,212 @@
+"""F8 to F10 from sets and paths: the figure follows from the vectors, and no answer is guessed."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from explorer import binned, effects, measure_distances
+from explorer.distances import KINDS
+from explorer.experiments import space
+from explorer.paths.header import PathsHeader, SolutionInfo, TextInfo
+from explorer.paths.recipe import PathRecipe
+from explorer.paths.result import Paths
+from explorer.sets import records
+from explorer.sets.records import SolutionSet
+
+if TYPE_CHECKING:
+    from explorer.paths.curves import CurveKind
+
+MakeSet = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def no_sentence_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Embed texts by their letters: the real model takes seconds to load."""
+
+    class Letters:
+        def encode(self, texts: list[str], **_: object) -> np.ndarray:
+            return np.array([[text.count(c) for c in "abcdefghijklmnop"] for text in texts])
+
+    monkeypatch.setattr("explorer.text_distances.sentence_model", Letters)
+
+
+@pytest.fixture
+def read(make_set: MakeSet) -> Callable[..., SolutionSet]:
+    return lambda **fields: records.read(records.find(make_set(**fields)))
+
+
+def medians(found: SolutionSet) -> list[float]:
+    """Return the medians of the cosine distance of [e; m] by kind of pair, by another way."""
+    by_kind: list[list[float]] = [[], [], []]
+    for i, (a, one) in enumerate(zip(found.members, found.solutions, strict=True)):
+        for b, two in list(zip(found.members, found.solutions, strict=True))[:i]:
+            x, y = (np.concatenate([s.e, s.m]).astype(float) for s in (one, two))
+            same = (a.context, a.continuation) == (b.context, b.continuation)
+            kind = 0 if same else 1 if a.context == b.context else 2
+            by_kind[kind].append(1 - x @ y / np.linalg.norm(x) / np.linalg.norm(y))
+    return [float(np.median(distances)) for distances in by_kind]
+
+
+def test_clusters_of_one_text_are_local_with_and_without_a_report(
+    read: Callable[..., SolutionSet],
+) -> None:
+    found = read(contexts=4, restarts=4)
+    measured = space.of_report(measure_distances.make(found))
+    quick = space.of_vectors(found)
+    for findings in (measured, quick):
+        assert [f.id for f in findings] == ["F8", "F9"]
+        assert findings[0].shown is True
+        for median, kind in zip(medians(found), ("same text", "same context"), strict=False):
+            assert f"{median:.3f} {kind}" in findings[0].figure
+        assert "e and m together" in findings[0].figure
+    assert quick[1].shown is None and "Measure" in quick[1].figure
+
+
+def test_one_m_for_all_is_measured_by_e_alone(read: Callable[..., SolutionSet]) -> None:
+    (local, _) = space.of_vectors(read(regime="shared"))
+    assert "distance of e, medians" in local.figure
+
+
+@pytest.mark.parametrize("fields", [{"restarts": 1}, {"inexact": 99}])
+def test_a_set_that_cannot_tell_says_what_it_needs(
+    fields: dict[str, int], read: Callable[..., SolutionSet]
+) -> None:
+    for finding in space.of_vectors(read(**fields)):
+        assert finding.shown is None and finding.figure
+
+
+def test_solutions_without_structure_do_not_show_it(read: Callable[..., SolutionSet]) -> None:
+    found = read(contexts=4, restarts=4)
+    draw = np.random.default_rng(3)
+    for solution in found.solutions:
+        solution.e[:], solution.m[:] = draw.normal(size=(2, len(solution.e)))
+    assert space.of_vectors(found)[0].shown is not True
+
+
+def points(closer: float, noise: float = 0.01) -> pd.DataFrame:
+    """Give text pairs of 6 contexts of 5 texts; y grows with x, less `closer` in one context."""
+    draw = np.random.default_rng(0)
+    first, second = np.triu_indices(30, 1)
+    same = first // 5 == second // 5
+    x = draw.uniform(0, 1, len(first))
+    return pd.DataFrame(
+        {
+            "text_a": first,
+            "text_b": second,
+            "context_a": first // 5,
+            "context_b": second // 5,
+            "kind": np.where(same, "same context", "different contexts"),
+            "x": x,
+            "y": 0.5 + np.floor(4 * x) / 10 - closer * same + noise * draw.normal(size=len(first)),
+        }
+    )
+
+
+@pytest.mark.parametrize("closer", [0.05, 0.0, -0.05])
+def test_the_gap_at_the_same_text_distance_is_found_again(closer: float) -> None:
+    found = binned.gap(points(closer), 8)
+    assert found is not None
+    assert found.mean == pytest.approx(closer, abs=0.012)
+    assert found.low <= found.mean <= found.high
+    assert (found.low > 0) == (closer > 0) and (found.high < 0) == (closer < 0)
+    assert found.same <= 60 and found.bins <= 8
+
+
+def test_the_gap_is_what_its_bins_say_and_resamples_as_they_do() -> None:
+    table = points(0.03, noise=0.05)
+    found, bins = binned.gap(table, 4), binned.bins(table, 4)
+    assert found is not None
+    same, different = bins
+    expected = np.average(different.mean - same.mean, weights=same.count)
+    assert found.mean == pytest.approx(expected)
+    assert (found.same, found.different) == (same.count.sum(), different.count.sum())
+    one = binned.gap(table, 1)
+    weights = list(effects.context_weights(binned._as_pairs(table), effects.RESAMPLES, 0))
+    x = table["x"][table["kind"] == "same context"]
+    near, far = (
+        (table["kind"] == kind) & table["x"].between(x.min(), x.max()) for kind in KINDS[1:]
+    )
+    by_hand = [
+        np.average(table["y"][far], weights=w[far]) - np.average(table["y"][near], weights=w[near])
+        for w in weights
+    ]
+    assert one is not None
+    assert (one.low, one.high) == pytest.approx(np.percentile(by_hand, [2.5, 97.5]))
+
+
+def test_texts_that_are_nearer_do_not_count_as_a_gap() -> None:
+    table = points(0.0, noise=0.0)
+    table.loc[table["kind"] == "same context", "x"] **= 3
+    table["y"] = np.floor(4 * table["x"])
+    by_kind = table.groupby("kind")["y"].mean()
+    assert by_kind["different contexts"] - by_kind["same context"] > 0.5
+    found = binned.gap(table, 4)
+    assert found is not None and abs(found.mean) < 0.1
+
+
+def test_f9_follows_from_the_pairs_of_the_report(read: Callable[..., SolutionSet]) -> None:
+    report = measure_distances.make(read(contexts=6, texts=8, restarts=2))
+    (_, closer) = space.of_report(report)
+    gaps = [
+        binned.gap(binned.text_pairs(report.pairs, name, "cosine_both"))
+        for name in ("tfidf", "semantic")
+    ]
+    known = [gap for gap in gaps if gap]
+    assert known
+    for gap in known:
+        assert f"{gap.mean:.4f} closer" in closer.figure
+    assert closer.shown is True  # contexts have centres of their own
+    few = space.of_report(measure_distances.make(read(contexts=2, texts=2)))
+    assert few[1].shown is None and "too few" in few[1].figure
+
+
+def paths(line: Sequence[float], curve: Sequence[float], kind: "CurveKind" = "bezier") -> Paths:
+    """Give paths of one text with these lowest accuracies."""
+    header = PathsHeader(
+        model="a/tiny", fingerprint="f" * 64, arrangement="e+mN", kind=kind,
+        recipe=PathRecipe(points=5), texts=[TextInfo(text="heron", target_ids=[1, 2])],
+        solutions=[SolutionInfo(id=str(k), seed=k, text=0) for k in range(len(line) + 1)],
+        pairs=[(0, k + 1) for k in range(len(line))],
+    )  # fmt: skip
+    vectors = np.random.default_rng(0).normal(size=(len(line) + 1, 6)).astype(np.float32)
+    found = Paths.empty(header, vectors)
+    found.line.accuracy[:], found.curve.accuracy[:] = 1, 1
+    found.line.accuracy[:, 2], found.curve.accuracy[:, 2] = line, curve
+    found.steps[:], found.over[:] = 10, True
+    return found
+
+
+def test_curves_that_hold_where_lines_fail_show_f10() -> None:
+    found = paths([0.2, 0.4, 0.5], [1, 1, 0.99])
+    (finding,) = space.of_paths(found)
+    assert finding.id == "F10" and finding.shown is True
+    assert "3 pairs of 1 text:" in finding.figure
+    assert "in 0 (0%), the Bezier curve in 3 (100%)" in finding.figure
+    assert "Lowest accuracy of a line: 0.40" in finding.figure
+    assert f"{max(found.ratio(k) for k in range(3)):.2f} chords" in finding.figure
+
+
+@pytest.mark.parametrize(
+    ("line", "curve", "shown"),
+    [
+        ([1, 1, 1], [1, 1, 1], False),
+        ([0.2, 0.2, 0.2], [0.5, 0.5, 1], False),
+        ([0.2, 0.2, 0.2], [0.5, 1, 1], None),
+    ],
+)
+def test_what_fails_is_said(line: list[float], curve: list[float], shown: bool | None) -> None:
+    (finding,) = space.of_paths(paths(line, curve))
+    assert finding.shown is shown
+
+
+def test_paths_under_way_or_of_another_curve_cannot_tell() -> None:
+    found = paths([0.2, 0.2], [0.5, 0.5])
+    found.over[1] = False
+    assert space.of_paths(found)[0].shown is None
+    found.steps[:] = -1
+    assert space.of_paths(found) == []
+    (other,) = space.of_paths(paths([0.2], [1], "two-bends"))
+    assert other.shown is None and "two-bends" in other.figure

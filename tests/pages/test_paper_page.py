@@ -1,0 +1,205 @@
+"""Paper vs here: empty, with sets, paths and runs, and with damaged files, without a worker."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from explorer import catalog, distance_report, folders, measure_distances, paces
+from explorer.cli.main import parser
+from explorer.experiments import beside, paper, runs
+from explorer.experiments.catalogue import EXPERIMENTS
+from explorer.experiments.runs import Done, Header
+from explorer.jobs import client
+from explorer.jobs.specs import ExperimentSpec
+from explorer.paces import Pace
+from explorer.paths import places
+from explorer.paths.header import PathsHeader, SolutionInfo, TextInfo
+from explorer.paths.recipe import PathRecipe
+from explorer.paths.result import FILE, Paths
+from explorer.sets import records
+
+MakeSet = Callable[..., str]
+APP = str(folders.PROJECT / "app.py")
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No worker, nothing that ships, and letters for a sentence model."""
+
+    class Letters:
+        def encode(self, texts: list[str], **_: object) -> np.ndarray:
+            return np.array([[text.count(c) for c in "abcdefghijkl"] for text in texts])
+
+    monkeypatch.setattr("explorer.text_distances.sentence_model", Letters)
+    monkeypatch.setenv("EXPLORER_NO_WORKER", "1")
+    monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "nothing-ships")
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def open_page(name: str = "paper", model: Path | None = None, **query: str) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=60)
+    if model is not None:
+        app.session_state["model"] = "other"
+        app.session_state["other_model"] = str(model)
+    app.run()
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.switch_page(f"pages/{name}.py").run()
+
+
+def said(app: AppTest) -> str:
+    kinds = ("title", "caption", "markdown", "error", "warning", "info", "text", "subheader")
+    return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
+
+
+def answers(app: AppTest) -> pd.DataFrame:
+    """Return what the page says of F1 to F10, by id."""
+    found: pd.DataFrame = app.table[0].value.set_index("id")
+    return found
+
+
+@pytest.fixture
+def connected() -> str:
+    """Two pairs of one text: the line fails, the curve holds."""
+    header = PathsHeader(
+        model="a/tiny", fingerprint="f" * 64, arrangement="e+mN", kind="bezier",
+        recipe=PathRecipe(points=5), texts=[TextInfo(text="heron", target_ids=[1, 2])],
+        solutions=[SolutionInfo(id=str(k), seed=k, text=0) for k in range(3)],
+        pairs=[(0, 1), (0, 2)],
+    )  # fmt: skip
+    found = Paths.empty(header, np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32))
+    found.line.accuracy[:], found.curve.accuracy[:] = 0.5, 1
+    found.steps[:], found.over[:] = 10, True
+    found.save(places.folder_of("b1a2") / FILE)
+    return "b1a2"
+
+
+def test_without_anything_every_answer_is_not_run() -> None:
+    app = open_page()
+    assert not app.exception and not app.warning
+    table = answers(app)
+    assert list(table.index) == [f"F{k}" for k in range(1, 11)]
+    assert set(table["here"]) == {beside.NOT_RUN} and set(table["figure"]) == {""}
+
+
+def test_sets_and_paths_answer_f8_to_f10(make_set: MakeSet, connected: str) -> None:
+    name = make_set(contexts=4, restarts=4)
+    table = answers(open_page())
+    assert table.loc["F8", "here"] == beside.ANSWERS[True]
+    assert table.loc["F9", "here"] == beside.ANSWERS[None]
+    assert table.loc["F10", "here"] == beside.ANSWERS[True]
+    assert (table.loc["F8", "model"], table.loc["F8", "from"]) == ("tiny", f"set {name[:6]}")
+    assert (table.loc["F10", "model"], table.loc["F10", "from"]) == ("tiny", f"paths {connected}")
+    found = records.read(records.find(name))
+    report = measure_distances.make(found)
+    distance_report.save(found, report)
+    both = next(m for m in report.summary.measured if m.vector == "both")
+    figure = answers(open_page()).loc["F8", "figure"]
+    assert f"{both.medians['same text']:.3f} same text" in figure
+    assert f"p = {both.comparisons[0].p}" in figure
+
+
+def test_the_pages_of_sets_and_paths_say_their_findings(make_set: MakeSet, connected: str) -> None:
+    found = records.read(records.find(make_set(contexts=4, restarts=4)))
+    distance_report.save(found, measure_distances.make(found))
+    distances = open_page("distances")
+    assert not distances.exception and "this set shows" in said(distances)
+    ships = folders.recorded() / "paths" / "1-made" / FILE
+    ships.parent.mkdir(parents=True)
+    ships.write_bytes((places.folder_of(connected) / FILE).read_bytes())
+    paths = open_page("paths")
+    assert not paths.exception and "the Bezier curve in 2 (100%)" in said(paths)
+
+
+def test_a_column_is_filled_by_one_press_where_the_model_is_here(tiny_llama_folder: Path) -> None:
+    app = open_page(model=tiny_llama_folder)
+    app.selectbox(key="fill-experiment").set_value("arrangements").run()
+    starts = [app.button(key=f"fill-start-{k}") for k in range(7)]
+    assert [button.disabled for button in starts] == [True] * 6 + [False]
+    assert "not on this disk" in starts[0].help
+    commands = [code.value for code in app.code]
+    for command, model in zip(commands, paper.PAPER_MODELS, strict=False):
+        expected = f"run arrangements --model {model.hub} --preset paper"
+        assert command == f"python -m explorer {expected}"
+        parsed = parser().parse_args(expected.split())
+        assert (parsed.experiment, parsed.model, parsed.preset) == tuple(expected.split()[1::2])
+    app.selectbox(key="fill-experiment").set_value("training-time").run()
+    app.button(key="fill-start-6").click().run()
+    assert not app.exception
+    (job,) = client.jobs()
+    assert isinstance(job.spec, ExperimentSpec) and job.spec.preset == "paper"
+    card = catalog.find(str(tiny_llama_folder))
+    assert job.spec.settings == EXPERIMENTS["training-time"].preset("paper", card)
+    (link,) = app.get("link_button")
+    assert link.proto.url == f"./training_time?job={job.id}"
+
+
+@pytest.mark.parametrize("page", ["paper", "throughput", "sets"])
+def test_a_timed_step_is_used_wherever_time_is_estimated(
+    page: str, tiny_llama_folder: Path
+) -> None:
+    app = open_page(page, tiny_llama_folder)
+    assert "a step timed on this machine" not in said(app)
+    assert page == "paper" or [b for b in app.button if b.label == "Time a step first"]
+    paces.keep(Pace(model=str(tiny_llama_folder), precision="auto", token_seconds=1e-6))
+    app = open_page(page, tiny_llama_folder)
+    assert not app.exception and "a step timed on this machine" in said(app)
+    assert not [b for b in app.button if b.label == "Time a step first"]
+
+
+def test_runs_stand_beside_the_papers_numbers() -> None:
+    made = {
+        "sharing": [
+            {"shared": "m", "s_g": 4, "text": k, "restart": r, "accuracy": (k + r) / 8,
+             "exact": False}
+            for k in range(4) for r in range(2)
+        ],
+        "throughput": [
+            {"n": 10, "side": side, "repeat": r, "seconds": s}
+            for side, s in (("one forward", 0.1), ("autoregressive", 1.0)) for r in range(3)
+        ],
+        "training-time": [
+            {"n": n, "text": 0, "restart": 0, "exact": True, "steps": n, "text_seconds": n / 4}
+            for n in (8, 16, 32)
+        ],
+    }  # fmt: skip
+    for number, (name, rows) in enumerate(made.items()):
+        settings = EXPERIMENTS[name].make({"model": "a/tiny"})
+        now = "2026-01-02T03:04:05+00:00"
+        header = Header(
+            id=str(number) * 12, settings=settings, fingerprint="f" * 64, d_model=4, rotary=True,
+            device="CPU", created=now,
+        )  # fmt: skip
+        folder = runs.save_header(header)
+        key = EXPERIMENTS[name].cells(settings)[0].key
+        runs.append(folder, Done(key=key, rows=rows, seconds=1, finished=now))
+    app = open_page()
+    assert not app.exception and not app.error
+    tables = {d.value.columns[0]: d.value for d in app.dataframe}
+    shared = tables["shared"].set_index(["shared", "S_g"])
+    assert shared.loc[("m", 4), "best restart, here"] == "0.31 ± 0.14"
+    assert shared.loc[("m", 256), "all restarts, paper"] == "0.83 ± 0.18"
+    assert list(tables["what"]["here"][:2]) == ["10.0 (N = 10 to 10)", "10.0 (N = 10)"]
+    assert list(tables["n"]["seconds"]) == [2, 4, 8]
+    words = said(app)
+    for expected in ("Slope over N of seconds 1.00", "16 texts, not 256 texts"):
+        assert expected in words
+    more = app.table[1].value.set_index("id")
+    assert more.loc["E11", "here"] == beside.ANSWERS[True]
+
+
+def test_damaged_sets_paths_and_solutions_are_sentences(make_set: MakeSet, connected: str) -> None:
+    (places.folder_of(connected) / FILE).write_bytes(b"damaged")
+    whole, broken, headless = (records.find(make_set(seed=seed)) for seed in range(3))
+    next(broken.glob("*.safetensors")).write_bytes(b"damaged")
+    (headless / records.SET_FILE).write_text("{")
+    app = open_page()
+    assert not app.exception and len(app.warning) == 3
+    assert set(answers(app).loc[["F8"], "from"]) == {f"set {whole.name[:6]}"}
+    assert answers(app).loc["F10", "here"] == beside.NOT_RUN

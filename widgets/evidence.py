@@ -1,0 +1,63 @@
+"""What sets and paths on this machine say of the paper's findings, read once for each version."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from explorer import distance_report
+from explorer.errors import CorruptFileError
+from explorer.experiments import space
+from explorer.experiments.beside import Said
+from explorer.experiments.definition import Finding
+from explorer.paths import places
+from explorer.sets import records
+from explorer.sets.records import SetRecord
+from widgets import results, sets
+
+
+def of_sets() -> list[Said]:
+    """Return what every set says of F8 and F9; say which cannot be read."""
+    found = []
+    for name, record in sets.known().items():
+        try:
+            findings = of_set(record)
+        except CorruptFileError as error:
+            st.warning(f"Set {name[:6]}: {error}", icon=":material/broken_image:")
+            continue
+        found += [Said(f, record.spec.model, f"set {name[:6]}") for f in findings]
+    return found
+
+
+def of_set(record: SetRecord) -> list[Finding]:
+    """Return what a set says of F8 and F9.
+
+    Raises:
+        CorruptFileError: if one of its files cannot be read.
+    """
+    folder = records.find(record.id)
+    report = next(iter(distance_report.files(record)), None)
+    files = (folder / records.SET_FILE, report)
+    return _of_set(folder, report, tuple(f.stat().st_mtime_ns if f else 0 for f in files))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _of_set(folder: Path, report: Path | None, _stamps: tuple[int, ...]) -> list[Finding]:
+    measured = distance_report.read(report) if report else None
+    if measured is not None:
+        return space.of_report(measured)
+    return space.of_vectors(records.read(folder))
+
+
+def of_paths() -> list[Said]:
+    """Return what all paths say of F10; say which cannot be read."""
+    found = []
+    for file in places.all_paths():
+        try:
+            made = results.paths(file)
+        except CorruptFileError as error:
+            st.warning(f"Paths {file.parent.name}: {error}", icon=":material/broken_image:")
+            continue
+        if made is not None:
+            of = f"paths {file.parent.name}"
+            found += [Said(f, made.header.model, of) for f in space.of_paths(made)]
+    return found

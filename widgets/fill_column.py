@@ -1,0 +1,106 @@
+"""For every model, what it takes to fill its column: is it here, the command, and one button."""
+
+import shlex
+
+import streamlit as st
+
+from explorer import catalog
+from explorer.catalog import ModelCard
+from explorer.experiments import beside, estimate
+from explorer.experiments.catalogue import EXPERIMENTS
+from explorer.experiments.definition import PAPER, PRESETS, Experiment
+from explorer.experiments.runs import Run
+from explorer.experiments.settings import Settings
+from explorer.jobs import client
+from explorer.jobs.client import Job
+from explorer.jobs.specs import ExperimentSpec
+from widgets import models, pace
+from widgets.plain import plain
+
+
+def show(found: list[Run]) -> None:
+    """Show a line for each of the paper's models and for one of a person's choice."""
+    st.write(
+        "Runs are made on the machine that serves this page; a command does the same in a shell, "
+        "on any machine. Either goes on where it was stopped."
+    )
+    names = list(EXPERIMENTS)
+    of_table3 = next((k for k, name in enumerate(names) if name in beside.TABLE3), 0)
+    left, right = st.columns(2)
+    with left:
+        name = st.selectbox(
+            "Experiment", names, of_table3, key="fill-experiment",
+            format_func=lambda name: EXPERIMENTS[name].title,
+        )  # fmt: skip
+        preset = st.segmented_control(
+            "Size", list(PRESETS), default=PAPER, required=True, key="fill-size",
+            format_func=PRESETS.__getitem__,
+        )  # fmt: skip
+    with right:
+        picked = models.choose()
+    cards = {card.name: card for card in catalog.paper_models()}
+    if picked is not None:
+        cards[picked.name] = picked
+    waiting = client.jobs(open_only=True)
+    for number, card in enumerate(cards.values()):
+        _line(number, card, EXPERIMENTS[name], preset or PAPER, found, waiting)
+
+
+def _line(
+    number: int,
+    card: ModelCard,
+    experiment: Experiment,
+    preset: str,
+    found: list[Run],
+    waiting: list[Job],
+) -> None:
+    settings = experiment.preset(preset, card)
+    spec = ExperimentSpec(settings=settings, preset=preset)
+    job = next((job for job in waiting if job.spec == spec), None)
+    with st.container(border=True, key=f"fill-{number}"):
+        text, action = st.columns([5, 1], vertical_alignment="center")
+        with text:
+            st.markdown(f"**{plain(card.title)}** · {plain(models.describe(card))}")
+            st.code(_command(experiment, card, preset), language="sh", wrap_lines=True)
+            st.caption(_state(experiment, settings, card, found))
+        with action:
+            _button(number, card, experiment, spec, job)
+
+
+def _button(
+    number: int, card: ModelCard, experiment: Experiment, spec: ExperimentSpec, job: Job | None
+) -> None:
+    if job is not None:
+        st.link_button("Follow", f"./{_page(experiment)}?job={job.id}", icon=":material/pending:")
+        return
+    missing = card.folder is None
+    if st.button(
+        "Start", icon=":material/play_arrow:", key=f"fill-start-{number}", disabled=missing,
+        help="This model is not on this disk; the command brings it first." if missing else None,
+        width="stretch",
+    ):  # fmt: skip
+        client.submit(spec)
+        st.rerun()
+
+
+def _state(experiment: Experiment, settings: Settings, card: ModelCard, found: list[Run]) -> str:
+    """Say what is measured of exactly these settings, or how long they take."""
+    run = next((run for run in found if run.settings == settings), None)
+    if run is not None:
+        left = len(experiment.left(run))
+        return f"Measured here: {len(run.done)} cells, {left} left." if left else "Measured here."
+    if card.folder is None:
+        bring = f"python -m explorer assets --model {shlex.quote(card.name)}"
+        return plain(f"Not on this disk, so it cannot be started here. Bring it with: {bring}")
+    seconds = pace.known(card.name, estimate.step(settings)[-1])
+    return estimate.before(experiment, settings, card.parameters, seconds)
+
+
+def _command(experiment: Experiment, card: ModelCard, preset: str) -> str:
+    model = shlex.quote(card.name)
+    return f"python -m explorer run {experiment.name} --model {model} --preset {preset}"
+
+
+def _page(experiment: Experiment) -> str:
+    """Return the address of an experiment's page."""
+    return experiment.name.replace("-", "_")

@@ -1,0 +1,26 @@
+"""How fast this machine trains a model: what is known, and a button that times a step."""
+
+import streamlit as st
+
+from explorer import paces
+from explorer.arrangements import ArrangementKey
+from explorer.jobs import client
+from explorer.recipes import Recipe
+
+
+def known(model: str, recipe: Recipe) -> float | None:
+    """Return the seconds of a step for each row and token, if one was timed here."""
+    found = paces.find(model, recipe.precision)
+    return found.token_seconds if found else None
+
+
+def offer(model: str, length: int, arrangement: ArrangementKey, recipe: Recipe, key: str) -> None:
+    """Show a button that lets the worker time a step, as long as none was timed.
+
+    Raises:
+        ExplorerError: with the worker's sentence, if it cannot.
+    """
+    if known(model, recipe) is None and st.button("Time a step first", key=key):
+        asked = {"model": model, "length": length, "arrangement": arrangement}
+        client.request("pace", {**asked, "recipe": recipe.model_dump()})
+        st.rerun()

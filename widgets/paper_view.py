@@ -1,0 +1,94 @@
+"""The paper's tables on the page, ours beside them where there is a run."""
+
+import streamlit as st
+
+from explorer.errors import CorruptFileError
+from explorer.experiments import beside, runs, training_time
+from explorer.experiments.catalogue import EXPERIMENTS
+from explorer.experiments.runs import Run
+from explorer.experiments.settings import Name
+from explorer.figures import paper_table
+from widgets import charts, experiment_view
+
+
+def known() -> list[Run]:
+    """Return every run that can be read and has a finished cell; say which cannot."""
+    found = []
+    for folder in runs.run_folders():
+        try:
+            found.append(experiment_view.read(folder))
+        except CorruptFileError as error:
+            st.warning(str(error), icon=":material/broken_image:")
+    return [run for run in found if run.done and run.settings.experiment in EXPERIMENTS]
+
+
+def tables(found: list[Run]) -> None:
+    """Show tables 1 to 3 and the numbers outside the tables."""
+    st.subheader("Table 1: arrangements", anchor=False)
+    st.caption("Paper: Llama 3.2 1B, the same 50 texts of PG-19 for every arrangement (E1).")
+    ours = _pick(found, "arrangements", compare=True)
+    charts.show(paper_table.arrangements_beside(beside.table1(ours)), "paper")
+    st.subheader("Table 2: texts that share e or m", anchor=False)
+    st.caption(
+        "Paper: 256 texts of 256 tokens from PG-19, ten restarts (E2). Best restart: the best of "
+        "each text, mean ± sd over texts; all restarts: mean ± sd over texts and restarts."
+    )
+    ours = _pick(found, "sharing", compare=True)
+    st.dataframe(
+        beside.table2(ours), hide_index=True, key="paper-table2",
+        alt="Table 2 of the paper, ours beside it",
+    )  # fmt: skip
+    _table3(found)
+    st.subheader("Throughput", anchor=False)
+    st.caption("Paper: on its own GPUs, A100 or H100 (E5, H4).")
+    st.dataframe(
+        beside.speed(_pick(found, "throughput")), hide_index=True, key="paper-speed",
+        alt="Throughput, the paper's and ours",
+    )  # fmt: skip
+    st.subheader("Training time", anchor=False)
+    st.caption("Paper (v2): roughly linear in N (E11). Its numbers are missing from our copy.")
+    ours = _pick(found, "training-time")
+    if ours is not None:
+        st.dataframe(
+            training_time.summary(ours), hide_index=True, key="paper-time",
+            alt="Median steps and seconds until a text is exact, by N",
+        )  # fmt: skip
+        st.caption(training_time.growth(ours))
+
+
+def _table3(found: list[Run]) -> None:
+    st.subheader("Table 3: capacity", anchor=False)
+    st.caption("Paper: six models, texts of four sources, up to 5,000 steps (E3).")
+    for run in found:
+        if run.settings.experiment in beside.TABLE3:
+            _protocol(run, compare=True)
+    shared = st.segmented_control(
+        "m", ["not shared", "shared"], default="not shared", required=True, key="paper-m"
+    )
+    ours = beside.table3(found)
+    for value in ("c_tokens", "h_lm"):
+        chart = paper_table.capacity_beside(value, m_shared=shared == "shared", ours=ours)
+        charts.show(chart, "paper")
+
+
+def _pick(found: list[Run], name: Name, *, compare: bool = False) -> Run | None:
+    """Let a person choose among the runs of an experiment; say how the chosen one was made."""
+    labels = {
+        run.header.id: experiment_view.label(run)
+        for run in found
+        if run.settings.experiment == name
+    }
+    if not labels:
+        return None
+    picked = st.selectbox(
+        "Our run", list(labels), format_func=labels.__getitem__, key=f"ours-{name}"
+    )
+    run = next(run for run in found if run.header.id == picked)
+    _protocol(run, compare=compare)
+    return run
+
+
+def _protocol(run: Run, *, compare: bool) -> None:
+    st.caption("Here: " + EXPERIMENTS[run.settings.experiment].sentence(run))
+    if compare:
+        st.caption(beside.differences(run))
