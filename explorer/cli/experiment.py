@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from explorer import arrangements, catalog
 from explorer.cli.assets import ProgressBar
-from explorer.cli.device import alone_on, named
+from explorer.cli.device import alone_on
+from explorer.cli.devices import several, work_on
 from explorer.cli.reconstruct import recipe_named
 from explorer.errors import BadInputError, StorageError
 from explorer.experiments import estimate
@@ -47,7 +48,8 @@ def add_to(commands: Any) -> None:
         "JSON: --set texts=4 --set 'lengths=[4, 8]'; recipe.FIELD changes the recipe")  # fmt: skip
     add("--seed", type=int, default=0, help="decides everything drawn (default: %(default)s)")
     add("--out", type=Path, help="folder for the run's files and a CSV of every table")
-    add("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 … (default: %(default)s)")
+    add("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 …; several with commas "
+        "between, or “all” GPUs, share the cells out (default: %(default)s)")  # fmt: skip
     add("--json", action="store_true", help="print one JSON object on stdout")
     command.set_defaults(run=run)
 
@@ -57,13 +59,15 @@ def run(arguments: argparse.Namespace) -> int:
     asked = experiment(arguments.experiment)
     card = catalog.find(arguments.model)
     settings = _settings(arguments, asked, card)
-    device = named(arguments.device)
+    device, *others = several(arguments.device)
     if card.folder is None:
         with ProgressBar(card.title) as bar:
             catalog.bring(card, bar)
         card = catalog.find(arguments.model)
     changed = bool(arguments.set or arguments.recipe or arguments.arrangement)
     preset = f"{arguments.preset}, changed" if changed else arguments.preset
+    if others:
+        work_on([device, *others], _without_device(arguments))  # what is left is measured below
     with alone_on(device):
         made = _measure(asked, settings, preset, device, card.parameters)
     tables = asked.tables(made)
@@ -74,6 +78,18 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(asked, made, tables)
     return 0
+
+
+def _without_device(arguments: argparse.Namespace) -> list[str]:
+    """Return the command that measures the same run, to be given a device."""
+    command = ["run", arguments.experiment, "--model", arguments.model]
+    command += ["--preset", arguments.preset, "--seed", str(arguments.seed)]
+    for option in ("arrangement", "recipe"):
+        if getattr(arguments, option):
+            command += [f"--{option}", getattr(arguments, option)]
+    for change in arguments.set:
+        command += ["--set", change]
+    return command
 
 
 def _settings(

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from explorer import paces
+from explorer.cli.devices import several, work_on
+from explorer.errors import ExplorerError
 from explorer.experiments import runs
 from tests.explorer.cli.conftest import Call
 
@@ -54,3 +56,46 @@ def test_a_step_is_timed_before_a_run_and_kept(
     again = call(*arguments)
     assert again.code == 0 and again.json["run"] == said.json["run"]
     assert "timed on this machine" not in again.err
+
+
+def test_several_devices_share_one_run(
+    call: Call, tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.cli.experiment.several", lambda names: names.split(","))
+    started: list[list[str]] = []
+
+    def work_on(devices: list[str], arguments: list[str]) -> None:
+        for device in devices:
+            started.append([*arguments, "--device", device])
+            assert call(*started[-1]).code == 0
+
+    monkeypatch.setattr("explorer.cli.experiment.work_on", work_on)
+    said = call(
+        *("run", "training-time", "--model", tiny_llama_folder, "--seed", 3, *QUICK, "--json"),
+        *("--set", "lengths=[2, 3]", "--set", "texts=1", "--set", "source=unseen"),
+        *("--device", "cpu,cpu"),
+    )
+    assert said.code == 0, said.err
+    assert [arguments[-1] for arguments in started] == ["cpu", "cpu"]
+    assert said.json["cells"] == 2 and said.json["settings"]["seed"] == 3
+    made = [call(*arguments, "--json").json for arguments in started]
+    assert {answer["run"] for answer in made} == {said.json["run"]}
+
+
+@pytest.mark.parametrize("names", ["cpu,cpu", "cpu, tpu:0"])
+def test_devices_that_cannot_work_side_by_side_are_a_sentence(
+    names: str, call: Call, tiny_llama_folder: Path
+) -> None:
+    said = call("run", "readout", "--model", tiny_llama_folder, "--device", names)
+    assert said.code == 2 and said.out == ""
+    assert "twice" in said.err or "There is no device “tpu:0”" in said.err
+    assert several("cpu") == ["cpu"]
+
+
+def test_what_devices_say_is_relayed_and_only_all_failing_is_an_error(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(ExplorerError, match="No device"):
+        work_on(["cpu", "tpu"], ["run", "no-such-experiment"])
+    said = capfd.readouterr().err
+    assert "cpu: " in said and "tpu: " in said and "invalid choice" in said

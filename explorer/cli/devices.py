@@ -1,0 +1,74 @@
+"""One process for each of several devices, all at work on the same run of an experiment."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from typing import IO
+
+from explorer.cli.device import named
+from explorer.errors import BadInputError, ExplorerError
+
+ALL = "all"
+
+
+def several(names: str) -> list[str]:
+    """Return the devices that a person named: one, some with commas between, or `all` GPUs.
+
+    Raises:
+        BadInputError: if one is not a device of this machine, or is named twice.
+    """
+    if names.strip() == ALL:
+        import torch
+
+        return [f"cuda:{k}" for k in range(torch.cuda.device_count())] or [named("auto")]
+    found = [named(name.strip()) for name in names.split(",")]
+    if len(set(found)) != len(found):
+        raise BadInputError(f"“--device {names}” names a device twice. Name each of them once.")
+    return found
+
+
+def work_on(devices: Sequence[str], arguments: Sequence[str]) -> None:
+    """Run `python -m explorer` once for each device, side by side, until all are through.
+
+    What they say goes to stderr, each line after the device's name. What is not measured because
+    one of them failed is measured by the others.
+
+    Args:
+        devices: such as `cuda:0`.
+        arguments: of the command, without a device.
+
+    Raises:
+        ExplorerError: if all of them failed.
+    """
+    command = [sys.executable, "-m", "explorer", *arguments]
+    workers = [
+        subprocess.Popen(  # noqa: S603 (our own module, the command a person gave)
+            [*command, "--device", device],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        )
+        for device in devices
+    ]
+    talk = [
+        threading.Thread(target=_relay, args=(device, worker.stderr), daemon=True)
+        for device, worker in zip(devices, workers, strict=True)
+    ]
+    for thread in talk:
+        thread.start()
+    try:
+        codes = [worker.wait() for worker in workers]
+    finally:
+        for worker in workers:
+            worker.terminate()
+    for thread in talk:
+        thread.join()
+    if all(codes):
+        raise ExplorerError("No device could measure anything; what each said stands above.")
+
+
+def _relay(device: str, lines: IO[str] | None) -> None:
+    for line in lines or ():
+        print(f"{device}: {line.rstrip()}", file=sys.stderr, flush=True)
