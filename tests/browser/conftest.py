@@ -43,9 +43,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def app_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache of the app that `app_url` starts."""
+    return tmp_path_factory.mktemp("browser-cache")
+
+
+@pytest.fixture(scope="module")
+def app_url(app_cache: Path) -> Iterator[str]:
     """The app, started as a person starts it, on a free port with a cache of its own."""
-    cache = tmp_path_factory.mktemp("browser-cache")
+    cache = app_cache
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
