@@ -1,0 +1,79 @@
+"""Makes the solution sets that ship: `python -m tools.record_sets [free] [shared]`.
+
+For each regime a set after the paper's protocol on the embedded model, its distances, and its UMAP
+maps, copied to cache/recorded/. Run again after an interruption, it goes on where it was.
+"""
+
+import argparse
+import shutil
+from collections import deque
+from itertools import product
+from pathlib import Path
+from typing import Literal, get_args
+
+from explorer import catalog, distance_report, folders, maps, measure_distances
+from explorer.jobs.specs import MapSpec, SolveSetSpec
+from explorer.models import best_device
+from explorer.pool import ModelPool
+from explorer.recipes import preset
+from explorer.sets import records
+from explorer.sets.build import SetBuilder
+
+Regime = Literal["free", "shared"]
+
+
+def main() -> None:
+    """Make what is missing, then copy everything."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("regimes", nargs="*", default=get_args(Regime))
+    pool = ModelPool(best_device())
+    for regime in parser.parse_args().regimes:
+        name = build(regime, pool)
+        _copy(records.folder_of(name), folders.recorded() / "sets" / name)
+        for file in analyse(name):
+            _copy(file, folders.recorded() / "analyses" / file.name)
+
+
+def build(regime: Regime, pool: ModelPool) -> str:
+    """Return the id of the set of one regime: 8 contexts x (5 + 8) solutions at N = 16."""
+    card = catalog.known_models()[0]
+    spec = SolveSetSpec(
+        model=card.name,
+        source="seen",
+        contexts=8,
+        continuations=6,
+        restarts=8,
+        length=16,
+        regime=regime,
+        arrangement=card.default_arrangement,
+        recipe=preset("fast"),
+        seed=0,
+    )
+    builder = SetBuilder(spec, pool)
+    deque((print(progress.sentence, flush=True) for progress in builder.steps()), maxlen=0)
+    return builder.record.id
+
+
+def analyse(name: str) -> list[Path]:
+    """Measure a set's distances and lay out its maps; return the files that hold them."""
+    found = records.read(records.find(name))
+    made = distance_report.save(found, measure_distances.make(found))
+    files = [made, made.with_suffix(".parquet")]
+    own = ("e",) if found.record.spec.regime == "shared" else ("e", "m", "both")
+    for vector, dimensions in product(own, (2, 3)):
+        spec = MapSpec(sets=(name,), method="umap", vector=vector, dimensions=dimensions)
+        files.append(maps.save(maps.make(spec)))
+    return files
+
+
+def _copy(found: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    if found.is_dir():
+        shutil.rmtree(to, ignore_errors=True)
+        shutil.copytree(found, to)
+    else:
+        shutil.copy(found, to)
+
+
+if __name__ == "__main__":
+    main()
