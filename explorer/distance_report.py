@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from explorer import folders
-from explorer.distances import Kind, Metric, Vector
+from explorer.distances import KINDS, Kind, Metric, Vector
 from explorer.effects import PERMUTATIONS, RESAMPLES
 from explorer.files import write_atomically
 from explorer.sets.records import SetRecord, SolutionSet
@@ -49,6 +49,28 @@ class Summarised(_Value):
         description="Mean and deviation of random directions' cosine distance; none for L2."
     )
     comparisons: list[Compared]
+
+
+CHANCE = 0.05
+"""p below which two kinds of pairs count as told apart."""
+
+
+def order_in_words(measured: Summarised) -> str:
+    """Say whether the kinds of pairs separate in the paper's order, with the effect sizes.
+
+    The paper's order is same text, same context, different contexts, the closest first (E6).
+    """
+    by_median = sorted(measured.medians.items(), key=lambda kind: kind[1])
+    listed = ", ".join(f"{kind} {median:.3f}" for kind, median in by_median)
+    kept = [kind for kind, _ in by_median] == [k for k in KINDS if k in measured.medians]
+    order = "are in the paper's order" if kept else "are not in the paper's order here"
+    said = [f"From near to far, the medians {order}: {listed}."]
+    for apart, words in ((True, "Beyond chance"), (False, "Not told from chance")):
+        which = [c for c in measured.comparisons if (c.p < CHANCE) is apart]
+        if which:
+            pairs = "; ".join(f"{c.near} closer than {c.far} (AUC {c.auc:.2f})" for c in which)
+            said.append(f"{words} (p {'<' if apart else '≥'} {CHANCE}): {pairs}.")
+    return " ".join(said)
 
 
 class DistanceSummary(_Value):

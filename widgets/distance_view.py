@@ -28,6 +28,7 @@ def histograms(report: DistanceReport, vector: str) -> None:
         if (found.vector, found.metric) == (vector, metric)
     )
     chart_widget.show(charts.histogram(report, measured), "distances")
+    st.write(distance_report.order_in_words(measured))
     if measured.comparisons:
         st.dataframe(
             pd.DataFrame([_row(c) for c in measured.comparisons]), hide_index=True,

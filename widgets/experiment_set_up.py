@@ -26,16 +26,8 @@ def choose(experiment: Experiment) -> None:
     if card.folder is None:
         models.bring(card)
         return
-    preset = (
-        st.segmented_control(
-            "Size",
-            list(PRESETS),
-            default="minutes",
-            required=True,
-            format_func=PRESETS.__getitem__,
-            key=f"size-{experiment.name}",
-        )
-        or "minutes"
+    preset = st.radio(
+        "Size", list(PRESETS), format_func=PRESETS.__getitem__, key=f"size-{experiment.name}"
     )
     usual = experiment.preset(preset, card)
     settings = _advanced(experiment, usual, preset)

@@ -91,7 +91,9 @@ def _none_yet() -> None:
 
 
 def _describe(record: SetRecord) -> None:
-    st.caption(record.regime_in_words)
-    if left := len(record.unsolved):
-        state = "were not found" if record.complete else "are not found yet"
-        st.caption(f"{left} of its {len(record.slots)} solutions {state}.")
+    said = [record.regime_in_words]
+    if record.unsolved and not record.complete:
+        said.append(
+            f"{len(record.unsolved)} of its {len(record.slots)} solutions are not found yet."
+        )
+    st.caption(" ".join(said))

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from explorer import binned
-from explorer.distance_report import Compared, DistanceReport
+from explorer.distance_report import CHANCE, Compared, DistanceReport
 from explorer.distances import KINDS, Kind, Vector, between, has_one_m, pairs, stack
 from explorer.effects import compare
 from explorer.errors import BadInputError
@@ -25,9 +25,6 @@ CLOSER = (
 )
 CURVED = "The straight line between two solutions of a text fails; a quadratic curve connects them."
 MEASURE_FIRST = "The set's distances are not measured yet: press Measure on the page Distances."
-
-CHANCE = 0.05
-"""A permutation test's p below which a difference counts."""
 
 MOST = 0.9
 """Share of pairs that counts as all but a few."""

@@ -93,6 +93,7 @@ def _draw_baseline(figure: go.Figure, mean: float, deviation: float) -> None:
     figure.add_vline(
         x=mean, line={"dash": "longdash", "color": "gray", "width": 1.5},
         annotation_text=f"random vectors 1 ± {deviation:.3f}", annotation_position="top left",
+        annotation_yshift=16,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from scipy.spatial import distance as scipy_distance
 from scipy.stats import mannwhitneyu
 
 from explorer import binned, distance_report, distances, effects, measure_distances
+from explorer.distance_report import Compared, Summarised, order_in_words
 from explorer.distances import KINDS, Pairs
 from explorer.errors import BadInputError
 from explorer.sets import records
@@ -80,6 +81,31 @@ def test_the_summary_equals_what_the_pairs_give(read: Callable[..., SolutionSet]
     baselines = {m.vector: m.baseline for m in report.summary.measured if m.metric == "cosine"}
     assert baselines["e"] == (1.0, pytest.approx(6**-0.5))
     assert baselines["both"] == (1.0, pytest.approx(12**-0.5))
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_order_and_what_is_beyond_chance_are_said(swapped: bool) -> None:
+    medians: list[float] = [0.7, 0.9, 0.8] if swapped else [0.7, 0.8, 0.9]
+    compared = [
+        Compared(
+            near=near, far=far, auc=auc, cliffs_delta=2 * auc - 1, low=None, high=None, p=p,
+            shuffled="labels",
+        )
+        for near, far, auc, p in (
+            ("same text", "same context", 0.81, 0.001),
+            ("same context", "different contexts", 0.49, 0.05),
+        )
+    ]  # fmt: skip
+    said = order_in_words(
+        Summarised(
+            vector="e", metric="cosine", dimensions=8, baseline=None, comparisons=compared,
+            medians=dict(zip(KINDS, medians, strict=True)),
+        )
+    )  # fmt: skip
+    assert ("not in the paper's order" in said) is swapped
+    assert said.index("same text 0.700") < said.index("0.800") < said.index("0.900")
+    assert "Beyond chance (p < 0.05): same text closer than same context (AUC 0.81)." in said
+    assert "(p ≥ 0.05): same context closer than different contexts (AUC 0.49)." in said
 
 
 def test_a_shared_m_has_no_statistic(read: Callable[..., SolutionSet]) -> None:
