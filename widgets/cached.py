@@ -16,7 +16,7 @@ def tokenizer(folder: Path) -> Tokenizer:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _tokenizer(folder: Path, _stamp: int) -> Tokenizer:
+def _tokenizer(folder: Path, stamp: int) -> Tokenizer:
     return Tokenizer.load(folder)
 
 
@@ -27,5 +27,5 @@ def run(folder: Path) -> tuple[Recording | None, list[Solution]]:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _run(folder: Path, _stamp: int) -> tuple[Recording | None, list[Solution]]:
+def _run(folder: Path, stamp: int) -> tuple[Recording | None, list[Solution]]:
     return store.recording_of(folder / store.RECORDING), store.siblings(folder / store.RECORDING)

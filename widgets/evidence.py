@@ -41,7 +41,7 @@ def of_set(record: SetRecord) -> list[Finding]:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _of_set(folder: Path, report: Path | None, _stamps: tuple[int, ...]) -> list[Finding]:
+def _of_set(folder: Path, report: Path | None, stamps: tuple[int, ...]) -> list[Finding]:
     measured = distance_report.read(report) if report else None
     if measured is not None:
         return space.of_report(measured)

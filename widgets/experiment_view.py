@@ -92,7 +92,7 @@ def read(folder: Path) -> Run:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _read(folder: Path, _stamps: tuple[int, ...]) -> Run:
+def _read(folder: Path, stamps: tuple[int, ...]) -> Run:
     return runs.load(folder)
 
 

@@ -19,7 +19,7 @@ def paths(file: Path) -> Paths | None:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _paths(file: Path, _stamp: int) -> Paths:
+def _paths(file: Path, stamp: int) -> Paths:
     return Paths.load(file)
 
 
@@ -33,7 +33,7 @@ def landscape(file: Path) -> Landscape | None:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _landscape(file: Path, _stamp: int) -> Landscape:
+def _landscape(file: Path, stamp: int) -> Landscape:
     return Landscape.load(file)
 
 

@@ -23,7 +23,7 @@ def known() -> dict[str, SetRecord]:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _record(folder: Path, _stamp: int) -> SetRecord:
+def _record(folder: Path, stamp: int) -> SetRecord:
     return records.load(folder)
 
 
@@ -39,7 +39,7 @@ def read(name: str) -> SolutionSet:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _read(folder: Path, _stamp: int) -> SolutionSet:
+def _read(folder: Path, stamp: int) -> SolutionSet:
     return records.read(folder)
 
 
