@@ -20,7 +20,7 @@ from explorer.sets import records
 from explorer.sets.build import SetBuilder
 
 Regime = Literal["free", "shared"]
-M_FROM = 16
+M_FROM = 4
 """Texts that a shared m is learned on: on two cores, training it on all 104 rows takes hours."""
 
 

@@ -214,7 +214,7 @@ def _experiment(job: JobContext, spec: ExperimentSpec) -> Iterator[bool]:
     job.result["run"] = task.run.header.id
     if task.resumed:
         job.notice(
-            f"{len(task.run.done)} cells of this run were there already; this job went on with it."
+            f"Cells that were there already: {len(task.run.done)}. This job went on with the run."
         )
     steady = False
     for progress in task.steps():
@@ -226,7 +226,7 @@ def _experiment(job: JobContext, spec: ExperimentSpec) -> Iterator[bool]:
         if job.wanted == "stop":
             job.stopped = True
             return
-    job.say(f"{len(task.run.done)} cells measured.", 1.0, at_once=True)
+    job.say(f"Cells measured: {len(task.run.done)}.", 1.0, at_once=True)
 
 
 def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[bool]:
