@@ -1,41 +1,62 @@
 """Makes the runs of experiments that ship: `python -m tools.record_experiments [NAME ...]`.
 
-Each is an ordinary run on the embedded model, copied to cache/recorded/experiments/ when it is
-complete; run again after an interruption, it goes on where it was.
+Each is an ordinary run on the embedded model, of a size that two cores measure in minutes, copied
+to cache/recorded/experiments/; run again after an interruption, it goes on where it was. With
+`--as-it-is` a run that is not complete is copied too: its page says how many cells are missing.
 """
 
 import argparse
 import shutil
 import sys
+from typing import Any
 
 from explorer import catalog, folders
 from explorer.experiments.catalogue import EXPERIMENTS
-from explorer.experiments.definition import PRESETS
+from explorer.experiments.definition import EVENING
 from explorer.experiments.running.task import RunTask
+from explorer.experiments.settings import LADDER
 from explorer.models import best_device
 from explorer.pool import ModelPool
+from explorer.recipes import FAST, Recipe
+
+
+def short(steps: int) -> Recipe:
+    """Return the recipe `fast` with fewer steps, called so."""
+    return FAST.model_copy(update={"max_steps": steps, "name": f"fast, {steps} steps"})
+
+
+SIZES: dict[str, dict[str, Any]] = {
+    "arrangements": {"recipe": short(300)},
+    "sharing": {"length": 8, "recipe": short(300)},
+    "capacity": {"recipe": short(1000), "ladder": LADDER[:8]},
+    "throughput": {},
+    "training-time": {"recipe": short(300)},
+    "readout": {"recipe": short(300)},
+}
+"""Changes to the preset `evening`."""
 
 
 def main() -> int:
     """Record some experiments, or all; return how many are not complete."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *EXPERIMENTS])
-    parser.add_argument("--preset", choices=list(PRESETS), default="evening")
+    parser.add_argument(
+        "--as-it-is", action="store_true", help="measure nothing, copy what there is"
+    )
     arguments = parser.parse_args()
     pool, card = ModelPool(best_device()), catalog.known_models()[0]
     incomplete = 0
     for name in arguments.names or list(EXPERIMENTS):
         experiment = EXPERIMENTS[name]
-        settings = experiment.preset(arguments.preset, card)
-        task = RunTask(settings, pool, preset=arguments.preset)
+        fields = experiment.preset(EVENING, card).model_dump() | SIZES[name]
+        task = RunTask(experiment.make(fields), pool, preset=f"{EVENING}, changed")
         said = ""
-        for progress in task.steps():
+        for progress in () if arguments.as_it_is else task.steps():
             if progress.sentence != said:
                 said = progress.sentence
                 print(f"{name}: {said}", flush=True)
         if experiment.left(task.run):
             incomplete += 1
-            continue
         to = folders.recorded() / "experiments" / task.run.header.id
         shutil.rmtree(to, ignore_errors=True)
         shutil.copytree(task.run.folder, to)
