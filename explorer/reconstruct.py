@@ -23,13 +23,11 @@ from explorer.pool import ModelPool
 from explorer.recording import PHASES, Recording, RecordingHeader, RecordingLog, read_log
 from explorer.solutions import (
     Solution,
-    SolutionRecord,
-    made_from,
     new_run_id,
-    now,
     save_solution,
 )
 from explorer.training import Outcome, Row, StepReport, Trainer
+from explorer.training.solved import solution_of
 
 FRAME_SECONDS = 0.25
 CHECKPOINT_SECONDS = 3.0
@@ -185,44 +183,19 @@ class Reconstruction:
         return save_solution(solution, self.out / f"{solution.record.id}.safetensors")
 
     def _solution(self, found: Outcome) -> Solution:
-        spec, model = self.spec, self.model
-        nats, terms = self.h_lm
-        origin = made_from(
-            self.header.model,
-            model.fingerprint,
-            self.target_ids,
+        spec = self.spec
+        return solution_of(
+            found,
+            self.model,
             spec.arrangement,
             spec.recipe,
-            found.row.seed,
-        )
-        record = SolutionRecord(
-            id=f"{origin}-{self.run_id}",
-            made_from=origin,
-            model=self.header.model,
-            fingerprint=model.fingerprint,
-            arrangement=spec.arrangement,
-            recipe=spec.recipe,
-            seed=found.row.seed,
-            text=self.tokenizer.decode(list(found.row.target_ids)),
+            self.h_lm,
+            self.run_id,
+            name=self.header.model,
             title=spec.title,
             source=spec.source,
-            accuracy=found.score.accuracy,
-            exact=found.score.exact,
-            c_tokens=found.score.c_tokens,
-            h_lm=nats,
-            h_lm_terms=terms,
-            loss=found.score.loss if np.isfinite(found.score.loss) else None,
-            steps=found.steps,
-            seconds=found.seconds,
-            tokens_per_second=found.steps * len(self.target_ids) / max(found.seconds, 1e-9),
-            confirmed_in=found.confirmed_in,
-            searched_in=str(model.dtype).removeprefix("torch."),
-            device=model.device.type,
-            reason=found.reason,
-            created=now(),
             job=self.job,
         )
-        return Solution(found.e, found.m, self.target_ids, record)
 
     def _frame(self, report: StepReport) -> np.ndarray[Any, Any]:
         frame = np.zeros(1, dtype=self.header.frame_dtype)

@@ -16,9 +16,14 @@ from widgets import results, sets
 
 
 def of_sets() -> list[Said]:
-    """Return what every set says of F8 and F9; say which cannot be read."""
+    """Return what every set says of F8 and F9; say which cannot be read.
+
+    A set that has only begun has nothing to say yet.
+    """
     found = []
     for name, record in sets.known().items():
+        if not record.complete and len(record.exact) < 2:
+            continue
         try:
             findings = of_set(record)
         except CorruptFileError as error:

@@ -97,16 +97,9 @@ def _read(folder: Path, stamps: tuple[int, ...]) -> Run:
 
 
 def _job(asked: Experiment, job: Job) -> None:
-    if not isinstance(job.spec, ExperimentSpec) or job.spec.settings.experiment != asked.name:
-        st.info("This link leads to a job of another page.")
+    ours = isinstance(job.spec, ExperimentSpec) and job.spec.settings.experiment == asked.name
+    if not job_controls.is_over(job, ours, _live):
         return
-    if not job.over:
-        _live(job.id)
-        return
-    if job.error:
-        st.error(job.error, icon=":material/error:")
-    for notice in job.notices:
-        st.info(notice, icon=":material/info:")
     if "run" in job.result:
         if job.state == "stopped":
             st.info("Stopped: every finished cell is kept. Start goes on where it was.")

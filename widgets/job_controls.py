@@ -1,5 +1,7 @@
 """What stands over every job in progress: its state, Pause and Stop, and why nothing moves."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from explorer.jobs import client
@@ -13,22 +15,48 @@ def buttons(job: Job, query: str) -> None:
     state = "stopping" if job.wanted == "stop" else state
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(state, color="blue" if state == "running" else "orange")
-        paused = job.wanted == "pause"
-        st.button(
-            "Resume" if paused else "Pause",
-            key=f"pause-{job.id}",
-            icon=":material/play_arrow:" if paused else ":material/pause:",
-            on_click=client.ask,
-            args=(job.id, "run" if paused else "pause"),
-        )
-        st.button(
-            "Stop",
-            key=f"stop-{job.id}",
-            icon=":material/stop:",
-            on_click=client.ask,
-            args=(job.id, "stop"),
-        )
+        pause_and_stop(job)
         copy_link(f"link-{job.id}", query)
+
+
+def pause_and_stop(job: Job) -> None:
+    """Show the two buttons."""
+    paused = job.wanted == "pause"
+    st.button(
+        "Resume" if paused else "Pause",
+        key=f"pause-{job.id}",
+        icon=":material/play_arrow:" if paused else ":material/pause:",
+        on_click=client.ask,
+        args=(job.id, "run" if paused else "pause"),
+    )
+    st.button(
+        "Stop",
+        key=f"stop-{job.id}",
+        icon=":material/stop:",
+        on_click=client.ask,
+        args=(job.id, "stop"),
+    )
+
+
+def is_over(job: Job, belongs: bool, live: Callable[[str], None]) -> bool:
+    """Show a job while it is under way; return whether it is over and its result can be shown.
+
+    Args:
+        job: what the link names.
+        belongs: whether it is a job of this page.
+        live: shows it under way, by its id.
+    """
+    if not belongs:
+        st.info("This link leads to a job of another page.")
+        return False
+    if not job.over:
+        live(job.id)
+        return False
+    if job.error:
+        st.error(job.error, icon=":material/error:")
+    for notice in job.notices:
+        st.info(notice, icon=":material/info:")
+    return True
 
 
 def worker_note() -> None:

@@ -5,6 +5,7 @@ import streamlit as st
 from explorer.jobs import client
 from explorer.jobs.specs import JobSpec
 from widgets.guard import sentences
+from widgets.job_controls import pause_and_stop
 
 
 def newest(spec: JobSpec) -> client.Job | None:
@@ -34,19 +35,5 @@ def follow(job_id: str) -> None:
         if job.over:
             st.rerun()
         st.progress(job.fraction, text=job.sentence)
-        paused = job.wanted == "pause"
         with st.container(horizontal=True):
-            st.button(
-                "Resume" if paused else "Pause",
-                key=f"pause-{job.id}",
-                icon=":material/play_arrow:" if paused else ":material/pause:",
-                on_click=client.ask,
-                args=(job.id, "run" if paused else "pause"),
-            )
-            st.button(
-                "Stop",
-                key=f"stop-{job.id}",
-                icon=":material/stop:",
-                on_click=client.ask,
-                args=(job.id, "stop"),
-            )
+            pause_and_stop(job)

@@ -21,14 +21,8 @@ from widgets.guard import sentences
 def show_job(job_id: str) -> None:
     """Show a landscape's job: growing finer while it is not over, else what came of it."""
     job = client.get(job_id)
-    if not isinstance(job.spec, LandscapeSpec):
-        st.info("This link leads to a job of another page.")
+    if not job_controls.is_over(job, isinstance(job.spec, LandscapeSpec), _live):
         return
-    if not job.over:
-        _live(job_id)
-        return
-    if job.error:
-        st.error(job.error, icon=":material/error:")
     file = places.folder_of(job_id) / places.LANDSCAPE
     if file.is_file():
         show(file, job_id, f"?job={job_id}")

@@ -23,16 +23,8 @@ from widgets.guard import sentences
 def show_job(job_id: str) -> None:
     """Show a job: live while it is not over, else what came of it."""
     job = client.get(job_id)
-    if not isinstance(job.spec, PathsSpec):
-        st.info("This link leads to a job of another page.")
+    if not job_controls.is_over(job, isinstance(job.spec, PathsSpec), _live):
         return
-    if not job.over:
-        _live(job_id)
-        return
-    if job.error:
-        st.error(job.error, icon=":material/error:")
-    for notice in job.notices:
-        st.info(notice, icon=":material/info:")
     file = places.folder_of(job_id) / FILE
     if file.is_file():
         show(file, job_id, f"?job={job_id}")

@@ -22,7 +22,8 @@ from explorer.greedy import MemoryScore, memory_inputs, score_memory
 from explorer.head import Measured
 from explorer.models import FrozenModel
 from explorer.recipes import Recipe
-from explorer.solutions import Memory, MemoryRecord, made_from, now
+from explorer.solutions import Memory, MemoryRecord
+from explorer.training.described import described
 from explorer.training.engine import Engine, require_some
 from explorer.training.rows import DONE, Group, Row
 from explorer.training.starts import start
@@ -214,34 +215,24 @@ def memory_of(
         source: key of the text's source.
         job: id of the job, None from a shell.
     """
-    K, ids = len(found.mem), np.array(found.row.target_ids, dtype=np.int64)
-    seed, score = found.row.seed, found.score
-    origin = made_from(model.name, model.fingerprint, ids, f"[mem]×{K}", recipe, seed)
-    record = MemoryRecord(
-        id=f"{origin}-{run_id}",
-        made_from=origin,
-        model=model.name,
-        fingerprint=model.fingerprint,
-        tokens_of_memory=K,
-        recipe=recipe,
-        seed=seed,
-        text=model.tokenizer.decode(list(found.row.target_ids)),
+    K, score = len(found.mem), found.score
+    fields = described(
+        found,
+        model,
+        recipe,
+        nats,
+        run_id,
+        made_with=f"[mem]×{K}",
+        loss=score.forced.loss,
         title=title,
         source=source,
+        job=job,
+    )
+    record = MemoryRecord(
+        **fields,
+        tokens_of_memory=K,
         accuracy=score.accuracy,
         exact=score.exact,
         c_tokens=int(score.right.sum()),
-        h_lm=nats[0],
-        h_lm_terms=nats[1],
-        loss=score.forced.loss if np.isfinite(score.forced.loss) else None,
-        steps=found.steps,
-        seconds=found.seconds,
-        tokens_per_second=found.steps * len(ids) / max(found.seconds, 1e-9),
-        confirmed_in=found.confirmed_in,
-        searched_in=str(model.dtype).removeprefix("torch."),
-        device=model.device.type,
-        reason=found.reason,
-        created=now(),
-        job=job,
     )
-    return Memory(found.mem, ids, record)
+    return Memory(found.mem, np.array(found.row.target_ids, dtype=np.int64), record)

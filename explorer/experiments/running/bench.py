@@ -4,7 +4,6 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from explorer import texts
@@ -15,15 +14,12 @@ from explorer.metrics import generate, h_lm
 from explorer.models import FrozenModel
 from explorer.recipes import Recipe
 from explorer.solutions import (
-    Solution,
-    SolutionRecord,
-    made_from,
-    now,
     save_memory,
     save_solution,
 )
 from explorer.training import Outcome, Row, Trainer
 from explorer.training.autoregressive import MemoryOutcome, MemoryTrainer, memory_of
+from explorer.training.solved import solution_of
 
 Measuring = Generator[float, None, list[dict[str, object]]]
 """Yields the part of a cell that is done, 0 to 1, and returns its rows."""
@@ -233,41 +229,21 @@ class Bench:
         Raises:
             StorageError: if the disk refuses.
         """
-        ids = np.array(found.row.target_ids, dtype=np.int64)
-        model = self.model
-        made_with = f"{arrangement}, {shared}, run {self._run}" if shared else arrangement
-        origin = made_from(model.name, model.fingerprint, ids, made_with, recipe, found.row.seed)
-        nats, terms = self.h_lm(found.row.target_ids)
-        record = SolutionRecord(
-            id=f"{origin}-{self._run[:8]}",
-            made_from=origin,
-            model=model.name,
-            fingerprint=model.fingerprint,
-            arrangement=arrangement,
-            recipe=recipe,
-            seed=found.row.seed,
-            text=model.tokenizer.decode(list(found.row.target_ids)),
+        solution = solution_of(
+            found,
+            self.model,
+            arrangement,
+            recipe,
+            self.h_lm(found.row.target_ids),
+            self._run[:8],
+            shared=shared and f"{shared}, run {self._run}",
+            shared_m=shared.split(" ")[:1] == ["m"],
             title=text.title,
             source=text.source,
-            accuracy=found.score.accuracy,
-            exact=found.score.exact,
-            c_tokens=found.score.c_tokens,
-            h_lm=nats,
-            h_lm_terms=terms,
-            loss=found.score.loss if np.isfinite(found.score.loss) else None,
-            steps=found.steps,
-            seconds=found.seconds,
-            tokens_per_second=found.steps * len(ids) / max(found.seconds, 1e-9),
-            confirmed_in=found.confirmed_in,
-            searched_in=str(model.dtype).removeprefix("torch."),
-            device=model.device.type,
-            reason=found.reason,
-            shared_m="m" in shared.split(" ")[:1],
-            created=now(),
             job=self.job,
         )
-        name = f"{record.id}.safetensors"
-        save_solution(Solution(found.e, found.m, ids, record), self.folder / SOLUTIONS / name)
+        name = f"{solution.record.id}.safetensors"
+        save_solution(solution, self.folder / SOLUTIONS / name)
         return name
 
     def in_words(self) -> str:
