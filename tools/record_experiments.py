@@ -26,12 +26,12 @@ def short(steps: int) -> Recipe:
 
 
 SIZES: dict[str, dict[str, Any]] = {
-    "arrangements": {"recipe": short(300)},
-    "sharing": {"length": 8, "recipe": short(300)},
+    "arrangements": {"recipe": short(200)},
+    "sharing": {"length": 8, "recipe": short(200)},
     "capacity": {"recipe": short(1000), "ladder": LADDER[:8]},
     "throughput": {},
-    "training-time": {"recipe": short(300)},
-    "readout": {"recipe": short(300)},
+    "training-time": {"texts": 1, "recipe": short(200)},
+    "readout": {"recipe": short(200)},
 }
 """Changes to the preset `evening`."""
 

@@ -24,6 +24,8 @@ PAGES = {
     "maps": "/maps",
     "paths": "/paths",
     "landscape": "/landscape",
+    "arrangements": "/arrangements",
+    "paper": "/paper",
     "library": "/library",
 }
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
