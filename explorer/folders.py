@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from explorer.errors import StorageError
+from explorer.errors import BadInputError, StorageError
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -36,3 +36,18 @@ def make(folder: Path) -> Path:
             "Set EXPLORER_CACHE to a folder you can write to."
         ) from error
     return folder
+
+
+def make_for(out: Path) -> Path:
+    """Create the folder that a person named for results, and return it.
+
+    Raises:
+        BadInputError: if it cannot be.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInputError(
+            f"The folder {out} cannot be created ({error.strerror}). Name another one with --out."
+        ) from error
+    return out

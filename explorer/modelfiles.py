@@ -91,6 +91,10 @@ def read_object(file: Path) -> dict[str, Any]:
 
 def _read_config(folder: Path) -> dict[str, Any]:
     config = read_object(folder / "config.json")
+    if not config and (folder / "config.json").is_file():
+        raise IncompleteModelError(
+            f"config.json in {folder} is empty: it names no kind of model. Fetch the model again."
+        )
     if not config:
         raise IncompleteModelError(
             f"The folder {folder} has no config.json, so it is not a model that transformers can "

@@ -60,6 +60,11 @@ class FrozenModel:
         """Longest input sequence the model was made for."""
         return int(getattr(self.network.config, "max_position_embeddings", 0) or 1_000_000)
 
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens it can say."""
+        return int(self.network.get_input_embeddings().weight.shape[0])
+
     def in_float32(self) -> Self | None:
         """Return the same weights computing in float32, cast as they are used, or None.
 

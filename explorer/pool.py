@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 
 from explorer import catalog
-from explorer.errors import MissingAssetError, ModelError
+from explorer.errors import CorruptFileError, MissingAssetError, ModelError
 from explorer.models import FrozenModel, best_device, load
+from explorer.solutions import Solution
 
 
 class ModelPool:
@@ -61,6 +62,22 @@ class ModelPool:
                 "This was trained on other weights than the model on this disk "
                 f"(fingerprint {fingerprint[:8]} against {model.fingerprint[:8]}). Bring that "
                 "model, or train again with this one."
+            )
+        return model
+
+    def of_solution(self, solution: Solution) -> FrozenModel:
+        """Return the model that a solution was trained on, in float32.
+
+        Raises:
+            CorruptFileError: if the target has tokens that this model does not know.
+            MissingAssetError, ModelError: as `of_weights`.
+        """
+        model = self.of_weights(solution.record.model, solution.record.fingerprint)
+        largest = int(solution.target_ids.max())
+        if largest >= model.vocabulary:
+            raise CorruptFileError(
+                f"The solution {solution.record.id} was changed: it names token {largest}, and "
+                f"{solution.record.model} knows {model.vocabulary}. Fetch it again."
             )
         return model
 

@@ -273,6 +273,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, AnyRecord]]:
         with safe_open(path, framework="numpy") as file:
             record = _parsed((file.metadata() or {})["solution"])
             wanted = TENSORS[record.kind]
+            if lacking := set(wanted) - set(file.keys()):
+                raise CorruptFileError(f"{path.name} holds no tensor {', '.join(sorted(lacking))}.")
             slices = {name: file.get_slice(name) for name in wanted}
             if {name: part.get_dtype() for name, part in slices.items()} != wanted:
                 raise CorruptFileError(f"{path.name} holds tensors of unexpected number formats.")
@@ -281,6 +283,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, AnyRecord]]:
             yield file, record
     except FileNotFoundError as error:
         raise CorruptFileError(f"There is no file {path.name}.") from error
+    except IsADirectoryError as error:
+        raise CorruptFileError(f"{path.name} is a folder; name a solution file in it.") from error
     except (SafetensorError, OSError) as error:
         raise CorruptFileError(
             f"{path.name} is damaged or not a safetensors file; delete it or fetch it again."

@@ -5,8 +5,9 @@ from pydantic import ValidationError
 
 from explorer import maps
 from explorer.errors import BadInputError, ExplorerError
-from explorer.jobs.specs import MapSpec, in_words
+from explorer.jobs.specs import MapSpec
 from explorer.maps import SolutionMap
+from explorer.validation import in_words
 from widgets import jobs
 
 VECTORS = {"e": "e", "m": "m", "both": "e and m"}

@@ -5,11 +5,12 @@ from pydantic import ValidationError
 
 from explorer import catalog, texts
 from explorer.errors import BadInputError
-from explorer.jobs.specs import PathsSpec, ReconstructSpec, in_words
+from explorer.jobs.specs import PathsSpec, ReconstructSpec
 from explorer.paths.pairs import all_pairs, require_pair
 from explorer.paths.recipe import PathRecipe
 from explorer.recipes import FAST
 from explorer.tokenizing import Tokenizer
+from explorer.validation import in_words
 from widgets import cached, exact_solutions
 
 PICK, TRAIN, ALL = "Two solutions", "Train me two", "All pairs"

@@ -6,8 +6,8 @@ import streamlit as st
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from explorer.jobs.specs import in_words
 from explorer.recipes import PRESETS, Recipe
+from explorer.validation import in_words
 
 
 def choose() -> Recipe | None:

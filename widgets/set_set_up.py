@@ -6,8 +6,9 @@ from pydantic import ValidationError
 from explorer import arrangements, catalog, texts
 from explorer.errors import BadInputError
 from explorer.jobs import client
-from explorer.jobs.specs import GatheredText, SolveSetSpec, in_words
+from explorer.jobs.specs import GatheredText, SolveSetSpec
 from explorer.sets.estimate import estimate
+from explorer.validation import in_words
 from widgets import models, pace, recipes, set_texts
 
 REGIMES = {"shared": "m shared over the set (the paper's default)", "free": "m free"}

@@ -57,6 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
         place = entry["path"] or "not on this disk"
         print(f"{entry['model']:32} {size:>6} parameters  {memory:>8} of memory  {place}")
     for name, where in texts.items():
+        if name in {entry["model"] for entry in found}:
+            continue
         print(f"{name:32} {where or 'not on this disk'}")
     return 0
 

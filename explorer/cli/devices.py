@@ -21,7 +21,11 @@ def several(names: str) -> list[str]:
     if names.strip() == ALL:
         import torch
 
-        return [f"cuda:{k}" for k in range(torch.cuda.device_count())] or [named("auto")]
+        if not torch.cuda.device_count():
+            raise BadInputError(
+                "There is no GPU on this machine. Leave --device out to use what there is."
+            )
+        return [f"cuda:{k}" for k in range(torch.cuda.device_count())]
     found = [named(name.strip()) for name in names.split(",")]
     if len(set(found)) != len(found):
         raise BadInputError(f"“--device {names}” names a device twice. Name each of them once.")

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from explorer import arrangements, catalog
+from explorer import arrangements, catalog, folders
 from explorer.cli.assets import ProgressBar
 from explorer.cli.device import alone_on
 from explorer.cli.devices import several, work_on
@@ -22,6 +22,7 @@ from explorer.experiments.catalogue import EXPERIMENTS, experiment
 from explorer.experiments.definition import PRESETS, Experiment
 from explorer.experiments.runs import Run
 from explorer.experiments.settings import Settings
+from explorer.recipes import Recipe
 
 LINE_SECONDS = 20.0
 """How often a line is printed where no bar can be drawn."""
@@ -46,6 +47,7 @@ def add_to(commands: Any) -> None:
     add("--recipe", help="fast, paper, or a JSON file; default: the preset's")
     add("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a setting, as "
         "JSON: --set texts=4 --set 'lengths=[4, 8]'; recipe.FIELD changes the recipe")  # fmt: skip
+    add("--list-settings", action="store_true", help="say what --set can change, and stop")
     add("--seed", type=int, default=0, help="decides everything drawn (default: %(default)s)")
     add("--out", type=Path, help="folder for the run's files and a CSV of every table")
     add("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 …; several with commas "
@@ -57,9 +59,14 @@ def add_to(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out."""
     asked = experiment(arguments.experiment)
+    if arguments.list_settings:
+        _print_settings(asked)
+        return 0
     card = catalog.find(arguments.model)
     settings = _settings(arguments, asked, card)
     device, *others = several(arguments.device)
+    if arguments.out is not None:
+        folders.make_for(arguments.out)
     if card.folder is None:
         with ProgressBar(card.title) as bar:
             catalog.bring(card, bar)
@@ -80,6 +87,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _print_settings(asked: Experiment) -> None:
+    for name, info in asked.settings.model_fields.items():
+        if name not in ("experiment", "model", "recipe"):
+            print(f"{name:16} {json.dumps(info.default):34} {info.description}")
+    if "recipe" in asked.settings.model_fields:
+        for name, info in Recipe.model_fields.items():
+            print(f"recipe.{name:16} {info.description}")
+
+
 def _without_device(arguments: argparse.Namespace) -> list[str]:
     """Return the command that measures the same run, to be given a device."""
     command = ["run", arguments.experiment, "--model", arguments.model]
@@ -98,6 +114,10 @@ def _settings(
     preset = asked.preset(arguments.preset, card)
     fields: dict[str, Any] = preset.model_dump() | {"seed": arguments.seed}
     if arguments.arrangement:
+        if "arrangement" not in fields:
+            raise BadInputError(
+                f"The experiment “{asked.name}” has no single arrangement: leave --arrangement out."
+            )
         fields["arrangement"] = arguments.arrangement
     recipe_changes = []
     for change in arguments.set:
@@ -207,7 +227,11 @@ def _print(asked: Experiment, made: Run, tables: dict[str, pd.DataFrame]) -> Non
     for title, table in tables.items():
         if not table.empty:
             print(f"\n{title}")
-            print(table.to_string(index=False, max_rows=60, float_format=lambda v: f"{v:.3g}"))
+            print(
+                table.to_string(
+                    index=False, max_rows=60, na_rep="–", float_format=lambda v: f"{v:.3g}"
+                )
+            )
     for finding in asked.findings(made):
         answer = {True: "shown", False: "not shown", None: "open"}[finding.shown]
         print(f"\n{finding.id}, {answer}: {finding.claim} {finding.figure}")

@@ -11,9 +11,10 @@ from tqdm import tqdm
 from explorer import folders, store
 from explorer.cli.device import alone_on, named
 from explorer.errors import BadInputError
-from explorer.jobs.specs import LandscapeSpec, RadiusSpec, in_words
+from explorer.jobs.specs import LandscapeSpec, RadiusSpec
 from explorer.paths import places
 from explorer.paths.result import Paths
+from explorer.validation import in_words
 
 
 def add_to(commands: Any) -> None:
@@ -43,7 +44,12 @@ def add_to(commands: Any) -> None:
     around.set_defaults(run=run_radius)
     for command in (plane, around):
         add = command.add_argument
-        add("--out", type=Path, default=Path("landscape"), help="folder for the file")
+        add(
+            "--out",
+            type=Path,
+            default=Path("landscape"),
+            help="folder for the file (default: ./%(default)s)",
+        )
         add("--device", default="auto", help="auto, cpu, mps, cuda … (default: %(default)s)")
         add("--json", action="store_true", help="print one JSON object on stdout")
 
@@ -58,7 +64,7 @@ def run_plane(arguments: argparse.Namespace) -> int:
     from explorer.landscape.task import LandscapeTask
 
     with alone_on(device := named(arguments.device)):
-        task = LandscapeTask(found, spec, _pool(device), folders.make(arguments.out))
+        task = LandscapeTask(found, spec, _pool(device), folders.make_for(arguments.out))
         _follow(task)
     done = task.found
     said = {
@@ -91,7 +97,7 @@ def run_radius(arguments: argparse.Namespace) -> int:
     from explorer.landscape.radius import RadiusTask
 
     with alone_on(device := named(arguments.device)):
-        task = RadiusTask(solution, spec, _pool(device), folders.make(arguments.out))
+        task = RadiusTask(solution, spec, _pool(device), folders.make_for(arguments.out))
         _follow(task)
     assert task.found is not None
     said = {

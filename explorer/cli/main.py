@@ -1,6 +1,7 @@
 """Reads arguments, calls one command, turns errors into a sentence and an exit code."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Never
@@ -39,9 +40,13 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser().parse_args(arguments)
     try:
         code: int = chosen.run(chosen)
+        sys.stdout.flush()
     except ExplorerError as error:
         print(error, file=sys.stderr)
         return BAD_INPUT
+    except BrokenPipeError:  # whoever reads has enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED

@@ -12,12 +12,12 @@ from tqdm import tqdm
 from explorer import folders, store
 from explorer.cli.device import alone_on, named
 from explorer.errors import BadInputError, CorruptFileError, NoProtoTokensError
-from explorer.jobs.specs import in_words
 from explorer.paths import places
 from explorer.paths.pairs import all_pairs, require_pair
 from explorer.paths.recipe import PathRecipe
 from explorer.paths.result import FILE, Paths
 from explorer.solutions import Solution, load_solution
+from explorer.validation import in_words
 
 
 def add_to(commands: Any) -> None:
@@ -54,7 +54,12 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=usual.seed, help="of the drawn t (default: %(default)s)")
     add("--look-every", type=int, default=usual.look_every, help="default: %(default)s")
     add("--all-steps", action="store_true", help="go on after the curve is exact all along")
-    add("--out", type=Path, default=Path("paths"), help="folder for the files")
+    add(
+        "--out",
+        type=Path,
+        default=Path("paths"),
+        help="folder for the files (default: ./%(default)s)",
+    )
     add("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 … (default: %(default)s)")
     add("--json", action="store_true", help="print one JSON object on stdout")
 
@@ -64,7 +69,7 @@ def run_one(arguments: argparse.Namespace) -> int:
     a, b = store.open_solution(arguments.a), store.open_solution(arguments.b)
     require_pair(a, b)
     name = f"{a.record.id}_{b.record.id}"
-    found = _connect([(a, b)], arguments, folders.make(arguments.out / name))
+    found = _connect([(a, b)], arguments, folders.make_for(arguments.out / name))
     said = described(found, 0) | {
         "control_point": str(_control_point(found, 0, arguments.out / name)),
         "paths": str((arguments.out / name / FILE).resolve()),
@@ -76,7 +81,7 @@ def run_one(arguments: argparse.Namespace) -> int:
 def run_many(arguments: argparse.Namespace) -> int:
     """Carry `paths` out."""
     pairs = all_pairs(_solutions(arguments.solutions))
-    found = _connect(pairs, arguments, folders.make(arguments.out))
+    found = _connect(pairs, arguments, folders.make_for(arguments.out))
     said = {
         "paths": str((arguments.out / FILE).resolve()),
         "share_connected": float(found.connected.sum() / max(1, found.measured.sum())),

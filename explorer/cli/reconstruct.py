@@ -15,10 +15,11 @@ from explorer import arrangements, catalog, folders, recipes, texts
 from explorer.cli.assets import ProgressBar
 from explorer.cli.device import alone_on, named
 from explorer.errors import BadInputError
-from explorer.jobs.specs import MAX_CHARACTERS, ReconstructSpec, in_words
+from explorer.jobs.specs import MAX_CHARACTERS, ReconstructSpec
 from explorer.recipes import Recipe
 from explorer.texts import Passage
 from explorer.tokenizing import Tokenizer
+from explorer.validation import in_words
 
 
 def add_to(commands: Any) -> None:
@@ -48,7 +49,12 @@ def add_to(commands: Any) -> None:
     add("--seed", type=int, default=0, help="restarts use seed … seed+K-1 (default: %(default)s)")
     add("--until", choices=("first", "all"), default="all",
         help="first: stop once one restart is exact (default: %(default)s)")  # fmt: skip
-    add("--out", type=Path, default=Path("solutions"), help="folder for the files")
+    add(
+        "--out",
+        type=Path,
+        default=Path("solutions"),
+        help="folder for the files (default: ./%(default)s)",
+    )
     add("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 … (default: %(default)s)")
     add("--json", action="store_true", help="print one JSON object on stdout")
     command.set_defaults(run=run)
@@ -63,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     _spec(
         arguments, card, passage, recipe, length=1 if arguments.length is None else arguments.length
     )  # before any download
-    folders.make(arguments.out)
+    folders.make_for(arguments.out)
     if card.folder is None:
         with ProgressBar(card.title) as bar:
             catalog.bring(card, bar)
@@ -189,7 +195,7 @@ def recipe_named(name: str, changes: list[str]) -> Recipe:
             fields["name"] = f"{fields['name']}, changed"
         return Recipe.model_validate(fields)
     except ValidationError as error:
-        raise BadInputError(in_words(error)) from error
+        raise BadInputError(in_words(error, Recipe.model_fields)) from error
 
 
 def _named_recipe(name: str) -> Recipe:
@@ -199,6 +205,10 @@ def _named_recipe(name: str) -> Recipe:
             return Recipe.model_validate_json(Path(name).read_bytes())
         except OSError as error:
             raise BadInputError(f"{name} cannot be read ({error.strerror}).") from error
+        except ValidationError as error:
+            raise BadInputError(
+                f"{name} holds no recipe. {in_words(error, Recipe.model_fields)}"
+            ) from error
     return recipes.preset(name)
 
 

@@ -16,9 +16,10 @@ from explorer.cli.assets import ProgressBar
 from explorer.cli.device import alone_on, named
 from explorer.cli.reconstruct import recipe_named
 from explorer.errors import BadInputError
-from explorer.jobs.specs import GatheredText, SolveSetSpec, in_words
+from explorer.jobs.specs import GatheredText, SolveSetSpec
 from explorer.sets.estimate import estimate
 from explorer.sets.records import SetRecord, folder_of
+from explorer.validation import in_words
 
 LINE_SECONDS = 20.0
 """How often a line is printed where no bar can be drawn."""
@@ -110,13 +111,16 @@ def _spec(arguments: argparse.Namespace, card: ModelCard) -> SolveSetSpec:
 def _texts(file: Path) -> tuple[GatheredText, ...]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
-        return tuple(GatheredText.model_validate_json(line) for line in lines if line.strip())
+        found = tuple(GatheredText.model_validate_json(line) for line in lines if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{file} cannot be read as UTF-8 text. Check the path.") from error
     except ValidationError as error:
         raise BadInputError(
-            f'{file} does not hold one JSON object a line with "text": {in_words(error)}'
+            f'{file} does not hold one JSON object a line with "text". {in_words(error)}'
         ) from error
+    if not found:
+        raise BadInputError(f"{file} holds no text. Give one JSON object a line, with “text”.")
+    return found
 
 
 def _build(spec: SolveSetSpec, device: str, card: ModelCard) -> SetRecord:

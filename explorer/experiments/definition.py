@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
+from explorer import validation
 from explorer.arrangements import ARRANGEMENTS
 from explorer.catalog import ModelCard
 from explorer.errors import BadInputError
@@ -94,10 +95,7 @@ class Experiment:
         try:
             made: Any = self.settings(**fields)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            reason = first["msg"].removeprefix("Value error, ")
-            raise BadInputError(f"The setting “{where}” cannot be used: {reason}.") from error
+            raise BadInputError(validation.in_words(error, self.settings.model_fields)) from error
         settings: Settings = made
         return settings
 

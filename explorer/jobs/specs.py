@@ -18,6 +18,7 @@ from explorer.paths.pairs import MAX_PAIRS
 from explorer.paths.recipe import PathRecipe
 from explorer.recipes import Recipe
 from explorer.texts.specs import AbsolutePath, Source
+from explorer.validation import in_words
 
 MAX_RESTARTS = 64
 MAX_LENGTH = 2048
@@ -267,13 +268,3 @@ def parse(text: str) -> JobSpec:
         return _adapter.validate_json(text)
     except ValidationError as error:
         raise BadInputError(in_words(error)) from error
-
-
-def in_words(error: ValidationError) -> str:
-    """Say what is wrong with a setting in one sentence."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if not where:
-        reason = first["msg"].removeprefix("Value error, ")
-        return f"These settings cannot be used: {reason}."
-    return f"The setting “{where}” cannot be used: {first['msg']}."

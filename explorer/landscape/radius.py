@@ -63,12 +63,19 @@ class RadiusTask:
                 "so there is no radius around it. Pick an exact one."
             )
         self.solution, self.spec, self.job = solution, spec, job
-        self.model = pool.of_weights(solution.record.model, solution.record.fingerprint)
+        self.model = pool.of_solution(solution)
         self.found: Surroundings | None = None
         self.sentence, self.fraction = "Looking for the scale.", 0.0
         self._file = folder / RADIUS
         self._centre = vector(solution).astype(np.float64)
         self._targets = torch.from_numpy(solution.target_ids)
+        found = float(self._accuracy(self._centre[None])[0])
+        if found < CONNECTED:
+            raise BadInputError(
+                f"The file says that every token of this solution is right; here it scores "
+                f"{found:.3f} with the arrangement “{solution.record.arrangement}”. The file was "
+                "changed: fetch it again."
+            )
         self.directions = random_directions(spec.directions, len(self._centre), spec.seed)
 
     def steps(self) -> Iterator[None]:

@@ -51,6 +51,8 @@ def find_paths(name: str) -> Path:
     path = Path(name).expanduser()
     if path.is_file():
         return path
+    if path.suffix or "/" in name:
+        raise BadInputError(f"There is no file {name}. Check its path.")
     raise BadInputError(
         f"There are no paths “{name[-60:]}” on this machine. Connect two solutions first."
     )

@@ -65,8 +65,7 @@ class Connecting:
         for a, b in pairs:
             require_pair(a, b)
         require_usable(*(s for pair in pairs for s in pair))
-        record = pairs[0][0].record
-        self.exact = pool.of_weights(record.model, record.fingerprint)
+        self.exact = pool.of_solution(pairs[0][0])  # all ends have the same targets
         dtype = fast_dtype(pool.device, recipe.precision)
         self.model = pool.get(self.exact.folder, self.exact.name, dtype)
         self.recipe, self._file = recipe, folder / FILE

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from explorer import paces
 from explorer.cli.devices import several, work_on
-from explorer.errors import ExplorerError
+from explorer.errors import BadInputError, ExplorerError
 from explorer.experiments import runs
 from tests.explorer.cli.conftest import Call
 
@@ -99,3 +100,32 @@ def test_what_devices_say_is_relayed_and_only_all_failing_is_an_error(
         work_on(["cpu", "tpu"], ["run", "no-such-experiment"])
     said = capfd.readouterr().err
     assert "cpu: " in said and "tpu: " in said and "invalid choice" in said
+
+
+def test_settings_are_listed_and_unknown_ones_named(call: Call, tiny_llama_folder: Path) -> None:
+    listed = call("run", "readout", "--list-settings")
+    assert listed.code == 0 and "context_length" in listed.out and "recipe.max_steps" in listed.out
+    for change, said in (
+        ("nope=1", "There is no setting “nope”. Choose one of: model, seed, recipe"),
+        ("recipe.nope=1", "There is no setting “recipe.nope”"),
+    ):
+        refused = call("run", "readout", "--model", tiny_llama_folder, "--set", change)
+        assert refused.code == 2 and said in refused.err
+
+
+def test_what_does_not_fit_is_said_before_anything_is_computed(
+    call: Call, tiny_llama_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for arguments, said in (
+        (("arrangements", "--arrangement", "e"), "has no single arrangement"),
+        (("readout", "--out", tmp_path / "file" / "out"), "Name another one with --out"),
+    ):
+        refused = call("run", *arguments, "--model", tiny_llama_folder, "--device", "cpu")
+        assert refused.code == 2 and said in refused.err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_all_gpus_of_a_machine_without_any_is_a_sentence() -> None:
+    with pytest.raises(BadInputError, match="no GPU"):
+        several("all")

@@ -1,6 +1,7 @@
 import argparse
 import re
 import runpy
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -96,3 +97,13 @@ def test_the_module_is_the_command(
         runpy.run_module("explorer", run_name="__main__")
     assert not ended.value.code
     assert capsys.readouterr().out.strip() == explorer.__version__
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    command = [sys.executable, "-m", "explorer", "assets", "--list"]
+    writer = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert writer.stdout is not None and writer.stderr is not None
+    writer.stdout.close()
+    assert writer.wait(60) == 0
+    assert writer.stderr.read() == b""
+    writer.stderr.close()

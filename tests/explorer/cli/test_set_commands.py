@@ -126,3 +126,15 @@ def test_distances_of_no_set_are_a_sentence(call: Any, make_set: MakeSet) -> Non
     assert "no solution set" in call("distances", "--set", "nope").err
     said = call("distances", "--set", make_set(inexact=99))
     assert said.code == 2 and "no exact solution" in said.err
+
+
+@pytest.mark.parametrize("content", ["", "\n \n"])
+def test_a_file_without_any_text_is_a_sentence(
+    content: str, call: Any, tiny_llama_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "none.jsonl").write_text(content)
+    said = call(
+        *("solve-set", "--model", tiny_llama_folder, "--regime", "free"),
+        *("--texts", tmp_path / "none.jsonl"),
+    )
+    assert said.code == 2 and "holds no text" in said.err and said.out == ""

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,3 +180,18 @@ def test_there_is_no_radius_around_an_inexact_solution(
 ) -> None:
     with pytest.raises(BadInputError, match="2 of 3 tokens right"):
         RadiusTask(make_solution(), RadiusSpec(solution="x"), pool, tmp_path)
+
+
+def test_a_file_that_was_changed_is_said_and_not_measured(
+    pool: "ModelPool", exact_solutions: "list[Solution]", tmp_path: Path
+) -> None:
+    whole = exact_solutions[0]
+    moved = replace(whole, e=whole.e[::-1].copy())
+    with pytest.raises(BadInputError, match=r"says that every token .* here it scores"):
+        RadiusTask(moved, RadiusSpec(solution="x"), pool, tmp_path)
+    foreign = replace(whole, target_ids=whole.target_ids + 10**6)
+    with pytest.raises(CorruptFileError, match=r"it names token 10\d{5}, and .* knows \d+"):
+        RadiusTask(foreign, RadiusSpec(solution="x"), pool, tmp_path)
+    other = replace(exact_solutions[1], target_ids=foreign.target_ids)
+    with pytest.raises(CorruptFileError, match="names token"):
+        Connecting([(foreign, other)], "bezier", PathRecipe(), pool, tmp_path)

@@ -1,0 +1,32 @@
+"""What is wrong with a setting, in one sentence."""
+
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+
+
+def in_words(error: ValidationError, known: Iterable[str] = ()) -> str:
+    """Say what is wrong with a setting in one sentence.
+
+    Args:
+        error: of a value of ours.
+        known: names of the settings there are, to be named where one is not known.
+    """
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    reason = first["msg"].removeprefix("Value error, ")
+    match first["type"]:
+        case "extra_forbidden":
+            choose = f" Choose one of: {', '.join(known)}." if known else ""
+            return f"There is no setting “{where}”.{choose}"
+        case "missing":
+            return f"The setting “{where}” is needed."
+        case "json_invalid":
+            return "It is not valid JSON."
+        case "tuple_type":
+            return f"The setting “{where}” takes a list, such as [4, 8]."
+        case "too_short" if not first.get("input"):
+            return f"The setting “{where}” needs at least one value."
+    if not where:
+        return f"These settings cannot be used: {reason}."
+    return f"The setting “{where}” cannot be used: {reason}."
