@@ -26,7 +26,7 @@ def choose() -> PathsSpec | None:
         BadInputError: if what is chosen cannot be connected.
     """
     ways = [PICK, TRAIN, ALL]
-    way = st.segmented_control("Connect", ways, default=PICK, required=True, key="path-way")
+    way = st.radio("Connect", ways, key="path-way")
     if way == TRAIN:
         train = _to_train()
         return None if train is None else PathsSpec(train=train, **_settings())

@@ -28,7 +28,7 @@ def accuracy_along(paths: Paths, pair: int) -> Chart:
         paths,
         pair,
         "accuracy",
-        "Straight through the middle the text is lost; a curve can keep it",
+        "A straight line loses the text; does a curve?",
         "token accuracy",
         {"range": [-0.03, 1.05], "tickformat": ".0%"},
     )

@@ -99,7 +99,7 @@ def test_ends_that_make_no_path_are_a_sentence(
 
 def test_all_pairs_of_a_text_are_queued_at_once(solution_files: list[Path]) -> None:
     app = open_page("paths")
-    app.segmented_control(key="path-way").set_value("All pairs").run()
+    app.radio(key="path-way").set_value("All pairs").run()
     app.multiselect(key="path-texts").set_value([0, 1]).run()
     assert "4 pairs" in texts_of(app)
     app.button(key="connect").click().run()
