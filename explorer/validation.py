@@ -22,7 +22,7 @@ def in_words(error: ValidationError, known: Iterable[str] = ()) -> str:
         case "missing":
             return f"The setting “{where}” is needed."
         case "json_invalid":
-            return "It is not valid JSON."
+            return "The settings cannot be read: this is not valid JSON."
         case "tuple_type":
             return f"The setting “{where}” takes a list, such as [4, 8]."
         case "too_short" if not first.get("input"):

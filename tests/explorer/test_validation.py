@@ -40,4 +40,4 @@ def test_a_setting_that_cannot_be_used_is_a_sentence(fields: dict[str, Any], sai
 def test_broken_json_is_not_explained_with_a_parser_s_words() -> None:
     with pytest.raises(ValidationError) as caught:
         Thing.model_validate_json("{")
-    assert in_words(caught.value) == "It is not valid JSON."
+    assert in_words(caught.value) == "The settings cannot be read: this is not valid JSON."

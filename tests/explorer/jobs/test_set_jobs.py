@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from explorer import distance_report, maps, paces
+from explorer import distance_report, folders, maps, paces
 from explorer.jobs import client
 from explorer.jobs.specs import DistancesSpec, GatheredText, MapSpec, SolveSetSpec
 from explorer.recipes import FAST
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from tests.explorer.jobs.conftest import Shift
 
 MakeSet = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_ships(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "nothing-ships")
 
 
 @pytest.fixture
