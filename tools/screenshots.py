@@ -29,7 +29,7 @@ PAGES = {
     "library": "/library",
 }
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-SETTLED_SECONDS = 15
+SETTLED_SECONDS = 7
 
 
 @contextmanager
