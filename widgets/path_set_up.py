@@ -1,5 +1,7 @@
 """What to connect: two solutions, two that are trained first, or all pairs of some texts."""
 
+from collections import Counter
+
 import streamlit as st
 from pydantic import ValidationError
 
@@ -42,7 +44,9 @@ def _two() -> tuple[tuple[str, str], ...]:
             "There are no exact solutions yet. Train some on the Reconstruct page, or choose "
             f"“{TRAIN}”."
         )
-    a = exact_solutions.choose("From", list(known), "path-a", wanted[0])
+    many = Counter(exact_solutions.group(record) for record in known.values())
+    paired_first = sorted(known, key=lambda i: many[exact_solutions.group(known[i])] < 2)
+    a = exact_solutions.choose("From", paired_first, "path-a", wanted[0])
     near = [
         i
         for i, record in known.items()
