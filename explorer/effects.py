@@ -15,6 +15,8 @@ from explorer.distances import KINDS, Kind, Pairs, kinds
 
 RESAMPLES = 1000
 PERMUTATIONS = 999
+DRAWS = 9999
+"""Sign flips drawn when there are more than so many."""
 COMPARISONS: tuple[tuple[Kind, Kind], ...] = (
     ("same text", "same context"),
     ("same context", "different contexts"),
@@ -156,6 +158,26 @@ def interval(values: list[float], found: Pairs) -> tuple[float | None, float | N
         return None, None
     low, high = np.percentile(finite, [2.5, 97.5])
     return float(low), float(high)
+
+
+def sign_flips(differences: Float[np.ndarray, " n"]) -> float:
+    """Return the one-sided p-value of paired differences: is their mean above 0 by chance?
+
+    Signs are flipped, all 2ⁿ ways or, above that many, `DRAWS` drawn at random; the smallest
+    p-value of n pairs is 1 / 2ⁿ.
+    """
+    from scipy.stats import permutation_test
+
+    found = permutation_test(
+        (differences,),
+        np.mean,
+        permutation_type="samples",
+        alternative="greater",
+        vectorized=True,
+        n_resamples=DRAWS,
+        rng=0,
+    )
+    return float(found.pvalue)
 
 
 def _shuffled(

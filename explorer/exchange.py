@@ -22,7 +22,7 @@ from explorer.files import write_atomically
 from explorer.fingerprint import fingerprint
 from explorer.library import Item
 from explorer.recording import Recording
-from explorer.solutions import Solution, load_solution
+from explorer.solutions import Memory, Solution, load
 
 TABLE = "solutions.csv"
 MAX_FILES, MAX_BYTES, MAX_RECORDING = 5_000, 50_000_000, 20_000_000
@@ -127,8 +127,8 @@ def take_in(name: str, data: bytes) -> list[Arrival]:
     return arrivals
 
 
-def check(solution: Solution) -> str:
-    """Check a solution against itself and the model on this disk; return what was found.
+def check(solution: Solution | Memory) -> str:
+    """Check either kind against itself and the model on this disk; return what was found.
 
     Raises:
         BadInputError: if it cannot be what it says it is, or belongs to other weights.
@@ -151,8 +151,8 @@ def check(solution: Solution) -> str:
             f"It was trained on other weights than {card.title} on this disk "
             f"(fingerprint {record.fingerprint[:8]} against {here[:8]})."
         )
-    if card.d_model not in (None, len(solution.e)):
-        raise BadInputError(f"Its vectors have {len(solution.e)} numbers, not {card.d_model}.")
+    if card.d_model not in (None, solution.d_model):
+        raise BadInputError(f"Its vectors have {solution.d_model} numbers, not {card.d_model}.")
     if card.vocab_size is not None and int(solution.target_ids.max()) >= card.vocab_size:
         raise BadInputError(f"It holds token ids that {card.title} does not have.")
     return f"It belongs to the weights of {card.title} on this disk."
@@ -163,7 +163,7 @@ def _keep(folder: Path, file: str, data: bytes, known: set[str]) -> Arrival:
     waiting = folders.make(folders.local() / "incoming") / f"{uuid.uuid4().hex}.safetensors"
     write_atomically(waiting, data)
     try:
-        solution = load_solution(waiting)
+        solution = load(waiting)
         if solution.record.id in known:
             return Arrival(file, None, "It is in the library already.")
         said = check(solution)

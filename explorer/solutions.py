@@ -120,6 +120,11 @@ class Solution:
         """N, the number of target tokens."""
         return len(self.target_ids)
 
+    @property
+    def d_model(self) -> int:
+        """Numbers in a vector."""
+        return len(self.e)
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -139,6 +144,11 @@ class Memory:
     def length(self) -> int:
         """N, the number of target tokens."""
         return len(self.target_ids)
+
+    @property
+    def d_model(self) -> int:
+        """Numbers in a vector."""
+        return len(self.mem[0])
 
 
 def made_from(
@@ -225,6 +235,16 @@ def load_memory(path: Path) -> Memory:
             raise CorruptFileError(f"{path.name} holds e and m, not memory vectors.")
         mem, target_ids = _tensors(path, file, record)
     return Memory(mem, target_ids, record)
+
+
+def load(path: Path) -> Solution | Memory:
+    """Read a file of either kind.
+
+    Raises:
+        CorruptFileError: if it is missing, damaged, or of no kind that is known.
+    """
+    record, _ = read_record(path)
+    return load_memory(path) if isinstance(record, MemoryRecord) else load_solution(path)
 
 
 def _tensors(path: Path, file: Any, record: AnyRecord) -> list[NDArray[Any]]:

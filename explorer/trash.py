@@ -22,6 +22,7 @@ from explorer.jobs import client
 from explorer.labels import Kind
 from explorer.library import Item
 from explorer.selection import size_of
+from explorer.sets import records
 
 MANIFEST = "deleted.json"
 NAMED = 3
@@ -66,6 +67,8 @@ def throw(items: Sequence[Item]) -> Deletion:
     kind = items[0].kind
     rows = _rows([item.id for item in items]) if kind == "job" else []
     paths = [item.path or client.folder_of(item.id) for item in items]
+    if kind == "set":  # what is not finished goes on from there if it comes back
+        paths += [work for item in items if (work := records.work_of(item.id)).exists()]
     deletion = Deletion(
         id=uuid.uuid4().hex[:10],
         kind=kind,

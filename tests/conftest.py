@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.steps import exhaust
+
 if TYPE_CHECKING:
     from explorer.solutions import Solution
 
@@ -290,8 +292,7 @@ def exact_solutions(
             )
             folder = tmp_path_factory.mktemp("run")
             task = Reconstruction(spec, pool, folder, None, folder)
-            for _ in task.steps():
-                pass
+            exhaust(task.steps())
             found += [load_solution(task.solutions[i]) for i in range(restarts)]
     assert all(s.record.exact for s in found)
     return found

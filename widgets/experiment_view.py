@@ -115,9 +115,7 @@ def _live(job_id: str) -> None:
     if job.over:
         st.rerun()
     with sentences():
-        job_controls.buttons(job, f"?job={job_id}")
-        job_controls.worker_note()
-        st.progress(job.fraction, text=job.sentence)
+        job_controls.progress(job, f"?job={job_id}")
         if "run" in job.result:
             found = read(runs.find(str(job.result["run"])))
             for chart in charts(found):

@@ -19,6 +19,13 @@ def buttons(job: Job, query: str) -> None:
         copy_link(f"link-{job.id}", query)
 
 
+def progress(job: Job, query: str) -> None:
+    """Show all that stands over a job in progress, and how far it is."""
+    buttons(job, query)
+    worker_note()
+    st.progress(job.fraction, text=job.sentence)
+
+
 def pause_and_stop(job: Job) -> None:
     """Show the two buttons."""
     paused = job.wanted == "pause"

@@ -36,9 +36,7 @@ def _live(job_id: str) -> None:
     if job.over:
         st.rerun()
     with sentences():
-        job_controls.buttons(job, f"?job={job_id}")
-        job_controls.worker_note()
-        st.progress(job.fraction, text=job.sentence)
+        job_controls.progress(job, f"?job={job_id}")
         found = results.landscape(places.folder_of(job_id) / places.LANDSCAPE)
         if found is not None and found.ready:
             chart_widget.show(charts.plane(found, "accuracy"), job_id, extras=False)
@@ -156,6 +154,4 @@ def _live_radius(job_id: str) -> None:
     if job.over:
         st.rerun()
     with sentences():
-        job_controls.buttons(job, f"?radius={job_id}")
-        job_controls.worker_note()
-        st.progress(job.fraction, text=job.sentence)
+        job_controls.progress(job, f"?radius={job_id}")

@@ -39,9 +39,7 @@ def _live(job_id: str) -> None:
     if job.over:
         st.rerun()
     with sentences():
-        job_controls.buttons(job, f"?job={job_id}")
-        job_controls.worker_note()
-        st.progress(job.fraction, text=job.sentence)
+        job_controls.progress(job, f"?job={job_id}")
         found = results.paths(places.folder_of(job_id) / FILE)
         if found is None or not found.measured.any():
             return

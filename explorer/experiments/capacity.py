@@ -44,8 +44,8 @@ def cells(settings: CapacitySettings) -> list[Cell]:
             cost=float(max(rows * n, FLOOR) * settings.recipe.max_steps),
             at={"source": source, "scheme": scheme, "n": n},
         )
+        for scheme in settings.schemes  # so that sources can be compared early
         for source in settings.sources
-        for scheme in settings.schemes
         for n in settings.ladder
     ]
 

@@ -120,7 +120,7 @@ class Experiment:
         header = run.header
         model = header.settings.model.rpartition("/")[2]
         recipe = getattr(header.settings, "recipe", None)
-        steps = f", recipe {recipe.name} up to {recipe.max_steps} steps" if recipe else ""
+        steps = f", recipe “{recipe.name}”, at most {recipe.max_steps} steps" if recipe else ""
         arrangement = getattr(header.settings, "arrangement", None)
         laid = f", arrangement {ARRANGEMENTS[arrangement].checklist_id}" if arrangement else ""
         left = len(self.left(run))

@@ -100,7 +100,7 @@ class CapacitySettings(_Trained):
         Field(min_length=1),
         AfterValidator(_different),
     ] = Field(
-        ("m free", "m shared", "one mem", "two mem"),
+        ("m free", "one mem", "two mem", "m shared"),
         description="What is trained: e and m of each text, one m for all texts, or the "
         "autoregressive baseline with one or two memory vectors.",
     )

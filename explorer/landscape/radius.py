@@ -15,7 +15,7 @@ from explorer.landscape.surroundings import Surroundings, SurroundingsHeader
 from explorer.paths.pairs import vector
 from explorer.paths.places import RADIUS
 from explorer.paths.result import CONNECTED
-from explorer.paths.training import along
+from explorer.paths.training import along, require_as_recorded
 from explorer.pool import ModelPool
 from explorer.solutions import Solution, now
 
@@ -69,13 +69,7 @@ class RadiusTask:
         self._file = folder / RADIUS
         self._centre = vector(solution).astype(np.float64)
         self._targets = torch.from_numpy(solution.target_ids)
-        found = float(self._accuracy(self._centre[None])[0])
-        if found < CONNECTED:
-            raise BadInputError(
-                f"The file says that every token of this solution is right; here it scores "
-                f"{found:.3f} with the arrangement “{solution.record.arrangement}”. The file was "
-                "changed: fetch it again."
-            )
+        require_as_recorded(solution, float(self._accuracy(self._centre[None])[0]))
         self.directions = random_directions(spec.directions, len(self._centre), spec.seed)
 
     def steps(self) -> Iterator[None]:

@@ -19,7 +19,13 @@ from explorer.paths.header import describe
 from explorer.paths.pairs import require_pair, require_usable, vector
 from explorer.paths.recipe import PathRecipe
 from explorer.paths.result import FILE, HISTORY, Paths, Profile
-from explorer.paths.training import ROWS_AT_ONCE, CurveTrainer, along, step_together
+from explorer.paths.training import (
+    ROWS_AT_ONCE,
+    CurveTrainer,
+    along,
+    require_as_recorded,
+    step_together,
+)
 from explorer.pool import ModelPool
 from explorer.solutions import Solution
 
@@ -80,6 +86,7 @@ class Connecting:
         )
         ends = {s.record.id: s for pair in pairs for s in pair}
         self.paths = Paths.empty(header, np.stack([vector(s) for s in ends.values()]))
+        self._pairs = pairs
         self._seconds = 0.0
         self._pass_seconds = 0.0
         self._pieces: dict[int, str] = {}
@@ -167,6 +174,8 @@ class Connecting:
         if paths.steps[pair] < 0:
             ends = trainer.ends
             self._measure(pair, positions("line", ends, paths.t), paths.line)
+            for end, at in zip(self._pairs[pair], (0, -1), strict=True):
+                require_as_recorded(end, float(paths.line.accuracy[pair, at]))
         points = trainer.points
         self._measure(pair, positions(trainer.kind, points, paths.t), paths.curve)
         paths.bends[pair], paths.steps[pair] = points[1:-1], trainer.steps

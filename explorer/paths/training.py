@@ -10,11 +10,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from explorer.arrangements import ArrangementKey, holds_m, read_from
+from explorer.errors import BadInputError
 from explorer.head import Measured
 from explorer.metrics import input_sequence
 from explorer.models import FrozenModel
 from explorer.paths.curves import CurveKind, bends_on_chord, weights
 from explorer.paths.recipe import PathRecipe
+from explorer.paths.result import CONNECTED
+from explorer.solutions import Solution
 
 ROWS_AT_ONCE = 64
 """Rows of one forward pass; more gain little and make a batch take its time."""
@@ -39,6 +42,24 @@ def along(
     inputs = input_sequence(e, m, arrangement, len(targets))
     wanted = targets.to(model.device).expand(len(points), -1)
     return model.measure(inputs, wanted, read_from(arrangement), detail=True)
+
+
+def require_as_recorded(solution: Solution, accuracy: float) -> None:
+    """Make sure that an exact solution scores here what its file says.
+
+    Args:
+        solution: one whose file says that it is exact.
+        accuracy: what it scored here, in float32.
+
+    Raises:
+        BadInputError: if it does not.
+    """
+    if accuracy < CONNECTED:
+        raise BadInputError(
+            f"The file of solution {solution.record.id} says that every token is right; here it "
+            f"scores {accuracy:.3f} with the arrangement “{solution.record.arrangement}”. The file "
+            "was changed: fetch it again."
+        )
 
 
 class CurveTrainer:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer import catalog, folders
+from explorer import catalog
 from explorer.arrangements import input_length
 from explorer.errors import BadInputError, CorruptFileError, MissingAssetError
 from explorer.formatting import human_seconds
@@ -124,7 +124,7 @@ class SetBuilder:
 
     @property
     def _work(self) -> Path:
-        return folders.local() / "jobs" / f"set-{self.record.id}"
+        return records.work_of(self.record.id)
 
     def _check(self) -> None:
         spec = self.spec
@@ -140,6 +140,8 @@ class SetBuilder:
                 f"m cannot be learned on {spec.m_from} texts: the set has {count}. "
                 "Lower the number."
             )
+        if spec.texts:  # one that is too short is said before anything is timed or written
+            contents.gathered(spec, self.model.tokenizer)
 
     def _begin(self) -> SetRecord:
         name = records.set_id(self.spec, self.model.fingerprint)

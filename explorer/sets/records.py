@@ -174,6 +174,11 @@ def folder_of(name: str) -> Path:
     return folders.local() / "sets" / name
 
 
+def work_of(name: str) -> Path:
+    """Return where the checkpoints of a set that is being built lie."""
+    return folders.local() / "jobs" / f"set-{name}"
+
+
 def save(record: SetRecord) -> Path:
     """Write `set.json` of a set of this machine.
 

@@ -10,7 +10,7 @@ import safetensors.numpy
 import torch
 from safetensors import safe_open
 
-from explorer import comparison, exchange, library, selection, store
+from explorer import comparison, exchange, library, selection, store, trash
 from explorer.cli.main import main
 from explorer.errors import BadInputError, CorruptFileError
 from explorer.jobs import requests
@@ -113,10 +113,24 @@ def test_what_needs_e_and_m_refuses_it(memory: Memory) -> None:
 
 
 @pytest.mark.usefixtures("shipped")
-def test_an_import_refuses_it(memory: Memory, tmp_path: Path) -> None:
-    data = save_memory(memory, tmp_path / "m.safetensors").read_bytes()
+def test_an_export_of_it_comes_back(memory: Memory) -> None:
+    store.keep(memory, "run1")
+    listed = library.items("solution")
+    data = exchange.export(listed)
+    trash.throw(listed)
+    (arrival,) = exchange.take_in("from a friend.zip", data)
+    assert arrival.id == memory.record.id
+    (item,) = library.items("solution")
+    assert item.path is not None and load_memory(item.path).record == memory.record
+    np.testing.assert_array_equal(load_memory(item.path).mem, memory.mem)
+
+
+@pytest.mark.usefixtures("shipped")
+def test_an_import_refuses_what_cannot_be_true(memory: Memory, tmp_path: Path) -> None:
+    untrue = replace(memory, record=memory.record.model_copy(update={"exact": True}))
+    data = save_memory(untrue, tmp_path / "m.safetensors").read_bytes()
     (arrival,) = exchange.take_in("m.safetensors", data)
-    assert arrival.id is None and REFUSAL in arrival.sentence
+    assert arrival.id is None and "does not agree" in arrival.sentence
     assert library.items("solution") == []
 
 

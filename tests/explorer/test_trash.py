@@ -7,6 +7,7 @@ from explorer import folders, labels, library, store, trash
 from explorer.errors import BadInputError
 from explorer.jobs import client
 from explorer.jobs.specs import BringSpec
+from explorer.sets import records
 from explorer.solutions import Solution, save_solution
 
 Kept = Callable[..., Solution]
@@ -71,9 +72,12 @@ def test_jobs_come_back_with_their_rows_and_frames(own_cache: Path) -> None:
 
 def test_sets_go_and_come_back(own_cache: Path) -> None:
     (folders.make(own_cache / "sets" / "s") / library.SET).write_text("{}")
+    checkpoint = folders.make(records.work_of("s")) / "crews.safetensors"
+    checkpoint.write_bytes(b"half")
     deletion = trash.throw(library.items("set"))
-    assert library.items("set") == []
+    assert library.items("set") == [] and not checkpoint.exists()
     trash.undo(deletion.id)
+    assert checkpoint.read_bytes() == b"half"
     assert [item.id for item in library.items("set")] == ["s"]
 
 

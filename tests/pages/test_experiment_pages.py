@@ -5,10 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
 
-from explorer import folders
 from explorer.experiments import runs
 from explorer.experiments.arrangements import EXPERIMENT
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
@@ -16,25 +13,19 @@ from explorer.experiments.runs import Run
 from explorer.jobs import client
 from explorer.jobs.specs import ExperimentSpec
 from explorer.recipes import FAST
+from tests.pages.driving import open_page, texts_of
+from tests.steps import exhaust
 
 if TYPE_CHECKING:
     from explorer.pool import ModelPool
 
-APP = str(folders.PROJECT / "app.py")
+pytestmark = pytest.mark.usefixtures("without_shipped")
+
 SMALL = {
     "arrangements": {"lengths": (1, 4), "source": "unseen"},
     "capacity": {"ladder": (1, 4), "sources": ("unseen",), "restarts": 1},
 }
 """Fields that make a run a matter of a second, besides model and recipe."""
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No worker, and nothing that ships."""
-    monkeypatch.setenv("EXPLORER_NO_WORKER", "1")
-    monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "nothing-ships")
-    st.cache_data.clear()
-    st.cache_resource.clear()
 
 
 @pytest.fixture(scope="module")
@@ -56,34 +47,17 @@ def run(pool: "ModelPool", tiny_llama_folder: Path) -> Callable[..., Run]:
             {"model": str(tiny_llama_folder), "texts": 1, "recipe": recipe, **SMALL[name]}
         )
         task = RunTask(settings, pool)
-        for _ in task.steps():
-            pass
+        exhaust(task.steps())
         return task.run
 
     return make
-
-
-def open_page(name: str, model: Path | None = None, **query: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=60)
-    if model is not None:
-        app.session_state["model"] = "other"
-        app.session_state["other_model"] = str(model)
-    app.run()
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.switch_page(f"pages/{name}.py").run()
-
-
-def said(app: AppTest) -> str:
-    kinds = ("title", "caption", "markdown", "error", "warning", "info", "text", "subheader")
-    return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_without_a_run_the_page_says_so(name: str) -> None:
     app = open_page(name.replace("-", "_"))
     assert not app.exception
-    assert "No run of this experiment" in said(app)
+    assert "No run of this experiment" in texts_of(app)
     assert app.title[0].value == experiment(name).title
 
 
@@ -92,9 +66,9 @@ def test_a_run_is_shown_with_its_protocol_and_findings(name: str, run: Callable[
     made, asked = run(name), experiment(name)
     app = open_page(name, run=made.header.id)
     assert not app.exception
-    assert asked.sentence(made) in said(app)
+    assert asked.sentence(made) in texts_of(app)
     findings = asked.findings(made)
-    assert findings and all(finding.figure in said(app) for finding in findings)
+    assert findings and all(finding.figure in texts_of(app) for finding in findings)
     assert {tab.label for tab in app.tabs} == {
         title for title, table in asked.tables(made).items() if not table.empty
     }
@@ -116,9 +90,9 @@ def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> N
 def test_bad_settings_are_a_sentence(tiny_llama_folder: Path) -> None:
     app = open_page("arrangements", tiny_llama_folder)
     app.text_input(key="arrangements-minutes-lengths").set_value("6, two").run()
-    assert not app.exception and "whole numbers" in said(app)
+    assert not app.exception and "whole numbers" in texts_of(app)
     app.text_input(key="arrangements-minutes-lengths").set_value("6, 2").run()
-    assert not app.exception and "shortest first" in said(app)
+    assert not app.exception and "shortest first" in texts_of(app)
 
 
 def test_a_damaged_run_is_a_sentence(run: Callable[..., Run]) -> None:
@@ -126,7 +100,7 @@ def test_a_damaged_run_is_a_sentence(run: Callable[..., Run]) -> None:
     for page in ("arrangements", "paper"):
         app = open_page(page)
         assert not app.exception
-        assert "damaged" in said(app)
+        assert "damaged" in texts_of(app)
 
 
 def test_the_paper_page_has_every_finding_with_and_without_runs(run: Callable[..., Run]) -> None:
@@ -135,7 +109,7 @@ def test_the_paper_page_has_every_finding_with_and_without_runs(run: Callable[..
     made = run()
     app = open_page("paper")
     assert not app.exception
-    assert EXPERIMENT.sentence(made) in said(app)
+    assert EXPERIMENT.sentence(made) in texts_of(app)
     answers, more = app.table
     assert "I5" in set(more.value["id"])
     assert [f"F{k}" for k in range(1, 11)] == list(dict.fromkeys(answers.value["id"]))

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from explorer import folders, library, store, trash
@@ -17,22 +16,10 @@ from explorer.jobs import client
 from explorer.jobs.specs import BringSpec, ExperimentSpec
 from explorer.recipes import FAST
 from explorer.solutions import Memory, MemoryRecord, Solution, SolutionRecord
+from tests.pages.driving import APP, open_page
 from widgets.library import panel
 
-APP = str(folders.PROJECT / "app.py")
 HOSTILE = "<b>*bold*</b> $x$ [link](http://a) :smile:"
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EXPLORER_NO_WORKER", "1")
-    st.cache_data.clear()
-    st.cache_resource.clear()
-
-
-@pytest.fixture
-def without_shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "recorded")
 
 
 Keep = Callable[..., Solution]
@@ -63,14 +50,6 @@ def _solutions_in(folder: Path) -> list[Solution]:
     return store.siblings(folder / store.RECORDING)
 
 
-def open_library(**query: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=30)
-    app.run()
-    for name, value in query.items():
-        app.query_params[name] = value
-    return app.switch_page("pages/library.py").run()
-
-
 def show(app: AppTest, room: str) -> AppTest:
     (rooms,) = [group for group in app.button_group if group.key == "room"]
     return rooms.set_value(room).run()
@@ -99,13 +78,13 @@ def buttons(app: AppTest) -> dict[str, Any]:
      ("Jobs", "No job"), ("Trash", "The trash is empty")],
 )  # fmt: skip
 def test_an_empty_library_says_so(room: str, said: str) -> None:
-    app = show(open_library(), room)
+    app = show(open_page("library"), room)
     assert not app.exception and not app.error
     assert any(said in info.value for info in app.info) and not app.dataframe
 
 
 def test_what_ships_can_be_looked_at_and_not_changed() -> None:
-    app = open_library()
+    app = open_page("library")
     assert set(app.dataframe[0].value["from"]) == {"recorded"}
     app = select(app, 0)
     assert not app.exception
@@ -118,7 +97,7 @@ def test_what_ships_can_be_looked_at_and_not_changed() -> None:
 def test_the_table_has_what_matters_first_and_newest_on_top(keep: Keep) -> None:
     for number in (1, 3, 2):
         keep(number, text=HOSTILE)
-    table = open_library().dataframe[0].value
+    table = open_page("library").dataframe[0].value
     assert table.columns[:3].tolist() == ["accuracy", "steps", "text"]
     assert table["steps"].tolist() == [10, 9, 8] and table["text"].tolist() == [HOSTILE] * 3
     assert "tags" not in table
@@ -128,7 +107,7 @@ def test_the_table_has_what_matters_first_and_newest_on_top(keep: Keep) -> None:
 def test_search_and_filter(keep: Keep) -> None:
     for number in range(4):
         keep(number, model=f"org/m{number % 2}")
-    app = open_library()
+    app = open_page("library")
     app.text_input(key="find").set_value("text 3").run()
     assert app.dataframe[0].value["text"].tolist() == ["text 3"]
     app.text_input(key="find").set_value("").run()
@@ -141,7 +120,7 @@ def test_search_and_filter(keep: Keep) -> None:
 @pytest.mark.usefixtures("without_shipped")
 def test_a_name_a_note_and_tags_are_kept(keep: Keep) -> None:
     keep(1)
-    app = select(open_library(), 0)
+    app = select(open_page("library"), 0)
     fields = {field.label: field for field in (*app.text_input, *app.text_area, *app.multiselect)}
     fields["Name"].set_value(HOSTILE)
     fields["Note"].set_value("a note")
@@ -158,7 +137,7 @@ def test_a_name_a_note_and_tags_are_kept(keep: Keep) -> None:
 @pytest.mark.usefixtures("without_shipped")
 def test_two_solutions_are_compared(keep: Keep) -> None:
     one, _ = keep(1, text=HOSTILE), keep(2, arrangement="e+mN-1")
-    app = select(open_library(), 0, 1)
+    app = select(open_page("library"), 0, 1)
     assert not app.exception
     labels = [metric.label for metric in app.metric]
     assert labels.count("Right tokens") == 2 and "Cosine distance of e" in labels
@@ -172,7 +151,7 @@ def test_two_solutions_are_compared(keep: Keep) -> None:
 
 
 def test_two_recorded_solutions_are_compared_with_their_curves() -> None:
-    app = open_library()
+    app = open_page("library")
     app = select(app, *range(len(app.dataframe[0].value))[-2:])  # the oldest, of recorded runs
     assert not app.exception
     assert len(app.get("plotly_chart")) == 2
@@ -182,7 +161,7 @@ def test_two_recorded_solutions_are_compared_with_their_curves() -> None:
 def test_deleting_can_be_undone_and_the_trash_emptied(keep: Keep) -> None:
     for number in range(3):
         keep(number)
-    app = select(open_library(), 0, 2)
+    app = select(open_page("library"), 0, 2)
     app.button(key="delete").click().run()
     assert not app.exception
     assert app.dataframe[0].value["text"].tolist() == ["text 1"]
@@ -207,7 +186,7 @@ def test_what_cannot_be_read_is_shown_and_can_be_deleted(keep: Keep) -> None:
     keep(1)
     for number in range(5):
         (store.run_folder("run1") / f"*b*{number}.safetensors").write_bytes(b"broken")
-    app = open_library()
+    app = open_page("library")
     assert not app.exception
     assert "damaged" in app.warning[0].value and r"\*b\*0" in app.warning[0].value
     assert app.warning[3].value == "And 2 more that cannot be read."
@@ -220,19 +199,19 @@ def test_what_cannot_be_read_is_shown_and_can_be_deleted(keep: Keep) -> None:
 @pytest.mark.usefixtures("without_shipped")
 def test_jobs_are_listed_and_an_open_one_is_not_deleted() -> None:
     job = client.submit(BringSpec(model="some/model"))
-    app = show(open_library(), "Jobs")
+    app = show(open_page("library"), "Jobs")
     assert app.dataframe[0].value["state"].tolist() == ["queued"]
     app = select(app, 0)
     app.button(key="delete").click().run()
     assert not app.exception and any("is not over" in error.value for error in app.error)
     client.ask(job, "stop")
-    app = select(show(open_library(), "Jobs"), 0)
+    app = select(show(open_page("library"), "Jobs"), 0)
     app.button(key="delete").click().run()
     assert not app.exception and library.items("job") == []
 
 
 def test_runs_are_listed_and_exported_with_all_that_belongs_to_them() -> None:
-    app = show(open_library(), "Runs")
+    app = show(open_page("library"), "Runs")
     shipped = store.shipped_runs()
     listed = app.dataframe[0].value["exact"].tolist()
     assert len(listed) == len(shipped) and "4 / 4" in listed
@@ -255,7 +234,7 @@ def test_an_import_is_reported(keep: Keep) -> None:
     keep(1)
     data = exchange.export(library.items("solution"))
     trash.throw(library.items("solution"))
-    app = open_library()
+    app = open_page("library")
     app.file_uploader[0].set_value(("friend.zip", data, "application/zip")).run()
     app.button(key="import-now").click().run()
     assert not app.exception and "1 of 1 imported." in texts_of(app)
@@ -267,7 +246,7 @@ def test_an_import_is_reported(keep: Keep) -> None:
 def test_a_broken_catalogue_is_a_sentence_and_files_are_listed(own_cache: Path) -> None:
     own_cache.mkdir()
     (own_cache / "explorer.db").write_bytes(b"this is a text, not a database. " * 40)
-    app = open_library()
+    app = open_page("library")
     assert not app.exception
     files = folders.recorded().rglob("*.safetensors")
     shipped = [file for file in files if not file.name.endswith(store.NOT_SOLUTIONS)]
@@ -302,7 +281,7 @@ REFUSAL = "it has memory vectors, not e and m"
 
 @pytest.mark.usefixtures("without_shipped", "memory")
 def test_memory_vectors_are_listed_and_not_compared() -> None:
-    app = select(open_library(), 0)
+    app = select(open_page("library"), 0)
     assert not app.exception and not app.error
     assert app.dataframe[0].value["scheme"].tolist() == ["mem 2", "A4"]
     assert REFUSAL in texts_of(app)

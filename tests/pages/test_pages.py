@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 from explorer import folders, store
 from explorer.database import JobRow, transaction
@@ -17,46 +16,15 @@ from explorer.jobs import client
 from explorer.jobs.specs import ReconstructSpec
 from explorer.recipes import FAST
 from explorer.recording import Recording
+from tests.pages.driving import APP, carry_out, open_page, texts_of
 
-APP = str(folders.PROJECT / "app.py")
 TEXT = "abc <script>alert(1)</script> & more words to say"
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("EXPLORER_NO_WORKER", "1")
-    st.cache_data.clear()
-    st.cache_resource.clear()
-
-
-def open_app(model: Path | None = None, **query: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=30)
-    if model is not None:
-        app.session_state["model"] = "other"
-        app.session_state["other_model"] = str(model)
-    for name, value in query.items():
-        app.query_params[name] = value
-    return app.run()
-
-
-def texts_of(app: AppTest) -> str:
-    kinds = ("title", "caption", "markdown", "error", "warning", "info", "text", "subheader")
-    return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
 
 
 @pytest.fixture
 def trained(tiny_llama_folder: Path) -> str:
     """A job that an engine in this process has really run to its end."""
-    from explorer.jobs.context import JobContext
-    from explorer.jobs.runners import run
-    from explorer.pool import ModelPool
-
-    spec = spec_for(tiny_llama_folder, length=3, max_steps=40)
-    job = JobContext(client.submit(spec), spec, ModelPool())
-    for _ in run(job):
-        pass
-    job.update(state="done")
-    return job.id
+    return carry_out(spec_for(tiny_llama_folder, length=3, max_steps=40))
 
 
 def spec_for(folder: Path, *, length: int, max_steps: int = 10) -> ReconstructSpec:
@@ -72,7 +40,7 @@ def spec_for(folder: Path, *, length: int, max_steps: int = 10) -> ReconstructSp
 
 
 def test_first_view_shows_a_recorded_run_before_any_model_is_there() -> None:
-    app = open_app()
+    app = open_page()
     assert not app.exception
     assert any("recorded" in str(badge.value).lower() for badge in app.markdown)
     labels = [metric.label for metric in app.metric]
@@ -82,7 +50,7 @@ def test_first_view_shows_a_recorded_run_before_any_model_is_there() -> None:
 
 
 def test_bring_queues_a_job() -> None:
-    app = open_app()
+    app = open_page()
     app.button(key="bring").click().run()
     (job,) = client.jobs()
     assert job.spec.kind == "bring"
@@ -91,7 +59,7 @@ def test_bring_queues_a_job() -> None:
 
 
 def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> None:
-    app = open_app(tiny_llama_folder)
+    app = open_page(None, tiny_llama_folder)
     app.text_area(key="own_text").set_value(TEXT).run()
     app.number_input(key="restarts").set_value(3).run()
     app.number_input(key="seed").set_value(7).run()
@@ -108,7 +76,7 @@ def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> N
 
 
 def test_a_changed_recipe_is_named_as_changed(tiny_llama_folder: Path) -> None:
-    app = open_app(tiny_llama_folder)
+    app = open_page(None, tiny_llama_folder)
     app.number_input(key="recipe_fast_max_steps").set_value(50).run()
     app.button(key="start").click().run()
     (job,) = client.jobs()
@@ -124,7 +92,7 @@ def test_a_changed_recipe_is_named_as_changed(tiny_llama_folder: Path) -> None:
 def test_unusable_text_is_a_sentence_and_offers_no_start(
     tiny_llama_folder: Path, text: str, said: str
 ) -> None:
-    app = open_app(tiny_llama_folder)
+    app = open_page(None, tiny_llama_folder)
     app.text_area(key="own_text").set_value(text).run()
     assert any(said in error.value for error in app.error)
     assert "Start" not in [button.label for button in app.button]
@@ -135,7 +103,7 @@ def test_unusable_text_is_a_sentence_and_offers_no_start(
     "text", ["😀👩‍👩‍👧 שלום עולם", "<b>bold</b><img src=x onerror=alert(1)>", "x" * 10**6]
 )
 def test_odd_texts_can_be_chosen(tiny_llama_folder: Path, text: str) -> None:
-    app = open_app(tiny_llama_folder)
+    app = open_page(None, tiny_llama_folder)
     app.text_area(key="own_text").set_value(text).run()
     assert not app.exception
     assert not app.error
@@ -144,14 +112,14 @@ def test_odd_texts_can_be_chosen(tiny_llama_folder: Path, text: str) -> None:
 
 @pytest.mark.parametrize("model", ["no/such folder", "/nowhere/at/all", "%%%"])
 def test_unknown_models_are_a_sentence(model: str) -> None:
-    app = open_app(Path(model))
+    app = open_page(None, Path(model))
     assert not app.exception
     assert app.error or "not on this disk" in texts_of(app)
 
 
 def test_a_job_under_way_shows_its_sentence_and_can_be_stopped(tiny_llama_folder: Path) -> None:
     job = client.submit(spec_for(tiny_llama_folder, length=3))
-    app = open_app(tiny_llama_folder, job=job)
+    app = open_page(None, tiny_llama_folder, job=job)
     assert not app.exception
     app.button(key=f"stop-{job}").click().run()
     assert client.get(job).state == "stopped"
@@ -160,7 +128,7 @@ def test_a_job_under_way_shows_its_sentence_and_can_be_stopped(tiny_llama_folder
 
 def test_pause_and_resume_are_asked_of_the_worker(tiny_llama_folder: Path) -> None:
     job = client.submit(spec_for(tiny_llama_folder, length=3))
-    app = open_app(tiny_llama_folder, job=job)
+    app = open_page(None, tiny_llama_folder, job=job)
     app.button(key=f"pause-{job}").click().run()
     assert client.get(job).wanted == "pause"
     assert app.button(key=f"pause-{job}").label == "Resume"
@@ -169,7 +137,7 @@ def test_pause_and_resume_are_asked_of_the_worker(tiny_llama_folder: Path) -> No
 
 
 def test_a_finished_job_shows_what_its_files_say(trained: str, tiny_llama_folder: Path) -> None:
-    app = open_app(tiny_llama_folder, job=trained)
+    app = open_page(None, tiny_llama_folder, job=trained)
     assert not app.exception
     solutions = store.siblings(store.run_folder(trained) / store.RECORDING)
     best = max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps))
@@ -181,7 +149,7 @@ def test_a_finished_job_shows_what_its_files_say(trained: str, tiny_llama_folder
 
 def test_a_solution_is_found_again_through_its_link(trained: str) -> None:
     solution = store.siblings(store.run_folder(trained) / store.RECORDING)[0]
-    app = open_app(solution=solution.record.id)
+    app = open_page(solution=solution.record.id)
     assert not app.exception
     assert not app.error
     assert "Right tokens (C_tokens)" in [metric.label for metric in app.metric]
@@ -191,7 +159,7 @@ def test_a_solution_is_found_again_through_its_link(trained: str) -> None:
     "query", [{"job": "nope"}, {"solution": "../../etc/passwd"}, {"job": "<b>"}]
 )
 def test_a_dead_link_is_a_sentence(query: dict[str, str]) -> None:
-    app = open_app(**query)
+    app = open_page(**query)
     assert not app.exception
     assert any("There is no" in error.value for error in app.error)
 
@@ -202,7 +170,7 @@ def test_a_failed_job_says_why(tiny_llama_folder: Path) -> None:
         row = session.get(JobRow, job)
         assert row is not None
         row.state, row.error = "failed", "The disk is full. Free some space."
-    app = open_app(tiny_llama_folder, job=job)
+    app = open_page(None, tiny_llama_folder, job=job)
     assert [error.value for error in app.error] == ["The disk is full. Free some space."]
 
 
@@ -213,7 +181,7 @@ def test_an_unwritable_cache_is_a_sentence_and_recorded_runs_stay(
     blocked.write_text("not a folder")
     monkeypatch.setenv("EXPLORER_CACHE", str(blocked / "below"))
     monkeypatch.delenv("EXPLORER_NO_WORKER")
-    app = open_app()
+    app = open_page()
     assert not app.exception
     assert any("EXPLORER_CACHE" in error.value for error in app.error)
     assert "Right tokens (C_tokens)" in [metric.label for metric in app.metric]
@@ -262,7 +230,7 @@ def test_paths_of_this_machine_are_offered_to_this_machine_alone(
     monkeypatch.setattr(
         st, "get_option", lambda name: address if name == "server.address" else plain(name)
     )
-    app = open_app(tiny_llama_folder)
+    app = open_page(None, tiny_llama_folder)
     app.selectbox(key="source").set_value(source).run()
     assert not app.exception
     assert (f"{source}_path" in [field.key for field in app.text_input]) is offered
@@ -290,7 +258,7 @@ def two_recorded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
 
 
 def test_one_chooses_among_the_recorded_runs(two_recorded: list[Path]) -> None:
-    app = open_app()
+    app = open_page()
     assert not app.exception
     (pills,) = [group for group in app.button_group if group.key == "recorded"]
     assert list(pills.options) == [
@@ -309,7 +277,7 @@ def test_a_single_recorded_run_needs_no_choice(
     two_recorded: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.rmtree(two_recorded[1])
-    app = open_app()
+    app = open_page()
     assert not app.exception and "recorded" not in [group.key for group in app.button_group]
     assert "Right tokens (C_tokens)" in [metric.label for metric in app.metric]
 
@@ -318,7 +286,7 @@ def test_a_single_recorded_run_needs_no_choice(
 def test_stopping_at_the_first_exact_restart_is_asked_of_the_worker(
     tiny_llama_folder: Path, early: bool, until: str
 ) -> None:
-    app = open_app(tiny_llama_folder)
+    app = open_page(None, tiny_llama_folder)
     assert app.toggle(key="until").value is True
     app.toggle(key="until").set_value(early).run()
     app.button(key="start").click().run()
@@ -329,7 +297,7 @@ def test_stopping_at_the_first_exact_restart_is_asked_of_the_worker(
 def test_a_text_the_model_writes_is_followed_and_never_read_as_markup(
     tiny_llama_folder: Path,
 ) -> None:
-    app = open_app(tiny_llama_folder)
+    app = open_page(None, tiny_llama_folder)
     app.selectbox(key="source").set_value("generated").run()
     app.button(key="write").click().run()
     (job,) = client.jobs()

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from explorer import catalog, distance_report, folders, measure_distances, paces
@@ -22,40 +21,11 @@ from explorer.paths.header import PathsHeader, SolutionInfo, TextInfo
 from explorer.paths.recipe import PathRecipe
 from explorer.paths.result import FILE, Paths
 from explorer.sets import records
+from tests.pages.driving import open_page, texts_of
+
+pytestmark = pytest.mark.usefixtures("without_shipped", "letters")
 
 MakeSet = Callable[..., str]
-APP = str(folders.PROJECT / "app.py")
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No worker, nothing that ships, and letters for a sentence model."""
-
-    class Letters:
-        def encode(self, texts: list[str], **_: object) -> np.ndarray:
-            return np.array([[text.count(c) for c in "abcdefghijkl"] for text in texts])
-
-    monkeypatch.setattr("explorer.text_distances.sentence_model", Letters)
-    monkeypatch.setenv("EXPLORER_NO_WORKER", "1")
-    monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "nothing-ships")
-    st.cache_data.clear()
-    st.cache_resource.clear()
-
-
-def open_page(name: str = "paper", model: Path | None = None, **query: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=60)
-    if model is not None:
-        app.session_state["model"] = "other"
-        app.session_state["other_model"] = str(model)
-    app.run()
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.switch_page(f"pages/{name}.py").run()
-
-
-def said(app: AppTest) -> str:
-    kinds = ("title", "caption", "markdown", "error", "warning", "info", "text", "subheader")
-    return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
 
 
 def answers(app: AppTest) -> pd.DataFrame:
@@ -81,7 +51,7 @@ def connected() -> str:
 
 
 def test_without_anything_every_answer_is_not_run() -> None:
-    app = open_page()
+    app = open_page("paper")
     assert not app.exception and not app.warning
     table = answers(app)
     assert list(table.index) == [f"F{k}" for k in range(1, 11)]
@@ -90,7 +60,7 @@ def test_without_anything_every_answer_is_not_run() -> None:
 
 def test_sets_and_paths_answer_f8_to_f10(make_set: MakeSet, connected: str) -> None:
     name = make_set(contexts=4, restarts=4)
-    table = answers(open_page())
+    table = answers(open_page("paper"))
     assert table.loc["F8", "here"] == beside.ANSWERS[True]
     assert table.loc["F9", "here"] == beside.ANSWERS[None]
     assert table.loc["F10", "here"] == beside.ANSWERS[True]
@@ -100,7 +70,7 @@ def test_sets_and_paths_answer_f8_to_f10(make_set: MakeSet, connected: str) -> N
     report = measure_distances.make(found)
     distance_report.save(found, report)
     both = next(m for m in report.summary.measured if m.vector == "both")
-    figure = answers(open_page()).loc["F8", "figure"]
+    figure = answers(open_page("paper")).loc["F8", "figure"]
     assert f"{both.medians['same text']:.3f} same text" in figure
     assert f"p = {both.comparisons[0].p}" in figure
 
@@ -109,16 +79,16 @@ def test_the_pages_of_sets_and_paths_say_their_findings(make_set: MakeSet, conne
     found = records.read(records.find(make_set(contexts=4, restarts=4)))
     distance_report.save(found, measure_distances.make(found))
     distances = open_page("distances")
-    assert not distances.exception and "this set shows" in said(distances)
+    assert not distances.exception and "this set shows" in texts_of(distances)
     ships = folders.recorded() / "paths" / "1-made" / FILE
     ships.parent.mkdir(parents=True)
     ships.write_bytes((places.folder_of(connected) / FILE).read_bytes())
     paths = open_page("paths")
-    assert not paths.exception and "the Bezier curve in 2 (100%)" in said(paths)
+    assert not paths.exception and "the Bezier curve in 2 (100%)" in texts_of(paths)
 
 
 def test_a_column_is_filled_by_one_press_where_the_model_is_here(tiny_llama_folder: Path) -> None:
-    app = open_page(model=tiny_llama_folder)
+    app = open_page("paper", tiny_llama_folder)
     app.selectbox(key="fill-experiment").set_value("arrangements").run()
     starts = [app.button(key=f"fill-start-{k}") for k in range(7)]
     assert [button.disabled for button in starts] == [True] * 6 + [False]
@@ -145,11 +115,11 @@ def test_a_timed_step_is_used_wherever_time_is_estimated(
     page: str, tiny_llama_folder: Path
 ) -> None:
     app = open_page(page, tiny_llama_folder)
-    assert "a step timed on this machine" not in said(app)
+    assert "a step timed on this machine" not in texts_of(app)
     assert page == "paper" or [b for b in app.button if b.label == "Time a step first"]
     paces.keep(Pace(model=str(tiny_llama_folder), precision="auto", token_seconds=1e-6))
     app = open_page(page, tiny_llama_folder)
-    assert not app.exception and "a step timed on this machine" in said(app)
+    assert not app.exception and "a step timed on this machine" in texts_of(app)
     assert not [b for b in app.button if b.label == "Time a step first"]
 
 
@@ -179,7 +149,7 @@ def test_runs_stand_beside_the_papers_numbers() -> None:
         folder = runs.save_header(header)
         key = EXPERIMENTS[name].cells(settings)[0].key
         runs.append(folder, Done(key=key, rows=rows, seconds=1, finished=now))
-    app = open_page()
+    app = open_page("paper")
     assert not app.exception and not app.error
     tables = {d.value.columns[0]: d.value for d in app.dataframe}
     shared = tables["shared"].set_index(["shared", "S_g"])
@@ -187,7 +157,7 @@ def test_runs_stand_beside_the_papers_numbers() -> None:
     assert shared.loc[("m", 256), "all restarts, paper"] == "0.83 ± 0.18"
     assert list(tables["what"]["here"][:2]) == ["10.0 (N = 10 to 10)", "10.0 (N = 10)"]
     assert list(tables["n"]["seconds"]) == [2, 4, 8]
-    words = said(app)
+    words = texts_of(app)
     for expected in ("Slope over N of seconds 1.00", "16 texts, not 256 texts"):
         assert expected in words
     more = app.table[1].value.set_index("id")
@@ -199,7 +169,7 @@ def test_damaged_sets_paths_and_solutions_are_sentences(make_set: MakeSet, conne
     whole, broken, headless = (records.find(make_set(seed=seed)) for seed in range(3))
     next(broken.glob("*.safetensors")).write_bytes(b"damaged")
     (headless / records.SET_FILE).write_text("{")
-    app = open_page()
+    app = open_page("paper")
     assert not app.exception and len(app.warning) == 3
     assert set(answers(app).loc[["F8"], "from"]) == {f"set {whole.name[:6]}"}
     assert answers(app).loc["F10", "here"] == beside.NOT_RUN

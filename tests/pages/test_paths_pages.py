@@ -7,53 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 from explorer import folders
 from explorer.jobs import client
-from explorer.jobs.specs import JobSpec, LandscapeSpec, PathsSpec, RadiusSpec
+from explorer.jobs.specs import LandscapeSpec, PathsSpec, RadiusSpec
 from explorer.paths import places
 from explorer.paths.recipe import PathRecipe
 from explorer.paths.result import FILE, Paths
+from tests.pages.driving import APP, carry_out, open_page, texts_of
 
-APP = str(folders.PROJECT / "app.py")
+pytestmark = pytest.mark.usefixtures("without_shipped")
+
 QUICK = PathRecipe(max_steps=10, points=5, look_every=5, precision="float32")
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("EXPLORER_NO_WORKER", "1")
-    monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "recorded")
-    st.cache_data.clear()
-    st.cache_resource.clear()
-
-
-def open_page(name: str, **query: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=30)
-    app.run()
-    app.switch_page(f"pages/{name}.py")
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.run()
-
-
-def texts_of(app: AppTest) -> str:
-    kinds = ("title", "caption", "markdown", "error", "warning", "info", "text", "subheader")
-    return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
-
-
-def carry_out(spec: JobSpec) -> str:
-    """Run a job in this process as the worker would."""
-    from explorer.jobs.context import JobContext
-    from explorer.jobs.runners import run
-    from explorer.pool import ModelPool
-
-    job = JobContext(client.submit(spec), spec, ModelPool())
-    for _ in run(job):
-        pass
-    job.update(state="done")
-    return job.id
 
 
 @pytest.fixture
@@ -126,7 +91,7 @@ def test_what_ships_opens_at_once(
 ) -> None:
     plane = carry_out(LandscapeSpec(paths=connected, level=3))
     for kind, job, file in (("paths", connected, FILE), ("landscape", plane, places.LANDSCAPE)):
-        folder = tmp_path / "recorded" / kind / "1-made"
+        folder = folders.recorded() / kind / "1-made"
         folder.mkdir(parents=True)
         (folder / file).write_bytes((places.folder_of(job) / file).read_bytes())
     monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path / "another"))

@@ -6,49 +6,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import streamlit as st
 from safetensors.numpy import load_file
 from streamlit.testing.v1 import AppTest
 
-from explorer import distance_report, folders, measure_distances
+from explorer import distance_report, measure_distances
 from explorer.database import JobRow, transaction
 from explorer.jobs import client
 from explorer.jobs.specs import DistancesSpec, MapSpec, SolveSetSpec
 from explorer.sets import records
+from tests.pages.driving import open_page, texts_of
+
+pytestmark = pytest.mark.usefixtures("without_shipped", "letters")
 
 MakeSet = Callable[..., str]
-APP = str(folders.PROJECT / "app.py")
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No worker, no set that ships, and letters for a sentence model."""
-
-    class Letters:
-        def encode(self, texts: list[str], **_: object) -> np.ndarray:
-            return np.array([[text.count(c) for c in "abcdefghijkl"] for text in texts])
-
-    monkeypatch.setattr("explorer.text_distances.sentence_model", Letters)
-    monkeypatch.setenv("EXPLORER_NO_WORKER", "1")
-    monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "nothing-ships")
-    st.cache_data.clear()
-    st.cache_resource.clear()
-
-
-def open_page(name: str, model: Path | None = None, **query: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=30)
-    if model is not None:
-        app.session_state["model"] = "other"
-        app.session_state["other_model"] = str(model)
-    app.run()
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.switch_page(f"pages/{name}.py").run()
-
-
-def said(app: AppTest) -> str:
-    kinds = ("title", "caption", "markdown", "error", "warning", "info", "text", "subheader")
-    return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
 
 
 def measure(name: str) -> distance_report.DistanceReport:
@@ -66,7 +36,7 @@ def numbers(app: AppTest) -> dict[str, str]:
 def test_without_any_set_a_page_says_so(page: str) -> None:
     app = open_page(page)
     assert not app.exception
-    assert "no solution set" in said(app)
+    assert "no solution set" in texts_of(app)
 
 
 @pytest.mark.parametrize("page", ["sets", "distances", "maps"])
@@ -74,7 +44,7 @@ def test_a_damaged_set_is_a_sentence(page: str, make_set: MakeSet) -> None:
     (records.find(make_set()) / records.SET_FILE).write_text("{")
     app = open_page(page)
     assert not app.exception
-    assert "damaged" in said(app)
+    assert "damaged" in texts_of(app)
 
 
 def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> None:
@@ -85,7 +55,7 @@ def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> N
     app.checkbox(key="set_part").check().run()
     app.number_input(key="set_k").set_value(3).run()
     assert not app.exception and not app.error
-    assert "26 solutions: about" in said(app)
+    assert "26 solutions: about" in texts_of(app)
     app.button(key="set_start").click().run()
     (job,) = client.jobs()
     assert isinstance(job.spec, SolveSetSpec)
@@ -114,7 +84,7 @@ def test_a_set_shows_every_attempt(make_set: MakeSet) -> None:
     table = app.dataframe[0].value
     assert len(table) == 15
     assert (table["why not exact"] != "").sum() == 2
-    assert "m free" in said(app)
+    assert "m free" in texts_of(app)
 
 
 def test_measuring_is_asked_of_the_worker(make_set: MakeSet) -> None:
@@ -134,7 +104,7 @@ def test_a_failed_measurement_says_why(make_set: MakeSet) -> None:
         row.state, row.error = "failed", "The set has no exact solution."
     app = open_page("distances")
     assert not app.exception
-    assert "no exact solution" in said(app)
+    assert "no exact solution" in texts_of(app)
 
 
 def test_the_numbers_on_the_page_are_those_of_the_files(make_set: MakeSet) -> None:
@@ -166,8 +136,8 @@ def test_a_shared_m_has_no_chart(make_set: MakeSet) -> None:
     app = open_page("distances")
     app.segmented_control(key="vector").set_value("m").run()
     assert not app.exception
-    assert "its distance is zero for every pair" in said(app)
-    assert "jointly, the paper's default" in said(app)
+    assert "its distance is zero for every pair" in texts_of(app)
+    assert "jointly, the paper's default" in texts_of(app)
     app.segmented_control(key="vector").set_value("both").run()
     assert not app.exception
 
@@ -199,7 +169,7 @@ def test_a_map_shows_chosen_solutions_and_leads_to_paths(make_set: MakeSet) -> N
     e1, e2 = (found.solutions[k].e.astype(float) for k in (0, 4))
     cosine = 1 - e1 @ e2 / np.linalg.norm(e1) / np.linalg.norm(e2)
     assert shown.to_numpy()[0, 1] == pytest.approx(cosine)
-    assert found.solutions[0].record.text in said(app)
+    assert found.solutions[0].record.text in texts_of(app)
     assert any("same context" in label for label in numbers(app))
 
 

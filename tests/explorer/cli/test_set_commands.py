@@ -85,6 +85,7 @@ def test_bad_input_is_one_sentence(
     said = solve(*arguments)
     assert said.code == 2
     assert words in said.err and "Traceback" not in said.err
+    assert "the same command goes on" not in said.err  # said before a step is timed
 
 
 def test_a_texts_file_without_texts_is_a_sentence(

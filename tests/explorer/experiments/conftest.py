@@ -10,6 +10,7 @@ from explorer.experiments.catalogue import experiment
 from explorer.experiments.runs import Run
 from explorer.experiments.settings import Settings
 from explorer.recipes import FAST
+from tests.steps import exhaust
 
 if TYPE_CHECKING:
     from explorer.experiments.running.task import RunTask
@@ -95,8 +96,7 @@ def measured(small: MakeSettings, task: MakeTask) -> MakeRun:
 
     def make(name: str, **fields: Any) -> Run:
         working = task(small(name, **fields))
-        for _ in working.steps():
-            pass
+        exhaust(working.steps())
         return working.run
 
     return make

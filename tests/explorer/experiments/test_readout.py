@@ -132,19 +132,29 @@ def test_without_a_bos_token_or_an_m_there_are_fewer_starts(
     assert torch.equal(fed["e, m"], torch.tensor(np.stack([vector, 2 * vector])))
 
 
-def made(measured: Run, near: dict[tuple[str, bool], float], *, exact: bool = True) -> Run:
-    """Return the run with one cell of made-up similarities."""
+def made(
+    measured: Run, near: dict[tuple[str, bool], float], *, exact: bool = True, contexts: int = 5
+) -> Run:
+    """Return the run with cells of made-up similarities, alike but for a little in each context."""
     first = measured.done[0].rows[0]
-    rows = [
-        first | {"start": start, "bos": bos, "exact": exact} | dict.fromkeys(readout.LIKE, value)
-        for (start, bos), value in near.items()
+    cells = [
+        Done(
+            key=f"context-{k}",
+            rows=[
+                first
+                | {"context": k, "start": start, "bos": bos, "exact": exact}
+                | dict.fromkeys(readout.LIKE, value + k / 100)
+                for (start, bos), value in near.items()
+            ],
+            seconds=1,
+            finished="now",
+        )
+        for k in range(contexts)
     ]
-    return Run(
-        measured.header, measured.folder, (Done(key="x", rows=rows, seconds=1, finished="now"),)
-    )
+    return Run(measured.header, measured.folder, tuple(cells))
 
 
-def test_the_finding_needs_every_start_to_be_clearly_further(measured: "MakeRun") -> None:
+def test_the_finding_needs_every_start_to_be_less_near_beyond_chance(measured: "MakeRun") -> None:
     run = measured("readout", contexts=1)
     near: dict[tuple[str, bool], float] = {("e", False): 0.1, ("e, m", True): 0.2}
     context: dict[tuple[str, bool], float] = {("context", False): 0.6}
@@ -155,12 +165,13 @@ def test_the_finding_needs_every_start_to_be_clearly_further(measured: "MakeRun"
         return finding.shown
 
     assert shown(made(run, near | context)) is True
-    assert shown(made(run, near | context | {("m", False): 0.55})) is False
+    assert shown(made(run, near | context, contexts=4)) is None  # p cannot be below 1 / 16
+    assert shown(made(run, near | context | {("m", False): 0.65})) is False
     assert shown(made(run, near)) is None
     assert shown(made(run, near | context, exact=False)) is None
     assert shown(Run(run.header, run.folder, ())) is None
     (said,) = readout.findings(made(run, {("e", False): 0.1} | context))
-    assert "no BOS token" in said.figure
+    assert "no BOS token" in said.figure and "[e] 0.12 (p = 0.031)" in said.figure
     (chart,) = charts(made(run, near))  # as a partial result: no text from the context yet
     assert "How near" in chart.figure.layout.title.text
 

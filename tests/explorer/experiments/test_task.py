@@ -9,6 +9,7 @@ import pytest
 from explorer.errors import BadInputError, CorruptFileError, MissingAssetError
 from explorer.experiments import claims, runs
 from explorer.experiments.catalogue import EXPERIMENTS
+from tests.steps import exhaust
 
 if TYPE_CHECKING:
     from tests.explorer.experiments.conftest import MakeRun, MakeSettings, MakeTask
@@ -31,8 +32,7 @@ def test_a_killed_run_goes_on_without_repeating_a_finished_cell(
         file.write(b'{"key": "A4-3", "ro')  # cut off in the middle of a line
     second = task(settings)
     assert second.resumed and second.run.keys == first.run.keys
-    for _ in second.steps():
-        pass
+    exhaust(second.steps())
     after = lines(second.run.folder)
     assert after[: len(before)] == before and len(after) == 4
     assert runs.load(second.run.folder).done == second.run.done

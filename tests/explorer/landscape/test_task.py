@@ -19,6 +19,7 @@ from explorer.paths.pairs import vector
 from explorer.paths.recipe import PathRecipe
 from explorer.paths.result import Paths
 from explorer.paths.task import Connecting
+from tests.steps import exhaust
 
 if TYPE_CHECKING:
     from explorer.models import FrozenModel
@@ -38,8 +39,7 @@ def paths(pool: "ModelPool", exact_solutions: "list[Solution]", tmp_path: Path) 
     recipe = PathRecipe(max_steps=30, points=5, look_every=30, precision="float32")
     pair = (exact_solutions[0], exact_solutions[1])
     task = Connecting([pair], "bezier", recipe, pool, tmp_path / "paths")
-    for _ in task.steps():
-        pass
+    exhaust(task.steps())
     return task.paths
 
 
@@ -53,8 +53,7 @@ def start(paths: Paths, pool: "ModelPool", tmp_path: Path) -> Any:
 
 
 def _finish(task: Any) -> Any:
-    for _ in task.steps():
-        pass
+    exhaust(task.steps())
     return task.found
 
 
@@ -187,8 +186,10 @@ def test_a_file_that_was_changed_is_said_and_not_measured(
 ) -> None:
     whole = exact_solutions[0]
     moved = replace(whole, e=whole.e[::-1].copy())
-    with pytest.raises(BadInputError, match=r"says that every token .* here it scores"):
+    with pytest.raises(BadInputError, match=r"says that every token is right; here it scores"):
         RadiusTask(moved, RadiusSpec(solution="x"), pool, tmp_path)
+    with pytest.raises(BadInputError, match=rf"{whole.record.id} says that every token"):
+        _finish(Connecting([(moved, exact_solutions[1])], "bezier", PathRecipe(), pool, tmp_path))
     foreign = replace(whole, target_ids=whole.target_ids + 10**6)
     with pytest.raises(CorruptFileError, match=r"it names token 10\d{5}, and .* knows \d+"):
         RadiusTask(foreign, RadiusSpec(solution="x"), pool, tmp_path)

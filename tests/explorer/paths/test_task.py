@@ -12,6 +12,7 @@ from explorer.paths.curves import positions
 from explorer.paths.recipe import PathRecipe
 from explorer.paths.result import CONNECTED, FILE, Paths
 from explorer.paths.task import Connecting
+from tests.steps import exhaust
 
 if TYPE_CHECKING:
     from explorer.pool import ModelPool
@@ -42,8 +43,7 @@ def start(pool: "ModelPool", exact_solutions: "list[Solution]", tmp_path: Path) 
 
 
 def _finish(task: Connecting) -> Paths:
-    for _ in task.steps():
-        pass
+    exhaust(task.steps())
     return task.paths
 
 

@@ -7,6 +7,7 @@ from explorer.jobs.specs import ReconstructSpec
 from explorer.recipes import FAST
 from explorer.reconstruct import Reconstruction
 from explorer.solutions import Solution, load_solution
+from tests.steps import exhaust
 
 TEXT = "zzqq"
 """Two tokens twice each, which `halves` learns within 30 steps."""
@@ -37,8 +38,7 @@ def spec_for(folder: Path, **fields: Any) -> ReconstructSpec:
 
 
 def finish(task: Reconstruction) -> list[Solution]:
-    for _ in task.steps():
-        pass
+    exhaust(task.steps())
     return [load_solution(path) for _, path in sorted(task.solutions.items())]
 
 

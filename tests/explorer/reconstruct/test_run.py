@@ -16,6 +16,7 @@ from explorer.reconstruct import Reconstruction
 from explorer.recording import MAX_FRAMES, Recording, read_log
 from explorer.solutions import Solution, load_solution
 from tests.explorer.reconstruct.cases import RECIPE, TEXT, finish
+from tests.steps import exhaust
 
 Make = Callable[..., Reconstruction]
 
@@ -27,8 +28,7 @@ def test_the_files_say_their_text_in_plain_transformers(
 
     task = make(restarts=3)
     assert not task.resumed
-    for _ in task.steps():
-        pass
+    exhaust(task.steps())
     network = AutoModelForCausalLM.from_pretrained(tiny_llama_folder, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(tiny_llama_folder)
     files = sorted((task.out).glob("*-*.safetensors"))

@@ -1,0 +1,50 @@
+"""A page opened in this process, without a browser: opened, read, and its jobs carried out."""
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from explorer import folders
+from explorer.jobs import client
+from explorer.jobs.specs import JobSpec
+
+APP = str(folders.PROJECT / "app.py")
+KINDS = ("title", "caption", "markdown", "error", "warning", "info", "text", "subheader")
+
+
+def open_page(name: str | None = None, model: Path | None = None, **query: str) -> AppTest:
+    """Open the app, go to a page (or stay on the first), with the parts of a link.
+
+    Args:
+        name: of the file in pages/, without its ending.
+        model: a folder that is chosen as the model.
+        query: what the address says.
+    """
+    app = AppTest.from_file(APP, default_timeout=60)
+    if model is not None:
+        app.session_state["model"] = "other"
+        app.session_state["other_model"] = str(model)
+    if name is not None:
+        app.run()
+        app.switch_page(f"pages/{name}.py")
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def texts_of(app: AppTest) -> str:
+    """Return all that a page says, one element a line."""
+    return "\n".join(str(element.value) for kind in KINDS for element in app.get(kind))
+
+
+def carry_out(spec: JobSpec) -> str:
+    """Run a job in this process as the worker would; return its id."""
+    from explorer.jobs.context import JobContext
+    from explorer.jobs.runners import run
+    from explorer.pool import ModelPool
+    from tests.steps import exhaust
+
+    job = JobContext(client.submit(spec), spec, ModelPool())
+    exhaust(run(job))
+    job.update(state="done")
+    return job.id
