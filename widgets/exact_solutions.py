@@ -17,10 +17,10 @@ def records() -> dict[str, SolutionRecord]:
 
 
 def label(record: SolutionRecord, length: int = 44) -> str:
-    """Name a solution in a list: its text, seed and length."""
+    """Name a solution in a list; what tells restarts of a text apart comes first."""
     text = " ".join(record.text.split())
     text = text if len(text) <= length else f"{text[: length - 1]}…"
-    return f"{text} · seed {record.seed} · N {record.c_tokens}"
+    return f"seed {record.seed} · N {record.c_tokens} · {text}"
 
 
 def group(record: SolutionRecord) -> tuple[str, str, str, int]:

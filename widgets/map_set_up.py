@@ -14,10 +14,11 @@ VECTORS = {"e": "e", "m": "m", "both": "e and m"}
 
 
 def settings(chosen: list[str]) -> MapSpec:
-    """Ask how to lay the solutions out."""
+    """Ask how to lay the solutions out; at first as UMAP where that map is kept, else as PCA."""
     fields: dict[str, object] = {"sets": tuple(chosen)}
+    kept = maps.load(MapSpec(sets=tuple(chosen), method="umap")) is not None
     method = st.segmented_control(
-        "Method", ["pca", "umap"], default="pca", required=True, key="method",
+        "Method", ["pca", "umap"], default="umap" if kept else "pca", required=True, key="method",
         format_func=str.upper, bind="query-params",
     )  # fmt: skip
     fields["method"] = method

@@ -44,9 +44,9 @@ def cells(settings: CapacitySettings) -> list[Cell]:
             cost=float(max(rows * n, FLOOR) * settings.recipe.max_steps),
             at={"source": source, "scheme": scheme, "n": n},
         )
-        for scheme in settings.schemes  # so that sources can be compared early
+        for n in settings.ladder  # all ladders side by side: a part of the grid can be compared
+        for scheme in settings.schemes
         for source in settings.sources
-        for n in settings.ladder
     ]
 
 

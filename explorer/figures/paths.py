@@ -204,7 +204,7 @@ def all_pairs(paths: Paths) -> Chart:
     figure.update_yaxes(range=[-0.03, 1.05], tickformat=".0%")
     layout(
         figure,
-        "All pairs: straight lines fail in the middle, curves hold",
+        "All pairs: does the text survive on the way?",
         "t, from one solution (0) to the other (1)",
         "token accuracy",
         height=380,
