@@ -151,7 +151,7 @@ def _settings() -> dict[str, object]:
                 help=PathRecipe.model_fields["lr"].description,
             ),
             "seed": left.number_input("Seed", 0, 2**31 - 1, 0, key="path-seed"),
-            "stop_early": right.toggle(
+            "stop_early": st.toggle(
                 "Stop when connected", usual.stop_early, key="path-stop",
                 help=PathRecipe.model_fields["stop_early"].description,
             ),

@@ -15,7 +15,7 @@ from explorer.jobs.specs import PathsSpec
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
 from widgets import charts as chart_widget
-from widgets import findings, job_controls, results, token_strip
+from widgets import findings, job_controls, results, run_view, token_strip
 from widgets.copy_link import copy_link
 from widgets.guard import sentences
 
@@ -40,8 +40,12 @@ def _live(job_id: str) -> None:
         st.rerun()
     with sentences():
         job_controls.progress(job, f"?job={job_id}")
+        assert isinstance(job.spec, PathsSpec)
         found = results.paths(places.folder_of(job_id) / FILE)
         if found is None or not found.measured.any():
+            if job.spec.train is not None:
+                st.caption("First its two ends are trained: what the restarts say by now.")
+                run_view.live_strip(job_id, job.spec.train.model)
             return
         if len(found) > 1:
             chart_widget.show(charts.all_pairs(found), job_id, extras=False)

@@ -89,14 +89,23 @@ def _status(job_id: str) -> None:
     with sentences():
         job_controls.buttons(job, f"?job={job.id}")
         job_controls.worker_note()
-        recording = read_log(client.folder_of(job_id))
-        if recording is None or not len(recording):
+        assert isinstance(job.spec, ReconstructSpec)
+        recording = live_strip(job_id, job.spec.model)
+        if recording is None:
             st.progress(job.fraction, text=job.sentence)
-            return
-        shown = _which_restarts(recording, job_id)
-        say = _sayer(job)
-        token_strip.live(f"strip-{job_id}", strip_data(recording, shown, say, play=False))
-        _live_numbers(job, recording)
+        else:
+            _live_numbers(job, recording)
+
+
+def live_strip(job_id: str, model: str) -> Recording | None:
+    """Show what restarts in training say by now; return their frames, None before the first."""
+    recording = read_log(client.folder_of(job_id))
+    if recording is None or not len(recording):
+        return None
+    shown = _which_restarts(recording, job_id)
+    data = strip_data(recording, shown, _sayer(model), play=False)
+    token_strip.live(f"strip-{job_id}", data)
+    return recording
 
 
 @st.fragment(run_every=3.0)
@@ -105,7 +114,8 @@ def _live_charts(job_id: str) -> None:
     recording = read_log(client.folder_of(job_id))
     if job.over or recording is None or not len(recording):
         return
-    labels = _sayer(job)(recording.header.target_ids)
+    assert isinstance(job.spec, ReconstructSpec)
+    labels = _sayer(job.spec.model)(recording.header.target_ids)
     shown = _which_index(recording, st.session_state.get(f"restarts-{job_id}"))
     _charts(recording, shown[0], labels, job_id, extras=False)
 
@@ -137,10 +147,9 @@ def _which_index(recording: Recording, chosen: str | None) -> list[int]:
     return [recording.best]
 
 
-def _sayer(job: Job) -> Callable[[list[int]], list[str]]:
-    """Return what turns token ids into text pieces while a job runs."""
-    assert isinstance(job.spec, ReconstructSpec)
-    card = catalog.find(job.spec.model)
+def _sayer(model: str) -> Callable[[list[int]], list[str]]:
+    """Return what turns token ids into text pieces while a model is trained for."""
+    card = catalog.find(model)
     if card.folder is None:
         return lambda ids: ["" for _ in ids]
     return cached.tokenizer(card.folder).pieces

@@ -28,6 +28,8 @@ MEASURE_FIRST = "The set's distances are not measured yet: press Measure on the 
 
 MOST = 0.9
 """Share of pairs that counts as all but a few."""
+FEW_PAIRS = 3
+"""With fewer pairs, curves that fail are not held against the finding (F10)."""
 
 FEW = 200
 """Solutions that are compared at once where no distances are measured yet."""
@@ -106,6 +108,8 @@ def of_paths(found: Paths) -> list[Finding]:
     )
     if curves >= MOST * count and lines <= (1 - MOST) * count:
         return [Finding("F10", CURVED, True, figure)]
+    if count < FEW_PAIRS:
+        return [Finding("F10", CURVED, None, f"{figure} So few pairs cannot tell.")]
     if not (found.over & found.measured).all():
         return [Finding("F10", CURVED, None, f"{figure} Not every curve is trained to its end.")]
     if 2 * curves > count and 2 * lines < count:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import textwrap
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ import pytest
 
 from explorer import folders
 from explorer.jobs import client
-from explorer.jobs.specs import LandscapeSpec, PathsSpec, RadiusSpec
+from explorer.jobs.specs import LandscapeSpec, PathsSpec, RadiusSpec, ReconstructSpec
 from explorer.paths import places
 from explorer.paths.recipe import PathRecipe
 from explorer.paths.result import FILE, Paths
+from explorer.recipes import FAST
 from tests.pages.driving import APP, carry_out, open_page, texts_of
+from tests.steps import exhaust
 
 pytestmark = pytest.mark.usefixtures("without_shipped")
 
@@ -84,6 +87,28 @@ def test_a_finished_job_shows_what_its_file_says(connected: str) -> None:
     assert shown["Length over chord"] == f"{found.ratio(pair):.3f}"
     assert shown["Lowest accuracy, curve"] == f"{found.curve.accuracy[pair].min():.0%}"
     assert shown["Mean along the line"] == f"{found.mean(pair, line=True):.1%}"
+
+
+def test_while_two_ends_are_trained_the_page_shows_what_they_say(tiny_llama_folder: Path) -> None:
+    from explorer.jobs.context import JobContext
+    from explorer.jobs.runners import run
+    from explorer.pool import ModelPool
+
+    recipe = FAST.model_copy(update={"max_steps": 30, "precision": "float32"})
+    train = ReconstructSpec(
+        model=str(tiny_llama_folder), text="The heron waits", length=3, arrangement="e+mN",
+        recipe=recipe, restarts=2,
+    )  # fmt: skip
+    spec = PathsSpec(train=train, recipe=QUICK)
+    job = JobContext(client.submit(spec), spec, ModelPool())
+    steps = run(job)
+    exhaust(islice(steps, 12))
+    app = open_page("paths", job=job.id)
+    assert not app.exception
+    assert "First its two ends are trained" in texts_of(app)
+    (restarts,) = [w for w in app.segmented_control if w.key == f"restarts-{job.id}"]
+    assert restarts.options == ["Best", "seed 0", "seed 1", "All"]
+    steps.close()
 
 
 def test_what_ships_opens_at_once(

@@ -195,6 +195,8 @@ def test_curves_that_hold_where_lines_fail_show_f10() -> None:
         ([1, 1, 1], [1, 1, 1], False),
         ([0.2, 0.2, 0.2], [0.5, 0.5, 1], False),
         ([0.2, 0.2, 0.2], [0.5, 1, 1], None),
+        ([0.2], [0.5], None),
+        ([0.2], [1], True),
     ],
 )
 def test_what_fails_is_said(line: list[float], curve: list[float], shown: bool | None) -> None:
