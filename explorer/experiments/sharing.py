@@ -140,7 +140,8 @@ def findings(run: Run) -> list[Finding]:
     )
     held = bool((top["best"] >= ENOUGH).all())
     shown = None if held and len(top) < 2 else held
-    return [Finding("F3", claim, shown, f"{words[0].upper()}{words[1:]}.")]
+    words = f"{words[0].upper()}{words[1:]}. Restarts of each group: {whole} (the paper: 10)."
+    return [Finding("F3", claim, shown, words)]
 
 
 EXPERIMENT = Experiment(
