@@ -11,6 +11,7 @@ from explorer.experiments.definition import (
     Experiment,
     Finding,
     in_words,
+    the_same,
 )
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.settings import ArrangementsSettings
@@ -39,7 +40,7 @@ def protocol(settings: ArrangementsSettings) -> str:
     """Say what was done."""
     starts = "one start" if settings.restarts == 1 else f"the best of {settings.restarts} restarts"
     return (
-        f"the same {settings.texts} texts ({in_words(settings.source)}) for every arrangement and "
+        f"{the_same(settings.texts)} ({in_words(settings.source)}) for every arrangement and "
         f"N = {settings.lengths[0]} to {settings.lengths[-1]}, {starts} of each"
     )
 

@@ -149,3 +149,8 @@ def settings_of(run: Run, kind: type[S]) -> S:
             f"The run {run.header.id} is of the experiment “{run.settings.experiment}”."
         )
     return run.settings
+
+
+def the_same(texts: int) -> str:
+    """Return how many texts all cells of a grid have in common, inside a sentence."""
+    return "the same text" if texts == 1 else f"the same {texts} texts"

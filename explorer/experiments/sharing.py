@@ -14,6 +14,7 @@ from explorer.experiments.definition import (
     Finding,
     in_words,
     settings_of,
+    the_same,
 )
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.settings import SharingSettings
@@ -59,11 +60,12 @@ def cells(settings: SharingSettings) -> list[Cell]:
 
 def protocol(settings: SharingSettings) -> str:
     """Say what was done."""
+    starts = "one start" if settings.restarts == 1 else f"{settings.restarts} restarts"
     sizes = ", ".join(str(size) for size in settings.group_sizes)
     return (
-        f"the same {settings.texts} texts ({in_words(settings.source)}) of N = {settings.length} "
+        f"{the_same(settings.texts)} ({in_words(settings.source)}) of N = {settings.length} "
         f"in groups of S_g = {sizes} that share {' or '.join(settings.shared)}, "
-        f"{settings.restarts} restarts of each group"
+        f"{starts} of each group"
     )
 
 

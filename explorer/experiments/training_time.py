@@ -13,6 +13,7 @@ from explorer.experiments.definition import (
     Experiment,
     Finding,
     in_words,
+    the_same,
 )
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.settings import TrainingTimeSettings
@@ -40,7 +41,7 @@ def protocol(settings: TrainingTimeSettings) -> str:
     """Say what was done."""
     starts = "one start" if settings.restarts == 1 else f"{settings.restarts} restarts side by side"
     return (
-        f"the same {settings.texts} texts ({in_words(settings.source)}) for "
+        f"{the_same(settings.texts)} ({in_words(settings.source)}) for "
         f"N = {settings.lengths[0]} to {settings.lengths[-1]}, one text after the other, "
         f"{starts}, until the first is exact"
     )
