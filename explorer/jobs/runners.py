@@ -8,8 +8,10 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from explorer import assets, catalog, distance_report, maps, measure_distances, store
+from explorer import assets, catalog, distance_report, maps, measure_distances, paces, store
+from explorer.arrangements import ArrangementKey
 from explorer.errors import BadInputError, ExplorerError
+from explorer.experiments import estimate
 from explorer.experiments.running.task import RunTask
 from explorer.formatting import human_seconds
 from explorer.jobs import path_runners
@@ -27,11 +29,13 @@ from explorer.jobs.specs import (
     SolveSetSpec,
 )
 from explorer.metrics import generate
-from explorer.models import fast_dtype
+from explorer.models import FrozenModel, fast_dtype
 from explorer.progress import Progress
+from explorer.recipes import Recipe
 from explorer.reconstruct import Reconstruction
 from explorer.sets import records
 from explorer.sets.build import SetBuilder
+from explorer.sets.pace import timed
 
 
 def run(job: JobContext) -> Iterator[bool]:
@@ -190,6 +194,7 @@ def _solve_set(job: JobContext, spec: SolveSetSpec) -> Iterator[bool]:
     job.result["set"] = task.record.id
     if task.record.members:
         job.notice("A part of this set was there already; this job went on with it.")
+    yield from _time_a_step(job, task.model, spec.length, spec.arrangement, spec.recipe)
     steady = False
     for progress in task.steps():
         job.say(progress.sentence, progress.fraction)
@@ -216,6 +221,7 @@ def _experiment(job: JobContext, spec: ExperimentSpec) -> Iterator[bool]:
         job.notice(
             f"Cells that were there already: {len(task.run.done)}. This job went on with the run."
         )
+    yield from _time_a_step(job, task.bench.model, *estimate.step(spec.settings))
     steady = False
     for progress in task.steps():
         job.say(progress.sentence, progress.fraction)
@@ -227,6 +233,20 @@ def _experiment(job: JobContext, spec: ExperimentSpec) -> Iterator[bool]:
             job.stopped = True
             return
     job.say(f"Cells measured: {len(task.run.done)}.", 1.0, at_once=True)
+
+
+def _time_a_step(
+    job: JobContext,
+    model: FrozenModel,
+    length: int,
+    arrangement: ArrangementKey,
+    recipe: Recipe,
+) -> Iterator[bool]:
+    """Time a training step where none was timed, so that later estimates are of this machine."""
+    if paces.find(model.name, recipe.precision) is None:
+        job.say("Timing a training step.", at_once=True)
+        yield True
+        timed(model, length, arrangement, recipe)
 
 
 def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[bool]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from explorer.experiments import runs
 from explorer.experiments.arrangements import EXPERIMENT
@@ -13,7 +14,7 @@ from explorer.experiments.runs import Run
 from explorer.jobs import client
 from explorer.jobs.specs import ExperimentSpec
 from explorer.recipes import FAST
-from tests.pages.driving import open_page, texts_of
+from tests.pages.driving import carry_out, open_page, texts_of
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
@@ -85,6 +86,22 @@ def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> N
     settings = job.spec.settings.model_dump()
     assert (settings["lengths"], settings["texts"]) == ((2, 6), 3)
     assert job.id in app.query_params["job"]
+
+
+def test_a_job_is_shown_when_it_is_over_and_has_timed_a_step(tiny_llama_folder: Path) -> None:
+    def offers(app: AppTest) -> bool:
+        return "Time a step first" in [button.label for button in app.button]
+
+    assert offers(open_page("arrangements", tiny_llama_folder))
+    recipe = FAST.model_copy(update={"max_steps": 5})
+    settings = EXPERIMENT.make(
+        {"model": str(tiny_llama_folder), "texts": 1, "recipe": recipe, **SMALL["arrangements"]}
+    )
+    job = carry_out(ExperimentSpec(settings=settings))
+    app = open_page("arrangements", tiny_llama_folder, job=job)
+    assert not app.exception and not offers(app)
+    made = runs.load(runs.find(str(client.get(job).result["run"])))
+    assert EXPERIMENT.left(made) == [] and EXPERIMENT.sentence(made) in texts_of(app)
 
 
 def test_bad_settings_are_a_sentence(tiny_llama_folder: Path) -> None:
