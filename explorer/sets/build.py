@@ -106,6 +106,8 @@ class SetBuilder:
             self.model, exact_model if confirm else None, spec.arrangement, spec.recipe
         )
         self._check()
+        # a gathered text that is too short is said before anything is timed or written
+        self._gathered = contents.gathered(spec, self.model.tokenizer) if spec.texts else None
         self.record = self._begin()
         self._m: NDArray[np.float32] | None = None
         self._carried: dict[Slot, Task] = {}
@@ -140,8 +142,6 @@ class SetBuilder:
                 f"m cannot be learned on {spec.m_from} texts: the set has {count}. "
                 "Lower the number."
             )
-        if spec.texts:  # one that is too short is said before anything is timed or written
-            contents.gathered(spec, self.model.tokenizer)
 
     def _begin(self) -> SetRecord:
         name = records.set_id(self.spec, self.model.fingerprint)
@@ -182,8 +182,8 @@ class SetBuilder:
         spec, total = self.spec, self.spec.contexts * self.spec.continuations
         if self.record.texts and (spec.texts or len(self.record.texts) == total):
             return
-        if spec.texts:
-            drawn, given = contents.gathered(spec, self.model.tokenizer)
+        if self._gathered is not None:
+            drawn, given = self._gathered
             self._save(contexts=drawn, texts=given)
             return
         drawn, read = contents.contexts(spec, self.model.tokenizer)

@@ -105,8 +105,8 @@ def test_a_folder_that_cannot_be_made_is_said(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(StorageError, match="EXPLORER_CACHE"), transaction():
-        pass
+    with pytest.raises(StorageError, match="EXPLORER_CACHE"), transaction() as session:
+        session.add(_worker("cpu"))
 
 
 def test_a_catalogue_that_was_deleted_is_made_again() -> None:
