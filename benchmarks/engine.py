@@ -18,6 +18,7 @@ from benchmarks import paper_steps, speed
 from benchmarks.exactness import fast_arm
 from benchmarks.reference import Reference
 from explorer import catalog
+from explorer.allocator import keep_memory
 from explorer.models import FrozenModel
 
 
@@ -84,6 +85,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--short", action="store_true", help="minutes instead of half an hour")
     arguments = parser.parse_args()
+    keep_memory()
     rounds = 1 if arguments.short else 9
     model = speed.embedded()
     card = catalog.known_models()[0]

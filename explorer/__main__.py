@@ -2,6 +2,8 @@
 
 import sys
 
+from explorer.allocator import keep_memory
 from explorer.cli.main import main
 
+keep_memory()
 sys.exit(main(sys.argv[1:]))

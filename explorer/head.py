@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-CHUNK = 256
+CHUNK = 512
 """Positions whose logits over the vocabulary exist at one time."""
 PIECE = 64
 """Positions of a chunk that are worked on in float32 at one time: few enough to stay in cache."""

@@ -105,7 +105,7 @@ class LlamaBody:
         for layer in self.layers:
             h, attention_scale = self._normalise(x, layer.attention_norm)
             qkv = (h.to(dtype) @ layer.qkv.to(dtype).T).view(rows, L, -1, D)
-            turned = _rotate(qkv[:, :, : K * G + K], rotation)
+            turned = _rotate(qkv[:, :, : K * G + K], rotation, qkv.new_empty(rows, L, K * G + K, D))
             q = turned[:, :, : K * G].reshape(rows, L, K, G, D).permute(0, 2, 3, 1, 4)
             q = q.reshape(rows * K, G * L, D)
             k = turned[:, :, K * G :].transpose(1, 2).reshape(rows * K, L, D)
@@ -118,7 +118,7 @@ class LlamaBody:
             gate, up = gate_up.chunk(2, -1)
             if keep:
                 kept.append(Kept(x, attention_scale, q, k, v, weights, after, mlp_scale, gate_up))
-            x = after + (F.silu(gate) * up) @ layer.down.to(dtype).T
+            x = after + F.silu(gate).mul_(up) @ layer.down.to(dtype).T
         h, scale = self._normalise(x, self.norm)
         return Pass(h.to(dtype).view(rows, L, d), kept, x, scale, rotation)
 
@@ -130,25 +130,29 @@ class LlamaBody:
         rows, L, d = gradient.shape
         dtype, K, D = done.hidden.dtype, self.kv_heads, self.head_size
         G = self.heads // K
-        dx = _normalise_back(gradient.reshape(rows * L, d), done.before_norm, done.scale, self.norm)
+        dx = torch.zeros_like(done.before_norm)
+        _normalise_back(dx, gradient.reshape(rows * L, d), done.before_norm, done.scale, self.norm)
         for layer, kept in zip(reversed(self.layers), reversed(done.layers), strict=True):
             by_gated = dx.to(dtype) @ layer.down.to(dtype)
             by_gate_up = _gate_back(by_gated, kept.gate_up) @ layer.gate_up.to(dtype)
-            dx += _normalise_back(by_gate_up, kept.before_mlp, kept.mlp_scale, layer.mlp_norm)
+            _normalise_back(dx, by_gate_up, kept.before_mlp, kept.mlp_scale, layer.mlp_norm)
 
             by_said = (dx.to(dtype) @ layer.out.to(dtype)).view(rows, L, K, G, D)
             by_said = by_said.permute(0, 2, 3, 1, 4).reshape(rows * K, G * L, D)
             by_scores = torch._softmax_backward_data(
                 by_said @ kept.v.mT, kept.weights, -1, dtype
             ).mul_(D**-0.5)
+            turned = gradient.new_empty(rows, L, K * G + K, D, dtype=dtype)
             dq = (by_scores @ kept.k).view(rows, K, G, L, D).permute(0, 3, 1, 2, 4)
-            dk = (by_scores.mT @ kept.q).view(rows, K, L, D).transpose(1, 2)
+            turned[:, :, : K * G].unflatten(2, (K, G)).copy_(dq)
+            turned[:, :, K * G :] = (by_scores.mT @ kept.q).view(rows, K, L, D).transpose(1, 2)
             dv = (kept.weights.mT @ by_said).view(rows, K, L, D).transpose(1, 2)
-            turned = torch.cat([dq.reshape(rows, L, K * G, D), dk], 2)
-            dqkv = torch.cat([_rotate(turned, done.rotation, back=True), dv], 2)
+            dqkv = gradient.new_empty(rows, L, K * G + 2 * K, D, dtype=dtype)
+            _rotate(turned, done.rotation, dqkv[:, :, : K * G + K], back=True)
+            dqkv[:, :, K * G + K :] = dv
             by_h = dqkv.view(rows * L, -1) @ layer.qkv.to(dtype)
-            dx += _normalise_back(
-                by_h, kept.before_attention, kept.attention_scale, layer.attention_norm
+            _normalise_back(
+                dx, by_h, kept.before_attention, kept.attention_scale, layer.attention_norm
             )
         return dx.view(rows, L, d)
 
@@ -178,36 +182,44 @@ class LlamaBody:
 
 
 def _normalise_back(
+    dx: Float[Tensor, "T d"],
     gradient: Float[Tensor, "T d"],
     x: Float[Tensor, "T d"],
     scale: Float[Tensor, "T 1"],
     weight: Float[Tensor, " d"],
-) -> Float[Tensor, "T d"]:
-    """Return the gradient by x, float32, from that by RMSNorm(x)."""
+) -> None:
+    """Add the gradient by x, from that by RMSNorm(x), to dx (float32)."""
     by_unit = gradient.float() * weight
-    unit = x * scale
-    along = torch.linalg.vecdot(by_unit, unit)[:, None] / x.shape[-1]
-    return by_unit.sub_(unit.mul_(along)).mul_(scale)
+    along = torch.linalg.vecdot(by_unit, x)[:, None].mul_(scale.pow(3)).div_(x.shape[-1])
+    dx.addcmul_(by_unit, scale).addcmul_(x, along, value=-1.0)
 
 
 def _gate_back(
     gradient: Float[Tensor, "T f"], gate_up: Float[Tensor, "T 2f"]
 ) -> Float[Tensor, "T 2f"]:
-    """Return the gradient by gate and up from that by silu(gate) * up."""
-    gate, up = gate_up.chunk(2, -1)
-    by_up = gradient * F.silu(gate)
-    by_gate = torch.ops.aten.silu_backward(gradient.mul_(up), gate)
-    return torch.cat([by_gate, by_up], -1)
+    """Return the gradient by gate and up from that by silu(gate) * up; `gradient` is used up."""
+    result = torch.empty_like(gate_up)
+    (gate, up), (by_gate, by_up) = gate_up.chunk(2, -1), result.chunk(2, -1)
+    torch.mul(gradient, F.silu(gate), out=by_up)
+    torch.ops.aten.silu_backward.grad_input(gradient.mul_(up), gate, grad_input=by_gate)
+    return result
 
 
 def _rotate(
-    x: Float[Tensor, "rows L h D"], rotation: tuple[Tensor, Tensor], *, back: bool = False
+    x: Float[Tensor, "rows L h D"],
+    rotation: tuple[Tensor, Tensor],
+    turned: Float[Tensor, "rows L h D"],
+    *,
+    back: bool = False,
 ) -> Float[Tensor, "rows L h D"]:
-    """Turn every pair (i, i + D/2) by its position's angle, or back."""
+    """Turn every pair (i, i + D/2) by its position's angle, or back; fills and returns `turned`."""
     cos, sin = rotation
+    torch.mul(x, cos, out=turned)
     first, second = x.chunk(2, -1)
-    swapped = torch.cat([second, first], -1)
-    return (x * cos).addcmul_(swapped, sin, value=-1.0 if back else 1.0)
+    parts = zip(turned.chunk(2, -1), (second, first), sin.chunk(2, -1), strict=True)
+    for half, other, sine in parts:
+        half.addcmul_(other, sine, value=-1.0 if back else 1.0)
+    return turned
 
 
 def _joined(layer: Any) -> Layer:

@@ -31,8 +31,8 @@ def _over_size(found: pd.DataFrame) -> Chart:
                 y=part[column],
                 name=f"shared {vector}, {words}",
                 mode="lines+markers",
-                line={"color": RESTARTS[k], "dash": dash},
-                marker={"symbol": SYMBOLS[str(vector)] + filling, "size": 9},
+                line={"color": RESTARTS[k], "dash": dash, "width": 4 - 2 * k},
+                marker={"symbol": SYMBOLS[str(vector)] + filling, "size": 13 - 4 * k},
                 error_y={"type": "data", "array": part[deviation], "thickness": 1, "width": 3},
                 hovertemplate=f"S_g = %{{x}}: %{{y:.3f}}<extra>shared {vector}, {words}</extra>",
             )
