@@ -8,6 +8,7 @@ gradient by e and m often points the wrong way (see `benchmarks/README.md`).
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -17,6 +18,8 @@ from torch.nn import functional as F  # noqa: N812
 
 SUPPORTED = ("llama",)
 """Model types of transformers that have exactly this body."""
+BLOCK = 128
+"""Positions whose attention is computed at one time; none of them looks at later blocks."""
 
 
 class Layer(NamedTuple):
@@ -35,10 +38,10 @@ class Kept(NamedTuple):
 
     before_attention: Float[Tensor, "T d"]
     attention_scale: Float[Tensor, "T 1"]
-    q: Float[Tensor, "rows*K G*L D"]
+    q: Float[Tensor, "rows*K G L D"]
     k: Float[Tensor, "rows*K L D"]
     v: Float[Tensor, "rows*K L D"]
-    weights: Float[Tensor, "rows*K G*L L"]
+    weights: list[Float[Tensor, "rows*K G*block seen"]]
     before_mlp: Float[Tensor, "T d"]
     mlp_scale: Float[Tensor, "T 1"]
     gate_up: Float[Tensor, "T 2f"]
@@ -98,8 +101,7 @@ class LlamaBody:
         K, D = self.kv_heads, self.head_size
         G = self.heads // K
         rotation = self._rotation(L, embeddings.device, dtype)
-        causal = torch.full((L, L), -torch.inf, dtype=dtype, device=embeddings.device).triu_(1)
-        causal = causal.repeat(G, 1)[None]
+        masks = _masks(L, G, embeddings.device, dtype)
         x = embeddings.reshape(rows * L, d).float()
         kept = []
         for layer in self.layers:
@@ -107,11 +109,11 @@ class LlamaBody:
             qkv = (h.to(dtype) @ layer.qkv.to(dtype).T).view(rows, L, -1, D)
             turned = _rotate(qkv[:, :, : K * G + K], rotation, qkv.new_empty(rows, L, K * G + K, D))
             q = turned[:, :, : K * G].reshape(rows, L, K, G, D).permute(0, 2, 3, 1, 4)
-            q = q.reshape(rows * K, G * L, D)
+            q = q.reshape(rows * K, G, L, D)
             k = turned[:, :, K * G :].transpose(1, 2).reshape(rows * K, L, D)
             v = qkv[:, :, K * G + K :].transpose(1, 2).reshape(rows * K, L, D)
-            weights = torch.softmax(torch.baddbmm(causal, q, k.mT, alpha=D**-0.5), -1)
-            said = (weights @ v).view(rows, K, G, L, D).permute(0, 3, 1, 2, 4)
+            said, weights = _attend(q, k, v, masks)
+            said = said.view(rows, K, G, L, D).permute(0, 3, 1, 2, 4)
             after = x + said.reshape(rows * L, -1) @ layer.out.to(dtype).T
             h, mlp_scale = self._normalise(after, layer.mlp_norm)
             gate_up = h.to(dtype) @ layer.gate_up.to(dtype).T
@@ -138,18 +140,15 @@ class LlamaBody:
             _normalise_back(dx, by_gate_up, kept.before_mlp, kept.mlp_scale, layer.mlp_norm)
 
             by_said = (dx.to(dtype) @ layer.out.to(dtype)).view(rows, L, K, G, D)
-            by_said = by_said.permute(0, 2, 3, 1, 4).reshape(rows * K, G * L, D)
-            by_scores = torch._softmax_backward_data(
-                by_said @ kept.v.mT, kept.weights, -1, dtype
-            ).mul_(D**-0.5)
+            by_said = by_said.permute(0, 2, 3, 1, 4).reshape(rows * K, G, L, D)
+            dq, dk, dv = _attend_back(by_said, kept)
             turned = gradient.new_empty(rows, L, K * G + K, D, dtype=dtype)
-            dq = (by_scores @ kept.k).view(rows, K, G, L, D).permute(0, 3, 1, 2, 4)
+            dq = dq.view(rows, K, G, L, D).permute(0, 3, 1, 2, 4)
             turned[:, :, : K * G].unflatten(2, (K, G)).copy_(dq)
-            turned[:, :, K * G :] = (by_scores.mT @ kept.q).view(rows, K, L, D).transpose(1, 2)
-            dv = (kept.weights.mT @ by_said).view(rows, K, L, D).transpose(1, 2)
+            turned[:, :, K * G :] = dk.view(rows, K, L, D).transpose(1, 2)
             dqkv = gradient.new_empty(rows, L, K * G + 2 * K, D, dtype=dtype)
             _rotate(turned, done.rotation, dqkv[:, :, : K * G + K], back=True)
-            dqkv[:, :, K * G + K :] = dv
+            dqkv[:, :, K * G + K :] = dv.view(rows, K, L, D).transpose(1, 2)
             by_h = dqkv.view(rows * L, -1) @ layer.qkv.to(dtype)
             _normalise_back(
                 dx, by_h, kept.before_attention, kept.attention_scale, layer.attention_norm
@@ -179,6 +178,65 @@ class LlamaBody:
         mean_square = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_() / x.shape[-1]
         scale = (mean_square + self.eps).rsqrt_()
         return (x * scale).mul_(weight), scale
+
+
+def _masks(
+    L: int, G: int, device: torch.device, dtype: torch.dtype
+) -> list[Float[Tensor, "1 G*block seen"]]:
+    """Return what is added to the scores of each block of positions: -inf where one would look on.
+
+    The last dimension is the number of positions up to the end of the block.
+    """
+    blocks = max(1, round(L / BLOCK))
+    ends = [L * k // blocks for k in range(blocks + 1)]
+    return [
+        torch.full((end - start, end), -torch.inf, dtype=dtype, device=device)
+        .triu_(start + 1)
+        .repeat(G, 1)[None]
+        for start, end in pairwise(ends)
+    ]
+
+
+def _attend(
+    q: Float[Tensor, "B G L D"],
+    k: Float[Tensor, "B L D"],
+    v: Float[Tensor, "B L D"],
+    masks: list[Float[Tensor, "1 G*block seen"]],
+) -> tuple[Float[Tensor, "B G L D"], list[Float[Tensor, "B G*block seen"]]]:
+    """Return what causal attention says, and the weights of each block of positions."""
+    B, G, _, D = q.shape
+    said, weights = [], []
+    for mask in masks:
+        block, seen = mask.shape[1] // G, mask.shape[2]
+        asking = q[:, :, seen - block : seen].reshape(B, G * block, D)
+        scores = torch.baddbmm(mask, asking, k[:, :seen].mT, alpha=D**-0.5)
+        weights.append(torch.softmax(scores, -1))
+        said.append((weights[-1] @ v[:, :seen]).view(B, G, block, D))
+    return torch.cat(said, 2) if len(said) > 1 else said[0], weights
+
+
+def _attend_back(
+    by_said: Float[Tensor, "B G L D"], kept: Kept
+) -> tuple[Float[Tensor, "B G L D"], Float[Tensor, "B L D"], Float[Tensor, "B L D"]]:
+    """Return the gradients by q, k and v from that by what attention said."""
+    B, G, _, D = by_said.shape
+    dk, dv = torch.empty_like(kept.k), torch.empty_like(kept.v)
+    by_block = []
+    for weights in reversed(kept.weights):  # the last block sees all positions
+        block, seen = weights.shape[1] // G, weights.shape[2]
+        span = slice(seen - block, seen)
+        by_these = by_said[:, :, span].reshape(B, G * block, D)
+        by_scores = torch._softmax_backward_data(
+            by_these @ kept.v[:, :seen].mT, weights, -1, weights.dtype
+        ).mul_(D**-0.5)
+        by_block.append((by_scores @ kept.k[:, :seen]).view(B, G, block, D))
+        by_k, by_v = by_scores.mT @ kept.q[:, :, span].reshape(B, -1, D), weights.mT @ by_these
+        if len(by_block) == 1:
+            dk, dv = by_k, by_v
+        else:
+            dk[:, :seen] += by_k
+            dv[:, :seen] += by_v
+    return torch.cat(by_block[::-1], 2) if len(by_block) > 1 else by_block[0], dk, dv
 
 
 def _normalise_back(

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from explorer import catalog
+from explorer.allocator import give_memory_back
 from explorer.errors import CorruptFileError, MissingAssetError, ModelError
 from explorer.models import FrozenModel, best_device, load
 from explorer.solutions import Solution
@@ -34,6 +35,7 @@ class ModelPool:
                 return shared
         if key not in self._held:
             self._held[key] = self._load(folder, name, dtype)
+            give_memory_back()  # what loading took besides the weights
             while len(self._held) > self.keep:
                 self._drop_oldest()
         self._held.move_to_end(key)

@@ -20,7 +20,7 @@ from explorer.errors import BadInputError
 from explorer.head import Measured
 from explorer.models import FrozenModel
 from explorer.recipes import Recipe
-from explorer.training.memory import is_out_of_memory, rows_that_fit
+from explorer.training.memory import is_out_of_memory, rows_of_next_pass, rows_that_fit
 from explorer.training.optimiser import VectorAdamW, finish_rate, rate
 from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group, Row, RowState
 
@@ -211,7 +211,7 @@ class Engine(ABC):
         self._optimiser.update(self._vectors, at, gradient[at], lr_each)
 
     def _measure(self, model: FrozenModel, rows: list[int]) -> Float[Tensor, "V d"]:
-        """Measure rows in batches of equal length, as many at once as memory allows.
+        """Measure rows in batches of equal length, as many at once as memory and speed allow.
 
         Returns:
             The gradient of the summed loss by every vector of the table.
@@ -220,10 +220,12 @@ class Engine(ABC):
         by_length: defaultdict[int, list[int]] = defaultdict(list)
         for i in rows:
             by_length[len(self.rows[i].target_ids)].append(i)
-        for same in by_length.values():
+        for length, same in by_length.items():
             at = 0
             while at < len(same):
-                part = same[at : at + self._rows_at_once]
+                fit = self._rows_at_once
+                size = rows_of_next_pass(model.device, len(same) - at, length, fit)
+                part = same[at : at + size]
                 try:
                     self._measure_batch(model, part, gradient)
                     at += len(part)

@@ -1,4 +1,4 @@
-"""How many rows fit into memory at once."""
+"""How many rows are run at once: what fits into memory, and what a processor likes."""
 
 import psutil
 import torch
@@ -7,6 +7,11 @@ from explorer.models import FrozenModel
 
 SIGNS = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
 """What messages of failed allocations have in common (CUDA, Windows, Linux, cuBLAS)."""
+POSITIONS = 1300
+"""Input positions beyond which a CPU gains nothing by more rows in a pass, and needs more memory.
+
+Sixteen rows of 65 positions run as one; four of 513 take a seventh longer as one pass than as two.
+"""
 
 
 def rows_that_fit(model: FrozenModel, length: int) -> int:
@@ -25,6 +30,20 @@ def rows_that_fit(model: FrozenModel, length: int) -> int:
     else:
         free = psutil.virtual_memory().available
     return max(1, int(free // 2 // max(each, 1)))
+
+
+def rows_of_next_pass(device: torch.device, left: int, length: int, fit: int) -> int:
+    """Return how many rows go into the next pass, so that all passes are about equally large.
+
+    Args:
+        device: a CPU takes few long rows at a time.
+        left: rows that still have to be run, at least one.
+        length: positions of each.
+        fit: most rows that memory allows.
+    """
+    most = min(fit, max(1, POSITIONS // length)) if device.type == "cpu" else fit
+    passes = -(-left // most)
+    return -(-left // passes)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

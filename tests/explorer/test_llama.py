@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
+from explorer import llama
 from explorer.llama import LlamaBody
 from explorer.models import FrozenModel
 
@@ -45,9 +46,15 @@ SCALED = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_fr
     ids=["grouped", "multi-head", "multi-query", "wide heads", "llama3 rope"],
 )  # fmt: skip
 @pytest.mark.parametrize(("rows", "length"), [(1, 1), (3, 9)])
+@pytest.mark.parametrize("block", [128, 4])
 def test_hidden_states_and_gradient_are_those_of_the_network(
-    changed: dict[str, object], rows: int, length: int
+    changed: dict[str, object],
+    rows: int,
+    length: int,
+    block: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(llama, "BLOCK", block)
     network = _network(**changed)
     inputs = torch.randn(rows, length, 24, requires_grad=True)
     expected = network.model(inputs_embeds=inputs).last_hidden_state

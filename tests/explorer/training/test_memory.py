@@ -1,3 +1,4 @@
+import math
 from types import SimpleNamespace
 
 import psutil
@@ -5,7 +6,12 @@ import pytest
 import torch
 
 from explorer.models import FrozenModel
-from explorer.training.memory import is_out_of_memory, rows_that_fit
+from explorer.training.memory import (
+    POSITIONS,
+    is_out_of_memory,
+    rows_of_next_pass,
+    rows_that_fit,
+)
 
 
 @pytest.fixture
@@ -46,6 +52,26 @@ def test_the_estimate_is_above_what_a_row_must_keep(
             model.hidden(inputs)
         weights = sum(p.nbytes for p in model.network.parameters())
         assert rows_that_fit(model, 100) * (sum(kept) - weights) < free.available
+
+
+@pytest.mark.parametrize("fit", [1, 3, 1000])
+@pytest.mark.parametrize("length", [1, 24, 512, 10**6])
+@pytest.mark.parametrize("rows", [1, 5, 20, 64])
+def test_passes_are_even_and_neither_memory_nor_processor_is_overcharged(
+    rows: int, length: int, fit: int
+) -> None:
+    sizes = []
+    while left := rows - sum(sizes):
+        sizes.append(rows_of_next_pass(torch.device("cpu"), left, length, fit))
+    most = min(fit, max(1, POSITIONS // length))
+    assert sum(sizes) == rows and max(sizes) <= most
+    assert max(sizes) - min(sizes) <= 1
+    assert len(sizes) == math.ceil(rows / most)
+
+
+def test_a_gpu_takes_all_that_fits() -> None:
+    assert rows_of_next_pass(torch.device("cuda"), 64, 512, 1000) == 64
+    assert rows_of_next_pass(torch.device("cuda"), 64, 512, 40) == 32
 
 
 @pytest.mark.parametrize(
