@@ -19,7 +19,7 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
 from benchmarks.material import reported_on
-from explorer import catalog, texts
+from explorer import assets, catalog, texts
 from explorer.allocator import keep_memory
 from explorer.jobs.specs import ReconstructSpec
 from explorer.models import best_device, fast_dtype
@@ -122,7 +122,7 @@ def fast_arm(
 def confirmed(files: list[str]) -> bool:
     """Score saved pairs with plain transformers, float32, one at a time."""
     model = AutoModelForCausalLM.from_pretrained(
-        catalog.known_models()[0].folder, dtype=torch.float32
+        assets.path(assets.EMBEDDED_MODEL), dtype=torch.float32
     ).eval()
     agree = True
     for name in files:

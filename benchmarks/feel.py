@@ -115,7 +115,7 @@ def measure() -> dict[str, Any]:
                 worker = _worker(cache)
             time.sleep(12)  # libraries and the model are loaded once
             resting = worker.memory_info().rss
-            started = []
+            started: list[dict[str, float]] = []
             for _ in range(STARTS):
                 if started:
                     page.get_by_role("button", name="Stop", exact=True).click()

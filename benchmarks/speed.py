@@ -13,26 +13,30 @@ from typing import Any
 import torch
 
 from benchmarks.reference import Reference
-from explorer import catalog
+from explorer import assets, catalog
 from explorer.allocator import keep_memory
+from explorer.head import CHUNK
 from explorer.models import FrozenModel, best_device, fast_dtype, load
 from explorer.recipes import preset
 from explorer.training import Row, Trainer
 
-CHUNK = 256
-
 
 def embedded(dtype: torch.dtype | None = None) -> FrozenModel:
     """Return the embedded model in the format of the search."""
-    card = catalog.known_models()[0]
-    device = best_device()
-    return load(card.folder, card.name, dtype=dtype or fast_dtype(device), device=device)
+    card, device = catalog.known_models()[0], best_device()
+    return load(
+        assets.path(assets.EMBEDDED_MODEL),
+        card.name,
+        dtype=dtype or fast_dtype(device),
+        device=device,
+    )
 
 
-def parameters_in_use(model: FrozenModel) -> int:
-    """Return the number of weights one token is multiplied by (a tied table counts once)."""
-    linears = [m for m in model.network.modules() if isinstance(m, torch.nn.Linear)]
-    return sum(linear.weight.numel() for linear in linears)
+def linears_in_use(model: FrozenModel) -> tuple[list[torch.nn.Linear], torch.nn.Linear]:
+    """Return the matrices that every input position is multiplied by, and the output matrix."""
+    head = model.network.get_output_embeddings()
+    found = [m for m in model.network.modules() if isinstance(m, torch.nn.Linear)]
+    return [linear for linear in found if linear is not head], head
 
 
 def trainer(model: FrozenModel, rows: int, length: int) -> Trainer:
@@ -56,28 +60,35 @@ def seconds(work: Callable[[], Any], device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-@torch.no_grad()
-def products(model: FrozenModel, positions: int) -> Callable[[], None]:
-    """Return plain products of the model's own weights, forward and back to the inputs."""
-    linears = [m for m in model.network.modules() if isinstance(m, torch.nn.Linear)]
-    widths = {n for linear in linears for n in linear.weight.shape}
+def products(model: FrozenModel, rows: int, length: int) -> tuple[Callable[[], None], int]:
+    """Return the plain matrix products of a training step under A4, and their FLOPs.
+
+    Forward and back to the inputs, four operations a weight: the body's at every input position,
+    e's included, the output matrix's where targets are predicted, as many at a time as the engine.
+    """
+    body, head = linears_in_use(model)
+    sizes = [rows * (length + 1)] * len(body) + [min(CHUNK, rows * length)]
+    repeats = [1] * len(body) + [max(1, rows * length // CHUNK)]
+    weights = [linear.weight for linear in [*body, head]]
     inputs = {
-        n: torch.randn(min(positions, CHUNK) if n > 20_000 else positions, n,
-                       dtype=model.dtype, device=model.device)
-        for n in widths
-    }  # fmt: skip
-    chunk = torch.randn(min(positions, CHUNK), model.d_model, dtype=model.dtype).to(model.device)
+        (size, width): torch.randn(size, width, dtype=model.dtype, device=model.device)
+        for size, weight in zip(sizes, weights, strict=True)
+        for width in weight.shape
+    }
 
     @torch.no_grad()
     def run() -> None:
-        for linear in linears:
-            out, into = linear.weight.shape
-            head = out > 20_000
-            for _ in range(max(1, positions // CHUNK) if head else 1):
-                _ = (chunk if head else inputs[into]) @ linear.weight.T
-                _ = inputs[out] @ linear.weight
+        for size, weight, times in zip(sizes, weights, repeats, strict=True):
+            out, into = weight.shape
+            for _ in range(times):
+                _ = inputs[size, into] @ weight.T
+                _ = inputs[size, out] @ weight
 
-    return run
+    flops = sum(
+        4 * weight.numel() * size * times
+        for size, weight, times in zip(sizes, weights, repeats, strict=True)
+    )
+    return run, flops
 
 
 def throughput(model: FrozenModel, reference: Reference, rounds: int) -> dict[str, float]:
@@ -100,9 +111,7 @@ def throughput(model: FrozenModel, reference: Reference, rounds: int) -> dict[st
 
 def gemm_fraction(model: FrozenModel, rounds: int) -> dict[str, float]:
     """Compare 16 rows × N = 64 with plain products of the same format, turn by turn; medians."""
-    positions = 16 * 64
-    work = 4 * parameters_in_use(model) * positions
-    engine, plain = trainer(model, 16, 64), products(model, positions)
+    engine, (plain, work) = trainer(model, 16, 64), products(model, 16, 64)
     square = torch.randn(2048, 2048, dtype=model.dtype, device=model.device)
     times: list[tuple[float, float, float]] = []
     for _ in range(rounds + 1):

@@ -107,11 +107,10 @@ class LlamaBody:
         for layer in self.layers:
             h, attention_scale = self._normalise(x, layer.attention_norm)
             qkv = (h.to(dtype) @ layer.qkv.to(dtype).T).view(rows, L, -1, D)
-            turned = _rotate(qkv[:, :, : K * G + K], rotation, qkv.new_empty(rows, L, K * G + K, D))
-            q = turned[:, :, : K * G].reshape(rows, L, K, G, D).permute(0, 2, 3, 1, 4)
-            q = q.reshape(rows * K, G, L, D)
-            k = turned[:, :, K * G :].transpose(1, 2).reshape(rows * K, L, D)
-            v = qkv[:, :, K * G + K :].transpose(1, 2).reshape(rows * K, L, D)
+            q, k, v = _by_head(qkv, K, G)
+            q = _rotate(q, rotation, q.new_empty(q.shape)).view(rows * K, G, L, D)
+            k = _rotate(k, rotation, k.new_empty(k.shape)).view(rows * K, L, D)
+            v = v.reshape(rows * K, L, D)
             said, weights = _attend(q, k, v, masks)
             said = said.view(rows, K, G, L, D).permute(0, 3, 1, 2, 4)
             after = x + said.reshape(rows * L, -1) @ layer.out.to(dtype).T
@@ -142,13 +141,11 @@ class LlamaBody:
             by_said = (dx.to(dtype) @ layer.out.to(dtype)).view(rows, L, K, G, D)
             by_said = by_said.permute(0, 2, 3, 1, 4).reshape(rows * K, G, L, D)
             dq, dk, dv = _attend_back(by_said, kept)
-            turned = gradient.new_empty(rows, L, K * G + K, D, dtype=dtype)
-            dq = dq.view(rows, K, G, L, D).permute(0, 3, 1, 2, 4)
-            turned[:, :, : K * G].unflatten(2, (K, G)).copy_(dq)
-            turned[:, :, K * G :] = dk.view(rows, K, L, D).transpose(1, 2)
             dqkv = gradient.new_empty(rows, L, K * G + 2 * K, D, dtype=dtype)
-            _rotate(turned, done.rotation, dqkv[:, :, : K * G + K], back=True)
-            dqkv[:, :, K * G + K :] = dv.view(rows, K, L, D).transpose(1, 2)
+            by_q, by_k, by_v = _by_head(dqkv, K, G)
+            _rotate(dq.view(by_q.shape), done.rotation, by_q, back=True)
+            _rotate(dk.view(by_k.shape), done.rotation, by_k, back=True)
+            by_v.copy_(dv.view(by_v.shape))
             by_h = dqkv.view(rows * L, -1) @ layer.qkv.to(dtype)
             _normalise_back(
                 dx, by_h, kept.before_attention, kept.attention_scale, layer.attention_norm
@@ -157,19 +154,14 @@ class LlamaBody:
 
     def _rotation(
         self, L: int, device: torch.device, dtype: torch.dtype
-    ) -> tuple[Float[Tensor, "L h D"], Float[Tensor, "L h D"]]:
+    ) -> tuple[Float[Tensor, "L D"], Float[Tensor, "L D"]]:
         """Return the network's own cosines and (signed) sines of the rotary angles."""
         positions = torch.arange(L, device=device)[None]
         cos, sin = self.rotary(torch.empty(1, dtype=dtype, device=device), positions)
         half = self.head_size // 2
         sign = torch.ones(self.head_size, dtype=dtype, device=device)
         sign[:half] = -1
-        turning = self.heads + self.kv_heads  # spelled out: broadcasting over heads is slower
-        shape = (L, turning, self.head_size)
-        return (
-            cos[0, :, None].expand(shape).contiguous(),
-            (sin[0, :, None] * sign).expand(shape).contiguous(),
-        )
+        return cos[0], sin[0] * sign
 
     def _normalise(
         self, x: Float[Tensor, "T d"], weight: Float[Tensor, " d"]
@@ -219,7 +211,7 @@ def _attend_back(
     by_said: Float[Tensor, "B G L D"], kept: Kept
 ) -> tuple[Float[Tensor, "B G L D"], Float[Tensor, "B L D"], Float[Tensor, "B L D"]]:
     """Return the gradients by q, k and v from that by what attention said."""
-    B, G, _, D = by_said.shape
+    B, G, L, D = by_said.shape
     dk, dv = torch.empty_like(kept.k), torch.empty_like(kept.v)
     by_block = []
     for weights in reversed(kept.weights):  # the last block sees all positions
@@ -230,12 +222,10 @@ def _attend_back(
             by_these @ kept.v[:, :seen].mT, weights, -1, weights.dtype
         ).mul_(D**-0.5)
         by_block.append((by_scores @ kept.k[:, :seen]).view(B, G, block, D))
-        by_k, by_v = by_scores.mT @ kept.q[:, :, span].reshape(B, -1, D), weights.mT @ by_these
-        if len(by_block) == 1:
-            dk, dv = by_k, by_v
-        else:
-            dk[:, :seen] += by_k
-            dv[:, :seen] += by_v
+        asking = kept.q[:, :, span].reshape(B, G * block, D)
+        more = int(seen < L)  # the last block, which comes first, sets what the others add to
+        dk[:, :seen].baddbmm_(by_scores.mT, asking, beta=more)
+        dv[:, :seen].baddbmm_(weights.mT, by_these, beta=more)
     return torch.cat(by_block[::-1], 2) if len(by_block) > 1 else by_block[0], dk, dv
 
 
@@ -263,13 +253,21 @@ def _gate_back(
     return result
 
 
+def _by_head(
+    qkv: Float[Tensor, "rows L K*G+2K D"], K: int, G: int
+) -> tuple[Float[Tensor, "rows K G L D"], Float[Tensor, "rows K L D"], Float[Tensor, "rows K L D"]]:
+    """Return views of q, k and v, the heads before the positions."""
+    q, k, v = qkv.split([K * G, K, K], 2)
+    return q.unflatten(2, (K, G)).permute(0, 2, 3, 1, 4), k.transpose(1, 2), v.transpose(1, 2)
+
+
 def _rotate(
-    x: Float[Tensor, "rows L h D"],
-    rotation: tuple[Tensor, Tensor],
-    turned: Float[Tensor, "rows L h D"],
+    x: Float[Tensor, "... L D"],
+    rotation: tuple[Float[Tensor, "L D"], Float[Tensor, "L D"]],
+    turned: Float[Tensor, "... L D"],
     *,
     back: bool = False,
-) -> Float[Tensor, "rows L h D"]:
+) -> Float[Tensor, "... L D"]:
     """Turn every pair (i, i + D/2) by its position's angle, or back; fills and returns `turned`."""
     cos, sin = rotation
     torch.mul(x, cos, out=turned)

@@ -10,20 +10,29 @@ Stage = Literal["waiting", "downloading", "checking", "unpacking", "converting"]
 
 @dataclass(frozen=True)
 class Progress:
+    """How far a task is.
+
+    Attributes:
+        sentence: for a person.
+        fraction: part of the whole that is done, 0 to 1.
+    """
+
+    sentence: str
+    fraction: float
+
+
+@dataclass(frozen=True)
+class Bringing(Progress):
     """How far bringing one model or text collection is.
 
     Attributes:
         stage: what is being done.
-        fraction: part of the whole that is done, 0 to 1.
-        sentence: the same for a person.
     """
 
     stage: Stage
-    fraction: float
-    sentence: str
 
 
-Report = Callable[[Progress], None]
+Report = Callable[[Bringing], None]
 
 
 @dataclass
@@ -31,14 +40,14 @@ class Reporter:
     """Passes progress on, so that the fraction never falls and unchanged reports are dropped."""
 
     report: Report | None
-    _last: Progress | None = field(default=None, init=False)
+    _last: Bringing | None = field(default=None, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
     def __call__(self, stage: Stage, fraction: float, sentence: str) -> None:
         """Report `fraction` of the whole, or what was reached before if that is more."""
         with self._lock:
             done = max(min(fraction, 1.0), self._last.fraction if self._last else 0.0)
-            progress = Progress(stage, done, sentence)
+            progress = Bringing(sentence, done, stage)
             if self.report is not None and progress != self._last:
                 self.report(progress)
             self._last = progress

@@ -7,14 +7,16 @@ import argparse
 import shutil
 
 from explorer import catalog, folders, store, texts
+from explorer.arrangements import ArrangementKey
 from explorer.jobs.context import JobContext
 from explorer.jobs.runners import run
 from explorer.jobs.specs import ReconstructSpec
 from explorer.models import best_device
 from explorer.pool import ModelPool
 from explorer.recipes import preset
+from explorer.texts.specs import TextSpec
 
-PASSAGES = {
+PASSAGES: dict[str, tuple[TextSpec, ArrangementKey]] = {
     "reconstruct/1-ferry": (
         texts.OwnSpec(
             text="The ferry leaves at dawn, and nobody on the pier has ever seen who is "

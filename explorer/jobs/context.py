@@ -3,9 +3,10 @@
 import json
 import math
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from explorer.database import JobRow, transaction
 from explorer.jobs import client
@@ -13,6 +14,8 @@ from explorer.jobs.specs import JobSpec
 from explorer.pool import ModelPool
 
 SAY_SECONDS = 0.4
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -53,6 +56,19 @@ class JobContext:
         """Leave a remark that stays with the job."""
         if sentence not in self.notices:
             self.notices.append(sentence)
+
+    def until_stopped(self, steps: Iterable[T]) -> Iterator[T]:
+        """Pass the steps of a task on until somebody wants the job to stop.
+
+        The first step shows that the job runs: a later death of the worker is not its doing.
+        """
+        for k, step in enumerate(steps):
+            if k == 0:
+                self.update(attempts=1)
+            yield step
+            if self.wanted == "stop":
+                self.stopped = True
+                return
 
     def update(self, **columns: Any) -> None:
         """Write columns of the job's row, and read what is wanted of it now."""

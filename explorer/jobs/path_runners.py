@@ -39,7 +39,7 @@ def connect(job: JobContext, spec: PathsSpec, train: Train) -> Iterator[bool]:
     folder = places.folder_of(job.id)
     task = Connecting(pairs, spec.curve, spec.recipe, job.pool, folder, job=job.id)
     _note_resumed(job, task.resumed)
-    for _ in _with_wishes(job, task.steps()):
+    for _ in job.until_stopped(task.steps()):
         job.say(task.sentence, task.fraction)
         yield True
     if job.stopped:
@@ -54,7 +54,7 @@ def landscape(job: JobContext, spec: LandscapeSpec) -> Iterator[bool]:
     yield True
     task = LandscapeTask(paths, spec, job.pool, places.folder_of(job.id), job.id)
     _note_resumed(job, task.resumed)
-    for _ in _with_wishes(job, task.steps()):
+    for _ in job.until_stopped(task.steps()):
         job.say(task.sentence, task.fraction)
         yield True
     job.say(task.sentence, 1.0, at_once=True)
@@ -66,23 +66,10 @@ def radius(job: JobContext, spec: RadiusSpec) -> Iterator[bool]:
     job.say("Loading the model.", at_once=True)
     yield True
     task = RadiusTask(solution, spec, job.pool, places.folder_of(job.id), job.id)
-    for _ in _with_wishes(job, task.steps()):
+    for _ in job.until_stopped(task.steps()):
         job.say(task.sentence, task.fraction)
         yield True
     job.say(task.sentence, 1.0, at_once=True)
-
-
-def _with_wishes(job: JobContext, steps: Iterator[None]) -> Iterator[None]:
-    """Pass steps on until somebody wants the job to stop; the task may leave a checkpoint."""
-    steady = False
-    for _ in steps:
-        if not steady:  # it runs: a later death of the worker is not this job's doing
-            job.update(attempts=1)
-            steady = True
-        yield
-        if job.wanted == "stop":
-            job.stopped = True
-            return
 
 
 def _note_resumed(job: JobContext, resumed: bool) -> None:

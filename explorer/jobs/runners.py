@@ -5,7 +5,7 @@ It yields True after computing, False while it only waits for the network or the
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from explorer import assets, catalog, distance_report, maps, measure_distances, paces, store
@@ -30,7 +30,7 @@ from explorer.jobs.specs import (
 )
 from explorer.metrics import generate
 from explorer.models import FrozenModel, fast_dtype
-from explorer.progress import Progress
+from explorer.progress import Bringing, Progress, Report
 from explorer.recipes import Recipe
 from explorer.reconstruct import Reconstruction
 from explorer.sets import records
@@ -72,8 +72,7 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
     task = Reconstruction(spec, job.pool, job.folder, job.id, store.run_folder(job.id))
     if task.resumed:
         job.notice("The worker stopped in between; this run went on from its last checkpoint.")
-    steady = False
-    for report in task.steps():
+    for report in job.until_stopped(task.steps()):
         job.result["h_lm"] = task.h_lm[0]  # measured once, after the first frame is out
         job.result["solutions"] = [path.stem for _, path in sorted(task.solutions.items())]
         for sentence in task.trainer.notices:
@@ -87,14 +86,9 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
             f"Step {step} of at most {spec.recipe.max_steps}{at_most}.",
             step / spec.recipe.max_steps,
         )
-        if not steady:  # it runs: a later death of the worker is not this job's doing
-            job.update(attempts=1)
-            steady = True
         yield True
-        if job.wanted == "stop":
-            task.stop("stopped by hand")
-            job.stopped = True
-            break
+    if job.stopped:
+        task.stop("stopped by hand")
     job.result["solutions"] = [path.stem for _, path in sorted(task.solutions.items())]
     if not job.stopped:
         job.say("Timing one forward pass against token-by-token generation.", 1.0, at_once=True)
@@ -120,17 +114,15 @@ def _bring(job: JobContext, name: str, *, also_texts: bool = False) -> Iterator[
         job.say(f"{card.title} is on this disk.", 1.0, at_once=True)
 
 
-def _in_thread(
-    job: JobContext, work: Callable[[Callable[[Progress], None]], Path]
-) -> Iterator[bool]:
+def _in_thread(job: JobContext, work: Callable[[Report], Path]) -> Iterator[bool]:
     """Run something that waits for the network or the disk, while other jobs go on.
 
     A wish to stop is heard at its next report of progress; what it had fetched is thrown away.
     """
-    heard: queue.SimpleQueue[Progress] = queue.SimpleQueue()
+    heard: queue.SimpleQueue[Bringing] = queue.SimpleQueue()
     raised: list[BaseException] = []
 
-    def report(progress: Progress) -> None:
+    def report(progress: Bringing) -> None:
         if job.wanted == "stop":
             raise ExplorerError("Stopped by hand.")
         heard.put(progress)
@@ -195,16 +187,9 @@ def _solve_set(job: JobContext, spec: SolveSetSpec) -> Iterator[bool]:
     if task.record.members:
         job.notice("A part of this set was there already; this job went on with it.")
     yield from _time_a_step(job, task.model, spec.length, spec.arrangement, spec.recipe)
-    steady = False
-    for progress in task.steps():
-        job.say(progress.sentence, progress.fraction)
-        if not steady:  # it runs: a later death of the worker is not this job's doing
-            job.update(attempts=1)
-            steady = True
-        yield True
-        if job.wanted == "stop":
-            job.stopped = True
-            return
+    yield from _work(job, task.steps())
+    if job.stopped:
+        return
     record = task.record
     job.say(f"{len(record.exact)} of {len(record.slots)} solutions exact.", 1.0, at_once=True)
 
@@ -222,17 +207,16 @@ def _experiment(job: JobContext, spec: ExperimentSpec) -> Iterator[bool]:
             f"Cells that were there already: {len(task.run.done)}. This job went on with the run."
         )
     yield from _time_a_step(job, task.bench.model, *estimate.step(spec.settings))
-    steady = False
-    for progress in task.steps():
-        job.say(progress.sentence, progress.fraction)
-        if not steady:  # it runs: a later death of the worker is not this job's doing
-            job.update(attempts=1)
-            steady = True
-        yield True
-        if job.wanted == "stop":
-            job.stopped = True
-            return
+    yield from _work(job, task.steps())
+    if job.stopped:
+        return
     job.say(f"Cells measured: {len(task.run.done)}.", 1.0, at_once=True)
+
+
+def _work(job: JobContext, steps: Iterable[Progress]) -> Iterator[bool]:
+    for progress in job.until_stopped(steps):
+        job.say(progress.sentence, progress.fraction)
+        yield True
 
 
 def _time_a_step(

@@ -4,7 +4,6 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from explorer.jobs.specs import SolveSetSpec
 from explorer.metrics import h_lm
 from explorer.models import FrozenModel, fast_dtype
 from explorer.pool import ModelPool
+from explorer.progress import Progress
 from explorer.sets import contents, records
 from explorer.sets.crews import (
     JOINING,
@@ -43,19 +43,6 @@ A_WHILE = 120
 """Steps alone after which a row is expected to say half of its text. Measured on the embedded model
 at N = 16 (recipe fast): the first 37 exact rows took 54 to 159 steps; of the rest, after 256 steps
 nine of ten said less than half."""
-
-
-@dataclass(frozen=True)
-class SetProgress:
-    """How far a set is.
-
-    Attributes:
-        sentence: the same for a person.
-        fraction: part that is done, 0 to 1.
-    """
-
-    sentence: str
-    fraction: float
 
 
 class SetBuilder:
@@ -157,7 +144,7 @@ class SetBuilder:
             job=self._job,
         )
 
-    def steps(self) -> Generator[SetProgress, None, None]:
+    def steps(self) -> Generator[Progress, None, None]:
         """Work until the set is complete; yield after each step.
 
         Closing the iterator early leaves a checkpoint to go on from.
@@ -177,7 +164,7 @@ class SetBuilder:
             (self._work / name).unlink(missing_ok=True)
         yield self._progress()
 
-    def _sample(self) -> Iterator[SetProgress]:
+    def _sample(self) -> Iterator[Progress]:
         """Draw contexts and sample texts; what is there already is kept."""
         spec, total = self.spec, self.spec.contexts * self.spec.continuations
         if self.record.texts and (spec.texts or len(self.record.texts) == total):
@@ -188,13 +175,13 @@ class SetBuilder:
             return
         drawn, read = contents.contexts(spec, self.model.tokenizer)
         made: list[SetText] = []
-        yield SetProgress("Loading the model in float32.", 0.0)
+        yield Progress("Loading the model in float32.", 0.0)
         for text in contents.continuations(spec, self._final(), drawn, read):
             made.append(text)
-            yield SetProgress(f"The model writes text {len(made)} of {total}.", 0.0)
+            yield Progress(f"The model writes text {len(made)} of {total}.", 0.0)
         self._save(contexts=drawn, texts=made)
 
-    def _learn_m(self) -> Iterator[SetProgress]:
+    def _learn_m(self) -> Iterator[Progress]:
         """Train one m and the e of many rows jointly, then freeze it."""
         crews = self._foreman.restore(self._work / "crews.safetensors", None)
         crew = crews[0] if crews else self._foreman.joint(self._joint_tasks())
@@ -205,7 +192,7 @@ class SetBuilder:
             report = crew.trainer.step()
             self._checkpoint_if_due()
             exact, step = float((report.accuracy == 1).mean()), int(report.steps.max())
-            yield SetProgress(
+            yield Progress(
                 f"Learning one m for {len(crew.tasks)} rows: joint step {step} of at most {most}, "
                 f"{exact:.0%} of the rows exact, accuracy {report.accuracy.mean():.3f}.",
                 self._joint_share * step / most,
@@ -257,7 +244,7 @@ class SetBuilder:
         self._crews = []
         self._checkpoint()
 
-    def _train(self) -> Iterator[SetProgress]:
+    def _train(self) -> Iterator[Progress]:
         """Train independent rows, as many side by side as fill a batch, until none is left."""
         restored = self._foreman.restore(self._work / "crews.safetensors", self._m)
         crews = self._crews = [crew for crew in restored if not crew.joint]
@@ -377,7 +364,7 @@ class SetBuilder:
             if self.record.members:
                 self._m = load_solution(self.folder / self.record.members[0].file).m
 
-    def _progress(self) -> SetProgress:
+    def _progress(self) -> Progress:
         record = self.record
         wanted, exact = len(record.slots), len(record.exact)
         over = len({m.slot for m in record.members})
@@ -388,7 +375,7 @@ class SetBuilder:
             pace = (time.monotonic() - self._started) / done
             left = f", about {human_seconds(pace * (wanted - over))} left"
         before = self._joint_share
-        return SetProgress(
+        return Progress(
             f"{exact} of {wanted} solutions exact, {live} rows in training{left}.",
             1.0 if record.complete else before + (1 - before) * over / max(1, wanted),
         )

@@ -108,6 +108,11 @@ class Engine(ABC):
         """Whether every row is over."""
         return all(g.phase == DONE for g in self._groups)
 
+    @property
+    def fraction(self) -> float:
+        """Steps of the row that has taken most, as a part of those it may take."""
+        return min(1.0, max(g.steps for g in self._groups) / self.recipe.max_steps)
+
     def _step(self) -> None:
         """Measure every live row, end those that are exact, and move the others one step."""
         started = time.perf_counter()

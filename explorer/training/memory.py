@@ -8,14 +8,14 @@ from explorer.models import FrozenModel
 SIGNS = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
 """What messages of failed allocations have in common (CUDA, Windows, Linux, cuBLAS)."""
 POSITIONS = 1300
-"""Input positions beyond which a CPU gains nothing by more rows in a pass, and needs more memory.
+"""Positions of targets beyond which a CPU gains nothing by more rows, and needs more memory.
 
-Sixteen rows of 65 positions run as one; four of 513 take a seventh longer as one pass than as two.
+Sixteen rows of N = 64 run as one pass; four of N = 512 take a seventh longer as one than as two.
 """
 
 
 def rows_that_fit(model: FrozenModel, length: int) -> int:
-    """Estimate how many rows of `length` positions one forward and backward pass can hold.
+    """Estimate how many rows of `length` input positions one pass there and back can hold.
 
     Counts what a transformer layer keeps for the backward pass to its inputs (about 16 d_model
     and 4 MLP widths a token, in the model's number format) and allows half of what is free.
@@ -38,7 +38,7 @@ def rows_of_next_pass(device: torch.device, left: int, length: int, fit: int) ->
     Args:
         device: a CPU takes few long rows at a time.
         left: rows that still have to be run, at least one.
-        length: positions of each.
+        length: target tokens of each.
         fit: most rows that memory allows.
     """
     most = min(fit, max(1, POSITIONS // length)) if device.type == "cpu" else fit

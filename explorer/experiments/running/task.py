@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 
@@ -16,22 +15,10 @@ from explorer.experiments.runs import Cell, Done, Header, Run
 from explorer.experiments.settings import Settings
 from explorer.models import FrozenModel, fast_dtype
 from explorer.pool import ModelPool
+from explorer.progress import Progress
 from explorer.solutions import now
 
 WAIT_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class RunProgress:
-    """How far a run is.
-
-    Attributes:
-        sentence: for a person.
-        fraction: part that is done, 0 to 1.
-    """
-
-    sentence: str
-    fraction: float
 
 
 class RunTask:
@@ -100,7 +87,7 @@ class RunTask:
         )
         return Run(header, runs.save_header(header), ())
 
-    def steps(self) -> Iterator[RunProgress]:
+    def steps(self) -> Iterator[Progress]:
         """Measure what is left; yield after every step. Each finished cell is kept at once.
 
         Other processes may measure the same run on their devices: a cell that one of them is at
@@ -127,7 +114,7 @@ class RunTask:
         """Learn what other processes have finished."""
         self.run = Run(self.run.header, self.run.folder, runs.load(self.run.folder).done)
 
-    def _measure(self, cell: Cell) -> Iterator[RunProgress]:
+    def _measure(self, cell: Cell) -> Iterator[Progress]:
         """Measure one cell and keep it."""
         started = time.perf_counter()
         waited = 0.0
@@ -147,13 +134,13 @@ class RunTask:
             runs.append(self.run.folder, done)
         self._read_again()
 
-    def _progress(self, title: str, cost: float, inside: float) -> RunProgress:
+    def _progress(self, title: str, cost: float, inside: float) -> Progress:
         cells = self.experiment.cells(self.run.settings)
         whole = sum(cell.cost for cell in cells)
         fraction = self.experiment.fraction(self.run) + cost * inside / whole
         left = estimate.left(self.experiment, self.run)
         done, open_ = len(self.run.done), len(self.experiment.left(self.run))
-        return RunProgress(f"{title}: {done} of {done + open_} cells{left}.", fraction)
+        return Progress(f"{title}: {done} of {done + open_} cells{left}.", fraction)
 
 
 def has_rotary_positions(model: FrozenModel) -> bool:

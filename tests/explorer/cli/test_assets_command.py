@@ -6,7 +6,7 @@ import pytest
 
 from explorer import assets, catalog
 from explorer.errors import MissingAssetError
-from explorer.progress import Progress, Report
+from explorer.progress import Bringing, Report
 
 Call = Callable[..., Any]
 
@@ -19,7 +19,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     def fetch(asset: assets.Asset, progress: Report | None = None) -> Path:
         names.append(asset.name)
         assert progress is not None
-        progress(Progress("downloading", 0.5, f"Downloading {asset.title}"))
+        progress(Bringing(f"Downloading {asset.title}", 0.5, "downloading"))
         return tmp_path
 
     def bring(card: catalog.ModelCard, progress: Report | None = None) -> Path:

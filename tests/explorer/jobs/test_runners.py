@@ -12,7 +12,7 @@ from explorer import assets, catalog, metrics, store, wheels
 from explorer.errors import MissingAssetError
 from explorer.jobs import client
 from explorer.jobs.specs import BringSpec, GenerateSpec
-from explorer.progress import Progress, Report
+from explorer.progress import Bringing, Report
 
 if TYPE_CHECKING:
     from explorer.pool import ModelPool
@@ -80,8 +80,8 @@ def test_bringing_a_model_shows_how_far_it_is_and_lets_others_compute(
     gate = threading.Event()
 
     def work(report: Report) -> None:
-        report(Progress("downloading", 0.1, "Downloading, 1 of 10"))
-        report(Progress("downloading", 0.4, "Downloading, 4 of 10"))
+        report(Bringing("Downloading, 1 of 10", 0.1, "downloading"))
+        report(Bringing("Downloading, 4 of 10", 0.4, "downloading"))
         assert gate.wait(20)
 
     _bring_with(work, monkeypatch, tmp_path)
@@ -100,7 +100,7 @@ def test_a_model_that_cannot_be_brought_fails_with_its_sentence(
     shift: "Shift", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def work(report: Report) -> None:
-        report(Progress("downloading", 0.1, "Downloading"))
+        report(Bringing("Downloading", 0.1, "downloading"))
         raise MissingAssetError("There is no network.")
 
     _bring_with(work, monkeypatch, tmp_path)
@@ -153,7 +153,7 @@ def test_stopping_while_a_model_arrives_ends_the_job_and_throws_away_what_is_hal
     staging = own_cache / "assets" / f".{assets.EMBEDDED_MODEL.name}.staging"
     job_id = client.submit(BringSpec(model=assets.EMBEDDED_MODEL.name))
     shift.until(lambda: client.get(job_id).sentence.startswith("Downloading"))
-    assert any(staging.rglob("half.whl"))
+    shift.until(lambda: any(staging.rglob("half.whl")))
     client.ask(job_id, "stop")
     (job,) = shift.finish(job_id)
     assert (job.state, job.error) == ("stopped", None)
