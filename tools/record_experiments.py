@@ -29,7 +29,7 @@ def short(steps: int) -> Recipe:
 SIZES: dict[str, dict[str, Any]] = {
     "arrangements": {"recipe": short(200)},
     "sharing": {"length": 8, "recipe": short(200)},
-    "capacity": {"recipe": short(1000), "ladder": LADDER[:11]},
+    "capacity": {"recipe": short(1000), "ladder": LADDER[:9]},
     "throughput": {},
     "training-time": {"texts": 1, "recipe": short(200)},
     "readout": {"recipe": short(200)},

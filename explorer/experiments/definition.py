@@ -124,7 +124,7 @@ class Experiment:
         arrangement = getattr(header.settings, "arrangement", None)
         laid = f", arrangement {ARRANGEMENTS[arrangement].checklist_id}" if arrangement else ""
         left = len(self.left(run))
-        state = f", {left} cells not measured yet" if left else ""
+        state = f", {left} {'cell' if left == 1 else 'cells'} not measured yet" if left else ""
         return (
             f"{model}: {self.protocol(run.settings)}{laid}{steps}; "
             f"{header.device}, {header.created[:10]}, {human_seconds(run.seconds)} of "
