@@ -49,12 +49,27 @@ def climbing(run: Run, source: str, scheme: str, n: int) -> list[int]:
     return sorted(texts.difference(*failed))
 
 
+def measured(run: Run) -> pd.DataFrame:
+    """Return every row that was measured, in the order of the settings, not of the measuring."""
+    table = run.table
+    if table.empty:
+        return pd.DataFrame()
+    settings = settings_of(run, CapacitySettings)
+    place = {key: k for k, key in enumerate((*settings.sources, *settings.schemes))}
+    return table.sort_values(
+        [*BY, "n", "text", "restart"],
+        key=lambda column: column.map(place) if column.name in BY else column,
+        ignore_index=True,
+    )
+
+
 def rungs(run: Run) -> pd.DataFrame:
     """Return the best restart of every text and length: source, scheme, n, text, accuracy, h_lm."""
-    if run.table.empty:
-        return pd.DataFrame()
+    table = measured(run)
+    if table.empty:
+        return table
     keys = [*BY, "n", "text"]
-    return run.table.groupby(keys, sort=False)[["accuracy", "h_lm"]].max().reset_index()
+    return table.groupby(keys, sort=False)[["accuracy", "h_lm"]].max().reset_index()
 
 
 def prefixes(run: Run) -> pd.DataFrame:
@@ -63,13 +78,14 @@ def prefixes(run: Run) -> pd.DataFrame:
     Columns: source, scheme, text, c_tokens, h_lm (nats, of that prefix), gap (a shorter length
     failed), ended (how its ladder did: what ended without a failure is a lower bound).
     """
-    if run.table.empty:
-        return pd.DataFrame()
-    found = aggregate.longest_prefixes(run.table, BY)
+    table = measured(run)
+    if table.empty:
+        return table
+    found = aggregate.longest_prefixes(table, BY)
     ladder = settings_of(run, CapacitySettings).ladder
     next_of = {
         key: next((n for n in ladder if n not in set(part["n"])), None)
-        for key, part in run.table.groupby(BY, sort=False)
+        for key, part in table.groupby(BY, sort=False)
     }
     rows = found.to_dict("records")
     found["ended"] = [_ended(run, row, next_of[row["source"], row["scheme"]]) for row in rows]
@@ -213,15 +229,16 @@ def model_name(run: Run) -> str:
 
 
 def paper_rows(run: Run) -> pd.DataFrame:
-    """Return our cells of table 3: model, source, m_shared, c_tokens, h_lm, h_lm_sd.
+    """Return our cells of table 3: model, source, m_shared, c_tokens, h_lm, h_lm_sd, at_least.
 
-    As `explorer.figures.paper_table.capacity_beside` takes them: the paper's own models under
-    their key. Random words and PG-19 are the paper's sources; every other one is a source of its
-    own under its own name (Shakespeare is not PG-19, and its continuations are not PG-19's; the
+    At least: the ladder of some text ended before a length failed. As
+    `explorer.figures.paper_table.capacity_beside` takes them: the paper's own models under their
+    key. Random words and PG-19 are the paper's sources; every other one is a source of its own
+    under its own name (Shakespeare is not PG-19, and its continuations are not PG-19's; the
     passages written for this project are no fan fiction). Ladders that still climb are left out.
     """
     found = summary(run)
-    columns = ["model", "source", "m_shared", "c_tokens", "h_lm", "h_lm_sd"]
+    columns = ["model", "source", "m_shared", "c_tokens", "h_lm", "h_lm_sd", "at_least"]
     if found.empty:
         return pd.DataFrame(columns=columns)
     found = found[found["scheme"].isin(ONE_PASS) & (found["open"] == 0)]
@@ -231,4 +248,5 @@ def paper_rows(run: Run) -> pd.DataFrame:
         model=keys[0] if keys else model_name(run),
         source=[s if s in ("random", "pg19") else in_words(s) for s in found["source"]],
         m_shared=found["scheme"].map(ONE_PASS).astype(bool),
+        at_least=found["at_end"] > 0,
     )[columns].reset_index(drop=True)

@@ -27,6 +27,7 @@ SOURCE_WORDS = {
 }  # fmt: skip
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross")
 WHOSE = ("published", "here")
+AT_LEAST = "≥"
 LABELS = {model.key: model.label for model in paper.PAPER_MODELS}
 
 
@@ -37,16 +38,18 @@ def capacity_beside(value: Value, *, m_shared: bool, ours: pd.DataFrame | None =
         value: which of the two numbers.
         m_shared: whether m is shared over texts and restarts.
         ours: columns model (a paper model's key, or any other name, drawn to the right), source,
-            m_shared, c_tokens, h_lm, h_lm_sd, as `explorer.experiments.aggregate.capacities`
-            gives them; rows or values that were not run are absent or empty.
+            m_shared, c_tokens, h_lm, h_lm_sd, at_least (the values are lower bounds), as
+            `explorer.experiments.ladders.paper_rows` gives them; rows or values that were not run
+            are absent or empty.
     """
     theirs = paper.table3()
     theirs = theirs[(theirs["value"] == value) & (theirs["m_shared"] == m_shared)]
-    drawn = [theirs[["source", "model", "mean", "sd"]].assign(whose="published")]
+    columns = ["source", "model", "mean", "sd", "at_least"]
+    drawn = [theirs.assign(at_least=False)[columns].assign(whose="published")]
     if ours is not None and len(ours):
         mine = ours[ours["m_shared"] == m_shared].rename(columns={value: "mean"})
         mine["sd"] = mine["h_lm_sd"] if value == "h_lm" else None
-        drawn.append(mine[["source", "model", "mean", "sd"]].assign(whose="here"))
+        drawn.append(mine[columns].assign(whose="here"))
     table = pd.concat([_known(part) for part in drawn], ignore_index=True)
     models = list(dict.fromkeys([*LABELS, *table["model"]]))
     sources = list(dict.fromkeys([*SOURCE_WORDS, *table["source"]]))
@@ -60,14 +63,17 @@ def capacity_beside(value: Value, *, m_shared: bool, ours: pd.DataFrame | None =
         name = f"{plain(SOURCE_WORDS.get(source, source))}, {whose}"
         figure.add_scatter(
             x=[models.index(model) + shift for model in rows["model"]],
-            y=rows["mean"].tolist(), error_y=_bars(rows, colour), mode="markers", name=name,
+            y=rows["mean"].tolist(), error_y=_bars(rows, colour), name=name,
+            mode="markers+text", textposition="middle left", cliponaxis=False,
+            text=[AT_LEAST if more else "" for more in rows["at_least"]],
             marker={"symbol": symbol if here else f"{symbol}-open", "size": 10, "color": colour},
             customdata=[plain(LABELS.get(model, model)) for model in rows["model"]],
             hovertemplate=f"%{{customdata}}, {name}: %{{y}}<extra></extra>",
         )  # fmt: skip
     shared = "shared by all texts" if m_shared else "not shared"
     layout(
-        figure, f"{TITLES[value]}, published and here: m {shared}", "model", UNITS[value],
+        figure, f"{TITLES[value]}, published and here: m {shared}",
+        f"model; {AT_LEAST}: no length failed for at least one text", UNITS[value],
         height=420,
     )  # fmt: skip
     figure.update_xaxes(

@@ -13,12 +13,12 @@ from explorer.experiments.runs import Run
 from explorer.experiments.settings import CapacitySettings
 from explorer.figures.chart import Chart, layout
 from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT
+from explorer.figures.paper_table import AT_LEAST
 from explorer.figures.words import plain
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
 GUIDES = ((1, "y = x", "solid"), (2, "y = x/2", "dash"), (5, "y = x/5", "dot"))
 """What the token-by-token side is divided by, and how that line is named and drawn."""
-AT_LEAST = "≥"
 
 
 def charts(run: Run) -> list[Chart]:
@@ -101,7 +101,7 @@ def _held(run: Run, found: pd.DataFrame, value: str) -> Chart:
             x=[sources.index(s) + shift for s in part["source"]], y=part[value],
             mode="markers+text", name=scheme, legendgroup=scheme,
             text=[AT_LEAST if n else "" for n in part["at_end"] + part["open"]],
-            textposition="top center", cliponaxis=False,
+            textposition="middle left", cliponaxis=False,
             marker={"symbol": SYMBOLS[k], "size": 12, "color": RESTARTS[k]},
             error_y={"type": "data", "array": part["h_lm_sd"], "thickness": 1, "width": 3}
             if value == "h_lm" else None,
@@ -175,9 +175,12 @@ def _one_pass_against_many(run: Run) -> Iterator[Chart]:
     told = means[means["one_forward_at_end"] == 0].dropna(subset=["ratio"])
     title = "How much more is held token by token is open: no length failed in one pass"
     if len(told):
-        more = "at least " if told["autoregressive_at_end"].any() else ""
-        spread = f"{told['ratio'].min():.1f} to {told['ratio'].max():.1f}"
-        title = f"Token by token {more}{spread} times the information of one pass is held"
+        order = told.sort_values("ratio").to_dict("records")
+        spread = " to ".join(
+            f"{'at least ' if end['autoregressive_at_end'] else ''}{end['ratio']:.1f}"
+            for end in (order[:1] + order[1:][-1:])
+        )
+        title = f"Token by token {spread} times the information of one pass is held"
     layout(figure, title, "", "", height=440)
     figure.update_layout(margin={"t": 76})
     figure.update_xaxes(

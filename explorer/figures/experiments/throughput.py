@@ -10,6 +10,9 @@ from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT
 
 SIDES = (("one_forward", "one forward pass"), ("autoregressive", "token by token"))
 
+TICKS = [digit * 10.0**power for power in range(-1, 6) for digit in (1, 3)]
+"""Tokens a second that the axis names."""
+
 
 def charts(run: Run) -> list[Chart]:
     """Return the charts of a run, the main one first."""
@@ -33,7 +36,7 @@ def _speed(found: pd.DataFrame) -> Chart:
     title = f"At N = {int(last['n'])} one forward pass is {last['ratio']:.1f} times as fast"
     layout(figure, title, "N, target tokens", "tokens a second", height=420)
     lengths_on_x(figure, found["n"].tolist())
-    figure.update_yaxes(type="log")
+    figure.update_yaxes(type="log", tickvals=TICKS, ticktext=[f"{tick:,g}" for tick in TICKS])
     alt = "Tokens a second: " + "; ".join(
         f"N = {int(row['n'])}: {row['one_forward_tokens_per_second']:,.0f} in one pass, "
         f"{row['autoregressive_tokens_per_second']:,.0f} token by token"

@@ -100,7 +100,7 @@ def test_what_ladders_add_up_to() -> None:
     assert found.loc["two mem", "open"] == 2 and ladders.pairs(run).empty
     assert ladders.paper_rows(run).to_dict("records") == [
         {"model": "tiny", "source": "Shakespeare", "m_shared": False, "c_tokens": 5,
-         "h_lm": 18.0, "h_lm_sd": 2.0}
+         "h_lm": 18.0, "h_lm_sd": 2.0, "at_least": False}
     ]  # fmt: skip
     more = made(
         *run.done, done("seen", "two mem", 8, 1.0, 0.5),
@@ -115,6 +115,28 @@ def test_what_ladders_add_up_to() -> None:
     assert (means["autoregressive_at_end"], means["one_forward_at_end"]) == (1, 0)
     best = ladders.best(more).iloc[-1]
     assert (best["model"], best["c_tokens"], best["at_least"]) == ("tiny", 5, False)
+
+
+def test_tables_follow_the_settings_in_whatever_order_cells_were_finished() -> None:
+    order = [("random", "m free"), ("random", "m shared"), ("seen", "m free"), ("seen", "m shared")]
+    run = climbed(dict.fromkeys(order, 8))
+    back = made(
+        *reversed(run.done), sources=("random", "seen"), schemes=("m free", "m shared")
+    )  # fmt: skip
+    found = ladders.summary(back)
+    assert list(zip(found["source"], found["scheme"], strict=True)) == order
+    assert found.equals(ladders.summary(run))
+    lengths = ladders.rungs(back)["n"].tolist()
+    assert lengths[:8] == [4, 4, 5, 5, 8, 8, 11, 11]
+
+
+def test_the_title_says_which_end_of_a_span_is_a_lower_bound() -> None:
+    run = climbed(
+        {("seen", "m free"): 8, ("seen", "two mem"): 16,
+         ("random", "m free"): 8, ("random", "two mem"): 8},
+    )  # fmt: skip
+    many = next(c for c in charts(run) if c.key == "capacity-one-pass-against-many")
+    assert "Token by token 1.0 to at least 2.0 times" in many.figure.layout.title.text
 
 
 def test_a_paper_model_goes_by_the_papers_name_and_only_shared_sources_by_theirs() -> None:

@@ -11,7 +11,7 @@ from explorer.figures import paper_table
 
 def ours(**change: Any) -> pd.DataFrame:
     row = {"model": "<b>tiny", "source": "pg19", "m_shared": False, "c_tokens": 16,
-           "h_lm": 50.0, "h_lm_sd": 4.0}  # fmt: skip
+           "h_lm": 50.0, "h_lm_sd": 4.0, "at_least": False}  # fmt: skip
     return pd.DataFrame([row | change])
 
 
@@ -43,6 +43,12 @@ def test_ours_is_filled_and_beside_and_escaped() -> None:
     symbols = {t.marker.symbol for t in chart.figure.data if t.name.startswith("PG-19, ")}
     assert symbols == {"square", "square-open"}
     assert "<b>" not in chart.figure.to_json()
+
+
+def test_a_lower_bound_is_marked_as_one() -> None:
+    chart = paper_table.capacity_beside("c_tokens", m_shared=False, ours=ours(at_least=True))
+    marks = {t.name.rpartition(", ")[2]: list(t.text) for t in chart.figure.data}
+    assert marks == {"published": [""] * 6, "here": ["≥"]}
 
 
 @pytest.mark.parametrize("change", [{"m_shared": True}, {"h_lm": None}, {"h_lm": float("nan")}])
