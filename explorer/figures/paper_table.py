@@ -11,7 +11,7 @@ from explorer.arrangements import ARRANGEMENTS
 from explorer.experiments import paper
 from explorer.figures.chart import Chart, layout
 from explorer.figures.palette import RESTARTS
-from explorer.figures.words import plain
+from explorer.figures.words import AT_LEAST, plain
 
 Value = Literal["c_tokens", "h_lm"]
 UNITS: dict[Value, str] = {
@@ -27,7 +27,6 @@ SOURCE_WORDS = {
 }  # fmt: skip
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross")
 WHOSE = ("published", "here")
-AT_LEAST = "≥"
 LABELS = {model.key: model.label for model in paper.PAPER_MODELS}
 
 

@@ -2,6 +2,9 @@
 
 import html
 
+AT_LEAST = "≥"
+"""Marks a lower bound."""
+
 
 def plain(text: str, most: int = 90) -> str:
     """Return a text as it may stand in a hover box: escaped, on one line, cut."""

@@ -13,8 +13,7 @@ from explorer.experiments.runs import Run
 from explorer.experiments.settings import CapacitySettings
 from explorer.figures.chart import Chart, layout
 from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT
-from explorer.figures.paper_table import AT_LEAST
-from explorer.figures.words import plain
+from explorer.figures.words import AT_LEAST, plain
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
 GUIDES = ((1, "y = x", "solid"), (2, "y = x/2", "dash"), (5, "y = x/5", "dot"))
