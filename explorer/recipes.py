@@ -24,6 +24,23 @@ class Recipe(BaseModel):
     init_scale: float = Field(
         1.0, ge=0, le=100, description="Multiplies the spread of the starting point."
     )
+    target_in_e: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        exclude_if=lambda value: value == 0.0,  # recipes of before are written as they were
+        description="How far e's start leans towards the mean input embedding of the target's "
+        "tokens, in embedding std per dimension; 0: e knows nothing of the target.",
+    )
+    known_m: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        exclude_if=lambda value: value is None,
+        description="m starts in the direction of an m that ships for the model, another one for "
+        "each seed, handed down through other texts; so many embedding std per dimension long. "
+        "None, or a model that none ship for: m starts like e.",
+    )
     lr: float = Field(gt=0, le=100, description="Learning rate of AdamW.")
     lr_unit: Literal["absolute", "embedding std"] = Field(
         "absolute", description="Unit of both learning rates."
@@ -94,8 +111,8 @@ PAPER = Recipe(
 )
 """H1-H3 of the checklist."""
 
-FAST = Recipe(
-    name="fast",
+INDEPENDENT = Recipe(
+    name="independent",
     init="embeddings",
     init_scale=1.37,
     lr=0.8,
@@ -110,10 +127,15 @@ FAST = Recipe(
 )
 """Starts where embeddings live, with rates in their own unit; chosen in `benchmarks/README.md`.
 
-On the embedded model, whose embeddings have a deviation of 0.1, the rate is 0.08.
+On the embedded model, whose embeddings have a deviation of 0.1, the rate is 0.08. Its starts know
+neither the target nor other solutions, so where solutions lie and what they hold is not a matter of
+where they started: the recipe of sets and experiments.
 """
 
-PRESETS: dict[str, Recipe] = {recipe.name: recipe for recipe in (FAST, PAPER)}
+FAST = INDEPENDENT.model_copy(update={"name": "fast", "target_in_e": 1.0, "known_m": 1.5})
+"""The same from starts that know something: a fifth fewer steps to the first exact restart."""
+
+PRESETS: dict[str, Recipe] = {recipe.name: recipe for recipe in (FAST, INDEPENDENT, PAPER)}
 
 
 def preset(name: str) -> Recipe:

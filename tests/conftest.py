@@ -272,11 +272,11 @@ def exact_solutions(
 
     from explorer.jobs.specs import ReconstructSpec
     from explorer.pool import ModelPool
-    from explorer.recipes import FAST
+    from explorer.recipes import INDEPENDENT
     from explorer.reconstruct import Reconstruction
     from explorer.solutions import load_solution
 
-    recipe = FAST.model_copy(update={"precision": "float32", "max_steps": 400})
+    recipe = INDEPENDENT.model_copy(update={"precision": "float32", "max_steps": 400})
     found = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EXPLORER_CACHE", str(tmp_path_factory.mktemp("solutions-cache")))

@@ -74,7 +74,9 @@ def _train(pool: ModelPool) -> list[Solution]:
     for k, text in enumerate(TEXTS):
         job = f"recordtext{k}"
         if len(store.siblings(store.run_folder(job) / store.RECORDING)) < RESTARTS:
-            recipe = preset("fast").model_copy(update={"max_steps": STEPS, "name": "fast, short"})
+            recipe = preset("independent").model_copy(
+                update={"max_steps": STEPS, "name": "independent, short"}
+            )
             spec = ReconstructSpec(
                 model=card.name,
                 text=text,

@@ -49,7 +49,7 @@ def build(regime: Regime, pool: ModelPool) -> str:
         regime=regime,
         m_from=M_FROM if regime == "shared" else None,
         arrangement=card.default_arrangement,
-        recipe=preset("fast"),
+        recipe=preset("independent"),
         seed=0,
     )
     builder = SetBuilder(spec, pool)

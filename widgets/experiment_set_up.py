@@ -61,7 +61,7 @@ def _advanced(experiment: Experiment, usual: Settings, preset: str) -> Settings:
             recipe = usual.recipe  # type: ignore[union-attr]
             st.caption(f"Recipe {recipe.name}: at most {recipe.max_steps} steps.")
             if st.toggle("Another recipe", key=f"{experiment.name}-{preset}-recipe"):
-                chosen = recipes.choose()
+                chosen = recipes.choose("independent")
                 if chosen is None:
                     raise BadInputError("Mend the recipe first.")
                 fields["recipe"] = chosen

@@ -10,19 +10,21 @@ from explorer.recipes import PRESETS, Recipe
 from explorer.validation import in_words
 
 
-def choose() -> Recipe | None:
+def choose(default: str = "fast") -> Recipe | None:
     """Show the preset and its fields; return the recipe, or None while a field is impossible."""
     name = st.segmented_control(
         "Recipe",
         list(PRESETS),
-        default="fast",
+        default=default,
         required=True,
         key="recipe",
         bind="query-params",
-        help="fast: starts at the model's own embeddings, with a rate to match. "
+        help="fast: starts at the model's own embeddings, with a rate to match; e begins near the "
+        "text's own tokens, m near other solutions. independent: the same from starts that know "
+        "neither, so that where solutions lie is not a matter of where they began. "
         "paper: exactly the paper's settings; needs several times the steps.",
     )
-    preset = PRESETS[name or "fast"]
+    preset = PRESETS[name or default]
     fields: dict[str, Any] = {}
     left, right = st.columns(2)
     editable = [(key, info) for key, info in Recipe.model_fields.items() if key != "name"]

@@ -57,7 +57,7 @@ def set_up() -> None:
     with st.expander("Advanced", icon=":material/tune:", key="set_advanced"):
         fields["seed"] = st.number_input("Seed", 0, 2**30 - 1, 0, key="set_seed")
         fields["attempts"] = st.number_input("Seeds tried for each", 1, 20, 3, key="set_attempts")
-        fields["recipe"] = recipes.choose()
+        fields["recipe"] = recipes.choose("independent")
         known = arrangements.ARRANGEMENTS[card.default_arrangement]
         st.caption(f"Arrangement {known.checklist_id}: {known.formula}")
     if fields["recipe"] is None or (what == GATHER and not gathered):

@@ -44,7 +44,7 @@ def add_to(commands: Any) -> None:
     add("--preset", choices=list(PRESETS), default="minutes",
         help="how large (default: %(default)s)")  # fmt: skip
     add("--arrangement", choices=arrangements.KEYS, help="default: what suits the model")
-    add("--recipe", help="fast, paper, or a JSON file; default: the preset's")
+    add("--recipe", help="fast, independent, paper, or a JSON file; default: the preset's")
     add("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a setting, as "
         "JSON: --set texts=4 --set 'lengths=[4, 8]'; recipe.FIELD changes the recipe")  # fmt: skip
     add("--list-settings", action="store_true", help="say what --set can change, and stop")
@@ -131,7 +131,7 @@ def _settings(
     if (arguments.recipe or recipe_changes) and "recipe" not in fields:
         raise BadInputError(f"The experiment “{asked.name}” trains nothing: leave the recipe out.")
     if arguments.recipe or recipe_changes:
-        named_or_preset = arguments.recipe or "fast"
+        named_or_preset = arguments.recipe or "independent"
         recipe = recipe_named(named_or_preset, []).model_dump()
         if not arguments.recipe:
             recipe = fields["recipe"]

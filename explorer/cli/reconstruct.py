@@ -43,7 +43,8 @@ def add_to(commands: Any) -> None:
     add("--index", type=int, help="which passage of that draw (default: the first)")
     add("--length", type=int, help="N, target tokens (default: the whole text)")
     add("--arrangement", choices=arrangements.KEYS, help="default: what suits the model")
-    add("--recipe", default="fast", help="fast, paper, or a JSON file (default: %(default)s)")
+    add("--recipe", default="fast",
+        help="fast, independent, paper, or a JSON file (default: %(default)s)")  # fmt: skip
     add("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a recipe field")
     add("--restarts", type=int, default=4, help="K, trained side by side (default: %(default)s)")
     add("--seed", type=int, default=0, help="restarts use seed … seed+K-1 (default: %(default)s)")

@@ -55,7 +55,8 @@ def add_to(commands: Any) -> None:
     add("--texts", type=Path, metavar="FILE", help="gathered texts instead: JSON lines with "
         '"text" and, to group them, "context"')  # fmt: skip
     add("--arrangement", choices=arrangements.KEYS, help="default: what suits the model")
-    add("--recipe", default="fast", help="fast, paper, or a JSON file (default: %(default)s)")
+    add("--recipe", default="independent",
+        help="fast, independent, paper, or a JSON file (default: %(default)s)")  # fmt: skip
     add("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a recipe field")
     add("--seed", type=int, default=0, help="decides everything drawn (default: %(default)s)")
     add("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 … (default: %(default)s)")

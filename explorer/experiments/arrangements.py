@@ -15,10 +15,10 @@ from explorer.experiments.definition import (
 )
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.settings import ArrangementsSettings
-from explorer.recipes import FAST
+from explorer.recipes import INDEPENDENT
 from explorer.recipes import PAPER as PAPER_RECIPE
 
-SHORT = FAST.model_copy(update={"name": "fast, cut short", "max_steps": 300})
+SHORT = INDEPENDENT.model_copy(update={"name": "independent, cut short", "max_steps": 300})
 
 
 def cells(settings: ArrangementsSettings) -> list[Cell]:

@@ -17,11 +17,11 @@ from explorer.experiments.definition import (
 from explorer.experiments.paper import THRESHOLD
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.settings import LADDER, CapacitySettings
-from explorer.recipes import FAST
+from explorer.recipes import INDEPENDENT
 from explorer.recipes import PAPER as PAPER_RECIPE
 
-SHORT = FAST.model_copy(update={"name": "fast, cut short", "max_steps": 120})
-LONG = FAST.model_copy(update={"name": "fast, 1000 steps", "max_steps": 1000})
+SHORT = INDEPENDENT.model_copy(update={"name": "independent, cut short", "max_steps": 120})
+LONG = INDEPENDENT.model_copy(update={"name": "independent, 1000 steps", "max_steps": 1000})
 MORE = 1.5
 """How many times more H_LM counts as more, and how little as alike (F7)."""
 FLOOR = 48

@@ -5,7 +5,7 @@ from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Run
 from explorer.experiments.settings import Settings
 from explorer.formatting import human_seconds
-from explorer.recipes import FAST, Recipe
+from explorer.recipes import INDEPENDENT, Recipe
 from explorer.sets.estimate import FEW, TOKEN_SECONDS
 
 
@@ -37,12 +37,12 @@ def before(
 def step(settings: Settings) -> tuple[int, ArrangementKey, Recipe]:
     """Return the length, arrangement and recipe whose step is timed for an estimate.
 
-    What trains nothing is estimated by a step of the recipe `fast`.
+    What trains nothing is estimated by a step of the recipe `independent`.
     """
     ladder: tuple[int, ...] = getattr(settings, "lengths", getattr(settings, "ladder", (1,)))
     length: int = getattr(settings, "length", max(ladder))
     arrangement: ArrangementKey = getattr(settings, "arrangement", PAPER_DEFAULT)
-    return length, arrangement, getattr(settings, "recipe", FAST)
+    return length, arrangement, getattr(settings, "recipe", INDEPENDENT)
 
 
 def _side_by_side(settings: Settings) -> int:

@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 from explorer.arrangements import KEYS, ArrangementKey
-from explorer.recipes import FAST, Recipe
+from explorer.recipes import INDEPENDENT, Recipe
 from explorer.texts.specs import Source
 
 LADDER = (4, 5, 8, 11, 16, 22, 32, 45, 64, 90, 128, 181, 256, 362, 512, 724, 1024, 1448)
@@ -45,7 +45,7 @@ class _Settings(BaseModel):
 
 
 class _Trained(_Settings):
-    recipe: Recipe = Field(FAST, description="How proto-tokens are trained.")
+    recipe: Recipe = Field(INDEPENDENT, description="How proto-tokens are trained.")
 
 
 class ArrangementsSettings(_Trained):

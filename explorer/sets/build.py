@@ -41,8 +41,8 @@ STUCK = 0.5
 """Accuracy below which a row that was trained for a while is not worth going on with."""
 A_WHILE = 120
 """Steps alone after which a row is expected to say half of its text. Measured on the embedded model
-at N = 16 (recipe fast): the first 37 exact rows took 54 to 159 steps; of the rest, after 256 steps
-nine of ten said less than half."""
+at N = 16 (recipe independent): the first 37 exact rows took 54 to 159 steps; of the rest, after
+256 steps nine of ten said less than half."""
 
 
 class SetBuilder:

@@ -45,7 +45,7 @@ class Estimate:
 def typical_steps(spec: SolveSetSpec) -> float:
     """Return how many steps a row usually takes until it is exact.
 
-    The median of the benchmark's texts is 213 for N = 24 with the recipe `fast`; the recipe
+    The median of the benchmark's texts is 213 for N = 24 with the recipe `independent`; the recipe
     `paper` took four times as many or more on the same texts.
     """
     usual = 60 + 7 * spec.length

@@ -18,7 +18,7 @@ from explorer.training.contest import arrange
 from explorer.training.engine import Engine, require_some
 from explorer.training.rows import DONE, Group, Outcome, Row, StepReport
 from explorer.training.sharing import groups_of, table
-from explorer.training.starts import start
+from explorer.training.starts import start_of
 
 
 class Trainer(Engine):
@@ -60,7 +60,7 @@ class Trainer(Engine):
         require_some(rows)
         begin = starts or {}
         pairs = [
-            torch.from_numpy(np.stack(begin[i])) if i in begin else start(model, recipe, r.seed, 2)
+            torch.from_numpy(np.stack(begin[i])) if i in begin else start_of(model, recipe, r)
             for i, r in enumerate(rows)
         ]
         vectors, uses = table(rows, pairs)

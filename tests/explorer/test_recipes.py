@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from explorer import recipes
 from explorer.errors import BadInputError
-from explorer.recipes import FAST, PAPER, Recipe
+from explorer.recipes import FAST, INDEPENDENT, PAPER, Recipe
 
 
 def test_the_papers_recipe_is_h1_to_h3() -> None:
@@ -25,15 +25,26 @@ def test_the_fast_recipe_starts_at_the_embeddings_in_their_unit() -> None:
     assert FAST.finish_lr * embedded_std == pytest.approx(0.003, rel=0.01)
 
 
+def test_the_independent_recipe_is_the_fast_one_from_starts_that_know_nothing() -> None:
+    assert (INDEPENDENT.target_in_e, INDEPENDENT.known_m) == (0.0, None)
+    knows = {"name": "fast", "target_in_e": 1.0, "known_m": 1.5}
+    assert INDEPENDENT.model_dump() | knows == FAST.model_dump()
+
+
+def test_what_a_start_knows_is_written_only_where_it_knows_something() -> None:
+    assert not {"target_in_e", "known_m"} & set(INDEPENDENT.model_dump())
+    assert {"target_in_e", "known_m"} <= set(FAST.model_dump())
+
+
 def test_presets_are_found_by_name() -> None:
-    for name in ("fast", "paper"):
+    for name in ("fast", "independent", "paper"):
         assert recipes.preset(name).name == name
-    with pytest.raises(BadInputError, match=r"“faast”.*fast, paper"):
+    with pytest.raises(BadInputError, match=r"“faast”.*fast, independent, paper"):
         recipes.preset("faast")
 
 
 def test_a_recipe_survives_json() -> None:
-    for recipe in (FAST, PAPER, PAPER.model_copy(update={"clip": 0.1 + 0.2})):
+    for recipe in (FAST, INDEPENDENT, PAPER, PAPER.model_copy(update={"clip": 0.1 + 0.2})):
         assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
 
 
@@ -49,6 +60,8 @@ def test_a_recipe_cannot_be_changed() -> None:
         {"init": "zeros"},
         {"schedule": "linear"},
         {"precision": "float16"},
+        {"target_in_e": -0.1},
+        {"known_m": 0.0},
         {"lr": 0.0},
         {"lr": -0.01},
         {"lr": float("nan")},

@@ -9,14 +9,14 @@ import pytest
 from explorer.experiments.catalogue import experiment
 from explorer.experiments.runs import Run
 from explorer.experiments.settings import Settings
-from explorer.recipes import FAST
+from explorer.recipes import INDEPENDENT
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
     from explorer.experiments.running.task import RunTask
     from explorer.pool import ModelPool
 
-QUICK = FAST.model_copy(
+QUICK = INDEPENDENT.model_copy(
     update={
         "name": "quick",
         "max_steps": 60,

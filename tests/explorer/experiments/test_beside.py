@@ -170,7 +170,7 @@ def test_differences_of_protocol_are_words() -> None:
     said = beside.differences(run)
     for words in ("N = 16, not N = 256", "16 texts, not 256 texts", "arrangement A4, not",
                   "Shakespeare, not PG-19", "a model that the paper does not use",
-                  "recipe fast", "S_g = 1, 4, 16, not S_g = 1, 4, 16, 64, 256"):  # fmt: skip
+                  "recipe independent", "S_g = 1, 4, 16, not S_g = 1, 4, 16, 64, 256"):  # fmt: skip
         assert words in said
     asked = EXPERIMENTS["sharing"]
     own = {**asked.presets["paper"], "model": "EleutherAI/pythia-160m", "arrangement": "e+mN-1"}

@@ -10,9 +10,9 @@ from explorer.experiments import estimate
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
 from explorer.formatting import human_seconds
 from explorer.paces import Pace
-from explorer.recipes import FAST
+from explorer.recipes import INDEPENDENT
 
-RECIPE = FAST.model_copy(update={"max_steps": 100})
+RECIPE = INDEPENDENT.model_copy(update={"max_steps": 100})
 
 
 def before(name: str, pace: float | None, **fields: Any) -> str:
@@ -45,7 +45,7 @@ def test_the_step_that_is_timed_is_the_runs_own() -> None:
     asked = experiment("sharing").make({"model": "a/tiny", "length": 9, "recipe": RECIPE})
     assert estimate.step(asked) == (9, "e+mN", RECIPE)
     ladder = experiment("throughput").make({"model": "a/tiny", "lengths": (2, 7)})
-    assert estimate.step(ladder) == (7, "e+mN", FAST)
+    assert estimate.step(ladder) == (7, "e+mN", INDEPENDENT)
 
 
 def test_a_pace_is_kept_for_each_model_and_number_format() -> None:

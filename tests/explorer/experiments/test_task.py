@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from explorer import folders
 from explorer.errors import BadInputError, CorruptFileError, MissingAssetError
 from explorer.experiments import claims, runs
 from explorer.experiments.catalogue import EXPERIMENTS
@@ -81,6 +82,13 @@ def test_the_same_settings_are_the_same_run(small: "MakeSettings", measured: "Ma
     assert run.header.id == runs.run_id(small("arrangements", lengths=(1,)), run.header.fingerprint)
     assert run.header.id != measured("arrangements", lengths=(1,), seed=5).header.id
     assert run.header.id in {folder.name for folder in runs.run_folders("arrangements")}
+
+
+def test_a_run_that_ships_is_still_what_its_settings_make() -> None:
+    shipped = sorted((folders.recorded() / "experiments").iterdir())
+    assert shipped
+    for run in map(runs.load, shipped):
+        assert runs.run_id(run.settings, run.header.fingerprint) == run.header.id
 
 
 def test_progress_rises_to_one(small: "MakeSettings", task: "MakeTask") -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from explorer.jobs.specs import GatheredText, SolveSetSpec
-from explorer.recipes import FAST
+from explorer.recipes import INDEPENDENT
 
 if TYPE_CHECKING:
     from explorer.pool import ModelPool
 
-QUICK = FAST.model_copy(
+QUICK = INDEPENDENT.model_copy(
     update={
         "name": "quick",
         "lr": 0.5,

@@ -91,3 +91,10 @@ def test_an_estimate_grows_with_the_work() -> None:
     timed = estimate(_spec(), None, 0.001)
     assert timed.measured and "timed on this machine" in timed.sentence
     assert estimate(_spec(), None, 0.002).low == pytest.approx(2 * timed.low)
+
+
+def test_a_set_that_ships_is_still_what_its_spec_makes() -> None:
+    shipped = sorted((folders.recorded() / "sets").iterdir())
+    assert shipped
+    for record in map(records.load, shipped):
+        assert records.set_id(record.spec, record.fingerprint) == record.id

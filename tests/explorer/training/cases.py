@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.recipes import FAST, Recipe
+from explorer.recipes import INDEPENDENT, Recipe
 from explorer.training import StepReport, Trainer
 
 EASY = (17, 17, 99, 99)
 """Two halves of one token each: `halves` learns it within 25 steps."""
 HARD = (17, 250, 99, 5, 160, 31)
 """Not learnt in the few steps that a test takes."""
-QUICK = FAST.model_copy(
+QUICK = INDEPENDENT.model_copy(
     update={
         "name": "quick",
         "lr": 0.5,
