@@ -17,7 +17,7 @@ from torch import Tensor
 
 from explorer import catalog, folders, texts
 from explorer.allocator import keep_memory
-from explorer.errors import MissingAssetError
+from explorer.errors import BadInputError, MissingAssetError
 from explorer.models import FrozenModel, best_device
 from explorer.pool import ModelPool
 from explorer.recipes import FAST
@@ -41,6 +41,8 @@ def main() -> None:
     arguments = parser.parse_args()
     keep_memory()
     found = records.read(records.find(arguments.set) if arguments.set else _shipped_free_set())
+    if found.record.spec.regime != "free":
+        raise BadInputError("In this set all solutions share one m. Name one made with m free.")
     card = catalog.find(found.record.spec.model)
     if card.folder is None:
         raise MissingAssetError(f"{card.title} is not on this disk.")
