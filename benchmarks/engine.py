@@ -56,18 +56,20 @@ def summary(fast: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def against_paper(fast: list[dict[str, Any]], reference: Reference) -> dict[str, Any]:
-    """Set the fast arm beside the paper's steps, at the reference's pace of this very run.
+def against_paper(fast: list[dict[str, Any]], step: float) -> dict[str, Any]:
+    """Set the fast arm beside the paper's steps, each as long as the reference's of this very run.
 
     Empty where the paper's steps have not been measured yet (`benchmarks.paper_steps`).
+
+    Args:
+        fast: the fast arm's texts.
+        step: seconds of one of the reference's steps.
     """
     if not paper_steps.FILE.is_file():
         return {}
     kept = json.loads(paper_steps.FILE.read_text())
     plain = {line["name"]: line["steps"] for line in kept["texts"]}
     mine = [line for line in fast if line["name"] in plain]
-    target = tuple(range(1000, 1000 + kept["length"]))
-    step = statistics.median(reference.step_seconds(target, 8)[2:])
     theirs = [plain[line["name"]] for line in mine]
     return {
         "paper_exact_rate": sum(line["exact"] for line in kept["texts"]) / len(kept["texts"]),
@@ -97,8 +99,13 @@ def main() -> None:
     result |= speed.peak_memory()
     result["table"] = speed.table(model, rounds, short=arguments.short)
     small: dict[str, Any] = {"texts": 1, "length": 8, "restarts": 2, "generated": False}
-    fast = fast_arm(**(small if arguments.short else {}))
-    result |= summary(fast) | against_paper(fast, reference)
+    target = tuple(range(1000, 1000 + paper_steps.LENGTH))
+    pace: list[float] = []
+    fast = fast_arm(
+        between=lambda: pace.extend(reference.step_seconds(target, 3)[1:]),
+        **(small if arguments.short else {}),
+    )
+    result |= summary(fast) | against_paper(fast, statistics.median(pace))
     result["fast_texts"] = fast
     if arguments.json:
         print(json.dumps(result))

@@ -10,6 +10,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ def fast_arm(
     texts: int | None = None,
     out: Path | None = None,
     generated: bool = True,
+    between: Callable[[], object] | None = None,
 ) -> list[dict[str, Any]]:
     """Train the reported texts with recipe `fast`, one after another.
 
@@ -95,6 +97,7 @@ def fast_arm(
         texts: how many, taken evenly over the sources; all when None.
         out: where solution files go; nowhere when None.
         generated: whether texts by the model itself are among them; writing them takes a while.
+        between: called after each text, outside of its time.
     """
     pool = ModelPool(best_device())
     card = catalog.known_models()[0]
@@ -116,6 +119,8 @@ def fast_arm(
             print(f"{line['name']:12} exact={line['exact']} steps={line['steps']} "
                   f"{line['seconds']:.0f} s  best {line['best_accuracy']:.2f}  "
                   f"{line['text'][:50]!r}", file=sys.stderr, flush=True)  # fmt: skip
+            if between is not None:
+                between()
     return lines
 
 

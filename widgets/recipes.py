@@ -48,7 +48,7 @@ def _field(name: str, info: FieldInfo, value: Any, key: str) -> Any:
     return st.number_input(
         label,
         value=value,
-        step=_step(value, whole=whole),
+        step=_step(name, value, whole=whole),
         format="%d" if whole else "%g",
         min_value=0 if whole else 0.0,
         key=key,
@@ -57,8 +57,12 @@ def _field(name: str, info: FieldInfo, value: Any, key: str) -> Any:
     )
 
 
-def _step(value: float | None, *, whole: bool) -> float | None:
-    """Return by how much a number changes at a click: by one, or by a tenth of the preset's."""
+def _step(name: str, value: float | None, *, whole: bool) -> float | None:
+    """Return by how much a number changes at a click: by one, or by a tenth of the preset's.
+
+    Where the preset has none, a tenth of another preset's says how large such numbers are.
+    """
     if whole:
         return 1
-    return None if value is None else max(value / 10, 1e-9)
+    usual = value or next(filter(None, (getattr(p, name) for p in PRESETS.values())), None)
+    return None if usual is None else usual / 10

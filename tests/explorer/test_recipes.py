@@ -27,7 +27,7 @@ def test_the_fast_recipe_starts_at_the_embeddings_in_their_unit() -> None:
 
 def test_the_independent_recipe_is_the_fast_one_from_starts_that_know_nothing() -> None:
     assert (INDEPENDENT.target_in_e, INDEPENDENT.known_m) == (0.0, None)
-    knows = {"name": "fast", "target_in_e": 1.0, "known_m": 1.5}
+    knows = {"name": "fast", "target_in_e": 1.0, "known_m": 1.5, "halve_at": 20}
     assert INDEPENDENT.model_dump() | knows == FAST.model_dump()
 
 

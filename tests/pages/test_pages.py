@@ -85,6 +85,13 @@ def test_a_changed_recipe_is_named_as_changed(tiny_llama_folder: Path) -> None:
     assert job.spec.recipe.name == "fast, changed"
 
 
+def test_a_recipes_number_that_is_zero_moves_by_a_visible_step(tiny_llama_folder: Path) -> None:
+    app = open_page(None, tiny_llama_folder)
+    app.segmented_control(key="recipe").set_value("paper").run()
+    assert app.number_input(key="recipe_paper_target_in_e").increment().value == pytest.approx(0.1)
+    assert app.number_input(key="recipe_paper_lr").increment().value == pytest.approx(0.011)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [("", "empty"), ("   \n ", "white space")],

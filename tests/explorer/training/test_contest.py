@@ -1,7 +1,7 @@
 from explorer.models import FrozenModel
 from explorer.recipes import FAST
 from explorer.training import Row, Trainer
-from explorer.training.contest import WAKE_STEPS, arrange, places
+from explorer.training.contest import LEAD, WAKE_STEPS, arrange, places
 from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group
 from tests.explorer.training.cases import EASY, HARD, quick, run
 
@@ -17,12 +17,17 @@ def test_half_of_the_restarts_have_a_place_and_later_one_more_at_a_time() -> Non
     assert [places(HALVING, 4, s) for s in (0, 39, 40, 39 + WAKE_STEPS)] == [4, 4, 2, 2]
     assert [places(HALVING, 4, 40 + k * WAKE_STEPS) for k in (1, 2, 9)] == [3, 4, 4]
     assert [places(HALVING, k, 40) for k in (1, 2, 3, 5)] == [1, 1, 2, 3]
-    assert places(HALVING.model_copy(update={"halve_at": None}), 4, 500) == 4
+    assert places(HALVING.model_copy(update={"halve_at": None}), 4, 500, led=True) == 4
+
+
+def test_a_restart_far_ahead_has_the_only_place_until_others_return() -> None:
+    assert [places(HALVING, 4, s, led=True) for s in (39, 40)] == [4, 1]
+    assert [places(HALVING, 4, 40 + k * WAKE_STEPS, led=True) for k in (1, 2, 9)] == [2, 3, 4]
 
 
 def test_the_worse_half_rests_and_the_best_of_it_returns_first() -> None:
     groups = _groups(SEARCH, SEARCH, SEARCH, SEARCH, steps=40)
-    losses = {0: 3.0, 1: 1.0, 2: 4.0, 3: 2.0}
+    losses = {0: 2.5, 1: 1.8, 2: 4.0, 3: 2.0}
     arrange(groups, losses, HALVING)
     assert [g.phase for g in groups] == [REST, SEARCH, REST, SEARCH]
     groups[1].phase = DONE  # a leader ended: its place is free
@@ -32,6 +37,19 @@ def test_the_worse_half_rests_and_the_best_of_it_returns_first() -> None:
         group.steps += WAKE_STEPS
     arrange(groups, losses, HALVING)
     assert [g.phase for g in groups] == [SEARCH, DONE, SEARCH, SEARCH]
+
+
+def test_a_leader_far_ahead_trains_alone_until_it_falls_back() -> None:
+    groups = _groups(SEARCH, SEARCH, SEARCH, steps=40)
+    losses = {0: 2.0, 1: LEAD * 1.0 + 0.01, 2: 1.0}
+    arrange(groups, losses, HALVING)
+    assert [g.phase for g in groups] == [REST, REST, SEARCH]
+    losses[2] = 1.2  # the next one is near again
+    arrange(groups, losses, HALVING)
+    assert [g.phase for g in groups] == [REST, SEARCH, SEARCH]
+    losses[2] = 5.0  # and now far ahead of the one that led, but not of the third
+    arrange(groups, losses, HALVING)
+    assert [g.phase for g in groups] == [SEARCH, SEARCH, REST]
 
 
 def test_a_restart_in_its_last_steps_never_rests() -> None:
