@@ -1,11 +1,13 @@
 """What a person feels: `python -m benchmarks.feel` drives the running app in headless Chromium.
 
 Measures, with the embedded model on this disk: opening a page, pressing Start to the first frame,
-clicks and a second tab while a text trains, frames a second, and the worker's memory before, at
-its most, and after. Chromium renders in software on the same cores, which costs the page more than
+clicks and a second tab while a text trains, frames and steps a second, with and without somebody
+watching, which process the processors work for, and the worker's memory before, at its most, and
+after. Chromium renders in software on the same cores, which costs the page more than
 a person's own machine would.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -13,13 +15,17 @@ import shutil
 import statistics
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import psutil
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from explorer import folders
+from explorer.jobs import client
+from explorer.recording import read_log
 from tools.screenshots import FLAGS, running_app
 
 TEXT = (
@@ -27,6 +33,7 @@ TEXT = (
     "in fives, as it always had."
 )
 STARTS = 3
+WATCHED_SECONDS = 6
 FIRST_FRAME = "Right tokens, best restart"
 
 
@@ -68,6 +75,36 @@ def _start(page: Page) -> dict[str, float]:
     link = time.perf_counter() - start
     page.get_by_text(FIRST_FRAME).wait_for()
     return {"link": link, "first_frame": time.perf_counter() - start}
+
+
+def _processor_seconds(worker: psutil.Process) -> Counter[str]:
+    """Return how long processors have worked so far for the worker, the browser and the server."""
+    spent = Counter(worker=sum(worker.cpu_times()[:2]))
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process != worker:
+                kind = "browser" if process.name().startswith("chrom") else "server"
+                spent[kind] += sum(process.cpu_times()[:2])
+    return spent
+
+
+def _trained(link: str) -> int:
+    """Return the steps that the job of this page has published so far."""
+    recording = read_log(client.folder_of(parse_qs(urlsplit(link).query)["job"][0]))
+    return 0 if recording is None else int(recording.frames[-1]["steps"].max())
+
+
+def _unwatched(page: Page, seconds: float) -> float:
+    """Leave the page of a job for some seconds; return the steps a second meanwhile."""
+    link = page.url
+    page.goto("about:blank")
+    time.sleep(1)
+    before = _trained(link)
+    time.sleep(seconds)
+    pace = (_trained(link) - before) / seconds
+    page.goto(link)
+    page.get_by_text(FIRST_FRAME).wait_for()
+    return pace
 
 
 def _frames(page: Page, seconds: float) -> tuple[float, float]:
@@ -126,7 +163,10 @@ def measure() -> dict[str, Any]:
                 time.sleep(3)
                 started.append(_start(page))
             time.sleep(2)
-            frames, pace = _frames(page, 6)
+            spent = _processor_seconds(worker)
+            frames, pace = _frames(page, WATCHED_SECONDS)
+            spent = _processor_seconds(worker) - spent
+            unwatched = _unwatched(page, WATCHED_SECONDS)
             switches = _switches(page)
             link = page.url
             tab, opened = _open(browser, url, ".tokens .token.right")
@@ -144,6 +184,8 @@ def measure() -> dict[str, Any]:
         "start_to_first_frame_seconds": [one["first_frame"] for one in started],
         "frames_per_second": frames,
         "steps_per_second_watched": pace,
+        "steps_per_second_unwatched": unwatched,
+        "processors_watched": {who: spent[who] / WATCHED_SECONDS for who in spent},
         "switch_seconds": switches,
         "switch_seconds_median": statistics.median(switches),
         "open_page_while_training_seconds": opened,
