@@ -92,10 +92,15 @@ def measure_logits(
     """
     at = (torch.arange(len(targets), device=targets.device), targets)
     wanted = logits[at]
-    predicted = logits.max(-1).indices if detail else None  # six times as fast as argmax
-    rank = (logits > wanted[:, None]).sum(-1) + 1 if detail else None
+    predicted = rank = None
+    if detail:  # sums of truth values are five times as fast in int32 as in int64
+        rank = (logits > wanted[:, None]).sum(-1, dtype=torch.int32).long() + 1
     logits[at] = -torch.inf  # the best of the others, without a copy
-    other = logits.amax(-1)
+    if detail:  # the largest with its place: six times as fast as argmax, but slower than without
+        other, runner_up = logits.max(-1)
+        predicted = torch.where(wanted > other, targets, runner_up)
+    else:
+        other = logits.amax(-1)
     logits[at] = wanted
     p = torch.softmax(logits, -1)
     largest = torch.maximum(wanted, other)

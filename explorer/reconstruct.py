@@ -117,13 +117,14 @@ class Reconstruction:
         shown = saved = 0.0
         try:
             while not self.trainer.finished:
-                due = time.monotonic() - shown >= FRAME_SECONDS
+                began = time.monotonic()
+                due = began - shown >= FRAME_SECONDS
                 report = self.trainer.step(detail=due)
                 self._step += 1
                 self._keep_finished(report)
                 if due or self.trainer.finished:
                     log.publish(self._frame(report), last=self.trainer.finished)
-                    shown = time.monotonic()
+                    shown = began
                 if time.monotonic() - saved >= CHECKPOINT_SECONDS:
                     self._checkpoint()
                     saved = time.monotonic()

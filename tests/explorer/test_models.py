@@ -189,6 +189,8 @@ def test_ties_and_numbers_that_are_none_count_as_wrong() -> None:
     measured, _ = measure_logits(logits, torch.tensor([0, 0, 0, 0]), detail=True)
     assert measured.correct.tolist() == [False, True, False, False]
     assert measured.margin[:2].tolist() == [0.0, 1.0]
+    assert measured.predicted is not None
+    assert ((measured.predicted == 0) == measured.correct).all()
     assert torch.equal(logits.nan_to_num(9.0), before.nan_to_num(9.0))
 
 

@@ -21,6 +21,22 @@ from tests.steps import exhaust
 Make = Callable[..., Reconstruction]
 
 
+@pytest.mark.parametrize(("seconds", "apart"), [(0.5, 1), (0.25, 1), (0.1, 3)])
+def test_slow_steps_are_all_shown_and_quick_ones_four_times_a_second(
+    make: Make, monkeypatch: pytest.MonkeyPatch, seconds: float, apart: int
+) -> None:
+    monkeypatch.setattr(reconstruct, "FRAME_SECONDS", 0.25)
+    task, now = make(), 100.0
+    monkeypatch.setattr(reconstruct.time, "monotonic", lambda: now)
+    shown = []
+    for report in task.steps():
+        now += seconds  # this one is over, and the next begins
+        shown.append(report.detailed)
+        if len(shown) == 10:
+            break
+    assert shown == [step % apart == 0 for step in range(10)]
+
+
 def test_the_files_say_their_text_in_plain_transformers(
     make: Make, tiny_llama_folder: Path
 ) -> None:
