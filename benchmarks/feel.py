@@ -15,7 +15,6 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -77,15 +76,20 @@ def _start(page: Page) -> dict[str, float]:
     return {"link": link, "first_frame": time.perf_counter() - start}
 
 
-def _processor_seconds(worker: psutil.Process) -> Counter[str]:
+def _processor_seconds(worker: psutil.Process) -> dict[str, float]:
     """Return how long processors have worked so far for the worker, the browser and the server."""
-    spent = Counter(worker=sum(worker.cpu_times()[:2]))
+    spent = {"worker": _seconds_of(worker), "browser": 0.0, "server": 0.0}
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             if process != worker:
                 kind = "browser" if process.name().startswith("chrom") else "server"
-                spent[kind] += sum(process.cpu_times()[:2])
+                spent[kind] += _seconds_of(process)
     return spent
+
+
+def _seconds_of(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
 
 
 def _trained(link: str) -> int:
@@ -163,9 +167,9 @@ def measure() -> dict[str, Any]:
                 time.sleep(3)
                 started.append(_start(page))
             time.sleep(2)
-            spent = _processor_seconds(worker)
+            before = _processor_seconds(worker)
             frames, pace = _frames(page, WATCHED_SECONDS)
-            spent = _processor_seconds(worker) - spent
+            spent = _processor_seconds(worker)
             unwatched = _unwatched(page, WATCHED_SECONDS)
             switches = _switches(page)
             link = page.url
@@ -185,7 +189,7 @@ def measure() -> dict[str, Any]:
         "frames_per_second": frames,
         "steps_per_second_watched": pace,
         "steps_per_second_unwatched": unwatched,
-        "processors_watched": {who: spent[who] / WATCHED_SECONDS for who in spent},
+        "processors_watched": {who: (spent[who] - before[who]) / WATCHED_SECONDS for who in spent},
         "switch_seconds": switches,
         "switch_seconds_median": statistics.median(switches),
         "open_page_while_training_seconds": opened,
