@@ -65,8 +65,8 @@ class Recipe(BaseModel):
         None,
         ge=1,
         le=1_000_000,
-        description="Step at which the worse half of a text's restarts rests, when the first exact "
-        "restart is enough; none: all go on.",
+        description="Step from which the worse half of a text's restarts rests, and all but one "
+        "that is far ahead, when the first exact restart is enough; none: all go on.",
     )
     clip: float | None = Field(
         None, gt=0, description="Largest gradient norm of one vector; none: no clipping."
