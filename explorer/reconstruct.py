@@ -214,7 +214,7 @@ class Reconstruction:
     def _keep_recording(self) -> None:
         found = read_log(self.folder)
         if found is not None:
-            ids = np.union1d(found.frames["predicted"], self.target_ids).tolist()
+            ids = found.token_ids
             pieces = dict(zip(ids, self.tokenizer.pieces(ids), strict=True))
             header = self.header.model_copy(update={"pieces": pieces})
             Recording(header, found.frames).save(self.recording_file)

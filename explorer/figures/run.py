@@ -159,7 +159,7 @@ def full_table(recording: Recording) -> pd.DataFrame:
     """Return every number of a recording in long form, for CSV and Parquet.
 
     Columns: step, seconds, seed, restart_step, phase, loss, accuracy, position (from 1), target_id,
-    target, predicted_id, predicted, correct, p_target, rank.
+    target, predicted_id (-1 where nothing was asked for yet), predicted, correct, p_target, rank.
     """
     frames, header = recording.frames, recording.header
     F, K, N = frames["predicted"].shape

@@ -7,10 +7,10 @@ not be paid for. They come back one by one if the leaders take long, end without
 back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from explorer.recipes import Recipe
-from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group
+from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group, RowState
 
 WAKE_STEPS = 160
 """Steps of the leaders after which one more resting restart goes on."""
@@ -33,20 +33,29 @@ def places(recipe: Recipe, restarts: int, steps: int, *, led: bool = False) -> i
     return min(restarts, ahead + (steps - recipe.halve_at) // WAKE_STEPS)
 
 
-def arrange(groups: Sequence[Group], losses: Mapping[int, float], recipe: Recipe) -> None:
+def arrange(groups: Sequence[Group], states: Sequence[RowState], recipe: Recipe) -> None:
     """Let the best restarts of one text train and the others rest.
 
     Args:
         groups: the restarts, each a group of its own; their phases are changed. One in its last
             steps goes on, and comes before the others.
-        losses: the last measured loss of each restart, by the index of its row.
+        states: the last measurement of every row. A restart that is asked for more of its text
+            comes before one that is asked for less, and among equals the lower loss decides.
         recipe: says from when on some rest.
     """
     alive = [group for group in groups if group.phase != DONE]
-    order = sorted(alive, key=lambda group: (group.phase != FINISH, losses[group.rows[0]]))
-    ahead = [losses[group.rows[0]] for group in order[:2]]
-    led = len(ahead) == 2 and ahead[1] > LEAD * ahead[0]
+    order = sorted(alive, key=lambda group: (group.phase != FINISH, *_behind(group, states)))
+    led = len(order) > 1 and _leads(states[order[0].rows[0]], states[order[1].rows[0]])
     room = places(recipe, len(groups), max(group.steps for group in groups), led=led)
     for place, group in enumerate(order):
         if group.phase != FINISH:
             group.phase = SEARCH if place < room else REST
+
+
+def _behind(group: Group, states: Sequence[RowState]) -> tuple[int, float]:
+    state = states[group.rows[0]]
+    return -state.reach, state.loss
+
+
+def _leads(first: RowState, second: RowState) -> bool:
+    return first.reach > second.reach or second.loss > LEAD * first.loss

@@ -30,8 +30,18 @@ class Row:
 
 @dataclass
 class RowState:
-    """The last measurement of one row, and the compute time of the steps it took part in."""
+    """The last measurement of one row, and the compute time of the steps it took part in.
 
+    Attributes:
+        reach: how many tokens of its target are asked for, from the first on.
+        loss: mean over the positions asked for, nats.
+        accuracy: right tokens over all tokens of the target.
+        margin: least lead of a target logit; -inf before the whole target was asked for.
+        seconds: compute time of the steps it took part in.
+        reason: why it ended without being exact.
+    """
+
+    reach: int
     loss: float = float("nan")
     accuracy: float = 0.0
     margin: float = float("-inf")
@@ -64,17 +74,20 @@ class StepReport:
 
     Attributes:
         steps: int64 (rows,), optimiser steps since each row's own start.
-        loss: float32 (rows,), mean over positions, nats; NaN before the first measurement.
-        accuracy: float32 (rows,), token accuracy in the number format of the row's phase.
+        reach: int64 (rows,), how many target tokens are asked for, from the first on.
+        loss: float32 (rows,), mean over those positions, nats; NaN before the first measurement.
+        accuracy: float32 (rows,), token accuracy of the whole target in the number format of the
+            row's phase; what is not asked for yet counts as wrong.
         phase: the phase of each row.
         reason: why a row ended without being exact, else None.
         detailed: whether `predicted`, `p` and `rank` are of this very step.
-        predicted: per row int64 (N,).
-        p: per row float32 (N,), probability of the target.
-        rank: per row int64 (N,).
+        predicted: per row int64 (N,); -1 where nothing is asked for yet.
+        p: per row float32 (N,), probability of the target; 0 there.
+        rank: per row int64 (N,); 0 there.
     """
 
     steps: NDArray[np.int64]
+    reach: NDArray[np.int64]
     loss: NDArray[np.float32]
     accuracy: NDArray[np.float32]
     phase: tuple[str, ...]

@@ -2,7 +2,7 @@ from explorer.models import FrozenModel
 from explorer.recipes import FAST
 from explorer.training import Row, Trainer
 from explorer.training.contest import LEAD, WAKE_STEPS, arrange, places
-from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group
+from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group, RowState
 from tests.explorer.training.cases import EASY, HARD, quick, run
 
 HALVING = FAST.model_copy(update={"halve_at": 40})
@@ -11,6 +11,11 @@ LOST = "another restart is exact"
 
 def _groups(*phases: str, steps: int) -> list[Group]:
     return [Group([k], [2 * k, 2 * k + 1], phase, steps) for k, phase in enumerate(phases)]
+
+
+def _states(losses: dict[int, float], reach: dict[int, int] | None = None) -> list[RowState]:
+    asked = reach or dict.fromkeys(losses, 16)
+    return [RowState(asked[k], loss=losses[k]) for k in range(len(losses))]
 
 
 def test_half_of_the_restarts_have_a_place_and_later_one_more_at_a_time() -> None:
@@ -28,33 +33,42 @@ def test_a_restart_far_ahead_has_the_only_place_until_others_return() -> None:
 def test_the_worse_half_rests_and_the_best_of_it_returns_first() -> None:
     groups = _groups(SEARCH, SEARCH, SEARCH, SEARCH, steps=40)
     losses = {0: 2.5, 1: 1.8, 2: 4.0, 3: 2.0}
-    arrange(groups, losses, HALVING)
+    arrange(groups, _states(losses), HALVING)
     assert [g.phase for g in groups] == [REST, SEARCH, REST, SEARCH]
     groups[1].phase = DONE  # a leader ended: its place is free
-    arrange(groups, losses, HALVING)
+    arrange(groups, _states(losses), HALVING)
     assert [g.phase for g in groups] == [SEARCH, DONE, REST, SEARCH]
     for group in groups:
         group.steps += WAKE_STEPS
-    arrange(groups, losses, HALVING)
+    arrange(groups, _states(losses), HALVING)
     assert [g.phase for g in groups] == [SEARCH, DONE, SEARCH, SEARCH]
 
 
 def test_a_leader_far_ahead_trains_alone_until_it_falls_back() -> None:
     groups = _groups(SEARCH, SEARCH, SEARCH, steps=40)
     losses = {0: 2.0, 1: LEAD * 1.0 + 0.01, 2: 1.0}
-    arrange(groups, losses, HALVING)
+    arrange(groups, _states(losses), HALVING)
     assert [g.phase for g in groups] == [REST, REST, SEARCH]
     losses[2] = 1.2  # the next one is near again
-    arrange(groups, losses, HALVING)
+    arrange(groups, _states(losses), HALVING)
     assert [g.phase for g in groups] == [REST, SEARCH, SEARCH]
     losses[2] = 5.0  # and now far ahead of the one that led, but not of the third
-    arrange(groups, losses, HALVING)
+    arrange(groups, _states(losses), HALVING)
     assert [g.phase for g in groups] == [SEARCH, SEARCH, REST]
+
+
+def test_a_restart_that_is_asked_for_more_comes_before_one_of_lower_loss() -> None:
+    groups = _groups(SEARCH, SEARCH, SEARCH, SEARCH, steps=40)
+    losses = {0: 1.0, 1: 2.1, 2: 2.2, 3: 1.1}
+    arrange(groups, _states(losses, {0: 24, 1: 40, 2: 40, 3: 24}), HALVING)
+    assert [g.phase for g in groups] == [REST, SEARCH, SEARCH, REST]
+    arrange(groups, _states(losses, {0: 24, 1: 40, 2: 24, 3: 24}), HALVING)
+    assert [g.phase for g in groups] == [REST, SEARCH, REST, REST]
 
 
 def test_a_restart_in_its_last_steps_never_rests() -> None:
     groups = _groups(FINISH, SEARCH, SEARCH, SEARCH, steps=40)
-    arrange(groups, {0: 9.0, 1: 1.0, 2: 2.0, 3: 3.0}, HALVING)
+    arrange(groups, _states({0: 9.0, 1: 1.0, 2: 2.0, 3: 3.0}), HALVING)
     assert [g.phase for g in groups] == [FINISH, SEARCH, REST, REST]
 
 
