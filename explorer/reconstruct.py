@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+from collections import deque
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -27,10 +28,14 @@ from explorer.solutions import (
     save_solution,
 )
 from explorer.training import Outcome, Row, StepReport, Trainer
+from explorer.training.rows import FINISH, SEARCH
 from explorer.training.solved import solution_of
 
 FRAME_SECONDS = 0.25
 CHECKPOINT_SECONDS = 3.0
+RECENT_STEPS = 20
+"""Steps whose pace says how long the others take."""
+LEAST_STEPS_TIMED = 5
 
 
 class Reconstruction:
@@ -101,6 +106,7 @@ class Reconstruction:
         self.solutions: dict[int, Path] = {}
         self.run_id = new_run_id()
         self._step = 0
+        self._took: deque[float] = deque(maxlen=RECENT_STEPS)
         self.resumed = self._restore()
 
     @cached_property
@@ -120,6 +126,7 @@ class Reconstruction:
                 began = time.monotonic()
                 due = began - shown >= FRAME_SECONDS
                 report = self.trainer.step(detail=due)
+                self._took.append(time.monotonic() - began)
                 self._step += 1
                 self._keep_finished(report)
                 if due or self.trainer.finished:
@@ -135,6 +142,20 @@ class Reconstruction:
             raise
         self._checkpoint()
         self._keep_recording()
+
+    def most_seconds_left(self, report: StepReport) -> float | None:
+        """Return how long it trains at most, at the pace of the last steps; None: not known yet.
+
+        A step costs what its positions cost, or less: where only the beginning of the text is asked
+        for, the steps to come are taken to be dearer in proportion.
+        """
+        if len(self._took) < LEAST_STEPS_TIMED:
+            return None
+        live = [k for k, phase in enumerate(report.phase) if phase in (SEARCH, FINISH)]
+        step = max((int(report.steps[k]) for k in live), default=self.spec.recipe.max_steps)
+        dearer = len(self.target_ids) / min((int(report.reach[k]) for k in live), default=1)
+        each = sum(self._took) / len(self._took)
+        return (self.spec.recipe.max_steps - step) * each * dearer
 
     def stop(self, reason: str) -> None:
         """End every row where it is; the next step of `steps` saves what there is."""

@@ -91,6 +91,12 @@ class Recording:
         return tokens_of(self.frames["predicted"], self.header)
 
     @property
+    def asked(self) -> NDArray[np.bool_]:
+        """Whether a token was asked for at each position, bool (F, K, N)."""
+        asked: NDArray[np.bool_] = self.frames["predicted"] >= 0
+        return asked
+
+    @property
     def correct(self) -> NDArray[np.bool_]:
         """Whether each prediction is the target, bool (F, K, N)."""
         targets = np.array(self.header.target_ids)

@@ -15,6 +15,7 @@ from explorer.pool import ModelPool
 from explorer.reconstruct import Reconstruction
 from explorer.recording import MAX_FRAMES, Recording, read_log
 from explorer.solutions import Solution, load_solution
+from explorer.training import StepReport
 from tests.explorer.reconstruct.cases import RECIPE, TEXT, finish
 from tests.steps import exhaust
 
@@ -35,6 +36,32 @@ def test_slow_steps_are_all_shown_and_quick_ones_four_times_a_second(
         if len(shown) == 10:
             break
     assert shown == [step % apart == 0 for step in range(10)]
+
+
+def test_the_time_that_is_left_grows_with_what_is_not_asked_for_yet(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(reconstruct.time, "monotonic", lambda: now)
+    task = make(recipe=RECIPE.model_copy(update={"grow_from": 2, "halve_at": None}))
+    step = task.trainer.step
+
+    def slow_step(*, detail: bool) -> StepReport:
+        nonlocal now
+        now += 0.5
+        return step(detail=detail)
+
+    monkeypatch.setattr(task.trainer, "step", slow_step)
+    said = []
+    for report in task.steps():
+        least = min((r for r, p in zip(report.reach, report.phase, strict=True) if p != "done"))
+        said.append((least, task.most_seconds_left(report), int(report.steps.max())))
+        if least == 4:
+            break
+    assert [left for _, left, _ in said[:4]] == [None] * 4
+    for least, left, count in said[4:]:
+        assert left == pytest.approx((150 - count) * 0.5 * 4 / least)
+    assert {least for least, *_ in said[4:]} == {2, 4}
 
 
 def test_the_files_say_their_text_in_plain_transformers(
