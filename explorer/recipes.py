@@ -150,7 +150,7 @@ FAST = INDEPENDENT.model_copy(
     }
 )
 """The same from starts that know something: a quarter fewer steps on the embedded model, and the
-first to be exact stand out sooner."""
+first to be exact stand out sooner. Longer texts are asked for from their beginning."""
 
 PRESETS: dict[str, Recipe] = {recipe.name: recipe for recipe in (FAST, INDEPENDENT, PAPER)}
 

@@ -37,6 +37,7 @@ class RowState:
         loss: mean over the positions asked for, nats.
         accuracy: right tokens over all tokens of the target.
         margin: least lead of a target logit; -inf before the whole target was asked for.
+        held: measurements since more was last asked for, or since the start.
         seconds: compute time of the steps it took part in.
         reason: why it ended without being exact.
     """
@@ -45,6 +46,7 @@ class RowState:
     loss: float = float("nan")
     accuracy: float = 0.0
     margin: float = float("-inf")
+    held: int = 0
     seconds: float = 0.0
     reason: str | None = None
 

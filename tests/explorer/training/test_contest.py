@@ -13,21 +13,33 @@ def _groups(*phases: str, steps: int) -> list[Group]:
     return [Group([k], [2 * k, 2 * k + 1], phase, steps) for k, phase in enumerate(phases)]
 
 
-def _states(losses: dict[int, float], reach: dict[int, int] | None = None) -> list[RowState]:
+def _states(
+    losses: dict[int, float], reach: dict[int, int] | None = None, held: int = 0
+) -> list[RowState]:
     asked = reach or dict.fromkeys(losses, 16)
-    return [RowState(asked[k], loss=losses[k]) for k in range(len(losses))]
+    return [RowState(asked[k], loss=losses[k], held=held) for k in range(len(losses))]
+
+
+def _places(restarts: int, steps: int, *, led: bool = False) -> int:
+    return places(HALVING, restarts, steps, held=steps, led=led)
 
 
 def test_half_of_the_restarts_have_a_place_and_later_one_more_at_a_time() -> None:
-    assert [places(HALVING, 4, s) for s in (0, 39, 40, 39 + WAKE_STEPS)] == [4, 4, 2, 2]
-    assert [places(HALVING, 4, 40 + k * WAKE_STEPS) for k in (1, 2, 9)] == [3, 4, 4]
-    assert [places(HALVING, k, 40) for k in (1, 2, 3, 5)] == [1, 1, 2, 3]
-    assert places(HALVING.model_copy(update={"halve_at": None}), 4, 500, led=True) == 4
+    assert [_places(4, s) for s in (0, 39, 40, 39 + WAKE_STEPS)] == [4, 4, 2, 2]
+    assert [_places(4, 40 + k * WAKE_STEPS) for k in (1, 2, 9)] == [3, 4, 4]
+    assert [_places(k, 40) for k in (1, 2, 3, 5)] == [1, 1, 2, 3]
+    never = HALVING.model_copy(update={"halve_at": None})
+    assert places(never, 4, 500, held=500, led=True) == 4
 
 
 def test_a_restart_far_ahead_has_the_only_place_until_others_return() -> None:
-    assert [places(HALVING, 4, s, led=True) for s in (39, 40)] == [4, 1]
-    assert [places(HALVING, 4, 40 + k * WAKE_STEPS, led=True) for k in (1, 2, 9)] == [2, 3, 4]
+    assert [_places(4, s, led=True) for s in (39, 40)] == [4, 1]
+    assert [_places(4, 40 + k * WAKE_STEPS, led=True) for k in (1, 2, 9)] == [2, 3, 4]
+
+
+def test_nobody_returns_while_the_leader_gets_further() -> None:
+    assert [places(HALVING, 4, 900, held=k, led=True) for k in (0, 39 + WAKE_STEPS)] == [1, 1]
+    assert places(HALVING, 4, 900, held=40 + WAKE_STEPS, led=True) == 2
 
 
 def test_the_worse_half_rests_and_the_best_of_it_returns_first() -> None:
@@ -41,6 +53,8 @@ def test_the_worse_half_rests_and_the_best_of_it_returns_first() -> None:
     for group in groups:
         group.steps += WAKE_STEPS
     arrange(groups, _states(losses), HALVING)
+    assert [g.phase for g in groups] == [SEARCH, DONE, REST, SEARCH]  # the leader got further
+    arrange(groups, _states(losses, held=40 + WAKE_STEPS), HALVING)
     assert [g.phase for g in groups] == [SEARCH, DONE, SEARCH, SEARCH]
 
 
