@@ -14,10 +14,9 @@ from typing import Any
 
 import torch
 
-from benchmarks import paper_steps, speed
+from benchmarks import material, paper_steps, speed
 from benchmarks.exactness import fast_arm
 from benchmarks.reference import Reference
-from explorer import catalog
 from explorer.allocator import keep_memory
 from explorer.models import FrozenModel
 
@@ -90,9 +89,7 @@ def main() -> None:
     keep_memory()
     rounds = 1 if arguments.short else 9
     model = speed.embedded()
-    card = catalog.known_models()[0]
-    assert card.folder is not None
-    reference = Reference(card.folder)
+    reference = Reference(material.embedded()[1])
     result: dict[str, Any] = {"machine": machine(model), "short": arguments.short}
     result |= speed.throughput(model, reference, rounds)
     result |= speed.gemm_fraction(model, rounds)

@@ -19,8 +19,8 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
-from benchmarks.material import reported_on
-from explorer import assets, catalog, texts
+from benchmarks.material import embedded, reported_on
+from explorer import assets, texts
 from explorer.allocator import keep_memory
 from explorer.jobs.specs import ReconstructSpec
 from explorer.models import best_device, fast_dtype
@@ -43,7 +43,7 @@ def measure(
 
     A text that is not exact counts with the steps and the time it had.
     """
-    card = catalog.known_models()[0]
+    card, _ = embedded()
     recipe = preset("fast")
     if cap is not None:
         recipe = recipe.model_copy(update={"max_steps": cap})
@@ -100,10 +100,9 @@ def fast_arm(
         between: called after each text, outside of its time.
     """
     pool = ModelPool(best_device())
-    card = catalog.known_models()[0]
-    assert card.folder is not None
-    model = pool.get(card.folder, card.name, fast_dtype(pool.device))
-    pool.get(card.folder, card.name, torch.float32)
+    card, folder = embedded()
+    model = pool.get(folder, card.name, fast_dtype(pool.device))
+    pool.get(folder, card.name, torch.float32)
     found = reported_on(model if generated else None)
     passages = [n for n, p in found.items() if len(model.tokenizer.encode(p.text)) >= length]
     order = sorted(range(len(passages)), key=lambda i: (i % 4, i))

@@ -1,6 +1,10 @@
-"""The texts that are measured: some to choose settings on, others to report on."""
+"""What is measured on: the embedded model; texts to choose settings on, others to report on."""
 
-from explorer import texts
+import sys
+from pathlib import Path
+
+from explorer import catalog, texts
+from explorer.catalog import ModelCard
 from explorer.metrics import generate
 from explorer.models import FrozenModel
 
@@ -15,6 +19,18 @@ OWN = (
 )
 CONTEXT_TOKENS = 48
 """What the model reads before it continues, for generated texts."""
+
+
+def embedded() -> tuple[ModelCard, Path]:
+    """Return the model that everything is measured on, and the folder that holds it.
+
+    Raises:
+        SystemExit: with a sentence, if it is not on this disk.
+    """
+    card = catalog.known_models()[0]
+    if card.folder is None:
+        sys.exit(f"{card.title} is not on this disk. Bring it with: python -m explorer assets")
+    return card, card.folder
 
 
 def chosen_on() -> list[texts.Passage]:

@@ -15,8 +15,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from benchmarks.material import reported_on, target
-from explorer import catalog
+from benchmarks.material import embedded, reported_on, target
 from explorer.allocator import keep_memory
 from explorer.models import best_device, fast_dtype
 from explorer.pool import ModelPool
@@ -32,9 +31,8 @@ FILE = Path(__file__).with_suffix(".json")
 
 def measure(file: Path = FILE, cap: int = CAP, length: int = LENGTH) -> dict[str, Any]:
     """Train every text that `file` lacks and write it there; return what it then holds."""
-    card = catalog.known_models()[0]
-    assert card.folder is not None
-    folder, pool = card.folder, ModelPool(best_device())
+    card, folder = embedded()
+    pool = ModelPool(best_device())
     model = pool.get(folder, card.name, fast_dtype(pool.device))
     passages = reported_on(model)
     asked = {

@@ -12,24 +12,19 @@ from typing import Any
 
 import torch
 
+from benchmarks import material
 from benchmarks.reference import Reference
-from explorer import assets, catalog
 from explorer.allocator import keep_memory
 from explorer.head import CHUNK
 from explorer.models import FrozenModel, best_device, fast_dtype, load
-from explorer.recipes import preset
+from explorer.recipes import INDEPENDENT
 from explorer.training import Row, Trainer
 
 
 def embedded(dtype: torch.dtype | None = None) -> FrozenModel:
     """Return the embedded model in the format of the search."""
-    card, device = catalog.known_models()[0], best_device()
-    return load(
-        assets.path(assets.EMBEDDED_MODEL),
-        card.name,
-        dtype=dtype or fast_dtype(device),
-        device=device,
-    )
+    (card, folder), device = material.embedded(), best_device()
+    return load(folder, card.name, dtype=dtype or fast_dtype(device), device=device)
 
 
 def linears_in_use(model: FrozenModel) -> tuple[list[torch.nn.Linear], torch.nn.Linear]:
@@ -40,12 +35,15 @@ def linears_in_use(model: FrozenModel) -> tuple[list[torch.nn.Linear], torch.nn.
 
 
 def trainer(model: FrozenModel, rows: int, length: int) -> Trainer:
-    """Return a trainer with random targets, which never become exact in a few steps."""
+    """Return a trainer with random targets, which never become exact in a few steps.
+
+    Its recipe asks for whole texts, so that a step computes all that it is said to.
+    """
     numbers = torch.Generator().manual_seed(0)
     vocabulary = model.network.config.vocab_size
     targets = torch.randint(0, vocabulary, (rows, length), generator=numbers).tolist()
     return Trainer(
-        model, [Row(tuple(t), seed) for seed, t in enumerate(targets)], "e+mN", preset("fast")
+        model, [Row(tuple(t), seed) for seed, t in enumerate(targets)], "e+mN", INDEPENDENT
     )
 
 
@@ -184,21 +182,19 @@ def memory_of_a_run() -> dict[str, float]:
     from explorer.pool import ModelPool
 
     del transformers
-    card = catalog.known_models()[0]
-    assert card.folder is not None
+    card, folder = material.embedded()
     keep_memory()
     before = psutil.Process().memory_info().rss
     pool = ModelPool(best_device())
-    model = pool.get(card.folder, card.name, fast_dtype(pool.device))
+    model = pool.get(folder, card.name, fast_dtype(pool.device))
     run = trainer(model, 8, 64)
     for _ in range(4):
         run.step()
-    exact = Trainer(pool.get(card.folder, card.name, torch.float32), run.rows[:2], "e+mN",
-                    preset("fast"))  # fmt: skip
+    exact = Trainer(pool.get(folder, card.name, torch.float32), run.rows[:2], "e+mN", INDEPENDENT)
     exact.step()
     peak = _peak_bytes()
     own = sum(weight.numel() * weight.element_size() for weight in model.network.parameters())
-    stored = sum(file.stat().st_size for file in card.folder.glob("*.safetensors"))
+    stored = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
     return {
         "model_bytes": own,
         "file_bytes": stored,

@@ -258,6 +258,7 @@ class Engine(ABC):
             state.loss, state.accuracy = loss, right / length
             state.margin = margin if reach == length else -math.inf
             state.reach = next_reach(reach, length, int(right))
+            state.tokens += reach
             state.held = state.held + 1 if state.reach == reach else 0
 
     def _shrink(self, tried: int) -> None:

@@ -38,6 +38,7 @@ class RowState:
         accuracy: right tokens over all tokens of the target.
         margin: least lead of a target logit; -inf before the whole target was asked for.
         held: measurements since more was last asked for, or since the start.
+        tokens: how many target tokens were asked for, over all measurements.
         seconds: compute time of the steps it took part in.
         reason: why it ended without being exact.
     """
@@ -47,6 +48,7 @@ class RowState:
     accuracy: float = 0.0
     margin: float = float("-inf")
     held: int = 0
+    tokens: int = 0
     seconds: float = 0.0
     reason: str | None = None
 
@@ -116,6 +118,7 @@ class Outcome:
         m: float32 (d_model,).
         score: of exactly these vectors, alone in a batch, in `confirmed_in`.
         steps: optimiser steps from the row's start to its end.
+        tokens: target tokens asked for, over all measurements.
         seconds: compute time of the steps this row took part in.
         reason: why it ended, None when exact.
         confirmed_in: number format of the score.
@@ -126,6 +129,7 @@ class Outcome:
     m: NDArray[np.float32]
     score: Score
     steps: int
+    tokens: int
     seconds: float
     reason: str | None
     confirmed_in: str

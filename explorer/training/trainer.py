@@ -126,6 +126,7 @@ class Trainer(Engine):
             m=m,
             score=result,
             steps=group.steps,
+            tokens=state.tokens,
             seconds=state.seconds,
             reason=None if result.exact else (state.reason or "still training"),
             confirmed_in=str(self.exact_model.dtype).removeprefix("torch."),
