@@ -35,10 +35,7 @@ def linears_in_use(model: FrozenModel) -> tuple[list[torch.nn.Linear], torch.nn.
 
 
 def trainer(model: FrozenModel, rows: int, length: int) -> Trainer:
-    """Return a trainer with random targets, which never become exact in a few steps.
-
-    Its recipe asks for whole texts, so that a step computes all that it is said to.
-    """
+    """Return a trainer with random targets, which never become exact in a few steps."""
     numbers = torch.Generator().manual_seed(0)
     vocabulary = model.network.config.vocab_size
     targets = torch.randint(0, vocabulary, (rows, length), generator=numbers).tolist()

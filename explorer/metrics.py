@@ -3,8 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -52,23 +51,6 @@ class Score:
     def exact(self) -> bool:
         """Whether every token is right."""
         return bool(self.correct.all())
-
-    def within(self, length: int) -> "Score":
-        """Return it as the beginning of a score of `length` positions.
-
-        The others were not asked for: predicted -1, p 0, rank 0, wrong.
-        """
-        return replace(
-            self,
-            predicted=_filled(self.predicted, length, -1),
-            p=_filled(self.p, length),
-            rank=_filled(self.rank, length),
-            correct=_filled(self.correct, length),
-        )
-
-
-def _filled(values: NDArray[Any], length: int, filler: int = 0) -> NDArray[Any]:
-    return np.pad(values, (0, length - len(values)), constant_values=filler)
 
 
 def input_sequence(

@@ -68,14 +68,6 @@ class Recipe(BaseModel):
         description="Step from which the worse half of a text's restarts rests, and all but one "
         "that is far ahead, when the first exact restart is enough; none: all go on.",
     )
-    grow_from: int | None = Field(
-        None,
-        ge=1,
-        le=1_000_000,
-        exclude_if=lambda value: value is None,
-        description="Tokens of a longer text that are asked for at first; once four fifths of them "
-        "are right more are, until all are. None: the whole text from the first step.",
-    )
     clip: float | None = Field(
         None, gt=0, description="Largest gradient norm of one vector; none: no clipping."
     )
@@ -141,16 +133,10 @@ where they started: the recipe of sets and experiments.
 """
 
 FAST = INDEPENDENT.model_copy(
-    update={
-        "name": "fast",
-        "target_in_e": 1.0,
-        "known_m": 1.5,
-        "halve_at": 20,
-        "grow_from": 24,
-    }
+    update={"name": "fast", "target_in_e": 1.0, "known_m": 1.5, "halve_at": 20}
 )
 """The same from starts that know something: a quarter fewer steps on the embedded model, and the
-first to be exact stand out sooner. Longer texts are asked for from their beginning."""
+first to be exact stand out sooner."""
 
 PRESETS: dict[str, Recipe] = {recipe.name: recipe for recipe in (FAST, INDEPENDENT, PAPER)}
 

@@ -144,18 +144,13 @@ class Reconstruction:
         self._keep_recording()
 
     def most_seconds_left(self, report: StepReport) -> float | None:
-        """Return how long it trains at most, at the pace of the last steps; None: not known yet.
-
-        A step costs what its positions cost, or less: where only the beginning of the text is asked
-        for, the steps to come are taken to be dearer in proportion.
-        """
+        """Return how long it trains at most, at the pace of the last steps; None: not known yet."""
         if len(self._took) < LEAST_STEPS_TIMED:
             return None
+        most = self.spec.recipe.max_steps
         live = [k for k, phase in enumerate(report.phase) if phase in (SEARCH, FINISH)]
-        step = max((int(report.steps[k]) for k in live), default=self.spec.recipe.max_steps)
-        dearer = len(self.target_ids) / min((int(report.reach[k]) for k in live), default=1)
-        each = sum(self._took) / len(self._took)
-        return (self.spec.recipe.max_steps - step) * each * dearer
+        step = max((int(report.steps[k]) for k in live), default=most)
+        return (most - step) * sum(self._took) / len(self._took)
 
     def stop(self, reason: str) -> None:
         """End every row where it is; the next step of `steps` saves what there is."""
@@ -235,7 +230,7 @@ class Reconstruction:
     def _keep_recording(self) -> None:
         found = read_log(self.folder)
         if found is not None:
-            ids = found.token_ids
+            ids = np.union1d(found.frames["predicted"], self.target_ids).tolist()
             pieces = dict(zip(ids, self.tokenizer.pieces(ids), strict=True))
             header = self.header.model_copy(update={"pieces": pieces})
             Recording(header, found.frames).save(self.recording_file)

@@ -48,8 +48,7 @@ class RecordingHeader(BaseModel):
 
         step: trainer step; seconds: compute time since the start; best: index of the restart that
         has come furthest, whose e and m the frame holds. Per restart: steps, loss (nats), accuracy,
-        phase (index into `PHASES`); per restart and position: predicted id (-1 where nothing is
-        asked for yet), p(target), rank.
+        phase (index into `PHASES`); per restart and position: predicted id, p(target), rank.
         """
         K, N, d = len(self.seeds), len(self.target_ids), self.d_model
         return np.dtype(
@@ -84,17 +83,6 @@ class Recording:
 
     def __len__(self) -> int:
         return len(self.frames)
-
-    @property
-    def token_ids(self) -> list[int]:
-        """Ids of every token that stands in the target or was said, in order."""
-        return tokens_of(self.frames["predicted"], self.header)
-
-    @property
-    def asked(self) -> NDArray[np.bool_]:
-        """Whether a token was asked for at each position, bool (F, K, N)."""
-        asked: NDArray[np.bool_] = self.frames["predicted"] >= 0
-        return asked
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -144,12 +132,6 @@ class Recording:
                 f"{path.name} is missing, damaged or not a recording."
             ) from error
         return cls(header, frames)
-
-
-def tokens_of(predicted: NDArray[np.int32], header: RecordingHeader) -> list[int]:
-    """Return the ids of every token that stands in the target or was predicted, in order."""
-    ids = np.union1d(predicted, header.target_ids)
-    return [int(i) for i in ids if i >= 0]
 
 
 def read_header(path: Path) -> RecordingHeader:

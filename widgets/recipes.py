@@ -20,9 +20,8 @@ def choose(default: str = "fast") -> Recipe | None:
         key="recipe",
         bind="query-params",
         help="fast: starts at the model's own embeddings, with a rate to match; e begins near the "
-        "text's own tokens, m near other solutions, and a text of more than 24 tokens is asked for "
-        "from its beginning. independent: the whole text at once, from starts that know nothing, "
-        "so that where solutions lie is not a matter of where they began. "
+        "text's own tokens, m near other solutions. independent: the same from starts that know "
+        "neither, so that where solutions lie is not a matter of where they began. "
         "paper: exactly the paper's settings; needs several times the steps.",
     )
     preset = PRESETS[name or default]

@@ -1,13 +1,9 @@
 const kept = new WeakMap();
 const FRAME_MS = 60;
-const NOT_ASKED = -1;
 
 const visible = (text) =>
   text.replace(/ /g, "\u00b7").replace(/\n/g, "\u21b5").replace(/\t/g, "\u21e5") || "\u2205";
 const shown = (text) => text.replace(/\n/g, "\u21b5").replace(/\t/g, "\u21e5");
-
-const placeOf = (start, stop) =>
-  stop - start > 1 ? `tokens ${start + 1}\u2013${stop}` : `token ${start + 1}`;
 
 function element(tag, className, parent) {
   const made = document.createElement(tag);
@@ -94,9 +90,6 @@ function paint(state) {
 }
 
 function paintBox(box, data, frame, r, [start, stop, text]) {
-  if (data.predicted[frame][r].slice(start, stop).includes(NOT_ASKED)) {
-    return paintWaiting(box, data, [start, stop, text]);
-  }
   let right = true;
   let p = 100;
   const said = [];
@@ -121,15 +114,6 @@ function paintBox(box, data, frame, r, [start, stop, text]) {
   box.setAttribute("aria-label", `${right ? "right" : "wrong"}, ${lines.join("; ")}`);
 }
 
-function paintWaiting(box, data, [start, stop, text]) {
-  const words = text || data.pieces[data.targets[start]] || "";
-  const tip = `${placeOf(start, stop)}: target \u201c${visible(words)}\u201d, not asked for yet`;
-  box.className = "token waiting";
-  set(box.children[0], "\u00b7");
-  set(box.children[1], tip);
-  box.setAttribute("aria-label", tip);
-}
-
 function paintPreview(state) {
   const { data, boxes } = state;
   data.groups.forEach(([start, stop, text], g) => {
@@ -139,7 +123,8 @@ function paintPreview(state) {
     box.className = `token ${chosen ? "chosen" : "left-out"}`;
     set(box.children[0], shown(words));
     const ids = data.targets.slice(start, stop).join(", ");
-    const tip = `${placeOf(start, stop)}: \u201c${visible(words)}\u201d, id ${ids}`;
+    const where = stop - start > 1 ? `tokens ${start + 1}\u2013${stop}` : `token ${start + 1}`;
+    const tip = `${where}: \u201c${visible(words)}\u201d, id ${ids}`;
     set(box.children[1], tip);
     box.setAttribute("aria-label", tip + (chosen ? "" : ", not part of the target"));
   });

@@ -25,17 +25,11 @@ def accuracy_curves(recording: Recording) -> Chart:
 
 
 def loss_curves(recording: Recording) -> Chart:
-    """Draw the mean cross-entropy of each restart over its steps, on a logarithmic axis.
-
-    Where a text is asked for from its beginning, it is the mean over what is asked for.
-    """
-    grows = bool((~recording.asked).any())
+    """Draw the mean cross-entropy of each restart over its steps, on a logarithmic axis."""
     return _curves(
         recording,
         "loss",
-        "Loss on its way down; it rises when more is asked for"
-        if grows
-        else "Loss on its way down",
+        "Loss on its way down",
         "mean cross-entropy, nats (log)",
         axis={"type": "log", "dtick": "D2"},
     )
@@ -98,14 +92,12 @@ def position_heatmap(recording: Recording, restart: int, labels: list[str]) -> C
     steps, _ = until_done(frames["steps"][:, restart], frames["accuracy"][:, restart])
     keep = np.unique(np.linspace(0, len(steps) - 1, MOST_STEPS_DRAWN).round().astype(int))
     keep = keep[(keep >= 0) & (keep < len(steps))]
-    at = keep.copy()
-    at[-1:] = len(frames) - 1  # the final float32 score, if the restart is over
-    p = frames["p"][at, restart].astype(np.float32).T
-    gaps = ~recording.asked[at, restart].T  # nothing is known there yet
+    p = frames["p"][keep, restart].astype(np.float32).T
+    p[:, -1:] = frames["p"][-1:, restart].T  # the final float32 score, if the restart is over
     seed = recording.header.seeds[restart]
     figure = go.Figure(
         go.Heatmap(
-            z=np.where(gaps, np.nan, np.nan_to_num(p)),
+            z=np.nan_to_num(p),
             x=steps[keep],
             y=np.arange(1, len(labels) + 1),
             customdata=np.tile(_plain(labels)[:, None], (1, len(keep))),
@@ -114,15 +106,13 @@ def position_heatmap(recording: Recording, restart: int, labels: list[str]) -> C
             colorscale=[list(stop) for stop in WRONG_TO_RIGHT],
             colorbar={"title": "p", "thickness": 10, "tickformat": ".1f"},
             hovertemplate="step %{x}, position %{y} “%{customdata}”: p %{z:.2f}<extra></extra>",
-            hoverongaps=False,
         )
     )
     figure.update_yaxes(autorange="reversed")
     layout(
         figure, f"Which positions come first (seed {seed})", "optimiser step", "position in text"
     )
-    known = np.where(gaps, np.nan, p)
-    table = pd.DataFrame(known.T, columns=[f"{i} {label}" for i, label in enumerate(labels, 1)])
+    table = pd.DataFrame(p.T, columns=[f"{i} {label}" for i, label in enumerate(labels, 1)])
     table.insert(0, "step", steps[keep])
     alt = (
         f"Heat map of the probability of the right token at {len(labels)} positions over "
@@ -169,7 +159,7 @@ def full_table(recording: Recording) -> pd.DataFrame:
     """Return every number of a recording in long form, for CSV and Parquet.
 
     Columns: step, seconds, seed, restart_step, phase, loss, accuracy, position (from 1), target_id,
-    target, predicted_id (-1 where nothing was asked for yet), predicted, correct, p_target, rank.
+    target, predicted_id, predicted, correct, p_target, rank.
     """
     frames, header = recording.frames, recording.header
     F, K, N = frames["predicted"].shape

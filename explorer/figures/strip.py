@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from explorer.recording import Recording, tokens_of
+from explorer.recording import Recording
 
 
 def strip_data(
@@ -25,13 +25,13 @@ def strip_data(
 
     Returns:
         `labels` (R), `groups` ([start, stop, text]), `targets` (N ids), `pieces` (id to text),
-        `steps` (F), `predicted` (-1: not asked for yet), `p` (percent) and `rank` (F x R x N).
+        `steps` (F), `predicted`, `p` (percent) and `rank` (F x R x N).
     """
     header = recording.header
     frames = recording.frames if play else recording.frames[-1:]
     at = list(restarts)
     predicted = frames["predicted"][:, at]
-    ids = tokens_of(predicted, header)
+    ids = np.union1d(predicted, header.target_ids).tolist()
     percent = np.nan_to_num(frames["p"][:, at].astype(np.float32)) * 100
     return {
         "labels": [f"seed {header.seeds[k]}" for k in at],

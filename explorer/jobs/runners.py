@@ -36,7 +36,6 @@ from explorer.reconstruct import Reconstruction
 from explorer.sets import records
 from explorer.sets.build import SetBuilder
 from explorer.sets.pace import timed
-from explorer.training import StepReport
 
 
 def run(job: JobContext) -> Iterator[bool]:
@@ -83,7 +82,7 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
         left = task.most_seconds_left(report)
         at_most = "" if left is None else f", at most {human_seconds(left)} left"
         job.say(
-            f"Step {step} of at most {spec.recipe.max_steps}{at_most}.{_asked(report, live)}",
+            f"Step {step} of at most {spec.recipe.max_steps}{at_most}.",
             step / spec.recipe.max_steps,
         )
         yield True
@@ -99,15 +98,6 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
     exact = sum(o.score.exact for o in task.outcomes())
     job.say(f"{exact} of {spec.restarts} restarts exact.", 1.0, at_once=True)
     task.discard_checkpoint()
-
-
-def _asked(report: StepReport, live: list[int]) -> str:
-    """Say which part of a long text is asked for, while it is not the whole."""
-    length = len(report.predicted[0])
-    reach = max((int(report.reach[k]) for k in live), default=length)
-    if reach == length:
-        return ""
-    return f" A long text is asked for from its beginning: {reach} of {length} tokens so far."
 
 
 def _bring(job: JobContext, name: str, *, also_texts: bool = False) -> Iterator[bool]:

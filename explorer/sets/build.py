@@ -269,13 +269,13 @@ class SetBuilder:
             crews[:] = [self._foreman.together(crews, waiting[:free], self._m)]
 
     def _give_up_stuck(self, crew: Crew) -> None:
-        """End rows that are far from what they are asked for, unless no other seed is left."""
+        """End rows that are far from their text after a while, unless no other seed is left."""
         report = crew.trainer.report(detailed=False)
         stuck = [
             i
             for i, task in enumerate(crew.tasks)
             if report.steps[i] >= A_WHILE
-            and report.accuracy[i] * len(crew.trainer.rows[i].target_ids) < STUCK * report.reach[i]
+            and report.accuracy[i] < STUCK
             and task.attempt + 1 < self.spec.attempts
         ]
         crew.trainer.stop(f"says less than half of its text after {A_WHILE} steps", stuck)

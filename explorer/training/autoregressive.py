@@ -41,7 +41,6 @@ class MemoryOutcome:
         score: of exactly these vectors, alone in a batch, in `confirmed_in`: teacher-forced
             correctness of every position, and the text that is generated greedily.
         steps: optimiser steps from the row's start to its end.
-        tokens: target tokens asked for, over all measurements.
         seconds: compute time of the steps this row took part in.
         reason: why it ended, None when exact.
         confirmed_in: number format of the score.
@@ -51,7 +50,6 @@ class MemoryOutcome:
     mem: NDArray[np.float32]
     score: MemoryScore
     steps: int
-    tokens: int
     seconds: float
     reason: str | None
     confirmed_in: str
@@ -188,7 +186,6 @@ class MemoryTrainer(Engine):
             mem=self._best[i].cpu().numpy().copy(),
             score=found,
             steps=self._groups[i].steps,
-            tokens=state.tokens,
             seconds=state.seconds,
             reason=None if found.exact else (state.reason or "still training"),
             confirmed_in=str(self.exact_model.dtype).removeprefix("torch."),

@@ -4,18 +4,16 @@ Rows that will be exact first stand out after a few dozen steps: of four, the tw
 step 20 held the first exact one in 17 of the 20 races this was chosen on, and waiting for the best
 of them cost a step on average. A row far ahead of the next wins almost always. So the others need
 not be paid for. They come back one by one if the leaders take long, end without being exact or fall
-back. In a long text, asked for from its beginning, one that is asked for more than the next is
-ahead of it.
+back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from explorer.recipes import Recipe
-from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group, RowState
+from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group
 
 WAKE_STEPS = 160
-"""Steps of the leader, since it was last asked for more of its text, after which one more resting
-restart goes on."""
+"""Steps of the leaders after which one more resting restart goes on."""
 
 
 LEAD = 1.5
@@ -23,50 +21,32 @@ LEAD = 1.5
 alone."""
 
 
-def places(recipe: Recipe, restarts: int, steps: int, *, held: int, led: bool = False) -> int:
-    """Return how many restarts of one text train at a time.
+def places(recipe: Recipe, restarts: int, steps: int, *, led: bool = False) -> int:
+    """Return how many restarts of one text train at a time after so many steps of the leader.
 
     All of them, from `halve_at` on half of them, or one while it leads (`LEAD`); and one more after
-    every `WAKE_STEPS` for which the leader does not get further.
-
-    Args:
-        recipe: says from when on some rest.
-        restarts: how many the text has.
-        steps: of the restart that has taken most.
-        held: steps of the leader since it was last asked for more, or since its start.
-        led: whether it is far ahead.
+    every `WAKE_STEPS` from there.
     """
     if recipe.halve_at is None or steps < recipe.halve_at:
         return restarts
     ahead = 1 if led else (restarts + 1) // 2
-    return min(restarts, ahead + max(0, held - recipe.halve_at) // WAKE_STEPS)
+    return min(restarts, ahead + (steps - recipe.halve_at) // WAKE_STEPS)
 
 
-def arrange(groups: Sequence[Group], states: Sequence[RowState], recipe: Recipe) -> None:
+def arrange(groups: Sequence[Group], losses: Mapping[int, float], recipe: Recipe) -> None:
     """Let the best restarts of one text train and the others rest.
 
     Args:
         groups: the restarts, each a group of its own; their phases are changed. One in its last
             steps goes on, and comes before the others.
-        states: the last measurement of every row. A restart that is asked for more of its text
-            comes before one that is asked for less, and among equals the lower loss decides.
+        losses: the last measured loss of each restart, by the index of its row.
         recipe: says from when on some rest.
     """
     alive = [group for group in groups if group.phase != DONE]
-    order = sorted(alive, key=lambda group: (group.phase != FINISH, *_behind(group, states)))
-    leader = states[order[0].rows[0]]
-    led = len(order) > 1 and _leads(leader, states[order[1].rows[0]])
-    steps = max(group.steps for group in groups)
-    room = places(recipe, len(groups), steps, held=leader.held, led=led)
+    order = sorted(alive, key=lambda group: (group.phase != FINISH, losses[group.rows[0]]))
+    ahead = [losses[group.rows[0]] for group in order[:2]]
+    led = len(ahead) == 2 and ahead[1] > LEAD * ahead[0]
+    room = places(recipe, len(groups), max(group.steps for group in groups), led=led)
     for place, group in enumerate(order):
         if group.phase != FINISH:
             group.phase = SEARCH if place < room else REST
-
-
-def _behind(group: Group, states: Sequence[RowState]) -> tuple[int, float]:
-    state = states[group.rows[0]]
-    return -state.reach, state.loss
-
-
-def _leads(first: RowState, second: RowState) -> bool:
-    return first.reach > second.reach or second.loss > LEAD * first.loss

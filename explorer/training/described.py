@@ -22,10 +22,6 @@ class Ended(Protocol):
         """Optimiser steps from the row's start to its end."""
 
     @property
-    def tokens(self) -> int:
-        """Target tokens asked for, over all measurements."""
-
-    @property
     def seconds(self) -> float:
         """Compute time of the steps the row took part in."""
 
@@ -85,7 +81,7 @@ def described(
         "loss": loss if np.isfinite(loss) else None,
         "steps": found.steps,
         "seconds": found.seconds,
-        "tokens_per_second": found.tokens / max(found.seconds, 1e-9),
+        "tokens_per_second": found.steps * len(ids) / max(found.seconds, 1e-9),
         "confirmed_in": found.confirmed_in,
         "searched_in": str(model.dtype).removeprefix("torch."),
         "device": model.device.type,

@@ -4,7 +4,6 @@
 makes them comparable.
 """
 
-import math
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
@@ -21,7 +20,6 @@ from explorer.errors import BadInputError
 from explorer.head import Measured
 from explorer.models import FrozenModel
 from explorer.recipes import Recipe
-from explorer.training.growth import first_reach, next_reach
 from explorer.training.memory import is_out_of_memory, rows_of_next_pass, rows_that_fit
 from explorer.training.optimiser import VectorAdamW, finish_rate, rate
 from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group, Row, RowState
@@ -80,7 +78,7 @@ class Engine(ABC):
         self._exact: FrozenModel | None = None if exact_model else model
         self._rows_at_once = rows_that_fit(model, longest)
         self._targets = [torch.tensor(r.target_ids, device=model.device) for r in rows]
-        self._state = [RowState(first_reach(recipe, len(r.target_ids))) for r in rows]
+        self._state = [RowState() for _ in rows]
         self._groups = groups
         self._vectors = vectors.to(model.device)
         self._uses = uses.to(model.device)
@@ -89,9 +87,9 @@ class Engine(ABC):
 
     @abstractmethod
     def _loss_and_gradient(
-        self, model: FrozenModel, rows: list[int], targets: Int[Tensor, "n k"]
+        self, model: FrozenModel, rows: list[int], targets: Int[Tensor, "n N"]
     ) -> tuple[Measured, Float[Tensor, "n W d"]]:
-        """Measure the first k tokens of rows of one N; return it with each loss's gradient."""
+        """Measure rows of one length; return it with the gradient of each loss by its vectors."""
 
     @abstractmethod
     def _is_exact(self, i: int) -> bool:
@@ -218,20 +216,20 @@ class Engine(ABC):
         self._optimiser.update(self._vectors, at, gradient[at], lr_each)
 
     def _measure(self, model: FrozenModel, rows: list[int]) -> Float[Tensor, "V d"]:
-        """Measure what is asked of rows, in batches of equal length, as many at once as is good.
+        """Measure rows in batches of equal length, as many at once as memory and speed allow.
 
         Returns:
             The gradient of the summed loss by every vector of the table.
         """
         gradient = torch.zeros_like(self._vectors)
-        by_length: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+        by_length: defaultdict[int, list[int]] = defaultdict(list)
         for i in rows:
-            by_length[len(self.rows[i].target_ids), self._state[i].reach].append(i)
-        for (_, reach), same in by_length.items():
+            by_length[len(self.rows[i].target_ids)].append(i)
+        for length, same in by_length.items():
             at = 0
             while at < len(same):
                 fit = self._rows_at_once
-                size = rows_of_next_pass(model.device, len(same) - at, reach, fit)
+                size = rows_of_next_pass(model.device, len(same) - at, length, fit)
                 part = same[at : at + size]
                 try:
                     self._measure_batch(model, part, gradient)
@@ -245,21 +243,16 @@ class Engine(ABC):
     def _measure_batch(
         self, model: FrozenModel, rows: list[int], gradient: Float[Tensor, "V d"]
     ) -> None:
-        """Measure rows of one N and reach; add their gradients to `gradient`."""
-        reach, length = self._state[rows[0]].reach, len(self.rows[rows[0]].target_ids)
-        targets = torch.stack([self._targets[i][:reach] for i in rows])
+        """Measure rows of one length; add their gradients to `gradient`."""
+        targets = torch.stack([self._targets[i] for i in rows])
         measured, by_vector = self._loss_and_gradient(model, rows, targets)
         gradient.index_add_(0, self._uses[rows].flatten(), by_vector.flatten(0, 1))
         summary = torch.stack(
-            [measured.loss.mean(1), measured.correct.sum(1), measured.margin.amin(1)]
+            [measured.loss.mean(1), measured.correct.float().mean(1), measured.margin.amin(1)]
         )
-        for i, (loss, right, margin) in zip(rows, summary.T.tolist(), strict=True):
+        for i, (loss, accuracy, margin) in zip(rows, summary.T.tolist(), strict=True):
             state = self._state[i]
-            state.loss, state.accuracy = loss, right / length
-            state.margin = margin if reach == length else -math.inf
-            state.reach = next_reach(reach, length, int(right))
-            state.tokens += reach
-            state.held = state.held + 1 if state.reach == reach else 0
+            state.loss, state.accuracy, state.margin = loss, accuracy, margin
 
     def _shrink(self, tried: int) -> None:
         if tried <= 1:
@@ -288,10 +281,7 @@ class Engine(ABC):
         Raises:
             KeyError, TypeError, ValueError: if it is not one; nothing has changed then.
         """
-        lengths = [len(row.target_ids) for row in self.rows]
-        states = [  # what was kept before texts grew asked for all of them
-            RowState(**{"reach": n, **s}) for n, s in zip(lengths, values["rows"], strict=True)
-        ]
+        states = [RowState(**s) for s in values["rows"]]
         groups = [Group(**{**g, "best": tuple(g["best"])}) for g in values["groups"]]
         mine = self._tensors()
         if any(tensors[name].shape != tuple(tensor.shape) for name, tensor in mine.items()):

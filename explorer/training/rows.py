@@ -30,25 +30,11 @@ class Row:
 
 @dataclass
 class RowState:
-    """The last measurement of one row, and the compute time of the steps it took part in.
+    """The last measurement of one row, and the compute time of the steps it took part in."""
 
-    Attributes:
-        reach: how many tokens of its target are asked for, from the first on.
-        loss: mean over the positions asked for, nats.
-        accuracy: right tokens over all tokens of the target.
-        margin: least lead of a target logit; -inf before the whole target was asked for.
-        held: measurements since more was last asked for, or since the start.
-        tokens: how many target tokens were asked for, over all measurements.
-        seconds: compute time of the steps it took part in.
-        reason: why it ended without being exact.
-    """
-
-    reach: int
     loss: float = float("nan")
     accuracy: float = 0.0
     margin: float = float("-inf")
-    held: int = 0
-    tokens: int = 0
     seconds: float = 0.0
     reason: str | None = None
 
@@ -78,20 +64,17 @@ class StepReport:
 
     Attributes:
         steps: int64 (rows,), optimiser steps since each row's own start.
-        reach: int64 (rows,), how many target tokens are asked for, from the first on.
-        loss: float32 (rows,), mean over those positions, nats; NaN before the first measurement.
-        accuracy: float32 (rows,), token accuracy of the whole target in the number format of the
-            row's phase; what is not asked for yet counts as wrong.
+        loss: float32 (rows,), mean over positions, nats; NaN before the first measurement.
+        accuracy: float32 (rows,), token accuracy in the number format of the row's phase.
         phase: the phase of each row.
         reason: why a row ended without being exact, else None.
         detailed: whether `predicted`, `p` and `rank` are of this very step.
-        predicted: per row int64 (N,); -1 where nothing is asked for yet.
-        p: per row float32 (N,), probability of the target; 0 there.
-        rank: per row int64 (N,); 0 there.
+        predicted: per row int64 (N,).
+        p: per row float32 (N,), probability of the target.
+        rank: per row int64 (N,).
     """
 
     steps: NDArray[np.int64]
-    reach: NDArray[np.int64]
     loss: NDArray[np.float32]
     accuracy: NDArray[np.float32]
     phase: tuple[str, ...]
@@ -118,7 +101,6 @@ class Outcome:
         m: float32 (d_model,).
         score: of exactly these vectors, alone in a batch, in `confirmed_in`.
         steps: optimiser steps from the row's start to its end.
-        tokens: target tokens asked for, over all measurements.
         seconds: compute time of the steps this row took part in.
         reason: why it ended, None when exact.
         confirmed_in: number format of the score.
@@ -129,7 +111,6 @@ class Outcome:
     m: NDArray[np.float32]
     score: Score
     steps: int
-    tokens: int
     seconds: float
     reason: str | None
     confirmed_in: str

@@ -110,7 +110,9 @@ class Trainer(Engine):
                     if group.phase != DONE:
                         self._end(group, "another restart is exact")
             elif any(g.phase != DONE for g in groups):
-                arrange(groups, self._state, self.recipe)
+                arrange(
+                    groups, {g.rows[0]: self._state[g.rows[0]].loss for g in groups}, self.recipe
+                )
 
     def outcome(self, i: int) -> Outcome:
         """Return row i's best vectors with their score, measured alone in a batch."""
@@ -126,7 +128,6 @@ class Trainer(Engine):
             m=m,
             score=result,
             steps=group.steps,
-            tokens=state.tokens,
             seconds=state.seconds,
             reason=None if result.exact else (state.reason or "still training"),
             confirmed_in=str(self.exact_model.dtype).removeprefix("torch."),
@@ -153,18 +154,18 @@ class Trainer(Engine):
 
     @torch.no_grad()
     def _loss_and_gradient(
-        self, model: FrozenModel, rows: list[int], targets: Int[Tensor, "n k"]
+        self, model: FrozenModel, rows: list[int], targets: Int[Tensor, "n N"]
     ) -> tuple[Measured, Float[Tensor, "n 2 d"]]:
-        pair, length = self._vectors[self._uses[rows]], len(self.rows[rows[0]].target_ids)
-        first = read_from(self.arrangement)
-        asked = slice(first + targets.shape[1])
-        inputs = input_sequence(pair[:, 0], pair[:, 1], self.arrangement, length)[:, asked]
-        measured, by_input = model.loss_and_gradient(inputs, targets, first, detail=self._detailed)
+        pair, length = self._vectors[self._uses[rows]], targets.shape[1]
+        inputs = input_sequence(pair[:, 0], pair[:, 1], self.arrangement, length)
+        measured, by_input = model.loss_and_gradient(
+            inputs, targets, read_from(self.arrangement), detail=self._detailed
+        )
         if self._detailed:
             self._shown_pairs[rows] = pair  # those that were measured, before they move
             for i, shown in zip(rows, scores(measured), strict=True):
-                self._shown[i] = shown.within(length)
-        at_m = torch.as_tensor(holds_m(self.arrangement, length)[asked], device=by_input.device)
+                self._shown[i] = shown
+        at_m = torch.as_tensor(holds_m(self.arrangement, length), device=by_input.device)
         by_pair = torch.stack([by_input[:, ~at_m].sum(1), by_input[:, at_m].sum(1)], 1)
         return measured, by_pair
 
@@ -174,7 +175,6 @@ class Trainer(Engine):
         groups = [group_of[i] for i in range(len(self.rows))]
         return StepReport(
             steps=np.array([g.steps for g in groups]),
-            reach=np.array([s.reach for s in self._state]),
             loss=np.array([s.loss for s in self._state], dtype=np.float32),
             accuracy=np.array([s.accuracy for s in self._state], dtype=np.float32),
             phase=tuple(g.phase for g in groups),
@@ -216,8 +216,12 @@ class Trainer(Engine):
 
 def _blank_score(length: int) -> Score:
     """Return what is shown of a row before its first detailed measurement."""
-    none = np.zeros(0, dtype=np.int64)
-    blank = Score(
-        none, none.astype(np.float32), none, none.astype(bool), float("nan"), float("-inf")
+    nothing = np.zeros(length, dtype=np.int64)
+    return Score(
+        nothing,
+        nothing.astype(np.float32),
+        nothing + 1,
+        nothing.astype(bool),
+        float("nan"),
+        float("-inf"),
     )
-    return blank.within(length)

@@ -85,22 +85,6 @@ def test_the_heat_map_draws_p_by_position_and_step(
     assert f"seed {10 + restart}" in chart.alt and "4 positions" in chart.alt
 
 
-def test_what_is_not_asked_for_yet_is_a_gap(recording: Recording, labels: list[str]) -> None:
-    assert "rises" not in charts.loss_curves(recording).figure.layout.title.text
-    recording.frames["predicted"][:2, 1, 2:] = -1
-    chart = charts.position_heatmap(recording, 1, labels)
-    (trace,) = chart.figure.data
-    gaps = np.zeros(trace.z.shape, bool)
-    gaps[2:, :2] = True
-    assert np.array_equal(np.isnan(trace.z), gaps)
-    assert np.array_equal(np.isnan(chart.table.to_numpy()[:, 1:].astype(float)), gaps.T)
-    assert "rises when more is asked for" in charts.loss_curves(recording).figure.layout.title.text
-    table = charts.full_table(recording)
-    waiting = table[table["predicted_id"] == -1]
-    assert len(waiting) == 4 and waiting["predicted"].isna().all() and not waiting["correct"].any()
-    assert table["predicted"].isna().sum() == 4
-
-
 def test_a_long_heat_map_is_thinned_and_keeps_its_ends(make: Make, labels: list[str]) -> None:
     recording = make(200)
     chart = charts.position_heatmap(recording, 1, labels)

@@ -78,13 +78,6 @@ def test_every_id_that_can_show_has_a_piece_once(recording: Recording) -> None:
     assert {str(i) for i in shown} <= set(data["pieces"])
 
 
-def test_what_is_not_asked_for_yet_has_no_piece(recording: Recording) -> None:
-    recording.frames["predicted"][:, 1, 2:] = -1
-    data = strip_data(recording, [1], _say, play=True)
-    assert {tuple(row[2:]) for frame in data["predicted"] for row in frame} == {(-1, -1)}
-    assert "-1" not in data["pieces"]
-
-
 def test_targets_have_pieces_even_where_nothing_says_them(make: Make) -> None:
     data = strip_data(make(1), [0], _say, play=False)
     assert data["predicted"] == [[[9, 9, 9, 9]]]

@@ -7,7 +7,6 @@ from explorer.training import StepReport
 def _report(loss: list[float], accuracy: list[float]) -> StepReport:
     return StepReport(
         steps=np.zeros(len(loss), np.int64),
-        reach=np.zeros(len(loss), np.int64),
         loss=np.array(loss, np.float32),
         accuracy=np.array(accuracy, np.float32),
         phase=("search",) * len(loss),
