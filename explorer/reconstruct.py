@@ -28,7 +28,6 @@ from explorer.solutions import (
     save_solution,
 )
 from explorer.training import Outcome, Row, StepReport, Trainer
-from explorer.training.rows import FINISH, SEARCH
 from explorer.training.solved import solution_of
 
 FRAME_SECONDS = 0.25
@@ -143,14 +142,14 @@ class Reconstruction:
         self._checkpoint()
         self._keep_recording()
 
-    def most_seconds_left(self, report: StepReport) -> float | None:
-        """Return how long it trains at most, at the pace of the last steps; None: not known yet."""
+    def seconds_from(self, step: int) -> float | None:
+        """Return how long the steps from `step` to the last allowed one take; None: not known yet.
+
+        At the pace of the last `RECENT_STEPS`, since steps get quicker when restarts rest.
+        """
         if len(self._took) < LEAST_STEPS_TIMED:
             return None
-        most = self.spec.recipe.max_steps
-        live = [k for k, phase in enumerate(report.phase) if phase in (SEARCH, FINISH)]
-        step = max((int(report.steps[k]) for k in live), default=most)
-        return (most - step) * sum(self._took) / len(self._took)
+        return (self.spec.recipe.max_steps - step) * sum(self._took) / len(self._took)
 
     def stop(self, reason: str) -> None:
         """End every row where it is; the next step of `steps` saves what there is."""

@@ -79,7 +79,7 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
             job.notice(sentence)
         live = [k for k, phase in enumerate(report.phase) if phase != "done"]
         step = int(report.steps[live].max()) if live else int(report.steps.max())
-        left = task.most_seconds_left(report)
+        left = task.seconds_from(step)
         at_most = "" if left is None else f", at most {human_seconds(left)} left"
         job.say(
             f"Step {step} of at most {spec.recipe.max_steps}{at_most}.",

@@ -55,7 +55,7 @@ def test_the_time_that_is_left_follows_the_pace_of_the_last_steps(
     monkeypatch.setattr(task.trainer, "step", slow_step)
     left = []
     for report in task.steps():
-        left.append(task.most_seconds_left(report))
+        left.append(task.seconds_from(int(report.steps.max())))
         if len(left) == 10:
             each = 0.5
         if len(left) == 40:
