@@ -1,9 +1,13 @@
 """A figure with what belongs to it: a title that says what to see, words for it, its numbers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
 import plotly.graph_objects as go
+
+ONES_AND_THREES = tuple(digit * 10.0**power for power in range(-6, 6) for digit in (1, 3))
+"""What a logarithmic axis names when no value of it was chosen by hand."""
 
 
 @dataclass(frozen=True)
@@ -44,3 +48,12 @@ def layout(figure: go.Figure, title: str, x: str, y: str, *, height: int = 320) 
         uirevision="keep",
     )
     return figure
+
+
+def log_axis(named: Iterable[float] = ONES_AND_THREES) -> dict[str, object]:
+    """Return the settings of a logarithmic axis that writes some of its values out in full.
+
+    Plotly's own ticks leave the power away: a 5 below 1 stands for 0.5.
+    """
+    ticks = list(named)
+    return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:,g}" for tick in ticks]}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from explorer.figures.chart import Chart, layout
+from explorer.figures.chart import Chart, layout, log_axis
 from explorer.figures.palette import DASHES, RESTARTS
 from explorer.figures.run import until_done
 from explorer.recording import Recording
@@ -27,8 +27,7 @@ def accuracy_of(curves: Sequence[Curve]) -> Chart:
 
 def loss_of(curves: Sequence[Curve]) -> Chart:
     """Draw the mean cross-entropy of some restarts over their steps, on a logarithmic axis."""
-    axis: dict[str, object] = {"type": "log", "dtick": "D2"}
-    return _compare(curves, "loss", "Loss of both", "mean cross-entropy, nats (log)", axis)
+    return _compare(curves, "loss", "Loss of both", "mean cross-entropy, nats (log)", log_axis())
 
 
 def _compare(

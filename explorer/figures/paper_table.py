@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from explorer.arrangements import ARRANGEMENTS
 from explorer.experiments import paper
-from explorer.figures.chart import Chart, layout
+from explorer.figures.chart import Chart, layout, log_axis
 from explorer.figures.palette import RESTARTS
 from explorer.figures.words import AT_LEAST, plain
 
@@ -120,8 +120,7 @@ def arrangements_beside(ours: pd.DataFrame | None = None) -> Chart:
         figure, "Which arrangements say long texts? Published and here", "N, tokens (log scale)",
         "token accuracy, mean ± sd over texts", height=420,
     )  # fmt: skip
-    lengths = sorted(set(table["n"]))
-    figure.update_xaxes(type="log", tickvals=lengths, ticktext=[str(n) for n in lengths])
+    figure.update_xaxes(log_axis(sorted(set(table["n"]))))
     figure.update_yaxes(range=[-0.05, 1.1])
     alt = (
         f"Token accuracy over N for {len(ARRANGEMENTS)} arrangements: "

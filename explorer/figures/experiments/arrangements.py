@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from explorer.arrangements import ARRANGEMENTS, KEYS
 from explorer.experiments import arrangements
 from explorer.experiments.runs import Run
-from explorer.figures.chart import Chart, layout
+from explorer.figures.chart import Chart, layout, log_axis
 from explorer.figures.palette import DASHES, RESTARTS, WRONG_TO_RIGHT
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x")
@@ -55,8 +55,7 @@ def _over_length(found: pd.DataFrame) -> Chart:
         "token accuracy",
         height=440,
     )
-    ticks = sorted(found["n"].unique().tolist())
-    figure.update_xaxes(type="log", tickvals=ticks, ticktext=[str(t) for t in ticks])
+    figure.update_xaxes(log_axis(sorted(set(found["n"]))))
     figure.update_yaxes(range=[-0.03, 1.08])
     alt = "Accuracy over N: " + "; ".join(
         f"{name} {part['mean'].iloc[-1]:.2f} at N = {part['n'].iloc[-1]}"

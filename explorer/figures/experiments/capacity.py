@@ -11,7 +11,7 @@ from explorer.experiments.definition import in_words, settings_of
 from explorer.experiments.paper import THRESHOLD
 from explorer.experiments.runs import Run
 from explorer.experiments.settings import CapacitySettings
-from explorer.figures.chart import Chart, layout
+from explorer.figures.chart import Chart, layout, log_axis
 from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT
 from explorer.figures.words import AT_LEAST, plain
 
@@ -63,14 +63,8 @@ def _climbed(run: Run) -> Chart:
     title = f"Each text climbs until its accuracy falls below {THRESHOLD} (dotted)"
     layout(figure, title, "", "", height=340 * (-(-len(schemes) // wide)))
     figure.update_layout(legend={"y": -0.16}, margin={"t": 76, "b": 40})
-    lengths = sorted(set(rungs["n"]))
-    figure.update_xaxes(
-        type="log",
-        tickvals=lengths,
-        ticktext=[str(n) for n in lengths],
-        title="N, target tokens",
-        matches="x",
-    )
+    lengths = log_axis(sorted(set(rungs["n"])))
+    figure.update_xaxes(lengths, title="N, target tokens", matches="x")
     figure.update_yaxes(range=[-0.03, 1.08])
     figure.update_yaxes(title="token accuracy", col=1)
     over = rungs[rungs["accuracy"] >= THRESHOLD]

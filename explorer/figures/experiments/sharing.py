@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 
 from explorer.experiments import sharing
 from explorer.experiments.runs import Run
-from explorer.figures.chart import Chart, layout
+from explorer.figures.chart import Chart, layout, log_axis
 from explorer.figures.palette import RESTARTS
 
 SYMBOLS = {"e": "circle", "m": "square"}
@@ -45,8 +45,7 @@ def _over_size(found: pd.DataFrame) -> Chart:
         "token accuracy",
         height=440,
     )
-    ticks = sorted(found["s_g"].unique().tolist())
-    figure.update_xaxes(type="log", tickvals=ticks, ticktext=[str(t) for t in ticks])
+    figure.update_xaxes(log_axis(sorted(set(found["s_g"]))))
     figure.update_yaxes(range=[-0.03, 1.08])
     alt = "Accuracy over the size of a group: " + "; ".join(
         f"{end} with the best restart, {row['mean']:.2f} over all restarts"

@@ -5,13 +5,10 @@ import plotly.graph_objects as go
 
 from explorer.experiments import throughput
 from explorer.experiments.runs import Run
-from explorer.figures.chart import Chart, layout
+from explorer.figures.chart import Chart, layout, log_axis
 from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT
 
 SIDES = (("one_forward", "one forward pass"), ("autoregressive", "token by token"))
-
-TICKS = [digit * 10.0**power for power in range(-1, 6) for digit in (1, 3)]
-"""Tokens a second that the axis names."""
 
 
 def charts(run: Run) -> list[Chart]:
@@ -35,8 +32,8 @@ def _speed(found: pd.DataFrame) -> Chart:
     last = found.iloc[-1]
     title = f"At N = {int(last['n'])} one forward pass is {last['ratio']:.1f} times as fast"
     layout(figure, title, "N, target tokens", "tokens a second", height=420)
-    lengths_on_x(figure, found["n"].tolist())
-    figure.update_yaxes(type="log", tickvals=TICKS, ticktext=[f"{tick:,g}" for tick in TICKS])
+    figure.update_xaxes(log_axis(found["n"]))
+    figure.update_yaxes(log_axis())
     alt = "Tokens a second: " + "; ".join(
         f"N = {int(row['n'])}: {row['one_forward_tokens_per_second']:,.0f} in one pass, "
         f"{row['autoregressive_tokens_per_second']:,.0f} token by token"
@@ -66,11 +63,6 @@ def _ratio(run: Run, found: pd.DataFrame) -> Chart:
     )
     title = f"{mean:.1f} times on average, up to {top:.1f} times: two different numbers (I1)"
     layout(figure, title, "N, target tokens", "times as fast", height=340)
-    lengths_on_x(figure, found["n"].tolist())
+    figure.update_xaxes(log_axis(found["n"]))
     alt = f"How many times faster one pass is: mean over N {mean:.1f}, largest {top:.1f}"
     return Chart("throughput-ratio", figure, alt, found[["n", "ratio"]])
-
-
-def lengths_on_x(figure: go.Figure, lengths: list[int]) -> None:
-    """Make the horizontal axis logarithmic, with the lengths that were measured as ticks."""
-    figure.update_xaxes(type="log", tickvals=lengths, ticktext=[str(n) for n in lengths])

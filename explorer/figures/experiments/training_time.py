@@ -5,9 +5,11 @@ import plotly.graph_objects as go
 
 from explorer.experiments import training_time
 from explorer.experiments.runs import Run
-from explorer.figures.chart import Chart, layout
-from explorer.figures.experiments.throughput import lengths_on_x
+from explorer.figures.chart import Chart, layout, log_axis
 from explorer.figures.palette import RESTARTS, STRAIGHT
+
+TICKS = [digit * 10.0**power for power in range(-1, 6) for digit in (1, 1.5, 2, 3, 4, 6, 8)]
+"""Seconds and steps that the axis names: enough for a chart of less than a decade."""
 
 
 def charts(run: Run) -> list[Chart]:
@@ -49,8 +51,8 @@ def _over_length(
     last = medians.iloc[-1]
     title = f"At N = {int(last['n'])} a text takes {last[name]:.3g} {name}"
     layout(figure, title, "N, target tokens", unit, height=420)
-    lengths_on_x(figure, medians["n"].tolist())
-    figure.update_yaxes(type="log")
+    figure.update_xaxes(log_axis(medians["n"]))
+    figure.update_yaxes(log_axis(TICKS))
     alt = f"Median {unit}: " + "; ".join(
         f"N = {int(row['n'])}: {row[name]:.3g}" for row in medians.to_dict("records")
     )

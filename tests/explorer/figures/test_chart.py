@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from explorer.figures import Chart
-from explorer.figures.chart import layout
+from explorer.figures.chart import ONES_AND_THREES, layout, log_axis
 
 HOSTILE = "</script><script>alert(1)</script>"
 
@@ -49,3 +49,12 @@ def test_a_figure_has_a_title_named_axes_and_keeps_its_view(chart: Chart) -> Non
     assert (look.xaxis.title.text, look.yaxis.title.text) == ("steps", "nats")
     assert look.uirevision and look.height > 0
     np.testing.assert_array_equal(chart.figure.data[0].x, chart.table["x"])
+
+
+@pytest.mark.parametrize("named", [[8, 16, 1024], [0.05, 1.5, 3], ONES_AND_THREES])
+def test_a_logarithmic_axis_writes_whole_numbers(named: list[float]) -> None:
+    figure = go.Figure(go.Scatter(x=[1, 2], y=[0.3, 4]))
+    figure.update_yaxes(log_axis(named))
+    axis = figure.layout.yaxis
+    assert axis.type == "log" and list(axis.tickvals) == list(named)
+    assert [float(said.replace(",", "")) for said in axis.ticktext] == pytest.approx(list(named))
