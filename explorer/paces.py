@@ -1,4 +1,4 @@
-"""How fast this machine trains a model: timed once, kept, read by estimates. Free of torch."""
+"""How fast this machine trains a model: timed by jobs, kept, read by estimates. Free of torch."""
 
 import hashlib
 import json

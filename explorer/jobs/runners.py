@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from explorer import assets, catalog, distance_report, maps, measure_distances, paces, store
+from explorer import assets, catalog, distance_report, maps, measure_distances, store
 from explorer.arrangements import ArrangementKey
 from explorer.errors import BadInputError, ExplorerError
 from explorer.experiments import estimate
@@ -225,11 +225,10 @@ def _time_a_step(
     arrangement: ArrangementKey,
     recipe: Recipe,
 ) -> Iterator[bool]:
-    """Time a training step where none was timed, so that later estimates are of this machine."""
-    if paces.find(model.name, recipe.precision) is None:
-        job.say("Timing a training step.", at_once=True)
-        yield True
-        timed(model, length, arrangement, recipe)
+    """Time a training step, so that later estimates are of this machine as it is now."""
+    job.say("Timing a training step.", at_once=True)
+    yield True
+    timed(model, length, arrangement, recipe)
 
 
 def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[bool]:

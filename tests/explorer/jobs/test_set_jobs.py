@@ -46,6 +46,14 @@ def test_a_set_is_made_and_named_by_its_job(shift: "Shift", spec: SolveSetSpec) 
     assert record.complete and record.job == job.id and len(record.exact) == 3
 
 
+def test_a_set_times_its_machine_anew(shift: "Shift", spec: SolveSetSpec) -> None:
+    busy = paces.Pace(model=spec.model, precision=spec.recipe.precision, token_seconds=100.0)
+    paces.keep(busy)
+    shift.finish(client.submit(spec))
+    kept = paces.find(spec.model, spec.recipe.precision)
+    assert kept is not None and kept.token_seconds < 1
+
+
 def test_a_set_outlives_its_worker(hire: Callable[[], "Shift"], spec: SolveSetSpec) -> None:
     first = hire()
     hard = spec.model_copy(
