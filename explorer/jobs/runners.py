@@ -72,6 +72,7 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
     task = Reconstruction(spec, job.pool, job.folder, job.id, store.run_folder(job.id))
     if task.resumed:
         job.notice("The worker stopped in between; this run went on from its last checkpoint.")
+    furthest, most = 0, spec.recipe.max_steps
     for report in job.until_stopped(task.steps()):
         job.result["h_lm"] = task.h_lm[0]  # measured once, after the first frame is out
         job.result["solutions"] = [path.stem for _, path in sorted(task.solutions.items())]
@@ -79,12 +80,10 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
             job.notice(sentence)
         live = [k for k, phase in enumerate(report.phase) if phase != "done"]
         step = int(report.steps[live].max()) if live else int(report.steps.max())
+        furthest = max(furthest, step)  # restarts that rested may follow, with fewer steps
         left = task.seconds_from(step)
-        at_most = "" if left is None else f", at most {human_seconds(left)} left"
-        job.say(
-            f"Step {step} of at most {spec.recipe.max_steps}{at_most}.",
-            step / spec.recipe.max_steps,
-        )
+        to_go = f", {human_seconds(left)} to step {most}" if left else ""
+        job.say(f"Step {step} of at most {most}{to_go}.", furthest / most)
         yield True
     if job.stopped:
         task.stop("stopped by hand")

@@ -1,5 +1,6 @@
 """How jobs get their turns: one after another, fairly, with questions in between."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from explorer.jobs.specs import BringSpec
 from explorer.recording import Recording
 from explorer.solutions import load_solution
 from tests.explorer.jobs.cases import solutions_of
+from tests.explorer.jobs.conftest import LONG
 
 if TYPE_CHECKING:
     from tests.explorer.jobs.conftest import MakeSpec, Shift
@@ -50,9 +52,25 @@ def test_what_it_says_while_it_runs(shift: "Shift", long: "MakeSpec", steps_of: 
     job_id = client.submit(long())
     shift.until(lambda: steps_of(job_id) > 20)
     job = client.get(job_id)
-    assert job.sentence.startswith("Step ") and "of at most 100000, at most" in job.sentence
+    assert job.sentence.startswith("Step ") and "of at most 100000, " in job.sentence
+    assert job.sentence.endswith(" to step 100000.")
     assert 0 < job.fraction < 0.01
     assert client.worker_status().ahead == 1
+
+
+def test_what_is_done_stays_done_when_restarts_that_rested_follow(
+    shift: "Shift", long: "MakeSpec"
+) -> None:
+    recipe = LONG.model_copy(update={"max_steps": 24, "halve_at": 4})
+    job_id = client.submit(long(recipe=recipe, until="first"))
+    fractions, steps = [], []
+    while not client.get(job_id).over:
+        shift.turns(1)
+        job = client.get(job_id)
+        fractions.append(job.fraction)
+        steps += [int(n) for n in re.findall(r"^Step (\d+) of at most 24", job.sentence)]
+    assert steps != sorted(steps), "one rested, and came after the other had no steps left"
+    assert fractions == sorted(fractions) and fractions[-1] == 1.0
 
 
 def test_two_jobs_advance_in_every_turn(
