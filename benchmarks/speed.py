@@ -128,6 +128,23 @@ def gemm_fraction(model: FrozenModel, rounds: int) -> dict[str, float]:
     }
 
 
+def int8_gradient(model: FrozenModel, search: FrozenModel, rounds: int) -> dict[str, float]:
+    """Time steps with and without the gradient in int8, turn by turn; medians' ratios.
+
+    Empty where the search goes without.
+    """
+    if not search.int8_gradient:
+        return {}
+    found = {}
+    for rows, length in ((1, 24), (4, 24), (16, 64)):
+        engines = [trainer(one, rows, length) for one in (model, search)]
+        turns = range(rounds + 1)  # the first is warm-up
+        times = [[seconds(engine.step, model.device) for engine in engines] for _ in turns]
+        plain, quick = (statistics.median(column) for column in zip(*times[1:], strict=True))
+        found[f"int8_gradient_ratio_{rows}x{length}"] = plain / quick
+    return found
+
+
 def table(model: FrozenModel, rounds: int, *, short: bool) -> list[dict[str, float]]:
     """Time a step over N at four rows, and over rows at N = 24."""
     lengths = (8, 32, 128) if short else (8, 16, 32, 64, 128, 256, 512)
@@ -183,7 +200,7 @@ def memory_of_a_run() -> dict[str, float]:
     keep_memory()
     before = psutil.Process().memory_info().rss
     pool = ModelPool(best_device())
-    model = pool.get(folder, card.name, fast_dtype(pool.device))
+    model = pool.searching(folder, card.name)
     run = trainer(model, 8, 64)
     for _ in range(4):
         run.step()

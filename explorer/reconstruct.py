@@ -19,7 +19,7 @@ from explorer.errors import MissingAssetError
 from explorer.files import write_atomically
 from explorer.jobs.specs import ReconstructSpec
 from explorer.metrics import h_lm, race
-from explorer.models import FrozenModel, fast_dtype
+from explorer.models import FrozenModel
 from explorer.pool import ModelPool
 from explorer.recording import PHASES, Recording, RecordingHeader, RecordingLog, read_log
 from explorer.solutions import (
@@ -70,8 +70,7 @@ class Reconstruction:
                 f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
                 f"--model {card.name}"
             )
-        dtype = fast_dtype(pool.device, spec.recipe.precision)
-        self.model = pool.get(card.folder, card.name, dtype)
+        self.model = pool.searching(card.folder, card.name, spec.recipe.precision)
         self._confirm = pool.can_confirm(card.folder)
         exact_folder, exact_name = card.folder, card.name
 

@@ -24,7 +24,7 @@ from explorer.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.errors import ExplorerError, StorageError
 from explorer.jobs import client, requests, runners
 from explorer.jobs.context import JobContext
-from explorer.models import choose_device, fast_dtype
+from explorer.models import choose_device
 from explorer.pool import ModelPool
 
 log = logging.getLogger("explorer.worker")
@@ -247,8 +247,8 @@ class Worker:
         card = catalog.known_models()[0]
         if card.folder is not None:
             with contextlib.suppress(ExplorerError):
-                for dtype in {fast_dtype(self.device), torch.float32}:
-                    self.pool.get(card.folder, card.name, dtype)
+                self.pool.searching(card.folder, card.name)
+                self.pool.get(card.folder, card.name, torch.float32)
 
     def _prepare_maps(self) -> None:
         """While nobody waits, once: let UMAP compile, beside whatever comes meanwhile."""

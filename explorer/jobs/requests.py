@@ -56,5 +56,5 @@ def _pace(payload: dict[str, Any], pool: ModelPool) -> float:
     if card.folder is None:
         raise BadInputError(f"{card.title} is not on this disk, so nothing can be timed with it.")
     recipe = Recipe.model_validate(payload["recipe"])
-    model = pool.get(card.folder, card.name, fast_dtype(pool.device, recipe.precision))
+    model = pool.searching(card.folder, card.name, recipe.precision)
     return timed(model, payload["length"], payload["arrangement"], recipe)

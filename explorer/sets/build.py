@@ -15,7 +15,7 @@ from explorer.errors import BadInputError, CorruptFileError, MissingAssetError
 from explorer.formatting import human_seconds
 from explorer.jobs.specs import SolveSetSpec
 from explorer.metrics import h_lm
-from explorer.models import FrozenModel, fast_dtype
+from explorer.models import FrozenModel
 from explorer.pool import ModelPool
 from explorer.progress import Progress
 from explorer.sets import contents, records
@@ -80,7 +80,7 @@ class SetBuilder:
                 f"--model {card.name}"
             )
         folder, name = card.folder, card.name
-        self.model = pool.get(folder, name, fast_dtype(pool.device, spec.recipe.precision))
+        self.model = pool.searching(folder, name, spec.recipe.precision)
         confirm = pool.can_confirm(folder)
 
         def exact_model() -> FrozenModel:

@@ -122,3 +122,19 @@ def test_results_can_be_confirmed_where_float32_fits(
     models.get(tiny_llama_folder, "a", F32)
     room_for(models, 0)
     assert models.can_confirm(tiny_llama_folder)
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_a_search_runs_in_the_formats_that_are_fast_here(
+    pays: bool, tiny_llama_folder: Path, tiny_neox_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "int8_pays", lambda device, dtype: pays)
+    monkeypatch.setattr(pool, "fast_dtype", lambda device, precision: F32)
+    models = ModelPool(CPU)
+    found = models.searching(tiny_llama_folder, "a")
+    assert found.int8_gradient is pays
+    assert models.searching(tiny_llama_folder, "a") is found
+    plain = models.get(tiny_llama_folder, "a", F32)
+    assert not plain.int8_gradient and found.network is plain.network
+    assert models.searching(tiny_llama_folder, "a", "float32") is plain
+    assert not models.searching(tiny_neox_folder, "b").int8_gradient

@@ -13,7 +13,7 @@ from explorer.experiments.running.bench import CONTEXT_TOKENS, Bench
 from explorer.experiments.running.measuring import measure
 from explorer.experiments.runs import Cell, Done, Header, Run
 from explorer.experiments.settings import Settings
-from explorer.models import FrozenModel, fast_dtype
+from explorer.models import FrozenModel
 from explorer.pool import ModelPool
 from explorer.progress import Progress
 from explorer.solutions import now
@@ -51,7 +51,7 @@ class RunTask:
                 f"--model {card.name}"
             )
         precision = settings.recipe.precision if hasattr(settings, "recipe") else "auto"
-        model = pool.get(card.folder, card.name, fast_dtype(pool.device, precision))
+        model = pool.searching(card.folder, card.name, precision)
         exact = model
         if pool.can_confirm(card.folder):
             exact = pool.get(card.folder, card.name, torch.float32)

@@ -1,0 +1,76 @@
+"""Products with a frozen matrix: there in the number format of the input, back also in int8."""
+
+import time
+from functools import cache
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+class Matrix:
+    """A frozen weight matrix W; held in another number format than its input, it is cast in use."""
+
+    def __init__(self, weight: Float[Tensor, "out in"]) -> None:
+        self.weight = weight
+
+    def there(self, x: Float[Tensor, "T in"]) -> Float[Tensor, "T out"]:
+        """Return x W^T."""
+        return x @ self.weight.to(x.dtype).T
+
+    def back(self, gradient: Float[Tensor, "T out"]) -> Float[Tensor, "T in"]:
+        """Return the gradient by x from that by x W^T."""
+        return gradient @ self.weight.to(gradient.dtype)
+
+
+class Int8BackMatrix(Matrix):
+    """A matrix whose way back runs in int8: rounded once to 127ths of each column's largest weight.
+
+    So is each position's gradient, to 127ths of its largest component: a position's result does not
+    depend on the others. Products of int8 are added up in int32, without error.
+    """
+
+    def __init__(self, weight: Float[Tensor, "out in"]) -> None:
+        super().__init__(weight)
+        self._unit: Float[Tensor, "1 in"] = _unit(weight.float(), 0)
+        self._int8 = _rounded(weight.float(), self._unit)
+
+    def back(self, gradient: Float[Tensor, "T out"]) -> Float[Tensor, "T in"]:
+        """Return about the gradient by x from that by x W^T."""
+        unit = _unit(gradient.float(), 1)
+        by_int8 = torch._int_mm(_rounded(gradient, unit), self._int8)
+        return by_int8.mul(self._unit).mul_(unit).to(gradient.dtype)
+
+
+def _unit(x: Float[Tensor, "a b"], along: int) -> Float[Tensor, "..."]:
+    """Return a 127th of the largest size along a dimension; zeros have a unit too."""
+    return x.abs().amax(along, keepdim=True).div_(127).clamp_(min=torch.finfo(x.dtype).tiny)
+
+
+def _rounded(x: Float[Tensor, "a b"], unit: Float[Tensor, "..."]) -> Tensor:
+    return (x / unit).round_().to(torch.int8)
+
+
+@cache
+def int8_pays(device: torch.device, dtype: torch.dtype) -> bool:
+    """Time the way back through a matrix of a small model's shape: is int8 clearly faster here?
+
+    Args:
+        device: where; nothing but CPUs is tried.
+        dtype: number format that it is compared with.
+    """
+    if device.type != "cpu":
+        return False
+    weight, gradient = torch.ones(3072, 576, dtype=dtype), torch.ones(100, 3072, dtype=dtype)
+    seconds = {}
+    for kind in (Matrix, Int8BackMatrix):
+        try:
+            matrix, times = kind(weight), []
+            for _ in range(5):
+                start = time.perf_counter()
+                matrix.back(gradient)
+                times.append(time.perf_counter() - start)
+            seconds[kind] = min(times)
+        except (RuntimeError, AttributeError):  # not every build of torch has the product
+            return False
+    return seconds[Int8BackMatrix] < 0.7 * seconds[Matrix]

@@ -1,0 +1,126 @@
+"""Products with a frozen matrix: exact there; in int8 on the way back, with a known error."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from explorer import matrices
+from explorer.matrices import Int8BackMatrix, Matrix
+from explorer.models import FrozenModel
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def weight() -> torch.Tensor:
+    torch.manual_seed(0)
+    return torch.randn(70, 33)
+
+
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """What was timed on this machine is forgotten, before and after."""
+    matrices.int8_pays.cache_clear()
+    yield
+    matrices.int8_pays.cache_clear()
+
+
+@pytest.mark.parametrize("held_in", [torch.float32, torch.bfloat16])
+def test_a_product_and_its_gradient_are_autograds(
+    weight: torch.Tensor, held_in: torch.dtype
+) -> None:
+    matrix = Matrix(weight.to(held_in))
+    x = torch.randn(5, 33, requires_grad=True)
+    expected = x @ weight.to(held_in).float().T
+    direction = torch.randn_like(expected)
+    (by_x,) = torch.autograd.grad(expected, x, direction)
+    torch.testing.assert_close(matrix.there(x.detach()), expected.detach())
+    torch.testing.assert_close(matrix.back(direction), by_x)
+
+
+def test_the_way_there_is_not_rounded(weight: torch.Tensor) -> None:
+    x = torch.randn(5, 33)
+    assert torch.equal(Int8BackMatrix(weight).there(x), Matrix(weight).there(x))
+
+
+@pytest.mark.parametrize("size", [1e-20, 1.0, 1e20])
+def test_the_way_back_is_off_by_no_more_than_its_rounding(
+    weight: torch.Tensor, size: float
+) -> None:
+    gradient = torch.randn(9, 70) * size * 10 ** torch.randn(9, 1)
+    error = (Int8BackMatrix(weight).back(gradient) - Matrix(weight).back(gradient)).abs()
+    of_weights = weight.abs().amax(0) / 254
+    of_gradient = gradient.abs().amax(1, keepdim=True) / 254
+    bound = (
+        gradient.abs().sum(1, keepdim=True) * of_weights
+        + of_gradient * weight.abs().sum(0)
+        + 70 * of_gradient * of_weights
+    )
+    assert (error <= 1.01 * bound).all()
+    assert error.max() > 0
+
+
+def test_positions_do_not_influence_each_other(weight: torch.Tensor) -> None:
+    matrix, gradient = Int8BackMatrix(weight), torch.randn(9, 70)
+    gradient[4] *= 1e6
+    together = matrix.back(gradient)
+    for i in range(9):
+        assert torch.equal(matrix.back(gradient[i : i + 1])[0], together[i])
+
+
+def test_zeros_stay_zeros_and_what_is_not_a_number_stays_where_it_is(weight: torch.Tensor) -> None:
+    weight[:, 2] = 0
+    gradient = torch.randn(3, 70)
+    gradient[0], gradient[1, 3] = 0, torch.nan
+    back = Int8BackMatrix(weight).back(gradient)
+    assert back[0].count_nonzero() == 0 and back[2, 2] == 0
+    assert back[1].isnan().all() and back[2].isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_result_has_the_gradients_number_format(
+    weight: torch.Tensor, dtype: torch.dtype
+) -> None:
+    assert Int8BackMatrix(weight).back(torch.randn(2, 70, dtype=dtype)).dtype == dtype
+
+
+def test_a_model_measures_the_same_and_its_gradient_points_the_same_way(
+    llama: FrozenModel,
+) -> None:
+    quick = llama.with_int8_gradient
+    assert quick is not None and quick is llama.with_int8_gradient and quick.int8_gradient
+    assert quick.format_in_words == "float32 with its gradient in int8"
+    inputs, targets = torch.randn(3, 7, llama.d_model), torch.randint(0, 50, (3, 6))
+    measured, exact = llama.loss_and_gradient(inputs, targets, 1)
+    same, about = quick.loss_and_gradient(inputs, targets, 1)
+    assert torch.equal(measured.loss, same.loss) and torch.equal(measured.margin, same.margin)
+    assert not torch.equal(exact, about)
+    assert torch.cosine_similarity(exact.flatten(1), about.flatten(1)).min() > 0.99
+
+
+def test_rows_are_independent_in_int8_too(llama: FrozenModel) -> None:
+    quick = llama.with_int8_gradient
+    assert quick is not None
+    inputs, targets = torch.randn(3, 7, llama.d_model), torch.randint(0, 50, (3, 6))
+    _, together = quick.loss_and_gradient(inputs, targets, 1)
+    for i in range(3):
+        _, alone = quick.loss_and_gradient(inputs[i : i + 1], targets[i : i + 1], 1)
+        torch.testing.assert_close(alone[0], together[i], rtol=0.02, atol=1e-3)
+
+
+def test_other_models_have_no_gradient_in_int8(neox: FrozenModel) -> None:
+    assert neox.with_int8_gradient is None
+
+
+def test_int8_is_timed_once_and_only_on_a_cpu(forgotten: None) -> None:
+    assert not matrices.int8_pays(torch.device("cuda"), torch.float32)
+    answers = {matrices.int8_pays(CPU, torch.float32) for _ in range(3)}
+    assert len(answers) == 1 and matrices.int8_pays.cache_info().misses == 2
+
+
+def test_a_torch_without_the_product_goes_without(
+    forgotten: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(torch, "_int_mm")
+    assert not matrices.int8_pays(CPU, torch.float32)
