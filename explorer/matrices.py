@@ -1,14 +1,13 @@
 """Products with a frozen matrix: there in the number format of the input, back also in int8."""
 
 import time
-from functools import cache
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-TURNS = 8
-"""How often each way back is timed; the shortest counts, so that a busy moment does not."""
+TURNS = 4
+"""How often each way back is timed after a first time; the shortest counts."""
 
 
 class Matrix:
@@ -54,9 +53,10 @@ def _rounded(x: Float[Tensor, "a b"], unit: Float[Tensor, "..."]) -> Tensor:
     return (x / unit).round_().to(torch.int8)
 
 
-@cache
 def int8_pays(device: torch.device, dtype: torch.dtype) -> bool:
-    """Time the way back through a matrix of a small model's shape: is int8 clearly faster here?
+    """Time the way back through a matrix of a small model's shape: is int8 clearly faster now?
+
+    Not kept: where other programs use all processors, the many small parts of int8 take longer.
 
     Args:
         device: where; nothing but CPUs is tried.

@@ -1,7 +1,5 @@
 """Products with a frozen matrix: exact there; in int8 on the way back, with a known error."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 
@@ -16,14 +14,6 @@ CPU = torch.device("cpu")
 def weight() -> torch.Tensor:
     torch.manual_seed(0)
     return torch.randn(70, 33)
-
-
-@pytest.fixture
-def forgotten() -> Iterator[None]:
-    """What was timed on this machine is forgotten, before and after."""
-    matrices.int8_pays.cache_clear()
-    yield
-    matrices.int8_pays.cache_clear()
 
 
 @pytest.mark.parametrize("held_in", [torch.float32, torch.bfloat16])
@@ -113,14 +103,25 @@ def test_other_models_have_no_gradient_in_int8(neox: FrozenModel) -> None:
     assert neox.with_int8_gradient is None
 
 
-def test_int8_is_timed_once_and_only_on_a_cpu(forgotten: None) -> None:
-    assert not matrices.int8_pays(torch.device("cuda"), torch.float32)
-    answers = {matrices.int8_pays(CPU, torch.float32) for _ in range(3)}
-    assert len(answers) == 1 and matrices.int8_pays.cache_info().misses == 2
-
-
-def test_a_torch_without_the_product_goes_without(
-    forgotten: None, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("plain", "quick", "pays"), [(3, 2, True), (3, 2.5, False), (1, 99, False)]
+)
+def test_int8_pays_where_it_is_clearly_faster(
+    plain: float, quick: float, pays: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    timed: list[Matrix] = []
+
+    def seconds(matrix: Matrix, gradient: torch.Tensor) -> float:
+        timed.append(matrix)
+        busy = 5 if len(timed) < 3 else 1  # the first turn of each
+        return busy * (quick if isinstance(matrix, Int8BackMatrix) else plain)
+
+    monkeypatch.setattr(matrices, "_seconds", seconds)
+    assert matrices.int8_pays(CPU, torch.float32) is pays
+    assert len(timed) == (2 if quick > 10 * plain else 2 + 2 * matrices.TURNS)
+    assert not matrices.int8_pays(torch.device("cuda"), torch.float32)
+
+
+def test_a_torch_without_the_product_goes_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch, "_int_mm")
     assert not matrices.int8_pays(CPU, torch.float32)
