@@ -152,7 +152,9 @@ def test_two_solutions_are_compared(keep: Keep) -> None:
 
 def test_two_recorded_solutions_are_compared_with_their_curves() -> None:
     app = open_page("library")
-    app = select(app, *range(len(app.dataframe[0].value))[-2:])  # the oldest, of recorded runs
+    texts = app.dataframe[0].value["text"].tolist()
+    of_runs = [row for row, text in enumerate(texts) if text.startswith("The ferry leaves")]
+    app = select(app, *of_runs[:2])
     assert not app.exception
     assert len(app.get("plotly_chart")) == 2
 
