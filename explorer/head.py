@@ -1,5 +1,6 @@
 """The output head: loss, correctness and the gradient by the hidden states, a chunk at a time."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,9 @@ CHUNK = 512
 """Positions whose logits over the vocabulary exist at one time."""
 PIECE = 64
 """Positions of a chunk that are worked on in float32 at one time: few enough to stay in cache."""
+
+PART = 8192
+"""Tokens of the vocabulary whose weights are cast to another number format at one time."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,27 @@ class Head:
     def logits(self, hidden: Float[Tensor, "... d"]) -> Float[Tensor, "... vocab"]:
         """Return the logits in the hidden states' number format."""
         bias = None if self.bias is None else self.bias.to(hidden.dtype)
-        return torch.nn.functional.linear(hidden, self.weight.to(hidden.dtype), bias)
+        if self.weight.dtype == hidden.dtype:
+            return torch.nn.functional.linear(hidden, self.weight, bias)
+        logits = hidden.new_empty(*hidden.shape[:-1], len(self.weight))
+        for part, weight in self._in_parts(hidden.dtype):
+            torch.matmul(hidden, weight.T, out=logits[..., part])
+        return logits if bias is None else logits.add_(bias)
+
+    def back(self, gradient: Float[Tensor, "T vocab"]) -> Float[Tensor, "T d"]:
+        """Return the gradient by hidden states from that by their logits."""
+        if self.weight.dtype == gradient.dtype:
+            return gradient @ self.weight
+        by_hidden = gradient.new_zeros(len(gradient), self.weight.shape[1])
+        for part, weight in self._in_parts(gradient.dtype):
+            by_hidden.addmm_(gradient[:, part], weight)
+        return by_hidden
+
+    def _in_parts(self, dtype: torch.dtype) -> Iterator[tuple[slice, Float[Tensor, "part d"]]]:
+        """Yield the matrix cast to another number format, never all of it at one time."""
+        for start in range(0, len(self.weight), PART):
+            part = slice(start, start + PART)
+            yield part, self.weight[part].to(dtype)
 
     @torch.no_grad()
     def measure(
@@ -67,7 +91,6 @@ class Head:
             detail: also measure argmax, p(target) and rank.
             gradient: also return the gradient by `hidden` of the loss summed over positions.
         """
-        weight = self.weight.to(hidden.dtype)
         parts, gradients = [], []
         for chunk, wanted in zip(hidden.split(CHUNK), targets.split(CHUNK), strict=True):
             logits = self.logits(chunk)
@@ -77,7 +100,7 @@ class Head:
                 if gradient:
                     piece.copy_(minus_one_hot(p, ids))
             if gradient:
-                gradients.append(logits @ weight)
+                gradients.append(self.back(logits))
         return join(parts), torch.cat(gradients) if gradient else None
 
 

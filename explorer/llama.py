@@ -26,7 +26,7 @@ BLOCK = 128
 
 
 class Layer(NamedTuple):
-    """Weights of one layer; matrices are of outputs by inputs."""
+    """Weights of one layer; matrices are of outputs by inputs, norms are float32."""
 
     attention_norm: Float[Tensor, " d"]
     qkv: Matrix  # (q+2k, d)
@@ -75,7 +75,7 @@ class LlamaBody:
         self.head_size = int(getattr(config, "head_dim", None) or config.hidden_size // self.heads)
         self.eps = float(config.rms_norm_eps)
         self.rotary = model.rotary_emb
-        self.norm: Tensor = model.norm.weight
+        self.norm: Tensor = model.norm.weight.float()
         self.layers = [_joined(layer) for layer in model.layers]
 
     @staticmethod
@@ -123,20 +123,20 @@ class LlamaBody:
         kept = []
         for layer in self.layers:
             h, attention_scale = self._normalise(x, layer.attention_norm)
-            qkv = layer.qkv.there(h.to(dtype)).view(rows, L, -1, D)
+            qkv = layer.qkv.there(h, dtype).view(rows, L, -1, D)
             q, k, v = _by_head(qkv, K, G)
             q = _rotate(q, rotation, q.new_empty(q.shape)).view(rows * K, G, L, D)
             k = _rotate(k, rotation, k.new_empty(k.shape)).view(rows * K, L, D)
             v = v.reshape(rows * K, L, D)
             said, weights = _attend(q, k, v, masks)
             said = said.view(rows, K, G, L, D).permute(0, 3, 1, 2, 4)
-            after = x + layer.out.there(said.reshape(rows * L, -1))
+            after = x + layer.out.there(said.reshape(rows * L, -1), dtype)
             h, mlp_scale = self._normalise(after, layer.mlp_norm)
-            gate_up = layer.gate_up.there(h.to(dtype))
+            gate_up = layer.gate_up.there(h, dtype)
             gate, up = gate_up.chunk(2, -1)
             if keep:
                 kept.append(Kept(x, attention_scale, q, k, v, weights, after, mlp_scale, gate_up))
-            x = after + layer.down.there(F.silu(gate).mul_(up))
+            x = after + layer.down.there(F.silu(gate).mul_(up), dtype)
         h, scale = self._normalise(x, self.norm)
         return Pass(h.to(dtype).view(rows, L, d), kept, x, scale, rotation)
 
@@ -151,11 +151,11 @@ class LlamaBody:
         dx = torch.zeros_like(done.before_norm)
         _normalise_back(dx, gradient.reshape(rows * L, d), done.before_norm, done.scale, self.norm)
         for layer, kept in zip(reversed(self.layers), reversed(done.layers), strict=True):
-            by_gated = layer.down.back(dx.to(dtype))
-            by_gate_up = layer.gate_up.back(_gate_back(by_gated, kept.gate_up))
+            by_gated = layer.down.back(dx, dtype).to(dtype)
+            by_gate_up = layer.gate_up.back(_gate_back(by_gated, kept.gate_up), dtype)
             _normalise_back(dx, by_gate_up, kept.before_mlp, kept.mlp_scale, layer.mlp_norm)
 
-            by_said = layer.out.back(dx.to(dtype)).view(rows, L, K, G, D)
+            by_said = layer.out.back(dx, dtype).to(dtype).view(rows, L, K, G, D)
             by_said = by_said.permute(0, 2, 3, 1, 4).reshape(rows * K, G, L, D)
             dq, dk, dv = _attend_back(by_said, kept)
             dqkv = gradient.new_empty(rows, L, K * G + 2 * K, D, dtype=dtype)
@@ -163,7 +163,7 @@ class LlamaBody:
             _rotate(dq.view(by_q.shape), done.rotation, by_q, back=True)
             _rotate(dk.view(by_k.shape), done.rotation, by_k, back=True)
             by_v.copy_(dv.view(by_v.shape))
-            by_h = layer.qkv.back(dqkv.view(rows * L, -1))
+            by_h = layer.qkv.back(dqkv.view(rows * L, -1), dtype)
             _normalise_back(
                 dx, by_h, kept.before_attention, kept.attention_scale, layer.attention_norm
             )
@@ -299,10 +299,10 @@ def _joined(layer: Any) -> Layer:
     """Put matrices that read the same input into one, and leave the layer views of it."""
     attention, mlp = layer.self_attn, layer.mlp
     return Layer(
-        attention_norm=layer.input_layernorm.weight,
+        attention_norm=layer.input_layernorm.weight.float(),
         qkv=Matrix(_join([attention.q_proj, attention.k_proj, attention.v_proj])),
         out=Matrix(attention.o_proj.weight),
-        mlp_norm=layer.post_attention_layernorm.weight,
+        mlp_norm=layer.post_attention_layernorm.weight.float(),
         gate_up=Matrix(_join([mlp.gate_proj, mlp.up_proj])),
         down=Matrix(mlp.down_proj.weight),
     )

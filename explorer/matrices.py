@@ -11,18 +11,18 @@ TURNS = 4
 
 
 class Matrix:
-    """A frozen weight matrix W; held in another number format than its input, it is cast in use."""
+    """A frozen weight matrix W; held in another number format than asked for, it is cast in use."""
 
     def __init__(self, weight: Float[Tensor, "out in"]) -> None:
         self.weight = weight
 
-    def there(self, x: Float[Tensor, "T in"]) -> Float[Tensor, "T out"]:
-        """Return x W^T."""
-        return x @ self.weight.to(x.dtype).T
+    def there(self, x: Float[Tensor, "T in"], dtype: torch.dtype) -> Float[Tensor, "T out"]:
+        """Return x W^T, multiplied in `dtype`."""
+        return x.to(dtype) @ self.weight.to(dtype).T
 
-    def back(self, gradient: Float[Tensor, "T out"]) -> Float[Tensor, "T in"]:
-        """Return the gradient by x from that by x W^T."""
-        return gradient @ self.weight.to(gradient.dtype)
+    def back(self, gradient: Float[Tensor, "T out"], dtype: torch.dtype) -> Float[Tensor, "T in"]:
+        """Return the gradient by x from that by x W^T, multiplied in `dtype`."""
+        return gradient.to(dtype) @ self.weight.to(dtype)
 
 
 class Int8BackMatrix(Matrix):
@@ -37,16 +37,16 @@ class Int8BackMatrix(Matrix):
         self._unit: Float[Tensor, "1 in"] = _unit(weight.float(), 0)
         self._int8 = _rounded(weight.float(), self._unit)
 
-    def back(self, gradient: Float[Tensor, "T out"]) -> Float[Tensor, "T in"]:
-        """Return about the gradient by x from that by x W^T."""
-        unit = _unit(gradient.float(), 1)
-        by_int8 = torch._int_mm(_rounded(gradient, unit), self._int8)
-        return by_int8.mul(self._unit).mul_(unit).to(gradient.dtype)
+    def back(self, gradient: Float[Tensor, "T out"], dtype: torch.dtype) -> Float[Tensor, "T in"]:
+        """Return about the gradient by x from that by x W^T: in float32, whatever `dtype` is."""
+        unit = _unit(gradient, 1)
+        return torch._int_mm(_rounded(gradient, unit), self._int8).mul(self._unit).mul_(unit)
 
 
 def _unit(x: Float[Tensor, "a b"], along: int) -> Float[Tensor, "..."]:
-    """Return a 127th of the largest size along a dimension; zeros have a unit too."""
-    return x.abs().amax(along, keepdim=True).div_(127).clamp_(min=torch.finfo(x.dtype).tiny)
+    """Return a 127th of the largest size along a dimension, float32; zeros have a unit too."""
+    largest = x.abs().amax(along, keepdim=True).float()
+    return largest.div_(127).clamp_(min=torch.finfo(torch.float32).tiny)
 
 
 def _rounded(x: Float[Tensor, "a b"], unit: Float[Tensor, "..."]) -> Tensor:
@@ -79,5 +79,5 @@ def int8_pays(device: torch.device, dtype: torch.dtype) -> bool:
 
 def _seconds(matrix: Matrix, gradient: Float[Tensor, "T out"]) -> float:
     start = time.perf_counter()
-    matrix.back(gradient)
+    matrix.back(gradient, gradient.dtype)
     return time.perf_counter() - start

@@ -395,6 +395,8 @@ def _own_body(network: Any, device: torch.device) -> LlamaBody | None:
     """
     if not LlamaBody.supports(network):
         return None
+    for weight in network.parameters():  # out of the mapped file, whose pages stay otherwise:
+        weight.data = weight.data.clone()  # also those of weights that are joined elsewhere
     table = network.get_input_embeddings()
     ids = torch.arange(8, device=device)[None] * (table.num_embeddings // 8)
     own = network.base_model(input_ids=ids, use_cache=False, return_dict=True).last_hidden_state

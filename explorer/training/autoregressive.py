@@ -148,12 +148,12 @@ class MemoryTrainer(Engine):
         measured, by_input = model.loss_and_gradient(inputs, targets, K - 1)
         return measured, by_input[:, :K]
 
-    def _is_exact(self, i: int) -> bool:
-        return self._score(i).forced.exact
+    def _margin_alone(self, i: int) -> float:
+        return self._score(i).forced.margin
 
     def _score(self, i: int) -> MemoryScore:
-        mem = self._best[i].cpu().numpy()
-        return score_memory(self.exact_model, mem, self.rows[i].target_ids)
+        ids = self.rows[i].target_ids
+        return self._of_best(i, lambda mem: score_memory(self.exact_model, mem, ids))
 
     def _end(self, group: Group, reason: str | None) -> None:
         super()._end(group, reason)

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -24,13 +24,16 @@ from explorer.training.memory import is_out_of_memory, rows_of_next_pass, rows_t
 from explorer.training.optimiser import VectorAdamW, finish_rate, rate
 from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group, Row, RowState
 
+S = TypeVar("S")
+
 
 class Engine(ABC):
     """Trains rows of W vectors until each is exact in float32 or has used up its steps.
 
-    A row searches in the fast number format; once exact there, its last steps run in float32, and
-    it ends when its very vectors, alone in a batch, are exact in float32. Vectors are remembered
-    together with the measurement that scored them: a step measures, then remembers, then moves.
+    A row searches in the fast number format; once exact there, it ends if its very vectors, alone
+    in a batch, are exact in float32. If they are not, its last steps run in float32. Vectors are
+    remembered together with the measurement that scored them: a step measures, then remembers,
+    then moves.
 
     Attributes:
         model: runs the search.
@@ -83,6 +86,7 @@ class Engine(ABC):
         self._vectors = vectors.to(model.device)
         self._uses = uses.to(model.device)
         self._best: Float[Tensor, "rows W d"] = self._vectors[self._uses]
+        self._said: dict[int, tuple[Float[np.ndarray, "W d"], Any]] = {}
         self._optimiser = VectorAdamW(recipe, len(vectors), model.d_model, model.device)
 
     @abstractmethod
@@ -92,8 +96,21 @@ class Engine(ABC):
         """Measure rows of one length; return it with the gradient of each loss by its vectors."""
 
     @abstractmethod
+    def _margin_alone(self, i: int) -> float:
+        """Return the least lead of a target's logit: row i's best vectors, alone, in float32."""
+
     def _is_exact(self, i: int) -> bool:
-        """Return whether row i's best vectors, alone in a batch, are exact in float32."""
+        """Return whether row i is exact beyond another machine's rounding."""
+        margin = self._margin_alone(i)
+        return margin > 0 and margin >= self.recipe.finish_margin
+
+    def _of_best(self, i: int, work: Callable[[Float[np.ndarray, "W d"]], S]) -> S:
+        """Return what `work` says of row i's best vectors; for the same ones it is asked once."""
+        best = self._best[i].cpu().numpy()
+        if i not in self._said or not np.array_equal(self._said[i][0], best):
+            self._said[i] = best.copy(), work(best)
+        said: S = self._said[i][1]
+        return said
 
     @property
     def exact_model(self) -> FrozenModel:
@@ -173,11 +190,11 @@ class Engine(ABC):
             self._remember(group, secure=secure)
             if secure and phase == SEARCH:
                 self._promote(group)
-            elif secure and all(self._is_exact(i) for i in group.rows):
+            if secure and all(self._is_exact(i) for i in group.rows):
                 over.append((group, None))
             elif group.steps >= self.recipe.max_steps:
                 over.append((group, f"not exact within {self.recipe.max_steps} steps"))
-            else:
+            elif group.phase == phase:  # one just promoted needs its gradient in float32 first
                 moving.append(group)
         if moving:
             self._move(moving, gradient, phase)

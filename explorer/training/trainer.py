@@ -137,11 +137,12 @@ class Trainer(Engine):
         return found
 
     def _score_alone(self, i: int) -> Score:
-        e, m = self._best[i].cpu().numpy()
-        return score(self.exact_model, e, m, self.rows[i].target_ids, self.arrangement)
+        ids = self.rows[i].target_ids
+        key = self.arrangement
+        return self._of_best(i, lambda pair: score(self.exact_model, pair[0], pair[1], ids, key))
 
-    def _is_exact(self, i: int) -> bool:
-        return self._score_alone(i).exact
+    def _margin_alone(self, i: int) -> float:
+        return self._score_alone(i).margin
 
     def _end(self, group: Group, reason: str | None) -> None:
         super()._end(group, reason)

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from explorer import llama
+from explorer import head, llama
 from explorer.llama import LlamaBody
 from explorer.models import FrozenModel
 
@@ -111,10 +111,15 @@ def bfloat16_folder(copied_folder: Callable[[Path], Path], tiny_llama_folder: Pa
     return folder
 
 
+@pytest.mark.parametrize("tokens_cast_at_a_time", [head.PART, 37])
 def test_float32_out_of_bfloat16_weights_is_the_float32_model(
-    load_model: LoadModel, bfloat16_folder: Path
+    load_model: LoadModel,
+    bfloat16_folder: Path,
+    tokens_cast_at_a_time: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Stored bfloat16 weights upcast, which is what float32 means everywhere in this project."""
+    monkeypatch.setattr(head, "PART", tokens_cast_at_a_time)
     shared = load_model(bfloat16_folder, dtype=torch.bfloat16).in_float32()
     assert shared is not None and shared.dtype == torch.float32
     assert next(shared.network.parameters()).dtype == torch.bfloat16  # no second copy

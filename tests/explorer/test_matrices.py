@@ -7,7 +7,7 @@ from explorer import matrices
 from explorer.matrices import Int8BackMatrix, Matrix
 from explorer.models import FrozenModel
 
-CPU = torch.device("cpu")
+CPU, F32 = torch.device("cpu"), torch.float32
 
 
 @pytest.fixture
@@ -25,13 +25,14 @@ def test_a_product_and_its_gradient_are_autograds(
     expected = x @ weight.to(held_in).float().T
     direction = torch.randn_like(expected)
     (by_x,) = torch.autograd.grad(expected, x, direction)
-    torch.testing.assert_close(matrix.there(x.detach()), expected.detach())
-    torch.testing.assert_close(matrix.back(direction), by_x)
+    torch.testing.assert_close(matrix.there(x.detach(), F32), expected.detach())
+    torch.testing.assert_close(matrix.back(direction, F32), by_x)
 
 
 def test_the_way_there_is_not_rounded(weight: torch.Tensor) -> None:
     x = torch.randn(5, 33)
-    assert torch.equal(Int8BackMatrix(weight).there(x), Matrix(weight).there(x))
+    plain, quick = (kind(weight).there(x, F32) for kind in (Matrix, Int8BackMatrix))
+    assert torch.equal(plain, quick)
 
 
 @pytest.mark.parametrize("size", [1e-20, 1.0, 1e20])
@@ -39,7 +40,8 @@ def test_the_way_back_is_off_by_no_more_than_its_rounding(
     weight: torch.Tensor, size: float
 ) -> None:
     gradient = torch.randn(9, 70) * size * 10 ** torch.randn(9, 1)
-    error = (Int8BackMatrix(weight).back(gradient) - Matrix(weight).back(gradient)).abs()
+    plain, quick = (kind(weight).back(gradient, F32) for kind in (Matrix, Int8BackMatrix))
+    error = (quick - plain).abs()
     of_weights = weight.abs().amax(0) / 254
     of_gradient = gradient.abs().amax(1, keepdim=True) / 254
     bound = (
@@ -54,25 +56,35 @@ def test_the_way_back_is_off_by_no_more_than_its_rounding(
 def test_positions_do_not_influence_each_other(weight: torch.Tensor) -> None:
     matrix, gradient = Int8BackMatrix(weight), torch.randn(9, 70)
     gradient[4] *= 1e6
-    together = matrix.back(gradient)
+    together = matrix.back(gradient, F32)
     for i in range(9):
-        assert torch.equal(matrix.back(gradient[i : i + 1])[0], together[i])
+        assert torch.equal(matrix.back(gradient[i : i + 1], F32)[0], together[i])
 
 
 def test_zeros_stay_zeros_and_what_is_not_a_number_stays_where_it_is(weight: torch.Tensor) -> None:
     weight[:, 2] = 0
     gradient = torch.randn(3, 70)
     gradient[0], gradient[1, 3] = 0, torch.nan
-    back = Int8BackMatrix(weight).back(gradient)
+    back = Int8BackMatrix(weight).back(gradient, F32)
     assert back[0].count_nonzero() == 0 and back[2, 2] == 0
     assert back[1].isnan().all() and back[2].isfinite().all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_result_has_the_gradients_number_format(
+def test_the_way_back_is_in_float32_whatever_the_gradient_is_in(
     weight: torch.Tensor, dtype: torch.dtype
 ) -> None:
-    assert Int8BackMatrix(weight).back(torch.randn(2, 70, dtype=dtype)).dtype == dtype
+    back = Int8BackMatrix(weight).back(torch.randn(2, 70, dtype=dtype), dtype)
+    assert back.dtype == torch.float32
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_plain_product_is_in_the_format_asked_for(
+    weight: torch.Tensor, dtype: torch.dtype
+) -> None:
+    matrix = Matrix(weight)
+    assert matrix.there(torch.randn(2, 33), dtype).dtype == dtype
+    assert matrix.back(torch.randn(2, 70), dtype).dtype == dtype
 
 
 def test_a_model_measures_the_same_and_its_gradient_points_the_same_way(

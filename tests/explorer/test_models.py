@@ -398,3 +398,15 @@ def test_devices_are_chosen_by_name() -> None:
 def test_devices_that_are_not_here_are_said(name: str) -> None:
     with pytest.raises(BadInputError, match="no device"):
         models.choose_device(name)
+
+
+def test_a_model_of_our_own_body_leaves_its_file(
+    load_model: LoadModel, tiny_llama_folder: Path
+) -> None:
+    """Pages of a mapped file stay in memory, also those of weights that are joined elsewhere."""
+    maps = Path("/proc/self/maps")
+    if not maps.is_file():
+        pytest.skip("needs Linux")
+    model = load_model(tiny_llama_folder)
+    assert model.body is not None
+    assert str(tiny_llama_folder / "model.safetensors") not in maps.read_text()

@@ -1,12 +1,13 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from explorer.metrics import score
+from explorer.metrics import Score, score
 from explorer.models import FrozenModel, load
-from explorer.training import Row, Trainer
+from explorer.training import Row, Trainer, trainer
 from tests.explorer.training.cases import EASY, HARD, QUICK, quick, run
 
 
@@ -22,16 +23,12 @@ class TestFinish:
 
         rows = [Row((17, 250, 99, 5), seed) for seed in range(6)]
         ours = Trainer(fast_llama, rows, "alternating", QUICK, exact_model=exact_model)
-        first_in_float32: dict[int, float] = {}
-        before: tuple[str, ...] = ("search",) * 6
+        right_in_bfloat16 = False
         while not ours.finished:
-            report = ours.step()
-            for i in range(6):
-                if before[i] == "finish":
-                    first_in_float32.setdefault(i, float(report.accuracy[i]))
-            before = report.phase
-            assert loads == ([1] if first_in_float32 else [])
-        assert len(first_in_float32) == 6
+            ours.step()
+            phases = ours.report(detailed=False).phase
+            right_in_bfloat16 |= any(phase != "search" for phase in phases)
+            assert loads == ([1] if right_in_bfloat16 else [])
         for i in range(6):
             found = ours.outcome(i)
             again = score(llama, found.e, found.m, found.row.target_ids, "alternating")
@@ -39,6 +36,38 @@ class TestFinish:
             assert found.score.loss == again.loss
             assert (found.reason, found.confirmed_in) == (None, "float32")
             assert found.e.dtype == np.float32
+
+    def test_what_float32_confirms_at_once_takes_no_step_more(self, llama: FrozenModel) -> None:
+        ours = Trainer(llama, [Row(EASY, 2)], "halves", QUICK, exact_model=lambda: llama)
+        reports = run(ours)
+        assert ours.outcome(0).score.exact
+        assert {phase for report in reports for phase in report.phase} == {"search", "done"}
+        assert ours.outcome(0).steps == len(reports) - 1  # the last one measured, and did not move
+
+    def test_a_lead_too_small_for_another_machine_takes_more_steps(
+        self, llama: FrozenModel
+    ) -> None:
+        recipe = quick(finish_margin=0.5, finish_lr=0.3)
+        ours = Trainer(llama, [Row(EASY, 2)], "halves", recipe, exact_model=lambda: llama)
+        assert "finish" in {phase for report in run(ours) for phase in report.phase}
+        assert ours.outcome(0).score.margin >= 0.5
+
+    def test_vectors_that_stay_are_scored_once(
+        self, llama: FrozenModel, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        scored = []
+
+        def counted(model: FrozenModel, e: np.ndarray, *rest: Any) -> Score:
+            scored.append(e.tobytes())
+            return score(model, e, *rest)
+
+        monkeypatch.setattr(trainer, "score", counted)
+        rows = [Row(EASY, seed) for seed in range(4)]
+        ours = Trainer(llama, rows, "halves", QUICK, exact_model=lambda: llama)
+        run(ours)
+        assert len(scored) == len(set(scored)) == 4
+        ours.restore(*ours.checkpoint())
+        assert len(scored) == 4
 
     def test_without_float32_the_result_says_so(self, fast_llama: FrozenModel) -> None:
         ours = Trainer(fast_llama, [Row(EASY, 2)], "halves", QUICK)
