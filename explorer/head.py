@@ -9,7 +9,7 @@ from torch import Tensor
 
 CHUNK = 512
 """Positions whose logits over the vocabulary exist at one time."""
-PIECE = 64
+PIECE = 32
 """Positions of a chunk that are worked on in float32 at one time: few enough to stay in cache."""
 
 PART = 8192
