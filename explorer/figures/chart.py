@@ -1,13 +1,22 @@
 """A figure with what belongs to it: a title that says what to see, words for it, its numbers."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
-ONES_AND_THREES = tuple(digit * 10.0**power for power in range(-6, 6) for digit in (1, 3))
-"""What a logarithmic axis names when no value of it was chosen by hand."""
+DIGITS = (
+    (1, 3),
+    (1, 2, 5),
+    (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9),
+    tuple(tenths / 10 for tenths in range(10, 100)),
+)
+"""First digits that a logarithmic axis may name, from few to many."""
+LEAST_TICKS = 3
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,27 @@ def layout(figure: go.Figure, title: str, x: str, y: str, *, height: int = 320) 
     return figure
 
 
-def log_axis(named: Iterable[float] = ONES_AND_THREES) -> dict[str, object]:
+def ticks_for(values: ArrayLike) -> list[float]:
+    """Return round numbers around positive values: as few as name `LEAST_TICKS` between them.
+
+    A run that has just begun has a loss between 4 and 9, one that is over between 0.01 and 9.
+
+    Args:
+        values: what is drawn; what is not positive and finite is left out.
+    """
+    drawn = np.asarray(values, dtype=float).ravel()
+    drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
+    low, high = (float(drawn.min()), float(drawn.max())) if len(drawn) else (1.0, 10.0)
+    powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
+    ticks: list[float] = []
+    for digits in DIGITS:
+        ticks = [float(f"{digit}e{power}") for power in powers for digit in digits]
+        if sum(low <= tick <= high for tick in ticks) >= LEAST_TICKS:
+            break
+    return ticks
+
+
+def log_axis(named: Iterable[float]) -> dict[str, object]:
     """Return the settings of a logarithmic axis that writes some of its values out in full.
 
     Plotly's own ticks leave the power away: a 5 below 1 stands for 0.5.

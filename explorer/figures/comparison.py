@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from explorer.figures.chart import Chart, layout, log_axis
+from explorer.figures.chart import Chart, layout, log_axis, ticks_for
 from explorer.figures.palette import DASHES, RESTARTS
 from explorer.figures.run import until_done
 from explorer.recording import Recording
@@ -27,7 +28,9 @@ def accuracy_of(curves: Sequence[Curve]) -> Chart:
 
 def loss_of(curves: Sequence[Curve]) -> Chart:
     """Draw the mean cross-entropy of some restarts over their steps, on a logarithmic axis."""
-    return _compare(curves, "loss", "Loss of both", "mean cross-entropy, nats (log)", log_axis())
+    drawn = [recording.frames["loss"][:, restart] for _, recording, restart in curves]
+    axis = log_axis(ticks_for(np.concatenate(drawn) if drawn else []))
+    return _compare(curves, "loss", "Loss of both", "mean cross-entropy, nats (log)", axis)
 
 
 def _compare(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from explorer.figures.chart import Chart, layout, log_axis
+from explorer.figures.chart import Chart, layout, log_axis, ticks_for
 from explorer.figures.palette import DASHES, RESTARTS, RIGHT, WRONG_TO_RIGHT
 from explorer.recording import PHASES, Recording
 
@@ -31,7 +31,7 @@ def loss_curves(recording: Recording) -> Chart:
         "loss",
         "Loss on its way down",
         "mean cross-entropy, nats (log)",
-        axis=log_axis(),
+        axis=log_axis(ticks_for(recording.frames["loss"])),
     )
 
 

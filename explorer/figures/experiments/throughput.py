@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 
 from explorer.experiments import throughput
 from explorer.experiments.runs import Run
-from explorer.figures.chart import Chart, layout, log_axis
+from explorer.figures.chart import Chart, layout, log_axis, ticks_for
 from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT
 
 SIDES = (("one_forward", "one forward pass"), ("autoregressive", "token by token"))
@@ -33,7 +33,8 @@ def _speed(found: pd.DataFrame) -> Chart:
     title = f"At N = {int(last['n'])} one forward pass is {last['ratio']:.1f} times as fast"
     layout(figure, title, "N, target tokens", "tokens a second", height=420)
     figure.update_xaxes(log_axis(found["n"]))
-    figure.update_yaxes(log_axis())
+    speeds = found[[f"{side}_tokens_per_second" for side, _ in SIDES]]
+    figure.update_yaxes(log_axis(ticks_for(speeds)))
     alt = "Tokens a second: " + "; ".join(
         f"N = {int(row['n'])}: {row['one_forward_tokens_per_second']:,.0f} in one pass, "
         f"{row['autoregressive_tokens_per_second']:,.0f} token by token"

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from explorer.figures import Chart
-from explorer.figures.chart import ONES_AND_THREES, layout, log_axis
+from explorer.figures.chart import layout, log_axis, ticks_for
 
 HOSTILE = "</script><script>alert(1)</script>"
 
@@ -51,10 +51,34 @@ def test_a_figure_has_a_title_named_axes_and_keeps_its_view(chart: Chart) -> Non
     np.testing.assert_array_equal(chart.figure.data[0].x, chart.table["x"])
 
 
-@pytest.mark.parametrize("named", [[8, 16, 1024], [0.05, 1.5, 3], ONES_AND_THREES])
+@pytest.mark.parametrize("named", [[8, 16, 1024], [0.05, 1.5, 3], ticks_for([1e-4, 9])])
 def test_a_logarithmic_axis_writes_whole_numbers(named: list[float]) -> None:
     figure = go.Figure(go.Scatter(x=[1, 2], y=[0.3, 4]))
     figure.update_yaxes(log_axis(named))
     axis = figure.layout.yaxis
     assert axis.type == "log" and list(axis.tickvals) == list(named)
     assert [float(said.replace(",", "")) for said in axis.ticktext] == pytest.approx(list(named))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "named"),
+    [
+        (0.004, 9, [0.01, 0.03, 0.1, 0.3, 1, 3]),
+        (4, 9, [4, 5, 6, 7, 8, 9]),
+        (30, 700, [30, 100, 300]),
+        (1.8, 11, [2, 5, 10]),
+        (4.05, 4.38, [4.1, 4.2, 4.3]),
+    ],
+)
+def test_a_logarithmic_axis_names_few_values_but_three_that_are_seen(
+    low: float, high: float, named: list[float]
+) -> None:
+    ticks = ticks_for([low, np.nan, 0.0, high])
+    assert [tick for tick in ticks if low <= tick <= high] == named
+    assert ticks[0] < low and ticks[-1] > high  # the axis goes a little beyond what is drawn
+
+
+@pytest.mark.parametrize("values", [[], [np.nan, 0.0, -1.0], [2.0]])
+def test_a_logarithmic_axis_of_nothing_yet_has_ticks(values: list[float]) -> None:
+    ticks = ticks_for(values)
+    assert len(ticks) > 3 and min(ticks) > 0
