@@ -1,5 +1,6 @@
 """Where trained vectors start."""
 
+import math
 from functools import cache
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from explorer.models import FrozenModel
 from explorer.recipes import Recipe
 from explorer.training.rows import Row
 
-KNOWN_M = Path(__file__).parents[1] / "data" / "known_m"
-"""m that were handed down from text to text (`tools/record_known_m.py`), a file for each model that
-some ship for, named after its weights."""
+KNOWN = Path(__file__).parents[1] / "data" / "known_starts"
+"""Pairs of e and m that were handed down from text to text (`tools/record_known.py`), a file for
+each model that some ship for, named after its weights."""
 
 
 def start(model: FrozenModel, recipe: Recipe, seed: int, count: int) -> Float[Tensor, "count d"]:
@@ -31,35 +32,59 @@ def start(model: FrozenModel, recipe: Recipe, seed: int, count: int) -> Float[Te
     return model.embedding_mean.cpu() + model.embedding_std * noise
 
 
-def start_of(model: FrozenModel, recipe: Recipe, row: Row) -> Float[Tensor, "2 d"]:
-    """Return e and m of a row as the recipe starts them: `start`, and what they may know."""
+def start_of(
+    model: FrozenModel,
+    recipe: Recipe,
+    row: Row,
+    known: Float[Tensor, "2 d"] | None = None,
+) -> Float[Tensor, "2 d"]:
+    """Return e and m of a row as the recipe starts them: `start`, and what they may know.
+
+    Args:
+        model: what they are for.
+        recipe: how they start.
+        row: its seed decides, and its target if e may know it.
+        known: e and m of a solution of another text, for recipes that start near one; None: the
+            pair of this seed among those that ship for the model, if any do.
+    """
     pair = start(model, recipe, row.seed, 2)
+    if recipe.known_m is not None:
+        if known is None and (shipped := known_pairs(model.fingerprint)) is not None:
+            known = shipped[row.seed % len(shipped)]
+        if known is not None:
+            pair[0] = _towards(model, recipe, pair[0], known[0])
+            pair[1] = _as_long_as(recipe.known_m * model.embedding_std, known[1])
     if recipe.target_in_e:
         ids = torch.tensor(row.target_ids, device=model.device)
         about = model.embed(ids).float().mean(0) - model.embedding_mean
         pair[0] += _as_long_as(recipe.target_in_e * model.embedding_std, about.cpu())
-    if recipe.known_m is not None and (known := known_m(model.fingerprint)) is not None:
-        pair[1] = as_known(model, known[row.seed % len(known)], recipe.known_m)
     return pair
 
 
-def as_known(model: FrozenModel, m: Float[Tensor, "*S d"], length: float) -> Float[Tensor, "*S d"]:
-    """Return known m as they are started from, `length` embedding std per dimension long."""
-    return _as_long_as(length * model.embedding_std, m)
+def _towards(
+    model: FrozenModel, recipe: Recipe, e: Float[Tensor, " d"], known: Float[Tensor, " d"]
+) -> Float[Tensor, " d"]:
+    """Return e's random start turned towards a known e, both seen from the starts' middle."""
+    plain = recipe.init == "normal"
+    centre = torch.zeros_like(e) if plain else model.embedding_mean.cpu()
+    spread = recipe.init_scale * (1.0 if plain else model.embedding_std)
+    share = recipe.known_e
+    random = math.sqrt(1 - share**2) * (e - centre)
+    return centre + random + share * _as_long_as(spread, known - centre)
 
 
-def _as_long_as(each: float, vectors: Float[Tensor, "*S d"]) -> Float[Tensor, "*S d"]:
-    """Return vectors of the same direction with the root mean square `each` over dimensions."""
-    return vectors * (each / vectors.square().mean(-1, keepdim=True).sqrt().clamp_min(1e-12))
+def _as_long_as(each: float, vector: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
+    """Return a vector of the same direction with the root mean square `each` over dimensions."""
+    return vector * (each / vector.square().mean().sqrt().clamp_min(1e-12))
 
 
 @cache
-def known_m(fingerprint: str) -> Float[Tensor, "S d"] | None:
-    """Return the m that ship for the model with these weights, or None if none do."""
-    file = known_m_file(fingerprint)
-    return load_file(file)["m"].float() if file.exists() else None
+def known_pairs(fingerprint: str) -> Float[Tensor, "S 2 d"] | None:
+    """Return the e and m that ship for the model with these weights, or None if none do."""
+    file = known_file(fingerprint)
+    return load_file(file)["pairs"].float() if file.exists() else None
 
 
-def known_m_file(fingerprint: str) -> Path:
-    """Return where they lie, or would: float16 `m` (S, d_model)."""
-    return KNOWN_M / f"{fingerprint[:16]}.safetensors"
+def known_file(fingerprint: str) -> Path:
+    """Return where they lie, or would: float16 `pairs` (S, 2, d_model)."""
+    return KNOWN / f"{fingerprint[:16]}.safetensors"

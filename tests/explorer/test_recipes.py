@@ -27,13 +27,14 @@ def test_the_fast_recipe_starts_at_the_embeddings_in_their_unit() -> None:
 
 def test_the_independent_recipe_is_the_fast_one_from_starts_that_know_nothing() -> None:
     assert (INDEPENDENT.target_in_e, INDEPENDENT.known_m) == (0.0, None)
-    knows = {"name": "fast", "target_in_e": 1.0, "known_m": 1.5, "halve_at": 20}
+    knows = {"name": "fast", "target_in_e": 1.0, "known_m": 1.5, "known_e": 0.96, "halve_at": 20}
     assert INDEPENDENT.model_dump() | knows == FAST.model_dump()
 
 
 def test_what_a_start_knows_is_written_only_where_it_knows_something() -> None:
-    assert not {"target_in_e", "known_m"} & set(INDEPENDENT.model_dump())
-    assert {"target_in_e", "known_m"} <= set(FAST.model_dump())
+    knows = {"target_in_e", "known_m", "known_e"}
+    assert not knows & set(INDEPENDENT.model_dump())
+    assert knows <= set(FAST.model_dump())
 
 
 def test_presets_are_found_by_name() -> None:
@@ -62,6 +63,7 @@ def test_a_recipe_cannot_be_changed() -> None:
         {"precision": "float16"},
         {"target_in_e": -0.1},
         {"known_m": 0.0},
+        {"known_e": 1.1},
         {"lr": 0.0},
         {"lr": -0.01},
         {"lr": float("nan")},

@@ -20,13 +20,13 @@ KNOWN = 5
 def pool(
     llama: FrozenModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[torch.Tensor]:
-    """Five m that ship for the tiny model."""
-    monkeypatch.setattr(starts, "KNOWN_M", tmp_path)
-    starts.known_m.cache_clear()
-    known = torch.randn(KNOWN, llama.d_model, generator=torch.Generator().manual_seed(1)).half()
-    save_file({"m": known}, starts.known_m_file(llama.fingerprint))
+    """Five pairs of e and m that ship for the tiny model."""
+    monkeypatch.setattr(starts, "KNOWN", tmp_path)
+    starts.known_pairs.cache_clear()
+    known = torch.randn(KNOWN, 2, llama.d_model, generator=torch.Generator().manual_seed(1)).half()
+    save_file({"pairs": known}, starts.known_file(llama.fingerprint))
     yield known.float()
-    starts.known_m.cache_clear()
+    starts.known_pairs.cache_clear()
 
 
 @pytest.mark.parametrize("recipe", [INDEPENDENT, PAPER], ids=lambda recipe: recipe.name)
@@ -60,24 +60,58 @@ def test_m_starts_at_another_known_m_for_each_seed(llama: FrozenModel, pool: tor
     recipe = FAST.model_copy(update={"known_m": 0.25})
     for seed in (0, 3, 4, KNOWN + 1):
         m = starts.start_of(llama, recipe, Row(HARD, seed))[1]
-        along = torch.cosine_similarity(m, pool[seed % KNOWN], dim=0)
+        along = torch.cosine_similarity(m, pool[seed % KNOWN, 1], dim=0)
         assert float(along) == pytest.approx(1, abs=1e-5)
         assert float(m.square().mean().sqrt()) == pytest.approx(0.25 * llama.embedding_std)
 
 
-def test_without_known_m_it_starts_like_e(llama: FrozenModel) -> None:
-    assert starts.known_m(llama.fingerprint) is None
+@pytest.mark.parametrize("share", [0.0, 0.6, 1.0])
+def test_e_starts_as_near_the_known_e_as_the_recipe_says(
+    llama: FrozenModel, pool: torch.Tensor, share: float
+) -> None:
+    recipe = FAST.model_copy(update={"known_e": share, "target_in_e": 0.0})
+    random = starts.start(llama, recipe, KNOWN + 1, 2)[0] - llama.embedding_mean
+    e = starts.start_of(llama, recipe, Row(HARD, KNOWN + 1))[0] - llama.embedding_mean
+    known = pool[1, 0] - llama.embedding_mean
+    known *= recipe.init_scale * llama.embedding_std / known.square().mean().sqrt()
+    torch.testing.assert_close(e, share * known + (1 - share**2) ** 0.5 * random)
+
+
+def test_two_seeds_of_one_known_pair_start_apart(llama: FrozenModel, pool: torch.Tensor) -> None:
+    one, other = (starts.start_of(llama, FAST, Row(HARD, seed)) for seed in (1, KNOWN + 1))
+    assert torch.equal(one[1], other[1])
+    apart = float((one[0] - other[0]).square().mean().sqrt())
+    assert apart > 0.2 * llama.embedding_std
+
+
+def test_a_pair_given_goes_before_those_that_ship(llama: FrozenModel, pool: torch.Tensor) -> None:
+    given = starts.start_of(llama, FAST, Row(HARD, 0), pool[3])
+    assert torch.equal(given[1], starts.start_of(llama, FAST, Row(HARD, 3))[1])
+
+
+def test_a_known_e_is_near_under_the_papers_starts_too(
+    llama: FrozenModel, pool: torch.Tensor
+) -> None:
+    recipe = PAPER.model_copy(update={"known_m": 1.0, "known_e": 1.0})
+    e = starts.start_of(llama, recipe, Row(HARD, 2))[0]
+    assert float(torch.cosine_similarity(e, pool[2, 0], dim=0)) == pytest.approx(1, abs=1e-5)
+    assert float(e.square().mean().sqrt()) == pytest.approx(1, abs=1e-5)
+
+
+def test_without_known_pairs_m_starts_like_e(llama: FrozenModel) -> None:
+    assert starts.known_pairs(llama.fingerprint) is None
     m, plain = (starts.start_of(llama, r, Row(HARD, 3))[1] for r in (FAST, INDEPENDENT))
     assert torch.equal(m, plain)
 
 
 @pytest.mark.embedded
-def test_known_m_ship_for_the_embedded_model(
+def test_known_pairs_ship_for_the_embedded_model(
     load_model: Callable[..., FrozenModel], embedded_folder: Path
 ) -> None:
     embedded = load_model(embedded_folder)
-    known = starts.known_m(embedded.fingerprint)
-    assert known is not None and known.shape[1] == embedded.d_model
+    known = starts.known_pairs(embedded.fingerprint)
+    assert known is not None and known.shape[1:] == (2, embedded.d_model)
     assert known.isfinite().all()
-    alike = np.corrcoef(known.numpy()) - np.eye(len(known))
-    assert alike.max() < 0.5  # different ones, so that restarts start far apart
+    for vectors in (known[:, 0], known[:, 1]):
+        alike = np.corrcoef(vectors.numpy()) - np.eye(len(known))
+        assert alike.max() < 0.6  # different ones, so that restarts start far apart
