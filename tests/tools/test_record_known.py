@@ -47,6 +47,7 @@ def test_the_quicker_half_goes_on(llama: FrozenModel) -> None:
         assert min(float((pair - other).norm()) for other in found) < 1e-4
 
 
+@pytest.mark.embedded
 def test_every_generation_has_texts_of_its_own() -> None:
     openings = [p.text[:60] for generation in range(3) for p in record_known.passages(generation)]
     assert len(set(openings)) == len(openings) == 3 * (record_known.SEEN + record_known.RANDOM)
