@@ -174,21 +174,22 @@ def _peak_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def peak_memory() -> dict[str, float]:
+def peak_memory() -> dict[str, float | str]:
     """Train 8 rows × N = 64 in a process of its own, last steps in float32; return its memory."""
     code = "import json, benchmarks.speed as s; print(json.dumps(s.memory_of_a_run()))"
     done = subprocess.run(  # noqa: S603  # this file, in a process of its own
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, float | str] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-def memory_of_a_run() -> dict[str, float]:
+def memory_of_a_run() -> dict[str, float | str]:
     """Measure this process; see `peak_memory`.
 
     The model's own bytes are those of its weights in the format they are held in; the file may
-    hold them in half of that, so the peak over the file is told too.
+    hold them in half of that, so the peak over the file is told too. Weights that the gradient
+    holds again in int8 count as memory, and `peak_format` says whether it does.
     """
     import psutil
     import transformers.models.llama.modeling_llama
@@ -210,6 +211,7 @@ def memory_of_a_run() -> dict[str, float]:
     own = sum(weight.numel() * weight.element_size() for weight in model.network.parameters())
     stored = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
     return {
+        "peak_format": model.format_in_words,
         "model_bytes": own,
         "file_bytes": stored,
         "peak_bytes": peak - before,
