@@ -220,6 +220,17 @@ def save(made: SolutionMap) -> Path:
     return write_atomically(file, made.record.model_dump_json().encode())
 
 
+def make_and_save(spec: MapSpec) -> int:
+    """Lay solutions out, keep the map, and return how many there are.
+
+    Raises:
+        BadInputError, CorruptFileError, StorageError: as `make` and `save`.
+    """
+    made = make(spec)
+    save(made)
+    return len(made.points)
+
+
 def load(spec: MapSpec) -> SolutionMap | None:
     """Return a map that was made here or ships with the project, else None.
 

@@ -113,12 +113,16 @@ class Reconstruction:
         return h_lm(self.trainer.exact_model, self.target_ids.tolist())
 
     def steps(self) -> Iterator[StepReport]:
-        """Train until every row is over; yield after each step.
+        """Train until every row is over, after a frame of where it begins; yield after each step.
 
         Closing the iterator early leaves a checkpoint to go on from.
         """
-        log = RecordingLog(self.folder, self.header, until=self._step)
+        begins = not self.resumed
+        log = RecordingLog(self.folder, self.header, until=-1 if begins else self._step)
         shown = saved = 0.0
+        if begins:
+            log.publish(self._frame(self.trainer.look()), last=False)
+            shown = time.monotonic()
         try:
             while not self.trainer.finished:
                 began = time.monotonic()

@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from explorer import maps
 from explorer.errors import BadInputError, ExplorerError
+from explorer.jobs import client
 from explorer.jobs.specs import MapSpec
 from explorer.maps import SolutionMap
 from explorer.validation import in_words
@@ -54,5 +55,13 @@ def made_or_asked(spec: MapSpec) -> SolutionMap | None:
         except ExplorerError as error:
             st.caption(str(error))
     if made is None:
+        _announce()
         jobs.offer(spec, "Lay out", "lay-out")
     return made
+
+
+def _announce() -> None:
+    """Once in a session, let the worker get UMAP ready while the settings are chosen."""
+    if not st.session_state.get("maps-announced"):
+        client.announce(client.MAPS_SOON)
+        st.session_state["maps-announced"] = True

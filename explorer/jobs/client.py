@@ -20,6 +20,8 @@ from explorer.jobs.specs import JobSpec, parse
 
 STALE_SECONDS = 15.0
 OVER = ("done", "failed", "stopped")
+MAPS_SOON = "maps soon"
+"""Announces that a map may be asked for: UMAP takes some fifteen seconds to get ready."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,16 @@ def request(kind: str, payload: dict[str, Any], *, patience: float = 20.0) -> di
         if (late := session.get(RequestRow, number)) is not None:
             session.delete(late)
     raise ExplorerError("The worker did not answer in time. It may be loading a model; try again.")
+
+
+def announce(what: str) -> None:
+    """Let the worker get ready for what may be asked next (`MAPS_SOON`); nobody waits for it.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    with transaction() as session:
+        session.add(RequestRow(kind=what, payload="{}", created=time.time()))
 
 
 def worker_status() -> WorkerStatus:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from explorer.database import JobRow, transaction
 from explorer.jobs import client
+from explorer.jobs.aside import Aside
 from explorer.jobs.specs import JobSpec
 from explorer.pool import ModelPool
 
@@ -26,6 +27,7 @@ class JobContext:
         id: the job's id.
         spec: what is asked.
         pool: where models come from.
+        aside: a process for what would keep the other jobs waiting.
         wanted: run, pause or stop, as read from the queue lately.
         stopped: whether a wish to stop ended the work early.
         result: what the job has made so far; saved whenever the job speaks.
@@ -34,6 +36,7 @@ class JobContext:
     id: str
     spec: JobSpec
     pool: ModelPool
+    aside: Aside = field(default_factory=Aside)
     wanted: str = "run"
     stopped: bool = False
     result: dict[str, Any] = field(default_factory=dict)

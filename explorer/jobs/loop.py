@@ -23,9 +23,12 @@ from explorer.allocator import give_memory_back, keep_memory
 from explorer.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.errors import ExplorerError, StorageError
 from explorer.jobs import client, requests, runners
+from explorer.jobs.aside import Aside
 from explorer.jobs.context import JobContext
 from explorer.models import choose_device
 from explorer.pool import ModelPool
+from explorer.recipes import FAST
+from explorer.training import Row, Trainer
 
 log = logging.getLogger("explorer.worker")
 
@@ -33,10 +36,10 @@ SLICE_SECONDS = 0.5
 """How long one job computes before the next has its turn."""
 LOOK_SECONDS = 0.2
 """How often the queue is read while computing."""
-QUIET_SECONDS = 30.0
-"""How long there has to be nothing to do before the worker makes itself ready for maps."""
 IDLE_SECONDS = 0.08
 """How often it is read when there is nothing to compute: somebody waits for a first frame."""
+WARM_UP_LENGTH, WARM_UP_RESTARTS = 24, 4
+"""Shape of the step that is taken before anybody asks: what the page begins with."""
 MAX_ATTEMPTS = 3
 """How often a job may take the worker down with it before it is given up."""
 
@@ -61,11 +64,11 @@ class Worker:
     _ended: threading.Event = field(default_factory=threading.Event)
     _looked: float = -math.inf
     _prepared: bool = False
-    _idle_since: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.device = choose_device(self.device_key)
         self.pool = ModelPool(self.device)
+        self.aside = Aside()
         self.compute: FileLock = client.compute_lock(str(self.device))
 
     def run(self) -> None:
@@ -76,9 +79,7 @@ class Worker:
         self._warm_up()
         self.doing = "idle"
         while not self._orphaned():
-            busy = self._turn()
-            if not busy:
-                self._prepare_maps()
+            if not self._turn():
                 time.sleep(IDLE_SECONDS)
         self._put_down()
 
@@ -96,7 +97,6 @@ class Worker:
         for active in runnable:
             self.doing = active.job.id
             busy = self._slice(active) or busy
-            self._idle_since = time.monotonic()
         return busy
 
     def _slice(self, active: Active) -> bool:
@@ -155,7 +155,7 @@ class Worker:
         except ExplorerError as error:  # queued by another version of the project
             self._give_up(row.id, str(error))
             return
-        job = JobContext(row.id, spec, self.pool, wanted=row.wanted)
+        job = JobContext(row.id, spec, self.pool, self.aside, wanted=row.wanted)
         job.result, job.notices = json.loads(row.result), json.loads(row.notices)
         if row.wanted == "stop" and row.attempts == 0:
             job.update(state="stopped", finished=time.time(), sentence="Stopped before it began.")
@@ -201,7 +201,12 @@ class Worker:
                 RequestRow.answer.is_(None), RequestRow.error.is_(None)
             )
             rows = list(session.scalars(waiting))
-        for row in rows:
+            announced = [row for row in rows if row.kind == client.MAPS_SOON]
+            for row in announced:
+                session.delete(row)
+        if announced:
+            self._prepare_maps()
+        for row in (row for row in rows if row not in announced):
             answer, error = None, None
             try:
                 answer = json.dumps(requests.answer(row.kind, json.loads(row.payload), self.pool))
@@ -243,18 +248,20 @@ class Worker:
                 row.state, row.sentence = "queued", "Taken over by a new worker."
 
     def _warm_up(self) -> None:
-        """Load the embedded model if it is here, so that the first Start answers at once."""
+        """Load the embedded model if it is here, and take a step, so that Start answers at once."""
         card = catalog.known_models()[0]
         if card.folder is not None:
             with contextlib.suppress(ExplorerError):
-                self.pool.searching(card.folder, card.name)
+                model = self.pool.searching(card.folder, card.name)
                 self.pool.get(card.folder, card.name, torch.float32)
+                rows = [Row(tuple(range(WARM_UP_LENGTH)), seed) for seed in range(WARM_UP_RESTARTS)]
+                Trainer(model, rows, card.default_arrangement, FAST).step(detail=True)
 
     def _prepare_maps(self) -> None:
-        """While nobody waits, once: let UMAP compile, beside whatever comes meanwhile."""
-        if not self._prepared and time.monotonic() - self._idle_since > QUIET_SECONDS:
+        """Let UMAP compile, once: somebody looks at a map that is not made yet."""
+        if not self._prepared:
             self._prepared = True
-            threading.Thread(target=projection.warm_up, daemon=True).start()
+            self.aside.submit(projection.warm_up)
 
     def _put_down(self) -> None:
         """Leave every job so that the next worker can go on with it."""
@@ -262,6 +269,7 @@ class Worker:
             active.steps.close()  # type: ignore[attr-defined]
             with contextlib.suppress(StorageError):
                 active.job.update(state="queued", attempts=1, sentence="Waiting for a worker.")
+        self.aside.close()
         self._ended.set()
 
     def _orphaned(self) -> bool:

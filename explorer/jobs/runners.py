@@ -6,6 +6,7 @@ It yields True after computing, False while it only waits for the network or the
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from explorer import assets, catalog, distance_report, maps, measure_distances, store
@@ -36,6 +37,11 @@ from explorer.reconstruct import Reconstruction
 from explorer.sets import records
 from explorer.sets.build import SetBuilder
 from explorer.sets.pace import timed
+
+LAYING_OUT = {
+    "pca": "Laying the solutions out.",
+    "umap": "Laying the solutions out. The first UMAP of a worker takes a quarter of a minute.",
+}
 
 
 def run(job: JobContext) -> Iterator[bool]:
@@ -240,8 +246,18 @@ def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[bool]:
 
 
 def _map(job: JobContext, spec: MapSpec) -> Iterator[bool]:
-    job.say("Laying the solutions out.", 0.1, at_once=True)
+    job.say(LAYING_OUT[spec.method], 0.1, at_once=True)
     yield True
-    made = maps.make(spec)
-    maps.save(made)
-    job.say(f"{len(made.points)} solutions laid out.", 1.0, at_once=True)
+    laid = job.aside.submit(maps.make_and_save, spec)
+    while not laid.done():
+        yield False
+        if job.wanted == "stop":
+            job.stopped = True
+            return
+    try:
+        job.say(f"{laid.result()} solutions laid out.", 1.0, at_once=True)
+    except BrokenProcessPool as error:
+        raise ExplorerError(
+            "The process that lays maps out ended before it was done, most likely for want of "
+            "memory. Start again, with fewer solutions or with PCA."
+        ) from error

@@ -233,12 +233,24 @@ class Engine(ABC):
         self._optimiser.update(self._vectors, at, gradient[at], lr_each)
 
     def _measure(self, model: FrozenModel, rows: list[int]) -> Float[Tensor, "V d"]:
-        """Measure rows in batches of equal length, as many at once as memory and speed allow.
-
-        Returns:
-            The gradient of the summed loss by every vector of the table.
-        """
+        """Measure rows, and return the gradient of the summed loss by every vector of the table."""
         gradient = torch.zeros_like(self._vectors)
+
+        def add(part: list[int], targets: Int[Tensor, "n N"]) -> None:
+            measured, by_vector = self._loss_and_gradient(model, part, targets)
+            gradient.index_add_(0, self._uses[part].flatten(), by_vector.flatten(0, 1))
+            self._note(part, measured)
+
+        self._in_batches(rows, add)
+        return gradient
+
+    def _in_batches(
+        self, rows: list[int], work: Callable[[list[int], Int[Tensor, "n N"]], None]
+    ) -> None:
+        """Give rows and their targets to `work`, as many of one length as memory and speed allow.
+
+        If memory does not suffice after all, the same rows come again, fewer at a time.
+        """
         by_length: defaultdict[int, list[int]] = defaultdict(list)
         for i in rows:
             by_length[len(self.rows[i].target_ids)].append(i)
@@ -246,24 +258,18 @@ class Engine(ABC):
             at = 0
             while at < len(same):
                 fit = self._rows_at_once
-                size = rows_of_next_pass(model.device, len(same) - at, length, fit)
+                size = rows_of_next_pass(self.model.device, len(same) - at, length, fit)
                 part = same[at : at + size]
                 try:
-                    self._measure_batch(model, part, gradient)
+                    work(part, torch.stack([self._targets[i] for i in part]))
                     at += len(part)
                 except RuntimeError as error:
                     if not is_out_of_memory(error):
                         raise
                     self._shrink(len(part))
-        return gradient
 
-    def _measure_batch(
-        self, model: FrozenModel, rows: list[int], gradient: Float[Tensor, "V d"]
-    ) -> None:
-        """Measure rows of one length; add their gradients to `gradient`."""
-        targets = torch.stack([self._targets[i] for i in rows])
-        measured, by_vector = self._loss_and_gradient(model, rows, targets)
-        gradient.index_add_(0, self._uses[rows].flatten(), by_vector.flatten(0, 1))
+    def _note(self, rows: list[int], measured: Measured) -> None:
+        """Keep the loss, accuracy and margin of each of these rows."""
         summary = torch.stack(
             [measured.loss.mean(1), measured.correct.float().mean(1), measured.margin.amin(1)]
         )

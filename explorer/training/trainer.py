@@ -100,6 +100,28 @@ class Trainer(Engine):
         self._hold_contests()
         return self.report(detailed=detail)
 
+    def look(self) -> StepReport:
+        """Measure every live row where it stands, in detail; nothing moves, no step is counted.
+
+        Takes less than half of a step's time: what somebody who waits sees first.
+        """
+        live = [i for g in self._groups if g.phase != DONE for i in g.rows]
+        self._in_batches(live, self._look_at)
+        return self.report(detailed=True)
+
+    def _look_at(self, rows: list[int], targets: Int[Tensor, "n N"]) -> None:
+        pair, first = self._vectors[self._uses[rows]], read_from(self.arrangement)
+        inputs = input_sequence(pair[:, 0], pair[:, 1], self.arrangement, targets.shape[1])
+        measured = self.model.measure(inputs, targets, first, detail=True)
+        self._note(rows, measured)
+        self._show(rows, pair, measured)
+
+    def _show(self, rows: list[int], pair: Float[Tensor, "n 2 d"], measured: Measured) -> None:
+        """Keep what is shown of rows that were measured in detail, before they move."""
+        self._shown_pairs[rows] = pair
+        for i, shown in zip(rows, scores(measured), strict=True):
+            self._shown[i] = shown
+
     def _hold_contests(self) -> None:
         """Among restarts of one text, end those that lost and let the worse ones rest."""
         for contest in self._contests:
@@ -163,9 +185,7 @@ class Trainer(Engine):
             inputs, targets, read_from(self.arrangement), detail=self._detailed
         )
         if self._detailed:
-            self._shown_pairs[rows] = pair  # those that were measured, before they move
-            for i, shown in zip(rows, scores(measured), strict=True):
-                self._shown[i] = shown
+            self._show(rows, pair, measured)
         at_m = torch.as_tensor(holds_m(self.arrangement, length), device=by_input.device)
         by_pair = torch.stack([by_input[:, ~at_m].sum(1), by_input[:, at_m].sum(1)], 1)
         return measured, by_pair

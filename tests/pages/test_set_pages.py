@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from safetensors.numpy import load_file
+from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 from explorer import distance_report, measure_distances
-from explorer.database import JobRow, transaction
+from explorer.database import JobRow, RequestRow, transaction
 from explorer.jobs import client
 from explorer.jobs.specs import DistancesSpec, MapSpec, SolveSetSpec
 from explorer.sets import records
@@ -178,6 +179,9 @@ def test_umap_is_asked_of_the_worker(make_set: MakeSet) -> None:
     app = open_page("maps")
     app.segmented_control(key="method").set_value("umap").run()
     app.number_input(key="neighbours").set_value(4).run()
+    with transaction() as session:
+        announced = [row.kind for row in session.scalars(select(RequestRow))]
+    assert announced == [client.MAPS_SOON]  # once, though the page ran twice since
     app.button(key="lay-out").click().run()
     (job,) = client.jobs()
     assert job.spec == MapSpec(sets=(name,), method="umap", neighbours=4)

@@ -69,7 +69,8 @@ class Shift:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, [vars(job) for job in client.jobs()]
-            self.worker._turn()
+            if not self.worker._turn():
+                time.sleep(0.01)
 
     def finish(self, *ids: str) -> list[Job]:
         """Let the worker have turns until these jobs are over."""
@@ -79,6 +80,7 @@ class Shift:
     def die(self) -> None:
         """Leave as a killed process does: no last words, and the system takes the locks back."""
         self.worker._let_go()
+        self.worker.aside.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import select
 
-from explorer import store
+from explorer import projection, store
+from explorer.database import RequestRow, transaction
 from explorer.jobs import client, loop, runners
 from explorer.jobs.specs import BringSpec
 from explorer.recording import Recording
@@ -138,6 +140,23 @@ def test_questions_are_answered_while_a_long_job_runs(
     assert waited[0] < 2.0
     shift.turns(1)
     assert steps_of(busy) > before and client.get(busy).state == "running"
+
+
+def test_umap_gets_ready_once_a_map_is_near(
+    shift: "Shift", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(shift.worker.aside, "submit", asked.append)
+    shift.turns(2)
+    assert asked == []
+    for _ in range(2):
+        client.announce(client.MAPS_SOON)
+    shift.turns(2)
+    client.announce(client.MAPS_SOON)
+    shift.turns(2)
+    assert asked == [projection.warm_up]
+    with transaction() as session:
+        assert list(session.scalars(select(RequestRow))) == []
 
 
 def test_a_question_that_breaks_does_not_break_the_job(

@@ -1,6 +1,8 @@
 """Jobs about sets, in the worker's hands."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ from explorer.recipes import FAST
 from explorer.sets import records
 
 if TYPE_CHECKING:
-    from tests.explorer.jobs.conftest import Shift
+    from tests.explorer.jobs.conftest import MakeSpec, Shift
 
 MakeSet = Callable[..., str]
 
@@ -85,11 +87,49 @@ def test_distances_and_maps_are_computed_by_the_worker(
 
     monkeypatch.setattr("explorer.text_distances.sentence_model", Letters)
     name = make_set()
-    flat = MapSpec(sets=(name,), method="umap", neighbours=4)
+    flat = MapSpec(sets=(name,), method="pca")
     measured, laid = shift.finish(client.submit(DistancesSpec(set=name)), client.submit(flat))
     assert (measured.state, measured.sentence) == ("done", "105 pairs.")
     assert distance_report.load(records.read(records.find(name))) is not None
-    assert laid.state == "done" and maps.load(flat) is not None
+    assert (laid.state, laid.sentence) == ("done", "15 solutions laid out.")
+    assert maps.load(flat) is not None
+
+
+def test_training_goes_on_while_a_map_is_made(
+    shift: "Shift", make_set: MakeSet, long: "MakeSpec", steps_of: Callable[[str], int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    laid: Future[int] = Future()
+    monkeypatch.setattr(shift.worker.aside, "submit", lambda *_: laid)
+    map_job, training = client.submit(MapSpec(sets=(make_set(),))), client.submit(long())
+    shift.until(lambda: steps_of(training) > 2)
+    assert client.get(map_job).state == "running"
+    laid.set_result(12)
+    assert shift.finish(map_job)[0].sentence == "12 solutions laid out."
+    assert client.get(training).state == "running"
+
+
+def test_a_map_that_takes_long_is_stopped_by_hand(
+    shift: "Shift", make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shift.worker.aside, "submit", lambda *_: Future())
+    job = client.submit(MapSpec(sets=(make_set(),)))
+    shift.turns(3)
+    client.ask(job, "stop")
+    assert shift.finish(job)[0].state == "stopped"
+
+
+def test_what_keeps_a_map_from_being_made_is_said(
+    shift: "Shift", make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = MapSpec(sets=(make_set(),), method="umap", neighbours=100)
+    (job,) = shift.finish(client.submit(spec))
+    assert job.state == "failed" and "Lower the neighbours to 14" in (job.error or "")
+    died: Future[int] = Future()
+    died.set_exception(BrokenProcessPool())
+    monkeypatch.setattr(shift.worker.aside, "submit", lambda *_: died)
+    (job,) = shift.finish(client.submit(spec))
+    assert job.state == "failed" and "most likely for want of memory" in (job.error or "")
 
 
 def test_what_cannot_be_computed_is_the_jobs_sentence(shift: "Shift", make_set: MakeSet) -> None:
