@@ -40,7 +40,8 @@ from explorer.sets.pace import timed
 
 LAYING_OUT = {
     "pca": "Laying the solutions out.",
-    "umap": "Laying the solutions out. The first UMAP of a worker takes a quarter of a minute.",
+    "umap": "Laying the solutions out. The first UMAP of a worker takes a quarter of a minute, "
+    "longer beside other work.",
 }
 
 

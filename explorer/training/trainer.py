@@ -103,7 +103,7 @@ class Trainer(Engine):
     def look(self) -> StepReport:
         """Measure every live row where it stands, in detail; nothing moves, no step is counted.
 
-        Takes less than half of a step's time: what somebody who waits sees first.
+        Takes half of a step's time, without its way back: what somebody who waits sees first.
         """
         live = [i for g in self._groups if g.phase != DONE for i in g.rows]
         self._in_batches(live, self._look_at)
