@@ -4,6 +4,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select
 
-from explorer import projection, store
+from explorer import catalog, projection, store
 from explorer.database import RequestRow, transaction
 from explorer.jobs import client, loop, runners
 from explorer.jobs.specs import BringSpec
 from explorer.recording import Recording
 from explorer.solutions import load_solution
+from explorer.training import StepReport, Trainer
 from tests.explorer.jobs.cases import solutions_of
 from tests.explorer.jobs.conftest import LONG
 
@@ -140,6 +142,25 @@ def test_questions_are_answered_while_a_long_job_runs(
     assert waited[0] < 2.0
     shift.turns(1)
     assert steps_of(busy) > before and client.get(busy).state == "running"
+
+
+def test_a_step_is_taken_before_anybody_asks(
+    shift: "Shift", tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+    step = Trainer.step
+
+    def counted(trainer: Trainer, *, detail: bool) -> StepReport:
+        taken.append(len(trainer.rows))
+        return step(trainer, detail=detail)
+
+    monkeypatch.setattr(Trainer, "step", counted)
+    here = catalog.find(str(tiny_llama_folder))
+    for card in (here, replace(here, folder=None), replace(here, folder=tiny_llama_folder / "no")):
+        monkeypatch.setattr(catalog, "known_models", lambda card=card: [card])
+        shift.worker._warm_up()
+    assert taken == [loop.WARM_UP_RESTARTS]
+    assert client.jobs() == []
 
 
 def test_umap_gets_ready_once_a_map_is_near(
