@@ -264,9 +264,10 @@ def ensure_worker(device: str = "auto") -> bool:
 
 def _spawn(device: str) -> None:
     logs = folders.make(folders.local() / "logs")
-    # Threads that spin while they wait starve whoever shares the cores: beside one busy process
-    # a training step was seen to take up to 7.1 s, and up to 1.1 s with a bounded spin.
-    spin = {"GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "30000")}
+    # Threads that spin while they wait starve each other where somebody shares the cores: a step
+    # of .3 s takes .6 beside a browser and a map with this bound, 3 with one of 30,000, and beside
+    # a single busy process up to 7 without any (benchmarks/README.md).
+    spin = {"GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "1000")}
     environment = (
         os.environ
         | spin
