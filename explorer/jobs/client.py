@@ -264,9 +264,9 @@ def ensure_worker(device: str = "auto") -> bool:
 
 def _spawn(device: str) -> None:
     logs = folders.make(folders.local() / "logs")
-    # Threads that spin while they wait starve each other where somebody shares the cores: a step
-    # of .3 s takes .6 beside a browser and a map with this bound, 3 with one of 30,000, and beside
-    # a single busy process up to 7 without any (benchmarks/README.md).
+    # Threads that spin while they wait starve each other where somebody shares the cores: beside
+    # two busy processes a step of .3 s takes .6 with this bound and 3 with one of 30,000
+    # (benchmarks/README.md); beside one it was seen to take 7 with as many as libgomp likes.
     spin = {"GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "1000")}
     environment = (
         os.environ

@@ -253,6 +253,7 @@ def _map(job: JobContext, spec: MapSpec) -> Iterator[bool]:
     while not laid.done():
         yield False
         if job.wanted == "stop":
+            laid.cancel()  # where it waits for another map; one that is being made goes on unseen
             job.stopped = True
             return
     try:

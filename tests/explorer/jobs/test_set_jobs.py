@@ -112,11 +112,12 @@ def test_training_goes_on_while_a_map_is_made(
 def test_a_map_that_takes_long_is_stopped_by_hand(
     shift: "Shift", make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shift.worker.aside, "submit", lambda *_: Future())
+    laid: Future[int] = Future()
+    monkeypatch.setattr(shift.worker.aside, "submit", lambda *_: laid)
     job = client.submit(MapSpec(sets=(make_set(),)))
     shift.turns(3)
     client.ask(job, "stop")
-    assert shift.finish(job)[0].state == "stopped"
+    assert shift.finish(job)[0].state == "stopped" and laid.cancelled()
 
 
 def test_what_keeps_a_map_from_being_made_is_said(
