@@ -2,6 +2,9 @@
 
 WAL and a busy timeout let the web process, the worker and the command line use it side by side;
 transactions are short.
+
+A file made by an earlier version of the program is brought up to date when it is opened. Whoever
+changes a table above adds the statement that does so to `MIGRATIONS`; a test compares the two.
 """
 
 import threading
@@ -11,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
@@ -98,6 +101,15 @@ class WorkerRow(Base):
     ready: Mapped[bool] = mapped_column(default=False)
 
 
+MIGRATIONS: tuple[str, ...] = ()
+"""SQL statements that lead from the first version's tables to those above, oldest first.
+
+`PRAGMA user_version` counts how many of them a file has had; 0 is commit b423518. Never change one
+that was given away, only append: a column as `ALTER TABLE jobs ADD COLUMN owner VARCHAR` (with
+`NOT NULL DEFAULT …` where the class has a default), a table or an index as its `CREATE`.
+"""
+
+
 def _engine() -> Engine:
     path = folders.local() / "explorer.db"
     with _guard:
@@ -107,10 +119,34 @@ def _engine() -> Engine:
             folders.make(path.parent)
             engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 15})
             event.listen(engine, "connect", _set_up_connection)
-            with FileLock(path.with_suffix(".lock")):  # create_all looks first, then creates
-                Base.metadata.create_all(engine)
+            with FileLock(path.with_suffix(".lock")):
+                _bring_up_to_date(engine)
             _engines[path] = engine
         return _engines[path]
+
+
+def _bring_up_to_date(engine: Engine) -> None:
+    """Make the tables, or change those of an earlier version, in one transaction.
+
+    Raises:
+        StorageError: if a later version of the program has changed them; the file stays as it is.
+    """
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # else SQLite commits every statement
+        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        if version > len(MIGRATIONS):
+            raise StorageError(
+                f"The catalogue in {folders.local()} was made by a later version of this program "
+                f"({version}; this one knows {len(MIGRATIONS)}), so it is left as it is. "
+                "Install that version, or set EXPLORER_CACHE to another folder."
+            )
+        if inspect(connection).get_table_names():
+            for statement in MIGRATIONS[version:]:
+                connection.exec_driver_sql(statement)
+        else:
+            Base.metadata.create_all(connection)
+        connection.exec_driver_sql(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.commit()
 
 
 def _set_up_connection(connection: Any, _record: Any) -> None:

@@ -113,8 +113,8 @@ def undo(deletion_id: str) -> Deletion:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 held.rename(path)
     with transaction() as session:
-        for row in deletion.rows:
-            session.merge(JobRow(**row))
+        for row in deletion.rows:  # of another version, maybe, with other columns
+            session.merge(JobRow(**{name: row[name] for name in _columns() if name in row}))
     with _disk_errors():
         shutil.rmtree(deletion.folder)
     return deletion
@@ -177,10 +177,13 @@ def _must_be_over(items: Sequence[Item]) -> None:
 
 
 def _rows(ids: Sequence[str]) -> list[dict[str, Any]]:
-    columns = JobRow.__table__.columns.keys()
     with transaction() as session:
         rows = session.scalars(select(JobRow).where(JobRow.id.in_(ids)))
-        return [{name: getattr(row, name) for name in columns} for row in rows]
+        return [{name: getattr(row, name) for name in _columns()} for row in rows]
+
+
+def _columns() -> list[str]:
+    return JobRow.__table__.columns.keys()
 
 
 @contextlib.contextmanager

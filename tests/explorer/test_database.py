@@ -7,8 +7,10 @@ import pytest
 from sqlalchemy import select, text
 
 from explorer import database, folders
-from explorer.database import RequestRow, WorkerRow, transaction
+from explorer.database import Base, LabelRow, RequestRow, SolutionRow, WorkerRow, transaction
 from explorer.errors import StorageError
+from explorer.jobs import client
+from explorer.jobs.specs import BringSpec
 
 
 def _worker(device: str, pid: int = 1) -> WorkerRow:
@@ -123,3 +125,121 @@ def test_a_catalogue_that_was_deleted_is_made_again() -> None:
 def test_no_connection_is_open_before_it_is_needed() -> None:
     assert folders.local() / "explorer.db" not in database._engines
     assert not folders.local().exists()
+
+
+OLD = Path(__file__).parent.parent / "data" / "catalogue_b423518.sql"
+"""What `sqlite3 explorer.db .dump` said of a catalogue of commit b423518, rows in every table."""
+
+
+def _old_catalogue() -> sqlite3.Connection:
+    """Put the catalogue of b423518 into this test's cache and return a connection to it."""
+    connection = sqlite3.connect(folders.make(folders.local()) / "explorer.db")
+    connection.executescript("PRAGMA journal_mode=WAL;" + OLD.read_text())
+    return connection
+
+
+def _columns(connection: sqlite3.Connection) -> dict[str, set[tuple[object, ...]]]:
+    """Return name, type, NOT NULL and place in the primary key of each table's columns."""
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return {
+        name: {
+            (column, kind, required, key)
+            for _, column, kind, required, _default, key in connection.execute(
+                f"PRAGMA table_info({name})"
+            )
+        }
+        for (name,) in names
+    }
+
+
+def _indices(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    query = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+    return set(connection.execute(query))
+
+
+def _rows(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
+    tables = sorted(_columns(connection))
+    return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in tables}
+
+
+def test_the_catalogue_of_b423518_opens_with_all_its_rows() -> None:
+    with _old_catalogue() as old:
+        before = _rows(old)
+        assert sorted(before) == ["jobs", "labels", "requests", "solutions", "workers"]
+        assert all(before.values())
+    with transaction() as session:
+        solution = session.get(SolutionRow, "0011223344ff-abcdef01")
+        assert solution is not None and solution.length == 3 and solution.job == "run1"
+        assert session.scalars(select(LabelRow.name)).all() == ["the first"]
+    done, waiting = client.get("5f0c3a91be"), client.get("77aa01cc2d")
+    assert (done.state, done.result) == ("done", {"path": "models/some"})
+    assert (waiting.state, waiting.notices) == ("queued", ["A notice."])
+    new = client.submit(BringSpec(model="a/b"))
+    assert [job.id for job in client.jobs()] == [new, waiting.id, done.id]
+
+
+def test_whoever_changes_a_table_adds_a_migration(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def opened() -> sqlite3.Connection:
+        with transaction():
+            pass
+        return sqlite3.connect(folders.local() / "explorer.db")
+
+    _old_catalogue().close()
+    old = opened()
+    monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path / "fresh"))
+    fresh = opened()
+    assert _columns(old) == _columns(fresh)
+    assert _indices(old) == _indices(fresh)
+    for connection in (old, fresh):
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        assert version == len(database.MIGRATIONS)
+
+
+def test_a_row_of_b423518_needs_no_column_that_was_added_since() -> None:
+    with _old_catalogue() as old:
+        tables = {
+            name: [column for _, column, *_ in old.execute(f"PRAGMA table_info({name})")]
+            for name in _columns(old)
+        }
+        kept = _rows(old)
+    with transaction() as session:
+        for mapper in Base.registry.mappers:
+            name = mapper.local_table.name
+            for row in kept.get(name, []):
+                session.merge(mapper.class_(**dict(zip(tables[name], row, strict=True))))
+
+
+def test_a_new_column_reaches_old_rows_in_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = len(database.MIGRATIONS)
+    add = "ALTER TABLE jobs ADD COLUMN extra INTEGER NOT NULL DEFAULT 7"
+    monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, add))
+    old = _old_catalogue()
+    with transaction() as session:
+        assert session.execute(text("SELECT extra FROM jobs")).scalars().all() == [7, 7]
+    assert old.execute("PRAGMA user_version").fetchone() == (known + 1,)
+    database._engines.pop(folders.local() / "explorer.db").dispose()
+    with transaction() as session:  # opened again: not added twice
+        assert session.execute(text("SELECT count(*) FROM jobs")).scalar() == 2
+
+
+def test_a_migration_that_fails_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    statements = ("ALTER TABLE jobs ADD COLUMN extra INTEGER", "ALTER TABLE nowhere ADD COLUMN x")
+    old = _old_catalogue()
+    before = _columns(old), _rows(old)
+    monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, *statements))
+    with pytest.raises(StorageError, match="no such table: nowhere"), transaction():
+        pass
+    assert (_columns(old), _rows(old)) == before
+    assert old.execute("PRAGMA user_version").fetchone() == (0,)
+
+
+def test_a_catalogue_of_a_later_version_is_refused_and_kept() -> None:
+    later = _old_catalogue()
+    later.execute("ALTER TABLE jobs ADD COLUMN later VARCHAR")
+    later.execute(f"PRAGMA user_version = {len(database.MIGRATIONS) + 1}")
+    before = _columns(later), _rows(later)
+    with pytest.raises(StorageError, match=r"later version of this program.*Install that version"):
+        client.submit(BringSpec(model="a/b"))
+    assert (_columns(later), _rows(later)) == before

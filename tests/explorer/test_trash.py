@@ -70,6 +70,17 @@ def test_jobs_come_back_with_their_rows_and_frames(own_cache: Path) -> None:
     assert library.items("job") == listed and _files(own_cache) == before
 
 
+def test_jobs_come_back_from_a_version_with_other_columns(own_cache: Path) -> None:
+    (job,) = _over()
+    deletion = trash.throw(library.items("job"))
+    (row,) = deletion.rows
+    later = {name: row[name] for name in row if name != "notices"} | {"later": "unknown here"}
+    manifest = deletion.model_copy(update={"rows": [later]})
+    (deletion.folder / trash.MANIFEST).write_text(manifest.model_dump_json())
+    trash.undo(deletion.id)
+    assert (client.get(job).state, client.get(job).notices) == ("stopped", [])
+
+
 def test_sets_go_and_come_back(own_cache: Path) -> None:
     (folders.make(own_cache / "sets" / "s") / library.SET).write_text("{}")
     checkpoint = folders.make(records.work_of("s")) / "crews.safetensors"
