@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from explorer import conversion, folders, wheels
 from explorer.errors import CorruptFileError, MissingAssetError, StorageError
+from explorer.files import LockFile
 from explorer.formatting import human_bytes
 from explorer.progress import Report, Reporter
 
@@ -247,7 +248,7 @@ def _remove(folder: Path) -> None:
 @contextmanager
 def _alone(asset: Asset, reporter: Reporter) -> Iterator[None]:
     """Hold the asset's lock; say so while another process has it."""
-    lock = FileLock(folders.make(folders.local() / "assets") / f"{asset.name}.lock")
+    lock = LockFile(folders.make(folders.local() / "assets") / f"{asset.name}.lock")
     try:
         held = lock.acquire(timeout=0)
     except Timeout:

@@ -1,25 +1,25 @@
 """One SQLite file for the catalogue of solutions and the queue of jobs.
 
 WAL and a busy timeout let the web process, the worker and the command line use it side by side;
-transactions are short.
+transactions are short. On file systems where WAL does not work a rollback journal takes its place.
 
 A file made by an earlier version of the program is brought up to date when it is opened. Whoever
 changes a table above adds the statement that does so to `MIGRATIONS`; a test compares the two.
 """
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from filelock import FileLock
-from sqlalchemy import Engine, create_engine, event, inspect
+from sqlalchemy import Engine, create_engine, inspect
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from explorer import folders
 from explorer.errors import StorageError
+from explorer.files import NETWORK, LockFile
 
 _engines: dict[Path, Engine] = {}
 _guard = threading.Lock()
@@ -117,9 +117,8 @@ def _engine() -> Engine:
             _engines.pop(path).dispose()
         if path not in _engines:
             folders.make(path.parent)
-            engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 15})
-            event.listen(engine, "connect", _set_up_connection)
-            with FileLock(path.with_suffix(".lock")):
+            engine = create_engine(f"sqlite:///{path}", creator=lambda: _connect(path))
+            with LockFile(path.with_suffix(".lock")):
                 _bring_up_to_date(engine)
             _engines[path] = engine
         return _engines[path]
@@ -149,12 +148,31 @@ def _bring_up_to_date(engine: Engine) -> None:
         connection.commit()
 
 
-def _set_up_connection(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute("PRAGMA busy_timeout=15000")
-    cursor.close()
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open the file in WAL mode if it is new, else in the mode it has, if that can be used here.
+
+    WAL needs memory that all processes share, which network file systems do not give: there
+    SQLite fails (with "locking protocol", say) or stays with its rollback journal. A catalogue
+    in WAL mode that was moved there is turned back while its connection has it alone, which
+    needs no shared memory; so nothing of it is lost.
+    """
+    connection = sqlite3.connect(path, timeout=15, check_same_thread=False)
+    try:
+        try:
+            if not connection.execute("SELECT name FROM sqlite_master LIMIT 1").fetchall():
+                connection.execute("PRAGMA journal_mode=WAL")
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+                raise
+            for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=DELETE", "locking_mode=NORMAL"):
+                (mode,) = connection.execute(f"PRAGMA {pragma}").fetchone()
+        if mode == "wal":  # as safe there; a rollback journal needs the default, FULL
+            connection.execute("PRAGMA synchronous=NORMAL")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager
@@ -169,7 +187,9 @@ def transaction() -> Iterator[Session]:
             yield session
     except (DatabaseError, OSError) as error:
         reason = error.orig if isinstance(error, DatabaseError) else error.strerror
+        remedy = "Check that the disk has room and the folder is writable, or set EXPLORER_CACHE."
+        if str(reason) in ("locking protocol", "disk I/O error"):
+            remedy = NETWORK
         raise StorageError(
-            f"The catalogue in {folders.local()} cannot be used ({reason}). "
-            "Check that the disk has room and the folder is writable, or set EXPLORER_CACHE."
+            f"The catalogue in {folders.local()} cannot be used ({reason}). {remedy}"
         ) from error

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from explorer import folders
 from explorer.experiments.runs import Cell
+from explorer.files import LockFile
 
 FOLDER = "claims"
 """Below the cache's local part, so that nothing of it is in a run's folder, which is exported."""
@@ -47,4 +48,4 @@ def lock(run: str, of: str) -> FileLock:
         StorageError: if the disk refuses.
     """
     name = hashlib.sha256(of.encode()).hexdigest()[:16]
-    return FileLock(folders.make(folders.local() / FOLDER / run) / f"{name}.lock")
+    return LockFile(folders.make(folders.local() / FOLDER / run) / f"{name}.lock")

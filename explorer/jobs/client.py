@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import AcquireReturnProxy, FileLock, Timeout
+from filelock import FileLock, Timeout
 from sqlalchemy import select
 
 from explorer import folders
 from explorer.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.errors import BadInputError, ExplorerError, StorageError
+from explorer.files import LockFile
 from explorer.jobs.specs import JobSpec, parse
 
 STALE_SECONDS = 15.0
@@ -195,35 +196,14 @@ def worker_status() -> WorkerStatus:
     return WorkerStatus(True, newest.ready, newest.doing, ahead)
 
 
-class DeviceLock(FileLock):
-    """A file lock that says in a sentence when its file cannot be used."""
-
-    def acquire(self, *args: Any, **options: Any) -> AcquireReturnProxy[Any]:
-        """Take the lock as `FileLock` does.
-
-        Raises:
-            Timeout: if somebody else holds it for too long.
-            StorageError: if the file cannot be opened, because it is a folder, say.
-        """
-        try:
-            return super().acquire(*args, **options)
-        except Timeout:
-            raise
-        except OSError as error:
-            raise StorageError(
-                f"The lock {self.lock_file} cannot be used ({error.strerror}). Remove it, or set "
-                "EXPLORER_CACHE to a folder you can write to."
-            ) from error
-
-
 def worker_lock(device: str) -> FileLock:
     """Return the lock that lets one worker exist for each device."""
-    return DeviceLock(folders.make(folders.local()) / f"worker-{_device_name(device)}.lock")
+    return LockFile(folders.make(folders.local()) / f"worker-{_device_name(device)}.lock")
 
 
 def compute_lock(device: str) -> FileLock:
     """Return the lock that whoever computes on a device holds: the worker or the command line."""
-    return DeviceLock(folders.make(folders.local()) / f"compute-{_device_name(device)}.lock")
+    return LockFile(folders.make(folders.local()) / f"compute-{_device_name(device)}.lock")
 
 
 def _device_name(device: str) -> str:
@@ -246,7 +226,7 @@ def ensure_worker(device: str = "auto") -> bool:
         lock = worker_lock(device)
         if _is_taken(lock):
             return False
-        starting = FileLock(folders.local() / f"starting-{_device_name(device)}.lock")
+        starting = LockFile(folders.local() / f"starting-{_device_name(device)}.lock")
         with starting.acquire(timeout=0):
             if _is_taken(lock):  # somebody else has just started one
                 return False

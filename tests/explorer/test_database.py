@@ -1,7 +1,9 @@
+import shutil
 import sqlite3
 import threading
 import time
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import select, text
@@ -243,3 +245,92 @@ def test_a_catalogue_of_a_later_version_is_refused_and_kept() -> None:
     with pytest.raises(StorageError, match=r"later version of this program.*Install that version"):
         client.submit(BringSpec(model="a/b"))
     assert (_columns(later), _rows(later)) == before
+
+
+def _without_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let SQLite use files as it does where there is no shared memory: through another VFS."""
+    plain = sqlite3.connect
+
+    def connect(path: Path, **options: Any) -> sqlite3.Connection:
+        return plain(f"file:{path}?vfs=unix-dotfile", uri=True, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+
+
+def _modes() -> tuple[str, int]:
+    with transaction() as session:
+        journal = session.execute(text("PRAGMA journal_mode")).scalar_one()
+        return journal, session.execute(text("PRAGMA synchronous")).scalar_one()
+
+
+def test_a_journal_is_kept_where_wal_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    _without_shared_memory(monkeypatch)
+    with transaction() as session:
+        session.add(_worker("cpu"))
+    assert _devices() == ["cpu"]
+    assert _modes() == ("delete", 2)  # FULL
+
+
+def test_a_catalogue_in_wal_mode_survives_the_move_to_a_network_file_system(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    old = _old_catalogue()  # open, so that the newest rows are in the log alone
+    moved = folders.make(tmp_path / "network")
+    for name in ("explorer.db", "explorer.db-wal"):
+        shutil.copy(folders.local() / name, moved)
+    assert (moved / "explorer.db-wal").stat().st_size > 10_000
+    _without_shared_memory(monkeypatch)
+    monkeypatch.setenv("EXPLORER_CACHE", str(moved))
+    assert _modes() == ("delete", 2)
+    with transaction() as session:
+        for name, rows in _rows(old).items():
+            found = session.execute(text(f"SELECT count(*) FROM {name}")).scalar()
+            assert found == len(rows)
+    assert client.get("77aa01cc2d").state == "queued"
+
+
+class _Network(sqlite3.Connection):
+    """Says what SQLite says of WAL on NFS, for one statement or for all that touch the file."""
+
+    code = "SQLITE_PROTOCOL"
+    refused = "PRAGMA journal_mode=WAL"
+    asked: ClassVar[list[str]] = []
+
+    def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+        self.asked.append(sql)
+        if self.refused in sql:
+            error = sqlite3.OperationalError("locking protocol")
+            error.sqlite_errorname = self.code
+            raise error
+        return super().execute(sql, *arguments)
+
+
+def _network(monkeypatch: pytest.MonkeyPatch, **attributes: str) -> list[str]:
+    asked: ClassVar[list[str]] = []
+    kind = type("Network", (_Network,), {"asked": asked, **attributes})
+    plain = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda path, **o: plain(path, factory=kind, **o))
+    return asked
+
+
+def test_locking_protocol_leads_to_a_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = _network(monkeypatch)
+    with transaction() as session:
+        session.add(_worker("cpu"))
+    assert _devices() == ["cpu"] and _modes() == ("delete", 2)
+    database._engines.pop(folders.local() / "explorer.db").dispose()
+    assert _devices() == ["cpu"]  # the next process
+    assert asked.count("PRAGMA journal_mode=WAL") == 1  # it takes ten seconds to be refused
+
+
+def test_a_network_file_system_without_locks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    _network(monkeypatch, refused="")
+    with pytest.raises(StorageError, match=r"\(locking protocol\).*NFS, Lustre.*EXPLORER_CACHE"):
+        _devices()
+
+
+def test_a_file_that_is_busy_is_not_taken_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = _network(monkeypatch, code="SQLITE_BUSY")
+    with pytest.raises(StorageError, match="cannot be used"):
+        _devices()
+    assert not any("EXCLUSIVE" in sql for sql in asked)
