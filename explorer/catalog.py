@@ -4,9 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import psutil
-
-from explorer import assets, hub
+from explorer import assets, hub, limits
 from explorer.arrangements import PAPER_DEFAULT, ArrangementKey
 from explorer.errors import ModelError
 from explorer.formatting import human_bytes
@@ -173,7 +171,7 @@ def memory_needed(card: ModelCard, bytes_per_parameter: int = 4) -> int | None:
 
 def fits(card: ModelCard, bytes_per_parameter: int = 4) -> bool:
     """Return whether the memory that is free now is enough (True while the size is unknown)."""
-    return (memory_needed(card, bytes_per_parameter) or 0) <= psutil.virtual_memory().available
+    return (memory_needed(card, bytes_per_parameter) or 0) <= limits.memory_free()
 
 
 def require_fits(card: ModelCard, bytes_per_parameter: int = 4) -> None:
@@ -184,9 +182,11 @@ def require_fits(card: ModelCard, bytes_per_parameter: int = 4) -> None:
     """
     if not fits(card, bytes_per_parameter):
         needed = human_bytes(memory_needed(card, bytes_per_parameter) or 0)
-        free = human_bytes(psutil.virtual_memory().available)
+        free = human_bytes(limits.memory_free())
+        limit = limits.memory_limit()
+        allowed = f" of the {human_bytes(limit)} that this container may use" if limit else ""
         raise ModelError(
-            f"{card.title} needs about {needed} of memory and {free} are free. "
+            f"{card.title} needs about {needed} of memory and {free} are free{allowed}. "
             "Choose a smaller model or close other programs."
         )
 

@@ -1,8 +1,8 @@
 """How many rows are run at once: what fits into memory, and what a processor likes."""
 
-import psutil
 import torch
 
+from explorer import limits
 from explorer.models import FrozenModel
 
 SIGNS = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
@@ -28,7 +28,7 @@ def rows_that_fit(model: FrozenModel, length: int) -> int:
     if model.device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(model.device)
     else:
-        free = psutil.virtual_memory().available
+        free = limits.memory_free()
     return max(1, int(free // 2 // max(each, 1)))
 
 

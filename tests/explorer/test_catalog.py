@@ -196,7 +196,8 @@ def test_a_hub_model_without_network_is_said() -> None:
 
 
 def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=9_000_000_000))
+    memory = SimpleNamespace(available=9_000_000_000, total=16_000_000_000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
     small, large = catalog.find("pythia-1.4b"), catalog.find("llama-3.1-8b")
 
     assert catalog.memory_needed(small) == 4 * 1_414_647_808 + catalog.RUNTIME_BYTES

@@ -368,7 +368,8 @@ def test_whatever_transformers_says_becomes_one_sentence(
 def test_a_model_too_large_for_the_memory_is_said(
     load_model: LoadModel, tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 10**6}))
+    memory = type("Memory", (), {"available": 10**6, "total": 10**9})
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
     with pytest.raises(ModelError, match=r"needs about .* of memory"):
         load_model(tiny_llama_folder)
 
