@@ -18,7 +18,7 @@ from benchmarks import material, paper_steps, speed
 from benchmarks.exactness import fast_arm
 from benchmarks.reference import Reference
 from explorer.allocator import keep_memory
-from explorer.models import FrozenModel, fast_dtype
+from explorer.models import FrozenModel
 from explorer.pool import ModelPool
 
 
@@ -27,7 +27,7 @@ def machine(model: FrozenModel) -> dict[str, Any]:
     return {
         "date": date.today().isoformat(),
         "device": str(model.device),
-        "dtype": model.format_in_words,
+        "dtype": model.number_format,
         "threads": torch.get_num_threads(),
         "processor": _processor(),
         "torch": torch.__version__,
@@ -90,15 +90,13 @@ def main() -> None:
     keep_memory()
     rounds = 1 if arguments.short else 9
     (card, folder), pool = material.embedded(), ModelPool()
-    model = pool.get(folder, card.name, fast_dtype(pool.device))
-    search = pool.searching(folder, card.name)
+    model = pool.searching(folder, card.name)
     reference = Reference(folder)
-    result: dict[str, Any] = {"machine": machine(search), "short": arguments.short}
-    result |= speed.throughput(search, reference, rounds)
+    result: dict[str, Any] = {"machine": machine(model), "short": arguments.short}
+    result |= speed.throughput(model, reference, rounds)
     result |= speed.gemm_fraction(model, rounds)
-    result |= speed.int8_gradient(model, search, rounds)
     result |= speed.peak_memory()
-    result["table"] = speed.table(search, rounds, short=arguments.short)
+    result["table"] = speed.table(model, rounds, short=arguments.short)
     small: dict[str, Any] = {"texts": 1, "length": 8, "restarts": 2, "generated": False}
     target = tuple(range(1000, 1000 + paper_steps.LENGTH))
     pace: list[float] = []

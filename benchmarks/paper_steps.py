@@ -68,7 +68,7 @@ def measure(file: Path = FILE, cap: int = CAP, length: int = LENGTH) -> dict[str
                     "exact": found.score.exact,
                     "steps": found.steps,
                     "accuracy": found.score.accuracy,
-                    "searched_in": str(model.dtype).removeprefix("torch."),
+                    "searched_in": model.number_format,
                     "date": date.today().isoformat(),
                 }
             )

@@ -128,23 +128,6 @@ def gemm_fraction(model: FrozenModel, rounds: int) -> dict[str, float]:
     }
 
 
-def int8_gradient(model: FrozenModel, search: FrozenModel, rounds: int) -> dict[str, float]:
-    """Time steps with and without the gradient in int8, turn by turn; medians' ratios.
-
-    Empty where the search goes without.
-    """
-    if not search.int8_gradient:
-        return {}
-    found = {}
-    for rows, length in ((1, 24), (4, 24), (16, 64)):
-        engines = [trainer(one, rows, length) for one in (model, search)]
-        turns = range(rounds + 1)  # the first is warm-up
-        times = [[seconds(engine.step, model.device) for engine in engines] for _ in turns]
-        plain, quick = (statistics.median(column) for column in zip(*times[1:], strict=True))
-        found[f"int8_gradient_ratio_{rows}x{length}"] = plain / quick
-    return found
-
-
 def table(model: FrozenModel, rounds: int, *, short: bool) -> list[dict[str, float]]:
     """Time a step over N at four rows, and over rows at N = 24."""
     lengths = (8, 32, 128) if short else (8, 16, 32, 64, 128, 256, 512)
@@ -188,8 +171,7 @@ def memory_of_a_run() -> dict[str, float | str]:
     """Measure this process; see `peak_memory`.
 
     The model's own bytes are those of its weights in the format they are held in; the file may
-    hold them in half of that, so the peak over the file is told too. Weights that the gradient
-    holds again in int8 count as memory, and `peak_format` says whether it does.
+    hold them in half of that, so the peak over the file is told too.
     """
     import psutil
     import transformers.models.llama.modeling_llama
@@ -211,7 +193,7 @@ def memory_of_a_run() -> dict[str, float | str]:
     own = sum(weight.numel() * weight.element_size() for weight in model.network.parameters())
     stored = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
     return {
-        "peak_format": model.format_in_words,
+        "peak_format": model.number_format,
         "model_bytes": own,
         "file_bytes": stored,
         "peak_bytes": peak - before,

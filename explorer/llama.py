@@ -7,17 +7,14 @@ read. The residual stream and the norms run in float32 in every number format: i
 gradient by e and m often points the wrong way (see `benchmarks/README.md`).
 """
 
-import copy
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
-
-from explorer.matrices import Int8BackMatrix, Matrix
 
 SUPPORTED = ("llama",)
 """Model types of transformers that have exactly this body."""
@@ -29,11 +26,11 @@ class Layer(NamedTuple):
     """Weights of one layer; matrices are of outputs by inputs, norms are float32."""
 
     attention_norm: Float[Tensor, " d"]
-    qkv: Matrix  # (q+2k, d)
-    out: Matrix  # (d, q)
+    qkv: Float[Tensor, "q+2k d"]
+    out: Float[Tensor, "d q"]
     mlp_norm: Float[Tensor, " d"]
-    gate_up: Matrix  # (2f, d)
-    down: Matrix  # (d, f)
+    gate_up: Float[Tensor, "2f d"]
+    down: Float[Tensor, "d f"]
 
 
 class Kept(NamedTuple):
@@ -89,20 +86,6 @@ class LlamaBody:
             and not getattr(config, "mlp_bias", False)
         )
 
-    def with_int8_gradient(self) -> Self:
-        """Return the same body whose products run in int8 on the way back; weights are shared."""
-        other = copy.copy(self)
-        other.layers = [
-            layer._replace(
-                qkv=Int8BackMatrix(layer.qkv.weight),
-                out=Int8BackMatrix(layer.out.weight),
-                gate_up=Int8BackMatrix(layer.gate_up.weight),
-                down=Int8BackMatrix(layer.down.weight),
-            )
-            for layer in self.layers
-        ]
-        return other
-
     @torch.no_grad()
     def forward(
         self, embeddings: Float[Tensor, "rows L d"], dtype: torch.dtype, *, keep: bool = True
@@ -123,20 +106,20 @@ class LlamaBody:
         kept = []
         for layer in self.layers:
             h, attention_scale = self._normalise(x, layer.attention_norm)
-            qkv = layer.qkv.there(h, dtype).view(rows, L, -1, D)
+            qkv = _there(h, layer.qkv, dtype).view(rows, L, -1, D)
             q, k, v = _by_head(qkv, K, G)
             q = _rotate(q, rotation, q.new_empty(q.shape)).view(rows * K, G, L, D)
             k = _rotate(k, rotation, k.new_empty(k.shape)).view(rows * K, L, D)
             v = v.reshape(rows * K, L, D)
             said, weights = _attend(q, k, v, masks)
             said = said.view(rows, K, G, L, D).permute(0, 3, 1, 2, 4)
-            after = x + layer.out.there(said.reshape(rows * L, -1), dtype)
+            after = x + _there(said.reshape(rows * L, -1), layer.out, dtype)
             h, mlp_scale = self._normalise(after, layer.mlp_norm)
-            gate_up = layer.gate_up.there(h, dtype)
+            gate_up = _there(h, layer.gate_up, dtype)
             gate, up = gate_up.chunk(2, -1)
             if keep:
                 kept.append(Kept(x, attention_scale, q, k, v, weights, after, mlp_scale, gate_up))
-            x = after + layer.down.there(F.silu(gate).mul_(up), dtype)
+            x = after + _there(F.silu(gate).mul_(up), layer.down, dtype)
         h, scale = self._normalise(x, self.norm)
         return Pass(h.to(dtype).view(rows, L, d), kept, x, scale, rotation)
 
@@ -151,11 +134,11 @@ class LlamaBody:
         dx = torch.zeros_like(done.before_norm)
         _normalise_back(dx, gradient.reshape(rows * L, d), done.before_norm, done.scale, self.norm)
         for layer, kept in zip(reversed(self.layers), reversed(done.layers), strict=True):
-            by_gated = layer.down.back(dx, dtype).to(dtype)
-            by_gate_up = layer.gate_up.back(_gate_back(by_gated, kept.gate_up), dtype)
+            by_gated = _back(dx, layer.down, dtype)
+            by_gate_up = _back(_gate_back(by_gated, kept.gate_up), layer.gate_up, dtype)
             _normalise_back(dx, by_gate_up, kept.before_mlp, kept.mlp_scale, layer.mlp_norm)
 
-            by_said = layer.out.back(dx, dtype).to(dtype).view(rows, L, K, G, D)
+            by_said = _back(dx, layer.out, dtype).view(rows, L, K, G, D)
             by_said = by_said.permute(0, 2, 3, 1, 4).reshape(rows * K, G, L, D)
             dq, dk, dv = _attend_back(by_said, kept)
             dqkv = gradient.new_empty(rows, L, K * G + 2 * K, D, dtype=dtype)
@@ -163,7 +146,7 @@ class LlamaBody:
             _rotate(dq.view(by_q.shape), done.rotation, by_q, back=True)
             _rotate(dk.view(by_k.shape), done.rotation, by_k, back=True)
             by_v.copy_(dv.view(by_v.shape))
-            by_h = layer.qkv.back(dqkv.view(rows * L, -1), dtype)
+            by_h = _back(dqkv.view(rows * L, -1), layer.qkv, dtype)
             _normalise_back(
                 dx, by_h, kept.before_attention, kept.attention_scale, layer.attention_norm
             )
@@ -187,6 +170,20 @@ class LlamaBody:
         mean_square = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_() / x.shape[-1]
         scale = (mean_square + self.eps).rsqrt_()
         return (x * scale).mul_(weight), scale
+
+
+def _there(
+    x: Float[Tensor, "T in"], weight: Float[Tensor, "out in"], dtype: torch.dtype
+) -> Float[Tensor, "T out"]:
+    """Return x W^T, multiplied in `dtype`; W held in another number format is cast in use."""
+    return x.to(dtype) @ weight.to(dtype).T
+
+
+def _back(
+    gradient: Float[Tensor, "T out"], weight: Float[Tensor, "out in"], dtype: torch.dtype
+) -> Float[Tensor, "T in"]:
+    """Return the gradient by x from that by x W^T, multiplied in `dtype`."""
+    return gradient.to(dtype) @ weight.to(dtype)
 
 
 def _masks(
@@ -300,11 +297,11 @@ def _joined(layer: Any) -> Layer:
     attention, mlp = layer.self_attn, layer.mlp
     return Layer(
         attention_norm=layer.input_layernorm.weight.float(),
-        qkv=Matrix(_join([attention.q_proj, attention.k_proj, attention.v_proj])),
-        out=Matrix(attention.o_proj.weight),
+        qkv=_join([attention.q_proj, attention.k_proj, attention.v_proj]),
+        out=attention.o_proj.weight,
         mlp_norm=layer.post_attention_layernorm.weight.float(),
-        gate_up=Matrix(_join([mlp.gate_proj, mlp.up_proj])),
-        down=Matrix(mlp.down_proj.weight),
+        gate_up=_join([mlp.gate_proj, mlp.up_proj]),
+        down=mlp.down_proj.weight,
     )
 
 

@@ -3,7 +3,7 @@
 import logging
 import time
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,7 +35,6 @@ class FrozenModel:
         embedding_mean: float32 (d_model,), mean over the vocabulary of the input embeddings.
         embedding_std: their mean standard deviation over the vocabulary, per dimension.
         stored_in_bfloat16: whether every weight in the folder is.
-        int8_gradient: whether the products of the gradient run in int8.
     """
 
     name: str
@@ -50,7 +49,6 @@ class FrozenModel:
     embedding_mean: Float[Tensor, " d"] = field(repr=False)
     embedding_std: float
     stored_in_bfloat16: bool = False
-    int8_gradient: bool = False
 
     @property
     def d_model(self) -> int:
@@ -77,25 +75,10 @@ class FrozenModel:
             return None
         return replace(self, dtype=torch.float32)
 
-    @cached_property
-    def with_int8_gradient(self) -> Self | None:
-        """The same model whose gradient's products run in int8.
-
-        The forward pass is the same: what is measured, and what counts as exact, does not change.
-        It takes a byte more for each weight of the body; None if that does not fit into memory, or
-        the body is not our own.
-        """
-        if self.body is None or self.head is None:
-            return None
-        if not catalog.fits(catalog.check(self.folder), bytes_per_parameter=1):
-            return None
-        return replace(self, body=self.body.with_int8_gradient(), int8_gradient=True)
-
     @property
-    def format_in_words(self) -> str:
-        """Number format of a training step."""
-        name = str(self.dtype).removeprefix("torch.")
-        return f"{name} with its gradient in int8" if self.int8_gradient else name
+    def number_format(self) -> str:
+        """What it computes in: float32 or bfloat16."""
+        return str(self.dtype).removeprefix("torch.")
 
     def hidden(self, embeddings: Float[Tensor, "rows L d"]) -> Float[Tensor, "rows L d"]:
         """Return the last hidden states, after the final norm, with causal attention.

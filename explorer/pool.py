@@ -9,7 +9,6 @@ import torch
 from explorer import catalog
 from explorer.allocator import give_memory_back
 from explorer.errors import CorruptFileError, MissingAssetError, ModelError
-from explorer.matrices import int8_pays
 from explorer.models import FrozenModel, best_device, fast_dtype, load
 from explorer.solutions import Solution
 
@@ -43,21 +42,17 @@ class ModelPool:
         return self._held[key]
 
     def searching(self, folder: Path, name: str, precision: str = "auto") -> FrozenModel:
-        """Return the model that a search runs on: in the formats that are fast on this device.
+        """Return the model that a search runs on: for `auto`, in what is fast on this device.
 
         Args:
             folder: of the model.
             name: the model's, as `--model` takes it.
-            precision: the recipe's; but for `auto`, the gradient runs in the same format.
+            precision: the recipe's.
 
         Raises:
             ModelError: as `get`.
         """
-        dtype = fast_dtype(self.device, precision)
-        model = self.get(folder, name, dtype)
-        if precision != "auto" or not int8_pays(self.device, dtype):
-            return model
-        return model.with_int8_gradient or model
+        return self.get(folder, name, fast_dtype(self.device, precision))
 
     def of_weights(self, name: str, fingerprint: str) -> FrozenModel:
         """Return the model that a solution was trained on, in float32.

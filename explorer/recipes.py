@@ -89,8 +89,7 @@ class Recipe(BaseModel):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
         description="Number format in which the search runs. Auto takes bfloat16 where a timed "
-        "product says it pays, and int8 for the gradient. Results are confirmed in float32 either "
-        "way.",
+        "product says it pays. Results are confirmed in float32 either way.",
     )
     finish_lr: float | None = Field(
         None,

@@ -188,7 +188,7 @@ class MemoryTrainer(Engine):
             steps=self._groups[i].steps,
             seconds=state.seconds,
             reason=None if found.exact else (state.reason or "still training"),
-            confirmed_in=str(self.exact_model.dtype).removeprefix("torch."),
+            confirmed_in=self.exact_model.number_format,
         )
 
 

@@ -83,7 +83,7 @@ def described(
         "seconds": found.seconds,
         "tokens_per_second": found.steps * len(ids) / max(found.seconds, 1e-9),
         "confirmed_in": found.confirmed_in,
-        "searched_in": str(model.dtype).removeprefix("torch."),
+        "searched_in": model.number_format,
         "device": model.device.type,
         "reason": found.reason,
         "created": now(),

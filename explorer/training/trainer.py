@@ -152,7 +152,7 @@ class Trainer(Engine):
             steps=group.steps,
             seconds=state.seconds,
             reason=None if result.exact else (state.reason or "still training"),
-            confirmed_in=str(self.exact_model.dtype).removeprefix("torch."),
+            confirmed_in=self.exact_model.number_format,
         )
         if group.phase == DONE:
             self._outcomes[i] = found

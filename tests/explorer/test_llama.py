@@ -77,7 +77,7 @@ def test_joining_weights_leaves_the_network_as_it_was() -> None:
     assert torch.equal(network(input_ids=ids).logits, before)
     for name, weight in network.state_dict().items():
         assert torch.equal(weight, weights[name]), name
-    joined = body.layers[0].qkv.weight.untyped_storage().data_ptr()
+    joined = body.layers[0].qkv.untyped_storage().data_ptr()
     held = network.model.layers[0].self_attn.k_proj.weight.untyped_storage().data_ptr()
     assert joined == held  # one copy in memory
 

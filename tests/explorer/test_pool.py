@@ -125,16 +125,18 @@ def test_results_can_be_confirmed_where_float32_fits(
 
 
 @pytest.mark.parametrize("pays", [True, False])
-def test_a_search_runs_in_the_formats_that_are_fast_here(
-    pays: bool, tiny_llama_folder: Path, tiny_neox_folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_search_runs_in_one_format_and_the_model_names_it(
+    pays: bool, tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "int8_pays", lambda device, dtype: pays)
-    monkeypatch.setattr(pool, "fast_dtype", lambda device, precision: F32)
+    """The timed product decides between two formats, and nothing else is timed."""
+    monkeypatch.setattr("explorer.models.bfloat16_pays", lambda device: pays)
     models = ModelPool(CPU)
     found = models.searching(tiny_llama_folder, "a")
-    assert found.int8_gradient is pays
-    assert models.searching(tiny_llama_folder, "a") is found
-    plain = models.get(tiny_llama_folder, "a", F32)
-    assert not plain.int8_gradient and found.network is plain.network
-    assert models.searching(tiny_llama_folder, "a", "float32") is plain
-    assert not models.searching(tiny_neox_folder, "b").int8_gradient
+    assert found is models.get(tiny_llama_folder, "a", BF16 if pays else F32)
+    assert found.number_format == ("bfloat16" if pays else "float32")
+    assert models.searching(tiny_llama_folder, "a", "float32").number_format == "float32"
+    inputs, targets = torch.randn(2, 5, found.d_model), torch.randint(0, 50, (2, 4))
+    _, here = found.loss_and_gradient(inputs, targets, 1)
+    fresh = pool.load(tiny_llama_folder, "a", dtype=found.dtype, device=CPU)
+    _, elsewhere = fresh.loss_and_gradient(inputs, targets, 1)
+    assert torch.equal(here, elsewhere)

@@ -243,7 +243,7 @@ class Bench:
         """Name device and number format of the search."""
         device = self.model.device
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
-        return f"{name}, search in {self.model.format_in_words}"
+        return f"{name}, search in {self.model.number_format}"
 
 
 def _to_the_end(trainer: Trainer | MemoryTrainer) -> Iterator[float]:
