@@ -17,7 +17,6 @@ import torch
 from benchmarks import material, paper_steps, speed
 from benchmarks.exactness import fast_arm
 from benchmarks.reference import Reference
-from explorer.allocator import keep_memory
 from explorer.models import FrozenModel
 from explorer.pool import ModelPool
 
@@ -87,7 +86,6 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--short", action="store_true", help="minutes instead of half an hour")
     arguments = parser.parse_args()
-    keep_memory()
     rounds = 1 if arguments.short else 9
     (card, folder), pool = material.embedded(), ModelPool()
     model = pool.searching(folder, card.name)

@@ -21,7 +21,6 @@ from transformers import AutoModelForCausalLM
 
 from benchmarks.material import embedded, reported_on
 from explorer import assets, texts
-from explorer.allocator import keep_memory
 from explorer.jobs.specs import ReconstructSpec
 from explorer.models import best_device, fast_dtype
 from explorer.pool import ModelPool
@@ -149,7 +148,6 @@ def main() -> None:
     parser.add_argument("--texts", type=int, help="use only so many, evenly over the sources")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    keep_memory()
     with tempfile.TemporaryDirectory() as out:
         lines = fast_arm(
             length=arguments.length,

@@ -16,7 +16,6 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.material import embedded, reported_on, target
-from explorer.allocator import keep_memory
 from explorer.models import best_device, fast_dtype
 from explorer.pool import ModelPool
 from explorer.recipes import preset
@@ -78,5 +77,4 @@ def measure(file: Path = FILE, cap: int = CAP, length: int = LENGTH) -> dict[str
 
 
 if __name__ == "__main__":
-    keep_memory()
     print(json.dumps(measure(), indent=1))

@@ -14,7 +14,6 @@ import torch
 
 from benchmarks import material
 from benchmarks.reference import Reference
-from explorer.allocator import keep_memory
 from explorer.head import CHUNK
 from explorer.models import FrozenModel, best_device, fast_dtype, load
 from explorer.recipes import INDEPENDENT
@@ -180,7 +179,6 @@ def memory_of_a_run() -> dict[str, float | str]:
 
     del transformers
     card, folder = material.embedded()
-    keep_memory()
     before = psutil.Process().memory_info().rss
     pool = ModelPool(best_device())
     model = pool.searching(folder, card.name)

@@ -2,8 +2,10 @@
 
 import sys
 
-from explorer.allocator import keep_memory
-from explorer.cli.main import main
+from explorer import process
 
-keep_memory()
+process.prepare()
+
+from explorer.cli.main import main  # noqa: E402 (some commands load torch with it)
+
 sys.exit(main(sys.argv[1:]))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer import folders
+from explorer import folders, process
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -38,11 +38,14 @@ def run(gguf: Path, folder: Path, done: Done) -> None:
         ConversionError: if it fails.
     """
     log = folder.with_name(folder.name + ".log")
-    environment = os.environ | {
-        "HF_HUB_OFFLINE": "1",
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "PYTHONPATH": os.pathsep.join([str(folders.PROJECT), os.environ.get("PYTHONPATH", "")]),
-    }
+    environment = (
+        os.environ
+        | process.environment()
+        | {
+            "HF_HUB_OFFLINE": "1",
+            "PYTHONPATH": os.pathsep.join([str(folders.PROJECT), os.environ.get("PYTHONPATH", "")]),
+        }
+    )
     with (
         log.open("w", encoding="utf-8") as said,
         subprocess.Popen(  # noqa: S603 (a fixed command, no shell)
@@ -52,15 +55,15 @@ def run(gguf: Path, folder: Path, done: Done) -> None:
             stdout=subprocess.PIPE,
             stderr=said,
             text=True,
-        ) as process,
+        ) as converting,
     ):
         try:
-            for line in process.stdout or ():
+            for line in converting.stdout or ():
                 done(float(line))
         except BaseException:
-            process.kill()
+            converting.kill()
             raise
-    if process.returncode != 0:
+    if converting.returncode != 0:
         raise ConversionError(log.read_text(encoding="utf-8", errors="replace").strip())
     log.unlink()
 

@@ -71,13 +71,16 @@ def cores(root: Path | None = None) -> int:
     The cores that the process may run on (its affinity, which follows a cpuset), and no more than
     its control groups pay for; a part of a core counts as one.
     """
-    if hasattr(os, "sched_getaffinity"):
-        allowed = len(os.sched_getaffinity(0))
-    else:
-        allowed = os.cpu_count() or 1
     shares = [_share(folder) for folder, _ in _groups("cpu", root or ROOT)]
     paid = [math.ceil(share) for share in shares if share is not None]
-    return max(1, min([allowed, *paid]))
+    return max(1, min([affinity(), *paid]))
+
+
+def affinity() -> int:
+    """Return on how many cores the process may run, whatever its groups pay for."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _groups(controller: str, root: Path) -> Iterator[tuple[Path, _Names]]:

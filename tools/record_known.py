@@ -16,7 +16,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from explorer import catalog, texts
-from explorer.allocator import keep_memory
 from explorer.errors import BadInputError, MissingAssetError
 from explorer.models import FrozenModel, best_device
 from explorer.pool import ModelPool
@@ -48,7 +47,6 @@ def main() -> None:
         "--from", dest="first", type=int, default=0, help="generation to count from: other texts"
     )
     arguments = parser.parse_args()
-    keep_memory()
     card = catalog.known_models()[0]
     found = None
     if arguments.set:

@@ -14,6 +14,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
+from explorer import process
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -47,12 +49,13 @@ class Aside:
             return
         processes = list((self._pool._processes or {}).values())
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.kill()
+        for child in processes:
+            child.kill()
         self._pool = None
 
 
 def _begin(parent: int) -> None:
+    process.set_environment()
     with suppress(OSError, AttributeError):
         os.nice(LESS_URGENT)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

@@ -244,19 +244,7 @@ def ensure_worker(device: str = "auto") -> bool:
 
 def _spawn(device: str) -> None:
     logs = folders.make(folders.local() / "logs")
-    # Threads that spin while they wait starve each other where somebody shares the cores: beside
-    # two busy processes a step of .3 s takes .6 with this bound and 3 with one of 30,000
-    # (benchmarks/README.md); beside one it was seen to take 7 with as many as libgomp likes.
-    spin = {"GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "1000")}
-    environment = (
-        os.environ
-        | spin
-        | {
-            "PYTHONUNBUFFERED": "1",
-            "TOKENIZERS_PARALLELISM": "false",
-            "EXPLORER_CACHE": str(folders.local()),
-        }
-    )
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", "EXPLORER_CACHE": str(folders.local())}
     with (logs / "worker.log").open("ab") as log:
         command = [sys.executable, "-m", "explorer.jobs.worker", "--device", device]
         subprocess.Popen(  # noqa: S603  (our own module, fixed arguments)

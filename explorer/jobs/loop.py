@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import select
 
 from explorer import catalog, projection
-from explorer.allocator import give_memory_back, keep_memory
+from explorer.allocator import give_memory_back
 from explorer.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.errors import ExplorerError, StorageError
 from explorer.jobs import client, requests, runners
@@ -73,7 +73,6 @@ class Worker:
 
     def run(self) -> None:
         """Work until the process that started this one is gone."""
-        keep_memory()
         threading.Thread(target=self._beat_on, daemon=True).start()
         self._take_over()
         self._warm_up()

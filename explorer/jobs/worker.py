@@ -7,6 +7,7 @@ import os
 
 from filelock import Timeout
 
+from explorer import process
 from explorer.errors import StorageError
 from explorer.jobs import client
 
@@ -17,6 +18,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:1")
     parser.add_argument("--parent", type=int, default=None, help="stop when this process is gone")
     arguments = parser.parse_args()
+    process.prepare()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         with client.worker_lock(arguments.device).acquire(timeout=3):
