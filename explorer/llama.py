@@ -7,6 +7,7 @@ read. The residual stream and the norms run in float32 in every number format: i
 gradient by e and m often points the wrong way (see `benchmarks/README.md`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -47,15 +48,20 @@ class Kept(NamedTuple):
     gate_up: Float[Tensor, "T 2f"]
 
 
+KeysValues = tuple[Float[Tensor, "rows*K seen D"], Float[Tensor, "rows*K seen D"]]
+"""What one layer remembers of the positions before."""
+
+
 @dataclass(frozen=True)
 class Pass:
-    """One forward pass: its result, and what `backward` needs."""
+    """One forward pass: its result, what `backward` needs, and what later positions need."""
 
     hidden: Float[Tensor, "rows L d"]
     layers: list[Kept]
     before_norm: Float[Tensor, "T d"]
     scale: Float[Tensor, "T 1"]
     rotation: tuple[Tensor, Tensor]
+    seen: list[KeysValues]
 
 
 class LlamaBody:
@@ -88,7 +94,12 @@ class LlamaBody:
 
     @torch.no_grad()
     def forward(
-        self, embeddings: Float[Tensor, "rows L d"], dtype: torch.dtype, *, keep: bool = True
+        self,
+        embeddings: Float[Tensor, "rows L d"],
+        dtype: torch.dtype,
+        *,
+        keep: bool = True,
+        past: Sequence[KeysValues] | None = None,
     ) -> Pass:
         """Run every layer with causal attention; rows have equal length and see only themselves.
 
@@ -96,21 +107,28 @@ class LlamaBody:
             embeddings: input embeddings.
             dtype: number format of the matrix products; weights held in another are cast in use.
             keep: whether `backward` will be called.
+            past: `seen` of the pass over the positions before, empty at the first; None: nothing
+                follows, and nothing is remembered.
         """
         rows, L, d = embeddings.shape
         K, D = self.kv_heads, self.head_size
         G = self.heads // K
-        rotation = self._rotation(L, embeddings.device, dtype)
-        masks = _masks(L, G, embeddings.device, dtype)
+        before = past[0][0].shape[1] if past else 0
+        rotation = self._rotation(before, L, embeddings.device, dtype)
+        masks = _masks(before, L, G, embeddings.device, dtype)
         x = embeddings.reshape(rows * L, d).float()
-        kept = []
-        for layer in self.layers:
+        kept, seen = [], []
+        for at, layer in enumerate(self.layers):
             h, attention_scale = self._normalise(x, layer.attention_norm)
             qkv = _there(h, layer.qkv, dtype).view(rows, L, -1, D)
             q, k, v = _by_head(qkv, K, G)
             q = _rotate(q, rotation, q.new_empty(q.shape)).view(rows * K, G, L, D)
             k = _rotate(k, rotation, k.new_empty(k.shape)).view(rows * K, L, D)
             v = v.reshape(rows * K, L, D)
+            if past:
+                k, v = torch.cat([past[at][0], k], 1), torch.cat([past[at][1], v], 1)
+            if past is not None:
+                seen.append((k, v))
             said, weights = _attend(q, k, v, masks)
             said = said.view(rows, K, G, L, D).permute(0, 3, 1, 2, 4)
             after = x + _there(said.reshape(rows * L, -1), layer.out, dtype)
@@ -121,7 +139,7 @@ class LlamaBody:
                 kept.append(Kept(x, attention_scale, q, k, v, weights, after, mlp_scale, gate_up))
             x = after + _there(F.silu(gate).mul_(up), layer.down, dtype)
         h, scale = self._normalise(x, self.norm)
-        return Pass(h.to(dtype).view(rows, L, d), kept, x, scale, rotation)
+        return Pass(h.to(dtype).view(rows, L, d), kept, x, scale, rotation, seen)
 
     @torch.no_grad()
     def backward(
@@ -153,10 +171,10 @@ class LlamaBody:
         return dx.view(rows, L, d)
 
     def _rotation(
-        self, L: int, device: torch.device, dtype: torch.dtype
+        self, before: int, L: int, device: torch.device, dtype: torch.dtype
     ) -> tuple[Float[Tensor, "L D"], Float[Tensor, "L D"]]:
         """Return the network's own cosines and (signed) sines of the rotary angles."""
-        positions = torch.arange(L, device=device)[None]
+        positions = torch.arange(before, before + L, device=device)[None]
         cos, sin = self.rotary(torch.empty(1, dtype=dtype, device=device), positions)
         half = self.head_size // 2
         sign = torch.ones(self.head_size, dtype=dtype, device=device)
@@ -187,17 +205,18 @@ def _back(
 
 
 def _masks(
-    L: int, G: int, device: torch.device, dtype: torch.dtype
+    before: int, L: int, G: int, device: torch.device, dtype: torch.dtype
 ) -> list[Float[Tensor, "1 G*block seen"]]:
     """Return what is added to the scores of each block of positions: -inf where one would look on.
 
-    The last dimension is the number of positions up to the end of the block.
+    The last dimension is the number of positions up to the end of the block, those before the
+    first of the L included.
     """
     blocks = max(1, round(L / BLOCK))
     ends = [L * k // blocks for k in range(blocks + 1)]
     return [
-        torch.full((end - start, end), -torch.inf, dtype=dtype, device=device)
-        .triu_(start + 1)
+        torch.full((end - start, before + end), -torch.inf, dtype=dtype, device=device)
+        .triu_(before + start + 1)
         .repeat(G, 1)[None]
         for start, end in pairwise(ends)
     ]
@@ -205,16 +224,18 @@ def _masks(
 
 def _attend(
     q: Float[Tensor, "B G L D"],
-    k: Float[Tensor, "B L D"],
-    v: Float[Tensor, "B L D"],
+    k: Float[Tensor, "B before+L D"],
+    v: Float[Tensor, "B before+L D"],
     masks: list[Float[Tensor, "1 G*block seen"]],
 ) -> tuple[Float[Tensor, "B G L D"], list[Float[Tensor, "B G*block seen"]]]:
     """Return what causal attention says, and the weights of each block of positions."""
-    B, G, _, D = q.shape
+    B, G, L, D = q.shape
+    before = k.shape[1] - L
     said, weights = [], []
     for mask in masks:
         block, seen = mask.shape[1] // G, mask.shape[2]
-        asking = q[:, :, seen - block : seen].reshape(B, G * block, D)
+        end = seen - before
+        asking = q[:, :, end - block : end].reshape(B, G * block, D)
         scores = torch.baddbmm(mask, asking, k[:, :seen].mT, alpha=D**-0.5)
         weights.append(torch.softmax(scores, -1))
         said.append((weights[-1] @ v[:, :seen]).view(B, G, block, D))

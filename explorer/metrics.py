@@ -147,19 +147,16 @@ def _generate(
 ) -> Iterator[int]:
     ids = list(context_ids) or [model.tokenizer.bos_id or 0]
     generator = torch.Generator().manual_seed(seed) if seed is not None else None
-    tokens = torch.tensor([ids], device=model.device)
     past = None
     for _ in range(count):
-        output = model.network(input_ids=tokens, past_key_values=past, use_cache=True)
-        past = output.past_key_values
-        logits = output.logits[0, -1].float()
+        logits, past = model.go_on(model.embed(torch.tensor([ids])), past)
         if generator is None:
             token = int(logits.argmax())
         else:
             p = torch.softmax(logits / temperature, -1).cpu()
             token = int(torch.multinomial(p, 1, generator=generator))
         yield token
-        tokens = torch.tensor([[token]], device=model.device)
+        ids = [token]
 
 
 def race(

@@ -110,6 +110,27 @@ class FrozenModel:
         result: Tensor = self.network(input_ids=ids.to(self.device), use_cache=False).logits
         return result
 
+    @torch.no_grad()
+    def go_on(
+        self, embeddings: Float[Tensor, "1 L d"], past: Any = None
+    ) -> tuple[Float[Tensor, " vocab"], Any]:
+        """Return the float32 logits after the last position, and what the next call goes on from.
+
+        Computed in the model's number format, as everything here is: where that is not the one the
+        weights are held in, our own body casts them in use, as it does for a whole sequence.
+
+        Args:
+            embeddings: input embeddings that follow those before.
+            past: what the last call returned (a KV cache); None at the first.
+        """
+        if self.body is not None and self.head is not None:
+            done = self.body.forward(embeddings, self.dtype, keep=False, past=past or ())
+            return self.head.logits(done.hidden[0, -1:])[0].float(), done.seen
+        output = self.network(
+            inputs_embeds=embeddings.to(self.dtype), past_key_values=past, use_cache=True
+        )
+        return output.logits[0, -1].float(), output.past_key_values
+
     def embed(self, ids: Int[Tensor, "rows L"]) -> Float[Tensor, "rows L d"]:
         """Return the input embeddings of token ids."""
         table: nn.Embedding = self.network.get_input_embeddings()

@@ -54,6 +54,18 @@ class ModelPool:
         """
         return self.get(folder, name, fast_dtype(self.device, precision))
 
+    def confirming(self, folder: Path, name: str, precision: str = "auto") -> FrozenModel:
+        """Return the model that results are confirmed on: in float32, where that fits.
+
+        Otherwise what `searching` returns. Texts that become targets are sampled on it too: in
+        float32 a seed gives the same text on most machines, in another format it does not.
+
+        Raises:
+            ModelError: as `get`.
+        """
+        model = self.searching(folder, name, precision)
+        return self.get(folder, name, torch.float32) if self.can_confirm(folder) else model
+
     def of_weights(self, name: str, fingerprint: str) -> FrozenModel:
         """Return the model that a solution was trained on, in float32.
 

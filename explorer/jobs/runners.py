@@ -30,7 +30,7 @@ from explorer.jobs.specs import (
     SolveSetSpec,
 )
 from explorer.metrics import generate
-from explorer.models import FrozenModel, fast_dtype
+from explorer.models import FrozenModel
 from explorer.progress import Bringing, Progress, Report
 from explorer.recipes import Recipe
 from explorer.reconstruct import Reconstruction
@@ -161,7 +161,13 @@ def _generate(job: JobContext, spec: GenerateSpec) -> Iterator[bool]:
         return
     card = catalog.find(spec.model)
     assert card.folder is not None
-    model = job.pool.get(card.folder, card.name, fast_dtype(job.pool.device))
+    model = job.pool.confirming(card.folder, card.name)
+    job.result["number_format"] = model.number_format
+    if model.number_format != "float32":
+        job.notice(
+            f"Written in {model.number_format}, since this model does not fit into memory in "
+            "float32: another machine may write another text from the same seed."
+        )
     context = model.tokenizer.encode(spec.context)
     room = model.max_positions - spec.length
     if room < 1:

@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from explorer import head, llama
 from explorer.llama import LlamaBody
+from explorer.metrics import generate
 from explorer.models import FrozenModel
 
 LoadModel = Callable[..., FrozenModel]
@@ -158,3 +159,50 @@ def test_measuring_without_a_gradient_gives_the_same_numbers(
             torch.testing.assert_close(getattr(alone, name), getattr(with_gradient, name))
         for name in ("correct", "predicted", "rank"):
             assert torch.equal(getattr(alone, name), getattr(with_gradient, name))
+
+
+CONTEXTS = [[3 * k % 60 + 2, k + 1, *range(5, 5 + k % 4)] for k in range(24)]
+
+
+@pytest.mark.parametrize("seed", [None, 7], ids=["likeliest", "sampled"])
+def test_float32_out_of_bfloat16_weights_generates_what_the_float32_model_does(
+    load_model: LoadModel, bfloat16_folder: Path, seed: int | None
+) -> None:
+    """24 continuations of 24 tokens; the weights' format in memory decides none of them (D4)."""
+    fast = load_model(bfloat16_folder, dtype=torch.bfloat16)
+    shared, exact = fast.in_float32(), load_model(bfloat16_folder)
+    assert shared is not None
+    made = {
+        name: [list(generate(model, ids, 24, seed=seed)) for ids in CONTEXTS]
+        for name, model in {"fast": fast, "shared": shared, "exact": exact}.items()
+    }
+    assert made["shared"] == made["exact"]
+    assert made["fast"] != made["exact"]  # these texts do tell the formats apart
+
+
+@pytest.mark.parametrize("block", [128, 3])
+@pytest.mark.parametrize("kind", ["llama", "neox", "shared"])
+def test_going_on_gives_the_logits_of_the_whole_sequence(
+    load_model: LoadModel,
+    tiny_llama_folder: Path,
+    tiny_neox_folder: Path,
+    bfloat16_folder: Path,
+    kind: str,
+    block: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Piece by piece with a KV cache, against plain transformers in float32 at once."""
+    monkeypatch.setattr(llama, "BLOCK", block)
+    folder = {"llama": tiny_llama_folder, "neox": tiny_neox_folder, "shared": bfloat16_folder}[kind]
+    model = load_model(folder, dtype=torch.bfloat16 if kind == "shared" else torch.float32)
+    model = (model.in_float32() or model) if kind == "shared" else model
+    assert model.dtype == torch.float32
+    plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    inputs = torch.randn(1, 12, model.d_model)
+    with torch.no_grad():
+        expected = plain(inputs_embeds=inputs).logits[0]
+    past = None
+    for start, end in ((0, 5), (5, 6), (6, 11), (11, 12)):
+        logits, past = model.go_on(inputs[:, start:end], past)
+        assert logits.dtype == torch.float32
+        torch.testing.assert_close(logits, expected[end - 1], rtol=1e-4, atol=1e-5)

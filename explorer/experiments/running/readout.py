@@ -94,20 +94,18 @@ def starts(
 def write(model: FrozenModel, embeddings: Float[Tensor, "L d"], count: int) -> list[int]:
     """Return the `count` likeliest next tokens, one after the other, with a KV cache.
 
-    The end-of-text token does not end it. The network runs in its own number format.
+    The end-of-text token does not end it. Computed in the model's number format.
 
     Args:
         model: any frozen model.
         embeddings: what it is fed first, as input embeddings.
         count: how many tokens, at least 1.
     """
-    network = model.network
-    output = network(inputs_embeds=embeddings[None].to(network.dtype), use_cache=True)
-    ids = [int(output.logits[0, -1].float().argmax())]
+    logits, past = model.go_on(embeddings[None])
+    ids = [int(logits.argmax())]
     while len(ids) < count:
-        tokens = torch.tensor([ids[-1:]], device=model.device)
-        output = network(input_ids=tokens, past_key_values=output.past_key_values, use_cache=True)
-        ids.append(int(output.logits[0, -1].float().argmax()))
+        logits, past = model.go_on(model.embed(torch.tensor([ids[-1:]])), past)
+        ids.append(int(logits.argmax()))
     return ids
 
 

@@ -3,8 +3,6 @@
 import time
 from collections.abc import Iterator
 
-import torch
-
 from explorer import catalog
 from explorer.errors import BadInputError, CorruptFileError, MissingAssetError
 from explorer.experiments import claims, estimate, runs
@@ -52,9 +50,7 @@ class RunTask:
             )
         precision = settings.recipe.precision if hasattr(settings, "recipe") else "auto"
         model = pool.searching(card.folder, card.name, precision)
-        exact = model
-        if pool.can_confirm(card.folder):
-            exact = pool.get(card.folder, card.name, torch.float32)
+        exact = pool.confirming(card.folder, card.name, precision)
         _require_room(settings, model)
         self.experiment = experiment(settings.experiment)
         name = runs.run_id(settings, model.fingerprint)

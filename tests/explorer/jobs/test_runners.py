@@ -26,19 +26,36 @@ def _continue(folder: Path, **fields: Any) -> GenerateSpec:
     return GenerateSpec.model_validate(asked | fields)
 
 
-def test_a_model_continues_a_context(
-    shift: "Shift", pool: "ModelPool", tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("pays", [True, False], ids=["bfloat16 pays", "it does not"])
+def test_a_model_continues_a_context_in_float32_whatever_is_fast(
+    shift: "Shift",
+    pool: "ModelPool",
+    tiny_llama_folder: Path,
+    pays: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It samples as `metrics.generate` does, in the worker's fast number format."""
-    from explorer.jobs import runners
-
-    monkeypatch.setattr(runners, "fast_dtype", lambda _: torch.float32)
-    (job,) = shift.finish(client.submit(_continue(tiny_llama_folder)))
-    assert (job.state, job.sentence, job.fraction) == ("done", "12 tokens.", 1.0)
+    """The text becomes a target, so it must not depend on the machine: as `metrics.generate`."""
+    monkeypatch.setattr("explorer.models.bfloat16_pays", lambda device: pays)
+    jobs = shift.finish(
+        *(client.submit(_continue(tiny_llama_folder, length=64, seed=seed)) for seed in range(6))
+    )
+    assert {(job.state, job.sentence, job.fraction) for job in jobs} == {("done", "64 tokens.", 1)}
     model = pool.get(tiny_llama_folder, "tiny", torch.float32)
     ids = model.tokenizer.encode("The heron waits")
-    expected = list(metrics.generate(model, ids, 12, seed=3))
-    assert job.result["text"] == model.tokenizer.decode(expected)
+    for seed, job in enumerate(jobs):
+        expected = list(metrics.generate(model, ids, 64, seed=seed))
+        assert job.result["text"] == model.tokenizer.decode(expected)
+        assert job.result["number_format"] == "float32" and not job.notices
+
+
+def test_a_text_written_in_another_format_says_so(
+    shift: "Shift", pool: "ModelPool", tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.models.bfloat16_pays", lambda device: True)
+    monkeypatch.setattr(type(pool), "can_confirm", lambda *_: False)
+    (job,) = shift.finish(client.submit(_continue(tiny_llama_folder)))
+    assert job.result["number_format"] == "bfloat16"
+    assert "Written in bfloat16" in job.notices[0]
 
 
 def test_the_seed_decides_a_continuation(shift: "Shift", tiny_llama_folder: Path) -> None:
