@@ -1,23 +1,65 @@
 """What the web process keeps between reruns: small, immutable, shared by every session."""
 
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import streamlit as st
+from typing import Any, Generic, TypeVar
 
 from explorer import store
 from explorer.recording import Recording
 from explorer.solutions import Solution
 from explorer.tokenizing import Tokenizer
 
+Value = TypeVar("Value")
+
+
+@dataclass
+class _Slot:
+    """What is kept of one place, and the stamp of its version; () while there is nothing."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    holds: tuple[Hashable, ...] = ()
+    value: Any = None
+
+
+class Newest(Generic[Value]):
+    """What was read from files, of each file in its newest version only.
+
+    Streamlit's caches tell calls apart by all their arguments: with a file's time among these they
+    keep as many versions of a growing result as they have entries.
+    """
+
+    def __init__(self, load: Callable[[Path], Value], entries: int) -> None:
+        """Keep what `load` makes of the `entries` places that were asked for last."""
+        self.load, self.entries = load, entries
+        self._slots: OrderedDict[Path, _Slot] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def __call__(self, place: Path, stamp: Hashable) -> Value:
+        """Return what is read from `place`, again only if `stamp` is not the one of last time."""
+        with self._guard:
+            slot = self._slots.setdefault(place, _Slot())
+            self._slots.move_to_end(place)
+            while len(self._slots) > self.entries:
+                self._slots.popitem(last=False)
+        with slot.lock:  # who comes while it is read waits for it
+            if slot.holds != (stamp,):
+                slot.holds, slot.value = (), None
+                slot.value = self.load(place)
+                slot.holds = (stamp,)
+            value: Value = slot.value
+        return value
+
+    def __len__(self) -> int:
+        """Return how many values are kept."""
+        return len(self._slots)
+
 
 def tokenizer(folder: Path) -> Tokenizer:
     """Return the tokenizer of a model folder."""
     return _tokenizer(folder, (folder / "tokenizer.json").stat().st_mtime_ns)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _tokenizer(folder: Path, stamp: int) -> Tokenizer:
-    return Tokenizer.load(folder)
 
 
 def run(folder: Path) -> tuple[Recording | None, list[Solution]]:
@@ -26,6 +68,9 @@ def run(folder: Path) -> tuple[Recording | None, list[Solution]]:
     return _run(folder, stamp)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _run(folder: Path, stamp: int) -> tuple[Recording | None, list[Solution]]:
+def _read_run(folder: Path) -> tuple[Recording | None, list[Solution]]:
     return store.recording_of(folder / store.RECORDING), store.siblings(folder / store.RECORDING)
+
+
+_tokenizer = Newest(Tokenizer.load, 8)
+_run = Newest(_read_run, 64)

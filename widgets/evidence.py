@@ -13,6 +13,7 @@ from explorer.paths import places
 from explorer.sets import records
 from explorer.sets.records import SetRecord
 from widgets import results, sets
+from widgets.cached import Newest
 
 
 def of_sets() -> list[Said]:
@@ -41,16 +42,19 @@ def of_set(record: SetRecord) -> list[Finding]:
     """
     folder = records.find(record.id)
     report = next(iter(distance_report.files(record)), None)
-    files = (folder / records.SET_FILE, report)
-    return _of_set(folder, report, tuple(f.stat().st_mtime_ns if f else 0 for f in files))
+    stamps = tuple(f.stat().st_mtime_ns if f else 0 for f in (folder / records.SET_FILE, report))
+    return _of_set(folder, (report, stamps))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _of_set(folder: Path, report: Path | None, stamps: tuple[int, ...]) -> list[Finding]:
+def _findings(folder: Path) -> list[Finding]:
+    report = next(iter(distance_report.files(records.load(folder))), None)
     measured = distance_report.read(report) if report else None
     if measured is not None:
         return space.of_report(measured)
     return space.of_vectors(records.read(folder))
+
+
+_of_set = Newest(_findings, 64)
 
 
 def of_paths() -> list[Said]:

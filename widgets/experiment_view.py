@@ -17,6 +17,7 @@ from explorer.jobs.client import Job
 from explorer.jobs.specs import ExperimentSpec
 from widgets import charts as chart_widget
 from widgets import experiment_set_up, findings, job_controls, start
+from widgets.cached import Newest
 from widgets.copy_link import copy_link
 from widgets.guard import sentences
 
@@ -91,9 +92,7 @@ def read(folder: Path) -> Run:
     return _read(folder, tuple(f.stat().st_mtime_ns if f.is_file() else 0 for f in files))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _read(folder: Path, stamps: tuple[int, ...]) -> Run:
-    return runs.load(folder)
+_read = Newest(runs.load, 64)
 
 
 def _job(asked: Experiment, job: Job) -> None:

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-import streamlit as st
-
 from explorer.landscape.result import Landscape
 from explorer.landscape.surroundings import Surroundings
 from explorer.paths.result import Paths
+from widgets.cached import Newest
+
+_paths = Newest(Paths.load, 16)
+_landscape = Newest(Landscape.load, 16)
 
 
 def paths(file: Path) -> Paths | None:
@@ -18,11 +20,6 @@ def paths(file: Path) -> Paths | None:
     return _paths(file, file.stat().st_mtime_ns) if file.is_file() else None
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _paths(file: Path, stamp: int) -> Paths:
-    return Paths.load(file)
-
-
 def landscape(file: Path) -> Landscape | None:
     """Return a landscape, or None while there is none.
 
@@ -30,11 +27,6 @@ def landscape(file: Path) -> Landscape | None:
         CorruptFileError: if it cannot be read.
     """
     return _landscape(file, file.stat().st_mtime_ns) if file.is_file() else None
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _landscape(file: Path, stamp: int) -> Landscape:
-    return Landscape.load(file)
 
 
 def surroundings(file: Path) -> Surroundings | None:

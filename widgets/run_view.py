@@ -15,7 +15,7 @@ from explorer.formatting import human_seconds
 from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.jobs.specs import ReconstructSpec
-from explorer.recording import Recording, read_log
+from explorer.recording import Recording, read_newest, watch
 from explorer.solutions import Solution
 from widgets import cached, job_controls, token_strip
 from widgets import charts as chart_widget
@@ -98,9 +98,9 @@ def _status(job_id: str) -> None:
 
 
 def live_strip(job_id: str, model: str) -> Recording | None:
-    """Show what restarts in training say by now; return their frames, None before the first."""
-    recording = read_log(client.folder_of(job_id))
-    if recording is None or not len(recording):
+    """Show what restarts in training say by now; return the newest frame, None before the first."""
+    recording = read_newest(client.folder_of(job_id))
+    if recording is None:
         return None
     shown = _which_restarts(recording, job_id)
     data = strip_data(recording, shown, _sayer(model), play=False)
@@ -111,8 +111,8 @@ def live_strip(job_id: str, model: str) -> Recording | None:
 @st.fragment(run_every=3.0)
 def _live_charts(job_id: str) -> None:
     job = client.get(job_id)
-    recording = read_log(client.folder_of(job_id))
-    if job.over or recording is None or not len(recording):
+    recording = watch(client.folder_of(job_id))
+    if job.over or recording is None:
         return
     assert isinstance(job.spec, ReconstructSpec)
     labels = _sayer(job.spec.model)(recording.header.target_ids)

@@ -1,12 +1,14 @@
 """Solution sets on pages: choosing one or several, and reading them once."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from explorer.errors import CorruptFileError
 from explorer.sets import records
 from explorer.sets.records import SetRecord, SolutionSet
+from widgets.cached import Newest
+
+_record = Newest(records.load, 64)
+_read = Newest(records.read, 16)
 
 
 def known() -> dict[str, SetRecord]:
@@ -22,11 +24,6 @@ def known() -> dict[str, SetRecord]:
     return found
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _record(folder: Path, stamp: int) -> SetRecord:
-    return records.load(folder)
-
-
 def read(name: str) -> SolutionSet:
     """Return a set with its exact solutions.
 
@@ -36,11 +33,6 @@ def read(name: str) -> SolutionSet:
     """
     folder = records.find(name)
     return _read(folder, (folder / records.SET_FILE).stat().st_mtime_ns)
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _read(folder: Path, stamp: int) -> SolutionSet:
-    return records.read(folder)
 
 
 def choose() -> str | None:

@@ -5,6 +5,7 @@ person or a model writes is ever read as HTML; colours change in place, without 
 finished run plays back in the browser, without asking the server for each frame.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,18 @@ _HERE = Path(__file__).parent
 _HTML = '<div class="strip" role="group" aria-label="Tokens"></div>'
 
 
+@cache
+def _source(name: str) -> str:
+    """Return a part of the component, read once: a live strip is mounted five times a second."""
+    return (_HERE / name).read_text()
+
+
 def _mount(key: str, data: dict[str, Any]) -> None:
     component = st.components.v2.component(
         "token_strip",
         html=_HTML,
-        css=(_HERE / "token_strip.css").read_text(),
-        js=(_HERE / "token_strip.js").read_text(),
+        css=_source("token_strip.css"),
+        js=_source("token_strip.js"),
     )
     component(key=key, data=data)
 

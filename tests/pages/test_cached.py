@@ -1,15 +1,21 @@
 """What pages keep in memory is read again when its files have changed."""
 
 import ast
+import gc
 import os
+import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from explorer import folders
+from explorer.errors import CorruptFileError
+from explorer.landscape.result import Landscape
 from explorer.sets import records
-from widgets import cached, sets
+from widgets import cached, results, sets
+from widgets.cached import Newest
 
 MODULES = sorted((folders.PROJECT / "widgets").rglob("*.py"))
 
@@ -37,3 +43,79 @@ def test_a_set_that_grew_is_read_again(make_set: Callable[..., str]) -> None:
 
 def test_a_run_without_files_is_no_run(tmp_path: Path) -> None:
     assert cached.run(tmp_path) == (None, [])
+
+
+class _Version:
+    """What a file said; a class, so that a weak reference shows whether it is still held."""
+
+    def __init__(self, path: Path) -> None:
+        self.text = path.read_text()
+
+
+def test_of_a_growing_result_the_newest_version_is_kept(tmp_path: Path) -> None:
+    kept, file = Newest(_Version, 16), tmp_path / "x"
+    seen = []
+    for version in range(20):
+        file.write_text(str(version))
+        found = kept(file, version)
+        assert found.text == str(version) and kept(file, version) is found
+        seen.append(weakref.ref(found))
+    del found
+    gc.collect()
+    assert [each() is not None for each in seen] == [False] * 19 + [True]
+
+
+def test_places_asked_for_last_are_kept(tmp_path: Path) -> None:
+    kept, files = Newest(_Version, 2), [tmp_path / str(k) for k in range(3)]
+    for file in files:
+        file.write_text("x")
+    first = kept(files[0], 0)
+    kept(files[1], 0)
+    assert kept(files[0], 0) is first
+    kept(files[2], 0)
+    assert kept(files[0], 0) is first and len(kept) == 2
+
+
+def test_what_cannot_be_read_is_tried_again(tmp_path: Path) -> None:
+    kept, file = Newest(_Version, 2), tmp_path / "x"
+    with pytest.raises(FileNotFoundError):
+        kept(file, 0)
+    file.write_text("there")
+    assert kept(file, 0).text == "there"
+
+
+def test_thirty_who_come_at_once_read_once(tmp_path: Path) -> None:
+    reads: list[Path] = []
+    begun = threading.Event()
+
+    def load(path: Path) -> object:
+        reads.append(path)
+        begun.wait(0.2)
+        return object()
+
+    kept = Newest(load, 2)
+    found: list[object] = []
+    threads = [threading.Thread(target=lambda: found.append(kept(tmp_path, 0))) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert reads == [tmp_path] and len(found) == 30 and len(set(map(id, found))) == 1
+
+
+def _held(kind: type) -> int:
+    gc.collect()
+    return sum(type(each) is kind for each in gc.get_objects())
+
+
+def test_a_landscape_that_grows_is_held_once(tmp_path: Path) -> None:
+    shipped = next((folders.recorded() / "landscape").rglob("*landscape.safetensors"))
+    file, before = tmp_path / shipped.name, _held(Landscape)
+    for version in range(1, 20):
+        file.write_bytes(shipped.read_bytes())
+        os.utime(file, ns=(version * 10**9, version * 10**9))
+        assert results.landscape(file) is results.landscape(file)
+    assert _held(Landscape) == before + 1
+    file.write_bytes(b"damaged")
+    with pytest.raises(CorruptFileError):
+        results.landscape(file)
