@@ -1,5 +1,6 @@
 """Where things lie on the disk."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -17,9 +18,35 @@ def local() -> Path:
     """Return the folder made at run time: models, texts, solutions, jobs.
 
     `EXPLORER_CACHE` moves it.
+
+    Raises:
+        StorageError: if that cannot be the name of a folder.
     """
     moved = os.environ.get("EXPLORER_CACHE")
-    return Path(moved).expanduser().resolve() if moved else PROJECT / "cache" / "local"
+    try:
+        return Path(moved).expanduser().resolve() if moved else PROJECT / "cache" / "local"
+    except (OSError, RuntimeError) as error:  # an unknown ~user, or links that go in circles
+        raise StorageError(
+            "EXPLORER_CACHE names no folder that there can be. Set it to one you can write to."
+        ) from error
+
+
+def given(name: str | Path) -> Path:
+    """Return the path that a person named, its home folder written out; nothing need be there.
+
+    Raises:
+        BadInputError: if there can be no file of that name, or the disk refuses to say.
+    """
+    try:
+        path = Path(name).expanduser()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, an unknown ~user
+        reason = f" ({error.strerror})" if isinstance(error, OSError) else ""
+        raise BadInputError(
+            f"“{str(name)[:60]}” cannot be used as a path{reason}. Check how it is written."
+        ) from error
+    return path
 
 
 def make(folder: Path) -> Path:

@@ -243,7 +243,7 @@ def open_solution(name: str) -> Solution:
         BadInputError: if there is none by that name, or it has memory vectors, not e and m.
         CorruptFileError: if it cannot be read.
     """
-    path = Path(name).expanduser()
+    path = folders.given(name)
     is_file = path.suffix == ".safetensors" or "/" in name
     return load_solution(path if is_file else find(name))
 

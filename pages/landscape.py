@@ -31,8 +31,9 @@ def plane() -> None:
     if not pairs:
         raise BadInputError("No curve of these paths has been trained. Connect two solutions anew.")
     given = st.query_params.get("pair", "")
+    linked = next((at for at, k in enumerate(pairs) if str(k) == given), 0)
     pair = st.selectbox(
-        "Pair", pairs, pairs.index(int(given)) if given.isdigit() and int(given) in pairs else 0,
+        "Pair", pairs, linked,
         format_func=lambda k: _pair_label(found, k), key=f"plane-pair-{name}-{given}",
     )  # fmt: skip
     level = st.select_slider(

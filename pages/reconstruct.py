@@ -6,6 +6,7 @@ from explorer import arrangements, catalog, store, texts
 from explorer.figures.strip import preview_data
 from explorer.jobs import client
 from explorer.jobs.specs import MAX_RESTARTS, ReconstructSpec
+from explorer.validation import valid
 from widgets import cached, models, recipes, recorded, run_view, start, text_source, token_strip
 from widgets.guard import sentences
 from widgets.scheme import scheme
@@ -48,18 +49,19 @@ def set_up() -> None:
         recipe = recipes.choose()
     if st.button("Start", type="primary", icon=":material/play_arrow:", key="start",
                  disabled=recipe is None, width="stretch") and recipe is not None:  # fmt: skip
-        spec = ReconstructSpec(
-            model=card.name,
-            text=tokenizer.decode(ids[: min(len(ids), length + 64)]) if more else passage.text,
-            length=length,
-            arrangement=arrangement,
-            recipe=recipe,
-            restarts=restarts,
-            seed=seed,
-            until="first" if early else "all",
-            title=passage.title[:300],
-            source=passage.source,
-        )
+        fields = {
+            "model": card.name,
+            "text": tokenizer.decode(ids[: min(len(ids), length + 64)]) if more else passage.text,
+            "length": length,
+            "arrangement": arrangement,
+            "recipe": recipe,
+            "restarts": restarts,
+            "seed": seed,
+            "until": "first" if early else "all",
+            "title": passage.title[:300],
+            "source": passage.source,
+        }
+        spec = valid(ReconstructSpec, fields)
         st.query_params.pop("solution", None)
         st.query_params["job"] = client.submit(spec)
 

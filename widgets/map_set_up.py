@@ -1,14 +1,13 @@
 """How solutions are laid out in a map: the settings, and the map made or asked for."""
 
 import streamlit as st
-from pydantic import ValidationError
 
 from explorer import maps
-from explorer.errors import BadInputError, ExplorerError
+from explorer.errors import ExplorerError
 from explorer.jobs import client
 from explorer.jobs.specs import MapSpec
 from explorer.maps import SolutionMap
-from explorer.validation import in_words
+from explorer.validation import valid
 from widgets import jobs
 
 VECTORS = {"e": "e", "m": "m", "both": "e and m"}
@@ -17,7 +16,7 @@ VECTORS = {"e": "e", "m": "m", "both": "e and m"}
 def settings(chosen: list[str]) -> MapSpec:
     """Ask how to lay the solutions out; at first as UMAP where that map is kept, else as PCA."""
     fields: dict[str, object] = {"sets": tuple(chosen)}
-    kept = maps.load(MapSpec(sets=tuple(chosen), method="umap")) is not None
+    kept = maps.load(valid(MapSpec, fields | {"method": "umap"})) is not None
     method = st.segmented_control(
         "Method", ["pca", "umap"], default="umap" if kept else "pca", required=True, key="method",
         format_func=str.upper, bind="query-params",
@@ -39,10 +38,7 @@ def settings(chosen: list[str]) -> MapSpec:
         fields["metric"] = left.selectbox("Metric", ["cosine", "euclidean"], key="map_metric")
         fields["seed"] = right.number_input("Seed", 0, 2**31 - 1, 0, key="map_seed")
     fields["inexact"] = st.checkbox("Show attempts that are not exact as well", key="inexact")
-    try:
-        return MapSpec.model_validate(fields)
-    except ValidationError as error:
-        raise BadInputError(in_words(error)) from error
+    return valid(MapSpec, fields)
 
 
 def made_or_asked(spec: MapSpec) -> SolutionMap | None:

@@ -3,7 +3,6 @@
 from collections import Counter
 
 import streamlit as st
-from pydantic import ValidationError
 
 from explorer import catalog, texts
 from explorer.errors import BadInputError
@@ -12,7 +11,7 @@ from explorer.paths.pairs import all_pairs, require_pair
 from explorer.paths.recipe import PathRecipe
 from explorer.recipes import FAST
 from explorer.tokenizing import Tokenizer
-from explorer.validation import in_words
+from explorer.validation import valid
 from widgets import cached, exact_solutions
 
 PICK, TRAIN, ALL = "Two solutions", "Train me two", "All pairs"
@@ -31,9 +30,9 @@ def choose() -> PathsSpec | None:
     way = st.radio("Connect", ways, key="path-way")
     if way == TRAIN:
         train = _to_train()
-        return None if train is None else PathsSpec(train=train, **_settings())
+        return None if train is None else valid(PathsSpec, {"train": train, **_settings()})
     pairs = _all() if way == ALL else _two()
-    return PathsSpec(pairs=pairs, **_settings()) if pairs else None
+    return valid(PathsSpec, {"pairs": pairs, **_settings()}) if pairs else None
 
 
 def _two() -> tuple[tuple[str, str], ...]:
@@ -106,16 +105,17 @@ def _to_train() -> ReconstructSpec | None:
     length = st.number_input("N, target tokens", 1, most, min(12, most), key=f"path-n-{most}")
     seed = st.number_input("First seed", 0, 2**31 - 1 - RESTARTS, 0, key="path-train-seed")
     st.caption(f"{RESTARTS} restarts are trained; the first two exact ones are connected.")
-    return ReconstructSpec(
-        model=card.name,
-        text=text,
-        length=length,
-        arrangement=card.default_arrangement,
-        recipe=FAST,
-        restarts=RESTARTS,
-        seed=seed,
-        title="Own text",
-    )
+    fields = {
+        "model": card.name,
+        "text": text,
+        "length": length,
+        "arrangement": card.default_arrangement,
+        "recipe": FAST,
+        "restarts": RESTARTS,
+        "seed": seed,
+        "title": "Own text",
+    }
+    return valid(ReconstructSpec, fields)
 
 
 def _tokenizer(card: catalog.ModelCard) -> Tokenizer:
@@ -156,7 +156,4 @@ def _settings() -> dict[str, object]:
                 help=PathRecipe.model_fields["stop_early"].description,
             ),
         }  # fmt: skip
-    try:
-        return {"curve": curve, "recipe": PathRecipe.model_validate(fields)}
-    except ValidationError as error:
-        raise BadInputError(in_words(error)) from error
+    return {"curve": curve, "recipe": valid(PathRecipe, fields)}

@@ -1,14 +1,12 @@
 """What a solution set shall be, how long it will take, and Start."""
 
 import streamlit as st
-from pydantic import ValidationError
 
 from explorer import arrangements, catalog, texts
-from explorer.errors import BadInputError
 from explorer.jobs import client
 from explorer.jobs.specs import GatheredText, SolveSetSpec
 from explorer.sets.estimate import estimate
-from explorer.validation import in_words
+from explorer.validation import valid
 from widgets import models, pace, recipes, set_texts
 
 REGIMES = {"shared": "m shared over the set (the paper's default)", "free": "m free"}
@@ -62,11 +60,7 @@ def set_up() -> None:
         st.caption(f"Arrangement {known.checklist_id}: {known.formula}")
     if fields["recipe"] is None or (what == GATHER and not gathered):
         return
-    try:
-        spec = SolveSetSpec.model_validate(fields | {"texts": gathered})
-    except ValidationError as error:
-        raise BadInputError(in_words(error)) from error
-    _start(spec, card)
+    _start(valid(SolveSetSpec, fields | {"texts": gathered}), card)
 
 
 def _start(spec: SolveSetSpec, card: catalog.ModelCard) -> None:

@@ -5,6 +5,7 @@ import streamlit as st
 
 from explorer import store
 from explorer.jobs.specs import GatheredText
+from explorer.validation import valid
 
 MOST = 200
 
@@ -30,7 +31,7 @@ def gather() -> tuple[GatheredText, ...]:
         key="set_library",
     )
     rows = [
-        GatheredText(text=str(row["text"]), context=str(row["context"] or "")[:300])
+        valid(GatheredText, {"text": row["text"], "context": row["context"][:300]})
         for row in typed.fillna("").to_dict(orient="records")[:MOST]
         if str(row["text"]).strip()
     ]
@@ -39,7 +40,5 @@ def gather() -> tuple[GatheredText, ...]:
         record = entries[name]
         if record.text not in known:
             known.add(record.text)
-            rows.append(
-                GatheredText(text=record.text, context="", title=record.title[:300], source="own")
-            )
+            rows.append(valid(GatheredText, {"text": record.text, "title": record.title[:300]}))
     return tuple(rows)

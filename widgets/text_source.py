@@ -10,6 +10,7 @@ from explorer.errors import BadInputError, ExplorerError
 from explorer.jobs import client
 from explorer.jobs.specs import GenerateSpec
 from explorer.texts import Passage
+from explorer.validation import valid
 from widgets import server
 from widgets.following import follow
 
@@ -93,7 +94,8 @@ def _generated(card: ModelCard) -> Passage | None:
     if st.button("Let the model write", icon=":material/edit_note:", key="write"):
         if not (context or "").strip():
             raise BadInputError("Give the model something to read first.")
-        spec = GenerateSpec(model=card.name, context=context or "", length=count, seed=seed)
+        asked = {"model": card.name, "context": context or "", "length": count, "seed": seed}
+        spec = valid(GenerateSpec, asked)
         st.session_state["writing"] = client.submit(spec)
     if "writing" not in st.session_state:
         st.caption("Its own continuation, sampled at temperature 1, becomes the text.")

@@ -1,6 +1,7 @@
 """Reads arguments, calls one command, turns errors into a sentence and an exit code."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -37,6 +38,9 @@ def main(arguments: Sequence[str]) -> int:
         0 when it went well, 3 when nothing became exact, 2 on bad input (one sentence on stderr),
         130 when interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):  # a terminal may lack a character; nothing is lost
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     chosen = parser().parse_args(arguments)
     try:
         code: int = chosen.run(chosen)

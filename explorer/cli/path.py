@@ -179,10 +179,11 @@ def _solutions(names: list[str]) -> list[Solution]:
     """Return the solutions of files, folders and ids; other files in folders are passed over."""
     found: list[Solution] = []
     for name in names:
-        if not Path(name).is_dir():
+        folder = folders.given(name)
+        if not folder.is_dir():
             found.append(store.open_solution(name))
             continue
-        for file in sorted(Path(name).rglob("*.safetensors")):
+        for file in sorted(folder.rglob("*.safetensors")):
             if not file.name.endswith(store.NOT_SOLUTIONS):
                 try:
                     found.append(load_solution(file))

@@ -42,13 +42,13 @@ def find_paths(name: str) -> Path:
     Raises:
         BadInputError: if there is none.
     """
+    path = folders.given(name)
     own = folder_of(name) / FILE if name.isalnum() else None
     if own is not None and own.is_file():
         return own
-    for path in shipped("paths", FILE):
-        if path.parent.name == name:
-            return path
-    path = Path(name).expanduser()
+    for recorded in shipped("paths", FILE):
+        if recorded.parent.name == name:
+            return recorded
     if path.is_file():
         return path
     if path.suffix or "/" in name:

@@ -224,8 +224,8 @@ def find(name: str) -> Path:
         BadInputError: if there is none, or more than one.
     """
     given = name.strip()
-    if given and "\0" not in given and (Path(given) / SET_FILE).is_file():
-        return Path(given).resolve()
+    if given and (path := folders.given(given) / SET_FILE).is_file():
+        return path.parent.resolve()
     found = [folder for folder in set_folders() if given and folder.name.startswith(given)]
     if len(found) == 1:
         return found[0]

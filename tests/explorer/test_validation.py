@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from explorer.validation import in_words
+from explorer.errors import BadInputError
+from explorer.validation import in_words, valid
 
 
 class Thing(BaseModel, extra="forbid"):
@@ -41,3 +42,17 @@ def test_broken_json_is_not_explained_with_a_parser_s_words() -> None:
     with pytest.raises(ValidationError) as caught:
         Thing.model_validate_json("{")
     assert in_words(caught.value) == "The settings cannot be read: this is not valid JSON."
+
+
+def test_what_is_too_long_says_how_long_it_may_be() -> None:
+    class Note(BaseModel):
+        text: str = Field("", max_length=1_000)
+        parts: tuple[int, ...] = Field((), max_length=2)
+
+    assert valid(Note, {"text": "a"}) == Note(text="a")
+    for fields, said in (
+        ({"text": "a" * 1_001}, "The setting “text” takes at most 1,000 characters. Shorten it."),
+        ({"parts": (1, 2, 3)}, "The setting “parts” takes at most 2 values. Choose fewer."),
+    ):
+        with pytest.raises(BadInputError, match=said):
+            valid(Note, fields)
