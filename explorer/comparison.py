@@ -9,6 +9,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from explorer.arrangements import ARRANGEMENTS
+from explorer.provenance import in_words
 from explorer.solutions import AnyRecord, MemoryRecord, Solution
 
 
@@ -51,6 +52,8 @@ def facts(record: AnyRecord, length: int) -> dict[str, Any]:
         "confirmed in": record.confirmed_in,
         "searched in": record.searched_in,
         "device": record.device,
+        "processor threads": record.threads,
+        "versions": in_words(record.versions),
         "made": record.created,
         "job": record.job,
         "id": record.id,

@@ -21,6 +21,7 @@ from explorer.errors import BadInputError, CorruptFileError, ExplorerError, Stor
 from explorer.files import write_atomically
 from explorer.fingerprint import fingerprint
 from explorer.library import Item
+from explorer.provenance import in_words
 from explorer.recording import Recording
 from explorer.solutions import Memory, Solution, load
 
@@ -52,6 +53,7 @@ def table(items: Sequence[Item]) -> pd.DataFrame:
         if item.record is None:
             continue
         record = item.record.model_dump(exclude={"recipe", "id"})
+        record["versions"] = in_words(item.record.versions)
         recipe = {
             f"recipe_{name}": value for name, value in item.record.recipe.model_dump().items()
         }

@@ -80,6 +80,11 @@ class FrozenModel:
         """What it computes in: float32 or bfloat16."""
         return str(self.dtype).removeprefix("torch.")
 
+    @property
+    def threads(self) -> int | None:
+        """Processor threads that share a sum, which decide its rounding; None: not on a CPU."""
+        return torch.get_num_threads() if self.device.type == "cpu" else None
+
     def hidden(self, embeddings: Float[Tensor, "rows L d"]) -> Float[Tensor, "rows L d"]:
         """Return the last hidden states, after the final norm, with causal attention.
 

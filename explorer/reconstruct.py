@@ -184,6 +184,7 @@ class Reconstruction:
                 one_forward_text=self.tokenizer.decode(said),
                 autoregressive_text=self.tokenizer.decode(continued),
                 device=self.model.device.type,
+                number_format=self.model.number_format,
             )
 
     def outcomes(self) -> list[Outcome]:

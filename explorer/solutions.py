@@ -67,6 +67,12 @@ class TrainedRecord(BaseModel):
     confirmed_in: str = Field("float32", description="Number format of the reported accuracy.")
     searched_in: str = Field("float32", description="Number format of the search.")
     device: str = Field("cpu", description="Kind of device that trained it.")
+    threads: int | None = Field(
+        None, description="Processor threads that trained it; None: not on a CPU, or not noted."
+    )
+    versions: dict[str, str] = Field(
+        {}, description="Of explorer, torch and transformers; empty: not noted."
+    )
     reason: str | None = Field(None, description="Why the row ended, if not by being exact.")
     created: str = Field("", description="UTC time, ISO 8601.")
     job: str | None = Field(None, description="Id of the job that trained it.")

@@ -60,6 +60,7 @@ class Race(BaseModel):
     one_forward_text: str = Field(description="What the pass says.")
     autoregressive_text: str = Field(description="What the model says by itself after BOS.")
     device: str = Field(description="Kind of device.")
+    number_format: str = Field("", description="Of both; empty: not noted.")
 
 
 @dataclass(frozen=True)

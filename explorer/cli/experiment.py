@@ -17,7 +17,7 @@ from explorer.cli.device import alone_on
 from explorer.cli.devices import several, work_on
 from explorer.cli.reconstruct import recipe_named
 from explorer.errors import BadInputError, StorageError
-from explorer.experiments import estimate
+from explorer.experiments import estimate, exports
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
 from explorer.experiments.definition import PRESETS, Experiment
 from explorer.experiments.runs import Run
@@ -191,7 +191,7 @@ def _say(sentence: str) -> None:
 def _write(made: Run, tables: dict[str, pd.DataFrame], out: Path) -> None:
     try:
         shutil.copytree(made.folder, out, dirs_exist_ok=True)
-        made.table.to_csv(out / "measurements.csv", index=False)
+        (out / "measurements.csv").write_bytes(exports.csv(made))
         for title, table in tables.items():
             table.to_csv(out / f"{title.lower().replace(' ', '-')}.csv", index=False)
     except OSError as error:
@@ -209,6 +209,7 @@ def _as_json(asked: Experiment, made: Run, tables: dict[str, pd.DataFrame]) -> d
         "protocol": asked.sentence(made),
         "settings": made.settings.model_dump(mode="json"),
         "seconds": made.seconds,
+        "computed": [found.model_dump() for found in made.computed],
         "cells": len(made.done),
         "measurements": records(made.table),
         "tables": {title: records(table) for title, table in tables.items()},

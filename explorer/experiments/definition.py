@@ -127,7 +127,7 @@ class Experiment:
         state = f", {left} {'cell' if left == 1 else 'cells'} not measured yet" if left else ""
         return (
             f"{model}: {self.protocol(run.settings)}{laid}{steps}; "
-            f"{header.device}, {header.created[:10]}, {human_seconds(run.seconds)} of "
+            f"{run.devices}, {header.created[:10]}, {human_seconds(run.seconds)} of "
             f"computing{state}."
         )
 

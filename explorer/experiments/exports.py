@@ -8,11 +8,19 @@ import pandas as pd
 
 from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Run
+from explorer.provenance import in_words
 
 
 def flat(run: Run) -> pd.DataFrame:
     """Return the measurements with lists as JSON, so that any table format takes them."""
     table = run.table
+    noted = [cell.computed for cell in run.done for _ in cell.rows]
+    if any(noted):
+        table = table.assign(
+            device=[found and found.device for found in noted],
+            searched_in=[found and found.searched_in for found in noted],
+            versions=[found and in_words(found.versions) for found in noted],
+        )
     for name in table.columns:
         if table[name].map(lambda v: isinstance(v, list | dict)).any():
             table = table.assign(**{name: table[name].map(json.dumps)})

@@ -21,6 +21,7 @@ from explorer import folders
 from explorer.errors import BadInputError, CorruptFileError, StorageError
 from explorer.experiments.settings import Name, Settings
 from explorer.files import write_atomically
+from explorer.provenance import Computed
 
 HEADER_FILE, CELLS_FILE, SOLUTIONS = "run.json", "cells.jsonl", "solutions"
 SCHEMA: Literal[1] = 1
@@ -46,6 +47,7 @@ class Done(BaseModel):
     rows: list[dict[str, Any]] = Field(description="Its measurements, one dict a row of a table.")
     seconds: float = Field(ge=0, description="Compute time it took.")
     finished: str = Field(description="UTC, ISO 8601.")
+    computed: Computed | None = Field(None, description="What with; None: not noted.")
 
 
 class Header(BaseModel):
@@ -63,7 +65,10 @@ class Header(BaseModel):
     rotary: bool = Field(
         description="Whether positions leave the values alone (I5), as rotary ones do."
     )
-    device: str = Field(description="Kind of device and number format of the search.")
+    device: str = Field(
+        description="Kind of device and number format of the search where it began; what each cell "
+        "was measured with stands beside it."
+    )
     created: str = Field(description="UTC, ISO 8601.")
     job: str | None = Field(None, description="Id of the job that began it; None: a shell.")
 
@@ -101,6 +106,24 @@ class Run:
     def seconds(self) -> float:
         """Compute time of the finished cells."""
         return sum(cell.seconds for cell in self.done)
+
+    @property
+    def computed(self) -> list[Computed]:
+        """What its cells were measured with, each once, in their order; old ones noted nothing."""
+        found: list[Computed] = []
+        for cell in self.done:
+            if cell.computed is not None and cell.computed not in found:
+                found.append(cell.computed)
+        return found
+
+    @property
+    def devices(self) -> str:
+        """Device and number format of every cell, in words."""
+        noted = dict.fromkeys(
+            self.header.device if cell.computed is None else cell.computed.sentence
+            for cell in self.done
+        )
+        return ", then ".join(noted) or self.header.device
 
     @property
     def ships(self) -> bool:

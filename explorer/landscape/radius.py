@@ -17,6 +17,7 @@ from explorer.paths.places import RADIUS
 from explorer.paths.result import CONNECTED
 from explorer.paths.training import along, require_as_recorded
 from explorer.pool import ModelPool
+from explorer.provenance import versions
 from explorer.solutions import Solution, now
 
 ROWS = 64
@@ -144,6 +145,7 @@ class RadiusTask:
             norm=float(np.linalg.norm(self._centre)),
             seed=self.spec.seed,
             device=self.model.device.type,
+            versions=versions(),
             seconds=seconds,
             created=now(),
             job=self.job,

@@ -35,6 +35,7 @@ class LandscapeHeader(BaseModel):
     pieces: dict[int, str] = Field(default={}, description="What every token id in it says.")
     confirmed_in: str = "float32"
     device: str = "cpu"
+    versions: dict[str, str] = Field({}, description="Of explorer, torch and transformers.")
     seconds: float = Field(0.0, description="Compute time so far.")
     points_per_second: float = Field(0.0, description="Grid points measured per second.")
     plain_per_second: float = Field(

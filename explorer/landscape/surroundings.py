@@ -29,6 +29,7 @@ class SurroundingsHeader(BaseModel):
     seed: int = Field(description="Seed of the directions.")
     confirmed_in: str = "float32"
     device: str = "cpu"
+    versions: dict[str, str] = Field({}, description="Of explorer, torch and transformers.")
     seconds: float = 0.0
     created: str = Field("", description="UTC time, ISO 8601.")
     job: str | None = None

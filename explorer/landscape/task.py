@@ -23,6 +23,7 @@ from explorer.paths.result import Paths
 from explorer.paths.task import as_profile
 from explorer.paths.training import along
 from explorer.pool import ModelPool
+from explorer.provenance import gone_on, versions
 from explorer.solutions import now
 
 ROWS = 64
@@ -172,6 +173,8 @@ class LandscapeTask:
                 kept.x, self.found.x
             ):
                 self.found = kept
+                if kept.header.reached < kept.header.level:
+                    self._note(**gone_on(kept.header, device=self.model.device.type))
                 return True
         return False
 
@@ -197,6 +200,7 @@ def _lay_out(paths: Paths, spec: LandscapeSpec, model: FrozenModel, job: str | N
         ends=(a, b),
         level=spec.level,
         device=model.device.type,
+        versions=versions(),
         created=now(),
         job=job,
     )

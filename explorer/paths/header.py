@@ -8,6 +8,7 @@ from explorer.arrangements import ArrangementKey
 from explorer.paths.curves import CurveKind
 from explorer.paths.pairs import text_key
 from explorer.paths.recipe import PathRecipe
+from explorer.provenance import versions
 from explorer.solutions import Solution, now
 from explorer.tokenizing import Tokenizer
 
@@ -53,6 +54,7 @@ class PathsHeader(BaseModel):
     confirmed_in: str = Field("float32", description="Number format of everything measured.")
     searched_in: str = Field("float32", description="Number format of the training.")
     device: str = "cpu"
+    versions: dict[str, str] = Field({}, description="Of explorer, torch and transformers.")
     seconds: float = Field(0.0, description="Compute time so far.")
     pass_seconds: float = Field(
         0.0, description="Time of the newest forward pass over all points of one path."
@@ -108,6 +110,7 @@ def describe(
             ],
             "pairs": [(index[a.record.id], index[b.record.id]) for a, b in pairs],
             "created": now(),
+            "versions": versions(),
         }
         | more
     )

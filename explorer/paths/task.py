@@ -13,7 +13,6 @@ from safetensors import SafetensorError, safe_open
 
 from explorer.errors import CorruptFileError
 from explorer.head import Measured
-from explorer.models import fast_dtype
 from explorer.paths.curves import CurveKind, mean_along, positions
 from explorer.paths.header import describe
 from explorer.paths.pairs import require_pair, require_usable, vector
@@ -27,6 +26,7 @@ from explorer.paths.training import (
     step_together,
 )
 from explorer.pool import ModelPool
+from explorer.provenance import gone_on
 from explorer.solutions import Solution
 
 CHECKPOINT_SECONDS = 3.0
@@ -72,15 +72,14 @@ class Connecting:
             require_pair(a, b)
         require_usable(*(s for pair in pairs for s in pair))
         self.exact = pool.of_solution(pairs[0][0])  # all ends have the same targets
-        dtype = fast_dtype(pool.device, recipe.precision)
-        self.model = pool.get(self.exact.folder, self.exact.name, dtype)
+        self.model = pool.searching(self.exact.folder, self.exact.name, recipe.precision)
         self.recipe, self._file = recipe, folder / FILE
         header = describe(
             pairs,
             kind,
             recipe,
             self.exact.tokenizer,
-            searched_in=str(dtype).removeprefix("torch."),
+            searched_in=self.model.number_format,
             device=pool.device.type,
             job=job,
         )
@@ -237,6 +236,13 @@ class Connecting:
             self._trainers = [self._trainer(k) for k in range(len(self.paths))]
             return False
         self.paths = found
+        if not found.over.all():
+            going_on = gone_on(
+                found.header,
+                device=self.model.device.type,
+                searched_in=self.model.number_format,
+            )
+            self.paths = replace(found, header=found.header.model_copy(update=going_on))
         self._seconds, self._pieces = found.header.seconds, dict(found.header.pieces)
         return True
 

@@ -18,6 +18,7 @@ from explorer.metrics import h_lm
 from explorer.models import FrozenModel
 from explorer.pool import ModelPool
 from explorer.progress import Progress
+from explorer.provenance import gone_on, versions
 from explorer.sets import contents, records
 from explorer.sets.crews import (
     JOINING,
@@ -133,7 +134,9 @@ class SetBuilder:
     def _begin(self) -> SetRecord:
         name = records.set_id(self.spec, self.model.fingerprint)
         with contextlib.suppress(CorruptFileError):
-            return records.load(records.folder_of(name))
+            known = records.load(records.folder_of(name))
+            going_on = gone_on(known, device=self.model.device.type)
+            return known if known.complete else known.model_copy(update=going_on)
         return SetRecord(
             id=name,
             spec=self.spec,
@@ -141,6 +144,7 @@ class SetBuilder:
             d_model=self.model.d_model,
             created=now(),
             device=self.model.device.type,
+            versions=versions(),
             job=self._job,
         )
 
@@ -234,6 +238,8 @@ class SetBuilder:
             steps=max(found.steps for found in outcomes),
             seconds=max(found.seconds for found in outcomes),
             exact=sum(found.score.exact for found in outcomes),
+            searched_in=self.model.number_format,
+            device=self.model.device.type,
         )
         self._save(joint=joint)
         save_learned(self._work / "m.safetensors", self._m, self._carried.values())

@@ -119,6 +119,7 @@ def continuations(
                 text=model.tokenizer.decode(list(said)),
                 title=f"Continuation {g + 1} of {context.title}"[:300],
                 sampling_seed=seed,
+                sampled_in=model.number_format,
             )
 
 

@@ -40,6 +40,9 @@ class SetText(_Record):
     title: str = Field("", description="Where it comes from, in words.")
     source: str = Field("generated", description="Key of its source.")
     sampling_seed: int | None = Field(None, description="Seed of the sampling; None: gathered.")
+    sampled_in: str | None = Field(
+        None, description="Number format of the sampling; None: gathered, or not noted."
+    )
 
 
 class Member(_Record):
@@ -72,6 +75,8 @@ class Joint(_Record):
     steps: int = Field(description="Joint optimiser steps.")
     seconds: float = Field(description="Their compute time.")
     exact: int = Field(description="Rows that were exact with the final m when they ended.")
+    searched_in: str = Field("", description="Number format of their search; empty: not noted.")
+    device: str = Field("", description="Kind of device; empty: not noted.")
 
 
 class SetRecord(_Record):
@@ -88,7 +93,8 @@ class SetRecord(_Record):
     joint: Joint | None = None
     complete: bool = Field(False, description="Whether nothing more will be tried.")
     created: str
-    device: str = ""
+    device: str = Field("", description="Kinds of device in their order; each file has its own.")
+    versions: dict[str, str] = Field({}, description="Of explorer, torch and transformers.")
     job: str | None = Field(None, description="Id of the job that began it; None: a shell.")
 
     @property

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from explorer.models import FrozenModel
+from explorer.provenance import then
 from explorer.sets.crews import Task
 from explorer.sets.records import SetRecord, SetText
 from explorer.solutions import Solution
@@ -38,7 +39,7 @@ def solution_of(
         seconds=found.seconds + task.seconds,
         reason=found.reason and f"{found.reason}{after}",
     )
-    return solved.solution_of(
+    made = solved.solution_of(
         whole,
         model,
         spec.arrangement,
@@ -51,3 +52,8 @@ def solution_of(
         source=text.source,
         job=job,
     )
+    if (joint := record.joint) is None:
+        return made
+    before = {"searched_in": joint.searched_in, "device": joint.device}  # of m, and of e's start
+    mixed = {name: then(was, getattr(made.record, name)) for name, was in before.items()}
+    return replace(made, record=made.record.model_copy(update=mixed))

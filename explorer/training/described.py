@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from explorer.models import FrozenModel
+from explorer.provenance import versions
 from explorer.recipes import Recipe
 from explorer.solutions import made_from, now
 from explorer.training.rows import Row
@@ -85,6 +86,8 @@ def described(
         "confirmed_in": found.confirmed_in,
         "searched_in": model.number_format,
         "device": model.device.type,
+        "threads": model.threads,
+        "versions": versions(),
         "reason": found.reason,
         "created": now(),
         "job": job,

@@ -12,6 +12,7 @@ from explorer.errors import BadInputError
 from explorer.experiments.runs import SOLUTIONS
 from explorer.metrics import generate, h_lm
 from explorer.models import FrozenModel
+from explorer.provenance import Computed, versions
 from explorer.recipes import Recipe
 from explorer.solutions import save_memory, save_solution
 from explorer.training import Outcome, Row, Trainer
@@ -239,11 +240,18 @@ class Bench:
         save_solution(solution, self.folder / SOLUTIONS / name)
         return name
 
-    def in_words(self) -> str:
-        """Name device and number format of the search."""
+    @property
+    def computed(self) -> Computed:
+        """What is measured here is computed with."""
         device = self.model.device
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
-        return f"{name}, search in {self.model.number_format}"
+        return Computed(
+            device=name,
+            searched_in=self.model.number_format,
+            confirmed_in=self.exact.number_format,
+            threads=self.model.threads,
+            versions=versions(),
+        )
 
 
 def _to_the_end(trainer: Trainer | MemoryTrainer) -> Iterator[float]:

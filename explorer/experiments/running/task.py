@@ -77,7 +77,7 @@ class RunTask:
             parameters=parameters,
             d_model=model.d_model,
             rotary=has_rotary_positions(model),
-            device=self.bench.in_words(),
+            device=self.bench.computed.sentence,
             created=now(),
             job=job,
         )
@@ -125,7 +125,13 @@ class RunTask:
             yield self._progress(cell.title, cell.cost, inside)
             waited += time.perf_counter() - paused
         seconds = time.perf_counter() - started - waited
-        done = Done(key=cell.key, rows=rows, seconds=seconds, finished=now())
+        done = Done(
+            key=cell.key,
+            rows=rows,
+            seconds=seconds,
+            finished=now(),
+            computed=self.bench.computed,
+        )
         with claims.lock(self.run.header.id, runs.CELLS_FILE):
             runs.append(self.run.folder, done)
         self._read_again()

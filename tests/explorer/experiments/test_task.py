@@ -8,8 +8,9 @@ import pytest
 
 from explorer import folders
 from explorer.errors import BadInputError, CorruptFileError, MissingAssetError
-from explorer.experiments import claims, runs
+from explorer.experiments import claims, exports, runs
 from explorer.experiments.catalogue import EXPERIMENTS
+from explorer.solutions import read_record
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
@@ -124,3 +125,44 @@ def test_damage_is_a_sentence_and_nothing_is_thrown_away(
     with pytest.raises(CorruptFileError, match="Run it again"):
         task(small("arrangements", lengths=(1,)))
     assert cells.read_bytes() == good
+
+
+def test_every_cell_says_what_it_was_measured_with(
+    small: "MakeSettings", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that goes on where another format is fast is a run in two formats, and says so."""
+    import torch
+
+    from explorer.experiments.running.task import RunTask
+    from explorer.pool import ModelPool
+    from explorer.provenance import versions
+
+    recipe = small("arrangements").recipe.model_copy(update={"precision": "auto"})  # type: ignore[union-attr]
+    settings = small("arrangements", arrangements=("halves", "e+mN"), recipe=recipe)
+    asked = EXPERIMENTS["arrangements"]
+    for pays in (True, False):
+        monkeypatch.setattr("explorer.models.bfloat16_pays", lambda device, pays=pays: pays)
+        task = RunTask(settings, ModelPool(torch.device("cpu")))
+        steps = task.steps()
+        while len(task.run.done) < 2:
+            next(steps)
+        if pays:
+            steps.close()
+    exhaust(steps)
+    run = runs.load(task.run.folder)
+    noted = [cell.computed for cell in run.done]
+    assert all(noted) and len(noted) == 4
+    assert [found and found.searched_in for found in noted] == ["bfloat16"] * 2 + ["float32"] * 2
+    assert {found and found.confirmed_in for found in noted} == {"float32"}
+    assert all(found and found.versions == versions() and found.threads for found in noted)
+    for cell in run.done:
+        for row in cell.rows:
+            record, _ = read_record(run.folder / runs.SOLUTIONS / row["solution"])
+            assert cell.computed is not None
+            assert record.searched_in == cell.computed.searched_in
+            assert (record.versions, record.threads) == (versions(), cell.computed.threads)
+    both = "CPU, search in bfloat16, then CPU, search in float32"
+    assert run.devices == both and both in asked.sentence(run)
+    columns = exports.flat(run)
+    assert columns.groupby("searched_in").size().to_dict() == {"bfloat16": 4, "float32": 4}
+    assert columns["versions"].str.contains("torch").all()

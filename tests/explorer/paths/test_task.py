@@ -221,3 +221,25 @@ def test_connected_means_099_at_every_point_and_converged_means_it_stayed_so(sta
     told = replace(found, history=np.array([*rows, (1, 0, 0.5, 0.7, 2.0)], dtype=HISTORY))
     assert told.converged_at(0) == 30
     assert told.converged_at(1) is None
+
+
+def test_a_file_of_paths_names_every_format_it_was_trained_in(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from explorer.provenance import versions
+
+    monkeypatch.setattr("explorer.models.bfloat16_pays", lambda device: True)
+    first = start(precision="auto")
+    steps = first.steps()
+    for _ in range(15):
+        next(steps)
+    steps.close()
+    assert first.paths.header.searched_in == "bfloat16"
+    monkeypatch.setattr("explorer.models.bfloat16_pays", lambda device: False)
+    second = start(precision="auto")
+    assert second.resumed
+    found = _finish(second)
+    assert found.header.searched_in == "bfloat16, then float32"
+    assert (found.header.device, found.header.versions) == ("cpu", versions())
+    over = start(precision="auto")
+    assert over.resumed and over.paths.header == found.header  # nothing is left to compute

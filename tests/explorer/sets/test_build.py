@@ -236,3 +236,54 @@ def test_what_cannot_be_made_is_a_sentence(
 def test_a_model_that_is_not_here_is_a_sentence(spec: MakeSpec, pool: "ModelPool") -> None:
     with pytest.raises(MissingAssetError, match="not on this disk"):
         SetBuilder(spec(model="EleutherAI/pythia-160m"), pool)
+
+
+@pytest.mark.parametrize("regime", ["free", "shared"])
+def test_a_set_that_goes_on_in_another_format_says_so(
+    regime: str, spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each solution names its own format, and with m shared also the one that m was learned in."""
+    from explorer.pool import ModelPool
+    from explorer.provenance import versions
+
+    recipe = spec().recipe.model_copy(update={"precision": "auto"})
+    some = {"m_from": 2} if regime == "shared" else {}
+    asked = spec(recipe=recipe, regime=regime, attempts=1, **some)
+    monkeypatch.setattr("explorer.models.bfloat16_pays", lambda device: True)
+    first = SetBuilder(asked, ModelPool(torch.device("cpu")))
+    steps = first.steps()
+    while not (first.record.members if regime == "free" else first.record.joint):
+        next(steps)
+    early = {m.solution for m in first.record.members}
+    steps.close()
+    monkeypatch.setattr("explorer.models.bfloat16_pays", lambda device: False)
+    (first._work / "crews.safetensors").unlink(missing_ok=True)  # rows begin anew in this format
+    record = _finish(SetBuilder(asked, ModelPool(torch.device("cpu"))))
+    found = records.read(first.folder, inexact=True)
+    late = "float32" if regime == "free" else "bfloat16, then float32"
+    formats = {s.record.id: s.record.searched_in for s in found.solutions}
+    assert formats == {name: "bfloat16" if name in early else late for name in formats}
+    assert late in formats.values() and (regime == "shared" or "bfloat16" in formats.values())
+    assert all(s.record.versions == versions() for s in found.solutions)
+    assert record.versions == versions() and record.device == "cpu"
+    if record.joint is not None:
+        assert (record.joint.searched_in, record.joint.device) == ("bfloat16", "cpu")
+
+
+def test_sampled_texts_name_the_format_they_were_sampled_in(
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Float32 though the search runs in bfloat16, so that a seed gives the same on any machine."""
+    from explorer.pool import ModelPool
+
+    recipe = spec().recipe.model_copy(update={"precision": "auto", "max_steps": 1})
+    asked = spec(recipe=recipe, texts=(), attempts=1, length=12)
+    written = []
+    for pays in (True, False):
+        monkeypatch.setattr("explorer.models.bfloat16_pays", lambda device, pays=pays: pays)
+        task = SetBuilder(asked, ModelPool(torch.device("cpu")))
+        deque(task._sample(), maxlen=0)
+        assert {text.sampled_in for text in task.record.texts} == {"float32"}
+        written.append([text.target_ids for text in task.record.texts])
+        (task.folder / records.SET_FILE).unlink()
+    assert written[0] == written[1]

@@ -1,0 +1,75 @@
+"""What numbers were computed with: device, number formats, versions. Free of torch.
+
+Equal inputs and seeds give equal vectors only where these are equal too, so every record holds them
+as they were when it was computed, not as they were when a larger piece of work began.
+"""
+
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from explorer import __version__
+
+PACKAGES = ("torch", "transformers")
+"""Packages that decide numbers, besides this one."""
+UNKNOWN = "not noted"
+
+
+class Computed(BaseModel):
+    """What a part of a larger piece of work was computed with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    device: str = Field(description="Kind of device; of a GPU its name.")
+    searched_in: str = Field(description="Number format of the search, or of what was timed.")
+    confirmed_in: str = Field(
+        description="Number format of what is reported, and in which the model wrote texts."
+    )
+    threads: int | None = Field(None, description="Processor threads; None: not on a CPU.")
+    versions: dict[str, str] = Field({}, description="Of explorer, torch and transformers.")
+
+    @property
+    def sentence(self) -> str:
+        """Device and number format of the search, as a run's protocol says them."""
+        return f"{self.device}, search in {self.searched_in}"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of explorer, torch and transformers that are installed here."""
+    return dict(_installed())
+
+
+@cache
+def _installed() -> tuple[tuple[str, str], ...]:
+    return ("explorer", __version__), *((name, metadata.version(name)) for name in PACKAGES)
+
+
+def in_words(found: dict[str, str]) -> str:
+    """Return versions as one text; empty where none were noted."""
+    return ", ".join(f"{name} {version}" for name, version in found.items())
+
+
+def then(before: str, now: str) -> str:
+    """Return what a record says of something that may have changed on the way.
+
+    The same if it did not, else both in their order: “bfloat16, then float32”.
+    """
+    if not before or before.rpartition(", then ")[2] == now:
+        return before or now
+    return f"{before}, then {now}"
+
+
+def gone_on(record: Any, **now: str) -> dict[str, Any]:
+    """Return the fields of a record that change when its work goes on here.
+
+    Args:
+        record: has `versions`, and each of the fields in `now`.
+        **now: what they are here, such as `device`.
+    """
+    noted = record.versions or dict.fromkeys(versions(), UNKNOWN)
+    changed = {name: then(noted.get(name, UNKNOWN), here) for name, here in versions().items()}
+    return {name: then(getattr(record, name), here) for name, here in now.items()} | {
+        "versions": changed
+    }
