@@ -28,7 +28,6 @@ def facts(record: AnyRecord, length: int) -> dict[str, Any]:
         record: of the solution.
         length: N.
     """
-    recipe = record.recipe.model_dump()
     return {
         "text": record.text,
         "right tokens (C_tokens)": record.c_tokens,
@@ -57,7 +56,10 @@ def facts(record: AnyRecord, length: int) -> dict[str, Any]:
         "made": record.created,
         "job": record.job,
         "id": record.id,
-        **{f"recipe: {name.replace('_', ' ')}": value for name, value in recipe.items()},
+        **{
+            f"recipe: {name.replace('_', ' ')}": value
+            for name, value in record.recipe.shown.items()
+        },
     }
 
 

@@ -54,9 +54,7 @@ def table(items: Sequence[Item]) -> pd.DataFrame:
             continue
         record = item.record.model_dump(exclude={"recipe", "id"})
         record["versions"] = in_words(item.record.versions)
-        recipe = {
-            f"recipe_{name}": value for name, value in item.record.recipe.model_dump().items()
-        }
+        recipe = {f"recipe_{name}": value for name, value in item.record.recipe.shown.items()}
         label = {
             "name": item.label.name,
             "note": item.label.note,

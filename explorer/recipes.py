@@ -1,6 +1,8 @@
 """Recipes: how proto-tokens are trained. One frozen value; presets are instances of it."""
 
-from typing import Literal
+import hashlib
+import json
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +19,12 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field("custom", description="What this recipe is called in tables and files.")
+    recorded_as: str | None = Field(
+        None,
+        exclude_if=lambda value: value is None,
+        description="Name that it was recorded under, where that name means something else by now; "
+        "ids of that time were made with it.",
+    )
     init: Literal["normal", "embeddings"] = Field(
         description="Where e and m start: N(0, 1), or around the mean of the input embeddings "
         "with their spread."
@@ -106,6 +114,57 @@ class Recipe(BaseModel):
         "a row counts as exact, so that another machine's rounding cannot undo it.",
     )
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every field that decides what is trained: all but its names."""
+        return self.model_dump(exclude=set(NAMES))
+
+    @property
+    def digest(self) -> str:
+        """Eight hexadecimal digits that its fields, and they alone, decide.
+
+        It stands beside the name wherever a recipe is shown: names can be given to anything.
+        """
+        said = json.dumps(self.settings, sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()[:8]
+
+    @property
+    def title(self) -> str:
+        """Its name, checked against its fields.
+
+        A preset's name on other fields is “fast, modified”; on another preset's, or on fields that
+        are nearer to those, it is “independent, recorded as fast”. Names of a person's own stand.
+        """
+        recorded = self.recorded_as or self.name
+        base = self.name.partition(",")[0]
+        if base not in PRESETS:
+            return self.name if recorded == self.name else f"{self.name}, recorded as {recorded}"
+        nearest = min(PRESETS.values(), key=lambda p: (self._differs(p), p.name != base))
+        modified = ", modified" if self._differs(nearest) else ""
+        if nearest.name != base:
+            return f"{nearest.name}{modified}, recorded as {recorded}"
+        said = f"{base}{modified}" if self.name == base else self.name
+        return said if recorded == self.name else f"{said}, recorded as {recorded}"
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """Everything about it for tables: its title as `name`, its digest, and every setting."""
+        return {"name": self.title, "digest": self.digest, **self.settings}
+
+    @property
+    def as_recorded(self) -> Self:
+        """The same under the name that it was recorded under, as ids were made of it."""
+        if self.recorded_as is None:
+            return self
+        return self.model_copy(update={"name": self.recorded_as, "recorded_as": None})
+
+    def _differs(self, other: "Recipe") -> int:
+        """Return how many settings differ."""
+        return sum(getattr(self, name) != getattr(other, name) for name in SETTINGS)
+
+
+NAMES = ("name", "recorded_as")
+SETTINGS = tuple(name for name in Recipe.model_fields if name not in NAMES)
 
 PAPER = Recipe(
     name="paper",
@@ -147,6 +206,11 @@ FAST = INDEPENDENT.model_copy(
 first to be exact stand out sooner."""
 
 PRESETS: dict[str, Recipe] = {recipe.name: recipe for recipe in (FAST, INDEPENDENT, PAPER)}
+"""A preset whose fields change is another preset and takes a new name: files hold the old one.
+
+`tests/explorer/test_recipes.py` pins the digest of every name. Until 27 November 2026 `fast` had
+other fields than today; records of that time say so in `recorded_as`.
+"""
 
 
 def preset(name: str) -> Recipe:

@@ -62,7 +62,12 @@ def _says(item: Item, words: Sequence[str]) -> bool:
     if (record := item.record) is not None:
         parts += [record.title, record.source, record.model, record.kind, scheme(record)[1]]
         parts += [getattr(record, "arrangement", "")]
-        parts += [record.recipe.name, record.reason or "", f"seed {record.seed}"]
+        parts += [
+            record.recipe.title,
+            record.recipe.digest,
+            record.reason or "",
+            f"seed {record.seed}",
+        ]
     said = "\n".join(parts).casefold()
     return all(word in said for word in words)
 

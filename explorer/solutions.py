@@ -172,7 +172,7 @@ def made_from(
         "fingerprint": fingerprint,
         "target_ids": [int(i) for i in target_ids],
         "arrangement": arrangement,
-        "recipe": recipe.model_dump(),
+        "recipe": recipe.as_recorded.model_dump(),
         "seed": seed,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]

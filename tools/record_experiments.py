@@ -17,12 +17,14 @@ from explorer.experiments.running.task import RunTask
 from explorer.experiments.settings import LADDER
 from explorer.models import best_device
 from explorer.pool import ModelPool
-from explorer.recipes import FAST, Recipe
+from explorer.recipes import INDEPENDENT, Recipe
 
 
 def short(steps: int) -> Recipe:
-    """Return the recipe `fast` with fewer steps, called so."""
-    return FAST.model_copy(update={"max_steps": steps, "name": f"fast, {steps} steps"})
+    """Return the recipe `independent` with other steps, called so."""
+    return INDEPENDENT.model_copy(
+        update={"max_steps": steps, "name": f"independent, {steps} steps"}
+    )
 
 
 SIZES: dict[str, dict[str, Any]] = {

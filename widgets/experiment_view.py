@@ -79,7 +79,8 @@ def label(found: Run) -> str:
     header = found.header
     model = header.settings.model.rpartition("/")[2]
     state = "recorded" if found.ships else header.created[:16].replace("T", " ")
-    return f"{model}, {header.preset}, {state} ({header.id[:6]})"
+    size = experiment(found.settings.experiment).size(found)
+    return f"{model}, {size}, {state} ({header.id[:6]})"
 
 
 def read(folder: Path) -> Run:

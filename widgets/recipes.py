@@ -6,7 +6,7 @@ import streamlit as st
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from explorer.recipes import PRESETS, Recipe
+from explorer.recipes import PRESETS, SETTINGS, Recipe
 from explorer.validation import in_words
 
 
@@ -27,7 +27,7 @@ def choose(default: str = "fast") -> Recipe | None:
     preset = PRESETS[name or default]
     fields: dict[str, Any] = {}
     left, right = st.columns(2)
-    editable = [(key, info) for key, info in Recipe.model_fields.items() if key != "name"]
+    editable = [(key, info) for key, info in Recipe.model_fields.items() if key in SETTINGS]
     for i, (key, info) in enumerate(editable):
         with left if i % 2 == 0 else right:
             fields[key] = _field(key, info, getattr(preset, key), f"recipe_{preset.name}_{key}")

@@ -22,7 +22,7 @@ from explorer.experiments.catalogue import EXPERIMENTS, experiment
 from explorer.experiments.definition import PRESETS, Experiment
 from explorer.experiments.runs import Run
 from explorer.experiments.settings import Settings
-from explorer.recipes import Recipe
+from explorer.recipes import SETTINGS, Recipe
 
 LINE_SECONDS = 20.0
 """How often a line is printed where no bar can be drawn."""
@@ -92,8 +92,8 @@ def _print_settings(asked: Experiment) -> None:
         if name not in ("experiment", "model", "recipe"):
             print(f"{name:16} {json.dumps(info.default):34} {info.description}")
     if "recipe" in asked.settings.model_fields:
-        for name, info in Recipe.model_fields.items():
-            print(f"recipe.{name:16} {info.description}")
+        for name in SETTINGS:
+            print(f"recipe.{name:16} {Recipe.model_fields[name].description}")
 
 
 def _without_device(arguments: argparse.Namespace) -> list[str]:

@@ -12,6 +12,7 @@ from explorer.experiments.catalogue import experiment
 from explorer.experiments.definition import PAPER, Finding, in_words
 from explorer.experiments.paper import Statement
 from explorer.experiments.runs import Run
+from explorer.recipes import Recipe
 
 ANSWERS = {True: "shown here", False: "not shown here", None: "cannot be told from our run"}
 NOT_RUN = "not run here"
@@ -208,7 +209,9 @@ def differences(run: Run) -> str:
 def _value(name: str, value: Any) -> str:
     """Return a setting in words."""
     if name == "recipe":
-        return f"recipe {value['name']} with at most {value['max_steps']:,} steps"
+        return (
+            f"recipe {Recipe.model_validate(value).title} with at most {value['max_steps']:,} steps"
+        )
     if name == "arrangement":
         return f"arrangement {ARRANGEMENTS[value].checklist_id}"
     if name == "source":

@@ -1,5 +1,6 @@
 """What every experiment has in common, and the list of them. Free of torch."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -115,12 +116,23 @@ class Experiment:
         whole = sum(cell.cost for cell in cells)
         return 1 - left / whole
 
+    def size(self, run: Run) -> str:
+        """Return the name of a run's preset, checked against its settings as they are today."""
+        name = run.header.preset
+        if name not in self.presets:
+            return name
+        with contextlib.suppress(BadInputError):  # today's fields do not go with the run's others
+            if self.make(run.settings.model_dump() | dict(self.presets[name])) == run.settings:
+                return name
+        return f"{name}, modified"
+
     def sentence(self, run: Run) -> str:
         """Say everything that a reader of its figures has to know, in one sentence."""
         header = run.header
         model = header.settings.model.rpartition("/")[2]
         recipe = getattr(header.settings, "recipe", None)
-        steps = f", recipe “{recipe.name}”, at most {recipe.max_steps} steps" if recipe else ""
+        called = f", recipe “{recipe.title}” ({recipe.digest})" if recipe else ""
+        steps = f"{called}, at most {recipe.max_steps} steps" if recipe else ""
         arrangement = getattr(header.settings, "arrangement", None)
         laid = f", arrangement {ARRANGEMENTS[arrangement].checklist_id}" if arrangement else ""
         left = len(self.left(run))

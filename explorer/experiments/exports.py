@@ -8,23 +8,27 @@ import pandas as pd
 
 from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Run
-from explorer.provenance import in_words
+from explorer.provenance import Computed, in_words
 
 
 def flat(run: Run) -> pd.DataFrame:
     """Return the measurements with lists as JSON, so that any table format takes them."""
     table = run.table
-    noted = [cell.computed for cell in run.done for _ in cell.rows]
-    if any(noted):
-        table = table.assign(
-            device=[found and found.device for found in noted],
-            searched_in=[found and found.searched_in for found in noted],
-            versions=[found and in_words(found.versions) for found in noted],
-        )
+    if run.computed:
+        noted = [_noted(cell.computed) for cell in run.done for _ in cell.rows]
+        table = pd.concat([table, pd.DataFrame(noted)], axis=1)
     for name in table.columns:
         if table[name].map(lambda v: isinstance(v, list | dict)).any():
             table = table.assign(**{name: table[name].map(json.dumps)})
     return table
+
+
+def _noted(found: Computed | None) -> dict[str, str]:
+    """Return what a cell was measured with as columns of a table."""
+    if found is None:
+        return {}
+    given = {"device": found.device, "searched_in": found.searched_in}
+    return given | {"versions": in_words(found.versions)}
 
 
 def csv(run: Run) -> bytes:

@@ -171,6 +171,7 @@ class SolutionSet:
 
 def set_id(spec: SolveSetSpec, fingerprint: str) -> str:
     """Return the name of the set that a spec makes with these weights: the same spec goes on."""
+    spec = spec.model_copy(update={"recipe": spec.recipe.as_recorded})
     made_of = json.dumps([SCHEMA, spec.model_dump(mode="json"), fingerprint], sort_keys=True)
     return hashlib.sha256(made_of.encode()).hexdigest()[:12]
 

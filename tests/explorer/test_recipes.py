@@ -3,9 +3,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from explorer import recipes
+from explorer import recipes, store
 from explorer.errors import BadInputError
 from explorer.recipes import FAST, INDEPENDENT, PAPER, Recipe
+from explorer.solutions import load_solution, made_from
 
 
 def test_the_papers_recipe_is_h1_to_h3() -> None:
@@ -35,6 +36,88 @@ def test_what_a_start_knows_is_written_only_where_it_knows_something() -> None:
     knows = {"target_in_e", "known_m", "known_e"}
     assert not knows & set(INDEPENDENT.model_dump())
     assert knows <= set(FAST.model_dump())
+
+
+PINNED = {"fast": "1bc98bb6", "independent": "e6b38449", "paper": "a74624db"}
+"""What every name means. A preset with other fields takes another name: add it, change none."""
+
+
+def test_no_name_is_given_a_new_meaning() -> None:
+    assert {name: recipe.digest for name, recipe in recipes.PRESETS.items()} == PINNED
+    assert [name for name, recipe in recipes.PRESETS.items() if recipe.name != name] == []
+
+
+def test_a_digest_follows_from_every_setting_and_from_nothing_else() -> None:
+    assert FAST.model_copy(update={"name": "mine", "recorded_as": "yours"}).digest == FAST.digest
+    changes = {"init": "normal", "lr_unit": "absolute", "schedule": "constant", "clip": 1.5,
+               "precision": "float32"}  # fmt: skip
+    for name in recipes.SETTINGS:
+        value = getattr(FAST, name)
+        number = value + 1 if isinstance(value, int) else None
+        other = changes.get(name) or number or (value or 0.0) / 2 + 0.125
+        assert FAST.model_copy(update={name: other}).digest != FAST.digest, name
+    assert Recipe.model_validate_json(FAST.model_dump_json()).digest == FAST.digest
+
+
+@pytest.mark.parametrize(
+    ("recipe", "update", "title"),
+    [
+        (FAST, {}, "fast"),
+        (FAST, {"lr": 0.5}, "fast, modified"),
+        (FAST, {"lr": 0.5, "name": "fast, changed"}, "fast, changed"),
+        (INDEPENDENT, {"name": "fast"}, "independent, recorded as fast"),
+        (
+            INDEPENDENT,
+            {"name": "fast, 200 steps", "max_steps": 200},
+            "independent, modified, recorded as fast, 200 steps",
+        ),
+        (INDEPENDENT, {"recorded_as": "fast"}, "independent, recorded as fast"),
+        (
+            INDEPENDENT,
+            {"name": "independent, 200 steps", "max_steps": 200, "recorded_as": "fast, 200 steps"},
+            "independent, 200 steps, recorded as fast, 200 steps",
+        ),
+        (
+            INDEPENDENT,
+            {"name": "paper", "max_steps": 5000},
+            "independent, modified, recorded as paper",
+        ),
+        (PAPER, {"name": "mine"}, "mine"),
+        (PAPER, {"name": "mine", "recorded_as": "fast"}, "mine, recorded as fast"),
+    ],
+)
+def test_a_name_is_checked_against_the_fields(
+    recipe: Recipe, update: dict[str, Any], title: str
+) -> None:
+    """A name from a file says what somebody called it; the fields say what it was."""
+    found = Recipe.model_validate(recipe.model_copy(update=update).model_dump())
+    assert found.title == title
+    assert found.shown["name"] == title and found.shown["digest"] == found.digest
+    assert set(found.shown) >= {"lr", "max_steps"} and "recorded_as" not in found.shown
+
+
+def test_what_ships_says_what_it_was_made_with_and_keeps_its_ids() -> None:
+    """Made when `fast` meant something else: relabelled, under ids that still follow from it."""
+    shipped = [entry for entry in store.entries() if entry.ships]
+    named = {e.path.parent.name: e.record.recipe.title for e in shipped if e.record}
+    assert named["131d0d8231dc"] == "independent, recorded as fast"
+    assert named["1-ferry"] == "fast, without known_e, recorded as fast"
+    alone = 0
+    for entry in shipped:
+        assert entry.path.stem == entry.id and entry.record is not None
+        recipe = entry.record.recipe
+        assert recipe.title.startswith(recipe.name)  # today's name is right for its fields
+        assert recipe.digest in PINNED.values() or recipe.name not in PINNED
+        if entry.path.parent.parent.name in ("reconstruct", "paths"):
+            solution = load_solution(entry.path)
+            record = solution.record
+            again = made_from(
+                record.model, record.fingerprint, solution.target_ids, record.arrangement,
+                record.recipe, record.seed,
+            )  # fmt: skip
+            assert record.made_from == again == record.id.partition("-")[0]
+            alone += 1
+    assert alone > 0
 
 
 def test_presets_are_found_by_name() -> None:

@@ -166,3 +166,19 @@ def test_every_cell_says_what_it_was_measured_with(
     columns = exports.flat(run)
     assert columns.groupby("searched_in").size().to_dict() == {"bfloat16": 4, "float32": 4}
     assert columns["versions"].str.contains("torch").all()
+
+
+def test_recipe_and_size_of_a_run_are_what_they_were_measured_with() -> None:
+    """Recorded when `fast` had other fields; the preset's name is compared with its fields too."""
+    said = {}
+    for run in map(runs.load, (folders.recorded() / "experiments").iterdir()):
+        asked = EXPERIMENTS[run.settings.experiment]
+        said[asked.name] = asked.sentence(run)
+        assert asked.size(run) == run.header.preset
+        called = run.header.model_copy(update={"preset": "paper"})
+        assert asked.size(runs.Run(called, run.folder, run.done)) == "paper, modified"
+    assert (
+        "recipe “independent, 200 steps, recorded as fast, 200 steps” (129837fe)"
+        in (said["arrangements"])
+    )
+    assert "recipe" not in said["throughput"]
