@@ -1,24 +1,41 @@
-"""What is known about the distances of one set: a table of pairs and a summary, on the disk."""
+"""What is known about the distances of one set: a table of pairs and a summary, on the disk.
+
+The summary holds everything that pages show. The table (450,775 rows at the paper's size) is read
+where somebody asks for the pairs themselves.
+"""
 
 import hashlib
 import io
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from explorer import folders
-from explorer.distances import KINDS, Kind, Metric, Vector
-from explorer.effects import PERMUTATIONS, RESAMPLES
+from explorer import distance_charts, folders
+from explorer.distance_charts import AgainstTexts, DistanceCharts
+from explorer.distances import KINDS, VECTORS, Kind, Metric, Vector
+from explorer.effects import LEAST_CONTEXTS, PERMUTATIONS, RESAMPLES
 from explorer.files import write_atomically
+from explorer.histograms import Histogram
+from explorer.progress import finish
 from explorer.sets.records import SetRecord, SolutionSet
 
 VERSION = 1
 """Of what is computed; reports of another version are made again."""
+ROWS_AT_ONCE = 10_000
+"""Pairs that are written as JSON at a time."""
+ONE_M = (
+    "m is shared: all its vectors are equal, its distance is zero, and there is no statistic for "
+    "it. In L2, e and m together are as far apart as e alone. In cosine they are not: the shared m "
+    "draws all of them together, the more the shorter their e, so read the cosine of e alone."
+)
+WITHDRAWN = "“Both” differs from e only by that constant."
+"""How the remark that `ONE_M` replaces ended in reports of old: true of L2, not of cosine."""
 
 
 class _Value(BaseModel):
@@ -32,9 +49,14 @@ class Compared(_Value):
     far: Kind
     auc: float
     cliffs_delta: float
-    low: float | None = Field(description="2.5% of the AUC over resampled contexts.")
+    low: float | None = Field(
+        description="2.5% of the AUC over resampled contexts; null under five contexts."
+    )
     high: float | None = Field(description="97.5%.")
     p: float = Field(description="Permutation test, one-sided: near is closer.")
+    smallest_p: float | None = Field(
+        None, description="The least p that so many texts and contexts allow; null: not recorded."
+    )
     shuffled: str = Field(description="What the test permutes.")
 
 
@@ -65,12 +87,40 @@ def order_in_words(measured: Summarised) -> str:
     kept = [kind for kind, _ in by_median] == [k for k in KINDS if k in measured.medians]
     order = "are in the paper's order" if kept else "are not in the paper's order here"
     said = [f"From near to far, the medians {order}: {listed}."]
-    for apart, words in ((True, "Beyond chance"), (False, "Not told from chance")):
-        which = [c for c in measured.comparisons if (c.p < CHANCE) is apart]
+    words = {
+        True: f"Beyond chance (p < {CHANCE})",
+        False: f"Not told from chance (p ≥ {CHANCE})",
+        None: f"Too few texts or contexts for any p below {CHANCE}",
+    }
+    for verdict, begins in words.items():
+        which = [c for c in measured.comparisons if _beyond_chance(c) is verdict]
         if which:
             pairs = "; ".join(f"{c.near} closer than {c.far} (AUC {c.auc:.2f})" for c in which)
-            said.append(f"{words} (p {'<' if apart else '≥'} {CHANCE}): {pairs}.")
+            said.append(f"{begins}: {pairs}.")
     return " ".join(said)
+
+
+def _beyond_chance(c: Compared) -> bool | None:
+    """Whether a comparison is told from chance; None where no p could have been low enough."""
+    if c.smallest_p is not None and c.smallest_p >= CHANCE:
+        return None
+    return c.p < CHANCE
+
+
+def few_contexts(contexts: int) -> list[str]:
+    """Say why there is no interval, where there is none."""
+    if contexts == 1:
+        return [
+            "The set has one context, so there are no pairs of different contexts and no "
+            "intervals over contexts. Same text against same context can still be compared."
+        ]
+    if contexts < LEAST_CONTEXTS:
+        return [
+            f"The set has {contexts} contexts. An interval needs {LEAST_CONTEXTS} or more: it is "
+            "made by drawing contexts anew, and so few leave next to nothing to draw. So there are "
+            "no intervals here."
+        ]
+    return []
 
 
 class DistanceSummary(_Value):
@@ -89,6 +139,24 @@ class DistanceSummary(_Value):
     resamples: int = RESAMPLES
     permutations: int = PERMUTATIONS
     notes: list[str] = Field(description="What the set does not allow to say, and why.")
+    charts: DistanceCharts | None = Field(None, description="What pages draw; null in old files.")
+
+    def of(self, vector: str, metric: str) -> Summarised | None:
+        """Return the numbers of one vector and metric; None: it has none."""
+        return next((m for m in self.measured if (m.vector, m.metric) == (vector, metric)), None)
+
+    def histogram(self, measured: Summarised) -> Histogram:
+        """Return how the distances of one vector and metric spread."""
+        assert self.charts is not None
+        which = measured.vector, measured.metric
+        return next(h for h in self.charts.histograms if (h.vector, h.metric) == which)
+
+    def against_texts(self, vector: str, text_distance: str) -> AgainstTexts:
+        """Return how the cosine distance of one vector goes with a distance of the texts."""
+        assert self.charts is not None
+        which = vector, text_distance
+        found = self.charts.against_texts
+        return next(a for a in found if (a.vector, a.text_distance) == which)
 
 
 @dataclass(frozen=True)
@@ -123,13 +191,13 @@ def save(found: SolutionSet, report: DistanceReport) -> Path:
     write_atomically(folder / f"distances-{key(found.record)}.parquet", buffer.getvalue())
     return write_atomically(
         folder / f"distances-{key(found.record)}.json",
-        report.summary.model_dump_json(indent=1).encode(),
+        report.summary.model_dump_json().encode(),
     )
 
 
-def load(found: SolutionSet) -> DistanceReport | None:
-    """Return the report of a set if it was made here or ships with the project."""
-    return next((r for file in files(found.record) if (r := read(file)) is not None), None)
+def load(found: SolutionSet) -> DistanceSummary | None:
+    """Return the summary of a set's report if it was made here or ships with the project."""
+    return next((s for file in files(found.record) if (s := read(file)) is not None), None)
 
 
 def files(record: SetRecord) -> list[Path]:
@@ -141,23 +209,61 @@ def files(record: SetRecord) -> list[Path]:
     return [file for file in places if file.is_file()]
 
 
-def read(file: Path) -> DistanceReport | None:
-    """Return a report by the file of its summary, or None if it cannot be read."""
+def read(file: Path) -> DistanceSummary | None:
+    """Return a summary, or None if it cannot be read.
+
+    What an old version left out is computed from its pairs: seconds at the paper's size.
+    """
     try:
-        summary = DistanceSummary.model_validate_json(file.read_bytes())
-        return DistanceReport(pd.read_parquet(file.with_suffix(".parquet")), summary)
-    except (OSError, ValueError, ValidationError):
+        summary = DistanceSummary.model_validate(_corrected(json.loads(file.read_bytes())))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if summary.charts is None and (pairs := _pairs(file)) is not None:
+        charts = finish(distance_charts.make(pairs, vectors(one_m=summary.one_m)))
+        summary = summary.model_copy(update={"charts": charts})
+    return summary if summary.charts is not None else None
+
+
+def load_pairs(found: SolutionSet) -> pd.DataFrame | None:
+    """Return the table of pairs that belongs to what `load` returns, or None: measure again."""
+    return next((t for file in files(found.record) if (t := _pairs(file)) is not None), None)
+
+
+def _pairs(file: Path) -> pd.DataFrame | None:
+    try:
+        return pd.read_parquet(file.with_suffix(".parquet"))
+    except (OSError, ValueError):
         return None
 
 
-def as_json(report: DistanceReport) -> dict[str, Any]:
-    """Return a report as plain values: `pairs` and `summary`; what is undefined is null."""
-    rows = report.pairs.to_dict(orient="records")
-    plain = [
-        {
-            str(name): None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in row.items()
-        }
-        for row in rows
-    ]
-    return {"pairs": plain, "summary": report.summary.model_dump(mode="json")}
+def vectors(*, one_m: bool) -> list[Vector]:
+    """Return the vectors that have a statistic."""
+    return [vector for vector in VECTORS if not (one_m and vector == "m")]
+
+
+def _corrected(fields: dict[str, Any]) -> dict[str, Any]:
+    """Take back what old versions said that is not so: intervals of few contexts, a remark on m."""
+    notes = [ONE_M if note.endswith(WITHDRAWN) else note for note in fields["notes"]]
+    if fields["contexts"] < LEAST_CONTEXTS:
+        notes += [note for note in few_contexts(fields["contexts"]) if note not in notes]
+        for compared in (c for m in fields["measured"] for c in m["comparisons"]):
+            compared["low"] = compared["high"] = None
+    return fields | {"notes": notes}
+
+
+def as_json(summary: DistanceSummary, pairs: pd.DataFrame) -> Iterator[str]:
+    """Yield the pieces of one JSON object: `pairs` and `summary`; what is undefined is null."""
+    yield '{"pairs": ['
+    for start in range(0, len(pairs), ROWS_AT_ONCE):
+        rows = pairs.iloc[start : start + ROWS_AT_ONCE].to_dict(orient="records")
+        plain = [
+            {
+                str(name): None if isinstance(value, float) and not math.isfinite(value) else value
+                for name, value in row.items()
+            }
+            for row in rows
+        ]
+        text = json.dumps(plain, allow_nan=False)
+        yield (", " if start else "") + text[1:-1]
+    said = summary.model_dump(mode="json", exclude={"charts": {"drawn"}})
+    yield f'], "summary": {json.dumps(said, allow_nan=False)}}}'

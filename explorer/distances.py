@@ -16,6 +16,8 @@ Vector = Literal["e", "m", "both"]
 VECTORS: tuple[Vector, ...] = get_args(Vector)
 Metric = Literal["cosine", "l2"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
+MOST_SOLUTIONS = 2000
+"""How many are compared (the paper's set has 950): memory grows with their pairs."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,12 @@ def pairs(found: SolutionSet) -> Pairs:
         BadInputError: if there are fewer than two, or two texts of the set are the same.
     """
     require_solutions(found)
+    if len(found.solutions) > MOST_SOLUTIONS:
+        raise BadInputError(
+            f"The set has {len(found.solutions):,} exact solutions. At most {MOST_SOLUTIONS:,} "
+            "can be compared, for every two of them are a pair. Make a set with fewer contexts, "
+            "continuations or restarts."
+        )
     numbers: dict[tuple[int, ...], int] = {}
     places: dict[int, tuple[int, int]] = {}
     for member, solution in zip(found.members, found.solutions, strict=True):
@@ -74,6 +82,14 @@ def pairs(found: SolutionSet) -> Pairs:
     texts = np.array([numbers[tuple(s.target_ids.tolist())] for s in found.solutions])
     first, second = np.triu_indices(len(contexts), 1)
     return Pairs(first, second, kinds(contexts, texts, first, second), contexts, texts)
+
+
+def texts(found: SolutionSet) -> list[str]:
+    """Return the different texts of a set, in the numbering of `Pairs.texts`."""
+    said: dict[tuple[int, ...], str] = {}
+    for solution in found.solutions:
+        said.setdefault(tuple(solution.target_ids.tolist()), solution.record.text)
+    return list(said.values())
 
 
 def require_solutions(found: SolutionSet, least: int = 2) -> None:

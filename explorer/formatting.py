@@ -11,6 +11,17 @@ def human_count(number: int) -> str:
     return str(number)
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a count with its noun: 1 -> "1 pair", 1200 -> "1,200 pairs".
+
+    Args:
+        number: how many.
+        noun: for one.
+        plural: for any other number, if it is more than an s away.
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def human_bytes(number: int) -> str:
     """Return a size in bytes in three digits, in powers of 1000: 92871040 -> "92.9 MB"."""
     for size, letter in _STEPS:

@@ -1,12 +1,14 @@
-"""Computes the distances of a set with their statistics (E6, E7, Q5-Q7); runs in the worker."""
+"""Computes the distances of a set with their statistics (E6, E7, Q5-Q7), beside the worker."""
 
+from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
-from explorer import text_distances
-from explorer.distance_report import Compared, DistanceReport, DistanceSummary, Summarised
+from explorer import distance_charts, distance_report, text_distances
+from explorer.distance_report import ONE_M, Compared, DistanceReport, DistanceSummary, Summarised
 from explorer.distances import (
     KINDS,
     METRICS,
@@ -19,60 +21,95 @@ from explorer.distances import (
     pairs,
     random_baseline,
     stack,
+    texts,
 )
-from explorer.effects import compare
+from explorer.effects import COMPARISONS, compare
+from explorer.progress import Progress, finish
+from explorer.sets import records
 from explorer.sets.records import SolutionSet
+
+TEXTS_TAKE, CHARTS_TAKE = 0.2, 0.2
+"""Parts of the time that the distances of texts and the charts take, roughly."""
+
+
+def make_and_save(name: str, report: Callable[[Progress], None]) -> int:
+    """Measure a set's distances, keep them, and return how many pairs there are.
+
+    Args:
+        name: id of the set, or its folder.
+        report: hears what comes next; what it raises ends the work.
+
+    Raises:
+        BadInputError, CorruptFileError, MissingAssetError, StorageError: as `steps`, reading the
+            set, and keeping what is made.
+    """
+    found = records.read(records.find(name))
+    made = finish(steps(found), report)
+    distance_report.save(found, made)
+    return len(made.pairs)
 
 
 def make(found: SolutionSet) -> DistanceReport:
-    """Compute every distance and statistic of a set (E6, E7, Q5-Q7).
+    """Compute every distance and statistic of a set, as `steps`."""
+    return finish(steps(found))
+
+
+def steps(found: SolutionSet) -> Generator[Progress, None, DistanceReport]:
+    """Compute every distance and statistic of a set (E6, E7, Q5-Q7); say what comes next.
 
     Raises:
-        BadInputError: if the set has too few exact solutions, or a text twice.
+        BadInputError: if the set has too few or too many exact solutions, or a text twice.
         MissingAssetError: if the sentence model is not installed.
     """
     at = pairs(found)
-    texts = _texts(found, at)
-    semantic = text_distances.semantic_distances(texts)
-    tfidf = text_distances.tfidf_distances(texts)
+    one_m = has_one_m(found)
+    which = [(v, m) for v in distance_report.vectors(one_m=one_m) for m in METRICS]
+    yield Progress("Measuring distances between texts.", 0.0)
+    said = texts(found)
+    semantic = text_distances.semantic_distances(said)
+    tfidf = text_distances.tfidf_distances(said)
+    yield Progress("Measuring distances between proto-tokens.", TEXTS_TAKE)
     table = _table(found, at)
     table["tfidf"] = tfidf[at.texts[at.first], at.texts[at.second]]
     table["semantic"] = semantic[at.texts[at.first], at.texts[at.second]]
-    one_m = has_one_m(found)
+    measured = []
+    for k, (vector, metric) in enumerate(which):
+        compared = []
+        distances = table[f"{metric}_{vector}"].to_numpy()
+        part = (1 - TEXTS_TAKE - CHARTS_TAKE) / len(which)
+        doing = f"Resampling contexts and permuting labels: {metric} of {vector}."
+        yield Progress(doing, TEXTS_TAKE + k * part)
+        for c in compare(at, distances):
+            compared.append(Compared(**vars(c), cliffs_delta=c.cliffs_delta))
+            yield Progress(doing, TEXTS_TAKE + (k + len(compared) / len(COMPARISONS)) * part)
+        measured.append(_summarised(found, at, distances, vector, metric, compared))
+    charts = yield from distance_charts.make(
+        table, distance_report.vectors(one_m=one_m), 1 - CHARTS_TAKE
+    )
     record = found.record
     summary = DistanceSummary(
         set=record.id,
         regime=record.regime_in_words,
         solutions=len(found.solutions),
-        texts=len(texts),
+        texts=len(said),
         contexts=len(np.unique(at.contexts)),
         counts={kind: int((at.kind == i).sum()) for i, kind in enumerate(KINDS)},
         one_m=one_m,
-        measured=[
-            _summarised(found, at, table, vector, metric)
-            for vector in VECTORS
-            for metric in METRICS
-            if not (one_m and vector == "m")
-        ],
-        tfidf_corpus=text_distances.fitting_corpus(len(texts)),
+        measured=measured,
+        tfidf_corpus=text_distances.fitting_corpus(len(said)),
         semantic_model=text_distances.SENTENCE_MODEL,
         notes=_notes(found, at, table, one_m=one_m),
+        charts=charts,
     )
     return DistanceReport(table, summary)
 
 
-def _texts(found: SolutionSet, at: Pairs) -> list[str]:
-    """Return the different texts by their number."""
-    _, firsts = np.unique(at.texts, return_index=True)
-    return [found.solutions[i].record.text for i in firsts]
-
-
 def _table(found: SolutionSet, at: Pairs) -> pd.DataFrame:
-    ids = np.array([s.record.id for s in found.solutions])
+    ids = pd.Index([s.record.id for s in found.solutions])
     columns: dict[str, Any] = {
-        "a": ids[at.first],
-        "b": ids[at.second],
-        "kind": np.array(KINDS)[at.kind],
+        "a": pd.Categorical.from_codes(at.first, ids),
+        "b": pd.Categorical.from_codes(at.second, ids),
+        "kind": pd.Categorical.from_codes(at.kind, pd.Index(KINDS)),
         "context_a": at.contexts[at.first],
         "context_b": at.contexts[at.second],
         "text_a": at.texts[at.first],
@@ -86,9 +123,13 @@ def _table(found: SolutionSet, at: Pairs) -> pd.DataFrame:
 
 
 def _summarised(
-    found: SolutionSet, at: Pairs, table: pd.DataFrame, vector: Vector, metric: Metric
+    found: SolutionSet,
+    at: Pairs,
+    distances: Float[np.ndarray, " P"],
+    vector: Vector,
+    metric: Metric,
+    compared: list[Compared],
 ) -> Summarised:
-    distances = table[f"{metric}_{vector}"].to_numpy()
     dimensions = found.record.d_model * (2 if vector == "both" else 1)
     return Summarised(
         vector=vector,
@@ -100,23 +141,12 @@ def _summarised(
             if (at.kind == i).any()
         },
         baseline=random_baseline(dimensions) if metric == "cosine" else None,
-        comparisons=[
-            Compared(
-                near=c.near, far=c.far, auc=c.auc, cliffs_delta=c.cliffs_delta, low=c.low,
-                high=c.high, p=c.p, shuffled=c.shuffled,
-            )
-            for c in compare(at, distances)
-        ],
-    )  # fmt: skip
+        comparisons=compared,
+    )
 
 
 def _notes(found: SolutionSet, at: Pairs, table: pd.DataFrame, *, one_m: bool) -> list[str]:
-    notes = []
-    if len(np.unique(at.contexts)) == 1:
-        notes.append(
-            "The set has one context, so there are no pairs of different contexts and no "
-            "intervals over contexts. Same text against same context can still be compared."
-        )
+    notes = distance_report.few_contexts(len(np.unique(at.contexts)))
     if not (at.kind == 0).any():
         notes.append(
             "No text has two exact solutions, so there are no same-text pairs. Ask for restarts."
@@ -126,10 +156,7 @@ def _notes(found: SolutionSet, at: Pairs, table: pd.DataFrame, *, one_m: bool) -
             "No context has two texts, so there are no same-context pairs. Ask for continuations."
         )
     if one_m:
-        notes.append(
-            "m is shared: all its vectors are equal, its distance is zero, and there is no "
-            "statistic for it. “Both” differs from e only by that constant."
-        )
+        notes.append(ONE_M)
     if missing := int(table["tfidf"].isna().sum()):
         notes.append(
             f"{missing} pairs have a text without any word, so their TF-IDF distance is undefined; "

@@ -1,10 +1,11 @@
 """How far something is that takes long: said in words and as a fraction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Literal
+from typing import Literal, TypeVar
 
+R = TypeVar("R")
 Stage = Literal["waiting", "downloading", "checking", "unpacking", "converting"]
 
 
@@ -33,6 +34,25 @@ class Bringing(Progress):
 
 
 Report = Callable[[Bringing], None]
+
+
+def finish(
+    steps: Generator[Progress, None, R], report: Callable[[Progress], None] | None = None
+) -> R:
+    """Take all steps of something and return what it makes.
+
+    Args:
+        steps: before each, it says what comes next.
+        report: hears that; what it raises ends the work.
+    """
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as end:
+            made: R = end.value
+            return made
+        if report is not None:
+            report(progress)
 
 
 @dataclass

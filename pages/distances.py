@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from explorer import distance_report
 from explorer.jobs.specs import DistancesSpec
 from widgets import distance_view, evidence, findings, jobs, sets, start
 from widgets.guard import sentences
@@ -15,24 +14,24 @@ with sentences():
     chosen = sets.choose()
     if chosen is not None:
         found = sets.read(chosen)
-        report = distance_report.load(found)
-        if report is None:
+        summary = distance_view.read(found)
+        if summary is None:
             st.write("The distances of this set, and of its texts, are not measured yet.")
             jobs.offer(DistancesSpec(set=chosen), "Measure", "measure")
         else:
-            for note in report.summary.notes:
+            for note in summary.notes:
                 st.info(note, icon=":material/info:")
             vector = st.segmented_control(
                 "Proto-token", list(VECTORS), default="e", required=True, key="vector",
                 format_func=VECTORS.get, bind="query-params",
             )  # type: ignore[call-overload]  # fmt: skip
-            distance_view.numbers(report, vector)
-            if vector == "m" and report.summary.one_m:
+            distance_view.numbers(summary, vector)
+            if vector == "m" and summary.one_m:
                 st.info("m is shared over this set: its distance is zero for every pair.")
             else:
                 left, right = st.columns(2, gap="large")
                 with left:
-                    distance_view.histograms(report, vector)
+                    distance_view.histograms(summary, vector)
                 with right:
-                    distance_view.against_texts(report, found, vector)
+                    distance_view.against_texts(summary, found, vector)
             findings.show(evidence.of_set(found.record), "set")

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from explorer import assets, catalog
 from explorer.formatting import human_bytes, human_count
-from explorer.progress import Bringing
+from explorer.progress import Progress
 
 
 def add_to(commands: Any) -> None:
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class ProgressBar:
-    """A bar on stderr, when that is a terminal, that follows `Bringing` reports."""
+    """A bar on stderr, when that is a terminal, that follows reports of progress."""
 
     def __init__(self, title: str) -> None:
         self._bar = tqdm(total=100, desc=title, disable=None, leave=False, bar_format=_FORMAT)
@@ -75,7 +75,7 @@ class ProgressBar:
     def __exit__(self, *_: object) -> None:
         self._bar.close()
 
-    def __call__(self, progress: Bringing) -> None:
+    def __call__(self, progress: Progress) -> None:
         """Show a report."""
         self._bar.set_description_str(progress.sentence, refresh=False)
         self._bar.update(100 * progress.fraction - self._bar.n)

@@ -1,9 +1,9 @@
 """`python -m explorer distances`: how far apart the solutions of a set are."""
 
 import argparse
-import json
 from typing import Any
 
+from explorer.cli.assets import ProgressBar
 from explorer.sets import records
 
 
@@ -23,16 +23,22 @@ def add_to(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out."""
     from explorer import distance_report, measure_distances
+    from explorer.progress import finish
 
     found = records.read(records.find(arguments.set))
-    report = distance_report.load(found)
-    if report is None:
-        report = measure_distances.make(found)
+    summary = distance_report.load(found)
+    pairs = distance_report.load_pairs(found) if summary is not None else None
+    if summary is None or pairs is None:
+        with ProgressBar(f"Set {found.record.id[:6]}") as bar:
+            report = finish(measure_distances.steps(found), bar)
         distance_report.save(found, report)
+        summary, pairs = report.summary, report.pairs
     if arguments.json:
-        print(json.dumps(distance_report.as_json(report), allow_nan=False))
+        for piece in distance_report.as_json(summary, pairs):
+            print(piece, end="")
+        print()
     else:
-        _print(report.summary)
+        _print(summary)
     return 0
 
 

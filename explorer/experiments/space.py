@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from explorer import binned
-from explorer.distance_report import CHANCE, Compared, DistanceReport
+from explorer.binned import LEAST, Gap
+from explorer.distance_report import CHANCE, Compared, DistanceSummary
 from explorer.distances import KINDS, Kind, Vector, between, has_one_m, pairs, stack
-from explorer.effects import compare
+from explorer.effects import LEAST_CONTEXTS, compare
 from explorer.errors import BadInputError
 from explorer.experiments.definition import Finding
 from explorer.paths.result import CONNECTED, Paths
@@ -37,21 +37,18 @@ FEW = 200
 QUICK_PERMUTATIONS = 99
 
 
-def of_report(report: DistanceReport) -> list[Finding]:
+def of_report(summary: DistanceSummary) -> list[Finding]:
     """Return what the measured distances of a set say of F8 and F9.
 
     The distance is the cosine of e where m is shared, else of e and m together.
     """
-    summary = report.summary
     vector: Vector = "e" if summary.one_m else "both"
-    measured = next(
-        (m for m in summary.measured if (m.vector, m.metric) == (vector, "cosine")), None
-    )
+    measured = summary.of(vector, "cosine")
     if measured is None:
         claims = {"F8": LOCAL, "F9": CLOSER}
         return [Finding(name, claim, None, MEASURE_FIRST) for name, claim in claims.items()]
     local = _local(vector, measured.medians, summary.counts, measured.comparisons)
-    return [local, _closer(report, vector)]
+    return [local, _closer(summary, vector)]
 
 
 def of_vectors(found: SolutionSet) -> list[Finding]:
@@ -71,12 +68,9 @@ def of_vectors(found: SolutionSet) -> list[Finding]:
     distances = between(stack(found, vector), "cosine")[at.first, at.second]
     of_kind = {kind: distances[at.kind == i] for i, kind in enumerate(KINDS)}
     comparisons = [
-        Compared(
-            near=c.near, far=c.far, auc=c.auc, cliffs_delta=c.cliffs_delta, low=c.low,
-            high=c.high, p=c.p, shuffled=c.shuffled,
-        )
+        Compared(**vars(c), cliffs_delta=c.cliffs_delta)
         for c in compare(at, distances, resamples=0, permutations=QUICK_PERMUTATIONS)
-    ]  # fmt: skip
+    ]
     medians = {kind: float(np.median(d)) for kind, d in of_kind.items() if len(d)}
     counts = {kind: len(d) for kind, d in of_kind.items()}
     local = _local(vector, medians, counts, comparisons)
@@ -154,34 +148,50 @@ def _p(p: float) -> str:
     return f"{p:.3f}".rstrip("0") if p >= 0.001 else f"{p:.1g}"
 
 
-def _closer(report: DistanceReport, vector: Vector) -> Finding:
+def _closer(summary: DistanceSummary, vector: Vector) -> Finding:
     gaps = {
         words: gap
         for name, words in (("tfidf", "TF-IDF"), ("semantic", "semantic"))
-        if (gap := binned.gap(binned.text_pairs(report.pairs, name, f"cosine_{vector}")))
+        if (gap := summary.against_texts(vector, name).gap)
     }
     if not gaps:
         return Finding(
             "F9",
             CLOSER,
             None,
-            f"Needs {binned.LEAST} text pairs or more of one and of different contexts at the same "
+            f"Needs {LEAST} text pairs or more of one and of different contexts at the same "
             "distance of the texts; this set has too few.",
         )
     figure = "; ".join(
-        f"at the same {words} distance same-context pairs are {gap.mean:.4f} closer in cosine "
-        f"({gap.low:.4f} to {gap.high:.4f}), {_spreads(gap)} "
+        f"at the same {words} distance same-context pairs are {_apart(gap.mean)} in cosine"
+        f"{_ends(gap)}, {_spreads(gap)} "
         f"({gap.same:,} text pairs of one context, {gap.different:,} of different ones)"
         for words, gap in gaps.items()
     )
-    shown = True if all(gap.low > 0 for gap in gaps.values()) else None
+    lowest = [gap.low for gap in gaps.values()]
+    shown = True if all(low is not None and low > 0 for low in lowest) else None
     if any(gap.mean <= 0 for gap in gaps.values()):
         shown = False
     chance = " An interval that holds 0 may be chance." if shown is None else ""
+    if None in lowest:
+        shown = None
+        chance = f" Whether it is chance takes an interval, and that {LEAST_CONTEXTS} contexts."
     return Finding("F9", CLOSER, shown, f"{figure[0].upper()}{figure[1:]}.{chance}")
 
 
-def _spreads(gap: binned.Gap) -> str:
+def _apart(closer: float) -> str:
+    return f"{abs(closer):.4f} {'closer' if closer > 0 else 'farther apart'}"
+
+
+def _ends(gap: Gap) -> str:
+    if gap.low is None or gap.high is None:
+        return ""
+    if gap.low > 0:
+        return f" ({gap.low:.4f} to {gap.high:.4f})"
+    return f" (interval: {_apart(gap.low)} to {_apart(gap.high)})"
+
+
+def _spreads(gap: Gap) -> str:
     if gap.spread <= 0:
         return "with no spread within a bin"
-    return f"{gap.mean / gap.spread:.2f} of their standard deviation"
+    return f"{abs(gap.mean) / gap.spread:.2f} of their standard deviation"

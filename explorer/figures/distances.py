@@ -3,59 +3,48 @@
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from jaxtyping import Float
 
 from explorer.binned import Bins
-from explorer.distance_report import DistanceReport, Summarised
-from explorer.distances import KINDS, Kind, Metric, Vector
+from explorer.distance_charts import AgainstTexts
+from explorer.distance_report import Summarised
+from explorer.distances import KINDS, Kind, Metric
 from explorer.figures.chart import Chart, layout
 from explorer.figures.palette import DIFFERENT, SAME_CONTEXT, SAME_TEXT
 from explorer.figures.words import plain
+from explorer.formatting import counted
+from explorer.histograms import Histogram
 
 COLOURS: dict[Kind, str] = dict(zip(KINDS, (SAME_TEXT, SAME_CONTEXT, DIFFERENT), strict=True))
 DASHES: dict[Kind, str] = dict(zip(KINDS, ("solid", "dash", "dot"), strict=True))
 SYMBOLS: dict[Kind, str] = dict(zip(KINDS, ("circle", "diamond", "x-thin-open"), strict=True))
 PATTERNS: dict[Kind, str] = dict(zip(KINDS, ("", "/", "."), strict=True))
 UNITS: dict[Metric, str] = {"cosine": "cosine distance, 0 to 2", "l2": "L2 distance"}
-BINS = 40
 
 
-def density(
-    values: Float[np.ndarray, " n"], at: Float[np.ndarray, " k"]
-) -> Float[np.ndarray, " k"]:
-    """Return a Gaussian kernel density with Scott's bandwidth; zeros where it is undefined."""
-    width = values.std(ddof=1) * len(values) ** -0.2 if len(values) > 1 else 0.0
-    if not width > 0:
-        return np.zeros_like(at)
-    scaled = (at[:, None] - values) / width
-    heights: Float[np.ndarray, " k"] = np.exp(-(scaled**2) / 2).mean(1) / (
-        width * np.sqrt(2 * np.pi)
-    )
-    return heights
+def histogram(found: Histogram, measured: Summarised) -> Chart:
+    """Draw the distances of each kind of pair as a histogram of densities with a smooth line.
 
-
-def histogram(report: DistanceReport, measured: Summarised) -> Chart:
-    """Draw the distances of each kind of pair as a histogram of densities with a smooth line."""
-    column = f"{measured.metric}_{measured.vector}"
-    values = {k: report.pairs.loc[report.pairs["kind"] == k, column].to_numpy() for k in KINDS}
-    values = {kind: found for kind, found in values.items() if len(found)}
-    everything = np.concatenate(list(values.values()))
-    edges = np.linspace(*_range(everything), BINS + 1)
+    Args:
+        found: how they spread.
+        measured: the statistics of the same vector and metric.
+    """
+    edges = np.array(found.edges)
+    width = np.diff(edges)
     figure = go.Figure()
     rows = []
-    for kind, found in values.items():
-        counts, _ = np.histogram(found, edges)
-        heights = counts / (len(found) * np.diff(edges))
+    for kind, counts in found.pairs.items():
+        heights = np.array(counts) / (sum(counts) * width)
         figure.add_bar(
-            x=(edges[:-1] + edges[1:]) / 2, y=heights, width=np.diff(edges), opacity=0.45,
-            name=f"{kind} ({len(found)} pairs)", legendgroup=kind,
+            x=(edges[:-1] + edges[1:]) / 2, y=heights, width=width, opacity=0.45,
+            name=f"{kind} ({counted(sum(counts), 'pair')})", legendgroup=kind,
             marker={"color": COLOURS[kind], "pattern": {"shape": PATTERNS[kind]}},
             hovertemplate=f"{kind}: %{{x:.3f}}, density %{{y:.2f}}<extra></extra>",
         )  # fmt: skip
-        grid = np.linspace(edges[0], edges[-1], 200)
+        smooth = found.smooth[kind]
         figure.add_scatter(
-            x=grid, y=density(found, grid), mode="lines", legendgroup=kind, showlegend=False,
-            line={"color": COLOURS[kind], "dash": DASHES[kind], "width": 2}, hoverinfo="skip",
+            x=np.linspace(edges[0], edges[-1], len(smooth)), y=smooth, mode="lines",
+            legendgroup=kind, showlegend=False, hoverinfo="skip",
+            line={"color": COLOURS[kind], "dash": DASHES[kind], "width": 2},
         )  # fmt: skip
         rows.append(
             pd.DataFrame(
@@ -76,13 +65,8 @@ def histogram(report: DistanceReport, measured: Summarised) -> Chart:
     )
     medians = ", ".join(f"{kind} {median:.3f}" for kind, median in measured.medians.items())
     alt = f"Histograms of {UNITS[measured.metric]} between {name}; medians: {medians}."
-    return Chart(f"distances-{column}", figure, alt, pd.concat(rows, ignore_index=True))
-
-
-def _range(values: Float[np.ndarray, " n"]) -> tuple[float, float]:
-    low, high = float(values.min()), float(values.max())
-    room = (high - low) * 0.03 or 0.01
-    return low - room, high + room
+    key = f"distances-{measured.metric}_{measured.vector}"
+    return Chart(key, figure, alt, pd.concat(rows, ignore_index=True))
 
 
 def _draw_baseline(figure: go.Figure, mean: float, deviation: float) -> None:
@@ -98,26 +82,22 @@ def _draw_baseline(figure: go.Figure, mean: float, deviation: float) -> None:
 
 
 def against_texts(
-    points: pd.DataFrame,
-    means: list[Bins],
-    text_axis: str,
-    vector: Vector,
-    texts: list[str],
+    points: pd.DataFrame, found: AgainstTexts, text_axis: str, texts: list[str]
 ) -> Chart:
     """Draw proto-token distance against text distance: a point a text pair, and binned means.
 
     Args:
-        points: of `explorer.binned.text_pairs`.
-        means: of `explorer.binned.bins`.
+        points: the text pairs to draw, all or some, as `explorer.binned.points`.
+        found: binned means of all of them.
         text_axis: what the text distance is, in words.
-        vector: whose cosine distance is drawn.
         texts: the texts by number, for hover boxes.
     """
     figure = go.Figure()
     for kind in KINDS[1:]:
         here = points[points["kind"] == kind]
         figure.add_scatter(
-            x=here["x"], y=here["y"], mode="markers", name=f"{kind} ({len(here)} text pairs)",
+            x=here["x"], y=here["y"], mode="markers",
+            name=f"{kind} ({_of(len(here), found.text_pairs[kind])})",
             marker={"color": COLOURS[kind], "symbol": SYMBOLS[kind], "size": 7, "opacity": 0.6,
                     "line": {"width": 1.5, "color": COLOURS[kind]}},
             customdata=np.stack([here["text_a"], here["text_b"]], 1),
@@ -125,16 +105,15 @@ def against_texts(
                   for a, b in zip(here["text_a"], here["text_b"], strict=True)],
             hovertemplate="%{text}<br>text %{x:.3f}, proto-tokens %{y:.3f}<extra></extra>",
         )  # fmt: skip
-    for found in means:
+    for mean in found.bins:
         figure.add_scatter(
-            x=found.centre, y=found.mean, mode="lines+markers", name=f"{found.kind}, binned mean",
-            line={"color": COLOURS[found.kind], "dash": DASHES[found.kind], "width": 3},
+            x=mean.centre, y=mean.mean, mode="lines+markers", name=f"{mean.kind}, binned mean",
+            line={"color": COLOURS[mean.kind], "dash": DASHES[mean.kind], "width": 3},
             marker={"size": 9, "symbol": "square", "line": {"width": 1.5, "color": "white"}},
-            error_y={"type": "data", "symmetric": False, "array": found.high - found.mean,
-                     "arrayminus": found.mean - found.low, "thickness": 2},
-            hovertemplate=f"{found.kind}: mean %{{y:.3f}} at %{{x:.2f}}<extra></extra>",
+            error_y=_bars(mean),
+            hovertemplate=f"{mean.kind}: mean %{{y:.3f}} at %{{x:.2f}}<extra></extra>",
         )  # fmt: skip
-    name = "e and m together" if vector == "both" else vector
+    name = "e and m together" if found.vector == "both" else found.vector
     layout(
         figure,
         f"Are close texts close as {name}?",
@@ -144,21 +123,24 @@ def against_texts(
     )
     figure.update_layout(clickmode="event+select", dragmode="pan")
     alt = (
-        f"Scatter of {len(points)} text pairs: {text_axis} against cosine distance of {name}, with "
-        f"binned means of {len(means)} kinds."
+        f"Scatter of {_of(len(points), sum(found.text_pairs.values()))}: {text_axis} against "
+        f"cosine distance of {name}, with binned means of {counted(len(found.bins), 'kind')}."
     )
-    return Chart(f"texts-{text_axis.partition(' ')[0].lower()}-{vector}", figure, alt, points)
+    key = f"texts-{text_axis.partition(' ')[0].lower()}-{found.vector}"
+    return Chart(key, figure, alt, points)
 
 
-def binned_table(means: list[Bins]) -> pd.DataFrame:
-    """Return the binned means as rows."""
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {"kind": b.kind, "text distance": b.centre, "mean": b.mean, "2.5%": b.low,
-                 "97.5%": b.high, "text pairs": b.count}
-            )
-            for b in means
-        ],
-        ignore_index=True,
-    ) if means else pd.DataFrame()  # fmt: skip
+def _of(drawn: int, count: int) -> str:
+    """Say how many of the text pairs are drawn, where not all are."""
+    return counted(count, "text pair") if drawn == count else f"{drawn:,} of {count:,} text pairs"
+
+
+def _bars(mean: Bins) -> dict[str, object] | None:
+    """Return error bars of the intervals, where there are any."""
+    middle, low, high = (np.array(v, dtype=float) for v in (mean.mean, mean.low, mean.high))
+    if not np.isfinite(low).all():
+        return None
+    return {
+        "type": "data", "symmetric": False, "thickness": 2,
+        "array": high - middle, "arrayminus": middle - low,
+    }  # fmt: skip

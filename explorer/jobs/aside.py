@@ -1,9 +1,11 @@
 """A process beside the worker, for what would hold its interpreter for seconds at a time.
 
-UMAP compiles its inner loops at first use, some fifteen seconds of pure Python. In a thread of the
-worker that kept everybody waiting: the first frame of a text was seen after 5 s instead of 1.
+UMAP compiles its inner loops at first use, some fifteen seconds of pure Python, and the statistics
+of a set of the paper's size take half a minute. In a thread of the worker that kept everybody
+waiting: the first frame of a text was seen after 5 s instead of 1.
 """
 
+import math
 import multiprocessing
 import os
 import threading
@@ -12,9 +14,16 @@ from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from typing import ParamSpec, TypeVar
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from multiprocessing.queues import SimpleQueue
+from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 from explorer import process
+from explorer.errors import ExplorerError
+from explorer.progress import Progress
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,6 +31,13 @@ R = TypeVar("R")
 LESS_URGENT = 5
 """How much nicer than the worker the process is: training goes first."""
 WATCH_SECONDS = 1.0
+TELL_SECONDS = 0.3
+"""How often progress is passed on, so that the worker need not read every word of it."""
+NOBODY = 0
+
+
+class StoppedError(ExplorerError):
+    """What was done aside is no longer wanted."""
 
 
 class Aside:
@@ -29,6 +45,9 @@ class Aside:
 
     def __init__(self) -> None:
         self._pool: ProcessPoolExecutor | None = None
+        self._line: _Line | None = None
+        self._numbers: WeakKeyDictionary[Future[Any], int] = WeakKeyDictionary()
+        self._newest: dict[int, Progress] = {}
 
     def submit(self, work: Callable[P, R], *given: P.args, **named: P.kwargs) -> "Future[R]":
         """Let the process do something; both the function and its arguments must pickle.
@@ -36,12 +55,31 @@ class Aside:
         The result raises what `work` raised, or `BrokenProcessPool` if the process died of it; the
         next call starts another.
         """
+        number, whole = next(_numbers), partial(work, *given, **named)
+        found: Future[R] | None = None
         if self._pool is not None:
             with suppress(BrokenProcessPool):
-                return self._pool.submit(work, *given, **named)
-        spawn = multiprocessing.get_context("spawn")  # no copy of the worker's threads and memory
-        self._pool = ProcessPoolExecutor(1, spawn, initializer=_begin, initargs=(os.getpid(),))
-        return self._pool.submit(work, *given, **named)
+                found = self._pool.submit(_carry_out, number, whole)
+        if found is None:
+            spawn = multiprocessing.get_context("spawn")  # no copy of the worker's threads, memory
+            self._line = _Line(spawn.SimpleQueue(), spawn.Value("q", NOBODY, lock=False))
+            begin = os.getpid(), self._line
+            self._pool = ProcessPoolExecutor(1, spawn, initializer=_begin, initargs=begin)
+            found = self._pool.submit(_carry_out, number, whole)
+        self._numbers[found] = number
+        return found
+
+    def progress(self, of: "Future[Any]") -> Progress | None:
+        """Return the newest that the work of a future told by `tell`, once; None: nothing new."""
+        while self._line is not None and not self._line.heard.empty():
+            number, progress = self._line.heard.get()
+            self._newest[number] = progress
+        return self._newest.pop(self._numbers.get(of, NOBODY), None)
+
+    def stop(self, of: "Future[Any]") -> None:
+        """Take work back, or have it end where it next tells how far it is."""
+        if not of.cancel() and self._line is not None:
+            self._line.unwanted.value = self._numbers.get(of, NOBODY)
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
@@ -54,7 +92,50 @@ class Aside:
         self._pool = None
 
 
-def _begin(parent: int) -> None:
+@dataclass(frozen=True)
+class _Line:
+    """What connects the worker and the process.
+
+    Attributes:
+        heard: numbers of what is done, with progress.
+        unwanted: number of what shall end.
+    """
+
+    heard: "SimpleQueue[tuple[int, Progress]]"
+    unwanted: Any
+
+
+_numbers = count(1)
+_line: _Line | None = None
+_doing = NOBODY
+_told = -math.inf
+
+
+def tell(progress: Progress) -> None:
+    """Tell the worker how far the work is that runs in this process; elsewhere do nothing.
+
+    Raises:
+        StoppedError: if nobody wants it any more.
+    """
+    global _told  # noqa: PLW0603
+    if _line is None:
+        return
+    if _line.unwanted.value == _doing:
+        raise StoppedError("Stopped by hand.")
+    if time.monotonic() - _told >= TELL_SECONDS:
+        _told = time.monotonic()
+        _line.heard.put((_doing, progress))
+
+
+def _carry_out(number: int, work: Callable[[], R]) -> R:
+    global _doing, _told
+    _doing, _told = number, -math.inf
+    return work()
+
+
+def _begin(parent: int, line: _Line) -> None:
+    global _line  # noqa: PLW0603
+    _line = line
     process.set_environment()
     with suppress(OSError, AttributeError):
         os.nice(LESS_URGENT)

@@ -5,17 +5,18 @@ It yields True after computing, False while it only waits for the network or the
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from explorer import assets, catalog, distance_report, maps, measure_distances, store
+from explorer import assets, catalog, maps, measure_distances, store
 from explorer.arrangements import ArrangementKey
 from explorer.errors import BadInputError, ExplorerError
 from explorer.experiments import estimate
 from explorer.experiments.running.task import RunTask
-from explorer.formatting import human_seconds
-from explorer.jobs import path_runners
+from explorer.formatting import counted, human_seconds
+from explorer.jobs import aside, path_runners
 from explorer.jobs.context import JobContext
 from explorer.jobs.specs import (
     BringSpec,
@@ -34,7 +35,6 @@ from explorer.models import FrozenModel
 from explorer.progress import Bringing, Progress, Report
 from explorer.recipes import Recipe
 from explorer.reconstruct import Reconstruction
-from explorer.sets import records
 from explorer.sets.build import SetBuilder
 from explorer.sets.pace import timed
 
@@ -244,28 +244,43 @@ def _time_a_step(
 
 
 def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[bool]:
-    found = records.read(records.find(spec.set))
-    job.say("Measuring distances between proto-tokens and between texts.", 0.1, at_once=True)
+    job.say("Waiting for the process that measures distances.", 0.0, at_once=True)
     yield True
-    report = measure_distances.make(found)
-    distance_report.save(found, report)
-    job.say(f"{len(report.pairs)} pairs.", 1.0, at_once=True)
+    measured = job.aside.submit(measure_distances.make_and_save, spec.set, aside.tell)
+    pairs = yield from _beside(job, measured, "measures distances", "with fewer solutions")
+    if not job.stopped:
+        job.say(f"{counted(pairs, 'pair')}.", 1.0, at_once=True)
 
 
 def _map(job: JobContext, spec: MapSpec) -> Iterator[bool]:
     job.say(LAYING_OUT[spec.method], 0.1, at_once=True)
     yield True
     laid = job.aside.submit(maps.make_and_save, spec)
-    while not laid.done():
+    points = yield from _beside(job, laid, "lays maps out", "with fewer solutions or with PCA")
+    if not job.stopped:
+        job.say(f"{counted(points, 'solution')} laid out.", 1.0, at_once=True)
+
+
+def _beside(
+    job: JobContext, work: "Future[int]", does: str, remedy: str
+) -> Generator[bool, None, int]:
+    """Wait for what is done in the process beside the worker, while other jobs go on.
+
+    A wish to stop is heard at once; the work itself ends where it next tells how far it is, or, if
+    it never does, goes on unseen.
+    """
+    while not work.done():
         yield False
+        if (progress := job.aside.progress(work)) is not None:
+            job.say(progress.sentence, progress.fraction)
         if job.wanted == "stop":
-            laid.cancel()  # where it waits for another map; one that is being made goes on unseen
+            job.aside.stop(work)
             job.stopped = True
-            return
+            return 0
     try:
-        job.say(f"{laid.result()} solutions laid out.", 1.0, at_once=True)
+        return work.result()
     except BrokenProcessPool as error:
         raise ExplorerError(
-            "The process that lays maps out ended before it was done, most likely for want of "
-            "memory. Start again, with fewer solutions or with PCA."
+            f"The process that {does} ended before it was done, most likely for want of memory. "
+            f"Start again, {remedy}."
         ) from error

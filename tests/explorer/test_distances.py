@@ -1,9 +1,13 @@
 """Distances and their statistics against computations of other hands, from the files."""
 
 import itertools
+import json
+import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,10 +15,18 @@ from safetensors.numpy import load_file
 from scipy.spatial import distance as scipy_distance
 from scipy.stats import mannwhitneyu
 
-from explorer import binned, distance_report, distances, effects, measure_distances
+from explorer import (
+    binned,
+    distance_charts,
+    distance_report,
+    distances,
+    effects,
+    measure_distances,
+)
 from explorer.distance_report import Compared, Summarised, order_in_words
 from explorer.distances import KINDS, Pairs
 from explorer.errors import BadInputError
+from explorer.progress import finish
 from explorer.sets import records
 from explorer.sets.records import SolutionSet
 
@@ -74,8 +86,7 @@ def test_the_summary_equals_what_the_pairs_give(read: Callable[..., SolutionSet]
             u = mannwhitneyu(far, near).statistic / (len(far) * len(near))
             assert c.auc == pytest.approx(u)
             assert c.cliffs_delta == pytest.approx(2 * u - 1)
-            assert c.low is not None and c.high is not None
-            assert c.low <= c.high
+            assert c.low is None and c.high is None  # three contexts
             assert 0 < c.p <= 1
     assert [m.baseline for m in report.summary.measured if m.metric == "l2"] == [None] * 3
     baselines = {m.vector: m.baseline for m in report.summary.measured if m.metric == "cosine"}
@@ -155,12 +166,12 @@ def test_a_report_is_kept_and_found_again(
     read: Callable[..., SolutionSet], make_set: MakeSet
 ) -> None:
     found = read()
-    assert distance_report.load(found) is None
+    assert distance_report.load(found) is None and distance_report.load_pairs(found) is None
     report = measure_distances.make(found)
     distance_report.save(found, report)
-    again = distance_report.load(found)
-    assert again is not None and again.summary == report.summary
-    assert again.pairs.equals(report.pairs)
+    assert distance_report.load(found) == report.summary
+    pairs = distance_report.load_pairs(found)
+    assert pairs is not None and pairs.equals(report.pairs)
     assert distance_report.load(read(seed=1)) is None
 
 
@@ -176,60 +187,151 @@ def test_cosine_and_l2_are_distances(rows: list[list[float]]) -> None:
     assert (l2[:, None] <= l2[:, :, None] + l2[None] + 1e-3).all()  # triangle
 
 
-def _brute_auc(d: np.ndarray, near: np.ndarray, far: np.ndarray) -> float:
-    total = sum(
-        a * b * (1.0 if x < y else 0.5 if x == y else 0.0)
-        for x, a in zip(d, near, strict=True)
-        for y, b in zip(d, far, strict=True)
-    )
-    return total / (near.sum() * far.sum())
-
-
-def test_auc_with_weights_and_ties() -> None:
-    draw = np.random.default_rng(0)
-    d = draw.integers(0, 5, 30).astype(float)
-    near, far = draw.integers(0, 3, 30).astype(float), draw.integers(0, 3, 30).astype(float)
-    assert effects.Levels(d).auc(near, far) == pytest.approx(_brute_auc(d, near, far))
-    assert np.isnan(effects.Levels(d).auc(near * 0, far))
-
-
 def _pairs(contexts: list[int], texts: list[int]) -> Pairs:
     c, t = np.array(contexts), np.array(texts)
     i, j = np.triu_indices(len(c), 1)
     return Pairs(i, j, distances.kinds(c, t, i, j), c, t)
 
 
-def test_the_bootstrap_resamples_contexts_as_a_whole() -> None:
-    found = _pairs([0, 0, 1, 1, 2, 2], [0, 0, 1, 2, 3, 3])
-    for weight in effects.context_weights(found, 50, 0):
-        times = {}
-        for i, j, w in zip(found.first, found.second, weight, strict=True):
-            if found.contexts[i] == found.contexts[j]:
-                times.setdefault(found.contexts[i], w)
-                assert times[found.contexts[i]] == w
-        assert sum(times.values()) == 3  # as many contexts drawn as there are
-        for i, j, w in zip(found.first, found.second, weight, strict=True):
-            if found.contexts[i] != found.contexts[j]:
-                assert w == times[found.contexts[i]] * times[found.contexts[j]]
+def _some(contexts: int) -> tuple[Pairs, np.ndarray]:
+    """Pairs of contexts of unequal size, with texts of one to three solutions, and distances."""
+    draw = np.random.default_rng(contexts)
+    rows = [
+        (c, 10 * c + t)
+        for c in range(contexts)
+        for t in range(2 + c % 3)
+        for _ in range(1 + (c + t) % 3)
+    ]
+    found = _pairs(*([row[k] for row in rows] for k in (0, 1)))
+    centres = draw.normal(size=(contexts, 4))[found.contexts]
+    vectors = centres + draw.normal(size=(len(rows), 4))
+    near = distances.cosine_distances(vectors)[found.first, found.second]
+    return found, near.round(2)  # with ties
 
 
-@pytest.mark.parametrize("which", effects.COMPARISONS)
-def test_permutations_keep_what_the_null_hypothesis_keeps(which: tuple[str, str]) -> None:
-    found = _pairs([0, 0, 0, 1, 1, 1, 2, 2, 2], [0, 1, 1, 2, 3, 3, 4, 5, 5])
-    sizes = sorted(np.unique(found.texts, return_counts=True)[1])
+def _weights(found: Pairs, times: np.ndarray) -> np.ndarray:
+    """Return by the rule itself how often each pair is in a resample of contexts."""
+    a, b = (times[np.searchsorted(np.unique(found.contexts), found.contexts[end])]
+            for end in (found.first, found.second))  # fmt: skip
+    return np.where(found.kind < 2, a, a * b)
+
+
+def _auc(d: np.ndarray, near: np.ndarray, far: np.ndarray) -> float:
+    """Return the AUC of weighted pairs, every near one held against every far one."""
+    closer = (d[:, None] < d) + 0.5 * (d[:, None] == d)
+    total = near.sum() * far.sum()
+    return float(near @ closer @ far / total) if total else float("nan")
+
+
+def _shuffled(
+    found: Pairs, which: tuple[str, str], draw: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return contexts and texts of the solutions under the comparison's null hypothesis."""
+    contexts, texts = found.contexts, found.texts
+    if which == ("same text", "same context"):
+        new = texts.copy()
+        for context in np.unique(contexts):
+            here = contexts == context
+            new[here] = draw.permutation(texts[here])
+        return contexts, new
+    if which == ("same context", "different contexts"):
+        _, at, number = np.unique(texts, return_index=True, return_inverse=True)
+        return draw.permutation(contexts[at])[number], texts
+    order = draw.permutation(len(texts))
+    return contexts[order], texts[order]
+
+
+@pytest.mark.parametrize("contexts", [1, 2, 5, 7])
+def test_what_is_summed_in_pieces_is_what_all_pairs_give(contexts: int) -> None:
+    found, d = _some(contexts)
+    made = list(effects.compare(found, d, resamples=40, permutations=30, seed=3))
+    assert len(made) == (1 if contexts == 1 else 3)
+    for c in made:
+        near, far = (found.kind == KINDS.index(kind) for kind in (c.near, c.far))
+        assert c.auc == pytest.approx(_auc(d, near.astype(float), far.astype(float)))
+        resampled = [
+            _auc(d, w * near, w * far)
+            for w in (_weights(found, times) for times in effects.draws(contexts, 40, 3))
+        ]
+        level = np.unique(d, return_inverse=True)[1]
+        ours = effects.resampled_aucs(
+            found, level, np.flatnonzero(near), np.flatnonzero(far), 40, 3
+        )
+        assert ours == pytest.approx(resampled, nan_ok=True)
+        if contexts < effects.LEAST_CONTEXTS:
+            assert c.low is None and c.high is None
+        else:
+            ends = np.nanpercentile(resampled, [2.5, 97.5])
+            assert (c.low, c.high) == pytest.approx(ends)
+        draw = np.random.default_rng(4)
+        reached = 1
+        for _ in range(30):
+            labels = _shuffled(found, (c.near, c.far), draw)
+            kind = distances.kinds(*labels, found.first, found.second)
+            near, far = (kind == KINDS.index(name) for name in (c.near, c.far))
+            reached += _auc(d, near.astype(float), far.astype(float)) >= c.auc - 1e-9
+        assert c.p == reached / 31
+        assert c.p >= c.smallest_p
+
+
+@pytest.mark.parametrize(
+    ("which", "expected"),
+    [
+        (("same text", "same context"), 3 * 1),  # abb as a pair and one, three ways; cc in one
+        (("same context", "different contexts"), 3),  # three texts as two and one
+        (("same text", "different contexts"), 5 * 4 * 3 // 2),
+    ],
+)
+def test_ways_to_label_are_counted_once(which: tuple[str, str], expected: int) -> None:
+    found = _pairs([0, 0, 0, 1, 1], [0, 1, 1, 2, 2])
+    groups = set()
+    for order in itertools.permutations(range(5)):
+        contexts, texts = found.contexts, found.texts
+        if which == ("same text", "same context"):
+            if (contexts[list(order)] != contexts).any():
+                continue
+            texts = texts[list(order)]
+        elif which == ("same context", "different contexts"):
+            if max(order[:3]) > 2:
+                continue
+            contexts = contexts[[0, 1, 3]][list(order[:3])][texts]
+        else:
+            contexts, texts = contexts[list(order)], texts[list(order)]
+        kind = distances.kinds(contexts, texts, found.first, found.second)
+        groups.add(tuple(kind == KINDS.index(which[0])) + tuple(kind == KINDS.index(which[1])))
+    assert effects.relabellings(found, which) == len(groups) == expected  # type: ignore[arg-type]
+
+
+def test_an_interval_of_few_contexts_is_none_and_says_why(
+    read: Callable[..., SolutionSet],
+) -> None:
+    few, enough = (measure_distances.make(read(contexts=n)).summary for n in (4, 5))
+    assert {c.low for m in few.measured for c in m.comparisons} == {None}
+    assert any("4 contexts. An interval needs 5 or more" in note for note in few.notes)
+    assert None not in {c.low for m in enough.measured for c in m.comparisons}
+    assert not any("interval" in note for note in enough.notes)
+
+
+@pytest.mark.parametrize("count", [60, 120])
+def test_memory_grows_with_pairs_not_with_resamples(count: int) -> None:
+    """Without streaming 1,000 resamples of 7,140 pairs took 57 MB, and 30 of a text pair."""
     draw = np.random.default_rng(0)
-    moved = False
-    for _ in range(20):
-        contexts, texts = effects._shuffled(found, which, draw)  # type: ignore[arg-type]
-        assert sorted(np.unique(texts, return_counts=True)[1]) == sizes
-        pairing = {(t, c) for t, c in zip(texts, contexts, strict=True)}
-        assert len(pairing) == 6  # a text has one context
-        if which[1] == "same context":
-            assert (contexts == found.contexts).all()
-        elif which[0] == "same context":
-            assert (texts == found.texts).all()
-        moved |= (contexts != found.contexts).any() or (texts != found.texts).any()
-    assert moved
+    contexts = np.repeat(np.arange(6), count // 6)
+    found = _pairs(contexts.tolist(), np.repeat(np.arange(count // 2), 2).tolist())
+    d = draw.uniform(size=len(found))
+    tracemalloc.start()
+    list(effects.compare(found, d, permutations=99))
+    points = pd.DataFrame(
+        {
+            "text_a": found.first, "text_b": found.second, "x": d, "y": d,
+            "context_a": found.contexts[found.first], "context_b": found.contexts[found.second],
+            "kind": np.where(found.kind == 2, KINDS[2], KINDS[1]),
+        }
+    )  # fmt: skip
+    binned.compare(points)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2e6 + 300 * len(found)
 
 
 def test_noise_is_seldom_significant_and_structure_is() -> None:
@@ -239,7 +341,7 @@ def test_noise_is_seldom_significant_and_structure_is() -> None:
 
     def compared(vectors: np.ndarray) -> effects.Comparison:
         d = distances.cosine_distances(vectors)[found.first, found.second]
-        return effects.compare(found, d, permutations=99, resamples=99)[1]
+        return list(effects.compare(found, d, permutations=99, resamples=99))[1]
 
     noise = [compared(draw.normal(size=(36, 8))) for _ in range(20)]
     assert sum(c.p < 0.05 for c in noise) <= 4
@@ -252,7 +354,7 @@ def test_noise_is_seldom_significant_and_structure_is() -> None:
 
 def test_binned_means_are_over_the_common_support(read: Callable[..., SolutionSet]) -> None:
     report = measure_distances.make(read(contexts=6, texts=8, restarts=2))
-    points = binned.text_pairs(report.pairs, "semantic", "cosine_e")
+    points = binned.points(binned.text_pairs(report.pairs), "semantic", "cosine_e")
     different = report.pairs[report.pairs["kind"] != "same text"]
     assert points["solutions"].sum() == len(different)
     row = points.iloc[5]
@@ -260,25 +362,35 @@ def test_binned_means_are_over_the_common_support(read: Callable[..., SolutionSe
     these = different[[{a, b} == both for a, b in
                        zip(different["text_a"], different["text_b"], strict=True)]]  # fmt: skip
     assert row["y"] == pytest.approx(these["cosine_e"].mean())
-    means = binned.bins(points, 4)
+    means, gap = binned.compare(points, 4)
+    assert gap is not None
     assert [b.kind for b in means] == list(KINDS[1:])
     x = {b.kind: points.loc[points["kind"] == b.kind, "x"] for b in means}
     low, high = max(v.min() for v in x.values()), min(v.max() for v in x.values())
     width = (high - low) / 4
     for found in means:
-        assert len(found.centre) and (found.centre >= low).all() and (found.centre <= high).all()
-        for centre, mean, count in zip(found.centre, found.mean, found.count, strict=True):
+        assert found.centre and all(low <= centre <= high for centre in found.centre)
+        for k, (centre, mean) in enumerate(zip(found.centre, found.mean, strict=True)):
             here = points[(points["kind"] == found.kind) & (points["x"] <= high)
                           & (points["x"] >= low)]  # fmt: skip
             inside = here[(here["x"] - centre).abs() <= width / 2 + 1e-12]
-            assert len(inside) == count >= binned.LEAST
+            assert len(inside) == found.count[k] >= binned.LEAST
             assert inside["y"].mean() == pytest.approx(mean)
-        assert (found.low <= found.mean + 1e-9).all() and (found.mean <= found.high + 1e-9).all()
+            by_hand = []
+            for times in effects.draws(6, effects.RESAMPLES, 0):
+                a, b = (times[inside[f"context_{end}"]] for end in "ab")
+                weight = a if found.kind == "same context" else a * b
+                if weight.sum():
+                    by_hand.append(np.average(inside["y"], weights=weight))
+            assert (found.low[k], found.high[k]) == pytest.approx(
+                np.percentile(by_hand, [2.5, 97.5])
+            )
 
 
 def test_bins_need_both_kinds(read: Callable[..., SolutionSet]) -> None:
     report = measure_distances.make(read(texts=1, restarts=2))
-    assert binned.bins(binned.text_pairs(report.pairs, "semantic", "cosine_e")) == []
+    points = binned.points(binned.text_pairs(report.pairs), "semantic", "cosine_e")
+    assert binned.compare(points) == ([], None)
 
 
 def test_undefined_text_distances_never_reach_a_chart_or_json(
@@ -286,7 +398,95 @@ def test_undefined_text_distances_never_reach_a_chart_or_json(
 ) -> None:
     report = measure_distances.make(read())
     report.pairs.loc[report.pairs["text_a"] == 0, "tfidf"] = np.nan
-    points = binned.text_pairs(report.pairs, "tfidf", "cosine_e")
+    points = binned.points(binned.text_pairs(report.pairs), "tfidf", "cosine_e")
     assert not points.isna().any(axis=None) and 0 not in set(points["text_a"])
-    plain = distance_report.as_json(report)
+    charts = finish(distance_charts.make(report.pairs, ["e"]))
+    kept = distance_charts.DistanceCharts.model_validate_json(charts.model_dump_json())
+    drawn = kept.points("tfidf", "e").sort_values(["text_a", "text_b"])
+    for name in ("text_a", "text_b", "x", "y"):
+        assert drawn[name].to_numpy() == pytest.approx(points[name].to_numpy(), abs=1e-6)
+    plain = json.loads("".join(distance_report.as_json(report.summary, report.pairs)))
     assert {p["tfidf"] for p in plain["pairs"] if p["text_a"] == 0} == {None}
+    assert len(plain["pairs"]) == len(report.pairs)
+
+
+def test_json_written_in_pieces_is_one_object(
+    read: Callable[..., SolutionSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = measure_distances.make(read())
+    whole = json.loads("".join(distance_report.as_json(report.summary, report.pairs)))
+    monkeypatch.setattr(distance_report, "ROWS_AT_ONCE", 7)
+    pieces = list(distance_report.as_json(report.summary, report.pairs))
+    assert len(pieces) == 2 + 15 and json.loads("".join(pieces)) == whole
+    assert [row["a"] for row in whole["pairs"]] == list(report.pairs["a"])
+    assert whole["summary"]["charts"]["against_texts"] and "drawn" not in whole["summary"]["charts"]
+
+
+def test_a_scatter_draws_some_of_many_and_means_are_over_all(
+    read: Callable[..., SolutionSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = measure_distances.make(read(contexts=6, texts=8, restarts=2))
+    monkeypatch.setattr(distance_charts, "MOST_DRAWN", 50)
+    few = finish(distance_charts.make(report.pairs, ["e"]))
+    whole = report.summary.charts
+    assert whole is not None and few.against_texts == whole.against_texts[:2]
+    drawn, every = (c.points("semantic", "e") for c in (few, whole))
+    assert drawn["kind"].value_counts().to_dict() == dict.fromkeys(KINDS[1:], 50)
+    keys = ["text_a", "text_b"]
+    assert len(every) > 1000 and not drawn.duplicated(keys).any()
+    assert len(drawn.merge(every, on=[*keys, "x", "y"])) == 100
+
+
+def old_file(found: SolutionSet, report: distance_report.DistanceReport) -> Path:
+    """Store a report as versions before charts were kept did."""
+    file = distance_report.save(found, report)
+    fields = json.loads(file.read_bytes())
+    del fields["charts"]
+    for measured in fields["measured"]:
+        for c in measured["comparisons"]:
+            del c["smallest_p"]
+            c["low"] = c["high"] = 0.278
+    fields["notes"] = [
+        "m is shared: all its vectors are equal, its distance is zero, and there is no statistic "
+        "for it. “Both” differs from e only by that constant."
+    ]
+    file.write_text(json.dumps(fields, indent=1))
+    pd.read_parquet(file.with_suffix(".parquet")).astype(dict.fromkeys("ab", str)).astype(
+        {"kind": str}
+    ).to_parquet(file.with_suffix(".parquet"), index=False)
+    return file
+
+
+@pytest.mark.parametrize(("contexts", "low"), [(2, None), (6, 0.278)])
+def test_an_old_report_opens_corrected(
+    contexts: int, low: float | None, read: Callable[..., SolutionSet]
+) -> None:
+    found = read(contexts=contexts, regime="shared")
+    report = measure_distances.make(found)
+    old_file(found, report)
+    again = distance_report.load(found)
+    assert again is not None and again.charts == report.summary.charts
+    assert {c.low for m in again.measured for c in m.comparisons} == {low}
+    assert distance_report.ONE_M in again.notes
+    assert not any("only by that constant" in note for note in again.notes)
+    assert any("An interval needs 5" in note for note in again.notes) is (contexts < 5)
+
+
+def test_one_m_leaves_l2_of_both_as_it_is_and_changes_cosine(
+    read: Callable[..., SolutionSet],
+) -> None:
+    """What the remark on a shared m says: true of the numbers beside it."""
+    report = measure_distances.make(read(contexts=5, regime="shared"))
+    assert np.allclose(report.pairs["l2_e"], report.pairs["l2_both"])
+    by = {(m.vector, m.metric): [c.auc for c in m.comparisons] for m in report.summary.measured}
+    assert by["e", "l2"] == pytest.approx(by["both", "l2"])
+    assert by["e", "cosine"] != pytest.approx(by["both", "cosine"], abs=1e-3)
+    assert "In L2, e and m together are as far apart as e alone" in " ".join(report.summary.notes)
+
+
+def test_more_solutions_than_memory_allows_are_a_sentence(
+    read: Callable[..., SolutionSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distances, "MOST_SOLUTIONS", 14)
+    with pytest.raises(BadInputError, match=r"15 exact solutions\. At most 14 can be compared"):
+        distances.pairs(read())

@@ -54,7 +54,7 @@ def test_clusters_of_one_text_are_local_with_and_without_a_report(
     read: Callable[..., SolutionSet],
 ) -> None:
     found = read(contexts=4, restarts=4)
-    measured = space.of_report(measure_distances.make(found))
+    measured = space.of_report(measure_distances.make(found).summary)
     quick = space.of_vectors(found)
     for findings in (measured, quick):
         assert [f.id for f in findings] == ["F8", "F9"]
@@ -107,8 +107,8 @@ def points(closer: float, noise: float = 0.01) -> pd.DataFrame:
 
 @pytest.mark.parametrize("closer", [0.05, 0.0, -0.05])
 def test_the_gap_at_the_same_text_distance_is_found_again(closer: float) -> None:
-    found = binned.gap(points(closer), 8)
-    assert found is not None
+    found = binned.compare(points(closer), 8)[1]
+    assert found is not None and found.low is not None and found.high is not None
     assert found.mean == pytest.approx(closer, abs=0.012)
     assert found.low <= found.mean <= found.high
     assert (found.low > 0) == (closer > 0) and (found.high < 0) == (closer < 0)
@@ -117,14 +117,17 @@ def test_the_gap_at_the_same_text_distance_is_found_again(closer: float) -> None
 
 def test_the_gap_is_what_its_bins_say_and_resamples_as_they_do() -> None:
     table = points(0.03, noise=0.05)
-    found, bins = binned.gap(table, 4), binned.bins(table, 4)
+    (same, different), found = binned.compare(table, 4)
     assert found is not None
-    same, different = bins
-    expected = np.average(different.mean - same.mean, weights=same.count)
+    expected = np.average(np.subtract(different.mean, same.mean), weights=same.count)
     assert found.mean == pytest.approx(expected)
-    assert (found.same, found.different) == (same.count.sum(), different.count.sum())
-    one = binned.gap(table, 1)
-    weights = list(effects.context_weights(binned._as_pairs(table), effects.RESAMPLES, 0))
+    assert (found.same, found.different) == (sum(same.count), sum(different.count))
+    one = binned.compare(table, 1)[1]
+    ends = [table[f"context_{end}"].to_numpy() for end in "ab"]
+    weights = [
+        np.where(ends[0] == ends[1], times[ends[0]], times[ends[0]] * times[ends[1]])
+        for times in effects.draws(6, effects.RESAMPLES, 0)
+    ]
     x = table["x"][table["kind"] == "same context"]
     near, far = (
         (table["kind"] == kind) & table["x"].between(x.min(), x.max()) for kind in KINDS[1:]
@@ -143,15 +146,16 @@ def test_texts_that_are_nearer_do_not_count_as_a_gap() -> None:
     table["y"] = np.floor(4 * table["x"])
     by_kind = table.groupby("kind")["y"].mean()
     assert by_kind["different contexts"] - by_kind["same context"] > 0.5
-    found = binned.gap(table, 4)
+    found = binned.compare(table, 4)[1]
     assert found is not None and abs(found.mean) < 0.1
 
 
 def test_f9_follows_from_the_pairs_of_the_report(read: Callable[..., SolutionSet]) -> None:
     report = measure_distances.make(read(contexts=6, texts=8, restarts=2))
-    (_, closer) = space.of_report(report)
+    (_, closer) = space.of_report(report.summary)
+    of_texts = binned.text_pairs(report.pairs)
     gaps = [
-        binned.gap(binned.text_pairs(report.pairs, name, "cosine_both"))
+        binned.compare(binned.points(of_texts, name, "cosine_both"))[1]
         for name in ("tfidf", "semantic")
     ]
     known = [gap for gap in gaps if gap]
@@ -159,8 +163,34 @@ def test_f9_follows_from_the_pairs_of_the_report(read: Callable[..., SolutionSet
     for gap in known:
         assert f"{gap.mean:.4f} closer" in closer.figure
     assert closer.shown is True  # contexts have centres of their own
-    few = space.of_report(measure_distances.make(read(contexts=2, texts=2)))
+    few = space.of_report(measure_distances.make(read(contexts=2, texts=2)).summary)
     assert few[1].shown is None and "too few" in few[1].figure
+
+
+def test_without_intervals_the_gap_says_neither_yes_nor_no(
+    read: Callable[..., SolutionSet],
+) -> None:
+    report = measure_distances.make(read(contexts=4, texts=8, restarts=2))
+    (_, closer) = space.of_report(report.summary)
+    assert closer.shown is None and "and that 5 contexts" in closer.figure
+    assert "(None" not in closer.figure and "nan" not in closer.figure
+
+
+def test_a_gap_the_other_way_is_called_farther(read: Callable[..., SolutionSet]) -> None:
+    report = measure_distances.make(read(contexts=6, texts=8, restarts=2))
+    charts = report.summary.charts
+    assert charts is not None
+    gap = binned.Gap(-0.003, -0.0113, 0.0068, 0.06, 104, 916, 4)
+    turned = [a.model_copy(update={"gap": gap}) for a in charts.against_texts]
+    summary = report.summary.model_copy(
+        update={"charts": charts.model_copy(update={"against_texts": turned})}
+    )
+    (_, closer) = space.of_report(summary)
+    assert closer.shown is False and "-0.0" not in closer.figure
+    assert (
+        "same-context pairs are 0.0030 farther apart in cosine (interval: 0.0113 farther apart to "
+        "0.0068 closer), 0.05 of their standard deviation" in closer.figure
+    )
 
 
 def paths(line: Sequence[float], curve: Sequence[float], kind: "CurveKind" = "bezier") -> Paths:

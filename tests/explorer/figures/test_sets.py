@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer import binned, maps, measure_distances
+from explorer import histograms, maps, measure_distances
 from explorer.distance_report import DistanceReport
 from explorer.figures import distances as charts
 from explorer.figures import maps as map_charts
@@ -30,7 +30,7 @@ def report(make_set: MakeSet, monkeypatch: pytest.MonkeyPatch) -> DistanceReport
 
 def test_histograms_hold_every_pair_and_have_area_one(report: DistanceReport) -> None:
     for measured in report.summary.measured:
-        chart = charts.histogram(report, measured)
+        chart = charts.histogram(report.summary.histogram(measured), measured)
         table = chart.table
         for kind, count in report.summary.counts.items():
             rows = table[table["kind"] == kind]
@@ -41,27 +41,36 @@ def test_histograms_hold_every_pair_and_have_area_one(report: DistanceReport) ->
         assert "NaN" not in chart.figure.to_json()
 
 
-def test_a_density_has_area_one_and_none_where_it_is_undefined() -> None:
+def test_a_density_has_area_one_and_none_where_it_is_undefined(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     grid = np.linspace(-10, 10, 2001)
     values = np.random.default_rng(0).normal(size=50)
-    assert np.trapezoid(charts.density(values, grid), grid) == pytest.approx(1, abs=1e-6)
-    assert not charts.density(np.ones(3), grid).any()
-    assert not charts.density(np.ones(1), grid).any()
+    smooth = histograms.density(values, grid)
+    assert np.trapezoid(smooth, grid) == pytest.approx(1, abs=1e-6)
+    monkeypatch.setattr(histograms, "BLOCK", 7)
+    assert histograms.density(values, grid) == pytest.approx(smooth)
+    assert not histograms.density(np.ones(3), grid).any()
+    assert not histograms.density(np.ones(1), grid).any()
 
 
 def test_points_carry_the_numbers_of_their_texts(report: DistanceReport) -> None:
-    points = binned.text_pairs(report.pairs, "semantic", "cosine_e")
+    assert report.summary.charts is not None
+    points = report.summary.charts.points("semantic", "e")
     texts = [f"text {n} <b>" for n in range(16)]
-    means = binned.bins(points)
-    chart = charts.against_texts(points, means, "Semantic distance", "e", texts)
+    found = report.summary.against_texts("e", "semantic")
+    chart = charts.against_texts(points, found, "Semantic distance", texts)
     drawn = [trace for trace in chart.figure.data if trace.customdata is not None]
     assert sum(len(trace.x) for trace in drawn) == len(points)
     a, b = drawn[0].customdata[0]
     row = points[(points["text_a"] == a) & (points["text_b"] == b)].iloc[0]
     assert (drawn[0].x[0], drawn[0].y[0]) == (row["x"], row["y"])
     assert "<b>" not in drawn[0].text[0].replace("&lt;b&gt;", "")
-    assert len(charts.binned_table(means)) == sum(len(m.centre) for m in means)
-    assert charts.binned_table([]).empty
+    assert "same context (24 text pairs)" in {trace.name for trace in chart.figure.data}
+    bars = [trace.error_y for trace in chart.figure.data if "binned mean" in trace.name]
+    assert len(bars) == 2 and all(bar.array is None for bar in bars)  # four contexts
+    some = charts.against_texts(points.head(30), found, "Semantic distance", texts)
+    assert "24 of 24" not in some.alt and "Scatter of 30 of 120 text pairs" in some.alt
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])

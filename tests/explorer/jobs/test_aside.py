@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 
 import psutil
@@ -13,7 +14,8 @@ import pytest
 
 from explorer import folders
 from explorer.errors import BadInputError
-from explorer.jobs.aside import LESS_URGENT, Aside
+from explorer.jobs.aside import LESS_URGENT, Aside, StoppedError, tell
+from explorer.progress import Progress
 
 PATIENCE = 60.0
 
@@ -47,6 +49,41 @@ def test_one_process_of_less_urgency_does_one_thing_after_the_other(aside: Aside
     pid, niceness = first.result(PATIENCE)
     assert again.result(PATIENCE)[0] == pid != os.getpid()
     assert niceness == min(19, os.nice(0) + LESS_URGENT)
+
+
+def _count(most: int) -> int:
+    for number in range(most):
+        tell(Progress(f"Number {number}.", number / most))
+        time.sleep(0.02)
+    return most
+
+
+def _newest(aside: Aside, of: "Future[int]") -> Progress:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if (progress := aside.progress(of)) is not None:
+            return progress
+        time.sleep(0.02)
+    raise AssertionError("nothing was told")
+
+
+def test_it_tells_how_far_it_is_and_ends_when_nobody_wants_it(aside: Aside) -> None:
+    counting = aside.submit(_count, 100_000)
+    waiting, last = aside.submit(_count, 3), aside.submit(_count, 4)
+    first, later = _newest(aside, counting), _newest(aside, counting)
+    assert 0 <= first.fraction < later.fraction < 1
+    assert later.sentence == f"Number {round(later.fraction * 100_000)}."
+    assert aside.progress(waiting) is None
+    aside.stop(last)
+    aside.stop(counting)
+    with pytest.raises(StoppedError):
+        counting.result(PATIENCE)
+    assert waiting.result(PATIENCE) == 3
+    assert last.cancelled()
+
+
+def test_telling_elsewhere_does_nothing() -> None:
+    tell(Progress("Nobody hears this.", 0.5))
 
 
 def test_nobody_waits_while_it_works(aside: Aside) -> None:

@@ -86,38 +86,67 @@ def test_distances_and_maps_are_computed_by_the_worker(
             return np.array([[text.count(c) for c in "abcdefgh"] for text in texts])
 
     monkeypatch.setattr("explorer.text_distances.sentence_model", Letters)
+    monkeypatch.setattr(shift.worker.aside, "submit", _at_once)
     name = make_set()
     flat = MapSpec(sets=(name,), method="pca")
     measured, laid = shift.finish(client.submit(DistancesSpec(set=name)), client.submit(flat))
-    assert (measured.state, measured.sentence) == ("done", "105 pairs.")
+    assert measured.error is None and (measured.state, measured.sentence) == ("done", "105 pairs.")
     assert distance_report.load(records.read(records.find(name))) is not None
     assert (laid.state, laid.sentence) == ("done", "15 solutions laid out.")
     assert maps.load(flat) is not None
 
 
-def test_training_goes_on_while_a_map_is_made(
-    shift: "Shift", make_set: MakeSet, long: "MakeSpec", steps_of: Callable[[str], int],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    laid: Future[int] = Future()
-    monkeypatch.setattr(shift.worker.aside, "submit", lambda *_: laid)
-    map_job, training = client.submit(MapSpec(sets=(make_set(),))), client.submit(long())
-    shift.until(lambda: steps_of(training) > 2)
-    assert client.get(map_job).state == "running"
-    laid.set_result(12)
-    assert shift.finish(map_job)[0].sentence == "12 solutions laid out."
-    assert client.get(training).state == "running"
+def _at_once(work: Callable[..., int], *given: object) -> Future[int]:
+    """Do in this process what is done beside the worker."""
+    done: Future[int] = Future()
+    try:
+        done.set_result(work(*given))
+    except Exception as error:
+        done.set_exception(error)
+    return done
 
 
-def test_a_map_that_takes_long_is_stopped_by_hand(
-    shift: "Shift", make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+def test_distances_are_measured_in_a_process_that_says_how_far_it_is(
+    shift: "Shift", make_set: MakeSet
 ) -> None:
-    laid: Future[int] = Future()
-    monkeypatch.setattr(shift.worker.aside, "submit", lambda *_: laid)
-    job = client.submit(MapSpec(sets=(make_set(),)))
-    shift.turns(3)
-    client.ask(job, "stop")
-    assert shift.finish(job)[0].state == "stopped" and laid.cancelled()
+    name = make_set()
+    job = client.submit(DistancesSpec(set=name))
+    said: set[str] = set()
+
+    def over() -> bool:
+        said.add(client.get(job).sentence)
+        return client.get(job).over
+
+    shift.until(over, 150)  # the sentence model is loaded in that process
+    assert client.get(job).state == "done", client.get(job).error
+    summary = distance_report.load(records.read(records.find(name)))
+    assert summary is not None and summary.counts["same text"] == 9
+    assert "Measuring distances between texts." in said
+
+
+def _map_of(**named: str) -> MapSpec:
+    return MapSpec(sets=tuple(named.values()))
+
+
+@pytest.mark.parametrize("spec", [DistancesSpec, _map_of])
+def test_training_goes_on_beside_distances_and_maps(
+    shift: "Shift", make_set: MakeSet, long: "MakeSpec", steps_of: Callable[[str], int],
+    monkeypatch: pytest.MonkeyPatch, spec: Callable[..., DistancesSpec | MapSpec],
+) -> None:  # fmt: skip
+    never: Future[int] = Future()
+    monkeypatch.setattr(shift.worker.aside, "submit", lambda *_: never)
+    asked = spec(set=make_set())
+    beside, training = client.submit(asked), client.submit(long())
+    shift.until(lambda: steps_of(training) > 2)
+    assert client.get(beside).state == "running"
+    client.ask(beside, "stop")
+    assert shift.finish(beside)[0].state == "stopped" and never.cancelled()
+    done: Future[int] = Future()
+    done.set_result(12)
+    monkeypatch.setattr(shift.worker.aside, "submit", lambda *_: done)
+    said = shift.finish(client.submit(asked))[0].sentence
+    assert said == ("12 pairs." if spec is DistancesSpec else "12 solutions laid out.")
+    assert client.get(training).state == "running"
 
 
 def test_what_keeps_a_map_from_being_made_is_said(
@@ -133,7 +162,10 @@ def test_what_keeps_a_map_from_being_made_is_said(
     assert job.state == "failed" and "most likely for want of memory" in (job.error or "")
 
 
-def test_what_cannot_be_computed_is_the_jobs_sentence(shift: "Shift", make_set: MakeSet) -> None:
+def test_what_cannot_be_computed_is_the_jobs_sentence(
+    shift: "Shift", make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shift.worker.aside, "submit", _at_once)
     (failed,) = shift.finish(client.submit(DistancesSpec(set=make_set(inexact=99))))
     assert failed.state == "failed" and "no exact solution" in (failed.error or "")
 
