@@ -4,31 +4,52 @@ An export is one zip: solution files in a folder for each run (with the run's re
 CSV table of them all. An import is such a zip or a single solution file; nothing in it is trusted.
 """
 
+import contextlib
 import io
-import re
+import lzma
+import struct
 import uuid
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from explorer import catalog, folders, store
-from explorer.errors import BadInputError, CorruptFileError, ExplorerError, StorageError
+from explorer.errors import (
+    BadInputError,
+    CorruptFileError,
+    ExplorerError,
+    ModelError,
+    StorageError,
+)
 from explorer.files import write_atomically
 from explorer.fingerprint import fingerprint
 from explorer.library import Item
 from explorer.provenance import in_words
 from explorer.recording import Recording
+from explorer.selection import size_of
 from explorer.solutions import Memory, Solution, load
+from explorer.tokenizing import Tokenizer
 
 TABLE = "solutions.csv"
-MAX_FILES, MAX_BYTES, MAX_RECORDING = 5_000, 50_000_000, 20_000_000
-_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,79}")
+MAX_FILES, MAX_SOLUTION = 50_000, 20_000_000
+MAX_RECORDING = 300_000_000
+"""Bytes of a recording: 200 frames of 64 restarts of 2,048 tokens take 262 MB."""
+MAX_BYTES, MAX_RATIO = 50_000_000, 200
+"""A zip may unpack to the first, or to so many times its own size, whichever is more."""
+UPLOAD_MEGABYTES = 300
+"""Largest upload: any part of an export, even one that holds nothing but the longest run."""
+PART_BYTES, PART_FILES = 100_000_000, 10_000
+"""Beyond either an export is divided."""
 _EXTRAS = (store.RECORDING, store.RACE)
+
+Files = dict[str, Callable[[], bytes]]
+"""What came in one folder: a file's name, and what reads it."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +83,28 @@ def table(items: Sequence[Item]) -> pd.DataFrame:
         }
         lines.append({"id": item.id, **label, "N": item.length, **record, **recipe})
     return pd.DataFrame(lines)
+
+
+def parts(items: Sequence[Item]) -> list[list[Item]]:
+    """Divide solutions into exports of which each is small enough to be imported again.
+
+    The solutions of a run that was recorded stay together; the order is that of the folders.
+    """
+    good = [item for item in items if item.record is not None and item.path is not None]
+    divided: list[list[Item]] = []
+    taken, before = 0, None
+    for item in sorted(good, key=lambda item: str(item.path and item.path.parent)):
+        assert item.path is not None
+        extras = [path for path in map(item.path.with_name, _EXTRAS) if path.is_file()]
+        new = item.path.parent != before
+        size = size_of(item.path) + (sum(map(size_of, extras)) if new else 0)
+        full = taken + size > PART_BYTES or (divided and len(divided[-1]) >= PART_FILES)
+        if not divided or (full and (new or not extras)):
+            divided.append([])
+            taken = 0
+        divided[-1].append(item)
+        taken, before = taken + size, item.path.parent
+    return divided
 
 
 def export(items: Sequence[Item]) -> bytes:
@@ -133,12 +176,9 @@ def check(solution: Solution | Memory) -> str:
     Raises:
         BadInputError: if it cannot be what it says it is, or belongs to other weights.
     """
-    record, N = solution.record, solution.length
-    if not _ID.fullmatch(record.id):
+    record = solution.record
+    if f"{record.id}.safetensors".endswith(store.NOT_SOLUTIONS):
         raise BadInputError("Its id is not one that the explorer gives.")
-    agrees = record.c_tokens == round(record.accuracy * N) and record.h_lm_terms in (N - 1, N)
-    if not agrees or record.exact != (record.c_tokens == N):
-        raise BadInputError("What it says of itself does not agree with its number of tokens.")
     try:
         card = catalog.find(record.model)
     except ExplorerError:
@@ -155,14 +195,21 @@ def check(solution: Solution | Memory) -> str:
         raise BadInputError(f"Its vectors have {solution.d_model} numbers, not {card.d_model}.")
     if card.vocab_size is not None and int(solution.target_ids.max()) >= card.vocab_size:
         raise BadInputError(f"It holds token ids that {card.title} does not have.")
+    try:
+        said = Tokenizer.load(card.folder).decode(solution.target_ids.tolist())
+    except ModelError as error:
+        return f"{error} So its text could not be checked."
+    if said != record.text:
+        raise BadInputError(f"Its text is not what its token ids say in {card.title}.")
     return f"It belongs to the weights of {card.title} on this disk."
 
 
-def _keep(folder: Path, file: str, data: bytes, known: set[str]) -> Arrival:
+def _keep(folder: Path, file: str, read: Callable[[], bytes], known: set[str]) -> Arrival:
     """Store one file if it is a good one."""
     waiting = folders.make(folders.local() / "incoming") / f"{uuid.uuid4().hex}.safetensors"
-    write_atomically(waiting, data)
     try:
+        data = read()
+        write_atomically(waiting, data)
         solution = load(waiting)
         if solution.record.id in known:
             return Arrival(file, None, "It is in the library already.")
@@ -175,40 +222,69 @@ def _keep(folder: Path, file: str, data: bytes, known: set[str]) -> Arrival:
     return Arrival(file, solution.record.id, said)
 
 
-def _keep_extras(folder: Path, files: Mapping[str, bytes]) -> None:
+def _keep_extras(folder: Path, files: Files) -> None:
     """Store a run's recording and race beside its solutions, if they can be read."""
     for name in set(_EXTRAS) & files.keys():
-        path = write_atomically(folder / name, files[name])
-        good = store.race_of(folder) is not None
-        if name == store.RECORDING:
-            try:
-                good = len(Recording.load(path)) > 0
-            except CorruptFileError:
-                good = False
-        if not good:
-            path.unlink()
+        with contextlib.suppress(BadInputError):
+            path = write_atomically(folder / name, files[name]())
+            good = store.race_of(folder) is not None
+            if name == store.RECORDING:
+                try:
+                    good = len(Recording.load(path)) > 0
+                except CorruptFileError:
+                    good = False
+            if not good:
+                path.unlink()
 
 
-def _groups(name: str, data: bytes) -> dict[str, dict[str, bytes]]:
-    """Return the files that came, by folder: of a zip all that matter, else the one file."""
+def _groups(name: str, data: bytes) -> dict[str, Files]:
+    """Return the files that came, by folder: of a zip all that matter, else the one file.
+
+    What macOS adds for itself, a folder `__MACOSX` and names that begin with a dot, is passed over.
+
+    Raises:
+        BadInputError: if it is no zip that can be read, or unpacks to too much.
+    """
+    short = name[:80]
     if not name.lower().endswith(".zip"):
-        return {"": {PurePosixPath(name).name[:120]: data}}
-    groups: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
-    total = 0
+        return {"": {PurePosixPath(name).name[:120]: lambda: data}}
+    if data.count(_ENTRY) > MAX_FILES:  # before a list of them is made
+        raise BadInputError(f"{short} holds more than {MAX_FILES:,} files.")
+    groups: defaultdict[str, Files] = defaultdict(dict)
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if len(archive.namelist()) > MAX_FILES:
-                raise BadInputError(f"{name[:80]} holds more than {MAX_FILES:,} files.")
-            for info in archive.infolist():
-                path = PurePosixPath(info.filename)
-                if path.suffix != ".safetensors" and path.name != store.RACE:
-                    continue
-                with archive.open(info) as member:
-                    content = member.read(MAX_RECORDING + 1)
-                total += len(content)
-                if len(content) > MAX_RECORDING or total > MAX_BYTES:
-                    raise BadInputError(f"{name[:80]} unpacks to more than is taken in at once.")
-                groups[str(path.parent)][path.name] = content
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
-        raise BadInputError(f"{name[:80]} is not a zip file that can be read.") from error
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except _UNREADABLE as error:
+        raise BadInputError(f"{short} is not a zip file that can be read.") from error
+    total = 0
+    for info in archive.infolist():
+        path = PurePosixPath(info.filename)
+        hidden = "__MACOSX" in path.parts or path.name.startswith(".")
+        if hidden or (path.suffix.lower() != ".safetensors" and path.name != store.RACE):
+            continue
+        most = MAX_RECORDING if path.name == store.RECORDING else MAX_SOLUTION
+        total += info.file_size  # no more than that is ever read
+        if info.file_size > most or total > max(MAX_BYTES, MAX_RATIO * len(data)):
+            raise BadInputError(f"{short} unpacks to more than is taken in at once.")
+        groups[str(path.parent)][path.name[:120]] = partial(_unpacked, archive, info)
     return groups
+
+
+_ENTRY = b"PK\x01\x02"
+"""How the directory of a zip begins what it says of a file."""
+_UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError,
+    LookupError, struct.error, OverflowError, MemoryError,
+)  # fmt: skip
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """Return one file of a zip.
+
+    Raises:
+        BadInputError: if it is damaged, encrypted, or packed in a way that is not known.
+    """
+    try:
+        with archive.open(info) as member:
+            return member.read()
+    except _UNREADABLE as error:
+        raise BadInputError("It cannot be unpacked; export it again.") from error

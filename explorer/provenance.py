@@ -6,7 +6,7 @@ as they were when it was computed, not as they were when a larger piece of work 
 
 from functools import cache
 from importlib import metadata
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +15,11 @@ from explorer import __version__
 PACKAGES = ("torch", "transformers")
 """Packages that decide numbers, besides this one."""
 UNKNOWN = "not noted"
+Versions = Annotated[
+    dict[Annotated[str, Field(max_length=80)], Annotated[str, Field(max_length=1_000)]],
+    Field(max_length=20),
+]
+"""Versions by package, bounded, since a file of somebody else may hold anything."""
 
 
 class Computed(BaseModel):
@@ -28,7 +33,7 @@ class Computed(BaseModel):
         description="Number format of what is reported, and in which the model wrote texts."
     )
     threads: int | None = Field(None, description="Processor threads; None: not on a CPU.")
-    versions: dict[str, str] = Field({}, description="Of explorer, torch and transformers.")
+    versions: Versions = Field({}, description="Of explorer, torch and transformers.")
 
     @property
     def sentence(self) -> str:

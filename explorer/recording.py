@@ -12,16 +12,17 @@ import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Annotated, Any, BinaryIO, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save
 
 from explorer.errors import CorruptFileError, StorageError
 from explorer.files import write_atomically
+from explorer.tensorfile import opened
 
 MAX_FRAMES = 200
 PHASES = ("search", "finish", "done", "rest")
@@ -32,16 +33,22 @@ MAX_HEADER = 2**24
 """Bytes of a header, at most: what claims more is no log."""
 
 
+TokenId = Annotated[int, Field(ge=0, lt=2**31)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
 class RecordingHeader(BaseModel):
     """What every frame of a recording shares."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: int = 1
+    schema_version: Literal[1] = 1
     model: str
-    target_ids: list[int] = Field(description="N token ids.")
-    seeds: list[int] = Field(description="One for each of the K restarts.")
-    d_model: int
+    target_ids: list[TokenId] = Field(min_length=1, max_length=100_000, description="N token ids.")
+    seeds: list[Seed] = Field(
+        min_length=1, max_length=100_000, description="One for each of the K restarts."
+    )
+    d_model: int = Field(ge=1, le=10_000_000)
     arrangement: str
     title: str = ""
     groups: list[tuple[int, int, str]] = Field(
@@ -128,19 +135,43 @@ class Recording:
             CorruptFileError: if it is missing, damaged, or not a recording.
         """
         try:
-            with safe_open(path, framework="numpy") as file:
+            with opened(path) as file:
                 header = RecordingHeader.model_validate_json((file.metadata() or {})["recording"])
-                columns = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            frames = np.zeros(len(columns["step"]), dtype=header.frame_dtype)
-            for name in frames.dtype.names or ():
-                if columns[name].shape != frames[name].shape:
+                wanted = header.frame_dtype
+                columns = {name: file.get_tensor(name) for name in wanted.names or ()}
+            count = len(columns["step"])
+            for name in wanted.names or ():  # before as much memory is taken as the header says
+                base, shape = wanted[name].base, (count, *wanted[name].shape)
+                if (columns[name].dtype, columns[name].shape) != (base, shape):
                     raise ValueError(name)
+            frames = np.zeros(count, dtype=wanted)
+            for name in wanted.names or ():
                 frames[name] = columns[name]
+            _require_sense(frames, header)
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise CorruptFileError(
                 f"{path.name} is missing, damaged or not a recording."
             ) from error
         return cls(header, frames)
+
+
+def _require_sense(frames: NDArray[Any], header: RecordingHeader) -> None:
+    """Make sure that frames say nothing that cannot be.
+
+    Raises:
+        ValueError: if they do.
+    """
+    K, N = len(header.seeds), len(header.target_ids)
+    accuracy = frames["accuracy"]
+    good = (
+        (accuracy >= 0).all() and (accuracy <= 1).all(),
+        (frames["best"] >= 0).all() and (frames["best"] < K).all(),
+        (frames["steps"] >= 0).all() and (frames["phase"] < len(PHASES)).all(),
+        (frames["predicted"] >= 0).all() and np.isfinite(frames["seconds"]).all(),
+        all(0 <= start < stop <= N for start, stop, _ in header.groups),
+    )
+    if not all(good):
+        raise ValueError("frames that cannot be")
 
 
 def read_header(path: Path) -> RecordingHeader:
@@ -150,7 +181,7 @@ def read_header(path: Path) -> RecordingHeader:
         CorruptFileError: if the file is missing, cut short, or not a recording.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
+        with opened(path) as file:
             return RecordingHeader.model_validate_json((file.metadata() or {})["recording"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(f"{path.name} is missing, damaged or not a recording.") from error

@@ -16,13 +16,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save
 
 from explorer.arrangements import ArrangementKey
 from explorer.errors import CorruptFileError, NoProtoTokensError
 from explorer.files import write_atomically
+from explorer.provenance import Versions
 from explorer.recipes import Recipe
+from explorer.tensorfile import opened
 
 SCHEMA_VERSION: Literal[1] = 1
 TENSORS = {
@@ -30,6 +32,10 @@ TENSORS = {
     "autoregressive": {"mem": "F32", "target_ids": "I64"},
 }
 """What a file of each kind holds, in the number formats of safetensors."""
+
+
+ID = r"^[0-9A-Za-z][0-9A-Za-z_-]{0,79}$"
+"""What an id looks like: it names files, and stands in links."""
 
 
 class _Kind(BaseModel):
@@ -46,36 +52,49 @@ class TrainedRecord(BaseModel):
     )
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    id: str = Field(description="Hash of everything that made it, a dash, the run's own id.")
-    made_from: str = Field(description="The hash alone: equal inputs have equal values.")
-    model: str = Field(description="Name of the model, as `--model` takes it.")
-    fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
+    id: str = Field(
+        pattern=ID, description="Hash of everything that made it, a dash, the run's own id."
+    )
+    made_from: str = Field(
+        max_length=80, description="The hash alone: equal inputs have equal values."
+    )
+    model: str = Field(max_length=4_096, description="Name of the model, as `--model` takes it.")
+    fingerprint: str = Field(max_length=80, description="SHA-256 of the model's stored weights.")
     recipe: Recipe
-    seed: int
-    text: str = Field(description="The target, decoded.")
-    title: str = Field("", description="Where the text comes from, in words.")
-    source: str = Field("own", description="Key of the text's source.")
+    seed: int = Field(ge=0, lt=2**63)
+    text: str = Field(max_length=1_000_000, description="The target, decoded.")
+    title: str = Field("", max_length=4_096, description="Where the text comes from, in words.")
+    source: str = Field("own", max_length=80, description="Key of the text's source.")
     accuracy: float = Field(ge=0, le=1, description="Token accuracy in `confirmed_in`.")
     exact: bool = Field(description="Every token right.")
     c_tokens: int = Field(ge=0, description="Number of right tokens (equation 1).")
     h_lm: float = Field(description="Autoregressive cross-entropy of the text, nats (equation 2).")
     h_lm_terms: int = Field(description="Terms in that sum: N with a BOS token, else N - 1.")
     loss: float | None = Field(description="Mean cross-entropy at the saved vectors, nats.")
-    steps: int = Field(ge=0, description="Optimiser steps from this row's own start.")
-    seconds: float = Field(ge=0, description="Wall time from the row's start to its end.")
-    tokens_per_second: float = Field(0.0, description="Target tokens trained per second.")
-    confirmed_in: str = Field("float32", description="Number format of the reported accuracy.")
-    searched_in: str = Field("float32", description="Number format of the search.")
-    device: str = Field("cpu", description="Kind of device that trained it.")
-    threads: int | None = Field(
-        None, description="Processor threads that trained it; None: not on a CPU, or not noted."
+    steps: int = Field(ge=0, lt=2**31, description="Optimiser steps from this row's own start.")
+    seconds: float = Field(ge=0, lt=1e9, description="Wall time from the row's start to its end.")
+    tokens_per_second: float = Field(
+        0.0, ge=0, lt=1e15, description="Target tokens trained per second."
     )
-    versions: dict[str, str] = Field(
+    confirmed_in: str = Field(
+        "float32", max_length=80, description="Number format of the reported accuracy."
+    )
+    searched_in: str = Field("float32", max_length=80, description="Number format of the search.")
+    device: str = Field("cpu", max_length=80, description="Kind of device that trained it.")
+    threads: int | None = Field(
+        None,
+        ge=1,
+        lt=2**20,
+        description="Processor threads that trained it; None: not on a CPU, or not noted.",
+    )
+    versions: Versions = Field(
         {}, description="Of explorer, torch and transformers; empty: not noted."
     )
-    reason: str | None = Field(None, description="Why the row ended, if not by being exact.")
-    created: str = Field("", description="UTC time, ISO 8601.")
-    job: str | None = Field(None, description="Id of the job that trained it.")
+    reason: str | None = Field(
+        None, max_length=4_096, description="Why the row ended, if not by being exact."
+    )
+    created: str = Field("", max_length=40, description="UTC time, ISO 8601.")
+    job: str | None = Field(None, max_length=80, description="Id of the job that trained it.")
 
 
 class SolutionRecord(TrainedRecord):
@@ -90,7 +109,7 @@ class MemoryRecord(TrainedRecord):
     """What is known about memory vectors; accuracy is that of the text generated greedily."""
 
     kind: Literal["autoregressive"] = "autoregressive"
-    tokens_of_memory: int = Field(ge=1, description="K, vectors before the text.")
+    tokens_of_memory: int = Field(ge=1, lt=2**31, description="K, vectors before the text.")
 
     @property
     def refusal(self) -> str:
@@ -292,11 +311,17 @@ def _fits(record: AnyRecord, shapes: list[list[int]]) -> bool:
     return len(vectors[0]) == 1 and vectors[0][0] > 0
 
 
+def _agrees(record: AnyRecord, N: int) -> bool:
+    """Tell whether accuracy, C_tokens, exactness and the terms of H_LM are of N tokens."""
+    right = record.c_tokens == round(record.accuracy * N)
+    return right and record.exact == (record.c_tokens == N) and record.h_lm_terms in (N - 1, N)
+
+
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, AnyRecord]]:
     """Open a file of either kind whose header is as it should be."""
     try:
-        with safe_open(path, framework="numpy") as file:
+        with opened(path) as file:
             record = _parsed((file.metadata() or {})["solution"])
             wanted = TENSORS[record.kind]
             if lacking := set(wanted) - set(file.keys()):
@@ -306,6 +331,10 @@ def _opened(path: Path) -> Iterator[tuple[Any, AnyRecord]]:
                 raise CorruptFileError(f"{path.name} holds tensors of unexpected number formats.")
             if not _fits(record, [list(part.get_shape()) for part in slices.values()]):
                 raise CorruptFileError(f"{path.name} holds tensors of unexpected shapes.")
+            if not _agrees(record, slices["target_ids"].get_shape()[0]):
+                raise CorruptFileError(
+                    f"What {path.name} says of itself does not agree with its number of tokens."
+                )
             yield file, record
     except FileNotFoundError as error:
         raise CorruptFileError(f"There is no file {path.name}.") from error

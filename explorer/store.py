@@ -54,13 +54,19 @@ class Race(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tokens: int = Field(description="How many tokens both gave.")
-    one_forward_seconds: float = Field(description="Proto-tokens to token ids, one pass.")
-    autoregressive_seconds: float = Field(description="The same number with a KV cache.")
-    one_forward_text: str = Field(description="What the pass says.")
-    autoregressive_text: str = Field(description="What the model says by itself after BOS.")
-    device: str = Field(description="Kind of device.")
-    number_format: str = Field("", description="Of both; empty: not noted.")
+    tokens: int = Field(ge=1, lt=2**31, description="How many tokens both gave.")
+    one_forward_seconds: float = Field(
+        ge=0, lt=1e9, description="Proto-tokens to token ids, one pass."
+    )
+    autoregressive_seconds: float = Field(
+        ge=0, lt=1e9, description="The same number with a KV cache."
+    )
+    one_forward_text: str = Field(max_length=1_000_000, description="What the pass says.")
+    autoregressive_text: str = Field(
+        max_length=1_000_000, description="What the model says by itself after BOS."
+    )
+    device: str = Field(max_length=80, description="Kind of device.")
+    number_format: str = Field("", max_length=80, description="Of both; empty: not noted.")
 
 
 @dataclass(frozen=True)

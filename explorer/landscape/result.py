@@ -7,15 +7,17 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save
 
 from explorer.arrangements import ArrangementKey
 from explorer.errors import CorruptFileError
 from explorer.files import write_atomically
 from explorer.landscape.plane import COARSEST
-from explorer.paths.curves import CurveKind
+from explorer.paths.curves import BENDS, CurveKind
 from explorer.paths.header import SolutionInfo, TextInfo
+from explorer.provenance import Versions
+from explorer.tensorfile import opened
 
 
 class LandscapeHeader(BaseModel):
@@ -30,12 +32,16 @@ class LandscapeHeader(BaseModel):
     kind: CurveKind = Field(description="The curve whose bends lie in or near the plane.")
     text: TextInfo
     ends: tuple[SolutionInfo, SolutionInfo]
-    level: int = Field(description="The finest grid has 2**level + 1 points along each side.")
-    reached: int = Field(-1, description="Level of the finest grid that is complete; -1: none.")
+    level: int = Field(
+        ge=0, le=12, description="The finest grid has 2**level + 1 points along each side."
+    )
+    reached: int = Field(
+        -1, ge=-1, description="Level of the finest grid that is complete; -1: none."
+    )
     pieces: dict[int, str] = Field(default={}, description="What every token id in it says.")
     confirmed_in: str = "float32"
     device: str = "cpu"
-    versions: dict[str, str] = Field({}, description="Of explorer, torch and transformers.")
+    versions: Versions = Field({}, description="Of explorer, torch and transformers.")
     seconds: float = Field(0.0, description="Compute time so far.")
     points_per_second: float = Field(0.0, description="Grid points measured per second.")
     plain_per_second: float = Field(
@@ -108,17 +114,23 @@ class Landscape:
             CorruptFileError: if it is missing, damaged, or not a landscape.
         """
         try:
-            with safe_open(path, framework="numpy") as file:
+            with opened(path) as file:
                 header = LandscapeHeader.model_validate_json((file.metadata() or {})["landscape"])
                 names = [f.name for f in fields(cls) if f.name != "header"]
                 tensors: dict[str, Any] = {name: file.get_tensor(name) for name in names}
             n, length = 2**header.level + 1, len(header.text.target_ids)
+            marks, d = 2 + BENDS[header.kind], len(tensors["origin"])
             shapes = {
+                "points": (marks, d), "marks": (marks, 2), "origin": (d,), "along": (d,),
+                "across": (d,),
                 "accuracy": (n, n), "loss": (n, n), "x": (n,), "y": (n,),
                 "predicted": (n, n, length), "p": (n, n, length), "rank": (n, n, length),
             }  # fmt: skip
             if any(tensors[name].shape != shape for name, shape in shapes.items()):
                 raise ValueError("tensors of unexpected shapes")
+            places = (tensors[name] for name in ("points", "marks", "x", "y"))
+            if header.reached > header.level or not all(np.isfinite(p).all() for p in places):
+                raise ValueError("points that are nowhere")
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise CorruptFileError(
                 f"{path.name} is missing, damaged or not a landscape; make it again."

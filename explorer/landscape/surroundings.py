@@ -7,11 +7,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save
 
 from explorer.errors import CorruptFileError
 from explorer.files import write_atomically
+from explorer.provenance import Versions
+from explorer.tensorfile import opened
 
 
 class SurroundingsHeader(BaseModel):
@@ -25,11 +27,11 @@ class SurroundingsHeader(BaseModel):
     solution: str = Field(description="Id of the solution.")
     solution_seed: int = Field(description="The seed of its restart.")
     text: str = Field(description="Its target, decoded.")
-    norm: float = Field(description="Norm of [e; m] at the solution.")
+    norm: float = Field(gt=0, lt=1e30, description="Norm of [e; m] at the solution.")
     seed: int = Field(description="Seed of the directions.")
     confirmed_in: str = "float32"
     device: str = "cpu"
-    versions: dict[str, str] = Field({}, description="Of explorer, torch and transformers.")
+    versions: Versions = Field({}, description="Of explorer, torch and transformers.")
     seconds: float = 0.0
     created: str = Field("", description="UTC time, ISO 8601.")
     job: str | None = None
@@ -90,13 +92,15 @@ class Surroundings:
             CorruptFileError: if it is missing, damaged, or not such a walk.
         """
         try:
-            with safe_open(path, framework="numpy") as file:
+            with opened(path) as file:
                 header = SurroundingsHeader.model_validate_json((file.metadata() or {})["radius"])
                 distances, accuracy, radius = (
                     file.get_tensor(name) for name in ("distances", "accuracy", "radius")
                 )
-            if accuracy.shape != (len(radius), len(distances)):
+            if accuracy.shape != (len(radius), len(distances)) or not accuracy.size:
                 raise ValueError("tensors of unexpected shapes")
+            if not np.isfinite(distances).all():
+                raise ValueError("distances that are nowhere")
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise CorruptFileError(
                 f"{path.name} is missing, damaged or not a walk around a solution; make it again."

@@ -8,7 +8,7 @@ from explorer.arrangements import ArrangementKey
 from explorer.paths.curves import CurveKind
 from explorer.paths.pairs import text_key
 from explorer.paths.recipe import PathRecipe
-from explorer.provenance import versions
+from explorer.provenance import Versions, versions
 from explorer.solutions import Solution, now
 from explorer.tokenizing import Tokenizer
 
@@ -54,13 +54,29 @@ class PathsHeader(BaseModel):
     confirmed_in: str = Field("float32", description="Number format of everything measured.")
     searched_in: str = Field("float32", description="Number format of the training.")
     device: str = "cpu"
-    versions: dict[str, str] = Field({}, description="Of explorer, torch and transformers.")
+    versions: Versions = Field({}, description="Of explorer, torch and transformers.")
     seconds: float = Field(0.0, description="Compute time so far.")
     pass_seconds: float = Field(
         0.0, description="Time of the newest forward pass over all points of one path."
     )
     created: str = Field("", description="UTC time, ISO 8601.")
     job: str | None = None
+
+    def require_sense(self) -> None:
+        """Make sure that pairs, solutions and texts name each other.
+
+        Raises:
+            ValueError: if they do not.
+        """
+        ends = {i for pair in self.pairs for i in pair}
+        good = (
+            bool(self.pairs) and ends <= set(range(len(self.solutions))),
+            {s.text for s in self.solutions} <= set(range(len(self.texts))),
+            len({len(text.target_ids) for text in self.texts}) == 1,
+            all(text.target_ids for text in self.texts),
+        )
+        if not all(good):
+            raise ValueError("pairs of what is not there")
 
     def title(self, pair: int) -> str:
         """Return a short name of a pair for lists and charts."""

@@ -7,13 +7,14 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save
 
 from explorer.errors import CorruptFileError
 from explorer.files import write_atomically
 from explorer.paths.curves import BENDS, arc_lengths, bends_on_chord, mean_along
 from explorer.paths.header import PathsHeader, TextInfo
+from explorer.tensorfile import opened
 
 CONNECTED = 0.99
 """Accuracy that a path must keep all along the grid to count as connecting (Q3, E8)."""
@@ -208,7 +209,7 @@ class Paths:
             CorruptFileError: if it is missing, damaged, or not a set of paths.
         """
         try:
-            with safe_open(path, framework="numpy") as file:
+            with opened(path) as file:
                 header = PathsHeader.model_validate_json((file.metadata() or {})["paths"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return cls._from(header, tensors)
@@ -221,17 +222,29 @@ class Paths:
     def _from(cls, header: PathsHeader, tensors: Mapping[str, NDArray[Any]]) -> Self:
         pairs, length = len(header.pairs), len(header.texts[0].target_ids)
         grid = (pairs, len(tensors["t"]))
+        d = tensors["vectors"].shape[1]
+        header.require_sense()
+        shapes = {
+            "vectors": (len(header.solutions), d), "bends": (pairs, BENDS[header.kind], d),
+            "t": grid[1:], "steps": (pairs,), "over": (pairs,),
+        }  # fmt: skip
+        for which in ("line", "curve"):
+            shapes |= {f"{which}.{name}": grid for name in ("accuracy", "loss")}
+            shapes |= {f"{which}.{name}": (*grid, length) for name in ("predicted", "p", "rank")}
+        if any(tensors[name].shape != shape for name, shape in shapes.items()):
+            raise ValueError("tensors of unexpected shapes")
+        t, finite = tensors["t"], (tensors[name] for name in ("vectors", "bends", "t"))
+        if not all(np.isfinite(part).all() for part in finite) or (np.diff(t) <= 0).any():
+            raise ValueError("points that are nowhere")
+        starts, ends = (tensors["vectors"][list(side)] for side in zip(*header.pairs, strict=True))
+        if not (np.linalg.norm(ends.astype(np.float64) - starts, axis=1) > 0).all():
+            raise ValueError("a path that goes nowhere")
+        if grid[1] < 2 or (tensors["line.predicted"] < 0).any():
+            raise ValueError("no grid, or no token ids")
         profiles = [
             Profile(*(tensors[f"{which}.{f.name}"] for f in fields(Profile)))
             for which in ("line", "curve")
         ]
-        for profile in profiles:
-            if profile.accuracy.shape != grid or profile.predicted.shape != (*grid, length):
-                raise ValueError("profiles of unexpected shapes")
-        if len(tensors["bends"]) != pairs or max(max(p) for p in header.pairs) >= len(
-            tensors["vectors"]
-        ):
-            raise ValueError("points of unexpected shapes")
         history = np.zeros(len(tensors["history.step"]), dtype=HISTORY)
         for name in HISTORY.names or ():
             history[name] = tensors[f"history.{name}"]

@@ -4,14 +4,15 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from explorer import folders
 from explorer.errors import BadInputError, CorruptFileError
 from explorer.files import write_atomically
 from explorer.jobs.specs import SolveSetSpec
+from explorer.provenance import Versions
 from explorer.solutions import Solution, load_solution
 
 SET_FILE = "set.json"
@@ -54,7 +55,9 @@ class Member(_Record):
     attempt: int = Field(description="How many seeds were tried before.")
     seed: int
     solution: str = Field(description="Id of the solution.")
-    file: str = Field(description="Name of its file in the set's folder.")
+    file: str = Field(
+        pattern=r"^[0-9A-Za-z_-]{1,80}\.safetensors$", description="Its file in the set's folder."
+    )
     accuracy: float = Field(description="Token accuracy, with the set's final m if it is shared.")
     exact: bool
     steps: int
@@ -94,8 +97,17 @@ class SetRecord(_Record):
     complete: bool = Field(False, description="Whether nothing more will be tried.")
     created: str
     device: str = Field("", description="Kinds of device in their order; each file has its own.")
-    versions: dict[str, str] = Field({}, description="Of explorer, torch and transformers.")
+    versions: Versions = Field({}, description="Of explorer, torch and transformers.")
     job: str | None = Field(None, description="Id of the job that began it; None: a shell.")
+
+    @model_validator(mode="after")
+    def _members_have_texts_and_contexts(self) -> Self:
+        texts = {(text.context, text.continuation) for text in self.texts}
+        if {context for context, _ in texts} - set(range(len(self.contexts))):
+            raise ValueError("a text names a context that is not there")
+        if {(member.context, member.continuation) for member in self.members} - texts:
+            raise ValueError("a row names a text that is not there")
+        return self
 
     @property
     def slots(self) -> list[tuple[int, int, int]]:

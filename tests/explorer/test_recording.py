@@ -221,6 +221,8 @@ def made(folder: Path) -> Recording:
     for name in frames.dtype.names or ():
         frames[name] = draw.integers(0, 9, size=frames[name].shape)
     frames["p"] = draw.random(frames["p"].shape)
+    frames["accuracy"] = draw.random(frames["accuracy"].shape)
+    frames["best"], frames["phase"] = frames["best"] % 2, frames["phase"] % 4
     frames["loss"][0] = np.nan
     return Recording(HEADER.model_copy(update={"pieces": {5: " a", 3: "\ufffd", 8: "b"}}), frames)
 

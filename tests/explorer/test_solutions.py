@@ -322,7 +322,7 @@ def test_an_h_lm_that_is_no_number_survives_its_file(
 def test_the_record_is_read_without_the_tensors(
     make_solution: MakeSolution, tmp_path: Path
 ) -> None:
-    solution = make_solution(target_ids=(1, 2, 3, 4, 5))
+    solution = make_solution(target_ids=(1, 2, 3, 4, 5), accuracy=0.6, c_tokens=3, h_lm_terms=5)
     path = save_solution(solution, tmp_path / "s.safetensors")
     assert read_record(path) == (solution.record, 5)
     path.write_bytes(path.read_bytes()[:-1])

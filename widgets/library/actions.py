@@ -29,16 +29,18 @@ def show(kind: Kind, listed: int, selected: Sequence[Item]) -> None:
             return
         st.caption(f"{len(selected)} of {counted(kind, listed)} selected.")
         solutions = _solutions_of(kind, selected)
-        if solutions:
+        divided = exchange.parts(solutions)
+        for number, part in enumerate(divided, 1):
+            of = f" {number} of {len(divided)}" if len(divided) > 1 else ""
             st.download_button(
-                "Export",
-                partial(exchange.export, solutions),
-                "proto-tokens.zip",
+                f"Export{of}",
+                partial(exchange.export, part),
+                f"proto-tokens{of.replace(' ', '-')}.zip",
                 "application/zip",
                 icon=":material/download:",
-                key="export",
+                key=f"export{of.replace(' ', '-')}",
                 on_click="ignore",
-                help="One zip: solution files, their recordings, and a CSV table.",
+                help="A zip: solution files, their recordings, and a CSV table.",
             )
         ships = any(item.ships for item in selected)
         if st.button(
