@@ -1,5 +1,6 @@
 """Which models there are: the embedded one, the paper's six, any hub id, any local folder."""
 
+import contextlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -106,7 +107,7 @@ def find(name: str) -> ModelCard:
     if name.lower() == _EMBEDDED.name:
         return _embedded()
     for card in _PAPER:
-        if name.lower() in (card.name.lower(), card.name.rpartition("/")[2].lower()):
+        if name.lower() in (card.name.lower(), _short(card).lower()):
             return _with_hub_cache(card)
     if folder := _as_folder(name):
         return check(folder)
@@ -114,9 +115,32 @@ def find(name: str) -> ModelCard:
         return _with_hub_cache(ModelCard(name, name, "hub"))
     raise ModelError(
         f"There is no model {name[:80]!r}. Choose {_EMBEDDED.name}, "
-        f"{', '.join(card.name.rpartition('/')[2] for card in _PAPER)}, a hub id such as "
+        f"{', '.join(map(_short, _PAPER))}, a hub id such as "
         "organisation/model, or the path of a model folder."
     )
+
+
+def is_path(name: str) -> bool:
+    """Return whether a model's name is a path, to judge by how it is written, not by the disk.
+
+    A name like `organisation/model` is a hub id, also where there is a folder of that name: it
+    means the same whoever asks. `./organisation/model` is the folder.
+    """
+    name = name.strip()
+    known = (_EMBEDDED.name, *(form for card in _PAPER for form in (card.name, _short(card))))
+    return name.lower() not in map(str.lower, known) and not hub.is_id(name)
+
+
+def from_here(name: str) -> str:
+    """Return a model's name as it means the same in any folder: of a folder its whole path."""
+    with contextlib.suppress(OSError, ValueError, RuntimeError):
+        if Path(name).expanduser().is_dir():
+            return str(Path(name).expanduser().resolve())
+    return name
+
+
+def _short(card: ModelCard) -> str:
+    return card.name.rpartition("/")[2]
 
 
 def bring(card: ModelCard, progress: Report | None = None) -> Path:
@@ -201,7 +225,7 @@ def _as_folder(name: str) -> Path | None:
     try:
         folder = Path(name).expanduser()
         meant = folder.is_dir() or folder.is_absolute() or name.startswith(".")
-        return folder.resolve() if name and meant else None
+        return folder.resolve() if name and is_path(name) and meant else None
     except (OSError, ValueError, RuntimeError):  # too long, a null character, an unknown ~user
         return None
 

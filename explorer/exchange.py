@@ -138,7 +138,9 @@ def export(items: Sequence[Item]) -> bytes:
     return out.getvalue()
 
 
-def take_in(name: str, data: bytes) -> list[Arrival]:
+def take_in(
+    name: str, data: bytes, may_name: Callable[[str], bool] = lambda path: True
+) -> list[Arrival]:
     """Store the solutions of somebody else's file, each checked; say of each what became of it.
 
     A solution is refused if it is damaged, does not agree with itself, is here already, or was
@@ -147,6 +149,7 @@ def take_in(name: str, data: bytes) -> list[Arrival]:
     Args:
         name: the file's name; `.zip` for several.
         data: its bytes.
+        may_name: whether whoever sends it may have a path read; a solution's model may be one.
 
     Raises:
         BadInputError: if it is neither a solution file nor a zip of some, or too large.
@@ -158,7 +161,7 @@ def take_in(name: str, data: bytes) -> list[Arrival]:
         folder = folders.local() / "solutions" / f"{store.IMPORTED}{uuid.uuid4().hex[:8]}"
         kept = False
         for file in sorted(files.keys() - set(_EXTRAS)):
-            arrival = _keep(folder, file, files[file], known)
+            arrival = _keep(folder, file, files[file], known, may_name)
             arrivals.append(arrival)
             if arrival.id is not None:
                 kept = True
@@ -170,7 +173,7 @@ def take_in(name: str, data: bytes) -> list[Arrival]:
     return arrivals
 
 
-def check(solution: Solution | Memory) -> str:
+def check(solution: Solution | Memory, may_name: Callable[[str], bool] = lambda path: True) -> str:
     """Check either kind against itself and the model on this disk; return what was found.
 
     Raises:
@@ -179,10 +182,13 @@ def check(solution: Solution | Memory) -> str:
     record = solution.record
     if f"{record.id}.safetensors".endswith(store.NOT_SOLUTIONS):
         raise BadInputError("Its id is not one that the explorer gives.")
+    absent = f"The model {record.model[:80]} is not on this disk, so it could not be checked."
+    if catalog.is_path(record.model) and not may_name(record.model):
+        return absent
     try:
         card = catalog.find(record.model)
     except ExplorerError:
-        return f"The model {record.model[:80]} is not on this disk, so it could not be checked."
+        return absent
     if card.folder is None:
         return f"{card.title} is not on this disk, so it could not be checked against the model."
     here = fingerprint(card.folder)
@@ -204,7 +210,13 @@ def check(solution: Solution | Memory) -> str:
     return f"It belongs to the weights of {card.title} on this disk."
 
 
-def _keep(folder: Path, file: str, read: Callable[[], bytes], known: set[str]) -> Arrival:
+def _keep(
+    folder: Path,
+    file: str,
+    read: Callable[[], bytes],
+    known: set[str],
+    may_name: Callable[[str], bool],
+) -> Arrival:
     """Store one file if it is a good one."""
     waiting = folders.make(folders.local() / "incoming") / f"{uuid.uuid4().hex}.safetensors"
     try:
@@ -213,7 +225,7 @@ def _keep(folder: Path, file: str, read: Callable[[], bytes], known: set[str]) -
         solution = load(waiting)
         if solution.record.id in known:
             return Arrival(file, None, "It is in the library already.")
-        said = check(solution)
+        said = check(solution, may_name)
         write_atomically(folder / f"{solution.record.id}.safetensors", data)
     except (BadInputError, CorruptFileError) as error:
         return Arrival(file, None, str(error).replace(waiting.name, file))

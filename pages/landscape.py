@@ -8,7 +8,7 @@ from explorer.jobs import client
 from explorer.jobs.specs import LandscapeSpec, PathsSpec, RadiusSpec
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
-from widgets import exact_solutions, landscape_view, results, start
+from widgets import exact_solutions, landscape_view, results, server, start
 from widgets.guard import sentences
 
 SIZES = {4: "17 × 17", 5: "33 × 33", 6: "65 × 65"}
@@ -43,7 +43,7 @@ def plane() -> None:
     if st.button("Measure the plane", type="primary", icon=":material/landscape:",
                  key="measure", width="stretch"):  # fmt: skip
         _leave_link()
-        st.query_params["job"] = client.submit(LandscapeSpec(paths=name, pair=pair, level=level))
+        st.query_params["job"] = server.submit(LandscapeSpec(paths=name, pair=pair, level=level))
 
 
 def around() -> None:
@@ -57,7 +57,7 @@ def around() -> None:
                               width="stretch"):  # fmt: skip
         _leave_link()
         spec = RadiusSpec(solution=solution, directions=directions)
-        st.query_params["radius"] = client.submit(spec)
+        st.query_params["radius"] = server.submit(spec)
 
 
 def _leave_link() -> None:

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from explorer.jobs import client
+from explorer import roots
 from explorer.paths import places
 from explorer.paths.result import FILE
-from widgets import path_set_up, path_view, start
+from widgets import path_set_up, path_view, server, start
 from widgets.guard import sentences
 
 
@@ -16,7 +16,7 @@ def set_up() -> None:
                  disabled=spec is None, width="stretch") and spec is not None:  # fmt: skip
         for name in ("a", "b", "record"):
             st.query_params.pop(name, None)
-        st.query_params["job"] = client.submit(spec)
+        st.query_params["job"] = server.submit(spec)
 
 
 def result() -> None:
@@ -29,6 +29,8 @@ def result() -> None:
         st.info("Pick two solutions and press Connect.")
         return
     wanted = st.query_params.get("record")
+    if wanted:
+        server.require(roots.in_id(wanted))
     file = places.find_paths(wanted) if wanted else shipped[0]
     st.badge("recorded", icon=":material/history:", color="gray")
     st.caption(

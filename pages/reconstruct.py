@@ -4,10 +4,19 @@ import streamlit as st
 
 from explorer import arrangements, catalog, store, texts
 from explorer.figures.strip import preview_data
-from explorer.jobs import client
 from explorer.jobs.specs import MAX_RESTARTS, ReconstructSpec
 from explorer.validation import valid
-from widgets import cached, models, recipes, recorded, run_view, start, text_source, token_strip
+from widgets import (
+    cached,
+    models,
+    recipes,
+    recorded,
+    run_view,
+    server,
+    start,
+    text_source,
+    token_strip,
+)
 from widgets.guard import sentences
 from widgets.scheme import scheme
 
@@ -63,7 +72,7 @@ def set_up() -> None:
         }
         spec = valid(ReconstructSpec, fields)
         st.query_params.pop("solution", None)
-        st.query_params["job"] = client.submit(spec)
+        st.query_params["job"] = server.submit(spec)
 
 
 def _arrangement(card: catalog.ModelCard) -> arrangements.ArrangementKey:

@@ -10,10 +10,9 @@ from explorer.errors import BadInputError
 from explorer.experiments import estimate
 from explorer.experiments.definition import PRESETS, Experiment
 from explorer.experiments.settings import Settings
-from explorer.jobs import client
 from explorer.jobs.specs import ExperimentSpec
 from explorer.texts.specs import SOURCES
-from widgets import models, pace, recipes
+from widgets import models, pace, recipes, server
 
 NOT_ASKED = {"experiment", "model", "recipe"}
 
@@ -42,7 +41,7 @@ def choose(experiment: Experiment) -> None:
         width="stretch", help="Run again with the same settings, it goes on where it was.",
     ):  # fmt: skip
         st.query_params.pop("run", None)
-        st.query_params["job"] = client.submit(ExperimentSpec(settings=settings, preset=name))
+        st.query_params["job"] = server.submit(ExperimentSpec(settings=settings, preset=name))
 
 
 def _advanced(experiment: Experiment, usual: Settings, preset: str) -> Settings:

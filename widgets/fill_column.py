@@ -14,7 +14,7 @@ from explorer.experiments.settings import Settings
 from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.jobs.specs import ExperimentSpec
-from widgets import models, pace
+from widgets import models, pace, server
 from widgets.plain import plain
 
 
@@ -80,7 +80,7 @@ def _button(
         help="This model is not on this disk; the command brings it first." if missing else None,
         width="stretch",
     ):  # fmt: skip
-        client.submit(spec)
+        server.submit(spec)
         st.rerun()
 
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer.jobs import client
 from explorer.jobs.specs import JobSpec
+from widgets import server
 from widgets.guard import sentences
 from widgets.job_controls import pause_and_stop
 
@@ -22,7 +23,7 @@ def offer(spec: JobSpec, label: str, key: str) -> None:
     if job is not None and job.error:
         st.error(job.error, icon=":material/error:")
     if st.button(label, type="primary", icon=":material/play_arrow:", key=key):
-        client.submit(spec)
+        server.submit(spec)
         st.rerun()
 
 

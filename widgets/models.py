@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from explorer import catalog
+from explorer import catalog, roots
 from explorer.catalog import ModelCard
 from explorer.errors import ExplorerError
 from explorer.formatting import human_bytes, human_count
 from explorer.jobs import client
 from explorer.jobs.specs import BringSpec
+from widgets import server
 from widgets.following import follow
 
 OTHER = "other"
@@ -33,7 +34,8 @@ def choose() -> ModelCard | None:
         if not typed:
             return None
         try:
-            card = catalog.find(typed.strip())
+            server.require(roots.in_model(typed))
+            card = catalog.find(catalog.from_here(typed.strip()))
         except ExplorerError as error:
             st.error(str(error), icon=":material/error:")
             return None
@@ -71,5 +73,5 @@ def bring(card: ModelCard) -> None:
     else:
         st.write(f"{card.title} is not on this disk yet.")
     if st.button("Try again" if jobs else "Bring it", icon=":material/download:", key="bring"):
-        client.submit(BringSpec(model=card.name))
+        server.submit(BringSpec(model=card.name))
         st.rerun()

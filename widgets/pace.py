@@ -4,8 +4,8 @@ import streamlit as st
 
 from explorer import paces
 from explorer.arrangements import ArrangementKey
-from explorer.jobs import client
 from explorer.recipes import Recipe
+from widgets import server
 
 
 def known(model: str, recipe: Recipe) -> float | None:
@@ -22,5 +22,5 @@ def offer(model: str, length: int, arrangement: ArrangementKey, recipe: Recipe, 
     """
     if known(model, recipe) is None and st.button("Time a step first", key=key):
         asked = {"model": model, "length": length, "arrangement": arrangement}
-        client.request("pace", {**asked, "recipe": recipe.model_dump()})
+        server.request("pace", {**asked, "recipe": recipe.model_dump()}, model)
         st.rerun()

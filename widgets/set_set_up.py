@@ -3,11 +3,10 @@
 import streamlit as st
 
 from explorer import arrangements, catalog, texts
-from explorer.jobs import client
 from explorer.jobs.specs import GatheredText, SolveSetSpec
 from explorer.sets.estimate import estimate
 from explorer.validation import valid
-from widgets import models, pace, recipes, set_texts
+from widgets import models, pace, recipes, server, set_texts
 
 REGIMES = {"shared": "m shared over the set (the paper's default)", "free": "m free"}
 PROTOCOL, GATHER = "Continuations", "My choice"
@@ -70,5 +69,5 @@ def _start(spec: SolveSetSpec, card: catalog.ModelCard) -> None:
         start = st.button("Start", type="primary", icon=":material/play_arrow:", key="set_start")
         pace.offer(spec.model, spec.length, spec.arrangement, spec.recipe, "set_time")
     if start:
-        client.submit(spec)
+        server.submit(spec)
         st.rerun()

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from explorer import texts
+from explorer import roots, texts
 from explorer.catalog import ModelCard
 from explorer.errors import BadInputError, ExplorerError
 from explorer.jobs import client
@@ -54,10 +54,10 @@ def _own() -> Passage:
 
 def _drawn(source: str) -> Passage:
     fields: dict[str, Any] = {}
-    if source in ("corpus", "random") and not server.is_private():
+    if source in ("corpus", "random") and not (server.is_private() or roots.allowed()):
         if source == "corpus":
-            raise BadInputError(server.NO_PATHS)
-        st.caption(server.NO_PATHS)
+            raise BadInputError(roots.NO_PATHS)
+        st.caption(roots.NO_PATHS)
     elif source in ("corpus", "random"):
         path = st.text_input(
             "Folder of .txt files, or a .jsonl file"
@@ -68,6 +68,7 @@ def _drawn(source: str) -> Passage:
             help="A path on the machine that runs the explorer.",
         )
         if path:
+            server.require(path)
             fields["path"] = path
         elif source == "corpus":
             raise BadInputError("Name a folder of .txt files, or a .jsonl file with a text field.")
@@ -96,7 +97,7 @@ def _generated(card: ModelCard) -> Passage | None:
             raise BadInputError("Give the model something to read first.")
         asked = {"model": card.name, "context": context or "", "length": count, "seed": seed}
         spec = valid(GenerateSpec, asked)
-        st.session_state["writing"] = client.submit(spec)
+        st.session_state["writing"] = server.submit(spec)
     if "writing" not in st.session_state:
         st.caption("Its own continuation, sampled at temperature 1, becomes the text.")
         return None

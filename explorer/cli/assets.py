@@ -19,7 +19,11 @@ def add_to(commands: Any) -> None:
         description="Bring the embedded model and Shakespeare's works onto this disk, once; "
         "afterwards no network is needed. With --model, bring another model.",
     )
-    command.add_argument("--model", help="also bring this model: a name from the list or a hub id")
+    command.add_argument(
+        "--model",
+        type=catalog.from_here,
+        help="also bring this model: a name from the list or a hub id",
+    )
     command.add_argument("--list", action="store_true", help="only say what is there")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.set_defaults(run=run)

@@ -40,7 +40,12 @@ def add_to(commands: Any) -> None:
     )
     add = command.add_argument
     add("experiment", choices=list(EXPERIMENTS), help="which one")
-    add("--model", default="smollm2-135m", help="name, hub id or folder (default: %(default)s)")
+    add(
+        "--model",
+        type=catalog.from_here,
+        default="smollm2-135m",
+        help="name, hub id or folder (default: %(default)s)",
+    )
     add("--preset", choices=list(PRESETS), default="minutes",
         help="how large (default: %(default)s)")  # fmt: skip
     add("--arrangement", choices=arrangements.KEYS, help="default: what suits the model")

@@ -31,7 +31,12 @@ def add_to(commands: Any) -> None:
         "restart is exact; 3: none is; 2: bad input.",
     )
     add = command.add_argument
-    add("--model", default="smollm2-135m", help="name, hub id or folder (default: %(default)s)")
+    add(
+        "--model",
+        type=catalog.from_here,
+        default="smollm2-135m",
+        help="name, hub id or folder (default: %(default)s)",
+    )
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("--text", help="the text itself")
     what.add_argument("--text-file", type=Path, help="a UTF-8 text file")

@@ -36,7 +36,12 @@ def add_to(commands: Any) -> None:
         "solutions; 3: none is; 2: bad input.",
     )
     add = command.add_argument
-    add("--model", default="smollm2-135m", help="name, hub id or folder (default: %(default)s)")
+    add(
+        "--model",
+        type=catalog.from_here,
+        default="smollm2-135m",
+        help="name, hub id or folder (default: %(default)s)",
+    )
     add("--contexts", type=int, default=8, help="C (default: %(default)s)")
     add("--continuations", type=int, default=6, help="G texts a context (default: %(default)s)")
     add("--restarts", type=int, default=8, help="R of the last text (default: %(default)s)")

@@ -1,6 +1,7 @@
 """What every test of a page starts from."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from explorer import folders
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No worker, and nothing that an earlier test left in Streamlit's caches."""
+    """No worker, nothing that an earlier test left in Streamlit's caches, a visitor from here."""
     monkeypatch.setenv("EXPLORER_NO_WORKER", "1")
+    visitor = SimpleNamespace(headers={"Host": "127.0.0.1:8501"}, ip_address=None)
+    monkeypatch.setattr(st, "context", visitor)
     st.cache_data.clear()
     st.cache_resource.clear()
 

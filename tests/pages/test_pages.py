@@ -1,6 +1,7 @@
 """Every page in its empty, populated and error state, without a worker."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,6 @@ import textwrap
 from pathlib import Path
 
 import pytest
-import streamlit as st
 
 from explorer import folders, store
 from explorer.database import JobRow, transaction
@@ -216,34 +216,9 @@ def test_the_web_process_stays_free_of_torch(tiny_llama_folder: Path) -> None:
         capture_output=True,
         text=True,
         cwd=folders.PROJECT,
+        env=os.environ | {"EXPLORER_ROOTS": str(tiny_llama_folder)},
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
-
-
-@pytest.mark.parametrize(
-    ("address", "offered"),
-    [("127.0.0.1", True), ("localhost", True), ("::1", True), (None, True),
-     ("0.0.0.0", False), ("192.168.1.5", False)],
-)  # fmt: skip
-@pytest.mark.parametrize("source", ["corpus", "random"])
-def test_paths_of_this_machine_are_offered_to_this_machine_alone(
-    tiny_llama_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    source: str,
-    address: str | None,
-    offered: bool,
-) -> None:
-    plain = st.get_option
-    monkeypatch.setattr(
-        st, "get_option", lambda name: address if name == "server.address" else plain(name)
-    )
-    app = open_page(None, tiny_llama_folder)
-    app.selectbox(key="source").set_value(source).run()
-    assert not app.exception
-    assert (f"{source}_path" in [field.key for field in app.text_input]) is offered
-    assert ("open to other machines" in texts_of(app)) is not offered
-    if source == "random":  # wordfreq's words need no path
-        assert "Start" in [button.label for button in app.button]
 
 
 @pytest.fixture

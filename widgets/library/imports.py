@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer import exchange
 from explorer.errors import ExplorerError
+from widgets import server
 
 
 def show() -> None:
@@ -46,6 +47,6 @@ def report() -> None:
 
 def _take_in(name: str, data: bytes) -> list[exchange.Arrival]:
     try:
-        return exchange.take_in(name, data)
+        return exchange.take_in(name, data, server.may_name)
     except ExplorerError as error:
         return [exchange.Arrival(name, None, str(error))]

@@ -14,7 +14,7 @@ from explorer.labels import MAX_TAGS
 from explorer.library import SHIPS, Item, relabel
 from explorer.selection import size_of
 from explorer.solutions import MemoryRecord
-from widgets import cached, token_strip
+from widgets import cached, server, token_strip
 
 
 def show(item: Item, known_tags: list[str]) -> None:
@@ -118,7 +118,8 @@ def _score_again(item: Item) -> None:
         return
     try:
         with st.spinner("One forward pass in float32 …"):
-            found = client.request("decode", {"solution": str(item.path)}, patience=30)
+            asked = {"solution": str(item.path)}
+            found = server.request("decode", asked, record.model, patience=30)
     except ExplorerError as error:
         st.error(str(error), icon=":material/error:")
         return
