@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from explorer.interruption import check
+
 CHUNK = 512
 """Positions whose logits over the vocabulary exist at one time."""
 PIECE = 32
@@ -93,6 +95,7 @@ class Head:
         """
         parts, gradients = [], []
         for chunk, wanted in zip(hidden.split(CHUNK), targets.split(CHUNK), strict=True):
+            check()
             logits = self.logits(chunk)
             for piece, ids in zip(logits.split(PIECE), wanted.split(PIECE), strict=True):
                 measured, p = measure_logits(piece.float(), ids, detail=detail)

@@ -17,6 +17,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from explorer.interruption import check
+
 SUPPORTED = ("llama",)
 """Model types of transformers that have exactly this body."""
 BLOCK = 128
@@ -119,6 +121,7 @@ class LlamaBody:
         x = embeddings.reshape(rows * L, d).float()
         kept, seen = [], []
         for at, layer in enumerate(self.layers):
+            check()
             h, attention_scale = self._normalise(x, layer.attention_norm)
             qkv = _there(h, layer.qkv, dtype).view(rows, L, -1, D)
             q, k, v = _by_head(qkv, K, G)
@@ -152,6 +155,7 @@ class LlamaBody:
         dx = torch.zeros_like(done.before_norm)
         _normalise_back(dx, gradient.reshape(rows * L, d), done.before_norm, done.scale, self.norm)
         for layer, kept in zip(reversed(self.layers), reversed(done.layers), strict=True):
+            check()
             by_gated = _back(dx, layer.down, dtype)
             by_gate_up = _back(_gate_back(by_gated, kept.gate_up), layer.gate_up, dtype)
             _normalise_back(dx, by_gate_up, kept.before_mlp, kept.mlp_scale, layer.mlp_norm)

@@ -14,6 +14,7 @@ from torch import Tensor
 from explorer.arrangements import ArrangementKey, holds_m, read_from
 from explorer.errors import BadInputError
 from explorer.head import Measured
+from explorer.interruption import check
 from explorer.models import FrozenModel
 
 
@@ -149,6 +150,7 @@ def _generate(
     generator = torch.Generator().manual_seed(seed) if seed is not None else None
     past = None
     for _ in range(count):
+        check()
         logits, past = model.go_on(model.embed(torch.tensor([ids])), past)
         if generator is None:
             token = int(logits.argmax())

@@ -15,6 +15,7 @@ from explorer import catalog
 from explorer.errors import BadInputError, ModelError
 from explorer.fingerprint import fingerprint
 from explorer.head import Head, Measured, join, measure_logits, minus_one_hot
+from explorer.interruption import check_between
 from explorer.llama import LlamaBody
 from explorer.modelfiles import stored_formats
 from explorer.tokenizing import Tokenizer
@@ -321,6 +322,8 @@ def load(
         network, info = loaded
         _choose_attention(network, device)
         network.to(device).eval().requires_grad_(False)
+        layers = (m for m in network.modules() if isinstance(m, nn.ModuleList))
+        check_between(next(layers, ()))  # those of the body come before any inside them
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
         raise ModelError(
             f"The model in {folder} cannot be loaded ({type(error).__name__}: "

@@ -1,7 +1,5 @@
 """One reconstruction from spec to solutions: what the worker and the command line both run."""
 
-import contextlib
-import json
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -10,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from explorer import catalog, store, texts
 from explorer.arrangements import read_from
 from explorer.errors import MissingAssetError
-from explorer.files import write_atomically
+from explorer.interruption import Interrupted
 from explorer.jobs.specs import ReconstructSpec
 from explorer.metrics import h_lm, race
 from explorer.models import FrozenModel
@@ -28,10 +24,10 @@ from explorer.solutions import (
     save_solution,
 )
 from explorer.training import Outcome, Row, StepReport, Trainer
+from explorer.training.checkpoint import Checkpoint
 from explorer.training.solved import solution_of
 
 FRAME_SECONDS = 0.25
-CHECKPOINT_SECONDS = 3.0
 RECENT_STEPS = 20
 """Steps whose pace says how long the others take."""
 LEAST_STEPS_TIMED = 5
@@ -105,6 +101,9 @@ class Reconstruction:
         self.run_id = new_run_id()
         self._step = 0
         self._took: deque[float] = deque(maxlen=RECENT_STEPS)
+        self._kept = Checkpoint(
+            folder / "checkpoint.safetensors", self.model, spec.model_dump(mode="json")
+        )
         self.resumed = self._restore()
 
     @cached_property
@@ -119,7 +118,7 @@ class Reconstruction:
         """
         begins = not self.resumed
         log = RecordingLog(self.folder, self.header, until=-1 if begins else self._step)
-        shown = saved = 0.0
+        shown = 0.0
         if begins:
             log.publish(self._frame(self.trainer.look()), last=False)
             shown = time.monotonic()
@@ -127,16 +126,19 @@ class Reconstruction:
             while not self.trainer.finished:
                 began = time.monotonic()
                 due = began - shown >= FRAME_SECONDS
-                report = self.trainer.step(detail=due)
+                try:
+                    report = self.trainer.step(detail=due)
+                except Interrupted:  # somebody wants it to stop or to pause; it stands as before
+                    yield self.trainer.report(detailed=False)
+                    continue
                 self._took.append(time.monotonic() - began)
                 self._step += 1
                 self._keep_finished(report)
                 if due or self.trainer.finished:
                     log.publish(self._frame(report), last=self.trainer.finished)
                     shown = began
-                if time.monotonic() - saved >= CHECKPOINT_SECONDS:
+                if self._kept.due:
                     self._checkpoint()
-                    saved = time.monotonic()
                 yield report
         except GeneratorExit:
             if not self.trainer.finished:
@@ -246,29 +248,16 @@ class Reconstruction:
 
     def discard_checkpoint(self) -> None:
         """Remove the checkpoint of a run that has come to its end."""
-        self._checkpoint_file.unlink(missing_ok=True)
-
-    @property
-    def _checkpoint_file(self) -> Path:
-        return self.folder / "checkpoint.safetensors"
+        self._kept.discard()
 
     def _checkpoint(self) -> None:
-        tensors, values = self.trainer.checkpoint()
-        state = {
-            "trainer": values,
-            "step": self._step,
-            "run_id": self.run_id,
-            "solutions": {str(i): str(path) for i, path in self.solutions.items()},
-        }
-        write_atomically(self._checkpoint_file, save(tensors, {"state": json.dumps(state)}))
+        solutions = {str(i): str(path) for i, path in self.solutions.items()}
+        self._kept.save([self.trainer], step=self._step, run_id=self.run_id, solutions=solutions)
 
     def _restore(self) -> bool:
-        with contextlib.suppress(SafetensorError, OSError, KeyError, TypeError, ValueError):
-            with safe_open(self._checkpoint_file, framework="numpy") as file:
-                state = json.loads(file.metadata()["state"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            self.trainer.restore(tensors, state["trainer"])
-            self._step, self.run_id = state["step"], state["run_id"]
-            self.solutions = {int(i): Path(path) for i, path in state["solutions"].items()}
-            return True
-        return False
+        saved = self._kept.read()
+        if saved is None or not saved.restore(0, self.trainer):
+            return False
+        self._step, self.run_id = saved.values["step"], saved.values["run_id"]
+        self.solutions = {int(i): Path(path) for i, path in saved.values["solutions"].items()}
+        return True

@@ -144,6 +144,11 @@ def folder_of(name: str) -> Path:
     return folders.local() / "experiments" / name
 
 
+def work_of(name: str) -> Path:
+    """Return where the checkpoints of a run that is being measured lie."""
+    return folders.local() / "jobs" / f"run-{name}"
+
+
 def save_header(header: Header) -> Path:
     """Write `run.json` of a run of this machine and return the run's folder.
 

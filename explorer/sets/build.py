@@ -1,6 +1,7 @@
 """Makes a solution set step by step; what is found is kept at once, and a kill loses seconds."""
 
 import contextlib
+import shutil
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator
@@ -13,6 +14,7 @@ from explorer import catalog
 from explorer.arrangements import input_length
 from explorer.errors import BadInputError, CorruptFileError, MissingAssetError
 from explorer.formatting import human_seconds
+from explorer.interruption import Interrupted
 from explorer.jobs.specs import SolveSetSpec
 from explorer.metrics import h_lm
 from explorer.models import FrozenModel
@@ -34,8 +36,8 @@ from explorer.sets.crews import (
 from explorer.sets.records import Joint, Member, SetRecord, SetText
 from explorer.sets.solved import solution_of
 from explorer.solutions import Solution, load_solution, now, save_solution
+from explorer.training.checkpoint import Checkpoint
 
-CHECKPOINT_SECONDS = 5.0
 PATIENCE = 100
 """Joint steps without one more exact row after which the rest is taken for stuck."""
 STUCK = 0.5
@@ -102,7 +104,8 @@ class SetBuilder:
         if spec.regime == "shared":
             self._read_learned()
         self._crews: list[Crew] | None = None  # until it is known what a checkpoint holds
-        self._saved = time.monotonic()
+        self._kept = Checkpoint(self._work / "crews.safetensors", self.model, self.record.id)
+        self._most = (0.0, 0)  # the largest share of joint rows that was exact, and at which step
         self._h_lm: dict[tuple[int, int], tuple[float, int]] = {}
         self._started = time.monotonic()
         self._at_start = len(self.record.members)
@@ -158,14 +161,13 @@ class SetBuilder:
             return
         try:
             yield from self._sample()
-            if self.spec.regime == "shared" and self._m is None:
+            if self.spec.regime == "shared" and (self._m is None or self._is_learning()):
                 yield from self._learn_m()
             yield from self._train()
         finally:
             self._checkpoint()
         self._save(complete=True)
-        for name in ("crews.safetensors", "m.safetensors"):
-            (self._work / name).unlink(missing_ok=True)
+        shutil.rmtree(self._work, ignore_errors=True)
         yield self._progress()
 
     def _sample(self) -> Iterator[Progress]:
@@ -178,37 +180,51 @@ class SetBuilder:
             self._save(contexts=drawn, texts=given)
             return
         drawn, read = contents.contexts(spec, self.model.tokenizer)
-        made: list[SetText] = []
+        made = list(self.record.texts)
         yield Progress("Loading the model in float32.", 0.0)
-        for text in contents.continuations(spec, self._final(), drawn, read):
+        for text in contents.continuations(spec, self._final(), drawn, read, tuple(made)):
             made.append(text)
+            self._save(contexts=drawn, texts=made)
             yield Progress(f"The model writes text {len(made)} of {total}.", 0.0)
         self._save(contexts=drawn, texts=made)
 
     def _learn_m(self) -> Iterator[Progress]:
         """Train one m and the e of many rows jointly, then freeze it."""
-        crews = self._foreman.restore(self._work / "crews.safetensors", None)
+        saved = self._kept.read()
+        crews = self._foreman.restore(saved, None)
         crew = crews[0] if crews else self._foreman.joint(self._joint_tasks())
+        if saved is not None and crews:
+            share, at = saved.values["most"]
+            self._most = share, at
         self._crews = [crew]
         most = self.spec.recipe.max_steps
-        record, since = 0.0, 0
-        while not crew.trainer.finished:
-            report = crew.trainer.step()
+        while not crew.trainer.finished and not self._has_learned(crew):
+            with contextlib.suppress(Interrupted):
+                crew.trainer.step()
+            exact, step, accuracy = _standing(crew)
+            if exact > self._most[0]:
+                self._most = exact, step
             self._checkpoint_if_due()
-            exact, step = float((report.accuracy == 1).mean()), int(report.steps.max())
             yield Progress(
                 f"Learning one m for {len(crew.tasks)} rows: joint step {step} of at most {most}, "
-                f"{exact:.0%} of the rows exact, accuracy {report.accuracy.mean():.3f}.",
+                f"{exact:.0%} of the rows exact, accuracy {accuracy:.3f}.",
                 self._joint_share * step / most,
             )
-            if exact > record:
-                record, since = exact, step
-            if exact >= self.spec.joint_until < 1:
-                break
-            if exact == record >= 0.5 and step - since >= PATIENCE:
-                break
         crew.trainer.stop("not exact when m was frozen")
         self._freeze(crew)
+
+    def _is_learning(self) -> bool:
+        """Whether a kill came after m was kept and before all rows were judged with it."""
+        saved = self._kept.read()
+        return saved is not None and any(crew["joint"] for crew in saved.values["crews"])
+
+    def _has_learned(self, crew: Crew) -> bool:
+        """Whether enough rows are exact at once, or no further one has been for a while."""
+        exact, step, _ = _standing(crew)
+        record, since = self._most
+        return (exact >= self.spec.joint_until < 1) or (
+            exact == record >= 0.5 and step - since >= PATIENCE
+        )
 
     @property
     def _joint_share(self) -> float:
@@ -252,7 +268,7 @@ class SetBuilder:
 
     def _train(self) -> Iterator[Progress]:
         """Train independent rows, as many side by side as fill a batch, until none is left."""
-        restored = self._foreman.restore(self._work / "crews.safetensors", self._m)
+        restored = self._foreman.restore(self._kept.read(), self._m)
         crews = self._crews = [crew for crew in restored if not crew.joint]
         for crew in crews:
             self._keep_finished(crew)
@@ -262,7 +278,8 @@ class SetBuilder:
             if not crews:
                 return
             for crew in crews:
-                crew.trainer.step()
+                with contextlib.suppress(Interrupted):
+                    crew.trainer.step()
                 self._give_up_stuck(crew)
                 self._keep_finished(crew)
                 self._checkpoint_if_due()
@@ -354,13 +371,12 @@ class SetBuilder:
         records.save(self.record)
 
     def _checkpoint_if_due(self) -> None:
-        if time.monotonic() - self._saved >= CHECKPOINT_SECONDS:
+        if self._kept.due:
             self._checkpoint()
-            self._saved = time.monotonic()
 
     def _checkpoint(self) -> None:
         if self._crews is not None:
-            checkpoint(self._crews, self._work / "crews.safetensors")
+            checkpoint(self._kept, self._crews, most=self._most)
 
     def _read_learned(self) -> None:
         """Take up the set's shared m, and the e that were trained with it, if there are any."""
@@ -385,3 +401,13 @@ class SetBuilder:
             f"{exact} of {wanted} solutions exact, {live} rows in training{left}.",
             1.0 if record.complete else before + (1 - before) * over / max(1, wanted),
         )
+
+
+def _standing(crew: Crew) -> tuple[float, int, float]:
+    """Return the share of a crew's rows that is exact, its last step, and the mean accuracy."""
+    report = crew.trainer.report(detailed=False)
+    return (
+        float((report.accuracy == 1).mean()),
+        int(report.steps.max()),
+        float(report.accuracy.mean()),
+    )

@@ -75,7 +75,11 @@ def _context(passage: Passage, text: str) -> SetContext:
 
 
 def continuations(
-    spec: SolveSetSpec, model: FrozenModel, drawn: list[SetContext], read: list[list[int]]
+    spec: SolveSetSpec,
+    model: FrozenModel,
+    drawn: list[SetContext],
+    read: list[list[int]],
+    known: tuple[SetText, ...] = (),
 ) -> Iterator[SetText]:
     """Yield the model's continuations of every context (multinomial, temperature 1).
 
@@ -87,6 +91,7 @@ def continuations(
         model: samples; float32 gives the same texts on most machines.
         drawn: the contexts.
         read: their token ids.
+        known: the first of them, which are there already and are not yielded again.
 
     Raises:
         BadInputError: if context and text have no room, or a context gives too few texts.
@@ -97,9 +102,11 @@ def continuations(
             f"{model.max_positions} positions of this model. Ask for fewer."
         )
     special = _special_ids(model.tokenizer)
-    taken: set[tuple[int, ...]] = set()
+    taken = {tuple(text.target_ids) for text in known}
     for c, (context, ids) in enumerate(zip(drawn, read, strict=True)):
         for g in range(spec.continuations):
+            if c * spec.continuations + g < len(known):
+                continue
             for attempt in range(MAX_TRIES):
                 seed = sampling_seed(spec.seed, c, g, attempt)
                 said = tuple(generate(model, ids, spec.length, seed=seed))

@@ -17,6 +17,7 @@ from explorer.files import write_atomically
 from explorer.models import FrozenModel
 from explorer.recipes import Recipe
 from explorer.training import Row, Trainer
+from explorer.training.checkpoint import Checkpoint, Saved
 
 ROWS = 32
 """Rows trained side by side; a CPU gains little from more."""
@@ -139,47 +140,30 @@ class Foreman:
             frozen=frozen,
         )
 
-    def restore(self, path: Path, m: NDArray[np.float32] | None) -> list[Crew]:
-        """Return the crews of a checkpoint; none if there is no readable one."""
-        try:
-            with safe_open(path, framework="numpy") as file:
-                crews = json.loads(file.metadata()["crews"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return [self._one(k, crew, tensors, m) for k, crew in enumerate(crews)]
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError):
-            return []  # of another version, or half a file: train these rows again
-
-    def _one(
-        self,
-        k: int,
-        saved: dict[str, Any],
-        tensors: dict[str, np.ndarray],
-        m: NDArray[np.float32] | None,
-    ) -> Crew:
-        tasks = [_task(values) for values in saved["tasks"]]
-        crew = self.joint(tasks) if saved["joint"] else self.alone(tasks, m)
-        mine = {n.partition("/")[2]: t for n, t in tensors.items() if n.startswith(f"{k}/")}
-        crew.trainer.restore(mine, saved["trainer"])
-        crew.over = set(saved["over"])
-        return crew
+    def restore(self, saved: Saved | None, m: NDArray[np.float32] | None) -> list[Crew]:
+        """Return the crews of a checkpoint; none if there is none, or it does not fit."""
+        crews = []
+        for k, values in enumerate(saved.values["crews"] if saved else []):
+            tasks = [_task(each) for each in values["tasks"]]
+            crew = self.joint(tasks) if values["joint"] else self.alone(tasks, m)
+            if saved is None or not saved.restore(k, crew.trainer):
+                return []
+            crew.over = set(values["over"])
+            crews.append(crew)
+        return crews
 
 
-def checkpoint(crews: Iterable[Crew], path: Path) -> None:
-    """Write everything that `Foreman.restore` needs to go on with these crews.
+def checkpoint(kept: Checkpoint, crews: Sequence[Crew], **values: Any) -> None:
+    """Write everything that `Foreman.restore` needs to go on with these crews, and the values.
 
     Raises:
         StorageError: if the disk refuses.
     """
-    tensors: dict[str, np.ndarray] = {}
-    saved = []
-    for k, crew in enumerate(crews):
-        state, values = crew.trainer.checkpoint()
-        tensors |= {f"{k}/{name}": tensor for name, tensor in state.items()}
-        tasks = [_values(task) for task in crew.tasks]
-        saved.append(
-            {"tasks": tasks, "joint": crew.joint, "over": sorted(crew.over), "trainer": values}
-        )
-    write_atomically(path, save(tensors, {"crews": json.dumps(saved)}))
+    said = [
+        {"tasks": [_values(t) for t in c.tasks], "joint": c.joint, "over": sorted(c.over)}
+        for c in crews
+    ]
+    kept.save([crew.trainer for crew in crews], crews=said, **values)
 
 
 def save_learned(path: Path, m: NDArray[np.float32], tasks: Iterable[Task]) -> None:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from explorer.errors import BadInputError
 from explorer.head import Measured
+from explorer.interruption import abandonable, check
 from explorer.models import FrozenModel
 from explorer.recipes import Recipe
 from explorer.training.memory import is_out_of_memory, rows_of_next_pass, rows_that_fit
@@ -40,6 +41,7 @@ class Engine(ABC):
         rows: what is trained.
         recipe: how.
         notices: what a person should know, such as memory that was short.
+        spent: compute time of all steps, seconds.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Engine(ABC):
             )
         self.model, self.rows, self.recipe = model, rows, recipe
         self.notices: list[str] = []
+        self.spent = 0.0
         self._exact_model = exact_model
         self._exact: FrozenModel | None = None if exact_model else model
         self._rows_at_once = rows_that_fit(model, longest)
@@ -131,19 +134,28 @@ class Engine(ABC):
         return min(1.0, max(g.steps for g in self._groups) / self.recipe.max_steps)
 
     def _step(self) -> None:
-        """Measure every live row, end those that are exact, and move the others one step."""
+        """Measure every live row, end those that are exact, and move the others one step.
+
+        Raises:
+            Interrupted: if somebody wants that before all are measured; nothing has changed then.
+        """
         started = time.perf_counter()
         live = [g for g in self._groups if g.phase not in (DONE, REST)]
+        parts = {p: [g for g in live if g.phase == p] for p in (FINISH, SEARCH)}
+        with abandonable():
+            gradients = {p: self._measure(groups, p) for p, groups in parts.items()}
         over: list[tuple[Group, str | None]] = []
-        for phase in (FINISH, SEARCH):
-            if groups := [g for g in live if g.phase == phase]:
-                over += self._advance(groups, phase)
+        for phase, (gradient, noted) in gradients.items():
+            for rows, measured in noted:
+                self._note(rows, measured)
+            over += self._advance(parts[phase], phase, gradient)
         elapsed = time.perf_counter() - started
         for group in live:
             for i in group.rows:
                 self._state[i].seconds += elapsed
         for group, reason in over:
             self._end(group, reason)
+        self.spent += time.perf_counter() - started
 
     def stop(self, reason: str, rows: Collection[int] | None = None) -> None:
         """End live rows where they are, all or those named; their best vectors stay.
@@ -174,10 +186,10 @@ class Engine(ABC):
         for i in group.rows:
             self._state[i].reason = reason
 
-    def _advance(self, groups: list[Group], phase: str) -> list[tuple[Group, str | None]]:
-        """Measure groups of one phase; promote or move each, or return it with why it ends."""
-        model = self.model if phase == SEARCH else self.exact_model
-        gradient = self._measure(model, [i for g in groups for i in g.rows])
+    def _advance(
+        self, groups: list[Group], phase: str, gradient: Float[Tensor, "V d"]
+    ) -> list[tuple[Group, str | None]]:
+        """Promote or move each group of one phase, or return it with why it ends."""
         moving: list[Group] = []
         over: list[tuple[Group, str | None]] = []
         for group in groups:
@@ -232,17 +244,21 @@ class Engine(ABC):
         lr_each = torch.tensor(rates, device=self._vectors.device)
         self._optimiser.update(self._vectors, at, gradient[at], lr_each)
 
-    def _measure(self, model: FrozenModel, rows: list[int]) -> Float[Tensor, "V d"]:
-        """Measure rows, and return the gradient of the summed loss by every vector of the table."""
+    def _measure(
+        self, groups: list[Group], phase: str
+    ) -> tuple[Float[Tensor, "V d"], list[tuple[list[int], Measured]]]:
+        """Return the gradient of the summed loss by every vector, and what was measured of whom."""
         gradient = torch.zeros_like(self._vectors)
+        noted: list[tuple[list[int], Measured]] = []
 
         def add(part: list[int], targets: Int[Tensor, "n N"]) -> None:
+            model = self.model if phase == SEARCH else self.exact_model
             measured, by_vector = self._loss_and_gradient(model, part, targets)
             gradient.index_add_(0, self._uses[part].flatten(), by_vector.flatten(0, 1))
-            self._note(part, measured)
+            noted.append((part, measured))
 
-        self._in_batches(rows, add)
-        return gradient
+        self._in_batches([i for g in groups for i in g.rows], add)
+        return gradient, noted
 
     def _in_batches(
         self, rows: list[int], work: Callable[[list[int], Int[Tensor, "n N"]], None]
@@ -257,6 +273,7 @@ class Engine(ABC):
         for length, same in by_length.items():
             at = 0
             while at < len(same):
+                check()
                 fit = self._rows_at_once
                 size = rows_of_next_pass(self.model.device, len(same) - at, length, fit)
                 part = same[at : at + size]
@@ -295,6 +312,7 @@ class Engine(ABC):
             "rows": [asdict(s) for s in self._state],
             "groups": [asdict(g) for g in self._groups],
             "notices": list(self.notices),
+            "spent": self.spent,
             "rows_at_once": self._rows_at_once,
         }
 
@@ -313,6 +331,7 @@ class Engine(ABC):
             tensor.copy_(torch.from_numpy(tensors[name]))
         self._state, self._groups = states, groups
         self.notices = list(values.get("notices", []))
+        self.spent = values.get("spent", 0.0)
         self._rows_at_once = min(self._rows_at_once, values.get("rows_at_once", len(self.rows)))
 
     def _tensors(self) -> dict[str, Tensor]:

@@ -18,7 +18,9 @@ def measure(bench: Bench, settings: ArrangementsSettings, cell: Cell) -> Measuri
     """Train the cell's rows and score each in float32."""
     key: ArrangementKey = cell.at["arrangement"]
     n = int(cell.at["n"])
-    found = bench.texts(settings.source, settings.texts, max(settings.lengths), settings.seed)
+    found = yield from bench.texts(
+        settings.source, settings.texts, max(settings.lengths), settings.seed
+    )
     texts = [(k, restart) for k in range(len(found)) for restart in range(settings.restarts)]
     rows = [Row(found[k].ids[:n], settings.seed + restart) for k, restart in texts]
     outcomes = yield from bench.train(rows, key, settings.recipe, until="first")

@@ -1,6 +1,9 @@
 """What every experiment measures with: the model, texts, training rows, keeping solutions."""
 
-from collections.abc import Generator, Iterator, Sequence
+import contextlib
+import hashlib
+import json
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +12,11 @@ import torch
 from explorer import texts
 from explorer.arrangements import ArrangementKey
 from explorer.errors import BadInputError
-from explorer.experiments.runs import SOLUTIONS
+from explorer.experiments.running.work import CellWork
+from explorer.experiments.runs import SOLUTIONS, Cell, work_of
+from explorer.experiments.settings import Settings
+from explorer.files import write_atomically
+from explorer.interruption import Interrupted, abandonable
 from explorer.metrics import generate, h_lm
 from explorer.models import FrozenModel
 from explorer.provenance import Computed, versions
@@ -17,6 +24,7 @@ from explorer.recipes import Recipe
 from explorer.solutions import save_memory, save_solution
 from explorer.training import Outcome, Row, Trainer
 from explorer.training.autoregressive import MemoryOutcome, MemoryTrainer, memory_of
+from explorer.training.checkpoint import Checkpoint
 from explorer.training.solved import solution_of
 
 Measuring = Generator[float, None, list[dict[str, object]]]
@@ -51,6 +59,7 @@ class Bench:
         exact: the same weights in float32, which confirm results.
         folder: of the run.
         job: id of the job, None from a shell.
+        work: the cell under way.
     """
 
     def __init__(
@@ -64,11 +73,24 @@ class Bench:
     ) -> None:
         self.model, self.exact, self.folder, self.job = model, exact, folder, job
         self._run = run
+        self.work = CellWork()
         self._nats: dict[tuple[int, ...], tuple[float, int]] = {}
         self._drawn: dict[tuple[str, int, int, int], list[TargetText]] = {}
 
-    def texts(self, source: str, count: int, length: int, seed: int) -> list[TargetText]:
+    def begin(self, settings: Settings, cell: Cell) -> CellWork:
+        """Take up a cell: where its checkpoint is, or at its beginning."""
+        name = hashlib.sha256(cell.key.encode()).hexdigest()[:16]
+        asked = [settings.model_dump(mode="json"), cell.model_dump(mode="json")]
+        file = work_of(self._run) / f"{name}.safetensors"
+        self.work = CellWork(Checkpoint(file, self.model, asked))
+        return self.work
+
+    def texts(
+        self, source: str, count: int, length: int, seed: int
+    ) -> Generator[float, None, list[TargetText]]:
         """Return `count` texts of `length` tokens; the same ones for a shorter length.
+
+        Yields while the model writes them, which takes long.
 
         Raises:
             BadInputError: if the source has too few that are long enough.
@@ -76,8 +98,11 @@ class Bench:
         """
         key = (source, count, length, seed)
         if key not in self._drawn:
-            made = self._generated if source == "generated" else self._passages
-            self._drawn[key] = made(source, count, length, seed)
+            self._drawn[key] = (
+                (yield from self._generated(count, length, seed))
+                if source == "generated"
+                else self._passages(source, count, length, seed)
+            )
         return self._drawn[key]
 
     def _passages(self, source: str, count: int, length: int, seed: int) -> list[TargetText]:
@@ -89,13 +114,23 @@ class Bench:
             for i, p in zip(ids, found, strict=True)
         ]
 
-    def _generated(self, source: str, count: int, length: int, seed: int) -> list[TargetText]:
-        """Return the model's own continuations of Shakespeare (D4)."""
-        made = []
-        for k, context in enumerate(self._passages("seen", count, CONTEXT_TOKENS, seed)):
-            said = self.continuation(context, length, seed * 1000 + k)
-            made.append(said)
-        return made
+    def _generated(
+        self, count: int, length: int, seed: int
+    ) -> Generator[float, None, list[TargetText]]:
+        """Return the model's own continuations of Shakespeare (D4); each is kept once written."""
+        asked = json.dumps([count, length, seed, str(self.exact.dtype)])
+        name = hashlib.sha256(asked.encode()).hexdigest()[:16]
+        file = work_of(self._run) / f"texts-{name}.json"
+        written: list[list[int]] = []
+        with contextlib.suppress(OSError, ValueError):
+            written = json.loads(file.read_bytes())
+        contexts = self._passages("seen", count, CONTEXT_TOKENS, seed)
+        while (k := len(written)) < count:
+            with contextlib.suppress(Interrupted), abandonable():
+                written.append(list(self.continuation(contexts[k], length, seed * 1000 + k).ids))
+                write_atomically(file, json.dumps(written).encode())
+            yield 0.0
+        return [_continued(self.model, *said) for said in zip(contexts, written, strict=True)]
 
     def continuation(self, context: TargetText, length: int, seed: int) -> TargetText:
         """Return what the model writes after a context (multinomial, temperature 1, D4).
@@ -121,8 +156,7 @@ class Bench:
                 f"The model ends its text early after “{context.title}”, again and again. Choose "
                 "another seed or a shorter length."
             )
-        text = self.model.tokenizer.decode(list(ids))
-        return TargetText(ids, text, f"Continuation of {context.title}"[:300], "generated")
+        return _continued(self.model, context, ids)
 
     def h_lm(self, ids: Sequence[int]) -> tuple[float, int]:
         """Return H_LM of a text in nats, float32, and the number of its terms (Q2)."""
@@ -156,7 +190,7 @@ class Bench:
             exact_model=None if exact is self.model else lambda: exact,
             until="first" if until == "first" else "all",
         )
-        yield from _to_the_end(trainer)
+        yield from self.work.train(trainer)
         return [trainer.outcome(i) for i in range(len(rows))]
 
     def train_memory(
@@ -179,7 +213,7 @@ class Bench:
             exact_model=None if exact is self.model else lambda: exact,
             until="first" if until == "first" else "all",
         )
-        yield from _to_the_end(trainer)
+        yield from self.work.train(trainer)
         return [trainer.outcome(i) for i in range(len(rows))]
 
     def keep_memory(self, found: MemoryOutcome, text: TargetText, recipe: Recipe) -> str:
@@ -254,7 +288,7 @@ class Bench:
         )
 
 
-def _to_the_end(trainer: Trainer | MemoryTrainer) -> Iterator[float]:
-    while not trainer.finished:
-        trainer.step()
-        yield trainer.fraction
+def _continued(model: FrozenModel, context: TargetText, ids: Sequence[int]) -> TargetText:
+    """Return what the model wrote after a context."""
+    text = model.tokenizer.decode(list(ids))
+    return TargetText(tuple(ids), text, f"Continuation of {context.title}"[:300], "generated")

@@ -1,5 +1,7 @@
 """Measures a cell of capacity: one length of one source, trained in one way (E3, E4)."""
 
+from collections.abc import Generator
+
 from explorer.experiments import runs
 from explorer.experiments.ladders import MEMORIES, climbing
 from explorer.experiments.running.bench import Bench, Measuring, TargetText
@@ -18,7 +20,7 @@ def measure(bench: Bench, settings: CapacitySettings, cell: Cell) -> Measuring:
         BadInputError: if a source has too few texts that are as long as the ladder.
     """
     source, scheme, n = str(cell.at["source"]), str(cell.at["scheme"]), int(cell.at["n"])
-    found = _texts(bench, settings, source)
+    found = yield from _texts(bench, settings, source)
     at = [
         (k, restart)
         for k in climbing(runs.load(bench.folder), source, scheme, n)
@@ -48,13 +50,15 @@ def measure(bench: Bench, settings: CapacitySettings, cell: Cell) -> Measuring:
     ]
 
 
-def _texts(bench: Bench, settings: CapacitySettings, source: str) -> list[TargetText]:
+def _texts(
+    bench: Bench, settings: CapacitySettings, source: str
+) -> Generator[float, None, list[TargetText]]:
     """Return the texts of a source; all others are drawn too, so that a short one is said first."""
     longest = max(settings.ladder)
     for each in settings.sources:
         if each != "generated":
-            bench.texts(each, settings.texts, longest, settings.seed)
-    return bench.texts(source, settings.texts, longest, settings.seed)
+            yield from bench.texts(each, settings.texts, longest, settings.seed)
+    return (yield from bench.texts(source, settings.texts, longest, settings.seed))
 
 
 def _pairs(

@@ -1,6 +1,7 @@
 """Measures a cell of the read-out: one context, its proto-tokens, what is written after them."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -29,7 +30,9 @@ def measure(bench: Bench, settings: ReadoutSettings, cell: Cell) -> Measuring:
 
     text_distances.sentence_model()  # if it is missing, that is said before the training
     k, n, key = int(cell.at["context"]), settings.length, settings.arrangement
-    drawn = bench.texts(settings.source, settings.contexts, settings.context_length, settings.seed)
+    drawn = yield from bench.texts(
+        settings.source, settings.contexts, settings.context_length, settings.seed
+    )
     context = drawn[k]
     continuation = bench.continuation(context, 2 * n, settings.seed * 1000 + k)
     ids = continuation.ids[:n]
@@ -41,10 +44,10 @@ def measure(bench: Bench, settings: ReadoutSettings, cell: Cell) -> Measuring:
     decode = bench.model.tokenizer.decode
     written: list[tuple[str, bool, str]] = []
     for start, bos, embeddings in starts(bench.exact, best, key):
-        said = write(bench.exact, embeddings, n)
+        said = bench.work.once(f"{start} {bos}", partial(write, bench.exact, embeddings, n))
         written.append((start, bos, decode(said)))
         yield 1.0
-    said = list(generate(bench.exact, context.ids, n))
+    said = bench.work.once(CONTEXT, lambda: list(generate(bench.exact, context.ids, n)))
     written.append((CONTEXT, False, decode(said)))
     yield 1.0
 

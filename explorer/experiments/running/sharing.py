@@ -14,7 +14,7 @@ def measure(bench: Bench, settings: SharingSettings, cell: Cell) -> Measuring:
     """
     vector: str = cell.at["shared"]
     size, restart = int(cell.at["s_g"]), int(cell.at["restart"])
-    found = bench.texts(settings.source, settings.texts, settings.length, settings.seed)
+    found = yield from bench.texts(settings.source, settings.texts, settings.length, settings.seed)
     groups = [f"{vector} of group {k // size} of {size}" for k in range(len(found))]
     rows = [
         Row(

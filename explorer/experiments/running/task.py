@@ -1,5 +1,6 @@
 """A run of an experiment from beginning to end: what the worker and the command line carry out."""
 
+import shutil
 import time
 from collections.abc import Iterator
 
@@ -93,6 +94,7 @@ class RunTask:
             self._read_again()
             left = self.experiment.left(self.run)
             if not left:
+                shutil.rmtree(runs.work_of(self.run.header.id), ignore_errors=True)
                 return
             claimed = claims.first_free(self.run.header.id, left)
             if claimed is None:
@@ -111,29 +113,34 @@ class RunTask:
         self.run = Run(self.run.header, self.run.folder, runs.load(self.run.folder).done)
 
     def _measure(self, cell: Cell) -> Iterator[Progress]:
-        """Measure one cell and keep it."""
-        started = time.perf_counter()
-        waited = 0.0
+        """Measure one cell, from its checkpoint if there is one, and keep it.
+
+        Closing the iterator early leaves a checkpoint to go on from.
+        """
+        work = self.bench.begin(self.run.settings, cell)
         measuring = measure(self.bench, self.run.settings, cell)
-        while True:
-            try:
-                inside = next(measuring)
-            except StopIteration as end:
-                rows = end.value
-                break
-            paused = time.perf_counter()
-            yield self._progress(cell.title, cell.cost, inside)
-            waited += time.perf_counter() - paused
-        seconds = time.perf_counter() - started - waited
+        try:
+            while True:
+                try:
+                    inside = work.advance(measuring)
+                except StopIteration as end:
+                    rows = end.value
+                    break
+                work.save_if_due()
+                yield self._progress(cell.title, cell.cost, inside)
+        except GeneratorExit:
+            work.save()
+            raise
         done = Done(
             key=cell.key,
             rows=rows,
-            seconds=seconds,
+            seconds=work.seconds,
             finished=now(),
             computed=self.bench.computed,
         )
         with claims.lock(self.run.header.id, runs.CELLS_FILE):
             runs.append(self.run.folder, done)
+        work.discard()
         self._read_again()
 
     def _progress(self, title: str, cost: float, inside: float) -> Progress:

@@ -1,11 +1,11 @@
 """Measures a cell of the training time: one text after the other until it is exact (E11)."""
 
-import time
+from collections.abc import Generator
 
 from explorer.experiments.running.bench import Bench, Measuring
 from explorer.experiments.runs import Cell
 from explorer.experiments.settings import TrainingTimeSettings
-from explorer.training import Row
+from explorer.training import Outcome, Row
 
 
 def measure(bench: Bench, settings: TrainingTimeSettings, cell: Cell) -> Measuring:
@@ -16,21 +16,14 @@ def measure(bench: Bench, settings: TrainingTimeSettings, cell: Cell) -> Measuri
     end of all), those included in which that restart rested; `seconds` and `steps` are its own.
     """
     n = int(cell.at["n"])
-    found = bench.texts(settings.source, settings.texts, max(settings.lengths), settings.seed)
+    found = yield from bench.texts(
+        settings.source, settings.texts, max(settings.lengths), settings.seed
+    )
     rows: list[dict[str, object]] = []
     for k, text in enumerate(found):
         starts = [Row(text.ids[:n], settings.seed + r) for r in range(settings.restarts)]
         training = bench.train(starts, settings.arrangement, settings.recipe, until="first")
-        text_seconds = 0.0
-        while True:
-            started = time.perf_counter()
-            try:
-                inside = next(training)
-            except StopIteration as end:
-                outcomes = end.value
-                break
-            text_seconds += time.perf_counter() - started
-            yield (k + inside) / len(found)
+        outcomes = yield from _part(training, k, len(found))
         rows += [
             {
                 "n": n,
@@ -38,7 +31,7 @@ def measure(bench: Bench, settings: TrainingTimeSettings, cell: Cell) -> Measuri
                 "restart": restart,
                 "steps": outcome.steps,
                 "seconds": outcome.seconds,
-                "text_seconds": text_seconds,
+                "text_seconds": bench.work.spent,
                 "accuracy": outcome.score.accuracy,
                 "exact": outcome.score.exact,
                 "solution": bench.keep(outcome, text, settings.arrangement, settings.recipe),
@@ -46,3 +39,15 @@ def measure(bench: Bench, settings: TrainingTimeSettings, cell: Cell) -> Measuri
             for restart, outcome in enumerate(outcomes)
         ]
     return rows
+
+
+def _part(
+    training: Generator[float, None, list[Outcome]], k: int, count: int
+) -> Generator[float, None, list[Outcome]]:
+    """Pass a training on as the k-th of `count` parts of a cell."""
+    while True:
+        try:
+            yield (k + next(training)) / count
+        except StopIteration as end:
+            outcomes: list[Outcome] = end.value
+            return outcomes

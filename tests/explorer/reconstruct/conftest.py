@@ -12,6 +12,7 @@ from explorer.pool import ModelPool
 from explorer.reconstruct import Reconstruction
 from explorer.recording import Recording
 from explorer.solutions import Solution
+from explorer.training.checkpoint import Checkpoint
 from tests.explorer.reconstruct.cases import finish, spec_for
 
 Make = Callable[..., Reconstruction]
@@ -26,7 +27,7 @@ def models(one_thread: None) -> ModelPool:
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show every step and write a checkpoint after each."""
     monkeypatch.setattr(reconstruct, "FRAME_SECONDS", 0.0)
-    monkeypatch.setattr(reconstruct, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(Checkpoint, "due", True)
 
 
 @pytest.fixture

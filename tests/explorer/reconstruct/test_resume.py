@@ -8,10 +8,10 @@ import pytest
 import safetensors.numpy
 from safetensors import safe_open
 
-from explorer import reconstruct
 from explorer.reconstruct import Reconstruction
 from explorer.recording import Recording
 from explorer.solutions import Solution
+from explorer.training.checkpoint import Checkpoint
 from tests.explorer.reconstruct.cases import finish, walk
 
 Make = Callable[..., Reconstruction]
@@ -59,7 +59,7 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(
     steps = task.steps()
     for _ in range(6):
         next(steps)
-    monkeypatch.setattr(reconstruct, "CHECKPOINT_SECONDS", 1e9)
+    monkeypatch.setattr(Checkpoint, "due", False)
     for _ in range(5):
         next(steps)
     shutil.copytree(tmp_path / "killed", tmp_path / "after")
@@ -114,24 +114,33 @@ def _damage_tensor(path: Path) -> None:
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata()
     tensors = safetensors.numpy.load_file(path)
-    del tensors["count"]
+    del tensors["0/count"]
     path.write_bytes(safetensors.numpy.save(tensors, metadata))
 
 
 def _damage_state(path: Path) -> None:
     """As a later version might write it."""
     with safe_open(path, framework="numpy") as file:
-        state = json.loads(file.metadata()["state"])
-    state["trainer"]["rows"][0]["new_field"] = 1
+        said = json.loads(file.metadata()["checkpoint"])
+    said["trainings"][0]["rows"][0]["new_field"] = 1
     tensors = safetensors.numpy.load_file(path)
-    path.write_bytes(safetensors.numpy.save(tensors, {"state": json.dumps(state)}))
+    path.write_bytes(safetensors.numpy.save(tensors, {"checkpoint": json.dumps(said)}))
+
+
+def _damage_origin(path: Path) -> None:
+    """As other settings, weights or another number format would have left it."""
+    with safe_open(path, framework="numpy") as file:
+        said = json.loads(file.metadata()["checkpoint"])
+    tensors = safetensors.numpy.load_file(path)
+    other = said | {"of": "0" * 64}
+    path.write_bytes(safetensors.numpy.save(tensors, {"checkpoint": json.dumps(other)}))
 
 
 def _damage_shape(path: Path) -> None:
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata()
     tensors = safetensors.numpy.load_file(path)
-    tensors["square"] = tensors["square"][:1].copy()
+    tensors["0/square"] = tensors["0/square"][:1].copy()
     path.write_bytes(safetensors.numpy.save(tensors, metadata))
 
 
@@ -144,6 +153,7 @@ def _damage_shape(path: Path) -> None:
         _damage_metadata,
         _damage_tensor,
         _damage_state,
+        _damage_origin,
         _damage_shape,
     ],
     ids=lambda damage: damage.__name__,

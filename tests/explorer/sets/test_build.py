@@ -14,6 +14,7 @@ from explorer.jobs.specs import GatheredText, SolveSetSpec
 from explorer.sets import build, contents, crews, records
 from explorer.sets.build import SetBuilder
 from explorer.sets.records import SetRecord
+from explorer.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from explorer.models import FrozenModel
@@ -128,7 +129,7 @@ def test_a_set_goes_on_where_it_was_put_down(
 def test_a_killed_worker_loses_no_finished_solution(
     spec: MakeSpec, pool: "ModelPool", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "checkpoint", lambda *_: None)  # never came to write one
+    monkeypatch.setattr(Checkpoint, "save", lambda *_, **__: None)  # never came to write one
     steps = (task := SetBuilder(spec(), pool)).steps()
     while len(task.record.members) < 2:
         next(steps)

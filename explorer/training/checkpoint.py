@@ -1,0 +1,120 @@
+"""What a training goes on from after a kill: one file, written every few seconds."""
+
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from explorer.files import write_atomically
+from explorer.models import FrozenModel
+from explorer.training.engine import Engine
+
+SECONDS = 3.0
+"""How often a checkpoint is written: what a kill costs, besides the step that it falls in."""
+SHARE = 0.1
+"""Part of the time that writing takes at most, where vectors are many or the disk is slow."""
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint that was read.
+
+    Attributes:
+        values: plain values that were saved beside the trainings.
+        trainings: how many trainings it holds.
+    """
+
+    values: dict[str, Any]
+    _states: list[dict[str, Any]]
+    _tensors: dict[str, np.ndarray]
+
+    @property
+    def trainings(self) -> int:
+        """How many trainings it holds."""
+        return len(self._states)
+
+    def restore(self, k: int, engine: Engine) -> bool:
+        """Let an engine go on as the k-th training; False if that is not here or does not fit."""
+        start = f"{k}/"
+        mine = {n.removeprefix(start): t for n, t in self._tensors.items() if n.startswith(start)}
+        with contextlib.suppress(IndexError, KeyError, TypeError, ValueError):
+            if self._states[k]["trains"] == _trains(engine):
+                engine.restore(mine, self._states[k])
+                return True
+        return False
+
+
+def _trains(engine: Engine) -> str:
+    """Return what identifies a training: its rows and its recipe."""
+    return hashlib.sha256(repr([*engine.rows, engine.recipe]).encode()).hexdigest()
+
+
+class Checkpoint:
+    """The checkpoint of one piece of work: some trainings, and plain values beside them.
+
+    What was asked, the weights, the number format and the kind of device are written into it: one
+    that anything else has left is not read, for its numbers would be a mixture.
+
+    Attributes:
+        path: the file.
+    """
+
+    def __init__(self, path: Path, model: FrozenModel, asked: object) -> None:
+        """Name the file and the work.
+
+        Args:
+            path: the file.
+            model: what searches.
+            asked: plain values of which the work follows: a spec, a cell.
+        """
+        made_of = [SCHEMA, model.fingerprint, str(model.dtype), model.device.type, asked]
+        self.path = path
+        self._of = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+        self._saved, self._took = time.monotonic(), 0.0
+
+    @property
+    def due(self) -> bool:
+        """Whether the last one is long ago."""
+        since = time.monotonic() - self._saved
+        return since >= SECONDS and self._took <= since * SHARE
+
+    def save(self, engines: Sequence[Engine], **values: Any) -> None:
+        """Write where the trainings stand, and the values.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        started = time.monotonic()
+        tensors: dict[str, np.ndarray] = {}
+        states = []
+        for k, engine in enumerate(engines):
+            mine, state = engine.checkpoint()
+            tensors |= {f"{k}/{name}": tensor for name, tensor in mine.items()}
+            states.append(state | {"trains": _trains(engine)})
+        said = json.dumps({"of": self._of, "trainings": states, "values": values})
+        write_atomically(self.path, save(tensors, {"checkpoint": said}))
+        self._saved = time.monotonic()
+        self._took = self._saved - started
+
+    def read(self) -> Saved | None:
+        """Return the checkpoint, or None if there is none, it is damaged, or of other work."""
+        with contextlib.suppress(SafetensorError, OSError, KeyError, TypeError, ValueError):
+            with safe_open(self.path, framework="numpy") as file:
+                said = json.loads(file.metadata()["checkpoint"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if said["of"] == self._of:
+                return Saved(said["values"], said["trainings"], tensors)
+        return None
+
+    def discard(self) -> None:
+        """Remove the file: the work is done, or was stopped for good."""
+        self.path.unlink(missing_ok=True)
