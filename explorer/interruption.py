@@ -62,6 +62,6 @@ def check_between(layers: Iterable[Any]) -> None:
 
 def _begin(_: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
     check()
-    states = given[0] if given else named.get("hidden_states")
+    states: Any = given[0] if given else named.get("hidden_states")
     if getattr(states, "requires_grad", False):
         states.register_hook(lambda _: check())

@@ -1,5 +1,6 @@
 """What a running job sees of the outside: its spec, its folder, and somebody to talk to."""
 
+import contextlib
 import json
 import math
 import time
@@ -9,12 +10,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from explorer.database import JobRow, transaction
+from explorer.errors import StorageError
 from explorer.jobs import client
 from explorer.jobs.aside import Aside
 from explorer.jobs.specs import JobSpec
 from explorer.pool import ModelPool
 
 SAY_SECONDS = 0.4
+HEAR_SECONDS = 0.5
+"""How often the queue is read in the middle of a step."""
 
 T = TypeVar("T")
 
@@ -42,6 +46,7 @@ class JobContext:
     result: dict[str, Any] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     _said: float = -math.inf
+    _heard: float = -math.inf
 
     @property
     def folder(self) -> Path:
@@ -72,6 +77,17 @@ class JobContext:
             if self.wanted == "stop":
                 self.stopped = True
                 return
+
+    def is_unwanted(self) -> bool:
+        """Read now and then, in the middle of a long step, whether to stop or pause at once."""
+        if self.stopped:  # what there is by then is still to be measured
+            return False
+        if time.monotonic() - self._heard >= HEAR_SECONDS:
+            self._heard = time.monotonic()
+            with contextlib.suppress(StorageError), transaction() as session:
+                row = session.get(JobRow, self.id)
+                self.wanted = row.wanted if row else "stop"
+        return self.wanted != "run"
 
     def update(self, **columns: Any) -> None:
         """Write columns of the job's row, and read what is wanted of it now."""

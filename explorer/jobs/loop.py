@@ -22,6 +22,7 @@ from explorer import catalog, projection
 from explorer.allocator import give_memory_back
 from explorer.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.errors import ExplorerError, StorageError
+from explorer.interruption import listening
 from explorer.jobs import client, requests, runners
 from explorer.jobs.aside import Aside
 from explorer.jobs.context import JobContext
@@ -107,7 +108,8 @@ class Worker:
         job, end = active.job, time.monotonic() + SLICE_SECONDS
         try:
             while time.monotonic() < end:
-                waits = next(active.steps) is False
+                with listening(job.is_unwanted):
+                    waits = next(active.steps) is False
                 self._look()
                 if job.wanted == "pause":
                     self._pause(active)

@@ -3,6 +3,7 @@
 It yields True after computing, False while it only waits for the network or the disk.
 """
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -16,6 +17,7 @@ from explorer.errors import BadInputError, ExplorerError
 from explorer.experiments import estimate
 from explorer.experiments.running.task import RunTask
 from explorer.formatting import counted, human_seconds
+from explorer.interruption import Interrupted
 from explorer.jobs import aside, path_runners
 from explorer.jobs.context import JobContext
 from explorer.jobs.specs import (
@@ -93,6 +95,7 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
         job.say(f"Step {step} of at most {most}{to_go}.", furthest / most)
         yield True
     if job.stopped:
+        job.say("Measuring what has been found.", at_once=True)
         task.stop("stopped by hand")
     job.result["solutions"] = [path.stem for _, path in sorted(task.solutions.items())]
     if not job.stopped:
@@ -240,7 +243,8 @@ def _time_a_step(
     """Time a training step, so that later estimates are of this machine as it is now."""
     job.say("Timing a training step.", at_once=True)
     yield True
-    timed(model, length, arrangement, recipe)
+    with contextlib.suppress(Interrupted):  # whoever wants that is heard below
+        timed(model, length, arrangement, recipe)
 
 
 def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[bool]:

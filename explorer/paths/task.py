@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from explorer.errors import CorruptFileError
 from explorer.head import Measured
+from explorer.interruption import Interrupted, abandonable
 from explorer.paths.curves import CurveKind, mean_along, positions
 from explorer.paths.header import describe
 from explorer.paths.pairs import require_pair, require_usable, vector
@@ -28,8 +30,9 @@ from explorer.paths.training import (
 from explorer.pool import ModelPool
 from explorer.provenance import gone_on
 from explorer.solutions import Solution
+from explorer.training.checkpoint import SECONDS
 
-CHECKPOINT_SECONDS = 3.0
+CHECKPOINT_SECONDS = SECONDS
 
 
 class Connecting:
@@ -134,18 +137,21 @@ class Connecting:
         at_once = max(1, ROWS_AT_ONCE // self.recipe.samples)
         try:
             while (live := np.flatnonzero(~self.paths.over)[:at_once]).size:
-                for pair in live.tolist():
-                    if self._due(pair):
-                        self._look(pair)
-                        yield
-                moving = [self._trainers[k] for k in live if not self.paths.over[k]]
-                if moving:
-                    started = time.perf_counter()
-                    step_together(self.model, self.paths.header.arrangement, moving)
-                    self._seconds += time.perf_counter() - started
-                    yield
-                if time.monotonic() - self._saved >= CHECKPOINT_SECONDS:
-                    self._checkpoint()
+                with suppress(Interrupted):  # all stands as before; begun again if it goes on
+                    for pair in live.tolist():
+                        if self._due(pair):
+                            with abandonable():
+                                self._look(pair)
+                            yield
+                            self._checkpoint_if_due()
+                    moving = [self._trainers[k] for k in live if not self.paths.over[k]]
+                    if moving:
+                        started = time.perf_counter()
+                        with abandonable():
+                            step_together(self.model, self.paths.header.arrangement, moving)
+                        self._seconds += time.perf_counter() - started
+                self._checkpoint_if_due()
+                yield
         except GeneratorExit:
             self._checkpoint()
             raise
@@ -195,6 +201,10 @@ class Connecting:
         found = along(self.exact, points, targets, self.paths.header.arrangement)
         profile.keep(pair, as_profile(found))
         self._pass_seconds = time.perf_counter() - started
+
+    def _checkpoint_if_due(self) -> None:
+        if time.monotonic() - self._saved >= CHECKPOINT_SECONDS:
+            self._checkpoint()
 
     def _checkpoint(self) -> None:
         """Write everything in one file, which is also what others read while this runs."""

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ class Checkpoint:
         made_of = [SCHEMA, model.fingerprint, str(model.dtype), model.device.type, asked]
         self.path = path
         self._of = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
-        self._saved, self._took = time.monotonic(), 0.0
+        self._saved, self._took = -math.inf, 0.0
 
     @property
     def due(self) -> bool:

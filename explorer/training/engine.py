@@ -18,7 +18,7 @@ from torch import Tensor
 
 from explorer.errors import BadInputError
 from explorer.head import Measured
-from explorer.interruption import abandonable, check
+from explorer.interruption import Interrupted, abandonable, check
 from explorer.models import FrozenModel
 from explorer.recipes import Recipe
 from explorer.training.memory import is_out_of_memory, rows_of_next_pass, rows_that_fit
@@ -134,21 +134,20 @@ class Engine(ABC):
         return min(1.0, max(g.steps for g in self._groups) / self.recipe.max_steps)
 
     def _step(self) -> None:
-        """Measure every live row, end those that are exact, and move the others one step.
-
-        Raises:
-            Interrupted: if somebody wants that before all are measured; nothing has changed then.
-        """
+        """Measure and move every live row; `Interrupted` while measuring, nothing has changed."""
         started = time.perf_counter()
         live = [g for g in self._groups if g.phase not in (DONE, REST)]
-        parts = {p: [g for g in live if g.phase == p] for p in (FINISH, SEARCH)}
-        with abandonable():
-            gradients = {p: self._measure(groups, p) for p, groups in parts.items()}
+        parts = [(p, of) for p in (FINISH, SEARCH) if (of := [g for g in live if g.phase == p])]
+        before = [replace(state) for state in self._state]
+        try:
+            with abandonable():
+                gradients = [self._gradient(phase, groups) for phase, groups in parts]
+        except Interrupted:
+            self._state = before
+            raise
         over: list[tuple[Group, str | None]] = []
-        for phase, (gradient, noted) in gradients.items():
-            for rows, measured in noted:
-                self._note(rows, measured)
-            over += self._advance(parts[phase], phase, gradient)
+        for (phase, groups), gradient in zip(parts, gradients, strict=True):
+            over += self._advance(groups, phase, gradient)
         elapsed = time.perf_counter() - started
         for group in live:
             for i in group.rows:
@@ -244,21 +243,22 @@ class Engine(ABC):
         lr_each = torch.tensor(rates, device=self._vectors.device)
         self._optimiser.update(self._vectors, at, gradient[at], lr_each)
 
-    def _measure(
-        self, groups: list[Group], phase: str
-    ) -> tuple[Float[Tensor, "V d"], list[tuple[list[int], Measured]]]:
-        """Return the gradient of the summed loss by every vector, and what was measured of whom."""
+    def _gradient(self, phase: str, groups: list[Group]) -> Float[Tensor, "V d"]:
+        """Measure the rows of groups of one phase in its number format."""
+        model = self.model if phase == SEARCH else self.exact_model
+        return self._measure(model, [i for g in groups for i in g.rows])
+
+    def _measure(self, model: FrozenModel, rows: list[int]) -> Float[Tensor, "V d"]:
+        """Measure rows, and return the gradient of the summed loss by every vector of the table."""
         gradient = torch.zeros_like(self._vectors)
-        noted: list[tuple[list[int], Measured]] = []
 
         def add(part: list[int], targets: Int[Tensor, "n N"]) -> None:
-            model = self.model if phase == SEARCH else self.exact_model
             measured, by_vector = self._loss_and_gradient(model, part, targets)
             gradient.index_add_(0, self._uses[part].flatten(), by_vector.flatten(0, 1))
-            noted.append((part, measured))
+            self._note(part, measured)
 
-        self._in_batches([i for g in groups for i in g.rows], add)
-        return gradient, noted
+        self._in_batches(rows, add)
+        return gradient
 
     def _in_batches(
         self, rows: list[int], work: Callable[[list[int], Int[Tensor, "n N"]], None]
