@@ -5,14 +5,17 @@ import streamlit as st
 from explorer import arrangements, catalog, store, texts
 from explorer.figures.strip import preview_data
 from explorer.jobs.specs import MAX_RESTARTS, ReconstructSpec
+from explorer.sets.estimate import of_run
 from explorer.validation import valid
 from widgets import (
     cached,
     models,
+    pace,
     recipes,
     recorded,
     run_view,
     server,
+    slow_start,
     start,
     text_source,
     token_strip,
@@ -56,21 +59,24 @@ def set_up() -> None:
         seed = right.number_input("First seed", 0, 2**31 - 1 - MAX_RESTARTS, 0, key="seed")
         early = st.toggle("Stop at the first exact restart", value=True, key="until", help=UNTIL)
         recipe = recipes.choose()
-    if st.button("Start", type="primary", icon=":material/play_arrow:", key="start",
-                 disabled=recipe is None, width="stretch") and recipe is not None:  # fmt: skip
-        fields = {
-            "model": card.name,
-            "text": tokenizer.decode(ids[: min(len(ids), length + 64)]) if more else passage.text,
-            "length": length,
-            "arrangement": arrangement,
-            "recipe": recipe,
-            "restarts": restarts,
-            "seed": seed,
-            "until": "first" if early else "all",
-            "title": passage.title[:300],
-            "source": passage.source,
-        }
-        spec = valid(ReconstructSpec, fields)
+    if recipe is None:
+        slow_start.button(0.0, "", disabled=True)
+        return
+    fields = {
+        "model": card.name,
+        "text": tokenizer.decode(ids[: min(len(ids), length + 64)]) if more else passage.text,
+        "length": length,
+        "arrangement": arrangement,
+        "recipe": recipe,
+        "restarts": restarts,
+        "seed": seed,
+        "until": "first" if early else "all",
+        "title": passage.title[:300],
+        "source": passage.source,
+    }
+    spec = valid(ReconstructSpec, fields)
+    expected = of_run(spec, card.parameters, pace.known(card.name, recipe))
+    if slow_start.button(expected.low, expected.range):
         st.query_params.pop("solution", None)
         st.query_params["job"] = server.submit(spec)
 

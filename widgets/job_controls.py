@@ -17,6 +17,8 @@ def buttons(job: Job, query: str) -> None:
         st.badge(state, color="blue" if state == "running" else "orange")
         pause_and_stop(job)
         copy_link(f"link-{job.id}", query)
+    if job.wanted == "stop":
+        st.caption("Stopping: it ends with this step. What has been found is measured and kept.")
 
 
 def progress(job: Job, query: str) -> None:
@@ -42,6 +44,7 @@ def pause_and_stop(job: Job) -> None:
         icon=":material/stop:",
         on_click=client.ask,
         args=(job.id, "stop"),
+        disabled=job.wanted == "stop",
     )
 
 

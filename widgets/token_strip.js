@@ -1,5 +1,6 @@
 const kept = new WeakMap();
 const FRAME_MS = 60;
+const LONG = 320; // tokens beyond which the strip scrolls, so that what is below it stays in reach
 
 const visible = (text) =>
   text.replace(/ /g, "\u00b7").replace(/\n/g, "\u21b5").replace(/\t/g, "\u21e5") || "\u2205";
@@ -16,8 +17,10 @@ function build(root, data) {
   root.replaceChildren();
   const state = { data, at: 0, timer: null, boxes: [], shape: shapeOf(data) };
   const rows = data.labels ? data.labels.length : 1;
+  const long = rows * data.groups.length > LONG;
+  const lines = element("div", long ? "long" : "", root);
   for (let r = 0; r < rows; r++) {
-    const line = element("div", "line", root);
+    const line = element("div", "line", lines);
     if (rows > 1) element("span", "label", line).textContent = data.labels[r];
     const list = element("div", "tokens", line);
     list.setAttribute("role", "list");

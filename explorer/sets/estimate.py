@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from explorer.formatting import human_seconds
-from explorer.jobs.specs import SolveSetSpec
+from explorer.jobs.specs import GatheredText, ReconstructSpec, SolveSetSpec
 
 TOKEN_SECONDS = 1.8e-3 / 134_515_008
 """Seconds of one training step for each token and parameter: two CPU cores with bfloat16."""
@@ -29,17 +29,19 @@ class Estimate:
     measured: bool
 
     @property
-    def sentence(self) -> str:
-        """The same for a person."""
+    def range(self) -> str:
+        """From when to when, and how that is known, inside a sentence."""
         how = (
             "with a step timed on this machine"
             if self.measured
             else "for two CPU cores; a GPU is far quicker"
         )
-        return (
-            f"{self.rows} solutions: about {human_seconds(self.low)} to "
-            f"{human_seconds(self.high)}, {how}."
-        )
+        return f"about {human_seconds(self.low)} to {human_seconds(self.high)}, {how}"
+
+    @property
+    def sentence(self) -> str:
+        """The same for a person."""
+        return f"{self.rows} solutions: {self.range}."
 
 
 def typical_steps(spec: SolveSetSpec) -> float:
@@ -73,3 +75,19 @@ def estimate(
     low = jointly * typical_steps(spec) + (0.5 * alone if spec.m_from else 0)
     high = most + (2.5 if spec.m_from else 1) * alone + stragglers
     return Estimate(spec.rows, low, high, token_seconds is not None)
+
+
+def of_run(
+    spec: ReconstructSpec, parameters: int | None, token_seconds: float | None = None
+) -> Estimate:
+    """Estimate the training time of a text: that of a set of its restarts, each with its own m."""
+    restarts = SolveSetSpec(
+        model=spec.model,
+        texts=(GatheredText(text="any"),),
+        restarts=spec.restarts,
+        length=spec.length,
+        regime="free",
+        arrangement=spec.arrangement,
+        recipe=spec.recipe,
+    )
+    return estimate(restarts, parameters, token_seconds)

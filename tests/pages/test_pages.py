@@ -75,6 +75,48 @@ def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> N
     assert not app.exception
 
 
+def test_what_takes_long_is_asked_about_first(
+    tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_page(None, tiny_llama_folder)
+    assert "This takes long" not in texts_of(app)
+    monkeypatch.setattr("widgets.slow_start.QUICK_SECONDS", 0.0)
+    app.run()
+    said = texts_of(app)
+    assert "This takes long: about " in said and "stop at any time" in said
+    (start,) = [button for button in app.button if button.key == "start"]
+    assert start.label == "Start all the same" and not client.jobs()
+    start.click().run()
+    assert not app.exception and len(client.jobs()) == 1
+
+
+def test_a_long_text_takes_long_and_a_short_one_does_not() -> None:
+    from explorer.sets.estimate import of_run
+    from widgets.slow_start import QUICK_SECONDS
+
+    def expected(length: int) -> float:
+        spec = ReconstructSpec(
+            model="tiny", text="x", length=length, arrangement="e+mN", recipe=FAST, restarts=4
+        )
+        return of_run(spec, None).low
+
+    assert expected(24) < QUICK_SECONDS < expected(128) < expected(1500)
+
+
+def test_stopping_is_said_at_once(tiny_llama_folder: Path) -> None:
+    app = open_page(None, tiny_llama_folder)
+    app.button(key="start").click().run()
+    (job,) = client.jobs()
+    with transaction() as session:
+        row = session.get(JobRow, job.id)
+        assert row is not None
+        row.state, row.attempts = "running", 1
+    app.run()
+    app.button(key=f"stop-{job.id}").click().run()
+    assert "Stopping: it ends with this step." in texts_of(app)
+    assert app.button(key=f"stop-{job.id}").disabled
+
+
 def test_a_changed_recipe_is_named_as_changed(tiny_llama_folder: Path) -> None:
     app = open_page(None, tiny_llama_folder)
     app.number_input(key="recipe_fast_max_steps").set_value(50).run()
