@@ -39,7 +39,7 @@ def test_a_set_is_found_by_its_id_the_beginning_of_it_or_its_folder(make_set: Ma
 @pytest.mark.parametrize("name", ["", "nope", "../..", "\0", " "])
 def test_an_unknown_set_is_a_sentence(name: str, make_set: MakeSet) -> None:
     make_set()
-    with pytest.raises(BadInputError, match="no solution set|as a path"):
+    with pytest.raises(BadInputError, match=r"no solution set|as a path"):
         records.find(name)
 
 
