@@ -167,7 +167,8 @@ def resampled_aucs(
             closer += times[:, c] * summed((below[left] + below[right]) / 2)
     total = (times @ np.bincount(at, minlength=count)) * summed(None)
     aucs: Float[np.ndarray, " R"] = np.full(resamples, np.nan)
-    return np.divide(closer, total, out=aucs, where=total > 0)
+    np.divide(closer, total, out=aucs, where=total > 0)
+    return aucs
 
 
 Permuted = Callable[[Pairs, Int[np.ndarray, " P"], np.random.Generator], Iterator[float]]
