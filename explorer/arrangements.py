@@ -15,6 +15,12 @@ from explorer.errors import BadInputError
 ArrangementKey = Literal["e", "halves", "alternating", "e+mN", "e+mN-1"]
 KEYS: tuple[ArrangementKey, ...] = get_args(ArrangementKey)
 PAPER_DEFAULT: ArrangementKey = "e+mN-1"
+AUTO: Literal["auto"] = "auto"
+"""Stands for what suits the model, as long as a probe of its first position has not said it."""
+ArrangementChoice = Literal["auto", ArrangementKey]
+Layout = Literal["mem", "bos+mem"]
+"""What the autoregressive baseline is fed: [mem]×K t1 …, or the same behind a token (E4)."""
+LayoutChoice = Literal["auto", Layout]
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,17 @@ ARRANGEMENTS: dict[ArrangementKey, Arrangement] = {
         "e+mN-1", "A5", "[e][m]×(N−1)", "The paper's default: e itself says the first token."
     ),
 }
+
+
+def settled(choice: ArrangementChoice) -> ArrangementKey:
+    """Return an arrangement that was chosen, or found to suit the model.
+
+    Raises:
+        BadInputError: if it is still open.
+    """
+    if choice == "auto":
+        raise BadInputError("The arrangement is still open. Name one of: " + ", ".join(KEYS) + ".")
+    return choice
 
 
 def holds_m(key: ArrangementKey, length: int) -> NDArray[np.bool_]:

@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from explorer import assets, hub, limits
-from explorer.arrangements import PAPER_DEFAULT, ArrangementKey
+from explorer import assets, first_position, hub, limits
+from explorer.arrangements import AUTO, ArrangementChoice
 from explorer.errors import ModelError
+from explorer.fingerprint import known as known_fingerprint
+from explorer.first_position import FirstPosition
 from explorer.formatting import human_bytes
 from explorer.modelfiles import IncompleteModelError, read_facts
 from explorer.progress import Report
@@ -30,7 +32,7 @@ class ModelCard:
         max_positions: longest input sequence.
         vocab_size: width of the head.
         gated: whether the hub asks for a licence to be accepted first.
-        default_arrangement: key of the arrangement a new run starts with.
+        fingerprint: SHA-256 of the stored weights, once they have been hashed.
         folder: the complete model on this disk, else None.
     """
 
@@ -43,8 +45,18 @@ class ModelCard:
     max_positions: int | None = None
     vocab_size: int | None = None
     gated: bool = False
-    default_arrangement: ArrangementKey = PAPER_DEFAULT
+    fingerprint: str | None = None
     folder: Path | None = None
+
+    @property
+    def first_position(self) -> FirstPosition | None:
+        """What a probe found of its first position; None before the first run that asked for it."""
+        return first_position.find(self.fingerprint)
+
+    @property
+    def default_arrangement(self) -> ArrangementChoice:
+        """What a new run starts with: what suits the model; open until a probe has said what."""
+        return found.arrangement if (found := self.first_position) else AUTO
 
 
 _EMBEDDED = ModelCard(
@@ -56,7 +68,7 @@ _EMBEDDED = ModelCard(
     layers=30,
     max_positions=8192,
     vocab_size=49_152,
-    default_arrangement="e+mN",  # its first position is an attention sink
+    fingerprint="e42ed16ef859dd59964971f37b48e1b9e166a599426a795b3bea9f8bf4909ea3",
 )
 
 
@@ -171,7 +183,7 @@ def check(folder: Path) -> ModelCard:
         card = _EMBEDDED
     else:
         card = ModelCard(str(folder), folder.name, "folder")
-    return replace(card, folder=folder, **asdict(read_facts(folder)))
+    return _on_disk(card, folder)
 
 
 def memory_needed(card: ModelCard, bytes_per_parameter: int = 4) -> int | None:
@@ -217,7 +229,17 @@ def require_fits(card: ModelCard, bytes_per_parameter: int = 4) -> None:
 
 def _embedded() -> ModelCard:
     asset = assets.EMBEDDED_MODEL
-    return replace(_EMBEDDED, folder=assets.path(asset) if assets.is_present(asset) else None)
+    if not assets.is_present(asset):
+        return _EMBEDDED
+    folder = assets.path(asset)
+    hashed = known_fingerprint(folder) or _EMBEDDED.fingerprint
+    return replace(_EMBEDDED, folder=folder, fingerprint=hashed)
+
+
+def _on_disk(card: ModelCard, folder: Path) -> ModelCard:
+    """Add what a folder's files say, and its fingerprint if it is known without reading them."""
+    hashed = known_fingerprint(folder) or card.fingerprint
+    return replace(card, folder=folder, fingerprint=hashed, **asdict(read_facts(folder)))
 
 
 def _as_folder(name: str) -> Path | None:
@@ -236,6 +258,6 @@ def _with_hub_cache(card: ModelCard) -> ModelCard:
     if folder is None:
         return card
     try:
-        return replace(card, folder=folder, **asdict(read_facts(folder)))
+        return _on_disk(card, folder)
     except IncompleteModelError:
         return card

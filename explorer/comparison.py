@@ -16,7 +16,8 @@ from explorer.solutions import AnyRecord, MemoryRecord, Solution
 def scheme(record: AnyRecord) -> tuple[str, str]:
     """Return how a solution is fed to the model: in short, and written out."""
     if isinstance(record, MemoryRecord):
-        return f"mem {record.tokens_of_memory}", f"[mem]×{record.tokens_of_memory}, then the text"
+        before, K = "" if record.sink is None else f"[token {record.sink}]", record.tokens_of_memory
+        return f"mem {K}", f"{before}[mem]×{K}, then the text"
     arrangement = ARRANGEMENTS[record.arrangement]
     return arrangement.checklist_id, arrangement.formula
 

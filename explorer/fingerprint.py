@@ -23,18 +23,34 @@ def fingerprint(folder: Path) -> str:
     Raises:
         ModelError: if the folder has no readable safetensors weights.
     """
-    files = sorted(folder.glob("*.safetensors"))
+    files = _weights(folder)
     if not files:
         raise ModelError(f"{folder} holds no safetensors weights.")
-    stamps = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
-    key = hashlib.sha256(json.dumps([str(folder.resolve()), stamps]).encode()).hexdigest()[:24]
-    kept = folders.local() / "fingerprints" / key
+    kept = _kept(folder, files)
     if kept.is_file():
         return kept.read_text()
     value = _hash_weights(files)
     with contextlib.suppress(StorageError):  # only a convenience: hash again next time
         write_atomically(kept, value.encode())
     return value
+
+
+def known(folder: Path) -> str | None:
+    """Return the fingerprint if these weights were hashed before, None if not: hashes nothing."""
+    with contextlib.suppress(OSError):
+        if files := _weights(folder):
+            return _kept(folder, files).read_text()
+    return None
+
+
+def _weights(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.safetensors"))
+
+
+def _kept(folder: Path, files: list[Path]) -> Path:
+    stamps = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    key = hashlib.sha256(json.dumps([str(folder.resolve()), stamps]).encode()).hexdigest()[:24]
+    return folders.local() / "fingerprints" / key
 
 
 def _hash_weights(files: list[Path]) -> str:

@@ -39,18 +39,34 @@ class MemoryScore:
 
 
 def memory_inputs(
-    model: FrozenModel, mem: Float[Tensor, "rows K d"], ids: Int[Tensor, "rows N"]
-) -> Float[Tensor, "rows L d"]:
-    """Return [mem_1 … mem_K, t_1 … t_(N-1)] as input embeddings, float32, L = K + N - 1.
+    model: FrozenModel,
+    mem: Float[Tensor, "rows K d"],
+    ids: Int[Tensor, "rows N"],
+    sink: int | None = None,
+) -> tuple[Float[Tensor, "rows L d"], int]:
+    """Return [mem_1 … mem_K, t_1 … t_(N-1)] as input embeddings, float32, and where t_1 is read.
 
-    The output at position K - 1 says the first token.
+    Args:
+        model: gives the embeddings.
+        mem: the vectors.
+        ids: the text.
+        sink: id of a token that stands before them, for models whose first position is an
+            attention sink and cannot say an arbitrary token; None: the vectors come first.
     """
-    return torch.cat([mem.float(), model.embed(ids[:, :-1]).float()], 1)
+    parts = [mem.float(), model.embed(ids[:, :-1]).float()]
+    if sink is not None:
+        before = model.embed(torch.tensor([[sink]])).float()
+        parts.insert(0, before.expand(len(mem), 1, -1))
+    inputs = torch.cat(parts, 1)
+    return inputs, inputs.shape[1] - ids.shape[1]
 
 
 @torch.no_grad()
 def score_memory(
-    model: FrozenModel, mem: Float[NDArray[np.float32], "K d"], target_ids: Sequence[int]
+    model: FrozenModel,
+    mem: Float[NDArray[np.float32], "K d"],
+    target_ids: Sequence[int],
+    sink: int | None = None,
 ) -> MemoryScore:
     """Measure memory vectors, alone in a batch, in the model's number format.
 
@@ -58,13 +74,19 @@ def score_memory(
     guess (first the target itself) and gives the likeliest token after each of its beginnings.
     Where guess and answer agree, both are what greedy decoding says, and so is the first token
     at which they differ; the answer is the next guess.
+
+    Args:
+        model: what reads and writes.
+        mem: the vectors.
+        target_ids: the text.
+        sink: as for `memory_inputs`.
     """
     vectors = torch.from_numpy(np.array(mem, dtype=np.float32)).to(model.device)[None]
     targets = torch.as_tensor(np.array(target_ids), device=model.device)[None]
     guess, forced, settled = targets, None, 0
     while settled < targets.shape[1]:
-        inputs = memory_inputs(model, vectors, guess)
-        measured = model.measure(inputs, targets, len(mem) - 1, detail=True)
+        inputs, first = memory_inputs(model, vectors, guess, sink)
+        measured = model.measure(inputs, targets, first, detail=True)
         assert measured.predicted is not None
         forced = forced or scores(measured)[0]
         differs = (measured.predicted[0] != guess[0]).nonzero()

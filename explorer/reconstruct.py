@@ -17,6 +17,7 @@ from explorer.jobs.specs import ReconstructSpec
 from explorer.metrics import h_lm, race
 from explorer.models import FrozenModel
 from explorer.pool import ModelPool
+from explorer.probing import arrangement_for
 from explorer.recording import PHASES, Recording, RecordingHeader, RecordingLog, read_log
 from explorer.solutions import (
     Solution,
@@ -38,6 +39,7 @@ class Reconstruction:
 
     Attributes:
         spec: what was asked.
+        arrangement: how e and m are laid out: as asked, or what suits the model.
         trainer: the engine at work.
         solutions: files of the restarts that are over, by row.
     """
@@ -75,15 +77,18 @@ class Reconstruction:
 
             return pool.get(exact_folder, exact_name, torch.float32)
 
+        self.arrangement = arrangement_for(
+            spec.arrangement, self.model, exact_model if self._confirm else None
+        )
         self.tokenizer = self.model.tokenizer
-        room = self.model.max_positions - read_from(spec.arrangement)
+        room = self.model.max_positions - read_from(self.arrangement)
         ids = texts.target_ids(spec.text, self.tokenizer, spec.length, max_positions=room)
         self.target_ids = np.array(ids, dtype=np.int64)
         seeds = [spec.seed + k for k in range(spec.restarts)]
         self.trainer = Trainer(
             self.model,
             [Row(tuple(ids), seed) for seed in seeds],
-            spec.arrangement,
+            self.arrangement,
             spec.recipe,
             exact_model=exact_model if self._confirm else None,
             until=spec.until,
@@ -94,7 +99,7 @@ class Reconstruction:
             groups=[(g.start, g.stop, g.text) for g in self.tokenizer.groups(ids)],
             seeds=seeds,
             d_model=self.model.d_model,
-            arrangement=spec.arrangement,
+            arrangement=self.arrangement,
             title=spec.title,
         )
         self.solutions: dict[int, Path] = {}
@@ -172,9 +177,7 @@ class Reconstruction:
             return
         found = exact[0]
         said = found.score.predicted.tolist()
-        for timed in race(
-            self.model, found.e, found.m, found.row.target_ids, self.spec.arrangement
-        ):
+        for timed in race(self.model, found.e, found.m, found.row.target_ids, self.arrangement):
             if timed is None:
                 yield None
                 continue
@@ -209,7 +212,7 @@ class Reconstruction:
         return solution_of(
             found,
             self.model,
-            spec.arrangement,
+            self.arrangement,
             spec.recipe,
             self.h_lm,
             self.run_id,

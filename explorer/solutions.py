@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.numpy import save
 
-from explorer.arrangements import ArrangementKey
+from explorer.arrangements import ArrangementKey, Layout
 from explorer.errors import CorruptFileError, NoProtoTokensError
 from explorer.files import write_atomically
 from explorer.provenance import Versions
@@ -110,6 +110,19 @@ class MemoryRecord(TrainedRecord):
 
     kind: Literal["autoregressive"] = "autoregressive"
     tokens_of_memory: int = Field(ge=1, lt=2**31, description="K, vectors before the text.")
+    layout: Layout = Field(
+        "mem",  # of files from before it had a name
+        description="mem: the vectors come first; bos+mem: a token stands before them.",
+    )
+    sink: int | None = Field(
+        None, ge=0, lt=2**31, description="Id of that token: BOS, or what serves where there is none."
+    )
+
+    @model_validator(mode="after")
+    def _sink_goes_with_layout(self) -> Self:
+        if (self.sink is None) != (self.layout == "mem"):
+            raise ValueError("a sink goes with the layout bos+mem, and that layout with a sink")
+        return self
 
     @property
     def refusal(self) -> str:

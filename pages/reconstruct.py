@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from explorer import arrangements, catalog, store, texts
+from explorer import store, texts
 from explorer.figures.strip import preview_data
 from explorer.jobs.specs import MAX_RESTARTS, ReconstructSpec
 from explorer.sets.estimate import of_run
 from explorer.validation import valid
 from widgets import (
+    arrangement,
     cached,
     models,
     pace,
@@ -53,7 +54,7 @@ def set_up() -> None:
     count = f"{len(ids)}{'+' if more else ''}"
     st.caption(f"{count} tokens; the first {length} are the target.")
     with st.expander("Advanced", icon=":material/tune:", key="advanced"):
-        arrangement = _arrangement(card)
+        laid_out = arrangement.choose(card)
         left, right = st.columns(2)
         restarts = left.number_input("Restarts", 1, MAX_RESTARTS, 4, key="restarts", help=RESTARTS)
         seed = right.number_input("First seed", 0, 2**31 - 1 - MAX_RESTARTS, 0, key="seed")
@@ -66,7 +67,7 @@ def set_up() -> None:
         "model": card.name,
         "text": tokenizer.decode(ids[: min(len(ids), length + 64)]) if more else passage.text,
         "length": length,
-        "arrangement": arrangement,
+        "arrangement": laid_out,
         "recipe": recipe,
         "restarts": restarts,
         "seed": seed,
@@ -79,24 +80,6 @@ def set_up() -> None:
     if slow_start.button(expected.low, expected.range):
         st.query_params.pop("solution", None)
         st.query_params["job"] = server.submit(spec)
-
-
-def _arrangement(card: catalog.ModelCard) -> arrangements.ArrangementKey:
-    known = arrangements.ARRANGEMENTS
-    chosen = st.selectbox(
-        "Arrangement",
-        arrangements.KEYS,
-        arrangements.KEYS.index(card.default_arrangement),
-        format_func=lambda key: f"{known[key].checklist_id}  {known[key].formula}",
-        key=f"arrangement-{card.name}",
-    )
-    st.caption(known[chosen].sentence)
-    if card.origin == "embedded":
-        st.caption(
-            "This model's first position is an attention sink: with A5 every token but the first "
-            "can become right, so its default is A4."
-        )
-    return chosen
 
 
 def result() -> None:

@@ -12,7 +12,7 @@ from explorer.experiments.definition import PRESETS, Experiment
 from explorer.experiments.settings import Settings
 from explorer.jobs.specs import ExperimentSpec
 from explorer.texts.specs import SOURCES
-from widgets import models, pace, recipes, server
+from widgets import arrangement, models, pace, recipes, server
 
 NOT_ASKED = {"experiment", "model", "recipe"}
 
@@ -108,4 +108,5 @@ def _words(option: str) -> str:
     if option in ARRANGEMENTS:
         known = ARRANGEMENTS[option]
         return f"{known.checklist_id} {known.formula}"
-    return {str(key): words for key, words in SOURCES.items()}.get(option, option)
+    words = {str(key): said for key, said in SOURCES.items()} | arrangement.WORDS
+    return words.get(option, option)

@@ -128,6 +128,8 @@ def show(asked: Experiment, run: Run) -> None:
     if not run.done:
         st.info("No cell of this run is measured yet. Press Start to go on.")
         return
+    for note in asked.notes(run):
+        st.warning(note, icon=":material/info:")
     key = f"{asked.name}-{run.header.id}"
     drawn = charts(run)
     for chart in drawn[:1]:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer import paces
-from explorer.arrangements import ArrangementKey
+from explorer.arrangements import ArrangementChoice
 from explorer.recipes import Recipe
 from widgets import server
 
@@ -14,7 +14,9 @@ def known(model: str, recipe: Recipe) -> float | None:
     return found.token_seconds if found else None
 
 
-def offer(model: str, length: int, arrangement: ArrangementKey, recipe: Recipe, key: str) -> None:
+def offer(
+    model: str, length: int, arrangement: ArrangementChoice, recipe: Recipe, key: str
+) -> None:
     """Show a button that lets the worker time a step, as long as none was timed.
 
     Raises:

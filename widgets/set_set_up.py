@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from explorer import arrangements, catalog, texts
+from explorer import catalog, texts
 from explorer.jobs.specs import GatheredText, SolveSetSpec
 from explorer.sets.estimate import estimate
 from explorer.validation import valid
-from widgets import models, pace, recipes, server, set_texts
+from widgets import arrangement, models, pace, recipes, server, set_texts
 
 REGIMES = {"shared": "m shared over the set (the paper's default)", "free": "m free"}
 PROTOCOL, GATHER = "Continuations", "My choice"
@@ -55,8 +55,7 @@ def set_up() -> None:
         fields["seed"] = st.number_input("Seed", 0, 2**30 - 1, 0, key="set_seed")
         fields["attempts"] = st.number_input("Seeds tried for each", 1, 20, 3, key="set_attempts")
         fields["recipe"] = recipes.choose("independent")
-        known = arrangements.ARRANGEMENTS[card.default_arrangement]
-        st.caption(f"Arrangement {known.checklist_id}: {known.formula}")
+        st.caption(f"Arrangement: {arrangement.suiting(card)}. {arrangement.why(card)}")
     if fields["recipe"] is None or (what == GATHER and not gathered):
         return
     _start(valid(SolveSetSpec, fields | {"texts": gathered}), card)

@@ -48,7 +48,8 @@ def add_to(commands: Any) -> None:
     )
     add("--preset", choices=list(PRESETS), default="minutes",
         help="how large (default: %(default)s)")  # fmt: skip
-    add("--arrangement", choices=arrangements.KEYS, help="default: what suits the model")
+    add("--arrangement", choices=(arrangements.AUTO, *arrangements.KEYS),
+        help="default: auto, what suits the model")  # fmt: skip
     add("--recipe", help="fast, independent, paper, or a JSON file; default: the preset's")
     add("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a setting, as "
         "JSON: --set texts=4 --set 'lengths=[4, 8]'; recipe.FIELD changes the recipe")  # fmt: skip
@@ -218,6 +219,7 @@ def _as_json(asked: Experiment, made: Run, tables: dict[str, pd.DataFrame]) -> d
         "cells": len(made.done),
         "measurements": records(made.table),
         "tables": {title: records(table) for title, table in tables.items()},
+        "notes": asked.notes(made),
         "findings": [vars(finding) for finding in asked.findings(made)],
     }
 
@@ -230,6 +232,8 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _print(asked: Experiment, made: Run, tables: dict[str, pd.DataFrame]) -> None:
     print(asked.sentence(made))
+    for note in asked.notes(made):
+        print(note)
     for title, table in tables.items():
         if not table.empty:
             print(f"\n{title}")

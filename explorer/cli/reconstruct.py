@@ -47,7 +47,8 @@ def add_to(commands: Any) -> None:
     add("--text-seed", type=int, help="seed of the draw from --source (default: 0)")
     add("--index", type=int, help="which passage of that draw (default: the first)")
     add("--length", type=int, help="N, target tokens (default: the whole text)")
-    add("--arrangement", choices=arrangements.KEYS, help="default: what suits the model")
+    add("--arrangement", choices=(arrangements.AUTO, *arrangements.KEYS),
+        default=arrangements.AUTO, help="auto: what suits the model (default)")  # fmt: skip
     add("--recipe", default="fast",
         help="fast, independent, paper, or a JSON file (default: %(default)s)")  # fmt: skip
     add("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a recipe field")
@@ -107,7 +108,7 @@ def _spec(
             model=card.name,
             text=passage.text[:MAX_CHARACTERS],  # far more than the longest target needs
             length=length,
-            arrangement=arguments.arrangement or card.default_arrangement,
+            arrangement=arguments.arrangement,
             recipe=recipe,
             restarts=arguments.restarts,
             seed=arguments.seed,

@@ -59,7 +59,8 @@ def add_to(commands: Any) -> None:
         "(default: %(default)s)")  # fmt: skip
     add("--texts", type=Path, metavar="FILE", help="gathered texts instead: JSON lines with "
         '"text" and, to group them, "context"')  # fmt: skip
-    add("--arrangement", choices=arrangements.KEYS, help="default: what suits the model")
+    add("--arrangement", choices=(arrangements.AUTO, *arrangements.KEYS),
+        default=arrangements.AUTO, help="auto: what suits the model (default)")  # fmt: skip
     add("--recipe", default="independent",
         help="fast, independent, paper, or a JSON file (default: %(default)s)")  # fmt: skip
     add("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a recipe field")
@@ -106,7 +107,7 @@ def _spec(arguments: argparse.Namespace, card: ModelCard) -> SolveSetSpec:
             m_from=arguments.m_from,
             joint_until=arguments.joint_until,
             attempts=arguments.attempts,
-            arrangement=arguments.arrangement or card.default_arrangement,
+            arrangement=arguments.arrangement,
             recipe=recipe_named(arguments.recipe, arguments.set),
             seed=arguments.seed,
         )

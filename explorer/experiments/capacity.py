@@ -70,7 +70,20 @@ def protocol(settings: CapacitySettings) -> str:
         f"float32 is below {THRESHOLD} with {starts}; trained are "
         + ", or ".join(f"{WORDS[s]} ({s})" for s in settings.schemes)
         + "; memory vectors are trained with the true tokens and judged by greedy generation"
+        + _first(settings)
     )
+
+
+def _first(settings: CapacitySettings) -> str:
+    """Say what stands first where memory vectors are trained, empty where none are."""
+    first = {"mem": ", they stand first", "bos+mem": ", behind [BOS] or what stands in for it"}
+    trained = set(settings.schemes) & set(ladders.MEMORIES)
+    return first.get(settings.layout, "") if trained else ""
+
+
+def notes(run: Run) -> list[str]:
+    """Return what a reader of the whole page has to know."""
+    return [doubt] if (doubt := ladders.doubt(run)) else []
 
 
 def left_out(run: Run) -> pd.DataFrame:
@@ -103,7 +116,7 @@ def findings(run: Run) -> list[Finding]:
         _size(run),
         _sources(run, whole),
         _information(run, whole),
-        _token_by_token(ladders.pair_means(run)),
+        _token_by_token(ladders.pair_means(run), ladders.doubt(run)),
     ]
 
 
@@ -175,7 +188,7 @@ def _information(run: Run, whole: pd.DataFrame) -> Finding:
     return Finding("F6", claim, None if bound else less, f"{_how_few(by)}: {words}.{ended}")
 
 
-def _token_by_token(means: pd.DataFrame) -> Finding:
+def _token_by_token(means: pd.DataFrame, doubt: str | None) -> Finding:
     claim = (
         "Token by token about twice the information is held, up to five times; on random words "
         "both are alike."
@@ -206,7 +219,10 @@ def _token_by_token(means: pd.DataFrame) -> Finding:
         for row in told.to_dict("records")
     )
     few = f"means over {told['texts'].min()} or more texts"
-    return Finding("F7", claim, shown, f"Times the H_LM of one pass, {few}: {words}.")
+    figure = f"Times the H_LM of one pass, {few}: {words}."
+    if doubt is not None:
+        return Finding("F7", claim, None, f"Not decided. {figure} {doubt}")
+    return Finding("F7", claim, shown, figure)
 
 
 def _more(ratio: float, bound: bool) -> bool | None:
@@ -248,4 +264,5 @@ EXPERIMENT = Experiment(
     tables=tables,
     findings=findings,
     skip=skip,
+    notes=notes,
 )

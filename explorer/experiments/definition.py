@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from explorer import validation
-from explorer.arrangements import ARRANGEMENTS
+from explorer.arrangements import ARRANGEMENTS, AUTO
 from explorer.catalog import ModelCard
 from explorer.errors import BadInputError
 from explorer.experiments.runs import Cell, Run
@@ -60,6 +60,7 @@ class Experiment:
         protocol: what was done, in one sentence without model and date.
         tables: what the measurements add up to, by title; the first is the main one.
         findings: what of the paper's findings the run shows.
+        notes: what a reader of all of a run's numbers has to know, in sentences.
         skip: given a run and one of its cells, why the cell need not be measured, or None.
     """
 
@@ -74,9 +75,10 @@ class Experiment:
     tables: Callable[[Run], dict[str, pd.DataFrame]]
     findings: Callable[[Run], list[Finding]] = field(default=lambda run: [])
     skip: Callable[[Run, Cell], str | None] = field(default=lambda run, cell: None)
+    notes: Callable[[Run], list[str]] = field(default=lambda run: [])
 
     def preset(self, name: str, card: ModelCard) -> Settings:
-        """Return the settings of a preset for a model, with the arrangement that suits it.
+        """Return the settings of a preset for a model; what suits it is found when the run begins.
 
         Raises:
             BadInputError: if there is no such preset.
@@ -85,7 +87,10 @@ class Experiment:
             raise BadInputError(
                 f"There is no preset “{name}”. Choose one of: {', '.join(self.presets)}."
             )
-        return self.make({"model": card.name, **self._suiting(card), **self.presets[name]})
+        fields = self.settings.model_fields
+        left_open = {name: AUTO for name in ("arrangement", "layout") if name in fields}
+        asked: dict[str, Any] = {"model": card.name, **left_open, **self.presets[name]}
+        return self.make(asked)
 
     def make(self, fields: Mapping[str, Any]) -> Settings:
         """Return validated settings.
@@ -99,10 +104,6 @@ class Experiment:
             raise BadInputError(validation.in_words(error, self.settings.model_fields)) from error
         settings: Settings = made
         return settings
-
-    def _suiting(self, card: ModelCard) -> dict[str, Any]:
-        fields = self.settings.model_fields
-        return {"arrangement": card.default_arrangement} if "arrangement" in fields else {}
 
     def left(self, run: Run) -> list[Cell]:
         """Return the cells that are still to be measured."""

@@ -1,6 +1,6 @@
 """How long a run will take: said before it starts, and while it goes on. Free of torch."""
 
-from explorer.arrangements import PAPER_DEFAULT, ArrangementKey
+from explorer.arrangements import PAPER_DEFAULT, ArrangementChoice
 from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Run
 from explorer.experiments.settings import Settings
@@ -34,14 +34,14 @@ def before(
     return f"{len(cells)} cells: about {human_seconds(most / 3)} to {human_seconds(most)} {how}."
 
 
-def step(settings: Settings) -> tuple[int, ArrangementKey, Recipe]:
+def step(settings: Settings) -> tuple[int, ArrangementChoice, Recipe]:
     """Return the length, arrangement and recipe whose step is timed for an estimate.
 
     What trains nothing is estimated by a step of the recipe `independent`.
     """
     ladder: tuple[int, ...] = getattr(settings, "lengths", getattr(settings, "ladder", (1,)))
     length: int = getattr(settings, "length", max(ladder))
-    arrangement: ArrangementKey = getattr(settings, "arrangement", PAPER_DEFAULT)
+    arrangement: ArrangementChoice = getattr(settings, "arrangement", PAPER_DEFAULT)
     return length, arrangement, getattr(settings, "recipe", INDEPENDENT)
 
 

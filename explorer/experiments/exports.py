@@ -47,7 +47,8 @@ def archive(experiment: Experiment, run: Run) -> bytes:
     """Return the run's files, a CSV of every table, and its protocol as one zip."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("protocol.txt", experiment.sentence(run) + "\n")
+        said = [experiment.sentence(run), *experiment.notes(run)]
+        file.writestr("protocol.txt", "\n".join(said) + "\n")
         file.writestr("measurements.csv", csv(run))
         for title, table in experiment.tables(run).items():
             file.writestr(f"{title.lower().replace(' ', '-')}.csv", table.to_csv(index=False))

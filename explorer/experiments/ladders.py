@@ -10,12 +10,15 @@ from typing import Any
 
 import pandas as pd
 
+from explorer import first_position
 from explorer.experiments import aggregate, paper
 from explorer.experiments.definition import in_words, settings_of
 from explorer.experiments.paper import THRESHOLD
 from explorer.experiments.runs import Run
 from explorer.experiments.settings import CapacitySettings
 
+FIRST_IN_LINE = "one mem"
+"""The scheme whose only vector stands at the first position, where nothing stands before it."""
 ONE_PASS = {"m free": False, "m shared": True}
 """Schemes of one forward pass, and whether m is shared."""
 MEMORIES = {"one mem": 1, "two mem": 2}
@@ -47,6 +50,37 @@ def climbing(run: Run, source: str, scheme: str, n: int) -> list[int]:
     if scheme == "m shared":
         return [] if texts in failed else sorted(texts)
     return sorted(texts.difference(*failed))
+
+
+def doubt(run: Run) -> str | None:
+    """Say why what one memory vector holds is a product of the layout; None where it is not.
+
+    At the first position it has to say the first token. A model whose first position cannot say
+    an arbitrary token fails there whatever the vector could hold.
+    """
+    settings = settings_of(run, CapacitySettings)
+    tried = {row["scheme"] for cell in run.done for row in cell.rows}
+    if settings.layout == "bos+mem" or FIRST_IN_LINE not in tried:
+        return None
+    found = first_position.find(run.header.fingerprint)
+    if found is None:
+        why = "whether this model's first position can say an arbitrary token was never probed"
+    elif found.can_say:
+        return None
+    else:
+        why = f"{found.sentence[:1].lower()}{found.sentence[1:-1]}"
+    return (
+        "One mem was trained in the layout [mem] t1 …, where it stands at the first position and "
+        f"has to say the first token: {why}. What it holds here is a product of that layout; run "
+        "capacity again with the layout bos+mem."
+    )
+
+
+def layout(settings: CapacitySettings, scheme: str) -> str:
+    """Return how a scheme is laid out: the arrangement of e and m, or what is before the text."""
+    if scheme in ONE_PASS:
+        return settings.arrangement
+    return f"{'[BOS]' if settings.layout == 'bos+mem' else ''}[mem]×{MEMORIES[scheme]} t1 …"
 
 
 def measured(run: Run) -> pd.DataFrame:
@@ -104,8 +138,8 @@ def summary(run: Run) -> pd.DataFrame:
     """Return capacity by source and scheme (table 3).
 
     Columns: source, scheme, c_tokens (the best over texts), h_lm and h_lm_sd (nats, mean and
-    population deviation over texts), texts, and how many of their ladders failed, reached at_end
-    without a failure (their values are lower bounds) or are still open.
+    population deviation over texts), texts, how many of their ladders failed, reached at_end
+    without a failure (their values are lower bounds) or are still open, and the layout.
     """
     found = prefixes(run)
     if found.empty:
@@ -119,7 +153,8 @@ def summary(run: Run) -> pd.DataFrame:
         table = table.merge(count.reset_index(), on=BY, how="left")
     names = [str(count.name) for count in counts]
     table[names] = table[names].fillna(0).astype(int)
-    return table
+    settings = settings_of(run, CapacitySettings)
+    return table.assign(layout=[layout(settings, scheme) for scheme in table["scheme"]])
 
 
 def pairs(run: Run) -> pd.DataFrame:

@@ -11,12 +11,14 @@ from pydantic import (
     field_validator,
 )
 
-from explorer.arrangements import KEYS, ArrangementKey
+from explorer.arrangements import KEYS, ArrangementChoice, ArrangementKey, LayoutChoice
 from explorer.recipes import INDEPENDENT, Recipe
 from explorer.texts.specs import Source
 
 LADDER = (4, 5, 8, 11, 16, 22, 32, 45, 64, 90, 128, 181, 256, 362, 512, 724, 1024, 1448)
 """Lengths at which capacity is tried (H5)."""
+
+LAID_OUT = "How e and m are laid out; auto: what a probe of the model says suits it."
 
 Name = Literal["arrangements", "sharing", "capacity", "throughput", "training-time", "readout"]
 
@@ -67,7 +69,7 @@ class SharingSettings(_Trained):
     model_config = ConfigDict(validate_default=True)
 
     experiment: Literal["sharing"] = "sharing"
-    arrangement: ArrangementKey = Field("e+mN", description="How e and m are laid out.")
+    arrangement: ArrangementChoice = Field("e+mN", description=LAID_OUT)
     shared: Annotated[
         tuple[Literal["e", "m"], ...], Field(min_length=1), AfterValidator(_different)
     ] = Field(("e", "m"), description="What the texts of a group have in common.")
@@ -93,7 +95,7 @@ class CapacitySettings(_Trained):
     """The longest text that can be held, in one forward pass and token by token (E3, E4, E10)."""
 
     experiment: Literal["capacity"] = "capacity"
-    arrangement: ArrangementKey = Field("e+mN", description="How e and m are laid out.")
+    arrangement: ArrangementChoice = Field("e+mN", description=LAID_OUT)
     sources: Drawn = Field(("random", "unseen", "seen", "generated"), description="Text sources.")
     schemes: Annotated[
         tuple[Literal["m free", "m shared", "one mem", "two mem"], ...],
@@ -104,6 +106,12 @@ class CapacitySettings(_Trained):
         description="What is trained: e and m of each text, one m for all texts, or the "
         "autoregressive baseline with one or two memory vectors.",
     )
+    layout: LayoutChoice = Field(
+        "mem",  # of runs from before it had a name; presets leave it to the probe
+        description="What stands first in the baseline: its memory vectors (mem), or a token, BOS "
+        "where there is one (bos+mem); auto: mem if the model's first position can say an "
+        "arbitrary token, else bos+mem.",
+    )
     ladder: Lengths = Field(LADDER, description="Lengths to climb, until one fails (H5).")
     texts: int = Field(2, ge=1, le=200, description="Texts of each source.")
     restarts: int = Field(2, ge=1, le=64, description="Starts of each text; the best one counts.")
@@ -113,7 +121,7 @@ class ThroughputSettings(_Settings):
     """One forward pass against generation token by token (E5)."""
 
     experiment: Literal["throughput"] = "throughput"
-    arrangement: ArrangementKey = Field("e+mN", description="How e and m are laid out.")
+    arrangement: ArrangementChoice = Field("e+mN", description=LAID_OUT)
     lengths: Lengths = Field((8, 16, 32, 64, 128, 256), description="N, shortest first.")
     repeats: int = Field(5, ge=3, le=100, description="Timings of each; the median counts.")
 
@@ -122,7 +130,7 @@ class TrainingTimeSettings(_Trained):
     """How long a text takes until it is exact, over N (E11)."""
 
     experiment: Literal["training-time"] = "training-time"
-    arrangement: ArrangementKey = Field("e+mN", description="How e and m are laid out.")
+    arrangement: ArrangementChoice = Field("e+mN", description=LAID_OUT)
     lengths: Lengths = Field((8, 16, 32, 64, 128, 256), description="N, shortest first.")
     source: Source = Field("seen", description="Where the texts come from.")
     texts: int = Field(2, ge=1, le=200, description="How many texts.")
@@ -135,7 +143,7 @@ class ReadoutSettings(_Trained):
     """What the model goes on to write after the proto-tokens of a text (E12)."""
 
     experiment: Literal["readout"] = "readout"
-    arrangement: ArrangementKey = Field("e+mN", description="How e and m are laid out.")
+    arrangement: ArrangementChoice = Field("e+mN", description=LAID_OUT)
     source: Source = Field("seen", description="Where the contexts come from.")
     contexts: int = Field(6, ge=1, le=200, description="How many contexts.")
     context_length: int = Field(64, ge=1, le=2048, description="Tokens of a context.")

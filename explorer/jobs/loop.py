@@ -256,7 +256,7 @@ class Worker:
                 model = self.pool.searching(card.folder, card.name)
                 self.pool.get(card.folder, card.name, torch.float32)
                 rows = [Row(tuple(range(WARM_UP_LENGTH)), seed) for seed in range(WARM_UP_RESTARTS)]
-                Trainer(model, rows, card.default_arrangement, FAST).step(detail=True)
+                Trainer(model, rows, "e+mN", FAST).step(detail=True)
 
     def _prepare_maps(self) -> None:
         """Let UMAP compile, once: somebody looks at a map that is not made yet."""

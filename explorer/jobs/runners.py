@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from explorer import assets, catalog, maps, measure_distances, store
-from explorer.arrangements import ArrangementKey
+from explorer.arrangements import ArrangementChoice
 from explorer.errors import BadInputError, ExplorerError
 from explorer.experiments import estimate
 from explorer.experiments.running.task import RunTask
@@ -237,7 +237,7 @@ def _time_a_step(
     job: JobContext,
     model: FrozenModel,
     length: int,
-    arrangement: ArrangementKey,
+    arrangement: ArrangementChoice,
     recipe: Recipe,
 ) -> Iterator[bool]:
     """Time a training step, so that later estimates are of this machine as it is now."""

@@ -11,7 +11,7 @@ from pydantic import (
     model_validator,
 )
 
-from explorer.arrangements import ArrangementKey
+from explorer.arrangements import ArrangementChoice
 from explorer.errors import BadInputError
 from explorer.experiments.settings import Settings
 from explorer.paths.pairs import MAX_PAIRS
@@ -36,7 +36,9 @@ class ReconstructSpec(BaseModel):
         max_length=MAX_CHARACTERS, description="The text; its first tokens are the target."
     )
     length: int = Field(ge=1, le=MAX_LENGTH, description="N, the number of target tokens.")
-    arrangement: ArrangementKey
+    arrangement: ArrangementChoice = Field(
+        "auto", description="How e and m are laid out; auto: as a probe of the model suggests."
+    )
     recipe: Recipe
     restarts: int = Field(ge=1, le=MAX_RESTARTS, description="K, trained side by side.")
     seed: int = Field(0, ge=0, lt=2**31, description="Restarts use seed … seed + K - 1.")
@@ -125,7 +127,9 @@ class SolveSetSpec(BaseModel):
     attempts: int = Field(
         3, ge=1, le=20, description="Seeds tried before a solution counts as not found."
     )
-    arrangement: ArrangementKey
+    arrangement: ArrangementChoice = Field(
+        "auto", description="How e and m are laid out; auto: as a probe of the model suggests."
+    )
     recipe: Recipe
     seed: int = Field(0, ge=0, lt=2**30, description="Decides contexts, sampling and starts.")
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer import catalog
-from explorer.arrangements import input_length
+from explorer.arrangements import input_length, settled
 from explorer.errors import BadInputError, CorruptFileError, MissingAssetError
 from explorer.formatting import human_seconds
 from explorer.interruption import Interrupted
@@ -19,6 +19,7 @@ from explorer.jobs.specs import SolveSetSpec
 from explorer.metrics import h_lm
 from explorer.models import FrozenModel
 from explorer.pool import ModelPool
+from explorer.probing import arrangement_for
 from explorer.progress import Progress
 from explorer.provenance import gone_on, versions
 from explorer.sets import contents, records
@@ -75,7 +76,7 @@ class SetBuilder:
             ModelError: if it cannot be loaded.
             BadInputError: if the target is too long for it, or K is more than there are texts.
         """
-        self.spec, self._job = spec, job
+        self._job = job
         card = catalog.find(spec.model)
         if card.folder is None:
             raise MissingAssetError(
@@ -92,9 +93,9 @@ class SetBuilder:
             return pool.get(folder, name, torch.float32)
 
         self._final = exact_model if confirm else lambda: self.model
-        self._foreman = Foreman(
-            self.model, exact_model if confirm else None, spec.arrangement, spec.recipe
-        )
+        key = arrangement_for(spec.arrangement, self.model, self._final)
+        self.spec = spec = spec.model_copy(update={"arrangement": key})
+        self._foreman = Foreman(self.model, exact_model if confirm else None, key, spec.recipe)
         self._check()
         # a gathered text that is too short is said before anything is timed or written
         self._gathered = contents.gathered(spec, self.model.tokenizer) if spec.texts else None
@@ -121,7 +122,7 @@ class SetBuilder:
 
     def _check(self) -> None:
         spec = self.spec
-        longest = input_length(spec.arrangement, spec.length)
+        longest = input_length(settled(spec.arrangement), spec.length)
         if longest > self.model.max_positions:
             raise BadInputError(
                 f"{longest} input positions are more than the {self.model.max_positions} this "

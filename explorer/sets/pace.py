@@ -4,7 +4,7 @@ import contextlib
 import time
 
 from explorer import paces
-from explorer.arrangements import ArrangementKey
+from explorer.arrangements import ArrangementChoice
 from explorer.errors import StorageError
 from explorer.models import FrozenModel
 from explorer.recipes import Recipe
@@ -16,7 +16,7 @@ MOST_SECONDS = 2.0
 """Time after which no further step is begun; a slow machine times a single one."""
 
 
-def timed(model: FrozenModel, length: int, arrangement: ArrangementKey, recipe: Recipe) -> float:
+def timed(model: FrozenModel, length: int, arrangement: ArrangementChoice, recipe: Recipe) -> float:
     """Time a step and keep its pace for later estimates; return what `token_seconds` returns."""
     seconds = token_seconds(model, length, arrangement, recipe)
     pace = paces.Pace(model=model.name, precision=recipe.precision, token_seconds=seconds)
@@ -26,7 +26,7 @@ def timed(model: FrozenModel, length: int, arrangement: ArrangementKey, recipe: 
 
 
 def token_seconds(
-    model: FrozenModel, length: int, arrangement: ArrangementKey, recipe: Recipe
+    model: FrozenModel, length: int, arrangement: ArrangementChoice, recipe: Recipe
 ) -> float:
     """Return the seconds of one step for each row and target token, in batches as a set's.
 
@@ -36,12 +36,13 @@ def token_seconds(
     Args:
         model: what would search.
         length: N; long targets are timed at 64 tokens.
-        arrangement: of the set.
+        arrangement: of the set; while it is open, the one with most positions is timed.
         recipe: of the set.
     """
     length = min(length, 64)
     rows = [Row((1,) * length, seed) for seed in range(ROWS)]
-    trainer = Trainer(model, rows, arrangement, recipe)
+    key = "e+mN" if arrangement == "auto" else arrangement
+    trainer = Trainer(model, rows, key, recipe)
     trainer.step()  # warm
     took: list[float] = []
     while not took or (len(took) < MOST_STEPS and sum(took) < MOST_SECONDS):

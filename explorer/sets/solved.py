@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from explorer.arrangements import settled
 from explorer.models import FrozenModel
 from explorer.provenance import then
 from explorer.sets.crews import Task
@@ -42,7 +43,7 @@ def solution_of(
     made = solved.solution_of(
         whole,
         model,
-        spec.arrangement,
+        settled(spec.arrangement),
         spec.recipe,
         nats,
         record.id[:8],

@@ -84,6 +84,7 @@ class MemoryTrainer(Engine):
         tokens_of_memory: int,
         recipe: Recipe,
         *,
+        sink: int | None = None,
         exact_model: Callable[[], FrozenModel] | None = None,
         until: Literal["first", "all"] = "all",
     ) -> None:
@@ -94,6 +95,7 @@ class MemoryTrainer(Engine):
             rows: what to train; seeds decide where each starts. Nothing is shared between rows.
             tokens_of_memory: K, vectors before the text.
             recipe: how to train.
+            sink: id of a token that stands before the vectors; None: they come first.
             exact_model: gives the same weights in float32 when first needed; None: `model` is
                 final, and scores are labelled with its number format.
             until: "first" ends the other restarts of a text once one is exact; none of them rests
@@ -109,13 +111,14 @@ class MemoryTrainer(Engine):
             )
         require_some(rows)
         self.tokens_of_memory = K = tokens_of_memory
+        self.sink = sink
         count = len(rows)
         table = [start(model, recipe, row.seed, K) for row in rows]
         super().__init__(
             model,
             rows,
             recipe,
-            longest=max(K - 1 + len(row.target_ids) for row in rows),
+            longest=max(K - 1 + len(row.target_ids) for row in rows) + (sink is not None),
             vectors=torch.cat(table).float(),
             uses=torch.arange(count * K).view(count, K),
             groups=[Group([i], list(range(i * K, (i + 1) * K))) for i in range(count)],
@@ -143,17 +146,17 @@ class MemoryTrainer(Engine):
     def _loss_and_gradient(
         self, model: FrozenModel, rows: list[int], targets: Int[Tensor, "n N"]
     ) -> tuple[Measured, Float[Tensor, "n K d"]]:
-        K = self.tokens_of_memory
-        inputs = memory_inputs(model, self._vectors[self._uses[rows]], targets)
-        measured, by_input = model.loss_and_gradient(inputs, targets, K - 1)
-        return measured, by_input[:, :K]
+        mem = self._vectors[self._uses[rows]]
+        inputs, first = memory_inputs(model, mem, targets, self.sink)
+        measured, by_input = model.loss_and_gradient(inputs, targets, first)
+        return measured, by_input[:, first + 1 - self.tokens_of_memory : first + 1]
 
     def _margin_alone(self, i: int) -> float:
         return self._score(i).forced.margin
 
     def _score(self, i: int) -> MemoryScore:
         ids = self.rows[i].target_ids
-        return self._of_best(i, lambda mem: score_memory(self.exact_model, mem, ids))
+        return self._of_best(i, lambda mem: score_memory(self.exact_model, mem, ids, self.sink))
 
     def _end(self, group: Group, reason: str | None) -> None:
         super()._end(group, reason)
@@ -199,6 +202,7 @@ def memory_of(
     nats: tuple[float, int],
     run_id: str,
     *,
+    sink: int | None = None,
     title: str = "",
     source: str = "own",
     job: str | None = None,
@@ -211,6 +215,7 @@ def memory_of(
         recipe: how it was trained.
         nats: H_LM of the target and the number of its terms (Q2).
         run_id: the run's own id.
+        sink: id of the token that stood before them, None if they came first.
         title: where the text comes from, in words.
         source: key of the text's source.
         job: id of the job, None from a shell.
@@ -222,7 +227,7 @@ def memory_of(
         recipe,
         nats,
         run_id,
-        made_with=f"[mem]×{K}",
+        made_with=f"[mem]×{K}" if sink is None else f"[{sink}][mem]×{K}",
         loss=score.forced.loss,
         title=title,
         source=source,
@@ -231,6 +236,8 @@ def memory_of(
     record = MemoryRecord(
         **fields,
         tokens_of_memory=K,
+        layout="mem" if sink is None else "bos+mem",
+        sink=sink,
         accuracy=score.accuracy,
         exact=score.exact,
         c_tokens=int(score.right.sum()),

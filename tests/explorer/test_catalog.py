@@ -37,11 +37,13 @@ def test_the_embedded_model_comes_first_then_the_papers() -> None:
     assert all(card.folder is None for card in catalog.known_models())
 
 
-def test_defaults_are_the_papers_except_for_the_embedded_model() -> None:
+def test_a_default_is_what_a_probe_found_of_the_weights_and_open_before() -> None:
     embedded, *others = catalog.known_models()
 
     assert embedded.default_arrangement == "e+mN"
-    assert {card.default_arrangement for card in others} == {"e+mN-1"}
+    assert embedded.first_position is not None and not embedded.first_position.can_say
+    assert {card.default_arrangement for card in others} == {"auto"}
+    assert replace(embedded, fingerprint="0" * 64).default_arrangement == "auto"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import torch
+from pydantic import ValidationError
 from safetensors import safe_open
 
 from explorer import comparison, exchange, library, selection, store, trash
@@ -55,6 +56,17 @@ def test_memory_vectors_come_back(
     with safe_open(path, framework="numpy") as file:
         assert sorted(file.keys()) == ["mem", "target_ids"]
         assert '"kind":"autoregressive"' in file.metadata()["solution"]
+
+
+def test_files_from_before_the_layout_had_a_name_are_of_the_old_one(memory: Memory) -> None:
+    said = memory.record.model_dump()
+    assert (said.pop("layout"), said.pop("sink")) == ("mem", None)
+    assert MemoryRecord.model_validate(said) == memory.record
+    for layout, sink in (("bos+mem", None), ("mem", 1), ("bos", 1), ("bos+mem", -1)):
+        with pytest.raises(ValidationError):
+            MemoryRecord.model_validate(said | {"layout": layout, "sink": sink})
+    behind = MemoryRecord.model_validate(said | {"layout": "bos+mem", "sink": 1})
+    assert comparison.scheme(behind) == ("mem 2", "[token 1][mem]×2, then the text")
 
 
 def test_one_kind_is_not_read_as_the_other(

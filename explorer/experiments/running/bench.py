@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from explorer import texts
-from explorer.arrangements import ArrangementKey
+from explorer.arrangements import ArrangementKey, LayoutChoice
 from explorer.errors import BadInputError
 from explorer.experiments.running.work import CellWork
 from explorer.experiments.runs import SOLUTIONS, Cell, work_of
@@ -19,6 +19,7 @@ from explorer.files import write_atomically
 from explorer.interruption import Interrupted, abandonable
 from explorer.metrics import generate, h_lm
 from explorer.models import FrozenModel
+from explorer.probing import probed
 from explorer.provenance import Computed, versions
 from explorer.recipes import Recipe
 from explorer.solutions import save_memory, save_solution
@@ -194,7 +195,13 @@ class Bench:
         return [trainer.outcome(i) for i in range(len(rows))]
 
     def train_memory(
-        self, rows: Sequence[Row], tokens_of_memory: int, recipe: Recipe, *, until: str = "all"
+        self,
+        rows: Sequence[Row],
+        tokens_of_memory: int,
+        recipe: Recipe,
+        *,
+        sink: int | None = None,
+        until: str = "all",
     ) -> Generator[float, None, list[MemoryOutcome]]:
         """Train memory vectors, teacher-forced, as `train` does e and m (E4).
 
@@ -202,6 +209,7 @@ class Bench:
             rows: what to train; nothing is shared between them.
             tokens_of_memory: K, vectors before the text.
             recipe: how to train.
+            sink: id of a token that stands before the vectors; None: they come first.
             until: "first" ends the other restarts of a text once one is exact.
         """
         exact = self.exact
@@ -210,13 +218,20 @@ class Bench:
             rows,
             tokens_of_memory,
             recipe,
+            sink=sink,
             exact_model=None if exact is self.model else lambda: exact,
             until="first" if until == "first" else "all",
         )
         yield from self.work.train(trainer)
         return [trainer.outcome(i) for i in range(len(rows))]
 
-    def keep_memory(self, found: MemoryOutcome, text: TargetText, recipe: Recipe) -> str:
+    def sink(self, layout: LayoutChoice) -> int | None:
+        """Return the id of the token that stands before memory vectors; None: they come first."""
+        return probed(self.model, lambda: self.exact).sink if layout == "bos+mem" else None
+
+    def keep_memory(
+        self, found: MemoryOutcome, text: TargetText, recipe: Recipe, sink: int | None = None
+    ) -> str:
         """Save memory vectors among the run's solutions and return their file's name.
 
         Raises:
@@ -228,6 +243,7 @@ class Bench:
             recipe,
             self.h_lm(found.row.target_ids),
             self._run[:8],
+            sink=sink,
             title=text.title,
             source=text.source,
             job=self.job,

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 
+from explorer.arrangements import settled
 from explorer.experiments import runs
 from explorer.experiments.ladders import MEMORIES, climbing
 from explorer.experiments.running.bench import Bench, Measuring, TargetText
@@ -43,6 +44,7 @@ def measure(bench: Bench, settings: CapacitySettings, cell: Cell) -> Measuring:
             "n": n,
             "text": k,
             "restart": restart,
+            "layout": settings.layout if scheme in MEMORIES else settings.arrangement,
             "h_lm": bench.h_lm(found[k].ids[:n])[0],
             **measured,
         }
@@ -69,7 +71,7 @@ def _pairs(
     m_key: str | None,
 ) -> Measuring:
     """Train e and m of each row; with a shared m all rows go on until all are exact."""
-    key, recipe = settings.arrangement, settings.recipe
+    key, recipe = settled(settings.arrangement), settings.recipe
     until = "first" if m_key is None else "all"
     outcomes = yield from bench.train(rows, key, recipe, until=until)
     return [
@@ -92,14 +94,15 @@ def _memories(
     count: int,
 ) -> Measuring:
     """Train memory vectors of each row; what they generate greedily is what counts."""
-    outcomes = yield from bench.train_memory(rows, count, settings.recipe, until="first")
+    sink = bench.sink(settings.layout)
+    outcomes = yield from bench.train_memory(rows, count, settings.recipe, sink=sink, until="first")
     return [
         {
             "accuracy": outcome.score.accuracy,
             "exact": outcome.score.exact,
             "steps": outcome.steps,
             "seconds": outcome.seconds,
-            "solution": bench.keep_memory(outcome, text, settings.recipe),
+            "solution": bench.keep_memory(outcome, text, settings.recipe, sink),
         }
         for outcome, text in zip(outcomes, texts, strict=True)
     ]

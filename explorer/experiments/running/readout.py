@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from explorer.arrangements import ArrangementKey, holds_m
+from explorer.arrangements import ArrangementKey, holds_m, settled
 from explorer.experiments.readout import CONTEXT, LIKE
 from explorer.experiments.running.bench import Bench, Measuring
 from explorer.experiments.runs import Cell
@@ -29,7 +29,7 @@ def measure(bench: Bench, settings: ReadoutSettings, cell: Cell) -> Measuring:
     from explorer import text_distances
 
     text_distances.sentence_model()  # if it is missing, that is said before the training
-    k, n, key = int(cell.at["context"]), settings.length, settings.arrangement
+    k, n, key = int(cell.at["context"]), settings.length, settled(settings.arrangement)
     drawn = yield from bench.texts(
         settings.source, settings.contexts, settings.context_length, settings.seed
     )

@@ -1,5 +1,6 @@
 """Measures a cell of sharing: all groups of one size and restart, side by side (E2)."""
 
+from explorer.arrangements import settled
 from explorer.experiments.running.bench import Bench, Measuring
 from explorer.experiments.runs import Cell
 from explorer.experiments.settings import SharingSettings
@@ -25,7 +26,7 @@ def measure(bench: Bench, settings: SharingSettings, cell: Cell) -> Measuring:
         )
         for k, text in enumerate(found)
     ]
-    outcomes = yield from bench.train(rows, settings.arrangement, settings.recipe)
+    outcomes = yield from bench.train(rows, settled(settings.arrangement), settings.recipe)
     return [
         {
             "shared": vector,
@@ -40,7 +41,7 @@ def measure(bench: Bench, settings: SharingSettings, cell: Cell) -> Measuring:
             "solution": bench.keep(
                 outcome,
                 found[k],
-                settings.arrangement,
+                settled(settings.arrangement),
                 settings.recipe,
                 shared="" if size == 1 else groups[k],
             ),

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 
 from explorer import catalog
+from explorer.arrangements import AUTO
 from explorer.errors import BadInputError, CorruptFileError, MissingAssetError
 from explorer.experiments import claims, estimate, runs
 from explorer.experiments.catalogue import experiment
@@ -14,6 +15,7 @@ from explorer.experiments.runs import Cell, Done, Header, Run
 from explorer.experiments.settings import Settings
 from explorer.models import FrozenModel
 from explorer.pool import ModelPool
+from explorer.probing import probed
 from explorer.progress import Progress
 from explorer.solutions import now
 
@@ -53,6 +55,7 @@ class RunTask:
         model = pool.searching(card.folder, card.name, precision)
         exact = pool.confirming(card.folder, card.name, precision)
         _require_room(settings, model)
+        settings = _settled(settings, model, exact)
         self.experiment = experiment(settings.experiment)
         name = runs.run_id(settings, model.fingerprint)
         folder = runs.folder_of(name)
@@ -150,6 +153,15 @@ class RunTask:
         left = estimate.left(self.experiment, self.run)
         done, open_ = len(self.run.done), len(self.experiment.left(self.run))
         return Progress(f"{title}: {done} of {done + open_} cells{left}.", fraction)
+
+
+def _settled(settings: Settings, model: FrozenModel, exact: FrozenModel) -> Settings:
+    """Return the settings with what was left open as it suits the model; the run records that."""
+    open_ = [f for f in ("arrangement", "layout") if getattr(settings, f, None) == AUTO]
+    if not open_:
+        return settings
+    found = probed(model, lambda: exact)
+    return settings.model_copy(update={field: getattr(found, field) for field in open_})
 
 
 def has_rotary_positions(model: FrozenModel) -> bool:

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from explorer.arrangements import settled
 from explorer.experiments.running.bench import Bench, Measuring
 from explorer.experiments.runs import Cell
 from explorer.experiments.settings import ThroughputSettings
@@ -24,7 +25,7 @@ def measure(bench: Bench, settings: ThroughputSettings, cell: Cell) -> Measuring
     rows: list[dict[str, object]] = []
     for repeat in range(-1, settings.repeats):  # the first is the warm-up
         start = time.perf_counter()
-        score(model, e, m, [0] * n, settings.arrangement)
+        score(model, e, m, [0] * n, settled(settings.arrangement))
         one = time.perf_counter() - start
         seconds = 0.0
         steps = generate(model, [], n)

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 
+from explorer.arrangements import settled
 from explorer.experiments.running.bench import Bench, Measuring
 from explorer.experiments.runs import Cell
 from explorer.experiments.settings import TrainingTimeSettings
@@ -15,14 +16,14 @@ def measure(bench: Bench, settings: TrainingTimeSettings, cell: Cell) -> Measuri
     `text_seconds` is the compute time of every step until the text's first exact restart (or the
     end of all), those included in which that restart rested; `seconds` and `steps` are its own.
     """
-    n = int(cell.at["n"])
+    n, key = int(cell.at["n"]), settled(settings.arrangement)
     found = yield from bench.texts(
         settings.source, settings.texts, max(settings.lengths), settings.seed
     )
     rows: list[dict[str, object]] = []
     for k, text in enumerate(found):
         starts = [Row(text.ids[:n], settings.seed + r) for r in range(settings.restarts)]
-        training = bench.train(starts, settings.arrangement, settings.recipe, until="first")
+        training = bench.train(starts, key, settings.recipe, until="first")
         outcomes = yield from _part(training, k, len(found))
         rows += [
             {
@@ -34,7 +35,7 @@ def measure(bench: Bench, settings: TrainingTimeSettings, cell: Cell) -> Measuri
                 "text_seconds": bench.work.spent,
                 "accuracy": outcome.score.accuracy,
                 "exact": outcome.score.exact,
-                "solution": bench.keep(outcome, text, settings.arrangement, settings.recipe),
+                "solution": bench.keep(outcome, text, key, settings.recipe),
             }
             for restart, outcome in enumerate(outcomes)
         ]

@@ -134,10 +134,18 @@ def _one_pass_against_many(run: Run) -> Iterator[Chart]:
     if means.empty:
         return
     names = list(dict.fromkeys(means["pair"]))
+    at_first = means["pair"].str.contains(ladders.FIRST_IN_LINE) & (ladders.doubt(run) is not None)
+    doubted = set(means["pair"][at_first])
     sources = list(dict.fromkeys(means["source"]))
     most = 1.05 * max(each["autoregressive"].max(), each["one_forward"].max(), 1.0)
     figure = make_subplots(
-        rows=1, cols=len(names), subplot_titles=names, shared_yaxes=True, horizontal_spacing=0.04
+        rows=1,
+        cols=len(names),
+        shared_yaxes=True,
+        horizontal_spacing=0.04,
+        subplot_titles=[
+            f"{n} ([mem] t1 …: its layout’s doing)" if n in doubted else n for n in names
+        ],
     )
     named: set[str] = set()
     for col, name in enumerate(names, 1):
@@ -165,7 +173,7 @@ def _one_pass_against_many(run: Run) -> Iterator[Chart]:
                 )  # fmt: skip
             if len(part):
                 named.add(source)
-    told = means[means["one_forward_at_end"] == 0].dropna(subset=["ratio"])
+    told = means[(means["one_forward_at_end"] == 0) & ~at_first].dropna(subset=["ratio"])
     title = "How much more is held token by token is open: no length failed in one pass"
     if len(told):
         order = told.sort_values("ratio").to_dict("records")

@@ -1,5 +1,7 @@
 """Capacity: ladders climbed and left, numbers that follow from saved files, and what they say."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from explorer import first_position
 from explorer.errors import BadInputError
 from explorer.experiments import capacity, ladders, runs
 from explorer.experiments.runs import Done, Header, Run
 from explorer.experiments.settings import LADDER, CapacitySettings
 from explorer.figures import paper_table
 from explorer.figures.experiments.drawing import charts
+from explorer.first_position import FirstPosition
 from explorer.solutions import load_memory, load_solution, read_record
 
 if TYPE_CHECKING:
@@ -196,6 +200,65 @@ def test_token_by_token_holds_more_except_of_random_words(
         for scheme, height in zip(("m free", "two mem"), both, strict=True)
     }
     assert answers(climbed(heights))["F7"] is shown
+
+
+SINK = FirstPosition(
+    fingerprint="f" * 64, words=12, alone=1, behind=9, sink=1, sink_text="BOS", steps=16,
+    computed_in="float32",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("layout", "known", "said"),
+    [("mem", SINK, "cannot say an arbitrary token"), ("mem", None, "never probed"),
+     ("mem", SINK.model_copy(update={"alone": 9}), None), ("bos+mem", SINK, None)],
+)  # fmt: skip
+def test_one_vector_at_a_first_position_that_is_a_sink_decides_nothing(
+    layout: str, known: FirstPosition | None, said: str | None
+) -> None:
+    """From the layout that the run records and the probe of its weights, not from its name."""
+    if known is not None:
+        first_position.keep(known)
+    heights = {(s, scheme): 8 if scheme == "m shared" else 4
+               for s in ("seen", "random") for scheme in ("m shared", "one mem")}  # fmt: skip
+    run = climbed(heights, layout=layout)
+    f7 = next(f for f in capacity.findings(run) if f.id == "F7")
+    many = next(c for c in charts(run) if c.key == "capacity-one-pass-against-many")
+    titles = " ".join(a.text for a in many.figure.layout.annotations)
+    if said is None:
+        assert (f7.shown, capacity.notes(run)) == (False, []) and "layout" not in f7.figure
+        assert "0.5" in many.figure.layout.title.text and "layout" not in titles
+        return
+    (note,) = capacity.notes(run)
+    assert f7.shown is None and f7.figure.startswith("Not decided.") and note in f7.figure
+    assert said in note and "bos+mem" in note
+    assert "is open" in many.figure.layout.title.text and "layout" in titles
+
+
+def test_two_vectors_or_none_are_not_doubted() -> None:
+    first_position.keep(SINK)
+    both = climbed({("seen", "m free"): 8, ("seen", "two mem"): 8})
+    assert capacity.notes(both) == [] and capacity.notes(made(schemes=("one mem",))) == []
+
+
+def test_the_recorded_run_says_that_its_one_mem_is_of_the_old_layout() -> None:
+    (recorded,) = (runs.load(folder) for folder in runs.run_folders("capacity"))
+    settings = recorded.settings
+    assert isinstance(settings, CapacitySettings)
+    doubted = settings.layout == "mem"
+    f7 = next(f for f in capacity.findings(recorded) if f.id == "F7")
+    assert bool(capacity.notes(recorded)) is doubted
+    assert f7.figure.startswith("Not decided.") is doubted
+
+
+def test_a_run_from_before_the_layout_had_a_name_goes_on() -> None:
+    settings = CapacitySettings(model="tiny")
+    asked = settings.model_dump(mode="json")
+    assert asked.pop("layout") == "mem"
+    before = json.dumps([runs.SCHEMA, asked, "f" * 64], sort_keys=True)
+    assert runs.run_id(settings, "f" * 64) == hashlib.sha256(before.encode()).hexdigest()[:12]
+    other = settings.model_copy(update={"layout": "bos+mem"})
+    assert runs.run_id(other, "f" * 64) != runs.run_id(settings, "f" * 64)
 
 
 def test_what_is_not_measured_is_not_told() -> None:

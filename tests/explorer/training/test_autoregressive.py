@@ -12,7 +12,7 @@ import torch
 from explorer.errors import BadInputError
 from explorer.greedy import score_memory
 from explorer.models import FrozenModel
-from explorer.solutions import load_memory, save_memory
+from explorer.solutions import load_memory, made_from, save_memory
 from explorer.training.autoregressive import MemoryTrainer, memory_of
 from explorer.training.rows import Row
 from explorer.training.starts import start
@@ -31,10 +31,12 @@ def train(trainer: MemoryTrainer, steps: int = 1000) -> MemoryTrainer:
     return trainer
 
 
-def greedy(model: FrozenModel, mem: np.ndarray, count: int) -> list[int]:
+def greedy(model: FrozenModel, mem: np.ndarray, count: int, sink: int | None = None) -> list[int]:
     """Generate one token at a time with plain transformers."""
     table = model.network.get_input_embeddings()
     inputs, said = torch.from_numpy(mem)[None], []
+    if sink is not None:
+        inputs = torch.cat([table(torch.tensor([[sink]])).detach(), inputs], 1)
     with torch.no_grad():
         for _ in range(count):
             token = model.network(inputs_embeds=inputs).logits[0, -1].argmax()
@@ -63,17 +65,19 @@ def gemma(load_model: Callable[..., FrozenModel], tiny_llama_folder: Path,
     return load_model(folder, name="tiny-gemma")
 
 
-@pytest.mark.parametrize("K", [1, 2])
+@pytest.mark.parametrize(("K", "sink"), [(1, None), (2, None), (1, 7), (2, 7)])
 @pytest.mark.parametrize("name", ["llama", "neox", "gemma"])
 def test_the_gradient_is_that_of_plain_transformers(
-    request: pytest.FixtureRequest, name: str, K: int
+    request: pytest.FixtureRequest, name: str, K: int, sink: int | None
 ) -> None:
     model: FrozenModel = request.getfixturevalue(name)
-    trainer = MemoryTrainer(model, [Row(HARD, 0), Row(HARD[::-1], 1)], K, RECIPE)
+    trainer = MemoryTrainer(model, [Row(HARD, 0), Row(HARD[::-1], 1)], K, RECIPE, sink=sink)
     ids = torch.tensor([HARD, HARD[::-1]])
     mem = torch.from_numpy(np.stack([trainer.vectors_of(i) for i in range(2)])).requires_grad_()
     read = model.network.get_input_embeddings()(ids)  # the model reads all tokens, as in a batch
-    logits = model.network(inputs_embeds=torch.cat([mem, read], 1)).logits[:, K - 1 : -1]
+    before = model.network.get_input_embeddings()(torch.tensor([[sink or 0]] * 2)).detach()
+    fed = torch.cat([*([] if sink is None else [before]), mem, read], 1)
+    logits = model.network(inputs_embeds=fed).logits[:, -len(HARD) - 1 : -1]
     losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), ids, reduction="none").mean(
         1
     )
@@ -131,15 +135,15 @@ def test_the_other_restarts_of_a_text_end_with_the_first_exact_one(llama: Frozen
     assert trainer.standing().phase[:2] == ("done", "done") and apart.reason == "still training"
 
 
-@pytest.mark.parametrize("K", [1, 2])
+@pytest.mark.parametrize(("K", "sink"), [(1, None), (2, None), (1, 7), (2, 7)])
 def test_generation_without_a_solution_is_that_of_one_token_at_a_time(
-    llama: FrozenModel, K: int
+    llama: FrozenModel, K: int, sink: int | None
 ) -> None:
     """Also where nothing is right: a guess settles at least one token a pass."""
     for seed in range(4):
         mem = start(llama, RECIPE, seed, K).numpy()
-        found = score_memory(llama, mem, HARD)
-        said = greedy(llama, mem, len(HARD))
+        found = score_memory(llama, mem, HARD, sink)
+        said = greedy(llama, mem, len(HARD), sink)
         assert found.said.tolist() == said
         assert found.accuracy == np.mean(np.array(said) == np.array(HARD))
 
@@ -227,3 +231,20 @@ def test_a_saved_file_reproduces_its_accuracy(
     assert again.exact == found.record.exact == (steps == 1000)
     assert again.forced.loss == pytest.approx(found.record.loss, rel=1e-5)
     assert greedy(llama, found.mem, 4) == again.said.tolist()
+
+
+def test_a_token_before_the_vectors_is_a_part_of_what_is_recorded(llama: FrozenModel) -> None:
+    """It changes what is trained, so it tells equal runs apart; without one all is as it was."""
+    made = {}
+    for sink in (None, 7):
+        trainer = train(MemoryTrainer(llama, [Row(EASY, 0)], 1, quick(max_steps=2), sink=sink))
+        found = trainer.outcome(0)
+        memory = memory_of(found, llama, trainer.recipe, (1.0, 4), "run", sink=sink)
+        made[sink] = memory.record
+        assert score_memory(llama, memory.mem, EASY, sink).accuracy == memory.record.accuracy
+    assert (made[None].layout, made[None].sink) == ("mem", None)
+    assert (made[7].layout, made[7].sink) == ("bos+mem", 7)
+    assert made[None].made_from != made[7].made_from
+    ids = np.array(EASY, dtype=np.int64)
+    before = made_from("tiny-llama", llama.fingerprint, ids, "[mem]×1", made[7].recipe, 0)
+    assert made[None].made_from == before

@@ -1,0 +1,55 @@
+"""How e and m are laid out: a choice, what suits the model, and why."""
+
+import streamlit as st
+
+from explorer.arrangements import (
+    ARRANGEMENTS,
+    AUTO,
+    KEYS,
+    PAPER_DEFAULT,
+    ArrangementChoice,
+    ArrangementKey,
+)
+from explorer.catalog import ModelCard
+
+WORDS: dict[str, str] = {AUTO: "What suits the model"}
+NOT_KNOWN = (
+    "Checked when this model first runs, in seconds: whether its first position can say an "
+    "arbitrary token. If so the paper's default is taken, A5, else A4."
+)
+
+
+def choose(card: ModelCard) -> ArrangementChoice:
+    """Let a person choose an arrangement; what suits the model is offered first, and why."""
+    chosen = st.selectbox(
+        "Arrangement",
+        (AUTO, *KEYS),
+        format_func=lambda key: suiting(card) if key == AUTO else in_words(key),
+        key=f"arrangement-{card.name}",
+    )
+    meant = card.default_arrangement if chosen == AUTO else chosen
+    if meant != AUTO:
+        st.caption(ARRANGEMENTS[meant].sentence)
+    st.caption(why(card))
+    return meant
+
+
+def in_words(key: ArrangementKey) -> str:
+    """Return an arrangement in a list."""
+    return f"{ARRANGEMENTS[key].checklist_id}  {ARRANGEMENTS[key].formula}"
+
+
+def why(card: ModelCard) -> str:
+    """Say what the model's first position can do, and what follows for its default."""
+    found = card.first_position
+    if found is None:
+        return NOT_KNOWN
+    return f"{found.sentence} So its default is {ARRANGEMENTS[found.arrangement].checklist_id}."
+
+
+def suiting(card: ModelCard) -> str:
+    """Name what suits a model, as far as it is known."""
+    key = card.default_arrangement
+    if key == AUTO:
+        return f"{WORDS[AUTO]} (to be checked; the paper's: {in_words(PAPER_DEFAULT)})"
+    return f"{WORDS[AUTO]}: {in_words(key)}"
