@@ -7,6 +7,7 @@ after. Chromium renders in software on the same cores, which costs the page more
 a person's own machine would.
 """
 
+import argparse
 import contextlib
 import json
 import os
@@ -201,4 +202,5 @@ def measure() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     print(json.dumps(measure(), indent=1))

@@ -5,6 +5,7 @@ not depend on the machine's speed, so they are measured once on the batched engi
 time, and kept in `paper_steps.json` beside this file; a measurement that was interrupted goes on.
 """
 
+import argparse
 import json
 import sys
 import time
@@ -77,4 +78,5 @@ def measure(file: Path = FILE, cap: int = CAP, length: int = LENGTH) -> dict[str
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     print(json.dumps(measure(), indent=1))

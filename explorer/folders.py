@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 from pathlib import Path
 
 from explorer.errors import BadInputError, StorageError
@@ -63,6 +64,21 @@ def make(folder: Path) -> Path:
             "Set EXPLORER_CACHE to a folder you can write to."
         ) from error
     return folder
+
+
+def copy_to(folder: Path, out: Path) -> None:
+    """Copy what a folder holds into another that a person named for results.
+
+    Raises:
+        StorageError: if the disk refuses; nothing is lost then.
+    """
+    try:
+        shutil.copytree(folder, out, dirs_exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"The results could not be written to {out} ({error.strerror or error}). They are "
+            f"kept in {folder}; name another folder with --out."
+        ) from error
 
 
 def make_for(out: Path) -> Path:

@@ -4,7 +4,6 @@ Listing reads metadata only, and each file once: what it says is kept until the 
 """
 
 import contextlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,9 +18,11 @@ from explorer import folders, labels, store
 from explorer.database import JobRow, transaction
 from explorer.errors import BadInputError, CorruptFileError, StorageError
 from explorer.jobs import client
-from explorer.jobs.specs import ExperimentSpec
+from explorer.jobs.specs import DistancesSpec, ExperimentSpec, MapSpec
 from explorer.labels import NO_LABEL, Kind, Label
 from explorer.recording import RecordingHeader, read_header
+from explorer.sets import records
+from explorer.sets.records import SetRecord
 from explorer.solutions import AnyRecord
 
 SET = "set.json"
@@ -191,46 +192,62 @@ def _header_once(
 
 
 def _sets() -> list[Item]:
-    """Return sets of solutions; whoever makes them puts `title` and `created` into set.json."""
+    """Return sets of solutions, called as on their pages."""
     named = _labels("set")
     found = []
     for file in sorted((folders.local() / "sets").glob(f"*/{SET}")):
-        said: Any = None
-        with contextlib.suppress(OSError, ValueError):
-            said = json.loads(file.read_bytes())
-        good = isinstance(said, dict)
-        problem = None if good else f"{SET} of the set {file.parent.name} is damaged; delete it."
-        said = said if good else {}
+        record, folder = _set(file), file.parent
+        damaged = f"{SET} of the set {folder.name} is damaged or of another version; delete it."
         found.append(
             Item(
                 kind="set",
-                id=file.parent.name,
-                text=str(said.get("title") or said.get("name") or file.parent.name)[:300],
-                path=file.parent,
-                created=str(said.get("created") or _time(file.stat().st_mtime)),
-                problem=problem,
-                label=named.get(file.parent.name, NO_LABEL),
-                facts={"model": str(said.get("model", ""))},
+                id=folder.name,
+                text=record.name if record else folder.name,
+                path=folder,
+                created=record.created if record else _time(file.stat().st_mtime),
+                problem=None if record else damaged,
+                label=named.get(folder.name, NO_LABEL),
+                length=record.spec.length if record else 0,
+                facts={"model": record.spec.model if record else ""},
             )
         )
     return found
 
 
+def _set(file: Path) -> SetRecord | None:
+    with contextlib.suppress(OSError):
+        state = file.stat()
+        return _set_once(file, state.st_size, state.st_mtime_ns)
+    return None
+
+
+@lru_cache(maxsize=1_000)
+def _set_once(file: Path, _size: int, _changed: int) -> SetRecord | None:
+    with contextlib.suppress(CorruptFileError):
+        return records.load(file.parent)
+    return None
+
+
 def _jobs() -> list[Item]:
     """Return all jobs, also those that another version of the project has queued."""
     named = _labels("job")
+    sets = {folder.name: _set(folder / SET) for folder in records.set_folders()}
+    called = {name: record.name for name, record in sets.items() if record}
     rows: list[JobRow] = []
     with contextlib.suppress(StorageError), transaction() as session:
         rows = list(session.scalars(select(JobRow)))
-    return [_job(row, named.get(row.id, NO_LABEL)) for row in rows]
+    return [_job(row, named.get(row.id, NO_LABEL), called) for row in rows]
 
 
-def _job(row: JobRow, label: Label) -> Item:
+def _job(row: JobRow, label: Label, called: Mapping[str, str]) -> Item:
     problem, text, model = None, row.kind, ""
     try:
         spec = client.as_job(row).spec
         model = getattr(spec, "model", "")
         text = getattr(spec, "text", "") or getattr(spec, "context", "") or model
+        if isinstance(spec, DistancesSpec | MapSpec):
+            about = (spec.set,) if isinstance(spec, DistancesSpec) else spec.sets
+            text = " · ".join(called[name] for name in about if name in called) or model
         asks = f"run {spec.settings.experiment}" if isinstance(spec, ExperimentSpec) else spec.kind
     except (BadInputError, ValueError):
         asks = row.kind

@@ -115,7 +115,10 @@ class MemoryRecord(TrainedRecord):
         description="mem: the vectors come first; bos+mem: a token stands before them.",
     )
     sink: int | None = Field(
-        None, ge=0, lt=2**31, description="Id of that token: BOS, or what serves where there is none."
+        None,
+        ge=0,
+        lt=2**31,
+        description="Id of that token: BOS, or what serves where there is none.",
     )
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from explorer.validation import valid
 from widgets import (
     arrangement,
     cached,
+    length,
     models,
     pace,
     recipes,
@@ -44,15 +45,15 @@ def set_up() -> None:
     ids, more = tokenizer.encode_prefix(passage.text, texts.MAX_TARGET_TOKENS)
     texts.target_ids(passage.text, tokenizer, 1)  # says what is wrong with an empty text
     most = min(len(ids), texts.MAX_TARGET_TOKENS, (card.max_positions or 10**6) - 1)
-    length = st.number_input(
-        "N, target tokens", 1, most, min(24, most), key=f"length-{most}",
+    chosen = length.choose(
+        most, 24, "length",
         help="The first N tokens of the text are the target. Up to about 32 is quick on a CPU.",
     )  # fmt: skip
     first = ids[:MOST_PREVIEWED]
     groups = [(g.start, g.stop, g.text) for g in tokenizer.groups(first)]
-    token_strip.preview("preview", preview_data(first, groups, tokenizer.pieces(first), length))
+    token_strip.preview("preview", preview_data(first, groups, tokenizer.pieces(first), chosen))
     count = f"{len(ids)}{'+' if more else ''}"
-    st.caption(f"{count} tokens; the first {length} are the target.")
+    st.caption(f"{count} tokens; the first {chosen} are the target.")
     with st.expander("Advanced", icon=":material/tune:", key="advanced"):
         laid_out = arrangement.choose(card)
         left, right = st.columns(2)
@@ -65,8 +66,8 @@ def set_up() -> None:
         return
     fields = {
         "model": card.name,
-        "text": tokenizer.decode(ids[: min(len(ids), length + 64)]) if more else passage.text,
-        "length": length,
+        "text": tokenizer.decode(ids[: min(len(ids), chosen + 64)]) if more else passage.text,
+        "length": chosen,
         "arrangement": laid_out,
         "recipe": recipe,
         "restarts": restarts,

@@ -1,8 +1,6 @@
-"""The one command: lint, format, types, import rules, tests. `python -m tools.check [--fast]`.
+"""The one command: lint, format, types, import rules, tests. `python -m tools.check [--fast]`."""
 
-`--fast` leaves out the browser and the embedded model: the unit tests alone.
-"""
-
+import argparse
 import subprocess
 import sys
 import time
@@ -18,10 +16,16 @@ STEPS = {
 
 def main(arguments: list[str]) -> int:
     """Run every step, even after one failed; return the number that failed."""
+    parser = argparse.ArgumentParser(prog="python -m tools.check", description=__doc__)
+    parser.add_argument(
+        "--fast", action="store_true",
+        help="leave out the browser and the embedded model: the unit tests alone",
+    )  # fmt: skip
+    fast = parser.parse_args(arguments).fast
     failed = []
     for name, command in STEPS.items():
         call = [sys.executable, *command]
-        if name == "tests" and "--fast" in arguments:
+        if name == "tests" and fast:
             call += ["-m", "not embedded and not browser"]
         start = time.monotonic()
         print(f"== {name}", flush=True)

@@ -4,6 +4,7 @@ Needs Chromium and the embedded model on this disk. Starts the app on a free por
 page has settled, and writes docs/NAME-light.png and docs/NAME-dark.png.
 """
 
+import argparse
 import shutil
 import socket
 import subprocess
@@ -57,6 +58,7 @@ def running_app() -> Iterator[str]:
 
 def main() -> None:
     """Take every picture."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     target = folders.PROJECT / "docs"
     target.mkdir(exist_ok=True)

@@ -25,7 +25,7 @@ def choose(card: ModelCard) -> ArrangementChoice:
         "Arrangement",
         (AUTO, *KEYS),
         format_func=lambda key: suiting(card) if key == AUTO else in_words(key),
-        key=f"arrangement-{card.name}",
+        key="arrangement",
     )
     meant = card.default_arrangement if chosen == AUTO else chosen
     if meant != AUTO:

@@ -64,8 +64,8 @@ def tokenizer(folder: Path) -> Tokenizer:
 
 def run(folder: Path) -> tuple[Recording | None, list[Solution]]:
     """Return the recording and the solutions of a run that is over."""
-    stamp = max((f.stat().st_mtime_ns for f in folder.glob("*.safetensors")), default=0)
-    return _run(folder, stamp)
+    files = sorted(folder.glob("*.safetensors"))
+    return _run(folder, tuple((f.name, f.stat().st_mtime_ns) for f in files))
 
 
 def _read_run(folder: Path) -> tuple[Recording | None, list[Solution]]:

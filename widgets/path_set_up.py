@@ -12,7 +12,7 @@ from explorer.paths.recipe import PathRecipe
 from explorer.recipes import FAST
 from explorer.tokenizing import Tokenizer
 from explorer.validation import valid
-from widgets import cached, exact_solutions
+from widgets import cached, exact_solutions, length
 
 PICK, TRAIN, ALL = "Two solutions", "Train me two", "All pairs"
 DEFAULT_TEXT = "The bell rang twice, and the whole valley turned to look."
@@ -102,13 +102,13 @@ def _to_train() -> ReconstructSpec | None:
     text = st.text_area("Text", DEFAULT_TEXT, key="path-text", height=90) or ""
     ids = texts.target_ids(text, _tokenizer(card), None)
     most = min(64, len(ids))
-    length = st.number_input("N, target tokens", 1, most, min(12, most), key=f"path-n-{most}")
+    chosen = length.choose(most, 12, "path-n")
     seed = st.number_input("First seed", 0, 2**31 - 1 - RESTARTS, 0, key="path-train-seed")
     st.caption(f"{RESTARTS} restarts are trained; the first two exact ones are connected.")
     fields = {
         "model": card.name,
         "text": text,
-        "length": length,
+        "length": chosen,
         "arrangement": card.default_arrangement,
         "recipe": FAST,
         "restarts": RESTARTS,

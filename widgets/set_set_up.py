@@ -40,9 +40,11 @@ def set_up() -> None:
         )  # fmt: skip
     left, right = st.columns(2)
     fields["restarts"] = left.number_input(
-        "Restarts of the last", 1, 64, 8, key="set_restarts",
-        help="The last text of each context gets so many solutions, the others one.",
+        "Restarts of each" if what == GATHER else "Restarts of the last", 1, 64, 8,
+        key="set_restarts", help="Solutions of each text." if what == GATHER else
+        "The last text of each context gets so many solutions, the others one.",
     )  # fmt: skip
+    fields["restarts_of"] = "every" if what == GATHER else "last"
     fields["length"] = right.number_input("N, target tokens", 1, 512, 16, key="set_length")
     fields["regime"] = st.radio("Regime", list(REGIMES), format_func=REGIMES.get, key="set_regime")
     if fields["regime"] == "shared" and st.checkbox(

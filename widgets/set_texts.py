@@ -12,10 +12,7 @@ MOST = 200
 
 def gather() -> tuple[GatheredText, ...]:
     """Show a table to type texts into and a picker of library entries; return what is there."""
-    st.caption(
-        "One text a line. Texts with the same words under “context” belong together; the last of "
-        "them gets the restarts."
-    )
+    st.caption("One text a line. Texts with the same words under “context” belong together.")
     typed = st.data_editor(
         pd.DataFrame({"context": [""], "text": [""]}, dtype="string"),
         num_rows="dynamic",

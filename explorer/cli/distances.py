@@ -1,9 +1,12 @@
 """`python -m explorer distances`: how far apart the solutions of a set are."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
+from explorer import folders
 from explorer.cli.assets import ProgressBar
+from explorer.files import write_atomically
 from explorer.sets import records
 
 
@@ -16,6 +19,7 @@ def add_to(commands: Any) -> None:
         "same context and different contexts, with text distances and statistics.",
     )
     command.add_argument("--set", required=True, metavar="S", help="id of a set, or its folder")
+    command.add_argument("--out", type=Path, help="folder for a CSV and a Parquet of every pair")
     command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     command.set_defaults(run=run)
 
@@ -25,6 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     from explorer import distance_report, measure_distances
     from explorer.progress import finish
 
+    if arguments.out is not None:
+        folders.make_for(arguments.out)
     found = records.read(records.find(arguments.set))
     summary = distance_report.load(found)
     pairs = distance_report.load_pairs(found) if summary is not None else None
@@ -33,6 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
             report = finish(measure_distances.steps(found), bar)
         distance_report.save(found, report)
         summary, pairs = report.summary, report.pairs
+    if arguments.out is not None:
+        name = arguments.out / f"distances-{found.record.id}"
+        write_atomically(name.with_suffix(".csv"), pairs.to_csv(index=False).encode())
+        write_atomically(name.with_suffix(".parquet"), pairs.to_parquet(index=False))
     if arguments.json:
         for piece in distance_report.as_json(summary, pairs):
             print(piece, end="")

@@ -3,6 +3,7 @@
 import argparse
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Never
@@ -14,10 +15,18 @@ from explorer.errors import ExplorerError
 OK, BAD_INPUT, NOT_EXACT, INTERRUPTED = 0, 2, 3, 130
 
 
+_LACKING = re.compile(r"argument (\S+): expected (?:one|at least one) argument")
+
+
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong with the arguments in one sentence."""
 
     def error(self, message: str) -> Never:
+        if lacking := _LACKING.fullmatch(message):
+            message = (
+                f"{lacking[1]} needs a value after it; one that is called like an option is "
+                f"written {lacking[1]}=VALUE"
+            )
         self.exit(BAD_INPUT, f"{message[:1].upper()}{message[1:]}. See: {self.prog} --help\n")
 
 
@@ -31,6 +40,27 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def with_values(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with every value that begins with a dash joined to its option.
+
+    argparse takes `--text -hello` for two options. Only what is an option of the command is one.
+    """
+    (commands,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
+    command = commands.choices.get(arguments[0] if arguments else "")
+    if command is None:
+        return list(arguments)
+    known = command._option_string_actions
+    joined: list[str] = []
+    for argument in arguments:
+        before = known.get(joined[-1]) if joined else None
+        takes_one = before is not None and before.nargs is None
+        if takes_one and argument.startswith("-") and argument not in (*known, "--"):
+            joined[-1] = f"{joined[-1]}={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run one command.
 
@@ -41,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):  # a terminal may lack a character; nothing is lost
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    chosen = parser().parse_args(arguments)
+    chosen = parser().parse_args(with_values(arguments))
     try:
         code: int = chosen.run(chosen)
         sys.stdout.flush()

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from explorer import arrangements, catalog, texts
+from explorer import arrangements, catalog, folders, texts
 from explorer.catalog import ModelCard
 from explorer.cli.assets import ProgressBar
 from explorer.cli.device import alone_on, named
@@ -31,7 +31,8 @@ def add_to(commands: Any) -> None:
         "solve-set",
         help="make a solution set: contexts x continuations x restarts",
         description="Make a solution set after the paper's protocol: the model continues each of C "
-        "contexts G times; one solution for each of the first G-1 texts, R for the last. The same "
+        "contexts G times; one solution for each of the first G-1 texts, R for the last. With "
+        "--texts: R solutions of each text in a file of your own. The same "
         "command goes on where an earlier one was interrupted. Exit code 0: there are exact "
         "solutions; 3: none is; 2: bad input.",
     )
@@ -44,7 +45,9 @@ def add_to(commands: Any) -> None:
     )
     add("--contexts", type=int, default=8, help="C (default: %(default)s)")
     add("--continuations", type=int, default=6, help="G texts a context (default: %(default)s)")
-    add("--restarts", type=int, default=8, help="R of the last text (default: %(default)s)")
+    add("--restarts", type=int, default=8, help="R (default: %(default)s)")
+    add("--restarts-of", choices=("last", "every"), help="which texts of a context get R "
+        "solutions; default: the last, with --texts every one")  # fmt: skip
     add("--length", type=int, default=16, help="N, target tokens (default: %(default)s)")
     add("--regime", choices=("shared", "free"), required=True, help="m shared by the set, or free")
     add("--m-from", type=int, metavar="K", help="learn the shared m on K texts, then freeze it: a "
@@ -65,6 +68,7 @@ def add_to(commands: Any) -> None:
         help="fast, independent, paper, or a JSON file (default: %(default)s)")  # fmt: skip
     add("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a recipe field")
     add("--seed", type=int, default=0, help="decides everything drawn (default: %(default)s)")
+    add("--out", type=Path, help="folder that the set's files are copied to")
     add("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 … (default: %(default)s)")
     add("--json", action="store_true", help="print one JSON object on stdout")
     command.set_defaults(run=run)
@@ -78,14 +82,19 @@ def run(arguments: argparse.Namespace) -> int:
     card = catalog.find(arguments.model)
     spec = _spec(arguments, card)
     device = named(arguments.device)
+    if arguments.out is not None:
+        folders.make_for(arguments.out)
     if card.folder is None:
         with ProgressBar(card.title) as bar:
             catalog.bring(card, bar)
         card = catalog.find(arguments.model)
     with alone_on(device):
         record = _build(spec, device, card)
+    if arguments.out is not None:
+        folders.copy_to(folder_of(record.id), arguments.out)
     if arguments.json:
-        print(json.dumps(_as_json(record, card)))
+        out = {} if arguments.out is None else {"out": str(arguments.out)}
+        print(json.dumps(_as_json(record, card) | out))
     else:
         _print(record)
     return 0 if record.exact else 3
@@ -100,6 +109,7 @@ def _spec(arguments: argparse.Namespace, card: ModelCard) -> SolveSetSpec:
             contexts=arguments.contexts,
             continuations=arguments.continuations,
             restarts=arguments.restarts,
+            restarts_of=arguments.restarts_of or ("every" if arguments.texts else "last"),
             context_length=arguments.context_length,
             texts=() if arguments.texts is None else _texts(arguments.texts),
             length=arguments.length,

@@ -88,7 +88,7 @@ class SolveSetSpec(BaseModel):
 
     Each context has `continuations` texts by the model itself (multinomial, temperature 1): one
     solution for each but the last, `restarts` solutions for the last. Or `texts` are gathered by a
-    person; the last text of each context then has the restarts.
+    person. With `restarts_of` every, each text has so many.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -100,6 +100,11 @@ class SolveSetSpec(BaseModel):
     contexts: int = Field(8, ge=1, le=500, description="C, how many contexts.")
     continuations: int = Field(6, ge=1, le=100, description="G, texts for each context.")
     restarts: int = Field(8, ge=1, le=MAX_RESTARTS, description="R, solutions of the last text.")
+    restarts_of: Literal["last", "every"] = Field(
+        "last",
+        exclude_if=lambda value: value == "last",  # sets of before go on under their id
+        description="Which texts of a context have R solutions; the others have one.",
+    )
     context_length: int = Field(
         64, ge=1, le=MAX_LENGTH, description="Tokens of a context that the model reads."
     )
@@ -142,10 +147,11 @@ class SolveSetSpec(BaseModel):
     @property
     def rows(self) -> int:
         """How many solutions are wanted."""
-        if not self.texts:
-            return self.contexts * (self.continuations - 1 + self.restarts)
-        contexts = {t.context or f"\0{i}" for i, t in enumerate(self.texts)}
-        return len(self.texts) + len(contexts) * (self.restarts - 1)
+        count, last = self.contexts * self.continuations, self.contexts
+        if self.texts:
+            count = len(self.texts)
+            last = len({t.context or f"\0{i}" for i, t in enumerate(self.texts)})
+        return count + (count if self.restarts_of == "every" else last) * (self.restarts - 1)
 
 
 class DistancesSpec(BaseModel):

@@ -113,10 +113,13 @@ class SetRecord(_Record):
     def slots(self) -> list[tuple[int, int, int]]:
         """Return (context, continuation, restart) of every solution that is wanted, in order."""
         last = {text.context: text.continuation for text in self.texts}
+        every = self.spec.restarts_of == "every"
         return [
             (t.context, t.continuation, restart)
             for t in self.texts
-            for restart in range(self.spec.restarts if t.continuation == last[t.context] else 1)
+            for restart in range(
+                self.spec.restarts if every or t.continuation == last[t.context] else 1
+            )
         ]
 
     @property

@@ -1,4 +1,3 @@
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -6,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from explorer import folders, library, store
+from explorer import folders, library, store, trash
 from explorer.database import JobRow, transaction
 from explorer.errors import BadInputError
 from explorer.jobs import client
-from explorer.jobs.specs import BringSpec
+from explorer.jobs.specs import BringSpec, DistancesSpec, MapSpec
+from explorer.sets import records
 from explorer.solutions import Solution, save_solution
 
 Kept = Callable[..., Solution]
@@ -76,17 +76,35 @@ def test_runs_that_ship_have_names_of_their_own(
     )  # fmt: skip
 
 
-def test_sets_are_listed_by_their_files(own_cache: Path) -> None:
-    for name, text in {
-        "good": json.dumps({"title": "Fifty contexts", "created": "2026-02-03T00:00:00+00:00"}),
-        "bare": "{}", "list": "[1]", "broken": "{",
-    }.items():  # fmt: skip
+def test_sets_are_listed_by_their_files(own_cache: Path, make_set: Callable[..., str]) -> None:
+    good = make_set()
+    for name, text in {"bare": "{}", "list": "[1]", "broken": "{"}.items():
         folder = folders.make(own_cache / "sets" / name)
         (folder / library.SET).write_text(text)
     found = {item.id: item for item in library.items("set")}
-    assert (found["good"].title, found["good"].created[:4]) == ("Fifty contexts", "2026")
-    assert found["bare"].title == "bare" and found["bare"].problem is None
-    assert all("damaged" in (found[name].problem or "") for name in ("list", "broken"))
+    assert found[good].problem is None and found[good].created[:4] == "2026"
+    for name in ("bare", "list", "broken"):
+        assert found[name].title == name and "damaged" in (found[name].problem or "")
+
+
+def test_a_set_is_called_what_it_is(make_set: Callable[..., str]) -> None:
+    """As on every other page; a hash alone tells nobody which set it is."""
+    name = make_set()
+    (item,) = library.items("set")
+    assert item.text == records.load(records.find(name)).name
+    assert all(part in item.title for part in ("tiny", "N = 3", "3 contexts", name[:6]))
+    assert item.facts["model"] == "tiny" and item.length == 3
+    library.relabel(item, name="Herons", note="", tags=[])
+    assert library.find("set", name).title == "Herons"
+
+
+def test_jobs_about_sets_name_the_set(make_set: Callable[..., str]) -> None:
+    name = make_set()
+    client.submit(DistancesSpec(set=name))
+    client.submit(MapSpec(sets=(name,)))
+    assert all("N = 3" in item.text and name[:6] in item.text for item in library.items("job"))
+    trash.throw(library.items("set"))
+    assert {item.text for item in library.items("job")} == {f"set {name}", f"sets {name}"}
 
 
 def test_jobs_are_listed_also_those_of_another_version() -> None:

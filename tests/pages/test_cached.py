@@ -14,6 +14,7 @@ from explorer import folders
 from explorer.errors import CorruptFileError
 from explorer.landscape.result import Landscape
 from explorer.sets import records
+from explorer.solutions import Solution, save_solution
 from widgets import cached, results, sets
 from widgets.cached import Newest
 
@@ -39,6 +40,20 @@ def test_a_set_that_grew_is_read_again(make_set: Callable[..., str]) -> None:
     later = (folder / records.SET_FILE).stat().st_mtime_ns + 10**9
     os.utime(folder / records.SET_FILE, ns=(later, later))
     assert len(sets.read(name).solutions) == len(first.solutions) - 1
+
+
+@pytest.mark.parametrize("gone", [0, 1])
+def test_a_run_that_lost_a_restart_is_read_again(
+    gone: int, exact_solutions: list[Solution], tmp_path: Path
+) -> None:
+    """Whichever it is: the newest file of a folder does not change when an older one goes."""
+    files = [save_solution(s, tmp_path / f"{s.record.id}.safetensors") for s in exact_solutions[:2]]
+    for age, file in enumerate(files):
+        os.utime(file, ns=(age * 10**9, age * 10**9))
+    assert len(cached.run(tmp_path)[1]) == 2
+    files[gone].unlink()
+    (left,) = cached.run(tmp_path)[1]
+    assert left.record.id == exact_solutions[1 - gone].record.id
 
 
 def test_a_run_without_files_is_no_run(tmp_path: Path) -> None:

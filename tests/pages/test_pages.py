@@ -7,11 +7,15 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
-from explorer import folders, store
+from explorer import first_position, folders, store
 from explorer.database import JobRow, transaction
+from explorer.fingerprint import fingerprint
+from explorer.first_position import FirstPosition
 from explorer.jobs import client
 from explorer.jobs.specs import ReconstructSpec
 from explorer.recipes import FAST
@@ -63,7 +67,7 @@ def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> N
     app.text_area(key="own_text").set_value(TEXT).run()
     app.number_input(key="restarts").set_value(3).run()
     app.number_input(key="seed").set_value(7).run()
-    app.selectbox(key=f"arrangement-{tiny_llama_folder}").set_value("alternating").run()
+    app.selectbox(key="arrangement").set_value("alternating").run()
     app.button(key="start").click().run()
     (job,) = client.jobs()
     assert isinstance(job.spec, ReconstructSpec)
@@ -115,6 +119,51 @@ def test_stopping_is_said_at_once(tiny_llama_folder: Path) -> None:
     app.button(key=f"stop-{job.id}").click().run()
     assert "Stopping: it ends with this step." in texts_of(app)
     assert app.button(key=f"stop-{job.id}").disabled
+
+
+def test_the_length_stays_when_the_text_changes(tiny_llama_folder: Path) -> None:
+    """It follows a text that is too short for it, and comes back with the next longer one."""
+
+    def length(app: AppTest) -> Any:
+        return next(field for field in app.number_input if field.label == "N, target tokens")
+
+    app = open_page(None, tiny_llama_folder)
+    app.text_area(key="own_text").set_value(TEXT * 3).run()
+    length(app).set_value(9).run()
+    app.text_area(key="own_text").set_value(TEXT * 4).run()
+    assert length(app).value == 9
+    app.text_area(key="own_text").set_value("heron").run()
+    short = length(app)
+    assert short.value == short.max < 9
+    app.text_area(key="own_text").set_value(TEXT * 2).run()
+    assert length(app).value == 9
+    app.button(key="start").click().run()
+    (job,) = client.jobs()
+    assert isinstance(job.spec, ReconstructSpec) and job.spec.length == 9
+
+
+def test_what_suits_the_model_is_offered_first_and_said(tiny_llama_folder: Path) -> None:
+    app = open_page(None, tiny_llama_folder)
+    chosen = app.selectbox(key="arrangement")
+    assert chosen.value == "auto" and "to be checked" in chosen.options[0]
+    assert "Checked when this model first runs" in texts_of(app)
+    app.button(key="start").click().run()
+    (job,) = client.jobs()
+    assert isinstance(job.spec, ReconstructSpec) and job.spec.arrangement == "auto"
+    weights = fingerprint(tiny_llama_folder)  # as loading the model leaves it
+    first_position.keep(
+        FirstPosition(
+            fingerprint=weights, words=12, alone=1, behind=9, sink=0, sink_text="BOS", steps=16,
+            computed_in="float32",
+        )
+    )  # fmt: skip
+    app = open_page(None, tiny_llama_folder)
+    assert "A4" in app.selectbox(key="arrangement").options[0]
+    assert "cannot say an arbitrary token" in texts_of(app)
+    app.button(key="start").click().run()
+    assert {j.spec.arrangement for j in client.jobs() if isinstance(j.spec, ReconstructSpec)} == {
+        "auto", "e+mN",
+    }  # fmt: skip
 
 
 def test_a_changed_recipe_is_named_as_changed(tiny_llama_folder: Path) -> None:

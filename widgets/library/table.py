@@ -108,6 +108,7 @@ def _run(item: Item) -> dict[str, Any]:
 def _set(item: Item) -> dict[str, Any]:
     return {
         "text": _title(item),
+        "N": item.length or None,
         "model": item.facts["model"],
         "tags": ", ".join(item.label.tags),
         "made": item.created,

@@ -4,12 +4,15 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import explorer
+from explorer import folders
 from explorer.cli import assets, reconstruct
+from explorer.cli.main import parser, with_values
 from explorer.errors import StorageError
 
 Call = Callable[..., Any]
@@ -78,6 +81,79 @@ def test_problems_become_a_sentence_and_an_exit_code(
     said = call("assets")
     assert (said.code, said.out) == (code, "")
     assert said.err.startswith(sentence) and said.err.count("\n") == 1
+
+
+def _options() -> list[tuple[str, str]]:
+    """Return (command, option) of every option of every command that takes one value."""
+    (commands,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
+    return [
+        (name, option)
+        for name, command in commands.choices.items()
+        for action in command._actions
+        for option in action.option_strings
+        if action.nargs is None and action.type in (None, Path) and action.choices is None
+    ]
+
+
+@pytest.mark.parametrize(("command", "option"), _options())
+@pytest.mark.parametrize("value", ["-hello", "--hello there", "-", "-1x"])
+def test_a_value_may_begin_with_a_dash(command: str, option: str, value: str) -> None:
+    (commands,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
+    (action,) = (a for a in commands.choices[command]._actions if option in a.option_strings)
+    given = with_values([command, option, value])
+    assert given == [command, f"{option}={value}"]
+    texts = ("--text", "--text-file")
+    rest = [] if option in (*texts, *NEEDED[command][:1]) else NEEDED[command]
+    read = commands.choices[command].parse_args([*given[1:], *rest, "--json"])
+    found = getattr(read, action.dest)
+    assert (found[0] if isinstance(found, list) else str(found)) == value and read.json
+
+
+NEEDED = {
+    "assets": [], "reconstruct": ["--text", "a"], "solve-set": ["--regime", "free"],
+    "path": ["a", "b"], "paths": ["a"], "landscape": ["a"], "radius": ["a"], "run": ["capacity"],
+    "distances": ["--set", "x"],
+}  # fmt: skip
+
+
+def test_a_text_that_begins_with_a_dash_is_a_text(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(reconstruct, "run", lambda a: (asked.append(a.text), 0)[1])
+    assert call("reconstruct", "--text", "-hello", "--json").code == 0
+    assert call("reconstruct", "--text", "--text-file").code == 2  # an option, not a text
+    assert asked == ["-hello"]
+
+
+@pytest.mark.parametrize("option", ["--text", "--recipe", "--out"])
+def test_a_value_that_is_missing_is_said_plainly(call: Call, option: str) -> None:
+    said = call("reconstruct", option)
+    assert said.code == 2 and f"{option} needs a value after it" in said.err
+    assert "argument" not in said.err.lower()
+    assert call("reconstruct", option, "--json").err == said.err
+
+
+def test_every_command_that_makes_files_takes_a_folder_for_them(call: Call) -> None:
+    for command in ("reconstruct", "solve-set", "path", "paths", "landscape", "radius", "run",
+                    "distances"):  # fmt: skip
+        assert "--out" in call(command, "--help").out, command
+
+
+def test_what_the_commands_write_is_not_taken_for_a_part_of_the_project() -> None:
+    """Where `--out` is left out, and where README's commands write, from the clone."""
+    (commands,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
+    defaults = {
+        str(action.default)
+        for command in commands.choices.values()
+        for action in command._actions
+        if "--out" in action.option_strings and action.default
+    }
+    readme = (folders.PROJECT / "README.md").read_text()
+    written = defaults | set(re.findall(r"--out (\w+)", readme))
+    assert {"solutions", "paths", "landscape", "arrangements"} <= written
+    ignored = (folders.PROJECT / ".gitignore").read_text().splitlines()
+    assert {f"/{name}/" for name in written} <= set(ignored)
 
 
 def test_a_defect_of_ours_is_not_hidden(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ def test_solve_set_names_the_set_and_lists_its_files(
     assert said.code == 0
     answer = said.json
     record = records.load(records.find(answer["set"]))
-    assert answer["regime"] == regime and answer["exact"] == answer["wanted"] == 6
+    assert answer["regime"] == regime and answer["exact"] == answer["wanted"] == 8
     listed = [(s["context"], s["continuation"], s["seed"]) for s in answer["solutions"]]
     assert listed == [(m.context, m.continuation, m.seed) for m in record.members]
     vectors = [load_file(s["path"]) for s in answer["solutions"]]
@@ -59,11 +59,35 @@ def test_the_same_command_goes_on_and_another_seed_is_another_set(
     assert solve("--json", "--seed", 3).json["set"] != first["set"]
 
 
+def test_restarts_are_of_every_text_that_a_person_gives(
+    solve: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Three texts with three restarts are nine solutions, however the texts are grouped."""
+    texts = tmp_path / "three.jsonl"
+    lines = [("zzqq", "one"), ("xxvv", "one"), ("kkjj", "two")]
+    texts.write_text("\n".join(json.dumps({"text": t, "context": c}) for t, c in lines))
+    few = ("--texts", texts, "--restarts", 3, "--set", "max_steps=1", "--attempts", 1, "--json")
+    answer = solve(*few).json
+    assert answer["wanted"] == len(answer["solutions"]) == 9
+    assert solve(*few, "--restarts-of", "last").json["wanted"] == 7
+
+
+def test_out_holds_what_the_set_holds(solve: Callable[..., Any], tmp_path: Path) -> None:
+    out = tmp_path / "new" / "set"
+    answer = solve("--set", "max_steps=1", "--attempts", 1, "--json", "--out", out).json
+    kept = sorted(file.name for file in Path(answer["folder"]).iterdir())
+    assert sorted(file.name for file in out.iterdir()) == kept and "set.json" in kept
+    assert answer["out"] == str(out)
+    (tmp_path / "file").write_text("")
+    said = solve("--out", tmp_path / "file" / "x")
+    assert said.code == 2 and "cannot be created" in said.err and "about" not in said.err
+
+
 def test_nothing_exact_is_exit_code_3_and_is_reported(solve: Callable[..., Any]) -> None:
     said = solve("--set", "max_steps=2", "--attempts", 1)
     assert said.code == 3
-    assert "0 of 6 solutions exact" in said.out
-    assert said.out.count("not exact within 2 steps") == 6
+    assert "0 of 8 solutions exact" in said.out
+    assert said.out.count("not exact within 2 steps") == 8
 
 
 @pytest.mark.parametrize(
