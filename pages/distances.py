@@ -5,6 +5,7 @@ import streamlit as st
 from explorer.jobs.specs import DistancesSpec
 from widgets import distance_view, evidence, findings, jobs, sets, start
 from widgets.guard import sentences
+from widgets.markdown import escaped
 
 VECTORS = {"e": "e", "m": "m", "both": "e and m together"}
 
@@ -20,7 +21,7 @@ with sentences():
             jobs.offer(DistancesSpec(set=chosen), "Measure", "measure")
         else:
             for note in summary.notes:
-                st.info(note, icon=":material/info:")
+                st.info(escaped(note), icon=":material/info:")
             vector = st.segmented_control(
                 "Proto-token", list(VECTORS), default="e", required=True, key="vector",
                 format_func=VECTORS.get, bind="query-params",

@@ -21,9 +21,9 @@ with sentences():
         paper_view.tables(everything)
     with findings:
         said = [*beside.of_runs(everything), *evidence.of_sets(), *evidence.of_paths()]
-        st.table(beside.answers(said), hide_index=True)
+        st.table(beside.answers(said).map(paper_view.as_markdown), hide_index=True)
         st.subheader("More of the paper's statements", anchor=False)
-        st.table(beside.more(said), hide_index=True)
+        st.table(beside.more(said).map(paper_view.as_markdown), hide_index=True)
     with fill:
         fill_column.show(everything)
     with limits:

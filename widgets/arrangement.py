@@ -11,6 +11,7 @@ from explorer.arrangements import (
     ArrangementKey,
 )
 from explorer.catalog import ModelCard
+from widgets.markdown import escaped
 
 WORDS: dict[str, str] = {AUTO: "What suits the model"}
 NOT_KNOWN = (
@@ -44,7 +45,7 @@ def why(card: ModelCard) -> str:
     found = card.first_position
     if found is None:
         return NOT_KNOWN
-    return f"{found.sentence} So its default is {ARRANGEMENTS[found.arrangement].checklist_id}."
+    return f"{escaped(found.sentence)} So its default is {ARRANGEMENTS[found.arrangement].checklist_id}."
 
 
 def suiting(card: ModelCard) -> str:

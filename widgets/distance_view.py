@@ -12,6 +12,7 @@ from explorer.distances import Vector
 from explorer.figures import distances as charts
 from explorer.sets.records import SolutionSet
 from widgets import charts as chart_widget
+from widgets.markdown import escaped
 
 METRICS = {"cosine": "cosine", "l2": "L2"}
 TEXT_AXES = {
@@ -43,7 +44,7 @@ def histograms(summary: DistanceSummary, vector: str) -> None:
     measured = summary.of(vector, metric)
     assert measured is not None
     chart_widget.show(charts.histogram(summary.histogram(measured), measured), "distances")
-    st.write(distance_report.order_in_words(measured))
+    st.write(escaped(distance_report.order_in_words(measured)))
     if measured.comparisons:
         st.dataframe(
             pd.DataFrame([_row(c) for c in measured.comparisons]), hide_index=True,
@@ -99,7 +100,7 @@ def against_texts(summary: DistanceSummary, found: SolutionSet, vector: Vector) 
     texts = distances.texts(found)
     chart = charts.against_texts(points, against, TEXT_AXES[axis], texts)
     event = chart_widget.show_selectable(chart, f"texts-{found.record.id}")
-    fitted = f"TF-IDF is fitted on {summary.tfidf_corpus}." if axis == "tfidf" else MINILM
+    fitted = f"TF-IDF is fitted on {escaped(summary.tfidf_corpus)}." if axis == "tfidf" else MINILM
     some = len(points) < sum(against.text_pairs.values())
     said = [
         fitted,

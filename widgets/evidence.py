@@ -14,6 +14,7 @@ from explorer.sets import records
 from explorer.sets.records import SetRecord
 from widgets import results, sets
 from widgets.cached import Newest
+from widgets.markdown import escaped
 
 
 def of_sets() -> list[Said]:
@@ -28,7 +29,7 @@ def of_sets() -> list[Said]:
         try:
             findings = of_set(record)
         except CorruptFileError as error:
-            st.warning(f"Set {name[:6]}: {error}", icon=":material/broken_image:")
+            st.warning(escaped(f"Set {name[:6]}: {error}"), icon=":material/broken_image:")
             continue
         found += [Said(f, record.spec.model, f"set {name[:6]}") for f in findings]
     return found
@@ -64,7 +65,8 @@ def of_paths() -> list[Said]:
         try:
             made = results.paths(file)
         except CorruptFileError as error:
-            st.warning(f"Paths {file.parent.name}: {error}", icon=":material/broken_image:")
+            said = f"Paths {file.parent.name}: {error}"
+            st.warning(escaped(said), icon=":material/broken_image:")
             continue
         if made is not None:
             of = f"paths {file.parent.name}"

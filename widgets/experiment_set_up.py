@@ -13,6 +13,7 @@ from explorer.experiments.settings import Settings
 from explorer.jobs.specs import ExperimentSpec
 from explorer.texts.specs import SOURCES
 from widgets import arrangement, models, pace, recipes, server
+from widgets.markdown import escaped
 
 NOT_ASKED = {"experiment", "model", "recipe"}
 
@@ -31,9 +32,8 @@ def choose(experiment: Experiment) -> None:
     usual = experiment.preset(preset, card)
     settings = _advanced(experiment, usual, preset)
     step = estimate.step(settings)
-    st.caption(
-        estimate.before(experiment, settings, card.parameters, pace.known(card.name, step[-1]))
-    )
+    known = pace.known(card.name, step[-1])
+    st.caption(escaped(estimate.before(experiment, settings, card.parameters, known)))
     pace.offer(card.name, *step, f"time-{experiment.name}")
     name = preset if settings == usual else f"{preset}, changed"
     if st.button(
@@ -58,7 +58,7 @@ def _advanced(experiment: Experiment, usual: Settings, preset: str) -> Settings:
                 fields[name] = _field(name, info, getattr(usual, name), key)
         if "recipe" in fields:
             recipe = usual.recipe  # type: ignore[union-attr]
-            st.caption(f"Recipe {recipe.name}: at most {recipe.max_steps} steps.")
+            st.caption(f"Recipe {escaped(recipe.name)}: at most {recipe.max_steps} steps.")
             if st.toggle("Another recipe", key=f"{experiment.name}-{preset}-recipe"):
                 chosen = recipes.choose("independent")
                 if chosen is None:

@@ -20,6 +20,7 @@ from widgets import experiment_set_up, findings, job_controls, start
 from widgets.cached import Newest
 from widgets.copy_link import copy_link
 from widgets.guard import sentences
+from widgets.markdown import escaped
 
 
 def page(name: Name) -> None:
@@ -124,7 +125,7 @@ def _live(job_id: str) -> None:
 
 def show(asked: Experiment, run: Run) -> None:
     """Show a run: protocol, findings, charts, tables, downloads."""
-    st.caption(asked.sentence(run))
+    st.caption(escaped(asked.sentence(run)))
     if not run.done:
         st.info("No cell of this run is measured yet. Press Start to go on.")
         return

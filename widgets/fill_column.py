@@ -15,7 +15,7 @@ from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.jobs.specs import ExperimentSpec
 from widgets import models, pace, server
-from widgets.plain import plain
+from widgets.markdown import escaped
 
 
 def show(found: list[Run]) -> None:
@@ -61,9 +61,9 @@ def _line(
     with st.container(border=True, key=f"fill-{number}"):
         text, action = st.columns([5, 1], vertical_alignment="center")
         with text:
-            st.markdown(f"**{plain(card.title)}** · {plain(models.describe(card))}")
+            st.markdown(f"**{escaped(card.title)}** · {escaped(models.describe(card))}")
             st.code(_command(experiment, card, preset), language="sh", wrap_lines=True)
-            st.caption(_state(experiment, settings, card, found))
+            st.caption(escaped(_state(experiment, settings, card, found)))
         with action:
             _button(number, card, experiment, spec, job)
 
@@ -92,7 +92,7 @@ def _state(experiment: Experiment, settings: Settings, card: ModelCard, found: l
         return f"Measured here: {len(run.done)} cells, {left} left." if left else "Measured here."
     if card.folder is None:
         bring = f"python -m explorer assets --model {shlex.quote(card.name)}"
-        return plain(f"Not on this disk, so it cannot be started here. Bring it with: {bring}")
+        return f"Not on this disk, so it cannot be started here. Bring it with: {bring}"
     seconds = pace.known(card.name, estimate.step(settings)[-1])
     return estimate.before(experiment, settings, card.parameters, seconds)
 

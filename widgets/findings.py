@@ -5,6 +5,7 @@ from typing import Literal
 import streamlit as st
 
 from explorer.experiments.definition import Finding
+from widgets.markdown import escaped
 
 MARKS: dict[bool | None, tuple[str, str, Literal["green", "orange", "gray"]]] = {
     True: ("shown here", ":material/check_circle:", "green"),
@@ -27,4 +28,4 @@ def show(found: list[Finding], what: str) -> None:
         words, icon, color = MARKS[finding.shown]
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(f"{finding.id}: {words.format(what=what)}", icon=icon, color=color)
-        st.write(f"{finding.claim} {finding.figure}")
+        st.write(escaped(f"{finding.claim} {finding.figure}"))

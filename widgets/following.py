@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer.jobs import client
 from widgets.guard import sentences
+from widgets.markdown import escaped
 
 
 @st.fragment(run_every=0.7)
@@ -13,6 +14,6 @@ def follow(job_id: str) -> None:
         job = client.get(job_id)
         if job.over:
             st.rerun()
-        st.progress(job.fraction, text=job.sentence)
+        st.progress(job.fraction, text=escaped(job.sentence))
         if text := job.result.get("text"):
             st.text(text)

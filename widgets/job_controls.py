@@ -7,6 +7,7 @@ import streamlit as st
 from explorer.jobs import client
 from explorer.jobs.client import Job
 from widgets.copy_link import copy_link
+from widgets.markdown import escaped
 
 
 def buttons(job: Job, query: str) -> None:
@@ -14,7 +15,7 @@ def buttons(job: Job, query: str) -> None:
     state = "pausing" if job.wanted == "pause" and job.state == "running" else job.state
     state = "stopping" if job.wanted == "stop" else state
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(state, color="blue" if state == "running" else "orange")
+        st.badge(escaped(state), color="blue" if state == "running" else "orange")
         pause_and_stop(job)
         copy_link(f"link-{job.id}", query)
     if job.wanted == "stop":
@@ -25,7 +26,7 @@ def progress(job: Job, query: str) -> None:
     """Show all that stands over a job in progress, and how far it is."""
     buttons(job, query)
     worker_note()
-    st.progress(job.fraction, text=job.sentence)
+    st.progress(job.fraction, text=escaped(job.sentence))
 
 
 def pause_and_stop(job: Job) -> None:
@@ -63,9 +64,9 @@ def is_over(job: Job, belongs: bool, live: Callable[[str], None]) -> bool:
         live(job.id)
         return False
     if job.error:
-        st.error(job.error, icon=":material/error:")
+        st.error(escaped(job.error), icon=":material/error:")
     for notice in job.notices:
-        st.info(notice, icon=":material/info:")
+        st.info(escaped(notice), icon=":material/info:")
     return True
 
 

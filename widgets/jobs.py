@@ -7,6 +7,7 @@ from explorer.jobs.specs import JobSpec
 from widgets import server
 from widgets.guard import sentences
 from widgets.job_controls import pause_and_stop
+from widgets.markdown import escaped
 
 
 def newest(spec: JobSpec) -> client.Job | None:
@@ -21,7 +22,7 @@ def offer(spec: JobSpec, label: str, key: str) -> None:
         follow(job.id)
         return
     if job is not None and job.error:
-        st.error(job.error, icon=":material/error:")
+        st.error(escaped(job.error), icon=":material/error:")
     if st.button(label, type="primary", icon=":material/play_arrow:", key=key):
         server.submit(spec)
         st.rerun()
@@ -35,6 +36,6 @@ def follow(job_id: str) -> None:
         job = client.get(job_id)
         if job.over:
             st.rerun()
-        st.progress(job.fraction, text=job.sentence)
+        st.progress(job.fraction, text=escaped(job.sentence))
         with st.container(horizontal=True):
             pause_and_stop(job)

@@ -16,6 +16,7 @@ from widgets import charts as chart_widget
 from widgets import job_controls, results, token_strip
 from widgets.copy_link import copy_link
 from widgets.guard import sentences
+from widgets.markdown import escaped
 
 
 def show_job(job_id: str) -> None:
@@ -69,7 +70,7 @@ def show(file: Path, key: str, query: str) -> None:
         )  # fmt: skip
         copy_link(f"link-{key}", query)
         a, b = found.header.ends
-        st.caption(f"Solutions {a.id} and {b.id}: “{found.header.text.text}”")
+        st.caption(escaped(f"Solutions {a.id} and {b.id}: “{found.header.text.text}”"))
 
 
 def _point(found: Landscape, key: str) -> tuple[int, int]:
@@ -130,7 +131,7 @@ def show_radius(job_id: str) -> None:
         _live_radius(job_id)
         return
     if job.error:
-        st.error(job.error, icon=":material/error:")
+        st.error(escaped(job.error), icon=":material/error:")
     found = results.surroundings(places.folder_of(job_id) / places.RADIUS)
     if found is None:
         if not job.error:
@@ -145,7 +146,7 @@ def show_radius(job_id: str) -> None:
         st.metric("Norm of [e; m]", f"{found.header.norm:.3g}")
         st.metric("Directions", f"{len(found.radius)}")
     chart_widget.show(charts.around(found), job_id)
-    st.caption(found.sentence)
+    st.caption(escaped(found.sentence))
 
 
 @st.fragment(run_every=1.0)

@@ -9,6 +9,7 @@ from explorer.jobs.specs import MapSpec
 from explorer.maps import SolutionMap
 from explorer.validation import valid
 from widgets import jobs
+from widgets.markdown import escaped
 
 VECTORS = {"e": "e", "m": "m", "both": "e and m"}
 
@@ -49,7 +50,7 @@ def made_or_asked(spec: MapSpec) -> SolutionMap | None:
         try:
             maps.save(made)
         except ExplorerError as error:
-            st.caption(str(error))
+            st.caption(escaped(str(error)))
     if made is None:
         _announce()
         jobs.offer(spec, "Lay out", "lay-out")

@@ -11,11 +11,12 @@ from explorer.distances import between
 from explorer.errors import ExplorerError
 from explorer.figures import maps as charts
 from explorer.figures.strip import preview_data
-from explorer.figures.words import plain
+from explorer.figures.words import shortened
 from explorer.maps import SolutionMap
 from widgets import cached, runs, token_strip
 from widgets import charts as chart_widget
 from widgets.map_set_up import VECTORS
+from widgets.markdown import escaped
 
 MOST_SHOWN = 12
 
@@ -45,7 +46,7 @@ def picture(made: SolutionMap) -> list[str]:
     named = made.points.set_index("id")["text"]
     also = st.multiselect(
         "Solutions by name", list(named.index), key=f"named-{made.record.key}",
-        format_func=lambda i: f"{plain(named[i], 50)} ({i[:6]})",
+        format_func=lambda i: f"{shortened(named[i], 50)} ({i[:6]})",
         help="A click in a flat map chooses as well, with Shift one more; box and lasso are in the "
         "map's corner.",
     )  # fmt: skip
@@ -66,7 +67,7 @@ def details(made: SolutionMap, ids: list[str]) -> None:
     for i in shown:
         solution = solutions[i]
         record = solution.record
-        st.caption(f"{i[:6]} · seed {record.seed} · accuracy {record.accuracy:.3f}")
+        st.caption(f"{escaped(i[:6])} · seed {record.seed} · accuracy {record.accuracy:.3f}")
         if folder is None:
             st.text(record.text)
             continue
@@ -103,7 +104,7 @@ def connect(texts: dict[str, str]) -> None:
     pairs = [(a, b) for a, b in combinations(ids, 2) if texts[a] == texts[b]]
     first, second = pairs[0] if pairs else ids[:2]
     left, right = st.columns(2)
-    named = {i: f"{plain(text, 40)} ({i[:6]})" for i, text in texts.items()}.__getitem__
+    named = {i: f"{shortened(text, 40)} ({i[:6]})" for i, text in texts.items()}.__getitem__
     a = left.selectbox("From", ids, ids.index(first), format_func=named, key="connect_a")
     b = right.selectbox("To", ids, ids.index(second), format_func=named, key="connect_b")
     same = texts[a] == texts[b]

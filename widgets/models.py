@@ -10,6 +10,7 @@ from explorer.jobs import client
 from explorer.jobs.specs import BringSpec
 from widgets import server
 from widgets.following import follow
+from widgets.markdown import escaped
 
 OTHER = "other"
 
@@ -37,9 +38,9 @@ def choose() -> ModelCard | None:
             server.require(roots.in_model(typed))
             card = catalog.find(catalog.from_here(typed.strip()))
         except ExplorerError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(escaped(str(error)), icon=":material/error:")
             return None
-    st.caption(describe(card))
+    st.caption(escaped(describe(card)))
     return card
 
 
@@ -69,9 +70,9 @@ def bring(card: ModelCard) -> None:
         follow(jobs[0].id)
         return
     if jobs and jobs[0].error:
-        st.warning(jobs[0].error, icon=":material/cloud_off:")
+        st.warning(escaped(jobs[0].error), icon=":material/cloud_off:")
     else:
-        st.write(f"{card.title} is not on this disk yet.")
+        st.write(escaped(f"{card.title} is not on this disk yet."))
     if st.button("Try again" if jobs else "Bring it", icon=":material/download:", key="bring"):
         server.submit(BringSpec(model=card.name))
         st.rerun()

@@ -9,6 +9,7 @@ from explorer.experiments.runs import Run
 from explorer.experiments.settings import Name
 from explorer.figures import paper_table
 from widgets import charts, experiment_view
+from widgets.markdown import escaped
 
 
 def known() -> list[Run]:
@@ -18,8 +19,13 @@ def known() -> list[Run]:
         try:
             found.append(experiment_view.read(folder))
         except CorruptFileError as error:
-            st.warning(str(error), icon=":material/broken_image:")
+            st.warning(escaped(str(error)), icon=":material/broken_image:")
     return [run for run in found if run.done and run.settings.experiment in EXPERIMENTS]
+
+
+def as_markdown(cell: object) -> object:
+    """Return a cell for `st.table`, which reads words as Markdown."""
+    return escaped(cell) if isinstance(cell, str) else cell
 
 
 def tables(found: list[Run]) -> None:
@@ -53,7 +59,7 @@ def tables(found: list[Run]) -> None:
             training_time.summary(ours), hide_index=True, key="paper-time",
             alt="Median steps and seconds until a text is exact, by N",
         )  # fmt: skip
-        st.caption(training_time.growth(ours))
+        st.caption(escaped(training_time.growth(ours)))
 
 
 def _table3(found: list[Run]) -> None:
@@ -89,6 +95,6 @@ def _pick(found: list[Run], name: Name, *, compare: bool = False) -> Run | None:
 
 
 def _protocol(run: Run, *, compare: bool) -> None:
-    st.caption("Here: " + EXPERIMENTS[run.settings.experiment].sentence(run))
+    st.caption(escaped("Here: " + EXPERIMENTS[run.settings.experiment].sentence(run)))
     if compare:
-        st.caption(beside.differences(run))
+        st.caption(escaped(beside.differences(run)))

@@ -13,6 +13,7 @@ from explorer.recipes import FAST
 from explorer.tokenizing import Tokenizer
 from explorer.validation import valid
 from widgets import cached, exact_solutions, length
+from widgets.markdown import escaped
 
 PICK, TRAIN, ALL = "Two solutions", "Train me two", "All pairs"
 DEFAULT_TEXT = "The bell rang twice, and the whole valley turned to look."
@@ -97,7 +98,7 @@ def _all() -> tuple[tuple[str, str], ...]:
 def _to_train() -> ReconstructSpec | None:
     card = catalog.known_models()[0]
     if card.folder is None:
-        st.info(f"{card.title} is not on this disk yet; the Reconstruct page brings it.")
+        st.info(f"{escaped(card.title)} is not on this disk yet; the Reconstruct page brings it.")
         return None
     text = st.text_area("Text", DEFAULT_TEXT, key="path-text", height=90) or ""
     ids = texts.target_ids(text, _tokenizer(card), None)

@@ -18,6 +18,7 @@ from widgets import charts as chart_widget
 from widgets import findings, job_controls, results, run_view, token_strip
 from widgets.copy_link import copy_link
 from widgets.guard import sentences
+from widgets.markdown import escaped
 
 
 def show_job(job_id: str) -> None:
@@ -164,7 +165,7 @@ def _downloads(found: Paths, pair: int, file: Path, key: str, query: str) -> Non
         st.link_button("Landscape", f"./landscape?paths={_name(file)}&pair={pair}",
                        icon=":material/landscape:")  # fmt: skip
         copy_link(f"link-{key}", query)
-        st.caption(f"Solutions {a} and {b}.")
+        st.caption(escaped(f"Solutions {a} and {b}."))
 
 
 def _name(file: Path) -> str:

@@ -8,6 +8,7 @@ from pydantic.fields import FieldInfo
 
 from explorer.recipes import PRESETS, SETTINGS, Recipe
 from explorer.validation import in_words
+from widgets.markdown import escaped
 
 
 def choose(default: str = "fast") -> Recipe | None:
@@ -35,7 +36,7 @@ def choose(default: str = "fast") -> Recipe | None:
     try:
         return Recipe(name=f"{preset.name}, changed" if changed else preset.name, **fields)
     except ValidationError as error:
-        st.error(in_words(error), icon=":material/error:")
+        st.error(escaped(in_words(error)), icon=":material/error:")
         return None
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.arrangements import ARRANGEMENTS, KEYS
 from widgets import cached
-from widgets.plain import plain
+from widgets.markdown import escaped
 
 
 def choose(runs: list[Path]) -> Path:
@@ -21,7 +21,7 @@ def choose(runs: list[Path]) -> Path:
                 list(titles),
                 default=chosen,
                 required=True,
-                format_func=lambda name: plain(titles[name]),
+                format_func=lambda name: escaped(titles[name]),
                 key="recorded",
                 label_visibility="collapsed",
             )

@@ -21,6 +21,7 @@ from widgets import cached, job_controls, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.guard import sentences
+from widgets.markdown import escaped
 
 BEST, ALL = "Best", "All"
 
@@ -36,9 +37,9 @@ def show_job(job_id: str) -> None:
         _live_charts(job_id)
         return
     if job.error:
-        st.error(job.error, icon=":material/error:")
+        st.error(escaped(job.error), icon=":material/error:")
     for notice in job.notices:
-        st.info(notice, icon=":material/info:")
+        st.info(escaped(notice), icon=":material/info:")
     folder = store.run_folder(job_id)
     if cached.run(folder)[0] is not None:
         show_run(folder, key=job_id, query=f"?job={job_id}")
@@ -92,7 +93,7 @@ def _status(job_id: str) -> None:
         assert isinstance(job.spec, ReconstructSpec)
         recording = live_strip(job_id, job.spec.model)
         if recording is None:
-            st.progress(job.fraction, text=job.sentence)
+            st.progress(job.fraction, text=escaped(job.sentence))
         else:
             _live_numbers(job, recording)
 
@@ -161,7 +162,7 @@ def _live_numbers(job: Job, recording: Recording) -> None:
     steps, seconds = int(frame["steps"].max()), float(frame["seconds"])
     right = int(recording.correct[-1, best].sum())
     done = int(np.sum(frame["phase"] == 2))
-    st.progress(job.fraction, text=job.sentence)
+    st.progress(job.fraction, text=escaped(job.sentence))
     with st.container(horizontal=True):
         st.metric("Right tokens, best restart", f"{right} / {N}")
         st.metric("Restarts that are over", f"{done} / {len(recording.header.seeds)}")
@@ -204,6 +205,7 @@ def _race(folder: Path) -> None:
     if race is None:
         return
     ratio = race.autoregressive_seconds / max(race.one_forward_seconds, 1e-9)
+    device = escaped(race.device.upper())
     st.subheader("One pass against one token at a time", anchor=False)
     left, right = st.columns(2)
     with left.container(border=True):
@@ -213,10 +215,9 @@ def _race(folder: Path) -> None:
         st.metric("The model's own generation", human_seconds(race.autoregressive_seconds))
         st.text(race.autoregressive_text)
     st.caption(
-        f"{race.tokens} tokens each, measured once on this run's {race.device.upper()} when it "
-        f"ended, both warm: {ratio:.0f} times faster in one pass. Generation starts from the BOS "
-        "token with a KV cache and takes the likeliest token each time; it says its own text, "
-        "not this one."
+        f"{race.tokens} tokens each, measured once on this run's {device} when it ended, both "
+        f"warm: {ratio:.0f} times faster in one pass. Generation starts from the BOS token with a "
+        "KV cache and takes the likeliest token each time; it says its own text, not this one."
     )
 
 

@@ -7,6 +7,7 @@ from explorer import maps, store
 from explorer.errors import ExplorerError
 from explorer.maps import SolutionMap
 from widgets import cached
+from widgets.markdown import escaped
 
 NONE = "none"
 
@@ -30,5 +31,5 @@ def choose_trajectory(made: SolutionMap) -> pd.DataFrame | None:
     try:
         return maps.trajectory(made, recording)
     except ExplorerError as error:
-        st.caption(str(error))
+        st.caption(escaped(str(error)))
         return None

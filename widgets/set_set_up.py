@@ -7,6 +7,7 @@ from explorer.jobs.specs import GatheredText, SolveSetSpec
 from explorer.sets.estimate import estimate
 from explorer.validation import valid
 from widgets import arrangement, models, pace, recipes, server, set_texts
+from widgets.markdown import escaped
 
 REGIMES = {"shared": "m shared over the set (the paper's default)", "free": "m free"}
 PROTOCOL, GATHER = "Continuations", "My choice"
@@ -65,7 +66,7 @@ def set_up() -> None:
 
 def _start(spec: SolveSetSpec, card: catalog.ModelCard) -> None:
     seconds = pace.known(spec.model, spec.recipe)
-    st.caption(estimate(spec, card.parameters, seconds).sentence)
+    st.caption(escaped(estimate(spec, card.parameters, seconds).sentence))
     with st.container(horizontal=True):
         start = st.button("Start", type="primary", icon=":material/play_arrow:", key="set_start")
         pace.offer(spec.model, spec.length, spec.arrangement, spec.recipe, "set_time")

@@ -6,6 +6,7 @@ from explorer.errors import CorruptFileError
 from explorer.sets import records
 from explorer.sets.records import SetRecord, SolutionSet
 from widgets.cached import Newest
+from widgets.markdown import escaped
 
 _record = Newest(records.load, 64)
 _read = Newest(records.read, 16)
@@ -18,7 +19,7 @@ def known() -> dict[str, SetRecord]:
         try:
             record = _record(folder, (folder / records.SET_FILE).stat().st_mtime_ns)
         except (CorruptFileError, OSError) as error:
-            st.warning(str(error), icon=":material/broken_image:")
+            st.warning(escaped(str(error)), icon=":material/broken_image:")
             continue
         found[record.id] = record
     return found
@@ -88,4 +89,4 @@ def _describe(record: SetRecord) -> None:
         said.append(
             f"{len(record.unsolved)} of its {len(record.slots)} solutions are not found yet."
         )
-    st.caption(" ".join(said))
+    st.caption(escaped(" ".join(said)))

@@ -10,6 +10,7 @@ from explorer import catalog
 from explorer.errors import ExplorerError
 from explorer.jobs import client
 from explorer.jobs.specs import BringSpec
+from widgets.markdown import escaped
 
 ICON = str(Path(__file__).with_name("icon.svg"))
 """A file of our own: named icons would be fetched from the network."""
@@ -45,7 +46,8 @@ def worker() -> None:
         client.ensure_worker()
         _bring_embedded()
     except ExplorerError as error:
-        st.error(f"{error} Recorded results can be browsed all the same.", icon=":material/error:")
+        said = f"{error} Recorded results can be browsed all the same."
+        st.error(escaped(said), icon=":material/error:")
 
 
 @st.cache_resource(show_spinner=False)

@@ -13,6 +13,7 @@ from explorer.texts import Passage
 from explorer.validation import valid
 from widgets import server
 from widgets.following import follow
+from widgets.markdown import escaped
 
 DEFAULT = "The ferry leaves at dawn, and nobody on the pier has ever seen who is steering it."
 
@@ -33,7 +34,7 @@ def choose(card: ModelCard) -> Passage | None:
             return _generated(card)
         return _drawn(source)
     except ExplorerError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escaped(str(error)), icon=":material/error:")
         return None
 
 
@@ -57,7 +58,7 @@ def _drawn(source: str) -> Passage:
     if source in ("corpus", "random") and not (server.is_private() or roots.allowed()):
         if source == "corpus":
             raise BadInputError(roots.NO_PATHS)
-        st.caption(roots.NO_PATHS)
+        st.caption(escaped(roots.NO_PATHS))
     elif source in ("corpus", "random"):
         path = st.text_input(
             "Folder of .txt files, or a .jsonl file"

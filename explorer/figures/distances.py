@@ -10,7 +10,7 @@ from explorer.distance_report import Summarised
 from explorer.distances import KINDS, Kind, Metric
 from explorer.figures.chart import Chart, layout
 from explorer.figures.palette import DIFFERENT, SAME_CONTEXT, SAME_TEXT
-from explorer.figures.words import plain
+from explorer.figures.words import for_hover
 from explorer.formatting import counted
 from explorer.histograms import Histogram
 
@@ -101,7 +101,7 @@ def against_texts(
             marker={"color": COLOURS[kind], "symbol": SYMBOLS[kind], "size": 7, "opacity": 0.6,
                     "line": {"width": 1.5, "color": COLOURS[kind]}},
             customdata=np.stack([here["text_a"], here["text_b"]], 1),
-            text=[f"{plain(texts[a])}<br>{plain(texts[b])}"
+            text=[f"{for_hover(texts[a])}<br>{for_hover(texts[b])}"
                   for a, b in zip(here["text_a"], here["text_b"], strict=True)],
             hovertemplate="%{text}<br>text %{x:.3f}, proto-tokens %{y:.3f}<extra></extra>",
         )  # fmt: skip

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from explorer.figures.chart import Chart, layout
 from explorer.figures.palette import RESTARTS, RIGHT, WRONG, WRONG_TO_RIGHT
-from explorer.figures.words import plain
+from explorer.figures.words import for_hover
 from explorer.maps import AXES, SolutionMap
 
 COLOUR_BY = ("context", "text", "source", "accuracy", "restart", "set")
@@ -36,7 +36,7 @@ def scatter(made: SolutionMap, colour_by: str, trajectory: pd.DataFrame | None =
                 "color": RESTARTS[k % len(RESTARTS)],
                 "symbol": SYMBOLS[k % len(SYMBOLS)],
             }
-            name = plain(str(label), 34)
+            name = for_hover(str(label), 34)
             here = points[points[colour_by] == label]
             _add(figure, here, axes, name, marker, named=k < MOST_NAMED)
     if trajectory is not None and len(trajectory):
@@ -105,7 +105,7 @@ def _add(
             showlegend=named,
             marker={"size": size, "line": {"width": 1, "color": "rgba(128,128,128,.9)"}} | marker,
             customdata=points["id"],
-            text=[plain(text) for text in points["text"]],
+            text=[for_hover(text) for text in points["text"]],
             hovertemplate="%{text}<extra></extra>",
         )
     )

@@ -11,7 +11,7 @@ from explorer.arrangements import ARRANGEMENTS
 from explorer.experiments import paper
 from explorer.figures.chart import Chart, layout, log_axis
 from explorer.figures.palette import RESTARTS
-from explorer.figures.words import AT_LEAST, plain
+from explorer.figures.words import AT_LEAST, for_hover
 
 Value = Literal["c_tokens", "h_lm"]
 UNITS: dict[Value, str] = {
@@ -59,14 +59,14 @@ def capacity_beside(value: Value, *, m_shared: bool, ours: pd.DataFrame | None =
             continue
         symbol, colour = SYMBOLS[number % len(SYMBOLS)], RESTARTS[number % len(RESTARTS)]
         shift = 0.16 * (number - (len(sources) - 1) / 2) + (0.06 if here else 0)
-        name = f"{plain(SOURCE_WORDS.get(source, source))}, {whose}"
+        name = f"{for_hover(SOURCE_WORDS.get(source, source))}, {whose}"
         figure.add_scatter(
             x=[models.index(model) + shift for model in rows["model"]],
             y=rows["mean"].tolist(), error_y=_bars(rows, colour), name=name,
             mode="markers+text", textposition="middle left", cliponaxis=False,
             text=[AT_LEAST if more else "" for more in rows["at_least"]],
             marker={"symbol": symbol if here else f"{symbol}-open", "size": 10, "color": colour},
-            customdata=[plain(LABELS.get(model, model)) for model in rows["model"]],
+            customdata=[for_hover(LABELS.get(model, model)) for model in rows["model"]],
             hovertemplate=f"%{{customdata}}, {name}: %{{y}}<extra></extra>",
         )  # fmt: skip
     shared = "shared by all texts" if m_shared else "not shared"
@@ -77,7 +77,7 @@ def capacity_beside(value: Value, *, m_shared: bool, ours: pd.DataFrame | None =
     )  # fmt: skip
     figure.update_xaxes(
         tickvals=list(range(len(models))),
-        ticktext=[plain(LABELS.get(model, model)) for model in models],
+        ticktext=[for_hover(LABELS.get(model, model)) for model in models],
         range=[-0.6, len(models) - 0.4],
     )
     figure.update_yaxes(rangemode="tozero")

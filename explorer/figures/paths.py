@@ -1,7 +1,5 @@
 """Charts of paths: accuracy and loss over t, position by position, and all pairs at once (E8)."""
 
-import html
-
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -9,6 +7,7 @@ from plotly.subplots import make_subplots
 
 from explorer.figures.chart import Chart, layout
 from explorer.figures.palette import BEZIER, RIGHT, STRAIGHT, WRONG, WRONG_TO_RIGHT
+from explorer.figures.words import for_plotly
 from explorer.paths.result import Paths
 
 LINE_NAME = "straight line"
@@ -94,7 +93,7 @@ def positions_along(paths: Paths, pair: int, labels: list[str]) -> Chart:
     both = (paths.line.p[pair].T, paths.curve.p[pair].T)
     figure = make_subplots(rows=1, cols=2, shared_yaxes=True, subplot_titles=names)
     figure.update_annotations(font_size=13)
-    said = np.array([html.escape(label, quote=False) for label in labels], dtype=object)
+    said = np.array([for_plotly(label) for label in labels], dtype=object)
     for column, p in enumerate(both, 1):
         figure.add_heatmap(
             z=np.nan_to_num(p.astype(np.float32)),

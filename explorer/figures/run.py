@@ -1,13 +1,12 @@
 """Charts of one run: how its restarts form, position by position and step by step."""
 
-import html
-
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from explorer.figures.chart import Chart, layout, log_axis, ticks_for
 from explorer.figures.palette import DASHES, RESTARTS, RIGHT, WRONG_TO_RIGHT
+from explorer.figures.words import for_plotly
 from explorer.recording import PHASES, Recording
 
 MOST_STEPS_DRAWN = 120
@@ -100,7 +99,7 @@ def position_heatmap(recording: Recording, restart: int, labels: list[str]) -> C
             z=np.nan_to_num(p),
             x=steps[keep],
             y=np.arange(1, len(labels) + 1),
-            customdata=np.tile(_plain(labels)[:, None], (1, len(keep))),
+            customdata=np.tile(_in_hover(labels)[:, None], (1, len(keep))),
             zmin=0,
             zmax=1,
             colorscale=[list(stop) for stop in WRONG_TO_RIGHT],
@@ -132,7 +131,7 @@ def position_accuracy(recording: Recording, labels: list[str]) -> Chart:
             x=positions,
             y=share,
             marker_color=RIGHT,
-            customdata=_plain(labels),
+            customdata=_in_hover(labels),
             hovertemplate="position %{x} “%{customdata}”: %{y:.0%} of restarts<extra></extra>",
         )
     )
@@ -150,9 +149,9 @@ def position_accuracy(recording: Recording, labels: list[str]) -> Chart:
     return Chart("position-accuracy", figure, alt, table)
 
 
-def _plain(labels: list[str]) -> np.ndarray:
+def _in_hover(labels: list[str]) -> np.ndarray:
     """Return token texts for hover boxes, which would read them as HTML."""
-    return np.array([html.escape(label, quote=False) for label in labels], dtype=object)
+    return np.array([for_plotly(label) for label in labels], dtype=object)
 
 
 def full_table(recording: Recording) -> pd.DataFrame:

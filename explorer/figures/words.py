@@ -1,4 +1,4 @@
-"""Texts inside Plotly, whose hover boxes and legends read a little HTML."""
+"""Texts inside figures, and inside lists that read no markup at all."""
 
 import html
 
@@ -6,7 +6,17 @@ AT_LEAST = "≥"
 """Marks a lower bound."""
 
 
-def plain(text: str, most: int = 90) -> str:
-    """Return a text as it may stand in a hover box: escaped, on one line, cut."""
+def shortened(text: str, most: int = 90) -> str:
+    """Return a text on one line, cut: as an option of a list, which shows it as it is."""
     line = " ".join(text.split())
-    return html.escape(line if len(line) <= most else f"{line[: most - 1]}…", quote=False)
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def for_plotly(text: str) -> str:
+    """Return a text for a label or a hover box of Plotly, which read a little HTML."""
+    return html.escape(text, quote=False)
+
+
+def for_hover(text: str, most: int = 90) -> str:
+    """Return a text for Plotly on one line, cut."""
+    return for_plotly(shortened(text, most))

@@ -4,11 +4,23 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.hostile import HOSTILE, fill
+
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def links(app_cache: Path) -> dict[str, str]:
+    """A hostile library in the app's cache, and what its links lead to."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXPLORER_CACHE", str(app_cache))
+        return fill()
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
@@ -47,11 +59,11 @@ def proxied(app_url: str) -> Iterator[str]:
 
 
 def test_a_folder_is_a_model_for_who_sits_here_and_not_behind_a_proxy(
-    page: Page, app_url: str, proxied: str, tiny_model: str
+    page: Page, links: dict[str, str], app_url: str, proxied: str, tiny_model: str
 ) -> None:
     def choose(url: str, folder: str) -> None:
-        page.goto(f"{url}/?model=other")
-        field = page.get_by_label("Hub id or folder")
+        page.goto(f"{url}/?model=Another+model")
+        field = page.get_by_role("textbox", name="Hub id or folder")
         field.fill(folder)
         field.press("Enter")
 
@@ -61,3 +73,39 @@ def test_a_folder_is_a_model_for_who_sits_here_and_not_behind_a_proxy(
         choose(proxied, folder)
         expect(page.get_by_text("EXPLORER_ROOTS")).to_be_visible()
         expect(page.get_by_role("button", name="Start", exact=True)).to_have_count(0)
+
+
+READ_AS_MARKUP = (
+    'img[src*="evil"], a[href*="evil"], .katex, [style*="color: red"], '
+    '.stMarkdown strong:has-text("evil"), .stMarkdown code:has-text("evil")'
+)
+
+
+def test_nothing_that_others_wrote_is_fetched_or_becomes_a_link(
+    page: Page, links: dict[str, str], app_url: str
+) -> None:
+    visits = {
+        "": {"job": HOSTILE},
+        "reconstruct": {"solution": links["solution"]},
+        "paths": {"job": links["paths"]},
+        "landscape": {"job": links["landscape"]},
+        "distances": {"set": links["set"]},
+        "maps": {"set": links["set"]},
+        "library": {"room": "Jobs"},
+        "paper": {},
+        "capacity": {"run": "e"},
+    }
+    for name, query in visits.items():
+        asked = "&".join(f"{key}={quote(value)}" for key, value in query.items())
+        page.goto(f"{app_url}/{name}?{asked}")
+        expect(page.get_by_text("evil").first).to_be_attached()
+        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+        page.wait_for_timeout(500)
+        expect(page.locator(READ_AS_MARKUP)).to_have_count(0)
+        shown = page.inner_text("body").replace("\u2060", "")
+        if name in ("", "landscape"):
+            assert HOSTILE in shown  # exactly as it was written
+    page.goto(f"{app_url}/maps?set={links['set']}")
+    page.get_by_role("combobox", name="Solutions by name").click()
+    expect(page.get_by_role("option").first).to_contain_text("<img src=http")
+    expect(page.locator(READ_AS_MARKUP)).to_have_count(0)

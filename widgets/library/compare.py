@@ -9,6 +9,7 @@ from explorer.library import Item
 from explorer.solutions import MemoryRecord, Solution, load_solution
 from widgets import cached, charts
 from widgets.library.panel import tokens
+from widgets.markdown import escaped
 
 NAMES = ("first", "second")
 
@@ -18,7 +19,7 @@ def show(one: Item, other: Item) -> None:
     assert one.path is not None and other.path is not None
     for item in (one, other):
         if isinstance(item.record, MemoryRecord):
-            st.info(item.record.refusal, icon=":material/info:")
+            st.info(escaped(item.record.refusal), icon=":material/info:")
             return
     pair = (load_solution(one.path), load_solution(other.path))
     with st.container(border=True):

@@ -15,6 +15,7 @@ from explorer.library import SHIPS, Item, relabel
 from explorer.selection import size_of
 from explorer.solutions import MemoryRecord
 from widgets import cached, server, token_strip
+from widgets.markdown import escaped
 
 
 def show(item: Item, known_tags: list[str]) -> None:
@@ -27,7 +28,7 @@ def show(item: Item, known_tags: list[str]) -> None:
         left, right = st.columns([2, 3], gap="large")
         with left:
             if isinstance(item.record, MemoryRecord):
-                st.caption(item.record.refusal)
+                st.caption(escaped(item.record.refusal))
                 _label(item, known_tags)
             else:
                 _open(item)
@@ -121,7 +122,7 @@ def _score_again(item: Item) -> None:
             asked = {"solution": str(item.path)}
             found = server.request("decode", asked, record.model, patience=30)
     except ExplorerError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escaped(str(error)), icon=":material/error:")
         return
     right = round(found["accuracy"] * item.length)
     agrees = "as its file says" if right == record.c_tokens else f"its file says {record.c_tokens}"

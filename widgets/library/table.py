@@ -10,7 +10,7 @@ import streamlit as st
 from explorer.comparison import scheme
 from explorer.labels import Kind
 from explorer.library import SHIPS, Item
-from widgets.plain import plain
+from widgets.markdown import escaped
 
 MOST_PROBLEMS = 3
 _config = st.column_config
@@ -71,7 +71,7 @@ def frame(kind: Kind, items: Sequence[Item]) -> pd.DataFrame:
 def _problems(items: Sequence[Item]) -> None:
     found = [item.problem for item in items if item.problem]
     for problem in found[:MOST_PROBLEMS]:
-        st.warning(plain(problem), icon=":material/broken_image:")
+        st.warning(escaped(problem), icon=":material/broken_image:")
     if (more := len(found) - MOST_PROBLEMS) > 0:
         st.warning(f"And {more} more that cannot be read.", icon=":material/broken_image:")
 

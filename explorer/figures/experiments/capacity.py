@@ -13,7 +13,7 @@ from explorer.experiments.runs import Run
 from explorer.experiments.settings import CapacitySettings
 from explorer.figures.chart import Chart, layout, log_axis
 from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT
-from explorer.figures.words import AT_LEAST, plain
+from explorer.figures.words import AT_LEAST, for_hover
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
 GUIDES = ((1, "y = x", "solid"), (2, "y = x/2", "dash"), (5, "y = x/5", "dot"))
@@ -117,7 +117,7 @@ def _held(run: Run, found: pd.DataFrame, value: str) -> Chart:
         height=420,
     )
     figure.update_xaxes(
-        tickvals=list(range(len(sources))), ticktext=[plain(in_words(s)) for s in sources],
+        tickvals=list(range(len(sources))), ticktext=[for_hover(in_words(s)) for s in sources],
         range=[-0.6, len(sources) - 0.4],
     )  # fmt: skip
     figure.update_yaxes(rangemode="tozero")
@@ -212,7 +212,7 @@ def _best(run: Run) -> Iterator[Chart]:
     for whose, symbol in (("published", "circle-open"), ("here", "circle")):
         part = found[found["whose"] == whose]
         figure.add_scatter(
-            x=[plain(model) for model in part["model"]], y=part["c_tokens"], name=whose,
+            x=[for_hover(model) for model in part["model"]], y=part["c_tokens"], name=whose,
             mode="markers+text", text=[AT_LEAST if more else "" for more in part["at_least"]],
             textposition="top center", cliponaxis=False,
             marker={"symbol": symbol, "size": 12, "color": RESTARTS[0]},
@@ -222,7 +222,7 @@ def _best(run: Run) -> Iterator[Chart]:
     held = f"{'at least ' if mine['at_least'] else ''}{mine['c_tokens']} tokens"
     layout(
         figure,
-        f"{plain(mine['model'])} holds {held} at best ({mine['source']}, m free)",
+        f"{mine['model']} holds {held} at best ({mine['source']}, m free)",
         "model",
         "tokens, best over sources",
         height=380,

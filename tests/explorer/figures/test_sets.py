@@ -11,7 +11,7 @@ from explorer import histograms, maps, measure_distances
 from explorer.distance_report import DistanceReport
 from explorer.figures import distances as charts
 from explorer.figures import maps as map_charts
-from explorer.figures.words import plain
+from explorer.figures.words import for_hover, shortened
 from explorer.jobs.specs import MapSpec
 from explorer.sets import records
 
@@ -88,5 +88,6 @@ def test_every_solution_is_one_point(dimensions: Any, colour: str, make_set: Mak
 
 
 def test_texts_are_escaped_cut_and_on_one_line() -> None:
-    assert plain("<b>a\n b</b>") == "&lt;b&gt;a b&lt;/b&gt;"
-    assert len(plain("x" * 500)) == 90
+    assert for_hover("<b>a\n b</b>") == "&lt;b&gt;a b&lt;/b&gt;"
+    assert shortened("<b>a\n b</b>", 5) == "<b>a…"
+    assert len(for_hover("x" * 500)) == 90
