@@ -208,7 +208,7 @@ def _sets() -> list[Item]:
                 problem=None if record else damaged,
                 label=named.get(folder.name, NO_LABEL),
                 length=record.spec.length if record else 0,
-                facts={"model": record.spec.model if record else ""},
+                facts={"model": record.spec.model if record else "", **_lost(folder, record)},
             )
         )
     return found
@@ -226,6 +226,13 @@ def _set_once(file: Path, _size: int, _changed: int) -> SetRecord | None:
     with contextlib.suppress(CorruptFileError):
         return records.load(file.parent)
     return None
+
+
+def _lost(folder: Path, record: SetRecord | None) -> dict[str, int]:
+    """Return how many of a set's files are gone, and how many are left, if any are gone."""
+    files = [folder / member.file for member in record.members] if record else []
+    gone = sum(not file.is_file() for file in files)
+    return {"missing": gone, "left": len(files) - gone} if gone else {}
 
 
 def _jobs() -> list[Item]:

@@ -14,9 +14,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import select
 
-from explorer import folders, labels
+from explorer import folders, in_use, labels
 from explorer.database import JobRow, transaction
-from explorer.errors import BadInputError, StorageError
+from explorer.errors import BadInputError, CorruptFileError, StorageError
+from explorer.experiments import runs
 from explorer.files import write_atomically
 from explorer.jobs import client
 from explorer.labels import Kind
@@ -26,6 +27,8 @@ from explorer.sets import records
 
 MANIFEST = "deleted.json"
 NAMED = 3
+WORK = {"set": records.work_of, "experiment": runs.work_of}
+"""Where checkpoints of things that jobs build lie, by kind; they go and come back with them."""
 
 
 class Deletion(BaseModel):
@@ -56,19 +59,22 @@ def throw(items: Sequence[Item]) -> Deletion:
     """Move items of one kind into the trash.
 
     Raises:
-        BadInputError: if there are none, one ships with the project, or its job is not over.
+        BadInputError: if there are none, one ships with the project, is a part of a solution set,
+            or a job that is not over makes or needs it.
         StorageError: if the disk refuses.
     """
     if not items or len({item.kind for item in items}) != 1:
         raise BadInputError("Select what is to be deleted.")
     if any(item.ships for item in items):
         raise BadInputError("What ships with the project cannot be deleted. Leave it out.")
-    _must_be_over(items)
     kind = items[0].kind
-    rows = _rows([item.id for item in items]) if kind == "job" else []
     paths = [item.path or client.folder_of(item.id) for item in items]
-    if kind == "set":  # what is not finished goes on from there if it comes back
-        paths += [work for item in items if (work := records.work_of(item.id)).exists()]
+    in_use.require_free(paths)
+    _must_be_over(items)
+    _must_stand_alone(items)
+    rows = _rows([item.id for item in items]) if kind == "job" else []
+    if work_of := WORK.get(kind):  # what is not finished goes on from there if it comes back
+        paths += [work for item in items if (work := work_of(item.id)).exists()]
     deletion = Deletion(
         id=uuid.uuid4().hex[:10],
         kind=kind,
@@ -166,14 +172,30 @@ def _is_safe(deletion: Deletion, name: str) -> bool:
 
 
 def _must_be_over(items: Sequence[Item]) -> None:
-    """Refuse what the worker is still writing to."""
-    open_jobs = {job.id for job in client.jobs(open_only=True)}
+    """Refuse open jobs, also those of another version of the project."""
+    if job := next((item for item in items if not item.facts.get("over", True)), None):
+        raise BadInputError(f"The job {job.id} is not over. Stop it, then delete.")
+
+
+def _must_stand_alone(items: Sequence[Item]) -> None:
+    """Refuse solutions that belong to a set: it is a sample, and whatever it says counts them."""
     for item in items:
-        job = item.path.parent.name if item.kind == "solution" and item.path else item.id
-        if job in open_jobs or not item.facts.get("over", True):
-            raise BadInputError(
-                f"The job {job} is not over. Stop it on the Reconstruct page, then delete."
-            )
+        if item.kind != "solution" or item.path is None:
+            continue
+        folder = item.path.parent
+        if folder.parent != folders.local() / "sets" or not (folder / records.SET_FILE).is_file():
+            continue
+        name = labels.labels("set").get(folder.name, labels.NO_LABEL).name
+        with contextlib.suppress(CorruptFileError):
+            record = records.load(folder)
+            if item.path.name not in {member.file for member in record.members}:
+                continue
+            name = name or record.name
+        raise BadInputError(
+            f"The solution “{item.title[:60]}” belongs to the set “{name or folder.name}”, whose "
+            "results count it: it cannot be deleted alone. Delete the whole set, under Sets, or "
+            "leave it."
+        )
 
 
 def _rows(ids: Sequence[str]) -> list[dict[str, Any]]:

@@ -45,7 +45,8 @@ def why(card: ModelCard) -> str:
     found = card.first_position
     if found is None:
         return NOT_KNOWN
-    return f"{escaped(found.sentence)} So its default is {ARRANGEMENTS[found.arrangement].checklist_id}."
+    default = ARRANGEMENTS[found.arrangement].checklist_id
+    return f"{escaped(found.sentence)} So its default is {default}."
 
 
 def suiting(card: ModelCard) -> str:

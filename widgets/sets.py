@@ -84,6 +84,8 @@ def _none_yet() -> None:
 
 
 def _describe(record: SetRecord) -> None:
+    if record.problem:
+        st.warning(record.problem, icon=":material/broken_image:")
     said = [record.regime_in_words]
     if record.unsolved and not record.complete:
         said.append(

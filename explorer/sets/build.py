@@ -139,8 +139,11 @@ class SetBuilder:
         name = records.set_id(self.spec, self.model.fingerprint)
         with contextlib.suppress(CorruptFileError):
             known = records.load(records.folder_of(name))
+            if known.complete and not known.missing:
+                return known
+            # what is gone is trained again
             going_on = gone_on(known, device=self.model.device.type)
-            return known if known.complete else known.model_copy(update=going_on)
+            return known.model_copy(update={"complete": False, **going_on})
         return SetRecord(
             id=name,
             spec=self.spec,

@@ -99,6 +99,23 @@ class SetRecord(_Record):
     device: str = Field("", description="Kinds of device in their order; each file has its own.")
     versions: Versions = Field({}, description="Of explorer, torch and transformers.")
     job: str | None = Field(None, description="Id of the job that began it; None: a shell.")
+    missing: tuple[str, ...] = Field(
+        (), exclude=True, description="Members whose files are gone; they are not among `members`."
+    )
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with a set that has lost files, and what to do; None: nothing."""
+        if not self.missing:
+            return None
+        one = len(self.missing) == 1
+        files = "1 solution file" if one else f"{len(self.missing)} solution files"
+        return (
+            f"{files} of this set {'is' if one else 'are'} gone ({self.missing[0]}"
+            f"{'' if one else ', …'}); what is left is shown. Put {'it' if one else 'them'} back "
+            f"from the trash, or start the set again with the same settings: it trains what is "
+            "missing."
+        )
 
     @model_validator(mode="after")
     def _members_have_texts_and_contexts(self) -> Self:
@@ -213,19 +230,22 @@ def save(record: SetRecord) -> Path:
 
 
 def load(folder: Path) -> SetRecord:
-    """Read `set.json` of a folder.
+    """Read `set.json` of a folder; members whose files are gone are listed as `missing`.
 
     Raises:
         CorruptFileError: if it is missing, damaged, or of another version.
     """
     try:
-        return SetRecord.model_validate_json((folder / SET_FILE).read_bytes())
+        record = SetRecord.model_validate_json((folder / SET_FILE).read_bytes())
     except OSError as error:
         raise CorruptFileError(f"The folder {folder} holds no solution set.") from error
     except ValidationError as error:
         raise CorruptFileError(
             f"{SET_FILE} in {folder} is damaged or of another version. Make the set again."
         ) from error
+    gone = tuple(m.file for m in record.members if not (folder / m.file).is_file())
+    left = [m for m in record.members if m.file not in gone]
+    return record.model_copy(update={"members": left, "missing": gone}) if gone else record
 
 
 def set_folders() -> list[Path]:

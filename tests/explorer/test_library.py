@@ -107,6 +107,17 @@ def test_jobs_about_sets_name_the_set(make_set: Callable[..., str]) -> None:
     assert {item.text for item in library.items("job")} == {f"set {name}", f"sets {name}"}
 
 
+def test_a_set_that_has_lost_a_file_is_listed_with_what_is_left(
+    make_set: Callable[..., str],
+) -> None:
+    name = make_set()
+    (item,) = library.items("set")
+    assert "missing" not in item.facts
+    next((folders.local() / "sets" / name).glob("*.safetensors")).unlink()
+    (item,) = library.items("set")
+    assert item.problem is None and (item.facts["missing"], item.facts["left"]) == (1, 14)
+
+
 def test_jobs_are_listed_also_those_of_another_version() -> None:
     good, foreign = (client.submit(BringSpec(model="some/model")) for _ in range(2))
     with transaction() as session:

@@ -1,12 +1,25 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from explorer import folders, labels, library, store, trash
+from explorer import folders, in_use, labels, library, store, trash
+from explorer.database import JobRow, transaction
 from explorer.errors import BadInputError
+from explorer.experiments import runs
+from explorer.experiments.catalogue import experiment
 from explorer.jobs import client
-from explorer.jobs.specs import BringSpec
+from explorer.jobs.specs import (
+    BringSpec,
+    DistancesSpec,
+    ExperimentSpec,
+    LandscapeSpec,
+    MapSpec,
+    PathsSpec,
+    RadiusSpec,
+)
+from explorer.paths import places
 from explorer.sets import records
 from explorer.solutions import Solution, save_solution
 
@@ -107,6 +120,94 @@ def test_what_is_under_way_or_ships_is_not_deleted(
         with pytest.raises(BadInputError, match=sentence):
             trash.throw(items)
     assert _files(own_cache) == before and trash.deletions() == []
+
+
+def test_a_solution_of_a_set_goes_only_with_its_set(
+    make_set: Callable[..., str], kept: Kept, own_cache: Path
+) -> None:
+    name = make_set()
+    library.relabel(library.find("set", name), name="Herons", note="", tags=[])
+    kept(7)
+    before = _files(own_cache)
+    member = next(item for item in library.items("solution") if item.path and "sets" in
+                  item.path.parts)  # fmt: skip
+    with pytest.raises(BadInputError, match=r"belongs to the set “Herons”.*Delete the whole set"):
+        trash.throw([member])
+    with pytest.raises(BadInputError, match="belongs to the set"):
+        trash.throw(library.items("solution"))  # also among others
+    assert _files(own_cache) == before and trash.deletions() == []
+    deletion = trash.throw(library.items("set"))
+    assert len(library.items("solution")) == 1
+    trash.undo(deletion.id)
+    assert _files(own_cache) == before and len(records.read(records.find(name)).solutions) == 15
+
+
+def test_a_file_in_a_sets_folder_that_is_not_its_member_can_go(
+    make_set: Callable[..., str],
+) -> None:
+    folder = records.find(make_set())
+    (folder / "stray.safetensors").write_bytes(b"broken")
+    (stray,) = [item for item in library.items("solution") if item.problem]
+    trash.throw([stray])
+    assert len(records.read(folder).solutions) == 15
+
+
+def test_a_set_is_not_deleted_while_a_job_makes_or_needs_it(
+    make_set: Callable[..., str], own_cache: Path
+) -> None:
+    name, other = make_set(), make_set(seed=1)
+    record = records.load(records.find(name))
+    items = {item.id: item for item in library.items("set")}
+    files = _files(own_cache)
+    for spec, result, said in (
+        (record.spec, {"set": name}, "makes this. Stop it on the page Sets"),
+        (record.spec, {}, "makes this. Stop it on the page Sets"),  # it has not begun yet
+        (MapSpec(sets=(name, other)), {}, "needs this. Stop it on the page Maps"),
+        (DistancesSpec(set=name), {}, "needs this. Stop it on the page Distances"),
+        (PathsSpec(pairs=((record.exact[0].solution, record.exact[1].solution),)), {},
+         "needs this. Stop it on the page Paths"),
+        (RadiusSpec(solution=record.exact[0].solution), {}, "needs this"),
+    ):  # fmt: skip
+        job = client.submit(spec)
+        with transaction() as session:
+            row = session.get(JobRow, job)
+            assert row is not None
+            row.state, row.wanted, row.result = "paused", "pause", json.dumps(result)
+        with pytest.raises(BadInputError, match=f"The job {job} is not over and {said}"):
+            trash.throw([items[name]])
+        assert _files(own_cache) == files
+        with transaction() as session:
+            row = session.get(JobRow, job)
+            assert row is not None
+            row.state = "stopped"
+        deletion = trash.throw([items[name]])
+        trash.undo(deletion.id)
+        assert _files(own_cache) == files
+
+
+def test_everything_that_a_job_makes_stays_while_it_is_open(own_cache: Path) -> None:
+    """Runs, paths, landscapes and experiments: by their places, whatever lists them."""
+    settings = experiment("throughput").make({"model": "some/model"})
+    header = runs.Header(
+        id=runs.run_id(settings, "f"), settings=settings, fingerprint="f", d_model=4, rotary=True,
+        device="CPU", created="2026-01-02T03:04:05+00:00",
+    )  # fmt: skip
+    folder = runs.save_header(header)
+    job = client.submit(ExperimentSpec(settings=settings))
+    landscape = client.submit(LandscapeSpec(paths="anything"))
+    for path, page in (
+        (folder, "Throughput"),
+        (folder / runs.CELLS_FILE, "Throughput"),
+        (store.run_folder(job) / "x.safetensors", "Throughput"),
+        (places.folder_of(landscape), "Landscape"),
+        (places.folder_of(landscape) / "landscape.safetensors", "Landscape"),
+    ):
+        with pytest.raises(BadInputError, match=f"makes this. Stop it on the page {page}"):
+            in_use.require_free([path])
+    in_use.require_free([own_cache / "solutions" / "another", runs.folder_of("0" * 12)])
+    for each in (job, landscape):
+        client.ask(each, "stop")
+    in_use.require_free([folder, places.folder_of(landscape)])
 
 
 def test_emptying_forgets_files_and_labels(kept: Kept) -> None:

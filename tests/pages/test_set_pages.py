@@ -48,6 +48,19 @@ def test_a_damaged_set_is_a_sentence(page: str, make_set: MakeSet) -> None:
     assert "damaged" in texts_of(app)
 
 
+@pytest.mark.parametrize("page", ["sets", "distances", "maps"])
+def test_a_set_that_has_lost_a_file_is_shown_with_what_is_left(
+    page: str, make_set: MakeSet
+) -> None:
+    folder = records.find(make_set())
+    next(folder.glob("*.safetensors")).unlink()
+    app = open_page(page)
+    assert not app.exception and not app.error
+    assert "1 solution file of this set is gone" in texts_of(app)
+    if page == "sets":
+        assert numbers(app)["Exact solutions"] == "14 / 15"
+
+
 def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> None:
     app = open_page("sets", tiny_llama_folder)
     app.number_input(key="set_contexts").set_value(2).run()

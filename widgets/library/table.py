@@ -106,8 +106,9 @@ def _run(item: Item) -> dict[str, Any]:
 
 
 def _set(item: Item) -> dict[str, Any]:
+    lost = item.facts.get("missing")
     return {
-        "text": _title(item),
+        "text": f"⚠ {lost} of its solutions gone: {_title(item)}" if lost else _title(item),
         "N": item.length or None,
         "model": item.facts["model"],
         "tags": ", ".join(item.label.tags),

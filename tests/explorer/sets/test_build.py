@@ -148,6 +148,22 @@ def test_a_finished_set_is_not_made_again(
     assert _finish(SetBuilder(spec(), pool)) == record
 
 
+@pytest.mark.parametrize("fields", [{}, {"regime": "shared"}])
+def test_what_a_set_has_lost_is_trained_again(
+    fields: dict[str, Any], spec: MakeSpec, pool: "ModelPool"
+) -> None:
+    whole = _finish(SetBuilder(spec(**fields), pool))
+    lost = whole.exact[1]
+    (records.folder_of(whole.id) / lost.file).unlink()
+    task = SetBuilder(spec(**fields), pool)
+    assert not task.record.complete
+    again = _finish(task)
+    assert again.complete and records.load(records.folder_of(again.id)).missing == ()
+    assert lost.slot in {member.slot for member in again.exact}
+    if not fields:  # from the same seed, so the same vectors
+        assert _plain(again) == _plain(whole)
+
+
 def test_rows_join_when_others_end(
     spec: MakeSpec, pool: "ModelPool", monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,25 @@ def test_files_that_disagree_are_a_sentence(make_set: MakeSet) -> None:
         records.load(folder)
 
 
+def test_a_set_that_has_lost_files_is_read_with_what_is_left(make_set: MakeSet) -> None:
+    name = make_set()
+    folder = records.find(name)
+    whole = records.load(folder)
+    assert whole.problem is None and whole.missing == ()
+    gone, also = whole.members[4], whole.members[9]
+    (folder / gone.file).unlink()
+    found = records.read(folder)
+    assert len(found.solutions) == len(found.members) == 14
+    assert found.record.missing == (gone.file,) and gone.slot in found.record.unsolved
+    assert found.record.problem is not None and gone.file in found.record.problem
+    assert "1 solution file of this set is gone" in found.record.problem
+    (folder / also.file).unlink()
+    said = records.load(folder).problem or ""
+    assert "2 solution files of this set are gone" in said and "start the set again" in said
+    records.save(found.record)
+    assert "missing" not in (folder / records.SET_FILE).read_text()  # old versions read it too
+
+
 def test_solutions_of_sets_are_in_the_store(make_set: MakeSet) -> None:
     """Paths and the library find them by id."""
     found = records.read(records.find(make_set()))
