@@ -230,7 +230,8 @@ def _set_once(file: Path, _size: int, _changed: int) -> SetRecord | None:
 
 def _lost(folder: Path, record: SetRecord | None) -> dict[str, int]:
     """Return how many of a set's files are gone, and how many are left, if any are gone."""
-    files = [folder / member.file for member in record.members] if record else []
+    names = [*(member.file for member in record.members), *record.missing] if record else []
+    files = [folder / name for name in names]
     gone = sum(not file.is_file() for file in files)
     return {"missing": gone, "left": len(files) - gone} if gone else {}
 

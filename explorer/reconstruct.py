@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from explorer import catalog, store, texts
 from explorer.arrangements import read_from
 from explorer.errors import MissingAssetError
-from explorer.interruption import Interrupted
+from explorer.interruption import Interrupted, abandonable
 from explorer.jobs.specs import ReconstructSpec
 from explorer.metrics import h_lm, race
 from explorer.models import FrozenModel
@@ -125,7 +126,8 @@ class Reconstruction:
         log = RecordingLog(self.folder, self.header, until=-1 if begins else self._step)
         shown = 0.0
         if begins:
-            log.publish(self._frame(self.trainer.look()), last=False)
+            with suppress(Interrupted), abandonable():
+                log.publish(self._frame(self.trainer.look()), last=False)
             shown = time.monotonic()
         try:
             while not self.trainer.finished:

@@ -103,7 +103,7 @@ def _job(asked: Experiment, job: Job) -> None:
         return
     if "run" in job.result:
         if job.state == "stopped":
-            st.info("Stopped: every finished cell is kept. Start goes on where it was.")
+            st.info("Stopped. Start goes on where it was, also in the middle of a cell.")
         show(asked, read(runs.find(str(job.result["run"]))))
     elif not job.error:
         st.info("This was stopped before it began.")

@@ -182,7 +182,7 @@ def _measure(
                     said = time.monotonic()
                     _say(f"{progress.fraction:4.0%}  {progress.sentence}")
     except KeyboardInterrupt:
-        _say("Interrupted: every finished cell is kept; the same command goes on.")
+        _say("Interrupted: the same command goes on where it was.")
         raise
     return task.run
 

@@ -66,6 +66,7 @@ def radius(job: JobContext, spec: RadiusSpec) -> Iterator[bool]:
     job.say("Loading the model.", at_once=True)
     yield True
     task = RadiusTask(solution, spec, job.pool, places.folder_of(job.id), job.id)
+    _note_resumed(job, task.resumed)
     for _ in job.until_stopped(task.steps()):
         job.say(task.sentence, task.fraction)
         yield True

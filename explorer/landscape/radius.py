@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from explorer.errors import BadInputError
+from explorer.interruption import Interrupted, abandonable
 from explorer.jobs.specs import RadiusSpec
 from explorer.landscape.surroundings import Surroundings, SurroundingsHeader
 from explorer.paths.pairs import vector
@@ -19,6 +21,7 @@ from explorer.paths.training import along, require_as_recorded
 from explorer.pool import ModelPool
 from explorer.provenance import versions
 from explorer.solutions import Solution, now
+from explorer.training.checkpoint import Checkpoint
 
 ROWS = 64
 START, FARTHEST = 2.0**-10, 16.0
@@ -34,6 +37,7 @@ class RadiusTask:
         found: the result, once `steps` has ended.
         sentence: what it is doing, for a person.
         fraction: part that is done, 0 to 1.
+        resumed: whether it goes on from a checkpoint.
     """
 
     def __init__(
@@ -44,7 +48,7 @@ class RadiusTask:
         folder: Path,
         job: str | None = None,
     ) -> None:
-        """Load the model and draw the directions.
+        """Load the model, draw the directions, and go on from a checkpoint if there is one.
 
         Args:
             solution: where to start; an exact one.
@@ -70,69 +74,124 @@ class RadiusTask:
         self._file = folder / RADIUS
         self._centre = vector(solution).astype(np.float64)
         self._targets = torch.from_numpy(solution.target_ids)
-        require_as_recorded(solution, float(self._accuracy(self._centre[None])[0]))
+        here = along(self.model, self._centre[None], self._targets, solution.record.arrangement)
+        require_as_recorded(solution, float(here.correct.float().mean()))
         self.directions = random_directions(spec.directions, len(self._centre), spec.seed)
+        self._low = np.zeros(len(self.directions))
+        self._high = np.full(len(self.directions), np.inf)
+        self._distance = START * float(np.linalg.norm(self._centre))
+        self._grid = np.zeros((len(self.directions), spec.points), dtype=np.float32)
+        self._halved, self._measured, self._seconds = 0, 0, 0.0
+        asked = [spec.model_dump(mode="json"), solution.record.id]
+        self._kept = Checkpoint(folder / f"unfinished-{RADIUS}", self.model, asked)
+        self.resumed = self._restore()
 
     def steps(self) -> Iterator[None]:
-        """Search, halve, then measure every distance; yield after each forward pass."""
-        started = time.perf_counter()
-        low, high = yield from self._bracket()
-        for k in range(HALVINGS):
-            middle = np.where(np.isfinite(high), (low + high) / 2, low)
-            right = self._accuracy(self._at(middle)) >= CONNECTED
-            low, high = np.where(right, middle, low), np.where(right, high, middle)
-            self.sentence, self.fraction = "Halving the step.", 0.3 + 0.2 * k / HALVINGS
-            yield
-        radius = np.where(np.isfinite(high), low, np.nan)
-        far = float(np.nanmax(radius)) if np.isfinite(radius).any() else float(low.max())
-        distances = np.linspace(0, 2 * far, self.spec.points)
-        accuracy = np.zeros((len(radius), len(distances)), dtype=np.float32)
-        places = np.argwhere(accuracy == 0)
-        for i in range(0, len(places), ROWS):
-            which, step = places[i : i + ROWS].T
-            points = self._centre + distances[step][:, None] * self.directions[which]
-            accuracy[which, step] = self._accuracy(points)
-            self.sentence = f"{i + len(which):,} of {len(places):,} points."
-            self.fraction = 0.5 + 0.5 * i / len(places)
-            yield
-        header = self._header(time.perf_counter() - started)
-        self.found = Surroundings(header, distances, accuracy, radius)
+        """Search, halve, then measure every distance; yield after each forward pass.
+
+        Closing the iterator early leaves a checkpoint to go on from.
+        """
+        try:
+            for _ in self._work():
+                if self._kept.due:
+                    self._checkpoint()
+                yield
+        except GeneratorExit:
+            self._checkpoint()
+            raise
+        header = self._header(self._seconds)
+        far = self._distances
+        self.found = Surroundings(header, far, self._grid, self._radius)
         self.found.save(self._file)
+        self._kept.discard()
         self.sentence = self.found.sentence
 
-    def _bracket(self) -> Generator[None, None, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Double the distance until accuracy has fallen in every direction.
-
-        Returns:
-            The last distance that held and the first that did not (infinite where there is none),
-            float64 (directions,) each.
-        """
+    def _work(self) -> Iterator[None]:
+        """Do what is left of the search, then of the grid; what is done is in the attributes."""
         norm = float(np.linalg.norm(self._centre))
-        low = np.zeros(len(self.directions))
-        high = np.full(len(self.directions), np.inf)
-        distance = START * norm
-        while distance <= FARTHEST * norm and np.isinf(high).any():
-            right = self._accuracy(self._at(np.full(len(low), distance))) >= CONNECTED
-            high = np.where(np.isinf(high) & ~right, distance, high)
-            low = np.where(np.isinf(high), distance, low)
-            distance *= 2
+        while self._distance <= FARTHEST * norm and np.isinf(self._high).any():
+            right = yield from self._holds(np.full(len(self._low), self._distance))
+            self._high = np.where(np.isinf(self._high) & ~right, self._distance, self._high)
+            self._low = np.where(np.isinf(self._high), self._distance, self._low)
+            self._distance *= 2
             self.fraction = min(0.3, self.fraction + 0.02)
-            yield
-        return low, high
+        while self._halved < HALVINGS:
+            middle = np.where(np.isfinite(self._high), (self._low + self._high) / 2, self._low)
+            right = yield from self._holds(middle)
+            self._low = np.where(right, middle, self._low)
+            self._high = np.where(right, self._high, middle)
+            self.sentence = "Halving the step."
+            self.fraction = 0.3 + 0.2 * self._halved / HALVINGS
+            self._halved += 1
+        places = np.argwhere(np.ones_like(self._grid))
+        distances = self._distances
+        while self._measured < len(places):
+            which, step = places[self._measured : self._measured + ROWS].T
+            points = self._centre + distances[step][:, None] * self.directions[which]
+            self._grid[which, step] = yield from self._accuracy(points)
+            self._measured += len(which)
+            self.sentence = f"{self._measured:,} of {len(places):,} points."
+            self.fraction = 0.5 + 0.5 * self._measured / len(places)
+
+    @property
+    def _radius(self) -> NDArray[np.float64]:
+        """The distance in each direction that holds; NaN where none was found that does not."""
+        return np.where(np.isfinite(self._high), self._low, np.nan)
+
+    @property
+    def _distances(self) -> NDArray[np.float64]:
+        radius = self._radius
+        far = np.nanmax(radius) if np.isfinite(radius).any() else self._low.max()
+        return np.linspace(0, 2 * float(far), self.spec.points)
+
+    def _checkpoint(self) -> None:
+        self._kept.save(
+            (),
+            {"low": self._low, "high": self._high, "grid": self._grid},
+            distance=self._distance,
+            halved=self._halved,
+            measured=self._measured,
+            seconds=self._seconds,
+        )
+
+    def _restore(self) -> bool:
+        saved = self._kept.read()
+        if saved is None:
+            return False
+        for name, array in saved.arrays.items():
+            setattr(self, f"_{name}", array.copy())
+        for name, value in saved.values.items():
+            setattr(self, f"_{name}", value)
+        return True
+
+    def _holds(
+        self, distance: Float[np.ndarray, " directions"]
+    ) -> Generator[None, None, NDArray[np.bool_]]:
+        """Return in which directions the text is still reconstructed at a distance."""
+        return (yield from self._accuracy(self._at(distance))) >= CONNECTED
 
     def _at(self, distance: Float[np.ndarray, " directions"]) -> Float[np.ndarray, "directions D"]:
         points: NDArray[np.float64] = self._centre + distance[:, None] * self.directions
         return points
 
-    def _accuracy(self, points: Float[np.ndarray, "rows D"]) -> NDArray[np.float32]:
-        parts = [
-            along(self.model, points[i : i + ROWS], self._targets, self.solution.record.arrangement)
-            for i in range(0, len(points), ROWS)
-        ]
-        accuracy: NDArray[np.float32] = np.concatenate(
-            [part.correct.float().mean(1).cpu().numpy() for part in parts]
-        )
-        return accuracy
+    def _accuracy(
+        self, points: Float[np.ndarray, "rows D"]
+    ) -> Generator[None, None, NDArray[np.float32]]:
+        """Return the accuracy at some points; yield after each pass, and where one was left."""
+        parts: list[NDArray[np.float32]] = []
+        while (at := ROWS * len(parts)) < len(points):
+            started = time.perf_counter()
+            with suppress(Interrupted), abandonable():
+                found = along(
+                    self.model,
+                    points[at : at + ROWS],
+                    self._targets,
+                    self.solution.record.arrangement,
+                )
+                parts.append(found.correct.float().mean(1).cpu().numpy())
+            self._seconds += time.perf_counter() - started
+            yield
+        return np.concatenate(parts)
 
     def _header(self, seconds: float) -> SurroundingsHeader:
         record = self.solution.record

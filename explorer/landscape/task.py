@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from explorer.arrangements import input_length
 from explorer.errors import BadInputError, CorruptFileError
+from explorer.interruption import Interrupted, abandonable
 from explorer.jobs.specs import LandscapeSpec
 from explorer.landscape.plane import COARSEST, Plane, axes_around
 from explorer.landscape.result import Landscape, LandscapeHeader
@@ -106,8 +107,9 @@ class LandscapeTask:
                 if len(self._missing(level)):
                     self._time_plain()
                     yield
-                for at in _batches(self._missing(level)):
-                    self._measure(at)
+                while len(missing := self._missing(level)):
+                    with contextlib.suppress(Interrupted), abandonable():
+                        self._measure(missing[:ROWS])
                     if time.monotonic() - self._saved >= CHECKPOINT_SECONDS:
                         self._checkpoint()
                     yield
@@ -209,7 +211,3 @@ def _lay_out(paths: Paths, spec: LandscapeSpec, model: FrozenModel, job: str | N
         nothing, nothing.copy(), np.zeros(each, np.int32), np.zeros(each, np.float16),
         np.ones(each, np.int32),
     )  # fmt: skip
-
-
-def _batches(at: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    return [at[i : i + ROWS] for i in range(0, len(at), ROWS)]

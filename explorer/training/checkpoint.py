@@ -1,11 +1,11 @@
-"""What a training goes on from after a kill: one file, written every few seconds."""
+"""What long work goes on from after a kill: one file, written every few seconds."""
 
 import contextlib
 import hashlib
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,11 @@ class Saved:
 
     Attributes:
         values: plain values that were saved beside the trainings.
-        trainings: how many trainings it holds.
+        arrays: arrays that were.
     """
 
     values: dict[str, Any]
+    arrays: dict[str, np.ndarray]
     _states: list[dict[str, Any]]
     _tensors: dict[str, np.ndarray]
 
@@ -60,7 +61,7 @@ def _trains(engine: Engine) -> str:
 
 
 class Checkpoint:
-    """The checkpoint of one piece of work: some trainings, and plain values beside them.
+    """The checkpoint of one piece of work: its trainings, and arrays and values beside them.
 
     What was asked, the weights, the number format and the kind of device are written into it: one
     that anything else has left is not read, for its numbers would be a mixture.
@@ -88,14 +89,19 @@ class Checkpoint:
         since = time.monotonic() - self._saved
         return since >= SECONDS and self._took <= since * SHARE
 
-    def save(self, engines: Sequence[Engine], **values: Any) -> None:
-        """Write where the trainings stand, and the values.
+    def save(
+        self,
+        engines: Sequence[Engine],
+        arrays: Mapping[str, np.ndarray] | None = None,
+        **values: Any,
+    ) -> None:
+        """Write where the trainings stand, and the arrays and plain values beside them.
 
         Raises:
             StorageError: if the disk refuses.
         """
         started = time.monotonic()
-        tensors: dict[str, np.ndarray] = {}
+        tensors = {f"arrays/{name}": array for name, array in (arrays or {}).items()}
         states = []
         for k, engine in enumerate(engines):
             mine, state = engine.checkpoint()
@@ -113,7 +119,11 @@ class Checkpoint:
                 said = json.loads(file.metadata()["checkpoint"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if said["of"] == self._of:
-                return Saved(said["values"], said["trainings"], tensors)
+                start = "arrays/"
+                arrays = {
+                    n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)
+                }
+                return Saved(said["values"], arrays, said["trainings"], tensors)
         return None
 
     def discard(self) -> None:

@@ -1,3 +1,4 @@
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ from explorer.paths.pairs import vector
 from explorer.paths.recipe import PathRecipe
 from explorer.paths.result import Paths
 from explorer.paths.task import Connecting
+from explorer.paths.training import along
+from explorer.training.checkpoint import Checkpoint
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
@@ -172,6 +175,47 @@ def test_the_radius_is_where_accuracy_first_falls_below_099(
     assert (found.accuracy[:, 0] == 1).all()
     assert found.distances[-1] == pytest.approx(2 * found.radius.max())
     assert found.median == pytest.approx(np.median(found.radius))
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_radius_goes_on_where_it_was_left(
+    killed: bool,
+    pool: "ModelPool",
+    exact_solutions: "list[Solution]",
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    solution = exact_solutions[0]
+    spec = RadiusSpec(solution="made", directions=70, points=5, seed=1)
+    whole = _finish(RadiusTask(solution, spec, pool, tmp_path / "whole"))
+    passes: list[int] = []
+    monkeypatch.setattr(
+        "explorer.landscape.radius.along", lambda *given: (passes.append(1), along(*given))[1]
+    )
+    exhaust(RadiusTask(solution, spec, pool, tmp_path / "counted").steps())
+    once = len(passes)
+    passes.clear()
+    draw = random.Random(5)
+    monkeypatch.setattr(Checkpoint, "due", property(lambda _: draw.random() < 0.7))
+    cuts = 0
+    while True:
+        task = RadiusTask(solution, spec, pool, tmp_path / "cut")
+        assert task.resumed == (cuts > 0)
+        steps = task.steps()
+        left = sum(1 for _ in zip(range(draw.randint(4, 12)), steps, strict=False))
+        if task.found is not None:
+            break
+        assert left
+        cuts += 1
+        if killed:
+            monkeypatch.setattr(task, "_checkpoint", lambda: None)
+        steps.close()
+    assert cuts >= 3
+    for name in ("distances", "accuracy", "radius"):
+        np.testing.assert_array_equal(getattr(task.found, name), getattr(whole, name))
+    repeated = len(passes) - once - cuts  # each look at the solution itself is one more
+    assert 0 <= repeated <= (6 * cuts if killed else cuts * 2)
+    assert [file.name for file in (tmp_path / "cut").iterdir()] == [places.RADIUS]
 
 
 def test_there_is_no_radius_around_an_inexact_solution(
