@@ -19,7 +19,15 @@ from explorer.metrics import h_lm, race
 from explorer.models import FrozenModel
 from explorer.pool import ModelPool
 from explorer.probing import arrangement_for
-from explorer.recording import PHASES, Recording, RecordingHeader, RecordingLog, read_log
+from explorer.recording import (
+    LIVE,
+    LOG,
+    PHASES,
+    Recording,
+    RecordingHeader,
+    RecordingLog,
+    read_log,
+)
 from explorer.solutions import (
     Solution,
     new_run_id,
@@ -252,8 +260,13 @@ class Reconstruction:
         return self.out / f"{own}{store.RECORDING}"
 
     def discard_checkpoint(self) -> None:
-        """Remove the checkpoint of a run that has come to its end."""
+        """Remove what a run at its end was to go on from, and the frames that its recording has."""
         self._kept.discard()
+        frames = [self.folder / LOG, self.folder / LIVE] if self.recording_file.is_file() else []
+        with contextlib.suppress(OSError):  # what stays is a leftover, which the Library lists
+            for file in frames:
+                file.unlink(missing_ok=True)
+            self.folder.rmdir()  # only if it is empty
 
     def _checkpoint(self) -> None:
         solutions = {str(i): str(path) for i, path in self.solutions.items()}

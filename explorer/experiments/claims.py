@@ -12,7 +12,6 @@ from filelock import FileLock, Timeout
 
 from explorer import folders
 from explorer.experiments.runs import Cell
-from explorer.files import LockFile
 
 FOLDER = "claims"
 """Below the cache's local part, so that nothing of it is in a run's folder, which is exported."""
@@ -48,4 +47,4 @@ def lock(run: str, of: str) -> FileLock:
         StorageError: if the disk refuses.
     """
     name = hashlib.sha256(of.encode()).hexdigest()[:16]
-    return LockFile(folders.make(folders.local() / FOLDER / run) / f"{name}.lock")
+    return FileLock(folders.make(folders.local() / FOLDER / run) / f"{name}.lock")

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from explorer import folders
 from explorer.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.errors import BadInputError, ExplorerError, StorageError
-from explorer.files import LockFile
+from explorer.files import LockFile as DeviceLock
 from explorer.jobs.specs import JobSpec, parse
 
 STALE_SECONDS = 15.0
@@ -198,12 +198,12 @@ def worker_status() -> WorkerStatus:
 
 def worker_lock(device: str) -> FileLock:
     """Return the lock that lets one worker exist for each device."""
-    return LockFile(folders.make(folders.local()) / f"worker-{_device_name(device)}.lock")
+    return DeviceLock(folders.make(folders.local()) / f"worker-{_device_name(device)}.lock")
 
 
 def compute_lock(device: str) -> FileLock:
     """Return the lock that whoever computes on a device holds: the worker or the command line."""
-    return LockFile(folders.make(folders.local()) / f"compute-{_device_name(device)}.lock")
+    return DeviceLock(folders.make(folders.local()) / f"compute-{_device_name(device)}.lock")
 
 
 def _device_name(device: str) -> str:
@@ -226,7 +226,7 @@ def ensure_worker(device: str = "auto") -> bool:
         lock = worker_lock(device)
         if _is_taken(lock):
             return False
-        starting = LockFile(folders.local() / f"starting-{_device_name(device)}.lock")
+        starting = FileLock(folders.local() / f"starting-{_device_name(device)}.lock")
         with starting.acquire(timeout=0):
             if _is_taken(lock):  # somebody else has just started one
                 return False

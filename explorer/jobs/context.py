@@ -4,7 +4,7 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,6 +35,9 @@ class JobContext:
         wanted: run, pause or stop, as read from the queue lately.
         stopped: whether a wish to stop ended the work early.
         result: what the job has made so far; saved whenever the job speaks.
+        notices: remarks that stay with the job.
+        afterwards: called once it is written that the job is done or stopped: whoever dies before
+            that finds everything to go on from.
     """
 
     id: str
@@ -45,6 +48,7 @@ class JobContext:
     stopped: bool = False
     result: dict[str, Any] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
     _said: float = -math.inf
     _heard: float = -math.inf
 
@@ -101,3 +105,6 @@ class JobContext:
             row.result, row.notices = json.dumps(self.result), json.dumps(self.notices)
             row.updated = time.time()
             self.wanted = row.wanted
+        if columns.get("state") in ("done", "stopped"):
+            for clear in self.afterwards:
+                clear()

@@ -106,7 +106,7 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
             yield True
     exact = sum(o.score.exact for o in task.outcomes())
     job.say(f"{exact} of {spec.restarts} restarts exact.", 1.0, at_once=True)
-    task.discard_checkpoint()
+    job.afterwards.append(task.discard_checkpoint)
 
 
 def _bring(job: JobContext, name: str, *, also_texts: bool = False) -> Iterator[bool]:

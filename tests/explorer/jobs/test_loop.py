@@ -50,6 +50,7 @@ def test_a_job_goes_from_queued_over_running_to_done(shift: "Shift", quick: "Mak
     assert timed is not None and timed.tokens == 3
     assert timed.one_forward_text == found[0].record.text
     assert shift.worker.active == {} and shift.turns(1) == [False]
+    assert not client.folder_of(job_id).exists()  # what it went on from, and the frames' log
 
 
 def test_what_it_says_while_it_runs(shift: "Shift", long: "MakeSpec", steps_of: StepsOf) -> None:

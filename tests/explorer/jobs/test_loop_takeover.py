@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from explorer import folders, store
-from explorer.jobs import client, runners
+from explorer.jobs import client, context, runners
 from explorer.reconstruct import Reconstruction
 from tests.explorer.jobs.cases import solutions_of
 
@@ -105,6 +105,30 @@ def test_a_worker_that_dies_before_the_race_leaves_the_race_to_the_next(
     assert (job.state, job.sentence) == ("done", "1 of 1 restarts exact.")
     assert store.race_of(store.run_folder(job_id)) is not None
     assert {path: path.stat().st_mtime_ns for path in solutions_of(job_id)} == made
+
+
+def test_a_worker_that_dies_at_the_very_end_leaves_all_to_go_on_from(
+    hire: Hire, quick: "MakeSpec", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = client.submit(quick())
+    plain = context.JobContext.update
+
+    def killed(self: Any, **columns: Any) -> None:
+        if columns.get("state") == "done":
+            raise SystemExit
+        plain(self, **columns)
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(context.JobContext, "update", killed)
+        first = hire()
+        first.finish(job_id)
+    first.die()
+    first.worker.active.clear()
+    made = {path: path.stat().st_mtime_ns for path in solutions_of(job_id)}
+    (job,) = hire().finish(job_id)
+    assert job.state == "done"
+    assert {path: path.stat().st_mtime_ns for path in solutions_of(job_id)} == made
+    assert not client.folder_of(job_id).exists()
 
 
 def test_a_worker_without_its_parent_leaves_at_once(hire: Hire, quick: "MakeSpec") -> None:

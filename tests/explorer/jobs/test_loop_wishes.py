@@ -91,7 +91,7 @@ def test_stopping_keeps_the_best_state(
     recording = Recording.load(store.run_folder(job_id) / store.RECORDING)
     shown = recording.frames["accuracy"][-1].tolist()
     assert shown == pytest.approx([s.record.accuracy for s in found])
-    assert not (client.folder_of(job_id) / "checkpoint.safetensors").exists()
+    assert not client.folder_of(job_id).exists()
 
 
 def test_a_job_stopped_before_it_began_never_begins(shift: "Shift", quick: "MakeSpec") -> None:

@@ -127,7 +127,16 @@ def test_the_recording_shows_the_run(make: Make) -> None:
     np.testing.assert_allclose(frames["e"][-1], best.e, rtol=1e-2, atol=1e-2)
     np.testing.assert_allclose(frames["m"][-1], best.m, rtol=1e-2, atol=1e-2)
     task.discard_checkpoint()
-    assert not (task.folder / "checkpoint.safetensors").exists()
+    assert not task.folder.exists()
+
+
+def test_frames_stay_where_there_is_no_recording(make: Make) -> None:
+    task = make()
+    finish(task)
+    task.recording_file.unlink()
+    (task.folder / "somebody's").touch()
+    task.discard_checkpoint()
+    assert {file.name for file in task.folder.iterdir()} == {"frames.log", "live", "somebody's"}
 
 
 def test_a_job_keeps_its_solutions_in_the_store(make: Make) -> None:
