@@ -11,7 +11,18 @@ from sqlalchemy.dialects.sqlite import insert
 from explorer.database import LabelRow, transaction
 from explorer.errors import BadInputError
 
-Kind = Literal["solution", "run", "set", "job"]
+Kind = Literal[
+    "solution",
+    "run",
+    "set",
+    "paths",
+    "landscape",
+    "experiment",
+    "analysis",
+    "asset",
+    "job",
+    "leftover",
+]
 MAX_TAGS, MAX_TAG = 20, 40
 
 

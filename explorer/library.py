@@ -1,4 +1,4 @@
-"""Everything stored as one list of items: solutions, recorded runs, sets and jobs.
+"""Everything stored as lists of items: solutions, recorded runs, sets, jobs (others: `holdings`).
 
 Listing reads metadata only, and each file once: what it says is kept until the file changes.
 """
@@ -6,63 +6,26 @@ Listing reads metadata only, and each file once: what it says is kept until the 
 import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import select
 
-from explorer import folders, labels, store
+from explorer import folders, holdings, labels, store
 from explorer.database import JobRow, transaction
 from explorer.errors import BadInputError, CorruptFileError, StorageError
+from explorer.item import Item, labels_of, time_of
 from explorer.jobs import client
 from explorer.jobs.specs import DistancesSpec, ExperimentSpec, MapSpec
 from explorer.labels import NO_LABEL, Kind, Label
 from explorer.recording import RecordingHeader, read_header
 from explorer.sets import records
 from explorer.sets.records import SetRecord
-from explorer.solutions import AnyRecord
+
+__all__ = ["SET", "SHIPS", "Item", "find", "items", "relabel"]
 
 SET = "set.json"
 SHIPS = "ships with the project"
-
-
-@dataclass(frozen=True)
-class Item:
-    """One entry of the library.
-
-    Attributes:
-        kind: solution, run (a recording with its solutions), set or job.
-        id: unique within its kind.
-        text: the text it is about, or what else tells it from others.
-        path: its file or folder, None for a job.
-        created: UTC time, ISO 8601; empty if unknown.
-        ships: whether it came with the project: to be looked at, not to be changed.
-        problem: a sentence if it cannot be read.
-        label: what a person calls it.
-        record: of a solution, what its file says.
-        length: N of a solution or run, else 0.
-        facts: what else is worth a column, by name.
-    """
-
-    kind: Kind
-    id: str
-    text: str
-    path: Path | None
-    created: str = ""
-    ships: bool = False
-    problem: str | None = None
-    label: Label = NO_LABEL
-    record: AnyRecord | None = None
-    length: int = 0
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def title(self) -> str:
-        """The name a person gave it, else its text."""
-        return self.label.name or self.text
 
 
 def items(kind: Kind) -> list[Item]:
@@ -70,7 +33,8 @@ def items(kind: Kind) -> list[Item]:
 
     What cannot be read is listed with its problem. Without a catalogue labels are missing.
     """
-    found = {"solution": _solutions, "run": _runs, "set": _sets, "job": _jobs}[kind]()
+    here = {"solution": _solutions, "run": _runs, "set": _sets, "job": _jobs}
+    found = (here | holdings.LISTS)[kind]()
     found.sort(key=lambda item: item.id)
     found.sort(key=lambda item: item.created, reverse=True)
     return sorted(found, key=lambda item: item.ships)
@@ -102,14 +66,8 @@ def relabel(item: Item, *, name: str, note: str, tags: Iterable[str]) -> Label:
     return labels.put(item.kind, item.id, name=name, note=note, tags=tags)
 
 
-def _labels(kind: Kind) -> dict[str, Label]:
-    with contextlib.suppress(StorageError):  # what is stored can be listed all the same
-        return labels.labels(kind)
-    return {}
-
-
 def _solutions() -> list[Item]:
-    named = _labels("solution")
+    named = labels_of("solution")
     return [
         Item(
             kind="solution",
@@ -135,7 +93,7 @@ def _origin(entry: store.Entry) -> str:
 
 
 def _runs() -> list[Item]:
-    named = _labels("run")
+    named = labels_of("run")
     members: defaultdict[Path, list[store.Entry]] = defaultdict(list)
     for entry in store.entries():
         members[entry.path.parent].append(entry)
@@ -193,7 +151,7 @@ def _header_once(
 
 def _sets() -> list[Item]:
     """Return sets of solutions, called as on their pages."""
-    named = _labels("set")
+    named = labels_of("set")
     found = []
     for file in sorted((folders.local() / "sets").glob(f"*/{SET}")):
         record, folder = _set(file), file.parent
@@ -204,11 +162,12 @@ def _sets() -> list[Item]:
                 id=folder.name,
                 text=record.name if record else folder.name,
                 path=folder,
-                created=record.created if record else _time(file.stat().st_mtime),
+                created=record.created if record else time_of(file.stat().st_mtime),
                 problem=None if record else damaged,
                 label=named.get(folder.name, NO_LABEL),
                 length=record.spec.length if record else 0,
                 facts={"model": record.spec.model if record else "", **_lost(folder, record)},
+                more=(records.work_of(folder.name),),  # from there it goes on if it comes back
             )
         )
     return found
@@ -238,7 +197,7 @@ def _lost(folder: Path, record: SetRecord | None) -> dict[str, int]:
 
 def _jobs() -> list[Item]:
     """Return all jobs, also those that another version of the project has queued."""
-    named = _labels("job")
+    named = labels_of("job")
     sets = {folder.name: _set(folder / SET) for folder in records.set_folders()}
     called = {name: record.name for name, record in sets.items() if record}
     rows: list[JobRow] = []
@@ -265,7 +224,7 @@ def _job(row: JobRow, label: Label, called: Mapping[str, str]) -> Item:
         id=row.id,
         text=text,
         path=None,
-        created=_time(row.created),
+        created=time_of(row.created),
         problem=problem,
         label=label,
         facts={
@@ -276,7 +235,3 @@ def _job(row: JobRow, label: Label, called: Mapping[str, str]) -> Item:
             "model": model,
         },
     )
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=0).isoformat()

@@ -1,5 +1,6 @@
 """One reconstruction from spec to solutions: what the worker and the command line both run."""
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Iterator

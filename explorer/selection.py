@@ -7,14 +7,19 @@ from pathlib import Path
 
 from explorer import folders
 from explorer.comparison import scheme
-from explorer.library import Item
+from explorer.item import Item
+from explorer.paths import places
 
 PLACES = {
     "models": "models",
     "texts": "assets",
     "solutions and recordings": "solutions",
     "sets": "sets",
-    "jobs": "jobs",
+    "paths": "paths",
+    "experiments": "experiments",
+    "analyses": "analyses",
+    "frames and checkpoints of jobs": "jobs",
+    "logs": "logs",
     "trash": "trash",
 }
 """What lies in which folder of the cache, in words."""
@@ -88,9 +93,15 @@ def is_exact(item: Item) -> bool:
 
 
 def disk_use() -> dict[str, int]:
-    """Return how many bytes each part of this machine's cache takes, the rest under `other`."""
+    """Return how many bytes of this machine's cache each kind takes, the rest under `other`.
+
+    Planes and walks around solutions lie in folders beside those of paths, and are told apart.
+    """
     root = folders.local()
     sizes = {name: size_of(root / folder) for name, folder in PLACES.items()}
+    planes = [f for n in (places.LANDSCAPE, places.RADIUS) for f in (root / "paths").glob(f"*/{n}")]
+    sizes["landscapes"] = sum(size_of(file) for file in planes)
+    sizes["paths"] = max(0, sizes["paths"] - sizes["landscapes"])
     return sizes | {"other": size_of(root, leave_out=set(PLACES.values()))}
 
 

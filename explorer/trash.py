@@ -17,7 +17,6 @@ from sqlalchemy import select
 from explorer import folders, in_use, labels
 from explorer.database import JobRow, transaction
 from explorer.errors import BadInputError, CorruptFileError, StorageError
-from explorer.experiments import runs
 from explorer.files import write_atomically
 from explorer.jobs import client
 from explorer.labels import Kind
@@ -27,8 +26,6 @@ from explorer.sets import records
 
 MANIFEST = "deleted.json"
 NAMED = 3
-WORK = {"set": records.work_of, "experiment": runs.work_of}
-"""Where checkpoints of things that jobs build lie, by kind; they go and come back with them."""
 
 
 class Deletion(BaseModel):
@@ -73,8 +70,7 @@ def throw(items: Sequence[Item]) -> Deletion:
     _must_be_over(items)
     _must_stand_alone(items)
     rows = _rows([item.id for item in items]) if kind == "job" else []
-    if work_of := WORK.get(kind):  # what is not finished goes on from there if it comes back
-        paths += [work for item in items if (work := work_of(item.id)).exists()]
+    paths += [path for item in items for path in item.more if path.exists()]
     deletion = Deletion(
         id=uuid.uuid4().hex[:10],
         kind=kind,

@@ -1,4 +1,4 @@
-"""Everything stored on this machine: solutions, recorded runs, sets, jobs, and the trash."""
+"""Everything stored on this machine, kind by kind, what of it nothing needs, and the trash."""
 
 import streamlit as st
 
@@ -14,14 +14,26 @@ ROOMS: dict[str, Kind | None] = {
     "Solutions": "solution",
     "Runs": "run",
     "Sets": "set",
+    "Paths": "paths",
+    "Landscapes": "landscape",
+    "Experiments": "experiment",
+    "Analyses": "analysis",
+    "Models and texts": "asset",
     "Jobs": "job",
+    "Leftovers": "leftover",
     "Trash": None,
 }
 EMPTY = {
     "solution": "No solution is stored yet. Train something on the Reconstruct page.",
     "run": "No run is recorded yet. Train something on the Reconstruct page.",
     "set": "There are no sets yet.",
+    "paths": "No two solutions have been connected yet. Do so on the Paths page.",
+    "landscape": "No plane has been measured yet. Do so on the Landscape page.",
+    "experiment": "No experiment has been run yet.",
+    "analysis": "No map and no distances have been computed here yet.",
+    "asset": "No model and no texts have been downloaded yet.",
     "job": "No job has been started yet.",
+    "leftover": "Nothing is left over: here comes what jobs that are long over left behind.",
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from explorer import folders, library, store, trash
+from explorer import database, folders, library, store, trash
 from explorer.database import JobRow, transaction
 from explorer.errors import BadInputError
 from explorer.jobs import client
@@ -143,6 +143,8 @@ def test_files_that_cannot_be_read_are_listed_with_their_problem(
 
 def test_without_a_catalogue_files_are_listed_all_the_same(kept: Kept, own_cache: Path) -> None:
     kept(1)
+    client.submit(BringSpec(model="some/model"))
+    database._engines.pop(own_cache / "explorer.db").dispose()  # as in another process
     (own_cache / "explorer.db").write_bytes(b"this is a text, not a database. " * 40)
     for rest in ("explorer.db-wal", "explorer.db-shm"):
         (own_cache / rest).unlink(missing_ok=True)

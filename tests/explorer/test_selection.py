@@ -47,14 +47,21 @@ def test_a_wish_is_fulfilled_by_those_that_fit(
 def test_sizes_add_up(own_cache: Path) -> None:
     for name, size in {
         "models/m/weights": 700, "solutions/run/a": 50, "trash/x/held/b": 30, "explorer.db": 9,
-        "logs/worker.log": 1,
+        "logs/worker.log": 1, "paths/a/paths.safetensors": 400,
+        "paths/a/control_point.safetensors": 4,
+        "paths/b/landscape.safetensors": 300, "paths/c/radius.safetensors": 20,
+        "experiments/r/cells.jsonl": 11, "analyses/map-1.json": 12, "jobs/j/frames.log": 13,
+        "assets/shakespeare/play": 14, "paces/x.json": 2,
     }.items():  # fmt: skip
         file = own_cache / name
         folders.make(file.parent)
         file.write_bytes(b"x" * size)
     used = selection.disk_use()
     assert (used["models"], used["solutions and recordings"], used["trash"]) == (700, 50, 30)
-    assert used["other"] == 10 and used["sets"] == 0
+    assert (used["paths"], used["landscapes"]) == (404, 320)
+    assert (used["experiments"], used["analyses"], used["texts"]) == (11, 12, 14)
+    assert (used["frames and checkpoints of jobs"], used["logs"]) == (13, 1)
+    assert used["other"] == 11 and used["sets"] == 0
     assert sum(used.values()) == selection.size_of(own_cache)
 
 

@@ -14,8 +14,19 @@ WORDS: dict[Kind, tuple[str, str]] = {
     "solution": ("solution", "solutions"),
     "run": ("run", "runs"),
     "set": ("set", "sets"),
+    "paths": ("set of paths", "sets of paths"),
+    "landscape": ("landscape", "landscapes"),
+    "experiment": ("run of an experiment", "runs of experiments"),
+    "analysis": ("analysis", "analyses"),
+    "asset": ("model or text collection", "models and text collections"),
     "job": ("job", "jobs"),
+    "leftover": ("leftover", "leftovers"),
 }
+QUESTIONS: dict[Kind, str] = {
+    "asset": "Whoever uses it next waits until it is downloaded again. Until the trash is emptied "
+    "it can be put back.",
+}
+"""What is asked before something of a kind is deleted."""
 
 
 def show(kind: Kind, listed: int, selected: Sequence[Item]) -> None:
@@ -42,16 +53,23 @@ def show(kind: Kind, listed: int, selected: Sequence[Item]) -> None:
                 on_click="ignore",
                 help="A zip: solution files, their recordings, and a CSV table.",
             )
-        ships = any(item.ships for item in selected)
-        if st.button(
-            "Delete",
-            icon=":material/delete:",
-            key="delete",
-            disabled=ships,
-            help="What ships with the project cannot be deleted." if ships else "Into the trash.",
-        ):
-            st.session_state[DELETED] = trash.throw(selected).id
-            st.rerun()
+        _delete(kind, selected)
+
+
+def _delete(kind: Kind, selected: Sequence[Item]) -> None:
+    """Offer to move what is selected into the trash; of some kinds after a question."""
+    ships = any(item.ships for item in selected)
+    label, icon = "Delete", ":material/delete:"
+    if kind not in QUESTIONS:
+        why = "What ships with the project cannot be deleted." if ships else "Into the trash."
+        wanted = st.button(label, icon=icon, key="delete", disabled=ships, help=why)
+    else:
+        with st.popover(label, icon=icon, key="delete-ask"):
+            st.write(QUESTIONS[kind])
+            wanted = st.button("Yes, delete", type="primary", key="delete")
+    if wanted:
+        st.session_state[DELETED] = trash.throw(selected).id
+        st.rerun()
 
 
 def undo_bar() -> None:

@@ -32,7 +32,8 @@ def show(item: Item, known_tags: list[str]) -> None:
                 _label(item, known_tags)
             else:
                 _open(item)
-                _label(item, known_tags)
+                if item.kind not in NAMELESS:
+                    _label(item, known_tags)
                 if item.kind == "solution":
                     _score_again(item)
         with right:
@@ -56,6 +57,8 @@ def tokens(item: Item, key: str) -> None:
     token_strip.live(f"{key}-{item.kind}-{item.id}", data)
 
 
+NAMELESS = ("asset", "leftover")
+"""Kinds that nobody gives names to."""
 JOB_PAGES = {
     "reconstruct": ("reconstruct", "job"),
     "paths": ("paths", "job"),
@@ -73,6 +76,13 @@ def _open(item: Item) -> None:
         query = {"solution": item.id}
     elif item.kind == "set":
         page, query = "sets", {"set": item.id}
+    elif item.kind == "experiment" and f"run {item.facts['asks']}" in JOB_PAGES:
+        page, query = JOB_PAGES[f"run {item.facts['asks']}"][0], {"run": item.id}
+    elif item.kind == "paths" and item.ships:
+        page, query = "paths", {"record": item.id}
+    elif item.kind in ("paths", "landscape") and not item.ships:
+        page, name = JOB_PAGES["radius" if item.facts["asks"] == "radius" else item.kind]
+        query = {name: item.id}
     elif item.kind == "job" and item.facts["asks"] in JOB_PAGES:
         page, name = JOB_PAGES[item.facts["asks"]]
         query = {name: item.id}

@@ -8,8 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from explorer.comparison import scheme
+from explorer.formatting import human_bytes
 from explorer.labels import Kind
 from explorer.library import SHIPS, Item
+from explorer.selection import size_of
 from widgets.markdown import escaped
 
 MOST_PROBLEMS = 3
@@ -30,6 +32,7 @@ _COLUMNS: dict[str, Any] = {  # at 1280 pixels all of them fit; what has no widt
     "exact": _config.TextColumn(width=60, help="Exact restarts of all"),
     "state": _config.TextColumn(width=72),
     "asks": _config.TextColumn("kind", width=95),
+    "size": _config.TextColumn(width=72, help="On the disk"),
     "said": _config.TextColumn(),
 }
 
@@ -57,9 +60,8 @@ def frame(kind: Kind, items: Sequence[Item]) -> pd.DataFrame:
     line: Callable[[Item], dict[str, Any]] = {
         "solution": _solution,
         "run": _run,
-        "set": _set,
         "job": _job,
-    }[kind]
+    }.get(kind, _other)
     table = pd.DataFrame([line(item) for item in items])
     if "made" in table:
         table["made"] = pd.to_datetime(table["made"], errors="coerce", utc=True, format="ISO8601")
@@ -105,12 +107,16 @@ def _run(item: Item) -> dict[str, Any]:
     }
 
 
-def _set(item: Item) -> dict[str, Any]:
-    lost = item.facts.get("missing")
-    return {
+def _other(item: Item) -> dict[str, Any]:
+    facts = item.facts
+    known: dict[str, Any] = {name: facts[name] for name in ("asks", "model") if facts.get(name)}
+    if item.length:
+        known["N"] = item.length
+    lost = facts.get("missing")
+    return known | {
         "text": f"⚠ {lost} of its solutions gone: {_title(item)}" if lost else _title(item),
-        "N": item.length or None,
-        "model": item.facts["model"],
+        "size": human_bytes(size_of(item.path)) if item.path else "",
+        "from": "recorded" if item.ships else "own",
         "tags": ", ".join(item.label.tags),
         "made": item.created,
     }
