@@ -186,7 +186,7 @@ def leftovers() -> list[Item]:
     return [
         Item(
             kind="leftover",
-            id=path.relative_to(root).as_posix(),
+            id=path.name if path.parent == root / "jobs" else path.relative_to(root).as_posix(),
             text=f"{said}: {path.name}",
             path=path,
             created=time_of(touched),

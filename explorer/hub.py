@@ -36,6 +36,13 @@ def is_id(name: str) -> bool:
     return name.count("/") == 1
 
 
+def cache_folder() -> Path:
+    """Return the hub's own cache, which other programs on this machine share."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
 def cached(name: str) -> Path | None:
     """Return the folder of a model that was fetched before, None if files are missing."""
     from huggingface_hub import snapshot_download

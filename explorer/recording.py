@@ -6,9 +6,6 @@ become one safetensors file beside its solutions.
 """
 
 import contextlib
-import os
-import threading
-import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,8 +24,6 @@ from explorer.tensorfile import opened
 MAX_FRAMES = 200
 PHASES = ("search", "finish", "done", "rest")
 LOG, LIVE = "frames.log", "live"
-FORGET_SECONDS = 60.0
-"""How long what somebody watches is kept in memory after the last look."""
 MAX_HEADER = 2**24
 """Bytes of a header, at most: what claims more is no log."""
 
@@ -246,88 +241,34 @@ class RecordingLog:
         write_atomically(self.path, self._prefix + frames.tobytes())
 
 
-class LogReader:
-    """Reads what a run in progress has shown: at first all of it, then only what was added."""
-
-    def __init__(self, folder: Path) -> None:
-        """Read nothing yet."""
-        self.folder = folder
-        self._prefix = b""
-        self._frames: NDArray[Any] = np.zeros(0)  # those of the log whose head is `_prefix`
-        self._lock = threading.Lock()
-
-    def read(self, *, with_live: bool = True) -> Recording | None:
-        """Return all frames that there are by now, or None before the first."""
-        with self._lock, contextlib.suppress(OSError, ValueError):
-            with (self.folder / LOG).open("rb") as log:
-                prefix, header = _read_prefix(log)
-                self._add(log, prefix, header.frame_dtype)
-            frames = self._frames
-            if with_live:
-                newest = _live(self.folder, header)
-                if len(newest) and (not len(frames) or newest["step"][0] > frames["step"][-1]):
-                    frames = np.concatenate([frames, newest])
-            return Recording(header, frames) if len(frames) else None
-        return None
-
-    def _add(self, log: BinaryIO, prefix: bytes, dtype: np.dtype[Any]) -> None:
-        """Read on after the last known record, or all again if the log was thinned or is new."""
-        known = self._frames if prefix == self._prefix else np.zeros(0, dtype)
-        if len(known):
-            log.seek(len(prefix) + (len(known) - 1) * dtype.itemsize)
-            if log.read(dtype.itemsize) != known[-1:].tobytes():
-                known = known[:0]
-                log.seek(len(prefix))
-        data = log.read()
-        new = np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype=dtype)
-        if len(known) and len(new):
-            new = np.concatenate([known, new])
-        self._prefix, self._frames = prefix, new if len(new) else known
-        self._frames.flags.writeable = False  # shared by all who watch
-
-
-_watched: dict[Path, tuple[float, LogReader]] = {}
-_watching = threading.Lock()
-
-
-def watch(folder: Path) -> Recording | None:
-    """Return all frames of a run in progress to somebody who asks again and again, else `read_log`.
-
-    All who ask within one process share one reader. It is forgotten a minute after the last did.
-    """
-    now = time.monotonic()
-    with _watching:
-        for other in [key for key, (asked, _) in _watched.items() if now - asked > FORGET_SECONDS]:
-            del _watched[other]
-        reader = _watched[folder][1] if folder in _watched else LogReader(folder)
-        _watched[folder] = now, reader
-    return reader.read()
-
-
 def read_log(folder: Path, *, with_live: bool = True) -> Recording | None:
     """Read what a run in progress has shown so far, or None before its first frame."""
-    return LogReader(folder).read(with_live=with_live)
+    try:
+        with (folder / LOG).open("rb") as log:
+            _, header = read_head(log)
+            frames = whole_frames(log.read(), header)
+    except (OSError, ValueError):
+        return None
+    if with_live:
+        frames = with_newest(frames, live_frame(folder, header))
+    return Recording(header, frames) if len(frames) else None
 
 
-def read_newest(folder: Path) -> Recording | None:
-    """Read the newest frame alone of a run in progress, or None before its first.
-
-    Of the log only the head is read, and the last record where there is no frame in `live` yet:
-    it is asked for several times a second, for everybody who watches.
-    """
-    with contextlib.suppress(OSError, ValueError), (folder / LOG).open("rb") as log:
-        prefix, header = _read_prefix(log)
-        newest = _live(folder, header)
-        if not len(newest):
-            size = header.frame_dtype.itemsize
-            whole = (log.seek(0, os.SEEK_END) - len(prefix)) // size
-            log.seek(len(prefix) + max(0, whole - 1) * size)
-            newest = np.frombuffer(log.read(size), dtype=header.frame_dtype)
-        return Recording(header, newest) if len(newest) else None
-    return None
+def whole_frames(data: bytes, header: RecordingHeader) -> NDArray[Any]:
+    """Return the frames in the body of a log, but for one that is half-written."""
+    dtype = header.frame_dtype
+    return np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype=dtype)
 
 
-def _live(folder: Path, header: RecordingHeader) -> NDArray[Any]:
+def with_newest(frames: NDArray[Any], newest: NDArray[Any]) -> NDArray[Any]:
+    """Return frames with the live one behind them, if it is newer."""
+    if not len(frames):
+        return newest
+    newer = len(newest) and newest["step"][0] > frames["step"][-1]
+    return np.concatenate([frames, newest]) if newer else frames
+
+
+def live_frame(folder: Path, header: RecordingHeader) -> NDArray[Any]:
     """Return the frame in `live`, or none if there is none of this run."""
     with contextlib.suppress(OSError, ValueError):
         found = np.frombuffer((folder / LIVE).read_bytes(), dtype=header.frame_dtype)
@@ -335,7 +276,7 @@ def _live(folder: Path, header: RecordingHeader) -> NDArray[Any]:
     return np.zeros(0, dtype=header.frame_dtype)
 
 
-def _read_prefix(log: BinaryIO) -> tuple[bytes, RecordingHeader]:
+def read_head(log: BinaryIO) -> tuple[bytes, RecordingHeader]:
     """Read the head of a log; ValueError if it is not whole."""
     length = log.read(8)
     text = log.read(min(int.from_bytes(length, "little"), MAX_HEADER))

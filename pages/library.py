@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from explorer import hub
 from explorer.formatting import human_bytes
 from explorer.labels import Kind
 from explorer.library import Item, items
-from explorer.selection import disk_use
+from explorer.selection import disk_use, size_of
 from widgets import start
 from widgets.guard import sentences
 from widgets.library import actions, compare, filters, imports, panel, rubbish, table
@@ -60,6 +61,15 @@ def _tags(everything: list[Item]) -> list[str]:
     return sorted({tag for item in everything for tag in item.label.tags})
 
 
+def hub_models() -> None:
+    """Say what models from the hub take: they lie where other programs look for them too."""
+    if size := size_of(hub.cache_folder()):
+        st.caption(
+            f"Models from the hub take {human_bytes(size)} more. They lie in the hub's own cache, "
+            "which other programs share: `hf cache ls` lists them, `hf cache rm` deletes them."
+        )
+
+
 def disk() -> None:
     """Say how much of the disk is taken, and by what."""
     parts = {name: size for name, size in disk_use().items() if size}
@@ -83,4 +93,6 @@ with sentences():
         rubbish.show()
     else:
         browse(kind)
+    if kind == "asset":
+        hub_models()
     disk()

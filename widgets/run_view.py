@@ -15,8 +15,9 @@ from explorer.formatting import human_seconds
 from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.jobs.specs import ReconstructSpec
-from explorer.recording import Recording, read_newest, watch
+from explorer.recording import Recording
 from explorer.solutions import Solution
+from explorer.watching import read_newest, watch
 from widgets import cached, job_controls, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link

@@ -199,8 +199,8 @@ def test_leftovers_are_what_nobody_has_touched_for_a_day_and_nothing_needs(own_c
                   "incoming/half.safetensors", "assets/.model.staging", "trash/t",
                   "solutions/run1/.a.safetensors.123456.tmp"):  # fmt: skip
         _age(own_cache / place)
-    expected = {f"jobs/{of[state]}" for state in ("done", "failed", "stopped")} | {
-        "jobs/gone", "jobs/set-bb", "jobs/run-dd", "incoming/half.safetensors",
+    expected = {of[state] for state in ("done", "failed", "stopped")} | {
+        "gone", "set-bb", "run-dd", "incoming/half.safetensors",
         "assets/.model.staging", "solutions/run1/.a.safetensors.123456.tmp",
     }  # fmt: skip
     assert set(_ids("leftover")) == expected
@@ -211,7 +211,7 @@ def test_leftovers_are_what_nobody_has_touched_for_a_day_and_nothing_needs(own_c
     trash.undo(deletion.id)
     assert _state(own_cache) == before
     _age(client.folder_of(fresh))
-    assert f"jobs/{fresh}" in _ids("leftover")
+    assert fresh in _ids("leftover")
 
 
 def test_a_job_that_goes_on_meanwhile_keeps_what_it_left(own_cache: Path) -> None:

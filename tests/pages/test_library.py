@@ -1,6 +1,8 @@
 """The Library page: empty, populated, with entries that cannot be read; and what can be done."""
 
 import io
+import os
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,7 @@ from explorer import folders, library, store, trash
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.jobs import client
 from explorer.jobs.specs import BringSpec, ExperimentSpec
+from explorer.labels import Kind
 from explorer.recipes import FAST
 from explorer.solutions import Memory, MemoryRecord, Solution, SolutionRecord
 from tests.pages.driving import APP, open_page
@@ -75,7 +78,9 @@ def buttons(app: AppTest) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("room", "said"),
     [("Solutions", "No solution is stored"), ("Runs", "No run"), ("Sets", "no sets"),
-     ("Jobs", "No job"), ("Trash", "The trash is empty")],
+     ("Paths", "No two solutions"), ("Landscapes", "No plane"), ("Experiments", "No experiment"),
+     ("Analyses", "No map"), ("Models and texts", "No model"), ("Jobs", "No job"),
+     ("Leftovers", "Nothing is left over"), ("Trash", "The trash is empty")],
 )  # fmt: skip
 def test_an_empty_library_says_so(room: str, said: str) -> None:
     app = show(open_page("library"), room)
@@ -181,6 +186,86 @@ def test_deleting_can_be_undone_and_the_trash_emptied(keep: Keep) -> None:
     app = show(show(app, "Solutions"), "Trash")
     app.button(key="empty").click().run()
     assert trash.deletions() == [] and any("empty" in info.value for info in app.info)
+
+
+def _copied(shipped: str, to: Path) -> None:
+    """Copy what ships into the cache, as if it had been made here."""
+    source = folders.PROJECT / "cache" / "recorded" / shipped
+    shutil.copytree(source, to) if source.is_dir() else shutil.copy(source, folders.make(to))
+
+
+@pytest.mark.usefixtures("without_shipped")
+@pytest.mark.parametrize(
+    ("room", "kind", "source", "place", "said"),
+    [
+        ("Paths", "paths", "paths/1-four-texts", "paths/job1", "1 set of paths"),
+        ("Landscapes", "landscape", "landscape/1-four-texts", "paths/job2", "1 landscape"),
+        ("Experiments", "experiment", "experiments/330bfc2676cd", "experiments/330bfc2676cd",
+         "1 run of an experiment"),
+        ("Analyses", "analysis", "analyses/map-06095d687f50ef35.json", "analyses", "1 analysis"),
+    ],
+)  # fmt: skip
+def test_every_result_is_listed_deleted_and_put_back(
+    own_cache: Path, room: str, kind: Kind, source: str, place: str, said: str
+) -> None:
+    _copied(source, own_cache / place)
+    app = show(open_page("library"), room)
+    assert not app.exception and not app.error and not app.warning
+    assert len(app.dataframe[0].value) == 1 and app.dataframe[0].value["size"][0][-1] == "B"
+    assert f"{said}. Select" in texts_of(app)
+    app = select(app, 0)
+    assert not app.exception
+    app.button(key="delete").click().run()
+    assert library.items(kind) == [] and f"{said} is in the trash." in texts_of(app)
+    app.button(key="undo").click().run()
+    assert not app.exception and len(library.items(kind)) == 1
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_a_model_is_deleted_after_a_question(own_cache: Path) -> None:
+    folder = folders.make(own_cache / "models" / "smollm2-135m")
+    (folder / "model.safetensors").write_bytes(b"x" * 2_000_000)
+    app = show(open_page("library"), "Models and texts")
+    assert app.dataframe[0].value["text"].tolist() == ["SmolLM2 135M Instruct"]
+    assert app.dataframe[0].value["size"].tolist() == ["2 MB"]
+    assert "models 2 MB" in texts_of(app)
+    app = select(app, 0)
+    assert "Delete" not in buttons(app) and "downloaded again" in texts_of(app)
+    assert "Save" not in buttons(app)
+    buttons(app)["Yes, delete"].click().run()
+    assert not app.exception and not folder.exists() and "trash 2 MB" in texts_of(app)
+    app.button(key="undo").click().run()
+    assert (folder / "model.safetensors").stat().st_size == 2_000_000
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_what_jobs_left_behind_is_cleared(own_cache: Path) -> None:
+    job = client.submit(BringSpec(model="some/model"))
+    client.ask(job, "stop")
+    log = folders.make(client.folder_of(job)) / "frames.log"
+    log.write_bytes(b"x" * 1_000_000)
+    for each in (log, log.parent):
+        os.utime(each, (1, 1))
+    app = show(open_page("library"), "Leftovers")
+    assert app.dataframe[0].value["asks"].tolist() == ["a job that is stopped"]
+    assert "frames and checkpoints of jobs 1 MB" in texts_of(app)
+    app = select(app, 0)
+    app.button(key="delete").click().run()
+    assert not app.exception and not log.exists() and client.get(job).state == "stopped"
+    assert "1 leftover is in the trash." in texts_of(app)
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_models_of_the_hub_are_counted_apart(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    app = show(open_page("library"), "Models and texts")
+    assert "hub's own cache" not in texts_of(app)
+    (folders.make(tmp_path / "hub" / "models--a--b") / "blob").write_bytes(b"x" * 3_000_000)
+    assert "Models from the hub take 3 MB more" in texts_of(app.run())
 
 
 @pytest.mark.usefixtures("without_shipped")
