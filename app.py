@@ -5,10 +5,11 @@ import streamlit as st
 from widgets import start
 
 st.set_page_config("Proto-Token Explorer", page_icon=start.ICON, layout="wide")
+start.server()
 start.entry()
 start.style()
 start.worker()
-st.navigation(
+page = st.navigation(
     {
         "": [
             st.Page(
@@ -34,4 +35,6 @@ st.navigation(
         ],
     },
     position="top",
-).run()
+)
+with start.logged(page.title):
+    page.run()

@@ -2,9 +2,10 @@
 
 import sys
 
-from explorer import process
+from explorer import logs, process
 
 process.prepare()
+logs.begin("command")
 
 from explorer.cli.main import main  # noqa: E402 (some commands load torch with it)
 

@@ -1,12 +1,14 @@
 """What the app does once when it opens: a worker, and the embedded model if it is not here."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from explorer import catalog
+from explorer import catalog, logs, process
 from explorer.errors import ExplorerError
 from explorer.jobs import client
 from explorer.jobs.specs import BringSpec
@@ -33,6 +35,25 @@ def through_entry() -> None:
     if not st.session_state.get(ENTERED):
         PagesManager.uses_pages_directory = False  # as st.navigation sets it
         st.rerun()
+
+
+@st.cache_resource(show_spinner=False)
+def server() -> None:
+    """Begin the server's log and leave the cores to the worker, once for each start."""
+    logs.begin("web")
+    process.leave_the_cores()
+    address, port = st.get_option("server.address"), st.get_option("server.port")
+    logs.log.info(logs.line("server began", address=address, port=port, **logs.versions()))
+
+
+@contextmanager
+def logged(page: str) -> Iterator[None]:
+    """Write down that a page failed in a way that nobody expected; Streamlit shows it."""
+    try:
+        yield
+    except Exception as error:
+        logs.log.error(logs.line("page failed", page=page) + logs.frames(error))
+        raise
 
 
 def style() -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Never
 
-from explorer import __version__
+from explorer import __version__, logs
 from explorer.cli import assets, distances, experiment, landscape, path, reconstruct, solve_set
 from explorer.errors import ExplorerError
 
@@ -73,7 +73,8 @@ def main(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")
     chosen = parser().parse_args(with_values(arguments))
     try:
-        code: int = chosen.run(chosen)
+        with logs.told(f"command {chosen.command}", **logs.facts(chosen)):
+            code: int = chosen.run(chosen)
         sys.stdout.flush()
     except ExplorerError as error:
         print(error, file=sys.stderr)

@@ -13,13 +13,16 @@ from typing import Any
 from filelock import FileLock, Timeout
 from sqlalchemy import select
 
-from explorer import folders
+from explorer import folders, limits, logs
 from explorer.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.errors import BadInputError, ExplorerError, StorageError
 from explorer.files import LockFile as DeviceLock
+from explorer.formatting import human_bytes
 from explorer.jobs.specs import JobSpec, parse
 
 STALE_SECONDS = 15.0
+WORKER_BYTES = 350_000_000
+"""What the worker takes before it holds a model: Python, torch and transformers."""
 OVER = ("done", "failed", "stopped")
 MAPS_SOON = "maps soon"
 """Announces that a map may be asked for: UMAP takes some fifteen seconds to get ready."""
@@ -95,6 +98,7 @@ def submit(spec: JobSpec) -> str:
         session.add(
             JobRow(id=job_id, kind=spec.kind, spec=spec.model_dump_json(), created=now, updated=now)
         )
+    logs.log.info(logs.line("job queued", job=job_id, **logs.facts(spec)))
     return job_id
 
 
@@ -136,6 +140,7 @@ def ask(job_id: str, wanted: str) -> None:
         if row is None or row.state in OVER:
             return
         row.wanted = wanted
+        logs.log.info(logs.line("asked of a job", job=job_id, wanted=wanted))
         if wanted == "stop" and row.state == "queued" and row.attempts == 0:
             row.state, row.sentence, row.finished = (
                 "stopped",
@@ -219,6 +224,7 @@ def ensure_worker(device: str = "auto") -> bool:
 
     Raises:
         StorageError: if the cache folder cannot be written.
+        ExplorerError: if there is too little memory: it would die while it loads, again and again.
     """
     if os.environ.get("EXPLORER_NO_WORKER"):
         return False
@@ -230,6 +236,7 @@ def ensure_worker(device: str = "auto") -> bool:
         with starting.acquire(timeout=0):
             if _is_taken(lock):  # somebody else has just started one
                 return False
+            _require_memory()
             _spawn(device)
             _wait_until_taken(lock)
     except Timeout:
@@ -242,20 +249,31 @@ def ensure_worker(device: str = "auto") -> bool:
     return True
 
 
+def _require_memory() -> None:
+    free, limit = limits.memory_free(), limits.memory_limit()
+    if free < WORKER_BYTES:
+        allowed = f" of the {human_bytes(limit)} that this container may use" if limit else ""
+        raise ExplorerError(
+            f"Nothing can be computed: the worker needs about {human_bytes(WORKER_BYTES)} of "
+            f"memory to start, and {human_bytes(free)} are free{allowed}. Close other programs or "
+            "allow more memory; it starts by itself then."
+        )
+
+
 def _spawn(device: str) -> None:
-    logs = folders.make(folders.local() / "logs")
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "EXPLORER_CACHE": str(folders.local())}
-    with (logs / "worker.log").open("ab") as log:
+    with logs.output_of("worker").open("ab") as output:
         command = [sys.executable, "-m", "explorer.jobs.worker", "--device", device]
-        subprocess.Popen(  # noqa: S603  (our own module, fixed arguments)
+        worker = subprocess.Popen(  # noqa: S603  (our own module, fixed arguments)
             [*command, "--parent", str(os.getpid())],
             cwd=folders.PROJECT,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
+    logs.log.info(logs.line("worker started", device=device, pid=worker.pid))
 
 
 def _wait_until_taken(lock: FileLock, patience: float = 5.0) -> None:

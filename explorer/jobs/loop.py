@@ -6,7 +6,6 @@ people all see progress, and answers small questions between two steps.
 
 import contextlib
 import json
-import logging
 import math
 import os
 import threading
@@ -18,7 +17,7 @@ import torch
 from filelock import FileLock, Timeout
 from sqlalchemy import select
 
-from explorer import catalog, projection
+from explorer import catalog, logs, projection
 from explorer.allocator import give_memory_back
 from explorer.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.errors import ExplorerError, StorageError
@@ -31,7 +30,7 @@ from explorer.pool import ModelPool
 from explorer.recipes import FAST
 from explorer.training import Row, Trainer
 
-log = logging.getLogger("explorer.worker")
+log = logs.log
 
 SLICE_SECONDS = 0.5
 """How long one job computes before the next has its turn."""
@@ -52,6 +51,7 @@ class Active:
     job: JobContext
     steps: Iterator[bool]
     paused: bool = False
+    began: float = field(default_factory=time.monotonic)
 
 
 @dataclass
@@ -118,14 +118,15 @@ class Worker:
         except StopIteration:
             self._close(active, "stopped" if job.stopped else "done")
         except ExplorerError as error:
-            self._close(active, "failed", str(error))
+            self._close(active, "failed", str(error), error)
         except Exception as error:
-            log.exception("job %s failed", job.id)
+            log.error(logs.line("unexpected", job=job.id) + logs.frames(error))
             self._close(
                 active,
                 "failed",
                 f"Something unexpected happened ({type(error).__name__}: {str(error)[:200]}). "
                 "The details are in worker.log in the cache folder.",
+                error,
             )
         return True
 
@@ -169,9 +170,11 @@ class Worker:
             )
             return
         job.update(state="running", attempts=row.attempts + 1)
+        log.info(logs.line("job begun", job=row.id, attempt=row.attempts + 1, **logs.facts(spec)))
         self.active[row.id] = Active(job, runners.run(job))
 
     def _give_up(self, job_id: str, why: str) -> None:
+        log.error(logs.line("job given up", job=job_id))
         with transaction() as session:
             if (row := session.get(JobRow, job_id)) is not None:
                 row.state, row.error, row.finished = "failed", why, time.time()
@@ -181,13 +184,23 @@ class Worker:
         job.wanted = wanted
         if active.paused and wanted != "pause":
             active.paused = False
+            log.info(logs.line("job resumed", job=job.id))
             job.update(state="running")
 
     def _pause(self, active: Active) -> None:
         active.paused = True
+        log.info(logs.line("job paused", job=active.job.id))
         active.job.update(state="paused")
 
-    def _close(self, active: Active, state: str, error: str | None = None) -> None:
+    def _close(
+        self,
+        active: Active,
+        state: str,
+        error: str | None = None,
+        cause: Exception | None = None,
+    ) -> None:
+        took = time.monotonic() - active.began
+        log.info(logs.line(f"job {state}", job=active.job.id, seconds=took, **logs.reason(cause)))
         active.steps.close()  # type: ignore[attr-defined]
         del self.active[active.job.id]
         with contextlib.suppress(StorageError):
@@ -208,17 +221,19 @@ class Worker:
         if announced:
             self._prepare_maps()
         for row in (row for row in rows if row not in announced):
-            answer, error = None, None
+            answer, error, began = None, None, time.monotonic()
             try:
                 answer = json.dumps(requests.answer(row.kind, json.loads(row.payload), self.pool))
             except ExplorerError as problem:
                 error = str(problem)
             except Exception as problem:
-                log.exception("request %s failed", row.kind)
+                log.error(logs.line("unexpected", request=row.kind) + logs.frames(problem))
                 error = f"The worker could not answer ({type(problem).__name__})."
             with transaction() as session:
                 if (asked := session.get(RequestRow, row.id)) is not None:
                     asked.answer, asked.error = answer, error
+            outcome = "request refused" if error else "request answered"
+            log.info(logs.line(outcome, kind=row.kind, seconds=time.monotonic() - began))
 
     def _compute_is_ours(self, runnable: list[Active]) -> bool:
         """Hold the compute lock while there is work; say so when somebody else computes."""
@@ -247,6 +262,7 @@ class Worker:
         with transaction() as session:
             for row in session.scalars(select(JobRow).where(JobRow.state == "running")):
                 row.state, row.sentence = "queued", "Taken over by a new worker."
+                log.warning(logs.line("job taken over from a dead worker", job=row.id))
 
     def _warm_up(self) -> None:
         """Load the embedded model if it is here, and take a step, so that Start answers at once."""
@@ -270,6 +286,7 @@ class Worker:
             active.steps.close()  # type: ignore[attr-defined]
             with contextlib.suppress(StorageError):
                 active.job.update(state="queued", attempts=1, sentence="Waiting for a worker.")
+                log.info(logs.line("job put down", job=active.job.id))
         self.aside.close()
         self._ended.set()
 

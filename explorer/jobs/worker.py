@@ -2,12 +2,11 @@
 
 import argparse
 import contextlib
-import logging
 import os
 
 from filelock import Timeout
 
-from explorer import process
+from explorer import logs, process
 from explorer.errors import StorageError
 from explorer.jobs import client
 
@@ -19,18 +18,19 @@ def main() -> None:
     parser.add_argument("--parent", type=int, default=None, help="stop when this process is gone")
     arguments = parser.parse_args()
     process.prepare()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logs.begin("worker")
     try:
         with client.worker_lock(arguments.device).acquire(timeout=3):
             with contextlib.suppress(OSError, AttributeError):
                 os.nice(10)  # pages answer first
             from explorer.jobs.loop import Worker  # torch, only once the lock is ours
 
-            Worker(arguments.device, arguments.parent).run()
+            with logs.told("worker", device=arguments.device, **logs.versions()):
+                Worker(arguments.device, arguments.parent).run()
     except Timeout:
-        logging.getLogger("explorer.worker").info("another worker has %s", arguments.device)
+        logs.log.info(logs.line("another worker has the device", device=arguments.device))
     except StorageError as error:
-        logging.getLogger("explorer.worker").error("%s", error)
+        logs.log.error(logs.line("no worker", **logs.reason(error)))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 from filelock import Timeout
 from sqlalchemy import select
 
-from explorer import folders
+from explorer import folders, limits
 from explorer.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.errors import BadInputError, ExplorerError, StorageError
 from explorer.jobs import client
@@ -254,3 +254,16 @@ def test_a_cache_that_cannot_be_written_is_said(
     ):
         with pytest.raises(StorageError, match="EXPLORER_CACHE"):
             call()
+
+
+def test_a_worker_that_could_not_even_load_is_not_started(
+    spawned: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "memory_free", lambda: 120_000_000)
+    monkeypatch.setattr(limits, "memory_limit", lambda: 500_000_000)
+    with pytest.raises(ExplorerError) as raised:
+        client.ensure_worker("cpu")
+    assert "120 MB are free of the 500 MB that this container may use" in str(raised.value)
+    assert not spawned
+    monkeypatch.setattr(limits, "memory_free", lambda: 10**9)
+    assert client.ensure_worker("cpu") is True

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from safetensors import safe_open
 
 from explorer import folders, store
 from explorer.database import WorkerRow, transaction
+from explorer.errors import ExplorerError
 from explorer.jobs import client
 from explorer.solutions import load_solution
 
@@ -115,6 +117,37 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(
     assert kept == {*finished.result["solutions"], *stopped.result["solutions"]}
 
 
+SECRET = "Xanthippe hides zymurgy notes"
+
+
+def test_the_log_tells_of_a_job_without_its_text(quick: "MakeSpec") -> None:
+    assert client.ensure_worker("cpu") is True
+    asked = {"text": SECRET, "title": SECRET, "length": 4, "restarts": 2}
+    done = client.submit(quick(**asked, seed=2))
+    short = client.submit(quick(**{**asked, "length": 1_900}))  # longer than its text
+    with pytest.raises(ExplorerError):
+        client.request("decode", {"solution": SECRET}, patience=60)
+    _wait_for(lambda: client.get(done).over and client.get(short).over)
+    for process in _workers():
+        process.terminate()
+        process.wait(10)
+    text = (folders.local() / "logs" / "worker.log").read_text()
+    about = r"kind=reconstruct model=\S+ length=4 restarts=2"
+    for wanted in (
+        r"INFO \d+ worker began device=cpu version=",
+        rf"INFO \d+ job begun job={done} attempt=1 {about}",
+        rf"INFO \d+ job done job={done} seconds=\d",
+        rf"INFO \d+ job failed job={short} seconds=\S+ error=BadInputError",
+        r"INFO \d+ request refused kind=decode seconds=",
+    ):
+        assert re.search(wanted, text), (wanted, text)
+    every = [file for file in (folders.local() / "logs").iterdir() if file.is_file()]
+    assert {"worker.log", "worker-output.log"} <= {file.name for file in every}
+    for file in every:
+        said = file.read_text()
+        assert not [word for word in SECRET.split() if word in said], said
+
+
 PAGE = """
 import sys
 from explorer.jobs import client
@@ -170,7 +203,8 @@ def test_a_second_worker_leaves_at_once_and_without_torch() -> None:
             timeout=60,
         )
     assert done.returncode == 0
-    assert "another worker has cpu" in done.stderr
+    log = (folders.local() / "logs" / "worker.log").read_text()
+    assert "another worker has the device device=cpu" in log
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "sqlalchemy" in imported and "torch" not in imported
     assert _pid() is None
