@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import psutil
+
 from explorer import assets, first_position, hub, limits
 from explorer.arrangements import AUTO, ArrangementChoice
 from explorer.errors import ModelError
@@ -16,6 +18,8 @@ from explorer.progress import Report
 
 RUNTIME_BYTES = 10**9
 """Python, torch and the working space of one batch (.6 GB for four restarts of 24 tokens)."""
+LOADED_BYTES = 350_000_000
+"""The part of it that a process holds once it has loaded Python, torch and transformers."""
 
 
 @dataclass(frozen=True)
@@ -206,8 +210,16 @@ def memory_needed(card: ModelCard, bytes_per_parameter: int = 4) -> int | None:
 
 
 def fits(card: ModelCard, bytes_per_parameter: int = 4) -> bool:
-    """Return whether the memory that is free now is enough (True while the size is unknown)."""
-    return (memory_needed(card, bytes_per_parameter) or 0) <= limits.memory_free()
+    """Return whether the memory that is free now is enough (True while the size is unknown).
+
+    What this process has loaded already is not needed again.
+    """
+    return _still_needed(card, bytes_per_parameter) <= limits.memory_free()
+
+
+def _still_needed(card: ModelCard, bytes_per_parameter: int) -> int:
+    needed = memory_needed(card, bytes_per_parameter) or 0
+    return max(0, needed - min(LOADED_BYTES, psutil.Process().memory_info().rss))
 
 
 def require_fits(card: ModelCard, bytes_per_parameter: int = 4) -> None:
@@ -217,12 +229,13 @@ def require_fits(card: ModelCard, bytes_per_parameter: int = 4) -> None:
         ModelError: if it does not.
     """
     if not fits(card, bytes_per_parameter):
-        needed = human_bytes(memory_needed(card, bytes_per_parameter) or 0)
+        needed = human_bytes(_still_needed(card, bytes_per_parameter))
         free = human_bytes(limits.memory_free())
         limit = limits.memory_limit()
         allowed = f" of the {human_bytes(limit)} that this container may use" if limit else ""
         raise ModelError(
-            f"{card.title} needs about {needed} of memory and {free} are free{allowed}. "
+            f"{card.title} needs about {needed} of memory besides what is loaded, and {free} are "
+            f"free{allowed}. "
             "Choose a smaller model or close other programs."
         )
 

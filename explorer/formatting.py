@@ -1,6 +1,14 @@
 """Numbers as a person reads them."""
 
 _STEPS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
+_DAY = 24 * 60
+_LONG = (
+    (730 * _DAY, "years", 365.25 * _DAY),
+    (60 * _DAY, "months", 30.44 * _DAY),
+    (14 * _DAY, "weeks", 7 * _DAY),
+    (2 * _DAY, "days", _DAY),
+)
+"""From how many minutes on a duration is said in a unit, and the minutes of one."""
 
 
 def human_count(number: int) -> str:
@@ -31,7 +39,11 @@ def human_bytes(number: int) -> str:
 
 
 def human_seconds(seconds: float) -> str:
-    """Return a duration: 0.213 -> "213 ms", 7.31 -> "7.3 s", 75 -> "1:15 min", 5400 -> "1:30 h"."""
+    """Return a duration as it is said.
+
+    0.213 -> "213 ms", 7.31 -> "7.3 s", 75 -> "1:15 min", 5400 -> "1:30 h"; from two days on in one
+    unit: "3 days", "5 weeks", "2 months", "3 years".
+    """
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
@@ -39,6 +51,9 @@ def human_seconds(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes}:{rest:02d} min"
+    for least, unit, length in _LONG:
+        if minutes >= least:
+            return f"{round(minutes / length)} {unit}"
     return f"{minutes // 60}:{minutes % 60:02d} h"
 
 

@@ -163,14 +163,15 @@ class Reconstruction:
         self._checkpoint()
         self._keep_recording()
 
-    def seconds_from(self, step: int) -> float | None:
-        """Return how long the steps from `step` to the last allowed one take; None: not known yet.
+    @property
+    def step_seconds(self) -> float | None:
+        """How long a step takes; None: not known yet.
 
-        At the pace of the last `RECENT_STEPS`, since steps get quicker when restarts rest.
+        The mean of the last `RECENT_STEPS`, since steps get quicker when restarts rest.
         """
         if len(self._took) < LEAST_STEPS_TIMED:
             return None
-        return (self.spec.recipe.max_steps - step) * sum(self._took) / len(self._took)
+        return sum(self._took) / len(self._took)
 
     def stop(self, reason: str) -> None:
         """End every row where it is; the next step of `steps` saves what there is."""

@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from explorer import store, texts
+from explorer import outlook, paces, store, texts
 from explorer.figures.strip import preview_data
 from explorer.jobs.specs import MAX_RESTARTS, ReconstructSpec
-from explorer.sets.estimate import of_run
 from explorer.validation import valid
 from widgets import (
     arrangement,
@@ -62,7 +61,7 @@ def set_up() -> None:
         early = st.toggle("Stop at the first exact restart", value=True, key="until", help=UNTIL)
         recipe = recipes.choose()
     if recipe is None:
-        slow_start.button(0.0, "", disabled=True)
+        slow_start.button(None)
         return
     fields = {
         "model": card.name,
@@ -77,8 +76,9 @@ def set_up() -> None:
         "source": passage.source,
     }
     spec = valid(ReconstructSpec, fields)
-    expected = of_run(spec, card.parameters, pace.known(card.name, recipe))
-    if slow_start.button(expected.low, expected.range):
+    timed = pace.known(card.name, recipe)
+    st.caption(outlook.of_text(spec, timed).sentence)
+    if slow_start.button(outlook.of_text(spec, timed or paces.assumed(card.parameters)).seconds):
         st.query_params.pop("solution", None)
         st.query_params["job"] = server.submit(spec)
 

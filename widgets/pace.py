@@ -4,14 +4,14 @@ import streamlit as st
 
 from explorer import paces
 from explorer.arrangements import ArrangementChoice
+from explorer.paces import Pace
 from explorer.recipes import Recipe
 from widgets import server
 
 
-def known(model: str, recipe: Recipe) -> float | None:
-    """Return the seconds of a step for each row and token, if one was timed here."""
-    found = paces.find(model, recipe.precision)
-    return found.token_seconds if found else None
+def known(model: str, recipe: Recipe) -> Pace | None:
+    """Return what a step costs, if one was timed here."""
+    return paces.find(model, recipe.precision)
 
 
 def offer(

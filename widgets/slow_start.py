@@ -2,30 +2,32 @@
 
 import streamlit as st
 
+from explorer.formatting import human_seconds
+from explorer.outlook import Expected
+
 QUICK_SECONDS = 180.0
 """What usually takes longer is asked about first."""
 
 
-def button(seconds: float, words: str, *, disabled: bool = False, key: str = "start") -> bool:
+def button(expected: Expected | None, key: str = "start") -> bool:
     """Show Start; return whether it was pressed and, where that takes long, confirmed.
 
     Args:
-        seconds: how long it usually takes.
-        words: the same in words, inside a sentence.
-        disabled: whether nothing can be started yet.
+        expected: how long it will take; None: nothing can be started yet.
         key: of the button.
     """
-    if disabled or seconds <= QUICK_SECONDS:
+    if expected is None or expected.usual <= QUICK_SECONDS:
         return st.button(
-            "Start", type="primary", icon=":material/play_arrow:", key=key, disabled=disabled,
-            width="stretch",
+            "Start", type="primary", icon=":material/play_arrow:", key=key,
+            disabled=expected is None, width="stretch",
         )  # fmt: skip
-    st.caption(f"This takes long: {words}.")
+    usual, most = human_seconds(expected.usual), human_seconds(expected.most)
+    st.caption(f"This takes long: usually about {usual}, {most} at the longest.")
     with st.popover(
         "Start", type="primary", icon=":material/hourglass_top:", key=f"{key}-ask", width="stretch"
     ):
         st.write(
-            f"It takes {words}. A shorter target is quicker. You can stop at any time and keep "
-            "what has been found."
+            f"It usually takes about {usual}. A shorter target is quicker. You can stop at any "
+            "time and keep what has been found."
         )
         return st.button("Start all the same", type="primary", key=key)

@@ -1,37 +1,138 @@
 """How long a run will take: said before it starts, and while it goes on. Free of torch."""
 
+from collections.abc import Sequence
+from functools import lru_cache
+from math import prod
+
+from explorer import paces, steps
 from explorer.arrangements import PAPER_DEFAULT, ArrangementChoice
 from explorer.experiments.definition import Experiment
-from explorer.experiments.runs import Run
-from explorer.experiments.settings import Settings
+from explorer.experiments.runs import Cell, Run
+from explorer.experiments.settings import (
+    ArrangementsSettings,
+    CapacitySettings,
+    ReadoutSettings,
+    Settings,
+    SharingSettings,
+    ThroughputSettings,
+    TrainingTimeSettings,
+)
 from explorer.formatting import human_seconds
+from explorer.outlook import NOTHING, Expected, total, training
+from explorer.paces import Pace
 from explorer.recipes import INDEPENDENT, Recipe
-from explorer.sets.estimate import FEW, TOKEN_SECONDS
+from explorer.steps import PAIR, SHARED, Sample
+
+FORWARD = 1 / 3
+"""A forward pass, in training steps of its size."""
+SCHEMES = {"m free": PAIR, "m shared": SHARED}
+WRITTEN = 9
+"""N times so many tokens a context of the read-out generates: its continuation of two N, and N
+after each of six starts and after the context itself."""
+SENTENCE_MODEL_SECONDS = 8.0
+"""To load it, once for a read-out."""
 
 
 def before(
-    experiment: Experiment,
-    settings: Settings,
-    parameters: int | None,
-    token_seconds: float | None = None,
+    experiment: Experiment, settings: Settings, parameters: int | None, pace: Pace | None = None
 ) -> str:
-    """Say how many cells a run has and how long they take, at most.
+    """Say how many cells a run has, how long they usually take, and at most.
 
     Args:
         experiment: what is run.
         settings: with which settings.
         parameters: of the model; None counts as the embedded model's.
-        token_seconds: measured seconds of a step for each row and target token of a full batch.
+        pace: of this machine, if a step was timed.
     """
-    cells = experiment.cells(settings)
-    cost = sum(cell.cost for cell in cells)
-    if token_seconds is not None:
-        most = cost * token_seconds * max(1, FEW / _side_by_side(settings))
-        how = "with a step timed on this machine"
-    else:
-        most = cost * TOKEN_SECONDS * (parameters or 134_515_008)
-        how = "on two CPU cores with bfloat16, several times that without it; a GPU is far quicker"
-    return f"{len(cells)} cells: about {human_seconds(most / 3)} to {human_seconds(most)} {how}."
+    count = len(experiment.cells(settings))
+    found = expected(experiment, settings, parameters, pace)
+    how = (
+        "with a step timed on this machine"
+        if pace
+        else "on two CPU cores with bfloat16, several times that without it; a GPU is far quicker"
+    )
+    bound = f", at most {human_seconds(found.most)}" if found.most > 1.1 * found.usual else ""
+    return (
+        f"{count} {'cell' if count == 1 else 'cells'}: usually about "
+        f"{human_seconds(found.usual)}{bound}, {how}."
+    )
+
+
+def expected(
+    experiment: Experiment, settings: Settings, parameters: int | None, pace: Pace | None = None
+) -> Expected:
+    """Return the seconds of a whole run, as they usually are and at most."""
+    pace, seen = pace or paces.assumed(parameters), steps.samples()
+    cells = [of_cell(settings, cell, pace, seen) for cell in experiment.cells(settings)]
+    return total([*cells, _texts(settings, pace)])
+
+
+def of_cell(settings: Settings, cell: Cell, pace: Pace, seen: Sequence[Sample]) -> Expected:
+    """Return the seconds of one cell, as they usually are and at most."""
+
+    def trained(
+        length: int, texts: float, restarts: int, arrangement: str, scheme: str = PAIR
+    ) -> Expected:
+        usual = steps.usual(settings.model, arrangement, recipe, length, scheme, seen)
+        rest = scheme == PAIR
+        return training(
+            pace, usual, recipe, length=length, texts=texts, restarts=restarts, rest=rest
+        )
+
+    recipe: Recipe = getattr(settings, "recipe", INDEPENDENT)
+    n = int(cell.at.get("n", getattr(settings, "length", 1)))
+    match settings:
+        case ArrangementsSettings():
+            return trained(n, settings.texts, settings.restarts, str(cell.at["arrangement"]))
+        case SharingSettings():
+            scheme = PAIR if cell.at["s_g"] == 1 else SHARED
+            return trained(n, settings.texts, 1, settings.arrangement, scheme)
+        case TrainingTimeSettings():
+            return trained(n, 1, settings.restarts, settings.arrangement) * settings.texts
+        case ReadoutSettings():
+            written = WRITTEN * n * pace.a_generated_token
+            alone = trained(n, 1, settings.restarts, settings.arrangement)
+            return alone + Expected(written, 2 * written)
+        case ThroughputSettings():
+            one = n * pace.a_generated_token + FORWARD * pace.step_seconds(1, n)
+            return Expected((settings.repeats + 1) * one, (settings.repeats + 1) * one)
+        case CapacitySettings():
+            scheme = SCHEMES.get(str(cell.at["scheme"]), str(cell.at["scheme"]))
+            each = 1 if scheme == SHARED else settings.restarts  # rows that share are all needed
+            rows = settings.texts * settings.restarts / each
+            whole = trained(n, rows, each, settings.arrangement, scheme)
+            reached = trained(
+                n, rows * _reached(settings, n, scheme, seen), each, settings.arrangement, scheme
+            )
+            return Expected(reached.usual, whole.most)
+        case _:
+            return NOTHING
+
+
+def _reached(settings: CapacitySettings, n: int, scheme: str, seen: Sequence[Sample]) -> float:
+    """Return how likely a text's ladder is still climbed at a length."""
+    shorter = [k for k in settings.ladder if k < n]
+    usual = [
+        steps.usual(settings.model, settings.arrangement, settings.recipe, k, scheme, seen)
+        for k in shorter
+    ]
+    return prod(found.any_of(settings.restarts) for found in usual)
+
+
+def _texts(settings: Settings, pace: Pace) -> Expected:
+    """Return how long the model writes texts of its own before it is trained on them."""
+    sources = getattr(settings, "sources", (getattr(settings, "source", ""),))
+    longest = max(_lengths(settings))
+    count: int = getattr(settings, "texts", 0)
+    written = count * longest * pace.a_generated_token if "generated" in sources else 0.0
+    if isinstance(settings, ReadoutSettings):
+        written += SENTENCE_MODEL_SECONDS
+    return Expected(written, 2 * written)
+
+
+def _lengths(settings: Settings) -> tuple[int, ...]:
+    ladder: tuple[int, ...] = getattr(settings, "lengths", getattr(settings, "ladder", ()))
+    return ladder or (getattr(settings, "length", 1),)
 
 
 def step(settings: Settings) -> tuple[int, ArrangementChoice, Recipe]:
@@ -39,26 +140,27 @@ def step(settings: Settings) -> tuple[int, ArrangementChoice, Recipe]:
 
     What trains nothing is estimated by a step of the recipe `independent`.
     """
-    ladder: tuple[int, ...] = getattr(settings, "lengths", getattr(settings, "ladder", (1,)))
-    length: int = getattr(settings, "length", max(ladder))
     arrangement: ArrangementChoice = getattr(settings, "arrangement", PAPER_DEFAULT)
-    return length, arrangement, getattr(settings, "recipe", INDEPENDENT)
-
-
-def _side_by_side(settings: Settings) -> int:
-    """Return how many rows are trained in one batch; a few take as long as `FEW`."""
-    restarts: int = getattr(settings, "restarts", FEW)
-    if settings.experiment in ("training-time", "readout"):
-        return restarts  # one text after the other
-    texts: int = getattr(settings, "texts", 1)
-    return texts if settings.experiment == "sharing" else texts * restarts
+    return max(_lengths(settings)), arrangement, getattr(settings, "recipe", INDEPENDENT)
 
 
 def left(experiment: Experiment, run: Run) -> str:
-    """Say how long what is left takes at the pace of what is done; empty before the first cell."""
-    cells = {cell.key: cell for cell in experiment.cells(run.settings)}
-    cost = sum(cells[done.key].cost for done in run.done if done.key in cells)
-    if not cost:
+    """Say how long what is left takes at the pace of what is done; empty before the first cell.
+
+    Each cell counts as much as it is expected to take.
+    """
+    weights = _weights(experiment.name, run.settings)
+    done = sum(weights.get(cell.key, 0.0) for cell in run.done)
+    if not done:
         return ""
-    rest = sum(cell.cost for cell in experiment.left(run))
-    return f", about {human_seconds(run.seconds / cost * rest)} left" if rest else ""
+    rest = sum(weights[cell.key] for cell in experiment.left(run))
+    return f", about {human_seconds(run.seconds / done * rest)} left" if rest else ""
+
+
+@lru_cache(maxsize=16)
+def _weights(name: str, settings: Settings) -> dict[str, float]:
+    from explorer.experiments.catalogue import experiment
+
+    pace, seen = paces.assumed(None), steps.samples()
+    cells = experiment(name).cells(settings)
+    return {cell.key: of_cell(settings, cell, pace, seen).usual or 1e-9 for cell in cells}

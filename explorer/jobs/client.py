@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import select
 
 from explorer import folders, limits, logs
+from explorer.catalog import LOADED_BYTES
 from explorer.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.errors import BadInputError, ExplorerError, StorageError
 from explorer.files import LockFile as DeviceLock
@@ -21,8 +22,6 @@ from explorer.formatting import human_bytes
 from explorer.jobs.specs import JobSpec, parse
 
 STALE_SECONDS = 15.0
-WORKER_BYTES = 350_000_000
-"""What the worker takes before it holds a model: Python, torch and transformers."""
 OVER = ("done", "failed", "stopped")
 MAPS_SOON = "maps soon"
 """Announces that a map may be asked for: UMAP takes some fifteen seconds to get ready."""
@@ -251,10 +250,10 @@ def ensure_worker(device: str = "auto") -> bool:
 
 def _require_memory() -> None:
     free, limit = limits.memory_free(), limits.memory_limit()
-    if free < WORKER_BYTES:
+    if free < LOADED_BYTES:
         allowed = f" of the {human_bytes(limit)} that this container may use" if limit else ""
         raise ExplorerError(
-            f"Nothing can be computed: the worker needs about {human_bytes(WORKER_BYTES)} of "
+            f"Nothing can be computed: the worker needs about {human_bytes(LOADED_BYTES)} of "
             f"memory to start, and {human_bytes(free)} are free{allowed}. Close other programs or "
             "allow more memory; it starts by itself then."
         )

@@ -7,6 +7,7 @@ from explorer import catalog
 from explorer.errors import BadInputError
 from explorer.metrics import score
 from explorer.models import fast_dtype
+from explorer.paces import Pace
 from explorer.pool import ModelPool
 from explorer.recipes import Recipe
 from explorer.sets.pace import timed
@@ -18,14 +19,14 @@ def answer(kind: str, payload: dict[str, Any], pool: ModelPool) -> dict[str, Any
 
     Kinds: `decode` takes `solution` (a file) and optionally `precision`; it returns what the model
     says there in one forward pass: `text`, `accuracy`, `predicted`, `p`, `rank`. `pace` takes
-    `model`, `length`, `arrangement` and `recipe`; it returns `token_seconds`, a training step's
-    time for each row and token of a full batch.
+    `model`, `length`, `arrangement` and `recipe`; it returns the pieces of a step's time, and keeps
+    them.
 
     Raises:
         ExplorerError: with a sentence for the person who asked.
     """
     if kind == "pace":
-        return {"token_seconds": _pace(payload, pool)}
+        return _pace(payload, pool).model_dump()
     if kind != "decode":
         raise BadInputError(f"There is no question of the kind “{kind}”.")
     solution = load_solution(Path(payload["solution"]))
@@ -51,7 +52,7 @@ def answer(kind: str, payload: dict[str, Any], pool: ModelPool) -> dict[str, Any
     }
 
 
-def _pace(payload: dict[str, Any], pool: ModelPool) -> float:
+def _pace(payload: dict[str, Any], pool: ModelPool) -> Pace:
     card = catalog.find(payload["model"])
     if card.folder is None:
         raise BadInputError(f"{card.title} is not on this disk, so nothing can be timed with it.")

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from explorer import assets, catalog, maps, measure_distances, store
+from explorer import assets, catalog, maps, measure_distances, outlook, store
 from explorer.arrangements import ArrangementChoice
 from explorer.errors import BadInputError, ExplorerError
 from explorer.experiments import estimate
@@ -82,6 +82,7 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
     if task.resumed:
         job.notice("The worker stopped in between; this run went on from its last checkpoint.")
     furthest, most = 0, spec.recipe.max_steps
+    expected = outlook.of_text(spec)
     for report in job.until_stopped(task.steps()):
         job.result["h_lm"] = task.h_lm[0]  # measured once, after the first frame is out
         job.result["solutions"] = [path.stem for _, path in sorted(task.solutions.items())]
@@ -90,9 +91,11 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
         live = [k for k, phase in enumerate(report.phase) if phase != "done"]
         step = int(report.steps[live].max()) if live else int(report.steps.max())
         furthest = max(furthest, step)  # restarts that rested may follow, with fewer steps
-        left = task.seconds_from(step)
-        to_go = f", {human_seconds(left)} to step {most}" if left else ""
-        job.say(f"Step {step} of at most {most}{to_go}.", furthest / most)
+        each = task.step_seconds
+        bound = f", {human_seconds((most - step) * each)} at the longest" if each else ""
+        job.say(
+            f"Step {step} of at most {most}{bound}. {expected.after(step, each)}", furthest / most
+        )
         yield True
     if job.stopped:
         job.say("Measuring what has been found.", at_once=True)

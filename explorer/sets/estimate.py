@@ -2,14 +2,22 @@
 
 from dataclasses import dataclass
 
+from explorer import paces, steps
 from explorer.formatting import human_seconds
-from explorer.jobs.specs import GatheredText, ReconstructSpec, SolveSetSpec
+from explorer.jobs.specs import SolveSetSpec
+from explorer.paces import Pace
+from explorer.steps import SHARED
 
-TOKEN_SECONDS = 1.8e-3 / 134_515_008
-"""Seconds of one training step for each token and parameter: two CPU cores with bfloat16."""
-
-FEW = 8
-"""A batch of fewer rows takes about as long as one of this many."""
+SIDE_BY_SIDE = 32
+"""Rows of a batch, as `explorer.sets.crews`."""
+TRIED = 120
+"""Steps after which a row that is far from its text makes room, as `explorer.sets.build`."""
+FROZEN = 1.4
+"""How many times longer e takes beside an m that was learned on other texts."""
+GROUP = 8
+"""Rows that shared a vector where it was seen how often they become exact together, about."""
+BETWEEN = 1.5
+"""The range that is said: the middle divided by this, to the middle times this."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +26,8 @@ class Estimate:
 
     Attributes:
         rows: solutions that are wanted.
-        low: seconds if every row is quick.
-        high: seconds if they are slow or many have to be tried again.
+        low: seconds, rather less than it usually takes.
+        high: rather more.
         measured: whether a step was timed on this machine.
     """
 
@@ -44,50 +52,36 @@ class Estimate:
         return f"{self.rows} solutions: {self.range}."
 
 
-def typical_steps(spec: SolveSetSpec) -> float:
-    """Return how many steps a row usually takes until it is exact.
-
-    The median of the benchmark's texts is 213 for N = 24 with the recipe `independent`; the recipe
-    `paper` took four times as many or more on the same texts.
-    """
-    usual = 60 + 7 * spec.length
-    return float(min(spec.recipe.max_steps, usual * (4 if spec.recipe.init == "normal" else 1)))
-
-
-def estimate(
-    spec: SolveSetSpec, parameters: int | None, token_seconds: float | None = None
-) -> Estimate:
+def estimate(spec: SolveSetSpec, parameters: int | None, pace: Pace | None = None) -> Estimate:
     """Estimate the training time of a set.
 
     Args:
         spec: what is wanted.
         parameters: of the model; None counts as the embedded model's.
-        token_seconds: measured seconds of a step for each target token of a full batch.
+        pace: of this machine, if a step was timed.
     """
-    each = token_seconds or TOKEN_SECONDS * (parameters or 134_515_008)
-    step = spec.length * each
-    alone = max(spec.rows, FEW) * typical_steps(spec) * step
-    stragglers = FEW * spec.recipe.max_steps * step
+    cost, seen = pace or paces.assumed(parameters), steps.samples()
+    most = spec.recipe.max_steps
+    found = steps.usual(spec.model, spec.arrangement, spec.recipe, spec.length, seen=seen)
+    share = max(found.share, 1 / (spec.attempts + 1))
+    each = found.mean(most) + min(spec.attempts - 1, 1 / share - 1) * min(TRIED, most)
+
+    def alone(rows: float, longer: float = 1.0) -> float:
+        batch = max(1.0, min(rows, SIDE_BY_SIDE))
+        slowest = found.at(0.95) * cost.a_pass  # the last batch empties while it trains
+        return longer * (rows * each * cost.step_seconds(batch, spec.length) / batch + slowest)
+
+    written = 0 if spec.texts else spec.contexts * spec.continuations * spec.length
+    middle = written * cost.a_generated_token
     if spec.regime == "free":
-        return Estimate(spec.rows, 0.7 * alone, 2 * alone + stragglers, token_seconds is not None)
-    jointly = min(spec.m_from or spec.rows, spec.rows) * step
-    most = jointly * spec.recipe.max_steps
-    low = jointly * typical_steps(spec) + (0.5 * alone if spec.m_from else 0)
-    high = most + (2.5 if spec.m_from else 1) * alone + stragglers
-    return Estimate(spec.rows, low, high, token_seconds is not None)
-
-
-def of_run(
-    spec: ReconstructSpec, parameters: int | None, token_seconds: float | None = None
-) -> Estimate:
-    """Estimate the training time of a text: that of a set of its restarts, each with its own m."""
-    restarts = SolveSetSpec(
-        model=spec.model,
-        texts=(GatheredText(text="any"),),
-        restarts=spec.restarts,
-        length=spec.length,
-        regime="free",
-        arrangement=spec.arrangement,
-        recipe=spec.recipe,
-    )
-    return estimate(restarts, parameters, token_seconds)
+        middle += alone(spec.rows)
+    else:
+        joint = steps.usual(
+            spec.model, spec.arrangement, spec.recipe, spec.length, SHARED, seen=seen
+        )
+        jointly = min(spec.m_from or spec.rows, spec.rows)
+        together = joint.share ** max(1.0, jointly / GROUP)
+        took = together * joint.mean(most) + (1 - together) * most
+        left = spec.rows - jointly if spec.m_from else spec.rows / 3
+        middle += took * cost.step_seconds(jointly, spec.length) + alone(left, FROZEN)
+    return Estimate(spec.rows, middle / BETWEEN, middle * BETWEEN, pace is not None)

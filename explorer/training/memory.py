@@ -4,14 +4,10 @@ import torch
 
 from explorer import limits
 from explorer.models import FrozenModel
+from explorer.paces import POSITIONS
 
 SIGNS = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
 """What messages of failed allocations have in common (CUDA, Windows, Linux, cuBLAS)."""
-POSITIONS = 1300
-"""Positions of targets beyond which a CPU gains nothing by more rows, and needs more memory.
-
-Sixteen rows of N = 64 run as one pass; four of N = 512 take a seventh longer as one than as two.
-"""
 
 
 def rows_that_fit(model: FrozenModel, length: int) -> int:

@@ -199,6 +199,8 @@ def test_a_hub_model_without_network_is_said() -> None:
 
 def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     memory = SimpleNamespace(available=9_000_000_000, total=16_000_000_000)
+    held = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=200_000_000))
+    monkeypatch.setattr(psutil, "Process", lambda: held)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
     small, large = catalog.find("pythia-1.4b"), catalog.find("llama-3.1-8b")
 
@@ -209,7 +211,7 @@ def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelError) as raised:
         catalog.require_fits(large, bytes_per_parameter=2)
     assert str(raised.value) == (
-        "Llama 3.1-8B needs about 17.1 GB of memory and 9 GB are free. "
+        "Llama 3.1-8B needs about 16.9 GB of memory besides what is loaded, and 9 GB are free. "
         "Choose a smaller model or close other programs."
     )
     assert catalog.fits(replace(large, parameters=None))

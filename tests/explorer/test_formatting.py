@@ -36,7 +36,19 @@ def test_three_digits_are_right(number: int) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.213, "213 ms"), (7.31, "7.3 s"), (75, "1:15 min"), (3599.7, "1:00 h"), (5400, "1:30 h")],
+    [
+        (0.213, "213 ms"),
+        (7.31, "7.3 s"),
+        (75, "1:15 min"),
+        (3599.7, "1:00 h"),
+        (5400, "1:30 h"),
+        (47.9 * 3600, "47:54 h"),
+        (48 * 3600, "2 days"),
+        (13.4 * 86400, "13 days"),
+        (14 * 86400, "2 weeks"),
+        (1479.6 * 3600, "2 months"),
+        (800 * 86400, "2 years"),
+    ],
 )
 def test_durations(seconds: float, text: str) -> None:
     assert human_seconds(seconds) == text

@@ -87,7 +87,7 @@ def test_what_takes_long_is_asked_about_first(
     monkeypatch.setattr("widgets.slow_start.QUICK_SECONDS", 0.0)
     app.run()
     said = texts_of(app)
-    assert "This takes long: about " in said and "stop at any time" in said
+    assert "This takes long: usually about " in said and "stop at any time" in said
     (start,) = [button for button in app.button if button.key == "start"]
     assert start.label == "Start all the same" and not client.jobs()
     start.click().run()
@@ -95,14 +95,16 @@ def test_what_takes_long_is_asked_about_first(
 
 
 def test_a_long_text_takes_long_and_a_short_one_does_not() -> None:
-    from explorer.sets.estimate import of_run
+    from explorer import outlook, paces
     from widgets.slow_start import QUICK_SECONDS
 
     def expected(length: int) -> float:
         spec = ReconstructSpec(
             model="tiny", text="x", length=length, arrangement="e+mN", recipe=FAST, restarts=4
         )
-        return of_run(spec, None).low
+        seconds = outlook.of_text(spec, paces.assumed(None)).seconds
+        assert seconds is not None
+        return seconds.usual
 
     assert expected(24) < QUICK_SECONDS < expected(128) < expected(1500)
 

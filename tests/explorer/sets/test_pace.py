@@ -1,4 +1,4 @@
-"""A step is timed as it takes on an idle machine, and not for long on a slow one."""
+"""Steps of two sizes are timed as they take on an idle machine, and not for long on a slow one."""
 
 import types
 from pathlib import Path
@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from explorer import paces
 from explorer.models import fast_dtype
+from explorer.paces import Pace
 from explorer.sets import pace
 from tests.explorer.sets.conftest import QUICK
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Lengths of steps to come; each moves a clock on, and only steps do."""
-    now, lengths = [0.0], [0.1]  # the first is the warm one
+    now: list[float] = [0.0]
+    lengths: list[float] = []
     step = pace.Trainer.step
 
     def take(trainer: pace.Trainer) -> object:
@@ -29,22 +32,50 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return lengths
 
 
-def _seconds(pool: "ModelPool", folder: Path) -> float:
+def _measured(pool: "ModelPool", folder: Path) -> Pace:
     model = pool.get(folder, str(folder), fast_dtype(pool.device, QUICK.precision))
-    return pace.token_seconds(model, 4, "halves", QUICK) * pace.ROWS * 4
+    return pace.measured(model, 4, "halves", QUICK)
 
 
 def test_a_busy_moment_does_not_count(
     clock: list[float], pool: "ModelPool", tiny_llama_folder: Path
 ) -> None:
-    clock += [0.9, 0.2, 0.3, 0.25, 0.3, 0.1]
-    assert _seconds(pool, tiny_llama_folder) == pytest.approx(0.2)
-    assert clock == [0.1], "five steps and the warm one"
+    """One row of four tokens takes .06 s and 32 take .3: .05 s for a pass and .002 for a token."""
+    token = (0.3 - 0.06) / (31 * 4)
+    clock += [0.1, 0.5, 0.06, 0.07, 0.08, 0.06]  # a warm one and five
+    clock += [0.1, 0.9, 0.3, 0.4, 0.35, 0.3]
+    found = _measured(pool, tiny_llama_folder)
+    assert found.token_seconds == pytest.approx(token)
+    assert found.pass_seconds == pytest.approx(0.06 - 4 * token)
+    assert found.step_seconds(32, 4) == pytest.approx(0.3)
+    assert found.step_seconds(1, 4) == pytest.approx(0.06)
+    assert clock == []
 
 
-def test_a_slow_machine_times_one_step(
+def test_a_slow_machine_times_one_step_of_each(
     clock: list[float], pool: "ModelPool", tiny_llama_folder: Path
 ) -> None:
-    clock += [30.0, 20.0]
-    assert _seconds(pool, tiny_llama_folder) == pytest.approx(30.0)
-    assert clock == [20.0]
+    clock += [30.0, 20.0, 90.0, 60.0, 1.0]
+    assert _measured(pool, tiny_llama_folder).step_seconds(32, 4) == pytest.approx(60.0)
+    assert clock == [1.0]
+
+
+def test_noise_makes_no_token_free(
+    clock: list[float], pool: "ModelPool", tiny_llama_folder: Path
+) -> None:
+    clock += [9.0, 9.0, 3.0, 3.0]
+    found = _measured(pool, tiny_llama_folder)
+    assert found.token_seconds > 0 and found.pass_seconds is not None
+
+
+def test_a_token_that_is_generated_is_timed_too(pool: "ModelPool", tiny_llama_folder: Path) -> None:
+    found = _measured(pool, tiny_llama_folder)
+    assert found.generate_seconds is not None and 0 < found.generate_seconds < 5
+
+
+def test_a_pace_of_before_is_read_and_its_pieces_are_usual_ones(own_cache: Path) -> None:
+    kept = paces.keep(Pace(model="m", precision="auto", token_seconds=0.002))
+    kept.write_text('{"model": "m", "precision": "auto", "token_seconds": 0.002}')
+    found = paces.find("m", "auto")
+    assert found is not None and found.pass_seconds is None
+    assert found.a_pass == pytest.approx(0.08) and found.a_generated_token == pytest.approx(0.05)

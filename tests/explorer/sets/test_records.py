@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from explorer import folders, store
 from explorer.errors import BadInputError, CorruptFileError
 from explorer.jobs.specs import SolveSetSpec
+from explorer.paces import Pace
 from explorer.recipes import FAST
 from explorer.sets import records
 from explorer.sets.estimate import estimate
@@ -105,11 +106,16 @@ def test_an_estimate_grows_with_the_work() -> None:
     small, large = estimate(_spec(contexts=2), 10**8), estimate(_spec(contexts=20), 10**8)
     assert 0 < small.low < small.high < large.high
     assert estimate(_spec(), 10**9).low > estimate(_spec(), 10**8).low
-    joint, part = _spec(regime="shared"), _spec(regime="shared", m_from=4)
+    fields: dict[str, object] = {"regime": "shared", "model": "smollm2-135m"}
+    joint, part = _spec(**fields), _spec(**fields, m_from=4)
     assert estimate(part, 10**8).high < estimate(joint, 10**8).high
-    timed = estimate(_spec(), None, 0.001)
+    slow, slower = (
+        Pace(model="tiny", precision="auto", token_seconds=k / 1000, pass_seconds=k / 20)
+        for k in (1, 2)
+    )
+    timed = estimate(_spec(), None, slow)
     assert timed.measured and "timed on this machine" in timed.sentence
-    assert estimate(_spec(), None, 0.002).low == pytest.approx(2 * timed.low)
+    assert estimate(_spec(), None, slower).low == pytest.approx(2 * timed.low)
 
 
 def test_a_set_that_ships_is_still_what_its_spec_makes() -> None:

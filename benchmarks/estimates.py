@@ -1,0 +1,153 @@
+"""Estimate against outcome: every experiment, a set and a text, on the embedded model.
+
+`python -m benchmarks.estimates [NAME …]` runs each at a small size in a cache of its own, times a
+step just before as the app does, and prints what was said and what it took, one JSON line each.
+`usual_after` is the same estimate from steps timed afterwards: far from `usual`, the machine was
+busy with other work.
+Ten minutes on two quiet cores; `--preset minutes` runs the experiments at that size, longer.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from explorer import catalog, folders, outlook
+from explorer.catalog import ModelCard
+from explorer.experiments import estimate
+from explorer.experiments.arrangements import SHORT
+from explorer.experiments.catalogue import EXPERIMENTS, experiment
+from explorer.experiments.running.task import RunTask
+from explorer.jobs.specs import ReconstructSpec, SolveSetSpec
+from explorer.outlook import Expected
+from explorer.pool import ModelPool
+from explorer.recipes import FAST, INDEPENDENT
+from explorer.reconstruct import Reconstruction
+from explorer.sets.build import SetBuilder
+from explorer.sets.estimate import estimate as estimate_set
+from explorer.sets.pace import measured, timed
+
+SMALL: dict[str, dict[str, Any]] = {
+    "arrangements": {"lengths": (2, 8), "texts": 2, "recipe": SHORT},
+    "sharing": {"group_sizes": (1, 2), "texts": 4, "length": 8, "recipe": SHORT},
+    "capacity": {"ladder": (4, 8), "sources": ("unseen",), "texts": 2, "restarts": 1,
+                 "recipe": SHORT},
+    "throughput": {"lengths": (8, 32), "repeats": 3},
+    "training-time": {"lengths": (8, 16), "texts": 4, "recipe": SHORT},
+    "readout": {"contexts": 4, "length": 8, "context_length": 32},
+}  # fmt: skip
+"""Sizes at which each takes about a minute."""
+TEXT = "The ferry leaves at dawn, and nobody on the quay believes that it will come back."
+SET, ONE = "set", "text"
+
+
+def main() -> None:
+    """Run what was named, or all, and print a line and at the end a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join([*EXPERIMENTS, SET, ONE])}")
+    parser.add_argument("--preset", default=None, help="of the experiments, instead of small ones")
+    asked = parser.parse_args()
+    card = catalog.known_models()[0]
+    pool = ModelPool(torch.device("cpu"))
+    kinds = {**dict.fromkeys(EXPERIMENTS, _experiment), SET: _set, ONE: _text}
+    table = []
+    with _own_cache():
+        for name in asked.names or list(kinds):
+            found = kinds[name](name, card, pool, asked.preset)
+            print(json.dumps(found), flush=True)
+            table.append(found)
+    print("\n| | usual (s) | at most | outcome | outcome ÷ usual |\n|---|---|---|---|---|")
+    for row in table:
+        values = " | ".join(f"{row[key]:.0f}" for key in ("usual", "most", "outcome"))
+        print(f"| {row['name']} | {values} | {row['ratio']:.2f} |")
+
+
+def _experiment(name: str, card: ModelCard, pool: ModelPool, preset: str | None) -> dict[str, Any]:
+    asked = experiment(name)
+    fields = dict(asked.presets[preset]) if preset else SMALL[name]
+    suits = {"arrangement": card.default_arrangement}
+    own = suits if "arrangement" in asked.settings.model_fields else {}
+    settings = asked.make({"model": card.name, **own, **fields})
+    task = RunTask(settings, pool)
+    pace = timed(task.bench.model, *estimate.step(settings))
+    said = estimate.before(asked, settings, card.parameters, pace)
+    expected = estimate.expected(asked, settings, card.parameters, pace)
+    found = _outcome(name, said, expected, lambda: _exhaust(task.steps()))
+    after = measured(task.bench.model, *estimate.step(settings))
+    again = estimate.expected(asked, settings, card.parameters, after)
+    return found | {"usual_after": round(again.usual, 1)}
+
+
+def _set(name: str, card: ModelCard, pool: ModelPool, preset: str | None) -> dict[str, Any]:
+    spec = SolveSetSpec(
+        model=card.name, contexts=2, continuations=3, restarts=3, length=8, regime="free",
+        arrangement=card.default_arrangement, recipe=INDEPENDENT,
+    )  # fmt: skip
+    task = SetBuilder(spec, pool)
+    pace = timed(task.model, spec.length, spec.arrangement, spec.recipe)
+    found = estimate_set(spec, card.parameters, pace)
+    middle = (found.low * found.high) ** 0.5
+    return _outcome(name, found.sentence, Expected(middle, found.high),
+                    lambda: _exhaust(task.steps()))  # fmt: skip
+
+
+def _text(name: str, card: ModelCard, pool: ModelPool, preset: str | None) -> dict[str, Any]:
+    spec = ReconstructSpec(
+        model=card.name, text=TEXT, length=16, arrangement=card.default_arrangement, recipe=FAST,
+        restarts=4, until="first",
+    )  # fmt: skip
+    out = folders.local() / "text"
+    task = Reconstruction(spec, pool, out, None, out)
+    pace = timed(task.model, spec.length, spec.arrangement, spec.recipe)
+    expected = outlook.of_text(spec, pace)
+    assert expected.seconds is not None
+    return _outcome(name, expected.sentence, expected.seconds, lambda: _exhaust(task.steps()))
+
+
+def _exhaust(steps: Iterator[Any]) -> None:
+    for _ in steps:
+        pass
+
+
+def _outcome(name: str, said: str, expected: Expected, work: Callable[[], None]) -> dict[str, Any]:
+    began = time.monotonic()
+    work()
+    took = time.monotonic() - began
+    return {
+        "name": name,
+        "said": said,
+        "usual": round(expected.usual, 1),
+        "most": round(expected.most, 1),
+        "outcome": round(took, 1),
+        "ratio": round(took / expected.usual, 2),
+    }
+
+
+@contextmanager
+def _own_cache() -> Iterator[None]:
+    """Leave what this machine has seen and timed as it is; models and texts are linked."""
+    real = folders.local()
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("models", "assets"):
+            if (real / name).is_dir():
+                (Path(folder) / name).symlink_to(real / name)
+        before = os.environ.get("EXPLORER_CACHE")
+        os.environ["EXPLORER_CACHE"] = folder
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["EXPLORER_CACHE"]
+            else:
+                os.environ["EXPLORER_CACHE"] = before
+
+
+if __name__ == "__main__":
+    main()
