@@ -1,8 +1,9 @@
 """How long a run will take: said before it starts, and while it goes on. Free of torch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import prod
+from typing import Any
 
 from explorer import paces, steps
 from explorer.arrangements import PAPER_DEFAULT, ArrangementChoice
@@ -149,7 +150,7 @@ def left(experiment: Experiment, run: Run) -> str:
 
     Each cell counts as much as it is expected to take.
     """
-    weights = _weights(experiment.name, run.settings)
+    weights = _weights(experiment.cells, run.settings)
     done = sum(weights.get(cell.key, 0.0) for cell in run.done)
     if not done:
         return ""
@@ -158,9 +159,6 @@ def left(experiment: Experiment, run: Run) -> str:
 
 
 @lru_cache(maxsize=16)
-def _weights(name: str, settings: Settings) -> dict[str, float]:
-    from explorer.experiments.catalogue import experiment
-
+def _weights(cells: Callable[[Any], list[Cell]], settings: Settings) -> dict[str, float]:
     pace, seen = paces.assumed(None), steps.samples()
-    cells = experiment(name).cells(settings)
-    return {cell.key: of_cell(settings, cell, pace, seen).usual or 1e-9 for cell in cells}
+    return {c.key: of_cell(settings, c, pace, seen).usual or 1e-9 for c in cells(settings)}
