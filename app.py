@@ -9,7 +9,7 @@ start.server()
 start.entry()
 start.style()
 start.worker()
-page = st.navigation(
+st.navigation(
     {
         "": [
             st.Page(
@@ -35,6 +35,4 @@ page = st.navigation(
         ],
     },
     position="top",
-)
-with start.logged(page.title):
-    page.run()
+).run()

@@ -95,7 +95,8 @@ def begin(role: str) -> None:
         log.addHandler(handler)
     if asked not in LEVELS:
         log.warning(line("EXPLORER_LOG is none of the levels", levels=", ".join(LEVELS)))
-    _hear_of_ends(quiet=role == "worker" and not by_hand)
+    if role != "web":  # Streamlit catches what a page raises (widgets.start.logged)
+        _hear_of_ends(quiet=role == "worker" and not by_hand)
 
 
 def line(what: str, **facts: Any) -> str:

@@ -1,8 +1,7 @@
 """What the app does once when it opens: a worker, and the embedded model if it is not here."""
 
+import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
@@ -42,18 +41,20 @@ def server() -> None:
     """Begin the server's log and leave the cores to the worker, once for each start."""
     logs.begin("web")
     process.leave_the_cores()
+    of_pages = logging.getLogger("streamlit.error_util")
+    if not any(isinstance(handler, _Failures) for handler in of_pages.handlers):
+        of_pages.addHandler(_Failures())
     address, port = st.get_option("server.address"), st.get_option("server.port")
     logs.log.info(logs.line("server began", address=address, port=port, **logs.versions()))
 
 
-@contextmanager
-def logged(page: str) -> Iterator[None]:
-    """Write down that a page failed in a way that nobody expected; Streamlit shows it."""
-    try:
-        yield
-    except Exception as error:
-        logs.log.error(logs.line("page failed", page=page) + logs.frames(error))
-        raise
+class _Failures(logging.Handler):
+    """Writes down what a page or a part of it raised and nobody caught; Streamlit shows it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write where it came from, without what it says."""
+        if record.exc_info and record.exc_info[1] is not None:
+            logs.log.error(logs.line("page failed") + logs.frames(record.exc_info[1]))
 
 
 def style() -> None:
