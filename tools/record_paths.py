@@ -75,7 +75,7 @@ def _train(pool: ModelPool) -> list[Solution]:
         job = f"recordtext{k}"
         if len(store.siblings(store.run_folder(job) / store.RECORDING)) < RESTARTS:
             recipe = preset("independent").model_copy(
-                update={"max_steps": STEPS, "name": "independent, short"}
+                update={"max_steps": STEPS, "name": f"independent, {STEPS} steps"}
             )
             spec = ReconstructSpec(
                 model=card.name,

@@ -18,7 +18,7 @@ from explorer.experiments.settings import ArrangementsSettings
 from explorer.recipes import INDEPENDENT
 from explorer.recipes import PAPER as PAPER_RECIPE
 
-SHORT = INDEPENDENT.model_copy(update={"name": "independent, cut short", "max_steps": 300})
+SHORT = INDEPENDENT.model_copy(update={"name": "independent, 300 steps", "max_steps": 300})
 
 
 def cells(settings: ArrangementsSettings) -> list[Cell]:

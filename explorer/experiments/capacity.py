@@ -20,7 +20,7 @@ from explorer.experiments.settings import LADDER, CapacitySettings
 from explorer.recipes import INDEPENDENT
 from explorer.recipes import PAPER as PAPER_RECIPE
 
-SHORT = INDEPENDENT.model_copy(update={"name": "independent, cut short", "max_steps": 120})
+SHORT = INDEPENDENT.model_copy(update={"name": "independent, 120 steps", "max_steps": 120})
 LONG = INDEPENDENT.model_copy(update={"name": "independent, 1000 steps", "max_steps": 1000})
 MORE = 1.5
 """How many times more H_LM counts as more, and how little as alike (F7)."""

@@ -18,9 +18,9 @@ def answer(kind: str, payload: dict[str, Any], pool: ModelPool) -> dict[str, Any
     """Answer one question.
 
     Kinds: `decode` takes `solution` (a file) and optionally `precision`; it returns what the model
-    says there in one forward pass: `text`, `accuracy`, `predicted`, `p`, `rank`. `pace` takes
-    `model`, `length`, `arrangement` and `recipe`; it returns the pieces of a step's time, and keeps
-    them.
+    says there in one forward pass, and in which number format: `text`, `accuracy`, `predicted`,
+    `p`, `rank`, `number_format`. `pace` takes `model`, `length`, `arrangement` and `recipe`; it
+    returns the pieces of a step's time, and keeps them.
 
     Raises:
         ExplorerError: with a sentence for the person who asked.
@@ -49,6 +49,7 @@ def answer(kind: str, payload: dict[str, Any], pool: ModelPool) -> dict[str, Any
         "predicted": found.predicted.tolist(),
         "p": found.p.tolist(),
         "rank": found.rank.tolist(),
+        "number_format": model.number_format,
     }
 
 

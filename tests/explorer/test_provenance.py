@@ -1,5 +1,6 @@
 """Records say what they were computed with, and files that say nothing still open."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,13 +9,13 @@ import transformers
 
 import explorer
 from explorer import folders, provenance, store
-from explorer.experiments import runs
+from explorer.experiments import exports, runs
 from explorer.landscape.result import Landscape
 from explorer.paths.header import PathsHeader
 from explorer.paths.result import Paths
 from explorer.provenance import then
 from explorer.sets import records
-from explorer.solutions import read_record
+from explorer.solutions import Solution, SolutionRecord, read_record
 
 
 def test_versions_are_those_that_compute() -> None:
@@ -54,21 +55,32 @@ def test_work_that_goes_on_names_both_versions() -> None:
     assert old["versions"]["explorer"] == f"not noted, then {explorer.__version__}"
 
 
-def test_everything_that_ships_opens_though_it_notes_no_versions() -> None:
-    """Files of before have none of the new fields."""
+def test_everything_that_ships_opens() -> None:
     root = folders.recorded()
     files = [f for f in root.rglob("*.safetensors") if not f.name.endswith(store.NOT_SOLUTIONS)]
-    noted = [read_record(file)[0] for file in files]
-    assert len(noted) > 1000
-    assert all(record.versions == {} and record.threads is None for record in noted)
-    for folder in (root / "experiments").iterdir():
-        run = runs.load(folder)
-        assert run.done and run.computed == [] and run.devices == run.header.device
-    for folder in (root / "sets").iterdir():
-        record = records.load(folder)
-        assert record.members and record.versions == {}
-        assert {text.sampled_in for text in record.texts} == {None}
+    assert len([read_record(file) for file in files]) > 1000
+    assert all(runs.load(folder).done for folder in (root / "experiments").iterdir())
+    assert all(records.load(folder).members for folder in (root / "sets").iterdir())
     (paths,) = (root / "paths").rglob("paths.safetensors")
-    assert Paths.load(paths).header.versions == {}
     (plane,) = (root / "landscape").rglob("landscape.safetensors")
-    assert Landscape.load(plane).header.versions == {}
+    assert Paths.load(paths).header.device and Landscape.load(plane).header.device
+
+
+def test_records_of_before_note_nothing_and_open(
+    make_solution: Callable[..., Solution], make_set: Callable[..., str]
+) -> None:
+    """None of the fields that say what a record was computed with is needed to read one."""
+    new = {"versions", "threads", "searched_in", "sampled_in", "computed"}
+    record = make_solution().record
+    old = SolutionRecord.model_validate(record.model_dump(exclude=new))
+    assert (old.versions, old.threads, old.searched_in) == ({}, None, "float32")
+    made = records.load(records.folder_of(make_set()))
+    texts = [text.model_dump(exclude=new) for text in made.texts]
+    again = records.SetRecord.model_validate(made.model_dump(exclude=new) | {"texts": texts})
+    assert again.versions == {} and {text.sampled_in for text in again.texts} == {None}
+    shipped = next(iter(sorted((folders.recorded() / "experiments").iterdir())))
+    run = runs.load(shipped)
+    done = tuple(runs.Done.model_validate(c.model_dump(exclude=new)) for c in run.done)
+    bare = runs.Run(run.header, run.folder, done)
+    assert bare.computed == [] and bare.devices == run.header.device
+    assert set(exports.flat(bare)) == set(bare.table)

@@ -10,6 +10,7 @@ from explorer import folders
 from explorer.errors import BadInputError, CorruptFileError, MissingAssetError
 from explorer.experiments import claims, exports, runs
 from explorer.experiments.catalogue import EXPERIMENTS
+from explorer.recipes import INDEPENDENT
 from explorer.solutions import read_record
 from tests.steps import exhaust
 
@@ -168,17 +169,31 @@ def test_every_cell_says_what_it_was_measured_with(
     assert columns["versions"].str.contains("torch").all()
 
 
-def test_recipe_and_size_of_a_run_are_what_they_were_measured_with() -> None:
-    """Recorded when `fast` had other fields; the preset's name is compared with its fields too."""
-    said = {}
-    for run in map(runs.load, (folders.recorded() / "experiments").iterdir()):
-        asked = EXPERIMENTS[run.settings.experiment]
-        said[asked.name] = asked.sentence(run)
-        assert asked.size(run) == run.header.preset
-        called = run.header.model_copy(update={"preset": "paper"})
-        assert asked.size(runs.Run(called, run.folder, run.done)) == "paper, modified"
-    assert (
-        "recipe “independent, 200 steps, recorded as fast, 200 steps” (129837fe)"
-        in (said["arrangements"])
-    )
-    assert "recipe" not in said["throughput"]
+def test_recipe_and_size_of_a_run_are_what_they_were_measured_with(measured: "MakeRun") -> None:
+    """Names are checked against fields: of the recipe, and of the preset that the settings are."""
+    run, asked = measured("arrangements", lengths=(1,)), EXPERIMENTS["arrangements"]
+    recipe = INDEPENDENT.model_copy(update={"name": "fast, 200 steps", "max_steps": 200})
+
+    def called(preset: str, **fields: object) -> runs.Run:
+        settings = run.settings.model_copy(update=fields)
+        header = run.header.model_copy(update={"preset": preset, "settings": settings})
+        return runs.Run(header, run.folder, run.done)
+
+    said = f"“independent, modified, recorded as fast, 200 steps” ({recipe.digest})"
+    assert said in asked.sentence(called("custom", recipe=recipe))
+    assert asked.size(called("custom")) == "custom"
+    assert asked.size(called("minutes")) == "minutes, modified"
+    preset = {"recipe": INDEPENDENT, "restarts": 1, **asked.presets["minutes"]}
+    assert asked.size(called("minutes", **preset)) == "minutes"
+
+
+def test_a_recipes_name_means_the_same_in_every_preset() -> None:
+    """Two experiments called different recipes “independent, cut short”."""
+    known: dict[str, set[str]] = {}
+    for asked in EXPERIMENTS.values():
+        for fields in asked.presets.values():
+            if (recipe := fields.get("recipe")) is not None:
+                known.setdefault(recipe.name, set()).add(recipe.digest)
+                assert recipe.title == recipe.name
+    assert {name for name, digests in known.items() if len(digests) > 1} == set()
+    assert len(known) >= 4
