@@ -53,6 +53,7 @@ def facts(record: AnyRecord, length: int) -> dict[str, Any]:
         "searched in": record.searched_in,
         "device": record.device,
         "processor threads": record.threads,
+        "started near pairs": getattr(record, "known_starts", None),
         "versions": in_words(record.versions),
         "made": record.created,
         "job": record.job,

@@ -103,6 +103,11 @@ class SolutionRecord(TrainedRecord):
     kind: Literal["one-forward"] = "one-forward"
     arrangement: ArrangementKey
     shared_m: bool = Field(False, description="Whether m was trained for several texts at once.")
+    known_starts: str | None = Field(
+        None,
+        description="Digest of the pairs that ship for the model, if it started near one of them; "
+        "None: it did not, or it was not noted.",
+    )
 
 
 class MemoryRecord(TrainedRecord):
@@ -199,6 +204,7 @@ def made_from(
     arrangement: str,
     recipe: Recipe,
     seed: int,
+    known_starts: str | None = None,
 ) -> str:
     """Return a hash of everything that determines a solution, 12 hexadecimal digits."""
     parts = {
@@ -209,7 +215,7 @@ def made_from(
         "arrangement": arrangement,
         "recipe": recipe.as_recorded.model_dump(),
         "seed": seed,
-    }
+    } | ({"known_starts": known_starts} if known_starts else {})
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -48,6 +48,7 @@ def described(
     title: str = "",
     source: str = "own",
     job: str | None = None,
+    known_starts: str | None = None,
 ) -> dict[str, Any]:
     """Return the fields of a record that follow from how its row was trained.
 
@@ -63,17 +64,19 @@ def described(
         title: where the text comes from, in words.
         source: key of the text's source.
         job: id of the job, None from a shell.
+        known_starts: digest of the pairs near one of which it started, if it did.
     """
     ids = np.array(found.row.target_ids, dtype=np.int64)
     called = name or model.name
-    origin = made_from(called, model.fingerprint, ids, made_with, recipe, found.row.seed)
+    seed = found.row.seed
+    origin = made_from(called, model.fingerprint, ids, made_with, recipe, seed, known_starts)
     return {
         "id": f"{origin}-{run}",
         "made_from": origin,
         "model": called,
         "fingerprint": model.fingerprint,
         "recipe": recipe,
-        "seed": found.row.seed,
+        "seed": seed,
         "text": model.tokenizer.decode(list(found.row.target_ids)),
         "title": title,
         "source": source,

@@ -8,6 +8,7 @@ from explorer.recipes import Recipe
 from explorer.solutions import Solution, SolutionRecord
 from explorer.training.described import described
 from explorer.training.rows import Outcome
+from explorer.training.starts import known_digest
 
 
 def solution_of(
@@ -41,6 +42,7 @@ def solution_of(
         source: key of the text's source.
         job: id of the job, None from a shell.
     """
+    known = known_digest(model.fingerprint) if recipe.known_m is not None else None
     fields = described(
         found,
         model,
@@ -53,6 +55,7 @@ def solution_of(
         title=title,
         source=source,
         job=job,
+        known_starts=known,
     )
     record = SolutionRecord(
         **fields,
@@ -61,5 +64,6 @@ def solution_of(
         exact=found.score.exact,
         c_tokens=found.score.c_tokens,
         shared_m=shared_m,
+        known_starts=known,
     )
     return Solution(found.e, found.m, np.array(found.row.target_ids, dtype=np.int64), record)

@@ -1,5 +1,6 @@
 """Where trained vectors start."""
 
+import hashlib
 import math
 from functools import cache
 from pathlib import Path
@@ -83,6 +84,15 @@ def known_pairs(fingerprint: str) -> Float[Tensor, "S 2 d"] | None:
     """Return the e and m that ship for the model with these weights, or None if none do."""
     file = known_file(fingerprint)
     return load_file(file)["pairs"].float() if file.exists() else None
+
+
+def known_digest(fingerprint: str) -> str | None:
+    """Return twelve hexadecimal digits of what `known_pairs` gives; None: it gives nothing.
+
+    The pairs decide where rows start, and may be handed further down: records name them.
+    """
+    pairs = known_pairs(fingerprint)
+    return None if pairs is None else hashlib.sha256(pairs.numpy().tobytes()).hexdigest()[:12]
 
 
 def known_file(fingerprint: str) -> Path:

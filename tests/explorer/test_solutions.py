@@ -288,6 +288,7 @@ def test_equal_inputs_have_equal_origins() -> None:
         {"recipe": FAST.model_copy(update={"lr": np.nextafter(FAST.lr, 1)})},
         {"recipe": FAST.model_copy(update={"max_steps": FAST.max_steps + 1})},
         {"seed": 1},
+        {"known_starts": "0123456789ab"},
     ],
     ids=lambda change: next(iter(change)),
 )

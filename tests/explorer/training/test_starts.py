@@ -10,8 +10,11 @@ from safetensors.torch import save_file
 
 from explorer.models import FrozenModel
 from explorer.recipes import FAST, INDEPENDENT, PAPER, Recipe
-from explorer.training import Row, starts
+from explorer.solutions import SolutionRecord
+from explorer.training import Row, Trainer, starts
+from explorer.training.solved import solution_of
 from tests.explorer.training.cases import EASY, HARD
+from tests.steps import exhaust
 
 KNOWN = 5
 
@@ -102,6 +105,26 @@ def test_without_known_pairs_m_starts_like_e(llama: FrozenModel) -> None:
     assert starts.known_pairs(llama.fingerprint) is None
     m, plain = (starts.start_of(llama, r, Row(HARD, 3))[1] for r in (FAST, INDEPENDENT))
     assert torch.equal(m, plain)
+
+
+def test_a_solution_names_the_pairs_that_it_started_near(
+    llama: FrozenModel, pool: torch.Tensor
+) -> None:
+    """They may be handed further down: then the same recipe and seed start elsewhere."""
+
+    def record(recipe: Recipe) -> SolutionRecord:
+        short = recipe.model_copy(update={"max_steps": 1, "precision": "float32"})
+        trainer = Trainer(llama, [Row(HARD, 0)], "e+mN", short)
+        exhaust(trainer.step() for _ in range(2))
+        return solution_of(trainer.outcome(0), llama, "e+mN", short, (1.0, 2), "run").record
+
+    here, plain = record(FAST), record(INDEPENDENT)
+    save_file({"pairs": pool.half() + 1}, starts.known_file(llama.fingerprint))
+    starts.known_pairs.cache_clear()
+    there = record(FAST)
+    assert here.known_starts and there.known_starts and here.known_starts != there.known_starts
+    assert here.made_from != there.made_from
+    assert plain.known_starts is None and record(INDEPENDENT).made_from == plain.made_from
 
 
 @pytest.mark.embedded
