@@ -13,7 +13,12 @@ from explorer.arrangements import (
 from explorer.catalog import ModelCard
 from widgets.markdown import escaped
 
-WORDS: dict[str, str] = {AUTO: "What suits the model"}
+WORDS: dict[str, str] = {
+    AUTO: "What suits the model",
+    "mem": "[mem]×K, then the text",
+    "bos+mem": "[BOS][mem]×K, then the text",
+}
+"""What is left open, and the layouts of the autoregressive baseline."""
 NOT_KNOWN = (
     "Checked when this model first runs, in seconds: whether its first position can say an "
     "arbitrary token. If so the paper's default is taken, A5, else A4."

@@ -30,7 +30,7 @@ def choose(experiment: Experiment) -> None:
         "Size", list(PRESETS), format_func=PRESETS.__getitem__, key=f"size-{experiment.name}"
     )
     usual = experiment.preset(preset, card)
-    settings = _advanced(experiment, usual, preset)
+    settings = _advanced(experiment, usual, preset, arrangement.why(card))
     step = estimate.step(settings)
     known = pace.known(card.name, step[-1])
     st.caption(escaped(estimate.before(experiment, settings, card.parameters, known)))
@@ -44,7 +44,7 @@ def choose(experiment: Experiment) -> None:
         st.query_params["job"] = server.submit(ExperimentSpec(settings=settings, preset=name))
 
 
-def _advanced(experiment: Experiment, usual: Settings, preset: str) -> Settings:
+def _advanced(experiment: Experiment, usual: Settings, preset: str, why: str) -> Settings:
     """Show every setting; return the settings as they stand.
 
     Raises:
@@ -56,6 +56,8 @@ def _advanced(experiment: Experiment, usual: Settings, preset: str) -> Settings:
             if name not in NOT_ASKED:
                 key = f"{experiment.name}-{preset}-{name}"
                 fields[name] = _field(name, info, getattr(usual, name), key)
+        if "arrangement" in fields:
+            st.caption(why)
         if "recipe" in fields:
             recipe = usual.recipe  # type: ignore[union-attr]
             st.caption(f"Recipe {escaped(recipe.name)}: at most {recipe.max_steps} steps.")

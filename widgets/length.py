@@ -3,7 +3,7 @@
 import streamlit as st
 
 
-def choose(most: int, usual: int, key: str, **options: str) -> int:
+def choose(most: int, usual: int, key: str, help: str | None = None) -> int:  # noqa: A002
     """Show the field for N and return it.
 
     A field with other bounds is another field to Streamlit, which starts anew: what was asked for
@@ -13,14 +13,14 @@ def choose(most: int, usual: int, key: str, **options: str) -> int:
         most: tokens of the text, the largest N.
         usual: N before anybody chose one.
         key: of the field.
-        options: of `st.number_input`.
+        help: what its question mark says.
     """
     field, wanted = f"{key}-{most}", f"{key}-wanted"
 
     def remember() -> None:
         st.session_state[wanted] = st.session_state[field]
 
-    value = min(st.session_state.get(wanted, usual), most)
+    value = min(int(st.session_state.get(wanted, usual)), most)
     return st.number_input(
-        "N, target tokens", 1, most, value, key=field, on_change=remember, **options
+        "N, target tokens", 1, most, value, key=field, on_change=remember, help=help
     )

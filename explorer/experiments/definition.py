@@ -88,7 +88,9 @@ class Experiment:
                 f"There is no preset “{name}”. Choose one of: {', '.join(self.presets)}."
             )
         fields = self.settings.model_fields
-        left_open = {name: AUTO for name in ("arrangement", "layout") if name in fields}
+        left_open: dict[str, Any] = {
+            name: AUTO for name in ("arrangement", "layout") if name in fields
+        }
         asked: dict[str, Any] = {"model": card.name, **left_open, **self.presets[name]}
         return self.make(asked)
 
