@@ -37,7 +37,8 @@ def make_set(d: int, contexts: int = CONTEXTS, seed: int = 0) -> str:
         length=LENGTH, regime="free", arrangement="e+mN", recipe=INDEPENDENT, seed=seed,
     )  # fmt: skip
     name = records.set_id(spec, f"{d:064d}")
-    texts, members = [], []
+    texts: list[records.SetText] = []
+    members: list[records.Member] = []
     for context in range(contexts):
         centre = draw.normal(size=(2, d))
         for k in range(CONTINUATIONS):

@@ -1,5 +1,7 @@
 """Numbers as a person reads them."""
 
+NEARLY_ONE = (1 / 1.05, 1.05)
+"""Ratios between which two speeds count as alike: a 1.0 is what a reader would see."""
 _STEPS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
 _DAY = 24 * 60
 _LONG = (
@@ -28,6 +30,25 @@ def counted(number: int, noun: str, plural: str = "") -> str:
         plural: for any other number, if it is more than an s away.
     """
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def speed(ratio: float) -> str:
+    """Return how fast something is beside something else: "13 times as fast", "1.4 times as slow".
+
+    Args:
+        ratio: how many times as long the other takes.
+    """
+    if not NEARLY_ONE[0] <= ratio <= NEARLY_ONE[1]:
+        times, words = (ratio, "fast") if ratio > 1 else (1 / ratio, "slow")
+        return (
+            f"{times:,.0f} times as {words}" if times >= 9.95 else f"{times:.1f} times as {words}"
+        )
+    return "about as fast"
+
+
+def plus_minus(mean: float, deviation: float) -> str:
+    """Return a mean with its deviation, in two decimals; alone where there is no deviation."""
+    return f"{mean:.2f} ± {deviation:.2f}" if deviation == deviation else f"{mean:.2f}"
 
 
 def human_bytes(number: int) -> str:

@@ -111,6 +111,14 @@ class Recording:
             np.lexsort((np.nan_to_num(last["loss"], nan=np.inf), done, -last["accuracy"]))[0]
         )
 
+    def rested(self, seed: int) -> bool:
+        """Whether a restart was resting when the run ended it."""
+        if seed not in self.header.seeds:
+            return False
+        phase = self.frames["phase"][:, self.header.seeds.index(seed)]
+        before = phase[phase != PHASES.index("done")]
+        return len(before) > 0 and PHASES[before[-1]] == "rest"
+
     def save(self, path: Path) -> Path:
         """Write the frames as safetensors, one tensor for each column.
 

@@ -22,6 +22,7 @@ from safetensors.numpy import save
 from explorer.arrangements import ArrangementKey, Layout
 from explorer.errors import CorruptFileError, NoProtoTokensError
 from explorer.files import write_atomically
+from explorer.formatting import counted
 from explorer.provenance import Versions
 from explorer.recipes import Recipe
 from explorer.tensorfile import opened
@@ -95,6 +96,19 @@ class TrainedRecord(BaseModel):
     )
     created: str = Field("", max_length=40, description="UTC time, ISO 8601.")
     job: str | None = Field(None, max_length=80, description="Id of the job that trained it.")
+
+
+BEATEN = "another restart is exact"
+"""Why a restart ended that was still training when another became exact."""
+
+
+def halted(steps: int) -> str:
+    """Say why a restart ended that rested when another became exact.
+
+    Args:
+        steps: its own, after which it rested.
+    """
+    return f"halted after {counted(steps, 'step')}, when other restarts were ahead"
 
 
 class SolutionRecord(TrainedRecord):

@@ -49,7 +49,7 @@ def browse(kind: Kind) -> None:
         st.info("Nothing fits. Search for less, or take a filter away.", icon=":material/search:")
         return
     selected = table.show(kind, listed)
-    actions.show(kind, len(listed), selected)
+    actions.show(kind, listed, selected)
     readable = [item for item in selected if item.record is not None]
     if len(selected) == len(readable) == 2:
         compare.show(*readable)

@@ -12,6 +12,7 @@ from explorer.errors import ExplorerError
 from explorer.figures import maps as charts
 from explorer.figures.strip import preview_data
 from explorer.figures.words import shortened
+from explorer.formatting import counted
 from explorer.maps import SolutionMap
 from widgets import cached, runs, token_strip
 from widgets import charts as chart_widget
@@ -29,7 +30,7 @@ def purity(made: SolutionMap) -> None:
             f"{found.chance:.0%} by chance", delta_color="off", delta_arrow="off",
             help=f"In the full space, not in the picture: the share of the nearest "
             f"{found.neighbours} (or as many as there are others) with the same {found.label}, "
-            f"over {found.solutions} solutions.",
+            f"over {counted(found.solutions, made.record.spec.noun)}.",
         )  # fmt: skip
     if made.record.spec.method == "umap":
         st.caption(

@@ -11,12 +11,12 @@ import streamlit as st
 from explorer import catalog, store
 from explorer.figures import run as charts
 from explorer.figures.strip import strip_data
-from explorer.formatting import human_seconds
+from explorer.formatting import human_seconds, speed
 from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.jobs.specs import ReconstructSpec
 from explorer.recording import Recording
-from explorer.solutions import Solution
+from explorer.solutions import BEATEN, Solution, halted
 from explorer.watching import read_newest, watch
 from widgets import cached, job_controls, token_strip
 from widgets import charts as chart_widget
@@ -65,7 +65,7 @@ def show_run(folder: Path, *, key: str, query: str, autoplay: bool = False) -> N
     )
     token_strip.playback(f"strip-{key}", data, run=f"{key}-{shown}", autoplay=autoplay)
     best = max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps))
-    _final_numbers(best, solutions)
+    _final_numbers(best, solutions, recording)
     _race(folder)
     _charts(recording, shown[0], labels, key, extras=True)
     _downloads(folder, recording, solutions, key, query)
@@ -79,7 +79,7 @@ def _without_recording(solutions: list[Solution]) -> None:
         icon=":material/info:",
     )
     st.text(best.record.text)
-    _final_numbers(best, solutions)
+    _final_numbers(best, solutions, None)
 
 
 @st.fragment(run_every=0.2)
@@ -160,7 +160,7 @@ def _sayer(model: str) -> Callable[[list[int]], list[str]]:
 def _live_numbers(job: Job, recording: Recording) -> None:
     frame = recording.frames[-1]
     best, N = int(frame["best"]), len(recording.header.target_ids)
-    steps, seconds = int(frame["steps"].max()), float(frame["seconds"])
+    steps, seconds = int(frame["step"]), float(frame["seconds"])
     right = int(recording.correct[-1, best].sum())
     done = int(np.sum(frame["phase"] == 2))
     st.progress(job.fraction, text=escaped(job.sentence))
@@ -169,11 +169,18 @@ def _live_numbers(job: Job, recording: Recording) -> None:
         st.metric("Restarts that are over", f"{done} / {len(recording.header.seeds)}")
         if "h_lm" in job.result:
             st.metric("H_LM", _nats(job.result["h_lm"]), help=H_LM_HELP)
-        st.metric("Step", f"{steps}")
+        st.metric("Steps, best restart", f"{int(frame['steps'][best]):,}", help=STEPS_HELP)
         st.metric("Elapsed", human_seconds(seconds))
-        st.metric("Steps per second", f"{steps / seconds:.1f}" if seconds > 0 else "–")
+        st.metric(
+            "Steps per second", f"{steps / seconds:.1f}" if seconds > 0 else "–", help=PACE_HELP
+        )
 
 
+STEPS_HELP = (
+    "Optimiser steps that this restart took itself until the vectors that are shown: none while it "
+    "rested. The strip, the charts and the column restart_step count the same way."
+)
+PACE_HELP = "Steps of the whole run, in each of which every restart that trains takes one."
 H_LM_HELP = (
     "How surprising the text is to the model itself, read token by token: the sum of "
     "−log p of each token given those before it."
@@ -186,19 +193,27 @@ def _nats(value: float) -> str:
     return f"{value:.1f} nats · {value / math.log(2):.0f} bits"
 
 
-def _final_numbers(best: Solution, solutions: list[Solution]) -> None:
+def _final_numbers(best: Solution, solutions: list[Solution], recording: Recording | None) -> None:
     record = best.record
     exact = sum(s.record.exact for s in solutions)
     with st.container(horizontal=True):
         st.metric("Right tokens (C_tokens)", f"{record.c_tokens} / {best.length}")
         st.metric("Exact restarts", f"{exact} / {len(solutions)}")
         st.metric("H_LM", _nats(record.h_lm), help=H_LM_HELP)
-        st.metric("Steps", f"{record.steps}")
+        st.metric("Steps, best restart", f"{record.steps:,}", help=STEPS_HELP)
         st.metric("Time", human_seconds(record.seconds))
         st.metric("Steps per second", f"{record.steps / max(record.seconds, 1e-9):.1f}")
-    ended = [f"seed {s.record.seed}: {s.record.reason}" for s in solutions if s.record.reason]
+    ended = [f"seed {s.record.seed}: {why}" for s in solutions if (why := _why(s, recording))]
     if ended:
         st.text("Not exact: " + "; ".join(ended) + ".")
+
+
+def _why(solution: Solution, recording: Recording | None) -> str | None:
+    """Say why a restart is not exact; old files give a rested one the reason of one in training."""
+    record = solution.record
+    if record.reason == BEATEN and recording is not None and recording.rested(record.seed):
+        return halted(record.steps)
+    return record.reason
 
 
 def _race(folder: Path) -> None:
@@ -217,8 +232,8 @@ def _race(folder: Path) -> None:
         st.text(race.autoregressive_text)
     st.caption(
         f"{race.tokens} tokens each, measured once on this run's {device} when it ended, both "
-        f"warm: {ratio:.0f} times faster in one pass. Generation starts from the BOS token with a "
-        "KV cache and takes the likeliest token each time; it says its own text, not this one."
+        f"warm: one pass is {speed(ratio)}. Generation starts from the BOS token with a KV cache "
+        "and takes the likeliest token each time; it says its own text, not this one."
     )
 
 
@@ -271,6 +286,7 @@ def _download(label: str, data: Callable[[], bytes], name: str, key: str) -> Non
 
 DOWNLOAD_HELP = {
     "Solution": "e, m and the target as safetensors, with everything that made them.",
-    "CSV": "The recording: every position of every restart at every recorded step.",
+    "CSV": "The recording: every position of every restart at every recorded step. step counts the "
+    "steps of the run, restart_step those of that restart: none while it rests or once it is over.",
     "Parquet": "The recording, as a Parquet table.",
 }

@@ -86,7 +86,7 @@ function paint(state) {
   );
   if (state.player) {
     state.player.slider.value = frame;
-    const caption = data.captions ? data.captions[frame] : `step ${data.steps[frame]}`;
+    const caption = data.captions ? data.captions[frame] : `step ${data.steps[frame]}${data.whose ?? ""}`;
     state.player.step.textContent = caption;
     state.player.slider.setAttribute("aria-valuetext", caption);
   }

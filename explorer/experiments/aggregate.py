@@ -1,15 +1,18 @@
 """What many measured cells add up to: Tables 1 to 3 and the throughput ratio, as the paper does it.
 
 Pure functions from data frames with plain columns to data frames. Spread is the standard deviation
-over what is named, with n (not n − 1) below, so that one value has spread 0. The paper does not say
-which it used. A cell that was never run is a missing row and stays missing: nothing is filled in.
+over what is named, with n (not n − 1) below; the paper does not say which it used. One value alone
+has none (NaN). A cell that was never run is a missing row and stays missing: nothing is filled in.
 A NaN, an accuracy outside 0 to 1 and a cell given twice are bad input.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from explorer.errors import BadInputError
 from explorer.experiments.paper import THRESHOLD
@@ -117,7 +120,7 @@ def capacities(prefixes: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         {
             "c_tokens": groups["c_tokens"].max(),
             "h_lm": groups["h_lm"].mean(),
-            "h_lm_sd": groups["h_lm"].std(ddof=0),
+            "h_lm_sd": groups["h_lm"].agg(deviation),
             "texts": groups["text"].count(),
         }
     )
@@ -144,6 +147,12 @@ def speed_ups(cells: pd.DataFrame, by: Sequence[str] = ("n",)) -> pd.DataFrame:
     table = cells.groupby(list(by), sort=False)[ways].median().reset_index()
     table[ways] = 1 / table[ways].div(table["n"], axis=0)
     return table.assign(ratio=table["one_pass"] / table["autoregressive"])
+
+
+def deviation(values: ArrayLike) -> float:
+    """Return the standard deviation of two or more values; NaN of fewer."""
+    found = np.asarray(values, dtype=np.float64)
+    return float(found.std()) if len(found) > 1 else math.nan
 
 
 @dataclass(frozen=True)
@@ -183,7 +192,9 @@ def _best_restart(
 
 def _mean_sd(cells: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     groups = cells.groupby(list(by), sort=False)["accuracy"]
-    table = pd.DataFrame({"mean": groups.mean(), "sd": groups.std(ddof=0), "count": groups.count()})
+    table = pd.DataFrame(
+        {"mean": groups.mean(), "sd": groups.agg(deviation), "count": groups.count()}
+    )
     return table.reset_index()
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from explorer.arrangements import ARRANGEMENTS
+from explorer.experiments.aggregate import deviation
 from explorer.experiments.definition import (
     EVENING,
     MINUTES,
@@ -66,7 +67,7 @@ def summary(run: Run) -> pd.DataFrame:
     grouped = found.groupby(["arrangement", "id", "n"], sort=False)
     out = grouped.agg(
         mean=("accuracy", "mean"),
-        sd=("accuracy", lambda a: float(np.std(a, ddof=0))),
+        sd=("accuracy", deviation),
         texts=("accuracy", "size"),
         exact=("exact", "mean"),
         bound=("most_frequent", "mean"),

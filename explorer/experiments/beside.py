@@ -6,12 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from explorer.arrangements import ARRANGEMENTS, PAPER_DEFAULT
+from explorer.arrangements import ARRANGEMENTS
 from explorer.experiments import arrangements, ladders, paper, sharing, throughput
 from explorer.experiments.catalogue import experiment
 from explorer.experiments.definition import PAPER, Finding, in_words
 from explorer.experiments.paper import Statement
 from explorer.experiments.runs import Run
+from explorer.formatting import counted, plus_minus
 from explorer.recipes import Recipe
 
 ANSWERS = {True: "shown here", False: "not shown here", None: "cannot be told from our run"}
@@ -97,7 +98,7 @@ def table2(run: Run | None) -> pd.DataFrame:
     and of ours, restarts (ours, so far). The best of fewer than two restarts is left empty.
     """
     theirs = {
-        (row["shared"], row["s_g"], row["aggregate"]): _plus_minus(row["mean"], row["sd"])
+        (row["shared"], row["s_g"], row["aggregate"]): plus_minus(row["mean"], row["sd"])
         for row in paper.table2().to_dict("records")
     }
     found = sharing.summary(run) if run is not None else pd.DataFrame()
@@ -111,9 +112,9 @@ def table2(run: Run | None) -> pd.DataFrame:
                 "shared": shared,
                 "S_g": size,
                 "best restart, paper": theirs.get((shared, size, "max"), ""),
-                "best restart, here": _plus_minus(best["best"], best["best_sd"]) if best else "",
+                "best restart, here": plus_minus(best["best"], best["best_sd"]) if best else "",
                 "all restarts, paper": theirs.get((shared, size, "avg"), ""),
-                "all restarts, here": _plus_minus(ours["mean"], ours["sd"]) if ours else "",
+                "all restarts, here": plus_minus(ours["mean"], ours["sd"]) if ours else "",
                 "restarts here": str(ours["restarts"]) if ours else "",
             }
         )
@@ -151,8 +152,8 @@ def speed(run: Run | None) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "what": [
-                "times faster, mean over N",
-                "times faster, largest",
+                "times as fast, mean over N",
+                "times as fast, largest",
                 "tokens/s in one pass",
                 "tokens/s token by token",
             ],
@@ -186,24 +187,24 @@ def speed(run: Run | None) -> pd.DataFrame:
 def differences(run: Run) -> str:
     """Say in plain words where a run's protocol departs from the paper's own.
 
-    Compared is what the paper gives, as the preset `paper` holds it, and the arrangement.
+    Compared is what the paper itself gives (`paper.PROTOCOLS`); what it leaves open, and only our
+    preset `paper` settles, is named as such.
     """
     asked = experiment(run.settings.experiment)
-    published = dict(asked.presets[PAPER])
-    if "arrangement" in asked.settings.model_fields:
-        published["arrangement"] = PAPER_DEFAULT
+    published = paper.PROTOCOLS[asked.name]
     ours = run.settings.model_dump()
-    theirs = asked.make({**ours, **published}).model_dump()
     found = [
-        f"{_value(name, ours[name])}, not {_value(name, theirs[name])}"
-        for name in published
-        if ours[name] != theirs[name]
+        f"{_value(name, ours[name])}, not {_value(name, theirs)}"
+        for name, theirs in published.items()
+        if ours[name] != theirs
     ]
     if ours["model"] not in {model.hub for model in paper.PAPER_MODELS}:
         found.insert(0, "a model that the paper does not use")
-    if not found:
-        return "The protocol is the paper's."
-    return f"Other than in the paper: {'; '.join(found)}."
+    said = (
+        f"Other than in the paper: {'; '.join(found)}." if found else "The protocol is the paper's."
+    )
+    left_open = [_value(name, ours[name]) for name in asked.presets[PAPER] if name not in published]
+    return f"{said} The paper does not say; here: {'; '.join(left_open)}." if left_open else said
 
 
 def _value(name: str, value: Any) -> str:
@@ -221,12 +222,11 @@ def _value(name: str, value: Any) -> str:
         return f"{WORDS.get(name, name)} {words}"
     if name == "length":
         return f"N = {value}"
-    return f"{value} {name.replace('_', ' ')}"
+    if name == "context_length":
+        return f"contexts of {counted(value, 'token')}"
+    noun = name.replace("_", " ")
+    return counted(value, noun.removesuffix("s"), noun)
 
 
 WORDS = {"lengths": "N =", "group_sizes": "S_g =", "ladder": "lengths"}
 """How settings with several values are called in a sentence."""
-
-
-def _plus_minus(mean: float, sd: float) -> str:
-    return f"{mean:.2f} ± {sd:.2f}"

@@ -7,10 +7,12 @@ five group sizes, and v2's table of training times (E11) has lost its numbers in
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from explorer.arrangements import ARRANGEMENTS
+from explorer.arrangements import ARRANGEMENTS, PAPER_DEFAULT
+from explorer.recipes import PAPER as PAPER_RECIPE
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "paper"
 SOURCES = {"random": "D1", "fanfics": "D2", "pg19": "D3", "pg19-gen": "D4"}
@@ -19,6 +21,32 @@ LADDER = (4, 5, 8, 11, 16, 22, 32, 45, 64, 90, 128, 181, 256, 362, 512, 724, 102
 """Lengths tried for Table 3, in tokens (H5)."""
 THRESHOLD = 0.99
 """Token accuracy from which a length counts as reconstructed (Q3)."""
+
+
+_RECIPE = PAPER_RECIPE.model_dump()
+PROTOCOLS: dict[str, dict[str, Any]] = {
+    "arrangements": {
+        "lengths": tuple(2**k for k in range(11)), "texts": 50, "source": "pg19",
+        "recipe": _RECIPE,
+    },
+    "sharing": {
+        "group_sizes": (1, 4, 16, 64, 256), "texts": 256, "length": 256, "restarts": 10,
+        "source": "pg19", "recipe": _RECIPE, "arrangement": PAPER_DEFAULT,
+    },
+    "capacity": {
+        "sources": ("random", "fan fiction", "pg19", "continuations of PG-19"), "ladder": LADDER,
+        "recipe": _RECIPE, "arrangement": PAPER_DEFAULT,
+    },
+    "throughput": {"arrangement": PAPER_DEFAULT},
+    "training-time": {"recipe": _RECIPE, "arrangement": PAPER_DEFAULT},
+    "readout": {
+        "contexts": 50, "context_length": 128, "length": 128, "source": "pg19",
+        "recipe": _RECIPE, "arrangement": PAPER_DEFAULT,
+    },
+}  # fmt: skip
+"""What the paper says of how each experiment was made, by setting: Table 1 and E1, Table 2 and E2,
+H5 with D1 to D4 for E3, E5, E11, E12; the recipe is H1 to H3, the arrangement A5. A setting that
+is not here, such as E3's and E11's numbers of texts and restarts, the paper does not give."""
 
 
 @dataclass(frozen=True)

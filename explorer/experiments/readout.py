@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from explorer import effects
+from explorer.experiments.aggregate import deviation
 from explorer.experiments.definition import (
     EVENING,
     MINUTES,
@@ -14,6 +15,7 @@ from explorer.experiments.definition import (
 )
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.settings import ReadoutSettings
+from explorer.formatting import counted
 from explorer.recipes import PAPER as PAPER_RECIPE
 
 CONTEXT = "context"
@@ -27,6 +29,14 @@ LIKE = {
 """Columns of similarities, and what a generated text is compared with in each."""
 ALPHA = 0.05
 """A start is less near than the context when sign flips over contexts reach it this rarely."""
+TEST = (
+    "p is one-sided, from flipping signs of the contexts' differences; shown if it is at most "
+    f"{ALPHA} for every start."
+)
+TOO_FEW = (
+    f"A test needs {effects.LEAST_CONTEXTS} contexts: with fewer, flipping signs gives no p below "
+    f"{ALPHA}."
+)
 
 
 def label(start: str, bos: bool) -> str:
@@ -84,7 +94,7 @@ def summary(run: Run) -> pd.DataFrame:
                             "fed": label(start, bos),
                             "compared_with": words,
                             "mean": float(values.mean()),
-                            "sd": float(values.std()),
+                            "sd": deviation(values),
                             "contexts": len(values),
                         }
                     )
@@ -133,11 +143,13 @@ def findings(run: Run) -> list[Finding]:
     reference = near.pop((CONTEXT, False), None)
     if reference is None or not near or not len(reference):
         return [Finding("E12", claim, None, "Needs texts from the proto-tokens and the context.")]
-    p = {fed: effects.sign_flips(reference - values) for fed, values in near.items()}
+    few = len(reference) < effects.LEAST_CONTEXTS
+    p = {} if few else {fed: effects.sign_flips(reference - v) for fed, v in near.items()}
     each = ", ".join(
-        f"{label(*fed)} {values.mean():.2f} (p = {p[fed]:.3f})" for fed, values in near.items()
+        f"{label(*fed)} {values.mean():.2f}" + ("" if few else f" (p = {p[fed]:.3f})")
+        for fed, values in near.items()
     )
-    shown: bool | None = True if max(p.values()) <= ALPHA else None
+    shown: bool | None = True if p and max(p.values()) <= ALPHA else None
     if any(values.mean() >= reference.mean() for values in near.values()):
         shown = False
     without = "" if exact["bos"].any() else " This model has no BOS token, so none stood before."
@@ -146,10 +158,9 @@ def findings(run: Run) -> list[Finding]:
             "E12",
             claim,
             shown,
-            f"Mean similarity to the continuation, {len(reference)} contexts with an exact first "
-            f"half: {reference.mean():.2f} from the context itself; {each}. p is one-sided, from "
-            f"flipping signs of the contexts' differences; shown if it is at most {ALPHA} for "
-            f"every start. Whether it is gibberish, the texts show.{without}",
+            f"Mean similarity to the continuation, {counted(len(reference), 'context')} with an "
+            f"exact first half: {reference.mean():.2f} from the context itself; {each}. "
+            f"{TOO_FEW if few else TEST} Whether it is gibberish, the texts show.{without}",
         )
     ]
 

@@ -3,9 +3,9 @@
 from collections.abc import Hashable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from explorer.experiments.aggregate import deviation
 from explorer.experiments.definition import (
     EVENING,
     MINUTES,
@@ -18,6 +18,7 @@ from explorer.experiments.definition import (
 )
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.settings import SharingSettings
+from explorer.formatting import plus_minus
 from explorer.recipes import PAPER as PAPER_RECIPE
 
 NOTHING = "nothing"
@@ -106,9 +107,9 @@ def summary(run: Run) -> pd.DataFrame:
                 "shared": vector,
                 "s_g": size,
                 "best": float(best.mean()),
-                "best_sd": float(np.std(best)),
+                "best_sd": deviation(best),
                 "mean": float(accuracy.mean()),
-                "sd": float(np.std(accuracy)),
+                "sd": deviation(accuracy),
                 "texts": len(best),
                 "restarts": part["restart"].nunique(),
                 "exact": float(of_text["exact"].any().mean()),
@@ -137,7 +138,7 @@ def findings(run: Run) -> list[Finding]:
     top = done.loc[done.groupby("shared")["s_g"].idxmax()]
     words = "; ".join(
         f"shared {row['shared']} at S_g = {row['s_g']}: {row['best']:.2f} with the best restart of "
-        f"each text, {row['mean']:.2f} ± {row['sd']:.2f} over all"
+        f"each text, {plus_minus(row['mean'], row['sd'])} over all"
         for row in top.to_dict("records")
     )
     held = bool((top["best"] >= ENOUGH).all())

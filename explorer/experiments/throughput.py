@@ -5,6 +5,7 @@ import pandas as pd
 from explorer.experiments.definition import EVENING, MINUTES, PAPER, Experiment, Finding
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.settings import ThroughputSettings
+from explorer.formatting import speed
 
 ONE_FORWARD, AUTOREGRESSIVE = "one forward", "autoregressive"
 """The two sides, as rows name them."""
@@ -47,7 +48,7 @@ def summary(run: Run) -> pd.DataFrame:
     """Return medians over repeats for each length.
 
     Columns: n, one_forward_seconds, autoregressive_seconds, one_forward_tokens_per_second,
-    autoregressive_tokens_per_second, ratio (of the medians, how many times faster), repeats.
+    autoregressive_tokens_per_second, ratio (of the medians, how many times as fast), repeats.
     """
     table = run.table
     if table.empty:
@@ -104,8 +105,8 @@ def findings(run: Run) -> list[Finding]:
         for side in ("one_forward", "autoregressive")
     )
     said = (
-        f"Here one forward pass is {mean:.1f} times faster on average over "
-        f"N = {ratios(run)['n'].iloc[0]}, and up to {top:.1f} times, at N = {at}: "
+        f"Here one forward pass is {speed(mean)} on average over "
+        f"N = {ratios(run)['n'].iloc[0]}, and {speed(top)} at best, at N = {at}: "
         f"{many['min']:,.0f} to {many['max']:,.0f} tokens/s token by token and "
         f"{one['min']:,.0f} to {one['max']:,.0f} in one pass."
     )

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from explorer.figures.chart import Chart, layout
 from explorer.figures.palette import RESTARTS, RIGHT, WRONG, WRONG_TO_RIGHT
 from explorer.figures.words import for_hover
+from explorer.formatting import counted
 from explorer.maps import AXES, SolutionMap
 
 COLOUR_BY = ("context", "text", "source", "accuracy", "restart", "set")
@@ -28,7 +29,7 @@ def scatter(made: SolutionMap, colour_by: str, trajectory: pd.DataFrame | None =
     axes = list(AXES[: spec.dimensions])
     figure = go.Figure()
     if colour_by == "accuracy":
-        _add(figure, points, axes, "solutions", _by_number(points["accuracy"]))
+        _add(figure, points, axes, f"{spec.noun}s", _by_number(points["accuracy"]))
     else:
         labels = list(dict.fromkeys(points[colour_by]))
         for k, label in enumerate(labels):
@@ -50,8 +51,8 @@ def scatter(made: SolutionMap, colour_by: str, trajectory: pd.DataFrame | None =
     if spec.dimensions == 3:
         figure.update_layout(scene=_scene(made))
     alt = (
-        f"{title} map of {name} of {len(points)} solutions in {spec.dimensions} dimensions, "
-        f"coloured by {colour_by}."
+        f"{title} map of {name} of {counted(len(points), spec.noun)} in {spec.dimensions} "
+        f"dimensions, coloured by {colour_by}."
     )
     columns = ["id", *axes, "context", "text", "accuracy", "restart", "seed", "set", "regime"]
     return Chart(f"map-{spec.method}-{spec.vector}-{colour_by}", figure, alt, points[columns])

@@ -56,7 +56,7 @@ def _curves(
             hovertemplate=f"seed {seed}, step %{{x}}: %{{y:.3g}}<extra></extra>",
         )
     figure.update_yaxes(axis)
-    layout(figure, title, "optimiser step", y)
+    layout(figure, title, "optimiser step of the restart", y)
     last = frames[column][-1] if len(frames) else np.zeros(0)
     alt = f"{y} over steps, one line for each of {len(recording.header.seeds)} restarts" + (
         f"; now {', '.join(f'{v:.2f}' if np.isfinite(v) else 'not a number' for v in last)}."
@@ -156,6 +156,10 @@ def _in_hover(labels: list[str]) -> np.ndarray:
 
 def full_table(recording: Recording) -> pd.DataFrame:
     """Return every number of a recording in long form, for CSV and Parquet.
+
+    `step` counts the steps of the run, in each of which every restart that trains takes one;
+    `restart_step` those of that restart alone: it stands still while the restart rests and once it
+    is over.
 
     Columns: step, seconds, seed, restart_step, phase, loss, accuracy, position (from 1), target_id,
     target, predicted_id, predicted, correct, p_target, rank.

@@ -25,7 +25,8 @@ def strip_data(
 
     Returns:
         `labels` (R), `groups` ([start, stop, text]), `targets` (N ids), `pieces` (id to text),
-        `steps` (F), `predicted`, `p` (percent) and `rank` (F x R x N).
+        `steps` (F, of the restart shown or, of several, the one with most) and `whose` they are,
+        `predicted`, `p` (percent) and `rank` (F x R x N).
     """
     header = recording.header
     frames = recording.frames if play else recording.frames[-1:]
@@ -40,6 +41,7 @@ def strip_data(
         "targets": list(header.target_ids),
         "pieces": {str(i): piece for i, piece in zip(ids, say(ids), strict=True)},
         "steps": frames["steps"][:, at].max(axis=1).tolist() if at else [],
+        "whose": " of the restart furthest on" if len(at) > 1 else "",
         "predicted": predicted.tolist(),
         "p": percent.round().astype(int).tolist(),
         "rank": frames["rank"][:, at].tolist(),

@@ -93,9 +93,9 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
         furthest = max(furthest, step)  # restarts that rested may follow, with fewer steps
         each = task.step_seconds
         bound = f", {human_seconds((most - step) * each)} at the longest" if each else ""
-        job.say(
-            f"Step {step} of at most {most}{bound}. {expected.after(step, each)}", furthest / most
-        )
+        whose = "Restarts still training: step" if 0 < len(live) < len(report.phase) else "Step"
+        usual = expected.after(step, each)
+        job.say(f"{whose} {step} of at most {most}{bound}. {usual}", furthest / most)
         yield True
     if job.stopped:
         job.say("Measuring what has been found.", at_once=True)
@@ -265,7 +265,7 @@ def _map(job: JobContext, spec: MapSpec) -> Iterator[bool]:
     laid = job.aside.submit(maps.make_and_save, spec)
     points = yield from _beside(job, laid, "lays maps out", "with fewer solutions or with PCA")
     if not job.stopped:
-        job.say(f"{counted(points, 'solution')} laid out.", 1.0, at_once=True)
+        job.say(f"{counted(points, spec.noun)} laid out.", 1.0, at_once=True)
 
 
 def _beside(

@@ -193,6 +193,11 @@ class MapSpec(BaseModel):
         """What a list of jobs shows where others name a model."""
         return f"sets {', '.join(self.sets)}"
 
+    @property
+    def noun(self) -> str:
+        """What its points are: an attempt that is not exact is no solution."""
+        return "attempt" if self.inexact else "solution"
+
 
 class PathsSpec(BaseModel):
     """Connect pairs of solutions: straight line and trained curve of each (checklist E8)."""

@@ -22,7 +22,7 @@ from explorer.greedy import MemoryScore, memory_inputs, score_memory
 from explorer.head import Measured
 from explorer.models import FrozenModel
 from explorer.recipes import Recipe
-from explorer.solutions import Memory, MemoryRecord
+from explorer.solutions import BEATEN, Memory, MemoryRecord
 from explorer.training.described import described
 from explorer.training.engine import Engine, require_some
 from explorer.training.rows import DONE, Group, Row
@@ -140,7 +140,7 @@ class MemoryTrainer(Engine):
             if any(g.phase == DONE and self._state[g.rows[0]].reason is None for g in groups):
                 for group in groups:
                     if group.phase != DONE:
-                        self._end(group, "another restart is exact")
+                        self._end(group, BEATEN)
 
     @torch.no_grad()
     def _loss_and_gradient(

@@ -14,9 +14,10 @@ from explorer.head import Measured
 from explorer.metrics import Score, input_sequence, score, scores
 from explorer.models import FrozenModel
 from explorer.recipes import Recipe
+from explorer.solutions import BEATEN, halted
 from explorer.training.contest import arrange
 from explorer.training.engine import Engine, require_some
-from explorer.training.rows import DONE, Group, Outcome, Row, StepReport
+from explorer.training.rows import DONE, REST, Group, Outcome, Row, StepReport
 from explorer.training.sharing import groups_of, table
 from explorer.training.starts import start_of
 
@@ -130,7 +131,8 @@ class Trainer(Engine):
             if None in reasons:
                 for group in groups:
                     if group.phase != DONE:
-                        self._end(group, "another restart is exact")
+                        rested = group.phase == REST
+                        self._end(group, halted(group.steps) if rested else BEATEN)
             elif any(g.phase != DONE for g in groups):
                 arrange(
                     groups, {g.rows[0]: self._state[g.rows[0]].loss for g in groups}, self.recipe

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.formatting import human_bytes, human_count, human_seconds
+from explorer.formatting import counted, human_bytes, human_count, human_seconds, plus_minus, speed
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,28 @@ def test_three_digits_are_right(number: int) -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert human_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [
+        (13.2, "13 times as fast"), (1234.0, "1,234 times as fast"), (1.4, "1.4 times as fast"),
+        (9.96, "10 times as fast"), (1.04, "about as fast"), (1.0, "about as fast"),
+        (0.96, "about as fast"), (0.9, "1.1 times as slow"), (0.5, "2.0 times as slow"),
+        (0.01, "100 times as slow"),
+    ],
+)  # fmt: skip
+def test_a_speed_is_slower_where_it_is(ratio: float, said: str) -> None:
+    assert speed(ratio) == said
+
+
+def test_counts_agree_with_their_nouns() -> None:
+    assert [counted(n, "pair") for n in (0, 1, 2, 1095)] == [
+        "0 pairs", "1 pair", "2 pairs", "1,095 pairs",
+    ]  # fmt: skip
+    assert counted(2, "attempt not exact", "attempts not exact") == "2 attempts not exact"
+
+
+def test_one_value_has_no_spread() -> None:
+    assert plus_minus(0.5, 0.25) == "0.50 ± 0.25"
+    assert plus_minus(1.0, float("nan")) == "1.00"

@@ -172,7 +172,7 @@ def test_deleting_can_be_undone_and_the_trash_emptied(keep: Keep) -> None:
     app.button(key="delete").click().run()
     assert not app.exception
     assert app.dataframe[0].value["text"].tolist() == ["text 1"]
-    assert "2 solutions are in the trash." in texts_of(app)
+    assert "2 solution files are in the trash." in texts_of(app)
     app.button(key="undo").click().run()
     assert len(app.dataframe[0].value) == 3 and "in the trash." not in texts_of(app)
     app = select(app, 1)

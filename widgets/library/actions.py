@@ -5,13 +5,13 @@ from functools import partial
 
 import streamlit as st
 
-from explorer import exchange, trash
+from explorer import exchange, formatting, trash
 from explorer.labels import Kind
 from explorer.library import Item, items
 
 DELETED = "library_deleted"
 WORDS: dict[Kind, tuple[str, str]] = {
-    "solution": ("solution", "solutions"),
+    "solution": ("solution file", "solution files"),
     "run": ("run", "runs"),
     "set": ("set", "sets"),
     "paths": ("set of paths", "sets of paths"),
@@ -29,16 +29,16 @@ QUESTIONS: dict[Kind, str] = {
 """What is asked before something of a kind is deleted."""
 
 
-def show(kind: Kind, listed: int, selected: Sequence[Item]) -> None:
+def show(kind: Kind, listed: Sequence[Item], selected: Sequence[Item]) -> None:
     """Say how many are selected, and offer what can be done to them."""
     with st.container(horizontal=True, vertical_alignment="center"):
         if not selected:
             st.caption(
-                f"{counted(kind, listed)}. Select rows with the boxes at their left: one to see it"
+                f"{in_words(kind, listed)}. Select rows with the boxes at their left: one to see it"
                 f"{', two to compare them' if kind == 'solution' else ''}."
             )
             return
-        st.caption(f"{len(selected)} of {counted(kind, listed)} selected.")
+        st.caption(f"{len(selected)} of {counted(kind, len(listed))} selected.")
         solutions = _solutions_of(kind, selected)
         divided = exchange.parts(solutions)
         for number, part in enumerate(divided, 1):
@@ -88,8 +88,21 @@ def undo_bar() -> None:
 
 
 def counted(kind: Kind, count: int) -> str:
-    """Return "1 solution", "2,000 solutions"."""
-    return f"{count:,} {WORDS[kind][count != 1]}"
+    """Return "1 solution file", "2,000 solution files"."""
+    return formatting.counted(count, *WORDS[kind])
+
+
+def in_words(kind: Kind, listed: Sequence[Item]) -> str:
+    """Say how many there are; an attempt that is not exact is never counted as a solution."""
+    if kind != "solution":
+        return counted(kind, len(listed))
+    exact = sum(item.record is not None and item.record.exact for item in listed)
+    said = formatting.counted(exact, "exact solution")
+    if attempts := sum(item.record is not None for item in listed) - exact:
+        said += f", {formatting.counted(attempts, 'attempt')} not exact"
+    if unread := sum(item.record is None for item in listed):
+        said += f", {formatting.counted(unread, 'file')} that cannot be read"
+    return said
 
 
 def _solutions_of(kind: Kind, selected: Sequence[Item]) -> list[Item]:

@@ -7,6 +7,7 @@ from explorer.experiments import throughput
 from explorer.experiments.runs import Run
 from explorer.figures.chart import Chart, layout, log_axis, ticks_for
 from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT
+from explorer.formatting import speed
 
 SIDES = (("one_forward", "one forward pass"), ("autoregressive", "token by token"))
 
@@ -30,7 +31,7 @@ def _speed(found: pd.DataFrame) -> Chart:
             hovertemplate="N = %{x}: %{y:,.0f} tokens/s<extra>" + name + "</extra>",
         )
     last = found.iloc[-1]
-    title = f"At N = {int(last['n'])} one forward pass is {last['ratio']:.1f} times as fast"
+    title = f"At N = {int(last['n'])} one forward pass is {speed(last['ratio'])}"
     layout(figure, title, "N, target tokens", "tokens a second", height=420)
     figure.update_xaxes(log_axis(found["n"]))
     speeds = found[[f"{side}_tokens_per_second" for side, _ in SIDES]]
@@ -62,8 +63,8 @@ def _ratio(run: Run, found: pd.DataFrame) -> Chart:
         line={"color": STRAIGHT, "dash": "dash"},
         hovertemplate="mean over N: %{y:.1f}<extra></extra>",
     )
-    title = f"{mean:.1f} times on average, up to {top:.1f} times: two different numbers (I1)"
+    title = f"One pass is {speed(mean)} on average, {speed(top)} at best: two readings (I1)"
     layout(figure, title, "N, target tokens", "times as fast", height=340)
     figure.update_xaxes(log_axis(found["n"]))
-    alt = f"How many times faster one pass is: mean over N {mean:.1f}, largest {top:.1f}"
+    alt = f"Speed of one pass against token by token: mean over N {mean:.1f}, largest {top:.1f}"
     return Chart("throughput-ratio", figure, alt, found[["n", "ratio"]])

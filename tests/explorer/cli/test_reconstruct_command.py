@@ -406,7 +406,10 @@ def test_until_the_first_ends_the_other_restarts(reconstruct: Reconstruct) -> No
     alone, every = reconstruct(*many, "--until", "first"), reconstruct(*many)
     ended = [s["reason"] for s in alone.json["solutions"] if not s["exact"]]
     assert alone.code == every.code == 0
-    assert ended and set(ended) == {"another restart is exact"}
+    assert ended and all(
+        reason == "another restart is exact" or reason.startswith("halted after")
+        for reason in ended
+    )
     steps = {s["steps"] for s in alone.json["solutions"]}
     assert max(steps) < max(s["steps"] for s in every.json["solutions"])
     assert "another" not in every.out

@@ -168,6 +168,7 @@ def test_table3_takes_the_newest_measurement_of_a_cell(monkeypatch: pytest.Monke
 def test_differences_of_protocol_are_words() -> None:
     run = hand_made("sharing", [], texts=16, length=16)
     said = beside.differences(run)
+    assert "The paper does not say" not in said
     for words in ("N = 16, not N = 256", "16 texts, not 256 texts", "arrangement A4, not",
                   "Shakespeare, not PG-19", "a model that the paper does not use",
                   "recipe independent", "S_g = 1, 4, 16, not S_g = 1, 4, 16, 64, 256"):  # fmt: skip
@@ -175,3 +176,26 @@ def test_differences_of_protocol_are_words() -> None:
     asked = EXPERIMENTS["sharing"]
     own = {**asked.presets["paper"], "model": "EleutherAI/pythia-160m", "arrangement": "e+mN-1"}
     assert beside.differences(hand_made("sharing", [], **own)) == "The protocol is the paper's."
+
+
+def test_what_only_our_preset_settles_is_no_difference_from_the_paper() -> None:
+    """The paper gives no number of texts or restarts for capacity (E3) and training time (E11)."""
+    for name in ("capacity", "training-time"):
+        run = hand_made(name, [], texts=2, restarts=2)
+        differs, _, left_open = beside.differences(run).partition(" The paper does not say; here: ")
+        assert "not 10 texts" not in differs and "restart" not in differs
+        assert "2 texts" in left_open and "2 restarts" in left_open
+        assert "recipe paper with at most 5,000 steps" in differs
+    ours = hand_made("capacity", [], texts=1, restarts=1)
+    assert "; 1 restart" in beside.differences(ours) and "1 text;" in beside.differences(ours)
+    assert "fan fiction" in beside.differences(ours)
+
+
+def test_the_papers_protocols_are_settings_there_are() -> None:
+    assert set(paper.PROTOCOLS) == set(EXPERIMENTS)
+    for name, fields in paper.PROTOCOLS.items():
+        known = EXPERIMENTS[name].settings.model_fields
+        assert set(fields) <= set(known)
+        preset = EXPERIMENTS[name].presets["paper"]
+        for field in set(fields) & set(preset) - {"sources", "recipe"}:
+            assert preset[field] == fields[field]

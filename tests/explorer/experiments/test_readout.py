@@ -166,6 +166,10 @@ def test_the_finding_needs_every_start_to_be_less_near_beyond_chance(measured: "
 
     assert shown(made(run, near | context)) is True
     assert shown(made(run, near | context, contexts=4)) is None  # p cannot be below 1 / 16
+    (few,) = readout.findings(made(run, near | context, contexts=4))
+    assert "A test needs 5 contexts" in few.figure and "p =" not in few.figure
+    (one,) = readout.findings(made(run, near | context, contexts=1))
+    assert "1 context with" in one.figure
     assert shown(made(run, near | context | {("m", False): 0.65})) is False
     assert shown(made(run, near)) is None
     assert shown(made(run, near | context, exact=False)) is None

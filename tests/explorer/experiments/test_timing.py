@@ -83,8 +83,8 @@ def test_the_mean_and_the_largest_ratio_are_both_said(small: "MakeSettings") -> 
     assert throughput.ratios(run)["ratio"].tolist() == pytest.approx([25, 40])
     (finding,) = throughput.findings(run)
     assert finding.id == "I1" and finding.shown is True
-    assert "25.0 times faster on average" in finding.figure
-    assert "up to 40.0 times, at N = 40" in finding.figure
+    assert "25 times as fast on average" in finding.figure
+    assert "40 times as fast at best, at N = 40" in finding.figure
     one_length = hand_made(small, "throughput", rows[:6])
     assert throughput.findings(one_length)[0].shown is None
 

@@ -16,7 +16,17 @@ def _say(ids: list[int]) -> list[str]:
 
 def test_playing_sends_every_frame(recording: Recording) -> None:
     data = strip_data(recording, [0, 1, 2], _say, play=True)
-    assert set(data) == {"labels", "groups", "targets", "pieces", "steps", "predicted", "p", "rank"}
+    assert set(data) == {
+        "labels",
+        "groups",
+        "targets",
+        "pieces",
+        "steps",
+        "whose",
+        "predicted",
+        "p",
+        "rank",
+    }
     frames = recording.frames
     assert data["labels"] == ["seed 10", "seed 11", "seed 12"]
     assert data["targets"] == [0, 1, 2, 3]

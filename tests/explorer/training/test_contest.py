@@ -1,12 +1,15 @@
+from itertools import pairwise
+
 from explorer.models import FrozenModel
 from explorer.recipes import FAST
+from explorer.solutions import BEATEN, halted
 from explorer.training import Row, Trainer
 from explorer.training.contest import LEAD, WAKE_STEPS, arrange, places
 from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group
 from tests.explorer.training.cases import EASY, HARD, quick, run
 
 HALVING = FAST.model_copy(update={"halve_at": 40})
-LOST = "another restart is exact"
+LOST = BEATEN
 
 
 def _groups(*phases: str, steps: int) -> list[Group]:
@@ -67,6 +70,23 @@ def test_the_first_exact_restart_ends_the_others_of_its_text_only(llama: FrozenM
     assert all(reason != LOST for reason in reasons[3:])
     first = next(r for r in reports if "done" in r.phase)
     assert set(first.phase[:3]) == {DONE} and set(first.phase[3:]) == {SEARCH}
+
+
+def test_a_restart_that_rests_ends_for_another_reason_than_one_in_training(
+    llama: FrozenModel,
+) -> None:
+    rows = [Row(EASY, s) for s in range(4)]
+    trainer = Trainer(llama, rows, "halves", quick(max_steps=60, halve_at=2), until="first")
+    reports = run(trainer)
+    before = next(b for b, r in pairwise(reports) if "done" in r.phase)
+    end = reports[-1]
+    assert REST in before.phase and None in end.reason
+    for i, phase in enumerate(before.phase):
+        if phase == REST:
+            assert end.reason[i] == halted(int(end.steps[i]))
+            assert end.steps[i] < max(end.steps)
+        else:
+            assert end.reason[i] in (None, LOST)
 
 
 def test_a_resting_restart_costs_nothing_and_keeps_its_place(
