@@ -129,6 +129,7 @@ def _run(folder: Path, members: list[store.Entry], ships: bool, named: Mapping[s
             "arrangement": header.arrangement if header else "",
             "source": header.title if header else "",
         },
+        more=() if ships else (client.folder_of(name),),  # frames, and where it would go on from
     )
 
 

@@ -174,8 +174,15 @@ class Reconstruction:
         return sum(self._took) / len(self._took)
 
     def stop(self, reason: str) -> None:
-        """End every row where it is; the next step of `steps` saves what there is."""
-        self.trainer.stop(reason)
+        """End every row where it is, and save what there is."""
+        for _ in self.stopping(reason):
+            pass
+
+    def stopping(self, reason: str) -> Iterator[None]:
+        """Do what `stop` does; yield after each row, whose score takes a forward pass."""
+        for i in range(len(self.trainer.rows)):
+            self.trainer.stop(reason, [i])
+            yield
         report = self.trainer.report(detailed=True)
         self._keep_finished(report)
         log = RecordingLog(self.folder, self.header, until=self._step)

@@ -43,7 +43,9 @@ def connect(job: JobContext, spec: PathsSpec, train: Train) -> Iterator[bool]:
         job.say(task.sentence, task.fraction)
         yield True
     if job.stopped:
-        task.stop()
+        job.say("Measuring what has been found.", at_once=True)
+        for _ in task.stopping():
+            yield True
     job.say(_outcome(task.paths), 1.0, at_once=True)
 
 

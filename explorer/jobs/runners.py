@@ -99,7 +99,8 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
         yield True
     if job.stopped:
         job.say("Measuring what has been found.", at_once=True)
-        task.stop("stopped by hand")
+        for _ in task.stopping("stopped by hand"):
+            yield True
     job.result["solutions"] = [path.stem for _, path in sorted(task.solutions.items())]
     if not job.stopped:
         job.say("Timing one forward pass against token-by-token generation.", 1.0, at_once=True)

@@ -159,10 +159,16 @@ class Connecting:
 
     def stop(self) -> None:
         """End where it is: measure the curves under way and leave the others out."""
+        for _ in self.stopping():
+            pass
+
+    def stopping(self) -> Iterator[None]:
+        """Do what `stop` does; yield after each curve."""
         for pair in np.flatnonzero(~self.paths.over).tolist():
             steps = self._trainers[pair].steps
             if steps and steps != self.paths.steps[pair]:
                 self._look(pair)
+                yield
         self.paths.over[:] = True
         self._checkpoint()
 

@@ -14,6 +14,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from explorer import __version__
 from explorer.files import write_atomically
 from explorer.models import FrozenModel
 from explorer.training.engine import Engine
@@ -22,7 +23,6 @@ SECONDS = 3.0
 """How often a checkpoint is written: what a kill costs, besides the step that it falls in."""
 SHARE = 0.1
 """Part of the time that writing takes at most, where vectors are many or the disk is slow."""
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,9 @@ def _trains(engine: Engine) -> str:
 class Checkpoint:
     """The checkpoint of one piece of work: its trainings, and arrays and values beside them.
 
-    What was asked, the weights, the number format and the kind of device are written into it: one
-    that anything else has left is not read, for its numbers would be a mixture.
+    What was asked, the weights, the number format, the kind of device and the explorer's version
+    are written into it: one that anything else has left is not read, for its numbers would be a
+    mixture.
 
     Attributes:
         path: the file.
@@ -78,7 +79,7 @@ class Checkpoint:
             model: what searches.
             asked: plain values of which the work follows: a spec, a cell.
         """
-        made_of = [SCHEMA, model.fingerprint, str(model.dtype), model.device.type, asked]
+        made_of = [__version__, model.fingerprint, str(model.dtype), model.device.type, asked]
         self.path = path
         self._of = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
         self._saved, self._took = -math.inf, 0.0

@@ -64,8 +64,11 @@ def test_a_run_goes_with_all_its_files(
 ) -> None:
     kept(1, run="r")
     record_run(store.run_folder("r"))
+    checkpoint = folders.make(client.folder_of("r")) / "checkpoint.safetensors"
+    checkpoint.write_bytes(b"half")
     before = _files(own_cache)
     deletion = trash.throw(library.items("run"))
+    assert not checkpoint.exists()
     assert library.items("run") == library.items("solution") == []
     assert not store.run_folder("r").exists()
     trash.undo(deletion.id)

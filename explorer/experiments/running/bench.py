@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from explorer import texts
+from explorer import __version__, texts
 from explorer.arrangements import ArrangementKey, LayoutChoice
 from explorer.errors import BadInputError
 from explorer.experiments.running.work import CellWork
@@ -119,7 +119,7 @@ class Bench:
         self, count: int, length: int, seed: int
     ) -> Generator[float, None, list[TargetText]]:
         """Return the model's own continuations of Shakespeare (D4); each is kept once written."""
-        asked = json.dumps([count, length, seed, str(self.exact.dtype)])
+        asked = json.dumps([__version__, count, length, seed, str(self.exact.dtype)])
         name = hashlib.sha256(asked.encode()).hexdigest()[:16]
         file = work_of(self._run) / f"texts-{name}.json"
         written: list[list[int]] = []

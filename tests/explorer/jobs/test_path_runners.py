@@ -57,7 +57,7 @@ def test_a_worker_that_dies_loses_nothing(
 ) -> None:  # fmt: skip
     from explorer.paths import task
 
-    monkeypatch.setattr(task, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(task, "CHECKPOINT_SECONDS", 0.05)
     recipe = QUICK.model_copy(update={"max_steps": 300})
     whole = client.submit(PathsSpec(pairs=pairs, recipe=recipe))
     first = hire()
