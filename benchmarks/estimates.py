@@ -4,7 +4,7 @@
 step just before as the app does, and prints what was said and what it took, one JSON line each.
 `usual_after` is the same estimate from steps timed afterwards: far from `usual`, the machine was
 busy with other work.
-Ten minutes on two quiet cores; `--preset minutes` runs the experiments at that size, longer.
+Some six minutes on two quiet cores; `--preset minutes` runs the experiments at that size, longer.
 """
 
 import argparse
@@ -22,7 +22,6 @@ import torch
 from explorer import catalog, folders, outlook
 from explorer.catalog import ModelCard
 from explorer.experiments import estimate
-from explorer.experiments.arrangements import SHORT
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
 from explorer.experiments.running.task import RunTask
 from explorer.jobs.specs import ReconstructSpec, SolveSetSpec
@@ -34,14 +33,16 @@ from explorer.sets.build import SetBuilder
 from explorer.sets.estimate import estimate as estimate_set
 from explorer.sets.pace import measured, timed
 
+QUICK = INDEPENDENT.model_copy(update={"name": "independent, 120 steps", "max_steps": 120})
 SMALL: dict[str, dict[str, Any]] = {
-    "arrangements": {"lengths": (2, 8), "texts": 2, "recipe": SHORT},
-    "sharing": {"group_sizes": (1, 2), "texts": 4, "length": 8, "recipe": SHORT},
-    "capacity": {"ladder": (4, 8), "sources": ("unseen",), "texts": 2, "restarts": 1,
-                 "recipe": SHORT},
+    "arrangements": {"lengths": (2, 8), "texts": 3, "recipe": QUICK,
+                     "arrangements": ("halves", "e+mN", "e+mN-1")},
+    "sharing": {"group_sizes": (1, 2), "texts": 4, "length": 8, "recipe": QUICK},
+    "capacity": {"ladder": (4, 8), "sources": ("unseen",), "texts": 3, "restarts": 1,
+                 "recipe": QUICK},
     "throughput": {"lengths": (8, 32), "repeats": 3},
-    "training-time": {"lengths": (8, 16), "texts": 4, "recipe": SHORT},
-    "readout": {"contexts": 4, "length": 8, "context_length": 32},
+    "training-time": {"lengths": (8, 16), "texts": 3, "recipe": QUICK},
+    "readout": {"contexts": 3, "length": 8, "context_length": 32, "recipe": QUICK},
 }  # fmt: skip
 """Sizes at which each takes about a minute."""
 TEXT = "The ferry leaves at dawn, and nobody on the quay believes that it will come back."

@@ -5,6 +5,7 @@ machine and this model count first, then the recorded runs that ship. Free of to
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,9 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from explorer import catalog
+from explorer import catalog, folders
 from explorer.arrangements import AUTO, PAPER_DEFAULT
 from explorer.database import SolutionRow, transaction
 from explorer.errors import ExplorerError, StorageError
@@ -171,10 +172,11 @@ def samples() -> list[Sample]:
     for folder in runs.run_folders():
         with suppress(OSError):
             found += _of_run(folder, (folder / runs.CELLS_FILE).stat().st_mtime_ns)
-    with suppress(StorageError), transaction() as session:
-        newest = select(SolutionRow.job, SolutionRow.length, SolutionRow.record)
-        rows = session.execute(newest.order_by(SolutionRow.created.desc()).limit(NEWEST)).all()
-        found += _of_solutions(tuple(tuple(row) for row in rows))
+    with suppress(StorageError):
+        with transaction() as session:
+            asked = select(func.count(), func.max(SolutionRow.created))
+            count, newest = session.execute(asked.select_from(SolutionRow)).one()
+        found += _of_solutions(folders.local(), count, newest)
     return found
 
 
@@ -223,17 +225,17 @@ def _ended(
 
 
 @lru_cache(maxsize=2)
-def _of_solutions(rows: tuple[tuple[Any, ...], ...]) -> tuple[Sample, ...]:
-    """Return samples of solutions: job, N, and the JSON of their record, each."""
+def _of_solutions(_cache: Path, _count: int, _newest: str | None) -> tuple[Sample, ...]:
+    """Return samples of the newest solutions in the catalogue."""
+    columns = select(SolutionRow.job, SolutionRow.length, SolutionRow.record)
+    with transaction() as session:
+        rows = session.execute(columns.order_by(SolutionRow.created.desc()).limit(NEWEST)).all()
     read = [(job, n, json.loads(record)) for job, n, record in rows]
-    beside: dict[str | None, int] = {}  # restarts of a text in one job
-    for job, _, record in read:
-        key = f"{job} {record.get('text')}"
-        beside[key] = beside.get(key, 0) + 1
+    beside = Counter((job, record.get("text")) for job, _, record in read)
     return tuple(_of_records(read, beside))
 
 
-def _of_records(read: Iterable[Any], beside: dict[str | None, int]) -> Iterable[Sample]:
+def _of_records(read: Iterable[Any], beside: Counter[Any]) -> Iterable[Sample]:
     for job, n, record in read:
         with suppress(KeyError, ValueError, TypeError):
             alone = record.get("kind", "one-forward") == "one-forward"
@@ -244,7 +246,7 @@ def _of_records(read: Iterable[Any], beside: dict[str | None, int]) -> Iterable[
                 arrangement=record.get("arrangement", ""),
                 recipe=Recipe.model_validate(record["recipe"]), n=n, steps=record["steps"],
                 exact=record["exact"] and not record.get("shared_m", False),
-                restarts=beside[f"{job} {record.get('text')}"],
+                restarts=beside[job, record.get("text")],
             )  # fmt: skip
             if made is not None:
                 yield made

@@ -1,7 +1,7 @@
 """How long a run will take: said before it starts, and while it goes on. Free of torch."""
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from math import prod
 from typing import Any
 
@@ -22,8 +22,9 @@ from explorer.formatting import human_seconds
 from explorer.outlook import NOTHING, Expected, total, training
 from explorer.paces import Pace
 from explorer.recipes import INDEPENDENT, Recipe
-from explorer.steps import PAIR, SHARED, Sample
+from explorer.steps import PAIR, SHARED, Usual
 
+Look = Callable[..., Usual]
 FORWARD = 1 / 3
 """A forward pass, in training steps of its size."""
 SCHEMES = {"m free": PAIR, "m shared": SHARED}
@@ -63,21 +64,21 @@ def expected(
     experiment: Experiment, settings: Settings, parameters: int | None, pace: Pace | None = None
 ) -> Expected:
     """Return the seconds of a whole run, as they usually are and at most."""
-    pace, seen = pace or paces.assumed(parameters), steps.samples()
-    cells = [of_cell(settings, cell, pace, seen) for cell in experiment.cells(settings)]
+    pace, usual = pace or paces.assumed(parameters), _looked_up()
+    cells = [of_cell(settings, cell, pace, usual) for cell in experiment.cells(settings)]
     return total([*cells, _texts(settings, pace)])
 
 
-def of_cell(settings: Settings, cell: Cell, pace: Pace, seen: Sequence[Sample]) -> Expected:
+def of_cell(settings: Settings, cell: Cell, pace: Pace, usual: Look) -> Expected:
     """Return the seconds of one cell, as they usually are and at most."""
 
     def trained(
         length: int, texts: float, restarts: int, arrangement: str, scheme: str = PAIR
     ) -> Expected:
-        usual = steps.usual(settings.model, arrangement, recipe, length, scheme, seen)
+        found = usual(settings.model, arrangement, recipe, length, scheme)
         rest = scheme == PAIR
         return training(
-            pace, usual, recipe, length=length, texts=texts, restarts=restarts, rest=rest
+            pace, found, recipe, length=length, texts=texts, restarts=restarts, rest=rest
         )
 
     recipe: Recipe = getattr(settings, "recipe", INDEPENDENT)
@@ -103,21 +104,20 @@ def of_cell(settings: Settings, cell: Cell, pace: Pace, seen: Sequence[Sample]) 
             rows = settings.texts * settings.restarts / each
             whole = trained(n, rows, each, settings.arrangement, scheme)
             reached = trained(
-                n, rows * _reached(settings, n, scheme, seen), each, settings.arrangement, scheme
+                n, rows * _reached(settings, n, scheme, usual), each, settings.arrangement, scheme
             )
             return Expected(reached.usual, whole.most)
         case _:
             return NOTHING
 
 
-def _reached(settings: CapacitySettings, n: int, scheme: str, seen: Sequence[Sample]) -> float:
+def _reached(settings: CapacitySettings, n: int, scheme: str, usual: Look) -> float:
     """Return how likely a text's ladder is still climbed at a length."""
     shorter = [k for k in settings.ladder if k < n]
-    usual = [
-        steps.usual(settings.model, settings.arrangement, settings.recipe, k, scheme, seen)
-        for k in shorter
-    ]
-    return prod(found.any_of(settings.restarts) for found in usual)
+    found = (
+        usual(settings.model, settings.arrangement, settings.recipe, k, scheme) for k in shorter
+    )
+    return prod(each.any_of(settings.restarts) for each in found)
 
 
 def _texts(settings: Settings, pace: Pace) -> Expected:
@@ -160,5 +160,11 @@ def left(experiment: Experiment, run: Run) -> str:
 
 @lru_cache(maxsize=16)
 def _weights(cells: Callable[[Any], list[Cell]], settings: Settings) -> dict[str, float]:
-    pace, seen = paces.assumed(None), steps.samples()
-    return {c.key: of_cell(settings, c, pace, seen).usual or 1e-9 for c in cells(settings)}
+    pace, usual = paces.assumed(None), _looked_up()
+    return {c.key: of_cell(settings, c, pace, usual).usual or 1e-9 for c in cells(settings)}
+
+
+def _looked_up() -> Look:
+    """Return `steps.usual` of what is seen now; for the same arguments it looks once."""
+    seen = steps.samples()
+    return lru_cache(maxsize=None)(partial(steps.usual, seen=seen))

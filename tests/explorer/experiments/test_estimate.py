@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from explorer import paces, steps
-from explorer.experiments import estimate
+from explorer.experiments import estimate, runs
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
+from explorer.experiments.runs import Run
 from explorer.formatting import human_seconds
 from explorer.paces import Pace
 from explorer.recipes import INDEPENDENT
@@ -136,3 +138,41 @@ def test_months_are_said_as_months() -> None:
     paper = before("arrangements", Pace(model="a", precision="auto", token_seconds=2e-3),
                    **experiment("arrangements").presets["paper"])  # fmt: skip
     assert "months" in paper and " h" not in paper
+
+
+def recorded_pace(found: list[Run]) -> Pace:
+    """Return the pace of the machine that made the recorded runs, from its own cells."""
+    costs, seconds, alone = [], [], []
+    for run in found:
+        if run.settings.experiment == "throughput":
+            rows = run.table[run.table["side"] == "autoregressive"]
+            alone += list(rows["seconds"] / rows["n"])
+        elif run.settings.experiment in ("arrangements", "sharing"):
+            n = getattr(run.settings, "length", None)
+            for cell in run.done:
+                took = [row["steps"] for row in cell.rows]
+                costs.append([max(took), sum(row.get("n", n) * row["steps"] for row in cell.rows)])
+                seconds.append(cell.seconds)
+    (a_pass, token), *_ = np.linalg.lstsq(np.array(costs), np.array(seconds))
+    return Pace(model="recorded", precision="auto", token_seconds=token, pass_seconds=a_pass,
+                generate_seconds=float(np.median(alone)))  # fmt: skip
+
+
+def test_every_recorded_run_would_have_been_estimated_within_a_half(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its own restarts are left out, so that each is estimated from what the others have seen."""
+    folders = runs.run_folders()
+    found = [runs.load(folder) for folder in folders]
+    pace = recorded_pace(found)
+    seen = {f: steps._of_run(f, 0) for f in folders}
+    ratios = {}
+    for run in found:
+        others = [s for folder in folders if folder != run.folder for s in seen[folder]]
+        monkeypatch.setattr(steps, "samples", lambda others=others: others)
+        asked = experiment(run.settings.experiment)
+        said = estimate.expected(asked, run.settings, None, pace)
+        ratios[asked.name] = run.seconds / said.usual
+        assert run.seconds < 1.5 * said.most
+    assert set(ratios) == set(EXPERIMENTS)
+    assert all(1 / 1.5 < ratio < 1.5 for ratio in ratios.values()), ratios
