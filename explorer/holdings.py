@@ -180,14 +180,14 @@ def leftovers() -> list[Item]:
         for folder in (root / "jobs").glob("*/")
         if (said := _nobody_needs(folder.name, states))
     ]
-    found += [(file, "half imported") for file in (root / "incoming").glob("*")]
-    found += [(folder, "half fetched") for folder in (root / "assets").glob(".*.staging")]
-    found += [(file, "half written") for file in root.rglob(".*.tmp")]
+    found += [(file, "unfinished import") for file in (root / "incoming").glob("*")]
+    found += [(folder, "unfinished download") for folder in (root / "assets").glob(".*.staging")]
+    found += [(file, "unfinished file") for file in root.rglob(".*.tmp")]
     return [
         Item(
             kind="leftover",
             id=path.name if path.parent == root / "jobs" else path.relative_to(root).as_posix(),
-            text=f"{said}: {path.name}",
+            text=path.name,
             path=path,
             created=time_of(touched),
             facts={"asks": said},
@@ -199,14 +199,14 @@ def leftovers() -> list[Item]:
 
 
 def _nobody_needs(name: str, states: dict[str, str]) -> str:
-    """Return why nobody needs a folder below jobs/, empty if somebody may."""
+    """Return of what a folder below jobs/ is that nobody needs, empty if somebody may."""
     what, _, of = name.partition("-")
     if what in WORK and of:
         there = (folders.local() / WORK[what] / of).exists()
-        return "" if there else f"work on a {what} that is gone"
+        return "" if there else f"deleted {what}"
     if name not in states:
-        return "a job that is gone"
-    return f"a job that is {states[name]}" if states[name] in client.OVER else ""
+        return "deleted job"
+    return f"{states[name]} job" if states[name] in client.OVER else ""
 
 
 def _touched(path: Path) -> float:

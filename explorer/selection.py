@@ -100,9 +100,9 @@ def disk_use() -> dict[str, int]:
     root = folders.local()
     sizes = {name: size_of(root / folder) for name, folder in PLACES.items()}
     planes = [f for n in (places.LANDSCAPE, places.RADIUS) for f in (root / "paths").glob(f"*/{n}")]
-    sizes["landscapes"] = sum(size_of(file) for file in planes)
-    sizes["paths"] = max(0, sizes["paths"] - sizes["landscapes"])
-    return sizes | {"other": size_of(root, leave_out=set(PLACES.values()))}
+    landscapes = sum(size_of(file) for file in planes)
+    sizes["paths"] -= min(sizes["paths"], landscapes)
+    return sizes | {"landscapes": landscapes, "other": size_of(root, leave_out=set(PLACES.values()))}
 
 
 def size_of(path: Path, leave_out: set[str] | None = None) -> int:

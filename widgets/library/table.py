@@ -113,10 +113,11 @@ def _other(item: Item) -> dict[str, Any]:
     if item.length:
         known["N"] = item.length
     lost = facts.get("missing")
+    ships = item.kind in ("paths", "landscape", "experiment")
     return known | {
         "text": f"⚠ {lost} of its solutions gone: {_title(item)}" if lost else _title(item),
         "size": human_bytes(size_of(item.path)) if item.path else "",
-        "from": "recorded" if item.ships else "own",
+        **({"from": "recorded" if item.ships else "own"} if ships else {}),
         "tags": ", ".join(item.label.tags),
         "made": item.created,
     }

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from explorer import folders, store
-from explorer.jobs import client, context, runners
+from explorer.jobs import client, runners
+from explorer.jobs.context import JobContext
 from explorer.reconstruct import Reconstruction
 from tests.explorer.jobs.cases import solutions_of
 
@@ -18,10 +19,11 @@ Hire = Callable[[], "Shift"]
 StepsOf = Callable[[str], int]
 
 
-def _endless(job: Any) -> Iterator[None]:
-    while True:
+def _endless(job: JobContext) -> Iterator[bool]:
+    """Take step after step, as every kind of job does, without getting anywhere."""
+    for _ in job.until_stopped(iter(int, 1)):
         time.sleep(0.001)
-        yield
+        yield True
 
 
 def test_a_job_that_took_the_worker_down_three_times_is_given_up(
@@ -111,7 +113,7 @@ def test_a_worker_that_dies_at_the_very_end_leaves_all_to_go_on_from(
     hire: Hire, quick: "MakeSpec", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = client.submit(quick())
-    plain = context.JobContext.update
+    plain = JobContext.update
 
     def killed(self: Any, **columns: Any) -> None:
         if columns.get("state") == "done":
@@ -119,7 +121,7 @@ def test_a_worker_that_dies_at_the_very_end_leaves_all_to_go_on_from(
         plain(self, **columns)
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(context.JobContext, "update", killed)
+        patch.setattr(JobContext, "update", killed)
         first = hire()
         first.finish(job_id)
     first.die()
