@@ -102,7 +102,10 @@ def disk_use() -> dict[str, int]:
     planes = [f for n in (places.LANDSCAPE, places.RADIUS) for f in (root / "paths").glob(f"*/{n}")]
     landscapes = sum(size_of(file) for file in planes)
     sizes["paths"] -= min(sizes["paths"], landscapes)
-    return sizes | {"landscapes": landscapes, "other": size_of(root, leave_out=set(PLACES.values()))}
+    return sizes | {
+        "landscapes": landscapes,
+        "other": size_of(root, leave_out=set(PLACES.values())),
+    }
 
 
 def size_of(path: Path, leave_out: set[str] | None = None) -> int:
