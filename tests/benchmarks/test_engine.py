@@ -1,11 +1,13 @@
 """The short form of the benchmark runs and says something; its figures have no thresholds here."""
 
 import json
-import math
 import os
+import statistics
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -25,11 +27,64 @@ def test_the_short_form_measures_every_ratio(embedded_folder: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    ratios = ("row_throughput_ratio", "gemm_fraction", "large_fraction", "peak_rss_ratio",
-              "exact_rate", "fast_steps_mean", "fast_seconds_mean")  # fmt: skip
-    assert all(math.isfinite(found[name]) and found[name] >= 0 for name in ratios)
+    for ratio, over, under in (
+        ("row_throughput_ratio", "engine_tokens_per_second", "reference_tokens_per_second"),
+        ("gemm_fraction", "engine_gflops", "own_products_gflops"),
+        ("large_fraction", "engine_gflops", "large_product_gflops"),
+        ("peak_rss_ratio", "peak_bytes", "model_bytes"),
+    ):
+        assert found[ratio] == pytest.approx(found[over] / found[under])
+    for name in ("steps", "seconds"):
+        mean = statistics.fmean(text[name] for text in found["fast_texts"])
+        assert found[f"fast_{name}_mean"] == pytest.approx(mean) and mean > 0
     assert 0 < found["gemm_fraction"] < 1.5
     assert found["peak_rss_ratio"] > 1  # the model itself is in memory
     assert found["peak_format"] in ("float32", "bfloat16")
     assert found["exact_rate"] * found["texts"] == sum(t["exact"] for t in found["fast_texts"])
     assert {line["N"] for line in found["table"]} >= {8, 32, 128}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch, tiny_llama_folder: Path) -> Any:
+    """The tiny model, and what every timed piece of work takes, in order and over again."""
+    import itertools
+
+    import torch
+
+    from benchmarks import speed
+    from explorer.pool import ModelPool
+
+    def times(*seconds: float) -> Any:
+        again = itertools.cycle(seconds)
+
+        def timed(work: Any, device: Any) -> float:
+            work()
+            return next(again)
+
+        monkeypatch.setattr(speed, "seconds", timed)
+        return ModelPool(torch.device("cpu")).get(tiny_llama_folder, "tiny", torch.float32)
+
+    return times
+
+
+def test_both_sides_are_counted_token_for_token(clock: Any) -> None:
+    from benchmarks import speed
+
+    reference = SimpleNamespace(step_seconds=lambda target, steps: [9.0, 0.5][:steps])
+    found = speed.throughput(clock(2.0), reference, 3)  # type: ignore[arg-type]
+    assert found["engine_tokens_per_second"] == 8 * 64 / 2.0
+    assert found["reference_tokens_per_second"] == 64 / 0.5
+    assert found["row_throughput_ratio"] == 2.0
+
+
+def test_products_are_a_part_of_a_step(clock: Any) -> None:
+    from benchmarks import speed
+
+    model = clock(4.0, 1.0, 0.5)  # a step, its products, one large product
+    found = speed.gemm_fraction(model, 2)
+    body, head = speed.linears_in_use(model)
+    weights = sum(linear.weight.numel() for linear in body)
+    flops = 4 * 16 * (weights * 65 + head.weight.numel() * 64)
+    assert found["gemm_fraction"] == 0.25
+    assert found["own_products_gflops"] == pytest.approx(flops / 1e9)
+    assert found["large_fraction"] == pytest.approx((flops / 4.0) / (2 * 2048**3 / 0.5))
