@@ -94,6 +94,7 @@ def test_a_column_is_filled_by_one_press_where_the_model_is_here(tiny_llama_fold
     assert [button.disabled for button in starts] == [True] * 6 + [False]
     assert "not on this disk" in starts[0].help
     commands = [code.value for code in app.code]
+    assert len(commands) == len(starts)  # the paper's six models, and the chosen one
     for command, model in zip(commands, paper.PAPER_MODELS, strict=False):
         expected = f"run arrangements --model {model.hub} --preset paper"
         assert command == f"python -m explorer {expected}"
