@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
-
-from explorer.errors import CorruptFileError
+from safetensors import SafetensorError, safe_open
 
 MAX_HEADER = 16_000_000
 """Bytes of a header; the longest of ours, what each of 128,000 token ids says, takes a third."""
@@ -21,15 +19,12 @@ def opened(path: Path) -> Iterator[Any]:
     take gigabytes of memory. A tensor never takes more than the file is long.
 
     Raises:
-        CorruptFileError: if the header is longer than any of ours.
-        SafetensorError: if the header is not one.
+        SafetensorError: if the header is longer than any of ours, or is not one.
         OSError: if the disk refuses.
     """
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
     if length > MAX_HEADER:
-        raise CorruptFileError(
-            f"{path.name} is damaged or not of the explorer: its header claims {length:,} bytes."
-        )
+        raise SafetensorError(f"a header of {length:,} bytes")
     with safe_open(path, framework="numpy") as tensors:
         yield tensors

@@ -16,11 +16,12 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def links(app_cache: Path) -> dict[str, str]:
-    """A hostile library in the app's cache, and what its links lead to."""
+def links(app_cache: Path) -> Iterator[dict[str, str]]:
+    """A hostile library in the app's cache, and what its links lead to; nobody works on it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EXPLORER_CACHE", str(app_cache))
-        return fill()
+        patch.setenv("EXPLORER_NO_WORKER", "1")
+        yield fill()
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
@@ -61,6 +62,8 @@ def proxied(app_url: str) -> Iterator[str]:
 def test_a_folder_is_a_model_for_who_sits_here_and_not_behind_a_proxy(
     page: Page, links: dict[str, str], app_url: str, proxied: str, tiny_model: str
 ) -> None:
+    page.set_default_timeout(90_000)
+
     def choose(url: str, folder: str) -> None:
         page.goto(f"{url}/?model=Another+model")
         field = page.get_by_role("textbox", name="Hub id or folder")
@@ -84,6 +87,7 @@ READ_AS_MARKUP = (
 def test_nothing_that_others_wrote_is_fetched_or_becomes_a_link(
     page: Page, links: dict[str, str], app_url: str
 ) -> None:
+    page.set_default_timeout(90_000)
     visits = {
         "": {"job": HOSTILE},
         "reconstruct": {"solution": links["solution"]},

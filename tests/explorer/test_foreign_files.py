@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from explorer import exchange, folders, store
+from explorer import exchange, folders, store, tensorfile
 from explorer.errors import CorruptFileError, ExplorerError
 from explorer.experiments import runs
 from explorer.figures import landscape as landscape_charts
@@ -238,14 +238,17 @@ def test_any_numbers_are_a_value_or_a_sentence(
 @pytest.mark.parametrize("length", [MAX_HEADER + 1, 10**9, 2**63, 2**64 - 1])
 @pytest.mark.parametrize("kind", READ)
 def test_a_header_of_gigabytes_is_refused_before_it_is_read(
-    kind: str, length: int, tmp_path: Path
+    kind: str, length: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "long.safetensors"
     with path.open("wb") as file:
         file.write(length.to_bytes(8, "little") + b'{"__metadata__": {"solution": "')
         file.truncate(8 + min(length, 3 * MAX_HEADER))
-    with pytest.raises(CorruptFileError, match="claims"):
+    parsed: list[Path] = []
+    monkeypatch.setattr(tensorfile, "safe_open", lambda path, **_: parsed.append(path))
+    with pytest.raises(CorruptFileError, match="damaged"):
         READ[kind](path)
+    assert not parsed
 
 
 @QUICK

@@ -16,6 +16,7 @@ from explorer.jobs.specs import ExperimentSpec
 from explorer.recipes import FAST
 from tests.pages.driving import carry_out, open_page, texts_of
 from tests.steps import exhaust
+from widgets.markdown import escaped
 
 if TYPE_CHECKING:
     from explorer.pool import ModelPool
@@ -67,9 +68,9 @@ def test_a_run_is_shown_with_its_protocol_and_findings(name: str, run: Callable[
     made, asked = run(name), experiment(name)
     app = open_page(name, run=made.header.id)
     assert not app.exception
-    assert asked.sentence(made) in texts_of(app)
+    assert escaped(asked.sentence(made)) in texts_of(app)
     findings = asked.findings(made)
-    assert findings and all(finding.figure in texts_of(app) for finding in findings)
+    assert findings and all(escaped(f.figure) in texts_of(app) for f in findings)
     assert {tab.label for tab in app.tabs} == {
         title for title, table in asked.tables(made).items() if not table.empty
     }

@@ -337,7 +337,7 @@ def test_one_chooses_among_the_recorded_runs(two_recorded: list[Path]) -> None:
     assert not app.exception
     (pills,) = [group for group in app.button_group if group.key == "recorded"]
     assert list(pills.options) == [
-        r"First \*text\* \(A4\)", r"Second \[text\]\(x\) \(A4\)"
+        r"First \*text\* (A4)", r"Second \[text\](x) (A4)"
     ]  # fmt: skip
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown["Exact restarts"] == "4 / 4"
