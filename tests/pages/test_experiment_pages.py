@@ -102,7 +102,7 @@ def test_a_job_is_shown_when_it_is_over_and_has_timed_a_step(tiny_llama_folder: 
     app = open_page("arrangements", tiny_llama_folder, job=job)
     assert not app.exception and not offers(app)
     made = runs.load(runs.find(str(client.get(job).result["run"])))
-    assert EXPERIMENT.left(made) == [] and EXPERIMENT.sentence(made) in texts_of(app)
+    assert EXPERIMENT.left(made) == [] and escaped(EXPERIMENT.sentence(made)) in texts_of(app)
 
 
 def test_bad_settings_are_a_sentence(tiny_llama_folder: Path) -> None:
@@ -127,7 +127,7 @@ def test_the_paper_page_has_every_finding_with_and_without_runs(run: Callable[..
     made = run()
     app = open_page("paper")
     assert not app.exception
-    assert EXPERIMENT.sentence(made) in texts_of(app)
+    assert escaped(EXPERIMENT.sentence(made)) in texts_of(app)
     answers, more = app.table
     assert "I5" in set(more.value["id"])
     assert [f"F{k}" for k in range(1, 11)] == list(dict.fromkeys(answers.value["id"]))
