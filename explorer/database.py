@@ -71,6 +71,10 @@ class JobRow(Base):
     created: Mapped[float]
     updated: Mapped[float]
     finished: Mapped[float | None] = mapped_column(default=None)
+    owner: Mapped[str | None] = mapped_column(default=None)  # see explorer.jobs.ownership
+    lease: Mapped[float] = mapped_column(default=0.0)  # UNIX time at which its claim ends
+    deaths: Mapped[int] = mapped_column(default=0)  # of workers during it, without progress
+    mark: Mapped[float] = mapped_column(default=0.0)  # fraction from which they are counted
 
 
 class RequestRow(Base):
@@ -84,6 +88,7 @@ class RequestRow(Base):
     answer: Mapped[str | None] = mapped_column(default=None)
     error: Mapped[str | None] = mapped_column(default=None)
     created: Mapped[float]
+    owner: Mapped[str | None] = mapped_column(default=None)  # the worker that answers it
 
 
 class WorkerRow(Base):

@@ -17,6 +17,7 @@ from explorer import catalog, store, texts
 from explorer.arrangements import read_from
 from explorer.errors import MissingAssetError
 from explorer.files import write_atomically
+from explorer.jobs.kept import checkpoint_in
 from explorer.jobs.specs import ReconstructSpec
 from explorer.metrics import h_lm, race
 from explorer.models import FrozenModel
@@ -102,7 +103,7 @@ class Reconstruction:
             title=spec.title,
         )
         self.solutions: dict[int, Path] = {}
-        self.run_id = new_run_id()
+        self.run_id = job[:8] if job else new_run_id()  # a job begun twice makes the same files
         self._step = 0
         self._took: deque[float] = deque(maxlen=RECENT_STEPS)
         self.resumed = self._restore()
@@ -249,7 +250,7 @@ class Reconstruction:
 
     @property
     def _checkpoint_file(self) -> Path:
-        return self.folder / "checkpoint.safetensors"
+        return checkpoint_in(self.folder)
 
     def _checkpoint(self) -> None:
         tensors, values = self.trainer.checkpoint()

@@ -27,6 +27,7 @@ class Aside:
 
     def __init__(self) -> None:
         self._pool: ProcessPoolExecutor | None = None
+        self._given: list[Future[object]] = []
 
     def submit(self, work: Callable[P, R], *given: P.args, **named: P.kwargs) -> "Future[R]":
         """Let the process do something; both the function and its arguments must pickle.
@@ -34,6 +35,16 @@ class Aside:
         The result raises what `work` raised, or `BrokenProcessPool` if the process died of it; the
         next call starts another.
         """
+        done = self._submit(work, *given, **named)
+        self._given = [*(f for f in self._given if not f.done()), done]  # type: ignore[list-item]
+        return done
+
+    def is_busy_before(self, work: "Future[R]") -> bool:
+        """Return whether something that was given earlier is not done yet."""
+        first = next((f for f in self._given if not f.done()), None)
+        return first is not None and first is not work
+
+    def _submit(self, work: Callable[P, R], *given: P.args, **named: P.kwargs) -> "Future[R]":
         if self._pool is not None:
             with suppress(BrokenProcessPool):
                 return self._pool.submit(work, *given, **named)

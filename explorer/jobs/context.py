@@ -1,16 +1,21 @@
 """What a running job sees of the outside: its spec, its folder, and somebody to talk to."""
 
+import contextlib
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sqlalchemy import select, update
+
 from explorer.database import JobRow, transaction
+from explorer.errors import StorageError
 from explorer.jobs import client
 from explorer.jobs.aside import Aside
+from explorer.jobs.ownership import LostError, Owner, changed
 from explorer.jobs.specs import JobSpec
 from explorer.pool import ModelPool
 
@@ -28,19 +33,24 @@ class JobContext:
         spec: what is asked.
         pool: where models come from.
         aside: a process for what would keep the other jobs waiting.
+        owner: whose job it is; None: nobody's.
         wanted: run, pause or stop, as read from the queue lately.
         stopped: whether a wish to stop ended the work early.
         result: what the job has made so far; saved whenever the job speaks.
+        afterwards: what is to be done once the queue knows that the job is over: what a job goes
+            on from is thrown away then and not before.
     """
 
     id: str
     spec: JobSpec
     pool: ModelPool
     aside: Aside = field(default_factory=Aside)
+    owner: Owner | None = None
     wanted: str = "run"
     stopped: bool = False
     result: dict[str, Any] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
     _said: float = -math.inf
 
     @property
@@ -49,11 +59,18 @@ class JobContext:
         return client.folder_of(self.id)
 
     def say(self, sentence: str, fraction: float | None = None, *, at_once: bool = False) -> None:
-        """Tell whoever watches what is going on; called too often, most calls do nothing."""
+        """Tell whoever watches what is going on; called too often, most calls do nothing.
+
+        Words that the database has no room for are dropped: work goes on without them.
+
+        Raises:
+            LostError: if the job belongs to another worker by now.
+        """
         if at_once or time.monotonic() - self._said >= SAY_SECONDS:
             self._said = time.monotonic()
             done = {} if fraction is None else {"fraction": min(1.0, max(0.0, fraction))}
-            self.update(sentence=sentence, **done)
+            with contextlib.suppress(StorageError):
+                self.update(sentence=sentence, **done)
 
     def notice(self, sentence: str) -> None:
         """Leave a remark that stays with the job."""
@@ -61,27 +78,30 @@ class JobContext:
             self.notices.append(sentence)
 
     def until_stopped(self, steps: Iterable[T]) -> Iterator[T]:
-        """Pass the steps of a task on until somebody wants the job to stop.
-
-        The first step shows that the job runs: a later death of the worker is not its doing.
-        """
-        for k, step in enumerate(steps):
-            if k == 0:
-                self.update(attempts=1)
+        """Pass the steps of a task on until somebody wants the job to stop."""
+        for step in steps:
             yield step
             if self.wanted == "stop":
                 self.stopped = True
                 return
 
     def update(self, **columns: Any) -> None:
-        """Write columns of the job's row, and read what is wanted of it now."""
+        """Write columns of the job's row, and read what is wanted of it now.
+
+        Raises:
+            LostError: if the job belongs to another worker by now; nothing is written.
+            StorageError: if the database refuses.
+        """
+        columns |= {
+            "result": json.dumps(self.result),
+            "notices": json.dumps(self.notices),
+            "updated": time.time(),
+        }
+        me = None if self.owner is None else self.owner.id
+        mine = update(JobRow).where(JobRow.id == self.id, JobRow.owner.is_not_distinct_from(me))
         with transaction() as session:
-            row = session.get(JobRow, self.id)
-            if row is None:
-                self.wanted = "stop"
-                return
-            for name, value in columns.items():
-                setattr(row, name, value)
-            row.result, row.notices = json.dumps(self.result), json.dumps(self.notices)
-            row.updated = time.time()
-            self.wanted = row.wanted
+            written = changed(session.execute(mine.values(columns)))
+            wanted = session.scalar(select(JobRow.wanted).where(JobRow.id == self.id))
+        if wanted is not None and not written:
+            raise LostError(self.id)
+        self.wanted = "stop" if wanted is None else wanted  # a row that was deleted ends its job

@@ -1,10 +1,13 @@
 """How each kind of job is carried out: a generator that yields whenever others may have a turn.
 
-It yields True after computing, False while it only waits for the network or the disk.
+It yields True after computing, False while it only waits for something that needs no device: the
+network, the disk, another job. After waiting it yields True once more before it computes.
 """
 
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -15,7 +18,7 @@ from explorer.errors import BadInputError, ExplorerError
 from explorer.experiments import estimate
 from explorer.experiments.running.task import RunTask
 from explorer.formatting import human_seconds
-from explorer.jobs import path_runners
+from explorer.jobs import kept, path_runners
 from explorer.jobs.context import JobContext
 from explorer.jobs.specs import (
     BringSpec,
@@ -31,13 +34,15 @@ from explorer.jobs.specs import (
 )
 from explorer.metrics import generate
 from explorer.models import FrozenModel, fast_dtype
-from explorer.progress import Bringing, Progress, Report
+from explorer.progress import Bringing, Progress, Report, Waiting
 from explorer.recipes import Recipe
 from explorer.reconstruct import Reconstruction
 from explorer.sets import records
 from explorer.sets.build import SetBuilder
 from explorer.sets.pace import timed
 
+LOOK_SECONDS = 5.0
+"""How often a job looks whether another one makes the same thing."""
 LAYING_OUT = {
     "pca": "Laying the solutions out.",
     "umap": "Laying the solutions out. The first UMAP of a worker takes a quarter of a minute, "
@@ -103,7 +108,7 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
             yield True
     exact = sum(o.score.exact for o in task.outcomes())
     job.say(f"{exact} of {spec.restarts} restarts exact.", 1.0, at_once=True)
-    task.discard_checkpoint()
+    job.afterwards.append(task.discard_checkpoint)
 
 
 def _bring(job: JobContext, name: str, *, also_texts: bool = False) -> Iterator[bool]:
@@ -159,6 +164,8 @@ def _generate(job: JobContext, spec: GenerateSpec) -> Iterator[bool]:
     yield from _bring(job, spec.model)
     if job.stopped:
         return
+    job.say("Loading the model.", at_once=True)
+    yield True
     card = catalog.find(spec.model)
     assert card.folder is not None
     model = job.pool.get(card.folder, card.name, fast_dtype(job.pool.device))
@@ -192,7 +199,7 @@ def _solve_set(job: JobContext, spec: SolveSetSpec) -> Iterator[bool]:
     if task.record.members:
         job.notice("A part of this set was there already; this job went on with it.")
     yield from _time_a_step(job, task.model, spec.length, spec.arrangement, spec.recipe)
-    yield from _work(job, task.steps())
+    yield from _work(job, task.steps(), "set")
     if job.stopped:
         return
     record = task.record
@@ -212,16 +219,28 @@ def _experiment(job: JobContext, spec: ExperimentSpec) -> Iterator[bool]:
             f"Cells that were there already: {len(task.run.done)}. This job went on with the run."
         )
     yield from _time_a_step(job, task.bench.model, *estimate.step(spec.settings))
-    yield from _work(job, task.steps())
+    yield from _work(job, task.steps(), "run")
     if job.stopped:
         return
     job.say(f"Cells measured: {len(task.run.done)}.", 1.0, at_once=True)
 
 
-def _work(job: JobContext, steps: Iterable[Progress]) -> Iterator[bool]:
+def _work(job: JobContext, steps: Iterable[Progress], makes: str) -> Iterator[bool]:
+    """Take the steps of a task; tell both jobs if another one is at work on the same thing.
+
+    Args:
+        job: the job.
+        steps: of the task.
+        makes: what it makes, and where its id is in the job's result: "set" or "run".
+    """
+    looked, both = -math.inf, ""
     for progress in job.until_stopped(steps):
-        job.say(progress.sentence, progress.fraction)
-        yield True
+        if time.monotonic() - looked >= LOOK_SECONDS:
+            looked = time.monotonic()
+            others = kept.others_on(makes, job.result[makes], job.id)
+            both = f" Another job shares this {makes}." if others else ""
+        job.say(progress.sentence + both, progress.fraction)
+        yield not isinstance(progress, Waiting)
 
 
 def _time_a_step(
@@ -251,6 +270,8 @@ def _map(job: JobContext, spec: MapSpec) -> Iterator[bool]:
     yield True
     laid = job.aside.submit(maps.make_and_save, spec)
     while not laid.done():
+        waits = job.aside.is_busy_before(laid)
+        job.say("Waiting for another map." if waits else LAYING_OUT[spec.method], 0.1)
         yield False
         if job.wanted == "stop":
             laid.cancel()  # where it waits for another map; one that is being made goes on unseen

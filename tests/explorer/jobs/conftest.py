@@ -64,7 +64,7 @@ class Shift:
         """Let the worker have some turns; return of each whether there was work."""
         return [self.worker._turn() for _ in range(count)]
 
-    def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = 90.0) -> None:
         """Let the worker have turns until something is so."""
         deadline = time.monotonic() + seconds
         while not condition():

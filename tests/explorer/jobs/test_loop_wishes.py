@@ -54,7 +54,7 @@ def test_a_job_paused_before_it_began_waits(
     job_id = client.submit(quick())
     client.ask(job_id, "pause")
     assert shift.turns(3) == [False] * 3
-    assert client.get(job_id).state == "queued" and steps_of(job_id) == 0
+    assert client.get(job_id).state == "paused" and steps_of(job_id) == 0
     client.ask(job_id, "run")
     assert shift.finish(job_id)[0].state == "done"
 
