@@ -37,6 +37,7 @@ class JobContext:
         wanted: run, pause or stop, as read from the queue lately.
         stopped: whether a wish to stop ended the work early.
         result: what the job has made so far; saved whenever the job speaks.
+        under_way: the steps that it is in the middle of, to be closed if it is put down.
         afterwards: what is to be done once the queue knows that the job is over: what a job goes
             on from is thrown away then and not before.
     """
@@ -50,8 +51,10 @@ class JobContext:
     stopped: bool = False
     result: dict[str, Any] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    under_way: Iterable[object] = ()
     afterwards: list[Callable[[], None]] = field(default_factory=list)
     _said: float = -math.inf
+    _unsaid: dict[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -61,16 +64,18 @@ class JobContext:
     def say(self, sentence: str, fraction: float | None = None, *, at_once: bool = False) -> None:
         """Tell whoever watches what is going on; called too often, most calls do nothing.
 
-        Words that the database has no room for are dropped: work goes on without them.
+        Words that the database does not take now are said with the next: work does not wait.
 
         Raises:
             LostError: if the job belongs to another worker by now.
         """
         if at_once or time.monotonic() - self._said >= SAY_SECONDS:
             self._said = time.monotonic()
-            done = {} if fraction is None else {"fraction": min(1.0, max(0.0, fraction))}
+            self._unsaid["sentence"] = sentence
+            if fraction is not None:
+                self._unsaid["fraction"] = min(1.0, max(0.0, fraction))
             with contextlib.suppress(StorageError):
-                self.update(sentence=sentence, **done)
+                self.update()
 
     def notice(self, sentence: str) -> None:
         """Leave a remark that stays with the job."""
@@ -79,6 +84,7 @@ class JobContext:
 
     def until_stopped(self, steps: Iterable[T]) -> Iterator[T]:
         """Pass the steps of a task on until somebody wants the job to stop."""
+        self.under_way = steps
         for step in steps:
             yield step
             if self.wanted == "stop":
@@ -92,11 +98,15 @@ class JobContext:
             LostError: if the job belongs to another worker by now; nothing is written.
             StorageError: if the database refuses.
         """
-        columns |= {
-            "result": json.dumps(self.result),
-            "notices": json.dumps(self.notices),
-            "updated": time.time(),
-        }
+        columns = (
+            self._unsaid
+            | columns
+            | {
+                "result": json.dumps(self.result),
+                "notices": json.dumps(self.notices),
+                "updated": time.time(),
+            }
+        )
         me = None if self.owner is None else self.owner.id
         mine = update(JobRow).where(JobRow.id == self.id, JobRow.owner.is_not_distinct_from(me))
         with transaction() as session:
@@ -104,4 +114,5 @@ class JobContext:
             wanted = session.scalar(select(JobRow.wanted).where(JobRow.id == self.id))
         if wanted is not None and not written:
             raise LostError(self.id)
+        self._unsaid.clear()
         self.wanted = "stop" if wanted is None else wanted  # a row that was deleted ends its job

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -178,11 +178,13 @@ class Hands:
 
     def _shut(self, active: Active) -> None:
         """End a job's work where it is; most leave a checkpoint on the way out."""
-        try:
-            with self._guarded(active):
-                active.steps.close()  # type: ignore[attr-defined]
-        except (ExplorerError, LostError, OSError) as error:
-            log.warning("job %s left no checkpoint: %s", active.job.id, error or "it is lost")
+        for steps in (active.job.under_way, active.steps):
+            try:
+                with self._guarded(active):
+                    if isinstance(steps, Generator):
+                        steps.close()
+            except (ExplorerError, LostError, OSError) as error:
+                log.warning("job %s left no checkpoint: %s", active.job.id, error or "it is lost")
 
     def _guarded(self, active: Active) -> contextlib.AbstractContextManager[None]:
         return guarded(partial(self.owner.require, active.job.id))

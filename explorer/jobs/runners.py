@@ -83,7 +83,7 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
     yield True
     task = Reconstruction(spec, job.pool, job.folder, job.id, store.run_folder(job.id))
     if task.resumed:
-        job.notice("The worker stopped in between; this run went on from its last checkpoint.")
+        job.notice("Interrupted in between; this run went on from its last checkpoint.")
     furthest, most = 0, spec.recipe.max_steps
     for report in job.until_stopped(task.steps()):
         job.result["h_lm"] = task.h_lm[0]  # measured once, after the first frame is out
