@@ -11,33 +11,32 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
 from safetensors import SafetensorError, safe_open
 from sqlalchemy import select
 
 from benchmarks import tiny
+from benchmarks.running_app import App, worker
 from explorer import folders, store
-from explorer.database import JobRow, transaction
+from explorer.database import JobRow, WorkerRow, transaction
 from explorer.experiments import runs
 from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.jobs.specs import JobSpec, ReconstructSpec
 from explorer.sets import records
 
-LONGEST_LIFE = 8.0
-"""Seconds after which a worker is killed at the latest, counted from its start."""
+LIFE = (0.5, 6.0)
+"""Seconds that a worker works before it, or its server, is killed: at least and at most."""
 OPEN = 4
 """How many jobs are under way at least while something is killed."""
 PATIENCE = 600.0
@@ -57,79 +56,6 @@ class Report:
     figures: dict[str, Any] = field(default_factory=dict)
 
 
-class App:
-    """The app as a person starts it, and somebody who looks at a page once a second."""
-
-    def __init__(self, log: Path) -> None:
-        self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
-        self._port = 0
-
-    def start(self) -> None:
-        """Start a server on a free port and wait until it answers."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
-        with self._log.open("ab") as out:
-            self._process = subprocess.Popen(  # noqa: S603 (our own app)
-                [*command, "--server.port", str(self._port), "--server.address", "127.0.0.1"],
-                cwd=folders.PROJECT,
-                stdout=out,
-                stderr=out,
-            )
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
-                return
-            time.sleep(0.2)
-        raise RuntimeError(f"The server does not answer; see {self._log}.")
-
-    def look(self) -> None:
-        """Open the first page, as a browser does: this is what starts a worker."""
-        from streamlit.proto.BackMsg_pb2 import BackMsg
-        from websockets.exceptions import WebSocketException
-        from websockets.sync.client import connect
-
-        message = BackMsg()
-        message.rerun_script.query_string = ""
-        address = f"ws://127.0.0.1:{self._port}/_stcore/stream"
-        with (
-            suppress(OSError, WebSocketException, TimeoutError),
-            connect(address, subprotocols=["streamlit"], max_size=None) as page,  # type: ignore[list-item]
-        ):
-            page.send(message.SerializeToString())
-            end = time.monotonic() + 1
-            while time.monotonic() < end:
-                page.recv(timeout=0.5)
-
-    def kill(self) -> None:
-        """Kill the server; its worker is left without a parent."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-
-    def close(self) -> None:
-        """End the server, and whatever it has started."""
-        assert self._process is not None
-        started = psutil.Process(self._process.pid).children(recursive=True)
-        self._process.kill()
-        self._process.wait()
-        for process in started:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-
-
-def worker() -> psutil.Process | None:
-    """Return the worker that is alive on this cache, or None."""
-    for process in psutil.process_iter(["cmdline"]):
-        with suppress(psutil.Error):
-            ours = "explorer.jobs.worker" in (process.info["cmdline"] or [])
-            if ours and process.environ().get("EXPLORER_CACHE") == str(folders.local()):
-                return process
-    return None
-
-
 def kill_at_random(report: Report, workers: int, servers: int, draw: random.Random) -> None:
     """Kill what is asked for, in an order that is drawn, while jobs of every kind are under way."""
     model = tiny.save_llama(folders.local() / "tiny")
@@ -145,9 +71,8 @@ def kill_at_random(report: Report, workers: int, servers: int, draw: random.Rand
         for what in plan:
             _keep_busy(submitted, model)
             app.look()
-            lives_until = time.monotonic() + draw.uniform(1.0, LONGEST_LIFE)
-            while time.monotonic() < lives_until or worker() is None:
-                app.look()
+            _wait_for_work(app, report)
+            time.sleep(draw.uniform(*LIFE))
             during.update(job.spec.kind for job in _mine(submitted) if job.state == "running")
             if what == "server":
                 app.kill()
@@ -172,6 +97,19 @@ def kill_at_random(report: Report, workers: int, servers: int, draw: random.Rand
         "states": dict(Counter(job.state for job in _mine(submitted))),
         "most_attempts": max(_attempts(submitted).values()),
     }
+
+
+def _wait_for_work(app: App, report: Report) -> None:
+    """Look at pages until a worker that is alive computes for a job."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        app.look()
+        with transaction() as session:
+            signs = {row.pid: row.doing for row in session.scalars(select(WorkerRow))}
+        found = worker()
+        if found is not None and signs.get(found.pid) not in (None, "starting", "idle"):
+            return
+    report.amiss.append("no worker was at work for ten minutes")
 
 
 def _keep_busy(submitted: list[str], model: Path) -> None:

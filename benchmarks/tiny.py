@@ -99,7 +99,7 @@ def round_of(model: Path, seed: int) -> list[JobSpec]:
     """Ask for one job of each kind that takes long, of about ten seconds each."""
     hard = QUICK.model_copy(update={"name": "hard", "max_steps": 1_000, "lr": 0.05})
     several = {"arrangements": ("halves", "e+mN"), "lengths": (2, 4, 8), "source": "unseen"}
-    words = ("zzqq", "xxvv", "kkjj", "heron", "trams", "bells", "letter", "harbour")
+    words = ("zzqq", "xxvv", "kkjj", "qxzk", "vjqx", "zkxv", "jqzv", "xkqz")
     return [
         ReconstructSpec(
             model=str(model), text=TRAINING_TEXT, length=24, arrangement="e+mN", recipe=hard,
