@@ -268,3 +268,21 @@ def test_a_job_that_was_given_up_can_be_resumed_and_counts_afresh() -> None:
     assert (job.state, job.error, job.finished) == ("queued", None, None)
     assert [_die(job_id, fraction=0.0) for _ in range(3)] == ["queued", "queued", "failed"]
     kept.resume("nobody")
+
+
+def test_a_job_that_rests_goes_on_resting_when_its_worker_dies() -> None:
+    job_id, owner = client.submit(BRING), Owner("cpu")
+    assert owner.claim(job_id)
+    _set(job_id, state="paused", wanted="pause", sentence="Step 3.")
+    Owner("cpu").succeed()
+    job = client.get(job_id)
+    assert (job.state, job.sentence, _row(job_id).owner) == ("paused", "Step 3.", None)
+    assert not Owner("cpu").claim(job_id)
+    client.ask(job_id, "run")
+    assert Owner("cpu").claim(job_id)
+
+
+def test_a_job_of_before_there_were_owners_is_taken_up() -> None:
+    job_id = client.submit(BRING)
+    _set(job_id, state="running", attempts=1)
+    assert Owner("cpu").claim(job_id)
