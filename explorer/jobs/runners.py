@@ -239,8 +239,9 @@ def _work(job: JobContext, steps: Iterable[Progress], makes: str) -> Iterator[bo
             looked = time.monotonic()
             others = kept.others_on(makes, job.result[makes], job.id)
             both = f" Another job shares this {makes}." if others else ""
-        job.say(progress.sentence + both, progress.fraction)
-        yield not isinstance(progress, Waiting)
+        waits = isinstance(progress, Waiting)  # and says itself for whom
+        job.say(progress.sentence + ("" if waits else both), progress.fraction)
+        yield not waits
 
 
 def _time_a_step(
