@@ -82,6 +82,7 @@ def kill_at_random(report: Report, workers: int, servers: int, draw: random.Rand
                 while worker() == found:  # until the system has taken it away
                     time.sleep(0.02)
             killed[what] += 1
+            _say(f"killed {killed.total()} of {len(plan)}, a {what}; {len(submitted)} jobs so far")
             _compare(report, finished, submitted)
         deadline = time.monotonic() + PATIENCE
         while not all(job.over for job in _mine(submitted)) and time.monotonic() < deadline:
@@ -97,6 +98,10 @@ def kill_at_random(report: Report, workers: int, servers: int, draw: random.Rand
         "states": dict(Counter(job.state for job in _mine(submitted))),
         "most_attempts": max(_attempts(submitted).values()),
     }
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def _wait_for_work(app: App, report: Report) -> None:
