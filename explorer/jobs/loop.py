@@ -170,7 +170,7 @@ class Worker:
             ownership.end(row.id, state="failed", error=str(error))
             return
         stops = row.wanted == "stop"
-        if stops and not kept.has_to_wrap_up(row.id, spec):
+        if stops and row.owner is None and not kept.has_to_wrap_up(row.id, spec):
             said = "Stopped." if row.attempts else "Stopped before it began."
             ownership.end(row.id, state="stopped", sentence=said)
         elif not stops and (why := self._why_not_ours()):
