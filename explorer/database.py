@@ -74,6 +74,10 @@ class JobRow(Base):
     created: Mapped[float]
     updated: Mapped[float]
     finished: Mapped[float | None] = mapped_column(default=None)
+    owner: Mapped[str | None] = mapped_column(default=None)  # see explorer.jobs.ownership
+    lease: Mapped[float] = mapped_column(default=0.0)  # UNIX time at which its claim ends
+    deaths: Mapped[int] = mapped_column(default=0)  # of workers during it, without progress
+    mark: Mapped[float] = mapped_column(default=0.0)  # fraction from which they are counted
 
 
 class RequestRow(Base):
@@ -87,6 +91,7 @@ class RequestRow(Base):
     answer: Mapped[str | None] = mapped_column(default=None)
     error: Mapped[str | None] = mapped_column(default=None)
     created: Mapped[float]
+    owner: Mapped[str | None] = mapped_column(default=None)  # the worker that answers it
 
 
 class WorkerRow(Base):
@@ -101,7 +106,13 @@ class WorkerRow(Base):
     ready: Mapped[bool] = mapped_column(default=False)
 
 
-MIGRATIONS: tuple[str, ...] = ()
+MIGRATIONS: tuple[str, ...] = (
+    "ALTER TABLE jobs ADD COLUMN owner VARCHAR",
+    "ALTER TABLE jobs ADD COLUMN lease DOUBLE NOT NULL DEFAULT 0",
+    "ALTER TABLE jobs ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE jobs ADD COLUMN mark DOUBLE NOT NULL DEFAULT 0",
+    "ALTER TABLE requests ADD COLUMN owner VARCHAR",
+)
 """SQL statements that lead from the first version's tables to those above, oldest first.
 
 `PRAGMA user_version` counts how many of them a file has had; 0 is commit b423518. Never change one

@@ -3,6 +3,8 @@
 import contextlib
 import errno
 import uuid
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,29 @@ class LockFile(FileLock):
             ) from error
 
 
+_guard: ContextVar[Callable[[], None] | None] = ContextVar("guard", default=None)
+
+
+@contextlib.contextmanager
+def guarded(check: Callable[[], None]) -> Iterator[None]:
+    """Ask `check` before every file is changed; what it raises keeps the file as it is.
+
+    This is how a worker whose job was taken over leaves the job's files alone, whatever it was in
+    the middle of.
+    """
+    token = _guard.set(check)
+    try:
+        yield
+    finally:
+        _guard.reset(token)
+
+
+def require_mine() -> None:
+    """Raise what the guard of `guarded` raises, if this may not write; elsewhere do nothing."""
+    if (check := _guard.get()) is not None:
+        check()
+
+
 def write_atomically(path: Path, data: bytes) -> Path:
     """Write `data` under a temporary name and rename it to `path`.
 
@@ -54,6 +79,7 @@ def write_atomically(path: Path, data: bytes) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(data)
+        require_mine()
         temporary.replace(path)
     except OSError as error:
         raise StorageError(

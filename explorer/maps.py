@@ -221,13 +221,15 @@ def save(made: SolutionMap) -> Path:
 
 
 def make_and_save(spec: MapSpec) -> int:
-    """Lay solutions out, keep the map, and return how many there are.
+    """Lay solutions out, keep the map, and return how many there are; one that is here is kept.
 
     Raises:
         BadInputError, CorruptFileError, StorageError: as `make` and `save`.
     """
-    made = make(spec)
-    save(made)
+    made = load(spec)
+    if made is None:
+        made = make(spec)
+        save(made)
     return len(made.points)
 
 

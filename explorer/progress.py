@@ -23,6 +23,11 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Waiting(Progress):
+    """A task that can do nothing before another process or job has done its part."""
+
+
+@dataclass(frozen=True)
 class Bringing(Progress):
     """How far bringing one model or text collection is.
 

@@ -15,6 +15,7 @@ from explorer import catalog, store, texts
 from explorer.arrangements import read_from
 from explorer.errors import MissingAssetError
 from explorer.interruption import Interrupted, abandonable
+from explorer.jobs.kept import checkpoint_in
 from explorer.jobs.specs import ReconstructSpec
 from explorer.metrics import h_lm, race
 from explorer.models import FrozenModel
@@ -113,12 +114,10 @@ class Reconstruction:
             title=spec.title,
         )
         self.solutions: dict[int, Path] = {}
-        self.run_id = new_run_id()
+        self.run_id = job[:8] if job else new_run_id()  # a job begun twice makes the same files
         self._step = 0
         self._took: deque[float] = deque(maxlen=RECENT_STEPS)
-        self._kept = Checkpoint(
-            folder / "checkpoint.safetensors", self.model, spec.model_dump(mode="json")
-        )
+        self._kept = Checkpoint(checkpoint_in(folder), self.model, spec.model_dump(mode="json"))
         self.resumed = self._restore()
 
     @cached_property

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import save
 
 from explorer.errors import CorruptFileError, StorageError
-from explorer.files import write_atomically
+from explorer.files import require_mine, write_atomically
 from explorer.tensorfile import opened
 
 MAX_FRAMES = 200
@@ -226,6 +226,7 @@ class RecordingLog:
         """Show `frame` (one record) as the newest, and keep every `stride`-th in the log."""
         write_atomically(self.live, frame.tobytes())
         if last or self._published % self.stride == 0:
+            require_mine()
             try:
                 with self.path.open("ab") as file:
                     file.write(frame.tobytes())

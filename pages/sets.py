@@ -17,10 +17,13 @@ with right, sentences():
         "Many solutions of one model and length: several texts for each context, several "
         "solutions of one text. Distances and maps are made of them."
     )
-    working = [job for job in client.jobs(open_only=True) if isinstance(job.spec, SolveSetSpec)]
+    asked = [job for job in client.jobs() if isinstance(job.spec, SolveSetSpec)]
+    working = [job for job in asked if not job.over]
     for job in working:
         jobs.follow(job.id)
         set_view.grow(job.id)
+    if not working and asked:
+        set_view.failure(asked[0])
     if not working and (chosen := sets.choose()) is not None:
         set_view.show(chosen)
         with st.container(horizontal=True):

@@ -8,20 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks import tiny
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
     from explorer.solutions import Solution
-
-TRAINING_TEXT = (
-    "The heron waits by the reservoir while the evening tram goes home.\n"
-    "Two vectors say a whole text: the heron, the tram, the bell and the letter.\n"
-    "It wasn't the 1st time in 1987, nor the 2nd; there were 12,500 herons that year.\n"
-    "naïve café, Straße, Привет мир, 日本語, שלום, مرحبا, 👩‍🚀\n"
-)
-"""What the tiny tokenizers' merges come from."""
-
-TINY_VOCABULARY = 300
 
 
 def pytest_configure() -> None:
@@ -49,55 +40,13 @@ def embedded_folder() -> Path:
     return assets.fetch(assets.EMBEDDED_MODEL)
 
 
-def _save_tokenizer(folder: Path, *, bos: str) -> None:
-    """Save a byte-level BPE tokenizer with all 256 bytes and `bos`, 300 tokens in all."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=TINY_VOCABULARY,
-        special_tokens=[bos],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator([TRAINING_TEXT], trainer)
-    assert tokenizer.get_vocab_size() == TINY_VOCABULARY
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token=bos, eos_token=bos
-    ).save_pretrained(folder)
-
-
 @pytest.fixture(scope="session")
 def tiny_llama_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random Llama: d_model 32, 2 layers, 128 positions, tied embeddings, float32.
+    """The random Llama of `benchmarks.tiny`.
 
-    Its weights are drawn wider than usual, so that positions and inputs tell in the logits.
     Shared by the whole session: copy it before changing anything.
     """
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    folder = tmp_path_factory.mktemp("models") / "tiny-llama"
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=TINY_VOCABULARY,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=128,
-        tie_word_embeddings=True,
-        initializer_range=0.2,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    _save_tokenizer(folder, bos="<|begin_of_text|>")
-    return folder
+    return tiny.save_llama(tmp_path_factory.mktemp("models") / "tiny-llama")
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +61,7 @@ def tiny_neox_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny-neox"
     torch.manual_seed(0)
     config = GPTNeoXConfig(
-        vocab_size=TINY_VOCABULARY,
+        vocab_size=tiny.VOCABULARY,
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,
@@ -124,7 +73,7 @@ def tiny_neox_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         eos_token_id=0,
     )
     GPTNeoXForCausalLM(config).save_pretrained(folder)
-    _save_tokenizer(folder, bos="<|endoftext|>")
+    tiny.save_tokenizer(folder, bos="<|endoftext|>")
     return folder
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from explorer.jobs import client
+from explorer.jobs import client, kept
 from explorer.jobs.client import Job
 from widgets.copy_link import copy_link
 from widgets.markdown import escaped
@@ -63,11 +63,25 @@ def is_over(job: Job, belongs: bool, live: Callable[[str], None]) -> bool:
     if not job.over:
         live(job.id)
         return False
+    outcome(job)
+    return True
+
+
+def outcome(job: Job) -> None:
+    """Show why a job that is over failed, the way to go on with it, and what else to know."""
     if job.error:
         st.error(escaped(job.error), icon=":material/error:")
+    if kept.can_resume(job):
+        st.button(
+            "Resume",
+            key=f"resume-{job.id}",
+            icon=":material/play_arrow:",
+            help="Goes on from what this job has left on the disk.",
+            on_click=kept.resume,
+            args=(job.id,),
+        )
     for notice in job.notices:
         st.info(escaped(notice), icon=":material/info:")
-    return True
 
 
 def worker_note() -> None:

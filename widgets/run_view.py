@@ -37,10 +37,7 @@ def show_job(job_id: str) -> None:
         _status(job_id)
         _live_charts(job_id)
         return
-    if job.error:
-        st.error(escaped(job.error), icon=":material/error:")
-    for notice in job.notices:
-        st.info(escaped(notice), icon=":material/info:")
+    job_controls.outcome(job)
     folder = store.run_folder(job_id)
     if cached.run(folder)[0] is not None:
         show_run(folder, key=job_id, query=f"?job={job_id}")

@@ -1,11 +1,16 @@
 """A solution set on the page: every attempt, also while it grows."""
 
+import time
+
 import pandas as pd
 import streamlit as st
 
 from explorer.jobs import client
+from explorer.jobs.client import Job
 from explorer.sets.records import SetRecord
-from widgets import sets
+from widgets import job_controls, sets
+
+A_DAY = 86_400
 
 
 def table(record: SetRecord) -> pd.DataFrame:
@@ -31,6 +36,12 @@ def grow(job_id: str) -> None:
     """Show what a set in the making has so far."""
     if name := client.get(job_id).result.get("set"):
         show(str(name))
+
+
+def failure(job: Job) -> None:
+    """Show for a day why a set could not be made, and the way to go on with it."""
+    if job.error and time.time() - (job.finished or 0) < A_DAY:
+        job_controls.outcome(job)
 
 
 def show(name: str) -> None:

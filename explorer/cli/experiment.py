@@ -17,11 +17,12 @@ from explorer.cli.device import alone_on
 from explorer.cli.devices import several, work_on
 from explorer.cli.reconstruct import recipe_named
 from explorer.errors import BadInputError, StorageError
-from explorer.experiments import estimate, exports
+from explorer.experiments import claims, estimate, exports
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
 from explorer.experiments.definition import PRESETS, Experiment
 from explorer.experiments.runs import Run
 from explorer.experiments.settings import Settings
+from explorer.progress import Waiting
 from explorer.recipes import SETTINGS, Recipe
 
 LINE_SECONDS = 20.0
@@ -176,6 +177,8 @@ def _measure(
     try:
         with tqdm(total=100, unit="%", bar_format=_FORMAT, disable=None, leave=False) as bar:
             for progress in steps:
+                if isinstance(progress, Waiting):
+                    time.sleep(claims.WAIT_SECONDS)
                 bar.set_description_str(progress.sentence, refresh=False)
                 bar.update(100 * progress.fraction - bar.n)
                 if bar.disable and time.monotonic() - said >= LINE_SECONDS:

@@ -16,7 +16,9 @@ from explorer.cli.assets import ProgressBar
 from explorer.cli.device import alone_on, named
 from explorer.cli.reconstruct import recipe_named
 from explorer.errors import BadInputError
+from explorer.experiments import claims
 from explorer.jobs.specs import GatheredText, SolveSetSpec
+from explorer.progress import Waiting
 from explorer.sets.estimate import estimate
 from explorer.sets.records import SetRecord, folder_of
 from explorer.validation import in_words
@@ -167,6 +169,8 @@ def _follow(steps: Any) -> None:
     said = 0.0
     with tqdm(total=100, unit="%", bar_format=_FORMAT, disable=None, leave=False) as bar:
         for progress in steps:
+            if isinstance(progress, Waiting):
+                time.sleep(claims.WAIT_SECONDS)
             bar.set_description_str(progress.sentence, refresh=False)
             bar.update(100 * progress.fraction - bar.n)
             if bar.disable and time.monotonic() - said >= LINE_SECONDS:

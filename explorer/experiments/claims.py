@@ -1,18 +1,24 @@
-"""Who measures which cell: several processes, one for each device, can work on the same run.
+"""Who works on what others want too: a cell of a run, or a whole set. Free of torch.
 
-A claim is a file lock. It ends with the process that holds it, so a cell whose
-device died is free again. Free of torch.
+Several processes, one for each device, and several jobs of one process can work on the same run. A
+claim is a file lock. It ends with the process that holds it, so a cell whose device died is free
+again. Whoever finds no claim free waits without keeping anybody else waiting.
 """
 
 import hashlib
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from filelock import FileLock, Timeout
 
 from explorer import folders
 from explorer.experiments.runs import Cell
+from explorer.jobs.client import DeviceLock
+from explorer.progress import Progress, Waiting
 
+WAIT_SECONDS = 1.0
+"""How often one that waits looks again whether there is something to do."""
 FOLDER = "claims"
 """Below the cache's local part, so that nothing of it is in a run's folder, which is exported."""
 
@@ -47,4 +53,37 @@ def lock(run: str, of: str) -> FileLock:
         StorageError: if the disk refuses.
     """
     name = hashlib.sha256(of.encode()).hexdigest()[:16]
-    return FileLock(folders.make(folders.local() / FOLDER / run) / f"{name}.lock")
+    return DeviceLock(folders.make(folders.local() / FOLDER / run) / f"{name}.lock")
+
+
+def wait_for(held: FileLock, progress: Callable[[], Progress]) -> Iterator[Progress]:
+    """Acquire a lock; while somebody else has it, yield what `progress` says of that.
+
+    After having waited, yields once more, as somebody who is about to compute.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    waited = False
+    while True:
+        try:
+            held.acquire(timeout=0)
+        except Timeout:
+            waited = True
+            yield from rest(progress())
+            continue
+        try:
+            if waited:
+                yield progress()
+        except GeneratorExit:
+            held.release()
+            raise
+        return
+
+
+def rest(progress: Progress) -> Iterator[Waiting]:
+    """Say for a second, as often as somebody asks, that there is nothing to do."""
+    again = time.monotonic() + WAIT_SECONDS
+    yield Waiting(progress.sentence, progress.fraction)
+    while time.monotonic() < again:
+        yield Waiting(progress.sentence, progress.fraction)

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from explorer import folders
 from explorer.errors import BadInputError, CorruptFileError, StorageError
 from explorer.experiments.settings import Name, Settings
-from explorer.files import write_atomically
+from explorer.files import require_mine, write_atomically
 from explorer.provenance import Computed
 
 HEADER_FILE, CELLS_FILE, SOLUTIONS = "run.json", "cells.jsonl", "solutions"
@@ -171,6 +171,7 @@ def append(folder: Path, cell: Done) -> None:
     Raises:
         StorageError: if the disk refuses.
     """
+    require_mine()
     try:
         with (folder / CELLS_FILE).open("a+b") as file:
             file.seek(0)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from explorer import folders, limits, logs
 from explorer.catalog import LOADED_BYTES
@@ -133,19 +133,20 @@ def _readable(row: JobRow) -> Job | None:
 
 
 def ask(job_id: str, wanted: str) -> None:
-    """Ask the worker to `run`, `pause` or `stop` a job; one that is over stays as it is."""
+    """Ask for a job to `run`, `pause` or `stop`; one that is over stays as it is.
+
+    Of a job that no worker has begun this is the whole truth at once; others hear it from theirs.
+    """
+    job = update(JobRow).where(JobRow.id == job_id, JobRow.state.not_in(OVER))
+    unowned = job.where(JobRow.owner.is_(None))
     with transaction() as session:
-        row = session.get(JobRow, job_id)
-        if row is None or row.state in OVER:
-            return
-        row.wanted = wanted
         logs.log.info(logs.line("asked of a job", job=job_id, wanted=wanted))
-        if wanted == "stop" and row.state == "queued" and row.attempts == 0:
-            row.state, row.sentence, row.finished = (
-                "stopped",
-                "Stopped before it began.",
-                time.time(),
-            )
+        session.execute(job.values(wanted=wanted))
+        if wanted == "stop":
+            ended = {"state": "stopped", "sentence": "Stopped before it began."}
+            never_begun = unowned.where(JobRow.attempts == 0)
+            session.execute(never_begun.values(ended | {"finished": time.time()}))
+        session.execute(unowned.values(state="paused" if wanted == "pause" else "queued"))
 
 
 def request(kind: str, payload: dict[str, Any], *, patience: float = 20.0) -> dict[str, Any]:
@@ -200,17 +201,27 @@ def worker_status() -> WorkerStatus:
     return WorkerStatus(True, newest.ready, newest.doing, ahead)
 
 
+def another_is_idle(place: str) -> bool:
+    """Return whether a worker of another device is alive and has nothing to do."""
+    alive = time.time() - STALE_SECONDS
+    idle = select(WorkerRow.device).where(
+        WorkerRow.device != place, WorkerRow.beat > alive, WorkerRow.doing == "idle"
+    )
+    with transaction() as session:
+        return session.scalars(idle).first() is not None
+
+
 def worker_lock(device: str) -> FileLock:
     """Return the lock that lets one worker exist for each device."""
-    return DeviceLock(folders.make(folders.local()) / f"worker-{_device_name(device)}.lock")
+    return DeviceLock(folders.make(folders.local()) / f"worker-{device_name(device)}.lock")
 
 
 def compute_lock(device: str) -> FileLock:
     """Return the lock that whoever computes on a device holds: the worker or the command line."""
-    return DeviceLock(folders.make(folders.local()) / f"compute-{_device_name(device)}.lock")
+    return DeviceLock(folders.make(folders.local()) / f"compute-{device_name(device)}.lock")
 
 
-def _device_name(device: str) -> str:
+def device_name(device: str) -> str:
     """Return how a device is called in a file name; only of CUDA devices there can be several."""
     kind, _, number = device.partition(":")
     return f"{kind}-{number or 0}" if kind == "cuda" else kind
@@ -231,7 +242,7 @@ def ensure_worker(device: str = "auto") -> bool:
         lock = worker_lock(device)
         if _is_taken(lock):
             return False
-        starting = FileLock(folders.local() / f"starting-{_device_name(device)}.lock")
+        starting = FileLock(folders.local() / f"starting-{device_name(device)}.lock")
         with starting.acquire(timeout=0):
             if _is_taken(lock):  # somebody else has just started one
                 return False

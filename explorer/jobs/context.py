@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sqlalchemy import select, update
+
 from explorer.database import JobRow, transaction
 from explorer.errors import StorageError
 from explorer.jobs import client
 from explorer.jobs.aside import Aside
+from explorer.jobs.ownership import LostError, Owner, changed
 from explorer.jobs.specs import JobSpec
 from explorer.pool import ModelPool
 
@@ -32,10 +35,12 @@ class JobContext:
         spec: what is asked.
         pool: where models come from.
         aside: a process for what would keep the other jobs waiting.
+        owner: whose job it is; None: nobody's.
         wanted: run, pause or stop, as read from the queue lately.
         stopped: whether a wish to stop ended the work early.
         result: what the job has made so far; saved whenever the job speaks.
         notices: remarks that stay with the job.
+        under_way: the steps that it is in the middle of, to be closed if it is put down.
         afterwards: called once it is written that the job is done or stopped: whoever dies before
             that finds everything to go on from.
     """
@@ -44,13 +49,16 @@ class JobContext:
     spec: JobSpec
     pool: ModelPool
     aside: Aside = field(default_factory=Aside)
+    owner: Owner | None = None
     wanted: str = "run"
     stopped: bool = False
     result: dict[str, Any] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    under_way: Iterable[object] = ()
     afterwards: list[Callable[[], None]] = field(default_factory=list)
     _said: float = -math.inf
     _heard: float = -math.inf
+    _unsaid: dict[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -58,11 +66,20 @@ class JobContext:
         return client.folder_of(self.id)
 
     def say(self, sentence: str, fraction: float | None = None, *, at_once: bool = False) -> None:
-        """Tell whoever watches what is going on; called too often, most calls do nothing."""
+        """Tell whoever watches what is going on; called too often, most calls do nothing.
+
+        Words that the database does not take now are said with the next: work does not wait.
+
+        Raises:
+            LostError: if the job belongs to another worker by now.
+        """
         if at_once or time.monotonic() - self._said >= SAY_SECONDS:
             self._said = time.monotonic()
-            done = {} if fraction is None else {"fraction": min(1.0, max(0.0, fraction))}
-            self.update(sentence=sentence, **done)
+            self._unsaid["sentence"] = sentence
+            if fraction is not None:
+                self._unsaid["fraction"] = min(1.0, max(0.0, fraction))
+            with contextlib.suppress(StorageError):
+                self.update()
 
     def notice(self, sentence: str) -> None:
         """Leave a remark that stays with the job."""
@@ -70,13 +87,9 @@ class JobContext:
             self.notices.append(sentence)
 
     def until_stopped(self, steps: Iterable[T]) -> Iterator[T]:
-        """Pass the steps of a task on until somebody wants the job to stop.
-
-        The first step shows that the job runs: a later death of the worker is not its doing.
-        """
-        for k, step in enumerate(steps):
-            if k == 0:
-                self.update(attempts=1)
+        """Pass the steps of a task on until somebody wants the job to stop."""
+        self.under_way = steps
+        for step in steps:
             yield step
             if self.wanted == "stop":
                 self.stopped = True
@@ -94,17 +107,27 @@ class JobContext:
         return self.wanted != "run"
 
     def update(self, **columns: Any) -> None:
-        """Write columns of the job's row, and read what is wanted of it now."""
+        """Write columns of the job's row, and read what is wanted of it now.
+
+        Raises:
+            LostError: if the job belongs to another worker by now; nothing is written.
+            StorageError: if the database refuses.
+        """
+        columns = (
+            self._unsaid
+            | columns
+            | {
+                "result": json.dumps(self.result),
+                "notices": json.dumps(self.notices),
+                "updated": time.time(),
+            }
+        )
+        me = None if self.owner is None else self.owner.id
+        mine = update(JobRow).where(JobRow.id == self.id, JobRow.owner.is_not_distinct_from(me))
         with transaction() as session:
-            row = session.get(JobRow, self.id)
-            if row is None:
-                self.wanted = "stop"
-                return
-            for name, value in columns.items():
-                setattr(row, name, value)
-            row.result, row.notices = json.dumps(self.result), json.dumps(self.notices)
-            row.updated = time.time()
-            self.wanted = row.wanted
-        if columns.get("state") in ("done", "stopped"):
-            for clear in self.afterwards:
-                clear()
+            written = changed(session.execute(mine.values(columns)))
+            wanted = session.scalar(select(JobRow.wanted).where(JobRow.id == self.id))
+        if wanted is not None and not written:
+            raise LostError(self.id)
+        self._unsaid.clear()
+        self.wanted = "stop" if wanted is None else wanted  # a row that was deleted ends its job

@@ -5,12 +5,12 @@ people all see progress, and answers small questions between two steps.
 """
 
 import contextlib
+import errno
 import json
 import math
 import os
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -18,13 +18,13 @@ from filelock import FileLock, Timeout
 from sqlalchemy import select
 
 from explorer import catalog, logs, projection
-from explorer.allocator import give_memory_back
 from explorer.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.errors import ExplorerError, StorageError
-from explorer.interruption import listening
-from explorer.jobs import client, requests, runners
+from explorer.jobs import client, kept, ownership, requests
 from explorer.jobs.aside import Aside
 from explorer.jobs.context import JobContext
+from explorer.jobs.hands import Active, Hands
+from explorer.jobs.ownership import LostError, Owner
 from explorer.models import choose_device
 from explorer.pool import ModelPool
 from explorer.recipes import FAST
@@ -38,20 +38,13 @@ LOOK_SECONDS = 0.2
 """How often the queue is read while computing."""
 IDLE_SECONDS = 0.08
 """How often it is read when there is nothing to compute: somebody waits for a first frame."""
+LEAVE_SECONDS = 2.0
+"""How long a worker with work leaves a new job to another one that has none."""
 WARM_UP_LENGTH, WARM_UP_RESTARTS = 24, 4
 """Shape of the step that is taken before anybody asks: what the page begins with."""
-MAX_ATTEMPTS = 3
-"""How often a job may take the worker down with it before it is given up."""
-
-
-@dataclass
-class Active:
-    """A job that has begun."""
-
-    job: JobContext
-    steps: Iterator[bool]
-    paused: bool = False
-    began: float = field(default_factory=time.monotonic)
+PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN, errno.EROFS, errno.ESTALE)
+"""What the system says of a disk that may be well again later."""
+TAKEN = "Waiting: another process is computing on this device."
 
 
 @dataclass
@@ -60,7 +53,6 @@ class Worker:
 
     device_key: str
     parent: int | None
-    active: dict[str, Active] = field(default_factory=dict)
     doing: str = "starting"
     _ended: threading.Event = field(default_factory=threading.Event)
     _looked: float = -math.inf
@@ -71,13 +63,20 @@ class Worker:
         self.pool = ModelPool(self.device)
         self.aside = Aside()
         self.compute: FileLock = client.compute_lock(str(self.device))
+        self.owner = Owner(client.device_name(self.device_key))
+        self.hands = Hands(self.owner)
+
+    @property
+    def active(self) -> dict[str, Active]:
+        """The jobs that this worker has begun, by id."""
+        return self.hands.active
 
     def run(self) -> None:
         """Work until the process that started this one is gone."""
-        threading.Thread(target=self._beat_on, daemon=True).start()
         self._take_over()
+        threading.Thread(target=self._beat_on, daemon=True).start()
         self._warm_up()
-        self.doing = "idle"
+        self._now_doing("idle")
         while not self._orphaned():
             if not self._turn():
                 time.sleep(IDLE_SECONDS)
@@ -86,42 +85,53 @@ class Worker:
     def _turn(self) -> bool:
         """Do one round: questions, new jobs, a slice of each; return whether there was work."""
         self._look()
-        runnable = [a for a in self.active.values() if not a.paused]
-        if not runnable:
-            self.doing = "idle"
-            self._let_go()
-            return False
-        if not self._compute_is_ours(runnable):
-            return False
+        for active in [a for a in self.active.values() if a.last_words is not None]:
+            self.hands.finish(active)
+        ready = [a for a in self.active.values() if a.ready]
+        computing = [a for a in ready if a.needs_device]
+        if computing and (why := self._why_not_ours()):
+            for active in computing:  # whoever has the device may go on with them
+                self.hands.let_go(active, state="queued", sentence=why)
+            ready = [a for a in ready if not a.needs_device]
         busy = False
-        for active in runnable:
-            self.doing = active.job.id
+        for active in ready:
             busy = self._slice(active) or busy
+        if not busy:
+            self._now_doing("idle")
+            self._let_go()
         return busy
 
     def _slice(self, active: Active) -> bool:
         """Let one job compute for a while, with an eye on questions and wishes.
 
         Returns:
-            False when the job only waits for the network or the disk.
+            False when the job only waits for something else.
         """
         job, end = active.job, time.monotonic() + SLICE_SECONDS
+        if not active.waits:
+            self._now_doing(job.id)
         try:
             while time.monotonic() < end:
-                with listening(job.is_unwanted):
-                    waits = next(active.steps) is False
+                self.hands.step(active)
                 self._look()
-                if job.wanted == "pause":
-                    self._pause(active)
-                if job.wanted == "pause" or waits:
-                    return not waits
+                if active.waits or not active.ready or job.id not in self.active:
+                    return not active.waits
+                if active.needs_device and not self.compute.is_locked:
+                    return True  # it waited until now
         except StopIteration:
-            self._close(active, "stopped" if job.stopped else "done")
+            self.hands.end(active, "stopped" if job.stopped else "done")
+        except LostError:
+            self.hands.drop(active)
+        except StorageError as error:
+            self.hands.wait_out(active, error)
         except ExplorerError as error:
-            self._close(active, "failed", str(error), error)
+            self.hands.end(active, "failed", str(error), error)
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in PASSING:
+                self.hands.wait_out(active, error)
+                return True
             log.error(logs.line("unexpected", job=job.id) + logs.frames(error))
-            self._close(
+            self.hands.end(
                 active,
                 "failed",
                 f"Something unexpected happened ({type(error).__name__}: {str(error)[:200]}). "
@@ -140,129 +150,96 @@ class Worker:
             with transaction() as session:
                 query = select(JobRow).where(JobRow.state.not_in(client.OVER))
                 rows = list(session.scalars(query.order_by(JobRow.created)))
+            if any(row.owner is not None and row.lease < time.time() for row in rows):
+                self.owner.free_expired()  # heard of at the next look
             for row in rows:
                 if row.id in self.active:
-                    self._hear(self.active[row.id], row.wanted)
-                else:
+                    self.hands.hear(self.active[row.id], row)
+                elif row.owner in (None, self.owner.id) and row.wanted != "pause":
                     self._begin(row)
         except StorageError as error:
-            log.warning("%s", error)
+            log.warning(logs.line("queue not read", **logs.reason(error)))
 
     def _begin(self, row: JobRow) -> None:
-        """Take a job that is queued, or that an earlier worker left."""
-        if row.wanted == "pause":
-            return
+        """Take a job that nobody owns, if it can have its turn here; end one that is to stop."""
         try:
             spec = client.as_job(row).spec
         except ExplorerError as error:  # queued by another version of the project
-            self._give_up(row.id, str(error))
+            ownership.end(row.id, state="failed", error=str(error))
             return
-        job = JobContext(row.id, spec, self.pool, self.aside, wanted=row.wanted)
-        job.result, job.notices = json.loads(row.result), json.loads(row.notices)
-        if row.wanted == "stop" and row.attempts == 0:
-            job.update(state="stopped", finished=time.time(), sentence="Stopped before it began.")
-            return
-        if row.attempts >= MAX_ATTEMPTS:
-            self._give_up(
-                row.id,
-                f"The worker died {row.attempts} times during this job, most likely for want of "
-                "memory. Try a smaller model, a shorter length or fewer restarts.",
-            )
-            return
-        job.update(state="running", attempts=row.attempts + 1)
-        log.info(logs.line("job begun", job=row.id, attempt=row.attempts + 1, **logs.facts(spec)))
-        self.active[row.id] = Active(job, runners.run(job))
+        stops = row.wanted == "stop"
+        if stops and row.owner is None and not kept.has_to_wrap_up(row.id, spec):
+            said = "Stopped." if row.attempts else "Stopped before it began."
+            ownership.end(row.id, state="stopped", sentence=said)
+        elif not stops and (why := self._why_not_ours()):
+            if row.sentence != why:
+                ownership.say(row.id, why)
+        elif not self._leaves_to_another(row) and self.owner.claim(row.id):
+            job = JobContext(row.id, spec, self.pool, self.aside, self.owner, row.wanted)
+            job.result, job.notices = json.loads(row.result), json.loads(row.notices)
+            self.hands.begin(job, row.attempts + 1)
 
-    def _give_up(self, job_id: str, why: str) -> None:
-        log.error(logs.line("job given up", job=job_id))
-        with transaction() as session:
-            if (row := session.get(JobRow, job_id)) is not None:
-                row.state, row.error, row.finished = "failed", why, time.time()
-
-    def _hear(self, active: Active, wanted: str) -> None:
-        job = active.job
-        job.wanted = wanted
-        if active.paused and wanted != "pause":
-            active.paused = False
-            log.info(logs.line("job resumed", job=job.id))
-            job.update(state="running")
-
-    def _pause(self, active: Active) -> None:
-        active.paused = True
-        log.info(logs.line("job paused", job=active.job.id))
-        active.job.update(state="paused")
-
-    def _close(
-        self,
-        active: Active,
-        state: str,
-        error: str | None = None,
-        cause: Exception | None = None,
-    ) -> None:
-        took = time.monotonic() - active.began
-        log.info(logs.line(f"job {state}", job=active.job.id, seconds=took, **logs.reason(cause)))
-        active.steps.close()  # type: ignore[attr-defined]
-        del self.active[active.job.id]
-        with contextlib.suppress(StorageError):
-            active.job.update(state=state, error=error, finished=time.time())
-        if not self.active:
-            give_memory_back()
+    def _leaves_to_another(self, row: JobRow) -> bool:
+        """Whether this worker has work, and another one that has none may take a new job."""
+        if not self.active or time.time() - row.created > LEAVE_SECONDS:
+            return False
+        return client.another_is_idle(self.owner.place)
 
     def _answer(self) -> None:
         """Answer small questions; each takes well under a second once its model is loaded."""
         with transaction() as session:
             waiting = select(RequestRow).where(
-                RequestRow.answer.is_(None), RequestRow.error.is_(None)
+                RequestRow.answer.is_(None), RequestRow.error.is_(None), RequestRow.owner.is_(None)
             )
             rows = list(session.scalars(waiting))
-            announced = [row for row in rows if row.kind == client.MAPS_SOON]
-            for row in announced:
-                session.delete(row)
-        if announced:
-            self._prepare_maps()
-        for row in (row for row in rows if row not in announced):
-            answer, error, began = None, None, time.monotonic()
-            try:
-                answer = json.dumps(requests.answer(row.kind, json.loads(row.payload), self.pool))
-            except ExplorerError as problem:
-                error = str(problem)
-            except Exception as problem:
-                log.error(logs.line("unexpected", request=row.kind) + logs.frames(problem))
-                error = f"The worker could not answer ({type(problem).__name__})."
+        for row in rows:
+            if not self.owner.claim_question(row.id):
+                continue
+            answer, error = None, None
+            if row.kind == client.MAPS_SOON:
+                self._prepare_maps()
+            else:
+                answer, error = self._answer_to(row)
             with transaction() as session:
                 if (asked := session.get(RequestRow, row.id)) is not None:
                     asked.answer, asked.error = answer, error
-            outcome = "request refused" if error else "request answered"
-            log.info(logs.line(outcome, kind=row.kind, seconds=time.monotonic() - began))
+                    if row.kind == client.MAPS_SOON:  # nobody waits for an answer
+                        session.delete(asked)
 
-    def _compute_is_ours(self, runnable: list[Active]) -> bool:
-        """Hold the compute lock while there is work; say so when somebody else computes."""
+    def _answer_to(self, row: RequestRow) -> tuple[str | None, str | None]:
+        """Return the answer to a question, or else the error in a sentence."""
+        self._now_doing("answering")
+        answer, error, began = None, None, time.monotonic()
+        try:
+            answer = json.dumps(requests.answer(row.kind, json.loads(row.payload), self.pool))
+        except ExplorerError as problem:
+            error = str(problem)
+        except Exception as problem:
+            log.error(logs.line("unexpected", request=row.kind) + logs.frames(problem))
+            error = f"The worker could not answer ({type(problem).__name__})."
+        outcome = "request refused" if error else "request answered"
+        log.info(logs.line(outcome, kind=row.kind, seconds=time.monotonic() - began))
+        return answer, error
+
+    def _why_not_ours(self) -> str:
+        """Hold the compute lock if that is possible; else return why not, in a sentence."""
         if self.compute.is_locked:
-            return True
+            return ""
         try:
             self.compute.acquire(timeout=0)
         except Timeout:
-            for active in runnable:
-                with contextlib.suppress(StorageError):
-                    active.job.say("Waiting: the command line is using this device.")
-            return False
+            return TAKEN
         except StorageError as error:
-            for active in runnable:
-                with contextlib.suppress(StorageError):
-                    active.job.say(f"Waiting: {error}")
-            return False
-        return True
+            return f"Waiting: {error}"
+        return ""
 
     def _let_go(self) -> None:
         if self.compute.is_locked:
             self.compute.release()
 
     def _take_over(self) -> None:
-        """Queue again what an earlier worker was in the middle of."""
-        with transaction() as session:
-            for row in session.scalars(select(JobRow).where(JobRow.state == "running")):
-                row.state, row.sentence = "queued", "Taken over by a new worker."
-                log.warning(logs.line("job taken over from a dead worker", job=row.id))
+        """Queue again what an earlier worker of this device was in the middle of."""
+        self.owner.succeed()
 
     def _warm_up(self) -> None:
         """Load the embedded model if it is here, and take a step, so that Start answers at once."""
@@ -282,26 +259,35 @@ class Worker:
 
     def _put_down(self) -> None:
         """Leave every job so that the next worker can go on with it."""
-        for active in list(self.active.values()):
-            active.steps.close()  # type: ignore[attr-defined]
-            with contextlib.suppress(StorageError):
-                active.job.update(state="queued", attempts=1, sentence="Waiting for a worker.")
-                log.info(logs.line("job put down", job=active.job.id))
+        self._now_doing("ended")
+        self.hands.put_down()
         self.aside.close()
         self._ended.set()
 
     def _orphaned(self) -> bool:
         return self.parent is not None and os.getppid() != self.parent
 
+    def _now_doing(self, what: str) -> None:
+        """Note what the worker is at, before it is: if it dies of it, its successor knows."""
+        if what != self.doing:
+            self.doing = what
+            with contextlib.suppress(StorageError):
+                self._give_sign()
+
     def _beat_on(self) -> None:
         while not self._ended.wait(1.0):
-            with contextlib.suppress(StorageError), transaction() as session:
-                session.merge(
-                    WorkerRow(
-                        device=self.device_key,
-                        pid=os.getpid(),
-                        beat=time.time(),
-                        doing=self.doing,
-                        ready=self.doing != "starting",
-                    )
+            with contextlib.suppress(StorageError):
+                self.owner.renew(list(self.active))
+                self._give_sign()
+
+    def _give_sign(self) -> None:
+        with transaction() as session:
+            session.merge(
+                WorkerRow(
+                    device=self.owner.place,
+                    pid=os.getpid(),
+                    beat=time.time(),
+                    doing=self.doing,
+                    ready=self.doing != "starting",
                 )
+            )

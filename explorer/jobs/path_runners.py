@@ -77,7 +77,7 @@ def radius(job: JobContext, spec: RadiusSpec) -> Iterator[bool]:
 
 def _note_resumed(job: JobContext, resumed: bool) -> None:
     if resumed:
-        job.notice("The worker stopped in between; this went on from its last checkpoint.")
+        job.notice("Interrupted in between; this went on from its last checkpoint.")
 
 
 def _first_two(ids: list[str]) -> tuple[Solution, Solution]:

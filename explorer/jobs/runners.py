@@ -1,11 +1,14 @@
 """How each kind of job is carried out: a generator that yields whenever others may have a turn.
 
-It yields True after computing, False while it only waits for the network or the disk.
+It yields True after computing, False while it only waits for something that needs no device: the
+network, the disk, another job. After waiting it yields True once more before it computes.
 """
 
 import contextlib
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -18,7 +21,7 @@ from explorer.experiments import estimate
 from explorer.experiments.running.task import RunTask
 from explorer.formatting import counted, human_seconds
 from explorer.interruption import Interrupted
-from explorer.jobs import aside, path_runners
+from explorer.jobs import aside, kept, path_runners
 from explorer.jobs.context import JobContext
 from explorer.jobs.specs import (
     BringSpec,
@@ -34,12 +37,15 @@ from explorer.jobs.specs import (
 )
 from explorer.metrics import generate
 from explorer.models import FrozenModel
-from explorer.progress import Bringing, Progress, Report
+from explorer.progress import Bringing, Progress, Report, Waiting
 from explorer.recipes import Recipe
 from explorer.reconstruct import Reconstruction
 from explorer.sets.build import SetBuilder
 from explorer.sets.pace import timed
 
+LOOK_SECONDS = 5.0
+"""How often a job looks whether another one makes the same thing."""
+OTHERS = "Waiting for another map, or for distances that are measured."
 LAYING_OUT = {
     "pca": "Laying the solutions out.",
     "umap": "Laying the solutions out. The first UMAP of a worker takes a quarter of a minute, "
@@ -80,7 +86,7 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
     yield True
     task = Reconstruction(spec, job.pool, job.folder, job.id, store.run_folder(job.id))
     if task.resumed:
-        job.notice("The worker stopped in between; this run went on from its last checkpoint.")
+        job.notice("Interrupted in between; this run went on from its last checkpoint.")
     furthest, most = 0, spec.recipe.max_steps
     expected = outlook.of_text(spec)
     for report in job.until_stopped(task.steps()):
@@ -166,6 +172,8 @@ def _generate(job: JobContext, spec: GenerateSpec) -> Iterator[bool]:
     yield from _bring(job, spec.model)
     if job.stopped:
         return
+    job.say("Loading the model.", at_once=True)
+    yield True
     card = catalog.find(spec.model)
     assert card.folder is not None
     model = job.pool.confirming(card.folder, card.name)
@@ -205,7 +213,7 @@ def _solve_set(job: JobContext, spec: SolveSetSpec) -> Iterator[bool]:
     if task.record.members:
         job.notice("A part of this set was there already; this job went on with it.")
     yield from _time_a_step(job, task.model, spec.length, spec.arrangement, spec.recipe)
-    yield from _work(job, task.steps())
+    yield from _work(job, task.steps(), "set")
     if job.stopped:
         return
     record = task.record
@@ -225,16 +233,29 @@ def _experiment(job: JobContext, spec: ExperimentSpec) -> Iterator[bool]:
             f"Cells that were there already: {len(task.run.done)}. This job went on with the run."
         )
     yield from _time_a_step(job, task.bench.model, *estimate.step(spec.settings))
-    yield from _work(job, task.steps())
+    yield from _work(job, task.steps(), "run")
     if job.stopped:
         return
     job.say(f"Cells measured: {len(task.run.done)}.", 1.0, at_once=True)
 
 
-def _work(job: JobContext, steps: Iterable[Progress]) -> Iterator[bool]:
+def _work(job: JobContext, steps: Iterable[Progress], makes: str) -> Iterator[bool]:
+    """Take the steps of a task; tell both jobs if another one is at work on the same thing.
+
+    Args:
+        job: the job.
+        steps: of the task.
+        makes: what it makes, and where its id is in the job's result: "set" or "run".
+    """
+    looked, both = -math.inf, ""
     for progress in job.until_stopped(steps):
-        job.say(progress.sentence, progress.fraction)
-        yield True
+        if time.monotonic() - looked >= LOOK_SECONDS:
+            looked = time.monotonic()
+            others = kept.others_on(makes, job.result[makes], job.id)
+            both = f" Another job shares this {makes}." if others else ""
+        waits = isinstance(progress, Waiting)  # and says itself for whom
+        job.say(progress.sentence + ("" if waits else both), progress.fraction)
+        yield not waits
 
 
 def _time_a_step(
@@ -252,32 +273,46 @@ def _time_a_step(
 
 
 def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[bool]:
-    job.say("Waiting for the process that measures distances.", 0.0, at_once=True)
+    doing = "Measuring distances."
+    job.say(doing, 0.0, at_once=True)
     yield True
     measured = job.aside.submit(measure_distances.make_and_save, spec.set, aside.tell)
-    pairs = yield from _beside(job, measured, "measures distances", "with fewer solutions")
+    pairs = yield from _beside(job, measured, doing, "measures distances", "with fewer solutions")
     if not job.stopped:
         job.say(f"{counted(pairs, 'pair')}.", 1.0, at_once=True)
 
 
 def _map(job: JobContext, spec: MapSpec) -> Iterator[bool]:
-    job.say(LAYING_OUT[spec.method], 0.1, at_once=True)
+    doing = LAYING_OUT[spec.method]
+    job.say(doing, 0.1, at_once=True)
     yield True
     laid = job.aside.submit(maps.make_and_save, spec)
-    points = yield from _beside(job, laid, "lays maps out", "with fewer solutions or with PCA")
+    points = yield from _beside(
+        job, laid, doing, "lays maps out", "with fewer solutions or with PCA"
+    )
     if not job.stopped:
         job.say(f"{counted(points, spec.noun)} laid out.", 1.0, at_once=True)
 
 
 def _beside(
-    job: JobContext, work: "Future[int]", does: str, remedy: str
+    job: JobContext, work: "Future[int]", doing: str, does: str, remedy: str
 ) -> Generator[bool, None, int]:
     """Wait for what is done in the process beside the worker, while other jobs go on.
 
     A wish to stop is heard at once; the work itself ends where it next tells how far it is, or, if
     it never does, goes on unseen.
+
+    Args:
+        job: whose it is.
+        work: the work.
+        doing: what the job says while it is under way, and nothing else is before it.
+        does: what the process does, if it dies of it.
+        remedy: what may help then.
     """
+    waits = None
     while not work.done():
+        if waits is not (waits := job.aside.is_busy_before(work)):
+            job.say(OTHERS if waits else doing, 0.1)
         yield False
         if (progress := job.aside.progress(work)) is not None:
             job.say(progress.sentence, progress.fraction)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from explorer import catalog
 from explorer.arrangements import input_length, settled
 from explorer.errors import BadInputError, CorruptFileError, MissingAssetError
+from explorer.experiments import claims
 from explorer.formatting import human_seconds
 from explorer.interruption import Interrupted
 from explorer.jobs.specs import SolveSetSpec
@@ -99,17 +100,14 @@ class SetBuilder:
         self._check()
         # a gathered text that is too short is said before anything is timed or written
         self._gathered = contents.gathered(spec, self.model.tokenizer) if spec.texts else None
-        self.record = self._begin()
         self._m: NDArray[np.float32] | None = None
         self._carried: dict[Slot, Task] = {}
-        if spec.regime == "shared":
-            self._read_learned()
+        self._read_again()
         self._crews: list[Crew] | None = None  # until it is known what a checkpoint holds
         self._kept = Checkpoint(self._work / "crews.safetensors", self.model, self.record.id)
         self._most = (0.0, 0)  # the largest share of joint rows that was exact, and at which step
         self._h_lm: dict[tuple[int, int], tuple[float, int]] = {}
         self._started = time.monotonic()
-        self._at_start = len(self.record.members)
 
     @property
     def folder(self) -> Path:
@@ -135,6 +133,13 @@ class SetBuilder:
                 "Lower the number."
             )
 
+    def _read_again(self) -> None:
+        """Learn how far the set is: another job may have gone on with it."""
+        self.record = self._begin()
+        if self.spec.regime == "shared":
+            self._read_learned()
+        self._at_start = len(self.record.members)
+
     def _begin(self) -> SetRecord:
         name = records.set_id(self.spec, self.model.fingerprint)
         with contextlib.suppress(CorruptFileError):
@@ -158,8 +163,18 @@ class SetBuilder:
     def steps(self) -> Generator[Progress, None, None]:
         """Work until the set is complete; yield after each step.
 
-        Closing the iterator early leaves a checkpoint to go on from.
+        Closing the iterator early leaves a checkpoint to go on from. While another job or process
+        builds the same set, this waits (`Waiting`), then takes it over or finds it complete.
         """
+        claim = claims.lock(self.record.id, records.SET_FILE)
+        yield from claims.wait_for(claim, self._others_progress)
+        try:
+            yield from self._build()
+        finally:
+            claim.release()
+
+    def _build(self) -> Iterator[Progress]:
+        self._read_again()
         if self.record.complete:
             yield self._progress()
             return
@@ -389,6 +404,14 @@ class SetBuilder:
         except CorruptFileError:
             if self.record.members:
                 self._m = load_solution(self.folder / self.record.members[0].file).m
+
+    def _others_progress(self) -> Progress:
+        self._read_again()
+        exact, wanted = len(self.record.exact), len(self.record.slots)
+        return Progress(
+            f"Waiting for another job, which makes this set: {exact} of {wanted} solutions exact.",
+            self._progress().fraction,
+        )
 
     def _progress(self) -> Progress:
         record = self.record

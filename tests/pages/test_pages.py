@@ -16,7 +16,7 @@ from explorer import first_position, folders, store
 from explorer.database import JobRow, transaction
 from explorer.fingerprint import fingerprint
 from explorer.first_position import FirstPosition
-from explorer.jobs import client
+from explorer.jobs import client, kept
 from explorer.jobs.specs import ReconstructSpec
 from explorer.recipes import FAST
 from explorer.recording import Recording
@@ -272,6 +272,23 @@ def test_a_failed_job_says_why(tiny_llama_folder: Path) -> None:
         row.state, row.error = "failed", "The disk is full. Free some space."
     app = open_page(None, tiny_llama_folder, job=job)
     assert [error.value for error in app.error] == ["The disk is full. Free some space."]
+
+
+def test_a_failed_job_with_a_checkpoint_can_be_resumed(tiny_llama_folder: Path) -> None:
+    job = client.submit(spec_for(tiny_llama_folder, length=3))
+    with transaction() as session:
+        row = session.get(JobRow, job)
+        assert row is not None
+        row.state, row.error, row.attempts = "failed", "The disk is full. Free some space.", 1
+    app = open_page(None, tiny_llama_folder, job=job)
+    assert f"resume-{job}" not in [button.key for button in app.button]
+    checkpoint = kept.checkpoint_in(client.folder_of(job))
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(b"what a run goes on from")
+    app.run().button(key=f"resume-{job}").click().run()
+    assert not app.exception and not app.error
+    found = client.get(job)
+    assert (found.state, found.wanted, found.error) == ("queued", "run", None)
 
 
 def test_an_unwritable_cache_is_a_sentence_and_recorded_runs_stay(

@@ -1,5 +1,6 @@
 """The pages of sets, distances and maps: empty, populated and in error, without a worker."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from explorer import distance_report, measure_distances
 from explorer.database import JobRow, RequestRow, transaction
 from explorer.jobs import client
 from explorer.jobs.specs import DistancesSpec, MapSpec, SolveSetSpec
+from explorer.recipes import FAST
 from explorer.sets import records
 from tests.pages.driving import open_page, texts_of
 
@@ -99,6 +101,24 @@ def test_a_set_shows_every_attempt(make_set: MakeSet) -> None:
     assert len(table) == 15
     assert (table["why not exact"] != "").sum() == 2
     assert "m free" in texts_of(app)
+
+
+def test_a_set_that_failed_says_why_and_can_be_resumed(tiny_llama_folder: Path) -> None:
+    spec = SolveSetSpec(
+        model=str(tiny_llama_folder), contexts=1, continuations=1, restarts=1, length=3,
+        regime="free", arrangement="e+mN", recipe=FAST,
+    )  # fmt: skip
+    job = client.submit(spec)
+    with transaction() as session:
+        row = session.get(JobRow, job)
+        assert row is not None
+        row.state, row.error, row.finished = "failed", "The worker died 3 times.", time.time()
+        row.result = '{"set": "abc"}'
+    app = open_page("sets")
+    assert [error.value for error in app.error] == ["The worker died 3 times."]
+    app.button(key=f"resume-{job}").click().run()
+    assert not app.exception and not app.error
+    assert client.get(job).state == "queued"
 
 
 def test_measuring_is_asked_of_the_worker(make_set: MakeSet) -> None:

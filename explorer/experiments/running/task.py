@@ -1,7 +1,6 @@
 """A run of an experiment from beginning to end: what the worker and the command line carry out."""
 
 import shutil
-import time
 from collections.abc import Iterator
 
 from explorer import catalog
@@ -19,7 +18,7 @@ from explorer.probing import probed
 from explorer.progress import Progress
 from explorer.solutions import now
 
-WAIT_SECONDS = 1.0
+OTHERS = "Waiting for another job, which measures what is left"
 
 
 class RunTask:
@@ -90,8 +89,8 @@ class RunTask:
     def steps(self) -> Iterator[Progress]:
         """Measure what is left; yield after every step. Each finished cell is kept at once.
 
-        Other processes may measure the same run on their devices: a cell that one of them is at
-        is left to it.
+        Other jobs and processes may measure the same run: a cell that one of them is at is left to
+        it, and where nothing else is left this waits (`Waiting`) for what becomes of it.
         """
         while True:
             self._read_again()
@@ -101,11 +100,11 @@ class RunTask:
                 return
             claimed = claims.first_free(self.run.header.id, left)
             if claimed is None:
-                yield self._progress("Another process measures what is left", 0.0, 0.0)
-                time.sleep(WAIT_SECONDS)
+                yield from claims.rest(self._progress(OTHERS, 0.0, 0.0))
                 continue
             cell, claim = claimed
             with claim:
+                yield self._progress(cell.title, 0.0, 0.0)
                 self._read_again()  # it may have been finished between the look and the claim
                 if cell.key not in self.run.keys:
                     yield from self._measure(cell)

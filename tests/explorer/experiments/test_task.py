@@ -45,7 +45,9 @@ def test_a_killed_run_goes_on_without_repeating_a_finished_cell(
 def test_several_processes_measure_one_run_and_no_cell_twice(
     small: "MakeSettings", task: "MakeTask", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("explorer.experiments.running.task.WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("explorer.experiments.claims.WAIT_SECONDS", 0.0)
+    from explorer.experiments.running.task import OTHERS
+
     settings = small("arrangements", arrangements=("halves", "e+mN"))
     here, there = task(settings), task(settings)
     first, second = here.steps(), there.steps()
@@ -59,9 +61,7 @@ def test_several_processes_measure_one_run_and_no_cell_twice(
                 del running[name]
     assert here.run.done == there.run.done == runs.load(here.run.folder).done
     assert len(lines(here.run.folder)) == len(here.run.done) == 4
-    measured = {name: found - {"Another process measures what is left"}
-                for name, found in titles.items()}  # fmt: skip
-    assert all(measured.values())
+    assert all(found - {OTHERS} for found in titles.values())
     assert not EXPERIMENTS["arrangements"].left(here.run)
 
 

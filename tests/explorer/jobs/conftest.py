@@ -1,15 +1,18 @@
 """What tests of jobs share: specs on a tiny model, and a worker that is driven turn by turn."""
 
+import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from explorer.files import guarded
 from explorer.jobs import client
 from explorer.jobs.client import Job
+from explorer.jobs.ownership import LostError
 from explorer.jobs.specs import ReconstructSpec
 from explorer.recipes import FAST
 from explorer.recording import read_log
@@ -54,6 +57,10 @@ def long(quick: MakeSpec) -> MakeSpec:
     return make
 
 
+def _dead() -> None:
+    raise LostError("a dead process writes nothing")
+
+
 @dataclass
 class Shift:
     """A worker without a process of its own, driven one turn at a time."""
@@ -64,11 +71,13 @@ class Shift:
         """Let the worker have some turns; return of each whether there was work."""
         return [self.worker._turn() for _ in range(count)]
 
-    def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = 40.0) -> None:
         """Let the worker have turns until something is so."""
         deadline = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < deadline, [vars(job) for job in client.jobs()]
+            assert time.monotonic() < deadline, [
+                (j.id, j.state, j.sentence, j.error) for j in client.jobs()
+            ]
             if not self.worker._turn():
                 time.sleep(0.01)
 
@@ -81,6 +90,12 @@ class Shift:
         """Leave as a killed process does: no last words, and the system takes the locks back."""
         self.worker._let_go()
         self.worker.aside.close()
+        for active in self.worker.active.values():
+            with contextlib.suppress(LostError), guarded(_dead):
+                if isinstance(active.job.under_way, Generator):
+                    active.job.under_way.close()
+            with contextlib.suppress(LostError), guarded(_dead):
+                active.steps.close()  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +108,11 @@ def pool(one_thread: None) -> "ModelPool":
 
 
 @pytest.fixture
-def hire(pool: "ModelPool", monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Shift]]:
-    """Start workers that look at the queue before every step and take short turns."""
+def hire(pool: "ModelPool", monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Shift]]:
+    """Start workers that look at the queue before every step and take short turns.
+
+    Of one place there is one at a time; two places stand for two devices, unless `beside` is said.
+    """
     from explorer import reconstruct
     from explorer.jobs import context, loop
 
@@ -104,9 +122,12 @@ def hire(pool: "ModelPool", monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     monkeypatch.setattr(reconstruct, "FRAME_SECONDS", 0.0)
     hired: list[Shift] = []
 
-    def start() -> Shift:
+    def start(place: str = "cpu", *, beside: bool = False) -> Shift:
         worker = loop.Worker("cpu", None)
-        worker.pool = pool
+        worker.pool, worker.owner.place = pool, place
+        worker.owner.id = f"{place}/{len(hired)}"
+        if not beside:
+            worker.compute = client.compute_lock(place)
         hired.append(Shift(worker))
         worker._take_over()
         return hired[-1]
@@ -114,8 +135,6 @@ def hire(pool: "ModelPool", monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     yield start
     for shift in hired:
         shift.die()
-        for active in shift.worker.active.values():
-            active.steps.close()  # type: ignore[attr-defined]
 
 
 @pytest.fixture

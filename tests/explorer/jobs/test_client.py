@@ -65,7 +65,7 @@ def test_jobs_come_newest_first_and_those_that_are_over_can_be_left_out() -> Non
 @pytest.mark.parametrize("wanted", ["run", "pause", "stop"])
 def test_what_is_wanted_is_noted_unless_it_is_over(wanted: str) -> None:
     job_id = client.submit(BRING)
-    _set(job_id, state="running", attempts=1)
+    _set(job_id, state="running", attempts=1, owner="cpu/1")
     client.ask(job_id, wanted)
     assert (client.get(job_id).wanted, client.get(job_id).state) == (wanted, "running")
     for state in client.OVER:
@@ -73,6 +73,15 @@ def test_what_is_wanted_is_noted_unless_it_is_over(wanted: str) -> None:
         before = client.get(job_id)
         client.ask(job_id, wanted)
         assert client.get(job_id) == before
+
+
+def test_what_nobody_has_begun_rests_and_goes_on_without_a_worker() -> None:
+    job_id = client.submit(BRING)
+    for attempts in (0, 1):
+        _set(job_id, attempts=attempts)
+        for wanted, state in (("pause", "paused"), ("run", "queued")):
+            client.ask(job_id, wanted)
+            assert (client.get(job_id).wanted, client.get(job_id).state) == (wanted, state)
 
 
 def test_asking_something_of_no_job_does_nothing() -> None:

@@ -212,7 +212,7 @@ def test_a_job_waits_while_somebody_else_computes(
     job_id = client.submit(quick())
     with client.compute_lock("cpu").acquire(timeout=0):
         assert shift.turns(3) == [False] * 3
-        assert client.get(job_id).sentence == "Waiting: the command line is using this device."
+        assert client.get(job_id).sentence == loop.TAKEN
         assert steps_of(job_id) == 0
     assert shift.finish(job_id)[0].state == "done"
 

@@ -1,14 +1,17 @@
 """Pausing, resuming and stopping a job."""
 
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from explorer import store
+from explorer import catalog, store
 from explorer.database import JobRow, transaction
 from explorer.errors import BadInputError
-from explorer.jobs import client
+from explorer.jobs import client, loop
+from explorer.jobs.specs import GenerateSpec
 from explorer.recording import Recording
 from explorer.solutions import load_solution
 from tests.explorer.jobs.cases import solutions_of
@@ -54,7 +57,7 @@ def test_a_job_paused_before_it_began_waits(
     job_id = client.submit(quick())
     client.ask(job_id, "pause")
     assert shift.turns(3) == [False] * 3
-    assert client.get(job_id).state == "queued" and steps_of(job_id) == 0
+    assert client.get(job_id).state == "paused" and steps_of(job_id) == 0
     client.ask(job_id, "run")
     assert shift.finish(job_id)[0].state == "done"
 
@@ -127,3 +130,67 @@ def test_a_row_that_was_deleted_ends_its_job(
     shift.until(lambda: not shift.worker.active)
     with pytest.raises(BadInputError):
         client.get(job_id)
+
+
+def test_wishes_are_heard_while_the_command_line_holds_the_device(
+    shift: "Shift", long: "MakeSpec", quick: "MakeSpec", steps_of: StepsOf
+) -> None:
+    begun = client.submit(long())
+    shift.until(lambda: steps_of(begun) > 5)
+    client.ask(begun, "pause")
+    shift.until(lambda: client.get(begun).state == "paused")
+    shift.turns(1)
+    with client.compute_lock("cpu").acquire(timeout=0):
+        fresh = client.submit(quick())
+        client.ask(begun, "run")
+        assert shift.turns(3) == [False] * 3
+        for job_id in (begun, fresh):
+            assert client.get(job_id).state == "queued"
+            assert client.get(job_id).sentence == loop.TAKEN
+            client.ask(job_id, "pause")
+            assert client.get(job_id).state == "paused"
+        shift.turns(2)
+        for job_id in (begun, fresh):
+            assert client.get(job_id).state == "paused"
+            client.ask(job_id, "stop")
+        stopped, never = shift.finish(begun, fresh)
+    assert (stopped.state, never.state) == ("stopped", "stopped")
+    assert len(solutions_of(begun)) == 2, "what it had reached is kept"
+    assert never.sentence == "Stopped before it began."
+
+
+def test_wishes_are_heard_while_a_model_arrives(
+    shift: "Shift", quick: "MakeSpec", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gate = threading.Event()
+
+    def bring(card: object, progress: object = None) -> Path:
+        gate.wait(60)
+        return tmp_path
+
+    monkeypatch.setattr(catalog, "bring", bring)
+    job_id = client.submit(quick(model="some/model"))
+    shift.until(lambda: job_id in shift.worker.active)
+    shift.turns(2)
+    with client.compute_lock("cpu").acquire(timeout=0):
+        for wanted, state in (("pause", "paused"), ("run", "running"), ("stop", "stopped")):
+            client.ask(job_id, wanted)
+            shift.turns(2)
+            assert client.get(job_id).state == state
+    gate.set()
+
+
+def test_a_job_that_was_put_down_with_nothing_to_wrap_up_stops_at_once(
+    hire: Callable[..., "Shift"], tiny_llama_folder: Path
+) -> None:
+    spec = GenerateSpec(model=str(tiny_llama_folder), context="The heron", length=90, seed=3)
+    job_id = client.submit(spec)
+    first = hire()
+    first.turns(2)
+    first.die()
+    with client.compute_lock("cpu").acquire(timeout=0):
+        second = hire()
+        assert client.get(job_id).state == "queued"
+        client.ask(job_id, "stop")
+        assert second.turns(1) == [False]
+    assert (client.get(job_id).state, client.get(job_id).sentence) == ("stopped", "Stopped.")

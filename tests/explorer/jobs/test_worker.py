@@ -18,7 +18,7 @@ from safetensors import safe_open
 from explorer import folders, store
 from explorer.database import WorkerRow, transaction
 from explorer.errors import ExplorerError
-from explorer.jobs import client
+from explorer.jobs import client, kept
 from explorer.solutions import load_solution
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def test_the_log_tells_of_a_job_without_its_text(quick: "MakeSpec") -> None:
 
 PAGE = """
 import sys
-from explorer.jobs import client
+from explorer.jobs import client, kept
 assert client.ensure_worker("cpu") is True
 print("started", flush=True)
 sys.stdin.read()
@@ -208,3 +208,49 @@ def test_a_second_worker_leaves_at_once_and_without_torch() -> None:
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "sqlalchemy" in imported and "torch" not in imported
     assert _pid() is None
+
+
+KILLER = """
+import os, signal
+from explorer.reconstruct import Reconstruction
+
+plain = Reconstruction.steps
+
+def steps(self):
+    for step in plain(self):
+        yield step
+        if self.spec.title == "killer":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+Reconstruction.steps = steps
+from explorer.jobs.worker import main
+main()
+"""
+
+
+def test_a_job_that_kills_the_worker_after_its_first_step_is_given_up_and_the_others_end(
+    quick: "MakeSpec", long: "MakeSpec"
+) -> None:
+    """Its checkpoint is one step further each time; that is not progress."""
+    killer, other = client.submit(long(title="killer")), client.submit(quick())
+    command = [sys.executable, "-c", KILLER, "--device", "cpu", "--parent", str(os.getpid())]
+    deaths = 0
+    while not (client.get(killer).over and client.get(other).over):
+        assert deaths <= 3, client.get(killer)
+        worker = subprocess.Popen(command, cwd=folders.PROJECT)
+        try:
+            _wait_for(
+                lambda worker=worker: (
+                    worker.poll() is not None
+                    or (client.get(killer).over and client.get(other).over)
+                )
+            )
+            deaths += worker.poll() == -signal.SIGKILL
+        finally:
+            worker.kill()
+            worker.wait()
+    assert deaths == 3
+    given_up, done = client.get(killer), client.get(other)
+    assert given_up.state == "failed" and "The worker died 3 times" in (given_up.error or "")
+    assert (done.state, done.error) == ("done", None)
+    assert kept.can_resume(given_up)

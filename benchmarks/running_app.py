@@ -1,0 +1,85 @@
+"""The app as a person starts it: a server, somebody who looks at it, and the worker it starts."""
+
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from explorer import folders
+
+
+class App:
+    """The app as a person starts it, and somebody who looks at a page once a second."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
+
+    def start(self) -> None:
+        """Start a server on a free port and wait until it answers."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+        with self._log.open("ab") as out:
+            self._process = subprocess.Popen(  # noqa: S603 (our own app)
+                [*command, "--server.port", str(self._port), "--server.address", "127.0.0.1"],
+                cwd=folders.PROJECT,
+                stdout=out,
+                stderr=out,
+            )
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
+                return
+            time.sleep(0.2)
+        raise RuntimeError(f"The server does not answer; see {self._log}.")
+
+    def look(self) -> None:
+        """Open the first page, as a browser does: this is what starts a worker."""
+        from streamlit.proto.BackMsg_pb2 import BackMsg
+        from websockets.exceptions import WebSocketException
+        from websockets.sync.client import connect
+
+        message = BackMsg()
+        message.rerun_script.query_string = ""
+        address = f"ws://127.0.0.1:{self._port}/_stcore/stream"
+        with (
+            suppress(OSError, WebSocketException, TimeoutError),
+            connect(address, subprotocols=["streamlit"], max_size=None) as page,  # type: ignore[list-item]
+        ):
+            page.send(message.SerializeToString())
+            end = time.monotonic() + 1
+            while time.monotonic() < end:
+                page.recv(timeout=0.5)
+
+    def kill(self) -> None:
+        """Kill the server; its worker is left without a parent."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """End the server, and whatever it has started."""
+        assert self._process is not None
+        started = psutil.Process(self._process.pid).children(recursive=True)
+        self._process.kill()
+        self._process.wait()
+        for process in started:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+def worker() -> psutil.Process | None:
+    """Return the worker that is alive on this cache, or None."""
+    for process in psutil.process_iter(["cmdline"]):
+        with suppress(psutil.Error):
+            ours = "explorer.jobs.worker" in (process.info["cmdline"] or [])
+            if ours and process.environ().get("EXPLORER_CACHE") == str(folders.local()):
+                return process
+    return None

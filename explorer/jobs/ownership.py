@@ -1,0 +1,211 @@
+"""Who works on what: a job has one owner, which holds it by a lease. Free of torch.
+
+A worker claims a job in one statement that only one worker can win, and goes on renewing its
+lease. What a worker held that died is free again: at once for its successor, which can only exist
+because the dead one's lock is free, and for workers of other devices when the lease has run out. A
+worker that was suspended for longer than its lease finds out before it writes anything.
+
+This says whose a job is, not when it has its turn; that is the loop's affair.
+"""
+
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+
+from explorer import logs
+from explorer.database import JobRow, RequestRow, WorkerRow, transaction
+from explorer.jobs.client import OVER
+
+log = logs.log
+
+LEASE_SECONDS = 30.0
+"""How long a claim holds that is not renewed: some thirty heartbeats."""
+MAX_DEATHS = 3
+"""How often a job may take the worker down with it, without progress, before it is given up."""
+PROGRESS = 0.02
+"""Part of a job between two deaths that counts as progress. Less, and a job that dies at its next
+step each time would die once for each of its steps, and everybody's work with it."""
+
+
+class LostError(Exception):
+    """The job belongs to another worker by now: what this one has of it is void."""
+
+
+@dataclass
+class Owner:
+    """One worker as the owner of jobs.
+
+    Attributes:
+        place: name of the device's lock, of which there is one worker at a time.
+        id: unique to this process.
+    """
+
+    place: str
+    id: str = ""
+    _until: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.id = self.id or f"{self.place}/{uuid.uuid4().hex[:12]}"
+
+    def succeed(self) -> None:
+        """Free what the dead predecessor at this place held; the caller holds the place's lock.
+
+        Raises:
+            StorageError: if the database refuses.
+        """
+        here = f"{self.place}/"
+        _free(and_(JobRow.owner.startswith(here, autoescape=True), JobRow.owner != self.id))
+        with transaction() as session:
+            session.execute(
+                update(RequestRow)
+                .where(RequestRow.owner.startswith(here, autoescape=True))
+                .values(owner=None)
+            )
+
+    def free_expired(self) -> None:
+        """Free what any other owner held whose lease has run out.
+
+        Raises:
+            StorageError: if the database refuses.
+        """
+        _free(and_(JobRow.owner.is_not(None), JobRow.owner != self.id, JobRow.lease < time.time()))
+
+    def claim(self, job_id: str) -> bool:
+        """Take a job that nobody owns; return whether it is this owner's now.
+
+        Raises:
+            StorageError: if the database refuses.
+        """
+        until = time.time() + LEASE_SECONDS
+        statement = (
+            update(JobRow)
+            .where(JobRow.id == job_id, JobRow.state.not_in(OVER))
+            .where(or_(JobRow.owner.is_(None), JobRow.owner == self.id), JobRow.wanted != "pause")
+            .values(owner=self.id, lease=until, state="running", attempts=JobRow.attempts + 1)
+        )
+        with transaction() as session:
+            won = changed(session.execute(statement)) == 1
+        if won:
+            self._until[job_id] = until
+        return won
+
+    def claim_question(self, number: int) -> bool:
+        """Take a question that nobody answers; return whether this worker is to answer it.
+
+        Raises:
+            StorageError: if the database refuses.
+        """
+        free = and_(RequestRow.id == number, RequestRow.owner.is_(None))
+        with transaction() as session:
+            taken = session.execute(update(RequestRow).where(free).values(owner=self.id))
+            return changed(taken) == 1
+
+    def renew(self, job_ids: Iterable[str]) -> None:
+        """Prolong the leases of these jobs; of those that are lost, forget the lease.
+
+        Raises:
+            StorageError: if the database refuses; leases then run on as they were.
+        """
+        until, ids = time.time() + LEASE_SECONDS, list(job_ids)
+        if not ids:
+            return
+        mine = and_(JobRow.owner == self.id, JobRow.id.in_(ids))
+        with transaction() as session:
+            session.execute(update(JobRow).where(mine).values(lease=until))
+            held = set(session.scalars(select(JobRow.id).where(mine)))
+        for job_id in ids:
+            self._until[job_id] = until if job_id in held else 0.0
+
+    def require(self, job_id: str) -> None:
+        """Make sure that a job is still this owner's; costs nothing while its lease runs.
+
+        Raises:
+            LostError: if it is not.
+            StorageError: if that cannot be found out.
+        """
+        if time.time() >= self._until.get(job_id, 0.0):
+            self.renew([job_id])
+        if time.time() >= self._until[job_id]:
+            raise LostError(job_id)
+
+    def doubt(self, job_id: str) -> None:
+        """Let `require` ask the database, whatever the lease says."""
+        self._until[job_id] = 0.0
+
+    def forget(self, job_id: str) -> None:
+        """Note that a job is not this owner's any more."""
+        self._until.pop(job_id, None)
+
+
+def end(job_id: str, **words: object) -> None:
+    """End a job that nobody owns.
+
+    Raises:
+        StorageError: if the database refuses.
+    """
+    unowned = update(JobRow).where(JobRow.id == job_id, JobRow.owner.is_(None))
+    with transaction() as session:
+        session.execute(unowned.values(words | {"finished": time.time()}))
+
+
+def say(job_id: str, sentence: str) -> None:
+    """Let a job that nobody owns say why.
+
+    Raises:
+        StorageError: if the database refuses.
+    """
+    unowned = update(JobRow).where(JobRow.id == job_id, JobRow.owner.is_(None))
+    with transaction() as session:
+        session.execute(unowned.values(sentence=sentence))
+
+
+def changed(result: object) -> int:
+    """Return how many rows a statement has changed."""
+    count: int = result.rowcount  # type: ignore[attr-defined]
+    return count
+
+
+def _free(condition: ColumnElement[bool]) -> None:
+    """Queue jobs again that their owners cannot go on with; give up those that killed them.
+
+    A worker's sign of life names the job that computed when it died: that one counts a death, the
+    others that it held do not.
+    """
+    with transaction() as session:
+        left = list(session.scalars(select(JobRow).where(condition, JobRow.state.not_in(OVER))))
+        signs = list(session.scalars(select(WorkerRow))) if left else []
+    doing = {sign.device: sign.doing for sign in signs}
+    for row in left:
+        place = str(row.owner).partition("/")[0]
+        again: dict[str, object] = {"owner": None, "lease": 0.0}
+        if row.state != "paused":
+            again |= {"state": "queued", "sentence": "Taken over by a new worker."}
+        log.warning(logs.line("job taken over from a dead worker", job=row.id))
+        if doing.get(place) == row.id:
+            again |= _after_a_death(row)
+        with transaction() as session:
+            session.execute(
+                update(JobRow)
+                .where(JobRow.id == row.id, JobRow.owner == row.owner, condition)
+                .values(again)
+            )
+
+
+def _after_a_death(row: JobRow) -> dict[str, object]:
+    """Return what changes in a job during which the worker died."""
+    deaths, mark = row.deaths + 1, row.mark
+    if row.fraction >= mark + PROGRESS:
+        deaths, mark = 1, row.fraction
+    log.warning(logs.line("a worker died during a job", job=row.id, deaths_without_progress=deaths))
+    counted: dict[str, object] = {"deaths": deaths, "mark": mark}
+    if deaths < MAX_DEATHS:
+        return counted
+    return counted | {
+        "state": "failed",
+        "finished": time.time(),
+        "error": f"The worker died {deaths} times during this job, most likely for want of "
+        "memory. Try a smaller model, a shorter length or fewer restarts.",
+    }
