@@ -30,7 +30,7 @@ def choose(card: ModelCard) -> ArrangementChoice:
     chosen = st.selectbox(
         "Arrangement",
         (AUTO, *KEYS),
-        format_func=lambda key: suiting(card) if key == AUTO else in_words(key),
+        format_func=lambda key: _suiting(card) if key == AUTO else in_words(key),
         key="arrangement",
     )
     meant = card.default_arrangement if chosen == AUTO else chosen
@@ -50,13 +50,11 @@ def why(card: ModelCard) -> str:
     found = card.first_position
     if found is None:
         return NOT_KNOWN
-    default = ARRANGEMENTS[found.arrangement].checklist_id
-    return f"{escaped(found.sentence)} So its default is {default}."
+    return f"{escaped(found.sentence)} So its default is {in_words(found.arrangement)}."
 
 
-def suiting(card: ModelCard) -> str:
-    """Name what suits a model, as far as it is known."""
+def _suiting(card: ModelCard) -> str:
     key = card.default_arrangement
     if key == AUTO:
-        return f"{WORDS[AUTO]} (to be checked; the paper's: {in_words(PAPER_DEFAULT)})"
-    return f"{WORDS[AUTO]}: {in_words(key)}"
+        return f"Suits this model: {ARRANGEMENTS[PAPER_DEFAULT].checklist_id}, to be checked"
+    return f"Suits this model: {in_words(key)}"

@@ -58,7 +58,7 @@ def set_up() -> None:
         fields["seed"] = st.number_input("Seed", 0, 2**30 - 1, 0, key="set_seed")
         fields["attempts"] = st.number_input("Seeds tried for each", 1, 20, 3, key="set_attempts")
         fields["recipe"] = recipes.choose("independent")
-        st.caption(f"Arrangement: {arrangement.suiting(card)}. {arrangement.why(card)}")
+        st.caption(arrangement.why(card))
     if fields["recipe"] is None or (what == GATHER and not gathered):
         return
     _start(valid(SolveSetSpec, fields | {"texts": gathered}), card)

@@ -66,10 +66,10 @@ def add_to(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out."""
     asked = experiment(arguments.experiment)
-    if arguments.list_settings:
-        _print_settings(asked)
-        return 0
     card = catalog.find(arguments.model)
+    if arguments.list_settings:
+        _print_settings(asked.preset(arguments.preset, card))
+        return 0
     settings = _settings(arguments, asked, card)
     device, *others = several(arguments.device)
     if arguments.out is not None:
@@ -94,11 +94,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _print_settings(asked: Experiment) -> None:
-    for name, info in asked.settings.model_fields.items():
+def _print_settings(usual: Settings) -> None:
+    """Print every setting with the value that it has in the preset."""
+    for name, info in type(usual).model_fields.items():
         if name not in ("experiment", "model", "recipe"):
-            print(f"{name:16} {json.dumps(info.default):34} {info.description}")
-    if "recipe" in asked.settings.model_fields:
+            print(f"{name:16} {json.dumps(getattr(usual, name)):34} {info.description}")
+    if hasattr(usual, "recipe"):
         for name in SETTINGS:
             print(f"recipe.{name:16} {Recipe.model_fields[name].description}")
 

@@ -21,6 +21,7 @@ LIGHT = (
     "explorer.experiments.estimate",
     "explorer.process",
     "explorer.logs",
+    "explorer.first_position",
     "explorer.experiments.space",
     "explorer.figures.strip",
     "explorer.texts",
