@@ -7,7 +7,7 @@ arrangement gets every token right but the first.
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from explorer import first_position
 from explorer.arrangements import ArrangementChoice, ArrangementKey
@@ -15,6 +15,7 @@ from explorer.errors import StorageError
 from explorer.first_position import FirstPosition
 from explorer.models import FrozenModel
 from explorer.recipes import INDEPENDENT
+from explorer.tokenizing import Tokenizer
 from explorer.training import Row
 from explorer.training.autoregressive import MemoryTrainer
 
@@ -22,7 +23,9 @@ WORDS = (
     "ferry", "letter", "water", "because", "green", "seven", "quickly", "history", "music", "light",
     "of", "went",
 )  # fmt: skip
-"""Ordinary, and not among the likeliest beginnings of a text, which a sink can be made to say."""
+"""Ordinary, and not among the likeliest beginnings of a text, which a sink can be made to say: of
+The, It, She … the embedded model's first position learned 9 of 12 within 40 steps, of these 2 (and
+behind BOS, within 15 steps, 12 and 9)."""
 STEPS = 16
 RECIPE = INDEPENDENT.model_copy(
     update={
@@ -66,10 +69,10 @@ def arrangement_for(
 def probe(model: FrozenModel) -> FirstPosition:
     """Train a vector for each word, at the first position and behind a sink; count what is said."""
     tokenizer = model.tokenizer
-    targets = [tokenizer.encode(f" {word}")[-1] for word in WORDS]
+    targets = _last_tokens(tokenizer, [f" {word}" for word in WORDS])
     candidates = [tokenizer.bos_id]
     if tokenizer.bos_id is None:
-        candidates = [tokenizer.encode(text)[-1] for text in STANDING_IN]
+        candidates = _last_tokens(tokenizer, STANDING_IN)
     said = {sink: _said(model, targets, sink) for sink in (None, *candidates)}
     best = max((sink for sink in said if sink is not None), key=said.__getitem__)
     return FirstPosition(
@@ -78,10 +81,15 @@ def probe(model: FrozenModel) -> FirstPosition:
         alone=said[None],
         behind=said[best],
         sink=best,
-        sink_text="BOS" if best == tokenizer.bos_id else f"“{tokenizer.decode([best])!r}”",
+        sink_text="BOS" if best == tokenizer.bos_id else f"token {best}",
         steps=STEPS,
         computed_in=str(model.dtype).removeprefix("torch."),
     )
+
+
+def _last_tokens(tokenizer: Tokenizer, texts: Sequence[str]) -> list[int]:
+    """Return the last token of each text; token 0 where the tokenizer knows none of them."""
+    return [ids[-1] for text in texts if (ids := tokenizer.encode(text))] or [0]
 
 
 def _said(model: FrozenModel, targets: list[int], sink: int | None) -> int:
