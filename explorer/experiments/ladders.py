@@ -64,15 +64,15 @@ def doubt(run: Run) -> str | None:
         return None
     found = first_position.find(run.header.fingerprint)
     if found is None:
-        why = "whether this model's first position can say an arbitrary token was never probed"
+        why = "Whether this model's first position can say an arbitrary token was never probed."
     elif found.can_say:
         return None
     else:
-        why = f"{found.sentence[:1].lower()}{found.sentence[1:-1]}"
+        why = found.sentence
     return (
-        "One mem was trained in the layout [mem] t1 …, where it stands at the first position and "
-        f"has to say the first token: {why}. What it holds here is a product of that layout; run "
-        "capacity again with the layout bos+mem."
+        "One mem is of the layout [mem] t1 …: the vector stands at the first position and has to "
+        f"say the first token. {why} What it holds here is a product of that layout. To decide, "
+        "run capacity again with the layout bos+mem."
     )
 
 
