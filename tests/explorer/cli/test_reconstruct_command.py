@@ -197,7 +197,7 @@ def test_without_a_length_the_whole_text_is_the_target(
     )
     record = _record(said.json["solutions"][0]["path"])
     assert record["text"] == "The heron waits 👩‍🚀"
-    assert record["arrangement"] == "e+mN-1"  # what suits any model but the embedded one
+    assert record["arrangement"] == "e+mN-1"  # its first position can say any token
 
 
 BAD: dict[str, tuple[list[object], str]] = {
