@@ -70,18 +70,17 @@ def probe(model: FrozenModel) -> FirstPosition:
     """Train a vector for each word, at the first position and behind a sink; count what is said."""
     tokenizer = model.tokenizer
     targets = _last_tokens(tokenizer, [f" {word}" for word in WORDS])
-    candidates = [tokenizer.bos_id]
-    if tokenizer.bos_id is None:
-        candidates = _last_tokens(tokenizer, STANDING_IN)
-    said = {sink: _said(model, targets, sink) for sink in (None, *candidates)}
-    best = max((sink for sink in said if sink is not None), key=said.__getitem__)
+    bos = tokenizer.bos_id
+    candidates = _last_tokens(tokenizer, STANDING_IN) if bos is None else [bos]
+    said = {sink: _said(model, targets, sink) for sink in candidates}
+    best = max(said, key=said.__getitem__)
     return FirstPosition(
         fingerprint=model.fingerprint,
         words=len(targets),
-        alone=said[None],
+        alone=_said(model, targets, None),
         behind=said[best],
         sink=best,
-        sink_text="BOS" if best == tokenizer.bos_id else f"token {best}",
+        sink_text="BOS" if best == bos else f"token {best}",
         steps=STEPS,
         computed_in=str(model.dtype).removeprefix("torch."),
     )
