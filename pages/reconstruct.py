@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer import outlook, paces, store, texts
 from explorer.figures.strip import preview_data
+from explorer.formatting import counted
 from explorer.jobs.specs import MAX_RESTARTS, ReconstructSpec
 from explorer.validation import valid
 from widgets import (
@@ -51,8 +52,9 @@ def set_up() -> None:
     first = ids[:MOST_PREVIEWED]
     groups = [(g.start, g.stop, g.text) for g in tokenizer.groups(first)]
     token_strip.preview("preview", preview_data(first, groups, tokenizer.pieces(first), chosen))
-    count = f"{len(ids)}{'+' if more else ''}"
-    st.caption(f"{count} tokens; the first {chosen} are the target.")
+    count = f"{len(ids)}+ tokens" if more else counted(len(ids), "token")
+    first_of = "the first is" if chosen == 1 else f"the first {chosen} are"
+    st.caption(f"{count}; {'it is' if len(ids) == 1 else first_of} the target.")
     with st.expander("Advanced", icon=":material/tune:", key="advanced"):
         laid_out = arrangement.choose(card)
         left, right = st.columns(2)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from explorer import catalog, texts
 from explorer.errors import BadInputError
+from explorer.formatting import counted
 from explorer.jobs.specs import PathsSpec, ReconstructSpec
 from explorer.paths.pairs import all_pairs, require_pair
 from explorer.paths.recipe import PathRecipe
@@ -83,7 +84,7 @@ def _all() -> tuple[tuple[str, str], ...]:
         "Texts",
         range(len(keys)),
         default=[0],
-        format_func=lambda k: f"{keys[k][0][:60]} · {len(groups[keys[k]])} solutions",
+        format_func=lambda k: f"{keys[k][0][:60]} · {counted(len(groups[keys[k]]), 'solution')}",
         key="path-texts",
         help="The paper connects 5 texts with 10 solutions each: 225 pairs.",
     )
@@ -91,7 +92,7 @@ def _all() -> tuple[tuple[str, str], ...]:
     if not ids:
         return ()
     pairs = all_pairs([exact_solutions.open_solution(i) for i in ids])
-    st.caption(f"{len(pairs)} pairs.")
+    st.caption(f"{counted(len(pairs), 'pair')}.")
     return tuple((a.record.id, b.record.id) for a, b in pairs)
 
 

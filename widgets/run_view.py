@@ -11,7 +11,7 @@ import streamlit as st
 from explorer import catalog, store
 from explorer.figures import run as charts
 from explorer.figures.strip import strip_data
-from explorer.formatting import human_seconds, speed
+from explorer.formatting import counted, human_seconds, speed
 from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.jobs.specs import ReconstructSpec
@@ -228,7 +228,7 @@ def _race(folder: Path) -> None:
         st.metric("The model's own generation", human_seconds(race.autoregressive_seconds))
         st.text(race.autoregressive_text)
     st.caption(
-        f"{race.tokens} tokens each, measured once on this run's {device} when it ended, both "
+        f"{counted(race.tokens, 'token')} each, measured once on this run's {device} when it ended, both "
         f"warm: one pass is {speed(ratio)}. Generation starts from the BOS token with a KV cache "
         "and takes the likeliest token each time; it says its own text, not this one."
     )

@@ -51,7 +51,7 @@ def show(name: str) -> None:
         return
     left, middle, right = st.columns(3)
     left.metric("Exact solutions", f"{len(record.exact)} / {len(record.slots)}")
-    middle.metric("Not exact", len(record.members) - len(record.exact))
+    middle.metric("Attempts not exact", len(record.members) - len(record.exact))
     right.metric("Contexts", len(record.contexts))
     st.dataframe(
         table(record), hide_index=True, key=f"members-{name}",

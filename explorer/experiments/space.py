@@ -15,6 +15,7 @@ from explorer.distances import KINDS, Kind, Vector, between, has_one_m, pairs, s
 from explorer.effects import LEAST_CONTEXTS, compare
 from explorer.errors import BadInputError
 from explorer.experiments.definition import Finding
+from explorer.formatting import counted
 from explorer.paths.result import CONNECTED, Paths
 from explorer.sets.records import SolutionSet
 
@@ -123,7 +124,9 @@ def _local(
             "F8", LOCAL, None, "Needs two solutions of one text, and a second text beside them."
         )
     middle = ", ".join(
-        f"{medians[kind]:.3f} {kind} ({counts[kind]:,} pairs)" for kind in KINDS if kind in medians
+        f"{medians[kind]:.3f} {kind} ({counted(counts[kind], 'pair')})"
+        for kind in KINDS
+        if kind in medians
     )
     chances = "; ".join(f"{c.auc:.2f}{_interval(c)} against {c.far}, p = {_p(c.p)}" for c in ours)
     shown = True if all(c.p < CHANCE for c in ours) else None

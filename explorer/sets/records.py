@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from explorer import folders
 from explorer.errors import BadInputError, CorruptFileError
 from explorer.files import write_atomically
+from explorer.formatting import counted
 from explorer.jobs.specs import SolveSetSpec
 from explorer.provenance import Versions
 from explorer.solutions import Solution, load_solution
@@ -158,10 +159,10 @@ class SetRecord(_Record):
     @property
     def name(self) -> str:
         """What a set is called in a list."""
-        size = f"{len({t.context for t in self.texts}) or self.spec.contexts} contexts"
+        size = counted(len({t.context for t in self.texts}) or self.spec.contexts, "context")
         return (
             f"{self.spec.model.rpartition('/')[2]}, N = {self.spec.length}, m {self.spec.regime}, "
-            f"{size}, {len(self.exact)} solutions ({self.id[:6]})"
+            f"{size}, {counted(len(self.exact), 'solution')} ({self.id[:6]})"
         )
 
     @property

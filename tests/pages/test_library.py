@@ -403,3 +403,15 @@ def test_a_job_of_every_experiment_leads_to_its_page() -> None:
         page, name = panel.JOB_PAGES[item.facts["asks"]]
         assert name == "job" and (folders.PROJECT / "pages" / f"{page}.py").is_file()
         assert experiment.name in item.facts["asks"]
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_attempts_are_not_counted_as_solutions(keep: Keep) -> None:
+    for number in range(5):
+        keep(number, exact=number < 1)
+    app = open_page("library")
+    assert not app.exception
+    assert "1 exact solution, 4 attempts not exact. Select rows" in texts_of(app)
+    (store.run_folder("run0") / "000000000000-00000000.safetensors").write_bytes(b"{")
+    said = texts_of(open_page("library"))
+    assert "0 exact solutions, 4 attempts not exact, 1 file that cannot be read." in said

@@ -1,0 +1,108 @@
+"""What pages say of their numbers is so: speeds, counts, steps, reasons and intervals."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer import distance_report, folders, measure_distances, store
+from explorer.figures.strip import strip_data
+from explorer.recording import PHASES, Recording
+from explorer.sets import records
+from explorer.solutions import BEATEN, Solution, save_solution
+from tests.pages.driving import open_page, texts_of
+
+MakeSet = Callable[..., str]
+
+
+def numbers(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+@pytest.fixture
+def ferry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The recorded run that the first page opens with, as a copy that may be changed."""
+    import shutil
+
+    shipped = tmp_path / "shipped"
+    run = next((folders.recorded() / "reconstruct").glob("1-*"))
+    folder = Path(shutil.copytree(run, shipped / "reconstruct" / run.name))
+    monkeypatch.setattr(folders, "recorded", lambda: shipped)
+    return folder
+
+
+def restarts(folder: Path) -> list[tuple[Path, Solution]]:
+    from explorer.solutions import load_solution
+
+    files = [f for f in folder.glob("*.safetensors") if f.name != store.RECORDING]
+    return [(file, load_solution(file)) for file in sorted(files)]
+
+
+def test_the_steps_of_the_best_restart_are_those_of_its_strip(ferry: Path) -> None:
+    app = open_page()
+    assert not app.exception
+    recording = Recording.load(ferry / store.RECORDING)
+    strip = strip_data(recording, [recording.best], lambda ids: ["" for _ in ids], play=True)
+    assert numbers(app)["Steps, best restart"] == str(strip["steps"][-1])
+    assert "Steps" not in numbers(app) and "Step" not in numbers(app)
+
+
+@pytest.mark.parametrize(("rested", "said"), [(True, "halted after"), (False, BEATEN)])
+def test_a_halted_restart_of_an_old_run_is_not_said_to_have_lost_at_the_end(
+    rested: bool, said: str, ferry: Path
+) -> None:
+    file, solution = restarts(ferry)[0]
+    record = solution.record.model_copy(
+        update={"exact": False, "accuracy": 0.5, "reason": BEATEN, "steps": 20}
+    )
+    save_solution(Solution(solution.e, solution.m, solution.target_ids, record), file)
+    recording = Recording.load(ferry / store.RECORDING)
+    frames = recording.frames.copy()
+    k = recording.header.seeds.index(record.seed)
+    frames["phase"][:, k] = PHASES.index("rest" if rested else "search")
+    frames["phase"][-1, k] = PHASES.index("done")
+    Recording(recording.header, frames).save(ferry / store.RECORDING)
+    (why,) = [t.value for t in open_page().text if t.value.startswith("Not exact: ")]
+    assert f"seed {record.seed}: {said}" in why
+    assert ("20 steps" in why) is rested
+
+
+@pytest.mark.parametrize(
+    ("one", "many", "said"),
+    [(0.07, 0.67, "9.6 times as fast"), (0.07, 0.05, "1.4 times as slow"),
+     (0.07, 0.07, "about as fast")],
+)  # fmt: skip
+def test_one_pass_that_is_slower_is_called_slower(
+    one: float, many: float, said: str, ferry: Path
+) -> None:
+    file = next(ferry.glob("race*.json"))
+    race = json.loads(file.read_text())
+    race |= {"one_forward_seconds": one, "autoregressive_seconds": many, "tokens": 1}
+    file.write_text(json.dumps(race))
+    app = open_page()
+    assert not app.exception
+    assert f"one pass is {said}." in texts_of(app) and "1 token each" in texts_of(app)
+
+
+@pytest.mark.usefixtures("without_shipped", "letters")
+def test_few_contexts_have_no_interval_and_the_page_says_why(make_set: MakeSet) -> None:
+    found = records.read(records.find(make_set(contexts=2)))
+    distance_report.save(found, measure_distances.make(found))
+    app = open_page("distances")
+    assert not app.exception and not app.error
+    assert "The set has 2 contexts. An interval needs 5 or more" in texts_of(app)
+    assert "Intervals: 95%" not in texts_of(app)
+    table = next(d.value for d in app.dataframe if "AUC" in d.value.columns)
+    assert set(table["95% interval"]) == {"–"}
+
+
+@pytest.mark.usefixtures("without_shipped", "letters")
+def test_a_p_that_cannot_be_small_is_not_called_chance(make_set: MakeSet) -> None:
+    found = records.read(records.find(make_set(contexts=2, texts=2, restarts=1)))
+    distance_report.save(found, measure_distances.make(found))
+    app = open_page("distances")
+    assert not app.exception
+    assert "Too few texts or contexts for any p below 0.05: same context" in texts_of(app)
+    assert "Not told from chance" not in texts_of(app)
