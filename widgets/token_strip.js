@@ -1,6 +1,7 @@
 const kept = new WeakMap();
 const FRAME_MS = 60;
 const LONG = 320; // tokens beyond which the strip scrolls, so that what is below it stays in reach
+const LONG_PREVIEW = 60; // in a narrow column, above Start
 
 const visible = (text) =>
   text.replace(/ /g, "\u00b7").replace(/\n/g, "\u21b5").replace(/\t/g, "\u21e5") || "\u2205";
@@ -17,8 +18,9 @@ function build(root, data) {
   root.replaceChildren();
   const state = { data, at: 0, timer: null, boxes: [], shape: shapeOf(data) };
   const rows = data.labels ? data.labels.length : 1;
-  const long = rows * data.groups.length > LONG;
-  const lines = element("div", long ? "long" : "", root);
+  const preview = data.mode === "preview";
+  const long = rows * data.groups.length > (preview ? LONG_PREVIEW : LONG);
+  const lines = element("div", long ? `long ${preview ? "narrow" : ""}` : "", root);
   for (let r = 0; r < rows; r++) {
     const line = element("div", "line", lines);
     if (rows > 1) element("span", "label", line).textContent = data.labels[r];
