@@ -113,7 +113,7 @@ class TextOutlook:
         """The same for a person, before it starts."""
         if self.few is None:
             return "No such text was exact within its steps so far."
-        took = f", about {human_seconds(self.seconds.usual)} here" if self.seconds else ""
+        took = f", about {about(self.seconds.usual)} here" if self.seconds else ""
         return f"Such a text usually takes {_between(self.few, self.many)} steps{took}."
 
     def after(self, step: int, step_seconds: float | None) -> str:
@@ -124,7 +124,7 @@ class TextOutlook:
             usual = _between(self.few, self.many)
             return f"Such a text usually takes {usual} steps; this one takes more."
         middle = max((self.few + self.many) / 2, step + (self.many - step) / 2)
-        left = human_seconds((middle - step) * step_seconds) if step_seconds else None
+        left = about((middle - step) * step_seconds) if step_seconds else None
         more = f", about {left} more" if left else ""
         return f"Such a text usually takes {_between(self.few, self.many)} steps{more}."
 
@@ -151,6 +151,11 @@ def of_text(spec: ReconstructSpec, pace: Pace | None = None) -> TextOutlook:
         min(spec.recipe.max_steps, _round(found.at(part, side_by_side))) for part in (0.2, 0.8)
     )
     return TextOutlook(few, many, seconds)
+
+
+def about(seconds: float) -> str:
+    """Return an estimated duration, without the tenths that nobody knows: "11 s"."""
+    return f"{seconds:.0f} s" if 9.5 <= seconds < 59.5 else human_seconds(seconds)
 
 
 def _between(few: int, many: int) -> str:

@@ -79,10 +79,10 @@ def set_up() -> None:
     }
     spec = valid(ReconstructSpec, fields)
     timed = pace.known(card.name, recipe)
-    st.caption(outlook.of_text(spec, timed).sentence)
     if slow_start.button(outlook.of_text(spec, timed or paces.assumed(card.parameters)).seconds):
         st.query_params.pop("solution", None)
         st.query_params["job"] = server.submit(spec)
+    st.caption(outlook.of_text(spec, timed).sentence)
 
 
 def result() -> None:

@@ -228,9 +228,9 @@ def _race(folder: Path) -> None:
         st.metric("The model's own generation", human_seconds(race.autoregressive_seconds))
         st.text(race.autoregressive_text)
     st.caption(
-        f"{counted(race.tokens, 'token')} each, measured once on this run's {device} when it ended, both "
-        f"warm: one pass is {speed(ratio)}. Generation starts from the BOS token with a KV cache "
-        "and takes the likeliest token each time; it says its own text, not this one."
+        f"{counted(race.tokens, 'token')} each, measured once on this run's {device} when it "
+        f"ended, both warm: one pass is {speed(ratio)}. Generation starts from the BOS token with "
+        "a KV cache and takes the likeliest token each time; it says its own text, not this one."
     )
 
 

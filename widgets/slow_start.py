@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.formatting import human_seconds
+from explorer.formatting import about
 from explorer.outlook import Expected
 
 QUICK_SECONDS = 180.0
@@ -21,7 +21,7 @@ def button(expected: Expected | None, key: str = "start") -> bool:
             "Start", type="primary", icon=":material/play_arrow:", key=key,
             disabled=expected is None, width="stretch",
         )  # fmt: skip
-    usual, most = human_seconds(expected.usual), human_seconds(expected.most)
+    usual, most = about(expected.usual), about(expected.most)
     st.caption(f"This takes long: usually about {usual}, {most} at the longest.")
     with st.popover(
         "Start", type="primary", icon=":material/hourglass_top:", key=f"{key}-ask", width="stretch"

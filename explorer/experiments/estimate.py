@@ -18,8 +18,7 @@ from explorer.experiments.settings import (
     ThroughputSettings,
     TrainingTimeSettings,
 )
-from explorer.formatting import human_seconds
-from explorer.outlook import NOTHING, Expected, total, training
+from explorer.outlook import NOTHING, Expected, about, total, training
 from explorer.paces import Pace
 from explorer.recipes import INDEPENDENT, Recipe
 from explorer.steps import PAIR, SHARED, Usual
@@ -53,10 +52,10 @@ def before(
         if pace
         else "on two CPU cores with bfloat16, several times that without it; a GPU is far quicker"
     )
-    bound = f", at most {human_seconds(found.most)}" if found.most > 1.1 * found.usual else ""
+    bound = f", at most {about(found.most)}" if found.most > 1.1 * found.usual else ""
     return (
         f"{count} {'cell' if count == 1 else 'cells'}: usually about "
-        f"{human_seconds(found.usual)}{bound}, {how}."
+        f"{about(found.usual)}{bound}, {how}."
     )
 
 
@@ -155,7 +154,7 @@ def left(experiment: Experiment, run: Run) -> str:
     if not done:
         return ""
     rest = sum(weights[cell.key] for cell in experiment.left(run))
-    return f", about {human_seconds(run.seconds / done * rest)} left" if rest else ""
+    return f", about {about(run.seconds / done * rest)} left" if rest else ""
 
 
 @lru_cache(maxsize=16)

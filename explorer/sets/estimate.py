@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from explorer import paces, steps
-from explorer.formatting import human_seconds
 from explorer.jobs.specs import SolveSetSpec
+from explorer.outlook import about
 from explorer.paces import Pace
 from explorer.steps import SHARED
 
@@ -37,19 +37,14 @@ class Estimate:
     measured: bool
 
     @property
-    def range(self) -> str:
-        """From when to when, and how that is known, inside a sentence."""
+    def sentence(self) -> str:
+        """From when to when, and how that is known, for a person."""
         how = (
             "with a step timed on this machine"
             if self.measured
             else "for two CPU cores; a GPU is far quicker"
         )
-        return f"about {human_seconds(self.low)} to {human_seconds(self.high)}, {how}"
-
-    @property
-    def sentence(self) -> str:
-        """The same for a person."""
-        return f"{self.rows} solutions: {self.range}."
+        return f"{self.rows} solutions: about {about(self.low)} to {about(self.high)}, {how}."
 
 
 def estimate(spec: SolveSetSpec, parameters: int | None, pace: Pace | None = None) -> Estimate:

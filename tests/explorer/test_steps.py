@@ -110,3 +110,10 @@ def test_what_is_said_of_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "about" in timed.sentence and timed.sentence.endswith(" here.")
     seen[:] = [a_sample(800, n=24, exact=False) for _ in range(4)]
     assert "No such text was exact" in outlook.of_text(SPEC).sentence
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(3.21, "3.2 s"), (11.2, "11 s"), (59.7, "59.7 s"), (75, "1:15 min")]
+)
+def test_an_estimate_has_no_tenths_that_nobody_knows(seconds: float, said: str) -> None:
+    assert outlook.about(seconds) == said

@@ -9,7 +9,7 @@ from explorer import paces, steps
 from explorer.experiments import estimate, runs
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
 from explorer.experiments.runs import Run
-from explorer.formatting import human_seconds
+from explorer.outlook import about
 from explorer.paces import Pace
 from explorer.recipes import INDEPENDENT
 from explorer.steps import Sample
@@ -68,7 +68,7 @@ def test_the_bound_is_every_cell_at_its_longest(seen: list[Sample]) -> None:
     fields["arrangement"] = "e+mN-1"
     most = 3 * 100 * (0.05 + 8 * 4 * 1e-3 + 0.05 + 8 * 10 * 1e-3)
     assert expected("training-time", **fields).most == pytest.approx(most)
-    assert f", at most {human_seconds(most)}" in before("training-time", PACE, **fields)
+    assert f", at most {about(most)}" in before("training-time", PACE, **fields)
 
 
 def test_rows_cost_tokens_until_they_are_exact_and_passes_until_the_slowest_is(
