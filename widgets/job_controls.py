@@ -1,9 +1,11 @@
 """What stands over every job in progress: its state, Pause and Stop, and why nothing moves."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
 
+from explorer.errors import BadInputError
 from explorer.jobs import client, kept
 from explorer.jobs.client import Job
 from widgets.copy_link import copy_link
@@ -47,6 +49,20 @@ def pause_and_stop(job: Job) -> None:
         args=(job.id, "stop"),
         disabled=job.wanted == "stop",
     )
+
+
+def of_link(job_id: str, file: Path) -> Job | None:
+    """Return the job that a link names, or None if it was deleted and its result is still there.
+
+    Raises:
+        BadInputError: if there is neither.
+    """
+    try:
+        return client.get(job_id)
+    except BadInputError:
+        if job_id.isalnum() and file.is_file():
+            return None
+        raise
 
 
 def is_over(job: Job, belongs: bool, live: Callable[[str], None]) -> bool:

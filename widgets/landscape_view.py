@@ -21,13 +21,13 @@ from widgets.markdown import escaped
 
 def show_job(job_id: str) -> None:
     """Show a landscape's job: growing finer while it is not over, else what came of it."""
-    job = client.get(job_id)
-    if not job_controls.is_over(job, isinstance(job.spec, LandscapeSpec), _live):
-        return
     file = places.folder_of(job_id) / places.LANDSCAPE
+    job = job_controls.of_link(job_id, file)
+    if job and not job_controls.is_over(job, isinstance(job.spec, LandscapeSpec), _live):
+        return
     if file.is_file():
         show(file, job_id, f"?job={job_id}")
-    elif not job.error:
+    elif job and not job.error:
         st.info("This was stopped before its first points; nothing was saved.")
 
 
@@ -123,18 +123,13 @@ def _numbers(found: Landscape) -> None:
 
 def show_radius(job_id: str) -> None:
     """Show a walk away from one solution: progress, then accuracy by distance."""
-    job = client.get(job_id)
-    if not isinstance(job.spec, RadiusSpec):
-        st.info("This link leads to a job of another page.")
+    file = places.folder_of(job_id) / places.RADIUS
+    job = job_controls.of_link(job_id, file)
+    if job and not job_controls.is_over(job, isinstance(job.spec, RadiusSpec), _live_radius):
         return
-    if not job.over:
-        _live_radius(job_id)
-        return
-    if job.error:
-        st.error(escaped(job.error), icon=":material/error:")
-    found = results.surroundings(places.folder_of(job_id) / places.RADIUS)
+    found = results.surroundings(file)
     if found is None:
-        if not job.error:
+        if job and not job.error:
             st.info("This was stopped before its end; nothing was saved.")
         return
     known = found.radius[np.isfinite(found.radius)]

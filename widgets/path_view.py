@@ -23,13 +23,13 @@ from widgets.markdown import escaped
 
 def show_job(job_id: str) -> None:
     """Show a job: live while it is not over, else what came of it."""
-    job = client.get(job_id)
-    if not job_controls.is_over(job, isinstance(job.spec, PathsSpec), _live):
-        return
     file = places.folder_of(job_id) / FILE
+    job = job_controls.of_link(job_id, file)
+    if job and not job_controls.is_over(job, isinstance(job.spec, PathsSpec), _live):
+        return
     if file.is_file():
         show(file, job_id, f"?job={job_id}")
-    elif not job.error:
+    elif job and not job.error:
         st.info("This was stopped before its first measurement; nothing was saved.")
 
 

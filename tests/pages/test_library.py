@@ -17,6 +17,7 @@ from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.jobs import client
 from explorer.jobs.specs import BringSpec, ExperimentSpec
 from explorer.labels import Kind
+from explorer.landscape.surroundings import Surroundings, SurroundingsHeader
 from explorer.recipes import FAST
 from explorer.solutions import Memory, MemoryRecord, Solution, SolutionRecord
 from tests.pages.driving import APP, open_page
@@ -219,6 +220,41 @@ def test_every_result_is_listed_deleted_and_put_back(
     assert library.items(kind) == [] and f"{said} is in the trash." in texts_of(app)
     app.button(key="undo").click().run()
     assert not app.exception and len(library.items(kind)) == 1
+
+
+@pytest.mark.usefixtures("without_shipped")
+@pytest.mark.parametrize(
+    ("page", "name", "source", "said"),
+    [
+        ("paths", "job", "paths/1-four-texts", "Largest length ratio"),
+        ("landscape", "job", "landscape/1-four-texts", "Accuracy ≥ 0.99"),
+    ],
+)
+def test_a_result_whose_job_was_deleted_has_its_page(
+    own_cache: Path, page: str, name: str, source: str, said: str
+) -> None:
+    _copied(source, own_cache / "paths" / "0123456789")
+    app = open_page(page, **{name: "0123456789"})
+    assert not app.exception
+    assert said in [metric.label for metric in app.metric]
+    app = open_page(page, **{name: "../paths/0123456789"})
+    assert not app.exception
+    assert any("There is no job" in error.value for error in app.error)
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_a_walk_whose_job_was_deleted_has_its_page(own_cache: Path) -> None:
+    header = SurroundingsHeader(
+        model="tiny", fingerprint="f" * 64, solution="s-1", solution_seed=0, text="The heron",
+        norm=1.0, seed=0,
+    )  # fmt: skip
+    walk = Surroundings(
+        header, np.linspace(0, 1, 5), np.ones((2, 5), dtype=np.float32), np.array([0.5, np.nan])
+    )
+    walk.save(own_cache / "paths" / "0123456789" / "radius.safetensors")
+    app = open_page("landscape", radius="0123456789")
+    assert not app.exception
+    assert "Median radius" in [metric.label for metric in app.metric]
 
 
 @pytest.mark.usefixtures("without_shipped")
