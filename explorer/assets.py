@@ -18,8 +18,8 @@ from filelock import Timeout
 
 from explorer import conversion, folders, wheels
 from explorer.errors import CorruptFileError, MissingAssetError, StorageError
-from explorer.files import LockFile
 from explorer.formatting import human_bytes
+from explorer.locks import LockFile
 from explorer.progress import Report, Reporter
 
 COMMAND = "python -m explorer assets"

@@ -19,7 +19,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from explorer import folders
 from explorer.errors import StorageError
-from explorer.files import NETWORK, LockFile
+from explorer.locks import NETWORK, LockFile
 
 _engines: dict[Path, Engine] = {}
 _guard = threading.Lock()

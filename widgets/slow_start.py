@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from explorer.formatting import about
-from explorer.outlook import Expected
+from explorer.outlook import Expected, about
 
 QUICK_SECONDS = 180.0
 """What usually takes longer is asked about first."""

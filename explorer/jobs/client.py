@@ -17,9 +17,9 @@ from explorer import folders, limits, logs
 from explorer.catalog import LOADED_BYTES
 from explorer.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.errors import BadInputError, ExplorerError, StorageError
-from explorer.files import LockFile as DeviceLock
 from explorer.formatting import human_bytes
 from explorer.jobs.specs import JobSpec, parse
+from explorer.locks import LockFile as DeviceLock
 
 STALE_SECONDS = 15.0
 OVER = ("done", "failed", "stopped")

@@ -1,12 +1,10 @@
 import errno
-import fcntl
 from pathlib import Path
 
 import pytest
-from filelock import Timeout
 
 from explorer.errors import StorageError
-from explorer.files import LockFile, write_atomically
+from explorer.files import write_atomically
 
 
 def test_data_is_written_and_folders_are_made(tmp_path: Path) -> None:
@@ -66,30 +64,3 @@ def test_an_interrupted_write_leaves_nothing_behind(
     with pytest.raises(KeyboardInterrupt):
         write_atomically(tmp_path / "s", b"data")
     assert list(tmp_path.iterdir()) == []
-
-
-def _flock_fails(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    def flock(*_: object) -> None:
-        raise OSError(number, errno.errorcode[number])
-
-    monkeypatch.setattr(fcntl, "flock", flock)
-
-
-@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
-def test_a_network_file_system_that_refuses_locks_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    _flock_fails(monkeypatch, number)
-    with pytest.raises(StorageError, match=r"cannot be used .*NFS, Lustre.*disk of this machine"):
-        LockFile(tmp_path / "x.lock").acquire(timeout=0)
-
-
-@pytest.mark.filterwarnings("ignore:.*flock.*")
-def test_where_locks_are_unknown_a_file_is_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _flock_fails(monkeypatch, errno.ENOSYS)
-    with LockFile(tmp_path / "x.lock").acquire(timeout=0), pytest.raises(Timeout):
-        LockFile(tmp_path / "x.lock").acquire(timeout=0)
-    with LockFile(tmp_path / "x.lock").acquire(timeout=0) as again:
-        assert again.is_locked
