@@ -102,8 +102,8 @@ def test_nothing_that_others_wrote_is_fetched_or_becomes_a_link(
     for name, query in visits.items():
         asked = "&".join(f"{key}={quote(value)}" for key, value in query.items())
         page.goto(f"{app_url}/{name}?{asked}")
-        expect(page.get_by_text("evil").first).to_be_attached()
-        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+        expect(page.get_by_text("evil").first).to_be_attached(timeout=120_000)
+        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=120_000)
         page.wait_for_timeout(500)
         expect(page.locator(READ_AS_MARKUP)).to_have_count(0)
         shown = page.inner_text("body").replace("\u2060", "")
