@@ -42,10 +42,9 @@ MAX_RECORDING = 300_000_000
 """Bytes of a recording: 200 frames of 64 restarts of 2,048 tokens take 262 MB."""
 MAX_BYTES, MAX_RATIO = 50_000_000, 200
 """A zip may unpack to the first, or to so many times its own size, whichever is more."""
-UPLOAD_MEGABYTES = 300
-"""Largest upload: any part of an export, even one that holds nothing but the longest run."""
 PART_BYTES, PART_FILES = 100_000_000, 10_000
-"""Beyond either an export is divided."""
+"""Beyond either an export is divided. A part fits into one upload (`server.maxUploadSize`), also
+one that holds nothing but the longest run."""
 _EXTRAS = (store.RECORDING, store.RACE)
 
 Files = dict[str, Callable[[], bytes]]

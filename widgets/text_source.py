@@ -47,7 +47,9 @@ def _own() -> Passage:
         persist_state="session",
         help="Any language. Its first tokens become the target.",
     )
-    file = st.file_uploader("or a text file", key="own_file", help="UTF-8 or UTF-16, up to 10 MB.")
+    file = st.file_uploader(
+        "or a text file", key="own_file", max_upload_size=10, help="UTF-8 or UTF-16, up to 10 MB."
+    )
     if file is not None:
         return texts.from_upload(file.name, file.getvalue())
     return texts.draw(texts.make_spec("own", text=typed or ""))

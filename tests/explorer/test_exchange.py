@@ -1,5 +1,6 @@
 import io
 import json
+import tomllib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from explorer import exchange, folders, library, store, trash
 from explorer.errors import BadInputError
 from explorer.fingerprint import fingerprint
+from explorer.jobs.specs import MAX_LENGTH, MAX_RESTARTS
+from explorer.recording import MAX_FRAMES, RecordingHeader
 from explorer.solutions import Solution, load_solution, save_solution
 from explorer.tokenizing import Tokenizer
 
@@ -289,3 +292,15 @@ def test_an_export_of_any_size_comes_back_in_parts(
     arrivals = [a for n, data in enumerate(sent) for a in exchange.take_in(f"{n}.zip", data)]
     assert sorted(a.id or "" for a in arrivals) == sorted(item.id for item in listed)
     assert len(library.items("run")) == 2 and len(library.items("solution")) == 12
+
+
+def test_an_upload_may_be_as_large_as_any_part_of_an_export() -> None:
+    settings = tomllib.loads((folders.PROJECT / ".streamlit" / "config.toml").read_text())
+    most = settings["server"]["maxUploadSize"] * 2**20  # Streamlit's megabytes
+    header = RecordingHeader(
+        model="m", target_ids=[0] * MAX_LENGTH, seeds=list(range(MAX_RESTARTS)), d_model=16_384,
+        arrangement="e+mN",
+    )  # fmt: skip
+    longest = header.frame_dtype.itemsize * MAX_FRAMES
+    assert longest < exchange.MAX_RECORDING
+    assert max(exchange.PART_BYTES, longest + 20_000_000) < most

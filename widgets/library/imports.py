@@ -18,7 +18,6 @@ def show() -> None:
             "Solutions",
             type=["safetensors", "zip"],
             accept_multiple_files=True,
-            max_upload_size=exchange.UPLOAD_MEGABYTES,
             key=f"import-{st.session_state.get('imports', 0)}",
             label_visibility="collapsed",
         )
