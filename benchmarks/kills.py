@@ -22,21 +22,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 from safetensors import SafetensorError, safe_open
 from sqlalchemy import select
 
 from benchmarks import tiny
 from benchmarks.running_app import App, worker
-from explorer import folders, store
+from explorer import assets, folders, store
 from explorer.database import JobRow, WorkerRow, transaction
 from explorer.experiments import runs
 from explorer.jobs import client
 from explorer.jobs.client import Job
-from explorer.jobs.specs import JobSpec, ReconstructSpec
+from explorer.jobs.specs import BringSpec, JobSpec, ReconstructSpec
 from explorer.sets import records
 
 LIFE = (0.5, 6.0)
-"""Seconds that a worker works before it, or its server, is killed: at least and at most."""
+"""Seconds of compute time that a worker works before it, or its server, is killed: at least and at
+most. By the clock, one that has no part of a busy machine would be killed before its first step."""
 OPEN = 4
 """How many jobs are under way at least while something is killed."""
 PATIENCE = 600.0
@@ -59,6 +61,8 @@ class Report:
 def kill_at_random(report: Report, workers: int, servers: int, draw: random.Random) -> None:
     """Kill what is asked for, in an order that is drawn, while jobs of every kind are under way."""
     model = tiny.save_llama(folders.local() / "tiny")
+    embedded = client.submit(BringSpec(model=assets.EMBEDDED_MODEL.name))
+    client.ask(embedded, "pause")  # the app brings it unless that is asked for
     app = App(folders.local() / "server.log")
     app.start()
     submitted: list[str] = []
@@ -72,7 +76,7 @@ def kill_at_random(report: Report, workers: int, servers: int, draw: random.Rand
             _keep_busy(submitted, model)
             app.look()
             _wait_for_work(app, report)
-            time.sleep(draw.uniform(*LIFE))
+            _wait_for_compute_time(draw.uniform(*LIFE))
             during.update(job.spec.kind for job in _mine(submitted) if job.state == "running")
             if what == "server":
                 app.kill()
@@ -115,6 +119,17 @@ def _wait_for_work(app: App, report: Report) -> None:
         if found is not None and signs.get(found.pid) not in (None, "starting", "idle"):
             return
     report.amiss.append("no worker was at work for ten minutes")
+
+
+def _wait_for_compute_time(seconds: float) -> None:
+    """Wait until the worker has computed for so long, or has nothing to do any more."""
+    found, deadline = worker(), time.monotonic() + PATIENCE / 10
+    with suppress(psutil.Error):
+        until = sum(found.cpu_times()[:2]) + seconds if found is not None else 0.0
+        while found is not None and time.monotonic() < deadline:
+            if sum(found.cpu_times()[:2]) >= until:
+                return
+            time.sleep(0.05)
 
 
 def _keep_busy(submitted: list[str], model: Path) -> None:

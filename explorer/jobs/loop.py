@@ -6,6 +6,7 @@ people all see progress, and answers small questions between two steps.
 
 import contextlib
 import errno
+import importlib
 import json
 import math
 import os
@@ -149,7 +150,10 @@ class Worker:
             self._answer()
             with transaction() as session:
                 query = select(JobRow).where(JobRow.state.not_in(client.OVER))
-                rows = list(session.scalars(query.order_by(JobRow.created)))
+                in_order = query.order_by(
+                    JobRow.deaths, JobRow.created
+                )  # who killed one comes last
+                rows = list(session.scalars(in_order))
             if any(row.owner is not None and row.lease < time.time() for row in rows):
                 self.owner.free_expired()  # heard of at the next look
             for row in rows:
@@ -242,7 +246,12 @@ class Worker:
         self.owner.succeed()
 
     def _warm_up(self) -> None:
-        """Load the embedded model if it is here, and take a step, so that Start answers at once."""
+        """Load the embedded model if it is here, and take a step, so that Start answers at once.
+
+        The library that loads models comes first, with or without one: it takes seconds, which
+        would be the first job's, and a death in them as well.
+        """
+        importlib.import_module("transformers.modeling_utils")
         card = catalog.known_models()[0]
         if card.folder is not None:
             with contextlib.suppress(ExplorerError):

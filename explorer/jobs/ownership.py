@@ -25,7 +25,7 @@ LEASE_SECONDS = 30.0
 """How long a claim holds that is not renewed: some thirty heartbeats."""
 MAX_DEATHS = 3
 """How often a job may take the worker down with it, without progress, before it is given up."""
-PROGRESS = 0.02
+PROGRESS = 0.01
 """Part of a job between two deaths that counts as progress. Less, and a job that dies at its next
 step each time would die once for each of its steps, and everybody's work with it."""
 
