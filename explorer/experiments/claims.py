@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from explorer import folders
 from explorer.experiments.runs import Cell
-from explorer.jobs.client import DeviceLock
+from explorer.locks import LockFile
 from explorer.progress import Progress, Waiting
 
 WAIT_SECONDS = 1.0
@@ -53,7 +53,7 @@ def lock(run: str, of: str) -> FileLock:
         StorageError: if the disk refuses.
     """
     name = hashlib.sha256(of.encode()).hexdigest()[:16]
-    return DeviceLock(folders.make(folders.local() / FOLDER / run) / f"{name}.lock")
+    return LockFile(folders.make(folders.local() / FOLDER / run) / f"{name}.lock")
 
 
 def wait_for(held: FileLock, progress: Callable[[], Progress]) -> Iterator[Progress]:

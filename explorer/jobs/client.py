@@ -19,7 +19,7 @@ from explorer.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.errors import BadInputError, ExplorerError, StorageError
 from explorer.formatting import human_bytes
 from explorer.jobs.specs import JobSpec, parse
-from explorer.locks import LockFile as DeviceLock
+from explorer.locks import LockFile
 
 STALE_SECONDS = 15.0
 OVER = ("done", "failed", "stopped")
@@ -213,12 +213,12 @@ def another_is_idle(place: str) -> bool:
 
 def worker_lock(device: str) -> FileLock:
     """Return the lock that lets one worker exist for each device."""
-    return DeviceLock(folders.make(folders.local()) / f"worker-{device_name(device)}.lock")
+    return LockFile(folders.make(folders.local()) / f"worker-{device_name(device)}.lock")
 
 
 def compute_lock(device: str) -> FileLock:
     """Return the lock that whoever computes on a device holds: the worker or the command line."""
-    return DeviceLock(folders.make(folders.local()) / f"compute-{device_name(device)}.lock")
+    return LockFile(folders.make(folders.local()) / f"compute-{device_name(device)}.lock")
 
 
 def device_name(device: str) -> str:
