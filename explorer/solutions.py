@@ -119,6 +119,7 @@ class SolutionRecord(TrainedRecord):
     shared_m: bool = Field(False, description="Whether m was trained for several texts at once.")
     known_starts: str | None = Field(
         None,
+        exclude_if=lambda value: value is None,
         description="Digest of the pairs that ship for the model, if it started near one of them; "
         "None: it did not, or it was not noted.",
     )
