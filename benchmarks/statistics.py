@@ -82,8 +82,9 @@ def make_set(d: int, contexts: int = CONTEXTS, seed: int = 0) -> str:
 def measure(name: str) -> dict[str, Any]:
     """Compute a set's statistics as the worker has it done; return pairs, seconds and memory.
 
-    `peak_mb` is the most that the process held, libraries and sentence model included, `before_mb`
-    what it held when it began.
+    `cpu_seconds` is computing time, also where other programs take a part of the machine. `peak_mb`
+    is the most that the process held, libraries and sentence model included, `before_mb` what it
+    held when it began.
     """
     aside = Aside()
     try:
@@ -99,6 +100,7 @@ def measure(name: str) -> dict[str, Any]:
         return {
             "pairs": work.result(),
             "seconds": round(seconds, 1),
+            "cpu_seconds": aside.submit(cpu_seconds).result(),
             "before_mb": before,
             "peak_mb": aside.submit(peak_mb).result(),
         }
@@ -110,6 +112,12 @@ def peak_mb() -> int:
     """Return the most memory that this process has held, in megabytes."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(most / (1e6 if sys.platform == "darwin" else 1e3))
+
+
+def cpu_seconds() -> float:
+    """Return the seconds that this process has computed, all threads together."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return round(used.ru_utime + used.ru_stime, 1)
 
 
 def page(name: str) -> dict[str, float]:
