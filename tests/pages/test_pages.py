@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -19,7 +20,7 @@ from explorer.first_position import FirstPosition
 from explorer.jobs import client, kept
 from explorer.jobs.specs import ReconstructSpec
 from explorer.recipes import FAST
-from explorer.recording import Recording
+from explorer.recording import Recording, RecordingHeader, RecordingLog
 from tests.pages.driving import APP, carry_out, open_page, texts_of
 
 TEXT = "abc <script>alert(1)</script> & more words to say"
@@ -224,6 +225,26 @@ def test_a_job_under_way_shows_its_sentence_and_can_be_stopped(tiny_llama_folder
     app.button(key=f"stop-{job}").click().run()
     assert client.get(job).state == "stopped"
     assert "nothing was saved" in texts_of(app)
+
+
+def test_a_job_under_way_shows_its_newest_frame(tiny_llama_folder: Path) -> None:
+    spec = spec_for(tiny_llama_folder, length=3)
+    job = client.submit(spec)
+    header = RecordingHeader(
+        model=spec.model, target_ids=[5, 3, 8], seeds=[0, 1], d_model=32, arrangement="e+mN"
+    )
+    log = RecordingLog(client.folder_of(job), header)
+    for step, right in ((0, [1, 1, 1]), (7, [5, 3, 1])):
+        frame = np.zeros(1, dtype=header.frame_dtype)
+        frame["step"], frame["steps"], frame["seconds"] = step, step, step / 2
+        frame["best"], frame["predicted"][:, 1] = 1, right
+        log.publish(frame)
+        app = open_page(None, tiny_llama_folder, job=job)
+        assert not app.exception
+        said = {metric.label: metric.value for metric in app.metric}
+        assert said["Step"] == str(step)
+        assert said["Right tokens, best restart"] == f"{2 if step else 0} / 3"
+        assert len(app.get("plotly_chart")) == 4
 
 
 def test_pause_and_resume_are_asked_of_the_worker(tiny_llama_folder: Path) -> None:
