@@ -160,9 +160,10 @@ def kind_of(recipe: Recipe) -> str:
 
 @lru_cache(maxsize=64)
 def suiting(model: str) -> str:
-    """Return the arrangement that suits a model."""
+    """Return the arrangement that suits a model; the paper's as long as that is not known."""
     with suppress(ExplorerError):
-        return catalog.find(model).default_arrangement
+        known = catalog.find(model).default_arrangement
+        return PAPER_DEFAULT if known == AUTO else known
     return PAPER_DEFAULT
 
 

@@ -18,6 +18,7 @@ from explorer.figures import paper_table
 from explorer.figures.experiments.drawing import charts
 from explorer.first_position import FirstPosition
 from explorer.solutions import load_memory, load_solution, read_record
+from tests.steps import exhaust
 
 if TYPE_CHECKING:
     from explorer.pool import ModelPool
@@ -382,7 +383,7 @@ def test_a_ladder_that_is_too_long_is_a_sentence_before_anything_is_trained(
         small("capacity", ladder=(8, 4))
     short = task(small("capacity", sources=("random", "unseen"), texts=50))
     with pytest.raises(BadInputError, match="different texts of 6 tokens and 50 are wanted"):
-        next(short.steps())
+        exhaust(short.steps())
     assert not short.run.done
 
 

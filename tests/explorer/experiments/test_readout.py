@@ -12,6 +12,7 @@ from explorer.experiments import readout, runs
 from explorer.experiments.runs import Done, Run
 from explorer.figures.experiments.drawing import charts
 from explorer.solutions import load_solution
+from tests.steps import exhaust
 
 if TYPE_CHECKING:
     from explorer.pool import ModelPool
@@ -185,11 +186,11 @@ def test_bad_input_is_a_sentence_before_training(
 ) -> None:
     long = task(small("readout", context_length=40, length=60))
     with pytest.raises(BadInputError, match="128 positions"):
-        next(long.steps())
+        exhaust(long.steps())
 
     def missing() -> None:
         raise MissingAssetError("The sentence model is not here.")
 
     monkeypatch.setattr("explorer.text_distances.sentence_model", missing)
     with pytest.raises(MissingAssetError, match="sentence model"):
-        next(task(small("readout")).steps())
+        exhaust(task(small("readout")).steps())
