@@ -223,8 +223,11 @@ def _is_whole(file: Path) -> bool:
     return True
 
 
-def two_workers(report: Report, minutes: float) -> None:
-    """Let two workers work on one queue, a burst of jobs after the other."""
+def two_workers(report: Report, minutes: float, draw: random.Random) -> None:
+    """Let two workers work on one queue, a burst of jobs after the other.
+
+    Between two bursts is a moment in which the device is nobody's: who takes the next is open.
+    """
     model = tiny.save_llama(folders.local() / "tiny")
     command = [sys.executable, "-m", "explorer.jobs.worker", "--parent", str(os.getpid())]
     with (folders.local() / "workers.log").open("ab") as log:
@@ -239,6 +242,7 @@ def two_workers(report: Report, minutes: float) -> None:
     end = time.monotonic() + 60 * minutes
     try:
         while time.monotonic() < end:
+            time.sleep(draw.uniform(0.1, 0.5))
             burst: list[JobSpec] = [tiny.short(model, len(submitted) + k) for k in range(4)]
             submitted += [client.submit(spec) for spec in burst]
             while not all(job.over for job in _mine(submitted[-4:])):
@@ -286,16 +290,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="decides when what is killed")
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     arguments = parser.parse_args()
-    report = Report()
+    report, draw = Report(), random.Random(arguments.seed)  # noqa: S311 (moments, not secrets)
     if arguments.workers + arguments.servers:
         with own_cache("kills"):
             report.figures["kills_cache"] = str(folders.local())
-            draw = random.Random(arguments.seed)  # noqa: S311 (moments, not secrets)
             kill_at_random(report, arguments.workers, arguments.servers, draw)
     if arguments.minutes:
         with own_cache("shared"):
             report.figures["shared_cache"] = str(folders.local())
-            two_workers(report, arguments.minutes)
+            two_workers(report, arguments.minutes, draw)
     found = {"amiss": report.amiss, **report.figures}
     print(json.dumps(found) if arguments.json else json.dumps(found, indent=1))
     return 1 if report.amiss else 0
