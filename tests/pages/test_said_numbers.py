@@ -54,9 +54,9 @@ def test_a_halted_restart_of_an_old_run_is_not_said_to_have_lost_at_the_end(
     rested: bool, said: str, ferry: Path
 ) -> None:
     file, solution = restarts(ferry)[0]
-    record = solution.record.model_copy(
-        update={"exact": False, "accuracy": 0.5, "reason": BEATEN, "steps": 20}
-    )
+    n = solution.length
+    wrong = {"exact": False, "accuracy": (n - 1) / n, "c_tokens": n - 1}
+    record = solution.record.model_copy(update=wrong | {"reason": BEATEN, "steps": 20})
     save_solution(Solution(solution.e, solution.m, solution.target_ids, record), file)
     recording = Recording.load(ferry / store.RECORDING)
     frames = recording.frames.copy()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from explorer import database, folders, reconstruct, store
+from explorer import database, folders, store
 from explorer.errors import StorageError
 from explorer.jobs import client, hands, kept, runners
 from explorer.jobs.specs import GenerateSpec
@@ -26,13 +26,14 @@ WAITS = "Waiting, and goes on by itself: "
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hands, "RETRY_SECONDS", (0.05, 0.2))
-    plain = database._set_up_connection
+    plain = database._connect
 
-    def connect(connection: Any, record: Any) -> None:
-        plain(connection, record)
+    def connect(path: Path) -> sqlite3.Connection:
+        connection = plain(path)
         connection.execute("PRAGMA busy_timeout=20")
+        return connection
 
-    monkeypatch.setattr(database, "_set_up_connection", connect)
+    monkeypatch.setattr(database, "_connect", connect)
 
 
 @contextmanager
@@ -60,11 +61,11 @@ def test_a_full_disk_is_waited_out_and_the_job_goes_on_from_its_checkpoint(
     shift: "Shift", long: "MakeSpec", quick: "MakeSpec", steps_of: StepsOf,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(reconstruct, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("explorer.training.checkpoint.Checkpoint.due", True)
     job_id = client.submit(long())
     shift.until(lambda: steps_of(job_id) > 10)
     reached = steps_of(job_id)
-    with _full("explorer.reconstruct.write_atomically", "explorer.recording.write_atomically"):
+    with _full("explorer.training.checkpoint.write_atomically", "explorer.recording.write_atomically"):
         shift.until(lambda: client.get(job_id).sentence.startswith(WAITS))
         job = client.get(job_id)
         assert job.state == "running" and "No space left on device" in job.sentence

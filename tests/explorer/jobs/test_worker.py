@@ -48,7 +48,7 @@ def _saved(job_id: str) -> int:
     if not path.exists():
         return 0
     with safe_open(path, framework="numpy") as file:
-        return int(json.loads(file.metadata()["state"])["step"])
+        return int(json.loads(file.metadata()["checkpoint"])["values"]["step"])
 
 
 def _workers() -> list[psutil.Process]:
