@@ -65,7 +65,8 @@ def test_a_full_disk_is_waited_out_and_the_job_goes_on_from_its_checkpoint(
     job_id = client.submit(long())
     shift.until(lambda: steps_of(job_id) > 10)
     reached = steps_of(job_id)
-    with _full("explorer.training.checkpoint.write_atomically", "explorer.recording.write_atomically"):
+    writers = "explorer.training.checkpoint", "explorer.recording"
+    with _full(*(f"{module}.write_atomically" for module in writers)):
         shift.until(lambda: client.get(job_id).sentence.startswith(WAITS))
         job = client.get(job_id)
         assert job.state == "running" and "No space left on device" in job.sentence
