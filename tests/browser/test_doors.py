@@ -110,6 +110,10 @@ def test_nothing_that_others_wrote_is_fetched_or_becomes_a_link(
         if name in ("", "landscape"):
             assert HOSTILE in shown  # exactly as it was written
     page.goto(f"{app_url}/maps?set={links['set']}")
-    page.get_by_role("combobox", name="Solutions by name").click()
+    names = page.get_by_role("combobox", name="Solutions by name")
+    expect(names).to_be_visible()
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    page.wait_for_timeout(500)  # a rerun closes the list again
+    names.click()
     expect(page.get_by_role("option").nth(1)).to_contain_text("<img src=http")
     expect(page.locator(READ_AS_MARKUP)).to_have_count(0)
