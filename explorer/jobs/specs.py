@@ -14,7 +14,6 @@ from pydantic import (
 from explorer.arrangements import ArrangementChoice
 from explorer.errors import BadInputError
 from explorer.experiments.settings import Settings
-from explorer.paths.pairs import MAX_PAIRS
 from explorer.paths.recipe import PathRecipe
 from explorer.recipes import Recipe
 from explorer.texts.specs import AbsolutePath, Source
@@ -23,6 +22,7 @@ from explorer.validation import in_words
 MAX_RESTARTS = 64
 MAX_LENGTH = 2048
 MAX_CHARACTERS = 200_000
+MAX_PAIRS = 500
 
 
 class ReconstructSpec(BaseModel):

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.errors import BadInputError
+from explorer.jobs.specs import MAX_PAIRS
 from explorer.solutions import Solution
-
-MAX_PAIRS = 500
 
 
 def vector(solution: Solution) -> NDArray[np.float32]:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from explorer.errors import BadInputError
-from explorer.paths.pairs import MAX_PAIRS, all_pairs, require_pair, vector
+from explorer.jobs.specs import MAX_PAIRS
+from explorer.paths.pairs import all_pairs, require_pair, vector
 
 if TYPE_CHECKING:
     from explorer.solutions import Solution
