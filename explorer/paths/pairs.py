@@ -7,9 +7,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.errors import BadInputError
-from explorer.jobs.specs import MAX_PAIRS
-from explorer.solutions import Solution
+from explorer.base.errors import BadInputError
+from explorer.solutions.solution import Solution
+from explorer.specs.jobs import MAX_PAIRS
 
 
 def vector(solution: Solution) -> NDArray[np.float32]:
