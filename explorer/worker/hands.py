@@ -207,7 +207,7 @@ class Hands:
                 )
 
     def _guarded(self, active: Active) -> contextlib.AbstractContextManager[None]:
-        return guarded(partial(self.owner.require, active.job.id))
+        return guarded(partial(self.owner.require, active.job.id), active.job.note_kept)
 
     def _forget(self, active: Active) -> None:
         self.active.pop(active.job.id, None)
