@@ -26,8 +26,8 @@ def _kept_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "nothing-ships")
     monkeypatch.setattr("explorer.training.checkpoint.SECONDS", 0.0)
     monkeypatch.setattr("explorer.training.checkpoint.SHARE", 1e9)
-    monkeypatch.setattr("explorer.paths.task.CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr("explorer.landscape.task.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("explorer.tasks.paths.connecting.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("explorer.tasks.landscape.measuring.CHECKPOINT_SECONDS", 0.0)
 
 
 @pytest.fixture
