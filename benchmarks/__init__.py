@@ -1,5 +1,5 @@
 """Measurements, each printing ratios taken in one run: these machines are noisy."""
 
-from explorer import process
+from explorer.runtime import process
 
 process.prepare()  # before a module of this package loads torch

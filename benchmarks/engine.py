@@ -17,8 +17,8 @@ import torch
 from benchmarks import material, paper_steps, speed
 from benchmarks.exactness import fast_arm
 from benchmarks.reference import Reference
-from explorer.models import FrozenModel
-from explorer.pool import ModelPool
+from explorer.model.frozen import FrozenModel
+from explorer.model.pool import ModelPool
 
 
 def machine(model: FrozenModel) -> dict[str, Any]:

@@ -19,19 +19,20 @@ from typing import Any
 
 import torch
 
-from explorer import catalog, folders, outlook
-from explorer.catalog import ModelCard
-from explorer.experiments import estimate
+from explorer.assets import catalog
+from explorer.assets.catalog import ModelCard
+from explorer.base import folders
+from explorer.estimates import outlook, run_time
+from explorer.estimates.outlook import Expected
+from explorer.estimates.set_time import estimate as estimate_set
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
-from explorer.experiments.running.task import RunTask
-from explorer.jobs.specs import ReconstructSpec, SolveSetSpec
-from explorer.outlook import Expected
-from explorer.pool import ModelPool
-from explorer.recipes import FAST, INDEPENDENT
-from explorer.reconstruct import Reconstruction
-from explorer.sets.build import SetBuilder
-from explorer.sets.estimate import estimate as estimate_set
-from explorer.sets.pace import measured, timed
+from explorer.model.pool import ModelPool
+from explorer.specs.jobs import ReconstructSpec, SolveSetSpec
+from explorer.specs.recipes import FAST, INDEPENDENT
+from explorer.tasks.experiments.task import RunTask
+from explorer.tasks.reconstruct import Reconstruction
+from explorer.tasks.sets.building import SetBuilder
+from explorer.tasks.step_time import measured, timed
 
 QUICK = INDEPENDENT.model_copy(update={"name": "independent, 120 steps", "max_steps": 120})
 SMALL: dict[str, dict[str, Any]] = {
@@ -77,12 +78,12 @@ def _experiment(name: str, card: ModelCard, pool: ModelPool, preset: str | None)
     own = suits if "arrangement" in asked.settings.model_fields else {}
     settings = asked.make({"model": card.name, **own, **fields})
     task = RunTask(settings, pool)
-    pace = timed(task.bench.model, *estimate.step(settings))
-    said = estimate.before(asked, settings, card.parameters, pace)
-    expected = estimate.expected(asked, settings, card.parameters, pace)
+    pace = timed(task.bench.model, *run_time.step(settings))
+    said = run_time.before(asked, settings, card.parameters, pace)
+    expected = run_time.expected(asked, settings, card.parameters, pace)
     found = _outcome(name, said, expected, lambda: _exhaust(task.steps()))
-    after = measured(task.bench.model, *estimate.step(settings))
-    again = estimate.expected(asked, settings, card.parameters, after)
+    after = measured(task.bench.model, *run_time.step(settings))
+    again = run_time.expected(asked, settings, card.parameters, after)
     return found | {"usual_after": round(again.usual, 1)}
 
 

@@ -20,12 +20,13 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
 from benchmarks.material import embedded, reported_on
-from explorer import assets, texts
-from explorer.jobs.specs import ReconstructSpec
-from explorer.models import best_device, fast_dtype
-from explorer.pool import ModelPool
-from explorer.recipes import preset
-from explorer.reconstruct import Reconstruction
+from explorer import texts
+from explorer.assets import packaged
+from explorer.model.frozen import best_device, fast_dtype
+from explorer.model.pool import ModelPool
+from explorer.specs.jobs import ReconstructSpec
+from explorer.specs.recipes import preset
+from explorer.tasks.reconstruct import Reconstruction
 
 
 def measure(
@@ -125,7 +126,7 @@ def fast_arm(
 def confirmed(files: list[str]) -> bool:
     """Score saved pairs with plain transformers, float32, one at a time."""
     model = AutoModelForCausalLM.from_pretrained(
-        assets.path(assets.EMBEDDED_MODEL), dtype=torch.float32
+        packaged.path(packaged.EMBEDDED_MODEL), dtype=torch.float32
     ).eval()
     agree = True
     for name in files:

@@ -23,9 +23,9 @@ from urllib.parse import parse_qs, urlsplit
 import psutil
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
-from explorer import folders
+from explorer.base import folders
 from explorer.jobs import client
-from explorer.recording import read_log
+from explorer.solutions.recording import read_log
 from tools.screenshots import FLAGS, running_app
 
 TEXT = (
@@ -60,7 +60,7 @@ def _open(browser: BrowserContext, url: str, sign: str) -> tuple[Page, float]:
 def _worker(cache: Path) -> psutil.Process | None:
     for process in psutil.process_iter(["cmdline"]):
         command = process.info["cmdline"] or []
-        if "explorer.jobs.worker" in command and process.environ().get("EXPLORER_CACHE") == str(
+        if "explorer.worker.main" in command and process.environ().get("EXPLORER_CACHE") == str(
             cache
         ):
             return process

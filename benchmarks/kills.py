@@ -28,13 +28,14 @@ from sqlalchemy import select
 
 from benchmarks import tiny
 from benchmarks.running_app import App, worker
-from explorer import assets, folders, store
-from explorer.database import JobRow, WorkerRow, transaction
+from explorer.assets import packaged
+from explorer.base import folders
+from explorer.base.database import JobRow, WorkerRow, transaction
 from explorer.experiments import runs
 from explorer.jobs import client
 from explorer.jobs.client import Job
-from explorer.jobs.specs import BringSpec, JobSpec, ReconstructSpec
-from explorer.sets import records
+from explorer.solutions import sets, store
+from explorer.specs.jobs import BringSpec, JobSpec, ReconstructSpec
 
 LIFE = (0.5, 6.0)
 """Seconds of compute time that a worker works before it, or its server, is killed: at least and at
@@ -61,7 +62,7 @@ class Report:
 def kill_at_random(report: Report, workers: int, servers: int, draw: random.Random) -> None:
     """Kill what is asked for, in an order that is drawn, while jobs of every kind are under way."""
     model = tiny.save_llama(folders.local() / "tiny")
-    embedded = client.submit(BringSpec(model=assets.EMBEDDED_MODEL.name))
+    embedded = client.submit(BringSpec(model=packaged.EMBEDDED_MODEL.name))
     client.ask(embedded, "pause")  # the app brings it unless that is asked for
     app = App(folders.local() / "server.log")
     app.start()
@@ -162,7 +163,7 @@ def _files_of(job: Job) -> dict[str, bytes]:
     """Return the files that a job has made, with what they hold."""
     places = [store.run_folder(job.id), folders.local() / "paths" / job.id]
     if "set" in job.result:
-        places.append(records.folder_of(job.result["set"]))
+        places.append(sets.folder_of(job.result["set"]))
     if "run" in job.result:
         places.append(runs.folder_of(job.result["run"]))
     return {str(p): p.read_bytes() for place in places for p in place.rglob("*") if p.is_file()}
@@ -195,9 +196,9 @@ def _made_once(job: Job) -> str:
         if sorted(found) != sorted(job.result["solutions"]) or len(found) != trained.restarts:
             return f"{trained.restarts} solutions were asked for and {len(found)} are there"
     if "set" in job.result:
-        record = records.load(records.folder_of(job.result["set"]))
+        record = sets.load(sets.folder_of(job.result["set"]))
         tried = [(member.slot, member.attempt) for member in record.members]
-        files = {p.stem for p in records.folder_of(record.id).glob("*.safetensors")}
+        files = {p.stem for p in sets.folder_of(record.id).glob("*.safetensors")}
         if not record.complete or len(set(tried)) != len(tried):
             return "the set is not complete, or has a member twice"
         if files != {member.solution for member in record.members}:
@@ -229,7 +230,7 @@ def two_workers(report: Report, minutes: float, draw: random.Random) -> None:
     Between two bursts is a moment in which the device is nobody's: who takes the next is open.
     """
     model = tiny.save_llama(folders.local() / "tiny")
-    command = [sys.executable, "-m", "explorer.jobs.worker", "--parent", str(os.getpid())]
+    command = [sys.executable, "-m", "explorer.worker.main", "--parent", str(os.getpid())]
     with (folders.local() / "workers.log").open("ab") as log:
         workers = [
             subprocess.Popen(  # noqa: S603 (our own module)

@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
-from explorer import catalog, texts
-from explorer.catalog import ModelCard
-from explorer.metrics import generate
-from explorer.models import FrozenModel
+from explorer import texts
+from explorer.assets import catalog
+from explorer.assets.catalog import ModelCard
+from explorer.model.frozen import FrozenModel
+from explorer.model.metrics import generate
 
 OWN = (
     "The ferry leaves at dawn, and nobody on the pier has ever seen who is steering it, not even "

@@ -17,9 +17,9 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.material import embedded, reported_on, target
-from explorer.models import best_device, fast_dtype
-from explorer.pool import ModelPool
-from explorer.recipes import preset
+from explorer.model.frozen import best_device, fast_dtype
+from explorer.model.pool import ModelPool
+from explorer.specs.recipes import preset
 from explorer.training import Row, Trainer
 
 CAP = 3000

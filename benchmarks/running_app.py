@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from explorer import folders
+from explorer.base import folders
 
 
 class App:
@@ -79,7 +79,7 @@ def worker() -> psutil.Process | None:
     """Return the worker that is alive on this cache, or None."""
     for process in psutil.process_iter(["cmdline"]):
         with suppress(psutil.Error):
-            ours = "explorer.jobs.worker" in (process.info["cmdline"] or [])
+            ours = "explorer.worker.main" in (process.info["cmdline"] or [])
             if ours and process.environ().get("EXPLORER_CACHE") == str(folders.local()):
                 return process
     return None

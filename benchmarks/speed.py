@@ -14,9 +14,9 @@ import torch
 
 from benchmarks import material
 from benchmarks.reference import Reference
-from explorer.head import CHUNK
-from explorer.models import FrozenModel, best_device, fast_dtype, load
-from explorer.recipes import INDEPENDENT
+from explorer.model.frozen import FrozenModel, best_device, fast_dtype, load
+from explorer.model.head import CHUNK
+from explorer.specs.recipes import INDEPENDENT
 from explorer.training import Row, Trainer
 
 
@@ -175,7 +175,7 @@ def memory_of_a_run() -> dict[str, float | str]:
     import psutil
     import transformers.models.llama.modeling_llama
 
-    from explorer.pool import ModelPool
+    from explorer.model.pool import ModelPool
 
     del transformers
     card, folder = material.embedded()

@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from explorer import folders, measure_distances
-from explorer.jobs.aside import Aside, tell
-from explorer.jobs.specs import SolveSetSpec
-from explorer.recipes import INDEPENDENT
-from explorer.sets import records
-from explorer.solutions import Solution, SolutionRecord, save_solution
+from explorer.base import folders
+from explorer.geometry import measure_distances
+from explorer.solutions import sets
+from explorer.solutions.solution import Solution, SolutionRecord, save_solution
+from explorer.specs.jobs import SolveSetSpec
+from explorer.specs.recipes import INDEPENDENT
+from explorer.worker.side_process import Aside, tell
 
 CONTEXTS, CONTINUATIONS, RESTARTS, LENGTH = 50, 10, 10, 16
 WORDS = ("heron", "tram", "bell", "letter", "quarry", "lighthouse", "tax", "harbour", "snow")
@@ -36,17 +37,15 @@ def make_set(d: int, contexts: int = CONTEXTS, seed: int = 0) -> str:
         model="random", contexts=contexts, continuations=CONTINUATIONS, restarts=RESTARTS,
         length=LENGTH, regime="free", arrangement="e+mN", recipe=INDEPENDENT, seed=seed,
     )  # fmt: skip
-    name = records.set_id(spec, f"{d:064d}")
-    texts: list[records.SetText] = []
-    members: list[records.Member] = []
+    name = sets.set_id(spec, f"{d:064d}")
+    texts: list[sets.SetText] = []
+    members: list[sets.Member] = []
     for context in range(contexts):
         centre = draw.normal(size=(2, d))
         for k in range(CONTINUATIONS):
             ids = [context, k, *draw.integers(0, 1000, LENGTH - 2).tolist()]
             text = " ".join(draw.choice(WORDS, 8)) + f" {context} {k}"
-            texts.append(
-                records.SetText(context=context, continuation=k, target_ids=ids, text=text)
-            )
+            texts.append(sets.SetText(context=context, continuation=k, target_ids=ids, text=text))
             here = centre + 2 * draw.normal(size=(2, d))
             for restart in range(RESTARTS if k == CONTINUATIONS - 1 else 1):
                 number = f"{len(members):012x}-{name[:8]}"
@@ -57,21 +56,21 @@ def make_set(d: int, contexts: int = CONTEXTS, seed: int = 0) -> str:
                     accuracy=1.0, exact=True, c_tokens=LENGTH, h_lm=50.0, h_lm_terms=LENGTH,
                     loss=0.1, steps=100, seconds=1.0, created="2026-01-01T00:00:00+00:00",
                 )  # fmt: skip
-                file = records.folder_of(name) / f"{number}.safetensors"
+                file = sets.folder_of(name) / f"{number}.safetensors"
                 save_solution(Solution(e, m, np.array(ids), record), file)
                 members.append(
-                    records.Member(
+                    sets.Member(
                         context=context, continuation=k, restart=restart, attempt=0,
                         seed=record.seed, solution=number, file=file.name, accuracy=1.0,
                         exact=True, steps=100, seconds=1.0, reason=None,
                     )
                 )  # fmt: skip
     found = [
-        records.SetContext(title=f"Context {c + 1}", source="seen", text=f"{c}")
+        sets.SetContext(title=f"Context {c + 1}", source="seen", text=f"{c}")
         for c in range(contexts)
     ]
-    records.save(
-        records.SetRecord(
+    sets.save(
+        sets.SetRecord(
             id=name, spec=spec, fingerprint=f"{d:064d}", d_model=d, contexts=found, texts=texts,
             members=members, complete=True, created="2026-01-01T00:00:00+00:00",
         )

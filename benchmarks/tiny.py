@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from explorer.experiments.catalogue import experiment
-from explorer.jobs.specs import (
+from explorer.specs.curves import PathRecipe
+from explorer.specs.jobs import (
     ExperimentSpec,
     GatheredText,
     JobSpec,
@@ -11,8 +12,7 @@ from explorer.jobs.specs import (
     ReconstructSpec,
     SolveSetSpec,
 )
-from explorer.paths.recipe import PathRecipe
-from explorer.recipes import INDEPENDENT
+from explorer.specs.recipes import INDEPENDENT
 
 TRAINING_TEXT = (
     "The heron waits by the reservoir while the evening tram goes home.\n"

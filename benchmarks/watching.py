@@ -17,8 +17,14 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from explorer.recording import MAX_FRAMES, Recording, RecordingHeader, RecordingLog, read_log
-from explorer.watching import read_newest, watch
+from explorer.solutions.recording import (
+    MAX_FRAMES,
+    Recording,
+    RecordingHeader,
+    RecordingLog,
+    read_log,
+)
+from explorer.solutions.watching import read_newest, watch
 
 HEADER = RecordingHeader(
     model="made up", target_ids=list(range(24)), seeds=[0, 1, 2, 3], d_model=576, arrangement="e+mN"

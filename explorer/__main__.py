@@ -2,7 +2,7 @@
 
 import sys
 
-from explorer import logs, process
+from explorer.runtime import logs, process
 
 process.prepare()
 logs.begin("command")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.jobs.specs import DistancesSpec
+from explorer.specs.jobs import DistancesSpec
 from widgets import distance_view, evidence, findings, jobs, sets, start
 from widgets.guard import sentences
 from widgets.markdown import escaped

@@ -3,11 +3,11 @@
 import numpy as np
 import streamlit as st
 
-from explorer.errors import BadInputError
+from explorer.base.errors import BadInputError
 from explorer.jobs import client
-from explorer.jobs.specs import LandscapeSpec, PathsSpec, RadiusSpec
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
+from explorer.specs.jobs import LandscapeSpec, PathsSpec, RadiusSpec
 from widgets import exact_solutions, landscape_view, results, server, start
 from widgets.guard import sentences
 

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from explorer import hub
-from explorer.formatting import human_bytes
-from explorer.labels import Kind
-from explorer.library import Item, items
-from explorer.selection import disk_use, size_of
+from explorer.assets import hub
+from explorer.base.formatting import human_bytes
+from explorer.library.items import Item, items
+from explorer.library.labels import Kind
+from explorer.library.selection import disk_use, size_of
 from widgets import start
 from widgets.guard import sentences
 from widgets.library import actions, compare, filters, imports, panel, rubbish, table

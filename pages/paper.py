@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.experiments import beside, paper
+from explorer.experiments import paper, paper_comparison
 from widgets import evidence, fill_column, paper_view, start
 from widgets.guard import sentences
 
@@ -20,10 +20,10 @@ with sentences():
     with numbers:
         paper_view.tables(everything)
     with findings:
-        said = [*beside.of_runs(everything), *evidence.of_sets(), *evidence.of_paths()]
-        st.table(beside.answers(said).map(paper_view.as_markdown), hide_index=True)
+        said = [*paper_comparison.of_runs(everything), *evidence.of_sets(), *evidence.of_paths()]
+        st.table(paper_comparison.answers(said).map(paper_view.as_markdown), hide_index=True)
         st.subheader("More of the paper's statements", anchor=False)
-        st.table(beside.more(said).map(paper_view.as_markdown), hide_index=True)
+        st.table(paper_comparison.more(said).map(paper_view.as_markdown), hide_index=True)
     with fill:
         fill_column.show(everything)
     with limits:

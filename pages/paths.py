@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer import roots
+from explorer.assets import allowed_folders
 from explorer.paths import places
 from explorer.paths.result import FILE
 from widgets import path_set_up, path_view, server, start
@@ -30,7 +30,7 @@ def result() -> None:
         return
     wanted = st.query_params.get("record")
     if wanted:
-        server.require(roots.in_id(wanted))
+        server.require(allowed_folders.in_id(wanted))
     file = places.find_paths(wanted) if wanted else shipped[0]
     st.badge("recorded", icon=":material/history:", color="gray")
     st.caption(

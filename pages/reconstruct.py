@@ -2,11 +2,14 @@
 
 import streamlit as st
 
-from explorer import outlook, paces, store, texts
+from explorer import texts
+from explorer.base.formatting import counted
+from explorer.base.validation import valid
+from explorer.estimates import outlook
 from explorer.figures.strip import preview_data
-from explorer.formatting import counted
-from explorer.jobs.specs import MAX_RESTARTS, ReconstructSpec
-from explorer.validation import valid
+from explorer.runtime import step_times
+from explorer.solutions import store
+from explorer.specs.jobs import MAX_RESTARTS, ReconstructSpec
 from widgets import (
     arrangement,
     cached,
@@ -79,7 +82,9 @@ def set_up() -> None:
     }
     spec = valid(ReconstructSpec, fields)
     timed = pace.known(card.name, recipe)
-    if slow_start.button(outlook.of_text(spec, timed or paces.assumed(card.parameters)).seconds):
+    if slow_start.button(
+        outlook.of_text(spec, timed or step_times.assumed(card.parameters)).seconds
+    ):
         st.query_params.pop("solution", None)
         st.query_params["job"] = server.submit(spec)
     st.caption(outlook.of_text(spec, timed).sentence)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer.jobs import client
-from explorer.jobs.specs import SolveSetSpec
+from explorer.specs.jobs import SolveSetSpec
 from widgets import jobs, set_set_up, set_view, sets, start
 from widgets.guard import sentences
 

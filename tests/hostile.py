@@ -7,19 +7,21 @@ from typing import Any
 
 import pandas as pd
 
-from explorer import distance_report, folders, library, store
-from explorer.database import JobRow, transaction
+from explorer.base import folders
+from explorer.base.database import JobRow, transaction
+from explorer.base.files import write_atomically
 from explorer.experiments import runs
-from explorer.files import write_atomically
+from explorer.geometry import distance_report
 from explorer.jobs import client
-from explorer.jobs.specs import BringSpec, LandscapeSpec, PathsSpec, RadiusSpec, ReconstructSpec
 from explorer.landscape.result import Landscape
+from explorer.library import items
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
-from explorer.recipes import FAST
-from explorer.recording import Recording
-from explorer.sets import records
-from explorer.solutions import Solution, load, save_solution
+from explorer.solutions import sets, store
+from explorer.solutions.recording import Recording
+from explorer.solutions.solution import Solution, load, save_solution
+from explorer.specs.jobs import BringSpec, LandscapeSpec, PathsSpec, RadiusSpec, ReconstructSpec
+from explorer.specs.recipes import FAST
 
 WORDS = (
     "![x](http://evil.test/a.png)",
@@ -105,22 +107,22 @@ def fill() -> dict[str, str]:
     write_atomically(run / f"{NAME}.safetensors", b"broken")
     links["solution"] = ids[0]
     for kind in ("solution", "run"):
-        for item in library.items(kind)[:8]:  # type: ignore[arg-type]
+        for item in items.items(kind)[:8]:  # type: ignore[arg-type]
             if not item.ships and not item.problem:
-                library.relabel(item, name=HOSTILE[:120], note=HOSTILE, tags=[HOSTILE[:40]])
+                items.relabel(item, name=HOSTILE[:120], note=HOSTILE, tags=[HOSTILE[:40]])
 
     source = recorded / "sets" / "9fc05a49eeb4"
     name = "eeeeeeeeeeee"
     folder = folders.make(local / "sets" / name)
-    said = json.loads((source / records.SET_FILE).read_bytes())
+    said = json.loads((source / sets.SET_FILE).read_bytes())
     said = _set_words(said, ("title", "text", "model", "reason", "device"))
     for member in said["members"]:
         member["solution"] = _hostile_solution(source / member["file"], folder, "e0000002")
         member["file"] = f"{member['solution']}.safetensors"
     said["id"] = links["set"] = name
-    write_atomically(folder / records.SET_FILE, json.dumps(said).encode())
-    write_atomically(local / "sets" / NAME / records.SET_FILE, b"{")
-    old, new = (distance_report.key(records.load(f)) for f in (source, folder))
+    write_atomically(folder / sets.SET_FILE, json.dumps(said).encode())
+    write_atomically(local / "sets" / NAME / sets.SET_FILE, b"{")
+    old, new = (distance_report.key(sets.load(f)) for f in (source, folder))
     report = json.loads((recorded / "analyses" / f"distances-{old}.json").read_bytes())
     report |= {"tfidf_corpus": HOSTILE, "notes": [HOSTILE]}
     write_atomically(local / "analyses" / f"distances-{new}.json", json.dumps(report).encode())

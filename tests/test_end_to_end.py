@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
-from explorer import folders
+from explorer.base import folders
 
 pytestmark = pytest.mark.embedded
 

@@ -6,15 +6,18 @@ Each is an ordinary job; its solutions, recording and timing are copied to cache
 import argparse
 import shutil
 
-from explorer import catalog, folders, store, texts
-from explorer.arrangements import ArrangementKey
-from explorer.jobs.context import JobContext
-from explorer.jobs.runners import run
-from explorer.jobs.specs import ReconstructSpec
-from explorer.models import best_device
-from explorer.pool import ModelPool
-from explorer.recipes import preset
-from explorer.texts.specs import TextSpec
+from explorer import texts
+from explorer.assets import catalog
+from explorer.base import folders
+from explorer.model.frozen import best_device
+from explorer.model.pool import ModelPool
+from explorer.solutions import store
+from explorer.specs.arrangements import ArrangementKey
+from explorer.specs.jobs import ReconstructSpec
+from explorer.specs.recipes import preset
+from explorer.specs.texts import TextSpec
+from explorer.worker.context import JobContext
+from explorer.worker.runners import run
 
 PASSAGES: dict[str, tuple[TextSpec, ArrangementKey]] = {
     "reconstruct/1-ferry": (

@@ -10,14 +10,15 @@ import shutil
 import sys
 from typing import Any
 
-from explorer import catalog, folders
+from explorer.assets import catalog
+from explorer.base import folders
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.definition import EVENING
-from explorer.experiments.running.task import RunTask
-from explorer.experiments.settings import LADDER
-from explorer.models import best_device
-from explorer.pool import ModelPool
-from explorer.recipes import INDEPENDENT, Recipe
+from explorer.model.frozen import best_device
+from explorer.model.pool import ModelPool
+from explorer.specs.experiments import LADDER
+from explorer.specs.recipes import INDEPENDENT, Recipe
+from explorer.tasks.experiments.task import RunTask
 
 
 def short(steps: int) -> Recipe:

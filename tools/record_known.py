@@ -15,12 +15,13 @@ from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor
 
-from explorer import catalog, texts
-from explorer.errors import BadInputError, MissingAssetError
-from explorer.models import FrozenModel, best_device
-from explorer.pool import ModelPool
-from explorer.recipes import FAST
-from explorer.sets import records
+from explorer import texts
+from explorer.assets import catalog
+from explorer.base.errors import BadInputError, MissingAssetError
+from explorer.model.frozen import FrozenModel, best_device
+from explorer.model.pool import ModelPool
+from explorer.solutions import sets
+from explorer.specs.recipes import FAST
 from explorer.training import Row, Trainer
 from explorer.training.starts import known_file, known_pairs, start_of
 
@@ -50,7 +51,7 @@ def main() -> None:
     card = catalog.known_models()[0]
     found = None
     if arguments.set:
-        found = records.read(records.find(arguments.set))
+        found = sets.read(sets.find(arguments.set))
         if found.record.spec.regime != "free":
             raise BadInputError("In this set all solutions share one m. Name one made with m free.")
         card = catalog.find(found.record.spec.model)

@@ -10,18 +10,20 @@ import shutil
 from collections import deque
 from pathlib import Path
 
-from explorer import catalog, folders, store
-from explorer.jobs.context import JobContext
-from explorer.jobs.runners import run
-from explorer.jobs.specs import JobSpec, LandscapeSpec, PathsSpec, ReconstructSpec
-from explorer.models import best_device
+from explorer.assets import catalog
+from explorer.base import folders
+from explorer.model.frozen import best_device
+from explorer.model.pool import ModelPool
 from explorer.paths import places
 from explorer.paths.pairs import all_pairs
-from explorer.paths.recipe import PathRecipe
 from explorer.paths.result import FILE, Paths
-from explorer.pool import ModelPool
-from explorer.recipes import preset
-from explorer.solutions import Solution, load_solution, save_solution
+from explorer.solutions import store
+from explorer.solutions.solution import Solution, load_solution, save_solution
+from explorer.specs.curves import PathRecipe
+from explorer.specs.jobs import JobSpec, LandscapeSpec, PathsSpec, ReconstructSpec
+from explorer.specs.recipes import preset
+from explorer.worker.context import JobContext
+from explorer.worker.runners import run
 
 TEXTS = (
     "The heron waits by the reservoir while the evening tram goes home.",

@@ -11,13 +11,15 @@ from itertools import product
 from pathlib import Path
 from typing import Literal, get_args
 
-from explorer import catalog, distance_report, folders, maps, measure_distances
-from explorer.jobs.specs import MapSpec, SolveSetSpec
-from explorer.models import best_device
-from explorer.pool import ModelPool
-from explorer.recipes import preset
-from explorer.sets import records
-from explorer.sets.build import SetBuilder
+from explorer.assets import catalog
+from explorer.base import folders
+from explorer.geometry import distance_report, maps, measure_distances
+from explorer.model.frozen import best_device
+from explorer.model.pool import ModelPool
+from explorer.solutions import sets
+from explorer.specs.jobs import MapSpec, SolveSetSpec
+from explorer.specs.recipes import preset
+from explorer.tasks.sets.building import SetBuilder
 
 Regime = Literal["free", "shared"]
 M_FROM = 4
@@ -31,7 +33,7 @@ def main() -> None:
     pool = ModelPool(best_device())
     for regime in parser.parse_args().regimes:
         name = build(regime, pool)
-        _copy(records.folder_of(name), folders.recorded() / "sets" / name)
+        _copy(sets.folder_of(name), folders.recorded() / "sets" / name)
         for file in analyse(name):
             _copy(file, folders.recorded() / "analyses" / file.name)
 
@@ -59,7 +61,7 @@ def build(regime: Regime, pool: ModelPool) -> str:
 
 def analyse(name: str) -> list[Path]:
     """Measure a set's distances and lay out its maps; return the files that hold them."""
-    found = records.read(records.find(name))
+    found = sets.read(sets.find(name))
     made = distance_report.save(found, measure_distances.make(found))
     files = [made, made.with_suffix(".parquet")]
     own = ("e",) if found.record.spec.regime == "shared" else ("e", "m", "both")

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import sync_playwright
 
-from explorer import folders
+from explorer.base import folders
 
 PAGES = {
     "reconstruct": "/",

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from explorer.arrangements import (
+from explorer.assets.catalog import ModelCard
+from explorer.specs.arrangements import (
     ARRANGEMENTS,
     AUTO,
     KEYS,
@@ -10,7 +11,6 @@ from explorer.arrangements import (
     ArrangementChoice,
     ArrangementKey,
 )
-from explorer.catalog import ModelCard
 from widgets.markdown import escaped
 
 WORDS: dict[str, str] = {

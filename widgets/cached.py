@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from explorer import store
-from explorer.recording import Recording
-from explorer.solutions import Solution
-from explorer.tokenizing import Tokenizer
+from explorer.assets.tokenizing import Tokenizer
+from explorer.solutions import store
+from explorer.solutions.recording import Recording
+from explorer.solutions.solution import Solution
 
 Value = TypeVar("Value")
 

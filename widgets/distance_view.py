@@ -5,12 +5,12 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from explorer import distance_report, distances
-from explorer.binned import LEAST
-from explorer.distance_report import DistanceSummary
-from explorer.distances import Vector
 from explorer.figures import distances as charts
-from explorer.sets.records import SolutionSet
+from explorer.geometry import distance_report, distances
+from explorer.geometry.binned import LEAST
+from explorer.geometry.distance_report import DistanceSummary
+from explorer.geometry.distances import Vector
+from explorer.solutions.sets import SolutionSet
 from widgets import charts as chart_widget
 from widgets.markdown import escaped
 

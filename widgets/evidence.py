@@ -4,14 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer import distance_report
-from explorer.errors import CorruptFileError
+from explorer.base.errors import CorruptFileError
 from explorer.experiments import space
-from explorer.experiments.beside import Said
 from explorer.experiments.definition import Finding
+from explorer.experiments.paper_comparison import Said
+from explorer.geometry import distance_report
 from explorer.paths import places
-from explorer.sets import records
-from explorer.sets.records import SetRecord
+from explorer.solutions import sets as records
+from explorer.solutions.sets import SetRecord
 from widgets import results, sets
 from widgets.cached import Newest
 from widgets.markdown import escaped

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from explorer import store
-from explorer.errors import BadInputError
-from explorer.solutions import Solution, SolutionRecord
+from explorer.base.errors import BadInputError
+from explorer.solutions import store
+from explorer.solutions.solution import Solution, SolutionRecord
 
 
 def records() -> dict[str, SolutionRecord]:

@@ -5,13 +5,13 @@ from typing import Any, get_args, get_origin
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from explorer.arrangements import ARRANGEMENTS
-from explorer.errors import BadInputError
-from explorer.experiments import estimate
+from explorer.base.errors import BadInputError
+from explorer.estimates import run_time
 from explorer.experiments.definition import PRESETS, Experiment
-from explorer.experiments.settings import Settings
-from explorer.jobs.specs import ExperimentSpec
-from explorer.texts.specs import SOURCES
+from explorer.specs.arrangements import ARRANGEMENTS
+from explorer.specs.experiments import Settings
+from explorer.specs.jobs import ExperimentSpec
+from explorer.specs.texts import SOURCES
 from widgets import arrangement, models, pace, recipes, server
 from widgets.markdown import escaped
 
@@ -31,9 +31,9 @@ def choose(experiment: Experiment) -> None:
     )
     usual = experiment.preset(preset, card)
     settings = _advanced(experiment, usual, preset, arrangement.why(card))
-    step = estimate.step(settings)
+    step = run_time.step(settings)
     known = pace.known(card.name, step[-1])
-    st.caption(escaped(estimate.before(experiment, settings, card.parameters, known)))
+    st.caption(escaped(run_time.before(experiment, settings, card.parameters, known)))
     pace.offer(card.name, *step, f"time-{experiment.name}")
     name = preset if settings == usual else f"{preset}, changed"
     if st.button(

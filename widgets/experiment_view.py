@@ -5,16 +5,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.errors import CorruptFileError
+from explorer.base.errors import CorruptFileError
 from explorer.experiments import exports, runs
 from explorer.experiments.catalogue import experiment
 from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Run
-from explorer.experiments.settings import Name
 from explorer.figures.experiments.drawing import charts
 from explorer.jobs import client
 from explorer.jobs.client import Job
-from explorer.jobs.specs import ExperimentSpec
+from explorer.specs.experiments import Name
+from explorer.specs.jobs import ExperimentSpec
 from widgets import charts as chart_widget
 from widgets import experiment_set_up, findings, job_controls, start
 from widgets.cached import Newest

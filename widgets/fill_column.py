@@ -4,16 +4,17 @@ import shlex
 
 import streamlit as st
 
-from explorer import catalog
-from explorer.catalog import ModelCard
-from explorer.experiments import beside, estimate
+from explorer.assets import catalog
+from explorer.assets.catalog import ModelCard
+from explorer.estimates import run_time
+from explorer.experiments import paper_comparison
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.definition import PAPER, PRESETS, Experiment
 from explorer.experiments.runs import Run
-from explorer.experiments.settings import Settings
 from explorer.jobs import client
 from explorer.jobs.client import Job
-from explorer.jobs.specs import ExperimentSpec
+from explorer.specs.experiments import Settings
+from explorer.specs.jobs import ExperimentSpec
 from widgets import models, pace, server
 from widgets.markdown import escaped
 
@@ -26,7 +27,7 @@ def show(found: list[Run]) -> None:
         "`--device all` gives each a process of its own, and they share the cells out."
     )
     names = list(EXPERIMENTS)
-    of_table3 = next((k for k, name in enumerate(names) if name in beside.TABLE3), 0)
+    of_table3 = next((k for k, name in enumerate(names) if name in paper_comparison.TABLE3), 0)
     left, right = st.columns(2)
     with left:
         name = st.selectbox(
@@ -93,8 +94,8 @@ def _state(experiment: Experiment, settings: Settings, card: ModelCard, found: l
     if card.folder is None:
         bring = f"python -m explorer assets --model {shlex.quote(card.name)}"
         return f"Not on this disk, so it cannot be started here. Bring it with: {bring}"
-    seconds = pace.known(card.name, estimate.step(settings)[-1])
-    return estimate.before(experiment, settings, card.parameters, seconds)
+    seconds = pace.known(card.name, run_time.step(settings)[-1])
+    return run_time.before(experiment, settings, card.parameters, seconds)
 
 
 def _command(experiment: Experiment, card: ModelCard, preset: str) -> str:

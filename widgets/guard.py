@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from explorer.errors import ExplorerError
+from explorer.base.errors import ExplorerError
 from widgets.markdown import escaped
 
 

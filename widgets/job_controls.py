@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.errors import BadInputError
+from explorer.base.errors import BadInputError
 from explorer.jobs import client, kept
 from explorer.jobs.client import Job
 from widgets.copy_link import copy_link

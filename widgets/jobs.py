@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer.jobs import client
-from explorer.jobs.specs import JobSpec
+from explorer.specs.jobs import JobSpec
 from widgets import server
 from widgets.guard import sentences
 from widgets.job_controls import pause_and_stop

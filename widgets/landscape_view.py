@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from explorer.base.formatting import human_seconds
 from explorer.figures import landscape as charts
 from explorer.figures.walk import point_data
-from explorer.formatting import human_seconds
 from explorer.jobs import client
-from explorer.jobs.specs import LandscapeSpec, RadiusSpec
 from explorer.landscape.result import Landscape
 from explorer.paths import places
+from explorer.specs.jobs import LandscapeSpec, RadiusSpec
 from widgets import charts as chart_widget
 from widgets import job_controls, results, token_strip
 from widgets.copy_link import copy_link

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from explorer import maps
-from explorer.errors import ExplorerError
+from explorer.base.errors import ExplorerError
+from explorer.base.validation import valid
+from explorer.geometry import maps
+from explorer.geometry.maps import SolutionMap
 from explorer.jobs import client
-from explorer.jobs.specs import MapSpec
-from explorer.maps import SolutionMap
-from explorer.validation import valid
+from explorer.specs.jobs import MapSpec
 from widgets import jobs
 from widgets.markdown import escaped
 

@@ -6,14 +6,15 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from explorer import catalog, maps
-from explorer.distances import between
-from explorer.errors import ExplorerError
+from explorer.assets import catalog
+from explorer.base.errors import ExplorerError
+from explorer.base.formatting import counted
 from explorer.figures import maps as charts
 from explorer.figures.strip import preview_data
 from explorer.figures.words import shortened
-from explorer.formatting import counted
-from explorer.maps import SolutionMap
+from explorer.geometry import maps
+from explorer.geometry.distances import between
+from explorer.geometry.maps import SolutionMap
 from widgets import cached, runs, token_strip
 from widgets import charts as chart_widget
 from widgets.map_set_up import VECTORS

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from explorer import catalog, roots
-from explorer.catalog import ModelCard
-from explorer.errors import ExplorerError
-from explorer.formatting import human_bytes, human_count
+from explorer.assets import allowed_folders, catalog
+from explorer.assets.catalog import ModelCard
+from explorer.base.errors import ExplorerError
+from explorer.base.formatting import human_bytes, human_count
 from explorer.jobs import client
-from explorer.jobs.specs import BringSpec
+from explorer.specs.jobs import BringSpec
 from widgets import server
 from widgets.following import follow
 from widgets.markdown import escaped
@@ -35,7 +35,7 @@ def choose() -> ModelCard | None:
         if not typed:
             return None
         try:
-            server.require(roots.in_model(typed))
+            server.require(allowed_folders.in_model(typed))
             card = catalog.find(catalog.from_here(typed.strip()))
         except ExplorerError as error:
             st.error(escaped(str(error)), icon=":material/error:")

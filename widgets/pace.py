@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-from explorer import paces
-from explorer.arrangements import ArrangementChoice
-from explorer.paces import Pace
-from explorer.recipes import Recipe
+from explorer.runtime import step_times
+from explorer.runtime.step_times import Pace
+from explorer.specs.arrangements import ArrangementChoice
+from explorer.specs.recipes import Recipe
 from widgets import server
 
 
 def known(model: str, recipe: Recipe) -> Pace | None:
     """Return what a step costs, if one was timed here."""
-    return paces.find(model, recipe.precision)
+    return step_times.find(model, recipe.precision)
 
 
 def offer(

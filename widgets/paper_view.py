@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from explorer.errors import CorruptFileError
-from explorer.experiments import beside, runs, training_time
+from explorer.base.errors import CorruptFileError
+from explorer.experiments import paper_comparison, runs, training_time
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.runs import Run
-from explorer.experiments.settings import Name
 from explorer.figures import paper_table
+from explorer.specs.experiments import Name
 from widgets import charts, experiment_view
 from widgets.markdown import escaped
 
@@ -33,7 +33,7 @@ def tables(found: list[Run]) -> None:
     st.subheader("Table 1: arrangements", anchor=False)
     st.caption("Paper: Llama 3.2 1B, the same 50 texts of PG-19 for every arrangement (E1).")
     ours = _pick(found, "arrangements", compare=True)
-    charts.show(paper_table.arrangements_beside(beside.table1(ours)), "paper")
+    charts.show(paper_table.arrangements_beside(paper_comparison.table1(ours)), "paper")
     st.subheader("Table 2: texts that share e or m", anchor=False)
     st.caption(
         "Paper: 256 texts of 256 tokens from PG-19, ten restarts (E2). Best restart: the best of "
@@ -41,14 +41,14 @@ def tables(found: list[Run]) -> None:
     )
     ours = _pick(found, "sharing", compare=True)
     st.dataframe(
-        beside.table2(ours), hide_index=True, key="paper-table2",
+        paper_comparison.table2(ours), hide_index=True, key="paper-table2",
         alt="Table 2 of the paper, ours beside it",
     )  # fmt: skip
     _table3(found)
     st.subheader("Throughput", anchor=False)
     st.caption("Paper: on its own GPUs, A100 or H100 (E5, H4).")
     st.dataframe(
-        beside.speed(_pick(found, "throughput")), hide_index=True, key="paper-speed",
+        paper_comparison.speed(_pick(found, "throughput")), hide_index=True, key="paper-speed",
         alt="Throughput, the paper's and ours",
     )  # fmt: skip
     st.subheader("Training time", anchor=False)
@@ -66,12 +66,12 @@ def _table3(found: list[Run]) -> None:
     st.subheader("Table 3: capacity", anchor=False)
     st.caption("Paper: six models, texts of four sources, up to 5,000 steps (E3).")
     for run in found:
-        if run.settings.experiment in beside.TABLE3:
+        if run.settings.experiment in paper_comparison.TABLE3:
             _protocol(run, compare=True)
     shared = st.segmented_control(
         "m", ["not shared", "shared"], default="not shared", required=True, key="paper-m"
     )
-    ours = beside.table3(found)
+    ours = paper_comparison.table3(found)
     for value in ("c_tokens", "h_lm"):
         chart = paper_table.capacity_beside(value, m_shared=shared == "shared", ours=ours)
         charts.show(chart, "paper")
@@ -97,4 +97,4 @@ def _pick(found: list[Run], name: Name, *, compare: bool = False) -> Run | None:
 def _protocol(run: Run, *, compare: bool) -> None:
     st.caption(escaped("Here: " + EXPERIMENTS[run.settings.experiment].sentence(run)))
     if compare:
-        st.caption(escaped(beside.differences(run)))
+        st.caption(escaped(paper_comparison.differences(run)))

@@ -4,15 +4,16 @@ from collections import Counter
 
 import streamlit as st
 
-from explorer import catalog, texts
-from explorer.errors import BadInputError
-from explorer.formatting import counted
-from explorer.jobs.specs import PathsSpec, ReconstructSpec
+from explorer import texts
+from explorer.assets import catalog
+from explorer.assets.tokenizing import Tokenizer
+from explorer.base.errors import BadInputError
+from explorer.base.formatting import counted
+from explorer.base.validation import valid
 from explorer.paths.pairs import all_pairs, require_pair
-from explorer.paths.recipe import PathRecipe
-from explorer.recipes import FAST
-from explorer.tokenizing import Tokenizer
-from explorer.validation import valid
+from explorer.specs.curves import PathRecipe
+from explorer.specs.jobs import PathsSpec, ReconstructSpec
+from explorer.specs.recipes import FAST
 from widgets import cached, exact_solutions, length
 from widgets.markdown import escaped
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from explorer.base.formatting import human_seconds
 from explorer.experiments import space
 from explorer.figures import paths as charts
 from explorer.figures.walk import walk_data
-from explorer.formatting import human_seconds
 from explorer.jobs import client
-from explorer.jobs.specs import PathsSpec
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
+from explorer.specs.jobs import PathsSpec
 from widgets import charts as chart_widget
 from widgets import findings, job_controls, results, run_view, token_strip
 from widgets.copy_link import copy_link

@@ -6,8 +6,8 @@ import streamlit as st
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from explorer.recipes import PRESETS, SETTINGS, Recipe
-from explorer.validation import in_words
+from explorer.base.validation import in_words
+from explorer.specs.recipes import PRESETS, SETTINGS, Recipe
 from widgets.markdown import escaped
 
 

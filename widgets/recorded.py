@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.arrangements import ARRANGEMENTS, KEYS
+from explorer.specs.arrangements import ARRANGEMENTS, KEYS
 from widgets import cached
 from widgets.markdown import escaped
 

@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from explorer import catalog, store
+from explorer.assets import catalog
+from explorer.base.formatting import counted, human_seconds, speed
 from explorer.figures import run as charts
 from explorer.figures.strip import strip_data
-from explorer.formatting import counted, human_seconds, speed
 from explorer.jobs import client
 from explorer.jobs.client import Job
-from explorer.jobs.specs import ReconstructSpec
-from explorer.recording import Recording
-from explorer.solutions import BEATEN, Solution, halted
-from explorer.watching import read_newest, watch
+from explorer.solutions import store
+from explorer.solutions.recording import Recording
+from explorer.solutions.solution import BEATEN, Solution, halted
+from explorer.solutions.watching import read_newest, watch
+from explorer.specs.jobs import ReconstructSpec
 from widgets import cached, job_controls, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link

@@ -3,9 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from explorer import maps, store
-from explorer.errors import ExplorerError
-from explorer.maps import SolutionMap
+from explorer.base.errors import ExplorerError
+from explorer.geometry import maps
+from explorer.geometry.maps import SolutionMap
+from explorer.solutions import store
 from widgets import cached
 from widgets.markdown import escaped
 

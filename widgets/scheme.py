@@ -4,7 +4,7 @@ import html
 
 import streamlit as st
 
-from explorer.arrangements import ARRANGEMENTS, ArrangementKey, holds_m, read_from
+from explorer.specs.arrangements import ARRANGEMENTS, ArrangementKey, holds_m, read_from
 
 _STYLE = """<style>
 .scheme { display: flex; flex-direction: column; gap: .3rem; align-items: flex-start;

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from explorer import roots
+from explorer.assets import allowed_folders
 from explorer.jobs import client
-from explorer.jobs.specs import JobSpec
+from explorer.specs.jobs import JobSpec
 
 PASSED_ON = ("forwarded", "via", "x-", "cf-", "true-client", "fly-", "fastly-", "tailscale-")
 """How the headers begin that a proxy adds; a browser sends none of them to open a page."""
@@ -52,20 +52,20 @@ def _is_loopback(host: str | None) -> bool:
 
 def may_name(path: str | Path) -> bool:
     """Return whether this visitor may have this path of the server's disk read."""
-    return is_private() or roots.allows(path)
+    return is_private() or allowed_folders.allows(path)
 
 
 def require(*names: str | None) -> None:
     """Refuse names that are paths which this visitor may not have read.
 
     Args:
-        *names: as `explorer.roots.in_model` and `in_id` give them; None is no path.
+        *names: as `allowed_folders.in_model` and `in_id` give them; None is no path.
 
     Raises:
         BadInputError: with the same sentence whether such a file is there or not.
     """
     if not is_private():
-        roots.require(*names)
+        allowed_folders.require(*names)
 
 
 def submit(spec: JobSpec) -> str:
@@ -75,7 +75,7 @@ def submit(spec: JobSpec) -> str:
         BadInputError: if it names a path that may not be read.
         StorageError: if the queue cannot be written.
     """
-    require(*roots.paths_in(spec))
+    require(*allowed_folders.paths_in(spec))
     return client.submit(spec)
 
 
@@ -86,5 +86,5 @@ def request(kind: str, payload: dict[str, Any], model: str, **options: Any) -> d
         ExplorerError: with the worker's sentence, if it does not answer, or if the model is a
             folder that may not be read.
     """
-    require(roots.in_model(model))
+    require(allowed_folders.in_model(model))
     return client.request(kind, payload, **options)

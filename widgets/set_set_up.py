@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from explorer import catalog, texts
-from explorer.jobs.specs import GatheredText, SolveSetSpec
-from explorer.sets.estimate import estimate
-from explorer.validation import valid
+from explorer import texts
+from explorer.assets import catalog
+from explorer.base.validation import valid
+from explorer.estimates.set_time import estimate
+from explorer.specs.jobs import GatheredText, SolveSetSpec
 from widgets import arrangement, models, pace, recipes, server, set_texts
 from widgets.markdown import escaped
 

@@ -3,9 +3,9 @@
 import pandas as pd
 import streamlit as st
 
-from explorer import store
-from explorer.jobs.specs import GatheredText
-from explorer.validation import valid
+from explorer.base.validation import valid
+from explorer.solutions import store
+from explorer.specs.jobs import GatheredText
 
 MOST = 200
 

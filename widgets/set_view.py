@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer.jobs import client
 from explorer.jobs.client import Job
-from explorer.sets.records import SetRecord
+from explorer.solutions.sets import SetRecord
 from widgets import job_controls, sets
 
 A_DAY = 86_400

@@ -2,22 +2,22 @@
 
 import streamlit as st
 
-from explorer.errors import CorruptFileError
-from explorer.sets import records
-from explorer.sets.records import SetRecord, SolutionSet
+from explorer.base.errors import CorruptFileError
+from explorer.solutions import sets
+from explorer.solutions.sets import SetRecord, SolutionSet
 from widgets.cached import Newest
 from widgets.markdown import escaped
 
-_record = Newest(records.load, 64)
-_read = Newest(records.read, 16)
+_record = Newest(sets.load, 64)
+_read = Newest(sets.read, 16)
 
 
 def known() -> dict[str, SetRecord]:
     """Return every set that can be read by its id; say which cannot."""
     found: dict[str, SetRecord] = {}
-    for folder in records.set_folders():
+    for folder in sets.set_folders():
         try:
-            record = _record(folder, (folder / records.SET_FILE).stat().st_mtime_ns)
+            record = _record(folder, (folder / sets.SET_FILE).stat().st_mtime_ns)
         except (CorruptFileError, OSError) as error:
             st.warning(escaped(str(error)), icon=":material/broken_image:")
             continue
@@ -32,8 +32,8 @@ def read(name: str) -> SolutionSet:
         BadInputError: if there is none of that id.
         CorruptFileError: if it cannot be read.
     """
-    folder = records.find(name)
-    return _read(folder, (folder / records.SET_FILE).stat().st_mtime_ns)
+    folder = sets.find(name)
+    return _read(folder, (folder / sets.SET_FILE).stat().st_mtime_ns)
 
 
 def choose() -> str | None:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.outlook import Expected, about
+from explorer.estimates.outlook import Expected, about
 
 QUICK_SECONDS = 180.0
 """What usually takes longer is asked about first."""

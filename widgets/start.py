@@ -7,10 +7,11 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from explorer import catalog, logs, process
-from explorer.errors import ExplorerError
+from explorer.assets import catalog
+from explorer.base.errors import ExplorerError
 from explorer.jobs import client
-from explorer.jobs.specs import BringSpec
+from explorer.runtime import logs, process
+from explorer.specs.jobs import BringSpec
 from widgets.markdown import escaped
 
 ICON = str(Path(__file__).with_name("icon.svg"))

@@ -4,13 +4,14 @@ from typing import Any
 
 import streamlit as st
 
-from explorer import roots, texts
-from explorer.catalog import ModelCard
-from explorer.errors import BadInputError, ExplorerError
+from explorer import texts
+from explorer.assets import allowed_folders
+from explorer.assets.catalog import ModelCard
+from explorer.base.errors import BadInputError, ExplorerError
+from explorer.base.validation import valid
 from explorer.jobs import client
-from explorer.jobs.specs import GenerateSpec
+from explorer.specs.jobs import GenerateSpec
 from explorer.texts import Passage
-from explorer.validation import valid
 from widgets import server
 from widgets.following import follow
 from widgets.markdown import escaped
@@ -57,10 +58,10 @@ def _own() -> Passage:
 
 def _drawn(source: str) -> Passage:
     fields: dict[str, Any] = {}
-    if source in ("corpus", "random") and not (server.is_private() or roots.allowed()):
+    if source in ("corpus", "random") and not (server.is_private() or allowed_folders.allowed()):
         if source == "corpus":
-            raise BadInputError(roots.NO_PATHS)
-        st.caption(escaped(roots.NO_PATHS))
+            raise BadInputError(allowed_folders.NO_PATHS)
+        st.caption(escaped(allowed_folders.NO_PATHS))
     elif source in ("corpus", "random"):
         path = st.text_input(
             "Folder of .txt files, or a .jsonl file"

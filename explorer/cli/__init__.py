@@ -1,1 +1,4 @@
-"""The same calls as the pages make, without a browser."""
+"""The command line: the same calls as the pages make, without a browser.
+
+In: arguments. Out: lines, a progress bar, the same files as a page's job. Must not know: Streamlit.
+"""

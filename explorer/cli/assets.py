@@ -6,9 +6,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from explorer import assets, catalog
-from explorer.formatting import human_bytes, human_count
-from explorer.progress import Progress
+from explorer.assets import catalog, packaged
+from explorer.base.formatting import human_bytes, human_count
+from explorer.base.progress import Progress
 
 
 def add_to(commands: Any) -> None:
@@ -32,9 +32,9 @@ def add_to(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out."""
     if not arguments.list:
-        for asset in assets.ALL:
+        for asset in packaged.ALL:
             with ProgressBar(asset.title) as bar:
-                assets.fetch(asset, bar)
+                packaged.fetch(asset, bar)
         if arguments.model:
             card = catalog.find(arguments.model)
             with ProgressBar(card.title) as bar:
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         for card in catalog.known_models()
     ]
     texts: dict[str, str | None] = {
-        s.asset.name: str(s.path) if s.present else None for s in assets.status()
+        s.asset.name: str(s.path) if s.present else None for s in packaged.status()
     }
     if arguments.json:
         print(json.dumps({"models": found, "assets": texts}))

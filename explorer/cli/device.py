@@ -15,7 +15,7 @@ def named(name: str) -> str:
     Raises:
         BadInputError: if there is no such device.
     """
-    from explorer.models import choose_device
+    from explorer.model.frozen import choose_device
 
     return str(choose_device(name))
 

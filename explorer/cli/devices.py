@@ -6,8 +6,8 @@ import threading
 from collections.abc import Sequence
 from typing import IO
 
+from explorer.base.errors import BadInputError, ExplorerError
 from explorer.cli.device import named
-from explorer.errors import BadInputError, ExplorerError
 
 ALL = "all"
 

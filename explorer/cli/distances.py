@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from explorer import folders
+from explorer.base import folders
+from explorer.base.files import write_atomically
 from explorer.cli.assets import ProgressBar
-from explorer.files import write_atomically
-from explorer.sets import records
+from explorer.solutions import sets
 
 
 def add_to(commands: Any) -> None:
@@ -26,12 +26,12 @@ def add_to(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out."""
-    from explorer import distance_report, measure_distances
-    from explorer.progress import finish
+    from explorer.base.progress import finish
+    from explorer.geometry import distance_report, measure_distances
 
     if arguments.out is not None:
         folders.make_for(arguments.out)
-    found = records.read(records.find(arguments.set))
+    found = sets.read(sets.find(arguments.set))
     summary = distance_report.load(found)
     pairs = distance_report.load_pairs(found) if summary is not None else None
     if summary is None or pairs is None:

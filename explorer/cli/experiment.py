@@ -11,19 +11,22 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from explorer import arrangements, catalog, folders
+from explorer.assets import catalog
+from explorer.base import folders
+from explorer.base.errors import BadInputError, StorageError
+from explorer.base.progress import Waiting
 from explorer.cli.assets import ProgressBar
 from explorer.cli.device import alone_on
 from explorer.cli.devices import several, work_on
 from explorer.cli.reconstruct import recipe_named
-from explorer.errors import BadInputError, StorageError
-from explorer.experiments import claims, estimate, exports
+from explorer.estimates import run_time
+from explorer.experiments import cell_locks, exports
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
 from explorer.experiments.definition import PRESETS, Experiment
 from explorer.experiments.runs import Run
-from explorer.experiments.settings import Settings
-from explorer.progress import Waiting
-from explorer.recipes import SETTINGS, Recipe
+from explorer.specs import arrangements
+from explorer.specs.experiments import Settings
+from explorer.specs.recipes import SETTINGS, Recipe
 
 LINE_SECONDS = 20.0
 """How often a line is printed where no bar can be drawn."""
@@ -164,22 +167,22 @@ def _measure(
 ) -> Run:
     import torch
 
-    from explorer.experiments.running.task import RunTask
-    from explorer.pool import ModelPool
-    from explorer.sets.pace import timed
+    from explorer.model.pool import ModelPool
+    from explorer.tasks.experiments.task import RunTask
+    from explorer.tasks.step_time import timed
 
     task = RunTask(settings, ModelPool(torch.device(device)), preset=preset)
     steps = task.steps()
     if asked.left(task.run):
-        pace = timed(task.bench.model, *estimate.step(settings))
-        _say(estimate.before(asked, settings, parameters, pace))
+        pace = timed(task.bench.model, *run_time.step(settings))
+        _say(run_time.before(asked, settings, parameters, pace))
     _say(f"Run {task.run.header.id} in {task.run.folder}: the same command goes on with it.")
     said = 0.0
     try:
         with tqdm(total=100, unit="%", bar_format=_FORMAT, disable=None, leave=False) as bar:
             for progress in steps:
                 if isinstance(progress, Waiting):
-                    time.sleep(claims.WAIT_SECONDS)
+                    time.sleep(cell_locks.WAIT_SECONDS)
                 bar.set_description_str(progress.sentence, refresh=False)
                 bar.update(100 * progress.fraction - bar.n)
                 if bar.disable and time.monotonic() - said >= LINE_SECONDS:

@@ -8,13 +8,14 @@ from typing import Any
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from explorer import folders, store
+from explorer.base import folders
+from explorer.base.errors import BadInputError
+from explorer.base.validation import in_words
 from explorer.cli.device import alone_on, named
-from explorer.errors import BadInputError
-from explorer.jobs.specs import LandscapeSpec, RadiusSpec
 from explorer.paths import places
 from explorer.paths.result import Paths
-from explorer.validation import in_words
+from explorer.solutions import store
+from explorer.specs.jobs import LandscapeSpec, RadiusSpec
 
 
 def add_to(commands: Any) -> None:
@@ -61,7 +62,7 @@ def run_plane(arguments: argparse.Namespace) -> int:
         spec = LandscapeSpec(paths=arguments.paths, pair=arguments.pair, level=arguments.level)
     except ValidationError as error:
         raise BadInputError(in_words(error)) from error
-    from explorer.landscape.task import LandscapeTask
+    from explorer.tasks.landscape.measuring import LandscapeTask
 
     with alone_on(device := named(arguments.device)):
         task = LandscapeTask(found, spec, _pool(device), folders.make_for(arguments.out))
@@ -94,7 +95,7 @@ def run_radius(arguments: argparse.Namespace) -> int:
         )
     except ValidationError as error:
         raise BadInputError(in_words(error)) from error
-    from explorer.landscape.radius import RadiusTask
+    from explorer.tasks.landscape.radius import RadiusTask
 
     with alone_on(device := named(arguments.device)):
         task = RadiusTask(solution, spec, _pool(device), folders.make_for(arguments.out))
@@ -114,7 +115,7 @@ def run_radius(arguments: argparse.Namespace) -> int:
 def _pool(device: str) -> Any:
     import torch
 
-    from explorer.pool import ModelPool
+    from explorer.model.pool import ModelPool
 
     return ModelPool(torch.device(device))
 

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 from typing import Never
 
-from explorer import __version__, logs
+from explorer import __version__
+from explorer.base.errors import ExplorerError
 from explorer.cli import assets, distances, experiment, landscape, path, reconstruct, solve_set
-from explorer.errors import ExplorerError
+from explorer.runtime import logs
 
 OK, BAD_INPUT, NOT_EXACT, INTERRUPTED = 0, 2, 3, 130
 

@@ -9,15 +9,16 @@ from typing import Any
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from explorer import folders, store
+from explorer.base import folders
+from explorer.base.errors import BadInputError, CorruptFileError, NoProtoTokensError
+from explorer.base.validation import in_words
 from explorer.cli.device import alone_on, named
-from explorer.errors import BadInputError, CorruptFileError, NoProtoTokensError
 from explorer.paths import places
 from explorer.paths.pairs import all_pairs, require_pair
-from explorer.paths.recipe import PathRecipe
 from explorer.paths.result import FILE, Paths
-from explorer.solutions import Solution, load_solution
-from explorer.validation import in_words
+from explorer.solutions import store
+from explorer.solutions.solution import Solution, load_solution
+from explorer.specs.curves import PathRecipe
 
 
 def add_to(commands: Any) -> None:
@@ -144,8 +145,8 @@ def _connect(
     device = named(arguments.device)
     import torch
 
-    from explorer.paths.task import Connecting
-    from explorer.pool import ModelPool
+    from explorer.model.pool import ModelPool
+    from explorer.tasks.paths.connecting import Connecting
 
     with alone_on(device):
         pool = ModelPool(torch.device(device))

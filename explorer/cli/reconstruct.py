@@ -11,15 +11,18 @@ from typing import Any
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from explorer import arrangements, catalog, folders, recipes, texts
+from explorer import texts
+from explorer.assets import catalog
+from explorer.assets.tokenizing import Tokenizer
+from explorer.base import folders
+from explorer.base.errors import BadInputError
+from explorer.base.validation import in_words
 from explorer.cli.assets import ProgressBar
 from explorer.cli.device import alone_on, named
-from explorer.errors import BadInputError
-from explorer.jobs.specs import MAX_CHARACTERS, ReconstructSpec
-from explorer.recipes import Recipe
+from explorer.specs import arrangements, recipes
+from explorer.specs.jobs import MAX_CHARACTERS, ReconstructSpec
+from explorer.specs.recipes import Recipe
 from explorer.texts import Passage
-from explorer.tokenizing import Tokenizer
-from explorer.validation import in_words
 
 
 def add_to(commands: Any) -> None:
@@ -123,8 +126,8 @@ def _spec(
 def _train(spec: ReconstructSpec, device: str, out: Path, scratch: Path) -> list[dict[str, Any]]:
     import torch
 
-    from explorer.pool import ModelPool
-    from explorer.reconstruct import Reconstruction
+    from explorer.model.pool import ModelPool
+    from explorer.tasks.reconstruct import Reconstruction
 
     task = Reconstruction(spec, ModelPool(torch.device(device)), scratch, None, out)
     total = spec.recipe.max_steps

@@ -10,18 +10,21 @@ from typing import Any
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from explorer import arrangements, catalog, folders, texts
-from explorer.catalog import ModelCard
+from explorer import texts
+from explorer.assets import catalog
+from explorer.assets.catalog import ModelCard
+from explorer.base import folders
+from explorer.base.errors import BadInputError
+from explorer.base.progress import Waiting
+from explorer.base.validation import in_words
 from explorer.cli.assets import ProgressBar
 from explorer.cli.device import alone_on, named
 from explorer.cli.reconstruct import recipe_named
-from explorer.errors import BadInputError
-from explorer.experiments import claims
-from explorer.jobs.specs import GatheredText, SolveSetSpec
-from explorer.progress import Waiting
-from explorer.sets.estimate import estimate
-from explorer.sets.records import SetRecord, folder_of
-from explorer.validation import in_words
+from explorer.estimates.set_time import estimate
+from explorer.experiments import cell_locks
+from explorer.solutions.sets import SetRecord, folder_of
+from explorer.specs import arrangements
+from explorer.specs.jobs import GatheredText, SolveSetSpec
 
 LINE_SECONDS = 20.0
 """How often a line is printed where no bar can be drawn."""
@@ -145,9 +148,9 @@ def _texts(file: Path) -> tuple[GatheredText, ...]:
 def _build(spec: SolveSetSpec, device: str, card: ModelCard) -> SetRecord:
     import torch
 
-    from explorer.pool import ModelPool
-    from explorer.sets.build import SetBuilder
-    from explorer.sets.pace import timed
+    from explorer.model.pool import ModelPool
+    from explorer.tasks.sets.building import SetBuilder
+    from explorer.tasks.step_time import timed
 
     task = SetBuilder(spec, ModelPool(torch.device(device)))
     steps = task.steps()
@@ -170,7 +173,7 @@ def _follow(steps: Any) -> None:
     with tqdm(total=100, unit="%", bar_format=_FORMAT, disable=None, leave=False) as bar:
         for progress in steps:
             if isinstance(progress, Waiting):
-                time.sleep(claims.WAIT_SECONDS)
+                time.sleep(cell_locks.WAIT_SECONDS)
             bar.set_description_str(progress.sentence, refresh=False)
             bar.update(100 * progress.fraction - bar.n)
             if bar.disable and time.monotonic() - said >= LINE_SECONDS:

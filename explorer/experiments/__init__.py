@@ -1,5 +1,6 @@
 """The paper's experiments: what each asks, its grid of cells, and what its numbers add up to.
 
-One module each, free of torch. How a cell is measured is in `explorer.experiments.running`, how
-its numbers are drawn in `explorer.figures.experiments`.
+In: settings and measured cells. Out: runs on the disk, aggregates, findings beside the paper's.
+Must not know: how a cell is measured (`explorer.tasks.experiments`), or how its numbers are drawn
+(`explorer.figures.experiments`). Free of torch. Seventeen modules, since each experiment has one.
 """

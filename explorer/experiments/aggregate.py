@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from explorer.errors import BadInputError
+from explorer.base.errors import BadInputError
 from explorer.experiments.paper import THRESHOLD
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from explorer.arrangements import ARRANGEMENTS
 from explorer.experiments.aggregate import deviation
 from explorer.experiments.definition import (
     EVENING,
@@ -15,9 +14,10 @@ from explorer.experiments.definition import (
     the_same,
 )
 from explorer.experiments.runs import Cell, Run
-from explorer.experiments.settings import ArrangementsSettings
-from explorer.recipes import INDEPENDENT
-from explorer.recipes import PAPER as PAPER_RECIPE
+from explorer.specs.arrangements import ARRANGEMENTS
+from explorer.specs.experiments import ArrangementsSettings
+from explorer.specs.recipes import INDEPENDENT
+from explorer.specs.recipes import PAPER as PAPER_RECIPE
 
 SHORT = INDEPENDENT.model_copy(update={"name": "independent, 300 steps", "max_steps": 300})
 

@@ -16,9 +16,9 @@ from explorer.experiments.definition import (
 )
 from explorer.experiments.paper import THRESHOLD
 from explorer.experiments.runs import Cell, Run
-from explorer.experiments.settings import LADDER, CapacitySettings
-from explorer.recipes import INDEPENDENT
-from explorer.recipes import PAPER as PAPER_RECIPE
+from explorer.specs.experiments import LADDER, CapacitySettings
+from explorer.specs.recipes import INDEPENDENT
+from explorer.specs.recipes import PAPER as PAPER_RECIPE
 
 SHORT = INDEPENDENT.model_copy(update={"name": "independent, 120 steps", "max_steps": 120})
 LONG = INDEPENDENT.model_copy(update={"name": "independent, 1000 steps", "max_steps": 1000})

@@ -1,6 +1,6 @@
 """Every experiment by its name. Free of torch."""
 
-from explorer.errors import BadInputError
+from explorer.base.errors import BadInputError
 from explorer.experiments import (
     arrangements,
     capacity,

@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
-from explorer import validation
-from explorer.arrangements import ARRANGEMENTS, AUTO
-from explorer.catalog import ModelCard
-from explorer.errors import BadInputError
+from explorer.assets.catalog import ModelCard
+from explorer.base import validation
+from explorer.base.errors import BadInputError
+from explorer.base.formatting import human_seconds
 from explorer.experiments.runs import Cell, Run
-from explorer.experiments.settings import Name, Settings
-from explorer.formatting import human_seconds
-from explorer.texts.specs import SOURCES
+from explorer.specs.arrangements import ARRANGEMENTS, AUTO
+from explorer.specs.experiments import Name, Settings
+from explorer.specs.texts import SOURCES
 
 S = TypeVar("S", bound=BaseModel)
 MINUTES, EVENING, PAPER = "minutes", "evening", "paper"

@@ -6,9 +6,9 @@ import zipfile
 
 import pandas as pd
 
+from explorer.base.provenance import Computed, in_words
 from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Run
-from explorer.provenance import Computed, in_words
 
 
 def flat(run: Run) -> pd.DataFrame:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from explorer.arrangements import ARRANGEMENTS, PAPER_DEFAULT
-from explorer.recipes import PAPER as PAPER_RECIPE
+from explorer.specs.arrangements import ARRANGEMENTS, PAPER_DEFAULT
+from explorer.specs.recipes import PAPER as PAPER_RECIPE
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "paper"
 SOURCES = {"random": "D1", "fanfics": "D2", "pg19": "D3", "pg19-gen": "D4"}

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from explorer import effects
+from explorer.base.formatting import counted
 from explorer.experiments.aggregate import deviation
 from explorer.experiments.definition import (
     EVENING,
@@ -14,9 +14,9 @@ from explorer.experiments.definition import (
     in_words,
 )
 from explorer.experiments.runs import Cell, Run
-from explorer.experiments.settings import ReadoutSettings
-from explorer.formatting import counted
-from explorer.recipes import PAPER as PAPER_RECIPE
+from explorer.geometry import effects
+from explorer.specs.experiments import ReadoutSettings
+from explorer.specs.recipes import PAPER as PAPER_RECIPE
 
 CONTEXT = "context"
 """The start that is no proto-token: the context's own tokens."""

@@ -17,11 +17,11 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from explorer import folders
-from explorer.errors import BadInputError, CorruptFileError, StorageError
-from explorer.experiments.settings import Name, Settings
-from explorer.files import require_mine, write_atomically
-from explorer.provenance import Computed
+from explorer.base import folders
+from explorer.base.errors import BadInputError, CorruptFileError, StorageError
+from explorer.base.files import require_mine, write_atomically
+from explorer.base.provenance import Computed
+from explorer.specs.experiments import Name, Settings
 
 HEADER_FILE, CELLS_FILE, SOLUTIONS = "run.json", "cells.jsonl", "solutions"
 SCHEMA: Literal[1] = 1

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from explorer.base.formatting import plus_minus
 from explorer.experiments.aggregate import deviation
 from explorer.experiments.definition import (
     EVENING,
@@ -17,9 +18,8 @@ from explorer.experiments.definition import (
     the_same,
 )
 from explorer.experiments.runs import Cell, Run
-from explorer.experiments.settings import SharingSettings
-from explorer.formatting import plus_minus
-from explorer.recipes import PAPER as PAPER_RECIPE
+from explorer.specs.experiments import SharingSettings
+from explorer.specs.recipes import PAPER as PAPER_RECIPE
 
 NOTHING = "nothing"
 """What a group of one text shares: the same measurement stands for e and for m."""

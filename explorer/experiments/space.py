@@ -9,15 +9,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from explorer.binned import LEAST, Gap
-from explorer.distance_report import CHANCE, Compared, DistanceSummary
-from explorer.distances import KINDS, Kind, Vector, between, has_one_m, pairs, stack
-from explorer.effects import LEAST_CONTEXTS, compare
-from explorer.errors import BadInputError
+from explorer.base.errors import BadInputError
+from explorer.base.formatting import counted
 from explorer.experiments.definition import Finding
-from explorer.formatting import counted
+from explorer.geometry.binned import LEAST, Gap
+from explorer.geometry.distance_report import CHANCE, Compared, DistanceSummary
+from explorer.geometry.distances import KINDS, Kind, Vector, between, has_one_m, pairs, stack
+from explorer.geometry.effects import LEAST_CONTEXTS, compare
 from explorer.paths.result import CONNECTED, Paths
-from explorer.sets.records import SolutionSet
+from explorer.solutions.sets import SolutionSet
 
 LOCAL = "Solutions of one text lie closer together than solutions of different texts."
 CLOSER = (

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
+from explorer.base.formatting import speed
 from explorer.experiments.definition import EVENING, MINUTES, PAPER, Experiment, Finding
 from explorer.experiments.runs import Cell, Run
-from explorer.experiments.settings import ThroughputSettings
-from explorer.formatting import speed
+from explorer.specs.experiments import ThroughputSettings
 
 ONE_FORWARD, AUTOREGRESSIVE = "one forward", "autoregressive"
 """The two sides, as rows name them."""

@@ -16,8 +16,8 @@ from explorer.experiments.definition import (
     the_same,
 )
 from explorer.experiments.runs import Cell, Run
-from explorer.experiments.settings import TrainingTimeSettings
-from explorer.recipes import PAPER as PAPER_RECIPE
+from explorer.specs.experiments import TrainingTimeSettings
+from explorer.specs.recipes import PAPER as PAPER_RECIPE
 
 LINEAR = (0.75, 1.25)
 """Slopes of log seconds over log N that count as roughly linear."""

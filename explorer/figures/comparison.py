@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from explorer.figures.chart import Chart, layout, log_axis, ticks_for
 from explorer.figures.palette import DASHES, RESTARTS
 from explorer.figures.run import until_done
-from explorer.recording import Recording
+from explorer.solutions.recording import Recording
 
 Curve = tuple[str, Recording, int]
 """A name, a recording, and which of its restarts is meant."""

@@ -4,15 +4,15 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from explorer.binned import Bins
-from explorer.distance_charts import AgainstTexts
-from explorer.distance_report import Summarised
-from explorer.distances import KINDS, Kind, Metric
+from explorer.base.formatting import counted
 from explorer.figures.chart import Chart, layout
 from explorer.figures.palette import DIFFERENT, SAME_CONTEXT, SAME_TEXT
 from explorer.figures.words import for_hover
-from explorer.formatting import counted
-from explorer.histograms import Histogram
+from explorer.geometry.binned import Bins
+from explorer.geometry.distance_charts import AgainstTexts
+from explorer.geometry.distance_report import Summarised
+from explorer.geometry.distances import KINDS, Kind, Metric
+from explorer.geometry.histograms import Histogram
 
 COLOURS: dict[Kind, str] = dict(zip(KINDS, (SAME_TEXT, SAME_CONTEXT, DIFFERENT), strict=True))
 DASHES: dict[Kind, str] = dict(zip(KINDS, ("solid", "dash", "dot"), strict=True))
@@ -87,7 +87,7 @@ def against_texts(
     """Draw proto-token distance against text distance: a point a text pair, and binned means.
 
     Args:
-        points: the text pairs to draw, all or some, as `explorer.binned.points`.
+        points: the text pairs to draw, all or some, as `explorer.geometry.binned.points`.
         found: binned means of all of them.
         text_axis: what the text distance is, in words.
         texts: the texts by number, for hover boxes.

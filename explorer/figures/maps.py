@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from explorer.base.formatting import counted
 from explorer.figures.chart import Chart, layout
 from explorer.figures.palette import RESTARTS, RIGHT, WRONG, WRONG_TO_RIGHT
 from explorer.figures.words import for_hover
-from explorer.formatting import counted
-from explorer.maps import AXES, SolutionMap
+from explorer.geometry.maps import AXES, SolutionMap
 
 COLOUR_BY = ("context", "text", "source", "accuracy", "restart", "set")
 SYMBOLS = ("circle", "diamond", "square", "cross", "x")
@@ -23,7 +23,7 @@ def scatter(made: SolutionMap, colour_by: str, trajectory: pd.DataFrame | None =
     Args:
         made: the map.
         colour_by: a column of its points, of `COLOUR_BY`.
-        trajectory: of `explorer.maps.trajectory`, a run's way through a PCA map.
+        trajectory: of `explorer.geometry.maps.trajectory`, a run's way through a PCA map.
     """
     spec, points = made.record.spec, made.points
     axes = list(AXES[: spec.dimensions])

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from explorer.arrangements import ARRANGEMENTS
 from explorer.experiments import paper
 from explorer.figures.chart import Chart, layout, log_axis
 from explorer.figures.palette import RESTARTS
 from explorer.figures.words import AT_LEAST, for_hover
+from explorer.specs.arrangements import ARRANGEMENTS
 
 Value = Literal["c_tokens", "h_lm"]
 UNITS: dict[Value, str] = {

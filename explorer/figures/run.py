@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from explorer.figures.chart import Chart, layout, log_axis, ticks_for
 from explorer.figures.palette import DASHES, RESTARTS, RIGHT, WRONG_TO_RIGHT
 from explorer.figures.words import for_plotly
-from explorer.recording import PHASES, Recording
+from explorer.solutions.recording import PHASES, Recording
 
 MOST_STEPS_DRAWN = 120
 

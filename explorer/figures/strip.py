@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from explorer.recording import Recording
+from explorer.solutions.recording import Recording
 
 
 def strip_data(

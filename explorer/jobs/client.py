@@ -13,13 +13,14 @@ from typing import Any
 from filelock import FileLock, Timeout
 from sqlalchemy import select, update
 
-from explorer import folders, limits, logs
-from explorer.catalog import LOADED_BYTES
-from explorer.database import JobRow, RequestRow, WorkerRow, transaction
-from explorer.errors import BadInputError, ExplorerError, StorageError
-from explorer.formatting import human_bytes
-from explorer.jobs.specs import JobSpec, parse
-from explorer.locks import LockFile
+from explorer.assets.catalog import LOADED_BYTES
+from explorer.base import folders
+from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
+from explorer.base.errors import BadInputError, ExplorerError, StorageError
+from explorer.base.formatting import human_bytes
+from explorer.base.locks import LockFile
+from explorer.runtime import limits, logs
+from explorer.specs.jobs import JobSpec, parse
 
 STALE_SECONDS = 15.0
 OVER = ("done", "failed", "stopped")
@@ -273,7 +274,7 @@ def _require_memory() -> None:
 def _spawn(device: str) -> None:
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "EXPLORER_CACHE": str(folders.local())}
     with logs.output_of("worker").open("ab") as output:
-        command = [sys.executable, "-m", "explorer.jobs.worker", "--device", device]
+        command = [sys.executable, "-m", "explorer.worker.main", "--device", device]
         worker = subprocess.Popen(  # noqa: S603  (our own module, fixed arguments)
             [*command, "--parent", str(os.getpid())],
             cwd=folders.PROJECT,

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from sqlalchemy import update
 
-from explorer.database import JobRow, transaction
+from explorer.base.database import JobRow, transaction
 from explorer.jobs import client
 from explorer.jobs.client import Job
-from explorer.jobs.specs import ExperimentSpec, JobSpec, PathsSpec, ReconstructSpec, SolveSetSpec
 from explorer.paths import places
 from explorer.paths.result import FILE
+from explorer.specs.jobs import ExperimentSpec, JobSpec, PathsSpec, ReconstructSpec, SolveSetSpec
 
 
 def checkpoint_in(folder: Path) -> Path:

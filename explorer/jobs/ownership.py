@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
-from explorer import logs
-from explorer.database import JobRow, RequestRow, WorkerRow, transaction
+from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.jobs.client import OVER
+from explorer.runtime import logs
 
 log = logs.log
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from explorer.errors import BadInputError
+from explorer.base.errors import BadInputError
 
 THIN = 1e-6
 """Least height of a control point over the chord, as a share of the chord."""

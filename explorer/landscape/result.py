@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 from safetensors.numpy import save
 
-from explorer.arrangements import ArrangementKey
-from explorer.errors import CorruptFileError
-from explorer.files import write_atomically
+from explorer.base.errors import CorruptFileError
+from explorer.base.files import write_atomically
+from explorer.base.provenance import Versions
+from explorer.base.tensor_files import opened
 from explorer.landscape.plane import COARSEST
 from explorer.paths.curves import BENDS, CurveKind
 from explorer.paths.header import SolutionInfo, TextInfo
-from explorer.provenance import Versions
-from explorer.tensorfile import opened
+from explorer.specs.arrangements import ArrangementKey
 
 
 class LandscapeHeader(BaseModel):

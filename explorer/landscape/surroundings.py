@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 from safetensors.numpy import save
 
-from explorer.errors import CorruptFileError
-from explorer.files import write_atomically
-from explorer.provenance import Versions
-from explorer.tensorfile import opened
+from explorer.base.errors import CorruptFileError
+from explorer.base.files import write_atomically
+from explorer.base.provenance import Versions
+from explorer.base.tensor_files import opened
 
 
 class SurroundingsHeader(BaseModel):

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from explorer.arrangements import ArrangementKey
+from explorer.assets.tokenizing import Tokenizer
+from explorer.base.provenance import Versions, versions
 from explorer.paths.curves import CurveKind
 from explorer.paths.pairs import text_key
-from explorer.paths.recipe import PathRecipe
-from explorer.provenance import Versions, versions
-from explorer.solutions import Solution, now
-from explorer.tokenizing import Tokenizer
+from explorer.solutions.solution import Solution, now
+from explorer.specs.arrangements import ArrangementKey
+from explorer.specs.curves import PathRecipe
 
 
 class TextInfo(BaseModel):

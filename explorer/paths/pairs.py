@@ -7,10 +7,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.errors import BadInputError
-from explorer.solutions import Solution
-
-MAX_PAIRS = 500
+from explorer.base.errors import BadInputError
+from explorer.solutions.solution import Solution
+from explorer.specs.jobs import MAX_PAIRS
 
 
 def vector(solution: Solution) -> NDArray[np.float32]:

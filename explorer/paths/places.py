@@ -4,9 +4,9 @@ from pathlib import Path
 
 from safetensors.numpy import save
 
-from explorer import folders
-from explorer.errors import BadInputError
-from explorer.files import write_atomically
+from explorer.base import folders
+from explorer.base.errors import BadInputError
+from explorer.base.files import write_atomically
 from explorer.paths.result import FILE, Paths
 
 LANDSCAPE, RADIUS = "landscape.safetensors", "radius.safetensors"

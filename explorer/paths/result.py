@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import save
 
-from explorer.errors import CorruptFileError
-from explorer.files import write_atomically
+from explorer.base.errors import CorruptFileError
+from explorer.base.files import write_atomically
+from explorer.base.tensor_files import opened
 from explorer.paths.curves import BENDS, arc_lengths, bends_on_chord, mean_along
 from explorer.paths.header import PathsHeader, TextInfo
-from explorer.tensorfile import opened
 
 CONNECTED = 0.99
 """Accuracy that a path must keep all along the grid to count as connecting (Q3, E8)."""

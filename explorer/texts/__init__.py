@@ -5,12 +5,8 @@ another process and on another machine, as long as the files it names hold the s
 Nothing here imports torch.
 """
 
-from explorer.texts.cleaning import clean
-from explorer.texts.corpus import read_corpus
-from explorer.texts.drawing import continuation, draw, draw_many, unseen_passages
-from explorer.texts.own import from_upload
-from explorer.texts.passages import Passage
-from explorer.texts.specs import (
+from explorer.specs.cleaning import clean
+from explorer.specs.texts import (
     SOURCES,
     CorpusSpec,
     GeneratedSpec,
@@ -23,6 +19,10 @@ from explorer.texts.specs import (
     UnseenSpec,
     make_spec,
 )
+from explorer.texts.corpus import read_corpus
+from explorer.texts.drawing import continuation, draw, draw_many, unseen_passages
+from explorer.texts.own import from_upload
+from explorer.texts.passages import Passage
 from explorer.texts.targets import MAX_TARGET_TOKENS, target_ids
 
 __all__ = [

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from explorer.errors import BadInputError
-from explorer.formatting import human_bytes
-from explorer.texts.cleaning import clean, decode
+from explorer.base.errors import BadInputError
+from explorer.base.formatting import human_bytes
+from explorer.specs.cleaning import clean, decode
+from explorer.specs.texts import CorpusSpec
 from explorer.texts.passages import Passage, excerpt, pick
-from explorer.texts.specs import CorpusSpec
 
 MAX_CORPUS_BYTES = 200_000_000
 """Largest corpus; it is read into memory."""

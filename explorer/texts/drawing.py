@@ -4,10 +4,9 @@ from itertools import count as count_from
 from pathlib import Path
 from typing import assert_never
 
-from explorer.errors import BadInputError
-from explorer.texts import corpus, own, pg19, shakespeare, unseen, words
-from explorer.texts.passages import EndOfSourceError, Passage
-from explorer.texts.specs import (
+from explorer.assets.tokenizing import Tokenizer
+from explorer.base.errors import BadInputError
+from explorer.specs.texts import (
     PASSAGE_CHARACTERS,
     CorpusSpec,
     GeneratedSpec,
@@ -19,7 +18,8 @@ from explorer.texts.specs import (
     UnseenSpec,
     make_spec,
 )
-from explorer.tokenizing import Tokenizer
+from explorer.texts import corpus, own, pg19, shakespeare, unseen, words
+from explorer.texts.passages import EndOfSourceError, Passage
 
 CHARACTERS_PER_TOKEN = 8
 """Characters to draw for each wanted token, about twice what English needs."""

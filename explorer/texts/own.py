@@ -1,10 +1,10 @@
 """One's own text: typed, pasted or uploaded."""
 
-from explorer.errors import BadInputError
-from explorer.formatting import human_bytes
-from explorer.texts.cleaning import decode
+from explorer.base.errors import BadInputError
+from explorer.base.formatting import human_bytes
+from explorer.specs.cleaning import decode
+from explorer.specs.texts import OwnSpec
 from explorer.texts.passages import Passage
-from explorer.texts.specs import OwnSpec
 
 MAX_UPLOAD_BYTES = 10_000_000
 """Largest file that is taken as a text of one's own."""

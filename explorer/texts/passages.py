@@ -4,8 +4,8 @@ import random
 from dataclasses import dataclass
 from functools import lru_cache
 
-from explorer.errors import BadInputError
-from explorer.texts.specs import PASSAGE_CHARACTERS, Source, TextSpec
+from explorer.base.errors import BadInputError
+from explorer.specs.texts import PASSAGE_CHARACTERS, Source, TextSpec
 
 LONGEST_WORD = 40
 """Characters beyond which a passage may end inside a word; some scripts have no spaces."""

@@ -10,10 +10,10 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-from explorer.errors import MissingAssetError
-from explorer.texts.cleaning import clean
+from explorer.base.errors import MissingAssetError
+from explorer.specs.cleaning import clean
+from explorer.specs.texts import PG19Spec
 from explorer.texts.passages import Passage, excerpt, roomy, shuffled
-from explorer.texts.specs import PG19Spec
 
 DATASET = "emozilla/pg19-test"
 REVISION = "c5e39bf32e33f9111323aa68d7d9000d22722035"

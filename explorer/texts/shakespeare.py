@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from explorer import assets
-from explorer.errors import MissingAssetError
+from explorer.assets import packaged
+from explorer.base.errors import MissingAssetError
+from explorer.specs.texts import SeenSpec
 from explorer.texts.passages import Passage, excerpt, pick, roomy
-from explorer.texts.specs import SeenSpec
 
 _BLANK_LINES = re.compile(r"\n\s*\n")
 _HEADING = re.compile(r"(#+)\s*([^.\n]*)")
@@ -84,13 +84,13 @@ def works(folder: Path) -> tuple[Work, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise MissingAssetError(
             f"Shakespeare's works in {folder} cannot be read. Delete that folder and run "
-            f"`{assets.COMMAND}`."
+            f"`{packaged.COMMAND}`."
         ) from error
     parsed = (parse(key, found[key]) for key in sorted(found))
     if full := tuple(work for work in parsed if work.starts):
         return full
     raise MissingAssetError(
-        f"There are no plays in {folder}. Delete that folder and run `{assets.COMMAND}`."
+        f"There are no plays in {folder}. Delete that folder and run `{packaged.COMMAND}`."
     )
 
 
@@ -101,12 +101,12 @@ def passage(spec: SeenSpec) -> Passage:
         MissingAssetError: if the works are not on this disk.
         EndOfSourceError: if there are fewer speeches than the index asks for.
     """
-    if not assets.is_present(assets.SHAKESPEARE):
+    if not packaged.is_present(packaged.SHAKESPEARE):
         raise MissingAssetError(
-            f"Shakespeare's works are not on this disk. Run `{assets.COMMAND}` once, while you "
+            f"Shakespeare's works are not on this disk. Run `{packaged.COMMAND}` once, while you "
             "are online."
         )
-    plays = works(assets.path(assets.SHAKESPEARE))
+    plays = works(packaged.path(packaged.SHAKESPEARE))
     number = pick(sum(len(work.starts) for work in plays), spec.seed, spec.index, "speeches")
     for work in plays:
         if number < len(work.starts):

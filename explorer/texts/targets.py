@@ -1,7 +1,7 @@
 """From a text to the token ids that two vectors shall learn to say."""
 
-from explorer.errors import BadInputError
-from explorer.tokenizing import Tokenizer
+from explorer.assets.tokenizing import Tokenizer
+from explorer.base.errors import BadInputError
 
 MAX_TARGET_TOKENS = 2_048
 """Most tokens of a target whose length was not chosen; the paper's longest has 1,448."""

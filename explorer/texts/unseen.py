@@ -4,9 +4,9 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from explorer.texts.cleaning import clean
+from explorer.specs.cleaning import clean
+from explorer.specs.texts import UnseenSpec
 from explorer.texts.passages import Passage, excerpt, pick
-from explorer.texts.specs import UnseenSpec
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "unseen"
 

@@ -5,9 +5,9 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-from explorer.errors import BadInputError
+from explorer.base.errors import BadInputError
+from explorer.specs.texts import RandomSpec
 from explorer.texts.passages import Passage
-from explorer.texts.specs import RandomSpec
 
 VOCABULARY = 100_000
 """How many of the most frequent words are drawn from."""

@@ -17,12 +17,12 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from explorer.errors import BadInputError
-from explorer.greedy import MemoryScore, memory_inputs, score_memory
-from explorer.head import Measured
-from explorer.models import FrozenModel
-from explorer.recipes import Recipe
-from explorer.solutions import BEATEN, Memory, MemoryRecord
+from explorer.base.errors import BadInputError
+from explorer.model.frozen import FrozenModel
+from explorer.model.greedy import MemoryScore, memory_inputs, score_memory
+from explorer.model.head import Measured
+from explorer.solutions.solution import BEATEN, Memory, MemoryRecord
+from explorer.specs.recipes import Recipe
 from explorer.training.described import described
 from explorer.training.engine import Engine, require_some
 from explorer.training.rows import DONE, Group, Row

@@ -15,8 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from explorer import __version__
-from explorer.files import write_atomically
-from explorer.models import FrozenModel
+from explorer.base.files import write_atomically
+from explorer.model.frozen import FrozenModel
 from explorer.training.engine import Engine
 
 SECONDS = 3.0

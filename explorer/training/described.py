@@ -4,10 +4,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from explorer.models import FrozenModel
-from explorer.provenance import versions
-from explorer.recipes import Recipe
-from explorer.solutions import made_from, now
+from explorer.base.provenance import versions
+from explorer.model.frozen import FrozenModel
+from explorer.solutions.solution import made_from, now
+from explorer.specs.recipes import Recipe
 from explorer.training.rows import Row
 
 

@@ -16,11 +16,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from explorer.errors import BadInputError
-from explorer.head import Measured
-from explorer.interruption import Interrupted, abandonable, check
-from explorer.models import FrozenModel
-from explorer.recipes import Recipe
+from explorer.base.errors import BadInputError
+from explorer.model.frozen import FrozenModel
+from explorer.model.head import Measured
+from explorer.runtime.interruption import Interrupted, abandonable, check
+from explorer.specs.recipes import Recipe
 from explorer.training.memory import is_out_of_memory, rows_of_next_pass, rows_that_fit
 from explorer.training.optimiser import VectorAdamW, finish_rate, rate
 from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group, Row, RowState

@@ -2,9 +2,9 @@
 
 import torch
 
-from explorer import limits
-from explorer.models import FrozenModel
-from explorer.paces import POSITIONS
+from explorer.model.frozen import FrozenModel
+from explorer.runtime import limits
+from explorer.runtime.step_times import POSITIONS
 
 SIGNS = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
 """What messages of failed allocations have in common (CUDA, Windows, Linux, cuBLAS)."""

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from explorer.recipes import Recipe
+from explorer.specs.recipes import Recipe
 
 LEAST_EASE = 0.02
 """Loss, as a share of `ease_below`, under which the rate falls no further."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.metrics import Score
+from explorer.model.metrics import Score
 
 SEARCH, FINISH, DONE, REST = "search", "finish", "done", "rest"
 """Phases of a row: in the fast number format, in float32, over, waiting behind better ones."""

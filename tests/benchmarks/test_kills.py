@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from explorer import folders
+from explorer.base import folders
 
 
 @pytest.mark.timeout(900)

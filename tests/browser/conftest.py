@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from explorer import folders
+from explorer.base import folders
 
 expect.set_options(timeout=30_000)
 APP = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]

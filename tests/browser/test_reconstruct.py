@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as TookTooLong
 
-from explorer.arrangements import ARRANGEMENTS
+from explorer.specs.arrangements import ARRANGEMENTS
 
 pytestmark = pytest.mark.browser
 TEXT = "<b onclick=alert(1)>hat</b>"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from explorer.models import FrozenModel
-    from explorer.solutions import Solution
+    from explorer.model.frozen import FrozenModel
+    from explorer.solutions.solution import Solution
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def load_model(
     one_thread: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., "FrozenModel"]:
     """`models.load` on the CPU, with fingerprints kept in a folder of the tests' own."""
-    from explorer import models
+    from explorer.model import frozen
 
     cache = tmp_path_factory.mktemp("module-cache")
 
@@ -37,7 +37,7 @@ def load_model(
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("EXPLORER_CACHE", str(cache))
-            return models.load(folder, device=torch.device("cpu"), **options)
+            return frozen.load(folder, device=torch.device("cpu"), **options)
 
     return load
 
@@ -55,8 +55,8 @@ def neox(load_model: Callable[..., "FrozenModel"], tiny_neox_folder: Path) -> "F
 @pytest.fixture(scope="session")
 def make_solution() -> Callable[..., "Solution"]:
     """Make a solution of random numbers; keywords replace fields of its record."""
-    from explorer.recipes import FAST
-    from explorer.solutions import Solution, SolutionRecord
+    from explorer.solutions.solution import Solution, SolutionRecord
+    from explorer.specs.recipes import FAST
 
     def make(d_model: int = 4, target_ids: tuple[int, ...] = (5, 3, 8), **fields: Any) -> Solution:
         record = SolutionRecord.model_validate(
@@ -91,7 +91,7 @@ def make_solution() -> Callable[..., "Solution"]:
 @pytest.fixture
 def shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Stand in for the folder of results that ship with the project."""
-    from explorer import folders
+    from explorer.base import folders
 
     monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "recorded")
     return tmp_path / "recorded"
@@ -100,7 +100,7 @@ def shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.fixture
 def kept(make_solution: Callable[..., "Solution"], shipped: Path) -> Callable[..., "Solution"]:
     """Store a solution with an id, a seed and a time that follow from a number, in its own run."""
-    from explorer import store
+    from explorer.solutions import store
 
     def keep(number: int, *, run: str | None = None, **fields: Any) -> "Solution":
         named = {
@@ -118,8 +118,8 @@ def kept(make_solution: Callable[..., "Solution"], shipped: Path) -> Callable[..
 @pytest.fixture
 def record_run() -> Callable[..., "Path"]:
     """Write a recording of some frames into a folder."""
-    from explorer import store
-    from explorer.recording import Recording, RecordingHeader
+    from explorer.solutions import store
+    from explorer.solutions.recording import Recording, RecordingHeader
 
     def record(folder: Path, seeds: tuple[int, ...] = (1,), frames: int = 3) -> Path:
         header = RecordingHeader(

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from explorer import folders, metrics
-from explorer.arrangements import KEYS, ArrangementKey
-from explorer.solutions import save_solution
+from explorer.base import folders
+from explorer.model import metrics
+from explorer.solutions.solution import save_solution
+from explorer.specs.arrangements import KEYS, ArrangementKey
 
 if TYPE_CHECKING:
-    from explorer.models import FrozenModel
-    from explorer.solutions import Solution
+    from explorer.model.frozen import FrozenModel
+    from explorer.solutions.solution import Solution
 
 N = 7
 """Odd: the halves differ in length, and taking turns ends with e."""

@@ -3,31 +3,31 @@
 import subprocess
 import sys
 
-from explorer import folders
+from explorer.base import folders
 
 LIGHT = (
     "explorer.jobs.client",
-    "explorer.jobs.specs",
-    "explorer.store",
-    "explorer.recording",
-    "explorer.solutions",
+    "explorer.specs.jobs",
+    "explorer.solutions.store",
+    "explorer.solutions.recording",
+    "explorer.solutions.solution",
     "explorer.figures.run",
     "explorer.figures.distances",
     "explorer.figures.maps",
-    "explorer.sets.records",
-    "explorer.sets.estimate",
-    "explorer.paces",
-    "explorer.outlook",
-    "explorer.experiments.estimate",
-    "explorer.process",
-    "explorer.logs",
-    "explorer.first_position",
+    "explorer.solutions.sets",
+    "explorer.estimates.set_time",
+    "explorer.runtime.step_times",
+    "explorer.estimates.outlook",
+    "explorer.estimates.run_time",
+    "explorer.runtime.process",
+    "explorer.runtime.logs",
+    "explorer.assets.first_position",
     "explorer.experiments.space",
     "explorer.figures.strip",
     "explorer.texts",
-    "explorer.tokenizing",
-    "explorer.catalog",
-    "explorer.assets",
+    "explorer.assets.tokenizing",
+    "explorer.assets.catalog",
+    "explorer.assets.packaged",
     "explorer.cli.main",
 )
 

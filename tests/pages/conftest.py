@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import streamlit as st
 
-from explorer import folders
+from explorer.base import folders
 
 
 @pytest.fixture(autouse=True)
@@ -34,4 +34,4 @@ def letters(monkeypatch: pytest.MonkeyPatch) -> None:
         def encode(self, texts: list[str], **_: object) -> np.ndarray:
             return np.array([[text.count(c) for c in "abcdefghijkl"] for text in texts])
 
-    monkeypatch.setattr("explorer.text_distances.sentence_model", Letters)
+    monkeypatch.setattr("explorer.geometry.text_distances.sentence_model", Letters)

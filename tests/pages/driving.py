@@ -4,9 +4,9 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from explorer import folders
+from explorer.base import folders
 from explorer.jobs import client
-from explorer.jobs.specs import JobSpec
+from explorer.specs.jobs import JobSpec
 
 APP = str(folders.PROJECT / "app.py")
 KINDS = ("title", "caption", "markdown", "error", "warning", "info", "text", "subheader")
@@ -39,9 +39,9 @@ def texts_of(app: AppTest) -> str:
 
 def carry_out(spec: JobSpec) -> str:
     """Run a job in this process as the worker would; return its id."""
-    from explorer.jobs.context import JobContext
-    from explorer.jobs.runners import run
-    from explorer.pool import ModelPool
+    from explorer.model.pool import ModelPool
+    from explorer.worker.context import JobContext
+    from explorer.worker.runners import run
     from tests.steps import exhaust
 
     job = JobContext(client.submit(spec), spec, ModelPool())

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from explorer import folders
-from explorer.errors import CorruptFileError
+from explorer.base import folders
+from explorer.base.errors import CorruptFileError
 from explorer.landscape.result import Landscape
-from explorer.sets import records
-from explorer.solutions import Solution, save_solution
+from explorer.solutions import sets as records
+from explorer.solutions.solution import Solution, save_solution
 from widgets import cached, results, sets
 from widgets.cached import Newest
 

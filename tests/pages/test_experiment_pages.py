@@ -12,14 +12,14 @@ from explorer.experiments.arrangements import EXPERIMENT
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
 from explorer.experiments.runs import Run
 from explorer.jobs import client
-from explorer.jobs.specs import ExperimentSpec
-from explorer.recipes import FAST
+from explorer.specs.jobs import ExperimentSpec
+from explorer.specs.recipes import FAST
 from tests.pages.driving import carry_out, open_page, texts_of
 from tests.steps import exhaust
 from widgets.markdown import escaped
 
 if TYPE_CHECKING:
-    from explorer.pool import ModelPool
+    from explorer.model.pool import ModelPool
 
 pytestmark = pytest.mark.usefixtures("without_shipped")
 
@@ -34,14 +34,14 @@ SMALL = {
 def pool() -> "ModelPool":
     import torch
 
-    from explorer.pool import ModelPool
+    from explorer.model.pool import ModelPool
 
     return ModelPool(torch.device("cpu"))
 
 
 @pytest.fixture
 def run(pool: "ModelPool", tiny_llama_folder: Path) -> Callable[..., Run]:
-    from explorer.experiments.running.task import RunTask
+    from explorer.tasks.experiments.task import RunTask
 
     def make(name: str = "arrangements") -> Run:
         recipe = FAST.model_copy(update={"max_steps": 5, "precision": "float32"})

@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer import folders, library, store, trash
+from explorer.base import folders
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.jobs import client
-from explorer.jobs.specs import BringSpec, ExperimentSpec
-from explorer.labels import Kind
 from explorer.landscape.surroundings import Surroundings, SurroundingsHeader
-from explorer.recipes import FAST
-from explorer.solutions import Memory, MemoryRecord, Solution, SolutionRecord
+from explorer.library import items, trash
+from explorer.library.labels import Kind
+from explorer.solutions import store
+from explorer.solutions.solution import Memory, MemoryRecord, Solution, SolutionRecord
+from explorer.specs.jobs import BringSpec, ExperimentSpec
+from explorer.specs.recipes import FAST
 from tests.pages.driving import APP, open_page
 from widgets.library import panel
 
@@ -132,10 +134,10 @@ def test_a_name_a_note_and_tags_are_kept(keep: Keep) -> None:
     fields["Note"].set_value("a note")
     buttons(app)["Save"].click().run()
     assert not app.exception and not app.error
-    (item,) = library.items("solution")
+    (item,) = items.items("solution")
     assert (item.label.name, item.label.note) == (HOSTILE, "a note")
     assert app.dataframe[0].value["text"].tolist() == [HOSTILE]
-    library.relabel(item, name="", note="", tags=["x"])
+    items.relabel(item, name="", note="", tags=["x"])
     app.run()
     assert app.dataframe[0].value["tags"].tolist() == ["x"]
 
@@ -182,8 +184,8 @@ def test_deleting_can_be_undone_and_the_trash_emptied(keep: Keep) -> None:
     assert "text 1" in [text.value for text in app.text]
     (deletion,) = trash.deletions()
     app.button(key=f"undo-{deletion.id}").click().run()
-    assert len(library.items("solution")) == 3
-    trash.throw(library.items("solution"))
+    assert len(items.items("solution")) == 3
+    trash.throw(items.items("solution"))
     app = show(show(app, "Solutions"), "Trash")
     app.button(key="empty").click().run()
     assert trash.deletions() == [] and any("empty" in info.value for info in app.info)
@@ -217,9 +219,9 @@ def test_every_result_is_listed_deleted_and_put_back(
     app = select(app, 0)
     assert not app.exception
     app.button(key="delete").click().run()
-    assert library.items(kind) == [] and f"{said} is in the trash." in texts_of(app)
+    assert items.items(kind) == [] and f"{said} is in the trash." in texts_of(app)
     app.button(key="undo").click().run()
-    assert not app.exception and len(library.items(kind)) == 1
+    assert not app.exception and len(items.items(kind)) == 1
 
 
 @pytest.mark.usefixtures("without_shipped")
@@ -330,7 +332,7 @@ def test_jobs_are_listed_and_an_open_one_is_not_deleted() -> None:
     client.ask(job, "stop")
     app = select(show(open_page("library"), "Jobs"), 0)
     app.button(key="delete").click().run()
-    assert not app.exception and library.items("job") == []
+    assert not app.exception and items.items("job") == []
 
 
 def test_runs_are_listed_and_exported_with_all_that_belongs_to_them() -> None:
@@ -340,10 +342,10 @@ def test_runs_are_listed_and_exported_with_all_that_belongs_to_them() -> None:
     assert len(listed) == len(shipped) and "4 / 4" in listed
     app = select(app, 0)
     assert not app.exception
-    from explorer import exchange
+    from explorer.library import exchange
     from widgets.library.actions import _solutions_of
 
-    data = exchange.export(_solutions_of("run", library.items("run")))
+    data = exchange.export(_solutions_of("run", items.items("run")))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = {name.rpartition("/")[2] for name in archive.namelist()}
     assert {"recording.safetensors", "race.json", "solutions.csv"} < names
@@ -352,11 +354,11 @@ def test_runs_are_listed_and_exported_with_all_that_belongs_to_them() -> None:
 
 @pytest.mark.usefixtures("without_shipped")
 def test_an_import_is_reported(keep: Keep) -> None:
-    from explorer import exchange
+    from explorer.library import exchange
 
     keep(1)
-    data = exchange.export(library.items("solution"))
-    trash.throw(library.items("solution"))
+    data = exchange.export(items.items("solution"))
+    trash.throw(items.items("solution"))
     app = open_page("library")
     app.file_uploader[0].set_value(("friend.zip", data, "application/zip")).run()
     app.button(key="import-now").click().run()
@@ -435,7 +437,7 @@ def test_a_job_of_every_experiment_leads_to_its_page() -> None:
     for experiment in EXPERIMENTS.values():
         settings = experiment.make({"model": "some/model"})
         job = client.submit(ExperimentSpec(settings=settings))
-        (item,) = [item for item in library.items("job") if item.id == job]
+        (item,) = [item for item in items.items("job") if item.id == job]
         page, name = panel.JOB_PAGES[item.facts["asks"]]
         assert name == "job" and (folders.PROJECT / "pages" / f"{page}.py").is_file()
         assert experiment.name in item.facts["asks"]

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from explorer import folders, outlook, store
+from explorer.base import folders
+from explorer.estimates import outlook
+from explorer.solutions import store
 from tests.pages.driving import open_page
 
 SECRET = "my diary"

@@ -9,10 +9,10 @@ import pytest
 from google.protobuf.message import Message
 from streamlit.testing.v1 import AppTest
 
-from explorer import folders
+from explorer.base import folders
 from explorer.figures.words import for_hover, shortened
-from explorer.library import Item
-from explorer.sets import records
+from explorer.library.items import Item
+from explorer.solutions import sets
 from tests.hostile import HOSTILE, WORDS, fill
 from tests.pages.driving import open_page
 from widgets.library import table
@@ -162,6 +162,6 @@ def test_a_map_with_chosen_solutions_shows_them_as_they_are(links: dict[str, str
     app = open_page("maps", set=links["set"])
     (named,) = [field for field in app.multiselect if str(field.key).startswith("named-")]
     assert all("&lt;" not in option for option in named.options)  # a list reads no HTML
-    two = [s.record.id for s in records.read(records.find(links["set"])).solutions[:2]]
+    two = [s.record.id for s in sets.read(sets.find(links["set"])).solutions[:2]]
     named.set_value(two).run()
     assert not app.exception and not markup_in(app)

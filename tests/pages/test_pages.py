@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer import first_position, folders, store
-from explorer.database import JobRow, transaction
-from explorer.fingerprint import fingerprint
-from explorer.first_position import FirstPosition
+from explorer.assets import first_position
+from explorer.assets.fingerprint import fingerprint
+from explorer.assets.first_position import FirstPosition
+from explorer.base import folders
+from explorer.base.database import JobRow, transaction
 from explorer.jobs import client, kept
-from explorer.jobs.specs import ReconstructSpec
-from explorer.recipes import FAST
-from explorer.recording import Recording, RecordingHeader, RecordingLog
+from explorer.solutions import store
+from explorer.solutions.recording import Recording, RecordingHeader, RecordingLog
+from explorer.specs.jobs import ReconstructSpec
+from explorer.specs.recipes import FAST
 from tests.pages.driving import APP, carry_out, open_page, texts_of
 
 TEXT = "abc <script>alert(1)</script> & more words to say"
@@ -96,7 +98,8 @@ def test_what_takes_long_is_asked_about_first(
 
 
 def test_a_long_text_takes_long_and_a_short_one_does_not() -> None:
-    from explorer import outlook, paces
+    from explorer.estimates import outlook
+    from explorer.runtime import step_times
     from widgets.slow_start import QUICK_SECONDS
 
     def expected(length: int) -> float:
@@ -104,7 +107,7 @@ def test_a_long_text_takes_long_and_a_short_one_does_not() -> None:
             model="smollm2-135m", text="x", length=length, arrangement="e+mN", recipe=FAST,
             restarts=4, until="first",
         )  # fmt: skip
-        seconds = outlook.of_text(spec, paces.assumed(None)).seconds
+        seconds = outlook.of_text(spec, step_times.assumed(None)).seconds
         assert seconds is not None
         return seconds.usual
 

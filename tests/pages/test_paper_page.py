@@ -8,19 +8,22 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer import catalog, distance_report, folders, measure_distances, paces
+from explorer.assets import catalog
+from explorer.base import folders
 from explorer.cli.main import parser
-from explorer.experiments import beside, paper, runs
+from explorer.experiments import paper, paper_comparison, runs
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.runs import Done, Header
+from explorer.geometry import distance_report, measure_distances
 from explorer.jobs import client
-from explorer.jobs.specs import ExperimentSpec
-from explorer.paces import Pace
 from explorer.paths import places
 from explorer.paths.header import PathsHeader, SolutionInfo, TextInfo
-from explorer.paths.recipe import PathRecipe
 from explorer.paths.result import FILE, Paths
-from explorer.sets import records
+from explorer.runtime import step_times
+from explorer.runtime.step_times import Pace
+from explorer.solutions import sets
+from explorer.specs.curves import PathRecipe
+from explorer.specs.jobs import ExperimentSpec
 from tests.pages.driving import open_page, texts_of
 
 pytestmark = pytest.mark.usefixtures("without_shipped", "letters")
@@ -55,18 +58,18 @@ def test_without_anything_every_answer_is_not_run() -> None:
     assert not app.exception and not app.warning
     table = answers(app)
     assert list(table.index) == [f"F{k}" for k in range(1, 11)]
-    assert set(table["here"]) == {beside.NOT_RUN} and set(table["figure"]) == {""}
+    assert set(table["here"]) == {paper_comparison.NOT_RUN} and set(table["figure"]) == {""}
 
 
 def test_sets_and_paths_answer_f8_to_f10(make_set: MakeSet, connected: str) -> None:
     name = make_set(contexts=4, restarts=4)
     table = answers(open_page("paper"))
-    assert table.loc["F8", "here"] == beside.ANSWERS[True]
-    assert table.loc["F9", "here"] == beside.ANSWERS[None]
-    assert table.loc["F10", "here"] == beside.ANSWERS[True]
+    assert table.loc["F8", "here"] == paper_comparison.ANSWERS[True]
+    assert table.loc["F9", "here"] == paper_comparison.ANSWERS[None]
+    assert table.loc["F10", "here"] == paper_comparison.ANSWERS[True]
     assert (table.loc["F8", "model"], table.loc["F8", "from"]) == ("tiny", f"set {name[:6]}")
     assert (table.loc["F10", "model"], table.loc["F10", "from"]) == ("tiny", f"paths {connected}")
-    found = records.read(records.find(name))
+    found = sets.read(sets.find(name))
     report = measure_distances.make(found)
     distance_report.save(found, report)
     both = next(m for m in report.summary.measured if m.vector == "both")
@@ -76,7 +79,7 @@ def test_sets_and_paths_answer_f8_to_f10(make_set: MakeSet, connected: str) -> N
 
 
 def test_the_pages_of_sets_and_paths_say_their_findings(make_set: MakeSet, connected: str) -> None:
-    found = records.read(records.find(make_set(contexts=4, restarts=4)))
+    found = sets.read(sets.find(make_set(contexts=4, restarts=4)))
     distance_report.save(found, measure_distances.make(found))
     distances = open_page("distances")
     assert not distances.exception and "this set shows" in texts_of(distances)
@@ -118,7 +121,7 @@ def test_a_timed_step_is_used_wherever_time_is_estimated(
     app = open_page(page, tiny_llama_folder)
     assert "a step timed on this machine" not in texts_of(app)
     assert page == "paper" or [b for b in app.button if b.label == "Time a step first"]
-    paces.keep(Pace(model=str(tiny_llama_folder), precision="auto", token_seconds=1e-6))
+    step_times.keep(Pace(model=str(tiny_llama_folder), precision="auto", token_seconds=1e-6))
     app = open_page(page, tiny_llama_folder)
     assert not app.exception and "a step timed on this machine" in texts_of(app)
     assert not [b for b in app.button if b.label == "Time a step first"]
@@ -162,15 +165,15 @@ def test_runs_stand_beside_the_papers_numbers() -> None:
     for expected in ("Slope over N of seconds 1.00", "16 texts, not 256 texts"):
         assert expected in words
     more = app.table[1].value.set_index("id")
-    assert more.loc["E11", "here"] == beside.ANSWERS[True]
+    assert more.loc["E11", "here"] == paper_comparison.ANSWERS[True]
 
 
 def test_damaged_sets_paths_and_solutions_are_sentences(make_set: MakeSet, connected: str) -> None:
     (places.folder_of(connected) / FILE).write_bytes(b"damaged")
-    whole, broken, headless = (records.find(make_set(seed=seed)) for seed in range(3))
+    whole, broken, headless = (sets.find(make_set(seed=seed)) for seed in range(3))
     next(broken.glob("*.safetensors")).write_bytes(b"damaged")
-    (headless / records.SET_FILE).write_text("{")
+    (headless / sets.SET_FILE).write_text("{")
     app = open_page("paper")
     assert not app.exception and len(app.warning) == 3
     assert set(answers(app).loc[["F8"], "from"]) == {f"set {whole.name[:6]}"}
-    assert answers(app).loc["F10", "here"] == beside.NOT_RUN
+    assert answers(app).loc["F10", "here"] == paper_comparison.NOT_RUN

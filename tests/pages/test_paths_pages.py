@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from explorer import folders
+from explorer.base import folders
 from explorer.jobs import client
-from explorer.jobs.specs import LandscapeSpec, PathsSpec, RadiusSpec, ReconstructSpec
 from explorer.paths import places
-from explorer.paths.recipe import PathRecipe
 from explorer.paths.result import FILE, Paths
-from explorer.recipes import FAST
+from explorer.specs.curves import PathRecipe
+from explorer.specs.jobs import LandscapeSpec, PathsSpec, RadiusSpec, ReconstructSpec
+from explorer.specs.recipes import FAST
 from tests.pages.driving import APP, carry_out, open_page, texts_of
 from tests.steps import exhaust
 
@@ -90,9 +90,9 @@ def test_a_finished_job_shows_what_its_file_says(connected: str) -> None:
 
 
 def test_while_two_ends_are_trained_the_page_shows_what_they_say(tiny_llama_folder: Path) -> None:
-    from explorer.jobs.context import JobContext
-    from explorer.jobs.runners import run
-    from explorer.pool import ModelPool
+    from explorer.model.pool import ModelPool
+    from explorer.worker.context import JobContext
+    from explorer.worker.runners import run
 
     recipe = FAST.model_copy(update={"max_steps": 30, "precision": "float32"})
     train = ReconstructSpec(

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer import distance_report, folders, measure_distances, store
+from explorer.base import folders
 from explorer.figures.strip import strip_data
-from explorer.recording import PHASES, Recording
-from explorer.sets import records
-from explorer.solutions import BEATEN, Solution, save_solution
+from explorer.geometry import distance_report, measure_distances
+from explorer.solutions import sets, store
+from explorer.solutions.recording import PHASES, Recording
+from explorer.solutions.solution import BEATEN, Solution, save_solution
 from tests.pages.driving import open_page, texts_of
 
 MakeSet = Callable[..., str]
@@ -34,7 +35,7 @@ def ferry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def restarts(folder: Path) -> list[tuple[Path, Solution]]:
-    from explorer.solutions import load_solution
+    from explorer.solutions.solution import load_solution
 
     files = [f for f in folder.glob("*.safetensors") if f.name != store.RECORDING]
     return [(file, load_solution(file)) for file in sorted(files)]
@@ -88,7 +89,7 @@ def test_one_pass_that_is_slower_is_called_slower(
 
 @pytest.mark.usefixtures("without_shipped", "letters")
 def test_few_contexts_have_no_interval_and_the_page_says_why(make_set: MakeSet) -> None:
-    found = records.read(records.find(make_set(contexts=2)))
+    found = sets.read(sets.find(make_set(contexts=2)))
     distance_report.save(found, measure_distances.make(found))
     app = open_page("distances")
     assert not app.exception and not app.error
@@ -100,7 +101,7 @@ def test_few_contexts_have_no_interval_and_the_page_says_why(make_set: MakeSet) 
 
 @pytest.mark.usefixtures("without_shipped", "letters")
 def test_a_p_that_cannot_be_small_is_not_called_chance(make_set: MakeSet) -> None:
-    found = records.read(records.find(make_set(contexts=2, texts=2, restarts=1)))
+    found = sets.read(sets.find(make_set(contexts=2, texts=2, restarts=1)))
     distance_report.save(found, measure_distances.make(found))
     app = open_page("distances")
     assert not app.exception

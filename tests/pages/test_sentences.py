@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import streamlit as st
 
-from explorer import folders
+from explorer.base import folders
 from explorer.jobs import client
 from tests.pages.driving import open_page, texts_of
 

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 import streamlit as st
 
-from explorer import catalog, exchange, folders, roots
-from explorer.errors import BadInputError, ModelError
+from explorer.assets import allowed_folders, catalog
+from explorer.base import folders
+from explorer.base.errors import BadInputError, ModelError
 from explorer.jobs import client
-from explorer.jobs.specs import (
+from explorer.library import exchange
+from explorer.specs.jobs import (
     BringSpec,
     DistancesSpec,
     JobSpec,
@@ -22,7 +24,7 @@ from explorer.jobs.specs import (
     RadiusSpec,
     SolveSetSpec,
 )
-from explorer.recipes import FAST
+from explorer.specs.recipes import FAST
 from tests.pages.driving import open_page, texts_of
 from widgets import server
 
@@ -110,8 +112,8 @@ def _specs(path: str) -> list[JobSpec]:
 
 
 def roots_experiment(path: str) -> JobSpec:
-    from explorer.experiments.settings import ThroughputSettings
-    from explorer.jobs.specs import ExperimentSpec
+    from explorer.specs.experiments import ThroughputSettings
+    from explorer.specs.jobs import ExperimentSpec
 
     return ExperimentSpec(settings=ThroughputSettings(model=path))
 
@@ -125,7 +127,7 @@ def test_a_job_that_names_a_path_is_refused_alike_whether_it_is_there_or_not(
         for spec in _specs(str(path)):
             with pytest.raises(BadInputError) as refused:
                 server.submit(spec)
-            assert str(refused.value) == roots.NO_PATHS
+            assert str(refused.value) == allowed_folders.NO_PATHS
     assert not client.jobs()
     (tmp_path / "link").symlink_to(tmp_path.parent)
     monkeypatch.setenv("EXPLORER_ROOTS", f"{tmp_path / 'root'}:{tiny_llama_folder}")
@@ -172,7 +174,7 @@ def test_a_folder_as_model_is_refused_alike(
     for model in (Path(name), tiny_llama_folder):
         app = open_page(None, model)
         assert not app.exception
-        assert [error.value for error in app.error] == [roots.NO_PATHS]
+        assert [error.value for error in app.error] == [allowed_folders.NO_PATHS]
         assert "Start" not in [button.label for button in app.button]
 
 
@@ -192,7 +194,7 @@ def test_a_record_in_a_link_is_refused_alike(visit: Visit, record: str) -> None:
     there = next((folders.PROJECT / "cache" / "recorded").rglob("*paths.safetensors"))
     app = open_page("paths", record=str(there) if record == "PRESENT" else record)
     assert not app.exception
-    assert [error.value for error in app.error] == [roots.NO_PATHS]
+    assert [error.value for error in app.error] == [allowed_folders.NO_PATHS]
 
 
 @pytest.mark.parametrize("source", ["corpus", "random"])
@@ -210,13 +212,13 @@ def test_texts_of_this_disk_are_offered_where_they_may_be_read(
     monkeypatch.setenv("EXPLORER_ROOTS", str(tiny_llama_folder))  # for the model alone
     visit(ip="192.168.1.7")
     shown, said = offered()
-    assert shown and roots.NO_PATHS not in said
+    assert shown and allowed_folders.NO_PATHS not in said
     app = open_page(None, tiny_llama_folder)
     app.selectbox(key="source").set_value(source).run()
     (tmp_path / "a.txt").write_text("some text that is there")
     for path in (tmp_path, tmp_path / "nowhere", "/etc/passwd"):
         app.text_input(key=f"{source}_path").set_value(str(path)).run()
-        assert [error.value for error in app.error] == [roots.NO_PATHS]
+        assert [error.value for error in app.error] == [allowed_folders.NO_PATHS]
 
 
 def test_a_solution_of_a_folder_model_tells_nobody_whether_the_folder_is_there(
@@ -235,8 +237,8 @@ def test_a_solution_of_a_folder_model_tells_nobody_whether_the_folder_is_there(
 
 @pytest.fixture
 def make_foreign(tmp_path: Path) -> Callable[..., bytes]:
-    from explorer import store
-    from explorer.solutions import Solution, load_solution, save_solution
+    from explorer.solutions import store
+    from explorer.solutions.solution import Solution, load_solution, save_solution
 
     file = next(f for f in sorted(store.shipped_runs()[0].glob("*-*.safetensors")))
     solution = load_solution(file)

@@ -11,12 +11,12 @@ from safetensors.numpy import load_file
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
-from explorer import distance_report, measure_distances
-from explorer.database import JobRow, RequestRow, transaction
+from explorer.base.database import JobRow, RequestRow, transaction
+from explorer.geometry import distance_report, measure_distances
 from explorer.jobs import client
-from explorer.jobs.specs import DistancesSpec, MapSpec, SolveSetSpec
-from explorer.recipes import FAST
-from explorer.sets import records
+from explorer.solutions import sets
+from explorer.specs.jobs import DistancesSpec, MapSpec, SolveSetSpec
+from explorer.specs.recipes import FAST
 from tests.pages.driving import open_page, texts_of
 
 pytestmark = pytest.mark.usefixtures("without_shipped", "letters")
@@ -25,7 +25,7 @@ MakeSet = Callable[..., str]
 
 
 def measure(name: str) -> distance_report.DistanceReport:
-    found = records.read(records.find(name))
+    found = sets.read(sets.find(name))
     report = measure_distances.make(found)
     distance_report.save(found, report)
     return report
@@ -44,7 +44,7 @@ def test_without_any_set_a_page_says_so(page: str) -> None:
 
 @pytest.mark.parametrize("page", ["sets", "distances", "maps"])
 def test_a_damaged_set_is_a_sentence(page: str, make_set: MakeSet) -> None:
-    (records.find(make_set()) / records.SET_FILE).write_text("{")
+    (sets.find(make_set()) / sets.SET_FILE).write_text("{")
     app = open_page(page)
     assert not app.exception
     assert "damaged" in texts_of(app)
@@ -54,7 +54,7 @@ def test_a_damaged_set_is_a_sentence(page: str, make_set: MakeSet) -> None:
 def test_a_set_that_has_lost_a_file_is_shown_with_what_is_left(
     page: str, make_set: MakeSet
 ) -> None:
-    folder = records.find(make_set())
+    folder = sets.find(make_set())
     next(folder.glob("*.safetensors")).unlink()
     app = open_page(page)
     assert not app.exception and not app.error
@@ -81,7 +81,7 @@ def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> N
 
 
 def test_texts_of_the_library_become_a_set(tiny_llama_folder: Path, make_set: MakeSet) -> None:
-    found = records.read(records.find(make_set()))
+    found = sets.read(sets.find(make_set()))
     first = found.solutions[0].record
     app = open_page("sets", tiny_llama_folder)
     app.segmented_control(key="set_what").set_value("My choice").run()
@@ -146,8 +146,8 @@ def test_the_numbers_on_the_page_are_those_of_the_files(make_set: MakeSet) -> No
     measure(name)
     app = open_page("distances")
     assert not app.exception and not app.error
-    folder = records.find(name)
-    members = records.load(folder).exact
+    folder = sets.find(name)
+    members = sets.load(folder).exact
     e = np.stack([load_file(folder / m.file)["e"] for m in members]).astype(float)
     e /= np.linalg.norm(e, axis=1, keepdims=True)
     i, j = np.triu_indices(len(members), 1)
@@ -191,7 +191,7 @@ def test_a_map_shows_chosen_solutions_and_leads_to_paths(make_set: MakeSet) -> N
     name = make_set()
     app = open_page("maps")
     assert not app.exception and not app.error
-    found = records.read(records.find(name))
+    found = sets.read(sets.find(name))
     a, b = (found.solutions[k].record.id for k in (0, 4))
     (picker,) = [w for w in app.multiselect if str(w.key).startswith("named-")]
     picker.set_value([a, b]).run()

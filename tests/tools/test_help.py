@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from explorer import folders
+from explorer.base import folders
 
 CALLABLE = sorted(
     f"{file.parent.name}.{file.stem}"

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.models import FrozenModel
-from explorer.pool import ModelPool
-from explorer.recipes import FAST
+from explorer.model.frozen import FrozenModel
+from explorer.model.pool import ModelPool
+from explorer.specs.recipes import FAST
 from explorer.training import Row, Trainer
 from explorer.training.starts import start_of
 from tools import record_known

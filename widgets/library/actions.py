@@ -5,9 +5,10 @@ from functools import partial
 
 import streamlit as st
 
-from explorer import exchange, formatting, trash
-from explorer.labels import Kind
-from explorer.library import Item, items
+from explorer.base import formatting
+from explorer.library import exchange, trash
+from explorer.library.items import Item, items
+from explorer.library.labels import Kind
 
 DELETED = "library_deleted"
 WORDS: dict[Kind, tuple[str, str]] = {

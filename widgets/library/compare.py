@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from explorer.comparison import cosine_distance, side_by_side
 from explorer.figures import comparison as figures
 from explorer.figures.comparison import Curve
-from explorer.library import Item
-from explorer.solutions import MemoryRecord, Solution, load_solution
+from explorer.library.comparison import cosine_distance, side_by_side
+from explorer.library.items import Item
+from explorer.solutions.solution import MemoryRecord, Solution, load_solution
 from widgets import cached, charts
 from widgets.library.panel import tokens
 from widgets.markdown import escaped

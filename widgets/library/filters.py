@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from explorer.labels import Kind
-from explorer.library import Item
-from explorer.selection import Wish, chosen, model_of, origin_of
+from explorer.library.items import Item
+from explorer.library.labels import Kind
+from explorer.library.selection import Wish, chosen, model_of, origin_of
 
 
 def choose(kind: Kind, items: Sequence[Item]) -> list[Item]:

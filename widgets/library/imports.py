@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from explorer import exchange
-from explorer.errors import ExplorerError
+from explorer.base.errors import ExplorerError
+from explorer.library import exchange
 from widgets import server
 
 

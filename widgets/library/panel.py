@@ -3,17 +3,17 @@
 import pandas as pd
 import streamlit as st
 
-from explorer import store
-from explorer.comparison import facts, shown
-from explorer.errors import ExplorerError
+from explorer.base.errors import ExplorerError
+from explorer.base.formatting import human_bytes
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.figures.strip import strip_data
-from explorer.formatting import human_bytes
 from explorer.jobs import client
-from explorer.labels import MAX_TAGS
-from explorer.library import SHIPS, Item, relabel
-from explorer.selection import size_of
-from explorer.solutions import MemoryRecord
+from explorer.library.comparison import facts, shown
+from explorer.library.items import SHIPS, Item, relabel
+from explorer.library.labels import MAX_TAGS
+from explorer.library.selection import size_of
+from explorer.solutions import store
+from explorer.solutions.solution import MemoryRecord
 from widgets import cached, server, token_strip
 from widgets.markdown import escaped
 

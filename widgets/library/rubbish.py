@@ -5,8 +5,8 @@ from textwrap import shorten
 import pandas as pd
 import streamlit as st
 
-from explorer import trash
-from explorer.formatting import human_bytes
+from explorer.base.formatting import human_bytes
+from explorer.library import trash
 from widgets.library.actions import counted
 
 

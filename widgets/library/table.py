@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from explorer.comparison import scheme
-from explorer.formatting import human_bytes
-from explorer.labels import Kind
-from explorer.library import SHIPS, Item
-from explorer.selection import size_of
+from explorer.base.formatting import human_bytes
+from explorer.library.comparison import scheme
+from explorer.library.items import SHIPS, Item
+from explorer.library.labels import Kind
+from explorer.library.selection import size_of
 from widgets.markdown import escaped
 
 MOST_PROBLEMS = 3

@@ -3,11 +3,11 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from explorer.arrangements import ARRANGEMENTS, KEYS
 from explorer.experiments import arrangements
 from explorer.experiments.runs import Run
 from explorer.figures.chart import Chart, layout, log_axis
 from explorer.figures.palette import DASHES, RESTARTS, WRONG_TO_RIGHT
+from explorer.specs.arrangements import ARRANGEMENTS, KEYS
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x")
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from explorer.experiments.runs import Run
-from explorer.experiments.settings import Name
 from explorer.figures.chart import Chart
 from explorer.figures.experiments import (
     arrangements,
@@ -13,6 +12,7 @@ from explorer.figures.experiments import (
     throughput,
     training_time,
 )
+from explorer.specs.experiments import Name
 
 _DRAWN: dict[Name, Callable[[Run], list[Chart]]] = {
     "arrangements": arrangements.charts,

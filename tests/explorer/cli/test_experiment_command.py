@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from explorer import paces
+from explorer.base.errors import BadInputError, ExplorerError
 from explorer.cli.devices import several, work_on
-from explorer.errors import BadInputError, ExplorerError
 from explorer.experiments import runs
+from explorer.runtime import step_times
 from tests.explorer.cli.conftest import Call
 
 QUICK = ("--set", "recipe.max_steps=5", "--set", "recipe.precision=float32")
@@ -52,7 +52,7 @@ def test_a_step_is_timed_before_a_run_and_kept(
     ]
     said = call(*arguments)
     assert said.code == 0 and "with a step timed on this machine" in said.err
-    kept = paces.find(str(tiny_llama_folder), "float32")
+    kept = step_times.find(str(tiny_llama_folder), "float32")
     assert kept is not None and 0 < kept.token_seconds < 1
     again = call(*arguments)
     assert again.code == 0 and again.json["run"] == said.json["run"]

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import explorer
-from explorer import folders
+from explorer.base import folders
+from explorer.base.errors import StorageError
 from explorer.cli import assets, reconstruct
 from explorer.cli.main import parser, with_values
-from explorer.errors import StorageError
 
 Call = Callable[..., Any]
 

@@ -10,7 +10,7 @@ from explorer.paths.curves import length_ratio
 from explorer.paths.pairs import vector
 
 if TYPE_CHECKING:
-    from explorer.solutions import Solution
+    from explorer.solutions.solution import Solution
     from tests.explorer.cli.conftest import Call
 
 QUICK = ("--steps", 12, "--points", 9, "--look-every", 6, "--device", "cpu", "--json")

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from explorer import catalog, store
+from explorer.assets import catalog
 from explorer.jobs import client
-from explorer.recipes import FAST, PAPER
-from explorer.reconstruct import Reconstruction
-from explorer.recording import Recording
-from explorer.solutions import load_solution
+from explorer.solutions import store
+from explorer.solutions.recording import Recording
+from explorer.solutions.solution import load_solution
+from explorer.specs.recipes import FAST, PAPER
+from explorer.tasks.reconstruct import Reconstruction
 
 Reconstruct = Callable[..., Any]
 
@@ -258,13 +259,13 @@ def test_a_text_that_cannot_be_used_is_one_sentence(
     reconstruct: Reconstruct, monkeypatch: pytest.MonkeyPatch, text: tuple[object, ...],
     sentence: str,
 ) -> None:  # fmt: skip
-    from explorer import assets
-    from explorer.errors import MissingAssetError
+    from explorer.assets import packaged
+    from explorer.base.errors import MissingAssetError
 
-    def fetch(asset: assets.Asset, *_: object) -> Path:
+    def fetch(asset: packaged.Asset, *_: object) -> Path:
         raise MissingAssetError(f"{asset.title} is missing: `python -m explorer assets`.")
 
-    monkeypatch.setattr(assets, "fetch", fetch)
+    monkeypatch.setattr(packaged, "fetch", fetch)
     said = reconstruct("--json", text=text)
     _is_a_sentence(said)
     assert sentence in said.err
@@ -316,7 +317,7 @@ def test_a_target_beyond_the_models_positions_is_one_sentence(reconstruct: Recon
 def test_interrupting_saves_the_best_so_far(
     reconstruct: Reconstruct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from explorer.reconstruct import Reconstruction
+    from explorer.tasks.reconstruct import Reconstruction
 
     plain = Reconstruction.steps
 

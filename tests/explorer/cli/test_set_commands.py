@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from explorer.sets import records
+from explorer.solutions import sets
 
 MakeSet = Callable[..., str]
 
@@ -41,7 +41,7 @@ def test_solve_set_names_the_set_and_lists_its_files(
     said = solve("--regime", regime, "--json")
     assert said.code == 0
     answer = said.json
-    record = records.load(records.find(answer["set"]))
+    record = sets.load(sets.find(answer["set"]))
     assert answer["regime"] == regime and answer["exact"] == answer["wanted"] == 8
     listed = [(s["context"], s["continuation"], s["seed"]) for s in answer["solutions"]]
     assert listed == [(m.context, m.continuation, m.seed) for m in record.members]
@@ -128,12 +128,12 @@ def test_distances_in_json_equal_the_files(
         def encode(self, texts: list[str], **_: object) -> np.ndarray:
             return np.array([[text.count(c) for c in "abcdefgh"] for text in texts])
 
-    monkeypatch.setattr("explorer.text_distances.sentence_model", Letters)
+    monkeypatch.setattr("explorer.geometry.text_distances.sentence_model", Letters)
     name = make_set()
     said = call("distances", "--set", name, "--json")
     assert said.code == 0
-    folder = records.find(name)
-    files = {m.solution: load_file(folder / m.file) for m in records.load(folder).members}
+    folder = sets.find(name)
+    files = {m.solution: load_file(folder / m.file) for m in sets.load(folder).members}
     pairs = said.json["pairs"]
     assert len(pairs) == 15 * 14 / 2
     for pair in pairs[::7]:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from explorer import folders
+from explorer.base import folders
 
 
 def _run(encoding: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:

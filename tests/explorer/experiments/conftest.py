@@ -8,13 +8,13 @@ import pytest
 
 from explorer.experiments.catalogue import experiment
 from explorer.experiments.runs import Run
-from explorer.experiments.settings import Settings
-from explorer.recipes import INDEPENDENT
+from explorer.specs.experiments import Settings
+from explorer.specs.recipes import INDEPENDENT
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
-    from explorer.experiments.running.task import RunTask
-    from explorer.pool import ModelPool
+    from explorer.model.pool import ModelPool
+    from explorer.tasks.experiments.task import RunTask
 
 QUICK = INDEPENDENT.model_copy(
     update={
@@ -77,7 +77,7 @@ def small(tiny_llama_folder: Path) -> MakeSettings:
 def pool(one_thread: None) -> "ModelPool":
     import torch
 
-    from explorer.pool import ModelPool
+    from explorer.model.pool import ModelPool
 
     return ModelPool(torch.device("cpu"))
 
@@ -85,7 +85,7 @@ def pool(one_thread: None) -> "ModelPool":
 @pytest.fixture
 def task(pool: "ModelPool") -> MakeTask:
     """Give a task for settings."""
-    from explorer.experiments.running.task import RunTask
+    from explorer.tasks.experiments.task import RunTask
 
     return lambda settings, **rest: RunTask(settings, pool, **rest)
 

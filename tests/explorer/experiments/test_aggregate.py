@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from explorer.errors import BadInputError
+from explorer.base.errors import BadInputError
 from explorer.experiments import aggregate, paper
 
 

@@ -7,17 +7,17 @@ import pytest
 
 from explorer.experiments import arrangements, runs
 from explorer.figures.experiments.drawing import charts
-from explorer.solutions import load_solution
+from explorer.solutions.solution import load_solution
 
 if TYPE_CHECKING:
-    from explorer.pool import ModelPool
+    from explorer.model.pool import ModelPool
     from tests.explorer.experiments.conftest import MakeRun
 
 
 def test_every_number_follows_from_the_saved_solutions(
     measured: "MakeRun", pool: "ModelPool"
 ) -> None:
-    from explorer.metrics import score
+    from explorer.model.metrics import score
 
     run = measured("arrangements")
     assert len(run.table) == 2 * 5 * 2  # lengths, arrangements, texts

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from explorer import first_position
-from explorer.errors import BadInputError
+from explorer.assets import first_position
+from explorer.assets.first_position import FirstPosition
+from explorer.base.errors import BadInputError
 from explorer.experiments import capacity, ladders, runs
 from explorer.experiments.runs import Done, Header, Run
-from explorer.experiments.settings import LADDER, CapacitySettings
 from explorer.figures import paper_table
 from explorer.figures.experiments.drawing import charts
-from explorer.first_position import FirstPosition
-from explorer.solutions import load_memory, load_solution, read_record
+from explorer.solutions.solution import load_memory, load_solution, read_record
+from explorer.specs.experiments import LADDER, CapacitySettings
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
-    from explorer.pool import ModelPool
+    from explorer.model.pool import ModelPool
     from tests.explorer.experiments.conftest import MakeRun, MakeSettings, MakeTask
 
 NATS = {"random": 8.0, "seen": 4.0, "unseen": 4.5, "generated": 3.0}
@@ -298,8 +298,8 @@ def test_charts_have_words_and_only_numbers_that_were_measured() -> None:
 
 
 def test_every_number_follows_from_the_saved_files(measured: "MakeRun", pool: "ModelPool") -> None:
-    from explorer.greedy import score_memory
-    from explorer.metrics import h_lm, score
+    from explorer.model.greedy import score_memory
+    from explorer.model.metrics import h_lm, score
 
     run = measured("capacity")
     assert capacity.EXPERIMENT.left(run) == []

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from explorer.errors import BadInputError, MissingAssetError
+from explorer.base.errors import BadInputError, MissingAssetError
 from explorer.experiments import readout, runs
 from explorer.experiments.runs import Done, Run
 from explorer.figures.experiments.drawing import charts
-from explorer.solutions import load_solution
+from explorer.solutions.solution import load_solution
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
-    from explorer.pool import ModelPool
+    from explorer.model.pool import ModelPool
     from tests.explorer.experiments.conftest import MakeRun, MakeSettings, MakeTask
 
 
@@ -29,7 +29,7 @@ def letters(monkeypatch: pytest.MonkeyPatch) -> None:
         def encode(self, texts: list[str], **_: object) -> np.ndarray:
             return np.stack([letters_of(text) for text in texts])
 
-    monkeypatch.setattr("explorer.text_distances.sentence_model", Letters)
+    monkeypatch.setattr("explorer.geometry.text_distances.sentence_model", Letters)
 
 
 @pytest.mark.parametrize("kind", ["tiny_llama_folder", "tiny_neox_folder"])
@@ -38,8 +38,8 @@ def test_writing_from_embeddings_is_a_loop_over_whole_sequences(
 ) -> None:
     import torch
 
-    from explorer.experiments.running.readout import write
-    from explorer.metrics import generate
+    from explorer.model.metrics import generate
+    from explorer.tasks.experiments.readout import write
 
     folder: Path = request.getfixturevalue(kind)
     model = pool.get(folder, str(folder), torch.float32)
@@ -62,8 +62,8 @@ def test_writing_from_embeddings_is_a_loop_over_whole_sequences(
 def test_every_row_follows_from_its_solution(measured: "MakeRun", pool: "ModelPool") -> None:
     import torch
 
-    from explorer.experiments.running.readout import write
-    from explorer.metrics import generate
+    from explorer.model.metrics import generate
+    from explorer.tasks.experiments.readout import write
 
     run = measured("readout")
     assert run.keys == {"context-0", "context-1"}
@@ -119,7 +119,7 @@ def test_without_a_bos_token_or_an_m_there_are_fewer_starts(
 ) -> None:
     import torch
 
-    from explorer.experiments.running.readout import starts
+    from explorer.tasks.experiments.readout import starts
 
     model = pool.get(tiny_llama_folder, str(tiny_llama_folder), torch.float32)
     vector = np.ones(model.d_model, dtype=np.float32)
@@ -191,6 +191,6 @@ def test_bad_input_is_a_sentence_before_training(
     def missing() -> None:
         raise MissingAssetError("The sentence model is not here.")
 
-    monkeypatch.setattr("explorer.text_distances.sentence_model", missing)
+    monkeypatch.setattr("explorer.geometry.text_distances.sentence_model", missing)
     with pytest.raises(MissingAssetError, match="sentence model"):
         exhaust(task(small("readout")).steps())

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from explorer.errors import BadInputError
+from explorer.base.errors import BadInputError
 from explorer.experiments import runs, sharing
 from explorer.experiments.runs import Done, Header, Run
-from explorer.experiments.settings import SharingSettings
 from explorer.figures.experiments.drawing import charts
-from explorer.solutions import load_solution
+from explorer.solutions.solution import load_solution
+from explorer.specs.experiments import SharingSettings
 
 if TYPE_CHECKING:
     from tests.explorer.experiments.conftest import MakeRun, MakeSettings

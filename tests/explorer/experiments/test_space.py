@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from explorer import binned, effects, measure_distances
-from explorer.distances import KINDS
 from explorer.experiments import space
+from explorer.geometry import binned, effects, measure_distances
+from explorer.geometry.distances import KINDS
 from explorer.paths.header import PathsHeader, SolutionInfo, TextInfo
-from explorer.paths.recipe import PathRecipe
 from explorer.paths.result import Paths
-from explorer.sets import records
-from explorer.sets.records import SolutionSet
+from explorer.solutions import sets
+from explorer.solutions.sets import SolutionSet
+from explorer.specs.curves import PathRecipe
 
 if TYPE_CHECKING:
     from explorer.paths.curves import CurveKind
@@ -30,12 +30,12 @@ def no_sentence_model(monkeypatch: pytest.MonkeyPatch) -> None:
         def encode(self, texts: list[str], **_: object) -> np.ndarray:
             return np.array([[text.count(c) for c in "abcdefghijklmnop"] for text in texts])
 
-    monkeypatch.setattr("explorer.text_distances.sentence_model", Letters)
+    monkeypatch.setattr("explorer.geometry.text_distances.sentence_model", Letters)
 
 
 @pytest.fixture
 def read(make_set: MakeSet) -> Callable[..., SolutionSet]:
-    return lambda **fields: records.read(records.find(make_set(**fields)))
+    return lambda **fields: sets.read(sets.find(make_set(**fields)))
 
 
 def medians(found: SolutionSet) -> list[float]:

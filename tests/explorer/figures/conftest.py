@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer.recording import Recording, RecordingHeader
+from explorer.solutions.recording import Recording, RecordingHeader
 
 PIECES = {0: " the", 1: "<script>alert(1)</script>", 2: "\n", 3: "日", 9: "<b>bold</b>"}
 

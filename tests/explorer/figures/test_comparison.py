@@ -3,7 +3,7 @@ from collections.abc import Callable
 import numpy as np
 
 from explorer.figures import comparison
-from explorer.recording import Recording
+from explorer.solutions.recording import Recording
 
 
 def test_both_curves_are_drawn_until_each_is_over(make: Callable[..., Recording]) -> None:

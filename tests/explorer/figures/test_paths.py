@@ -12,8 +12,8 @@ from explorer.landscape.plane import Plane, axes_around
 from explorer.landscape.result import Landscape, LandscapeHeader
 from explorer.landscape.surroundings import Surroundings, SurroundingsHeader
 from explorer.paths.header import PathsHeader, SolutionInfo, TextInfo
-from explorer.paths.recipe import PathRecipe
 from explorer.paths.result import HISTORY, Paths
+from explorer.specs.curves import PathRecipe
 
 T, N = 7, 3
 TEXT = TextInfo(text="a <b>c</b>", target_ids=[4, 5, 6], groups=[(0, 1, "a"), (1, 3, "<b>c</b>")])

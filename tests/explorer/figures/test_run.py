@@ -9,7 +9,7 @@ import pytest
 
 from explorer.figures import Chart
 from explorer.figures import run as charts
-from explorer.recording import PHASES, Recording, RecordingHeader
+from explorer.solutions.recording import PHASES, Recording, RecordingHeader
 
 Make = Callable[..., Recording]
 Numbers = Callable[[Any], list[np.ndarray]]

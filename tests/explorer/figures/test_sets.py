@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer import histograms, maps, measure_distances
-from explorer.distance_report import DistanceReport
 from explorer.figures import distances as charts
 from explorer.figures import maps as map_charts
 from explorer.figures.words import for_hover, shortened
-from explorer.jobs.specs import MapSpec
-from explorer.sets import records
+from explorer.geometry import histograms, maps, measure_distances
+from explorer.geometry.distance_report import DistanceReport
+from explorer.solutions import sets
+from explorer.specs.jobs import MapSpec
 
 MakeSet = Callable[..., str]
 
@@ -24,8 +24,8 @@ def report(make_set: MakeSet, monkeypatch: pytest.MonkeyPatch) -> DistanceReport
         def encode(self, texts: list[str], **_: object) -> np.ndarray:
             return np.array([[text.count(c) for c in "abcdefghijkl"] for text in texts])
 
-    monkeypatch.setattr("explorer.text_distances.sentence_model", Letters)
-    return measure_distances.make(records.read(records.find(make_set(contexts=4, texts=4))))
+    monkeypatch.setattr("explorer.geometry.text_distances.sentence_model", Letters)
+    return measure_distances.make(sets.read(sets.find(make_set(contexts=4, texts=4))))
 
 
 def test_histograms_hold_every_pair_and_have_area_one(report: DistanceReport) -> None:

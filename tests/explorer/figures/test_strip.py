@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from explorer.figures.strip import preview_data, strip_data
-from explorer.recording import Recording
+from explorer.solutions.recording import Recording
 
 Make = Callable[..., Recording]
 

@@ -8,14 +8,15 @@ import pytest
 from filelock import Timeout
 from sqlalchemy import select
 
-from explorer import folders, limits
-from explorer.database import JobRow, RequestRow, WorkerRow, transaction
-from explorer.errors import BadInputError, ExplorerError, StorageError
+from explorer.base import folders
+from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
+from explorer.base.errors import BadInputError, ExplorerError, StorageError
 from explorer.jobs import client
-from explorer.jobs.specs import BringSpec
+from explorer.runtime import limits
+from explorer.specs.jobs import BringSpec
 
 if TYPE_CHECKING:
-    from tests.explorer.jobs.conftest import MakeSpec
+    from tests.explorer.worker.conftest import MakeSpec
 
 BRING = BringSpec(model="a/b")
 

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from explorer import files
-from explorer.database import JobRow, RequestRow, WorkerRow, transaction
-from explorer.jobs import client, hands, kept, ownership, requests, runners
+from explorer.base import files
+from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
+from explorer.jobs import client, kept, ownership
 from explorer.jobs.ownership import LostError, Owner
-from explorer.jobs.specs import BringSpec
-from tests.explorer.jobs.cases import solutions_of
+from explorer.specs.jobs import BringSpec
+from explorer.worker import hands, requests, runners
+from tests.explorer.worker.cases import solutions_of
 
 if TYPE_CHECKING:
-    from tests.explorer.jobs.conftest import MakeSpec, Shift
+    from tests.explorer.worker.conftest import MakeSpec, Shift
 
 Hire = Callable[..., "Shift"]
 StepsOf = Callable[[str], int]
@@ -195,7 +196,7 @@ def test_a_lease_that_is_lost_in_the_middle_of_a_step_keeps_the_step_from_being_
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("explorer.training.checkpoint.write_atomically", suspended)
-        patch.setattr("explorer.recording.write_atomically", suspended)
+        patch.setattr("explorer.solutions.recording.write_atomically", suspended)
         slept.turns(1)
     assert not slept.worker.active
     assert _contents(client.folder_of(job_id)) == written

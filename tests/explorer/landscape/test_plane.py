@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from explorer.errors import BadInputError
+from explorer.base.errors import BadInputError
 from explorer.landscape.plane import COARSEST, Plane, axes_around
 
 

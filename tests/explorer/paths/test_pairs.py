@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from explorer.errors import BadInputError
-from explorer.paths.pairs import MAX_PAIRS, all_pairs, require_pair, vector
+from explorer.base.errors import BadInputError
+from explorer.paths.pairs import all_pairs, require_pair, vector
+from explorer.specs.jobs import MAX_PAIRS
 
 if TYPE_CHECKING:
-    from explorer.solutions import Solution
+    from explorer.solutions.solution import Solution
 
 Make = Callable[..., "Solution"]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from explorer import assets
-from explorer.tokenizing import Tokenizer
+from explorer.assets import packaged
+from explorer.assets.tokenizing import Tokenizer
 
 SPEECHES = "\n\n**ALL**\n".join(f"Speech number {n} says what it has to say." for n in range(300))
 
@@ -54,8 +54,8 @@ def plays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file = folder / f"{name}.md"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(assets, "is_present", lambda asset: asset is assets.SHAKESPEARE)
-    monkeypatch.setattr(assets, "path", lambda _: folder)
+    monkeypatch.setattr(packaged, "is_present", lambda asset: asset is packaged.SHAKESPEARE)
+    monkeypatch.setattr(packaged, "path", lambda _: folder)
     return folder
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from explorer import texts
-from explorer.errors import BadInputError
-from explorer.tokenizing import Tokenizer
+from explorer.assets.tokenizing import Tokenizer
+from explorer.base.errors import BadInputError
 
 
 @pytest.mark.usefixtures("plays")

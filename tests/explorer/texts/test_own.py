@@ -1,7 +1,7 @@
 import pytest
 
 from explorer import texts
-from explorer.errors import BadInputError
+from explorer.base.errors import BadInputError
 from explorer.texts import own
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from explorer import texts
-from explorer.errors import MissingAssetError
+from explorer.base.errors import MissingAssetError
 from explorer.texts import pg19
 
 
@@ -57,7 +57,7 @@ def test_without_a_hub_there_is_shakespeare(monkeypatch: pytest.MonkeyPatch) -> 
     code = (
         "import sys\n"
         "from explorer import texts\n"
-        "from explorer.errors import MissingAssetError\n"
+        "from explorer.base.errors import MissingAssetError\n"
         "try:\n"
         "    texts.draw(texts.PG19Spec())\n"
         "except MissingAssetError as error:\n"

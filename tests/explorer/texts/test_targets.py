@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explorer import texts
-from explorer.errors import BadInputError
-from explorer.tokenizing import Tokenizer
+from explorer.assets.tokenizing import Tokenizer
+from explorer.base.errors import BadInputError
 
 
 @given(st.text(max_size=40), st.integers(1, 12))

@@ -1,7 +1,7 @@
 import pytest
 
 from explorer import texts
-from explorer.errors import BadInputError
+from explorer.base.errors import BadInputError
 
 
 def test_unseen_passages_ship_in_many_registers() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from explorer import texts
-from explorer.errors import BadInputError
+from explorer.base.errors import BadInputError
 from explorer.texts import words
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.recipes import INDEPENDENT, Recipe
+from explorer.specs.recipes import INDEPENDENT, Recipe
 from explorer.training import StepReport, Trainer
 
 EASY = (17, 17, 99, 99)

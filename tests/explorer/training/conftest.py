@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from explorer.models import FrozenModel
+from explorer.model.frozen import FrozenModel
 
 LoadModel = Callable[..., FrozenModel]
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.errors import BadInputError
-from explorer.greedy import score_memory
-from explorer.models import FrozenModel
-from explorer.solutions import load_memory, made_from, save_memory
+from explorer.base.errors import BadInputError
+from explorer.model.frozen import FrozenModel
+from explorer.model.greedy import score_memory
+from explorer.solutions.solution import load_memory, made_from, save_memory
 from explorer.training.autoregressive import MemoryTrainer, memory_of
 from explorer.training.rows import Row
 from explorer.training.starts import start

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.models import FrozenModel
+from explorer.model.frozen import FrozenModel
 from explorer.training import Row, Trainer, checkpoint
 from explorer.training.checkpoint import Checkpoint
 from tests.explorer.training.cases import EASY, HARD, quick

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from explorer.interruption import Interrupted, abandonable, check, listening
-from explorer.models import FrozenModel
+from explorer.model.frozen import FrozenModel
+from explorer.runtime.interruption import Interrupted, abandonable, check, listening
 from explorer.training import Row, Trainer
 from explorer.training.autoregressive import MemoryTrainer
 from explorer.training.engine import Engine

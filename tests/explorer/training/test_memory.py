@@ -5,7 +5,7 @@ import psutil
 import pytest
 import torch
 
-from explorer.models import FrozenModel
+from explorer.model.frozen import FrozenModel
 from explorer.training.memory import (
     POSITIONS,
     is_out_of_memory,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from explorer.recipes import FAST, PAPER, Recipe
+from explorer.specs.recipes import FAST, PAPER, Recipe
 from explorer.training.optimiser import VectorAdamW, finish_rate, rate
 
 D = 6

@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from explorer.models import FrozenModel
-from explorer.recipes import FAST, INDEPENDENT, PAPER, Recipe
-from explorer.solutions import SolutionRecord
+from explorer.model.frozen import FrozenModel
+from explorer.solutions.solution import SolutionRecord
+from explorer.specs.recipes import FAST, INDEPENDENT, PAPER, Recipe
 from explorer.training import Row, Trainer, starts
 from explorer.training.solved import solution_of
 from tests.explorer.training.cases import EASY, HARD

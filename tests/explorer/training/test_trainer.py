@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from explorer.arrangements import ArrangementKey
-from explorer.errors import BadInputError
-from explorer.metrics import score
-from explorer.models import FrozenModel
-from explorer.recipes import FAST, PAPER, Recipe
+from explorer.base.errors import BadInputError
+from explorer.model.frozen import FrozenModel
+from explorer.model.metrics import score
+from explorer.specs.arrangements import ArrangementKey
+from explorer.specs.recipes import FAST, PAPER, Recipe
 from explorer.training import Row, Trainer, engine
 from tests.explorer.training.cases import EASY, HARD, QUICK, name, quick, run, trajectory
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from explorer.models import FrozenModel
+from explorer.model.frozen import FrozenModel
 from explorer.training import Row, Trainer
 from tests.explorer.training.cases import EASY, HARD, QUICK, quick, run
 

@@ -4,9 +4,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer.errors import BadInputError
-from explorer.models import FrozenModel
-from explorer.recipes import PAPER
+from explorer.base.errors import BadInputError
+from explorer.model.frozen import FrozenModel
+from explorer.specs.recipes import PAPER
 from explorer.training import Row, Trainer
 from tests.explorer.training.cases import EASY, HARD, QUICK, run, trajectory
 

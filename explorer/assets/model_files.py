@@ -1,0 +1,217 @@
+"""What a model folder says about itself, read without torch: config.json and safetensors."""
+
+import ast
+import importlib.util
+import json
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from explorer.base.errors import ModelError
+
+BUFFERS = (".attention.bias", ".attention.masked_bias", ".attn.bias", ".attn.masked_bias",
+           ".rotary_emb.inv_freq")  # fmt: skip
+"""Constants that older checkpoints (Pythia, GPT-2) store beside their parameters."""
+
+_CAUSAL_TABLE = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"
+
+
+class IncompleteModelError(ModelError):
+    """A file is missing or cut short: fetching the model again may help."""
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What config.json and the safetensors headers say.
+
+    Attributes:
+        parameters: exact number of parameters, tied ones once.
+        d_model: dimension of an input embedding.
+        layers: number of transformer blocks.
+        max_positions: longest input, None if the model sets no limit.
+        vocab_size: width of the model's head.
+    """
+
+    parameters: int
+    d_model: int
+    layers: int
+    max_positions: int | None
+    vocab_size: int
+
+
+def read_facts(folder: Path) -> ModelFacts:
+    """Read a model folder and make sure that it can be used here.
+
+    Raises:
+        IncompleteModelError: if config.json, weights or tokenizer.json are missing or cut short.
+        ModelError: if it is not a causal language model, needs code of its own, is quantised, or
+            has no safetensors.
+    """
+    if not folder.is_dir():
+        raise ModelError(f"There is no model folder {folder}. Check the path.")
+    config = _read_config(folder)
+    parameters = _count_parameters(folder, tied=config.get("tie_word_embeddings") is True)
+    if not (folder / "tokenizer.json").is_file():
+        raise IncompleteModelError(
+            f"The model folder {folder} has no tokenizer.json. "
+            "Save the model's fast tokenizer into it (`tokenizer.save_pretrained`)."
+        )
+    positions = _find(config, "max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
+    return ModelFacts(
+        parameters=parameters,
+        d_model=_demand(folder, config, "hidden_size", "n_embd", "d_model"),
+        layers=_demand(folder, config, "num_hidden_layers", "n_layer", "n_layers"),
+        max_positions=positions,
+        vocab_size=_demand(folder, config, "vocab_size"),
+    )
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """Return the JSON object in `file`, empty if there is no such file.
+
+    Raises:
+        IncompleteModelError: if the file does not hold a JSON object.
+    """
+    if not file.is_file():
+        return {}
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise IncompleteModelError(
+            f"{file} cannot be read ({error}). Fetch the model again."
+        ) from error
+    if not isinstance(value, dict):
+        raise IncompleteModelError(f"{file} does not hold a JSON object. Fetch the model again.")
+    return value
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    config = read_object(folder / "config.json")
+    if not config and (folder / "config.json").is_file():
+        raise IncompleteModelError(
+            f"config.json in {folder} is empty: it names no kind of model. Fetch the model again."
+        )
+    if not config:
+        raise IncompleteModelError(
+            f"The folder {folder} has no config.json, so it is not a model that transformers can "
+            "load. Choose the folder that holds config.json."
+        )
+    kind = str(config.get("model_type", "unknown"))
+    classes = [str(name) for name in config.get("architectures") or []]
+    if not any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in classes):
+        raise ModelError(
+            f"The model in {folder} is not a causal language model "
+            f"({', '.join(classes) or 'config.json names no architecture'}). "
+            "Choose one whose architecture ends in ForCausalLM."
+        )
+    if kind not in _causal_types():
+        reason = "needs code of its own" if "auto_map" in config else "is of an unknown type"
+        raise ModelError(
+            f"The model in {folder} {reason} ({kind}), which transformers does not contain. "
+            "Code from elsewhere is never run here: choose another model."
+        )
+    if "quantization_config" in config:
+        raise ModelError(
+            f"The model in {folder} has quantised weights, which cannot be used here. "
+            "Choose its original in float32, bfloat16 or float16."
+        )
+    return config
+
+
+@lru_cache(maxsize=1)
+def _causal_types() -> frozenset[str]:
+    """Return the model types that transformers loads as causal language models.
+
+    They are read from the source of its auto classes: importing it would bring torch along, and
+    the folder of a type may go by another name (gemma3_text lies in gemma3).
+    """
+    spec = importlib.util.find_spec("transformers")
+    types: set[str] = set()
+    for root in (spec and spec.submodule_search_locations) or []:
+        source = (Path(root) / "models" / "auto" / "modeling_auto.py").read_text(encoding="utf-8")
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == _CAUSAL_TABLE:
+                pairs = [pair for pair in ast.walk(node.value) if isinstance(pair, ast.Tuple)]
+                keys = (ast.literal_eval(pair.elts[0]) for pair in pairs)
+                types |= {key for key in keys if isinstance(key, str)}
+    return frozenset(types)
+
+
+def _count_parameters(folder: Path, *, tied: bool) -> int:
+    """Sum the sizes of all parameters in the safetensors headers; tied heads count once."""
+    skipped = (*BUFFERS, "lm_head.weight", "embed_out.weight") if tied else BUFFERS
+    total = 0
+    for file in weight_files(folder):
+        try:
+            with safe_open(file, framework="np") as tensors:
+                for name in tensors.keys():  # noqa: SIM118 (not a mapping)
+                    tensor = tensors.get_slice(name)
+                    if not name.endswith(skipped) and "F" in tensor.get_dtype():  # F32, BF16, …
+                        total += math.prod(tensor.get_shape())
+        except (OSError, SafetensorError) as error:
+            raise IncompleteModelError(
+                f"The weights in {file} are damaged or cut short ({error}). Fetch the model again."
+            ) from error
+    return total
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the model's safetensors files, as transformers would choose them.
+
+    Raises:
+        IncompleteModelError: if there are none, or some of a sharded model are missing.
+    """
+    single = folder / "model.safetensors"
+    if single.is_file():
+        return [single]
+    shards = read_object(folder / "model.safetensors.index.json").get("weight_map")
+    if not isinstance(shards, dict) or not shards:
+        found = "only as .bin" if any(folder.glob("*.bin")) else "nowhere"
+        raise IncompleteModelError(
+            f"The weights of the model in {folder} should be in model.safetensors, but are {found}."
+            " Save them with `save_pretrained(folder, safe_serialization=True)`."
+        )
+    files = sorted({folder / str(name) for name in shards.values()})
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        raise IncompleteModelError(
+            f"{len(missing)} of the {len(files)} weight files in {folder} are missing, "
+            f"{missing[0]} for one. Fetch the model again."
+        )
+    return files
+
+
+def stored_formats(folder: Path) -> set[str]:
+    """Return the number formats of the weights in a folder, as safetensors names them: BF16, F32.
+
+    Raises:
+        ModelError: if a file cannot be read.
+    """
+    found = set()
+    for path in weight_files(folder):
+        try:
+            with safe_open(path, framework="numpy") as file:
+                found |= {str(file.get_slice(name).get_dtype()) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise ModelError(
+                f"The weights in {path.name} cannot be read; fetch them again."
+            ) from error
+    return found
+
+
+def _find(config: dict[str, Any], *names: str) -> int | None:
+    values = (config.get(name) for name in names)
+    return next((value for value in values if isinstance(value, int)), None)
+
+
+def _demand(folder: Path, config: dict[str, Any], *names: str) -> int:
+    value = _find(config, *names)
+    if value is None:
+        raise IncompleteModelError(
+            f"config.json in {folder} does not say {names[0]}. Fetch the model again."
+        )
+    return value

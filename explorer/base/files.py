@@ -1,0 +1,54 @@
+"""Writing files so that nobody ever reads half of one."""
+
+import contextlib
+import uuid
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from pathlib import Path
+
+from explorer.base.errors import StorageError
+
+_guard: ContextVar[Callable[[], None] | None] = ContextVar("guard", default=None)
+
+
+@contextlib.contextmanager
+def guarded(check: Callable[[], None]) -> Iterator[None]:
+    """Ask `check` before every file is changed; what it raises keeps the file as it is.
+
+    This is how a worker whose job was taken over leaves the job's files alone, whatever it was in
+    the middle of.
+    """
+    token = _guard.set(check)
+    try:
+        yield
+    finally:
+        _guard.reset(token)
+
+
+def require_mine() -> None:
+    """Raise what the guard of `guarded` raises, if this may not write; elsewhere do nothing."""
+    if (check := _guard.get()) is not None:
+        check()
+
+
+def write_atomically(path: Path, data: bytes) -> Path:
+    """Write `data` under a temporary name and rename it to `path`.
+
+    Raises:
+        StorageError: if the disk refuses; nothing half-written stays behind.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:6]}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        require_mine()
+        temporary.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path.name} could not be written to {path.parent} ({error.strerror}). "
+            "Free some space or set EXPLORER_CACHE to a folder you can write to."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):  # it is there only if something went wrong
+            temporary.unlink()
+    return path

@@ -1,0 +1,96 @@
+"""Where things lie on the disk."""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+from explorer.base.errors import BadInputError, StorageError
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def recorded() -> Path:
+    """Return the folder of recorded results that ship with the project (read only)."""
+    return PROJECT / "cache" / "recorded"
+
+
+def local() -> Path:
+    """Return the folder made at run time: models, texts, solutions, jobs.
+
+    `EXPLORER_CACHE` moves it.
+
+    Raises:
+        StorageError: if that cannot be the name of a folder.
+    """
+    moved = os.environ.get("EXPLORER_CACHE")
+    try:
+        return Path(moved).expanduser().resolve() if moved else PROJECT / "cache" / "local"
+    except (OSError, RuntimeError) as error:  # an unknown ~user, or links that go in circles
+        raise StorageError(
+            "EXPLORER_CACHE names no folder that there can be. Set it to one you can write to."
+        ) from error
+
+
+def given(name: str | Path) -> Path:
+    """Return the path that a person named, its home folder written out; nothing need be there.
+
+    Raises:
+        BadInputError: if there can be no file of that name, or the disk refuses to say.
+    """
+    try:
+        path = Path(name).expanduser()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, an unknown ~user
+        reason = f" ({error.strerror})" if isinstance(error, OSError) else ""
+        raise BadInputError(
+            f"“{str(name)[:60]}” cannot be used as a path{reason}. Check how it is written."
+        ) from error
+    return path
+
+
+def make(folder: Path) -> Path:
+    """Create `folder` with its parents and return it.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"The folder {folder} cannot be created ({error.strerror}). "
+            "Set EXPLORER_CACHE to a folder you can write to."
+        ) from error
+    return folder
+
+
+def copy_to(folder: Path, out: Path) -> None:
+    """Copy what a folder holds into another that a person named for results.
+
+    Raises:
+        StorageError: if the disk refuses; nothing is lost then.
+    """
+    try:
+        shutil.copytree(folder, out, dirs_exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"The results could not be written to {out} ({error.strerror or error}). They are "
+            f"kept in {folder}; name another folder with --out."
+        ) from error
+
+
+def make_for(out: Path) -> Path:
+    """Create the folder that a person named for results, and return it.
+
+    Raises:
+        BadInputError: if it cannot be.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInputError(
+            f"The folder {out} cannot be created ({error.strerror}). Name another one with --out."
+        ) from error
+    return out

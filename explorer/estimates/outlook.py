@@ -1,0 +1,167 @@
+"""How long training will take: usual steps times the pieces of a step. Free of torch."""
+
+from dataclasses import dataclass
+from functools import reduce
+
+from explorer.base.formatting import human_seconds
+from explorer.estimates import usual_steps as steps
+from explorer.estimates.usual_steps import Usual
+from explorer.runtime.step_times import Pace
+from explorer.specs.jobs import ReconstructSpec
+from explorer.specs.recipes import Recipe
+
+FINISH_STEPS = 4
+"""Steps in float32 after the search found its text, about."""
+WAKE_STEPS = 160
+"""As `explorer.training.successive_halving`: after so many one more resting restart goes on."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Seconds, as they usually are, and if everything takes as long as it may."""
+
+    usual: float
+    most: float
+
+    def __add__(self, other: "Expected") -> "Expected":
+        return Expected(self.usual + other.usual, self.most + other.most)
+
+    def __mul__(self, by: float) -> "Expected":
+        return Expected(self.usual * by, self.most * by)
+
+
+NOTHING = Expected(0.0, 0.0)
+
+
+def total(parts: list[Expected]) -> Expected:
+    """Return the sum of some times."""
+    return reduce(Expected.__add__, parts, NOTHING)
+
+
+def training(
+    pace: Pace,
+    usual: Usual,
+    recipe: Recipe,
+    *,
+    length: int,
+    texts: float,
+    restarts: int = 1,
+    rest: bool = True,
+) -> Expected:
+    """Return how long some texts take that are trained side by side.
+
+    Each is over with its first exact restart; rows that are all to be exact are texts of one
+    restart. A row that is over costs nothing more, so a step costs its passes, as long as the
+    slowest trains, and the tokens of the rows that are left.
+
+    Args:
+        pace: what a step costs.
+        usual: of a single restart.
+        recipe: how they are trained.
+        length: N.
+        texts: how many; a part of one is a text that may not be reached.
+        restarts: of each.
+        rest: whether worse restarts of a text rest, as the recipe has it.
+    """
+    if texts <= 0:
+        return NOTHING
+    most = recipe.max_steps
+    wins = usual.any_of(restarts)
+    won = min(float(most), usual.mean(most, restarts) + FINISH_STEPS)
+    halved = recipe.halve_at if rest else None
+    row_steps = wins * _rows(won, restarts, halved) + (1 - wins) * _rows(most, restarts, halved)
+    if texts * (1 - wins) >= 0.5:
+        slowest = float(most)
+    else:
+        slowest = min(most, usual.at(texts / (texts + 1), restarts) + FINISH_STEPS)
+    passes = pace.step_seconds(max(1.0, texts * restarts), length)
+    passes -= max(1.0, texts * restarts) * length * pace.token_seconds
+    tokens = texts * row_steps * length * pace.token_seconds
+    longest = most * (passes + texts * restarts * length * pace.token_seconds)
+    return Expected(slowest * passes * min(1.0, texts) + tokens, longest)
+
+
+def _rows(steps: float, restarts: int, halved: int | None) -> float:
+    """Return the steps that all restarts of a text take together until one has taken so many.
+
+    From `halved` on half of them train, or one while it leads: the mean of both; and one more after
+    every `WAKE_STEPS`.
+    """
+    if halved is None or restarts == 1 or steps <= halved:
+        return restarts * steps
+    after = steps - halved
+    ahead = (1 + (restarts + 1) // 2) / 2
+    return restarts * halved + after * min(restarts, ahead + after / WAKE_STEPS / 2)
+
+
+@dataclass(frozen=True)
+class TextOutlook:
+    """What is to be expected of one text.
+
+    Attributes:
+        few: steps within which a fifth of such texts are exact; None where none was seen to be.
+        many: steps within which four fifths are.
+        seconds: until it is exact, and until it is given up; None before a step was timed.
+    """
+
+    few: int | None
+    many: int
+    seconds: Expected | None
+
+    @property
+    def sentence(self) -> str:
+        """The same for a person, before it starts."""
+        if self.few is None:
+            return "No such text was exact within its steps so far."
+        took = f", about {about(self.seconds.usual)} here" if self.seconds else ""
+        return f"Such a text usually takes {_between(self.few, self.many)} steps{took}."
+
+    def after(self, step: int, step_seconds: float | None) -> str:
+        """Return the same at a step of it, with the time that is left at the pace of its steps."""
+        if self.few is None:
+            return "No such text was exact within its steps so far."
+        if step > self.many:
+            usual = _between(self.few, self.many)
+            return f"Such a text usually takes {usual} steps; this one takes more."
+        middle = max((self.few + self.many) / 2, step + (self.many - step) / 2)
+        left = about((middle - step) * step_seconds) if step_seconds else None
+        more = f", about {left} more" if left else ""
+        return f"Such a text usually takes {_between(self.few, self.many)} steps{more}."
+
+
+def of_text(spec: ReconstructSpec, pace: Pace | None = None) -> TextOutlook:
+    """Return what is to be expected of a text that is to be reconstructed.
+
+    Args:
+        spec: what is asked.
+        pace: of this machine, if a step was timed.
+    """
+    found = steps.usual(spec.model, spec.arrangement, spec.recipe, spec.length)
+    first = spec.until == "first"
+    side_by_side = spec.restarts if first else 1
+    seconds = None
+    if pace is not None:
+        seconds = training(
+            pace, found, spec.recipe, length=spec.length, restarts=side_by_side,
+            texts=1 if first else spec.restarts,
+        )  # fmt: skip
+    if not found.share:
+        return TextOutlook(None, spec.recipe.max_steps, seconds)
+    few, many = (
+        min(spec.recipe.max_steps, _round(found.at(part, side_by_side))) for part in (0.2, 0.8)
+    )
+    return TextOutlook(few, many, seconds)
+
+
+def about(seconds: float) -> str:
+    """Return an estimated duration, without the tenths that nobody knows: "11 s"."""
+    return f"{seconds:.0f} s" if 9.5 <= seconds < 59.5 else human_seconds(seconds)
+
+
+def _between(few: int, many: int) -> str:
+    return f"{few} to {many}" if few < many else f"about {few}"
+
+
+def _round(count: float) -> int:
+    """Return a number of steps in two digits."""
+    return max(1, int(float(f"{count:.2g}")))

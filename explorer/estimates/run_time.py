@@ -1,0 +1,170 @@
+"""How long a run will take: said before it starts, and while it goes on. Free of torch."""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from math import prod
+from typing import Any
+
+from explorer.estimates import usual_steps
+from explorer.estimates.outlook import NOTHING, Expected, about, total, training
+from explorer.estimates.usual_steps import PAIR, SHARED, Usual
+from explorer.experiments.definition import Experiment
+from explorer.experiments.runs import Cell, Run
+from explorer.runtime import step_times
+from explorer.runtime.step_times import Pace
+from explorer.specs.arrangements import PAPER_DEFAULT, ArrangementChoice
+from explorer.specs.experiments import (
+    ArrangementsSettings,
+    CapacitySettings,
+    ReadoutSettings,
+    Settings,
+    SharingSettings,
+    ThroughputSettings,
+    TrainingTimeSettings,
+)
+from explorer.specs.recipes import INDEPENDENT, Recipe
+
+Look = Callable[..., Usual]
+FORWARD = 1 / 3
+"""A forward pass, in training steps of its size."""
+SCHEMES = {"m free": PAIR, "m shared": SHARED}
+WRITTEN = 9
+"""N times so many tokens a context of the read-out generates: its continuation of two N, and N
+after each of six starts and after the context itself."""
+SENTENCE_MODEL_SECONDS = 8.0
+"""To load it, once for a read-out."""
+
+
+def before(
+    experiment: Experiment, settings: Settings, parameters: int | None, pace: Pace | None = None
+) -> str:
+    """Say how many cells a run has, how long they usually take, and at most.
+
+    Args:
+        experiment: what is run.
+        settings: with which settings.
+        parameters: of the model; None counts as the embedded model's.
+        pace: of this machine, if a step was timed.
+    """
+    count = len(experiment.cells(settings))
+    found = expected(experiment, settings, parameters, pace)
+    how = (
+        "with a step timed on this machine"
+        if pace
+        else "on two CPU cores with bfloat16, several times that without it; a GPU is far quicker"
+    )
+    bound = f", at most {about(found.most)}" if found.most > 1.1 * found.usual else ""
+    return (
+        f"{count} {'cell' if count == 1 else 'cells'}: usually about "
+        f"{about(found.usual)}{bound}, {how}."
+    )
+
+
+def expected(
+    experiment: Experiment, settings: Settings, parameters: int | None, pace: Pace | None = None
+) -> Expected:
+    """Return the seconds of a whole run, as they usually are and at most."""
+    pace, usual = pace or step_times.assumed(parameters), _looked_up()
+    cells = [of_cell(settings, cell, pace, usual) for cell in experiment.cells(settings)]
+    return total([*cells, _texts(settings, pace)])
+
+
+def of_cell(settings: Settings, cell: Cell, pace: Pace, usual: Look) -> Expected:
+    """Return the seconds of one cell, as they usually are and at most."""
+
+    def trained(
+        length: int, texts: float, restarts: int, arrangement: str, scheme: str = PAIR
+    ) -> Expected:
+        found = usual(settings.model, arrangement, recipe, length, scheme)
+        rest = scheme == PAIR
+        return training(
+            pace, found, recipe, length=length, texts=texts, restarts=restarts, rest=rest
+        )
+
+    recipe: Recipe = getattr(settings, "recipe", INDEPENDENT)
+    n = int(cell.at.get("n", getattr(settings, "length", 1)))
+    match settings:
+        case ArrangementsSettings():
+            return trained(n, settings.texts, settings.restarts, str(cell.at["arrangement"]))
+        case SharingSettings():
+            scheme = PAIR if cell.at["s_g"] == 1 else SHARED
+            return trained(n, settings.texts, 1, settings.arrangement, scheme)
+        case TrainingTimeSettings():
+            return trained(n, 1, settings.restarts, settings.arrangement) * settings.texts
+        case ReadoutSettings():
+            written = WRITTEN * n * pace.a_generated_token
+            alone = trained(n, 1, settings.restarts, settings.arrangement)
+            return alone + Expected(written, 2 * written)
+        case ThroughputSettings():
+            one = n * pace.a_generated_token + FORWARD * pace.step_seconds(1, n)
+            return Expected((settings.repeats + 1) * one, (settings.repeats + 1) * one)
+        case CapacitySettings():
+            scheme = SCHEMES.get(str(cell.at["scheme"]), str(cell.at["scheme"]))
+            each = 1 if scheme == SHARED else settings.restarts  # rows that share are all needed
+            rows = settings.texts * settings.restarts / each
+            whole = trained(n, rows, each, settings.arrangement, scheme)
+            reached = trained(
+                n, rows * _reached(settings, n, scheme, usual), each, settings.arrangement, scheme
+            )
+            return Expected(reached.usual, whole.most)
+        case _:
+            return NOTHING
+
+
+def _reached(settings: CapacitySettings, n: int, scheme: str, usual: Look) -> float:
+    """Return how likely a text's ladder is still climbed at a length."""
+    shorter = [k for k in settings.ladder if k < n]
+    found = (
+        usual(settings.model, settings.arrangement, settings.recipe, k, scheme) for k in shorter
+    )
+    return prod(each.any_of(settings.restarts) for each in found)
+
+
+def _texts(settings: Settings, pace: Pace) -> Expected:
+    """Return how long the model writes texts of its own before it is trained on them."""
+    sources = getattr(settings, "sources", (getattr(settings, "source", ""),))
+    longest = max(_lengths(settings))
+    count: int = getattr(settings, "texts", 0)
+    written = count * longest * pace.a_generated_token if "generated" in sources else 0.0
+    if isinstance(settings, ReadoutSettings):
+        written += SENTENCE_MODEL_SECONDS
+    return Expected(written, 2 * written)
+
+
+def _lengths(settings: Settings) -> tuple[int, ...]:
+    ladder: tuple[int, ...] = getattr(settings, "lengths", getattr(settings, "ladder", ()))
+    return ladder or (getattr(settings, "length", 1),)
+
+
+def step(settings: Settings) -> tuple[int, ArrangementChoice, Recipe]:
+    """Return the length, arrangement and recipe whose step is timed for an estimate.
+
+    What trains nothing is estimated by a step of the recipe `independent`.
+    """
+    arrangement: ArrangementChoice = getattr(settings, "arrangement", PAPER_DEFAULT)
+    return max(_lengths(settings)), arrangement, getattr(settings, "recipe", INDEPENDENT)
+
+
+def left(experiment: Experiment, run: Run) -> str:
+    """Say how long what is left takes at the pace of what is done; empty before the first cell.
+
+    Each cell counts as much as it is expected to take.
+    """
+    weights = _weights(experiment.cells, run.settings)
+    done = sum(weights.get(cell.key, 0.0) for cell in run.done)
+    if not done:
+        return ""
+    rest = sum(weights[cell.key] for cell in experiment.left(run))
+    return f", about {about(run.seconds / done * rest)} left" if rest else ""
+
+
+@lru_cache(maxsize=16)
+def _weights(cells: Callable[[Any], list[Cell]], settings: Settings) -> dict[str, float]:
+    pace, usual = step_times.assumed(None), _looked_up()
+    return {c.key: of_cell(settings, c, pace, usual).usual or 1e-9 for c in cells(settings)}
+
+
+def _looked_up() -> Look:
+    """Return `steps.usual` of what is seen now; for the same arguments it looks once."""
+    seen = usual_steps.samples()
+    return lru_cache(maxsize=None)(partial(usual_steps.usual, seen=seen))

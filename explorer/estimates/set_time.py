@@ -1,0 +1,83 @@
+"""How long a set will take, said before it starts. Free of torch."""
+
+from dataclasses import dataclass
+
+from explorer.estimates import usual_steps
+from explorer.estimates.outlook import about
+from explorer.estimates.usual_steps import SHARED
+from explorer.runtime import step_times
+from explorer.runtime.step_times import Pace
+from explorer.specs.jobs import SolveSetSpec
+
+SIDE_BY_SIDE = 32
+"""Rows of a batch, as `explorer.training.batch`."""
+TRIED = 120
+"""Steps after which a row that is far from its text makes room (`explorer.tasks.sets.building`)."""
+FROZEN = 1.4
+"""How many times longer e takes beside an m that was learned on other texts."""
+GROUP = 8
+"""Rows that shared a vector where it was seen how often they become exact together, about."""
+BETWEEN = 1.5
+"""The range that is said: the middle divided by this, to the middle times this."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A range of times.
+
+    Attributes:
+        rows: solutions that are wanted.
+        low: seconds, rather less than it usually takes.
+        high: rather more.
+        measured: whether a step was timed on this machine.
+    """
+
+    rows: int
+    low: float
+    high: float
+    measured: bool
+
+    @property
+    def sentence(self) -> str:
+        """From when to when, and how that is known, for a person."""
+        how = (
+            "with a step timed on this machine"
+            if self.measured
+            else "for two CPU cores; a GPU is far quicker"
+        )
+        return f"{self.rows} solutions: about {about(self.low)} to {about(self.high)}, {how}."
+
+
+def estimate(spec: SolveSetSpec, parameters: int | None, pace: Pace | None = None) -> Estimate:
+    """Estimate the training time of a set.
+
+    Args:
+        spec: what is wanted.
+        parameters: of the model; None counts as the embedded model's.
+        pace: of this machine, if a step was timed.
+    """
+    cost, seen = pace or step_times.assumed(parameters), usual_steps.samples()
+    most = spec.recipe.max_steps
+    found = usual_steps.usual(spec.model, spec.arrangement, spec.recipe, spec.length, seen=seen)
+    share = max(found.share, 1 / (spec.attempts + 1))
+    each = found.mean(most) + min(spec.attempts - 1, 1 / share - 1) * min(TRIED, most)
+
+    def alone(rows: float, longer: float = 1.0) -> float:
+        batch = max(1.0, min(rows, SIDE_BY_SIDE))
+        slowest = found.at(0.95) * cost.a_pass  # the last batch empties while it trains
+        return longer * (rows * each * cost.step_seconds(batch, spec.length) / batch + slowest)
+
+    written = 0 if spec.texts else spec.contexts * spec.continuations * spec.length
+    middle = written * cost.a_generated_token
+    if spec.regime == "free":
+        middle += alone(spec.rows)
+    else:
+        joint = usual_steps.usual(
+            spec.model, spec.arrangement, spec.recipe, spec.length, SHARED, seen=seen
+        )
+        jointly = min(spec.m_from or spec.rows, spec.rows)
+        together = joint.share ** max(1.0, jointly / GROUP)
+        took = together * joint.mean(most) + (1 - together) * most
+        left = spec.rows - jointly if spec.m_from else spec.rows / 3
+        middle += took * cost.step_seconds(jointly, spec.length) + alone(left, FROZEN)
+    return Estimate(spec.rows, middle / BETWEEN, middle * BETWEEN, pace is not None)

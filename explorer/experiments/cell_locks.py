@@ -1,0 +1,89 @@
+"""Who works on what others want too: a cell of a run, or a whole set. Free of torch.
+
+Several processes, one for each device, and several jobs of one process can work on the same run. A
+claim is a file lock. It ends with the process that holds it, so a cell whose device died is free
+again. Whoever finds no claim free waits without keeping anybody else waiting.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+
+from filelock import FileLock, Timeout
+
+from explorer.base import folders
+from explorer.base.locks import LockFile
+from explorer.base.progress import Progress, Waiting
+from explorer.experiments.runs import Cell
+
+WAIT_SECONDS = 1.0
+"""How often one that waits looks again whether there is something to do."""
+FOLDER = "claims"
+"""Below the cache's local part, so that nothing of it is in a run's folder, which is exported."""
+
+
+def first_free(
+    run: str, cells: Sequence[Cell]
+) -> tuple[Cell, AbstractContextManager[object]] | None:
+    """Claim the first cell that nobody measures; None if somebody is at each of them.
+
+    Args:
+        run: the run's id.
+        cells: those that are left.
+
+    Returns:
+        The cell, and its claim, which holds until the context ends.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    for cell in cells:
+        try:
+            return cell, lock(run, cell.key).acquire(timeout=0)
+        except Timeout:
+            continue
+    return None
+
+
+def lock(run: str, of: str) -> FileLock:
+    """Return the lock of one thing of a run, which nobody holds yet.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    name = hashlib.sha256(of.encode()).hexdigest()[:16]
+    return LockFile(folders.make(folders.local() / FOLDER / run) / f"{name}.lock")
+
+
+def wait_for(held: FileLock, progress: Callable[[], Progress]) -> Iterator[Progress]:
+    """Acquire a lock; while somebody else has it, yield what `progress` says of that.
+
+    After having waited, yields once more, as somebody who is about to compute.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    waited = False
+    while True:
+        try:
+            held.acquire(timeout=0)
+        except Timeout:
+            waited = True
+            yield from rest(progress())
+            continue
+        try:
+            if waited:
+                yield progress()
+        except GeneratorExit:
+            held.release()
+            raise
+        return
+
+
+def rest(progress: Progress) -> Iterator[Waiting]:
+    """Say for a second, as often as somebody asks, that there is nothing to do."""
+    again = time.monotonic() + WAIT_SECONDS
+    yield Waiting(progress.sentence, progress.fraction)
+    while time.monotonic() < again:
+        yield Waiting(progress.sentence, progress.fraction)

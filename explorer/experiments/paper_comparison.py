@@ -1,0 +1,232 @@
+"""The paper's statements beside what runs on this machine show. Free of torch."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from explorer.base.formatting import counted, plus_minus
+from explorer.experiments import arrangements, ladders, paper, sharing, throughput
+from explorer.experiments.catalogue import experiment
+from explorer.experiments.definition import PAPER, Finding, in_words
+from explorer.experiments.paper import Statement
+from explorer.experiments.runs import Run
+from explorer.specs.arrangements import ARRANGEMENTS
+from explorer.specs.recipes import Recipe
+
+ANSWERS = {True: "shown here", False: "not shown here", None: "cannot be told from our run"}
+NOT_RUN = "not run here"
+
+
+@dataclass(frozen=True)
+class Said:
+    """A finding and what it was found with.
+
+    Attributes:
+        finding: what is shown, or not.
+        model: name, hub id or folder of the model.
+        of: the run, set or paths that say so, in words.
+    """
+
+    finding: Finding
+    model: str
+    of: str
+
+
+def of_runs(runs: Iterable[Run]) -> list[Said]:
+    """Return what runs of experiments say."""
+    return [
+        Said(finding, run.settings.model, f"{run.settings.experiment} run {run.header.id[:6]}")
+        for run in runs
+        for finding in experiment(run.settings.experiment).findings(run)
+    ]
+
+
+def answers(said: Iterable[Said], statements: Sequence[Statement] | None = None) -> pd.DataFrame:
+    """Return what is said of the paper's statements, one row for each that speaks of one.
+
+    Columns: id, paper (the statement), here (the answer), figure, model, from. A statement of which
+    nothing speaks has one row whose answer says so and whose other columns are empty, not guessed.
+
+    Args:
+        said: by runs, sets and paths.
+        statements: which; F1 to F10 if not given.
+    """
+    by_id: dict[str, list[dict[str, str]]] = {}
+    for each in said:
+        by_id.setdefault(each.finding.id, []).append(
+            {
+                "here": ANSWERS[each.finding.shown],
+                "figure": each.finding.figure,
+                "model": each.model.rpartition("/")[2],
+                "from": each.of,
+            }
+        )
+    nothing = [{"here": NOT_RUN, "figure": "", "model": "", "from": ""}]
+    return pd.DataFrame(
+        [
+            {"id": statement.id, "paper": statement.sentence, **answer}
+            for statement in (paper.findings() if statements is None else statements)
+            for answer in by_id.get(statement.id, nothing)
+        ]
+    )
+
+
+def more(said: Sequence[Said]) -> pd.DataFrame:
+    """Return the answers to the paper's other statements, as `answers` does.
+
+    A statement that only a run names stands there in the run's words.
+    """
+    listed = {s.id for s in (*paper.findings(), *paper.measured())}
+    others = {s.finding.id: s.finding.claim for s in said if s.finding.id not in listed}
+    named = [Statement(name, claim) for name, claim in others.items()]
+    return answers(said, (*paper.measured(), *named))
+
+
+def table1(run: Run | None) -> pd.DataFrame | None:
+    """Return our numbers for Table 1 (E1): arrangement, n, mean, sd; None without a run."""
+    if run is None or not run.done:
+        return None
+    return arrangements.summary(run)[["arrangement", "n", "mean", "sd"]]
+
+
+def table2(run: Run | None) -> pd.DataFrame:
+    """Return Table 2 (E2) with our numbers beside: every S_g that either of them has.
+
+    Columns: shared, S_g, best restart and all restarts (mean ± sd of token accuracy) of the paper
+    and of ours, restarts (ours, so far). The best of fewer than two restarts is left empty.
+    """
+    theirs = {
+        (row["shared"], row["s_g"], row["aggregate"]): plus_minus(row["mean"], row["sd"])
+        for row in paper.table2().to_dict("records")
+    }
+    found = sharing.summary(run) if run is not None else pd.DataFrame()
+    mine = {(row["shared"], row["s_g"]): row for row in found.to_dict("records")}
+    rows = []
+    for shared, size in sorted({(shared, size) for shared, size, _ in theirs} | set(mine)):
+        ours = mine.get((shared, size))
+        best = ours if ours and ours["restarts"] > 1 else None
+        rows.append(
+            {
+                "shared": shared,
+                "S_g": size,
+                "best restart, paper": theirs.get((shared, size, "max"), ""),
+                "best restart, here": plus_minus(best["best"], best["best_sd"]) if best else "",
+                "all restarts, paper": theirs.get((shared, size, "avg"), ""),
+                "all restarts, here": plus_minus(ours["mean"], ours["sd"]) if ours else "",
+                "restarts here": str(ours["restarts"]) if ours else "",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+TABLE3: dict[str, Callable[[Run], pd.DataFrame]] = {"capacity": ladders.paper_rows}
+"""By the experiment's name, how its runs give rows of Table 3 (columns of `table3`)."""
+
+
+def table3(runs: Iterable[Run]) -> pd.DataFrame | None:
+    """Return our numbers for Table 3 (E3), None where no run has any.
+
+    Args:
+        runs: of any experiment, the newest first: of a cell that several measured, it counts.
+
+    Returns:
+        Columns model, source, m_shared, c_tokens, h_lm, h_lm_sd; only cells that were measured.
+    """
+    made = [TABLE3[r.settings.experiment](r) for r in runs if r.settings.experiment in TABLE3]
+    filled = [rows.dropna(subset=["c_tokens"]) for rows in made if len(rows)]
+    filled = [rows for rows in filled if len(rows)]
+    if not filled:
+        return None
+    cells = pd.concat(filled, ignore_index=True)
+    return cells.drop_duplicates(["model", "source", "m_shared"], ignore_index=True)
+
+
+def speed(run: Run | None) -> pd.DataFrame:
+    """Return both readings of the paper's 279 and both ways' speeds (E5, I1): what, paper, here."""
+    one, many = (
+        throughput.PAPER_TOKENS_PER_SECOND[side]
+        for side in (throughput.ONE_FORWARD, throughput.AUTOREGRESSIVE)
+    )
+    table = pd.DataFrame(
+        {
+            "what": [
+                "times as fast, mean over N",
+                "times as fast, largest",
+                "tokens/s in one pass",
+                "tokens/s token by token",
+            ],
+            "paper": [
+                f"{throughput.PAPER_RATIO} (section 4: on average)",
+                f"{throughput.PAPER_RATIO} (section 5: up to)",
+                f"{one[0]:,} to {one[1]:,} (axis)",
+                f"{many[0]:,} to {many[1]:,} (axis)",
+            ],
+            "here": "",
+        }
+    )
+    found = throughput.summary(run) if run is not None else pd.DataFrame()
+    if run is None or found.empty:
+        return table
+    readings = throughput.ratios(run)
+    ways = [
+        found[f"{way}_tokens_per_second"].agg(["min", "max"])
+        for way in ("one_forward", "autoregressive")
+    ]
+    table["here"] = [
+        *(
+            f"{ratio:.1f} (N = {n})"
+            for ratio, n in zip(readings["ratio"], readings["n"], strict=True)
+        ),
+        *(f"{way['min']:,.0f} to {way['max']:,.0f}" for way in ways),
+    ]
+    return table
+
+
+def differences(run: Run) -> str:
+    """Say in plain words where a run's protocol departs from the paper's own.
+
+    Compared is what the paper itself gives (`paper.PROTOCOLS`); what it leaves open, and only our
+    preset `paper` settles, is named as such.
+    """
+    asked = experiment(run.settings.experiment)
+    published = paper.PROTOCOLS[asked.name]
+    ours = run.settings.model_dump()
+    found = [
+        f"{_value(name, ours[name])}, not {_value(name, theirs)}"
+        for name, theirs in published.items()
+        if ours[name] != theirs
+    ]
+    if ours["model"] not in {model.hub for model in paper.PAPER_MODELS}:
+        found.insert(0, "a model that the paper does not use")
+    said = (
+        f"Other than in the paper: {'; '.join(found)}." if found else "The protocol is the paper's."
+    )
+    left_open = [_value(name, ours[name]) for name in asked.presets[PAPER] if name not in published]
+    return f"{said} The paper does not say; here: {'; '.join(left_open)}." if left_open else said
+
+
+def _value(name: str, value: Any) -> str:
+    """Return a setting in words."""
+    if name == "recipe":
+        return (
+            f"recipe {Recipe.model_validate(value).title} with at most {value['max_steps']:,} steps"
+        )
+    if name == "arrangement":
+        return f"arrangement {ARRANGEMENTS[value].checklist_id}"
+    if name == "source":
+        return in_words(value)
+    if isinstance(value, tuple):
+        words = ", ".join(in_words(str(part)) for part in value)
+        return f"{WORDS.get(name, name)} {words}"
+    if name == "length":
+        return f"N = {value}"
+    if name == "context_length":
+        return f"contexts of {counted(value, 'token')}"
+    noun = name.replace("_", " ")
+    return counted(value, noun.removesuffix("s"), noun)
+
+
+WORDS = {"lengths": "N =", "group_sizes": "S_g =", "ladder": "lengths"}
+"""How settings with several values are called in a sentence."""

@@ -1,0 +1,104 @@
+"""What the charts of a set's distances draw, computed once and kept with its report (E6, E7)."""
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from explorer.base.progress import Progress
+from explorer.geometry import binned, histograms
+from explorer.geometry.binned import DISTANCES, NAMES, TEXT_DISTANCES, Bins, Gap
+from explorer.geometry.distances import KINDS, METRICS, Kind, Vector
+from explorer.geometry.histograms import Histogram
+
+MOST_DRAWN = 1500
+"""Text pairs of each kind that a scatter draws; a browser is slow with the paper's 124,750."""
+
+DIGITS = 6
+"""Decimals of what is drawn."""
+
+
+class AgainstTexts(BaseModel):
+    """Cosine distance of one vector against one distance of the texts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    vector: Vector
+    text_distance: str = Field(description="tfidf or semantic.")
+    text_pairs: dict[Kind, int] = Field(description="Pairs of texts that have both distances.")
+    bins: list[Bins] = Field(description="Binned means over all of them.")
+    gap: Gap | None
+
+
+class DistanceCharts(BaseModel):
+    """Everything that is drawn of a set's pairs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    histograms: list[Histogram]
+    against_texts: list[AgainstTexts]
+    drawn: dict[str, list[int | float | str | None]] = Field(
+        description="Columns of `explorer.geometry.binned.text_pairs`: at most MOST_DRAWN rows "
+        "of each kind, drawn at random; an undefined text distance is null."
+    )
+
+    def points(self, text_distance: str, vector: Vector) -> pd.DataFrame:
+        """Return the text pairs that a scatter draws, as `explorer.geometry.binned.points`."""
+        table = pd.DataFrame(self.drawn)
+        table = table.astype(dict.fromkeys([*TEXT_DISTANCES, *DISTANCES], np.float64))
+        return binned.points(table, text_distance, f"cosine_{vector}")
+
+
+def make(
+    pairs: pd.DataFrame, vectors: Sequence[Vector], begun: float = 0.0
+) -> Generator[Progress, None, DistanceCharts]:
+    """Compute what is drawn; say what comes next.
+
+    Args:
+        pairs: of a report.
+        vectors: those with a statistic.
+        begun: part of a larger whole that was done before.
+    """
+    parts = len(vectors) * (len(METRICS) + len(TEXT_DISTANCES))
+    kind = pairs["kind"].to_numpy()
+    here = {name: np.flatnonzero(kind == name) for name in KINDS}
+    drawn_as: list[Histogram] = []
+    for vector in vectors:
+        for metric in METRICS:
+            done = begun + (1 - begun) * len(drawn_as) / parts
+            yield Progress(f"Drawing histograms of {vector}.", done)
+            values = pairs[f"{metric}_{vector}"].to_numpy()
+            of_kind = {name: values[at] for name, at in here.items()}
+            drawn_as.append(histograms.make(vector, metric, of_kind))
+    of_texts = binned.text_pairs(pairs)
+    against: list[AgainstTexts] = []
+    for vector in vectors:
+        for name in TEXT_DISTANCES:
+            done = begun + (1 - begun) * (len(drawn_as) + len(against)) / parts
+            yield Progress(f"Comparing {vector} with distances of texts.", done)
+            found = binned.points(of_texts, name, f"cosine_{vector}")
+            means, gap = binned.compare(found)
+            counts = {k: int((found["kind"] == k).sum()) for k in KINDS[1:]}
+            against.append(
+                AgainstTexts(
+                    vector=vector, text_distance=name, text_pairs=counts, bins=means, gap=gap
+                )
+            )
+    return DistanceCharts(histograms=drawn_as, against_texts=against, drawn=_drawn(of_texts))
+
+
+def _drawn(of_texts: pd.DataFrame) -> dict[str, list[Any]]:
+    draw = np.random.default_rng(0)
+    kept = []
+    for kind in KINDS[1:]:
+        rows = np.flatnonzero(of_texts["kind"] == kind)
+        if len(rows) > MOST_DRAWN:
+            rows = np.sort(draw.choice(rows, MOST_DRAWN, replace=False))
+        kept.append(rows)
+    table = of_texts.iloc[np.concatenate(kept)].round(DIGITS)
+    columns = {name: table[name].tolist() for name in [*NAMES, "solutions", *DISTANCES]}
+    for name in TEXT_DISTANCES:
+        columns[name] = [None if np.isnan(value) else value for value in table[name]]
+    return columns

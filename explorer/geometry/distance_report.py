@@ -1,0 +1,270 @@
+"""What is known about the distances of one set: a table of pairs and a summary, on the disk.
+
+The summary holds everything that pages show. The table (450,775 rows at the paper's size) is read
+where somebody asks for the pairs themselves.
+"""
+
+import hashlib
+import io
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from explorer.base import folders
+from explorer.base.files import write_atomically
+from explorer.base.progress import finish
+from explorer.geometry import distance_charts
+from explorer.geometry.distance_charts import AgainstTexts, DistanceCharts
+from explorer.geometry.distances import KINDS, VECTORS, Kind, Metric, Vector
+from explorer.geometry.effects import LEAST_CONTEXTS, PERMUTATIONS, RESAMPLES
+from explorer.geometry.histograms import Histogram
+from explorer.solutions.sets import SetRecord, SolutionSet
+
+VERSION = 1
+"""Of what is computed; reports of another version are made again."""
+ROWS_AT_ONCE = 10_000
+"""Pairs that are written as JSON at a time."""
+ONE_M = (
+    "m is shared: all its vectors are equal, its distance is zero, and there is no statistic for "
+    "it. In L2, e and m together are as far apart as e alone. In cosine they are not: the shared m "
+    "draws all of them together, the more the shorter their e, so read the cosine of e alone."
+)
+WITHDRAWN = "“Both” differs from e only by that constant."
+"""How the remark that `ONE_M` replaces ended in reports of old: true of L2, not of cosine."""
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Compared(_Value):
+    """One comparison of two kinds of pairs (`explorer.geometry.effects.Comparison`)."""
+
+    near: Kind
+    far: Kind
+    auc: float
+    cliffs_delta: float
+    low: float | None = Field(
+        description="2.5% of the AUC over resampled contexts; null under five contexts."
+    )
+    high: float | None = Field(description="97.5%.")
+    p: float = Field(description="Permutation test, one-sided: near is closer.")
+    smallest_p: float | None = Field(
+        None, description="The least p that so many texts and contexts allow; null: not recorded."
+    )
+    shuffled: str = Field(description="What the test permutes.")
+
+
+class Summarised(_Value):
+    """One vector and one metric."""
+
+    vector: Vector
+    metric: Metric
+    dimensions: int
+    medians: dict[Kind, float]
+    baseline: tuple[float, float] | None = Field(
+        description="Mean and deviation of random directions' cosine distance; none for L2."
+    )
+    comparisons: list[Compared]
+
+
+CHANCE = 0.05
+"""p below which two kinds of pairs count as told apart."""
+
+
+def order_in_words(measured: Summarised) -> str:
+    """Say whether the kinds of pairs separate in the paper's order, with the effect sizes.
+
+    The paper's order is same text, same context, different contexts, the closest first (E6).
+    """
+    by_median = sorted(measured.medians.items(), key=lambda kind: kind[1])
+    listed = ", ".join(f"{kind} {median:.3f}" for kind, median in by_median)
+    kept = [kind for kind, _ in by_median] == [k for k in KINDS if k in measured.medians]
+    order = "are in the paper's order" if kept else "are not in the paper's order here"
+    said = [f"From near to far, the medians {order}: {listed}."]
+    words = {
+        True: f"Beyond chance (p < {CHANCE})",
+        False: f"Not told from chance (p ≥ {CHANCE})",
+        None: f"Too few texts or contexts for any p below {CHANCE}",
+    }
+    for verdict, begins in words.items():
+        which = [c for c in measured.comparisons if _beyond_chance(c) is verdict]
+        if which:
+            pairs = "; ".join(f"{c.near} closer than {c.far} (AUC {c.auc:.2f})" for c in which)
+            said.append(f"{begins}: {pairs}.")
+    return " ".join(said)
+
+
+def _beyond_chance(c: Compared) -> bool | None:
+    """Whether a comparison is told from chance; None where no p could have been low enough."""
+    if c.smallest_p is not None and c.smallest_p >= CHANCE:
+        return None
+    return c.p < CHANCE
+
+
+def few_contexts(contexts: int) -> list[str]:
+    """Say why there is no interval, where there is none."""
+    if contexts == 1:
+        return [
+            "The set has one context, so there are no pairs of different contexts and no "
+            "intervals over contexts. Same text against same context can still be compared."
+        ]
+    if contexts < LEAST_CONTEXTS:
+        return [
+            f"The set has {contexts} contexts. An interval needs {LEAST_CONTEXTS} or more: it is "
+            "made by drawing contexts anew, and so few leave next to nothing to draw. So there are "
+            "no intervals here."
+        ]
+    return []
+
+
+class DistanceSummary(_Value):
+    """What the pairs of a set say."""
+
+    set: str
+    regime: str
+    solutions: int
+    texts: int
+    contexts: int
+    counts: dict[Kind, int]
+    one_m: bool = Field(description="All m are equal: their distance is zero, no statistic.")
+    measured: list[Summarised]
+    tfidf_corpus: str
+    semantic_model: str
+    resamples: int = RESAMPLES
+    permutations: int = PERMUTATIONS
+    notes: list[str] = Field(description="What the set does not allow to say, and why.")
+    charts: DistanceCharts | None = Field(None, description="What pages draw; null in old files.")
+
+    def of(self, vector: str, metric: str) -> Summarised | None:
+        """Return the numbers of one vector and metric; None: it has none."""
+        return next((m for m in self.measured if (m.vector, m.metric) == (vector, metric)), None)
+
+    def histogram(self, measured: Summarised) -> Histogram:
+        """Return how the distances of one vector and metric spread."""
+        assert self.charts is not None
+        which = measured.vector, measured.metric
+        return next(h for h in self.charts.histograms if (h.vector, h.metric) == which)
+
+    def against_texts(self, vector: str, text_distance: str) -> AgainstTexts:
+        """Return how the cosine distance of one vector goes with a distance of the texts."""
+        assert self.charts is not None
+        which = vector, text_distance
+        found = self.charts.against_texts
+        return next(a for a in found if (a.vector, a.text_distance) == which)
+
+
+@dataclass(frozen=True)
+class DistanceReport:
+    """Pairs and summary.
+
+    Attributes:
+        pairs: a row for each pair: a, b (solution ids), kind, context_a, context_b, text_a, text_b
+            (numbers), cosine_e, cosine_m, cosine_both, l2_e, l2_m, l2_both, tfidf, semantic.
+        summary: the statistics.
+    """
+
+    pairs: pd.DataFrame
+    summary: DistanceSummary
+
+
+def key(record: SetRecord) -> str:
+    """Return the name of a set's report: it depends on the exact solutions, not on the rest."""
+    ids = sorted(member.solution for member in record.exact)
+    return hashlib.sha256(json.dumps([VERSION, record.id, ids]).encode()).hexdigest()[:16]
+
+
+def save(found: SolutionSet, report: DistanceReport) -> Path:
+    """Keep a report.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    folder = folders.local() / "analyses"
+    buffer = io.BytesIO()
+    report.pairs.to_parquet(buffer, index=False)
+    write_atomically(folder / f"distances-{key(found.record)}.parquet", buffer.getvalue())
+    return write_atomically(
+        folder / f"distances-{key(found.record)}.json",
+        report.summary.model_dump_json().encode(),
+    )
+
+
+def load(found: SolutionSet) -> DistanceSummary | None:
+    """Return the summary of a set's report if it was made here or ships with the project."""
+    return next((s for file in files(found.record) if (s := read(file)) is not None), None)
+
+
+def files(record: SetRecord) -> list[Path]:
+    """Return where the summary of a set's report lies, here before what ships; none: not made."""
+    places = [
+        root / "analyses" / f"distances-{key(record)}.json"
+        for root in (folders.local(), folders.recorded())
+    ]
+    return [file for file in places if file.is_file()]
+
+
+def read(file: Path) -> DistanceSummary | None:
+    """Return a summary, or None if it cannot be read.
+
+    What an old version left out is computed from its pairs: seconds at the paper's size.
+    """
+    try:
+        summary = DistanceSummary.model_validate(_corrected(json.loads(file.read_bytes())))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if summary.charts is None and (pairs := _pairs(file)) is not None:
+        charts = finish(distance_charts.make(pairs, vectors(one_m=summary.one_m)))
+        summary = summary.model_copy(update={"charts": charts})
+    return summary if summary.charts is not None else None
+
+
+def load_pairs(found: SolutionSet) -> pd.DataFrame | None:
+    """Return the table of pairs that belongs to what `load` returns, or None: measure again."""
+    return next((t for file in files(found.record) if (t := _pairs(file)) is not None), None)
+
+
+def _pairs(file: Path) -> pd.DataFrame | None:
+    try:
+        return pd.read_parquet(file.with_suffix(".parquet"))
+    except (OSError, ValueError):
+        return None
+
+
+def vectors(*, one_m: bool) -> list[Vector]:
+    """Return the vectors that have a statistic."""
+    return [vector for vector in VECTORS if not (one_m and vector == "m")]
+
+
+def _corrected(fields: dict[str, Any]) -> dict[str, Any]:
+    """Take back what old versions said that is not so: intervals of few contexts, a remark on m."""
+    notes = [ONE_M if note.endswith(WITHDRAWN) else note for note in fields["notes"]]
+    if fields["contexts"] < LEAST_CONTEXTS:
+        notes += [note for note in few_contexts(fields["contexts"]) if note not in notes]
+        for compared in (c for m in fields["measured"] for c in m["comparisons"]):
+            compared["low"] = compared["high"] = None
+    return fields | {"notes": notes}
+
+
+def as_json(summary: DistanceSummary, pairs: pd.DataFrame) -> Iterator[str]:
+    """Yield the pieces of one JSON object: `pairs` and `summary`; what is undefined is null."""
+    yield '{"pairs": ['
+    for start in range(0, len(pairs), ROWS_AT_ONCE):
+        rows = pairs.iloc[start : start + ROWS_AT_ONCE].to_dict(orient="records")
+        plain = [
+            {
+                str(name): None if isinstance(value, float) and not math.isfinite(value) else value
+                for name, value in row.items()
+            }
+            for row in rows
+        ]
+        text = json.dumps(plain, allow_nan=False)
+        yield (", " if start else "") + text[1:-1]
+    said = summary.model_dump(mode="json", exclude={"charts": {"drawn"}})
+    yield f'], "summary": {json.dumps(said, allow_nan=False)}}}'

@@ -1,0 +1,273 @@
+"""Maps of solutions: coordinates of one or several sets, kept so that a picture comes back."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from explorer.base import folders
+from explorer.base.errors import BadInputError
+from explorer.base.files import write_atomically
+from explorer.geometry import projection
+from explorer.geometry.distances import Vector, between
+from explorer.solutions import sets as records
+from explorer.solutions.recording import Recording
+from explorer.solutions.sets import SolutionSet
+from explorer.solutions.solution import Solution
+from explorer.specs.jobs import MapSpec
+
+VERSION = 1
+AXES = ("x", "y", "z")
+
+
+class PurityRecord(BaseModel):
+    """`explorer.geometry.projection.Purity` of one kind of label, in the full space."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: str
+    share: float
+    chance: float
+    neighbours: int
+    solutions: int
+
+
+class MapRecord(BaseModel):
+    """A map as it is kept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int = VERSION
+    key: str
+    spec: MapSpec
+    solutions: list[str] = Field(description="Ids, in the order of the coordinates.")
+    coordinates: list[list[float]]
+    explained: list[float] = Field(description="PCA: share of variance of each axis.")
+    purity: list[PurityRecord]
+
+
+@dataclass(frozen=True)
+class SolutionMap:
+    """A map with what is known about its points.
+
+    Attributes:
+        record: coordinates and settings.
+        points: a row for each solution: id, x, y (z), set, regime, context, text, source,
+            accuracy, restart, seed, title.
+        sets: the sets, in the order of the spec.
+    """
+
+    record: MapRecord
+    points: pd.DataFrame
+    sets: list[SolutionSet]
+
+    @property
+    def solutions(self) -> dict[str, Solution]:
+        """The solutions by id."""
+        return {s.record.id: s for found in self.sets for s in found.solutions}
+
+
+def gather(spec: MapSpec) -> list[SolutionSet]:
+    """Read the sets of a map.
+
+    Raises:
+        BadInputError: if a set is unknown, or they differ in model, length or arrangement.
+        CorruptFileError: if one cannot be read.
+    """
+    sets = [
+        records.read(records.find(name), inexact=spec.inexact) for name in dict.fromkeys(spec.sets)
+    ]
+    require_comparable(sets)
+    return sets
+
+
+def require_comparable(sets: list[SolutionSet]) -> None:
+    """Make sure that sets are of one model, arrangement and length.
+
+    Raises:
+        BadInputError: if they are not.
+    """
+    first = sets[0].record
+    for other in (found.record for found in sets[1:]):
+        if other.fingerprint != first.fingerprint:
+            raise BadInputError(
+                f"These sets are of different models ({first.spec.model} and {other.spec.model}), "
+                "whose proto-tokens live in different spaces. Look at them one after the other."
+            )
+        if (other.spec.length, other.spec.arrangement) != (
+            first.spec.length,
+            first.spec.arrangement,
+        ):
+            raise BadInputError(
+                f"These sets differ in length or arrangement (N = {first.spec.length}, "
+                f"{first.spec.arrangement}; N = {other.spec.length}, {other.spec.arrangement}). "
+                "Choose sets that agree in both, or look at them one after the other."
+            )
+    if not any(found.solutions for found in sets):
+        raise BadInputError(
+            "These sets have no exact solution. Let them go on, or show attempts that are not "
+            "exact as well."
+        )
+
+
+def vectors(sets: list[SolutionSet], vector: Vector) -> Float[np.ndarray, "n d"]:
+    """Return e, m or both of all solutions of all sets, as float64."""
+    pairs = [(s.e, s.m) for found in sets for s in found.solutions]
+    return np.stack([of_pair(e, m, vector) for e, m in pairs])
+
+
+def of_pair(e: np.ndarray, m: np.ndarray, vector: Vector) -> Float[np.ndarray, " d"]:
+    """Return e, m, or both one after the other."""
+    chosen = {"e": (e,), "m": (m,), "both": (e, m)}[vector]
+    return np.concatenate(chosen).astype(np.float64)
+
+
+def describe(sets: list[SolutionSet]) -> pd.DataFrame:
+    """Return what is known about each solution; equal contexts and texts have equal labels."""
+    rows = []
+    contexts: dict[str, int] = {}
+    texts: dict[str, int] = {}
+    for found in sets:
+        for member, solution in zip(found.members, found.solutions, strict=True):
+            context = found.record.contexts[member.context]
+            c = contexts.setdefault(context.text or context.title, len(contexts))
+            t = texts.setdefault(json.dumps(solution.target_ids.tolist()), len(texts))
+            rows.append(
+                {
+                    "id": solution.record.id,
+                    "set": found.record.id[:6],
+                    "regime": found.record.spec.regime,
+                    "context": f"{c + 1} {context.title}",
+                    "text": f"{t + 1} {solution.record.text}",
+                    "source": context.source,
+                    "accuracy": solution.record.accuracy,
+                    "restart": member.restart,
+                    "seed": solution.record.seed,
+                    "title": solution.record.title,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def make(spec: MapSpec) -> SolutionMap:
+    """Lay solutions out.
+
+    Raises:
+        BadInputError: if the sets do not fit together or are too small.
+        CorruptFileError: if a set cannot be read.
+    """
+    sets = gather(spec)
+    full = vectors(sets, spec.vector)
+    known = describe(sets)
+    explained: list[float] = []
+    if spec.method == "pca":
+        found = projection.principal(full, spec.dimensions)
+        coordinates, explained = found.project(full), found.explained.tolist()
+    else:
+        coordinates = projection.umap(
+            full, spec.dimensions, neighbours=spec.neighbours, min_distance=spec.min_distance,
+            metric=spec.metric, seed=spec.seed,
+        )  # fmt: skip
+    distances = between(full, "cosine" if spec.metric == "cosine" else "l2")
+    measured = {
+        label: projection.purity(distances, known[label].to_numpy())
+        for label in ("context", "text")
+    }
+    record = MapRecord(
+        key=key(spec, sets),
+        spec=spec,
+        solutions=known["id"].tolist(),
+        coordinates=coordinates.tolist(),
+        explained=explained,
+        purity=[
+            PurityRecord(
+                label=label, share=p.share, chance=p.chance, neighbours=p.neighbours,
+                solutions=p.solutions,
+            )
+            for label, p in measured.items()
+            if p is not None
+        ],
+    )  # fmt: skip
+    return _placed(record, known, sets)
+
+
+def _placed(record: MapRecord, known: pd.DataFrame, sets: list[SolutionSet]) -> SolutionMap:
+    at = pd.DataFrame(record.coordinates, columns=list(AXES[: record.spec.dimensions]))
+    return SolutionMap(record, pd.concat([known, at], axis=1), sets)
+
+
+def key(spec: MapSpec, sets: list[SolutionSet]) -> str:
+    """Return the name of a map: settings that matter and the solutions in it."""
+    settings = spec.model_dump(mode="json")
+    if spec.method == "pca":  # PCA has no such settings; the metric is that of the purity
+        settings |= dict.fromkeys(("neighbours", "min_distance", "seed"), 0)
+    ids = [s.record.id for found in sets for s in found.solutions]
+    return hashlib.sha256(json.dumps([VERSION, settings, ids]).encode()).hexdigest()[:16]
+
+
+def save(made: SolutionMap) -> Path:
+    """Keep a map's coordinates.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    file = folders.local() / "analyses" / f"map-{made.record.key}.json"
+    return write_atomically(file, made.record.model_dump_json().encode())
+
+
+def make_and_save(spec: MapSpec) -> int:
+    """Lay solutions out, keep the map, and return how many there are; one that is here is kept.
+
+    Raises:
+        BadInputError, CorruptFileError, StorageError: as `make` and `save`.
+    """
+    made = load(spec)
+    if made is None:
+        made = make(spec)
+        save(made)
+    return len(made.points)
+
+
+def load(spec: MapSpec) -> SolutionMap | None:
+    """Return a map that was made here or ships with the project, else None.
+
+    Raises:
+        BadInputError, CorruptFileError: as `gather`.
+    """
+    sets = gather(spec)
+    name = f"map-{key(spec, sets)}.json"
+    for root in (folders.local(), folders.recorded()):
+        try:
+            record = MapRecord.model_validate_json((root / "analyses" / name).read_bytes())
+            return _placed(record, describe(sets), sets)
+        except (OSError, ValidationError):
+            continue
+    return None
+
+
+def trajectory(made: SolutionMap, recording: Recording) -> pd.DataFrame:
+    """Return a recorded run's way through a PCA map: a row a frame, of its best restart then.
+
+    Raises:
+        BadInputError: if the map is not PCA's, or the run is of another model's width.
+    """
+    spec = made.record.spec
+    if spec.method != "pca":
+        raise BadInputError(
+            "A run can be laid into a PCA map only: UMAP has no axes to project on."
+        )
+    frames = recording.frames
+    if recording.header.d_model != made.sets[0].record.d_model:
+        raise BadInputError("This run is of another model than the map. Choose another run.")
+    axes = projection.principal(vectors(made.sets, spec.vector), spec.dimensions)
+    steps = [of_pair(f["e"], f["m"], spec.vector) for f in frames]
+    at: dict[str, Any] = dict(zip(AXES, axes.project(np.stack(steps)).T, strict=False))
+    best = frames["best"]
+    accuracy = frames["accuracy"][np.arange(len(frames)), best]
+    return pd.DataFrame(at | {"step": frames["step"], "accuracy": accuracy, "restart": best})

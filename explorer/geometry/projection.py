@@ -1,0 +1,145 @@
+"""From many dimensions to two or three: PCA and UMAP; and how true the picture can be."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from explorer.base.errors import BadInputError
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Principal components of a set of vectors.
+
+    Attributes:
+        mean: (d,), what is subtracted first.
+        components: (k, d), orthonormal; the largest number of each is positive.
+        explained: (k,), share of the variance along each.
+    """
+
+    mean: Float[np.ndarray, " d"]
+    components: Float[np.ndarray, "k d"]
+    explained: Float[np.ndarray, " k"]
+
+    def project(self, vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
+        """Return coordinates of any vectors along the components."""
+        coordinates: Float[np.ndarray, "n k"] = (vectors - self.mean) @ self.components.T
+        return coordinates
+
+
+def principal(vectors: Float[np.ndarray, "n d"], dimensions: int) -> Principal:
+    """Return the first principal components.
+
+    Raises:
+        BadInputError: if the vectors span fewer dimensions than are asked for.
+    """
+    require_different(vectors, dimensions + 1)
+    mean = vectors.mean(0)
+    _, sizes, rows = np.linalg.svd(vectors - mean, full_matrices=False)
+    components = rows[:dimensions]
+    largest = components[np.arange(dimensions), np.abs(components).argmax(1)]
+    components = components * np.sign(largest)[:, None]
+    return Principal(mean, components, (sizes**2 / (sizes**2).sum())[:dimensions])
+
+
+def umap(
+    vectors: Float[np.ndarray, "n d"],
+    dimensions: int,
+    *,
+    neighbours: int,
+    min_distance: float,
+    metric: str,
+    seed: int,
+) -> Float[np.ndarray, "n k"]:
+    """Return UMAP's layout (McInnes et al. 2018); one seed, one thread, one picture.
+
+    Raises:
+        BadInputError: if there are too few vectors for so many neighbours.
+    """
+    require_different(vectors, dimensions + 2)
+    if neighbours >= len(vectors):
+        raise BadInputError(
+            f"UMAP with {neighbours} neighbours needs more than {neighbours} solutions and there "
+            f"are {len(vectors)}. Lower the neighbours to {len(vectors) - 1} or less, or use PCA."
+        )
+    reducer = _reducer(
+        n_components=dimensions, n_neighbors=neighbours, min_dist=min_distance, metric=metric,
+        random_state=seed, n_jobs=1,
+    )  # fmt: skip
+    layout = np.asarray(reducer.fit_transform(vectors.astype(np.float32)), dtype=np.float64)
+    if not np.isfinite(layout).all():
+        raise BadInputError(
+            "UMAP found no place for some solutions. Choose more neighbours, or use PCA."
+        )
+    return layout
+
+
+def _reducer(**settings: Any) -> Any:
+    from umap import UMAP
+
+    return UMAP(init="spectral" if settings["n_neighbors"] > 2 else "random", **settings)
+
+
+def warm_up() -> None:
+    """Let UMAP compile its inner loops, so that nobody waits for it later."""
+    noise = np.random.default_rng(0).normal(size=(24, 8))
+    for metric in ("cosine", "euclidean"):
+        umap(noise, 2, neighbours=5, min_distance=0.1, metric=metric, seed=0)
+
+
+def require_different(vectors: Float[np.ndarray, "n d"], least: int) -> None:
+    """Make sure that there are enough different vectors for a picture.
+
+    Raises:
+        BadInputError: if there are not.
+    """
+    count = len(np.unique(vectors, axis=0)) if len(vectors) else 0
+    if count < least:
+        raise BadInputError(
+            f"There are {count} different vectors among {len(vectors)} solutions and the picture "
+            f"needs at least {least}. Choose more sets, e where m is shared, or fewer dimensions."
+        )
+
+
+@dataclass(frozen=True)
+class Purity:
+    """How often near neighbours in the full space have the same label.
+
+    Attributes:
+        share: mean over solutions of the share of equal labels among the nearest.
+        chance: the same for labels at random.
+        neighbours: at most so many were looked at: no more than a label has others.
+        solutions: those whose label somebody else has too.
+    """
+
+    share: float
+    chance: float
+    neighbours: int
+    solutions: int
+
+
+def purity(
+    distances: Float[np.ndarray, "n n"], labels: NDArray[Any], neighbours: int = 5
+) -> Purity | None:
+    """Return nearest-neighbour purity, or None where no label occurs twice.
+
+    Args:
+        distances: in the full space.
+        labels: (n,), such as contexts.
+        neighbours: of each solution; fewer where its label has fewer others.
+    """
+    n = len(labels)
+    same = labels[:, None] == labels
+    others = same.sum(1) - 1
+    shares = []
+    for i in np.flatnonzero(others > 0):
+        order = np.argsort(np.delete(distances[i], i), kind="stable")
+        near = np.delete(same[i], i)[order[: min(neighbours, int(others[i]))]]
+        shares.append(float(near.mean()))
+    if not shares:
+        return None
+    chance = others[others > 0] / (n - 1)
+    return Purity(float(np.mean(shares)), float(chance.mean()), neighbours, len(shares))

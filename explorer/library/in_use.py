@@ -1,0 +1,133 @@
+"""What jobs that are not over write or read: it cannot be deleted meanwhile. Free of torch.
+
+Otherwise a job goes on writing into a folder that was moved away, and what was deleted finds its
+place taken when it is to come back.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from explorer.base.errors import BadInputError, CorruptFileError, ExplorerError
+from explorer.experiments import runs
+from explorer.jobs import client
+from explorer.jobs.client import Job
+from explorer.paths import places
+from explorer.solutions import sets, store
+from explorer.specs.jobs import (
+    DistancesSpec,
+    ExperimentSpec,
+    LandscapeSpec,
+    MapSpec,
+    PathsSpec,
+    RadiusSpec,
+    SolveSetSpec,
+)
+
+PAGES = {
+    "solve-set": "Sets",
+    "distances": "Distances",
+    "map": "Maps",
+    "paths": "Paths",
+    "landscape": "Landscape",
+    "radius": "Landscape",
+}
+"""Where jobs are stopped; all others on the Reconstruct page, or that of their experiment."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """A file or folder that a job is at.
+
+    Attributes:
+        job: the job.
+        path: the file or folder.
+        makes: whether the job writes it; else it reads it.
+    """
+
+    job: Job
+    path: Path
+    makes: bool
+
+    @property
+    def sentence(self) -> str:
+        """Why it cannot be deleted, and what to do."""
+        spec = self.job.spec
+        page = PAGES.get(spec.kind, "Reconstruct")
+        if isinstance(spec, ExperimentSpec):
+            page = spec.settings.experiment.replace("-", " ").capitalize()
+        return (
+            f"The job {self.job.id} is not over and {'makes' if self.makes else 'needs'} this. "
+            f"Stop it on the page {page}, then delete."
+        )
+
+
+def require_free(paths: Iterable[Path]) -> None:
+    """Make sure that no open job is at any of these files and folders, or at a part of one.
+
+    Raises:
+        BadInputError: if one is, with what to do.
+        StorageError: if the queue cannot be read.
+    """
+    used: dict[Path, Use] = {}
+    around: dict[Path, Use] = {}
+    for use in uses():
+        used.setdefault(use.path, use)
+        for folder in use.path.parents:
+            around.setdefault(folder, use)
+    for path in paths if used else ():
+        at = next((used[place] for place in (path, *path.parents) if place in used), None)
+        if found := at or around.get(path):
+            raise BadInputError(found.sentence)
+
+
+def uses() -> Iterator[Use]:
+    """Yield what the jobs that are not over are at, what they make first."""
+    jobs = client.jobs(open_only=True)
+    for job in jobs:
+        yield from (Use(job, path, makes=True) for path in _made_by(job))
+    for job in jobs:
+        yield from (Use(job, path, makes=False) for path in _read_by(job))
+
+
+def _made_by(job: Job) -> Iterator[Path]:
+    yield from (client.folder_of(job.id), store.run_folder(job.id), places.folder_of(job.id))
+    spec = job.spec
+    if isinstance(spec, SolveSetSpec):
+        if "set" in job.result:
+            yield sets.folder_of(str(job.result["set"]))
+        yield from (f for f in sets.set_folders() if _asks(f, spec))  # it will go on with that
+    if isinstance(spec, ExperimentSpec):
+        if "run" in job.result:
+            yield runs.folder_of(str(job.result["run"]))
+        for folder in runs.run_folders(spec.settings.experiment):
+            with suppress(CorruptFileError):
+                if runs.load(folder).settings == spec.settings:
+                    yield folder
+
+
+def _asks(folder: Path, spec: SolveSetSpec) -> bool:
+    with suppress(CorruptFileError):
+        return sets.load(folder).spec == spec
+    return False
+
+
+def _read_by(job: Job) -> Iterator[Path]:
+    """Yield what a job reads whenever it is taken up; what is gone is left out."""
+    spec = job.spec
+    if isinstance(spec, DistancesSpec | MapSpec):
+        for name in (spec.set,) if isinstance(spec, DistancesSpec) else spec.sets:
+            with suppress(ExplorerError):
+                yield sets.find(name)
+    if isinstance(spec, LandscapeSpec):
+        with suppress(ExplorerError):
+            yield places.find_paths(spec.paths)
+    solutions: list[str] = []
+    if isinstance(spec, PathsSpec):
+        solutions = [name for pair in spec.pairs for name in pair]
+    if isinstance(spec, RadiusSpec):
+        solutions = [spec.solution]
+    for name in dict.fromkeys(solutions):
+        with suppress(ExplorerError):
+            yield Path(name).absolute() if "/" in name else store.find(name)

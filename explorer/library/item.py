@@ -1,0 +1,65 @@
+"""One entry of the library, of whatever kind."""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from explorer.base.errors import StorageError
+from explorer.library import labels
+from explorer.library.labels import NO_LABEL, Kind, Label
+from explorer.solutions.solution import AnyRecord
+
+
+@dataclass(frozen=True)
+class Item:
+    """One entry of the library.
+
+    Attributes:
+        kind: solution, run (a recording with its solutions), set, paths, landscape (or a walk
+            around a solution), experiment (a run of one), analysis (a map or distances), asset (a
+            model or texts), job or leftover (what nothing needs any more).
+        id: unique within its kind.
+        text: the text it is about, or what else tells it from others.
+        path: its file or folder, None for a job.
+        created: UTC time, ISO 8601; empty if unknown.
+        ships: whether it came with the project: to be looked at, not to be changed.
+        problem: a sentence if it cannot be read.
+        label: what a person calls it.
+        record: of a solution, what its file says.
+        length: N of a solution or run, else 0.
+        facts: what else is worth a column, by name.
+        more: what else is deleted with it: files and folders, there or not.
+    """
+
+    kind: Kind
+    id: str
+    text: str
+    path: Path | None
+    created: str = ""
+    ships: bool = False
+    problem: str | None = None
+    label: Label = NO_LABEL
+    record: AnyRecord | None = None
+    length: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    more: tuple[Path, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The name a person gave it, else its text."""
+        return self.label.name or self.text
+
+
+def labels_of(kind: Kind) -> dict[str, Label]:
+    """Return the labels of a kind by id; none without a catalogue."""
+    with contextlib.suppress(StorageError):  # what is stored can be listed all the same
+        return labels.labels(kind)
+    return {}
+
+
+def time_of(seconds: float) -> str:
+    """Return a UNIX time as UTC, ISO 8601."""
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=0).isoformat()

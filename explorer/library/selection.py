@@ -1,0 +1,132 @@
+"""Searching and filtering the library, and how much disk it takes."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from explorer.base import folders
+from explorer.library.comparison import scheme
+from explorer.library.item import Item
+from explorer.paths import places
+
+PLACES = {
+    "models": "models",
+    "texts": "assets",
+    "solutions and recordings": "solutions",
+    "sets": "sets",
+    "paths": "paths",
+    "experiments": "experiments",
+    "analyses": "analyses",
+    "frames and checkpoints of jobs": "jobs",
+    "logs": "logs",
+    "trash": "trash",
+}
+"""What lies in which folder of the cache, in words."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person wants to see; an empty field wants everything.
+
+    Attributes:
+        words: all of them occur in the item, in any case.
+        models: any of these.
+        tags: all of these.
+        origins: any of own, imported, recorded.
+        exact: whether only exact solutions, or runs with one.
+    """
+
+    words: str = ""
+    models: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    exact: bool = False
+
+
+def chosen(items: Sequence[Item], wish: Wish) -> list[Item]:
+    """Return the items that fulfil a wish, in their order; what cannot be read only by words."""
+    words = wish.words.casefold().split()
+    return [item for item in items if _fits(item, wish) and _says(item, words)]
+
+
+def _fits(item: Item, wish: Wish) -> bool:
+    return (
+        (not wish.models or model_of(item) in wish.models)
+        and set(wish.tags) <= set(item.label.tags)
+        and (not wish.origins or origin_of(item) in wish.origins)
+        and (not wish.exact or is_exact(item))
+    )
+
+
+def _says(item: Item, words: Sequence[str]) -> bool:
+    if not words:
+        return True
+    parts = [item.id, item.text, item.label.name, item.label.note, *item.label.tags]
+    parts += [str(value) for value in item.facts.values() if isinstance(value, str)]
+    if (record := item.record) is not None:
+        parts += [record.title, record.source, record.model, record.kind, scheme(record)[1]]
+        parts += [getattr(record, "arrangement", "")]
+        parts += [
+            record.recipe.title,
+            record.recipe.digest,
+            record.reason or "",
+            f"seed {record.seed}",
+        ]
+    said = "\n".join(parts).casefold()
+    return all(word in said for word in words)
+
+
+def model_of(item: Item) -> str:
+    """Return the name of the model an item was made with, empty if unknown."""
+    return item.record.model if item.record else str(item.facts.get("model", ""))
+
+
+def origin_of(item: Item) -> str:
+    """Return where an item comes from: own, imported or recorded."""
+    return "recorded" if item.ships else str(item.facts.get("origin", "own"))
+
+
+def is_exact(item: Item) -> bool:
+    """Return whether a solution is exact, or a run has an exact restart."""
+    return item.record.exact if item.record else bool(item.facts.get("exact"))
+
+
+def disk_use() -> dict[str, int]:
+    """Return how many bytes of this machine's cache each kind takes, the rest under `other`.
+
+    Planes and walks around solutions lie in folders beside those of paths, and are told apart.
+    """
+    root = folders.local()
+    sizes = {name: size_of(root / folder) for name, folder in PLACES.items()}
+    planes = [f for n in (places.LANDSCAPE, places.RADIUS) for f in (root / "paths").glob(f"*/{n}")]
+    landscapes = sum(size_of(file) for file in planes)
+    sizes["paths"] -= min(sizes["paths"], landscapes)
+    return sizes | {
+        "landscapes": landscapes,
+        "other": size_of(root, leave_out=set(PLACES.values())),
+    }
+
+
+def size_of(path: Path, leave_out: set[str] | None = None) -> int:
+    """Return the bytes of a file or of all files below a folder; what vanishes meanwhile is 0.
+
+    Args:
+        path: the file or folder.
+        leave_out: names directly below `path` that do not count.
+    """
+    total = 0
+    try:
+        if path.is_file():
+            return path.stat().st_size
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if leave_out and entry.name in leave_out:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    total += size_of(Path(entry.path))
+                else:
+                    total += entry.stat(follow_symlinks=False).st_size
+    except OSError:
+        return total
+    return total

@@ -1,0 +1,419 @@
+"""A frozen language model: loaded once, shared, never changed; logits from input embeddings."""
+
+import logging
+import time
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from explorer.assets import catalog
+from explorer.assets.fingerprint import fingerprint
+from explorer.assets.model_files import stored_formats
+from explorer.assets.tokenizing import Tokenizer
+from explorer.base.errors import BadInputError, ModelError
+from explorer.model.head import Head, Measured, join, measure_logits, minus_one_hot
+from explorer.model.llama import LlamaBody
+from explorer.runtime.interruption import check_between
+
+
+@dataclass(frozen=True)
+class FrozenModel:
+    """A causal language model with weights that nothing here can change.
+
+    Attributes:
+        name: as `--model` takes it.
+        folder: where the weights lie; plain transformers can load them from there.
+        fingerprint: SHA-256 of the stored weights, whatever dtype they run in.
+        tokenizer: text to token ids and back.
+        network: the whole causal language model of transformers.
+        head: the output matrix, where logits are exactly that times the hidden state, else None.
+        body: everything before it written out, for models that have one, else None.
+        embedding_mean: float32 (d_model,), mean over the vocabulary of the input embeddings.
+        embedding_std: their mean standard deviation over the vocabulary, per dimension.
+        stored_in_bfloat16: whether every weight in the folder is.
+    """
+
+    name: str
+    folder: Path
+    fingerprint: str
+    tokenizer: Tokenizer
+    network: Any
+    device: torch.device
+    dtype: torch.dtype
+    head: Head | None = field(repr=False)
+    body: LlamaBody | None = field(repr=False)
+    embedding_mean: Float[Tensor, " d"] = field(repr=False)
+    embedding_std: float
+    stored_in_bfloat16: bool = False
+
+    @property
+    def d_model(self) -> int:
+        """Dimension of an input embedding."""
+        return len(self.embedding_mean)
+
+    @property
+    def max_positions(self) -> int:
+        """Longest input sequence the model was made for."""
+        return int(getattr(self.network.config, "max_position_embeddings", 0) or 1_000_000)
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens it can say."""
+        return int(self.network.get_input_embeddings().weight.shape[0])
+
+    def in_float32(self) -> Self | None:
+        """Return the same weights computing in float32, cast as they are used, or None.
+
+        That holds no second copy of the weights. It needs a body of our own, and weights that are
+        stored in bfloat16, so that nothing was lost when they were loaded.
+        """
+        if self.body is None or self.head is None or not self.stored_in_bfloat16:
+            return None
+        return replace(self, dtype=torch.float32)
+
+    @property
+    def number_format(self) -> str:
+        """What it computes in: float32 or bfloat16."""
+        return str(self.dtype).removeprefix("torch.")
+
+    @property
+    def threads(self) -> int | None:
+        """Processor threads that share a sum, which decide its rounding; None: not on a CPU."""
+        return torch.get_num_threads() if self.device.type == "cpu" else None
+
+    def hidden(self, embeddings: Float[Tensor, "rows L d"]) -> Float[Tensor, "rows L d"]:
+        """Return the last hidden states, after the final norm, with causal attention.
+
+        All rows have the same length, so no mask is needed and rows cannot see each other.
+        """
+        if self.body is not None:
+            return self.body.forward(embeddings, self.dtype, keep=False).hidden
+        output = self.network.base_model(
+            inputs_embeds=embeddings.to(self.dtype), use_cache=False, return_dict=True
+        )
+        states: Tensor = output.last_hidden_state
+        return states
+
+    def logits(self, embeddings: Float[Tensor, "rows L d"]) -> Float[Tensor, "rows L vocab"]:
+        """Return the model's logits for input embeddings."""
+        if self.body is not None and self.head is not None:
+            return self.head.logits(self.hidden(embeddings))
+        output = self.network(
+            inputs_embeds=embeddings.to(self.dtype), use_cache=False, return_dict=True
+        )
+        result: Tensor = output.logits
+        return result
+
+    def token_logits(self, ids: Int[Tensor, "rows L"]) -> Float[Tensor, "rows L vocab"]:
+        """Return the model's logits for token ids."""
+        if self.body is not None:
+            return self.logits(self.embed(ids))
+        result: Tensor = self.network(input_ids=ids.to(self.device), use_cache=False).logits
+        return result
+
+    @torch.no_grad()
+    def go_on(
+        self, embeddings: Float[Tensor, "1 L d"], past: Any = None
+    ) -> tuple[Float[Tensor, " vocab"], Any]:
+        """Return the float32 logits after the last position, and what the next call goes on from.
+
+        Computed in the model's number format, as everything here is: where that is not the one the
+        weights are held in, our own body casts them in use, as it does for a whole sequence.
+
+        Args:
+            embeddings: input embeddings that follow those before.
+            past: what the last call returned (a KV cache); None at the first.
+        """
+        if self.body is not None and self.head is not None:
+            done = self.body.forward(embeddings, self.dtype, keep=False, past=past or ())
+            return self.head.logits(done.hidden[0, -1:])[0].float(), done.seen
+        output = self.network(
+            inputs_embeds=embeddings.to(self.dtype), past_key_values=past, use_cache=True
+        )
+        return output.logits[0, -1].float(), output.past_key_values
+
+    def embed(self, ids: Int[Tensor, "rows L"]) -> Float[Tensor, "rows L d"]:
+        """Return the input embeddings of token ids."""
+        table: nn.Embedding = self.network.get_input_embeddings()
+        embedded: Tensor = table(ids.to(self.device)).to(self.dtype)
+        return embedded
+
+    @torch.no_grad()
+    def measure(
+        self,
+        embeddings: Float[Tensor, "rows L d"],
+        targets: Int[Tensor, "rows N"],
+        first: int = 0,
+        *,
+        detail: bool = False,
+    ) -> Measured:
+        """Measure the outputs against the targets, without a gradient.
+
+        Args:
+            embeddings: input embeddings.
+            targets: target token ids.
+            first: input position whose output is the first that is read.
+            detail: also measure argmax, p(target) and rank.
+        """
+        span = slice(first, first + targets.shape[1])
+        wanted = targets.flatten()
+        if self.head is not None:
+            states = self.hidden(embeddings)[:, span].flatten(0, 1)
+            measured, _ = self.head.measure(states, wanted, detail=detail)
+        else:
+            logits = self.logits(embeddings)[:, span].flatten(0, 1)
+            measured, _ = measure_logits(_float_copy(logits), wanted, detail=detail)
+        return join([measured], targets.shape)
+
+    def loss_and_gradient(
+        self,
+        embeddings: Float[Tensor, "rows L d"],
+        targets: Int[Tensor, "rows N"],
+        first: int = 0,
+        *,
+        detail: bool = False,
+    ) -> tuple[Measured, Float[Tensor, "rows L d"]]:
+        """Measure the outputs against the targets and return the gradient by the inputs.
+
+        The gradient is that of the loss averaged over positions and summed over rows, so a row's
+        gradient does not depend on the rows beside it.
+
+        Args:
+            embeddings: input embeddings, float32; not changed.
+            targets: target token ids.
+            first: input position whose output is the first that is read.
+            detail: also measure argmax, p(target) and rank.
+        """
+        span = slice(first, first + targets.shape[1])
+        if self.body is not None and self.head is not None:
+            done = self.body.forward(embeddings, self.dtype)
+            measured, by_read = self._through_head(done.hidden[:, span], targets, detail=detail)
+            by_output = torch.zeros_like(done.hidden)
+            by_output[:, span] = by_read
+            return measured, self.body.backward(done, by_output)
+        inputs = embeddings.detach().to(self.dtype).requires_grad_()
+        with torch.enable_grad():
+            run = self.hidden if self.head is not None else self.logits
+            outputs = run(inputs)[:, span]
+        measured, by_read = self._through_head(outputs.detach(), targets, detail=detail)
+        (by_input,) = torch.autograd.grad(outputs, inputs, by_read)
+        return measured, by_input.float()
+
+    @torch.no_grad()
+    def _through_head(
+        self, outputs: Float[Tensor, "rows N _"], targets: Int[Tensor, "rows N"], *, detail: bool
+    ) -> tuple[Measured, Float[Tensor, "rows N _"]]:
+        """Measure outputs (hidden states, or logits without a direct head) and go back to them."""
+        flat, wanted = outputs.flatten(0, 1), targets.flatten()
+        if self.head is not None:
+            measured, gradient = self.head.measure(flat, wanted, detail=detail, gradient=True)
+            assert gradient is not None
+        else:
+            measured, p = measure_logits(_float_copy(flat), wanted, detail=detail)
+            gradient = minus_one_hot(p, wanted)
+        gradient = (gradient / targets.shape[1]).to(outputs.dtype)
+        return join([measured], targets.shape), gradient.view_as(outputs)
+
+
+def _float_copy(logits: Tensor) -> Tensor:
+    return logits.clone() if logits.dtype == torch.float32 else logits.float()
+
+
+def best_device() -> torch.device:
+    """Return CUDA if there is one, else MPS, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda:0")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device a person named: auto, cpu, mps, cuda or cuda:1.
+
+    Raises:
+        BadInputError: if it is not a device, or not on this machine.
+    """
+    if name == "auto":
+        return best_device()
+    try:
+        device = torch.device(name)
+        if device.type not in ("cpu", "cuda", "mps"):
+            raise RuntimeError(f"{device.type} is not supported")
+        device = torch.device(name if device.type == "cuda" else device.type)
+        if device.type == "cuda" and device.index is None:
+            device = torch.device("cuda:0")
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise BadInputError(
+            f"There is no device “{name}” on this machine. Leave --device out to use "
+            f"{best_device()}."
+        ) from error
+    return device
+
+
+@cache
+def bfloat16_pays(device: torch.device) -> bool:
+    """Time one matrix product of a small model's shape: is bfloat16 clearly faster here?"""
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        return False
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        try:
+            a = torch.ones(256, 1024, dtype=dtype, device=device)
+            b = torch.ones(1024, 4096, dtype=dtype, device=device)
+            times = []
+            for _ in range(4):
+                start = time.perf_counter()
+                (a @ b).sum().item()
+                times.append(time.perf_counter() - start)
+            seconds[dtype] = min(times)
+        except (RuntimeError, TypeError):
+            return False
+    return seconds[torch.bfloat16] < 0.8 * seconds[torch.float32]
+
+
+def fast_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
+    """Return the number format of the search for a recipe's `precision`."""
+    if precision == "auto":
+        return torch.bfloat16 if bfloat16_pays(device) else torch.float32
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def load(
+    folder: Path,
+    name: str | None = None,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | None = None,
+) -> FrozenModel:
+    """Load a model folder (safetensors only, no remote code), frozen, on one device.
+
+    Args:
+        folder: config.json, tokenizer.json and safetensors weights.
+        name: as `--model` takes it; the folder's path when omitted.
+        dtype: number format to run in; stored weights are cast once.
+        device: where to run; the best one here when omitted.
+
+    Raises:
+        ModelError: if the folder is broken, the wrong kind of model, or too large for this machine.
+    """
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    catalog.require_fits(catalog.check(folder), bytes_per_parameter=dtype.itemsize)
+    device = device or best_device()
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+        network, info = loaded
+        _choose_attention(network, device)
+        network.to(device).eval().requires_grad_(False)
+        layers = (m for m in network.modules() if isinstance(m, nn.ModuleList))
+        check_between(next(layers, ()))  # those of the body come before any inside them
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        raise ModelError(
+            f"The model in {folder} cannot be loaded ({type(error).__name__}: "
+            f"{' '.join(str(error).split())[:200]}). Fetch it again or choose another."
+        ) from error
+    if missing := sorted(info["missing_keys"]):
+        raise ModelError(
+            f"The weights in {folder} lack {missing[0]} and {len(missing) - 1} more. "
+            "Fetch the model again or choose another."
+        )
+    embeddings: nn.Embedding = network.get_input_embeddings()
+    with torch.no_grad():  # some models scale their table on the way in
+        table = embeddings(torch.arange(embeddings.num_embeddings, device=device)).float()
+    std, mean = torch.std_mean(table, dim=0)
+    return FrozenModel(
+        name=name or str(folder),
+        folder=folder,
+        fingerprint=fingerprint(folder),
+        tokenizer=Tokenizer.load(folder),
+        network=network,
+        device=device,
+        dtype=dtype,
+        head=(head := _direct_head(network, device)),
+        body=_own_body(network, device) if head is not None else None,
+        embedding_mean=mean,
+        embedding_std=float(std.mean()),
+        stored_in_bfloat16=stored_formats(folder) == {"BF16"},
+    )
+
+
+def _choose_attention(network: Any, device: torch.device) -> None:
+    """Let bfloat16 attention run in float32 on the CPU, where the model allows it.
+
+    On the CPU the backward pass of bfloat16 attention is some ten times slower than the float32
+    one (3.6 against 0.3 ms a layer for 4 rows of 25), so there attention alone runs in float32.
+    """
+    plain = network.config._attn_implementation == "sdpa"
+    if device.type != "cpu" or network.dtype == torch.float32 or not plain:
+        return
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+    from transformers.masking_utils import sdpa_mask
+
+    def in_float32(module: Any, q: Tensor, k: Tensor, v: Tensor, *rest: Any, **options: Any) -> Any:
+        out, weights = sdpa_attention_forward(
+            module, q.float(), k.float(), v.float(), *rest, **options
+        )
+        return out.to(q.dtype), weights
+
+    AttentionInterface.register("sdpa_float32", in_float32)
+    AttentionMaskInterface.register("sdpa_float32", sdpa_mask)  # sliding windows
+    network.set_attn_implementation("sdpa_float32")
+
+
+@torch.no_grad()
+def _direct_head(network: Any, device: torch.device) -> Head | None:
+    """Return the output matrix if it gives the model's own logits on a few tokens.
+
+    Models that scale, cap or shift their logits differ, and take the plain path.
+    """
+    matrix = network.get_output_embeddings()
+    if not isinstance(matrix, nn.Linear):
+        return None
+    ids = torch.arange(3, device=device)[None]
+    states = network.base_model(input_ids=ids, use_cache=False, return_dict=True).last_hidden_state
+    own = network(input_ids=ids, use_cache=False, return_dict=True).logits
+    if states.shape[-1] != matrix.in_features:
+        return None
+    head = Head(matrix.weight, matrix.bias)
+    ours = head.logits(states)
+    same = ours.shape == own.shape and bool(torch.allclose(ours, own, rtol=1e-4, atol=1e-5))
+    return head if same else None
+
+
+@torch.no_grad()
+def _own_body(network: Any, device: torch.device) -> LlamaBody | None:
+    """Return the body written out, if there is one and it gives the network's own hidden states.
+
+    In bfloat16 the network itself is far off at single positions (ours keeps its residual stream
+    in float32), so the positions' median is compared.
+    """
+    if not LlamaBody.supports(network):
+        return None
+    for weight in network.parameters():  # out of the mapped file, whose pages stay otherwise:
+        weight.data = weight.data.clone()  # also those of weights that are joined elsewhere
+    table = network.get_input_embeddings()
+    ids = torch.arange(8, device=device)[None] * (table.num_embeddings // 8)
+    own = network.base_model(input_ids=ids, use_cache=False, return_dict=True).last_hidden_state
+    body = LlamaBody(network)
+    ours = body.forward(table(ids), network.dtype, keep=False).hidden
+    allowed = 1e-3 if network.dtype == torch.float32 else 0.1
+    difference = (ours.float() - own.float()).norm(dim=-1) / own.float().norm(dim=-1)
+    return body if bool(difference.median() < allowed) else None

@@ -1,0 +1,194 @@
+"""What a pair of proto-tokens is worth: C_tokens, per-position correctness, H_LM (Q1, Q2)."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from explorer.base.errors import BadInputError
+from explorer.model.frozen import FrozenModel
+from explorer.model.head import Measured
+from explorer.runtime.interruption import check
+from explorer.specs.arrangements import ArrangementKey, holds_m, read_from
+
+
+@dataclass(frozen=True)
+class Score:
+    """One forward pass from one pair of proto-tokens, position by position.
+
+    Attributes:
+        predicted: int64 (N,), argmax at each position.
+        p: float32 (N,), probability of the target token.
+        rank: int64 (N,), 1 + number of tokens with a larger logit.
+        correct: bool (N,).
+        loss: mean cross-entropy, nats.
+        margin: least lead of a target logit over the best other logit.
+    """
+
+    predicted: NDArray[np.int64]
+    p: NDArray[np.float32]
+    rank: NDArray[np.int64]
+    correct: NDArray[np.bool_]
+    loss: float
+    margin: float
+
+    @property
+    def c_tokens(self) -> int:
+        """Number of right tokens (equation 1)."""
+        return int(self.correct.sum())
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right tokens."""
+        return float(self.correct.mean())
+
+    @property
+    def exact(self) -> bool:
+        """Whether every token is right."""
+        return bool(self.correct.all())
+
+
+def input_sequence(
+    e: Float[Tensor, "rows d"], m: Float[Tensor, "rows d"], key: ArrangementKey, length: int
+) -> Float[Tensor, "rows L d"]:
+    """Lay proto-tokens out as input embeddings for a target of `length` tokens."""
+    at_m = torch.as_tensor(holds_m(key, length), device=e.device)[None, :, None]
+    return torch.where(at_m, m[:, None, :], e[:, None, :])
+
+
+@torch.no_grad()
+def score(
+    model: FrozenModel,
+    e: NDArray[np.float32],
+    m: NDArray[np.float32],
+    target_ids: Sequence[int],
+    key: ArrangementKey,
+) -> Score:
+    """Run the model once on one pair, alone in its batch, and compare with the target.
+
+    The number format is the model's. In float32 this is what anybody gets who loads the file with
+    plain transformers, up to the rounding of sums taken in another order.
+    """
+    inputs = input_sequence(_row(e, model), _row(m, model), key, len(target_ids))
+    targets = torch.as_tensor(np.asarray(target_ids), device=model.device)[None]
+    return scores(model.measure(inputs, targets, read_from(key), detail=True))[0]
+
+
+def scores(measured: Measured) -> list[Score]:
+    """Split a detailed measurement of several rows into one score for each."""
+    assert measured.predicted is not None and measured.p is not None and measured.rank is not None
+    predicted, p, rank = (t.cpu().numpy() for t in (measured.predicted, measured.p, measured.rank))
+    correct = measured.correct.cpu().numpy()
+    losses, margins = measured.loss.mean(1).tolist(), measured.margin.amin(1).tolist()
+    return [
+        Score(predicted[k], p[k], rank[k], correct[k], losses[k], margins[k])
+        for k in range(len(losses))
+    ]
+
+
+@torch.no_grad()
+def h_lm(model: FrozenModel, target_ids: Sequence[int]) -> tuple[float, int]:
+    """Return H_LM in nats and the number of its terms (equation 2, Q2).
+
+    With a BOS token it is prepended and the sum runs over i = 1 … N; without one the first token
+    has no prediction and the sum runs over i = 2 … N.
+    """
+    bos = model.tokenizer.bos_id
+    ids = ([] if bos is None else [bos]) + [int(i) for i in target_ids]
+    if len(ids) < 2:
+        return 0.0, 0
+    tokens = torch.tensor([ids], device=model.device)
+    logits = model.token_logits(tokens[:, :-1])[0].float()
+    nats = torch.nn.functional.cross_entropy(logits, tokens[0, 1:], reduction="sum")
+    return float(nats), len(ids) - 1
+
+
+def generate(
+    model: FrozenModel,
+    context_ids: Sequence[int],
+    count: int,
+    *,
+    seed: int | None = None,
+    temperature: float = 1.0,
+) -> Iterator[int]:
+    """Yield `count` tokens the model continues a context with, one at a time, with a KV cache.
+
+    Args:
+        model: any frozen model.
+        context_ids: token ids before; the BOS token, or token 0 without one, when empty.
+        count: how many tokens.
+        seed: None takes the likeliest token each time; a seed samples from the whole distribution
+            (multinomial, checklist D4).
+        temperature: divides the logits when sampling; 0 takes the likeliest token each time.
+
+    Raises:
+        BadInputError: if the temperature is negative or not a finite number.
+    """
+    if not (math.isfinite(temperature) and temperature >= 0):
+        raise BadInputError(
+            f"The temperature {temperature} cannot be used: give 0 for the likeliest token, or a "
+            "positive number."
+        )
+    return _generate(model, context_ids, count, seed if temperature > 0 else None, temperature)
+
+
+@torch.no_grad()
+def _generate(
+    model: FrozenModel,
+    context_ids: Sequence[int],
+    count: int,
+    seed: int | None,
+    temperature: float,
+) -> Iterator[int]:
+    ids = list(context_ids) or [model.tokenizer.bos_id or 0]
+    generator = torch.Generator().manual_seed(seed) if seed is not None else None
+    past = None
+    for _ in range(count):
+        check()
+        logits, past = model.go_on(model.embed(torch.tensor([ids])), past)
+        if generator is None:
+            token = int(logits.argmax())
+        else:
+            p = torch.softmax(logits / temperature, -1).cpu()
+            token = int(torch.multinomial(p, 1, generator=generator))
+        yield token
+        ids = [token]
+
+
+def race(
+    model: FrozenModel,
+    e: NDArray[np.float32],
+    m: NDArray[np.float32],
+    target_ids: Sequence[int],
+    key: ArrangementKey,
+) -> Iterator[tuple[float, float, list[int]] | None]:
+    """Time both ways of getting N tokens; yield None between steps and the result at the end.
+
+    The result: seconds of one forward pass, seconds of generation with a KV cache after the BOS
+    token, and the token ids that were generated.
+    """
+    score(model, e, m, target_ids, key)  # warm
+    yield None
+    start = time.perf_counter()
+    score(model, e, m, target_ids, key)
+    one_forward = time.perf_counter() - start
+    list(generate(model, [], 2))  # warm
+    yield None
+    tokens, seconds = [], 0.0
+    steps = generate(model, [], len(target_ids))
+    for _ in target_ids:
+        start = time.perf_counter()
+        tokens.append(next(steps))
+        seconds += time.perf_counter() - start
+        yield None
+    yield one_forward, seconds, tokens
+
+
+def _row(vector: NDArray[np.float32], model: FrozenModel) -> Float[Tensor, "1 d"]:
+    return torch.from_numpy(np.array(vector, dtype=np.float32)).to(model.device)[None]

@@ -1,0 +1,135 @@
+"""The models a process holds: loaded once, shared by every job, let go when memory is short."""
+
+import gc
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+
+from explorer.assets import catalog
+from explorer.base.errors import CorruptFileError, MissingAssetError, ModelError
+from explorer.model.frozen import FrozenModel, best_device, fast_dtype, load
+from explorer.runtime.allocator import give_memory_back
+from explorer.solutions.solution import Solution
+
+
+class ModelPool:
+    """Frozen models by folder and number format, the least recently used let go first."""
+
+    def __init__(self, device: torch.device | None = None, keep: int = 4) -> None:
+        self.device = device or best_device()
+        self.keep = keep
+        self._held: OrderedDict[tuple[Path, torch.dtype], FrozenModel] = OrderedDict()
+
+    def get(self, folder: Path, name: str, dtype: torch.dtype) -> FrozenModel:
+        """Return the model, loading it if it is not held.
+
+        Raises:
+            ModelError: if it is broken, or too large even with every other model let go.
+        """
+        key = (folder.resolve(), dtype)
+        if dtype == torch.float32 and key not in self._held:
+            fast = self._held.get((folder.resolve(), torch.bfloat16))
+            shared = fast.in_float32() if fast is not None else None
+            if shared is not None:
+                return shared
+        if key not in self._held:
+            self._held[key] = self._load(folder, name, dtype)
+            give_memory_back()  # what loading took besides the weights
+            while len(self._held) > self.keep:
+                self._drop_oldest()
+        self._held.move_to_end(key)
+        return self._held[key]
+
+    def searching(self, folder: Path, name: str, precision: str = "auto") -> FrozenModel:
+        """Return the model that a search runs on: for `auto`, in what is fast on this device.
+
+        Args:
+            folder: of the model.
+            name: the model's, as `--model` takes it.
+            precision: the recipe's.
+
+        Raises:
+            ModelError: as `get`.
+        """
+        return self.get(folder, name, fast_dtype(self.device, precision))
+
+    def confirming(self, folder: Path, name: str, precision: str = "auto") -> FrozenModel:
+        """Return the model that results are confirmed on: in float32, where that fits.
+
+        Otherwise what `searching` returns. Texts that become targets are sampled on it too: in
+        float32 a seed gives the same text on most machines, in another format it does not.
+
+        Raises:
+            ModelError: as `get`.
+        """
+        model = self.searching(folder, name, precision)
+        return self.get(folder, name, torch.float32) if self.can_confirm(folder) else model
+
+    def of_weights(self, name: str, fingerprint: str) -> FrozenModel:
+        """Return the model that a solution was trained on, in float32.
+
+        Args:
+            name: the model's, as the solution's record has it.
+            fingerprint: of the weights it was trained on.
+
+        Raises:
+            MissingAssetError: if it is not on this disk.
+            ModelError: if it cannot be loaded, or has other weights.
+        """
+        card = catalog.find(name)
+        if card.folder is None:
+            raise MissingAssetError(
+                f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
+                f"--model {card.name}"
+            )
+        model = self.get(card.folder, card.name, torch.float32)
+        if model.fingerprint != fingerprint:
+            raise ModelError(
+                "This was trained on other weights than the model on this disk "
+                f"(fingerprint {fingerprint[:8]} against {model.fingerprint[:8]}). Bring that "
+                "model, or train again with this one."
+            )
+        return model
+
+    def of_solution(self, solution: Solution) -> FrozenModel:
+        """Return the model that a solution was trained on, in float32.
+
+        Raises:
+            CorruptFileError: if the target has tokens that this model does not know.
+            MissingAssetError, ModelError: as `of_weights`.
+        """
+        model = self.of_weights(solution.record.model, solution.record.fingerprint)
+        largest = int(solution.target_ids.max())
+        if largest >= model.vocabulary:
+            raise CorruptFileError(
+                f"The solution {solution.record.id} was changed: it names token {largest}, and "
+                f"{solution.record.model} knows {model.vocabulary}. Fetch it again."
+            )
+        return model
+
+    def holds(self, folder: Path, dtype: torch.dtype) -> bool:
+        """Whether a model is in memory already."""
+        return (folder.resolve(), dtype) in self._held
+
+    def can_confirm(self, folder: Path) -> bool:
+        """Whether the model fits in float32, so that results can be confirmed there."""
+        fast = self._held.get((folder.resolve(), torch.bfloat16))
+        if self.holds(folder, torch.float32) or (fast is not None and fast.in_float32()):
+            return True
+        return catalog.fits(catalog.check(folder), bytes_per_parameter=4)
+
+    def _load(self, folder: Path, name: str, dtype: torch.dtype) -> FrozenModel:
+        while True:
+            try:
+                return load(folder, name, dtype=dtype, device=self.device)
+            except ModelError:
+                if not self._held or catalog.fits(catalog.check(folder), dtype.itemsize):
+                    raise
+                self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        self._held.popitem(last=False)
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()

@@ -1,0 +1,60 @@
+"""How a process uses threads and memory: one place, before torch is loaded. Free of torch.
+
+Every entry calls it first: the worker, the command line, benchmarks, tools, and what they start.
+What a person has set in the environment is left as it is.
+"""
+
+import os
+
+from explorer.runtime import allocator, limits
+
+SPIN = "1000"
+"""How often a thread of OpenMP looks for work before it sleeps.
+
+Threads that spin while they wait starve each other where somebody shares the cores: beside two
+busy processes a step of .3 s takes .6 with this bound and 3 with one of 30,000
+(benchmarks/README.md); libgomp's own is 300,000 or more.
+"""
+
+
+def environment() -> dict[str, str]:
+    """Return the variables that this project sets and the person has not."""
+    wanted = {"TOKENIZERS_PARALLELISM": "false"}  # texts are short; its threads survive no fork
+    if "OMP_WAIT_POLICY" not in os.environ:  # who chose a policy chose how long to spin
+        wanted["GOMP_SPINCOUNT"] = SPIN
+    cores = limits.cores()
+    if cores < limits.affinity():  # OpenMP sees the affinity, and nothing of a group's quota
+        wanted["OMP_NUM_THREADS"] = str(cores)
+    return {name: value for name, value in wanted.items() if name not in os.environ}
+
+
+def set_environment() -> None:
+    """Set those variables here; libgomp reads its own once, when torch brings it in."""
+    os.environ.update(environment())
+
+
+def prepare() -> None:
+    """Make this process one that computes: bounded spinning, memory kept between steps.
+
+    The allocator is told by a call (`explorer.runtime.allocator`) and not by malloc's own
+    variables: glibc reads those before the first line of Python, so a command would have to
+    start itself again.
+    """
+    set_environment()
+    if not any(name.startswith("MALLOC_") for name in os.environ) and (
+        "glibc.malloc" not in os.environ.get("GLIBC_TUNABLES", "")
+    ):
+        allocator.keep_memory()
+
+
+def leave_the_cores() -> None:
+    """Let the libraries of this process compute on one thread each, for the worker has the rest.
+
+    Done by calls, since the web process has loaded them before it runs a line of this project, and
+    since variables would reach the worker that it starts.
+    """
+    import pyarrow
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+    pyarrow.set_cpu_count(1)

@@ -1,0 +1,97 @@
+"""How fast this machine trains a model: timed by jobs, kept, read by estimates. Free of torch."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from explorer.base import folders
+from explorer.base.files import write_atomically
+
+POSITIONS = 1300
+"""Positions of targets beyond which a CPU gains nothing by more rows, and needs more memory.
+
+Sixteen rows of N = 64 run as one pass; four of N = 512 take a seventh longer as one than as two.
+"""
+EMBEDDED_PARAMETERS = 134_515_008
+TOKEN_SECONDS = 1.8e-3 / EMBEDDED_PARAMETERS
+"""Seconds of one training step for each token and parameter: two CPU cores with bfloat16."""
+PASS_TOKENS, GENERATED_TOKENS = 40, 25
+"""What a pass costs besides its tokens, and a token that is generated alone, in trained tokens.
+
+On two cores and the embedded model a pass costs 80 ms besides 2 ms a token; a generated token 34 ms
+on one machine, 79 on another.
+"""
+
+
+class Pace(BaseModel):
+    """A timed training step, in pieces that add up to any other: passes, and their tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(description="Name, hub id or folder of the model.")
+    precision: str = Field(description="Number format that the recipe asks for.")
+    token_seconds: float = Field(
+        gt=0, description="Seconds of a step for each row and target token of a batch."
+    )
+    pass_seconds: float | None = Field(
+        None, ge=0, description="Seconds of a step for each pass, whatever its size."
+    )
+    generate_seconds: float | None = Field(
+        None, gt=0, description="Seconds for a token that is generated alone."
+    )
+
+    @property
+    def a_pass(self) -> float:
+        """Seconds for each pass; usual ones where only tokens were timed."""
+        return PASS_TOKENS * self.token_seconds if self.pass_seconds is None else self.pass_seconds
+
+    @property
+    def a_generated_token(self) -> float:
+        """Seconds for a token that is generated alone."""
+        return self.generate_seconds or GENERATED_TOKENS * self.token_seconds
+
+    def step_seconds(self, rows: float, length: int) -> float:
+        """Return how long a step takes.
+
+        Args:
+            rows: in training, as many in a pass as a CPU likes.
+            length: target tokens of each.
+        """
+        passes = max(1, -(-rows // max(1, POSITIONS // length)))
+        return passes * self.a_pass + rows * length * self.token_seconds
+
+
+def assumed(parameters: int | None) -> Pace:
+    """Return the pace of two CPU cores with bfloat16, for a machine that has timed nothing.
+
+    Args:
+        parameters: of the model; None counts as the embedded model's.
+    """
+    each = TOKEN_SECONDS * (parameters or EMBEDDED_PARAMETERS)
+    return Pace(model="", precision="auto", token_seconds=each)
+
+
+def keep(pace: Pace) -> Path:
+    """Keep the newest pace of a model and number format.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    return write_atomically(
+        _file(pace.model, pace.precision), pace.model_dump_json(indent=1).encode()
+    )
+
+
+def find(model: str, precision: str) -> Pace | None:
+    """Return the pace that was timed last, or None if none was or it cannot be read."""
+    try:
+        return Pace.model_validate_json(_file(model, precision).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _file(model: str, precision: str) -> Path:
+    name = hashlib.sha256(json.dumps([model, precision]).encode()).hexdigest()[:16]
+    return folders.local() / "paces" / f"{name}.json"

@@ -1,1 +1,0 @@
-"""Solution sets: many solutions of one model and length, by context, text and restart (E6)."""

@@ -1,0 +1,302 @@
+"""Recordings: how a run formed, frame by frame, small enough to play back in a browser.
+
+While a run is going on its frames are appended to a log of fixed-size records, which any process
+can read at any time; a record that is half-written is left out. When the run ends the frames
+become one safetensors file beside its solutions.
+"""
+
+import contextlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors import SafetensorError
+from safetensors.numpy import save
+
+from explorer.base.errors import CorruptFileError, StorageError
+from explorer.base.files import require_mine, write_atomically
+from explorer.base.tensor_files import opened
+
+MAX_FRAMES = 200
+PHASES = ("search", "finish", "done", "rest")
+LOG, LIVE = "frames.log", "live"
+MAX_HEADER = 2**24
+"""Bytes of a header, at most: what claims more is no log."""
+
+
+TokenId = Annotated[int, Field(ge=0, lt=2**31)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class RecordingHeader(BaseModel):
+    """What every frame of a recording shares."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    model: str
+    target_ids: list[TokenId] = Field(min_length=1, max_length=100_000, description="N token ids.")
+    seeds: list[Seed] = Field(
+        min_length=1, max_length=100_000, description="One for each of the K restarts."
+    )
+    d_model: int = Field(ge=1, le=10_000_000)
+    arrangement: str
+    title: str = ""
+    groups: list[tuple[int, int, str]] = Field(
+        default=[], description="Target tokens that show as one: start, stop, text."
+    )
+    pieces: dict[int, str] = Field(
+        default={}, description="What every token id in the frames says; filled in at the end."
+    )
+
+    @property
+    def frame_dtype(self) -> np.dtype[Any]:
+        """Layout of one frame; K restarts, N positions, d = d_model.
+
+        step: trainer step; seconds: compute time since the start; best: index of the restart that
+        has come furthest, whose e and m the frame holds. Per restart: steps, loss (nats), accuracy,
+        phase (index into `PHASES`); per restart and position: predicted id, p(target), rank.
+        """
+        K, N, d = len(self.seeds), len(self.target_ids), self.d_model
+        return np.dtype(
+            [
+                ("step", "<i4"),
+                ("seconds", "<f4"),
+                ("best", "<i4"),
+                ("steps", "<i4", (K,)),
+                ("loss", "<f4", (K,)),
+                ("accuracy", "<f4", (K,)),
+                ("phase", "u1", (K,)),
+                ("predicted", "<i4", (K, N)),
+                ("p", "<f2", (K, N)),
+                ("rank", "<i4", (K, N)),
+                ("e", "<f2", (d,)),
+                ("m", "<f2", (d,)),
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A run's frames, at most `MAX_FRAMES`, in order of `step`.
+
+    Attributes:
+        header: what the frames share.
+        frames: structured array (F,) of `header.frame_dtype`.
+    """
+
+    header: RecordingHeader
+    frames: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether each prediction is the target, bool (F, K, N)."""
+        targets = np.array(self.header.target_ids)
+        right: NDArray[np.bool_] = self.frames["predicted"] == targets
+        return right
+
+    @property
+    def best(self) -> int:
+        """Index of the restart that came furthest: accuracy, then fewest steps, then loss."""
+        last = self.frames[-1]
+        done = np.where(last["accuracy"] == 1, last["steps"], 0)
+        return int(
+            np.lexsort((np.nan_to_num(last["loss"], nan=np.inf), done, -last["accuracy"]))[0]
+        )
+
+    def rested(self, seed: int) -> bool:
+        """Whether a restart was resting when the run ended it."""
+        if seed not in self.header.seeds:
+            return False
+        phase = self.frames["phase"][:, self.header.seeds.index(seed)]
+        before = phase[phase != PHASES.index("done")]
+        return len(before) > 0 and PHASES[before[-1]] == "rest"
+
+    def save(self, path: Path) -> Path:
+        """Write the frames as safetensors, one tensor for each column.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        columns = {
+            name: np.ascontiguousarray(self.frames[name]) for name in self.frames.dtype.names or ()
+        }
+        return write_atomically(path, save(columns, {"recording": self.header.model_dump_json()}))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a recording written by `save`.
+
+        Raises:
+            CorruptFileError: if it is missing, damaged, or not a recording.
+        """
+        try:
+            with opened(path) as file:
+                header = RecordingHeader.model_validate_json((file.metadata() or {})["recording"])
+                wanted = header.frame_dtype
+                columns = {name: file.get_tensor(name) for name in wanted.names or ()}
+            count = len(columns["step"])
+            for name in wanted.names or ():  # before as much memory is taken as the header says
+                base, shape = wanted[name].base, (count, *wanted[name].shape)
+                if (columns[name].dtype, columns[name].shape) != (base, shape):
+                    raise ValueError(name)
+            frames = np.zeros(count, dtype=wanted)
+            for name in wanted.names or ():
+                frames[name] = columns[name]
+            _require_sense(frames, header)
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            raise CorruptFileError(
+                f"{path.name} is missing, damaged or not a recording."
+            ) from error
+        return cls(header, frames)
+
+
+def _require_sense(frames: NDArray[Any], header: RecordingHeader) -> None:
+    """Make sure that frames say nothing that cannot be.
+
+    Raises:
+        ValueError: if they do.
+    """
+    K, N = len(header.seeds), len(header.target_ids)
+    accuracy = frames["accuracy"]
+    good = (
+        (accuracy >= 0).all() and (accuracy <= 1).all(),
+        (frames["best"] >= 0).all() and (frames["best"] < K).all(),
+        (frames["steps"] >= 0).all() and (frames["phase"] < len(PHASES)).all(),
+        (frames["predicted"] >= 0).all() and np.isfinite(frames["seconds"]).all(),
+        all(0 <= start < stop <= N for start, stop, _ in header.groups),
+    )
+    if not all(good):
+        raise ValueError("frames that cannot be")
+
+
+def read_header(path: Path) -> RecordingHeader:
+    """Return what the frames of a recording share, without reading them.
+
+    Raises:
+        CorruptFileError: if the file is missing, cut short, or not a recording.
+    """
+    try:
+        with opened(path) as file:
+            return RecordingHeader.model_validate_json((file.metadata() or {})["recording"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise CorruptFileError(f"{path.name} is missing, damaged or not a recording.") from error
+
+
+class RecordingLog:
+    """Appends frames of a run in progress to `frames.log` in a job's folder, thinning as it grows.
+
+    The newest frame is also kept by itself in `live`, so that thinning never makes the live view
+    coarser.
+    """
+
+    def __init__(self, folder: Path, header: RecordingHeader, *, until: int | None = None) -> None:
+        """Go on with the log in `folder`, or start a new one.
+
+        Args:
+            folder: the job's.
+            header: what the frames share; the log of another run is not continued.
+            until: the trainer step the run goes on from; what was shown of later ones is dropped.
+        """
+        self.path, self.live, self.header = folder / LOG, folder / LIVE, header
+        self.dtype = header.frame_dtype
+        self.stride = 1
+        self._published = 0
+        self._prefix = _prefix(header)
+        existing = read_log(folder)
+        if existing is not None and existing.header == header:
+            kept = existing.frames
+            if until is not None:
+                kept = kept[kept["step"] <= until]
+        else:
+            kept = np.zeros(0, dtype=self.dtype)
+        with contextlib.suppress(OSError):
+            self.live.unlink()  # it is among those kept, if it belongs to this run
+        self._count = self._published = len(kept)
+        self._rewrite(kept)
+
+    def publish(self, frame: NDArray[Any], *, last: bool = False) -> None:
+        """Show `frame` (one record) as the newest, and keep every `stride`-th in the log."""
+        write_atomically(self.live, frame.tobytes())
+        if last or self._published % self.stride == 0:
+            require_mine()
+            try:
+                with self.path.open("ab") as file:
+                    file.write(frame.tobytes())
+            except OSError as error:
+                raise StorageError(
+                    f"The recording cannot be written ({error.strerror}). Free some space."
+                ) from error
+            self._count += 1
+            if self._count >= MAX_FRAMES:
+                self._thin()
+        self._published += 1
+
+    def _thin(self) -> None:
+        found = read_log(self.path.parent, with_live=False)
+        if found is not None:
+            self._rewrite(found.frames[::2])
+            self._count = len(found.frames[::2])
+        self.stride *= 2
+
+    def _rewrite(self, frames: NDArray[Any]) -> None:
+        write_atomically(self.path, self._prefix + frames.tobytes())
+
+
+def read_log(folder: Path, *, with_live: bool = True) -> Recording | None:
+    """Read what a run in progress has shown so far, or None before its first frame."""
+    try:
+        with (folder / LOG).open("rb") as log:
+            _, header = read_head(log)
+            frames = whole_frames(log.read(), header)
+    except (OSError, ValueError):
+        return None
+    if with_live:
+        frames = with_newest(frames, live_frame(folder, header))
+    return Recording(header, frames) if len(frames) else None
+
+
+def whole_frames(data: bytes, header: RecordingHeader) -> NDArray[Any]:
+    """Return the frames in the body of a log, but for one that is half-written."""
+    dtype = header.frame_dtype
+    return np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype=dtype)
+
+
+def with_newest(frames: NDArray[Any], newest: NDArray[Any]) -> NDArray[Any]:
+    """Return frames with the live one behind them, if it is newer."""
+    if not len(frames):
+        return newest
+    newer = len(newest) and newest["step"][0] > frames["step"][-1]
+    return np.concatenate([frames, newest]) if newer else frames
+
+
+def live_frame(folder: Path, header: RecordingHeader) -> NDArray[Any]:
+    """Return the frame in `live`, or none if there is none of this run."""
+    with contextlib.suppress(OSError, ValueError):
+        found = np.frombuffer((folder / LIVE).read_bytes(), dtype=header.frame_dtype)
+        return found[:1]
+    return np.zeros(0, dtype=header.frame_dtype)
+
+
+def read_head(log: BinaryIO) -> tuple[bytes, RecordingHeader]:
+    """Read the head of a log; ValueError if it is not whole."""
+    length = log.read(8)
+    text = log.read(min(int.from_bytes(length, "little"), MAX_HEADER))
+    return length + text, _header_of(text)
+
+
+@lru_cache(maxsize=64)
+def _header_of(text: bytes) -> RecordingHeader:
+    return RecordingHeader.model_validate_json(text)
+
+
+def _prefix(header: RecordingHeader) -> bytes:
+    text = header.model_dump_json().encode()
+    return len(text).to_bytes(8, "little") + text

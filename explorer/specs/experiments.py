@@ -1,0 +1,164 @@
+"""What a person can set about each experiment: one frozen, validated value for each."""
+
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
+
+from explorer.specs.arrangements import KEYS, ArrangementChoice, ArrangementKey, LayoutChoice
+from explorer.specs.recipes import INDEPENDENT, Recipe
+from explorer.specs.texts import Source
+
+LADDER = (4, 5, 8, 11, 16, 22, 32, 45, 64, 90, 128, 181, 256, 362, 512, 724, 1024, 1448)
+"""Lengths at which capacity is tried (H5)."""
+
+LAID_OUT = "How e and m are laid out; auto: what a probe of the model says suits it."
+
+Name = Literal["arrangements", "sharing", "capacity", "throughput", "training-time", "readout"]
+
+
+def _rising(lengths: tuple[int, ...]) -> tuple[int, ...]:
+    if list(lengths) != sorted(set(lengths)) or lengths[0] < 1:
+        raise ValueError("give different lengths of at least 1, the shortest first")
+    return lengths
+
+
+def _different(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("each can be named once")
+    return values
+
+
+Lengths = Annotated[tuple[int, ...], Field(min_length=1, max_length=40), AfterValidator(_rising)]
+Drawn = Annotated[tuple[Source, ...], Field(min_length=1, max_length=7), AfterValidator(_different)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(description="Name, hub id or folder of the model.")
+    seed: int = Field(0, ge=0, lt=2**30, description="Decides texts, sampling and starts.")
+
+
+class _Trained(_Settings):
+    recipe: Recipe = Field(INDEPENDENT, description="How proto-tokens are trained.")
+
+
+class ArrangementsSettings(_Trained):
+    """Accuracy over N for A1 to A5 on the same texts (E1, table 1)."""
+
+    experiment: Literal["arrangements"] = "arrangements"
+    arrangements: Annotated[
+        tuple[ArrangementKey, ...], Field(min_length=1), AfterValidator(_different)
+    ] = Field(KEYS, description="Which arrangements.")
+    lengths: Lengths = Field((1, 2, 4, 8, 16, 32), description="N, shortest first.")
+    source: Source = Field("seen", description="Where the texts come from.")
+    texts: int = Field(6, ge=1, le=200, description="How many texts.")
+    restarts: int = Field(1, ge=1, le=64, description="Starts of each text; the best one counts.")
+
+
+class SharingSettings(_Trained):
+    """Groups of texts that share e or m (E2, table 2)."""
+
+    model_config = ConfigDict(validate_default=True)
+
+    experiment: Literal["sharing"] = "sharing"
+    arrangement: ArrangementChoice = Field("e+mN", description=LAID_OUT)
+    shared: Annotated[
+        tuple[Literal["e", "m"], ...], Field(min_length=1), AfterValidator(_different)
+    ] = Field(("e", "m"), description="What the texts of a group have in common.")
+    group_sizes: Lengths = Field((1, 4, 16), description="S_g, texts in a group.")
+    length: int = Field(16, ge=1, le=2048, description="N of every text.")
+    source: Source = Field("seen", description="Where the texts come from.")
+    texts: int = Field(16, ge=1, le=1024, description="How many texts, over all groups.")
+    restarts: int = Field(2, ge=2, le=64, description="Seeds of every group.")
+
+    @field_validator("texts")
+    @classmethod
+    def _fill_the_groups(cls, texts: int, info: ValidationInfo) -> int:
+        over = [size for size in info.data.get("group_sizes", ()) if texts % size]
+        if over:
+            raise ValueError(
+                f"{texts} texts cannot be put in groups of {over[0]} with none left over; choose a "
+                "number of texts that every group size divides"
+            )
+        return texts
+
+
+class CapacitySettings(_Trained):
+    """The longest text that can be held, in one forward pass and token by token (E3, E4, E10)."""
+
+    experiment: Literal["capacity"] = "capacity"
+    arrangement: ArrangementChoice = Field("e+mN", description=LAID_OUT)
+    sources: Drawn = Field(("random", "unseen", "seen", "generated"), description="Text sources.")
+    schemes: Annotated[
+        tuple[Literal["m free", "m shared", "one mem", "two mem"], ...],
+        Field(min_length=1),
+        AfterValidator(_different),
+    ] = Field(
+        ("m free", "one mem", "two mem", "m shared"),
+        description="What is trained: e and m of each text, one m for all texts, or the "
+        "autoregressive baseline with one or two memory vectors.",
+    )
+    layout: LayoutChoice = Field(
+        "mem",  # of runs from before it had a name; presets leave it to the probe
+        description="What stands first in the baseline: its memory vectors (mem), or a token, BOS "
+        "where there is one (bos+mem); auto: mem if the model's first position can say an "
+        "arbitrary token, else bos+mem.",
+    )
+    ladder: Lengths = Field(LADDER, description="Lengths to climb, until one fails (H5).")
+    texts: int = Field(2, ge=1, le=200, description="Texts of each source.")
+    restarts: int = Field(2, ge=1, le=64, description="Starts of each text; the best one counts.")
+
+
+class ThroughputSettings(_Settings):
+    """One forward pass against generation token by token (E5)."""
+
+    experiment: Literal["throughput"] = "throughput"
+    arrangement: ArrangementChoice = Field("e+mN", description=LAID_OUT)
+    lengths: Lengths = Field((8, 16, 32, 64, 128, 256), description="N, shortest first.")
+    repeats: int = Field(5, ge=3, le=100, description="Timings of each; the median counts.")
+
+
+class TrainingTimeSettings(_Trained):
+    """How long a text takes until it is exact, over N (E11)."""
+
+    experiment: Literal["training-time"] = "training-time"
+    arrangement: ArrangementChoice = Field("e+mN", description=LAID_OUT)
+    lengths: Lengths = Field((8, 16, 32, 64, 128, 256), description="N, shortest first.")
+    source: Source = Field("seen", description="Where the texts come from.")
+    texts: int = Field(2, ge=1, le=200, description="How many texts.")
+    restarts: int = Field(
+        2, ge=1, le=64, description="Starts of each text; the first exact counts."
+    )
+
+
+class ReadoutSettings(_Trained):
+    """What the model goes on to write after the proto-tokens of a text (E12)."""
+
+    experiment: Literal["readout"] = "readout"
+    arrangement: ArrangementChoice = Field("e+mN", description=LAID_OUT)
+    source: Source = Field("seen", description="Where the contexts come from.")
+    contexts: int = Field(6, ge=1, le=200, description="How many contexts.")
+    context_length: int = Field(64, ge=1, le=2048, description="Tokens of a context.")
+    length: int = Field(
+        16, ge=1, le=1024, description="N: the first half of a continuation, trained on."
+    )
+    restarts: int = Field(2, ge=1, le=64, description="Starts of each text; the best one counts.")
+
+
+Settings = Annotated[
+    ArrangementsSettings
+    | SharingSettings
+    | CapacitySettings
+    | ThroughputSettings
+    | TrainingTimeSettings
+    | ReadoutSettings,
+    Field(discriminator="experiment"),
+]

@@ -1,0 +1,285 @@
+"""What a job is asked to do: one frozen, validated value for each kind."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from explorer.base.errors import BadInputError
+from explorer.base.validation import in_words
+from explorer.specs.arrangements import ArrangementChoice
+from explorer.specs.curves import PathRecipe
+from explorer.specs.experiments import Settings
+from explorer.specs.recipes import Recipe
+from explorer.specs.texts import AbsolutePath, Source
+
+MAX_RESTARTS = 64
+MAX_LENGTH = 2048
+MAX_CHARACTERS = 200_000
+MAX_PAIRS = 500
+
+
+class ReconstructSpec(BaseModel):
+    """Train proto-tokens for one text: K restarts as rows of one batch."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["reconstruct"] = "reconstruct"
+    model: str = Field(description="Name, hub id or folder of the model.")
+    text: str = Field(
+        max_length=MAX_CHARACTERS, description="The text; its first tokens are the target."
+    )
+    length: int = Field(ge=1, le=MAX_LENGTH, description="N, the number of target tokens.")
+    arrangement: ArrangementChoice = Field(
+        "auto", description="How e and m are laid out; auto: as a probe of the model suggests."
+    )
+    recipe: Recipe
+    restarts: int = Field(ge=1, le=MAX_RESTARTS, description="K, trained side by side.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Restarts use seed … seed + K - 1.")
+    until: Literal["first", "all"] = Field(
+        "all", description="first: once one restart is exact the others end where they are."
+    )
+    title: str = Field("", max_length=300, description="Where the text comes from, in words.")
+    source: str = Field("own", description="Key of the text's source.")
+
+
+class BringSpec(BaseModel):
+    """Bring a model (and, with the embedded one, Shakespeare's works) onto the disk."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["bring"] = "bring"
+    model: str = Field(description="Name or hub id of the model.")
+
+
+class GenerateSpec(BaseModel):
+    """Let the model continue a context: multinomial, temperature 1 (checklist D4)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["generate"] = "generate"
+    model: str = Field(description="Name, hub id or folder of the model.")
+    context: str = Field(max_length=20_000, description="What the model reads before it writes.")
+    length: int = Field(ge=1, le=MAX_LENGTH, description="Number of tokens to generate.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of the sampling.")
+
+
+class GatheredText(BaseModel):
+    """A text that a person puts into a solution set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str = Field(max_length=MAX_CHARACTERS, description="Its first tokens are the target.")
+    context: str = Field(
+        "", max_length=300, description="Texts with the same words here share a context."
+    )
+    title: str = Field("", max_length=300, description="Where it comes from, in words.")
+    source: Source = Field("own", description="Key of the text's source.")
+
+
+class SolveSetSpec(BaseModel):
+    """Make a solution set after checklist E6: contexts x continuations x restarts.
+
+    Each context has `continuations` texts by the model itself (multinomial, temperature 1): one
+    solution for each but the last, `restarts` solutions for the last. Or `texts` are gathered by a
+    person. With `restarts_of` every, each text has so many.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["solve-set"] = "solve-set"
+    model: str = Field(description="Name, hub id or folder of the model.")
+    source: Source = Field("seen", description="Where the contexts are drawn from.")
+    path: AbsolutePath | None = Field(None, description="For the sources corpus and random.")
+    contexts: int = Field(8, ge=1, le=500, description="C, how many contexts.")
+    continuations: int = Field(6, ge=1, le=100, description="G, texts for each context.")
+    restarts: int = Field(8, ge=1, le=MAX_RESTARTS, description="R, solutions of the last text.")
+    restarts_of: Literal["last", "every"] = Field(
+        "last",
+        exclude_if=lambda value: value == "last",  # sets of before go on under their id
+        description="Which texts of a context have R solutions; the others have one.",
+    )
+    context_length: int = Field(
+        64, ge=1, le=MAX_LENGTH, description="Tokens of a context that the model reads."
+    )
+    texts: tuple[GatheredText, ...] = Field(
+        (), max_length=500, description="Gathered texts, instead of contexts and continuations."
+    )
+    length: int = Field(ge=1, le=MAX_LENGTH, description="N, target tokens of every text.")
+    regime: Literal["shared", "free"] = Field(
+        description="Shared: one m for the whole set, each e its own (the paper's default). "
+        "Free: each solution has its own e and m."
+    )
+    m_from: int | None = Field(
+        None,
+        ge=1,
+        description="Learn the shared m on this many texts, then freeze it for the others: faster, "
+        "and a deviation from the paper. None: all e and one m are trained jointly.",
+    )
+    joint_until: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Joint training ends when this share of its rows is exact at once; the other "
+        "e then finish alone with m frozen.",
+    )
+    attempts: int = Field(
+        3, ge=1, le=20, description="Seeds tried before a solution counts as not found."
+    )
+    arrangement: ArrangementChoice = Field(
+        "auto", description="How e and m are laid out; auto: as a probe of the model suggests."
+    )
+    recipe: Recipe
+    seed: int = Field(0, ge=0, lt=2**30, description="Decides contexts, sampling and starts.")
+
+    @model_validator(mode="after")
+    def _m_from_goes_with_shared(self) -> Self:
+        if self.m_from is not None and self.regime == "free":
+            raise ValueError("m_from goes with the shared regime; leave it out, or share m")
+        return self
+
+    @property
+    def rows(self) -> int:
+        """How many solutions are wanted."""
+        count, last = self.contexts * self.continuations, self.contexts
+        if self.texts:
+            count = len(self.texts)
+            last = len({t.context or f"\0{i}" for i, t in enumerate(self.texts)})
+        return count + (count if self.restarts_of == "every" else last) * (self.restarts - 1)
+
+
+class DistancesSpec(BaseModel):
+    """Compute the distances of a set with their statistics (E6, E7)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["distances"] = "distances"
+    set: str = Field(description="Id of the set.")
+
+    @property
+    def model(self) -> str:
+        """What a list of jobs shows where others name a model."""
+        return f"set {self.set}"
+
+
+class MapSpec(BaseModel):
+    """Lay the solutions of one or several sets out in two or three dimensions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["map"] = "map"
+    sets: tuple[str, ...] = Field(min_length=1, max_length=20, description="Ids of the sets.")
+    method: Literal["pca", "umap"] = Field("pca", description="PCA or UMAP.")
+    vector: Literal["e", "m", "both"] = Field("e", description="Which proto-tokens.")
+    dimensions: Literal[2, 3] = Field(2, description="Of the picture.")
+    neighbours: int = Field(10, ge=2, le=200, description="UMAP: how many count as near.")
+    min_distance: float = Field(
+        0.1, ge=0, le=0.99, description="UMAP: how close points may lie in the picture."
+    )
+    metric: Literal["cosine", "euclidean"] = Field(
+        "cosine", description="UMAP: distance in the full space."
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="UMAP: of its random choices.")
+    inexact: bool = Field(False, description="Show attempts that are not exact as well.")
+
+    @property
+    def model(self) -> str:
+        """What a list of jobs shows where others name a model."""
+        return f"sets {', '.join(self.sets)}"
+
+    @property
+    def noun(self) -> str:
+        """What its points are: an attempt that is not exact is no solution."""
+        return "attempt" if self.inexact else "solution"
+
+
+class PathsSpec(BaseModel):
+    """Connect pairs of solutions: straight line and trained curve of each (checklist E8)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["paths"] = "paths"
+    pairs: tuple[tuple[str, str], ...] = Field(
+        default=(),
+        max_length=MAX_PAIRS,
+        description="Ends of every path: ids of solutions, or their files.",
+    )
+    train: ReconstructSpec | None = Field(
+        None, description="Instead of pairs: train this first and connect its first two exact ones."
+    )
+    curve: Literal["bezier", "two-bends"] = Field("bezier", description="The curve to train.")
+    recipe: PathRecipe = PathRecipe()
+
+
+class LandscapeSpec(BaseModel):
+    """Measure the plane through two solutions and the control point of their curve."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["landscape"] = "landscape"
+    paths: str = Field(description="A paths file, the id of the job that made it, or a record's.")
+    pair: int = Field(0, ge=0, description="Which pair of that file.")
+    level: int = Field(
+        5, ge=3, le=8, description="The finest grid has 2**level + 1 points along each side."
+    )
+
+
+class RadiusSpec(BaseModel):
+    """Walk away from one solution in random directions until it is no longer reconstructed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["radius"] = "radius"
+    solution: str = Field(description="Id of the solution, or its file.")
+    directions: int = Field(24, ge=1, le=512, description="Random unit vectors in [e; m].")
+    points: int = Field(33, ge=2, le=513, description="Distances along each direction.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of the directions.")
+
+
+class ExperimentSpec(BaseModel):
+    """Run one of the paper's experiments, or go on with it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["experiment"] = "experiment"
+    settings: Settings
+    preset: str = Field("custom", max_length=40, description="Name of the preset it is.")
+
+    @property
+    def model(self) -> str:
+        """Name, hub id or folder of the model."""
+        return self.settings.model
+
+
+JobSpec = Annotated[
+    ReconstructSpec
+    | BringSpec
+    | GenerateSpec
+    | SolveSetSpec
+    | DistancesSpec
+    | MapSpec
+    | PathsSpec
+    | LandscapeSpec
+    | RadiusSpec
+    | ExperimentSpec,
+    Field(discriminator="kind"),
+]
+_adapter: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
+
+
+def parse(text: str) -> JobSpec:
+    """Read a job spec from JSON.
+
+    Raises:
+        BadInputError: if a field is missing, unknown or out of range.
+    """
+    try:
+        return _adapter.validate_json(text)
+    except ValidationError as error:
+        raise BadInputError(in_words(error)) from error

@@ -1,0 +1,224 @@
+"""Recipes: how proto-tokens are trained. One frozen value; presets are instances of it."""
+
+import hashlib
+import json
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from explorer.base.errors import BadInputError
+
+
+class Recipe(BaseModel):
+    """Every setting of one optimisation.
+
+    `embedding std` is the mean standard deviation of the model's input embeddings per dimension;
+    a rate given in that unit suits a model whose embeddings have any scale.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field("custom", description="What this recipe is called in tables and files.")
+    recorded_as: str | None = Field(
+        None,
+        exclude_if=lambda value: value is None,
+        description="Name that it was recorded under, where that name means something else by now; "
+        "ids of that time were made with it.",
+    )
+    init: Literal["normal", "embeddings"] = Field(
+        description="Where e and m start: N(0, 1), or around the mean of the input embeddings "
+        "with their spread."
+    )
+    init_scale: float = Field(
+        1.0, ge=0, le=100, description="Multiplies the spread of the starting point."
+    )
+    target_in_e: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        exclude_if=lambda value: value == 0.0,  # recipes of before are written as they were
+        description="How far e's start leans towards the mean input embedding of the target's "
+        "tokens, in embedding std per dimension; 0: e knows nothing of the target.",
+    )
+    known_m: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        exclude_if=lambda value: value is None,
+        description="m starts in the direction of an m that ships for the model, another one for "
+        "each seed, handed down through other texts; so many embedding std per dimension long. "
+        "None, or a model that none ship for: m starts like e.",
+    )
+    known_e: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        exclude_if=lambda value: value == 0.0,
+        description="How much of e's start, before it leans, is the e that was handed down beside "
+        "that m: the cosine between the two. The rest of its spread stays random.",
+    )
+    lr: float = Field(gt=0, le=100, description="Learning rate of AdamW.")
+    lr_unit: Literal["absolute", "embedding std"] = Field(
+        "absolute", description="Unit of both learning rates."
+    )
+    beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's decay of the mean gradient.")
+    beta2: float = Field(0.9, ge=0, lt=1, description="AdamW's decay of the squared gradient.")
+    eps: float = Field(1e-8, gt=0, le=1, description="AdamW's epsilon.")
+    weight_decay: float = Field(0.0, ge=0, le=10, description="AdamW's decoupled weight decay.")
+    warmup_steps: int = Field(0, ge=0, le=100_000, description="Steps of linear warm-up.")
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="Rate after warm-up: kept, or a half cosine down to a twentieth."
+    )
+    ease_below: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        description="Mean loss in nats below which a row's rate falls with the square root of its "
+        "loss; none: the rate does not look at the loss.",
+    )
+    max_steps: int = Field(5000, ge=1, le=1_000_000, description="Steps after which a row ends.")
+    halve_at: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="Step from which the worse half of a text's restarts rests, and all but one "
+        "that is far ahead, when the first exact restart is enough; none: all go on.",
+    )
+    clip: float | None = Field(
+        None, gt=0, description="Largest gradient norm of one vector; none: no clipping."
+    )
+    flatten: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of a gradient's size that is taken out before AdamW sees it, as a power "
+        "of its norm: 0 leaves it as it is, 1 makes every step's gradient equally long.",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Number format in which the search runs. Auto takes bfloat16 where a timed "
+        "product says it pays. Results are confirmed in float32 either way.",
+    )
+    finish_lr: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        description="Rate of the last float32 steps of a row that is exact in the faster format; "
+        "none: the optimiser goes on unchanged.",
+    )
+    finish_margin: float = Field(
+        1e-3,
+        ge=0,
+        le=10,
+        description="Least float32 logit lead of every target token over the runner-up before "
+        "a row counts as exact, so that another machine's rounding cannot undo it.",
+    )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every field that decides what is trained: all but its names."""
+        return self.model_dump(exclude=set(NAMES))
+
+    @property
+    def digest(self) -> str:
+        """Eight hexadecimal digits that its fields, and they alone, decide.
+
+        It stands beside the name wherever a recipe is shown: names can be given to anything.
+        """
+        said = json.dumps(self.settings, sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()[:8]
+
+    @property
+    def title(self) -> str:
+        """Its name, checked against its fields.
+
+        A preset's name on other fields is “fast, modified”; on another preset's, or on fields that
+        are nearer to those, it is “independent, recorded as fast”. Names of a person's own stand.
+        """
+        recorded = self.recorded_as or self.name
+        base = self.name.partition(",")[0]
+        if base not in PRESETS:
+            return self.name if recorded == self.name else f"{self.name}, recorded as {recorded}"
+        nearest = min(PRESETS.values(), key=lambda p: (self._differs(p), p.name != base))
+        modified = ", modified" if self._differs(nearest) else ""
+        if nearest.name != base:
+            return f"{nearest.name}{modified}, recorded as {recorded}"
+        said = f"{base}{modified}" if self.name == base else self.name
+        return said if recorded == self.name else f"{said}, recorded as {recorded}"
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """Everything about it for tables: its title as `name`, its digest, and every setting."""
+        return {"name": self.title, "digest": self.digest, **self.settings}
+
+    @property
+    def as_recorded(self) -> Self:
+        """The same under the name that it was recorded under, as ids were made of it."""
+        if self.recorded_as is None:
+            return self
+        return self.model_copy(update={"name": self.recorded_as, "recorded_as": None})
+
+    def _differs(self, other: "Recipe") -> int:
+        """Return how many settings differ."""
+        return sum(getattr(self, name) != getattr(other, name) for name in SETTINGS)
+
+
+NAMES = ("name", "recorded_as")
+SETTINGS = tuple(name for name in Recipe.model_fields if name not in NAMES)
+
+PAPER = Recipe(
+    name="paper",
+    init="normal",
+    lr=0.01,
+    beta1=0.9,
+    beta2=0.9,
+    weight_decay=0.01,
+    schedule="constant",
+    max_steps=5000,
+)
+"""H1-H3 of the checklist."""
+
+INDEPENDENT = Recipe(
+    name="independent",
+    init="embeddings",
+    init_scale=1.37,
+    lr=0.8,
+    lr_unit="embedding std",
+    warmup_steps=30,
+    schedule="cosine",
+    ease_below=4.0,
+    flatten=0.5,
+    max_steps=800,
+    halve_at=40,
+    finish_lr=0.03,
+)
+"""Starts where embeddings live, with rates in their own unit; chosen in `benchmarks/README.md`.
+
+On the embedded model, whose embeddings have a deviation of 0.1, the rate is 0.08. Its starts know
+neither the target nor other solutions, so where solutions lie and what they hold is not a matter of
+where they started: the recipe of sets and experiments.
+"""
+
+FAST = INDEPENDENT.model_copy(
+    update={"name": "fast", "target_in_e": 1.0, "known_m": 1.5, "known_e": 0.96, "halve_at": 20}
+)
+"""The same from starts that know something: a third fewer steps on the embedded model, and the
+first to be exact stand out sooner."""
+
+PRESETS: dict[str, Recipe] = {recipe.name: recipe for recipe in (FAST, INDEPENDENT, PAPER)}
+"""A preset whose fields change is another preset and takes a new name: files hold the old one.
+
+`tests/explorer/test_recipes.py` pins the digest of every name. Until 27 November 2026 `fast` had
+other fields than today; records of that time say so in `recorded_as`.
+"""
+
+
+def preset(name: str) -> Recipe:
+    """Return the preset called `name`.
+
+    Raises:
+        BadInputError: if there is none.
+    """
+    if name not in PRESETS:
+        raise BadInputError(f"There is no recipe “{name}”. Choose one of: {', '.join(PRESETS)}.")
+    return PRESETS[name]

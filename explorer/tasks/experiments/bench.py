@@ -1,0 +1,310 @@
+"""What every experiment measures with: the model, texts, training rows, keeping solutions."""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from explorer import __version__, texts
+from explorer.base.errors import BadInputError
+from explorer.base.files import write_atomically
+from explorer.base.provenance import Computed, versions
+from explorer.experiments.runs import SOLUTIONS, Cell, work_of
+from explorer.model.frozen import FrozenModel
+from explorer.model.metrics import generate, h_lm
+from explorer.runtime.interruption import Interrupted, abandonable
+from explorer.solutions.solution import save_memory, save_solution
+from explorer.specs.arrangements import ArrangementKey, LayoutChoice
+from explorer.specs.experiments import Settings
+from explorer.specs.recipes import Recipe
+from explorer.tasks.experiments.work import CellWork
+from explorer.training import Outcome, Row, Trainer
+from explorer.training.autoregressive import MemoryOutcome, MemoryTrainer, memory_of
+from explorer.training.checkpoint import Checkpoint
+from explorer.training.probing import probed
+from explorer.training.solved import solution_of
+
+Measuring = Generator[float, None, list[dict[str, object]]]
+"""Yields the part of a cell that is done, 0 to 1, and returns its rows."""
+
+CONTEXT_TOKENS = 64
+"""What the model reads before it writes a generated text."""
+
+
+@dataclass(frozen=True)
+class TargetText:
+    """A text of an experiment.
+
+    Attributes:
+        ids: its token ids, as many as were asked for.
+        text: the same, decoded.
+        title: where it comes from.
+        source: key of its source.
+    """
+
+    ids: tuple[int, ...]
+    text: str
+    title: str
+    source: str
+
+
+class Bench:
+    """A model at work on one run.
+
+    Attributes:
+        model: runs the search.
+        exact: the same weights in float32, which confirm results.
+        folder: of the run.
+        job: id of the job, None from a shell.
+        work: the cell under way.
+    """
+
+    def __init__(
+        self,
+        model: FrozenModel,
+        exact: FrozenModel,
+        folder: Path,
+        *,
+        run: str,
+        job: str | None = None,
+    ) -> None:
+        self.model, self.exact, self.folder, self.job = model, exact, folder, job
+        self._run = run
+        self.work = CellWork()
+        self._nats: dict[tuple[int, ...], tuple[float, int]] = {}
+        self._drawn: dict[tuple[str, int, int, int], list[TargetText]] = {}
+
+    def begin(self, settings: Settings, cell: Cell) -> CellWork:
+        """Take up a cell: where its checkpoint is, or at its beginning."""
+        name = hashlib.sha256(cell.key.encode()).hexdigest()[:16]
+        asked = [settings.model_dump(mode="json"), cell.model_dump(mode="json")]
+        file = work_of(self._run) / f"{name}.safetensors"
+        self.work = CellWork(Checkpoint(file, self.model, asked))
+        return self.work
+
+    def texts(
+        self, source: str, count: int, length: int, seed: int
+    ) -> Generator[float, None, list[TargetText]]:
+        """Return `count` texts of `length` tokens; the same ones for a shorter length.
+
+        Yields while the model writes them, which takes long.
+
+        Raises:
+            BadInputError: if the source has too few that are long enough.
+            MissingAssetError: if it is not on this disk and cannot be reached.
+        """
+        key = (source, count, length, seed)
+        if key not in self._drawn:
+            self._drawn[key] = (
+                (yield from self._generated(count, length, seed))
+                if source == "generated"
+                else self._passages(source, count, length, seed)
+            )
+        return self._drawn[key]
+
+    def _passages(self, source: str, count: int, length: int, seed: int) -> list[TargetText]:
+        tokenizer = self.model.tokenizer
+        found = texts.draw_many(source, count, seed, tokenizer, length)
+        ids = [tuple(tokenizer.encode_prefix(p.text, length)[0]) for p in found]
+        return [
+            TargetText(i, tokenizer.decode(list(i)), p.title, source)
+            for i, p in zip(ids, found, strict=True)
+        ]
+
+    def _generated(
+        self, count: int, length: int, seed: int
+    ) -> Generator[float, None, list[TargetText]]:
+        """Return the model's own continuations of Shakespeare (D4); each is kept once written."""
+        asked = json.dumps([__version__, count, length, seed, str(self.exact.dtype)])
+        name = hashlib.sha256(asked.encode()).hexdigest()[:16]
+        file = work_of(self._run) / f"texts-{name}.json"
+        written: list[list[int]] = []
+        with contextlib.suppress(OSError, ValueError):
+            written = json.loads(file.read_bytes())
+        contexts = self._passages("seen", count, CONTEXT_TOKENS, seed)
+        while (k := len(written)) < count:
+            with contextlib.suppress(Interrupted), abandonable():
+                written.append(list(self.continuation(contexts[k], length, seed * 1000 + k).ids))
+                write_atomically(file, json.dumps(written).encode())
+            yield 0.0
+        return [_continued(self.model, *said) for said in zip(contexts, written, strict=True)]
+
+    def continuation(self, context: TargetText, length: int, seed: int) -> TargetText:
+        """Return what the model writes after a context (multinomial, temperature 1, D4).
+
+        Raises:
+            BadInputError: if context and text are longer than the model's positions.
+        """
+        if len(context.ids) + length > self.exact.max_positions:
+            raise BadInputError(
+                f"{len(context.ids)} tokens of context and {length} of text are more than the "
+                f"{self.exact.max_positions} positions of this model. Choose shorter lengths."
+            )
+        added = self.model.tokenizer.backend.get_added_tokens_decoder()
+        special = {i for i, token in added.items() if token.special}
+        for attempt in range(50):
+            ids = tuple(
+                generate(self.exact, context.ids, length, seed=(seed * 50 + attempt) % 2**31)
+            )
+            if special.isdisjoint(ids):
+                break
+        else:
+            raise BadInputError(
+                f"The model ends its text early after “{context.title}”, again and again. Choose "
+                "another seed or a shorter length."
+            )
+        return _continued(self.model, context, ids)
+
+    def h_lm(self, ids: Sequence[int]) -> tuple[float, int]:
+        """Return H_LM of a text in nats, float32, and the number of its terms (Q2)."""
+        key = tuple(ids)
+        if key not in self._nats:
+            self._nats[key] = h_lm(self.exact, key)
+        return self._nats[key]
+
+    def train(
+        self,
+        rows: Sequence[Row],
+        arrangement: ArrangementKey,
+        recipe: Recipe,
+        *,
+        until: str = "all",
+    ) -> Generator[float, None, list[Outcome]]:
+        """Train rows to their end; yield after each step and return their outcomes.
+
+        Args:
+            rows: what to train, in batches as large as memory allows.
+            arrangement: how e and m are laid out.
+            recipe: how to train.
+            until: "first" ends the other restarts of a text once one is exact.
+        """
+        exact = self.exact
+        trainer = Trainer(
+            self.model,
+            rows,
+            arrangement,
+            recipe,
+            exact_model=None if exact is self.model else lambda: exact,
+            until="first" if until == "first" else "all",
+        )
+        yield from self.work.train(trainer)
+        return [trainer.outcome(i) for i in range(len(rows))]
+
+    def train_memory(
+        self,
+        rows: Sequence[Row],
+        tokens_of_memory: int,
+        recipe: Recipe,
+        *,
+        sink: int | None = None,
+        until: str = "all",
+    ) -> Generator[float, None, list[MemoryOutcome]]:
+        """Train memory vectors, teacher-forced, as `train` does e and m (E4).
+
+        Args:
+            rows: what to train; nothing is shared between them.
+            tokens_of_memory: K, vectors before the text.
+            recipe: how to train.
+            sink: id of a token that stands before the vectors; None: they come first.
+            until: "first" ends the other restarts of a text once one is exact.
+        """
+        exact = self.exact
+        trainer = MemoryTrainer(
+            self.model,
+            rows,
+            tokens_of_memory,
+            recipe,
+            sink=sink,
+            exact_model=None if exact is self.model else lambda: exact,
+            until="first" if until == "first" else "all",
+        )
+        yield from self.work.train(trainer)
+        return [trainer.outcome(i) for i in range(len(rows))]
+
+    def sink(self, layout: LayoutChoice) -> int | None:
+        """Return the id of the token that stands before memory vectors; None: they come first."""
+        return probed(self.model, lambda: self.exact).sink if layout == "bos+mem" else None
+
+    def keep_memory(
+        self, found: MemoryOutcome, text: TargetText, recipe: Recipe, sink: int | None = None
+    ) -> str:
+        """Save memory vectors among the run's solutions and return their file's name.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        memory = memory_of(
+            found,
+            self.model,
+            recipe,
+            self.h_lm(found.row.target_ids),
+            self._run[:8],
+            sink=sink,
+            title=text.title,
+            source=text.source,
+            job=self.job,
+        )
+        name = f"{memory.record.id}.safetensors"
+        save_memory(memory, self.folder / SOLUTIONS / name)
+        return name
+
+    def keep(
+        self,
+        found: Outcome,
+        text: TargetText,
+        arrangement: ArrangementKey,
+        recipe: Recipe,
+        *,
+        shared: str = "",
+    ) -> str:
+        """Save an outcome among the run's solutions and return its file's name.
+
+        Args:
+            found: vectors and their score.
+            text: its target.
+            arrangement: how e and m were laid out.
+            recipe: how it was trained.
+            shared: which vectors it shares with whom, in words that identify the group.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        solution = solution_of(
+            found,
+            self.model,
+            arrangement,
+            recipe,
+            self.h_lm(found.row.target_ids),
+            self._run[:8],
+            shared=shared and f"{shared}, run {self._run}",
+            shared_m=shared.split(" ")[:1] == ["m"],
+            title=text.title,
+            source=text.source,
+            job=self.job,
+        )
+        name = f"{solution.record.id}.safetensors"
+        save_solution(solution, self.folder / SOLUTIONS / name)
+        return name
+
+    @property
+    def computed(self) -> Computed:
+        """What is measured here is computed with."""
+        device = self.model.device
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
+        return Computed(
+            device=name,
+            searched_in=self.model.number_format,
+            confirmed_in=self.exact.number_format,
+            threads=self.model.threads,
+            versions=versions(),
+        )
+
+
+def _continued(model: FrozenModel, context: TargetText, ids: Sequence[int]) -> TargetText:
+    """Return what the model wrote after a context."""
+    text = model.tokenizer.decode(list(ids))
+    return TargetText(tuple(ids), text, f"Continuation of {context.title}"[:300], "generated")

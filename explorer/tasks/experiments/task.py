@@ -1,0 +1,190 @@
+"""A run of an experiment from beginning to end: what the worker and the command line carry out."""
+
+import shutil
+from collections.abc import Iterator
+
+from explorer.assets import catalog
+from explorer.base.errors import BadInputError, CorruptFileError, MissingAssetError
+from explorer.base.progress import Progress
+from explorer.estimates import run_time
+from explorer.experiments import cell_locks, runs
+from explorer.experiments.catalogue import experiment
+from explorer.experiments.runs import Cell, Done, Header, Run
+from explorer.model.frozen import FrozenModel
+from explorer.model.pool import ModelPool
+from explorer.solutions.solution import now
+from explorer.specs.arrangements import AUTO
+from explorer.specs.experiments import Settings
+from explorer.tasks.experiments.bench import CONTEXT_TOKENS, Bench
+from explorer.tasks.experiments.measuring import measure
+from explorer.training.probing import probed
+
+OTHERS = "Waiting for another job, which measures what is left"
+
+
+class RunTask:
+    """Measures the cells of a run that are not done, one after the other.
+
+    Attributes:
+        run: the run as it stands, the same as on the disk.
+        resumed: whether a part of it was there already.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: ModelPool,
+        *,
+        preset: str = "custom",
+        job: str | None = None,
+    ) -> None:
+        """Load the model and what there is of the run.
+
+        Raises:
+            MissingAssetError: if the model is not on this disk.
+            ModelError: if it cannot be loaded.
+            BadInputError: if a text is longer than the model's positions.
+        """
+        card = catalog.find(settings.model)
+        if card.folder is None:
+            raise MissingAssetError(
+                f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
+                f"--model {card.name}"
+            )
+        precision = settings.recipe.precision if hasattr(settings, "recipe") else "auto"
+        model = pool.searching(card.folder, card.name, precision)
+        exact = pool.confirming(card.folder, card.name, precision)
+        _require_room(settings, model)
+        settings = _settled(settings, model, exact)
+        self.experiment = experiment(settings.experiment)
+        name = runs.run_id(settings, model.fingerprint)
+        folder = runs.folder_of(name)
+        self.bench = Bench(model, exact, folder, run=name, job=job)
+        self.run = self._begin(settings, preset, card.parameters, name, job)
+        self.resumed = bool(self.run.done)
+
+    def _begin(
+        self, settings: Settings, preset: str, parameters: int | None, name: str, job: str | None
+    ) -> Run:
+        folder = runs.folder_of(name)
+        try:
+            return runs.load(folder)
+        except CorruptFileError:
+            if (folder / runs.HEADER_FILE).is_file():
+                raise  # what is there is not thrown away
+        model = self.bench.model
+        header = Header(
+            id=name,
+            settings=settings,
+            preset=preset,
+            fingerprint=model.fingerprint,
+            parameters=parameters,
+            d_model=model.d_model,
+            rotary=has_rotary_positions(model),
+            device=self.bench.computed.sentence,
+            created=now(),
+            job=job,
+        )
+        return Run(header, runs.save_header(header), ())
+
+    def steps(self) -> Iterator[Progress]:
+        """Measure what is left; yield after every step. Each finished cell is kept at once.
+
+        Other jobs and processes may measure the same run: a cell that one of them is at is left to
+        it, and where nothing else is left this waits (`Waiting`) for what becomes of it.
+        """
+        while True:
+            self._read_again()
+            left = self.experiment.left(self.run)
+            if not left:
+                shutil.rmtree(runs.work_of(self.run.header.id), ignore_errors=True)
+                return
+            claimed = cell_locks.first_free(self.run.header.id, left)
+            if claimed is None:
+                yield from cell_locks.rest(self._progress(OTHERS, 0.0, 0.0))
+                continue
+            cell, claim = claimed
+            with claim:
+                yield self._progress(cell.title, 0.0, 0.0)
+                self._read_again()  # it may have been finished between the look and the claim
+                if cell.key not in self.run.keys:
+                    yield from self._measure(cell)
+            yield self._progress(cell.title, 0.0, 1.0)
+
+    def _read_again(self) -> None:
+        """Learn what other processes have finished."""
+        self.run = Run(self.run.header, self.run.folder, runs.load(self.run.folder).done)
+
+    def _measure(self, cell: Cell) -> Iterator[Progress]:
+        """Measure one cell, from its checkpoint if there is one, and keep it.
+
+        Closing the iterator early leaves a checkpoint to go on from.
+        """
+        work = self.bench.begin(self.run.settings, cell)
+        measuring = measure(self.bench, self.run.settings, cell)
+        try:
+            while True:
+                try:
+                    inside = work.advance(measuring)
+                except StopIteration as end:
+                    rows = end.value
+                    break
+                work.save_if_due()
+                yield self._progress(cell.title, cell.cost, inside)
+        except GeneratorExit:
+            work.save()
+            raise
+        done = Done(
+            key=cell.key,
+            rows=rows,
+            seconds=work.seconds,
+            finished=now(),
+            computed=self.bench.computed,
+        )
+        with cell_locks.lock(self.run.header.id, runs.CELLS_FILE):
+            runs.append(self.run.folder, done)
+        work.discard()
+        self._read_again()
+
+    def _progress(self, title: str, cost: float, inside: float) -> Progress:
+        cells = self.experiment.cells(self.run.settings)
+        whole = sum(cell.cost for cell in cells)
+        fraction = self.experiment.fraction(self.run) + cost * inside / whole
+        left = run_time.left(self.experiment, self.run)
+        done, open_ = len(self.run.done), len(self.experiment.left(self.run))
+        return Progress(f"{title}: {done} of {done + open_} cells{left}.", fraction)
+
+
+def _settled(settings: Settings, model: FrozenModel, exact: FrozenModel) -> Settings:
+    """Return the settings with what was left open as it suits the model; the run records that."""
+    open_ = [f for f in ("arrangement", "layout") if getattr(settings, f, None) == AUTO]
+    if not open_:
+        return settings
+    found = probed(model, lambda: exact)
+    return settings.model_copy(update={field: getattr(found, field) for field in open_})
+
+
+def has_rotary_positions(model: FrozenModel) -> bool:
+    """Return whether the model's positions leave the values alone, as rotary ones do (I5)."""
+    config = model.network.config
+    if getattr(config, "alibi", False):
+        return True
+    turned = getattr(config, "rope_parameters", None) or getattr(config, "rope_theta", None)
+    return bool(turned) and getattr(config, "position_embedding_type", "rotary") != "absolute"
+
+
+def _require_room(settings: Settings, model: FrozenModel) -> None:
+    """Refuse lengths that the model was not made for, before anything is computed."""
+    lengths = [
+        *getattr(settings, "lengths", ()),
+        *getattr(settings, "ladder", ()),
+        getattr(settings, "length", 1),
+    ]
+    generated = "generated" in getattr(settings, "sources", (getattr(settings, "source", ""),))
+    before = CONTEXT_TOKENS if generated else 2
+    after = f" after {CONTEXT_TOKENS} tokens of context" if generated else ""
+    if max(lengths) + before > model.max_positions:
+        raise BadInputError(
+            f"N = {max(lengths)}{after} is longer than the {model.max_positions} positions this "
+            "model was made for. Leave out the longer lengths."
+        )

@@ -1,0 +1,91 @@
+"""A cell under way: its trainings one after the other, and what is known of it, over kills."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from explorer.runtime.interruption import Interrupted
+from explorer.training import Trainer
+from explorer.training.autoregressive import MemoryTrainer
+from explorer.training.checkpoint import Checkpoint, Saved
+
+T = TypeVar("T")
+
+
+class CellWork:
+    """Goes on with a cell where a kill, or somebody's Stop, has left it.
+
+    A cell is measured by a function that begins anew and asks for the same trainings in the same
+    order: those that were over are not trained again, and the one under way goes on at its step.
+
+    Attributes:
+        seconds: compute time of the cell so far, with that before a kill.
+    """
+
+    def __init__(self, kept: Checkpoint | None = None) -> None:
+        """Take up the cell's checkpoint, if there is one; None: nothing is kept."""
+        self._kept = kept
+        saved: Saved | None = kept.read() if kept else None
+        self._saved = saved
+        self.seconds: float = saved.values["seconds"] if saved else 0.0
+        self._known: dict[str, Any] = saved.values["known"] if saved else {}
+        self._engines: list[Trainer | MemoryTrainer] = []
+
+    @property
+    def spent(self) -> float:
+        """Compute time of the steps of the training that was begun last."""
+        return self._engines[-1].spent
+
+    def train(self, engine: Trainer | MemoryTrainer) -> Iterator[float]:
+        """Train to the end, from where the cell was left; yield the part done after each step."""
+        if self._saved is not None:
+            self._saved.restore(len(self._engines), engine)
+        self._engines.append(engine)
+        while not engine.finished:
+            with suppress(Interrupted):  # it stands as before; whoever wants that closes this
+                engine.step()
+            yield engine.fraction
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """Return a plain value of the cell; it is made once, whatever happens in between."""
+        if name not in self._known:
+            self._known[name] = make()
+        known: T = self._known[name]
+        return known
+
+    def advance(self, measuring: Iterator[float]) -> float:
+        """Let the cell be measured one step further; return the part that is done.
+
+        Raises:
+            StopIteration: at its end, with its rows.
+        """
+        started = time.perf_counter()
+        try:
+            return next(measuring)
+        finally:
+            self.seconds += time.perf_counter() - started
+
+    def save_if_due(self) -> None:
+        """Write a checkpoint if the last one is long ago."""
+        if self._kept is not None and self._kept.due:
+            self.save()
+
+    def save(self) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        if self._kept is not None and self._knows_all:
+            self._kept.save(self._engines, seconds=self.seconds, known=self._known)
+
+    @property
+    def _knows_all(self) -> bool:
+        """Whether everything that was taken up has been asked for again."""
+        return self._saved is None or len(self._engines) >= self._saved.trainings
+
+    def discard(self) -> None:
+        """Remove the checkpoint: the cell is done."""
+        if self._kept is not None:
+            self._kept.discard()

@@ -1,0 +1,1 @@
+"""Measuring planes and radii around solutions."""

@@ -1,0 +1,213 @@
+"""Measuring a plane, coarse grid first: what the worker and the command line run."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from explorer.base.errors import BadInputError, CorruptFileError
+from explorer.base.provenance import gone_on, versions
+from explorer.landscape.plane import COARSEST, Plane, axes_around
+from explorer.landscape.result import Landscape, LandscapeHeader
+from explorer.model.frozen import FrozenModel
+from explorer.model.pool import ModelPool
+from explorer.paths.curves import positions
+from explorer.paths.places import LANDSCAPE
+from explorer.paths.result import Paths
+from explorer.runtime.interruption import Interrupted, abandonable
+from explorer.solutions.solution import now
+from explorer.specs.arrangements import input_length
+from explorer.specs.jobs import LandscapeSpec
+from explorer.tasks.paths.bends import along
+from explorer.tasks.paths.connecting import as_profile
+
+ROWS = 64
+"""Grid points in one forward pass."""
+PLAIN_ROWS = 32
+"""Rows of the plain forward pass that the rate is compared with."""
+CHECKPOINT_SECONDS = 3.0
+
+
+class LandscapeTask:
+    """Measures the grid of a plane level by level; each level adds the points in between.
+
+    Attributes:
+        found: what has been measured so far.
+        resumed: whether it goes on from a checkpoint.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        spec: LandscapeSpec,
+        pool: ModelPool,
+        folder: Path,
+        job: str | None = None,
+    ) -> None:
+        """Lay out the plane, load the model, and go on from a checkpoint if there is one.
+
+        Args:
+            paths: holds the solutions and the trained curve.
+            spec: which pair, how fine.
+            pool: where models come from.
+            folder: for the file, which others may read while it runs.
+            job: the job's id, None on the command line.
+
+        Raises:
+            BadInputError: if there is no such pair, or its control point lies on the chord.
+            MissingAssetError: if the model is not on this disk.
+            ModelError: if it cannot be loaded, or has other weights than the solutions'.
+        """
+        if spec.pair >= len(paths):
+            raise BadInputError(
+                f"There is no pair {spec.pair}: these paths have pairs 0 to {len(paths) - 1}."
+            )
+        self._file = folder / LANDSCAPE
+        self.model = pool.of_weights(paths.header.model, paths.header.fingerprint)
+        self.found = _lay_out(paths, spec, self.model, job)
+        self._targets = torch.tensor(self.found.header.text.target_ids)
+        self._saved = time.monotonic()
+        self._plain_rows, self._plain_seconds = 0, 0.0
+        self.resumed = self._restore()
+
+    @property
+    def fraction(self) -> float:
+        """Part of the points that is measured, 0 to 1."""
+        return float(np.isfinite(self.found.accuracy).mean())
+
+    @property
+    def sentence(self) -> str:
+        """What it is doing, for a person."""
+        done, total = int(np.isfinite(self.found.accuracy).sum()), self.found.accuracy.size
+        header = self.found.header
+        return (
+            f"{done:,} of {total:,} points, {header.points_per_second:.0f} a second: "
+            f"{self.share:.0%} of the plain forward rate."
+        )
+
+    @property
+    def share(self) -> float:
+        """Points per second over rows per second of the plain forward pass."""
+        header = self.found.header
+        return header.points_per_second / max(header.plain_per_second, 1e-9)
+
+    def steps(self) -> Iterator[None]:
+        """Measure every level; yield after each forward pass.
+
+        Closing the iterator early leaves a checkpoint to go on from.
+        """
+        try:
+            for level in range(COARSEST, self.found.header.level + 1):
+                if len(self._missing(level)):
+                    self._time_plain()
+                    yield
+                while len(missing := self._missing(level)):
+                    with contextlib.suppress(Interrupted), abandonable():
+                        self._measure(missing[:ROWS])
+                    if time.monotonic() - self._saved >= CHECKPOINT_SECONDS:
+                        self._checkpoint()
+                    yield
+                self._note(reached=level)
+                self._checkpoint()
+        except GeneratorExit:
+            self._checkpoint()
+            raise
+
+    def _missing(self, level: int) -> NDArray[np.int64]:
+        """Return row and column of the points of a level that are not measured yet."""
+        stride = 2 ** (self.found.header.level - level)
+        wanted = np.zeros_like(self.found.accuracy, dtype=bool)
+        wanted[::stride, ::stride] = True
+        return np.argwhere(wanted & np.isnan(self.found.accuracy))
+
+    def _measure(self, at: NDArray[np.int64]) -> None:
+        found, started = self.found, time.perf_counter()
+        plane = Plane(found.origin, found.along, found.across)
+        rows, columns = at.T
+        points = plane.points(np.stack([found.x[columns], found.y[rows]], axis=1))
+        profile = as_profile(along(self.model, points, self._targets, found.header.arrangement))
+        for name in ("accuracy", "loss", "predicted", "p", "rank"):
+            getattr(found, name)[rows, columns] = getattr(profile, name)
+        seconds = found.header.seconds + time.perf_counter() - started
+        done = int(np.isfinite(found.accuracy).sum())
+        self._note(seconds=seconds, points_per_second=done / max(seconds, 1e-9))
+
+    def _time_plain(self) -> None:
+        """Time the model's plain forward pass on rows of the same length, once for each level.
+
+        Spread over the run, so that whatever else the machine does slows both rates alike.
+        """
+        header = self.found.header
+        length = input_length(header.arrangement, len(header.text.target_ids))
+        e = torch.from_numpy(self.found.points[0, : self.model.d_model]).to(self.model.device)
+        inputs = e.expand(PLAIN_ROWS, length, -1)
+        with torch.no_grad():
+            if not self._plain_rows:
+                self.model.logits(inputs)  # warm
+            started = time.perf_counter()
+            self.model.logits(inputs)[:, -1].sum().item()
+        self._plain_seconds += time.perf_counter() - started
+        self._plain_rows += PLAIN_ROWS
+        self._note(plain_per_second=self._plain_rows / max(self._plain_seconds, 1e-9))
+
+    def _note(self, **fields: Any) -> None:
+        header = self.found.header.model_copy(update=fields)
+        self.found = replace(self.found, header=header)
+
+    def _checkpoint(self) -> None:
+        ids = np.union1d(self.found.predicted, self.found.header.text.target_ids).tolist()
+        new = sorted(set(ids) - self.found.header.pieces.keys())
+        said = dict(zip(new, self.model.tokenizer.pieces(new), strict=True))
+        self._note(pieces=self.found.header.pieces | said)
+        self.found.save(self._file)
+        self._saved = time.monotonic()
+
+    def _restore(self) -> bool:
+        with contextlib.suppress(CorruptFileError):
+            kept = Landscape.load(self._file)
+            if np.array_equal(kept.points, self.found.points) and np.array_equal(
+                kept.x, self.found.x
+            ):
+                self.found = kept
+                if kept.header.reached < kept.header.level:
+                    self._note(**gone_on(kept.header, device=self.model.device.type))
+                return True
+        return False
+
+
+def _lay_out(paths: Paths, spec: LandscapeSpec, model: FrozenModel, job: str | None) -> Landscape:
+    points = paths.points(spec.pair)
+    plane = Plane.through(points[0], points[-1], points[1])
+    curve = positions(paths.header.kind, points, np.linspace(0, 1, 41))
+    marks = plane.coordinates(points)
+    x, y = axes_around(
+        np.concatenate([marks[[0, -1]], marks, plane.coordinates(curve)]), spec.level
+    )
+    n, text = len(x), paths.text(spec.pair)
+    nothing = np.full((n, n), np.nan, dtype=np.float32)
+    each = (n, n, len(text.target_ids))
+    a, b = (paths.header.solutions[i] for i in paths.header.pairs[spec.pair])
+    header = LandscapeHeader(
+        model=paths.header.model,
+        fingerprint=paths.header.fingerprint,
+        arrangement=paths.header.arrangement,
+        kind=paths.header.kind,
+        text=text,
+        ends=(a, b),
+        level=spec.level,
+        device=model.device.type,
+        versions=versions(),
+        created=now(),
+        job=job,
+    )
+    return Landscape(
+        header, points, marks, plane.origin, plane.along, plane.across, x, y,
+        nothing, nothing.copy(), np.zeros(each, np.int32), np.zeros(each, np.float16),
+        np.ones(each, np.int32),
+    )  # fmt: skip

@@ -1,0 +1,195 @@
+"""Trains the bends of many curves side by side: pairs x samples of t are rows of one batch (H6)."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from explorer.base.errors import BadInputError
+from explorer.model.frozen import FrozenModel
+from explorer.model.head import Measured
+from explorer.model.metrics import input_sequence
+from explorer.paths.curves import CurveKind, bends_on_chord, weights
+from explorer.paths.result import CONNECTED
+from explorer.solutions.solution import Solution
+from explorer.specs.arrangements import ArrangementKey, holds_m, read_from
+from explorer.specs.curves import PathRecipe
+
+ROWS_AT_ONCE = 64
+"""Rows of one forward pass; more gain little and make a batch take its time."""
+
+
+def along(
+    model: FrozenModel,
+    points: Float[np.ndarray, "rows D"],
+    targets: Int[Tensor, " N"],
+    arrangement: ArrangementKey,
+) -> Measured:
+    """Measure what the model says at points of the space of [e; m], in one forward pass.
+
+    Args:
+        model: gives its number format to the result.
+        points: D = 2 d_model; every row is one pair of proto-tokens.
+        targets: the target ids all rows share.
+        arrangement: how e and m become an input sequence.
+    """
+    vectors = torch.from_numpy(np.asarray(points, dtype=np.float32)).to(model.device)
+    e, m = vectors.chunk(2, dim=1)
+    inputs = input_sequence(e, m, arrangement, len(targets))
+    wanted = targets.to(model.device).expand(len(points), -1)
+    return model.measure(inputs, wanted, read_from(arrangement), detail=True)
+
+
+def require_as_recorded(solution: Solution, accuracy: float) -> None:
+    """Make sure that an exact solution scores here what its file says.
+
+    Args:
+        solution: one whose file says that it is exact.
+        accuracy: what it scored here, in float32.
+
+    Raises:
+        BadInputError: if it does not.
+    """
+    if accuracy < CONNECTED:
+        raise BadInputError(
+            f"The file of solution {solution.record.id} says that every token is right; here it "
+            f"scores {accuracy:.3f} with the arrangement “{solution.record.arrangement}”. The file "
+            "was changed: fetch it again."
+        )
+
+
+class CurveTrainer:
+    """Trains the bends of one curve with Adam; its ends never move.
+
+    Several trainers make one batch in `step_together`.
+
+    Attributes:
+        ends: float32 (2, 2 d_model), [e; m] of both solutions.
+        bends: float32 (bends, 2 d_model), starting on the chord.
+        steps: updates so far.
+    """
+
+    def __init__(
+        self,
+        kind: CurveKind,
+        ends: Float[np.ndarray, "2 D"],
+        targets: Sequence[int],
+        recipe: PathRecipe,
+        *,
+        unit: float,
+        device: torch.device,
+    ) -> None:
+        """Put the bends on the chord.
+
+        Args:
+            kind: `bezier` or `two-bends`.
+            ends: where the curve begins and ends.
+            targets: N token ids.
+            recipe: how to train.
+            unit: mean deviation of the model's input embeddings, the unit of the rate.
+            device: where the bends live.
+        """
+        self.kind, self.recipe = kind, recipe
+        self.ends = np.asarray(ends, dtype=np.float32)
+        self.targets = torch.tensor(list(targets), device=device)
+        self._ends = torch.from_numpy(self.ends).to(device)
+        start = torch.from_numpy(bends_on_chord(kind, *self.ends)).float()
+        self._bends = start.to(device).requires_grad_()
+        self._rate = recipe.lr * unit
+        self._clip = None if recipe.clip is None else recipe.clip / unit
+        betas = (recipe.beta1, recipe.beta2)
+        self._adam = torch.optim.Adam([self._bends], lr=self._rate, betas=betas)
+        self.steps = 0
+
+    @property
+    def bends(self) -> Float[np.ndarray, "bends D"]:
+        """The trained points as they stand."""
+        copied: np.ndarray = self._bends.detach().cpu().numpy().copy()
+        return copied
+
+    @property
+    def points(self) -> Float[np.ndarray, "points D"]:
+        """End, bends, end."""
+        return np.stack([self.ends[0], *self.bends, self.ends[1]])
+
+    def rows(self) -> tuple[Float[Tensor, "samples points"], Float[Tensor, "samples D"]]:
+        """Draw this step's t and return the weights and the points there.
+
+        Each t is uniform on [0, 1], one from each of `samples` equal parts: the mean gradient is
+        that of independent draws, its spread smaller.
+        """
+        S = self.recipe.samples
+        draw = np.random.default_rng([self.recipe.seed, self.steps])
+        t = (np.arange(S) + draw.random(S)) / S
+        w = torch.from_numpy(weights(self.kind, t)).float().to(self._ends.device)
+        points = torch.cat([self._ends[:1], self._bends.detach(), self._ends[1:]])
+        return w, w @ points
+
+    def update(
+        self, w: Float[Tensor, "samples points"], gradient: Float[Tensor, "samples D"]
+    ) -> None:
+        """Move the bends one step, given the gradient of the loss at the points of `rows`."""
+        for group in self._adam.param_groups:
+            group["lr"] = self._rate * self._share()
+        if self._clip is not None:
+            norm = gradient.norm(dim=1, keepdim=True)
+            gradient = gradient * (self._clip / norm.clamp_min(1e-30)).clamp_max(1.0)
+        self._bends.grad = w[:, 1:-1].T @ gradient / len(gradient)
+        self._adam.step()
+        self.steps += 1
+
+    def _share(self) -> float:
+        if self.recipe.schedule == "constant":
+            return 1.0
+        done = min(1.0, self.steps / max(1, self.recipe.max_steps))
+        return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return everything from which `restore` goes on as if never interrupted."""
+        kept = {"bends": self.bends, "steps": np.array([self.steps])}
+        moments = self._adam.state_dict()["state"].get(0, {})
+        return kept | {
+            name: np.atleast_1d(value.cpu().numpy().copy()) for name, value in moments.items()
+        }
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from what `state` returned.
+
+        Raises:
+            KeyError, ValueError: if it is of another curve.
+        """
+        if state["bends"].shape != self.bends.shape:
+            raise ValueError("The checkpoint is of another curve.")
+        with torch.no_grad():
+            self._bends.copy_(torch.from_numpy(state["bends"]))
+        self.steps = int(state["steps"][0])
+        moments = {k: torch.from_numpy(v) for k, v in state.items() if k not in ("bends", "steps")}
+        if moments:
+            moments["step"] = moments["step"].reshape(())
+        saved: dict[str, Any] = self._adam.state_dict()
+        saved["state"] = {0: moments} if moments else {}
+        self._adam.load_state_dict(saved)
+
+
+def step_together(
+    model: FrozenModel, arrangement: ArrangementKey, trainers: Sequence[CurveTrainer]
+) -> None:
+    """Move several curves one step in one batch; all have the same number of target tokens."""
+    drawn = [trainer.rows() for trainer in trainers]
+    counts = [len(points) for _, points in drawn]
+    e, m = torch.cat([points for _, points in drawn]).chunk(2, dim=1)
+    length = len(trainers[0].targets)
+    targets = torch.cat(
+        [t.targets.expand(count, -1) for t, count in zip(trainers, counts, strict=True)]
+    )
+    inputs = input_sequence(e, m, arrangement, length)
+    _, by_input = model.loss_and_gradient(inputs, targets, read_from(arrangement))
+    at_m = torch.as_tensor(holds_m(arrangement, length), device=by_input.device)
+    by_point = torch.cat([by_input[:, ~at_m].sum(1), by_input[:, at_m].sum(1)], dim=1)
+    parts = by_point.split(counts)
+    for trainer, (w, _), gradient in zip(trainers, drawn, parts, strict=True):
+        trainer.update(w, gradient)

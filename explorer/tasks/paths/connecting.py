@@ -1,0 +1,286 @@
+"""Connecting pairs of solutions from beginning to end: what the worker and the command line run."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from explorer.base.errors import CorruptFileError
+from explorer.base.provenance import gone_on
+from explorer.model.head import Measured
+from explorer.model.pool import ModelPool
+from explorer.paths.curves import CurveKind, mean_along, positions
+from explorer.paths.header import describe
+from explorer.paths.pairs import require_pair, require_usable, vector
+from explorer.paths.result import FILE, HISTORY, Paths, Profile
+from explorer.runtime.interruption import Interrupted, abandonable
+from explorer.solutions.solution import Solution
+from explorer.specs.curves import PathRecipe
+from explorer.tasks.paths.bends import (
+    ROWS_AT_ONCE,
+    CurveTrainer,
+    along,
+    require_as_recorded,
+    step_together,
+)
+from explorer.training.checkpoint import SECONDS
+
+CHECKPOINT_SECONDS = SECONDS
+
+
+class Connecting:
+    """Measures the straight line of every pair, trains its curve, and measures that as it goes.
+
+    Pairs take their turn: as many as make a full batch train side by side, and when one is over
+    the next takes its place.
+
+    Attributes:
+        paths: everything measured so far.
+        resumed: whether it goes on from a checkpoint.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[tuple[Solution, Solution]],
+        kind: CurveKind,
+        recipe: PathRecipe,
+        pool: ModelPool,
+        folder: Path,
+        *,
+        job: str | None = None,
+    ) -> None:
+        """Check the pairs, load the model, and go on from a checkpoint if `folder` holds one.
+
+        Args:
+            pairs: the ends of every path.
+            kind: the curve to train.
+            recipe: how to train and measure.
+            pool: where models come from.
+            folder: for the checkpoint, which others may read as `Paths` while it runs.
+            job: the job's id, None on the command line.
+
+        Raises:
+            BadInputError: if the pairs cannot be connected.
+            MissingAssetError: if the model is not on this disk.
+            ModelError: if it cannot be loaded, or has other weights than the solutions'.
+        """
+        for a, b in pairs:
+            require_pair(a, b)
+        require_usable(*(s for pair in pairs for s in pair))
+        self.exact = pool.of_solution(pairs[0][0])  # all ends have the same targets
+        self.model = pool.searching(self.exact.folder, self.exact.name, recipe.precision)
+        self.recipe, self._file = recipe, folder / FILE
+        header = describe(
+            pairs,
+            kind,
+            recipe,
+            self.exact.tokenizer,
+            searched_in=self.model.number_format,
+            device=pool.device.type,
+            job=job,
+        )
+        ends = {s.record.id: s for pair in pairs for s in pair}
+        self.paths = Paths.empty(header, np.stack([vector(s) for s in ends.values()]))
+        self._pairs = pairs
+        self._seconds = 0.0
+        self._pass_seconds = 0.0
+        self._pieces: dict[int, str] = {}
+        self._trainers = [self._trainer(k) for k in range(len(pairs))]
+        self._saved = time.monotonic()
+        self.resumed = self._restore()
+
+    def _trainer(self, pair: int) -> CurveTrainer:
+        ends = self.paths.points(pair)[[0, -1]]
+        return CurveTrainer(
+            self.paths.header.kind,
+            ends,
+            self.paths.text(pair).target_ids,
+            self.recipe,
+            unit=self.exact.embedding_std,
+            device=self.exact.device,
+        )
+
+    @property
+    def fraction(self) -> float:
+        """Part that is done, at most, 0 to 1."""
+        most = max(1, self.recipe.max_steps)
+        each = [
+            1.0 if over else trainer.steps / most
+            for trainer, over in zip(self._trainers, self.paths.over, strict=True)
+        ]
+        return sum(each) / len(each)
+
+    @property
+    def sentence(self) -> str:
+        """What it is doing, for a person."""
+        waiting = np.flatnonzero(~self.paths.over)
+        connected = int(self.paths.connected.sum())
+        if len(self.paths) == 1:
+            return f"Step {self._trainers[0].steps} of at most {self.recipe.max_steps}."
+        return (
+            f"{len(self.paths) - len(waiting)} of {len(self.paths)} pairs are over, "
+            f"{connected} connected."
+        )
+
+    def steps(self) -> Iterator[None]:
+        """Work until every pair is over; yield after each step and each measurement.
+
+        Closing the iterator early leaves a checkpoint to go on from.
+        """
+        at_once = max(1, ROWS_AT_ONCE // self.recipe.samples)
+        try:
+            while (live := np.flatnonzero(~self.paths.over)[:at_once]).size:
+                with suppress(Interrupted):  # all stands as before; begun again if it goes on
+                    for pair in live.tolist():
+                        if self._due(pair):
+                            with abandonable():
+                                self._look(pair)
+                            yield
+                            self._checkpoint_if_due()
+                    moving = [self._trainers[k] for k in live if not self.paths.over[k]]
+                    if moving:
+                        started = time.perf_counter()
+                        with abandonable():
+                            step_together(self.model, self.paths.header.arrangement, moving)
+                        self._seconds += time.perf_counter() - started
+                self._checkpoint_if_due()
+                yield
+        except GeneratorExit:
+            self._checkpoint()
+            raise
+        self._checkpoint()
+
+    def stop(self) -> None:
+        """End where it is: measure the curves under way and leave the others out."""
+        for _ in self.stopping():
+            pass
+
+    def stopping(self) -> Iterator[None]:
+        """Do what `stop` does; yield after each curve."""
+        for pair in np.flatnonzero(~self.paths.over).tolist():
+            steps = self._trainers[pair].steps
+            if steps and steps != self.paths.steps[pair]:
+                self._look(pair)
+                yield
+        self.paths.over[:] = True
+        self._checkpoint()
+
+    def _due(self, pair: int) -> bool:
+        """Whether a curve is to be measured before its next step."""
+        steps = self._trainers[pair].steps
+        last = steps >= self.recipe.max_steps
+        return steps != self.paths.steps[pair] and (last or steps % self.recipe.look_every == 0)
+
+    def _look(self, pair: int) -> None:
+        """Measure a curve on the grid, in float32, and end it if it is through."""
+        started = time.perf_counter()
+        paths, trainer = self.paths, self._trainers[pair]
+        if paths.steps[pair] < 0:
+            ends = trainer.ends
+            self._measure(pair, positions("line", ends, paths.t), paths.line)
+            for end, at in zip(self._pairs[pair], (0, -1), strict=True):
+                require_as_recorded(end, float(paths.line.accuracy[pair, at]))
+        points = trainer.points
+        self._measure(pair, positions(trainer.kind, points, paths.t), paths.curve)
+        paths.bends[pair], paths.steps[pair] = points[1:-1], trainer.steps
+        accuracy, loss = paths.curve.accuracy[pair], paths.curve.loss[pair]
+        mean = mean_along(trainer.kind, points, paths.t, np.stack([accuracy, loss]))
+        row = (pair, trainer.steps, accuracy.min(), *mean)
+        before = paths.history[paths.history["pair"] == pair]
+        perfect = accuracy.min() == 1 and len(before) > 0 and before["minimum"][-1] == 1
+        over = trainer.steps >= self.recipe.max_steps or (perfect and self.recipe.stop_early)
+        paths.over[pair] = over or not np.isfinite(points).all()
+        self._seconds += time.perf_counter() - started
+        history = np.concatenate([paths.history, np.array([row], dtype=HISTORY)])
+        self.paths = replace(paths, history=history)
+
+    def _measure(self, pair: int, points: NDArray[np.float64], profile: Profile) -> None:
+        started = time.perf_counter()
+        targets = self._trainers[pair].targets
+        found = along(self.exact, points, targets, self.paths.header.arrangement)
+        profile.keep(pair, as_profile(found))
+        self._pass_seconds = time.perf_counter() - started
+
+    def _checkpoint_if_due(self) -> None:
+        if time.monotonic() - self._saved >= CHECKPOINT_SECONDS:
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        """Write everything in one file, which is also what others read while this runs."""
+        self._name_tokens()
+        header = self.paths.header.model_copy(
+            update={
+                "seconds": self._seconds,
+                "pass_seconds": self._pass_seconds,
+                "pieces": self._pieces,
+            }
+        )
+        self.paths = replace(self.paths, header=header)
+        states = {
+            f"trainer.{pair}.{name}": value
+            for pair in np.flatnonzero(~self.paths.over)
+            if self._trainers[pair].steps
+            for name, value in self._trainers[pair].state().items()
+        }
+        self.paths.save(self._file, states)
+        self._saved = time.monotonic()
+
+    def _name_tokens(self) -> None:
+        """Note what every token that occurs says, so that pages need no tokenizer."""
+        ids = {i for text in self.paths.header.texts for i in text.target_ids}
+        for profile in (self.paths.line, self.paths.curve):
+            ids |= set(np.unique(profile.predicted[self.paths.measured]).tolist())
+        new = sorted(ids - self._pieces.keys())
+        self._pieces |= dict(zip(new, self.exact.tokenizer.pieces(new), strict=True))
+
+    def _restore(self) -> bool:
+        """Go on from the file of the same task, if it is there and whole."""
+        try:
+            found = Paths.load(self._file)
+            if not found.same_task(self.paths):
+                return False
+            for pair, state in _trainer_states(self._file).items():
+                self._trainers[pair].restore(state)
+        except (CorruptFileError, SafetensorError, OSError, KeyError, ValueError, IndexError):
+            self._trainers = [self._trainer(k) for k in range(len(self.paths))]
+            return False
+        self.paths = found
+        if not found.over.all():
+            going_on = gone_on(
+                found.header,
+                device=self.model.device.type,
+                searched_in=self.model.number_format,
+            )
+            self.paths = replace(found, header=found.header.model_copy(update=going_on))
+        self._seconds, self._pieces = found.header.seconds, dict(found.header.pieces)
+        return True
+
+
+def _trainer_states(file: Path) -> dict[int, dict[str, NDArray[Any]]]:
+    """Return the states of the curves under way, by pair, from a checkpoint."""
+    states: dict[int, dict[str, NDArray[Any]]] = {}
+    with safe_open(file, framework="numpy") as opened:
+        for name in opened.keys():  # noqa: SIM118
+            if name.startswith("trainer."):
+                _, pair, key = name.split(".", 2)
+                states.setdefault(int(pair), {})[key] = opened.get_tensor(name)
+    return states
+
+
+def as_profile(found: Measured) -> Profile:
+    """Return a detailed measurement of some rows as one pair's profile, without a pair axis."""
+    assert found.predicted is not None and found.p is not None and found.rank is not None
+    return Profile(
+        accuracy=found.correct.float().mean(1).cpu().numpy(),
+        loss=found.loss.mean(1).cpu().numpy(),
+        predicted=found.predicted.to(torch.int32).cpu().numpy(),
+        p=found.p.half().cpu().numpy(),
+        rank=found.rank.to(torch.int32).cpu().numpy(),
+    )

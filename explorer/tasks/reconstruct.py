@@ -1,0 +1,287 @@
+"""One reconstruction from spec to solutions: what the worker and the command line both run."""
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from explorer import texts
+from explorer.assets import catalog
+from explorer.base.errors import MissingAssetError
+from explorer.jobs.kept import checkpoint_in
+from explorer.model.frozen import FrozenModel
+from explorer.model.metrics import h_lm, race
+from explorer.model.pool import ModelPool
+from explorer.runtime.interruption import Interrupted, abandonable
+from explorer.solutions import store
+from explorer.solutions.recording import (
+    LIVE,
+    LOG,
+    PHASES,
+    Recording,
+    RecordingHeader,
+    RecordingLog,
+    read_log,
+)
+from explorer.solutions.solution import Solution, new_run_id, save_solution
+from explorer.specs.arrangements import read_from
+from explorer.specs.jobs import ReconstructSpec
+from explorer.training import Outcome, Row, StepReport, Trainer
+from explorer.training.checkpoint import Checkpoint
+from explorer.training.probing import arrangement_for
+from explorer.training.solved import solution_of
+
+FRAME_SECONDS = 0.25
+RECENT_STEPS = 20
+"""Steps whose pace says how long the others take."""
+LEAST_STEPS_TIMED = 5
+
+
+class Reconstruction:
+    """Trains K restarts of one text and keeps every solution, frame and checkpoint on the way.
+
+    Attributes:
+        spec: what was asked.
+        arrangement: how e and m are laid out: as asked, or what suits the model.
+        trainer: the engine at work.
+        solutions: files of the restarts that are over, by row.
+    """
+
+    def __init__(
+        self, spec: ReconstructSpec, pool: ModelPool, folder: Path, job: str | None, out: Path
+    ) -> None:
+        """Load the model and lay out the rows; go on from a checkpoint if `folder` holds one.
+
+        Args:
+            spec: what to train.
+            pool: where models come from.
+            folder: for frames and the checkpoint while it runs.
+            job: the job's id, None on the command line.
+            out: where solution files and the recording go.
+
+        Raises:
+            MissingAssetError: if the model is not on this disk.
+            BadInputError: if the text and length do not fit together.
+            ModelError: if the model cannot be loaded.
+        """
+        self.spec, self.folder, self.job, self.out = spec, folder, job, out
+        card = catalog.find(spec.model)
+        if card.folder is None:
+            raise MissingAssetError(
+                f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
+                f"--model {card.name}"
+            )
+        self.model = pool.searching(card.folder, card.name, spec.recipe.precision)
+        self._confirm = pool.can_confirm(card.folder)
+        exact_folder, exact_name = card.folder, card.name
+
+        def exact_model() -> FrozenModel:
+            import torch
+
+            return pool.get(exact_folder, exact_name, torch.float32)
+
+        self.arrangement = arrangement_for(
+            spec.arrangement, self.model, exact_model if self._confirm else None
+        )
+        self.tokenizer = self.model.tokenizer
+        room = self.model.max_positions - read_from(self.arrangement)
+        ids = texts.target_ids(spec.text, self.tokenizer, spec.length, max_positions=room)
+        self.target_ids = np.array(ids, dtype=np.int64)
+        seeds = [spec.seed + k for k in range(spec.restarts)]
+        self.trainer = Trainer(
+            self.model,
+            [Row(tuple(ids), seed) for seed in seeds],
+            self.arrangement,
+            spec.recipe,
+            exact_model=exact_model if self._confirm else None,
+            until=spec.until,
+        )
+        self.header = RecordingHeader(
+            model=card.name,
+            target_ids=ids,
+            groups=[(g.start, g.stop, g.text) for g in self.tokenizer.groups(ids)],
+            seeds=seeds,
+            d_model=self.model.d_model,
+            arrangement=self.arrangement,
+            title=spec.title,
+        )
+        self.solutions: dict[int, Path] = {}
+        self.run_id = job[:8] if job else new_run_id()  # a job begun twice makes the same files
+        self._step = 0
+        self._took: deque[float] = deque(maxlen=RECENT_STEPS)
+        self._kept = Checkpoint(checkpoint_in(folder), self.model, spec.model_dump(mode="json"))
+        self.resumed = self._restore()
+
+    @cached_property
+    def h_lm(self) -> tuple[float, int]:
+        """H_LM of the target in nats, and the number of its terms (Q2)."""
+        return h_lm(self.trainer.exact_model, self.target_ids.tolist())
+
+    def steps(self) -> Iterator[StepReport]:
+        """Train until every row is over, after a frame of where it begins; yield after each step.
+
+        Closing the iterator early leaves a checkpoint to go on from.
+        """
+        begins = not self.resumed
+        log = RecordingLog(self.folder, self.header, until=-1 if begins else self._step)
+        shown = 0.0
+        if begins:
+            with suppress(Interrupted), abandonable():
+                log.publish(self._frame(self.trainer.look()), last=False)
+            shown = time.monotonic()
+        try:
+            while not self.trainer.finished:
+                began = time.monotonic()
+                due = began - shown >= FRAME_SECONDS
+                try:
+                    report = self.trainer.step(detail=due)
+                except Interrupted:  # somebody wants it to stop or to pause; it stands as before
+                    yield self.trainer.report(detailed=False)
+                    continue
+                self._took.append(time.monotonic() - began)
+                self._step += 1
+                self._keep_finished(report)
+                if due or self.trainer.finished:
+                    log.publish(self._frame(report), last=self.trainer.finished)
+                    shown = began
+                if self._kept.due:
+                    self._checkpoint()
+                yield report
+        except GeneratorExit:
+            if not self.trainer.finished:
+                self._checkpoint()
+            raise
+        self._checkpoint()
+        self._keep_recording()
+
+    @property
+    def step_seconds(self) -> float | None:
+        """How long a step takes; None: not known yet.
+
+        The mean of the last `RECENT_STEPS`, since steps get quicker when restarts rest.
+        """
+        if len(self._took) < LEAST_STEPS_TIMED:
+            return None
+        return sum(self._took) / len(self._took)
+
+    def stop(self, reason: str) -> None:
+        """End every row where it is, and save what there is."""
+        for _ in self.stopping(reason):
+            pass
+
+    def stopping(self, reason: str) -> Iterator[None]:
+        """Do what `stop` does; yield after each row, whose score takes a forward pass."""
+        for i in range(len(self.trainer.rows)):
+            self.trainer.stop(reason, [i])
+            yield
+        report = self.trainer.report(detailed=True)
+        self._keep_finished(report)
+        log = RecordingLog(self.folder, self.header, until=self._step)
+        log.publish(self._frame(report), last=True)
+        self._keep_recording()
+
+    def race(self) -> Iterator[store.Race | None]:
+        """Time the one forward pass against the model's own generation, for an exact row."""
+        exact = [o for o in self.outcomes() if o.score.exact]
+        if not exact:
+            return
+        found = exact[0]
+        said = found.score.predicted.tolist()
+        for timed in race(self.model, found.e, found.m, found.row.target_ids, self.arrangement):
+            if timed is None:
+                yield None
+                continue
+            one_forward, autoregressive, continued = timed
+            yield store.Race(
+                tokens=len(said),
+                one_forward_seconds=one_forward,
+                autoregressive_seconds=autoregressive,
+                one_forward_text=self.tokenizer.decode(said),
+                autoregressive_text=self.tokenizer.decode(continued),
+                device=self.model.device.type,
+                number_format=self.model.number_format,
+            )
+
+    def outcomes(self) -> list[Outcome]:
+        """Return the outcome of every row, in the order of their seeds."""
+        return [self.trainer.outcome(i) for i in range(len(self.trainer.rows))]
+
+    def _keep_finished(self, report: StepReport) -> None:
+        for i, phase in enumerate(report.phase):
+            if phase == "done" and i not in self.solutions:
+                self.solutions[i] = self._keep(i)
+
+    def _keep(self, i: int) -> Path:
+        solution = self._solution(self.trainer.outcome(i))
+        if self.job is not None:
+            return store.keep(solution, self.job)
+        return save_solution(solution, self.out / f"{solution.record.id}.safetensors")
+
+    def _solution(self, found: Outcome) -> Solution:
+        spec = self.spec
+        return solution_of(
+            found,
+            self.model,
+            self.arrangement,
+            spec.recipe,
+            self.h_lm,
+            self.run_id,
+            name=self.header.model,
+            title=spec.title,
+            source=spec.source,
+            job=self.job,
+        )
+
+    def _frame(self, report: StepReport) -> np.ndarray[Any, Any]:
+        frame = np.zeros(1, dtype=self.header.frame_dtype)
+        frame["step"], frame["best"] = self._step, report.best
+        frame["seconds"] = max(self.trainer.seconds(i) for i in range(len(report.steps)))
+        frame["steps"], frame["loss"] = report.steps, report.loss
+        frame["accuracy"] = report.accuracy
+        frame["phase"] = [PHASES.index(phase) for phase in report.phase]
+        frame["predicted"] = np.stack(report.predicted)
+        frame["p"] = np.stack(report.p)
+        frame["rank"] = np.stack(report.rank)
+        frame["e"], frame["m"] = np.clip(self.trainer.measured_vectors_of(report.best), -6e4, 6e4)
+        return frame
+
+    def _keep_recording(self) -> None:
+        found = read_log(self.folder)
+        if found is not None:
+            ids = np.union1d(found.frames["predicted"], self.target_ids).tolist()
+            pieces = dict(zip(ids, self.tokenizer.pieces(ids), strict=True))
+            header = self.header.model_copy(update={"pieces": pieces})
+            Recording(header, found.frames).save(self.recording_file)
+
+    @property
+    def recording_file(self) -> Path:
+        """Where the recording goes; outside the store a folder may hold several runs."""
+        own = "" if self.job else f"{self.run_id}."
+        return self.out / f"{own}{store.RECORDING}"
+
+    def discard_checkpoint(self) -> None:
+        """Remove what a run at its end was to go on from, and the frames that its recording has."""
+        self._kept.discard()
+        frames = [self.folder / LOG, self.folder / LIVE] if self.recording_file.is_file() else []
+        with contextlib.suppress(OSError):  # what stays is a leftover, which the Library lists
+            for file in frames:
+                file.unlink(missing_ok=True)
+            self.folder.rmdir()  # only if it is empty
+
+    def _checkpoint(self) -> None:
+        solutions = {str(i): str(path) for i, path in self.solutions.items()}
+        self._kept.save([self.trainer], step=self._step, run_id=self.run_id, solutions=solutions)
+
+    def _restore(self) -> bool:
+        saved = self._kept.read()
+        if saved is None or not saved.restore(0, self.trainer):
+            return False
+        self._step, self.run_id = saved.values["step"], saved.values["run_id"]
+        self.solutions = {int(i): Path(path) for i, path in saved.values["solutions"].items()}
+        return True

@@ -1,0 +1,87 @@
+"""Times training steps of two sizes, for the estimates before a set or a run is made."""
+
+import contextlib
+import time
+
+from explorer.base.errors import StorageError
+from explorer.model.frozen import FrozenModel
+from explorer.model.metrics import generate
+from explorer.runtime import step_times
+from explorer.specs.arrangements import ArrangementChoice
+from explorer.specs.recipes import Recipe
+from explorer.training import Row, Trainer
+from explorer.training.batch import ROWS
+
+MOST_STEPS = 5
+MOST_SECONDS = 2.0
+"""Time after which no further step is begun; a slow machine times a single one."""
+LONGEST = 64
+"""Target tokens of the steps that are timed, at most."""
+GENERATED = 6
+"""Tokens that are generated alone, to time one."""
+
+
+def timed(
+    model: FrozenModel, length: int, arrangement: ArrangementChoice, recipe: Recipe
+) -> step_times.Pace:
+    """Time a step, keep its pace for later estimates, and return it."""
+    pace = measured(model, length, arrangement, recipe)
+    with contextlib.suppress(StorageError):  # an estimate is all that it is for
+        step_times.keep(pace)
+    return pace
+
+
+def measured(
+    model: FrozenModel, length: int, arrangement: ArrangementChoice, recipe: Recipe
+) -> step_times.Pace:
+    """Return what a step costs for each pass and for each token, and a token generated alone.
+
+    From a step of one row and one of a set's full batch: two sizes, two unknowns.
+
+    Args:
+        model: what would search.
+        length: N; long targets are timed at `LONGEST` tokens.
+        arrangement: of the rows; while it is open, the one with most positions is timed.
+        recipe: of the rows.
+    """
+    length = min(length, LONGEST)
+    one = _step_seconds(model, 1, length, arrangement, recipe)
+    full = _step_seconds(model, ROWS, length, arrangement, recipe)
+    passes = -(-ROWS // max(1, step_times.POSITIONS // length))
+    token = (full - passes * one) / (length * (ROWS - passes))
+    token = max(token, full / (ROWS * length) / 10)  # a moment's noise must not make it nothing
+    return step_times.Pace(
+        model=model.name,
+        precision=recipe.precision,
+        token_seconds=token,
+        pass_seconds=max(0.0, one - length * token),
+        generate_seconds=_generate_seconds(model),
+    )
+
+
+def _step_seconds(
+    model: FrozenModel, rows: int, length: int, arrangement: ArrangementChoice, recipe: Recipe
+) -> float:
+    """Return the shortest of up to `MOST_STEPS` steps.
+
+    A machine busy with something else for a moment must not make every later estimate too long.
+    """
+    key = "e+mN" if arrangement == "auto" else arrangement
+    trainer = Trainer(model, [Row((1,) * length, seed) for seed in range(rows)], key, recipe)
+    trainer.step()  # warm
+    took: list[float] = []
+    while not took or (len(took) < MOST_STEPS and sum(took) < MOST_SECONDS):
+        start = time.perf_counter()
+        trainer.step()
+        took.append(time.perf_counter() - start)
+    return min(took)
+
+
+def _generate_seconds(model: FrozenModel) -> float:
+    took: list[float] = []
+    tokens = generate(model, [], GENERATED)
+    for _ in range(GENERATED):
+        start = time.perf_counter()
+        next(tokens)
+        took.append(time.perf_counter() - start)
+    return max(min(took[1:]), 1e-9)

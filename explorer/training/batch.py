@@ -1,0 +1,210 @@
+"""Rows of a set in training: new ones join when others have ended, so that batches stay full."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from explorer.base.errors import CorruptFileError
+from explorer.base.files import write_atomically
+from explorer.model.frozen import FrozenModel
+from explorer.specs.arrangements import ArrangementKey
+from explorer.specs.recipes import Recipe
+from explorer.training import Row, Trainer
+from explorer.training.checkpoint import Checkpoint, Saved
+
+ROWS = 32
+"""Rows trained side by side; a CPU gains little from more."""
+JOINING = 8
+"""Rows that have to end before others join: smaller batches cost more for each row."""
+
+Slot = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row to train: which solution of the set it is for, and where it starts.
+
+    Attributes:
+        slot: context, continuation, restart.
+        attempt: how many seeds were tried before.
+        seed: decides where e (and a free m) start.
+        target_ids: N token ids.
+        e: float32 (d_model,), to go on from; None: a fresh start.
+        steps: steps that `e` was trained before.
+        seconds: their compute time.
+    """
+
+    slot: Slot
+    attempt: int
+    seed: int
+    target_ids: tuple[int, ...]
+    e: NDArray[np.float32] | None = None
+    steps: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Crew:
+    """Some rows in one trainer.
+
+    Attributes:
+        tasks: what its rows are, in order.
+        trainer: the engine.
+        joint: whether they learn a shared m together.
+        over: rows whose outcome is kept.
+    """
+
+    tasks: list[Task]
+    trainer: Trainer
+    joint: bool = False
+    over: set[int] = field(default_factory=set)
+
+    @property
+    def live(self) -> int:
+        """How many rows are still in training."""
+        return len(self.tasks) - len(self.over)
+
+    @property
+    def live_slots(self) -> set[Slot]:
+        """What they are trained for."""
+        return {task.slot for i, task in enumerate(self.tasks) if i not in self.over}
+
+
+@dataclass(frozen=True)
+class Foreman:
+    """Makes crews of one set: the same model, arrangement and recipe for all.
+
+    Attributes:
+        model: runs the search.
+        exact_model: the same weights in float32; None: `model` is final.
+        arrangement: of the set.
+        recipe: of the set.
+    """
+
+    model: FrozenModel
+    exact_model: Callable[[], FrozenModel] | None
+    arrangement: ArrangementKey
+    recipe: Recipe
+
+    def joint(self, tasks: Sequence[Task]) -> Crew:
+        """Return rows that share one m and train it jointly (the paper's default)."""
+        return Crew(list(tasks), self._trainer(tasks, m_key="shared"), joint=True)
+
+    def alone(self, tasks: Sequence[Task], m: NDArray[np.float32] | None) -> Crew:
+        """Return rows that are independent: with an m of their own, or all with `m` frozen."""
+        if m is None:
+            return Crew(list(tasks), self._trainer(tasks))
+        fresh = self._trainer(tasks)  # only to say where each e starts
+        starts = {
+            i: (fresh.vectors_of(i)[0] if task.e is None else task.e, m)
+            for i, task in enumerate(tasks)
+        }
+        return Crew(list(tasks), self._trainer(tasks, starts=starts, frozen=("m",)))
+
+    def together(
+        self, crews: Sequence[Crew], tasks: Sequence[Task], m: NDArray[np.float32] | None
+    ) -> Crew:
+        """Return one crew of the live rows of others, which go on as they are, and new rows.
+
+        One large batch costs less than many small ones.
+        """
+        live = [(crew, i) for crew in crews for i in range(len(crew.tasks)) if i not in crew.over]
+        made = self.alone([*(crew.tasks[i] for crew, i in live), *tasks], m)
+        for at, (crew, i) in enumerate(live):
+            made.trainer.adopt(at, crew.trainer, i)
+        return made
+
+    def _trainer(
+        self,
+        tasks: Sequence[Task],
+        *,
+        m_key: str | None = None,
+        starts: dict[int, tuple[np.ndarray, np.ndarray]] | None = None,
+        frozen: Sequence[Literal["e", "m"]] = (),
+    ) -> Trainer:
+        rows = [Row(task.target_ids, task.seed, m_key=m_key) for task in tasks]
+        return Trainer(
+            self.model,
+            rows,
+            self.arrangement,
+            self.recipe,
+            exact_model=self.exact_model,
+            starts=starts,
+            frozen=frozen,
+        )
+
+    def restore(self, saved: Saved | None, m: NDArray[np.float32] | None) -> list[Crew]:
+        """Return the crews of a checkpoint; none if there is none, or it does not fit."""
+        crews = []
+        for k, values in enumerate(saved.values["crews"] if saved else []):
+            tasks = [_task(each) for each in values["tasks"]]
+            crew = self.joint(tasks) if values["joint"] else self.alone(tasks, m)
+            if saved is None or not saved.restore(k, crew.trainer):
+                return []
+            crew.over = set(values["over"])
+            crews.append(crew)
+        return crews
+
+
+def checkpoint(kept: Checkpoint, crews: Sequence[Crew], **values: Any) -> None:
+    """Write everything that `Foreman.restore` needs to go on with these crews, and the values.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    said = [
+        {"tasks": [_values(t) for t in c.tasks], "joint": c.joint, "over": sorted(c.over)}
+        for c in crews
+    ]
+    kept.save([crew.trainer for crew in crews], crews=said, **values)
+
+
+def save_learned(path: Path, m: NDArray[np.float32], tasks: Iterable[Task]) -> None:
+    """Write a learned m and the rows that were trained with it.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    known = [task for task in tasks if task.e is not None]
+    e = np.stack([task.e for task in known if task.e is not None])
+    meta = {"tasks": json.dumps([_values(task) for task in known])}
+    write_atomically(path, save({"m": m, "e": e}, meta))
+
+
+def read_learned(path: Path) -> tuple[NDArray[np.float32], dict[Slot, Task]]:
+    """Return what `save_learned` wrote: m, and the rows to go on from by slot.
+
+    Raises:
+        CorruptFileError: if it is missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            m, e = file.get_tensor("m"), file.get_tensor("e")
+            saved = json.loads(file.metadata()["tasks"])
+        tasks = [_task(values, e[i]) for i, values in enumerate(saved)]
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise CorruptFileError(f"{path.name} is missing or damaged.") from error
+    return m, {task.slot: task for task in tasks}
+
+
+def _values(task: Task) -> dict[str, Any]:
+    return {
+        "slot": task.slot,
+        "attempt": task.attempt,
+        "seed": task.seed,
+        "target_ids": task.target_ids,
+        "steps": task.steps,
+        "seconds": task.seconds,
+    }
+
+
+def _task(values: dict[str, Any], e: NDArray[np.float32] | None = None) -> Task:
+    lists = {name: tuple(values[name]) for name in ("slot", "target_ids")}
+    return Task(**{**values, **lists}, e=e)

@@ -1,0 +1,133 @@
+"""What a running job sees of the outside: its spec, its folder, and somebody to talk to."""
+
+import contextlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import select, update
+
+from explorer.base.database import JobRow, transaction
+from explorer.base.errors import StorageError
+from explorer.jobs import client
+from explorer.jobs.ownership import LostError, Owner, changed
+from explorer.model.pool import ModelPool
+from explorer.specs.jobs import JobSpec
+from explorer.worker.side_process import Aside
+
+SAY_SECONDS = 0.4
+HEAR_SECONDS = 0.5
+"""How often the queue is read in the middle of a step."""
+
+T = TypeVar("T")
+
+
+@dataclass
+class JobContext:
+    """One job in the worker's hands.
+
+    Attributes:
+        id: the job's id.
+        spec: what is asked.
+        pool: where models come from.
+        aside: a process for what would keep the other jobs waiting.
+        owner: whose job it is; None: nobody's.
+        wanted: run, pause or stop, as read from the queue lately.
+        stopped: whether a wish to stop ended the work early.
+        result: what the job has made so far; saved whenever the job speaks.
+        notices: remarks that stay with the job.
+        under_way: the steps that it is in the middle of, to be closed if it is put down.
+        afterwards: called once it is written that the job is done or stopped: whoever dies before
+            that finds everything to go on from.
+    """
+
+    id: str
+    spec: JobSpec
+    pool: ModelPool
+    aside: Aside = field(default_factory=Aside)
+    owner: Owner | None = None
+    wanted: str = "run"
+    stopped: bool = False
+    result: dict[str, Any] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+    under_way: Iterable[object] = ()
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
+    _said: float = -math.inf
+    _heard: float = -math.inf
+    _unsaid: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where the job's frames and checkpoint lie."""
+        return client.folder_of(self.id)
+
+    def say(self, sentence: str, fraction: float | None = None, *, at_once: bool = False) -> None:
+        """Tell whoever watches what is going on; called too often, most calls do nothing.
+
+        Words that the database does not take now are said with the next: work does not wait.
+
+        Raises:
+            LostError: if the job belongs to another worker by now.
+        """
+        if at_once or time.monotonic() - self._said >= SAY_SECONDS:
+            self._said = time.monotonic()
+            self._unsaid["sentence"] = sentence
+            if fraction is not None:
+                self._unsaid["fraction"] = min(1.0, max(0.0, fraction))
+            with contextlib.suppress(StorageError):
+                self.update()
+
+    def notice(self, sentence: str) -> None:
+        """Leave a remark that stays with the job."""
+        if sentence not in self.notices:
+            self.notices.append(sentence)
+
+    def until_stopped(self, steps: Iterable[T]) -> Iterator[T]:
+        """Pass the steps of a task on until somebody wants the job to stop."""
+        self.under_way = steps
+        for step in steps:
+            yield step
+            if self.wanted == "stop":
+                self.stopped = True
+                return
+
+    def is_unwanted(self) -> bool:
+        """Read now and then, in the middle of a long step, whether to stop or pause at once."""
+        if self.stopped:  # what there is by then is still to be measured
+            return False
+        if time.monotonic() - self._heard >= HEAR_SECONDS:
+            self._heard = time.monotonic()
+            with contextlib.suppress(StorageError), transaction() as session:
+                row = session.get(JobRow, self.id)
+                self.wanted = row.wanted if row else "stop"
+        return self.wanted != "run"
+
+    def update(self, **columns: Any) -> None:
+        """Write columns of the job's row, and read what is wanted of it now.
+
+        Raises:
+            LostError: if the job belongs to another worker by now; nothing is written.
+            StorageError: if the database refuses.
+        """
+        columns = (
+            self._unsaid
+            | columns
+            | {
+                "result": json.dumps(self.result),
+                "notices": json.dumps(self.notices),
+                "updated": time.time(),
+            }
+        )
+        me = None if self.owner is None else self.owner.id
+        mine = update(JobRow).where(JobRow.id == self.id, JobRow.owner.is_not_distinct_from(me))
+        with transaction() as session:
+            written = changed(session.execute(mine.values(columns)))
+            wanted = session.scalar(select(JobRow.wanted).where(JobRow.id == self.id))
+        if wanted is not None and not written:
+            raise LostError(self.id)
+        self._unsaid.clear()
+        self.wanted = "stop" if wanted is None else wanted  # a row that was deleted ends its job

@@ -1,0 +1,216 @@
+"""The jobs in a worker's hands: begun, put down, waited for and let go; not whose turn it is.
+
+Whatever happens to a job ends in words in its row. Where these cannot be written the worker keeps
+the job until they are, so that none is done in its files and for ever running in the queue.
+"""
+
+import contextlib
+import math
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from explorer.base.database import JobRow
+from explorer.base.errors import ExplorerError, StorageError
+from explorer.base.files import guarded
+from explorer.jobs import client, kept
+from explorer.jobs.ownership import LostError, Owner
+from explorer.runtime import logs
+from explorer.runtime.allocator import give_memory_back
+from explorer.runtime.interruption import listening
+from explorer.worker import runners
+from explorer.worker.context import JobContext
+
+log = logs.log
+
+RETRY_SECONDS = (2.0, 60.0)
+"""How long a job waits whose files or rows could not be written: at first, doubled, and at most."""
+
+
+@dataclass
+class Active:
+    """A job that this worker owns and has begun.
+
+    Attributes:
+        job: the job.
+        steps: its work, as `runners.run` gives it.
+        paused: whether it rests.
+        waits: whether it said last that it needs no device, since it waits for something else.
+        retry_at: monotonic time before which it is left alone, since the disk refused.
+        failures: how often the disk has refused in a row.
+        last_words: what its row will say when it is out of these hands.
+        began: monotonic time when it was taken up.
+    """
+
+    job: JobContext
+    steps: Iterator[bool]
+    paused: bool = False
+    waits: bool = False
+    retry_at: float = -math.inf
+    failures: int = 0
+    last_words: dict[str, object] | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it may have a turn."""
+        if self.paused or self.last_words is not None:
+            return False
+        return self.job.wanted == "stop" or time.monotonic() >= self.retry_at
+
+    @property
+    def needs_device(self) -> bool:
+        """Whether its turn computes; to stop takes a forward pass at most, which waits for none."""
+        return not self.waits and self.job.wanted != "stop"
+
+
+@dataclass
+class Hands:
+    """What one worker has begun.
+
+    Attributes:
+        owner: the worker, as the queue knows it.
+        active: the jobs by id.
+    """
+
+    owner: Owner
+    active: dict[str, Active] = field(default_factory=dict)
+
+    def begin(self, job: JobContext, attempt: int) -> None:
+        """Take up a job that was claimed, for the `attempt`-th time."""
+        log.info(logs.line("job begun", job=job.id, attempt=attempt, **logs.facts(job.spec)))
+        self.active[job.id] = Active(job, runners.run(job))
+
+    def step(self, active: Active) -> None:
+        """Let a job go on to where others may have a turn.
+
+        Raises:
+            LostError: if it is another worker's by now.
+            StopIteration: if it has come to its end.
+        """
+        self.owner.require(active.job.id)
+        with self._guarded(active), listening(active.job.is_unwanted):
+            active.waits = next(active.steps) is False
+        if active.failures and time.monotonic() > active.retry_at + RETRY_SECONDS[1]:
+            active.failures = 0
+
+    def hear(self, active: Active, row: JobRow) -> None:
+        """Act on what is wanted of a job by now.
+
+        Raises:
+            StorageError: if the answer cannot be written; the next look tries again.
+        """
+        job = active.job
+        if row.owner != self.owner.id:
+            self.drop(active)
+            return
+        job.wanted = row.wanted
+        if active.last_words is not None or active.paused == (job.wanted == "pause"):
+            return
+        log.info(logs.line("job resumed" if active.paused else "job paused", job=job.id))
+        if active.paused:
+            job.update(state="running")
+            active.paused = False
+        elif kept.is_shared(job.spec):
+            self.let_go(active, state="paused")  # others may wait for what it holds
+        else:
+            job.update(state="paused")
+            active.paused = True
+
+    def end(
+        self,
+        active: Active,
+        state: str,
+        error: str | None = None,
+        cause: Exception | None = None,
+    ) -> None:
+        """Note that a job is over, how, and, in the log, of what kind the error was."""
+        took = time.monotonic() - active.began
+        log.info(logs.line(f"job {state}", job=active.job.id, seconds=took, **logs.reason(cause)))
+        self.let_go(active, state=state, error=error, finished=time.time())
+
+    def let_go(self, active: Active, **words: object) -> None:
+        """Put a job down where it is; whoever is able to goes on from what it left on the disk."""
+        active.last_words = words
+        self._shut(active)
+        self.finish(active)
+
+    def finish(self, active: Active) -> None:
+        """Write the last words of a job; while that fails, it stays in these hands."""
+        words = active.last_words or {}
+        try:
+            active.job.update(**words, owner=None, lease=0.0)
+        except StorageError as error:
+            log.warning(
+                logs.line("job cannot be put down yet", job=active.job.id, **logs.reason(error))
+            )
+            return
+        except LostError:
+            words = {}
+        if words.get("state") in client.OVER:
+            for clean_up in active.job.afterwards:
+                with contextlib.suppress(OSError):
+                    clean_up()
+        self._forget(active)
+
+    def wait_out(self, active: Active, error: Exception) -> None:
+        """Let a job that the disk or the database refused go on later, from its checkpoint.
+
+        One that is to stop ends here, with what is on the disk.
+        """
+        job = active.job
+        if job.wanted == "stop":
+            job.notice(str(error))
+            self.end(active, "stopped")
+            return
+        log.warning(logs.line("job waits", job=job.id, **logs.reason(error)))
+        first, most = RETRY_SECONDS
+        active.retry_at = time.monotonic() + min(most, first * 2**active.failures)
+        active.failures += 1
+        active.steps, active.waits = runners.run(job), False
+        with contextlib.suppress(LostError):  # the next turn finds that out
+            job.say(f"Waiting, and goes on by itself: {error}", at_once=True)
+
+    def drop(self, active: Active) -> None:
+        """Let go of a job that another worker has by now, without a trace in its files."""
+        log.warning(logs.line("job lost to another worker", job=active.job.id))
+        self.owner.doubt(active.job.id)
+        self._shut(active)
+        self._forget(active)
+
+    def put_down(self) -> None:
+        """Leave every job so that the next worker can go on with it."""
+        for active in list(self.active.values()):
+            waiting = {"state": "queued", "sentence": "Waiting for a worker."}
+            words = {} if active.paused else waiting
+            try:
+                if active.last_words is None:
+                    self.let_go(active, **words)
+                else:
+                    self.finish(active)
+            except Exception as error:  # the others are put down all the same
+                log.error(logs.line("job not put down", job=active.job.id) + logs.frames(error))
+            else:
+                log.info(logs.line("job put down", job=active.job.id))
+
+    def _shut(self, active: Active) -> None:
+        """End a job's work where it is; most leave a checkpoint on the way out."""
+        for steps in (active.job.under_way, active.steps):
+            try:
+                with self._guarded(active):
+                    if isinstance(steps, Generator):
+                        steps.close()
+            except (ExplorerError, LostError, OSError) as error:
+                log.warning(
+                    logs.line("job left no checkpoint", job=active.job.id, **logs.reason(error))
+                )
+
+    def _guarded(self, active: Active) -> contextlib.AbstractContextManager[None]:
+        return guarded(partial(self.owner.require, active.job.id))
+
+    def _forget(self, active: Active) -> None:
+        self.active.pop(active.job.id, None)
+        self.owner.forget(active.job.id)
+        if not self.active:
+            give_memory_back()

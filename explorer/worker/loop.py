@@ -1,0 +1,305 @@
+"""The worker's loop: it owns the models of one device and does everything heavy.
+
+Jobs are generators; the worker gives each that runs a slice of time in turn, so that thirty
+people all see progress, and answers small questions between two steps.
+"""
+
+import contextlib
+import errno
+import importlib
+import json
+import math
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+
+import torch
+from filelock import FileLock, Timeout
+from sqlalchemy import select
+
+from explorer.assets import catalog
+from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
+from explorer.base.errors import ExplorerError, StorageError
+from explorer.geometry import projection
+from explorer.jobs import client, kept, ownership
+from explorer.jobs.ownership import LostError, Owner
+from explorer.model.frozen import choose_device
+from explorer.model.pool import ModelPool
+from explorer.runtime import logs
+from explorer.specs.recipes import FAST
+from explorer.training import Row, Trainer
+from explorer.worker import requests
+from explorer.worker.context import JobContext
+from explorer.worker.hands import Active, Hands
+from explorer.worker.side_process import Aside
+
+log = logs.log
+
+SLICE_SECONDS = 0.5
+"""How long one job computes before the next has its turn."""
+LOOK_SECONDS = 0.2
+"""How often the queue is read while computing."""
+IDLE_SECONDS = 0.08
+"""How often it is read when there is nothing to compute: somebody waits for a first frame."""
+LEAVE_SECONDS = 2.0
+"""How long a worker with work leaves a new job to another one that has none."""
+WARM_UP_LENGTH, WARM_UP_RESTARTS = 24, 4
+"""Shape of the step that is taken before anybody asks: what the page begins with."""
+PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN, errno.EROFS, errno.ESTALE)
+"""What the system says of a disk that may be well again later."""
+TAKEN = "Waiting: another process is computing on this device."
+
+
+@dataclass
+class Worker:
+    """The worker's state and its loop."""
+
+    device_key: str
+    parent: int | None
+    doing: str = "starting"
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _looked: float = -math.inf
+    _prepared: bool = False
+
+    def __post_init__(self) -> None:
+        self.device = choose_device(self.device_key)
+        self.pool = ModelPool(self.device)
+        self.aside = Aside()
+        self.compute: FileLock = client.compute_lock(str(self.device))
+        self.owner = Owner(client.device_name(self.device_key))
+        self.hands = Hands(self.owner)
+
+    @property
+    def active(self) -> dict[str, Active]:
+        """The jobs that this worker has begun, by id."""
+        return self.hands.active
+
+    def run(self) -> None:
+        """Work until the process that started this one is gone."""
+        self._take_over()
+        threading.Thread(target=self._beat_on, daemon=True).start()
+        self._warm_up()
+        self._now_doing("idle")
+        while not self._orphaned():
+            if not self._turn():
+                time.sleep(IDLE_SECONDS)
+        self._put_down()
+
+    def _turn(self) -> bool:
+        """Do one round: questions, new jobs, a slice of each; return whether there was work."""
+        self._look()
+        for active in [a for a in self.active.values() if a.last_words is not None]:
+            self.hands.finish(active)
+        ready = [a for a in self.active.values() if a.ready]
+        computing = [a for a in ready if a.needs_device]
+        if computing and (why := self._why_not_ours()):
+            for active in computing:  # whoever has the device may go on with them
+                self.hands.let_go(active, state="queued", sentence=why)
+            ready = [a for a in ready if not a.needs_device]
+        busy = False
+        for active in ready:
+            busy = self._slice(active) or busy
+        if not busy:
+            self._now_doing("idle")
+            self._let_go()
+        return busy
+
+    def _slice(self, active: Active) -> bool:
+        """Let one job compute for a while, with an eye on questions and wishes.
+
+        Returns:
+            False when the job only waits for something else.
+        """
+        job, end = active.job, time.monotonic() + SLICE_SECONDS
+        if not active.waits:
+            self._now_doing(job.id)
+        try:
+            while time.monotonic() < end:
+                self.hands.step(active)
+                self._look()
+                if active.waits or not active.ready or job.id not in self.active:
+                    return not active.waits
+                if active.needs_device and not self.compute.is_locked:
+                    return True  # it waited until now
+        except StopIteration:
+            self.hands.end(active, "stopped" if job.stopped else "done")
+        except LostError:
+            self.hands.drop(active)
+        except StorageError as error:
+            self.hands.wait_out(active, error)
+        except ExplorerError as error:
+            self.hands.end(active, "failed", str(error), error)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in PASSING:
+                self.hands.wait_out(active, error)
+                return True
+            log.error(logs.line("unexpected", job=job.id) + logs.frames(error))
+            self.hands.end(
+                active,
+                "failed",
+                f"Something unexpected happened ({type(error).__name__}: {str(error)[:200]}). "
+                "The details are in worker.log in the cache folder.",
+                error,
+            )
+        return True
+
+    def _look(self) -> None:
+        """Answer questions, take new jobs, and hear what is wanted; at most every so often."""
+        if self.active and time.monotonic() - self._looked < LOOK_SECONDS:
+            return
+        self._looked = time.monotonic()
+        try:
+            self._answer()
+            with transaction() as session:
+                query = select(JobRow).where(JobRow.state.not_in(client.OVER))
+                in_order = query.order_by(
+                    JobRow.deaths, JobRow.created
+                )  # who killed one comes last
+                rows = list(session.scalars(in_order))
+            if any(row.owner is not None and row.lease < time.time() for row in rows):
+                self.owner.free_expired()  # heard of at the next look
+            for row in rows:
+                if row.id in self.active:
+                    self.hands.hear(self.active[row.id], row)
+                elif row.owner in (None, self.owner.id) and row.wanted != "pause":
+                    self._begin(row)
+        except StorageError as error:
+            log.warning(logs.line("queue not read", **logs.reason(error)))
+
+    def _begin(self, row: JobRow) -> None:
+        """Take a job that nobody owns, if it can have its turn here; end one that is to stop."""
+        try:
+            spec = client.as_job(row).spec
+        except ExplorerError as error:  # queued by another version of the project
+            ownership.end(row.id, state="failed", error=str(error))
+            return
+        stops = row.wanted == "stop"
+        if stops and row.owner is None and not kept.has_to_wrap_up(row.id, spec):
+            said = "Stopped." if row.attempts else "Stopped before it began."
+            ownership.end(row.id, state="stopped", sentence=said)
+        elif not stops and (why := self._why_not_ours()):
+            if row.sentence != why:
+                ownership.say(row.id, why)
+        elif not self._leaves_to_another(row) and self.owner.claim(row.id):
+            job = JobContext(row.id, spec, self.pool, self.aside, self.owner, row.wanted)
+            job.result, job.notices = json.loads(row.result), json.loads(row.notices)
+            self.hands.begin(job, row.attempts + 1)
+
+    def _leaves_to_another(self, row: JobRow) -> bool:
+        """Whether this worker has work, and another one that has none may take a new job."""
+        if not self.active or time.time() - row.created > LEAVE_SECONDS:
+            return False
+        return client.another_is_idle(self.owner.place)
+
+    def _answer(self) -> None:
+        """Answer small questions; each takes well under a second once its model is loaded."""
+        with transaction() as session:
+            waiting = select(RequestRow).where(
+                RequestRow.answer.is_(None), RequestRow.error.is_(None), RequestRow.owner.is_(None)
+            )
+            rows = list(session.scalars(waiting))
+        for row in rows:
+            if not self.owner.claim_question(row.id):
+                continue
+            answer, error = None, None
+            if row.kind == client.MAPS_SOON:
+                self._prepare_maps()
+            else:
+                answer, error = self._answer_to(row)
+            with transaction() as session:
+                if (asked := session.get(RequestRow, row.id)) is not None:
+                    asked.answer, asked.error = answer, error
+                    if row.kind == client.MAPS_SOON:  # nobody waits for an answer
+                        session.delete(asked)
+
+    def _answer_to(self, row: RequestRow) -> tuple[str | None, str | None]:
+        """Return the answer to a question, or else the error in a sentence."""
+        self._now_doing("answering")
+        answer, error, began = None, None, time.monotonic()
+        try:
+            answer = json.dumps(requests.answer(row.kind, json.loads(row.payload), self.pool))
+        except ExplorerError as problem:
+            error = str(problem)
+        except Exception as problem:
+            log.error(logs.line("unexpected", request=row.kind) + logs.frames(problem))
+            error = f"The worker could not answer ({type(problem).__name__})."
+        outcome = "request refused" if error else "request answered"
+        log.info(logs.line(outcome, kind=row.kind, seconds=time.monotonic() - began))
+        return answer, error
+
+    def _why_not_ours(self) -> str:
+        """Hold the compute lock if that is possible; else return why not, in a sentence."""
+        if self.compute.is_locked:
+            return ""
+        try:
+            self.compute.acquire(timeout=0)
+        except Timeout:
+            return TAKEN
+        except StorageError as error:
+            return f"Waiting: {error}"
+        return ""
+
+    def _let_go(self) -> None:
+        if self.compute.is_locked:
+            self.compute.release()
+
+    def _take_over(self) -> None:
+        """Queue again what an earlier worker of this device was in the middle of."""
+        self.owner.succeed()
+
+    def _warm_up(self) -> None:
+        """Load the embedded model if it is here, and take a step, so that Start answers at once.
+
+        The library that loads models comes first, with or without one: it takes seconds, which
+        would be the first job's, and a death in them as well.
+        """
+        importlib.import_module("transformers.modeling_utils")
+        card = catalog.known_models()[0]
+        if card.folder is not None:
+            with contextlib.suppress(ExplorerError):
+                model = self.pool.searching(card.folder, card.name)
+                self.pool.get(card.folder, card.name, torch.float32)
+                rows = [Row(tuple(range(WARM_UP_LENGTH)), seed) for seed in range(WARM_UP_RESTARTS)]
+                Trainer(model, rows, "e+mN", FAST).step(detail=True)
+
+    def _prepare_maps(self) -> None:
+        """Let UMAP compile, once: somebody looks at a map that is not made yet."""
+        if not self._prepared:
+            self._prepared = True
+            self.aside.submit(projection.warm_up)
+
+    def _put_down(self) -> None:
+        """Leave every job so that the next worker can go on with it."""
+        self._now_doing("ended")
+        self.hands.put_down()
+        self.aside.close()
+        self._ended.set()
+
+    def _orphaned(self) -> bool:
+        return self.parent is not None and os.getppid() != self.parent
+
+    def _now_doing(self, what: str) -> None:
+        """Note what the worker is at, before it is: if it dies of it, its successor knows."""
+        if what != self.doing:
+            self.doing = what
+            with contextlib.suppress(StorageError):
+                self._give_sign()
+
+    def _beat_on(self) -> None:
+        while not self._ended.wait(1.0):
+            with contextlib.suppress(StorageError):
+                self.owner.renew(list(self.active))
+                self._give_sign()
+
+    def _give_sign(self) -> None:
+        with transaction() as session:
+            session.merge(
+                WorkerRow(
+                    device=self.owner.place,
+                    pid=os.getpid(),
+                    beat=time.time(),
+                    doing=self.doing,
+                    ready=self.doing != "starting",
+                )
+            )

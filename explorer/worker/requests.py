@@ -1,0 +1,62 @@
+"""Small questions the worker answers between two training steps."""
+
+from pathlib import Path
+from typing import Any
+
+from explorer.assets import catalog
+from explorer.base.errors import BadInputError
+from explorer.model.frozen import fast_dtype
+from explorer.model.metrics import score
+from explorer.model.pool import ModelPool
+from explorer.runtime.step_times import Pace
+from explorer.solutions.solution import load_solution
+from explorer.specs.recipes import Recipe
+from explorer.tasks.step_time import timed
+
+
+def answer(kind: str, payload: dict[str, Any], pool: ModelPool) -> dict[str, Any]:
+    """Answer one question.
+
+    Kinds: `decode` takes `solution` (a file) and optionally `precision`; it returns what the model
+    says there in one forward pass, and in which number format: `text`, `accuracy`, `predicted`,
+    `p`, `rank`, `number_format`. `pace` takes `model`, `length`, `arrangement` and `recipe`; it
+    returns the pieces of a step's time, and keeps them.
+
+    Raises:
+        ExplorerError: with a sentence for the person who asked.
+    """
+    if kind == "pace":
+        return _pace(payload, pool).model_dump()
+    if kind != "decode":
+        raise BadInputError(f"There is no question of the kind “{kind}”.")
+    solution = load_solution(Path(payload["solution"]))
+    card = catalog.find(solution.record.model)
+    if card.folder is None:
+        raise BadInputError(f"{card.title} is not on this disk, so nothing can be decoded with it.")
+    dtype = fast_dtype(pool.device, payload.get("precision", "float32"))
+    model = pool.get(card.folder, card.name, dtype)
+    if model.fingerprint != solution.record.fingerprint:
+        raise BadInputError(
+            "This solution was trained on other weights than the model on this disk "
+            f"(fingerprint {solution.record.fingerprint[:8]} against {model.fingerprint[:8]})."
+        )
+    found = score(
+        model, solution.e, solution.m, solution.target_ids.tolist(), solution.record.arrangement
+    )
+    return {
+        "text": model.tokenizer.decode(found.predicted.tolist()),
+        "accuracy": found.accuracy,
+        "predicted": found.predicted.tolist(),
+        "p": found.p.tolist(),
+        "rank": found.rank.tolist(),
+        "number_format": model.number_format,
+    }
+
+
+def _pace(payload: dict[str, Any], pool: ModelPool) -> Pace:
+    card = catalog.find(payload["model"])
+    if card.folder is None:
+        raise BadInputError(f"{card.title} is not on this disk, so nothing can be timed with it.")
+    recipe = Recipe.model_validate(payload["recipe"])
+    model = pool.searching(card.folder, card.name, recipe.precision)
+    return timed(model, payload["length"], payload["arrangement"], recipe)

@@ -1,0 +1,179 @@
+"""What is said of a run's time before it starts: from steps timed here, where there are some."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from explorer.estimates import run_time, usual_steps
+from explorer.estimates.outlook import about
+from explorer.estimates.usual_steps import Sample
+from explorer.experiments import runs
+from explorer.experiments.catalogue import EXPERIMENTS, experiment
+from explorer.experiments.runs import Run
+from explorer.runtime import step_times
+from explorer.runtime.step_times import Pace
+from explorer.specs.recipes import INDEPENDENT
+
+RECIPE = INDEPENDENT.model_copy(update={"max_steps": 100, "halve_at": None})
+PACE = Pace(
+    model="a/tiny", precision="auto", token_seconds=1e-3, pass_seconds=0.05, generate_seconds=0.02
+)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[Sample]:
+    """What was seen, in place of what ships: nothing unless a test adds to it."""
+    found: list[Sample] = []
+    monkeypatch.setattr(usual_steps, "samples", lambda: found)
+    return found
+
+
+def samples(n: int, exact: list[float], failed: int = 0, **fields: Any) -> list[Sample]:
+    made: dict[str, Any] = {
+        "model": "a/tiny", "here": True, "scheme": "pair", "arrangement": "e+mN", "suits": False,
+        "kind": "independent", "n": n, "most": 100, **fields,
+    }  # fmt: skip
+    return [Sample(steps=s, exact=True, **made) for s in exact] + [
+        Sample(steps=100, exact=False, **made) for _ in range(failed)
+    ]
+
+
+def expected(name: str, pace: Pace | None = PACE, **fields: Any) -> run_time.Expected:
+    asked = experiment(name)
+    return run_time.expected(asked, asked.make({"model": "a/tiny", **fields}), 10**6, pace)
+
+
+def before(name: str, pace: Pace | None, **fields: Any) -> str:
+    asked = experiment(name)
+    return run_time.before(asked, asked.make({"model": "a/tiny", **fields}), 10**6, pace)
+
+
+@pytest.mark.parametrize("name", list(EXPERIMENTS))
+def test_a_timed_step_replaces_the_assumption(name: str) -> None:
+    assert "two CPU cores" in before(name, None)
+    assert "timed on this machine" in before(name, PACE)
+    assert "CPU" not in before(name, PACE)
+
+
+@pytest.mark.parametrize("name", list(EXPERIMENTS))
+def test_the_usual_is_no_more_than_the_bound(name: str) -> None:
+    for preset in ("minutes", "evening", "paper"):
+        fields = dict(experiment(name).presets[preset])
+        found = expected(name, **fields)
+        assert 0 < found.usual <= found.most * 1.01, preset
+
+
+def test_the_bound_is_every_cell_at_its_longest(seen: list[Sample]) -> None:
+    fields: dict[str, Any] = {"lengths": (4, 10), "texts": 3, "restarts": 8, "recipe": RECIPE}
+    fields["arrangement"] = "e+mN-1"
+    most = 3 * 100 * (0.05 + 8 * 4 * 1e-3 + 0.05 + 8 * 10 * 1e-3)
+    assert expected("training-time", **fields).most == pytest.approx(most)
+    assert f", at most {about(most)}" in before("training-time", PACE, **fields)
+
+
+def test_rows_cost_tokens_until_they_are_exact_and_passes_until_the_slowest_is(
+    seen: list[Sample],
+) -> None:
+    seen += samples(8, [20.0] * 9)
+    fields: dict[str, Any] = {"arrangements": ("e+mN",), "lengths": (8,), "texts": 6}
+    found = expected("arrangements", **fields, recipe=RECIPE)
+    took = 20 + 4  # and the last steps in float32
+    assert found.usual == pytest.approx(took * (0.05 + 6 * 8 * 1e-3))
+    assert found.most == pytest.approx(100 * (0.05 + 6 * 8 * 1e-3))
+
+
+def test_what_was_never_exact_takes_all_its_steps(seen: list[Sample]) -> None:
+    seen += samples(8, [], failed=5, arrangement="e")
+    fields: dict[str, Any] = {"arrangements": ("e",), "lengths": (8,), "texts": 6}
+    found = expected("arrangements", **fields, recipe=RECIPE)
+    assert found.usual == pytest.approx(found.most)
+    assert "at most" not in before("arrangements", PACE, **fields, recipe=RECIPE)
+
+
+def test_worse_restarts_rest_and_the_first_exact_ends_a_text(seen: list[Sample]) -> None:
+    seen += samples(8, [64.0] * 5)
+    halving = RECIPE.model_copy(update={"halve_at": 10})
+    fields: dict[str, Any] = {"lengths": (8,), "texts": 1, "restarts": 2}
+    first = 64 / 2**usual_steps.QUICKER + 4
+    both = expected("training-time", **fields, recipe=RECIPE).usual
+    one = expected("training-time", **fields, recipe=halving).usual
+    assert both == pytest.approx(first * (0.05 + 2 * 8 * 1e-3))
+    rows = 2 * 10 + (first - 10) * (1 + (first - 10) / 160 / 2)
+    assert one == pytest.approx(first * 0.05 + rows * 8 * 1e-3)
+
+
+def test_a_ladder_that_fails_early_is_not_climbed(seen: list[Sample]) -> None:
+    seen += samples(4, [30.0] * 4) + samples(64, [], failed=9) + samples(128, [], failed=9)
+    fields: dict[str, Any] = {"sources": ("unseen",), "schemes": ("m free",), "recipe": RECIPE}
+    short = expected("capacity", **fields, ladder=(4, 64))
+    long = expected("capacity", **fields, ladder=(4, 64, 128))
+    assert long.usual == pytest.approx(short.usual)
+    assert long.most > short.most
+
+
+def test_generation_is_timed_as_generation(seen: list[Sample]) -> None:
+    fields: dict[str, Any] = {"lengths": (10,), "repeats": 3}
+    assert expected("throughput", **fields).usual == pytest.approx(4 * (10 * 0.02 + 0.06 / 3))
+
+
+def test_the_step_that_is_timed_is_the_runs_own() -> None:
+    asked = experiment("sharing").make({"model": "a/tiny", "length": 9, "recipe": RECIPE})
+    assert run_time.step(asked) == (9, "e+mN", RECIPE)
+    ladder = experiment("throughput").make({"model": "a/tiny", "lengths": (2, 7)})
+    assert run_time.step(ladder) == (7, "e+mN", INDEPENDENT)
+
+
+def test_a_pace_is_kept_for_each_model_and_number_format() -> None:
+    assert step_times.find("a/tiny", "auto") is None
+    file = step_times.keep(Pace(model="a/tiny", precision="auto", token_seconds=0.5))
+    step_times.keep(Pace(model="a/tiny", precision="float32", token_seconds=2.0))
+    found = step_times.find("a/tiny", "auto")
+    assert found is not None and found.token_seconds == 0.5
+    assert step_times.find("another", "auto") is None
+    file.write_text("{")
+    assert step_times.find("a/tiny", "auto") is None
+
+
+def test_months_are_said_as_months() -> None:
+    paper = before("arrangements", Pace(model="a", precision="auto", token_seconds=2e-3),
+                   **experiment("arrangements").presets["paper"])  # fmt: skip
+    assert "months" in paper and " h" not in paper
+
+
+def recorded_pace(found: list[Run]) -> Pace:
+    """Return the pace of the machine that made the recorded runs, from its own cells."""
+    costs, seconds, alone = [], [], []
+    for run in found:
+        if run.settings.experiment == "throughput":
+            rows = run.table[run.table["side"] == "autoregressive"]
+            alone += list(rows["seconds"] / rows["n"])
+        elif run.settings.experiment in ("arrangements", "sharing"):
+            n = getattr(run.settings, "length", None)
+            for cell in run.done:
+                took = [row["steps"] for row in cell.rows]
+                costs.append([max(took), sum(row.get("n", n) * row["steps"] for row in cell.rows)])
+                seconds.append(cell.seconds)
+    (a_pass, token), *_ = np.linalg.lstsq(np.array(costs), np.array(seconds))
+    return Pace(model="recorded", precision="auto", token_seconds=token, pass_seconds=a_pass,
+                generate_seconds=float(np.median(alone)))  # fmt: skip
+
+
+def test_every_recorded_run_would_have_been_estimated_within_a_half(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its own restarts are left out, so that each is estimated from what the others have seen."""
+    folders = runs.run_folders()
+    found = [runs.load(folder) for folder in folders]
+    pace = recorded_pace(found)
+    seen = {f: usual_steps._of_run(f, 0) for f in folders}
+    ratios = {}
+    for run in found:
+        others = [s for folder in folders if folder != run.folder for s in seen[folder]]
+        monkeypatch.setattr(usual_steps, "samples", lambda others=others: others)
+        asked = experiment(run.settings.experiment)
+        said = run_time.expected(asked, run.settings, None, pace)
+        ratios[asked.name] = run.seconds / said.usual
+        assert run.seconds < 1.5 * said.most
+    assert set(ratios) == set(EXPERIMENTS)
+    assert all(1 / 1.5 < ratio < 1.5 for ratio in ratios.values()), ratios

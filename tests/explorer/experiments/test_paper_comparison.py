@@ -1,0 +1,215 @@
+"""The paper's statements and tables beside runs: what was run is said, what was not is empty."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from explorer.experiments import (
+    aggregate,
+    arrangements,
+    paper,
+    paper_comparison,
+    sharing,
+    throughput,
+)
+from explorer.experiments import training_time as times
+from explorer.experiments.catalogue import EXPERIMENTS
+from explorer.experiments.definition import Finding
+from explorer.experiments.runs import Done, Header, Run
+
+if TYPE_CHECKING:
+    from tests.explorer.experiments.conftest import MakeRun
+
+
+def hand_made(name: str, rows: list[dict[str, Any]], **fields: Any) -> Run:
+    """Give a run with these rows, all in one cell."""
+    header = Header(
+        id="0123456789ab", settings=EXPERIMENTS[name].make({"model": "a/tiny", **fields}),
+        fingerprint="f" * 64, d_model=4, rotary=True, device="CPU",
+        created="2026-01-02T03:04:05+00:00",
+    )  # fmt: skip
+    return Run(
+        header, Path("nowhere"), (Done(key="all", rows=rows, seconds=1, finished=header.created),)
+    )
+
+
+def shared(accuracy: dict[tuple[str, int], list[list[float]]]) -> Run:
+    """Give a sharing run: (shared, S_g) to accuracies, one list a restart."""
+    rows = [
+        {"shared": vector, "s_g": size, "text": k, "restart": restart, "accuracy": a,
+         "exact": a == 1}
+        for (vector, size), restarts in accuracy.items()
+        for restart, texts in enumerate(restarts)
+        for k, a in enumerate(texts)
+    ]  # fmt: skip
+    return hand_made("sharing", rows, group_sizes=(1, 2), texts=2)
+
+
+def timed(*lengths: tuple[int, float, float]) -> Run:
+    """Give a throughput run: n, seconds of one pass, seconds token by token."""
+    rows = [
+        {"n": n, "side": side, "repeat": r, "seconds": s}
+        for n, *both in lengths
+        for side, s in zip((throughput.ONE_FORWARD, throughput.AUTOREGRESSIVE), both, strict=True)
+        for r in range(3)
+    ]
+    return hand_made("throughput", rows)
+
+
+def trained(*lengths: tuple[int, float]) -> Run:
+    """Give a training-time run of one exact text: n, seconds."""
+    rows = [
+        {"n": n, "text": 0, "restart": 0, "exact": True, "steps": n, "text_seconds": s}
+        for n, s in lengths
+    ]
+    return hand_made("training-time", rows)
+
+
+def test_every_finding_has_an_answer_and_none_is_guessed(measured: "MakeRun") -> None:
+    for statements in (paper.findings(), paper.measured()):
+        nothing = paper_comparison.answers([], statements)
+        assert list(nothing["id"]) == [s.id for s in statements]
+        assert set(nothing["here"]) == {paper_comparison.NOT_RUN} and set(nothing["figure"]) == {""}
+    run = measured("arrangements", lengths=(4,), texts=1)
+    found = paper_comparison.answers(paper_comparison.of_runs([run])).set_index("id")
+    two = next(f for f in arrangements.findings(run) if f.id == "F1")
+    assert found.loc["F1", "figure"] == two.figure and two.figure
+    assert found.loc["F1", "here"] == paper_comparison.ANSWERS[two.shown]
+    assert found.loc["F8", "here"] == paper_comparison.NOT_RUN
+    new = paper_comparison.Said(Finding("E99", "New.", False, "Here."), "a/tiny", "a run")
+    more = paper_comparison.more([*paper_comparison.of_runs([run]), new]).set_index("id")
+    assert tuple(more.loc["E99", ["paper", "here", "model"]]) == ("New.", "not shown here", "tiny")
+    assert more.loc["I5", "from"] == f"arrangements run {run.header.id[:6]}"
+
+
+def test_our_table1_is_the_runs_own(measured: "MakeRun") -> None:
+    assert paper_comparison.table1(None) is None
+    run = measured("arrangements", lengths=(1,))
+    ours = paper_comparison.table1(run)
+    assert ours is not None and set(ours["n"]) == {1} and len(ours) == 5
+
+
+def test_table2_without_a_run_is_the_papers_alone() -> None:
+    table = paper_comparison.table2(None)
+    assert len(table) == 6
+    assert set(table["best restart, here"]) == set(table["all restarts, here"]) == {""}
+    row = table[(table["shared"] == "m") & (table["S_g"] == 256)].iloc[0]
+    assert (row["best restart, paper"], row["all restarts, paper"]) == (
+        "1.00 ± 0.01",
+        "0.83 ± 0.18",
+    )
+
+
+def test_table2_holds_both_aggregates_of_ours_beside() -> None:
+    run = shared(
+        {
+            ("nothing", 1): [[1.0, 1.0], [1.0, 0.5]],
+            ("e", 2): [[0.25, 1.0], [0.75, 0.5]],
+            ("m", 2): [[1.0, 1.0]],
+        }
+    )
+    table = paper_comparison.table2(run).set_index(["shared", "S_g"])
+    cells = sharing.by_line(run)
+    cells = cells[cells["shared"] == "e"]
+    for row in aggregate.over_restarts(cells, ["shared", "s_g"]).to_dict("records"):
+        which = {"max": "best restart, here", "avg": "all restarts, here"}[row["aggregate"]]
+        said = table.loc[("e", row["s_g"]), which]
+        assert said == f"{row['mean']:.2f} ± {row['sd']:.2f}"
+    assert table.loc[("m", 2), "best restart, here"] == ""  # one restart has no best
+    assert table.loc[("m", 2), "all restarts, here"] == "1.00 ± 0.00"
+    assert table.loc[("e", 2), "best restart, paper"] == ""
+    assert table.loc[("e", 256), "all restarts, here"] == ""
+
+
+def test_both_readings_of_the_speed_stand_beside_the_papers() -> None:
+    assert set(paper_comparison.speed(None)["here"]) == {""}
+    table = paper_comparison.speed(timed((10, 0.1, 1.0), (40, 0.2, 8.0)))
+    assert table["paper"].str.contains("279").sum() == 2
+    assert list(table["here"]) == [
+        "25.0 (N = 10 to 40)", "40.0 (N = 40)", "100 to 200", "5 to 10",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lengths", "shown"),
+    [
+        ([(8, 1.0), (16, 2.0)], None),
+        ([(8, 1.0), (16, 2.0), (32, 4.0)], True),
+        ([(8, 1.0), (16, 4.0), (32, 16.0)], False),
+    ],
+)
+def test_e11_is_shown_where_the_slope_is_about_one(
+    lengths: list[tuple[int, float]], shown: bool | None
+) -> None:
+    run = trained(*lengths)
+    (finding,) = times.findings(run)
+    slope = np.polyfit(*np.log(np.array(lengths)).T, 1)[0]
+    assert finding.id == "E11" and finding.shown is shown
+    assert f"seconds {slope:.2f}" in finding.figure
+    assert times.findings(hand_made("training-time", [])) == []
+
+
+def test_table3_takes_the_newest_measurement_of_a_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    newer, older = timed((2, 1.0, 1.0)), timed((3, 1.0, 1.0))
+    assert paper_comparison.table3([newer, older]) is None
+
+    def rows(run: Run) -> pd.DataFrame:
+        old = run is older
+        return pd.DataFrame(
+            [
+                ("tiny", "pg19", False, 8 if old else 16, 1.0, 0.1),
+                ("tiny", "random", False, 4 if old else None, 1.0, 0.1),
+            ],
+            columns=["model", "source", "m_shared", "c_tokens", "h_lm", "h_lm_sd"],
+        )
+
+    monkeypatch.setitem(paper_comparison.TABLE3, "throughput", rows)
+    table = paper_comparison.table3([newer, older])
+    assert table is not None
+    assert dict(zip(table["source"], table["c_tokens"], strict=True)) == {"pg19": 16, "random": 4}
+
+
+def test_differences_of_protocol_are_words() -> None:
+    run = hand_made("sharing", [], texts=16, length=16)
+    said = paper_comparison.differences(run)
+    assert "The paper does not say" not in said
+    for words in ("N = 16, not N = 256", "16 texts, not 256 texts", "arrangement A4, not",
+                  "Shakespeare, not PG-19", "a model that the paper does not use",
+                  "recipe independent", "S_g = 1, 4, 16, not S_g = 1, 4, 16, 64, 256"):  # fmt: skip
+        assert words in said
+    asked = EXPERIMENTS["sharing"]
+    own = {**asked.presets["paper"], "model": "EleutherAI/pythia-160m", "arrangement": "e+mN-1"}
+    assert (
+        paper_comparison.differences(hand_made("sharing", [], **own))
+        == "The protocol is the paper's."
+    )
+
+
+def test_what_only_our_preset_settles_is_no_difference_from_the_paper() -> None:
+    """The paper gives no number of texts or restarts for capacity (E3) and training time (E11)."""
+    for name in ("capacity", "training-time"):
+        run = hand_made(name, [], texts=2, restarts=2)
+        differs, _, left_open = paper_comparison.differences(run).partition(
+            " The paper does not say; here: "
+        )
+        assert "not 10 texts" not in differs and "restart" not in differs
+        assert "2 texts" in left_open and "2 restarts" in left_open
+        assert "recipe paper with at most 5,000 steps" in differs
+    ours = hand_made("capacity", [], texts=1, restarts=1)
+    assert "; 1 restart" in paper_comparison.differences(
+        ours
+    ) and "1 text;" in paper_comparison.differences(ours)
+    assert "fan fiction" in paper_comparison.differences(ours)
+
+
+def test_the_papers_protocols_are_settings_there_are() -> None:
+    assert set(paper.PROTOCOLS) == set(EXPERIMENTS)
+    for name, fields in paper.PROTOCOLS.items():
+        known = EXPERIMENTS[name].settings.model_fields
+        assert set(fields) <= set(known)
+        preset = EXPERIMENTS[name].presets["paper"]
+        for field in set(fields) & set(preset) - {"sources", "recipe"}:
+            assert preset[field] == fields[field]

@@ -1,0 +1,115 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from explorer.base.errors import BadInputError
+from explorer.geometry import maps, projection
+from explorer.solutions import sets
+from explorer.solutions.recording import Recording, RecordingHeader
+from explorer.specs.jobs import MapSpec
+
+MakeSet = Callable[..., str]
+
+
+def test_coordinates_are_those_of_the_files(make_set: MakeSet) -> None:
+    name = make_set()
+    made = maps.make(MapSpec(sets=(name,)))
+    folder = sets.find(name)
+    by_id = {m.solution: load_file(folder / m.file)["e"] for m in sets.load(folder).exact}
+    rows = np.stack([by_id[i] for i in made.points["id"]]).astype(np.float64)
+    rows -= rows.mean(0)
+    u, s, _ = np.linalg.svd(rows, full_matrices=False)
+    expected = np.abs(u[:, :2] * s[:2])
+    assert np.abs(made.points[["x", "y"]].to_numpy()) == pytest.approx(expected, abs=1e-9)
+    assert made.record.explained == pytest.approx(((s**2) / (s**2).sum())[:2])
+
+
+def test_a_map_is_kept_and_is_the_same_picture(make_set: MakeSet) -> None:
+    spec = MapSpec(sets=(make_set(),), method="umap", neighbours=4)
+    assert maps.load(spec) is None
+    made = maps.make(spec)
+    maps.save(made)
+    again = maps.load(spec)
+    assert again is not None and again.points.equals(made.points)
+    assert maps.load(spec.model_copy(update={"seed": 1})) is None
+
+
+def test_pca_does_not_depend_on_settings_of_umap(make_set: MakeSet) -> None:
+    spec = MapSpec(sets=(make_set(),))
+    maps.save(maps.make(spec))
+    assert maps.load(spec.model_copy(update={"seed": 5, "neighbours": 3})) is not None
+
+
+def test_several_sets_share_labels_of_equal_texts(make_set: MakeSet) -> None:
+    names = (make_set(), make_set(regime="shared"))
+    made = maps.make(MapSpec(sets=names))
+    assert len(made.points) == 30
+    assert made.points["text"].nunique() == 9 and made.points["context"].nunique() == 3
+    assert set(made.points["regime"]) == {"free", "shared"}
+    assert len(made.solutions) == 30
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"fingerprint": "a" * 64}, "different models"),
+        ({"length": 4}, "differ in length"),
+        ({"arrangement": "e+mN-1"}, "differ in length or arrangement"),
+    ],
+)
+def test_sets_that_do_not_fit_together_are_a_sentence(
+    other: dict[str, object], said: str, make_set: MakeSet
+) -> None:
+    with pytest.raises(BadInputError, match=said):
+        maps.make(MapSpec(sets=(make_set(), make_set(seed=1, **other))))
+
+
+def test_what_cannot_be_drawn_is_a_sentence(make_set: MakeSet) -> None:
+    with pytest.raises(BadInputError, match="e where m is shared"):
+        maps.make(MapSpec(sets=(make_set(regime="shared"),), vector="m"))
+    none = MapSpec(sets=(make_set(inexact=99),))
+    with pytest.raises(BadInputError, match="no exact solution"):
+        maps.make(none)
+    assert len(maps.make(none.model_copy(update={"inexact": True})).points) == 15
+    with pytest.raises(BadInputError, match="no solution set"):
+        maps.make(MapSpec(sets=("nope",)))
+
+
+def test_purity_is_of_the_full_space(make_set: MakeSet) -> None:
+    made = maps.make(MapSpec(sets=(make_set(),)))
+    full = maps.vectors(made.sets, "e")
+    unit = full / np.linalg.norm(full, axis=1, keepdims=True)
+    expected = projection.purity(1 - unit @ unit.T, made.points["context"].to_numpy())
+    kept = {p.label: p for p in made.record.purity}
+    assert expected is not None and kept["context"].share == pytest.approx(expected.share)
+    assert kept["text"].solutions == 9  # the last text of each context has three
+
+
+def _recording(d: int, vectors: np.ndarray) -> Recording:
+    header = RecordingHeader(
+        model="tiny", target_ids=[1, 2], seeds=[0, 1], d_model=d, arrangement="e+mN"
+    )
+    frames = np.zeros(len(vectors), dtype=header.frame_dtype)
+    frames["e"], frames["step"] = vectors, np.arange(len(vectors))
+    frames["best"], frames["accuracy"] = 1, [[0.25, 0.5]] * len(vectors)
+    return Recording(header, frames)
+
+
+def test_a_run_is_laid_along_the_axes_of_the_map(make_set: MakeSet) -> None:
+    made = maps.make(MapSpec(sets=(make_set(),)))
+    e = np.stack([s.e for s in made.solutions.values()])[:4]
+    way = maps.trajectory(made, _recording(6, e))
+    expected = made.points[["x", "y"]].to_numpy()[:4]
+    assert way[["x", "y"]].to_numpy() == pytest.approx(expected, abs=5e-3)  # frames are float16
+    assert way["accuracy"].tolist() == [0.5] * 4
+
+
+def test_a_run_that_does_not_fit_is_a_sentence(make_set: MakeSet) -> None:
+    name = make_set()
+    with pytest.raises(BadInputError, match="another model"):
+        maps.trajectory(maps.make(MapSpec(sets=(name,))), _recording(5, np.zeros((2, 5))))
+    umap = maps.make(MapSpec(sets=(name,), method="umap", neighbours=4))
+    with pytest.raises(BadInputError, match="PCA map only"):
+        maps.trajectory(umap, _recording(6, np.zeros((2, 6))))

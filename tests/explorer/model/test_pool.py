@@ -1,0 +1,143 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from explorer.assets import catalog
+from explorer.base.errors import ModelError
+from explorer.model import pool
+from explorer.model.frozen import FrozenModel
+from explorer.model.pool import ModelPool
+
+CPU = torch.device("cpu")
+F32, BF16 = torch.float32, torch.bfloat16
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, torch.dtype]]:
+    """What was loaded, in order."""
+    calls: list[tuple[str, torch.dtype]] = []
+    plain = pool.load
+
+    def noted(folder: Path, name: str, *, dtype: torch.dtype, **options: Any) -> FrozenModel:
+        model = plain(folder, name, dtype=dtype, **options)
+        calls.append((name, dtype))
+        return model
+
+    monkeypatch.setattr(pool, "load", noted)
+    return calls
+
+
+@pytest.fixture
+def room_for(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModelPool, int], None]:
+    """Pretend that memory holds so many models and no more."""
+
+    def limit(models: ModelPool, count: int) -> None:
+        def fits(card: catalog.ModelCard, bytes_per_parameter: int = 4) -> bool:
+            return len(models._held) < count
+
+        monkeypatch.setattr(catalog, "fits", fits)
+
+    return limit
+
+
+def test_a_model_is_loaded_once_and_shared(
+    tiny_llama_folder: Path, loads: list[tuple[str, torch.dtype]]
+) -> None:
+    models = ModelPool(CPU)
+    first = models.get(tiny_llama_folder, "a", F32)
+    again = models.get(tiny_llama_folder.parent / "." / tiny_llama_folder.name, "a", F32)
+    assert first is again
+    assert loads == [("a", F32)]
+    assert first.device == CPU
+
+
+def test_number_formats_are_held_apart(
+    tiny_llama_folder: Path, loads: list[tuple[str, torch.dtype]]
+) -> None:
+    models = ModelPool(CPU)
+    assert not models.holds(tiny_llama_folder, F32)
+    models.get(tiny_llama_folder, "a", BF16)
+    assert models.holds(tiny_llama_folder, BF16)
+    assert not models.holds(tiny_llama_folder, F32)
+    assert models.get(tiny_llama_folder, "a", F32).dtype == F32
+    assert loads == [("a", BF16), ("a", F32)]
+
+
+def test_the_least_recently_used_goes_first(
+    tiny_llama_folder: Path, tiny_neox_folder: Path, loads: list[tuple[str, torch.dtype]]
+) -> None:
+    models = ModelPool(CPU, keep=2)
+    models.get(tiny_llama_folder, "a", F32)
+    models.get(tiny_neox_folder, "b", F32)
+    models.get(tiny_llama_folder, "a", F32)
+    models.get(tiny_llama_folder, "a", BF16)
+    assert models.holds(tiny_llama_folder, F32) and models.holds(tiny_llama_folder, BF16)
+    assert not models.holds(tiny_neox_folder, F32)
+    assert len(loads) == 3
+
+
+def test_models_are_let_go_when_memory_is_short(
+    tiny_llama_folder: Path, tiny_neox_folder: Path, room_for: Callable[[ModelPool, int], None]
+) -> None:
+    models = ModelPool(CPU)
+    room_for(models, 1)
+    models.get(tiny_llama_folder, "a", F32)
+    models.get(tiny_neox_folder, "b", F32)
+    assert models.holds(tiny_neox_folder, F32)
+    assert not models.holds(tiny_llama_folder, F32)
+
+
+def test_a_model_that_never_fits_is_said(
+    tiny_llama_folder: Path, room_for: Callable[[ModelPool, int], None]
+) -> None:
+    models = ModelPool(CPU)
+    room_for(models, 0)
+    with pytest.raises(ModelError, match="needs about"):
+        models.get(tiny_llama_folder, "a", F32)
+
+
+def test_a_broken_model_costs_the_others_nothing(
+    tiny_llama_folder: Path, tiny_neox_folder: Path, copied_folder: Callable[[Path], Path]
+) -> None:
+    models = ModelPool(CPU)
+    kept = models.get(tiny_llama_folder, "a", F32)
+    broken = copied_folder(tiny_neox_folder)
+    (broken / "config.json").write_text("{")
+    with pytest.raises(ModelError):
+        models.get(broken, "b", F32)
+    assert models.get(tiny_llama_folder, "a", F32) is kept
+
+
+def test_results_can_be_confirmed_where_float32_fits(
+    tiny_llama_folder: Path, room_for: Callable[[ModelPool, int], None]
+) -> None:
+    models = ModelPool(CPU)
+    assert models.can_confirm(tiny_llama_folder)
+    room_for(models, 1)
+    models.get(tiny_llama_folder, "a", BF16)
+    assert not models.can_confirm(tiny_llama_folder)
+    room_for(models, 2)
+    models.get(tiny_llama_folder, "a", F32)
+    room_for(models, 0)
+    assert models.can_confirm(tiny_llama_folder)
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_a_search_runs_in_one_format_and_the_model_names_it(
+    pays: bool, tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The timed product decides between two formats, and nothing else is timed."""
+    monkeypatch.setattr("explorer.model.frozen.bfloat16_pays", lambda device: pays)
+    models = ModelPool(CPU)
+    found = models.searching(tiny_llama_folder, "a")
+    assert found is models.get(tiny_llama_folder, "a", BF16 if pays else F32)
+    assert found.number_format == ("bfloat16" if pays else "float32")
+    assert models.searching(tiny_llama_folder, "a", "float32").number_format == "float32"
+    inputs, targets = torch.randn(2, 5, found.d_model), torch.randint(0, 50, (2, 4))
+    _, here = found.loss_and_gradient(inputs, targets, 1)
+    fresh = pool.load(tiny_llama_folder, "a", dtype=found.dtype, device=CPU)
+    _, elsewhere = fresh.loss_and_gradient(inputs, targets, 1)
+    assert torch.equal(here, elsewhere)

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from explorer.base.errors import BadInputError
+from explorer.specs import arrangements
+from explorer.specs.arrangements import ArrangementKey, holds_m, input_length, read_from
+
+KEYS = st.sampled_from(arrangements.KEYS)
+LENGTHS = st.integers(1, 300)
+
+
+def _spelled(key: ArrangementKey, length: int) -> str:
+    return "".join("m" if m else "e" for m in holds_m(key, length))
+
+
+@pytest.mark.parametrize(
+    ("key", "inputs"),
+    [
+        ("e", ["e", "ee", "eee", "eeee", "eeeee"]),
+        ("halves", ["e", "em", "eem", "eemm", "eeemm"]),
+        ("alternating", ["e", "em", "eme", "emem", "ememe"]),
+        ("e+mN", ["em", "emm", "emmm", "emmmm", "emmmmm"]),
+        ("e+mN-1", ["e", "em", "emm", "emmm", "emmmm"]),
+    ],
+)
+def test_the_input_sequences_of_the_papers_first_table(
+    key: ArrangementKey, inputs: list[str]
+) -> None:
+    assert [_spelled(key, length) for length in range(1, 6)] == inputs
+
+
+@given(key=KEYS, length=LENGTHS)
+def test_every_target_token_has_one_input_whose_output_is_read(
+    key: ArrangementKey, length: int
+) -> None:
+    at_m = holds_m(key, length)
+    assert at_m.dtype == np.bool_
+    assert len(at_m) == input_length(key, length) == read_from(key) + length
+
+
+@given(key=KEYS, length=LENGTHS)
+def test_e_comes_first(key: ArrangementKey, length: int) -> None:
+    assert not holds_m(key, length)[0]
+
+
+@given(length=LENGTHS)
+def test_halves_differ_by_one_token_at_most(length: int) -> None:
+    at_m = holds_m("halves", length)
+    assert (~at_m).sum() - at_m.sum() == length % 2
+    assert np.all(np.diff(at_m.astype(int)) >= 0)
+
+
+@given(length=LENGTHS)
+def test_alternating_vectors_have_no_equal_neighbours(length: int) -> None:
+    at_m = holds_m("alternating", length)
+    assert np.all(at_m[1:] != at_m[:-1])
+
+
+def test_only_the_fourth_arrangement_ignores_the_output_of_e() -> None:
+    assert {key: read_from(key) for key in arrangements.KEYS} == {
+        "e": 0, "halves": 0, "alternating": 0, "e+mN": 1, "e+mN-1": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("key", arrangements.KEYS)
+@pytest.mark.parametrize("length", [0, -1])
+def test_an_empty_target_is_refused(key: ArrangementKey, length: int) -> None:
+    with pytest.raises(BadInputError, match="at least one token"):
+        holds_m(key, length)
+    with pytest.raises(BadInputError, match="at least one token"):
+        input_length(key, length)
+
+
+def test_descriptions_carry_the_checklists_ids_in_order() -> None:
+    found = [arrangements.ARRANGEMENTS[key] for key in arrangements.KEYS]
+    assert [a.key for a in found] == ["e", "halves", "alternating", "e+mN", "e+mN-1"]
+    assert [a.checklist_id for a in found] == ["A1", "A2", "A3", "A4", "A5"]
+    assert arrangements.ARRANGEMENTS[arrangements.PAPER_DEFAULT].checklist_id == "A5"

@@ -1,0 +1,197 @@
+"""Cells that were killed or stopped in the middle: what is lost, and that nothing else changes."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from explorer.base import folders
+from explorer.base.progress import Progress
+from explorer.experiments import runs
+from explorer.experiments.runs import Run
+from explorer.training.checkpoint import Checkpoint
+from tests.steps import exhaust
+
+if TYPE_CHECKING:
+    from tests.explorer.experiments.conftest import MakeSettings, MakeTask
+
+KINDS: dict[str, dict[str, Any]] = {
+    "arrangements": {"arrangements": ("halves", "e+mN"), "lengths": (3,), "restarts": 2},
+    "sharing": {"group_sizes": (2,)},
+    "capacity": {"sources": ("unseen", "generated"), "ladder": (2, 4)},
+    "training-time": {"lengths": (3,), "restarts": 2},
+    "readout": {"contexts": 1},
+}
+"""Settings of every experiment that trains; a cell of each takes some dozen steps."""
+
+
+@pytest.fixture(autouse=True)
+def letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Letters:
+        def encode(self, texts: list[str], **_: object) -> np.ndarray:
+            return np.stack([[t.count(chr(i)) for i in range(32, 127)] + [1.0] for t in texts])
+
+    monkeypatch.setattr("explorer.geometry.text_distances.sentence_model", Letters)
+
+
+@pytest.fixture(autouse=True)
+def contexts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the model go on from passages that are always here."""
+    from explorer.tasks.experiments import bench
+
+    plain = bench.Bench._passages
+    monkeypatch.setattr(bench, "CONTEXT_TOKENS", 6)
+    monkeypatch.setattr(
+        bench.Bench, "_passages", lambda self, _, *rest: plain(self, "unseen", *rest)
+    )
+
+
+def numbers(run: Run) -> dict[str, list[dict[str, Any]]]:
+    """Give everything that was measured, but for times."""
+    return {
+        done.key: [
+            {name: value for name, value in row.items() if not name.endswith("seconds")}
+            for row in done.rows
+        ]
+        for done in run.done
+    }
+
+
+def steps_taken(steps: Iterator[Progress], count: int) -> int:
+    """Take at most so many steps; return how many there were."""
+    return sum(1 for _ in zip(range(count), steps, strict=False))
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count the steps of all engines, whoever trains."""
+    from explorer.training.engine import Engine
+
+    taken: list[int] = []
+    plain = Engine._step
+    monkeypatch.setattr(Engine, "_step", lambda self: (taken.append(1), plain(self))[1])
+    return taken
+
+
+@pytest.mark.parametrize(
+    ("name", "how"), [*((name, "killed") for name in KINDS), ("training-time", "stopped")]
+)
+def test_a_run_that_is_cut_at_several_points_is_as_one_that_was_not(
+    name: str,
+    how: str,
+    small: "MakeSettings",
+    task: "MakeTask",
+    counted: list[int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = small(name, **KINDS[name])
+    plain = task(settings)
+    exhaust(plain.steps())
+    whole = len(counted)
+    counted.clear()
+
+    draw = random.Random(7)
+    monkeypatch.setattr(Checkpoint, "due", property(lambda _: draw.random() < 0.5))
+    caches = (tmp_path / f"cache-{k}" for k in range(100))
+    cache, cuts = next(caches), 0
+    monkeypatch.setenv("EXPLORER_CACHE", str(cache))
+    while True:
+        steps = task(settings).steps()
+        some = draw.randint(3, max(5, whole // 3)) + cuts // 5  # what is known takes its turns too
+        if not steps_taken(steps, some):
+            break
+        cuts += 1
+        if how == "killed":  # nothing is said to it: it goes on elsewhere with what is on the disk
+            cache = Path(shutil.copytree(cache, next(caches)))
+            monkeypatch.setenv("EXPLORER_CACHE", str(cache))
+        steps.close()
+    assert cuts >= 3
+    ended = runs.load(runs.folder_of(plain.run.header.id))
+    assert numbers(ended) == numbers(plain.run)
+    repeated = len(counted) - whole
+    assert repeated == 0 if how == "stopped" else repeated <= 4 * cuts
+    assert not list((cache / "jobs").glob("*"))
+
+
+def test_seconds_count_what_was_spent_before_a_cut(
+    small: "MakeSettings", task: "MakeTask", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from explorer.training.engine import Engine
+
+    plain = Engine._measure
+    monkeypatch.setattr(
+        Engine, "_measure", lambda *given: (time.sleep(0.01), plain(*given))[1]
+    )  # so a step takes .01 s at least
+    settings = small("training-time", lengths=(3,), texts=1)
+    for _ in range(100):
+        working = task(settings)
+        steps = working.steps()
+        if not steps_taken(steps, 4):
+            break
+        steps.close()
+    (cell,) = working.run.done
+    best = max(cell.rows, key=lambda row: row["steps"])
+    least = 0.01 * best["steps"]
+    assert least > 0.1
+    assert cell.seconds >= best["text_seconds"] >= best["seconds"] >= least
+
+
+def test_a_checkpoint_of_other_work_is_not_read(
+    small: "MakeSettings", task: "MakeTask", counted: list[int]
+) -> None:
+    """Other settings, other weights and another cell: each begins anew."""
+    first = task(small("arrangements", lengths=(3,), arrangements=("e+mN",)))
+    steps = first.steps()
+    steps_taken(steps, 8)
+    steps.close()
+    (file,) = runs.work_of(first.run.header.id).glob("*.safetensors")
+    for fields in ({"seed": 1}, {"arrangements": ("halves",)}):
+        other = task(small("arrangements", **{"lengths": (3,), "arrangements": ("e+mN",)} | fields))
+        cell = other.experiment.cells(other.run.settings)[0]
+        other.bench.begin(other.run.settings, cell).save()
+        (place,) = runs.work_of(other.run.header.id).glob("*.safetensors")
+        shutil.copy(file, place)
+        counted.clear()
+        exhaust(other.steps())
+        assert len(counted) == max(row["steps"] for row in other.run.done[0].rows) + 1
+
+
+def test_a_process_that_is_killed_loses_seconds_of_a_cell(
+    tiny_llama_folder: Path, own_cache: Path
+) -> None:
+    """The real thing: kill -9 in the middle of a cell, and the same command again."""
+    command = [
+        *(sys.executable, "-m", "explorer", "run", "training-time", "--json", "--device", "cpu"),
+        *("--model", str(tiny_llama_folder), "--set", "lengths=[40]", "--set", "texts=1"),
+        *("--set", "source=unseen", "--set", "recipe.max_steps=1200"),
+        *("--set", "recipe.precision=float32"),
+    ]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "EXPLORER_CACHE": str(own_cache)}
+    first = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL, cwd=folders.PROJECT)  # fmt: skip
+    deadline, said = time.monotonic() + 120, {"values": {"seconds": 0.0}}
+    while said["values"]["seconds"] < 2:
+        assert time.monotonic() < deadline and first.poll() is None
+        time.sleep(0.05)
+        for kept in (own_cache / "jobs").glob("run-*/*.safetensors"):
+            with safe_open(kept, framework="numpy") as file:
+                said = json.loads(file.metadata()["checkpoint"])
+    first.kill()
+    first.wait()
+    again = subprocess.run(command, env=environment, capture_output=True, check=True,
+                           cwd=folders.PROJECT)  # fmt: skip
+    made = json.loads(again.stdout)
+    (cell,) = runs.load(runs.folder_of(made["run"])).done
+    assert cell.seconds > said["values"]["seconds"]
+    assert not list((own_cache / "jobs").glob("run-*"))

@@ -1,0 +1,142 @@
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.model.metrics import score
+from explorer.paths.curves import positions
+from explorer.paths.pairs import vector
+from explorer.specs.curves import PathRecipe
+from explorer.tasks.paths.bends import CurveTrainer, along, step_together
+
+if TYPE_CHECKING:
+    from explorer.model.frozen import FrozenModel
+    from explorer.solutions.solution import Solution
+
+QUICK = PathRecipe(max_steps=60, samples=3, points=11, look_every=10, precision="float32")
+
+
+def _trainer(
+    model: "FrozenModel", a: "Solution", b: "Solution", kind: str = "bezier", **changes: object
+) -> CurveTrainer:
+    return CurveTrainer(
+        kind,  # type: ignore[arg-type]
+        np.stack([vector(a), vector(b)]),
+        a.target_ids.tolist(),
+        QUICK.model_copy(update=changes),
+        unit=model.embedding_std,
+        device=model.device,
+    )
+
+
+def test_points_are_measured_as_the_score_measures_a_solution(
+    llama: "FrozenModel", exact_solutions: "list[Solution]"
+) -> None:
+    """The batched pass says of every row what the plain model says of it alone."""
+    a, b, _, *_ = exact_solutions
+    points = positions("line", np.stack([vector(a), vector(b)]), np.linspace(0, 1, 9))
+    found = along(llama, points, torch.from_numpy(a.target_ids), "e+mN")
+    for row, point in enumerate(points.astype(np.float32)):
+        alone = score(llama, point[:32], point[32:], a.target_ids.tolist(), "e+mN")
+        assert found.loss[row].mean().item() == pytest.approx(alone.loss, rel=1e-4, abs=1e-5)
+        assert np.array_equal(found.predicted[row].numpy(), alone.predicted)  # type: ignore[index]
+        assert found.correct[row].float().mean().item() == pytest.approx(alone.accuracy)
+
+
+@pytest.mark.parametrize("model", ["llama", "neox"])
+def test_measuring_equals_the_training_pass(model: str, request: pytest.FixtureRequest) -> None:
+    frozen: FrozenModel = request.getfixturevalue(model)
+    inputs = torch.randn(4, 6, 32, generator=torch.Generator().manual_seed(1))
+    targets = torch.arange(20).view(4, 5)
+    plain = frozen.measure(inputs, targets, 1, detail=True)
+    trained, _ = frozen.loss_and_gradient(inputs, targets, 1, detail=True)
+    for name in ("loss", "margin", "p"):
+        torch.testing.assert_close(getattr(plain, name), getattr(trained, name))
+    for name in ("correct", "predicted", "rank"):
+        assert torch.equal(getattr(plain, name), getattr(trained, name))
+
+
+@pytest.mark.parametrize("kind", ["bezier", "two-bends"])
+def test_the_gradient_by_the_bends_is_that_of_autograd(
+    llama: "FrozenModel", exact_solutions: "list[Solution]", kind: str
+) -> None:
+    """Adam's first step moves by rate x sign of the gradient, so signs and moments must agree."""
+    a, b = exact_solutions[:2]
+    trainer = _trainer(llama, a, b, kind, clip=None, beta1=0.0, beta2=0.0)
+    w, _ = trainer.rows()
+    before = torch.from_numpy(trainer.bends).requires_grad_()
+    ends = torch.from_numpy(trainer.ends)
+    points = w @ torch.cat([ends[:1], before, ends[1:]])
+    sequence = torch.cat([points[:, None, :32], points[:, None, 32:].expand(-1, 3, -1)], 1)
+    logits = llama.network(inputs_embeds=sequence).logits[:, 1:]
+    targets = trainer.targets.expand(3, -1)
+    torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten()).backward()
+    step_together(llama, "e+mN", [trainer])
+    gradient = trainer._bends.grad
+    assert gradient is not None and before.grad is not None
+    torch.testing.assert_close(gradient, before.grad, rtol=1e-3, atol=1e-5)
+
+
+def test_pairs_in_one_batch_do_not_see_each_other(
+    llama: "FrozenModel", exact_solutions: "list[Solution]"
+) -> None:
+    a, b, c, x, y = exact_solutions
+    together = [_trainer(llama, a, b), _trainer(llama, x, y), _trainer(llama, b, c, "two-bends")]
+    alone = _trainer(llama, x, y)
+    for _ in range(5):
+        step_together(llama, "e+mN", together)
+        step_together(llama, "e+mN", [alone])
+    np.testing.assert_allclose(together[1].bends, alone.bends, atol=1e-5)
+
+
+def test_training_lowers_the_loss_along_the_curve_and_leaves_the_ends(
+    llama: "FrozenModel", exact_solutions: "list[Solution]"
+) -> None:
+    a, b = exact_solutions[:2]
+    trainer = _trainer(llama, a, b)
+    t = np.linspace(0, 1, 31)
+
+    def loss() -> float:
+        points = positions("bezier", trainer.points, t)
+        return float(along(llama, points, trainer.targets, "e+mN").loss.mean())
+
+    before = loss()
+    for _ in range(120):
+        step_together(llama, "e+mN", [trainer])
+    assert loss() < 0.7 * before
+    assert np.array_equal(trainer.points[[0, -1]], np.stack([vector(a), vector(b)]))
+
+
+def test_drawn_t_are_uniform_and_one_from_each_part(
+    llama: "FrozenModel", exact_solutions: "list[Solution]"
+) -> None:
+    """On a line of unit weights t can be read off the weights: w0 - w2 = 1 - 2t."""
+    trainer = _trainer(llama, *exact_solutions[:2], samples=4)
+    drawn = []
+    for step in range(500):
+        trainer.steps = step
+        w, _ = trainer.rows()
+        drawn.append(((1 - (w[:, 0] - w[:, 2])) / 2).numpy())
+    t = np.stack(drawn)
+    assert (np.floor(t * 4) == np.arange(4)).all()
+    within = (t * 4 % 1).ravel()
+    assert abs(within.mean() - 0.5) < 0.03 and abs(within.std() - 12**-0.5) < 0.02
+
+
+def test_a_trainer_goes_on_from_its_state_as_if_never_interrupted(
+    llama: "FrozenModel", exact_solutions: "list[Solution]"
+) -> None:
+    straight, first = (_trainer(llama, *exact_solutions[:2]) for _ in range(2))
+    for _ in range(4):
+        step_together(llama, "e+mN", [straight])
+        step_together(llama, "e+mN", [first])
+    second = _trainer(llama, *exact_solutions[:2])
+    second.restore(first.state())
+    for _ in range(4):
+        step_together(llama, "e+mN", [straight])
+        step_together(llama, "e+mN", [second])
+    assert second.steps == 8
+    assert np.array_equal(straight.bends, second.bends)
+    with pytest.raises(ValueError, match="another curve"):
+        _trainer(llama, *exact_solutions[:2], "two-bends").restore(first.state())

@@ -1,0 +1,245 @@
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.base.errors import BadInputError, CorruptFileError, ModelError
+from explorer.model.metrics import score
+from explorer.paths import places
+from explorer.paths.curves import positions
+from explorer.paths.result import CONNECTED, FILE, Paths
+from explorer.specs.curves import PathRecipe
+from explorer.tasks.paths.connecting import Connecting
+from tests.steps import exhaust
+
+if TYPE_CHECKING:
+    from explorer.model.pool import ModelPool
+    from explorer.solutions.solution import Solution
+
+QUICK = PathRecipe(
+    max_steps=40, samples=2, points=9, look_every=10, precision="float32", stop_early=False
+)
+
+
+@pytest.fixture(scope="module")
+def pool(one_thread: None) -> "ModelPool":
+    from explorer.model.pool import ModelPool
+
+    return ModelPool(torch.device("cpu"))
+
+
+@pytest.fixture
+def start(pool: "ModelPool", exact_solutions: "list[Solution]", tmp_path: Path) -> Any:
+    """Begin connecting; by default the first two solutions."""
+
+    def begin(*pairs: tuple[int, int], kind: str = "bezier", **changes: Any) -> Connecting:
+        chosen = [(exact_solutions[a], exact_solutions[b]) for a, b in pairs or ((0, 1),)]
+        recipe = QUICK.model_copy(update=changes)
+        return Connecting(chosen, kind, recipe, pool, tmp_path / "paths")  # type: ignore[arg-type]
+
+    return begin
+
+
+def _finish(task: Connecting) -> Paths:
+    exhaust(task.steps())
+    return task.paths
+
+
+def test_both_paths_begin_and_end_with_the_solutions_own_scores(
+    start: Any, pool: "ModelPool", exact_solutions: "list[Solution]"
+) -> None:
+    found = _finish(start())
+    assert (found.t[0], found.t[-1], len(found.t)) == (0, 1, 9)
+    for profile in (found.line, found.curve):
+        assert profile.accuracy[0, 0] == exact_solutions[0].record.accuracy == 1
+        assert profile.accuracy[0, -1] == exact_solutions[1].record.accuracy == 1
+        assert profile.loss[0, 0] == pytest.approx(exact_solutions[0].record.loss, rel=1e-3)
+        assert profile.loss[0, -1] == pytest.approx(exact_solutions[1].record.loss, rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["bezier", "two-bends"])
+def test_every_number_is_found_again_from_the_saved_points(
+    start: Any, pool: "ModelPool", kind: str, tmp_path: Path
+) -> None:
+    _finish(start((0, 1), (3, 4), kind=kind))
+    found = Paths.load(tmp_path / "paths" / FILE)
+    model = pool.of_weights(found.header.model, found.header.fingerprint)
+    for pair in range(2):
+        ids = found.text(pair).target_ids
+        for where, profile in (("line", found.line), (kind, found.curve)):
+            points = found.points(pair)[[0, -1]] if where == "line" else found.points(pair)
+            at = positions(where, points, found.t).astype(np.float32)  # type: ignore[arg-type]
+            for k, point in enumerate(at):
+                alone = score(model, point[:32], point[32:], ids, found.header.arrangement)
+                assert profile.accuracy[pair, k] == pytest.approx(alone.accuracy)
+                assert profile.loss[pair, k] == pytest.approx(alone.loss, rel=1e-3, abs=1e-5)
+                assert np.array_equal(profile.predicted[pair, k], alone.predicted)
+
+
+def test_before_the_first_step_the_curve_is_the_chord(start: Any) -> None:
+    found = _finish(start(max_steps=0))
+    assert found.steps.tolist() == [0] and found.over.all()
+    assert np.array_equal(found.line.accuracy, found.curve.accuracy)
+    assert found.ratio(0) == pytest.approx(1, abs=1e-6)
+
+
+def test_measurements_are_kept_with_the_steps_they_belong_to(start: Any) -> None:
+    found = _finish(start(max_steps=25))
+    assert found.history["step"].tolist() == [0, 10, 20, 25]
+    assert found.steps.tolist() == [25]
+    assert found.history["minimum"][-1] == found.curve.accuracy[0].min()
+    assert found.history["mean"][-1] == pytest.approx(found.mean(0), rel=1e-5)
+
+
+def test_a_curve_that_is_exact_all_along_ends_early(start: Any) -> None:
+    found = _finish(start(max_steps=3000, stop_early=True, lr=0.3, samples=4))
+    assert found.connected.all() and found.curve.accuracy.min() == 1
+    assert found.steps[0] < 3000
+    assert found.history["minimum"][-2:].tolist() == [1, 1]
+    assert found.converged_at(0) is not None and found.converged_at(0) <= found.steps[0]
+    assert found.ratio(0) >= 1
+
+
+def test_an_interrupted_task_goes_on_as_if_never_interrupted(start: Any, tmp_path: Path) -> None:
+    whole = _finish(start((0, 1), (0, 2)))
+    (tmp_path / "paths" / FILE).unlink()
+    first = start((0, 1), (0, 2))
+    steps = first.steps()
+    for _ in range(17):
+        next(steps)
+    steps.close()
+    assert 0 < first.fraction < 1
+    second = start((0, 1), (0, 2))
+    assert second.resumed
+    again = _finish(second)
+    assert np.array_equal(whole.bends, again.bends)
+    assert np.array_equal(whole.curve.accuracy, again.curve.accuracy)
+    order = np.argsort(again.history, order=["pair", "step"])
+    assert np.array_equal(
+        np.sort(whole.history, order=["pair", "step"])["loss"], again.history["loss"][order]
+    )
+
+
+def test_a_checkpoint_of_other_pairs_or_settings_is_not_taken_up(start: Any) -> None:
+    _finish(start())
+    assert start().resumed
+    assert not start((0, 2)).resumed
+    assert not start(seed=1).resumed
+
+
+def test_many_pairs_take_turns_and_all_come_to_an_end(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from explorer.tasks.paths import connecting as task
+
+    alone = _finish(start((3, 4), max_steps=12))
+    monkeypatch.setattr(task, "ROWS_AT_ONCE", 4)  # two pairs at a time
+    found = _finish(start((0, 1), (0, 2), (1, 2), (3, 4), max_steps=12))
+    assert found.steps.tolist() == [12] * 4 and found.over.all()
+    np.testing.assert_allclose(found.bends[3], alone.bends[0], atol=1e-5)
+    assert found.text(3).text == "Two vectors say"[: len(found.text(3).text)]
+
+
+def test_stopping_measures_what_is_under_way_and_leaves_the_rest_out(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from explorer.tasks.paths import connecting as task
+
+    monkeypatch.setattr(task, "ROWS_AT_ONCE", 2)
+    connecting = start((0, 1), (0, 2))
+    steps = connecting.steps()
+    for _ in range(5):
+        next(steps)
+    steps.close()
+    connecting.stop()
+    assert connecting.paths.measured.tolist() == [True, False]
+    assert connecting.paths.steps[0] == 4 and connecting.paths.over.all()
+    assert connecting.paths.connected.tolist()[1] is False
+
+
+def test_what_cannot_be_connected_is_refused_before_any_model_is_loaded(
+    start: Any, exact_solutions: "list[Solution]", pool: "ModelPool", tmp_path: Path
+) -> None:
+    with pytest.raises(BadInputError, match="different texts"):
+        start((0, 3))
+    with pytest.raises(BadInputError, match="same solution"):
+        start((1, 1))
+    from dataclasses import replace
+
+    other = [
+        replace(s, record=s.record.model_copy(update={"fingerprint": "0" * 64}))
+        for s in exact_solutions[:2]
+    ]
+    with pytest.raises(ModelError, match="other weights"):
+        Connecting([(other[0], other[1])], "bezier", QUICK, pool, tmp_path)
+
+
+def test_a_file_of_paths_survives_the_disk_and_damage_is_said(start: Any, tmp_path: Path) -> None:
+    found = _finish(start((0, 1), (0, 2), max_steps=3))
+    path = tmp_path / "again.safetensors"
+    found.save(path)
+    again = Paths.load(path)
+    assert again.header == found.header
+    assert np.array_equal(again.history, found.history)
+    for name in ("accuracy", "loss", "predicted", "p", "rank"):
+        assert np.array_equal(getattr(again.curve, name), getattr(found.curve, name))
+    pieces = again.header.pieces
+    assert set(np.unique(again.curve.predicted)) <= set(pieces)
+    for damage in (b"", path.read_bytes()[:200], b"\0" * 100):
+        path.write_bytes(damage)
+        with pytest.raises(CorruptFileError, match=r"again\.safetensors"):
+            Paths.load(path)
+
+
+def test_the_control_point_file_holds_the_trained_point(start: Any, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    found = _finish(start(max_steps=5))
+    saved = places.save_control_point(found, 0, tmp_path / places.CONTROL_POINT)
+    tensors = load_file(saved)
+    assert list(tensors) == ["control_point"]
+    assert np.array_equal(tensors["control_point"], found.points(0)[1])
+    assert tensors["control_point"].shape == (64,)
+    middle = 0.25 * found.points(0)[0] + 0.5 * tensors["control_point"] + 0.25 * found.points(0)[2]
+    np.testing.assert_allclose(
+        positions("bezier", found.points(0), np.array([0.5]))[0], middle, atol=1e-5
+    )
+
+
+def test_connected_means_099_at_every_point_and_converged_means_it_stayed_so(start: Any) -> None:
+    from dataclasses import replace
+
+    from explorer.paths.result import HISTORY
+
+    found = _finish(start((0, 1), (0, 2), max_steps=1))
+    found.curve.accuracy[:] = 1
+    found.curve.accuracy[1, 4] = np.float32(CONNECTED) - 0.01
+    assert found.connected.tolist() == [True, False]
+    rows = [(0, s, low, 1, 0.1) for s, low in ((0, 0.2), (10, 1), (20, 0.9), (30, 1), (40, 0.99))]
+    told = replace(found, history=np.array([*rows, (1, 0, 0.5, 0.7, 2.0)], dtype=HISTORY))
+    assert told.converged_at(0) == 30
+    assert told.converged_at(1) is None
+
+
+def test_a_file_of_paths_names_every_format_it_was_trained_in(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from explorer.base.provenance import versions
+
+    monkeypatch.setattr("explorer.model.frozen.bfloat16_pays", lambda device: True)
+    first = start(precision="auto")
+    steps = first.steps()
+    for _ in range(15):
+        next(steps)
+    steps.close()
+    assert first.paths.header.searched_in == "bfloat16"
+    monkeypatch.setattr("explorer.model.frozen.bfloat16_pays", lambda device: False)
+    second = start(precision="auto")
+    assert second.resumed
+    found = _finish(second)
+    assert found.header.searched_in == "bfloat16, then float32"
+    assert (found.header.device, found.header.versions) == ("cpu", versions())
+    over = start(precision="auto")
+    assert over.resumed and over.paths.header == found.header  # nothing is left to compute

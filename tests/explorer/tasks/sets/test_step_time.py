@@ -1,0 +1,81 @@
+"""Steps of two sizes are timed as they take on an idle machine, and not for long on a slow one."""
+
+import types
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from explorer.model.frozen import fast_dtype
+from explorer.runtime import step_times
+from explorer.runtime.step_times import Pace
+from explorer.tasks import step_time
+from tests.explorer.tasks.sets.conftest import QUICK
+
+if TYPE_CHECKING:
+    from explorer.model.pool import ModelPool
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Lengths of steps to come; each moves a clock on, and only steps do."""
+    now: list[float] = [0.0]
+    lengths: list[float] = []
+    step = step_time.Trainer.step
+
+    def take(trainer: step_time.Trainer) -> object:
+        now[0] += lengths.pop(0)
+        return step(trainer)
+
+    monkeypatch.setattr(step_time.Trainer, "step", take)
+    monkeypatch.setattr(step_time, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+    return lengths
+
+
+def _measured(pool: "ModelPool", folder: Path) -> Pace:
+    model = pool.get(folder, str(folder), fast_dtype(pool.device, QUICK.precision))
+    return step_time.measured(model, 4, "halves", QUICK)
+
+
+def test_a_busy_moment_does_not_count(
+    clock: list[float], pool: "ModelPool", tiny_llama_folder: Path
+) -> None:
+    """One row of four tokens takes .06 s and 32 take .3: .05 s for a pass and .002 for a token."""
+    token = (0.3 - 0.06) / (31 * 4)
+    clock += [0.1, 0.5, 0.06, 0.07, 0.08, 0.06]  # a warm one and five
+    clock += [0.1, 0.9, 0.3, 0.4, 0.35, 0.3]
+    found = _measured(pool, tiny_llama_folder)
+    assert found.token_seconds == pytest.approx(token)
+    assert found.pass_seconds == pytest.approx(0.06 - 4 * token)
+    assert found.step_seconds(32, 4) == pytest.approx(0.3)
+    assert found.step_seconds(1, 4) == pytest.approx(0.06)
+    assert clock == []
+
+
+def test_a_slow_machine_times_one_step_of_each(
+    clock: list[float], pool: "ModelPool", tiny_llama_folder: Path
+) -> None:
+    clock += [30.0, 20.0, 90.0, 60.0, 1.0]
+    assert _measured(pool, tiny_llama_folder).step_seconds(32, 4) == pytest.approx(60.0)
+    assert clock == [1.0]
+
+
+def test_noise_makes_no_token_free(
+    clock: list[float], pool: "ModelPool", tiny_llama_folder: Path
+) -> None:
+    clock += [9.0, 9.0, 3.0, 3.0]
+    found = _measured(pool, tiny_llama_folder)
+    assert found.token_seconds > 0 and found.pass_seconds is not None
+
+
+def test_a_token_that_is_generated_is_timed_too(pool: "ModelPool", tiny_llama_folder: Path) -> None:
+    found = _measured(pool, tiny_llama_folder)
+    assert found.generate_seconds is not None and 0 < found.generate_seconds < 5
+
+
+def test_a_pace_of_before_is_read_and_its_pieces_are_usual_ones(own_cache: Path) -> None:
+    kept = step_times.keep(Pace(model="m", precision="auto", token_seconds=0.002))
+    kept.write_text('{"model": "m", "precision": "auto", "token_seconds": 0.002}')
+    found = step_times.find("m", "auto")
+    assert found is not None and found.pass_seconds is None
+    assert found.a_pass == pytest.approx(0.08) and found.a_generated_token == pytest.approx(0.05)

@@ -1,0 +1,186 @@
+"""The probe of the first position: what it finds, that it is kept, and what follows from it."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.assets import catalog, first_position
+from explorer.assets.first_position import FirstPosition
+from explorer.base.errors import BadInputError
+from explorer.experiments import runs
+from explorer.experiments.capacity import EXPERIMENT
+from explorer.experiments.definition import MINUTES
+from explorer.model.frozen import FrozenModel
+from explorer.model.greedy import score_memory
+from explorer.model.pool import ModelPool
+from explorer.solutions.solution import load_memory
+from explorer.specs.jobs import ReconstructSpec, SolveSetSpec
+from explorer.specs.recipes import INDEPENDENT
+from explorer.tasks.experiments.task import RunTask
+from explorer.tasks.reconstruct import Reconstruction
+from explorer.tasks.sets.building import SetBuilder
+from explorer.training import Row, probing
+from explorer.training.autoregressive import MemoryTrainer
+from tests.steps import exhaust
+
+Load = Callable[..., FrozenModel]
+QUICK = INDEPENDENT.model_copy(update={"precision": "float32", "max_steps": 3})
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "_known", {})
+
+
+def a_sink(fingerprint: str, **fields: Any) -> FirstPosition:
+    """What the probe says of a model whose first position is an attention sink."""
+    said: dict[str, Any] = {
+        "fingerprint": fingerprint, "words": 12, "alone": 1, "behind": 9, "sink": 7,
+        "sink_text": "BOS", "steps": 16, "computed_in": "float32",
+    }  # fmt: skip
+    return FirstPosition.model_validate(said | fields)
+
+
+@pytest.mark.parametrize("name", ["llama", "neox"])
+def test_random_models_say_any_token_at_their_first_position(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    """Shown by training; the counts are of vectors that are scored one by one."""
+    model = request.getfixturevalue(name)
+    found = probing.probe(model)
+    assert found.alone >= 10 and found.can_say and found.words == len(probing.WORDS)
+    assert (found.arrangement, found.layout) == ("e+mN-1", "mem")
+    assert (found.sink, found.sink_text) == (model.tokenizer.bos_id, "BOS")
+    assert found == probing.probe(model)  # seeded: the same again
+
+
+@pytest.mark.parametrize(
+    ("alone", "behind", "can"), [(12, 12, True), (9, 12, True), (8, 12, False), (1, 9, False),
+                                 (3, 4, True), (0, 0, True)],
+)  # fmt: skip
+def test_the_first_position_is_held_against_what_is_said_behind_a_sink(
+    alone: int, behind: int, can: bool
+) -> None:
+    found = a_sink("f" * 64, alone=alone, behind=behind)
+    assert found.can_say is can
+    assert (found.arrangement, found.layout) == (("e+mN-1", "mem") if can else ("e+mN", "bos+mem"))
+
+
+def test_a_model_without_bos_has_another_token_for_a_sink(llama: FrozenModel) -> None:
+    bare = dataclasses.replace(llama.tokenizer, bos_id=None)
+    found = probing.probe(dataclasses.replace(llama, tokenizer=bare))
+    candidates = [bare.encode(text)[-1] for text in probing.STANDING_IN]
+    assert found.sink in candidates and found.sink_text == f"token {found.sink}"
+
+
+def test_a_model_is_probed_once(
+    llama: FrozenModel, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    real = probing.probe
+    monkeypatch.setattr(probing, "probe", lambda model: (asked.append(1), real(model))[1])
+    found = probing.probed(llama)
+    assert first_position.find(llama.fingerprint) == found == probing.probed(llama)
+    monkeypatch.setattr(probing, "_known", {})  # another process
+    assert probing.probed(llama) == found and len(asked) == 1
+    (file,) = (own_cache / "first-position").iterdir()
+    file.write_text("{")  # damaged: found again
+    assert probing.probed(llama) == found
+    assert json.loads(file.read_text())["alone"] == found.alone
+
+
+def test_what_is_kept_is_of_these_very_weights(own_cache: Path) -> None:
+    first_position.keep(a_sink("a" * 16 + "b" * 48))
+    assert first_position.find("a" * 16 + "c" * 48) is None
+    assert first_position.find(None) is None
+
+
+def test_an_open_arrangement_follows_the_probe(tiny_llama_folder: Path, tmp_path: Path) -> None:
+    """Not the model's name: what is known of the weights decides, and the record names it."""
+    pool, name = ModelPool(), str(tiny_llama_folder)
+    asked = {"model": name, "length": 3, "restarts": 1, "recipe": QUICK}
+    spec = ReconstructSpec(text="The heron waits", **asked)
+    assert spec.arrangement == "auto" and catalog.find(name).default_arrangement == "auto"
+    task = Reconstruction(spec, pool, tmp_path, None, tmp_path)
+    assert task.header.arrangement == "e+mN-1" == catalog.find(name).default_arrangement
+    first_position.keep(a_sink(task.model.fingerprint))
+    assert catalog.find(name).default_arrangement == "e+mN"
+    again = Reconstruction(spec, pool, tmp_path / "2", None, tmp_path / "2")
+    exhaust(again.steps())
+    assert again.header.arrangement == "e+mN"
+    assert again._solution(again.outcomes()[0]).record.arrangement == "e+mN"
+    own = {"contexts": 1, "continuations": 1, "texts": [{"text": "The heron waits"}]}
+    builder = SetBuilder(SolveSetSpec.model_validate({**asked, **own, "regime": "free"}), pool)
+    assert builder.record.spec.arrangement == "e+mN"
+
+
+def test_an_open_layout_is_settled_recorded_and_trained(
+    tiny_llama_folder: Path, own_cache: Path
+) -> None:
+    pool, card = ModelPool(), catalog.find(str(tiny_llama_folder))
+    usual = EXPERIMENT.preset(MINUTES, card).model_copy(
+        update={"ladder": (2,), "texts": 1, "schemes": ("one mem",), "recipe": QUICK}
+    )
+    assert (usual.arrangement, usual.layout) == ("auto", "auto")  # type: ignore[union-attr]
+    old = RunTask(usual, pool)
+    assert (old.run.settings.arrangement, old.run.settings.layout) == ("e+mN-1", "mem")  # type: ignore[union-attr]
+    first_position.keep(a_sink(old.bench.model.fingerprint))
+    task = RunTask(usual, pool)
+    settings = task.run.settings
+    assert (settings.arrangement, settings.layout) == ("e+mN", "bos+mem")  # type: ignore[union-attr]
+    assert task.run.header.id != old.run.header.id
+    exhaust(task.steps())
+    (row,) = task.run.table.to_dict("records")
+    memory = load_memory(task.run.folder / runs.SOLUTIONS / row["solution"])
+    assert (row["layout"], memory.record.layout, memory.record.sink) == ("bos+mem", "bos+mem", 7)
+    assert (
+        row["accuracy"] == score_memory(task.bench.exact, memory.mem, memory.target_ids, 7).accuracy
+    )
+    assert (
+        "[BOS][mem]×1" in EXPERIMENT.tables(task.run)["Capacity by source and scheme"]["layout"][0]
+    )
+    assert "behind [BOS]" in EXPERIMENT.sentence(task.run)
+
+
+def test_an_arrangement_that_is_open_is_refused_where_a_sequence_is_built() -> None:
+    from explorer.specs.arrangements import settled
+
+    with pytest.raises(BadInputError, match="still open"):
+        settled("auto")
+
+
+@pytest.mark.embedded
+def test_the_embedded_model_cannot_say_any_token_at_its_first_position(
+    embedded_folder: Path,
+) -> None:
+    """What ships is what the probe finds, up to a word that is a close call on other machines."""
+    card = catalog.known_models()[0]
+    shipped = card.first_position
+    assert shipped is not None and card.fingerprint == shipped.fingerprint
+    model = ModelPool().get(embedded_folder, card.name, torch.float32)
+    found = probing.probe(model)
+    assert model.fingerprint == shipped.fingerprint and not found.can_say
+    assert (found.arrangement, found.layout) == ("e+mN", "bos+mem")
+    assert (
+        np.abs(np.subtract((found.alone, found.behind), (shipped.alone, shipped.behind))).max() <= 1
+    )
+    assert found.sink == shipped.sink == model.tokenizer.bos_id
+
+
+@pytest.mark.embedded
+def test_one_memory_vector_behind_bos_holds_twelve_tokens(embedded_folder: Path) -> None:
+    """At the first position it is stuck at 11 of 12 after 700 steps; behind BOS it is exact."""
+    model = ModelPool().get(embedded_folder, "smollm2-135m", torch.float32)
+    ids = tuple(model.tokenizer.encode("The ferry leaves at dawn, and nobody on the pier has ever"))
+    recipe = INDEPENDENT.model_copy(update={"precision": "float32", "max_steps": 200})
+    rows = [Row(ids[:12], seed) for seed in range(2)]
+    trainer = MemoryTrainer(model, rows, 1, recipe, sink=model.tokenizer.bos_id, until="first")
+    while not trainer.finished:
+        trainer.step()
+    assert max(trainer.outcome(i).score.accuracy for i in range(2)) == 1.0

@@ -1,0 +1,147 @@
+"""A process beside this one: it works apart, outlives mistakes, and leaves with its parent."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+
+import psutil
+import pytest
+
+from explorer.base import folders
+from explorer.base.errors import BadInputError
+from explorer.base.progress import Progress
+from explorer.worker.side_process import LESS_URGENT, Aside, StoppedError, tell
+
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def aside() -> Iterator[Aside]:
+    made = Aside()
+    yield made
+    made.close()
+
+
+def _sleep_and_square(number: int) -> int:
+    time.sleep(0.5)
+    return number**2
+
+
+def _refuse(sentence: str) -> None:
+    raise BadInputError(sentence)
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _who() -> tuple[int, int]:
+    return os.getpid(), os.nice(0)
+
+
+def test_one_process_of_less_urgency_does_one_thing_after_the_other(aside: Aside) -> None:
+    first, again = aside.submit(_who), aside.submit(_who)
+    pid, niceness = first.result(PATIENCE)
+    assert again.result(PATIENCE)[0] == pid != os.getpid()
+    assert niceness == min(19, os.nice(0) + LESS_URGENT)
+
+
+def _count(most: int) -> int:
+    for number in range(most):
+        tell(Progress(f"Number {number}.", number / most))
+        time.sleep(0.02)
+    return most
+
+
+def _newest(aside: Aside, of: "Future[int]") -> Progress:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if (progress := aside.progress(of)) is not None:
+            return progress
+        time.sleep(0.02)
+    raise AssertionError("nothing was told")
+
+
+def test_it_tells_how_far_it_is_and_ends_when_nobody_wants_it(aside: Aside) -> None:
+    counting = aside.submit(_count, 100_000)
+    waiting, last = aside.submit(_count, 3), aside.submit(_count, 4)
+    first, later = _newest(aside, counting), _newest(aside, counting)
+    assert 0 <= first.fraction < later.fraction < 1
+    assert later.sentence == f"Number {round(later.fraction * 100_000)}."
+    assert aside.progress(waiting) is None
+    aside.stop(last)
+    aside.stop(counting)
+    with pytest.raises(StoppedError):
+        counting.result(PATIENCE)
+    assert waiting.result(PATIENCE) == 3
+    assert last.cancelled()
+
+
+def test_telling_elsewhere_does_nothing() -> None:
+    tell(Progress("Nobody hears this.", 0.5))
+
+
+def test_nobody_waits_while_it_works(aside: Aside) -> None:
+    aside.submit(_who).result(PATIENCE)
+    began = time.monotonic()
+    squares = [aside.submit(_sleep_and_square, number) for number in (3, 4)]
+    assert time.monotonic() - began < 0.5 and not squares[1].done()
+    assert [square.result(PATIENCE) for square in squares] == [9, 16]
+    assert time.monotonic() - began >= 1.0
+
+
+def test_what_it_raises_is_raised_here(aside: Aside) -> None:
+    with pytest.raises(BadInputError, match="too few herons"):
+        aside.submit(_refuse, "There are too few herons.").result(PATIENCE)
+    assert aside.submit(_sleep_and_square, 5).result(PATIENCE) == 25
+
+
+def test_after_a_death_another_process_goes_on(aside: Aside) -> None:
+    before = aside.submit(_who).result(PATIENCE)[0]
+    with pytest.raises(BrokenProcessPool):
+        aside.submit(_die).result(PATIENCE)
+    assert aside.submit(_who).result(PATIENCE)[0] not in (before, os.getpid())
+
+
+def test_closing_ends_it_whatever_it_does(aside: Aside) -> None:
+    pid = aside.submit(_who).result(PATIENCE)[0]
+    aside.submit(time.sleep, 600)
+    aside.close()
+    psutil.wait_procs([process for process in [_process(pid)] if process], timeout=PATIENCE)
+    assert _process(pid) is None
+
+
+def test_it_leaves_when_its_parent_is_killed() -> None:
+    script = (
+        "import os, time\n"
+        "from explorer.worker.side_process import Aside\n"
+        "if __name__ == '__main__':\n"
+        "    aside = Aside()\n"
+        "    print(aside.submit(os.getpid).result(), flush=True)\n"
+        "    aside.submit(time.sleep, 600).result()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=folders.PROJECT, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert _process(pid) is not None
+        parent.kill()
+    deadline = time.monotonic() + PATIENCE
+    while _process(pid) is not None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert _process(pid) is None
+
+
+def _process(pid: int) -> psutil.Process | None:
+    """Return a process that lives; one whose end nobody has noted yet does not."""
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process
+    except psutil.NoSuchProcess:
+        return None
