@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from explorer import folders
+from explorer.base import folders
 from tools import commands, site
 
 DOCUMENTS = [

@@ -8,11 +8,11 @@ import argparse
 import json
 from typing import Any
 
-from explorer import folders
+from explorer.base import folders
 from explorer.cli.main import parser
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.definition import Experiment
-from explorer.recipes import PRESETS, SETTINGS, Recipe
+from explorer.specs.recipes import PRESETS, SETTINGS, Recipe
 
 FILE = folders.PROJECT / "docs" / "commands.md"
 HEAD = """# Command line

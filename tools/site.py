@@ -11,7 +11,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from explorer import folders
+from explorer.base import folders
 
 PAGES = {
     "README.md": "index.md",
