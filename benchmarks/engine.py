@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import material, paper_steps, speed
+from benchmarks import benchmark_texts, paper_steps, speed
 from benchmarks.exactness import fast_arm
 from benchmarks.reference import Reference
 from explorer.model.frozen import FrozenModel
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="minutes instead of half an hour")
     arguments = parser.parse_args()
     rounds = 1 if arguments.short else 9
-    (card, folder), pool = material.embedded(), ModelPool()
+    (card, folder), pool = benchmark_texts.embedded(), ModelPool()
     model = pool.searching(folder, card.name)
     reference = Reference(folder)
     result: dict[str, Any] = {"machine": machine(model), "short": arguments.short}

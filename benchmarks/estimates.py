@@ -78,9 +78,9 @@ def _experiment(name: str, card: ModelCard, pool: ModelPool, preset: str | None)
     own = suits if "arrangement" in asked.settings.model_fields else {}
     settings = asked.make({"model": card.name, **own, **fields})
     task = RunTask(settings, pool)
-    pace = timed(task.bench.model, *run_time.step(settings))
-    said = run_time.before(asked, settings, card.parameters, pace)
-    expected = run_time.expected(asked, settings, card.parameters, pace)
+    step_time = timed(task.bench.model, *run_time.step(settings))
+    said = run_time.before(asked, settings, card.parameters, step_time)
+    expected = run_time.expected(asked, settings, card.parameters, step_time)
     found = _outcome(name, said, expected, lambda: _exhaust(task.steps()))
     after = measured(task.bench.model, *run_time.step(settings))
     again = run_time.expected(asked, settings, card.parameters, after)
@@ -93,8 +93,8 @@ def _set(name: str, card: ModelCard, pool: ModelPool, preset: str | None) -> dic
         arrangement=card.default_arrangement, recipe=INDEPENDENT,
     )  # fmt: skip
     task = SetBuilder(spec, pool)
-    pace = timed(task.model, spec.length, spec.arrangement, spec.recipe)
-    found = estimate_set(spec, card.parameters, pace)
+    step_time = timed(task.model, spec.length, spec.arrangement, spec.recipe)
+    found = estimate_set(spec, card.parameters, step_time)
     middle = (found.low * found.high) ** 0.5
     return _outcome(name, found.sentence, Expected(middle, found.high),
                     lambda: _exhaust(task.steps()))  # fmt: skip
@@ -107,8 +107,8 @@ def _text(name: str, card: ModelCard, pool: ModelPool, preset: str | None) -> di
     )  # fmt: skip
     out = folders.local() / "text"
     task = Reconstruction(spec, pool, out, None, out)
-    pace = timed(task.model, spec.length, spec.arrangement, spec.recipe)
-    expected = outlook.of_text(spec, pace)
+    step_time = timed(task.model, spec.length, spec.arrangement, spec.recipe)
+    expected = outlook.of_text(spec, step_time)
     assert expected.seconds is not None
     return _outcome(name, expected.sentence, expected.seconds, lambda: _exhaust(task.steps()))
 

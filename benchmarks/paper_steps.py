@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from benchmarks.material import embedded, reported_on, target
+from benchmarks.benchmark_texts import embedded, reported_on, target
 from explorer.model.frozen import best_device, fast_dtype
 from explorer.model.pool import ModelPool
 from explorer.specs.recipes import preset

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import material
+from benchmarks import benchmark_texts
 from benchmarks.reference import Reference
 from explorer.model.frozen import FrozenModel, best_device, fast_dtype, load
 from explorer.model.head import CHUNK
@@ -22,7 +22,7 @@ from explorer.training import Row, Trainer
 
 def embedded(dtype: torch.dtype | None = None) -> FrozenModel:
     """Return the embedded model in the format of the search."""
-    (card, folder), device = material.embedded(), best_device()
+    (card, folder), device = benchmark_texts.embedded(), best_device()
     return load(folder, card.name, dtype=dtype or fast_dtype(device), device=device)
 
 
@@ -178,7 +178,7 @@ def memory_of_a_run() -> dict[str, float | str]:
     from explorer.model.pool import ModelPool
 
     del transformers
-    card, folder = material.embedded()
+    card, folder = benchmark_texts.embedded()
     before = psutil.Process().memory_info().rss
     pool = ModelPool(best_device())
     model = pool.searching(folder, card.name)

@@ -24,7 +24,7 @@ from explorer.solutions import sets
 from explorer.solutions.solution import Solution, SolutionRecord, save_solution
 from explorer.specs.jobs import SolveSetSpec
 from explorer.specs.recipes import INDEPENDENT
-from explorer.worker.side_process import Aside, tell
+from explorer.worker.side_process import SideProcess, tell
 
 CONTEXTS, CONTINUATIONS, RESTARTS, LENGTH = 50, 10, 10, 16
 WORDS = ("heron", "tram", "bell", "letter", "quarry", "lighthouse", "tax", "harbour", "snow")
@@ -85,7 +85,7 @@ def measure(name: str) -> dict[str, Any]:
     is the most that the process held, libraries and sentence model included, `before_mb` what it
     held when it began.
     """
-    aside = Aside()
+    aside = SideProcess()
     try:
         before = aside.submit(peak_mb).result()
         began = time.perf_counter()

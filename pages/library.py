@@ -9,7 +9,7 @@ from explorer.library.labels import Kind
 from explorer.library.selection import disk_use, size_of
 from widgets import start
 from widgets.guard import sentences
-from widgets.library import actions, compare, filters, imports, panel, rubbish, table
+from widgets.library import actions, compare, filters, imports, panel, table, trash
 
 ROOMS: dict[str, Kind | None] = {
     "Solutions": "solution",
@@ -90,7 +90,7 @@ with sentences():
     actions.undo_bar()
     kind = ROOMS[room or "Solutions"]
     if kind is None:
-        rubbish.show()
+        trash.show()
     else:
         browse(kind)
     if kind == "asset":

@@ -15,13 +15,13 @@ from widgets import (
     cached,
     length,
     models,
-    pace,
     recipes,
     recorded,
     run_view,
     server,
     slow_start,
     start,
+    step_time,
     text_source,
     token_strip,
 )
@@ -39,7 +39,7 @@ def set_up() -> None:
     if card is None:
         return
     if card.folder is None:
-        models.bring(card)
+        models.download(card)
         return
     passage = text_source.choose(card)
     if passage is None:
@@ -81,7 +81,7 @@ def set_up() -> None:
         "source": passage.source,
     }
     spec = valid(ReconstructSpec, fields)
-    timed = pace.known(card.name, recipe)
+    timed = step_time.known(card.name, recipe)
     if slow_start.button(
         outlook.of_text(spec, timed or step_times.assumed(card.parameters)).seconds
     ):

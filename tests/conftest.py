@@ -9,15 +9,50 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks import tiny
+from explorer import limits
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
     from explorer.solutions.solution import Solution
 
 
+PATIENT = ("browser", "embedded", "trial")
+"""Markers of tests that start several processes or fill the memory."""
+
+
 def pytest_configure() -> None:
-    """Keep every test off the model hub (read when huggingface_hub is first imported)."""
+    """Keep every test off the model hub, and what it starts on one thread of OpenMP.
+
+    Both are read once, when huggingface_hub and torch are first imported. Two processes of two
+    threads on two cores would wait for each other; tiny products gain nothing from more.
+    """
     os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Use two processes for folders, and this one alone for files and single tests."""
+    return 2 if limits.cores() > 1 and all(Path(a).is_dir() for a in config.args) else 0
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each process whole files, which share fixtures, and one of them the patient tests."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByFile(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return super()._split_scope(nodeid).split("::", 1)[0]
+
+    return ByFile(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the patient tests never run beside each other, and begin with them: they take longest."""
+    for item in items:
+        if any(item.get_closest_marker(name) for name in PATIENT):
+            item.add_marker(pytest.mark.xdist_group("patient"))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 @pytest.fixture(autouse=True)

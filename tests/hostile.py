@@ -20,7 +20,7 @@ from explorer.paths.result import FILE, Paths
 from explorer.solutions import sets, store
 from explorer.solutions.recording import Recording
 from explorer.solutions.solution import Solution, load, save_solution
-from explorer.specs.jobs import BringSpec, LandscapeSpec, PathsSpec, RadiusSpec, ReconstructSpec
+from explorer.specs.jobs import DownloadSpec, LandscapeSpec, PathsSpec, RadiusSpec, ReconstructSpec
 from explorer.specs.recipes import FAST
 
 WORDS = (
@@ -169,5 +169,5 @@ def fill() -> dict[str, str]:
     links["failed paths"] = _job(
         PathsSpec(pairs=(("a", "b"),)), state="failed", error=HOSTILE, notices=notices
     )
-    _job(BringSpec(model="smollm2-135m"), state="failed", error=HOSTILE)
+    _job(DownloadSpec(model="smollm2-135m"), state="failed", error=HOSTILE)
     return links

@@ -73,6 +73,13 @@ def test_packages_that_the_architecture_names_are_there_and_no_other() -> None:
     assert named == {file.parent.name for file in inner}
 
 
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.name)
+def test_modules_that_documents_call_are_there(file: Path) -> None:
+    called = re.findall(r"-m ((?:explorer|tools|benchmarks)[\w.]*\w)", file.read_text("utf-8"))
+    places = [folders.PROJECT / name.replace(".", "/") for name in called]
+    assert [p for p in places if not (p.is_dir() or p.with_suffix(".py").is_file())] == []
+
+
 def test_files_that_documents_name_are_there() -> None:
     """Names in backticks that look like a place in the repository."""
     for file in DOCUMENTS:

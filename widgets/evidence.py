@@ -7,7 +7,7 @@ import streamlit as st
 from explorer.base.errors import CorruptFileError
 from explorer.experiments import space
 from explorer.experiments.definition import Finding
-from explorer.experiments.paper_comparison import Said
+from explorer.experiments.paper_comparison import Evidence
 from explorer.geometry import distance_report
 from explorer.paths import places
 from explorer.solutions import sets as records
@@ -17,7 +17,7 @@ from widgets.cached import Newest
 from widgets.markdown import escaped
 
 
-def of_sets() -> list[Said]:
+def of_sets() -> list[Evidence]:
     """Return what every set says of F8 and F9; say which cannot be read.
 
     A set that has only begun has nothing to say yet.
@@ -31,7 +31,7 @@ def of_sets() -> list[Said]:
         except CorruptFileError as error:
             st.warning(escaped(f"Set {name[:6]}: {error}"), icon=":material/broken_image:")
             continue
-        found += [Said(f, record.spec.model, f"set {name[:6]}") for f in findings]
+        found += [Evidence(f, record.spec.model, f"set {name[:6]}") for f in findings]
     return found
 
 
@@ -58,17 +58,17 @@ def _findings(folder: Path) -> list[Finding]:
 _of_set = Newest(_findings, 64)
 
 
-def of_paths() -> list[Said]:
+def of_paths() -> list[Evidence]:
     """Return what all paths say of F10; say which cannot be read."""
     found = []
     for file in places.all_paths():
         try:
             made = results.paths(file)
         except CorruptFileError as error:
-            said = f"Paths {file.parent.name}: {error}"
-            st.warning(escaped(said), icon=":material/broken_image:")
+            evidence = f"Paths {file.parent.name}: {error}"
+            st.warning(escaped(evidence), icon=":material/broken_image:")
             continue
         if made is not None:
             of = f"paths {file.parent.name}"
-            found += [Said(f, made.header.model, of) for f in space.of_paths(made)]
+            found += [Evidence(f, made.header.model, of) for f in space.of_paths(made)]
     return found

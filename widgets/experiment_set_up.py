@@ -12,7 +12,7 @@ from explorer.specs.arrangements import ARRANGEMENTS
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import ExperimentSpec
 from explorer.specs.texts import SOURCES
-from widgets import arrangement, models, pace, recipes, server
+from widgets import arrangement, models, recipes, server, step_time
 from widgets.markdown import escaped
 
 NOT_ASKED = {"experiment", "model", "recipe"}
@@ -24,7 +24,7 @@ def choose(experiment: Experiment) -> None:
     if card is None:
         return
     if card.folder is None:
-        models.bring(card)
+        models.download(card)
         return
     preset = st.radio(
         "Size", list(PRESETS), format_func=PRESETS.__getitem__, key=f"size-{experiment.name}"
@@ -32,9 +32,9 @@ def choose(experiment: Experiment) -> None:
     usual = experiment.preset(preset, card)
     settings = _advanced(experiment, usual, preset, arrangement.why(card))
     step = run_time.step(settings)
-    known = pace.known(card.name, step[-1])
+    known = step_time.known(card.name, step[-1])
     st.caption(escaped(run_time.before(experiment, settings, card.parameters, known)))
-    pace.offer(card.name, *step, f"time-{experiment.name}")
+    step_time.offer(card.name, *step, f"time-{experiment.name}")
     name = preset if settings == usual else f"{preset}, changed"
     if st.button(
         "Start", type="primary", icon=":material/play_arrow:", key=f"start-{experiment.name}",

@@ -15,7 +15,7 @@ from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import ExperimentSpec
-from widgets import models, pace, server
+from widgets import models, server, step_time
 from widgets.markdown import escaped
 
 
@@ -92,9 +92,9 @@ def _state(experiment: Experiment, settings: Settings, card: ModelCard, found: l
         left = len(experiment.left(run))
         return f"Measured here: {len(run.done)} cells, {left} left." if left else "Measured here."
     if card.folder is None:
-        bring = f"python -m explorer assets --model {shlex.quote(card.name)}"
-        return f"Not on this disk, so it cannot be started here. Bring it with: {bring}"
-    seconds = pace.known(card.name, run_time.step(settings)[-1])
+        download = f"python -m explorer assets --model {shlex.quote(card.name)}"
+        return f"Not on this disk, so it cannot be started here. Bring it with: {download}"
+    seconds = step_time.known(card.name, run_time.step(settings)[-1])
     return run_time.before(experiment, settings, card.parameters, seconds)
 
 

@@ -14,13 +14,13 @@ from widgets.markdown import escaped
 
 def buttons(job: Job, query: str) -> None:
     """Show a job's state, Pause, Stop, and the link that leads back to it."""
-    state = "pausing" if job.wanted == "pause" and job.state == "running" else job.state
-    state = "stopping" if job.wanted == "stop" else state
+    state = "pausing" if job.requested == "pause" and job.state == "running" else job.state
+    state = "stopping" if job.requested == "stop" else state
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(escaped(state), color="blue" if state == "running" else "orange")
         pause_and_stop(job)
         copy_link(f"link-{job.id}", query)
-    if job.wanted == "stop":
+    if job.requested == "stop":
         st.caption("Stopping: it ends with this step. What has been found is measured and kept.")
 
 
@@ -33,7 +33,7 @@ def progress(job: Job, query: str) -> None:
 
 def pause_and_stop(job: Job) -> None:
     """Show the two buttons."""
-    paused = job.wanted == "pause"
+    paused = job.requested == "pause"
     st.button(
         "Resume" if paused else "Pause",
         key=f"pause-{job.id}",
@@ -47,7 +47,7 @@ def pause_and_stop(job: Job) -> None:
         icon=":material/stop:",
         on_click=client.ask,
         args=(job.id, "stop"),
-        disabled=job.wanted == "stop",
+        disabled=job.requested == "stop",
     )
 
 

@@ -7,7 +7,7 @@ from explorer.assets.catalog import ModelCard
 from explorer.base.errors import ExplorerError
 from explorer.base.formatting import human_bytes, human_count
 from explorer.jobs import client
-from explorer.specs.jobs import BringSpec
+from explorer.specs.jobs import DownloadSpec
 from widgets import server
 from widgets.following import follow
 from widgets.markdown import escaped
@@ -59,12 +59,12 @@ def describe(card: ModelCard) -> str:
     return " · ".join(parts)
 
 
-def bring(card: ModelCard) -> None:
+def download(card: ModelCard) -> None:
     """Show how a model that is not on this disk gets here: in progress, failed, or a button."""
     jobs = [
         job
         for job in client.jobs()
-        if isinstance(job.spec, BringSpec) and job.spec.model == card.name
+        if isinstance(job.spec, DownloadSpec) and job.spec.model == card.name
     ]
     if jobs and not jobs[0].over:
         follow(jobs[0].id)
@@ -74,5 +74,5 @@ def bring(card: ModelCard) -> None:
     else:
         st.write(escaped(f"{card.title} is not on this disk yet."))
     if st.button("Try again" if jobs else "Bring it", icon=":material/download:", key="bring"):
-        server.submit(BringSpec(model=card.name))
+        server.submit(DownloadSpec(model=card.name))
         st.rerun()

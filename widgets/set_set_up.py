@@ -7,7 +7,7 @@ from explorer.assets import catalog
 from explorer.base.validation import valid
 from explorer.estimates.set_time import estimate
 from explorer.specs.jobs import GatheredText, SolveSetSpec
-from widgets import arrangement, models, pace, recipes, server, set_texts
+from widgets import arrangement, models, recipes, server, set_texts, step_time
 from widgets.markdown import escaped
 
 REGIMES = {"shared": "m shared over the set (the paper's default)", "free": "m free"}
@@ -20,7 +20,7 @@ def set_up() -> None:
     if card is None:
         return
     if card.folder is None:
-        models.bring(card)
+        models.download(card)
         return
     fields: dict[str, object] = {"model": card.name, "arrangement": card.default_arrangement}
     what = st.segmented_control(
@@ -66,11 +66,11 @@ def set_up() -> None:
 
 
 def _start(spec: SolveSetSpec, card: catalog.ModelCard) -> None:
-    seconds = pace.known(spec.model, spec.recipe)
+    seconds = step_time.known(spec.model, spec.recipe)
     st.caption(escaped(estimate(spec, card.parameters, seconds).sentence))
     with st.container(horizontal=True):
         start = st.button("Start", type="primary", icon=":material/play_arrow:", key="set_start")
-        pace.offer(spec.model, spec.length, spec.arrangement, spec.recipe, "set_time")
+        step_time.offer(spec.model, spec.length, spec.arrangement, spec.recipe, "set_time")
     if start:
         server.submit(spec)
         st.rerun()

@@ -12,7 +12,7 @@ from explorer.assets import catalog
 from explorer.base.errors import ExplorerError
 from explorer.jobs import client
 from explorer.runtime import logs, process
-from explorer.specs.jobs import BringSpec
+from explorer.specs.jobs import DownloadSpec
 from widgets.markdown import escaped
 
 ICON = str(Path(__file__).with_name("icon.svg"))
@@ -73,18 +73,18 @@ def worker() -> None:
     """See that a worker is there; on a fresh machine, let it bring the embedded model."""
     try:
         client.ensure_worker()
-        _bring_embedded()
+        _download_embedded()
     except ExplorerError as error:
         said = f"{error} Recorded results can be browsed all the same."
         st.error(escaped(said), icon=":material/error:")
 
 
 @st.cache_resource(show_spinner=False)
-def _bring_embedded() -> None:
+def _download_embedded() -> None:
     """Queue the embedded model once for each start of the server, if it is not on this disk."""
     card = catalog.known_models()[0]
     if card.folder is not None or os.environ.get("EXPLORER_NO_WORKER"):
         return
     waiting = client.jobs(open_only=True)
-    if not any(isinstance(job.spec, BringSpec) for job in waiting):
-        client.submit(BringSpec(model=card.name))
+    if not any(isinstance(job.spec, DownloadSpec) for job in waiting):
+        client.submit(DownloadSpec(model=card.name))

@@ -160,7 +160,7 @@ def _short(card: ModelCard) -> str:
     return card.name.rpartition("/")[2]
 
 
-def bring(card: ModelCard, progress: Report | None = None) -> Path:
+def download(card: ModelCard, progress: Report | None = None) -> Path:
     """Return the model's folder on this disk, fetching what is missing.
 
     Raises:

@@ -64,7 +64,7 @@ class JobRow(Base):
     kind: Mapped[str]
     spec: Mapped[str]  # JSON of a job spec
     state: Mapped[str] = mapped_column(index=True, default="queued")
-    wanted: Mapped[str] = mapped_column(default="run")
+    requested: Mapped[str] = mapped_column("wanted", default="run")
     fraction: Mapped[float] = mapped_column(default=0.0)
     sentence: Mapped[str] = mapped_column(default="Waiting for its turn.")
     error: Mapped[str | None] = mapped_column(default=None)
@@ -130,12 +130,12 @@ def _engine() -> Engine:
             folders.make(path.parent)
             engine = create_engine(f"sqlite:///{path}", creator=lambda: _connect(path))
             with LockFile(path.with_suffix(".lock")):
-                _bring_up_to_date(engine)
+                _migrate(engine)
             _engines[path] = engine
         return _engines[path]
 
 
-def _bring_up_to_date(engine: Engine) -> None:
+def _migrate(engine: Engine) -> None:
     """Make the tables, or change those of an earlier version, in one transaction.
 
     Raises:

@@ -28,7 +28,7 @@ class Waiting(Progress):
 
 
 @dataclass(frozen=True)
-class Bringing(Progress):
+class Downloading(Progress):
     """How far bringing one model or text collection is.
 
     Attributes:
@@ -38,7 +38,7 @@ class Bringing(Progress):
     stage: Stage
 
 
-Report = Callable[[Bringing], None]
+Report = Callable[[Downloading], None]
 
 
 def finish(
@@ -65,14 +65,14 @@ class Reporter:
     """Passes progress on, so that the fraction never falls and unchanged reports are dropped."""
 
     report: Report | None
-    _last: Bringing | None = field(default=None, init=False)
+    _last: Downloading | None = field(default=None, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
     def __call__(self, stage: Stage, fraction: float, sentence: str) -> None:
         """Report `fraction` of the whole, or what was reached before if that is more."""
         with self._lock:
             done = max(min(fraction, 1.0), self._last.fraction if self._last else 0.0)
-            progress = Bringing(sentence, done, stage)
+            progress = Downloading(sentence, done, stage)
             if self.report is not None and progress != self._last:
                 self.report(progress)
             self._last = progress

@@ -8,9 +8,10 @@ from functools import cache
 from importlib import metadata
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from explorer import __version__
+from explorer.base.value import Value
 
 PACKAGES = ("torch", "transformers")
 """Packages that decide numbers, besides this one."""
@@ -22,10 +23,8 @@ Versions = Annotated[
 """Versions by package, bounded, since a file of somebody else may hold anything."""
 
 
-class Computed(BaseModel):
+class Computed(Value):
     """What a part of a larger piece of work was computed with."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     device: str = Field(description="Kind of device; of a GPU its name.")
     searched_in: str = Field(description="Number format of the search, or of what was timed.")

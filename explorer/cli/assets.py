@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.model:
             card = catalog.find(arguments.model)
             with ProgressBar(card.title) as bar:
-                catalog.bring(card, bar)
+                catalog.download(card, bar)
     found: list[dict[str, Any]] = [
         {
             "model": card.name,

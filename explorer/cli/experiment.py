@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         folders.make_for(arguments.out)
     if card.folder is None:
         with ProgressBar(card.title) as bar:
-            catalog.bring(card, bar)
+            catalog.download(card, bar)
         card = catalog.find(arguments.model)
     changed = bool(arguments.set or arguments.recipe or arguments.arrangement)
     preset = f"{arguments.preset}, changed" if changed else arguments.preset
@@ -174,8 +174,8 @@ def _measure(
     task = RunTask(settings, ModelPool(torch.device(device)), preset=preset)
     steps = task.steps()
     if asked.left(task.run):
-        pace = timed(task.bench.model, *run_time.step(settings))
-        _say(run_time.before(asked, settings, parameters, pace))
+        step_time = timed(task.bench.model, *run_time.step(settings))
+        _say(run_time.before(asked, settings, parameters, step_time))
     _say(f"Run {task.run.header.id} in {task.run.folder}: the same command goes on with it.")
     said = 0.0
     try:

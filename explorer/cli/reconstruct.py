@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     folders.make_for(arguments.out)
     if card.folder is None:
         with ProgressBar(card.title) as bar:
-            catalog.bring(card, bar)
+            catalog.download(card, bar)
         card = catalog.find(arguments.model)
     assert card.folder is not None
     length = arguments.length

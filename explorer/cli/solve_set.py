@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
         folders.make_for(arguments.out)
     if card.folder is None:
         with ProgressBar(card.title) as bar:
-            catalog.bring(card, bar)
+            catalog.download(card, bar)
         card = catalog.find(arguments.model)
     with alone_on(device):
         record = _build(spec, device, card)
@@ -156,8 +156,8 @@ def _build(spec: SolveSetSpec, device: str, card: ModelCard) -> SetRecord:
     steps = task.steps()
     try:
         if not task.record.complete:
-            pace = timed(task.model, spec.length, spec.arrangement, spec.recipe)
-            _say(estimate(spec, card.parameters, pace).sentence)
+            step_time = timed(task.model, spec.length, spec.arrangement, spec.recipe)
+            _say(estimate(spec, card.parameters, step_time).sentence)
             _say(f"Set {task.record.id} in {task.folder}: the same command goes on with it.")
         _follow(steps)
     except KeyboardInterrupt:

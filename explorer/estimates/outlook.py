@@ -6,7 +6,7 @@ from functools import reduce
 from explorer.base.formatting import human_seconds
 from explorer.estimates import usual_steps as steps
 from explorer.estimates.usual_steps import Usual
-from explorer.runtime.step_times import Pace
+from explorer.runtime.step_times import StepTime
 from explorer.specs.jobs import ReconstructSpec
 from explorer.specs.recipes import Recipe
 
@@ -39,7 +39,7 @@ def total(parts: list[Expected]) -> Expected:
 
 
 def training(
-    pace: Pace,
+    step_time: StepTime,
     usual: Usual,
     recipe: Recipe,
     *,
@@ -55,7 +55,7 @@ def training(
     slowest trains, and the tokens of the rows that are left.
 
     Args:
-        pace: what a step costs.
+        step_time: what a step costs.
         usual: of a single restart.
         recipe: how they are trained.
         length: N.
@@ -74,10 +74,10 @@ def training(
         slowest = float(most)
     else:
         slowest = min(most, usual.at(texts / (texts + 1), restarts) + FINISH_STEPS)
-    passes = pace.step_seconds(max(1.0, texts * restarts), length)
-    passes -= max(1.0, texts * restarts) * length * pace.token_seconds
-    tokens = texts * row_steps * length * pace.token_seconds
-    longest = most * (passes + texts * restarts * length * pace.token_seconds)
+    passes = step_time.step_seconds(max(1.0, texts * restarts), length)
+    passes -= max(1.0, texts * restarts) * length * step_time.token_seconds
+    tokens = texts * row_steps * length * step_time.token_seconds
+    longest = most * (passes + texts * restarts * length * step_time.token_seconds)
     return Expected(slowest * passes * min(1.0, texts) + tokens, longest)
 
 
@@ -129,20 +129,20 @@ class TextOutlook:
         return f"Such a text usually takes {_between(self.few, self.many)} steps{more}."
 
 
-def of_text(spec: ReconstructSpec, pace: Pace | None = None) -> TextOutlook:
+def of_text(spec: ReconstructSpec, step_time: StepTime | None = None) -> TextOutlook:
     """Return what is to be expected of a text that is to be reconstructed.
 
     Args:
         spec: what is asked.
-        pace: of this machine, if a step was timed.
+        step_time: of this machine, if a step was timed.
     """
     found = steps.usual(spec.model, spec.arrangement, spec.recipe, spec.length)
     first = spec.until == "first"
     side_by_side = spec.restarts if first else 1
     seconds = None
-    if pace is not None:
+    if step_time is not None:
         seconds = training(
-            pace, found, spec.recipe, length=spec.length, restarts=side_by_side,
+            step_time, found, spec.recipe, length=spec.length, restarts=side_by_side,
             texts=1 if first else spec.restarts,
         )  # fmt: skip
     if not found.share:

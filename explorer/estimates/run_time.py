@@ -11,7 +11,7 @@ from explorer.estimates.usual_steps import PAIR, SHARED, Usual
 from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Cell, Run
 from explorer.runtime import step_times
-from explorer.runtime.step_times import Pace
+from explorer.runtime.step_times import StepTime
 from explorer.specs.arrangements import PAPER_DEFAULT, ArrangementChoice
 from explorer.specs.experiments import (
     ArrangementsSettings,
@@ -36,7 +36,10 @@ SENTENCE_MODEL_SECONDS = 8.0
 
 
 def before(
-    experiment: Experiment, settings: Settings, parameters: int | None, pace: Pace | None = None
+    experiment: Experiment,
+    settings: Settings,
+    parameters: int | None,
+    step_time: StepTime | None = None,
 ) -> str:
     """Say how many cells a run has, how long they usually take, and at most.
 
@@ -44,13 +47,13 @@ def before(
         experiment: what is run.
         settings: with which settings.
         parameters: of the model; None counts as the embedded model's.
-        pace: of this machine, if a step was timed.
+        step_time: of this machine, if a step was timed.
     """
     count = len(experiment.cells(settings))
-    found = expected(experiment, settings, parameters, pace)
+    found = expected(experiment, settings, parameters, step_time)
     how = (
         "with a step timed on this machine"
-        if pace
+        if step_time
         else "on two CPU cores with bfloat16, several times that without it; a GPU is far quicker"
     )
     bound = f", at most {about(found.most)}" if found.most > 1.1 * found.usual else ""
@@ -61,15 +64,18 @@ def before(
 
 
 def expected(
-    experiment: Experiment, settings: Settings, parameters: int | None, pace: Pace | None = None
+    experiment: Experiment,
+    settings: Settings,
+    parameters: int | None,
+    step_time: StepTime | None = None,
 ) -> Expected:
     """Return the seconds of a whole run, as they usually are and at most."""
-    pace, usual = pace or step_times.assumed(parameters), _looked_up()
-    cells = [of_cell(settings, cell, pace, usual) for cell in experiment.cells(settings)]
-    return total([*cells, _texts(settings, pace)])
+    step_time, usual = step_time or step_times.assumed(parameters), _looked_up()
+    cells = [of_cell(settings, cell, step_time, usual) for cell in experiment.cells(settings)]
+    return total([*cells, _texts(settings, step_time)])
 
 
-def of_cell(settings: Settings, cell: Cell, pace: Pace, usual: Look) -> Expected:
+def of_cell(settings: Settings, cell: Cell, step_time: StepTime, usual: Look) -> Expected:
     """Return the seconds of one cell, as they usually are and at most."""
 
     def trained(
@@ -78,7 +84,7 @@ def of_cell(settings: Settings, cell: Cell, pace: Pace, usual: Look) -> Expected
         found = usual(settings.model, arrangement, recipe, length, scheme)
         rest = scheme == PAIR
         return training(
-            pace, found, recipe, length=length, texts=texts, restarts=restarts, rest=rest
+            step_time, found, recipe, length=length, texts=texts, restarts=restarts, rest=rest
         )
 
     recipe: Recipe = getattr(settings, "recipe", INDEPENDENT)
@@ -92,11 +98,11 @@ def of_cell(settings: Settings, cell: Cell, pace: Pace, usual: Look) -> Expected
         case TrainingTimeSettings():
             return trained(n, 1, settings.restarts, settings.arrangement) * settings.texts
         case ReadoutSettings():
-            written = WRITTEN * n * pace.a_generated_token
+            written = WRITTEN * n * step_time.a_generated_token
             alone = trained(n, 1, settings.restarts, settings.arrangement)
             return alone + Expected(written, 2 * written)
         case ThroughputSettings():
-            one = n * pace.a_generated_token + FORWARD * pace.step_seconds(1, n)
+            one = n * step_time.a_generated_token + FORWARD * step_time.step_seconds(1, n)
             return Expected((settings.repeats + 1) * one, (settings.repeats + 1) * one)
         case CapacitySettings():
             scheme = SCHEMES.get(str(cell.at["scheme"]), str(cell.at["scheme"]))
@@ -120,12 +126,12 @@ def _reached(settings: CapacitySettings, n: int, scheme: str, usual: Look) -> fl
     return prod(each.any_of(settings.restarts) for each in found)
 
 
-def _texts(settings: Settings, pace: Pace) -> Expected:
+def _texts(settings: Settings, step_time: StepTime) -> Expected:
     """Return how long the model writes texts of its own before it is trained on them."""
     sources = getattr(settings, "sources", (getattr(settings, "source", ""),))
     longest = max(_lengths(settings))
     count: int = getattr(settings, "texts", 0)
-    written = count * longest * pace.a_generated_token if "generated" in sources else 0.0
+    written = count * longest * step_time.a_generated_token if "generated" in sources else 0.0
     if isinstance(settings, ReadoutSettings):
         written += SENTENCE_MODEL_SECONDS
     return Expected(written, 2 * written)
@@ -160,8 +166,8 @@ def left(experiment: Experiment, run: Run) -> str:
 
 @lru_cache(maxsize=16)
 def _weights(cells: Callable[[Any], list[Cell]], settings: Settings) -> dict[str, float]:
-    pace, usual = step_times.assumed(None), _looked_up()
-    return {c.key: of_cell(settings, c, pace, usual).usual or 1e-9 for c in cells(settings)}
+    step_time, usual = step_times.assumed(None), _looked_up()
+    return {c.key: of_cell(settings, c, step_time, usual).usual or 1e-9 for c in cells(settings)}
 
 
 def _looked_up() -> Look:

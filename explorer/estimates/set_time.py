@@ -6,7 +6,7 @@ from explorer.estimates import usual_steps
 from explorer.estimates.outlook import about
 from explorer.estimates.usual_steps import SHARED
 from explorer.runtime import step_times
-from explorer.runtime.step_times import Pace
+from explorer.runtime.step_times import StepTime
 from explorer.specs.jobs import SolveSetSpec
 
 SIDE_BY_SIDE = 32
@@ -48,15 +48,17 @@ class Estimate:
         return f"{self.rows} solutions: about {about(self.low)} to {about(self.high)}, {how}."
 
 
-def estimate(spec: SolveSetSpec, parameters: int | None, pace: Pace | None = None) -> Estimate:
+def estimate(
+    spec: SolveSetSpec, parameters: int | None, step_time: StepTime | None = None
+) -> Estimate:
     """Estimate the training time of a set.
 
     Args:
         spec: what is wanted.
         parameters: of the model; None counts as the embedded model's.
-        pace: of this machine, if a step was timed.
+        step_time: of this machine, if a step was timed.
     """
-    cost, seen = pace or step_times.assumed(parameters), usual_steps.samples()
+    cost, seen = step_time or step_times.assumed(parameters), usual_steps.samples()
     most = spec.recipe.max_steps
     found = usual_steps.usual(spec.model, spec.arrangement, spec.recipe, spec.length, seen=seen)
     share = max(found.share, 1 / (spec.attempts + 1))
@@ -80,4 +82,4 @@ def estimate(spec: SolveSetSpec, parameters: int | None, pace: Pace | None = Non
         took = together * joint.mean(most) + (1 - together) * most
         left = spec.rows - jointly if spec.m_from else spec.rows / 3
         middle += took * cost.step_seconds(jointly, spec.length) + alone(left, FROZEN)
-    return Estimate(spec.rows, middle / BETWEEN, middle * BETWEEN, pace is not None)
+    return Estimate(spec.rows, middle / BETWEEN, middle * BETWEEN, step_time is not None)

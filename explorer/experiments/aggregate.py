@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from explorer.base.errors import BadInputError
-from explorer.experiments.paper import THRESHOLD
+from explorer.specs.recipes import THRESHOLD
 
 
 def over_texts(cells: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -14,10 +14,9 @@ from explorer.experiments.definition import (
     in_words,
     settings_of,
 )
-from explorer.experiments.paper import THRESHOLD
 from explorer.experiments.runs import Cell, Run
 from explorer.specs.experiments import LADDER, CapacitySettings
-from explorer.specs.recipes import INDEPENDENT
+from explorer.specs.recipes import INDEPENDENT, THRESHOLD
 from explorer.specs.recipes import PAPER as PAPER_RECIPE
 
 SHORT = INDEPENDENT.model_copy(update={"name": "independent, 120 steps", "max_steps": 120})

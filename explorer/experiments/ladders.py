@@ -13,9 +13,9 @@ import pandas as pd
 from explorer.assets import first_position
 from explorer.experiments import aggregate, paper
 from explorer.experiments.definition import in_words, settings_of
-from explorer.experiments.paper import THRESHOLD
 from explorer.experiments.runs import Run
 from explorer.specs.experiments import CapacitySettings
+from explorer.specs.recipes import THRESHOLD
 
 FIRST_IN_LINE = "one mem"
 """The scheme whose only vector stands at the first position, where nothing stands before it."""

@@ -19,8 +19,6 @@ SOURCES = {"random": "D1", "fanfics": "D2", "pg19": "D3", "pg19-gen": "D4"}
 """Table 3's sources of text, with their checklist ids."""
 LADDER = (4, 5, 8, 11, 16, 22, 32, 45, 64, 90, 128, 181, 256, 362, 512, 724, 1024, 1448)
 """Lengths tried for Table 3, in tokens (H5)."""
-THRESHOLD = 0.99
-"""Token accuracy from which a length counts as reconstructed (Q3)."""
 
 
 _RECIPE = PAPER_RECIPE.model_dump()

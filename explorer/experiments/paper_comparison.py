@@ -20,7 +20,7 @@ NOT_RUN = "not run here"
 
 
 @dataclass(frozen=True)
-class Said:
+class Evidence:
     """A finding and what it was found with.
 
     Attributes:
@@ -34,27 +34,29 @@ class Said:
     of: str
 
 
-def of_runs(runs: Iterable[Run]) -> list[Said]:
+def of_runs(runs: Iterable[Run]) -> list[Evidence]:
     """Return what runs of experiments say."""
     return [
-        Said(finding, run.settings.model, f"{run.settings.experiment} run {run.header.id[:6]}")
+        Evidence(finding, run.settings.model, f"{run.settings.experiment} run {run.header.id[:6]}")
         for run in runs
         for finding in experiment(run.settings.experiment).findings(run)
     ]
 
 
-def answers(said: Iterable[Said], statements: Sequence[Statement] | None = None) -> pd.DataFrame:
+def answers(
+    evidence: Iterable[Evidence], statements: Sequence[Statement] | None = None
+) -> pd.DataFrame:
     """Return what is said of the paper's statements, one row for each that speaks of one.
 
     Columns: id, paper (the statement), here (the answer), figure, model, from. A statement of which
     nothing speaks has one row whose answer says so and whose other columns are empty, not guessed.
 
     Args:
-        said: by runs, sets and paths.
+        evidence: by runs, sets and paths.
         statements: which; F1 to F10 if not given.
     """
     by_id: dict[str, list[dict[str, str]]] = {}
-    for each in said:
+    for each in evidence:
         by_id.setdefault(each.finding.id, []).append(
             {
                 "here": ANSWERS[each.finding.shown],
@@ -73,15 +75,15 @@ def answers(said: Iterable[Said], statements: Sequence[Statement] | None = None)
     )
 
 
-def more(said: Sequence[Said]) -> pd.DataFrame:
+def more(evidence: Sequence[Evidence]) -> pd.DataFrame:
     """Return the answers to the paper's other statements, as `answers` does.
 
     A statement that only a run names stands there in the run's words.
     """
     listed = {s.id for s in (*paper.findings(), *paper.measured())}
-    others = {s.finding.id: s.finding.claim for s in said if s.finding.id not in listed}
+    others = {s.finding.id: s.finding.claim for s in evidence if s.finding.id not in listed}
     named = [Statement(name, claim) for name, claim in others.items()]
-    return answers(said, (*paper.measured(), *named))
+    return answers(evidence, (*paper.measured(), *named))
 
 
 def table1(run: Run | None) -> pd.DataFrame | None:
@@ -200,11 +202,15 @@ def differences(run: Run) -> str:
     ]
     if ours["model"] not in {model.hub for model in paper.PAPER_MODELS}:
         found.insert(0, "a model that the paper does not use")
-    said = (
+    evidence = (
         f"Other than in the paper: {'; '.join(found)}." if found else "The protocol is the paper's."
     )
     left_open = [_value(name, ours[name]) for name in asked.presets[PAPER] if name not in published]
-    return f"{said} The paper does not say; here: {'; '.join(left_open)}." if left_open else said
+    return (
+        f"{evidence} The paper does not say; here: {'; '.join(left_open)}."
+        if left_open
+        else evidence
+    )
 
 
 def _value(name: str, value: Any) -> str:

@@ -21,16 +21,15 @@ from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError, StorageError
 from explorer.base.files import require_mine, write_atomically
 from explorer.base.provenance import Computed
+from explorer.base.value import Value
 from explorer.specs.experiments import Name, Settings
 
 HEADER_FILE, CELLS_FILE, SOLUTIONS = "run.json", "cells.jsonl", "solutions"
 SCHEMA: Literal[1] = 1
 
 
-class Cell(BaseModel):
+class Cell(Value):
     """One part of a grid: measured as a whole, kept when it is done."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: str = Field(description="Names it within the run.")
     title: str = Field(description="What it is, for a person who waits.")
@@ -50,10 +49,8 @@ class Done(BaseModel):
     computed: Computed | None = Field(None, description="What with; None: not noted.")
 
 
-class Header(BaseModel):
+class Header(Value):
     """Everything in `run.json`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = SCHEMA
     id: str

@@ -20,6 +20,7 @@ from explorer.experiments.definition import (
 from explorer.experiments.runs import Cell, Run
 from explorer.specs.experiments import SharingSettings
 from explorer.specs.recipes import PAPER as PAPER_RECIPE
+from explorer.specs.recipes import THRESHOLD
 
 NOTHING = "nothing"
 """What a group of one text shares: the same measurement stands for e and for m."""
@@ -33,9 +34,6 @@ PUBLISHED: dict[tuple[Hashable, Hashable], tuple[str, str]] = {
     ("m", 256): ("1.00 ± .01", ".83 ± .18"),
 }
 """The paper's maximum and mean (PG-19, N = 256, 256 texts, 10 seeds) by shared vector and S_g."""
-
-ENOUGH = 0.99
-"""Accuracy of the best restarts from which on a vector counts as shareable (F3)."""
 
 
 def cells(settings: SharingSettings) -> list[Cell]:
@@ -141,7 +139,7 @@ def findings(run: Run) -> list[Finding]:
         f"each text, {plus_minus(row['mean'], row['sd'])} over all"
         for row in top.to_dict("records")
     )
-    held = bool((top["best"] >= ENOUGH).all())
+    held = bool((top["best"] >= THRESHOLD).all())
     shown = None if held and len(top) < 2 else held
     words = f"{words[0].upper()}{words[1:]}. Restarts of each group: {whole} (the paper: 10)."
     return [Finding("F3", claim, shown, words)]

@@ -16,8 +16,9 @@ from explorer.geometry.binned import LEAST, Gap
 from explorer.geometry.distance_report import CHANCE, Compared, DistanceSummary
 from explorer.geometry.distances import KINDS, Kind, Vector, between, has_one_m, pairs, stack
 from explorer.geometry.effects import LEAST_CONTEXTS, compare
-from explorer.paths.result import CONNECTED, Paths
+from explorer.paths.result import Paths
 from explorer.solutions.sets import SolutionSet
+from explorer.specs.recipes import THRESHOLD
 
 LOCAL = "Solutions of one text lie closer together than solutions of different texts."
 CLOSER = (
@@ -96,7 +97,7 @@ def of_paths(found: Paths) -> list[Finding]:
     longest = max(found.ratio(int(k)) for k in at)
     figure = (
         f"{count} {'pair' if count == 1 else 'pairs'} of {texts} "
-        f"{'text' if texts == 1 else 'texts'}: the straight line keeps accuracy {CONNECTED} all "
+        f"{'text' if texts == 1 else 'texts'}: the straight line keeps accuracy {THRESHOLD} all "
         f"along in {lines} ({lines / count:.0%}), the Bezier curve in {curves} "
         f"({curves / count:.0%}). Lowest accuracy of a line: {lowest:.2f} (median). Longest curve: "
         f"{longest:.2f} chords (the paper: at most 1.2)."

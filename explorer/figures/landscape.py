@@ -12,7 +12,7 @@ from explorer.figures.paths import CURVE_NAMES, LINE_NAME
 from explorer.landscape.result import Landscape
 from explorer.landscape.surroundings import Surroundings
 from explorer.paths.curves import positions
-from explorer.paths.result import CONNECTED
+from explorer.specs.recipes import THRESHOLD
 
 HALO = "rgba(255,255,255,0.9)"
 GRID, CHOSEN = "grid", "chosen"
@@ -81,7 +81,7 @@ def plane(
     )
     figure.update_yaxes(scaleanchor="x", constrain="domain", zeroline=False, showgrid=False)
     figure.update_xaxes(constrain="domain", zeroline=False, showgrid=False)
-    share = float((found.accuracy[::s, ::s] >= CONNECTED).mean())
+    share = float((found.accuracy[::s, ::s] >= THRESHOLD).mean())
     alt = (
         f"Contours of {column} on a plane of {len(x)} by {len(y)} points through two solutions; "
         f"{share:.0%} of them have accuracy 0.99 or more."
@@ -165,7 +165,7 @@ def around(found: Surroundings) -> Chart:
     )  # fmt: skip
     known = found.radius[np.isfinite(found.radius)]
     figure.add_scatter(
-        x=known, y=np.full(len(known), CONNECTED), mode="markers", name="radius of a direction",
+        x=known, y=np.full(len(known), THRESHOLD), mode="markers", name="radius of a direction",
         marker={"symbol": "line-ns-open", "size": 12, "color": BEZIER, "line": {"width": 2}},
         hovertemplate="accuracy falls below 0.99 at %{x:.3g}<extra></extra>",
     )  # fmt: skip

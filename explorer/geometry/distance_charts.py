@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from explorer.base.progress import Progress
+from explorer.base.value import Value
 from explorer.geometry import binned, histograms
 from explorer.geometry.binned import DISTANCES, NAMES, TEXT_DISTANCES, Bins, Gap
 from explorer.geometry.distances import KINDS, METRICS, Kind, Vector
@@ -20,10 +21,8 @@ DIGITS = 6
 """Decimals of what is drawn."""
 
 
-class AgainstTexts(BaseModel):
+class AgainstTexts(Value):
     """Cosine distance of one vector against one distance of the texts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     vector: Vector
     text_distance: str = Field(description="tfidf or semantic.")
@@ -32,10 +31,8 @@ class AgainstTexts(BaseModel):
     gap: Gap | None
 
 
-class DistanceCharts(BaseModel):
+class DistanceCharts(Value):
     """Everything that is drawn of a set's pairs."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     histograms: list[Histogram]
     against_texts: list[AgainstTexts]

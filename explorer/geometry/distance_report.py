@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from explorer.base import folders
 from explorer.base.files import write_atomically
 from explorer.base.progress import finish
+from explorer.base.value import Value
 from explorer.geometry import distance_charts
 from explorer.geometry.distance_charts import AgainstTexts, DistanceCharts
 from explorer.geometry.distances import KINDS, VECTORS, Kind, Metric, Vector
@@ -39,11 +40,7 @@ WITHDRAWN = "“Both” differs from e only by that constant."
 """How the remark that `ONE_M` replaces ended in reports of old: true of L2, not of cosine."""
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Compared(_Value):
+class Compared(Value):
     """One comparison of two kinds of pairs (`explorer.geometry.effects.Comparison`)."""
 
     near: Kind
@@ -61,7 +58,7 @@ class Compared(_Value):
     shuffled: str = Field(description="What the test permutes.")
 
 
-class Summarised(_Value):
+class Summarised(Value):
     """One vector and one metric."""
 
     vector: Vector
@@ -124,7 +121,7 @@ def few_contexts(contexts: int) -> list[str]:
     return []
 
 
-class DistanceSummary(_Value):
+class DistanceSummary(Value):
     """What the pairs of a set say."""
 
     set: str

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from explorer.base import folders
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
+from explorer.base.value import Value
 from explorer.geometry import projection
 from explorer.geometry.distances import Vector, between
 from explorer.solutions import sets as records
@@ -26,10 +27,8 @@ VERSION = 1
 AXES = ("x", "y", "z")
 
 
-class PurityRecord(BaseModel):
+class PurityRecord(Value):
     """`explorer.geometry.projection.Purity` of one kind of label, in the full space."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     label: str
     share: float
@@ -38,10 +37,8 @@ class PurityRecord(BaseModel):
     solutions: int
 
 
-class MapRecord(BaseModel):
+class MapRecord(Value):
     """A map as it is kept."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: int = VERSION
     key: str

@@ -36,7 +36,7 @@ class Job:
         id: short id, also its folder's name and what a link carries.
         spec: what was asked.
         state: queued, running, paused, done, stopped or failed.
-        wanted: run, pause or stop, as last asked for.
+        requested: run, pause or stop, as last asked for.
         fraction: part that is done, 0 to 1, at most.
         sentence: what it is doing, for a person.
         error: why it failed.
@@ -49,7 +49,7 @@ class Job:
     id: str
     spec: JobSpec
     state: str
-    wanted: str
+    requested: str
     fraction: float
     sentence: str
     error: str | None
@@ -133,7 +133,7 @@ def _readable(row: JobRow) -> Job | None:
         return None
 
 
-def ask(job_id: str, wanted: str) -> None:
+def ask(job_id: str, requested: str) -> None:
     """Ask for a job to `run`, `pause` or `stop`; one that is over stays as it is.
 
     Of a job that no worker has begun this is the whole truth at once; others hear it from theirs.
@@ -141,13 +141,13 @@ def ask(job_id: str, wanted: str) -> None:
     job = update(JobRow).where(JobRow.id == job_id, JobRow.state.not_in(OVER))
     unowned = job.where(JobRow.owner.is_(None))
     with transaction() as session:
-        logs.log.info(logs.line("asked of a job", job=job_id, wanted=wanted))
-        session.execute(job.values(wanted=wanted))
-        if wanted == "stop":
+        logs.log.info(logs.line("asked of a job", job=job_id, requested=requested))
+        session.execute(job.values(requested=requested))
+        if requested == "stop":
             ended = {"state": "stopped", "sentence": "Stopped before it began."}
             never_begun = unowned.where(JobRow.attempts == 0)
             session.execute(never_begun.values(ended | {"finished": time.time()}))
-        session.execute(unowned.values(state="paused" if wanted == "pause" else "queued"))
+        session.execute(unowned.values(state="paused" if requested == "pause" else "queued"))
 
 
 def request(kind: str, payload: dict[str, Any], *, patience: float = 20.0) -> dict[str, Any]:
@@ -308,7 +308,7 @@ def as_job(row: JobRow) -> Job:
         id=row.id,
         spec=parse(row.spec),
         state=row.state,
-        wanted=row.wanted,
+        requested=row.requested,
         fraction=row.fraction,
         sentence=row.sentence,
         error=row.error,

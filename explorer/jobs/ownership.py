@@ -83,7 +83,9 @@ class Owner:
         statement = (
             update(JobRow)
             .where(JobRow.id == job_id, JobRow.state.not_in(OVER))
-            .where(or_(JobRow.owner.is_(None), JobRow.owner == self.id), JobRow.wanted != "pause")
+            .where(
+                or_(JobRow.owner.is_(None), JobRow.owner == self.id), JobRow.requested != "pause"
+            )
             .values(owner=self.id, lease=until, state="running", attempts=JobRow.attempts + 1)
         )
         with transaction() as session:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.numpy import save
 
@@ -14,16 +14,15 @@ from explorer.base.errors import CorruptFileError
 from explorer.base.files import write_atomically
 from explorer.base.provenance import Versions
 from explorer.base.tensor_files import opened
+from explorer.base.value import Value
 from explorer.landscape.plane import COARSEST
 from explorer.paths.curves import BENDS, CurveKind
 from explorer.paths.header import SolutionInfo, TextInfo
 from explorer.specs.arrangements import ArrangementKey
 
 
-class LandscapeHeader(BaseModel):
+class LandscapeHeader(Value):
     """What is known about a plane besides its numbers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: int = 1
     model: str = Field(description="Name of the model, as `--model` takes it.")

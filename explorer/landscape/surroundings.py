@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.numpy import save
 
@@ -14,12 +14,11 @@ from explorer.base.errors import CorruptFileError
 from explorer.base.files import write_atomically
 from explorer.base.provenance import Versions
 from explorer.base.tensor_files import opened
+from explorer.base.value import Value
 
 
-class SurroundingsHeader(BaseModel):
+class SurroundingsHeader(Value):
     """What is known about a walk besides its numbers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: int = 1
     model: str = Field(description="Name of the model, as `--model` takes it.")

@@ -11,13 +11,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from sqlalchemy import select
 
 from explorer.base import folders
 from explorer.base.database import JobRow, transaction
 from explorer.base.errors import BadInputError, CorruptFileError, StorageError
 from explorer.base.files import write_atomically
+from explorer.base.value import Value
 from explorer.jobs import client
 from explorer.library import in_use, labels
 from explorer.library.items import Item
@@ -29,10 +30,8 @@ MANIFEST = "deleted.json"
 NAMED = 3
 
 
-class Deletion(BaseModel):
+class Deletion(Value):
     """Items that were deleted together."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     kind: Kind

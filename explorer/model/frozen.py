@@ -16,7 +16,7 @@ from explorer.assets.fingerprint import fingerprint
 from explorer.assets.model_files import stored_formats
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError, ModelError
-from explorer.model.head import Head, Measured, join, measure_logits, minus_one_hot
+from explorer.model.head import Head, TokenStatistics, join, measure_logits, minus_one_hot
 from explorer.model.llama import LlamaBody
 from explorer.runtime.interruption import check_between
 
@@ -151,7 +151,7 @@ class FrozenModel:
         first: int = 0,
         *,
         detail: bool = False,
-    ) -> Measured:
+    ) -> TokenStatistics:
         """Measure the outputs against the targets, without a gradient.
 
         Args:
@@ -177,7 +177,7 @@ class FrozenModel:
         first: int = 0,
         *,
         detail: bool = False,
-    ) -> tuple[Measured, Float[Tensor, "rows L d"]]:
+    ) -> tuple[TokenStatistics, Float[Tensor, "rows L d"]]:
         """Measure the outputs against the targets and return the gradient by the inputs.
 
         The gradient is that of the loss averaged over positions and summed over rows, so a row's
@@ -207,7 +207,7 @@ class FrozenModel:
     @torch.no_grad()
     def _through_head(
         self, outputs: Float[Tensor, "rows N _"], targets: Int[Tensor, "rows N"], *, detail: bool
-    ) -> tuple[Measured, Float[Tensor, "rows N _"]]:
+    ) -> tuple[TokenStatistics, Float[Tensor, "rows N _"]]:
         """Measure outputs (hidden states, or logits without a direct head) and go back to them."""
         flat, wanted = outputs.flatten(0, 1), targets.flatten()
         if self.head is not None:

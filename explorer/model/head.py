@@ -19,7 +19,7 @@ PART = 8192
 
 
 @dataclass(frozen=True)
-class Measured:
+class TokenStatistics:
     """What one pass says about N target positions of some rows.
 
     Attributes:
@@ -84,7 +84,7 @@ class Head:
         *,
         detail: bool = False,
         gradient: bool = False,
-    ) -> tuple[Measured, Float[Tensor, "T d"] | None]:
+    ) -> tuple[TokenStatistics, Float[Tensor, "T d"] | None]:
         """Measure hidden states against targets.
 
         Args:
@@ -110,7 +110,7 @@ class Head:
 @torch.no_grad()
 def measure_logits(
     logits: Float[Tensor, "T vocab"], targets: Int[Tensor, " T"], *, detail: bool
-) -> tuple[Measured, Float[Tensor, "T vocab"]]:
+) -> tuple[TokenStatistics, Float[Tensor, "T vocab"]]:
     """Measure float32 logits against targets; also return the probabilities.
 
     Correct means that the target's logit is larger than every other (equation 1, with ties
@@ -132,7 +132,7 @@ def measure_logits(
     largest = torch.maximum(wanted, other)
     loss = largest - p.amax(-1).log() - wanted  # log-sum-exp, read off the largest probability
     margin = wanted - other
-    return Measured(loss, margin > 0, margin, predicted, p[at] if detail else None, rank), p
+    return TokenStatistics(loss, margin > 0, margin, predicted, p[at] if detail else None, rank), p
 
 
 def minus_one_hot(
@@ -143,7 +143,7 @@ def minus_one_hot(
     return p
 
 
-def join(parts: list[Measured], shape: tuple[int, ...] | None = None) -> Measured:
+def join(parts: list[TokenStatistics], shape: tuple[int, ...] | None = None) -> TokenStatistics:
     """Put measurements of consecutive positions into one, in another shape if given."""
 
     def column(name: str) -> Tensor | None:
@@ -153,4 +153,4 @@ def join(parts: list[Measured], shape: tuple[int, ...] | None = None) -> Measure
         return torch.cat(values).view(shape or (-1,))
 
     names = ("loss", "correct", "margin", "predicted", "p", "rank")
-    return Measured(*(column(name) for name in names))  # type: ignore[arg-type]
+    return TokenStatistics(*(column(name) for name in names))  # type: ignore[arg-type]

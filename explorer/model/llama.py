@@ -123,7 +123,7 @@ class LlamaBody:
         for at, layer in enumerate(self.layers):
             check()
             h, attention_scale = self._normalise(x, layer.attention_norm)
-            qkv = _there(h, layer.qkv, dtype).view(rows, L, -1, D)
+            qkv = _forward(h, layer.qkv, dtype).view(rows, L, -1, D)
             q, k, v = _by_head(qkv, K, G)
             q = _rotate(q, rotation, q.new_empty(q.shape)).view(rows * K, G, L, D)
             k = _rotate(k, rotation, k.new_empty(k.shape)).view(rows * K, L, D)
@@ -134,13 +134,13 @@ class LlamaBody:
                 seen.append((k, v))
             said, weights = _attend(q, k, v, masks)
             said = said.view(rows, K, G, L, D).permute(0, 3, 1, 2, 4)
-            after = x + _there(said.reshape(rows * L, -1), layer.out, dtype)
+            after = x + _forward(said.reshape(rows * L, -1), layer.out, dtype)
             h, mlp_scale = self._normalise(after, layer.mlp_norm)
-            gate_up = _there(h, layer.gate_up, dtype)
+            gate_up = _forward(h, layer.gate_up, dtype)
             gate, up = gate_up.chunk(2, -1)
             if keep:
                 kept.append(Kept(x, attention_scale, q, k, v, weights, after, mlp_scale, gate_up))
-            x = after + _there(F.silu(gate).mul_(up), layer.down, dtype)
+            x = after + _forward(F.silu(gate).mul_(up), layer.down, dtype)
         h, scale = self._normalise(x, self.norm)
         return Pass(h.to(dtype).view(rows, L, d), kept, x, scale, rotation, seen)
 
@@ -153,23 +153,25 @@ class LlamaBody:
         dtype, K, D = done.hidden.dtype, self.kv_heads, self.head_size
         G = self.heads // K
         dx = torch.zeros_like(done.before_norm)
-        _normalise_back(dx, gradient.reshape(rows * L, d), done.before_norm, done.scale, self.norm)
+        _normalise_backward(
+            dx, gradient.reshape(rows * L, d), done.before_norm, done.scale, self.norm
+        )
         for layer, kept in zip(reversed(self.layers), reversed(done.layers), strict=True):
             check()
-            by_gated = _back(dx, layer.down, dtype)
-            by_gate_up = _back(_gate_back(by_gated, kept.gate_up), layer.gate_up, dtype)
-            _normalise_back(dx, by_gate_up, kept.before_mlp, kept.mlp_scale, layer.mlp_norm)
+            by_gated = _backward(dx, layer.down, dtype)
+            by_gate_up = _backward(_gate_backward(by_gated, kept.gate_up), layer.gate_up, dtype)
+            _normalise_backward(dx, by_gate_up, kept.before_mlp, kept.mlp_scale, layer.mlp_norm)
 
-            by_said = _back(dx, layer.out, dtype).view(rows, L, K, G, D)
-            by_said = by_said.permute(0, 2, 3, 1, 4).reshape(rows * K, G, L, D)
-            dq, dk, dv = _attend_back(by_said, kept)
+            by_output = _backward(dx, layer.out, dtype).view(rows, L, K, G, D)
+            by_output = by_output.permute(0, 2, 3, 1, 4).reshape(rows * K, G, L, D)
+            dq, dk, dv = _attend_backward(by_output, kept)
             dqkv = gradient.new_empty(rows, L, K * G + 2 * K, D, dtype=dtype)
             by_q, by_k, by_v = _by_head(dqkv, K, G)
             _rotate(dq.view(by_q.shape), done.rotation, by_q, back=True)
             _rotate(dk.view(by_k.shape), done.rotation, by_k, back=True)
             by_v.copy_(dv.view(by_v.shape))
-            by_h = _back(dqkv.view(rows * L, -1), layer.qkv, dtype)
-            _normalise_back(
+            by_h = _backward(dqkv.view(rows * L, -1), layer.qkv, dtype)
+            _normalise_backward(
                 dx, by_h, kept.before_attention, kept.attention_scale, layer.attention_norm
             )
         return dx.view(rows, L, d)
@@ -194,14 +196,14 @@ class LlamaBody:
         return (x * scale).mul_(weight), scale
 
 
-def _there(
+def _forward(
     x: Float[Tensor, "T in"], weight: Float[Tensor, "out in"], dtype: torch.dtype
 ) -> Float[Tensor, "T out"]:
     """Return x W^T, multiplied in `dtype`; W held in another number format is cast in use."""
     return x.to(dtype) @ weight.to(dtype).T
 
 
-def _back(
+def _backward(
     gradient: Float[Tensor, "T out"], weight: Float[Tensor, "out in"], dtype: torch.dtype
 ) -> Float[Tensor, "T in"]:
     """Return the gradient by x from that by x W^T, multiplied in `dtype`."""
@@ -246,17 +248,17 @@ def _attend(
     return torch.cat(said, 2) if len(said) > 1 else said[0], weights
 
 
-def _attend_back(
-    by_said: Float[Tensor, "B G L D"], kept: Kept
+def _attend_backward(
+    by_output: Float[Tensor, "B G L D"], kept: Kept
 ) -> tuple[Float[Tensor, "B G L D"], Float[Tensor, "B L D"], Float[Tensor, "B L D"]]:
     """Return the gradients by q, k and v from that by what attention said."""
-    B, G, L, D = by_said.shape
+    B, G, L, D = by_output.shape
     dk, dv = torch.empty_like(kept.k), torch.empty_like(kept.v)
     by_block = []
     for weights in reversed(kept.weights):  # the last block sees all positions
         block, seen = weights.shape[1] // G, weights.shape[2]
         span = slice(seen - block, seen)
-        by_these = by_said[:, :, span].reshape(B, G * block, D)
+        by_these = by_output[:, :, span].reshape(B, G * block, D)
         by_scores = torch._softmax_backward_data(
             by_these @ kept.v[:, :seen].mT, weights, -1, weights.dtype
         ).mul_(D**-0.5)
@@ -268,7 +270,7 @@ def _attend_back(
     return torch.cat(by_block[::-1], 2) if len(by_block) > 1 else by_block[0], dk, dv
 
 
-def _normalise_back(
+def _normalise_backward(
     dx: Float[Tensor, "T d"],
     gradient: Float[Tensor, "T d"],
     x: Float[Tensor, "T d"],
@@ -281,7 +283,7 @@ def _normalise_back(
     dx.addcmul_(by_unit, scale).addcmul_(x, along, value=-1.0)
 
 
-def _gate_back(
+def _gate_backward(
     gradient: Float[Tensor, "T f"], gate_up: Float[Tensor, "T 2f"]
 ) -> Float[Tensor, "T 2f"]:
     """Return the gradient by gate and up from that by silu(gate) * up; `gradient` is used up."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
-from explorer.model.head import Measured
+from explorer.model.head import TokenStatistics
 from explorer.runtime.interruption import check
 from explorer.specs.arrangements import ArrangementKey, holds_m, read_from
 
@@ -80,7 +80,7 @@ def score(
     return scores(model.measure(inputs, targets, read_from(key), detail=True))[0]
 
 
-def scores(measured: Measured) -> list[Score]:
+def scores(measured: TokenStatistics) -> list[Score]:
     """Split a detailed measurement of several rows into one score for each."""
     assert measured.predicted is not None and measured.p is not None and measured.rank is not None
     predicted, p, rank = (t.cpu().numpy() for t in (measured.predicted, measured.p, measured.rank))

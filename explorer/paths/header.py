@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.provenance import Versions, versions
+from explorer.base.value import Value
 from explorer.paths.curves import CurveKind
 from explorer.paths.pairs import text_key
 from explorer.solutions.solution import Solution, now
@@ -13,10 +14,8 @@ from explorer.specs.arrangements import ArrangementKey
 from explorer.specs.curves import PathRecipe
 
 
-class TextInfo(BaseModel):
+class TextInfo(Value):
     """A target that several solutions share."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str = Field(description="The target, decoded.")
     title: str = Field("", description="Where the text comes from, in words.")
@@ -26,20 +25,16 @@ class TextInfo(BaseModel):
     )
 
 
-class SolutionInfo(BaseModel):
+class SolutionInfo(Value):
     """One end of a path."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(description="The solution's id.")
     seed: int = Field(description="The seed of its restart.")
     text: int = Field(description="Index of its text.")
 
 
-class PathsHeader(BaseModel):
+class PathsHeader(Value):
     """What is known about a set of paths besides its numbers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: int = 1
     model: str = Field(description="Name of the model, as `--model` takes it.")

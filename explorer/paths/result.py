@@ -15,9 +15,7 @@ from explorer.base.files import write_atomically
 from explorer.base.tensor_files import opened
 from explorer.paths.curves import BENDS, arc_lengths, bends_on_chord, mean_along
 from explorer.paths.header import PathsHeader, TextInfo
-
-CONNECTED = 0.99
-"""Accuracy that a path must keep all along the grid to count as connecting (Q3, E8)."""
+from explorer.specs.recipes import THRESHOLD
 
 FILE = "paths.safetensors"
 
@@ -165,22 +163,22 @@ class Paths:
 
     @property
     def connected(self) -> NDArray[np.bool_]:
-        """Whether each curve keeps accuracy >= `CONNECTED` all along the grid, bool (P,)."""
+        """Whether each curve keeps accuracy >= `THRESHOLD` all along the grid, bool (P,)."""
         with np.errstate(invalid="ignore"):
-            all_along = np.all(self.curve.accuracy >= CONNECTED, axis=1)
+            all_along = np.all(self.curve.accuracy >= THRESHOLD, axis=1)
         return np.asarray(all_along & self.measured)
 
     @property
     def lines_connected(self) -> NDArray[np.bool_]:
-        """Whether each straight line keeps accuracy >= `CONNECTED`, bool (P,)."""
+        """Whether each straight line keeps accuracy >= `THRESHOLD`, bool (P,)."""
         with np.errstate(invalid="ignore"):
-            all_along = np.all(self.line.accuracy >= CONNECTED, axis=1)
+            all_along = np.all(self.line.accuracy >= THRESHOLD, axis=1)
         return np.asarray(all_along & self.measured)
 
     def converged_at(self, pair: int) -> int | None:
         """Return the step from which on every measurement found the curve connected, or None."""
         own = self.history[self.history["pair"] == pair]
-        bad = np.flatnonzero(own["minimum"] < np.float32(CONNECTED))
+        bad = np.flatnonzero(own["minimum"] < np.float32(THRESHOLD))
         since = own[bad[-1] + 1 :] if len(bad) else own
         return int(since["step"][0]) if len(since) else None
 

@@ -4,10 +4,11 @@ import hashlib
 import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from explorer.base import folders
 from explorer.base.files import write_atomically
+from explorer.base.value import Value
 
 POSITIONS = 1300
 """Positions of targets beyond which a CPU gains nothing by more rows, and needs more memory.
@@ -25,10 +26,8 @@ on one machine, 79 on another.
 """
 
 
-class Pace(BaseModel):
+class StepTime(Value):
     """A timed training step, in pieces that add up to any other: passes, and their tokens."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = Field(description="Name, hub id or folder of the model.")
     precision: str = Field(description="Number format that the recipe asks for.")
@@ -63,31 +62,31 @@ class Pace(BaseModel):
         return passes * self.a_pass + rows * length * self.token_seconds
 
 
-def assumed(parameters: int | None) -> Pace:
+def assumed(parameters: int | None) -> StepTime:
     """Return the pace of two CPU cores with bfloat16, for a machine that has timed nothing.
 
     Args:
         parameters: of the model; None counts as the embedded model's.
     """
     each = TOKEN_SECONDS * (parameters or EMBEDDED_PARAMETERS)
-    return Pace(model="", precision="auto", token_seconds=each)
+    return StepTime(model="", precision="auto", token_seconds=each)
 
 
-def keep(pace: Pace) -> Path:
+def keep(step_time: StepTime) -> Path:
     """Keep the newest pace of a model and number format.
 
     Raises:
         StorageError: if the disk refuses.
     """
     return write_atomically(
-        _file(pace.model, pace.precision), pace.model_dump_json(indent=1).encode()
+        _file(step_time.model, step_time.precision), step_time.model_dump_json(indent=1).encode()
     )
 
 
-def find(model: str, precision: str) -> Pace | None:
+def find(model: str, precision: str) -> StepTime | None:
     """Return the pace that was timed last, or None if none was or it cannot be read."""
     try:
-        return Pace.model_validate_json(_file(model, precision).read_bytes())
+        return StepTime.model_validate_json(_file(model, precision).read_bytes())
     except (OSError, ValidationError):
         return None
 

@@ -13,13 +13,14 @@ from typing import Annotated, Any, BinaryIO, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.numpy import save
 
 from explorer.base.errors import CorruptFileError, StorageError
 from explorer.base.files import require_mine, write_atomically
 from explorer.base.tensor_files import opened
+from explorer.base.value import Value
 
 MAX_FRAMES = 200
 PHASES = ("search", "finish", "done", "rest")
@@ -32,10 +33,8 @@ TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
-class RecordingHeader(BaseModel):
+class RecordingHeader(Value):
     """What every frame of a recording shares."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = 1
     model: str

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError
 from explorer.base.files import write_atomically
 from explorer.base.formatting import counted
 from explorer.base.provenance import Versions
+from explorer.base.value import Value
 from explorer.solutions.solution import Solution, load_solution
 from explorer.specs.jobs import SolveSetSpec
 
@@ -20,11 +21,7 @@ SET_FILE = "set.json"
 SCHEMA: Literal[1] = 1
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SetContext(_Record):
+class SetContext(Value):
     """What the texts of one context have in common."""
 
     title: str = Field(description="Where it comes from, in words.")
@@ -32,7 +29,7 @@ class SetContext(_Record):
     text: str = Field("", description="What the model read; empty for gathered texts.")
 
 
-class SetText(_Record):
+class SetText(Value):
     """One target of a set."""
 
     context: int = Field(ge=0, description="Index of its context.")
@@ -47,7 +44,7 @@ class SetText(_Record):
     )
 
 
-class Member(_Record):
+class Member(Value):
     """One row that is over: a solution if it is exact, else what was reached."""
 
     context: int
@@ -71,7 +68,7 @@ class Member(_Record):
         return self.context, self.continuation, self.restart
 
 
-class Joint(_Record):
+class Joint(Value):
     """How a shared m was learned."""
 
     rows: int = Field(description="Rows that were trained jointly.")
@@ -83,7 +80,7 @@ class Joint(_Record):
     device: str = Field("", description="Kind of device; empty: not noted.")
 
 
-class SetRecord(_Record):
+class SetRecord(Value):
     """Everything in `set.json`."""
 
     schema_version: Literal[1] = SCHEMA
@@ -91,8 +88,8 @@ class SetRecord(_Record):
     spec: SolveSetSpec
     fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
     d_model: int
-    contexts: list[SetContext] = []
-    texts: list[SetText] = []
+    contexts: list[SetContext] = Field(default=[])
+    texts: list[SetText] = Field(default=[])
     members: list[Member] = Field(default=[], description="Rows that are over, by slot.")
     joint: Joint | None = None
     complete: bool = Field(False, description="Whether nothing more will be tried.")

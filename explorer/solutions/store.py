@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
 
@@ -18,6 +18,7 @@ from explorer.base import folders
 from explorer.base.database import SolutionRow, transaction
 from explorer.base.errors import BadInputError, CorruptFileError, NoProtoTokensError, StorageError
 from explorer.base.files import write_atomically
+from explorer.base.value import Value
 from explorer.solutions.recording import Recording
 from explorer.solutions.solution import (
     AnyRecord,
@@ -44,10 +45,8 @@ NOT_SOLUTIONS = (
 """How files end that lie beside solutions and are something else."""
 
 
-class Race(BaseModel):
+class Race(Value):
     """One forward pass against generation token by token, on one machine, both warm."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tokens: int = Field(ge=1, lt=2**31, description="How many tokens both gave.")
     one_forward_seconds: float = Field(

@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from explorer.base.value import Value
 
 
-class PathRecipe(BaseModel):
+class PathRecipe(Value):
     """Every setting of one curve's optimisation (H6)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_steps: int = Field(
         2000, ge=0, le=1_000_000, description="Steps of Adam after which a curve ends."

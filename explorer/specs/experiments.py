@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
 )
 
+from explorer.base.value import Value
 from explorer.specs.arrangements import KEYS, ArrangementChoice, ArrangementKey, LayoutChoice
 from explorer.specs.recipes import INDEPENDENT, Recipe
 from explorer.specs.texts import Source
@@ -39,9 +39,7 @@ Lengths = Annotated[tuple[int, ...], Field(min_length=1, max_length=40), AfterVa
 Drawn = Annotated[tuple[Source, ...], Field(min_length=1, max_length=7), AfterValidator(_different)]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Settings(Value):
     model: str = Field(description="Name, hub id or folder of the model.")
     seed: int = Field(0, ge=0, lt=2**30, description="Decides texts, sampling and starts.")
 

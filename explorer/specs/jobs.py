@@ -3,8 +3,6 @@
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     TypeAdapter,
     ValidationError,
@@ -13,6 +11,7 @@ from pydantic import (
 
 from explorer.base.errors import BadInputError
 from explorer.base.validation import in_words
+from explorer.base.value import Value
 from explorer.specs.arrangements import ArrangementChoice
 from explorer.specs.curves import PathRecipe
 from explorer.specs.experiments import Settings
@@ -25,10 +24,8 @@ MAX_CHARACTERS = 200_000
 MAX_PAIRS = 500
 
 
-class ReconstructSpec(BaseModel):
+class ReconstructSpec(Value):
     """Train proto-tokens for one text: K restarts as rows of one batch."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["reconstruct"] = "reconstruct"
     model: str = Field(description="Name, hub id or folder of the model.")
@@ -49,19 +46,15 @@ class ReconstructSpec(BaseModel):
     source: str = Field("own", description="Key of the text's source.")
 
 
-class BringSpec(BaseModel):
+class DownloadSpec(Value):
     """Bring a model (and, with the embedded one, Shakespeare's works) onto the disk."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["bring"] = "bring"
     model: str = Field(description="Name or hub id of the model.")
 
 
-class GenerateSpec(BaseModel):
+class GenerateSpec(Value):
     """Let the model continue a context: multinomial, temperature 1 (checklist D4)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["generate"] = "generate"
     model: str = Field(description="Name, hub id or folder of the model.")
@@ -70,10 +63,8 @@ class GenerateSpec(BaseModel):
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of the sampling.")
 
 
-class GatheredText(BaseModel):
+class GatheredText(Value):
     """A text that a person puts into a solution set."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str = Field(max_length=MAX_CHARACTERS, description="Its first tokens are the target.")
     context: str = Field(
@@ -83,15 +74,13 @@ class GatheredText(BaseModel):
     source: Source = Field("own", description="Key of the text's source.")
 
 
-class SolveSetSpec(BaseModel):
+class SolveSetSpec(Value):
     """Make a solution set after checklist E6: contexts x continuations x restarts.
 
     Each context has `continuations` texts by the model itself (multinomial, temperature 1): one
     solution for each but the last, `restarts` solutions for the last. Or `texts` are gathered by a
     person. With `restarts_of` every, each text has so many.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["solve-set"] = "solve-set"
     model: str = Field(description="Name, hub id or folder of the model.")
@@ -154,10 +143,8 @@ class SolveSetSpec(BaseModel):
         return count + (count if self.restarts_of == "every" else last) * (self.restarts - 1)
 
 
-class DistancesSpec(BaseModel):
+class DistancesSpec(Value):
     """Compute the distances of a set with their statistics (E6, E7)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["distances"] = "distances"
     set: str = Field(description="Id of the set.")
@@ -168,10 +155,8 @@ class DistancesSpec(BaseModel):
         return f"set {self.set}"
 
 
-class MapSpec(BaseModel):
+class MapSpec(Value):
     """Lay the solutions of one or several sets out in two or three dimensions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["map"] = "map"
     sets: tuple[str, ...] = Field(min_length=1, max_length=20, description="Ids of the sets.")
@@ -199,10 +184,8 @@ class MapSpec(BaseModel):
         return "attempt" if self.inexact else "solution"
 
 
-class PathsSpec(BaseModel):
+class PathsSpec(Value):
     """Connect pairs of solutions: straight line and trained curve of each (checklist E8)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["paths"] = "paths"
     pairs: tuple[tuple[str, str], ...] = Field(
@@ -217,10 +200,8 @@ class PathsSpec(BaseModel):
     recipe: PathRecipe = PathRecipe()
 
 
-class LandscapeSpec(BaseModel):
+class LandscapeSpec(Value):
     """Measure the plane through two solutions and the control point of their curve."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["landscape"] = "landscape"
     paths: str = Field(description="A paths file, the id of the job that made it, or a record's.")
@@ -230,10 +211,8 @@ class LandscapeSpec(BaseModel):
     )
 
 
-class RadiusSpec(BaseModel):
+class RadiusSpec(Value):
     """Walk away from one solution in random directions until it is no longer reconstructed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["radius"] = "radius"
     solution: str = Field(description="Id of the solution, or its file.")
@@ -242,10 +221,8 @@ class RadiusSpec(BaseModel):
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of the directions.")
 
 
-class ExperimentSpec(BaseModel):
+class ExperimentSpec(Value):
     """Run one of the paper's experiments, or go on with it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["experiment"] = "experiment"
     settings: Settings
@@ -259,7 +236,7 @@ class ExperimentSpec(BaseModel):
 
 JobSpec = Annotated[
     ReconstructSpec
-    | BringSpec
+    | DownloadSpec
     | GenerateSpec
     | SolveSetSpec
     | DistancesSpec

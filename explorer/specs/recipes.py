@@ -4,19 +4,22 @@ import hashlib
 import json
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from explorer.base.errors import BadInputError
+from explorer.base.value import Value
+
+THRESHOLD = 0.99
+"""Token accuracy from which a length counts as reconstructed (Q3), a vector as one to share (F3), a
+curve as connected (F10), and up to which a radius reaches."""
 
 
-class Recipe(BaseModel):
+class Recipe(Value):
     """Every setting of one optimisation.
 
     `embedding std` is the mean standard deviation of the model's input embeddings per dimension;
     a rate given in that unit suits a model whose embeddings have any scale.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field("custom", description="What this recipe is called in tables and files.")
     recorded_as: str | None = Field(

@@ -10,15 +10,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     TypeAdapter,
     ValidationError,
 )
 
 from explorer.base.errors import BadInputError
+from explorer.base.value import Value
 from explorer.specs.cleaning import clean
 
 Source = Literal["own", "seen", "pg19", "unseen", "random", "corpus", "generated"]
@@ -59,11 +58,7 @@ AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
-class _Spec(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class OwnSpec(_Spec):
+class OwnSpec(Value):
     """A text that was typed, pasted or uploaded."""
 
     source: Literal["own"] = "own"
@@ -71,7 +66,7 @@ class OwnSpec(_Spec):
     title: CleanText = Field("Own text", description="What to call it: a file's name, say.")
 
 
-class _DrawnSpec(_Spec):
+class _DrawnSpec(Value):
     index: int = Field(0, ge=0, description="Which passage in that order, from 0.")
     characters: int = Field(
         PASSAGE_CHARACTERS,
@@ -130,7 +125,7 @@ ContextSpec = Annotated[
 ]
 
 
-class GeneratedSpec(_Spec):
+class GeneratedSpec(Value):
     """A model's own continuation of a context (D4): multinomial sampling at temperature 1.
 
     This only says what is wanted. The worker, which owns the model, samples it; the same spec

@@ -23,17 +23,17 @@ GENERATED = 6
 
 def timed(
     model: FrozenModel, length: int, arrangement: ArrangementChoice, recipe: Recipe
-) -> step_times.Pace:
+) -> step_times.StepTime:
     """Time a step, keep its pace for later estimates, and return it."""
-    pace = measured(model, length, arrangement, recipe)
+    step_time = measured(model, length, arrangement, recipe)
     with contextlib.suppress(StorageError):  # an estimate is all that it is for
-        step_times.keep(pace)
-    return pace
+        step_times.keep(step_time)
+    return step_time
 
 
 def measured(
     model: FrozenModel, length: int, arrangement: ArrangementChoice, recipe: Recipe
-) -> step_times.Pace:
+) -> step_times.StepTime:
     """Return what a step costs for each pass and for each token, and a token generated alone.
 
     From a step of one row and one of a set's full batch: two sizes, two unknowns.
@@ -50,7 +50,7 @@ def measured(
     passes = -(-ROWS // max(1, step_times.POSITIONS // length))
     token = (full - passes * one) / (length * (ROWS - passes))
     token = max(token, full / (ROWS * length) / 10)  # a moment's noise must not make it nothing
-    return step_times.Pace(
+    return step_times.StepTime(
         model=model.name,
         precision=recipe.precision,
         token_seconds=token,

@@ -20,7 +20,7 @@ from torch import Tensor
 from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
 from explorer.model.greedy import MemoryScore, memory_inputs, score_memory
-from explorer.model.head import Measured
+from explorer.model.head import TokenStatistics
 from explorer.solutions.solution import BEATEN, Memory, MemoryRecord
 from explorer.specs.recipes import Recipe
 from explorer.training.described import described
@@ -145,7 +145,7 @@ class MemoryTrainer(Engine):
     @torch.no_grad()
     def _loss_and_gradient(
         self, model: FrozenModel, rows: list[int], targets: Int[Tensor, "n N"]
-    ) -> tuple[Measured, Float[Tensor, "n K d"]]:
+    ) -> tuple[TokenStatistics, Float[Tensor, "n K d"]]:
         mem = self._vectors[self._uses[rows]]
         inputs, first = memory_inputs(model, mem, targets, self.sink)
         measured, by_input = model.loss_and_gradient(inputs, targets, first)

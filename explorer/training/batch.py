@@ -51,7 +51,7 @@ class Task:
 
 
 @dataclass
-class Crew:
+class TrainingBatch:
     """Some rows in one trainer.
 
     Attributes:
@@ -79,7 +79,7 @@ class Crew:
 
 @dataclass(frozen=True)
 class Foreman:
-    """Makes crews of one set: the same model, arrangement and recipe for all.
+    """Makes batches of one set: the same model, arrangement and recipe for all.
 
     Attributes:
         model: runs the search.
@@ -93,32 +93,34 @@ class Foreman:
     arrangement: ArrangementKey
     recipe: Recipe
 
-    def joint(self, tasks: Sequence[Task]) -> Crew:
+    def joint(self, tasks: Sequence[Task]) -> TrainingBatch:
         """Return rows that share one m and train it jointly (the paper's default)."""
-        return Crew(list(tasks), self._trainer(tasks, m_key="shared"), joint=True)
+        return TrainingBatch(list(tasks), self._trainer(tasks, m_key="shared"), joint=True)
 
-    def alone(self, tasks: Sequence[Task], m: NDArray[np.float32] | None) -> Crew:
+    def alone(self, tasks: Sequence[Task], m: NDArray[np.float32] | None) -> TrainingBatch:
         """Return rows that are independent: with an m of their own, or all with `m` frozen."""
         if m is None:
-            return Crew(list(tasks), self._trainer(tasks))
+            return TrainingBatch(list(tasks), self._trainer(tasks))
         fresh = self._trainer(tasks)  # only to say where each e starts
         starts = {
             i: (fresh.vectors_of(i)[0] if task.e is None else task.e, m)
             for i, task in enumerate(tasks)
         }
-        return Crew(list(tasks), self._trainer(tasks, starts=starts, frozen=("m",)))
+        return TrainingBatch(list(tasks), self._trainer(tasks, starts=starts, frozen=("m",)))
 
     def together(
-        self, crews: Sequence[Crew], tasks: Sequence[Task], m: NDArray[np.float32] | None
-    ) -> Crew:
-        """Return one crew of the live rows of others, which go on as they are, and new rows.
+        self, batches: Sequence[TrainingBatch], tasks: Sequence[Task], m: NDArray[np.float32] | None
+    ) -> TrainingBatch:
+        """Return one batch of the live rows of others, which go on as they are, and new rows.
 
         One large batch costs less than many small ones.
         """
-        live = [(crew, i) for crew in crews for i in range(len(crew.tasks)) if i not in crew.over]
-        made = self.alone([*(crew.tasks[i] for crew, i in live), *tasks], m)
-        for at, (crew, i) in enumerate(live):
-            made.trainer.adopt(at, crew.trainer, i)
+        live = [
+            (batch, i) for batch in batches for i in range(len(batch.tasks)) if i not in batch.over
+        ]
+        made = self.alone([*(batch.tasks[i] for batch, i in live), *tasks], m)
+        for at, (batch, i) in enumerate(live):
+            made.trainer.adopt(at, batch.trainer, i)
         return made
 
     def _trainer(
@@ -140,30 +142,30 @@ class Foreman:
             frozen=frozen,
         )
 
-    def restore(self, saved: Saved | None, m: NDArray[np.float32] | None) -> list[Crew]:
-        """Return the crews of a checkpoint; none if there is none, or it does not fit."""
-        crews = []
+    def restore(self, saved: Saved | None, m: NDArray[np.float32] | None) -> list[TrainingBatch]:
+        """Return the batches of a checkpoint; none if there is none, or it does not fit."""
+        batches = []
         for k, values in enumerate(saved.values["crews"] if saved else []):
             tasks = [_task(each) for each in values["tasks"]]
-            crew = self.joint(tasks) if values["joint"] else self.alone(tasks, m)
-            if saved is None or not saved.restore(k, crew.trainer):
+            batch = self.joint(tasks) if values["joint"] else self.alone(tasks, m)
+            if saved is None or not saved.restore(k, batch.trainer):
                 return []
-            crew.over = set(values["over"])
-            crews.append(crew)
-        return crews
+            batch.over = set(values["over"])
+            batches.append(batch)
+        return batches
 
 
-def checkpoint(kept: Checkpoint, crews: Sequence[Crew], **values: Any) -> None:
-    """Write everything that `Foreman.restore` needs to go on with these crews, and the values.
+def checkpoint(kept: Checkpoint, batches: Sequence[TrainingBatch], **values: Any) -> None:
+    """Write everything that `Foreman.restore` needs to go on with these batches, and the values.
 
     Raises:
         StorageError: if the disk refuses.
     """
     said = [
         {"tasks": [_values(t) for t in c.tasks], "joint": c.joint, "over": sorted(c.over)}
-        for c in crews
+        for c in batches
     ]
-    kept.save([crew.trainer for crew in crews], crews=said, **values)
+    kept.save([batch.trainer for batch in batches], batches=said, **values)
 
 
 def save_learned(path: Path, m: NDArray[np.float32], tasks: Iterable[Task]) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
-from explorer.model.head import Measured
+from explorer.model.head import TokenStatistics
 from explorer.runtime.interruption import Interrupted, abandonable, check
 from explorer.specs.recipes import Recipe
 from explorer.training.memory import is_out_of_memory, rows_of_next_pass, rows_that_fit
@@ -95,7 +95,7 @@ class Engine(ABC):
     @abstractmethod
     def _loss_and_gradient(
         self, model: FrozenModel, rows: list[int], targets: Int[Tensor, "n N"]
-    ) -> tuple[Measured, Float[Tensor, "n W d"]]:
+    ) -> tuple[TokenStatistics, Float[Tensor, "n W d"]]:
         """Measure rows of one length; return it with the gradient of each loss by its vectors."""
 
     @abstractmethod
@@ -285,7 +285,7 @@ class Engine(ABC):
                         raise
                     self._shrink(len(part))
 
-    def _note(self, rows: list[int], measured: Measured) -> None:
+    def _note(self, rows: list[int], measured: TokenStatistics) -> None:
         """Keep the loss, accuracy and margin of each of these rows."""
         summary = torch.stack(
             [measured.loss.mean(1), measured.correct.float().mean(1), measured.margin.amin(1)]

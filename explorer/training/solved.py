@@ -8,7 +8,7 @@ from explorer.specs.arrangements import ArrangementKey
 from explorer.specs.recipes import Recipe
 from explorer.training.described import described
 from explorer.training.rows import Outcome
-from explorer.training.starts import known_digest
+from explorer.training.starts import warm_digest
 
 
 def solution_of(
@@ -42,7 +42,7 @@ def solution_of(
         source: key of the text's source.
         job: id of the job, None from a shell.
     """
-    known = known_digest(model.fingerprint) if recipe.known_m is not None else None
+    known = warm_digest(model.fingerprint) if recipe.known_m is not None else None
     fields = described(
         found,
         model,

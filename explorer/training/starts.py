@@ -14,9 +14,9 @@ from explorer.model.frozen import FrozenModel
 from explorer.specs.recipes import Recipe
 from explorer.training.rows import Row
 
-KNOWN = Path(__file__).parents[1] / "data" / "known_starts"
-"""Pairs of e and m that were handed down from text to text (`tools/record_known.py`), a file for
-each model that some ship for, named after its weights."""
+WARM = Path(__file__).parents[1] / "data" / "warm_starts"
+"""Pairs of e and m that were handed down from text to text (`tools/record_warm_starts.py`), a file
+for each model that some ship for, named after its weights."""
 
 
 def start(model: FrozenModel, recipe: Recipe, seed: int, count: int) -> Float[Tensor, "count d"]:
@@ -50,7 +50,7 @@ def start_of(
     """
     pair = start(model, recipe, row.seed, 2)
     if recipe.known_m is not None:
-        if known is None and (shipped := known_pairs(model.fingerprint)) is not None:
+        if known is None and (shipped := warm_pairs(model.fingerprint)) is not None:
             known = shipped[row.seed % len(shipped)]
         if known is not None:
             pair[0] = _towards(model, recipe, pair[0], known[0])
@@ -80,21 +80,21 @@ def _as_long_as(each: float, vector: Float[Tensor, " d"]) -> Float[Tensor, " d"]
 
 
 @cache
-def known_pairs(fingerprint: str) -> Float[Tensor, "S 2 d"] | None:
+def warm_pairs(fingerprint: str) -> Float[Tensor, "S 2 d"] | None:
     """Return the e and m that ship for the model with these weights, or None if none do."""
-    file = known_file(fingerprint)
+    file = warm_file(fingerprint)
     return load_file(file)["pairs"].float() if file.exists() else None
 
 
-def known_digest(fingerprint: str) -> str | None:
-    """Return twelve hexadecimal digits of what `known_pairs` gives; None: it gives nothing.
+def warm_digest(fingerprint: str) -> str | None:
+    """Return twelve hexadecimal digits of what `warm_pairs` gives; None: it gives nothing.
 
     The pairs decide where rows start, and may be handed further down: records name them.
     """
-    pairs = known_pairs(fingerprint)
+    pairs = warm_pairs(fingerprint)
     return None if pairs is None else hashlib.sha256(pairs.numpy().tobytes()).hexdigest()[:12]
 
 
-def known_file(fingerprint: str) -> Path:
+def warm_file(fingerprint: str) -> Path:
     """Return where they lie, or would: float16 `pairs` (S, 2, d_model)."""
-    return KNOWN / f"{fingerprint[:16]}.safetensors"
+    return WARM / f"{fingerprint[:16]}.safetensors"

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from explorer.model.frozen import FrozenModel
-from explorer.model.head import Measured
+from explorer.model.head import TokenStatistics
 from explorer.model.metrics import Score, input_sequence, score, scores
 from explorer.solutions.solution import BEATEN, halted
 from explorer.specs.arrangements import ArrangementKey, holds_m, input_length, read_from
@@ -80,7 +80,7 @@ class Trainer(Engine):
         self._shown_pairs = self._best.clone()
         self._detailed = False
         self._outcomes: dict[int, Outcome] = {}
-        self._contests = self._restarts_of_a_text() if until == "first" else []
+        self._halvings = self._restarts_of_a_text() if until == "first" else []
 
     def _restarts_of_a_text(self) -> list[list[int]]:
         """Return the groups that train one text by themselves, together with those that do too."""
@@ -98,7 +98,7 @@ class Trainer(Engine):
         """
         self._detailed = detail
         self._step()
-        self._hold_contests()
+        self._halve_groups()
         return self.report(detailed=detail)
 
     def look(self) -> StepReport:
@@ -117,15 +117,17 @@ class Trainer(Engine):
         self._note(rows, measured)
         self._show(rows, pair, measured)
 
-    def _show(self, rows: list[int], pair: Float[Tensor, "n 2 d"], measured: Measured) -> None:
+    def _show(
+        self, rows: list[int], pair: Float[Tensor, "n 2 d"], measured: TokenStatistics
+    ) -> None:
         """Keep what is shown of rows that were measured in detail, before they move."""
         self._shown_pairs[rows] = pair
         for i, shown in zip(rows, scores(measured), strict=True):
             self._shown[i] = shown
 
-    def _hold_contests(self) -> None:
+    def _halve_groups(self) -> None:
         """Among restarts of one text, end those that lost and let the worse ones rest."""
-        for contest in self._contests:
+        for contest in self._halvings:
             groups = [self._groups[k] for k in contest]
             reasons = {self._state[g.rows[0]].reason for g in groups if g.phase == DONE}
             if None in reasons:
@@ -180,7 +182,7 @@ class Trainer(Engine):
     @torch.no_grad()
     def _loss_and_gradient(
         self, model: FrozenModel, rows: list[int], targets: Int[Tensor, "n N"]
-    ) -> tuple[Measured, Float[Tensor, "n 2 d"]]:
+    ) -> tuple[TokenStatistics, Float[Tensor, "n 2 d"]]:
         pair, length = self._vectors[self._uses[rows]], targets.shape[1]
         inputs = input_sequence(pair[:, 0], pair[:, 1], self.arrangement, length)
         measured, by_input = model.loss_and_gradient(

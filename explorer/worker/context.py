@@ -17,7 +17,7 @@ from explorer.jobs import client
 from explorer.jobs.ownership import LostError, Owner, changed
 from explorer.model.pool import ModelPool
 from explorer.specs.jobs import JobSpec
-from explorer.worker.side_process import Aside
+from explorer.worker.side_process import SideProcess
 
 SAY_SECONDS = 0.4
 HEAR_SECONDS = 0.5
@@ -36,7 +36,7 @@ class JobContext:
         pool: where models come from.
         aside: a process for what would keep the other jobs waiting.
         owner: whose job it is; None: nobody's.
-        wanted: run, pause or stop, as read from the queue lately.
+        requested: run, pause or stop, as read from the queue lately.
         stopped: whether a wish to stop ended the work early.
         result: what the job has made so far; saved whenever the job speaks.
         notices: remarks that stay with the job.
@@ -48,9 +48,9 @@ class JobContext:
     id: str
     spec: JobSpec
     pool: ModelPool
-    aside: Aside = field(default_factory=Aside)
+    aside: SideProcess = field(default_factory=SideProcess)
     owner: Owner | None = None
-    wanted: str = "run"
+    requested: str = "run"
     stopped: bool = False
     result: dict[str, Any] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
@@ -91,11 +91,11 @@ class JobContext:
         self.under_way = steps
         for step in steps:
             yield step
-            if self.wanted == "stop":
+            if self.requested == "stop":
                 self.stopped = True
                 return
 
-    def is_unwanted(self) -> bool:
+    def is_stopped_or_paused(self) -> bool:
         """Read now and then, in the middle of a long step, whether to stop or pause at once."""
         if self.stopped:  # what there is by then is still to be measured
             return False
@@ -103,8 +103,8 @@ class JobContext:
             self._heard = time.monotonic()
             with contextlib.suppress(StorageError), transaction() as session:
                 row = session.get(JobRow, self.id)
-                self.wanted = row.wanted if row else "stop"
-        return self.wanted != "run"
+                self.requested = row.requested if row else "stop"
+        return self.requested != "run"
 
     def update(self, **columns: Any) -> None:
         """Write columns of the job's row, and read what is wanted of it now.
@@ -126,8 +126,10 @@ class JobContext:
         mine = update(JobRow).where(JobRow.id == self.id, JobRow.owner.is_not_distinct_from(me))
         with transaction() as session:
             written = changed(session.execute(mine.values(columns)))
-            wanted = session.scalar(select(JobRow.wanted).where(JobRow.id == self.id))
-        if wanted is not None and not written:
+            requested = session.scalar(select(JobRow.requested).where(JobRow.id == self.id))
+        if requested is not None and not written:
             raise LostError(self.id)
         self._unsaid.clear()
-        self.wanted = "stop" if wanted is None else wanted  # a row that was deleted ends its job
+        self.requested = (
+            "stop" if requested is None else requested
+        )  # a row that was deleted ends its job

@@ -57,12 +57,12 @@ class Active:
         """Whether it may have a turn."""
         if self.paused or self.last_words is not None:
             return False
-        return self.job.wanted == "stop" or time.monotonic() >= self.retry_at
+        return self.job.requested == "stop" or time.monotonic() >= self.retry_at
 
     @property
     def needs_device(self) -> bool:
         """Whether its turn computes; to stop takes a forward pass at most, which waits for none."""
-        return not self.waits and self.job.wanted != "stop"
+        return not self.waits and self.job.requested != "stop"
 
 
 @dataclass
@@ -90,7 +90,7 @@ class Hands:
             StopIteration: if it has come to its end.
         """
         self.owner.require(active.job.id)
-        with self._guarded(active), listening(active.job.is_unwanted):
+        with self._guarded(active), listening(active.job.is_stopped_or_paused):
             active.waits = next(active.steps) is False
         if active.failures and time.monotonic() > active.retry_at + RETRY_SECONDS[1]:
             active.failures = 0
@@ -105,8 +105,8 @@ class Hands:
         if row.owner != self.owner.id:
             self.drop(active)
             return
-        job.wanted = row.wanted
-        if active.last_words is not None or active.paused == (job.wanted == "pause"):
+        job.requested = row.requested
+        if active.last_words is not None or active.paused == (job.requested == "pause"):
             return
         log.info(logs.line("job resumed" if active.paused else "job paused", job=job.id))
         if active.paused:
@@ -160,7 +160,7 @@ class Hands:
         One that is to stop ends here, with what is on the disk.
         """
         job = active.job
-        if job.wanted == "stop":
+        if job.requested == "stop":
             job.notice(str(error))
             self.end(active, "stopped")
             return

@@ -32,13 +32,13 @@ from explorer.training import Row, Trainer
 from explorer.worker import requests
 from explorer.worker.context import JobContext
 from explorer.worker.hands import Active, Hands
-from explorer.worker.side_process import Aside
+from explorer.worker.side_process import SideProcess
 
 log = logs.log
 
 SLICE_SECONDS = 0.5
 """How long one job computes before the next has its turn."""
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 """How often the queue is read while computing."""
 IDLE_SECONDS = 0.08
 """How often it is read when there is nothing to compute: somebody waits for a first frame."""
@@ -59,13 +59,13 @@ class Worker:
     parent: int | None
     doing: str = "starting"
     _ended: threading.Event = field(default_factory=threading.Event)
-    _looked: float = -math.inf
+    _polled: float = -math.inf
     _prepared: bool = False
 
     def __post_init__(self) -> None:
         self.device = choose_device(self.device_key)
         self.pool = ModelPool(self.device)
-        self.aside = Aside()
+        self.aside = SideProcess()
         self.compute: FileLock = client.compute_lock(str(self.device))
         self.owner = Owner(client.device_name(self.device_key))
         self.hands = Hands(self.owner)
@@ -77,8 +77,8 @@ class Worker:
 
     def run(self) -> None:
         """Work until the process that started this one is gone."""
-        self._take_over()
-        threading.Thread(target=self._beat_on, daemon=True).start()
+        self._requeue()
+        threading.Thread(target=self._heartbeat, daemon=True).start()
         self._warm_up()
         self._now_doing("idle")
         while not self._orphaned():
@@ -88,7 +88,7 @@ class Worker:
 
     def _turn(self) -> bool:
         """Do one round: questions, new jobs, a slice of each; return whether there was work."""
-        self._look()
+        self._poll()
         for active in [a for a in self.active.values() if a.last_words is not None]:
             self.hands.finish(active)
         ready = [a for a in self.active.values() if a.ready]
@@ -117,7 +117,7 @@ class Worker:
         try:
             while time.monotonic() < end:
                 self.hands.step(active)
-                self._look()
+                self._poll()
                 if active.waits or not active.ready or job.id not in self.active:
                     return not active.waits
                 if active.needs_device and not self.compute.is_locked:
@@ -144,11 +144,11 @@ class Worker:
             )
         return True
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         """Answer questions, take new jobs, and hear what is wanted; at most every so often."""
-        if self.active and time.monotonic() - self._looked < LOOK_SECONDS:
+        if self.active and time.monotonic() - self._polled < POLL_SECONDS:
             return
-        self._looked = time.monotonic()
+        self._polled = time.monotonic()
         try:
             self._answer()
             with transaction() as session:
@@ -162,7 +162,7 @@ class Worker:
             for row in rows:
                 if row.id in self.active:
                     self.hands.hear(self.active[row.id], row)
-                elif row.owner in (None, self.owner.id) and row.wanted != "pause":
+                elif row.owner in (None, self.owner.id) and row.requested != "pause":
                     self._begin(row)
         except StorageError as error:
             log.warning(logs.line("queue not read", **logs.reason(error)))
@@ -174,7 +174,7 @@ class Worker:
         except ExplorerError as error:  # queued by another version of the project
             ownership.end(row.id, state="failed", error=str(error))
             return
-        stops = row.wanted == "stop"
+        stops = row.requested == "stop"
         if stops and row.owner is None and not kept.has_to_wrap_up(row.id, spec):
             said = "Stopped." if row.attempts else "Stopped before it began."
             ownership.end(row.id, state="stopped", sentence=said)
@@ -182,7 +182,7 @@ class Worker:
             if row.sentence != why:
                 ownership.say(row.id, why)
         elif not self._leaves_to_another(row) and self.owner.claim(row.id):
-            job = JobContext(row.id, spec, self.pool, self.aside, self.owner, row.wanted)
+            job = JobContext(row.id, spec, self.pool, self.aside, self.owner, row.requested)
             job.result, job.notices = json.loads(row.result), json.loads(row.notices)
             self.hands.begin(job, row.attempts + 1)
 
@@ -244,7 +244,7 @@ class Worker:
         if self.compute.is_locked:
             self.compute.release()
 
-    def _take_over(self) -> None:
+    def _requeue(self) -> None:
         """Queue again what an earlier worker of this device was in the middle of."""
         self.owner.succeed()
 
@@ -286,7 +286,7 @@ class Worker:
             with contextlib.suppress(StorageError):
                 self._give_sign()
 
-    def _beat_on(self) -> None:
+    def _heartbeat(self) -> None:
         while not self._ended.wait(1.0):
             with contextlib.suppress(StorageError):
                 self.owner.renew(list(self.active))

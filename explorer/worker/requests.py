@@ -8,7 +8,7 @@ from explorer.base.errors import BadInputError
 from explorer.model.frozen import fast_dtype
 from explorer.model.metrics import score
 from explorer.model.pool import ModelPool
-from explorer.runtime.step_times import Pace
+from explorer.runtime.step_times import StepTime
 from explorer.solutions.solution import load_solution
 from explorer.specs.recipes import Recipe
 from explorer.tasks.step_time import timed
@@ -53,7 +53,7 @@ def answer(kind: str, payload: dict[str, Any], pool: ModelPool) -> dict[str, Any
     }
 
 
-def _pace(payload: dict[str, Any], pool: ModelPool) -> Pace:
+def _pace(payload: dict[str, Any], pool: ModelPool) -> StepTime:
     card = catalog.find(payload["model"])
     if card.folder is None:
         raise BadInputError(f"{card.title} is not on this disk, so nothing can be timed with it.")

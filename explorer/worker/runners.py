@@ -17,7 +17,7 @@ from pathlib import Path
 from explorer.assets import catalog, packaged
 from explorer.base.errors import BadInputError, ExplorerError
 from explorer.base.formatting import counted, human_seconds
-from explorer.base.progress import Bringing, Progress, Report, Waiting
+from explorer.base.progress import Downloading, Progress, Report, Waiting
 from explorer.estimates import outlook, run_time
 from explorer.geometry import maps, measure_distances
 from explorer.jobs import kept
@@ -27,8 +27,8 @@ from explorer.runtime.interruption import Interrupted
 from explorer.solutions import store
 from explorer.specs.arrangements import ArrangementChoice
 from explorer.specs.jobs import (
-    BringSpec,
     DistancesSpec,
+    DownloadSpec,
     ExperimentSpec,
     GenerateSpec,
     LandscapeSpec,
@@ -46,7 +46,7 @@ from explorer.tasks.step_time import timed
 from explorer.worker import path_runners, side_process
 from explorer.worker.context import JobContext
 
-LOOK_SECONDS = 5.0
+POLL_SECONDS = 5.0
 """How often a job looks whether another one makes the same thing."""
 OTHERS = "Waiting for another map, or for distances that are measured."
 LAYING_OUT = {
@@ -61,8 +61,8 @@ def run(job: JobContext) -> Iterator[bool]:
     match job.spec:
         case ReconstructSpec():
             yield from _reconstruct(job, job.spec)
-        case BringSpec():
-            yield from _bring(job, job.spec.model, also_texts=True)
+        case DownloadSpec():
+            yield from _download(job, job.spec.model, also_texts=True)
         case GenerateSpec():
             yield from _generate(job, job.spec)
         case SolveSetSpec():
@@ -82,7 +82,7 @@ def run(job: JobContext) -> Iterator[bool]:
 
 
 def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
-    yield from _bring(job, spec.model)
+    yield from _download(job, spec.model)
     if job.stopped:
         return
     job.say("Loading the model.", at_once=True)
@@ -122,10 +122,10 @@ def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[bool]:
     job.afterwards.append(task.discard_checkpoint)
 
 
-def _bring(job: JobContext, name: str, *, also_texts: bool = False) -> Iterator[bool]:
+def _download(job: JobContext, name: str, *, also_texts: bool = False) -> Iterator[bool]:
     card = catalog.find(name)
     if card.folder is None:
-        yield from _in_thread(job, lambda report: catalog.bring(card, report))
+        yield from _in_thread(job, lambda report: catalog.download(card, report))
     if job.stopped:
         return
     wants_plays = also_texts and card.origin == "embedded"
@@ -140,11 +140,11 @@ def _in_thread(job: JobContext, work: Callable[[Report], Path]) -> Iterator[bool
 
     A wish to stop is heard at its next report of progress; what it had fetched is thrown away.
     """
-    heard: queue.SimpleQueue[Bringing] = queue.SimpleQueue()
+    heard: queue.SimpleQueue[Downloading] = queue.SimpleQueue()
     raised: list[BaseException] = []
 
-    def report(progress: Bringing) -> None:
-        if job.wanted == "stop":
+    def report(progress: Downloading) -> None:
+        if job.requested == "stop":
             raise ExplorerError("Stopped by hand.")
         heard.put(progress)
 
@@ -163,7 +163,7 @@ def _in_thread(job: JobContext, work: Callable[[Report], Path]) -> Iterator[bool
         if newest is not None:
             job.say(newest.sentence, newest.fraction, at_once=True)
         yield False
-        if job.wanted == "stop":
+        if job.requested == "stop":
             job.stopped = True
             job.say("Stopped while fetching; what is half-made is thrown away.", at_once=True)
             return
@@ -172,7 +172,7 @@ def _in_thread(job: JobContext, work: Callable[[Report], Path]) -> Iterator[bool
 
 
 def _generate(job: JobContext, spec: GenerateSpec) -> Iterator[bool]:
-    yield from _bring(job, spec.model)
+    yield from _download(job, spec.model)
     if job.stopped:
         return
     job.say("Loading the model.", at_once=True)
@@ -199,14 +199,14 @@ def _generate(job: JobContext, spec: GenerateSpec) -> Iterator[bool]:
         job.result["text"] = model.tokenizer.decode(ids)
         job.say(f"{len(ids)} of {spec.length} tokens.", len(ids) / spec.length)
         yield True
-        if job.wanted == "stop":
+        if job.requested == "stop":
             job.stopped = True
             return
     job.say(f"{len(ids)} tokens.", 1.0, at_once=True)
 
 
 def _solve_set(job: JobContext, spec: SolveSetSpec) -> Iterator[bool]:
-    yield from _bring(job, spec.model)
+    yield from _download(job, spec.model)
     if job.stopped:
         return
     job.say("Loading the model.", at_once=True)
@@ -224,7 +224,7 @@ def _solve_set(job: JobContext, spec: SolveSetSpec) -> Iterator[bool]:
 
 
 def _experiment(job: JobContext, spec: ExperimentSpec) -> Iterator[bool]:
-    yield from _bring(job, spec.model, also_texts=True)
+    yield from _download(job, spec.model, also_texts=True)
     if job.stopped:
         return
     job.say("Loading the model.", at_once=True)
@@ -252,7 +252,7 @@ def _work(job: JobContext, steps: Iterable[Progress], makes: str) -> Iterator[bo
     """
     looked, both = -math.inf, ""
     for progress in job.until_stopped(steps):
-        if time.monotonic() - looked >= LOOK_SECONDS:
+        if time.monotonic() - looked >= POLL_SECONDS:
             looked = time.monotonic()
             others = kept.others_on(makes, job.result[makes], job.id)
             both = f" Another job shares this {makes}." if others else ""
@@ -319,7 +319,7 @@ def _beside(
         yield False
         if (progress := job.aside.progress(work)) is not None:
             job.say(progress.sentence, progress.fraction)
-        if job.wanted == "stop":
+        if job.requested == "stop":
             job.aside.stop(work)
             job.stopped = True
             return 0

@@ -40,7 +40,7 @@ class StoppedError(ExplorerError):
     """What was done aside is no longer wanted."""
 
 
-class Aside:
+class SideProcess:
     """One process, started when it is first needed, that does one thing after the other."""
 
     def __init__(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 from explorer.base import folders
 
 
+@pytest.mark.trial
 @pytest.mark.timeout(900)
 def test_what_was_finished_outlives_a_worker_and_a_server_and_no_job_is_done_twice() -> None:
     command = [sys.executable, "-m", "benchmarks.kills", "--json"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import paper_steps
-from benchmarks.material import OWN
+from benchmarks.benchmark_texts import OWN
 from explorer import texts
 
 

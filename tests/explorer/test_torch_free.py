@@ -33,7 +33,9 @@ LIGHT = (
 
 USE = """
 import sys
-from explorer import catalog, store, texts
+from explorer import texts
+from explorer.assets import catalog
+from explorer.solutions import store
 from explorer.figures import run
 from explorer.jobs import client
 catalog.known_models()

@@ -20,7 +20,7 @@ from explorer.library import items, trash
 from explorer.library.labels import Kind
 from explorer.solutions import store
 from explorer.solutions.solution import Memory, MemoryRecord, Solution, SolutionRecord
-from explorer.specs.jobs import BringSpec, ExperimentSpec
+from explorer.specs.jobs import DownloadSpec, ExperimentSpec
 from explorer.specs.recipes import FAST
 from tests.pages.driving import APP, open_page
 from widgets.library import panel
@@ -278,7 +278,7 @@ def test_a_model_is_deleted_after_a_question(own_cache: Path) -> None:
 
 @pytest.mark.usefixtures("without_shipped")
 def test_what_jobs_left_behind_is_cleared(own_cache: Path) -> None:
-    job = client.submit(BringSpec(model="some/model"))
+    job = client.submit(DownloadSpec(model="some/model"))
     client.ask(job, "stop")
     log = folders.make(client.folder_of(job)) / "frames.log"
     log.write_bytes(b"x" * 1_000_000)
@@ -323,7 +323,7 @@ def test_what_cannot_be_read_is_shown_and_can_be_deleted(keep: Keep) -> None:
 
 @pytest.mark.usefixtures("without_shipped")
 def test_jobs_are_listed_and_an_open_one_is_not_deleted() -> None:
-    job = client.submit(BringSpec(model="some/model"))
+    job = client.submit(DownloadSpec(model="some/model"))
     app = show(open_page("library"), "Jobs")
     assert app.dataframe[0].value["state"].tolist() == ["queued"]
     app = select(app, 0)

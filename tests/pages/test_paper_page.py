@@ -20,7 +20,7 @@ from explorer.paths import places
 from explorer.paths.header import PathsHeader, SolutionInfo, TextInfo
 from explorer.paths.result import FILE, Paths
 from explorer.runtime import step_times
-from explorer.runtime.step_times import Pace
+from explorer.runtime.step_times import StepTime
 from explorer.solutions import sets
 from explorer.specs.curves import PathRecipe
 from explorer.specs.jobs import ExperimentSpec
@@ -121,7 +121,7 @@ def test_a_timed_step_is_used_wherever_time_is_estimated(
     app = open_page(page, tiny_llama_folder)
     assert "a step timed on this machine" not in texts_of(app)
     assert page == "paper" or [b for b in app.button if b.label == "Time a step first"]
-    step_times.keep(Pace(model=str(tiny_llama_folder), precision="auto", token_seconds=1e-6))
+    step_times.keep(StepTime(model=str(tiny_llama_folder), precision="auto", token_seconds=1e-6))
     app = open_page(page, tiny_llama_folder)
     assert not app.exception and "a step timed on this machine" in texts_of(app)
     assert not [b for b in app.button if b.label == "Time a step first"]

@@ -15,8 +15,8 @@ from explorer.base.errors import BadInputError, ModelError
 from explorer.jobs import client
 from explorer.library import exchange
 from explorer.specs.jobs import (
-    BringSpec,
     DistancesSpec,
+    DownloadSpec,
     JobSpec,
     LandscapeSpec,
     MapSpec,
@@ -98,7 +98,7 @@ def _specs(path: str) -> list[JobSpec]:
     train = {"model": path, "text": "a", "length": 1, "arrangement": "e+mN", "recipe": FAST,
              "restarts": 1}  # fmt: skip
     made = [
-        BringSpec(model=path),
+        DownloadSpec(model=path),
         SolveSetSpec.model_validate(_recipe(model=path)),
         SolveSetSpec.model_validate(_recipe(model="smollm2-135m", source="corpus", path=path)),
         DistancesSpec(set=path),
@@ -144,7 +144,7 @@ def test_a_job_that_names_a_path_is_refused_alike_whether_it_is_there_or_not(
 def test_ids_names_and_hub_ids_are_no_paths(visit: Visit) -> None:
     visit(ip="192.168.1.7")
     for name in ("smollm2-135m", "pythia-160m", "EleutherAI/pythia-70m", "cache/local"):
-        server.submit(BringSpec(model=name))
+        server.submit(DownloadSpec(model=name))
     server.submit(PathsSpec(pairs=(("57b2472d141a-8ac6cf92", "0a"),)))
     server.submit(LandscapeSpec(paths="1-four-texts"))
     assert catalog.find("cache/local").origin == "hub"  # also in a folder that has it

@@ -8,12 +8,12 @@ from plotly.subplots import make_subplots
 
 from explorer.experiments import ladders
 from explorer.experiments.definition import in_words, settings_of
-from explorer.experiments.paper import THRESHOLD
 from explorer.experiments.runs import Run
 from explorer.figures.chart import Chart, layout, log_axis
 from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT
 from explorer.figures.words import AT_LEAST, for_hover
 from explorer.specs.experiments import CapacitySettings
+from explorer.specs.recipes import THRESHOLD
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
 GUIDES = ((1, "y = x", "solid"), (2, "y = x/2", "dash"), (5, "y = x/5", "dot"))

@@ -16,10 +16,10 @@ from explorer.landscape.surroundings import Surroundings, SurroundingsHeader
 from explorer.model.pool import ModelPool
 from explorer.paths.pairs import vector
 from explorer.paths.places import RADIUS
-from explorer.paths.result import CONNECTED
 from explorer.runtime.interruption import Interrupted, abandonable
 from explorer.solutions.solution import Solution, now
 from explorer.specs.jobs import RadiusSpec
+from explorer.specs.recipes import THRESHOLD
 from explorer.tasks.paths.bends import along, require_as_recorded
 from explorer.training.checkpoint import Checkpoint
 
@@ -62,7 +62,7 @@ class RadiusTask:
             MissingAssetError: if the model is not on this disk.
             ModelError: if it cannot be loaded, or has other weights than the solution's.
         """
-        if solution.record.accuracy < CONNECTED:
+        if solution.record.accuracy < THRESHOLD:
             raise BadInputError(
                 f"This solution has {solution.record.c_tokens} of {solution.length} tokens right, "
                 "so there is no radius around it. Pick an exact one."
@@ -168,7 +168,7 @@ class RadiusTask:
         self, distance: Float[np.ndarray, " directions"]
     ) -> Generator[None, None, NDArray[np.bool_]]:
         """Return in which directions the text is still reconstructed at a distance."""
-        return (yield from self._accuracy(self._at(distance))) >= CONNECTED
+        return (yield from self._accuracy(self._at(distance))) >= THRESHOLD
 
     def _at(self, distance: Float[np.ndarray, " directions"]) -> Float[np.ndarray, "directions D"]:
         points: NDArray[np.float64] = self._centre + distance[:, None] * self.directions

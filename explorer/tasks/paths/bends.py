@@ -11,13 +11,13 @@ from torch import Tensor
 
 from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
-from explorer.model.head import Measured
+from explorer.model.head import TokenStatistics
 from explorer.model.metrics import input_sequence
 from explorer.paths.curves import CurveKind, bends_on_chord, weights
-from explorer.paths.result import CONNECTED
 from explorer.solutions.solution import Solution
 from explorer.specs.arrangements import ArrangementKey, holds_m, read_from
 from explorer.specs.curves import PathRecipe
+from explorer.specs.recipes import THRESHOLD
 
 ROWS_AT_ONCE = 64
 """Rows of one forward pass; more gain little and make a batch take its time."""
@@ -28,7 +28,7 @@ def along(
     points: Float[np.ndarray, "rows D"],
     targets: Int[Tensor, " N"],
     arrangement: ArrangementKey,
-) -> Measured:
+) -> TokenStatistics:
     """Measure what the model says at points of the space of [e; m], in one forward pass.
 
     Args:
@@ -54,7 +54,7 @@ def require_as_recorded(solution: Solution, accuracy: float) -> None:
     Raises:
         BadInputError: if it does not.
     """
-    if accuracy < CONNECTED:
+    if accuracy < THRESHOLD:
         raise BadInputError(
             f"The file of solution {solution.record.id} says that every token is right; here it "
             f"scores {accuracy:.3f} with the arrangement “{solution.record.arrangement}”. The file "

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from explorer.base.errors import CorruptFileError
 from explorer.base.provenance import gone_on
-from explorer.model.head import Measured
+from explorer.model.head import TokenStatistics
 from explorer.model.pool import ModelPool
 from explorer.paths.curves import CurveKind, mean_along, positions
 from explorer.paths.header import describe
@@ -274,7 +274,7 @@ def _trainer_states(file: Path) -> dict[int, dict[str, NDArray[Any]]]:
     return states
 
 
-def as_profile(found: Measured) -> Profile:
+def as_profile(found: TokenStatistics) -> Profile:
     """Return a detailed measurement of some rows as one pair's profile, without a pair axis."""
     assert found.predicted is not None and found.p is not None and found.rank is not None
     return Profile(

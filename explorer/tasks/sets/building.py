@@ -30,10 +30,10 @@ from explorer.tasks.sets.solved import solution_of
 from explorer.training.batch import (
     JOINING,
     ROWS,
-    Crew,
     Foreman,
     Slot,
     Task,
+    TrainingBatch,
     checkpoint,
     read_learned,
     save_learned,
@@ -104,7 +104,7 @@ class SetBuilder:
         self._m: NDArray[np.float32] | None = None
         self._carried: dict[Slot, Task] = {}
         self._read_again()
-        self._crews: list[Crew] | None = None  # until it is known what a checkpoint holds
+        self._batches: list[TrainingBatch] | None = None  # None: the checkpoint is not read yet
         self._kept = Checkpoint(self._work / "crews.safetensors", self.model, self.record.id)
         self._most = (0.0, 0)  # the largest share of joint rows that was exact, and at which step
         self._h_lm: dict[tuple[int, int], tuple[float, int]] = {}
@@ -211,36 +211,36 @@ class SetBuilder:
     def _learn_m(self) -> Iterator[Progress]:
         """Train one m and the e of many rows jointly, then freeze it."""
         saved = self._kept.read()
-        crews = self._foreman.restore(saved, None)
-        crew = crews[0] if crews else self._foreman.joint(self._joint_tasks())
-        if saved is not None and crews:
+        batches = self._foreman.restore(saved, None)
+        batch = batches[0] if batches else self._foreman.joint(self._joint_tasks())
+        if saved is not None and batches:
             share, at = saved.values["most"]
             self._most = share, at
-        self._crews = [crew]
+        self._batches = [batch]
         most = self.spec.recipe.max_steps
-        while not crew.trainer.finished and not self._has_learned(crew):
+        while not batch.trainer.finished and not self._has_learned(batch):
             with contextlib.suppress(Interrupted):
-                crew.trainer.step()
-            exact, step, accuracy = _standing(crew)
+                batch.trainer.step()
+            exact, step, accuracy = _standing(batch)
             if exact > self._most[0]:
                 self._most = exact, step
             self._checkpoint_if_due()
             yield Progress(
-                f"Learning one m for {len(crew.tasks)} rows: joint step {step} of at most {most}, "
+                f"Learning one m for {len(batch.tasks)} rows: joint step {step} of at most {most}, "
                 f"{exact:.0%} of the rows exact, accuracy {accuracy:.3f}.",
                 self._joint_share * step / most,
             )
-        crew.trainer.stop("not exact when m was frozen")
-        self._freeze(crew)
+        batch.trainer.stop("not exact when m was frozen")
+        self._freeze(batch)
 
     def _is_learning(self) -> bool:
         """Whether a kill came after m was kept and before all rows were judged with it."""
         saved = self._kept.read()
-        return saved is not None and any(crew["joint"] for crew in saved.values["crews"])
+        return saved is not None and any(batch["joint"] for batch in saved.values["crews"])
 
-    def _has_learned(self, crew: Crew) -> bool:
+    def _has_learned(self, batch: TrainingBatch) -> bool:
         """Whether enough rows are exact at once, or no further one has been for a while."""
-        exact, step, _ = _standing(crew)
+        exact, step, _ = _standing(batch)
         record, since = self._most
         return (exact >= self.spec.joint_until < 1) or (
             exact == record >= 0.5 and step - since >= PATIENCE
@@ -260,17 +260,17 @@ class SetBuilder:
             slots = sorted(firsts[: self.spec.m_from])
         return [self._task(slot, 0) for slot in slots]
 
-    def _freeze(self, crew: Crew) -> None:
+    def _freeze(self, batch: TrainingBatch) -> None:
         """Keep the learned m; judge every row with it; let those that are not exact go on alone."""
-        outcomes = [crew.trainer.outcome(i) for i in range(len(crew.tasks))]
+        outcomes = [batch.trainer.outcome(i) for i in range(len(batch.tasks))]
         self._m = outcomes[0].m
-        for task, found in zip(crew.tasks, outcomes, strict=True):
+        for task, found in zip(batch.tasks, outcomes, strict=True):
             self._carried[task.slot] = Task(
                 task.slot, 0, task.seed, task.target_ids, found.e, found.steps, found.seconds
             )
         joint = Joint(
-            rows=len(crew.tasks),
-            texts=len({task.slot[:2] for task in crew.tasks}),
+            rows=len(batch.tasks),
+            texts=len({task.slot[:2] for task in batch.tasks}),
             steps=max(found.steps for found in outcomes),
             seconds=max(found.seconds for found in outcomes),
             exact=sum(found.score.exact for found in outcomes),
@@ -279,53 +279,53 @@ class SetBuilder:
         )
         self._save(joint=joint)
         save_learned(self._work / "m.safetensors", self._m, self._carried.values())
-        for i, (task, found) in enumerate(zip(crew.tasks, outcomes, strict=True)):
+        for i, (task, found) in enumerate(zip(batch.tasks, outcomes, strict=True)):
             stuck = found.score.accuracy < STUCK and self.spec.attempts > 1
             if found.score.exact or stuck:
-                self._keep(crew, i, task)
-        self._crews = []
+                self._keep(batch, i, task)
+        self._batches = []
         self._checkpoint()
 
     def _train(self) -> Iterator[Progress]:
         """Train independent rows, as many side by side as fill a batch, until none is left."""
         restored = self._foreman.restore(self._kept.read(), self._m)
-        crews = self._crews = [crew for crew in restored if not crew.joint]
-        for crew in crews:
-            self._keep_finished(crew)
+        batches = self._batches = [batch for batch in restored if not batch.joint]
+        for batch in batches:
+            self._keep_finished(batch)
         while True:
-            crews[:] = [crew for crew in crews if crew.live]
-            self._join(crews)
-            if not crews:
+            batches[:] = [batch for batch in batches if batch.live]
+            self._join(batches)
+            if not batches:
                 return
-            for crew in crews:
+            for batch in batches:
                 with contextlib.suppress(Interrupted):
-                    crew.trainer.step()
-                self._give_up_stuck(crew)
-                self._keep_finished(crew)
+                    batch.trainer.step()
+                self._give_up_stuck(batch)
+                self._keep_finished(batch)
                 self._checkpoint_if_due()
                 yield self._progress()
 
-    def _join(self, crews: list[Crew]) -> None:
+    def _join(self, batches: list[TrainingBatch]) -> None:
         """Let waiting rows begin when enough places are free."""
-        free = ROWS - sum(crew.live for crew in crews)
-        if free >= JOINING and (waiting := self._waiting(crews)):
-            crews[:] = [self._foreman.together(crews, waiting[:free], self._m)]
+        free = ROWS - sum(batch.live for batch in batches)
+        if free >= JOINING and (waiting := self._waiting(batches)):
+            batches[:] = [self._foreman.together(batches, waiting[:free], self._m)]
 
-    def _give_up_stuck(self, crew: Crew) -> None:
+    def _give_up_stuck(self, batch: TrainingBatch) -> None:
         """End rows that are far from their text after a while, unless no other seed is left."""
-        report = crew.trainer.report(detailed=False)
+        report = batch.trainer.report(detailed=False)
         stuck = [
             i
-            for i, task in enumerate(crew.tasks)
+            for i, task in enumerate(batch.tasks)
             if report.steps[i] >= A_WHILE
             and report.accuracy[i] < STUCK
             and task.attempt + 1 < self.spec.attempts
         ]
-        crew.trainer.stop(f"says less than half of its text after {A_WHILE} steps", stuck)
+        batch.trainer.stop(f"says less than half of its text after {A_WHILE} steps", stuck)
 
-    def _waiting(self, crews: list[Crew]) -> list[Task]:
+    def _waiting(self, batches: list[TrainingBatch]) -> list[Task]:
         """Return what has to be trained and is not in training: first attempts first."""
-        busy = {slot for crew in crews for slot in crew.live_slots}
+        busy = {slot for batch in batches for slot in batch.live_slots}
         tried = Counter(member.slot for member in self.record.members)
         waiting = [
             slot
@@ -345,16 +345,16 @@ class SetBuilder:
         texts = self.record.texts
         return next(t for t in texts if (t.context, t.continuation) == slot[:2])
 
-    def _keep_finished(self, crew: Crew) -> None:
-        report = crew.trainer.report(detailed=False)
-        for i, (task, phase) in enumerate(zip(crew.tasks, report.phase, strict=True)):
-            if phase == "done" and i not in crew.over:
-                self._keep(crew, i, task)
+    def _keep_finished(self, batch: TrainingBatch) -> None:
+        report = batch.trainer.report(detailed=False)
+        for i, (task, phase) in enumerate(zip(batch.tasks, report.phase, strict=True)):
+            if phase == "done" and i not in batch.over:
+                self._keep(batch, i, task)
 
-    def _keep(self, crew: Crew, i: int, task: Task) -> None:
+    def _keep(self, batch: TrainingBatch, i: int, task: Task) -> None:
         """Save the outcome of a row and enter it into the set."""
-        crew.over.add(i)
-        solution = self._solution(crew, i, task)
+        batch.over.add(i)
+        solution = self._solution(batch, i, task)
         record = solution.record
         path = save_solution(solution, self.folder / f"{record.id}.safetensors")
         if any(member.solution == record.id for member in self.record.members):
@@ -377,12 +377,12 @@ class SetBuilder:
         members = sorted([*self.record.members, member], key=lambda m: (m.slot, m.attempt))
         self._save(members=members)
 
-    def _solution(self, crew: Crew, i: int, task: Task) -> Solution:
+    def _solution(self, batch: TrainingBatch, i: int, task: Task) -> Solution:
         key = task.slot[:2]
         if key not in self._h_lm:
             self._h_lm[key] = h_lm(self._final(), task.target_ids)
         return solution_of(
-            crew.trainer.outcome(i), task, self._text(task.slot), self.record, self.model,
+            batch.trainer.outcome(i), task, self._text(task.slot), self.record, self.model,
             self._h_lm[key], self._job,
         )  # fmt: skip
 
@@ -395,8 +395,8 @@ class SetBuilder:
             self._checkpoint()
 
     def _checkpoint(self) -> None:
-        if self._crews is not None:
-            checkpoint(self._kept, self._crews, most=self._most)
+        if self._batches is not None:
+            checkpoint(self._kept, self._batches, most=self._most)
 
     def _read_learned(self) -> None:
         """Take up the set's shared m, and the e that were trained with it, if there are any."""
@@ -418,7 +418,7 @@ class SetBuilder:
         record = self.record
         wanted, exact = len(record.slots), len(record.exact)
         over = len({m.slot for m in record.members})
-        live = sum(crew.live for crew in self._crews or [])
+        live = sum(batch.live for batch in self._batches or [])
         done = len(record.members) - self._at_start
         left = ""
         if done >= 4 and over < wanted:
@@ -431,9 +431,9 @@ class SetBuilder:
         )
 
 
-def _standing(crew: Crew) -> tuple[float, int, float]:
-    """Return the share of a crew's rows that is exact, its last step, and the mean accuracy."""
-    report = crew.trainer.report(detailed=False)
+def _standing(batch: TrainingBatch) -> tuple[float, int, float]:
+    """Return the share of a batch's rows that is exact, its last step, and the mean accuracy."""
+    report = batch.trainer.report(detailed=False)
     return (
         float((report.accuracy == 1).mean()),
         int(report.steps.max()),

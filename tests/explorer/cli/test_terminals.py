@@ -1,42 +1,75 @@
 """What is printed reaches any terminal: nothing said is lost to a character it cannot show."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
 from explorer.base import folders
+from tests.explorer.cli.conftest import Call
+
+Terminal = Callable[..., tuple[int, bytes, bytes]]
 
 
-def _run(encoding: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def _run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-m", "explorer", *arguments],
         cwd=folders.PROJECT,
-        env=os.environ | {"PYTHONIOENCODING": encoding},
+        env=os.environ | variables,
         capture_output=True,
-        timeout=60,
+        timeout=200,
     )
 
 
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Run a command whose output has an encoding, strictly; return its code and what it printed."""
+    from explorer.cli.main import main
+
+    def run(encoding: str, *arguments: str) -> tuple[int, bytes, bytes]:
+        streams = [io.TextIOWrapper(io.BytesIO(), encoding) for _ in range(2)]
+        for name, stream in zip(("stdout", "stderr"), streams, strict=True):
+            monkeypatch.setattr(sys, name, stream)
+        try:
+            code = main(arguments)
+        except SystemExit as end:
+            code = int(end.code or 0)
+        for stream in streams:
+            stream.flush()
+        out, err = (stream.buffer.getvalue() for stream in streams)
+        return code, out, err
+
+    return run
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
-def test_help_and_errors_are_printed_on_a_terminal_that_is_not_utf8(encoding: str) -> None:
+def test_help_and_errors_are_printed_on_a_terminal_that_is_not_utf8(
+    encoding: str, terminal: Terminal
+) -> None:
     for arguments in (("--help",), ("reconstruct", "--help"), ("run", "--help")):
-        said = _run(encoding, *arguments)
-        assert (said.returncode, said.stderr) == (0, b"")
-        assert b"usage:" in said.stdout
-    said = _run(encoding, "distances", "--set", "日本語")
+        code, out, err = terminal(encoding, *arguments)
+        assert (code, err) == (0, b"")
+        assert b"usage:" in out
+    code, _, err = terminal(encoding, "distances", "--set", "日本語")
+    assert code == 2
+    assert rb"\u65e5\u672c\u8a9e" in err
+    assert terminal(encoding, "landscape", "/nowhere/日本語 “a”.safetensors")[0] == 2
+
+
+def test_a_process_of_its_own_says_the_same() -> None:
+    said = _run("distances", "--set", "日本語", PYTHONIOENCODING="ascii")
     assert said.returncode == 2 and b"Traceback" not in said.stderr
     assert rb"\u65e5\u672c\u8a9e" in said.stderr
-    said = _run(encoding, "landscape", "/nowhere/日本語 “a”.safetensors")
-    assert said.returncode == 2 and b"Traceback" not in said.stderr
 
 
-def test_json_stays_json_on_a_terminal_that_is_not_utf8() -> None:
-    said = _run("ascii", "assets", "--list", "--json")
-    assert said.returncode == 0
-    json.loads(said.stdout)
+def test_json_stays_json_on_a_terminal_that_is_not_utf8(terminal: Terminal) -> None:
+    code, out, _ = terminal("ascii", "assets", "--list", "--json")
+    assert code == 0
+    json.loads(out)
 
 
 @pytest.mark.parametrize(
@@ -56,19 +89,13 @@ def test_json_stays_json_on_a_terminal_that_is_not_utf8() -> None:
     ],
     ids=lambda arguments: " ".join(arguments)[:60],
 )
-def test_a_path_that_cannot_be_is_a_sentence(arguments: tuple[str, ...]) -> None:
-    said = _run("utf-8", *arguments)
-    assert (said.returncode, said.stdout) == (2, b"")
-    assert b"Traceback" not in said.stderr and said.stderr.count(b"\n") == 1
+def test_a_path_that_cannot_be_is_a_sentence(call: Call, arguments: tuple[str, ...]) -> None:
+    said = call(*arguments)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.count("\n") == 1
 
 
 def test_a_cache_of_an_unknown_user_is_a_sentence() -> None:
-    said = subprocess.run(
-        [sys.executable, "-m", "explorer", "assets", "--list"],
-        cwd=folders.PROJECT,
-        env=os.environ | {"EXPLORER_CACHE": "~nosuchuser/cache"},
-        capture_output=True,
-        timeout=60,
-    )
+    said = _run("assets", "--list", EXPLORER_CACHE="~nosuchuser/cache")
     assert said.returncode == 2 and b"EXPLORER_CACHE" in said.stderr
     assert b"Traceback" not in said.stderr

@@ -12,11 +12,11 @@ from explorer.experiments import runs
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
 from explorer.experiments.runs import Run
 from explorer.runtime import step_times
-from explorer.runtime.step_times import Pace
+from explorer.runtime.step_times import StepTime
 from explorer.specs.recipes import INDEPENDENT
 
 RECIPE = INDEPENDENT.model_copy(update={"max_steps": 100, "halve_at": None})
-PACE = Pace(
+PACE = StepTime(
     model="a/tiny", precision="auto", token_seconds=1e-3, pass_seconds=0.05, generate_seconds=0.02
 )
 
@@ -39,14 +39,14 @@ def samples(n: int, exact: list[float], failed: int = 0, **fields: Any) -> list[
     ]
 
 
-def expected(name: str, pace: Pace | None = PACE, **fields: Any) -> run_time.Expected:
+def expected(name: str, step_time: StepTime | None = PACE, **fields: Any) -> run_time.Expected:
     asked = experiment(name)
-    return run_time.expected(asked, asked.make({"model": "a/tiny", **fields}), 10**6, pace)
+    return run_time.expected(asked, asked.make({"model": "a/tiny", **fields}), 10**6, step_time)
 
 
-def before(name: str, pace: Pace | None, **fields: Any) -> str:
+def before(name: str, step_time: StepTime | None, **fields: Any) -> str:
     asked = experiment(name)
-    return run_time.before(asked, asked.make({"model": "a/tiny", **fields}), 10**6, pace)
+    return run_time.before(asked, asked.make({"model": "a/tiny", **fields}), 10**6, step_time)
 
 
 @pytest.mark.parametrize("name", list(EXPERIMENTS))
@@ -126,8 +126,8 @@ def test_the_step_that_is_timed_is_the_runs_own() -> None:
 
 def test_a_pace_is_kept_for_each_model_and_number_format() -> None:
     assert step_times.find("a/tiny", "auto") is None
-    file = step_times.keep(Pace(model="a/tiny", precision="auto", token_seconds=0.5))
-    step_times.keep(Pace(model="a/tiny", precision="float32", token_seconds=2.0))
+    file = step_times.keep(StepTime(model="a/tiny", precision="auto", token_seconds=0.5))
+    step_times.keep(StepTime(model="a/tiny", precision="float32", token_seconds=2.0))
     found = step_times.find("a/tiny", "auto")
     assert found is not None and found.token_seconds == 0.5
     assert step_times.find("another", "auto") is None
@@ -136,12 +136,12 @@ def test_a_pace_is_kept_for_each_model_and_number_format() -> None:
 
 
 def test_months_are_said_as_months() -> None:
-    paper = before("arrangements", Pace(model="a", precision="auto", token_seconds=2e-3),
+    paper = before("arrangements", StepTime(model="a", precision="auto", token_seconds=2e-3),
                    **experiment("arrangements").presets["paper"])  # fmt: skip
     assert "months" in paper and " h" not in paper
 
 
-def recorded_pace(found: list[Run]) -> Pace:
+def recorded_pace(found: list[Run]) -> StepTime:
     """Return the pace of the machine that made the recorded runs, from its own cells."""
     costs, seconds, alone = [], [], []
     for run in found:
@@ -155,7 +155,7 @@ def recorded_pace(found: list[Run]) -> Pace:
                 costs.append([max(took), sum(row.get("n", n) * row["steps"] for row in cell.rows)])
                 seconds.append(cell.seconds)
     (a_pass, token), *_ = np.linalg.lstsq(np.array(costs), np.array(seconds))
-    return Pace(model="recorded", precision="auto", token_seconds=token, pass_seconds=a_pass,
+    return StepTime(model="recorded", precision="auto", token_seconds=token, pass_seconds=a_pass,
                 generate_seconds=float(np.median(alone)))  # fmt: skip
 
 
@@ -165,14 +165,14 @@ def test_every_recorded_run_would_have_been_estimated_within_a_half(
     """Its own restarts are left out, so that each is estimated from what the others have seen."""
     folders = runs.run_folders()
     found = [runs.load(folder) for folder in folders]
-    pace = recorded_pace(found)
+    step_time = recorded_pace(found)
     seen = {f: usual_steps._of_run(f, 0) for f in folders}
     ratios = {}
     for run in found:
         others = [s for folder in folders if folder != run.folder for s in seen[folder]]
         monkeypatch.setattr(usual_steps, "samples", lambda others=others: others)
         asked = experiment(run.settings.experiment)
-        said = run_time.expected(asked, run.settings, None, pace)
+        said = run_time.expected(asked, run.settings, None, step_time)
         ratios[asked.name] = run.seconds / said.usual
         assert run.seconds < 1.5 * said.most
     assert set(ratios) == set(EXPERIMENTS)

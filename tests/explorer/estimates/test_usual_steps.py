@@ -9,7 +9,7 @@ import pytest
 from explorer.base import folders
 from explorer.estimates import outlook, usual_steps
 from explorer.estimates.usual_steps import AS_LONG, QUICKER, Sample, usual
-from explorer.runtime.step_times import Pace
+from explorer.runtime.step_times import StepTime
 from explorer.solutions import store
 from explorer.specs.jobs import ReconstructSpec
 from explorer.specs.recipes import FAST, INDEPENDENT, PAPER
@@ -106,8 +106,8 @@ def test_what_is_said_of_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.after(200, 0.1) == (
         "Such a text usually takes 50 to 130 steps; this one takes more."
     )
-    pace = Pace(model=MODEL, precision="auto", token_seconds=2e-3, pass_seconds=0.08)
-    timed = outlook.of_text(SPEC, pace)
+    step_time = StepTime(model=MODEL, precision="auto", token_seconds=2e-3, pass_seconds=0.08)
+    timed = outlook.of_text(SPEC, step_time)
     assert timed.seconds is not None and 10 < timed.seconds.usual < 40 < timed.seconds.most
     assert "about" in timed.sentence and timed.sentence.endswith(" here.")
     seen[:] = [a_sample(800, n=24, exact=False) for _ in range(4)]

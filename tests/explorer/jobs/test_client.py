@@ -13,12 +13,12 @@ from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.base.errors import BadInputError, ExplorerError, StorageError
 from explorer.jobs import client
 from explorer.runtime import limits
-from explorer.specs.jobs import BringSpec
+from explorer.specs.jobs import DownloadSpec
 
 if TYPE_CHECKING:
     from tests.explorer.worker.conftest import MakeSpec
 
-BRING = BringSpec(model="a/b")
+DOWNLOAD = DownloadSpec(model="a/b")
 
 
 def _set(job_id: str, **columns: object) -> None:
@@ -33,7 +33,7 @@ def test_a_job_is_found_by_its_id(quick: "MakeSpec") -> None:
     spec = quick(text="naïve 👩‍🚀 <script>alert(1)</script>")
     job = client.get(client.submit(spec))
     assert job.spec == spec
-    assert (job.state, job.wanted, job.over) == ("queued", "run", False)
+    assert (job.state, job.requested, job.over) == ("queued", "run", False)
     assert (job.sentence, job.fraction, job.error) == ("Waiting for its turn.", 0.0, None)
     assert (job.notices, job.result, job.finished) == ([], {}, None)
     assert before <= job.created <= time.time()
@@ -41,7 +41,7 @@ def test_a_job_is_found_by_its_id(quick: "MakeSpec") -> None:
 
 
 def test_pressing_start_twice_gives_two_jobs() -> None:
-    assert client.submit(BRING) != client.submit(BRING)
+    assert client.submit(DOWNLOAD) != client.submit(DOWNLOAD)
     assert len(client.jobs()) == 2
 
 
@@ -55,7 +55,7 @@ def test_a_job_that_does_not_exist_is_said() -> None:
 
 def test_jobs_come_newest_first_and_those_that_are_over_can_be_left_out() -> None:
     states = ("queued", "running", "paused", "done", "failed", "stopped")
-    ids = [client.submit(BRING) for _ in states]
+    ids = [client.submit(DOWNLOAD) for _ in states]
     for i, (job_id, state) in enumerate(zip(ids, states, strict=True)):
         _set(job_id, state=state, created=float(i))
     assert [job.id for job in client.jobs()] == ids[::-1]
@@ -63,26 +63,26 @@ def test_jobs_come_newest_first_and_those_that_are_over_can_be_left_out() -> Non
     assert [job.over for job in client.jobs()] == [True] * 3 + [False] * 3
 
 
-@pytest.mark.parametrize("wanted", ["run", "pause", "stop"])
-def test_what_is_wanted_is_noted_unless_it_is_over(wanted: str) -> None:
-    job_id = client.submit(BRING)
+@pytest.mark.parametrize("requested", ["run", "pause", "stop"])
+def test_what_is_wanted_is_noted_unless_it_is_over(requested: str) -> None:
+    job_id = client.submit(DOWNLOAD)
     _set(job_id, state="running", attempts=1, owner="cpu/1")
-    client.ask(job_id, wanted)
-    assert (client.get(job_id).wanted, client.get(job_id).state) == (wanted, "running")
+    client.ask(job_id, requested)
+    assert (client.get(job_id).requested, client.get(job_id).state) == (requested, "running")
     for state in client.OVER:
-        _set(job_id, state=state, wanted="run")
+        _set(job_id, state=state, requested="run")
         before = client.get(job_id)
-        client.ask(job_id, wanted)
+        client.ask(job_id, requested)
         assert client.get(job_id) == before
 
 
 def test_what_nobody_has_begun_rests_and_goes_on_without_a_worker() -> None:
-    job_id = client.submit(BRING)
+    job_id = client.submit(DOWNLOAD)
     for attempts in (0, 1):
         _set(job_id, attempts=attempts)
-        for wanted, state in (("pause", "paused"), ("run", "queued")):
-            client.ask(job_id, wanted)
-            assert (client.get(job_id).wanted, client.get(job_id).state) == (wanted, state)
+        for requested, state in (("pause", "paused"), ("run", "queued")):
+            client.ask(job_id, requested)
+            assert (client.get(job_id).requested, client.get(job_id).state) == (requested, state)
 
 
 def test_asking_something_of_no_job_does_nothing() -> None:
@@ -115,7 +115,7 @@ def test_of_two_workers_the_newest_counts() -> None:
 
 def test_what_runs_and_what_waits_is_ahead() -> None:
     for state in ("queued", "running", "paused", "done", "failed", "stopped"):
-        _set(client.submit(BRING), state=state)
+        _set(client.submit(DOWNLOAD), state=state)
     assert client.worker_status().ahead == 2
 
 
@@ -257,7 +257,7 @@ def test_a_cache_that_cannot_be_written_is_said(
     monkeypatch.delenv("EXPLORER_NO_WORKER", raising=False)
     for call in (
         lambda: client.ensure_worker("cpu"),
-        lambda: client.submit(BRING),
+        lambda: client.submit(DOWNLOAD),
         client.jobs,
         lambda: client.request("decode", {}),
         client.worker_status,

@@ -12,7 +12,7 @@ from explorer.base import files
 from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.jobs import client, kept, ownership
 from explorer.jobs.ownership import LostError, Owner
-from explorer.specs.jobs import BringSpec
+from explorer.specs.jobs import DownloadSpec
 from explorer.worker import hands, requests, runners
 from tests.explorer.worker.cases import solutions_of
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Hire = Callable[..., "Shift"]
 StepsOf = Callable[[str], int]
-BRING = BringSpec(model="a/b")
+DOWNLOAD = DownloadSpec(model="a/b")
 
 
 def _row(job_id: str) -> JobRow:
@@ -39,7 +39,7 @@ def _set(job_id: str, **columns: object) -> None:
 
 
 def test_of_twenty_that_claim_a_job_at_once_one_has_it() -> None:
-    job_id = client.submit(BRING)
+    job_id = client.submit(DOWNLOAD)
     owners = [Owner(f"gpu-{k}") for k in range(20)]
     start, won = threading.Barrier(len(owners)), []
 
@@ -57,16 +57,16 @@ def test_of_twenty_that_claim_a_job_at_once_one_has_it() -> None:
     assert (_row(job_id).state, _row(job_id).attempts) == ("running", 1)
 
 
-@pytest.mark.parametrize("columns", [{"wanted": "pause"}, {"state": "done"}, {"owner": "b/1"}])
+@pytest.mark.parametrize("columns", [{"requested": "pause"}, {"state": "done"}, {"owner": "b/1"}])
 def test_what_is_not_to_be_had_is_not_claimed(columns: dict[str, str]) -> None:
-    job_id = client.submit(BRING)
+    job_id = client.submit(DOWNLOAD)
     _set(job_id, **columns)
     assert not Owner("a").claim(job_id)
     assert _row(job_id).attempts == 0
 
 
 def test_a_successor_takes_back_what_its_predecessor_held_and_nothing_else() -> None:
-    mine, others, nobodys = (client.submit(BRING) for _ in range(3))
+    mine, others, nobodys = (client.submit(DOWNLOAD) for _ in range(3))
     assert Owner("cuda-1").claim(mine) and Owner("cuda-10").claim(others)
     Owner("cuda-1").succeed()
     assert (_row(mine).owner, _row(mine).state) == (None, "queued")
@@ -75,7 +75,7 @@ def test_a_successor_takes_back_what_its_predecessor_held_and_nothing_else() -> 
 
 
 def test_a_lease_that_runs_out_frees_the_job_for_other_devices() -> None:
-    job_id, other = client.submit(BRING), Owner("b")
+    job_id, other = client.submit(DOWNLOAD), Owner("b")
     assert Owner("a").claim(job_id)
     other.free_expired()
     assert not other.claim(job_id)
@@ -85,7 +85,7 @@ def test_a_lease_that_runs_out_frees_the_job_for_other_devices() -> None:
 
 
 def test_a_lease_that_is_renewed_goes_on_and_one_that_is_lost_is_known() -> None:
-    kept_job, lost = client.submit(BRING), client.submit(BRING)
+    kept_job, lost = client.submit(DOWNLOAD), client.submit(DOWNLOAD)
     owner = Owner("a")
     assert owner.claim(kept_job) and owner.claim(lost)
     _set(lost, owner="b/1")
@@ -241,7 +241,7 @@ def _die(job_id: str, *, fraction: float, blamed: bool = True) -> str:
 
 
 def test_three_deaths_without_progress_end_a_job() -> None:
-    job_id = client.submit(BRING)
+    job_id = client.submit(DOWNLOAD)
     states = [_die(job_id, fraction=f) for f in (0.001, 0.002, 0.003)]
     assert states == ["queued", "queued", "failed"]
     error = client.get(job_id).error
@@ -249,18 +249,18 @@ def test_three_deaths_without_progress_end_a_job() -> None:
 
 
 def test_a_job_that_gets_on_between_deaths_goes_on() -> None:
-    job_id = client.submit(BRING)
+    job_id = client.submit(DOWNLOAD)
     assert {_die(job_id, fraction=k / 10) for k in range(9)} == {"queued"}
     assert [_die(job_id, fraction=0.8) for _ in range(2)] == ["queued", "failed"]
 
 
 def test_a_death_is_held_against_the_job_that_computed() -> None:
-    job_id = client.submit(BRING)
+    job_id = client.submit(DOWNLOAD)
     assert {_die(job_id, fraction=0.0, blamed=False) for _ in range(9)} == {"queued"}
 
 
 def test_a_job_that_was_given_up_can_be_resumed_and_counts_afresh() -> None:
-    job_id = client.submit(BRING)
+    job_id = client.submit(DOWNLOAD)
     for _ in range(ownership.MAX_DEATHS):
         _die(job_id, fraction=0.0)
     assert client.get(job_id).state == "failed"
@@ -272,9 +272,9 @@ def test_a_job_that_was_given_up_can_be_resumed_and_counts_afresh() -> None:
 
 
 def test_a_job_that_rests_goes_on_resting_when_its_worker_dies() -> None:
-    job_id, owner = client.submit(BRING), Owner("cpu")
+    job_id, owner = client.submit(DOWNLOAD), Owner("cpu")
     assert owner.claim(job_id)
-    _set(job_id, state="paused", wanted="pause", sentence="Step 3.")
+    _set(job_id, state="paused", requested="pause", sentence="Step 3.")
     Owner("cpu").succeed()
     job = client.get(job_id)
     assert (job.state, job.sentence, _row(job_id).owner) == ("paused", "Step 3.", None)
@@ -284,6 +284,6 @@ def test_a_job_that_rests_goes_on_resting_when_its_worker_dies() -> None:
 
 
 def test_a_job_of_before_there_were_owners_is_taken_up() -> None:
-    job_id = client.submit(BRING)
+    job_id = client.submit(DOWNLOAD)
     _set(job_id, state="running", attempts=1)
     assert Owner("cpu").claim(job_id)

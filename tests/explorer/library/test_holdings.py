@@ -22,7 +22,7 @@ from explorer.library.holdings import DAY, LISTS
 from explorer.library.item import Item
 from explorer.paths import places
 from explorer.paths.result import FILE
-from explorer.specs.jobs import BringSpec
+from explorer.specs.jobs import DownloadSpec
 
 RECORDED = folders.PROJECT / "cache" / "recorded"
 
@@ -134,7 +134,7 @@ def test_an_experiment_takes_its_work_and_claims_along(everything: Path) -> None
 
 @pytest.mark.parametrize("kind", ["paths", "landscape"])
 def test_what_an_open_job_writes_is_not_deleted(everything: Path, kind: Any) -> None:
-    job = client.submit(BringSpec(model="some/model"))
+    job = client.submit(DownloadSpec(model="some/model"))
     (item,) = library.items(kind)[:1]
     assert item.path is not None
     item.path.rename(places.folder_of(job))
@@ -167,7 +167,7 @@ def test_what_is_damaged_is_listed_and_can_be_deleted(everything: Path, damage: 
 
 
 def _job(state: str) -> str:
-    job = client.submit(BringSpec(model="some/model"))
+    job = client.submit(DownloadSpec(model="some/model"))
     with transaction() as session:
         row = session.get(JobRow, job)
         assert row is not None

@@ -12,7 +12,7 @@ from explorer.jobs import client
 from explorer.library import items, trash
 from explorer.solutions import sets, store
 from explorer.solutions.solution import Solution, save_solution
-from explorer.specs.jobs import BringSpec, DistancesSpec, MapSpec
+from explorer.specs.jobs import DistancesSpec, DownloadSpec, MapSpec
 
 Kept = Callable[..., Solution]
 pytestmark = pytest.mark.usefixtures("shipped")
@@ -122,7 +122,7 @@ def test_a_set_that_has_lost_a_file_is_listed_with_what_is_left(
 
 
 def test_jobs_are_listed_also_those_of_another_version() -> None:
-    good, foreign = (client.submit(BringSpec(model="some/model")) for _ in range(2))
+    good, foreign = (client.submit(DownloadSpec(model="some/model")) for _ in range(2))
     with transaction() as session:
         row = session.get(JobRow, foreign)
         assert row is not None
@@ -146,7 +146,7 @@ def test_files_that_cannot_be_read_are_listed_with_their_problem(
 
 def test_without_a_catalogue_files_are_listed_all_the_same(kept: Kept, own_cache: Path) -> None:
     kept(1)
-    client.submit(BringSpec(model="some/model"))
+    client.submit(DownloadSpec(model="some/model"))
     database._engines.pop(own_cache / "explorer.db").dispose()  # as in another process
     (own_cache / "explorer.db").write_bytes(b"this is a text, not a database. " * 40)
     for rest in ("explorer.db-wal", "explorer.db-shm"):

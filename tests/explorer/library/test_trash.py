@@ -16,8 +16,8 @@ from explorer.paths import places
 from explorer.solutions import sets, store
 from explorer.solutions.solution import Solution, save_solution
 from explorer.specs.jobs import (
-    BringSpec,
     DistancesSpec,
+    DownloadSpec,
     ExperimentSpec,
     LandscapeSpec,
     MapSpec,
@@ -38,7 +38,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def _over(count: int = 1) -> list[str]:
-    ids = [client.submit(BringSpec(model="some/model")) for _ in range(count)]
+    ids = [client.submit(DownloadSpec(model="some/model")) for _ in range(count)]
     for job_id in ids:
         client.ask(job_id, "stop")
         (folders.make(client.folder_of(job_id)) / "frames.log").write_bytes(b"frames")
@@ -113,7 +113,7 @@ def test_sets_go_and_come_back(own_cache: Path) -> None:
 def test_what_is_under_way_or_ships_is_not_deleted(
     kept: Kept, shipped: Path, make_solution: Kept, own_cache: Path
 ) -> None:
-    job = client.submit(BringSpec(model="some/model"))
+    job = client.submit(DownloadSpec(model="some/model"))
     kept(1, run=job)
     save_solution(make_solution(), shipped / "x.safetensors")
     before = _files(own_cache)

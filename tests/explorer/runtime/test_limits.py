@@ -162,7 +162,7 @@ def test_models_and_batches_are_held_to_the_container(
 
 
 LIMIT = 600_000_000
-INSIDE = "from explorer import limits; print(limits.memory_limit(), limits.memory_free())"
+INSIDE = "from explorer.runtime import limits; print(limits.memory_limit(), limits.memory_free())"
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_what_the_web_process_does_is_in_its_file() -> None:
     client.ask(job, "stop")
     lines = text_of().splitlines()
     assert f"job queued job={job} kind=generate model=a/tiny length=7" in lines[0]
-    assert f"asked of a job job={job} wanted=stop" in lines[1]
+    assert f"asked of a job job={job} requested=stop" in lines[1]
     assert "diary" not in text_of()
 
 
@@ -106,7 +106,7 @@ def test_a_log_is_kept_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 WRITER = """
 import sys
-from explorer import logs
+from explorer.runtime import logs
 logs.MOST_BYTES = 3000
 logs.BACKUPS = 50
 logs.begin("command")
@@ -137,7 +137,7 @@ def test_a_disk_that_refuses_leaves_no_log_and_no_error(own_cache: Path) -> None
 
 ENDS = """
 import sys, threading
-from explorer import logs
+from explorer.runtime import logs
 logs.begin("worker")
 def fail(): raise ValueError("My diary")
 thread = threading.Thread(target=fail); thread.start(); thread.join()

@@ -26,15 +26,15 @@ sys.argv = ['worker', '--device', 'cpu']
 run('explorer.worker.main')
 """,
     "beside the worker": """
-from explorer.worker.side_process import Aside
+from explorer.worker.side_process import SideProcess
 if __name__ == '__main__':
-    aside = Aside()
+    aside = SideProcess()
     aside.submit(exec, 'import torch').result()
     aside.close()
     sys.exit()  # what this process itself loads is not asked
 """,
     "benchmarks": "import benchmarks.paper_steps",
-    "tools": "import tools.record_known",
+    "tools": "import tools.record_warm_starts",
 }
 SCRIPT = """
 import runpy, sys
@@ -126,7 +126,7 @@ def test_the_allocator_is_told_unless_a_person_was_there_first(
 def test_the_web_process_computes_on_one_thread_and_its_worker_on_all() -> None:
     script = """
 import os, pandas, pyarrow
-from explorer import process
+from explorer.runtime import process
 process.leave_the_cores()
 from threadpoolctl import threadpool_info
 print({pool["num_threads"] for pool in threadpool_info()}, pyarrow.cpu_count())

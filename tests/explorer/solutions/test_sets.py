@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError
 from explorer.estimates.set_time import estimate
-from explorer.runtime.step_times import Pace
+from explorer.runtime.step_times import StepTime
 from explorer.solutions import sets, store
 from explorer.specs.jobs import SolveSetSpec
 from explorer.specs.recipes import FAST
@@ -110,7 +110,7 @@ def test_an_estimate_grows_with_the_work() -> None:
     joint, part = _spec(**fields), _spec(**fields, m_from=4)
     assert estimate(part, 10**8).high < estimate(joint, 10**8).high
     slow, slower = (
-        Pace(model="tiny", precision="auto", token_seconds=k / 1000, pass_seconds=k / 20)
+        StepTime(model="tiny", precision="auto", token_seconds=k / 1000, pass_seconds=k / 20)
         for k in (1, 2)
     )
     timed = estimate(_spec(), None, slow)

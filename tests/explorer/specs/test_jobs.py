@@ -10,7 +10,7 @@ from explorer.specs.arrangements import KEYS
 from explorer.specs.jobs import (
     MAX_LENGTH,
     MAX_RESTARTS,
-    BringSpec,
+    DownloadSpec,
     GenerateSpec,
     JobSpec,
     ReconstructSpec,
@@ -49,7 +49,7 @@ specs: st.SearchStrategy[JobSpec] = st.one_of(
         title=text,
         source=text,
     ),
-    st.builds(BringSpec, model=text),
+    st.builds(DownloadSpec, model=text),
     st.builds(
         GenerateSpec, model=text, context=text, length=st.integers(1, MAX_LENGTH), seed=seeds
     ),
@@ -65,7 +65,7 @@ def test_a_spec_comes_back_as_it_was(spec: JobSpec) -> None:
 def test_what_is_left_out_takes_its_default(kind: str) -> None:
     spec = parse(json.dumps(OTHERS[kind]))
     assert spec.kind == kind
-    if not isinstance(spec, BringSpec):
+    if not isinstance(spec, DownloadSpec):
         assert spec.seed == 0
     if isinstance(spec, ReconstructSpec):
         assert (spec.title, spec.source, spec.recipe) == ("", "own", FAST)
@@ -118,7 +118,7 @@ def test_what_is_no_spec_is_said(written: str) -> None:
 
 
 def test_every_setting_is_described() -> None:
-    for kind in (ReconstructSpec, BringSpec, GenerateSpec):
+    for kind in (ReconstructSpec, DownloadSpec, GenerateSpec):
         undescribed = {
             name for name, field in kind.model_fields.items() if field.description is None
         }

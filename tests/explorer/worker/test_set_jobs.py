@@ -51,7 +51,9 @@ def test_a_set_is_made_and_named_by_its_job(shift: "Shift", spec: SolveSetSpec) 
 
 
 def test_a_set_times_its_machine_anew(shift: "Shift", spec: SolveSetSpec) -> None:
-    busy = step_times.Pace(model=spec.model, precision=spec.recipe.precision, token_seconds=100.0)
+    busy = step_times.StepTime(
+        model=spec.model, precision=spec.recipe.precision, token_seconds=100.0
+    )
     step_times.keep(busy)
     shift.finish(client.submit(spec))
     kept = step_times.find(spec.model, spec.recipe.precision)

@@ -15,14 +15,14 @@ import pytest
 from explorer.base import folders
 from explorer.base.errors import BadInputError
 from explorer.base.progress import Progress
-from explorer.worker.side_process import LESS_URGENT, Aside, StoppedError, tell
+from explorer.worker.side_process import LESS_URGENT, SideProcess, StoppedError, tell
 
 PATIENCE = 60.0
 
 
 @pytest.fixture
-def aside() -> Iterator[Aside]:
-    made = Aside()
+def aside() -> Iterator[SideProcess]:
+    made = SideProcess()
     yield made
     made.close()
 
@@ -44,7 +44,7 @@ def _who() -> tuple[int, int]:
     return os.getpid(), os.nice(0)
 
 
-def test_one_process_of_less_urgency_does_one_thing_after_the_other(aside: Aside) -> None:
+def test_one_process_of_less_urgency_does_one_thing_after_the_other(aside: SideProcess) -> None:
     first, again = aside.submit(_who), aside.submit(_who)
     pid, niceness = first.result(PATIENCE)
     assert again.result(PATIENCE)[0] == pid != os.getpid()
@@ -58,7 +58,7 @@ def _count(most: int) -> int:
     return most
 
 
-def _newest(aside: Aside, of: "Future[int]") -> Progress:
+def _newest(aside: SideProcess, of: "Future[int]") -> Progress:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if (progress := aside.progress(of)) is not None:
@@ -67,7 +67,7 @@ def _newest(aside: Aside, of: "Future[int]") -> Progress:
     raise AssertionError("nothing was told")
 
 
-def test_it_tells_how_far_it_is_and_ends_when_nobody_wants_it(aside: Aside) -> None:
+def test_it_tells_how_far_it_is_and_ends_when_nobody_wants_it(aside: SideProcess) -> None:
     counting = aside.submit(_count, 100_000)
     waiting, last = aside.submit(_count, 3), aside.submit(_count, 4)
     first, later = _newest(aside, counting), _newest(aside, counting)
@@ -86,7 +86,7 @@ def test_telling_elsewhere_does_nothing() -> None:
     tell(Progress("Nobody hears this.", 0.5))
 
 
-def test_nobody_waits_while_it_works(aside: Aside) -> None:
+def test_nobody_waits_while_it_works(aside: SideProcess) -> None:
     aside.submit(_who).result(PATIENCE)
     began = time.monotonic()
     squares = [aside.submit(_sleep_and_square, number) for number in (3, 4)]
@@ -95,20 +95,20 @@ def test_nobody_waits_while_it_works(aside: Aside) -> None:
     assert time.monotonic() - began >= 1.0
 
 
-def test_what_it_raises_is_raised_here(aside: Aside) -> None:
+def test_what_it_raises_is_raised_here(aside: SideProcess) -> None:
     with pytest.raises(BadInputError, match="too few herons"):
         aside.submit(_refuse, "There are too few herons.").result(PATIENCE)
     assert aside.submit(_sleep_and_square, 5).result(PATIENCE) == 25
 
 
-def test_after_a_death_another_process_goes_on(aside: Aside) -> None:
+def test_after_a_death_another_process_goes_on(aside: SideProcess) -> None:
     before = aside.submit(_who).result(PATIENCE)[0]
     with pytest.raises(BrokenProcessPool):
         aside.submit(_die).result(PATIENCE)
     assert aside.submit(_who).result(PATIENCE)[0] not in (before, os.getpid())
 
 
-def test_closing_ends_it_whatever_it_does(aside: Aside) -> None:
+def test_closing_ends_it_whatever_it_does(aside: SideProcess) -> None:
     pid = aside.submit(_who).result(PATIENCE)[0]
     aside.submit(time.sleep, 600)
     aside.close()

@@ -33,7 +33,7 @@ def _quick_looks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "nothing-ships")
     monkeypatch.setattr(cell_locks, "WAIT_SECONDS", 0.05)
-    monkeypatch.setattr(runners, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(runners, "POLL_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -191,13 +191,15 @@ def test_a_lock_that_cannot_be_used_is_a_sentence(own_cache: Path) -> None:
 def test_a_lock_that_is_waited_for_is_let_go_if_the_wait_ends_early() -> None:
     from explorer.base.progress import Progress, Waiting
 
-    held, wanted = cell_locks.lock("run", "cell"), cell_locks.lock("run", "cell")
+    held, requested = cell_locks.lock("run", "cell"), cell_locks.lock("run", "cell")
     held.acquire(timeout=0)
-    waiting: Iterator[Progress] = cell_locks.wait_for(wanted, lambda: Progress("It is taken.", 0.5))
+    waiting: Iterator[Progress] = cell_locks.wait_for(
+        requested, lambda: Progress("It is taken.", 0.5)
+    )
     assert next(waiting) == Waiting("It is taken.", 0.5)
     held.release()
     while isinstance(next(waiting), Waiting):
         pass
     waiting.close()  # type: ignore[attr-defined]
     with held.acquire(timeout=0):
-        assert not wanted.is_locked
+        assert not requested.is_locked

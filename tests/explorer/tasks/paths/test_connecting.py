@@ -9,8 +9,9 @@ from explorer.base.errors import BadInputError, CorruptFileError, ModelError
 from explorer.model.metrics import score
 from explorer.paths import places
 from explorer.paths.curves import positions
-from explorer.paths.result import CONNECTED, FILE, Paths
+from explorer.paths.result import FILE, Paths
 from explorer.specs.curves import PathRecipe
+from explorer.specs.recipes import THRESHOLD
 from explorer.tasks.paths.connecting import Connecting
 from tests.steps import exhaust
 
@@ -215,7 +216,7 @@ def test_connected_means_099_at_every_point_and_converged_means_it_stayed_so(sta
 
     found = _finish(start((0, 1), (0, 2), max_steps=1))
     found.curve.accuracy[:] = 1
-    found.curve.accuracy[1, 4] = np.float32(CONNECTED) - 0.01
+    found.curve.accuracy[1, 4] = np.float32(THRESHOLD) - 0.01
     assert found.connected.tolist() == [True, False]
     rows = [(0, s, low, 1, 0.1) for s, low in ((0, 0.2), (10, 1), (20, 0.9), (30, 1), (40, 0.99))]
     told = replace(found, history=np.array([*rows, (1, 0, 0.5, 0.7, 2.0)], dtype=HISTORY))

@@ -100,8 +100,8 @@ def test_the_files_say_their_text_in_plain_transformers(
         assert record["model"] == str(tiny_llama_folder) and len(record["fingerprint"]) == 64
         assert record["id"].startswith(record["made_from"] + "-")
         assert record["steps"] > 0 and record["seconds"] > 0
-        pace = record["steps"] * 4 / record["seconds"]
-        assert record["tokens_per_second"] == pytest.approx(pace)
+        step_time = record["steps"] * 4 / record["seconds"]
+        assert record["tokens_per_second"] == pytest.approx(step_time)
         seeds.append(record["seed"])
     assert sorted(seeds) == [3, 4, 5]
     assert any(outcome.score.exact for outcome in task.outcomes())

@@ -174,7 +174,7 @@ def test_rows_join_when_others_end(
     task = SetBuilder(spec(restarts=4), pool)
     most = 0
     for _ in task.steps():
-        most = max(most, sum(crew.live for crew in task._crews or []))
+        most = max(most, sum(batch.live for batch in task._batches or []))
     assert most == 3
     assert len(task.record.exact) == 10
 

@@ -8,7 +8,7 @@ import pytest
 
 from explorer.model.frozen import fast_dtype
 from explorer.runtime import step_times
-from explorer.runtime.step_times import Pace
+from explorer.runtime.step_times import StepTime
 from explorer.tasks import step_time
 from tests.explorer.tasks.sets.conftest import QUICK
 
@@ -32,7 +32,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return lengths
 
 
-def _measured(pool: "ModelPool", folder: Path) -> Pace:
+def _measured(pool: "ModelPool", folder: Path) -> StepTime:
     model = pool.get(folder, str(folder), fast_dtype(pool.device, QUICK.precision))
     return step_time.measured(model, 4, "halves", QUICK)
 
@@ -74,7 +74,7 @@ def test_a_token_that_is_generated_is_timed_too(pool: "ModelPool", tiny_llama_fo
 
 
 def test_a_pace_of_before_is_read_and_its_pieces_are_usual_ones(own_cache: Path) -> None:
-    kept = step_times.keep(Pace(model="m", precision="auto", token_seconds=0.002))
+    kept = step_times.keep(StepTime(model="m", precision="auto", token_seconds=0.002))
     kept.write_text('{"model": "m", "precision": "auto", "token_seconds": 0.002}')
     found = step_times.find("m", "auto")
     assert found is not None and found.pass_seconds is None

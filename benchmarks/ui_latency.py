@@ -1,4 +1,4 @@
-"""What a person feels: `python -m benchmarks.feel` drives the running app in headless Chromium.
+"""UI latency: `python -m benchmarks.ui_latency` drives the running app in headless Chromium.
 
 Measures, with the embedded model on this disk: opening a page, pressing Start to the first frame,
 clicks and a second tab while a text trains, frames and steps a second, with and without somebody
@@ -106,10 +106,10 @@ def _unwatched(page: Page, seconds: float) -> float:
     time.sleep(1)
     before = _trained(link)
     time.sleep(seconds)
-    pace = (_trained(link) - before) / seconds
+    step_time = (_trained(link) - before) / seconds
     page.goto(link)
     page.get_by_text(FIRST_FRAME).wait_for()
-    return pace
+    return step_time
 
 
 def _frames(page: Page, seconds: float) -> tuple[float, float]:
@@ -169,7 +169,7 @@ def measure() -> dict[str, Any]:
                 started.append(_start(page))
             time.sleep(2)
             before = _processor_seconds(worker)
-            frames, pace = _frames(page, WATCHED_SECONDS)
+            frames, step_time = _frames(page, WATCHED_SECONDS)
             spent = _processor_seconds(worker)
             unwatched = _unwatched(page, WATCHED_SECONDS)
             switches = _switches(page)
@@ -188,7 +188,7 @@ def measure() -> dict[str, Any]:
         "start_to_link_seconds": [one["link"] for one in started],
         "start_to_first_frame_seconds": [one["first_frame"] for one in started],
         "frames_per_second": frames,
-        "steps_per_second_watched": pace,
+        "steps_per_second_watched": step_time,
         "steps_per_second_unwatched": unwatched,
         "processors_watched": {who: (spent[who] - before[who]) / WATCHED_SECONDS for who in spent},
         "switch_seconds": switches,

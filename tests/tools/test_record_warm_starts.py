@@ -12,7 +12,7 @@ from explorer.model.pool import ModelPool
 from explorer.specs.recipes import FAST
 from explorer.training import Row, Trainer
 from explorer.training.starts import start_of
-from tools import record_known
+from tools import record_warm_starts
 
 TARGETS = [(5, 9, 5, 9), (7, 7, 3, 3), (4, 8, 4, 8), (6, 2, 6, 2)]
 
@@ -27,7 +27,7 @@ def llama(tiny_llama_folder: Path) -> Iterator[FrozenModel]:
 
 def test_the_quicker_half_goes_on(llama: FrozenModel) -> None:
     known = torch.randn(2, 2, llama.d_model, generator=torch.Generator().manual_seed(0))
-    passed_on = record_known.handed_down(llama, known, TARGETS, seed=7)
+    passed_on = record_warm_starts.handed_down(llama, known, TARGETS, seed=7)
     assert passed_on.shape == (2, 2, llama.d_model)
 
     rows = [Row(target, 7 + i) for i, target in enumerate(TARGETS)]
@@ -49,5 +49,11 @@ def test_the_quicker_half_goes_on(llama: FrozenModel) -> None:
 
 @pytest.mark.embedded
 def test_every_generation_has_texts_of_its_own() -> None:
-    openings = [p.text[:60] for generation in range(3) for p in record_known.passages(generation)]
-    assert len(set(openings)) == len(openings) == 3 * (record_known.SEEN + record_known.RANDOM)
+    openings = [
+        p.text[:60] for generation in range(3) for p in record_warm_starts.passages(generation)
+    ]
+    assert (
+        len(set(openings))
+        == len(openings)
+        == 3 * (record_warm_starts.SEEN + record_warm_starts.RANDOM)
+    )

@@ -3,13 +3,13 @@
 import streamlit as st
 
 from explorer.runtime import step_times
-from explorer.runtime.step_times import Pace
+from explorer.runtime.step_times import StepTime
 from explorer.specs.arrangements import ArrangementChoice
 from explorer.specs.recipes import Recipe
 from widgets import server
 
 
-def known(model: str, recipe: Recipe) -> Pace | None:
+def known(model: str, recipe: Recipe) -> StepTime | None:
     """Return what a step costs, if one was timed here."""
     return step_times.find(model, recipe.precision)
 

@@ -1,4 +1,4 @@
-"""Makes the pairs that recipe `fast` starts near: `python -m tools.record_known [SET]`.
+"""Makes the pairs that recipe `fast` starts near: `python -m tools.record_warm_starts [SET]`.
 
 Hands e and m down from text to text: each pair starts on texts it has not seen, and the half that
 becomes exact first goes on. After a few generations a pair needs fewer steps on any text. Begins
@@ -23,7 +23,7 @@ from explorer.model.pool import ModelPool
 from explorer.solutions import sets
 from explorer.specs.recipes import FAST
 from explorer.training import Row, Trainer
-from explorer.training.starts import known_file, known_pairs, start_of
+from explorer.training.starts import start_of, warm_file, warm_pairs
 
 LENGTH = 24
 """N of the texts that pairs are handed down through."""
@@ -59,7 +59,7 @@ def main() -> None:
         raise MissingAssetError(f"{card.title} is not on this disk.")
     pool, folder = ModelPool(best_device()), card.folder
     model = pool.searching(folder, card.name)
-    known = known_pairs(model.fingerprint)
+    known = warm_pairs(model.fingerprint)
     if found is not None:
         order = sorted(
             range(len(found.members)),
@@ -81,7 +81,7 @@ def main() -> None:
             STARTS * generation,
             lambda: pool.get(folder, card.name, torch.float32),
         )
-    file = known_file(model.fingerprint)
+    file = warm_file(model.fingerprint)
     file.parent.mkdir(parents=True, exist_ok=True)
     save_file({"pairs": known.half()}, file)
     file.chmod(0o644)
