@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks import tiny
-from explorer import limits
+from explorer.runtime import limits
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
