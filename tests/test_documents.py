@@ -89,3 +89,17 @@ def test_files_that_documents_name_are_there() -> None:
                            file.read_text(encoding="utf-8"))  # fmt: skip
         gone = [name for name in named if not (folders.PROJECT / name).exists()]
         assert gone == [], file.name
+
+
+def test_public_checks_run_the_line_of_the_readme() -> None:
+    workflow = folders.PROJECT / ".github" / "workflows" / "check.yml"
+    assert "run: .ci/run" in workflow.read_text(encoding="utf-8")
+    called = (folders.PROJECT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "grep -m1 'python -m tools.check' README.md" in called
+    readme = (folders.PROJECT / "README.md").read_text(encoding="utf-8")
+    line = next(line for line in readme.splitlines() if "python -m tools.check" in line)
+    assert all(f"-r {file.name}" in line for file in folders.PROJECT.glob("requirements*.txt"))
+
+
+def test_the_readme_fits_on_two_screens() -> None:
+    assert len((folders.PROJECT / "README.md").read_text(encoding="utf-8").splitlines()) <= 80
