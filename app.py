@@ -4,7 +4,9 @@ import streamlit as st
 
 from widgets import start
 
-st.set_page_config("Proto-Token Explorer", page_icon=start.ICON, layout="wide")
+st.set_page_config(
+    "Proto-Token Explorer", page_icon=start.ICON, layout="wide", menu_items={"About": start.ABOUT}
+)
 start.server()
 start.entry()
 start.style()

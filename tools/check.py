@@ -1,4 +1,4 @@
-"""The one command: lint, format, types, import rules, tests. `python -m tools.check [--fast]`."""
+"""The one command: all checks, cheapest first. `python -m tools.check [--fast]`."""
 
 import argparse
 import subprocess
@@ -10,6 +10,7 @@ STEPS = {
     "format": ["-m", "ruff", "format", "--check", "."],
     "types": ["-m", "mypy"],
     "import rules": ["-c", "from importlinter.cli import lint_imports_command as lint; lint()"],
+    "documents": ["-m", "mkdocs", "build", "--strict", "--quiet"],
     "tests": ["-m", "pytest"],
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from explorer import __version__
 from explorer.assets import catalog
 from explorer.base.errors import ExplorerError
 from explorer.jobs import client
@@ -17,6 +18,11 @@ from widgets.markdown import escaped
 ICON = str(Path(__file__).with_name("icon.svg"))
 """A file of our own: named icons would be fetched from the network."""
 
+ABOUT = f"""**Proto-Token Explorer** {__version__}
+
+A frozen language model outputs a whole text in one forward pass, from two trained vectors
+([arXiv 2505.21189](https://arxiv.org/abs/2505.21189))."""
+"""What the menu's About says."""
 
 ENTERED = "entered through app.py"
 

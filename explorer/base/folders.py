@@ -5,27 +5,42 @@ import os
 import shutil
 from pathlib import Path
 
+from platformdirs import user_data_path
+
 from explorer.base.errors import BadInputError, StorageError
 
 PROJECT = Path(__file__).resolve().parents[2]
+"""The folder that `explorer` lies in: a clone, or where packages are installed."""
+INSTALLED = PROJECT / "proto_tokens_app"
+"""What an installed package has beside `explorer`, in place of a clone (pyproject.toml)."""
+
+
+def app() -> Path:
+    """Return the folder of `app.py`, its pages and the recorded results (read only)."""
+    return INSTALLED if INSTALLED.is_dir() else PROJECT
 
 
 def recorded() -> Path:
     """Return the folder of recorded results that ship with the project (read only)."""
-    return PROJECT / "cache" / "recorded"
+    return app() / "cache" / "recorded"
 
 
 def local() -> Path:
     """Return the folder made at run time: models, texts, solutions, jobs.
 
-    `EXPLORER_CACHE` moves it.
+    In a clone `cache/local`; of an installed package the user's folder for data, since packages
+    are replaced as a whole. `EXPLORER_CACHE` moves it.
 
     Raises:
         StorageError: if that cannot be the name of a folder.
     """
     moved = os.environ.get("EXPLORER_CACHE")
     try:
-        return Path(moved).expanduser().resolve() if moved else PROJECT / "cache" / "local"
+        if moved:
+            return Path(moved).expanduser().resolve()
+        if INSTALLED.is_dir():
+            return user_data_path("proto-tokens", appauthor=False)
+        return PROJECT / "cache" / "local"
     except (OSError, RuntimeError) as error:  # an unknown ~user, or links that go in circles
         raise StorageError(
             "EXPLORER_CACHE names no folder that there can be. Set it to one you can write to."

@@ -6,13 +6,25 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Never
 
 from explorer import __version__
 from explorer.base.errors import ExplorerError
-from explorer.cli import assets, distances, experiment, landscape, path, reconstruct, solve_set
+from explorer.cli import (
+    app,
+    assets,
+    distances,
+    experiment,
+    landscape,
+    path,
+    reconstruct,
+    solve_set,
+)
 from explorer.runtime import logs
 
+INSTALLED_AS = "proto-tokens"
+"""Name of the command that an installed package gives (pyproject.toml)."""
 OK, BAD_INPUT, NOT_EXACT, INTERRUPTED = 0, 2, 3, 130
 
 
@@ -31,12 +43,17 @@ class _Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"{message[:1].upper()}{message[1:]}. See: {self.prog} --help\n")
 
 
+def _prog() -> str:
+    """Return how this command line was called."""
+    return INSTALLED_AS if Path(sys.argv[0]).stem == INSTALLED_AS else "python -m explorer"
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    top = _Parser(prog="python -m explorer", description="Proto-Token Explorer without a browser.")
+    top = _Parser(prog=_prog(), description="Proto-Token Explorer without a browser.")
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
-    for module in (assets, reconstruct, solve_set, distances, path, landscape, experiment):
+    for module in (app, assets, reconstruct, solve_set, distances, path, landscape, experiment):
         module.add_to(commands)
     return top
 

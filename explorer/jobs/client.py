@@ -277,7 +277,7 @@ def _spawn(device: str) -> None:
         command = [sys.executable, "-m", "explorer.worker.main", "--device", device]
         worker = subprocess.Popen(  # noqa: S603  (our own module, fixed arguments)
             [*command, "--parent", str(os.getpid())],
-            cwd=folders.PROJECT,
+            cwd=folders.app(),
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,

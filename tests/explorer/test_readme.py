@@ -1,4 +1,4 @@
-"""What README tells people to run gives what it says."""
+"""What documents tell people to run gives what they say."""
 
 import re
 from collections.abc import Callable
@@ -26,14 +26,14 @@ def check(
     tmp_path: Path, tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Callable[["Solution"], float]:  # fmt: skip
-    """Run README's check by hand on a solution's file; return what it prints."""
-    text = (folders.PROJECT / "README.md").read_text()
+    """Run the check by hand of docs/files.md on a solution's file; return what it prints."""
+    text = (folders.PROJECT / "docs" / "files.md").read_text()
     (block,) = (b for b in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "safe_open" in b)
 
     def run(solution: "Solution") -> float:
         save_solution(solution, tmp_path / "solution.safetensors")
         monkeypatch.chdir(tmp_path)
-        exec(block, {"model_path": tiny_llama_folder})  # README's own lines
+        exec(block, {"model_path": tiny_llama_folder})  # the document's own lines
         return float(capsys.readouterr().out)
 
     return run

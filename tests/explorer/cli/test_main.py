@@ -141,7 +141,7 @@ def test_every_command_that_makes_files_takes_a_folder_for_them(call: Call) -> N
 
 
 def test_what_the_commands_write_is_not_taken_for_a_part_of_the_project() -> None:
-    """Where `--out` is left out, and where README's commands write, from the clone."""
+    """Where `--out` is left out, and where the documents' commands write, from the clone."""
     (commands,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
     defaults = {
         str(action.default)
@@ -149,8 +149,9 @@ def test_what_the_commands_write_is_not_taken_for_a_part_of_the_project() -> Non
         for action in command._actions
         if "--out" in action.option_strings and action.default
     }
-    readme = (folders.PROJECT / "README.md").read_text()
-    written = defaults | set(re.findall(r"--out (\w+)", readme))
+    documents = [folders.PROJECT / "README.md", *(folders.PROJECT / "docs").glob("*.md")]
+    said = "".join(document.read_text(encoding="utf-8") for document in documents)
+    written = defaults | set(re.findall(r"--out (?!OUT)(\w+)", said))
     assert {"solutions", "paths", "landscape", "arrangements"} <= written
     ignored = (folders.PROJECT / ".gitignore").read_text().splitlines()
     assert {f"/{name}/" for name in written} <= set(ignored)
