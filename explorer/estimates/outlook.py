@@ -85,12 +85,12 @@ def training(
     passes -= max(1.0, texts * restarts) * length * step_time.token_seconds
     tokens = texts * row_steps * length * step_time.token_seconds
     longest = most * (passes + texts * restarts * length * step_time.token_seconds)
-    exactly = texts * _in_float32(wins, restarts) * step_time.exact_step(length)
+    exactly = texts * in_float32(wins, restarts) * step_time.exact_step(length)
     usually = slowest * passes * min(1.0, texts) + tokens
     return Expected(usually + exactly, longest + exactly)
 
 
-def _in_float32(wins: float, restarts: int) -> float:
+def in_float32(wins: float, restarts: int) -> float:
     """Return the steps that a text takes in float32, in passes of its own beside the search.
 
     Its last steps and the score that ends it, if a restart wins; the final score of every restart,
