@@ -77,7 +77,7 @@ class JobRow(Base):
     owner: Mapped[str | None] = mapped_column(default=None)  # see explorer.jobs.ownership
     lease: Mapped[float] = mapped_column(default=0.0)  # UNIX time at which its claim ends
     deaths: Mapped[int] = mapped_column(default=0)  # of workers during it, without progress
-    mark: Mapped[float] = mapped_column(default=0.0)  # fraction from which they are counted
+    mark: Mapped[float] = mapped_column(default=0.0)  # how often its owner has kept its state
 
 
 class RequestRow(Base):

@@ -9,20 +9,34 @@ from pathlib import Path
 from explorer.base.errors import StorageError
 
 _guard: ContextVar[Callable[[], None] | None] = ContextVar("guard", default=None)
+_hear: ContextVar[Callable[[], None] | None] = ContextVar("hear", default=None)
 
 
 @contextlib.contextmanager
-def guarded(check: Callable[[], None]) -> Iterator[None]:
+def guarded(
+    check: Callable[[], None], hear_kept: Callable[[], None] | None = None
+) -> Iterator[None]:
     """Ask `check` before every file is changed; what it raises keeps the file as it is.
 
     This is how a worker whose job was taken over leaves the job's files alone, whatever it was in
     the middle of.
+
+    Args:
+        check: raises if nothing may be written.
+        hear_kept: called whenever a file is complete from which the work goes on after a kill.
     """
-    token = _guard.set(check)
+    tokens = _guard.set(check), _hear.set(hear_kept)
     try:
         yield
     finally:
-        _guard.reset(token)
+        _guard.reset(tokens[0])
+        _hear.reset(tokens[1])
+
+
+def say_kept() -> None:
+    """Tell whoever guards this work that what it has done until now outlives a kill."""
+    if (hear := _hear.get()) is not None:
+        hear()
 
 
 def require_mine() -> None:

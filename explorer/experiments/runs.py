@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError, StorageError
-from explorer.base.files import require_mine, write_atomically
+from explorer.base.files import require_mine, say_kept, write_atomically
 from explorer.base.provenance import Computed
 from explorer.base.value import Value
 from explorer.specs.experiments import Name, Settings
@@ -182,6 +182,7 @@ def append(folder: Path, cell: Done) -> None:
             f"A finished cell could not be written to {folder} ({error.strerror}). "
             "Free some space; the run goes on where it was."
         ) from error
+    say_kept()
 
 
 def load(folder: Path) -> Run:

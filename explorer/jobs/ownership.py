@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, or_, select, update
 
 from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.jobs.client import OVER
@@ -25,9 +25,10 @@ LEASE_SECONDS = 30.0
 """How long a claim holds that is not renewed: some thirty heartbeats."""
 MAX_DEATHS = 3
 """How often a job may take the worker down with it, without progress, before it is given up."""
-PROGRESS = 0.01
-"""Part of a job between two deaths that counts as progress. Less, and a job that dies at its next
-step each time would die once for each of its steps, and everybody's work with it."""
+PROGRESS = 2
+"""How often one worker has to keep a job's state for progress. The first time comes right after a
+step: a job that dies at its next step each time would die once for each of its steps, and
+everybody's work with it. What is kept a second time has outlived that."""
 
 
 class LostError(Exception):
@@ -80,6 +81,7 @@ class Owner:
             StorageError: if the database refuses.
         """
         until = time.time() + LEASE_SECONDS
+        afresh = case((JobRow.mark >= PROGRESS, 0), else_=JobRow.deaths)
         statement = (
             update(JobRow)
             .where(JobRow.id == job_id, JobRow.state.not_in(OVER))
@@ -87,6 +89,7 @@ class Owner:
                 or_(JobRow.owner.is_(None), JobRow.owner == self.id), JobRow.requested != "pause"
             )
             .values(owner=self.id, lease=until, state="running", attempts=JobRow.attempts + 1)
+            .values(deaths=afresh, mark=0)
         )
         with transaction() as session:
             won = changed(session.execute(statement)) == 1
@@ -198,11 +201,9 @@ def _free(condition: ColumnElement[bool]) -> None:
 
 def _after_a_death(row: JobRow) -> dict[str, object]:
     """Return what changes in a job during which the worker died."""
-    deaths, mark = row.deaths + 1, row.mark
-    if row.fraction >= mark + PROGRESS:
-        deaths, mark = 1, row.fraction
+    deaths = 1 if row.mark >= PROGRESS else row.deaths + 1
     log.warning(logs.line("a worker died during a job", job=row.id, deaths_without_progress=deaths))
-    counted: dict[str, object] = {"deaths": deaths, "mark": mark}
+    counted: dict[str, object] = {"deaths": deaths, "mark": 0}
     if deaths < MAX_DEATHS:
         return counted
     return counted | {

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError
-from explorer.base.files import write_atomically
+from explorer.base.files import say_kept, write_atomically
 from explorer.base.formatting import counted
 from explorer.base.provenance import Versions
 from explorer.base.value import Value
@@ -222,9 +222,10 @@ def save(record: SetRecord) -> Path:
     Raises:
         StorageError: if the disk refuses.
     """
-    return write_atomically(
-        folder_of(record.id) / SET_FILE, record.model_dump_json(indent=1).encode()
-    )
+    path = folder_of(record.id) / SET_FILE
+    write_atomically(path, record.model_dump_json(indent=1).encode())
+    say_kept()
+    return path
 
 
 def load(folder: Path) -> SetRecord:

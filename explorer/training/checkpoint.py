@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from explorer import __version__
-from explorer.base.files import write_atomically
+from explorer.base.files import say_kept, write_atomically
 from explorer.model.frozen import FrozenModel
 from explorer.training.engine import Engine
 
@@ -112,6 +112,7 @@ class Checkpoint:
         write_atomically(self.path, save(tensors, {"checkpoint": said}))
         self._saved = time.monotonic()
         self._took = self._saved - started
+        say_kept()
 
     def read(self) -> Saved | None:
         """Return the checkpoint, or None if there is none, it is damaged, or of other work."""

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from explorer.base.database import JobRow, transaction
 from explorer.base.errors import StorageError
 from explorer.jobs import client
-from explorer.jobs.ownership import LostError, Owner, changed
+from explorer.jobs.ownership import PROGRESS, LostError, Owner, changed
 from explorer.model.pool import ModelPool
 from explorer.specs.jobs import JobSpec
 from explorer.worker.side_process import SideProcess
@@ -58,6 +58,7 @@ class JobContext:
     afterwards: list[Callable[[], None]] = field(default_factory=list)
     _said: float = -math.inf
     _heard: float = -math.inf
+    _kept: int = 0
     _unsaid: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -85,6 +86,18 @@ class JobContext:
         """Leave a remark that stays with the job."""
         if sentence not in self.notices:
             self.notices.append(sentence)
+
+    def note_kept(self) -> None:
+        """Count that its state is kept, so that a death after this is one after progress.
+
+        Raises:
+            LostError: if the job belongs to another worker by now.
+        """
+        self._kept += 1
+        if self._kept <= PROGRESS:
+            self._unsaid["mark"] = self._kept
+            with contextlib.suppress(StorageError):
+                self.update()
 
     def until_stopped(self, steps: Iterable[T]) -> Iterator[T]:
         """Pass the steps of a task on until somebody wants the job to stop."""

@@ -72,10 +72,12 @@ class Hands:
     Attributes:
         owner: the worker, as the queue knows it.
         active: the jobs by id.
+        leaving: whether all is to be put down, so that a long step is left in the middle.
     """
 
     owner: Owner
     active: dict[str, Active] = field(default_factory=dict)
+    leaving: bool = False
 
     def begin(self, job: JobContext, attempt: int) -> None:
         """Take up a job that was claimed, for the `attempt`-th time."""
@@ -90,7 +92,10 @@ class Hands:
             StopIteration: if it has come to its end.
         """
         self.owner.require(active.job.id)
-        with self._guarded(active), listening(active.job.is_stopped_or_paused):
+        with (
+            self._guarded(active),
+            listening(lambda: self.leaving or active.job.is_stopped_or_paused()),
+        ):
             active.waits = next(active.steps) is False
         if active.failures and time.monotonic() > active.retry_at + RETRY_SECONDS[1]:
             active.failures = 0
@@ -207,7 +212,7 @@ class Hands:
                 )
 
     def _guarded(self, active: Active) -> contextlib.AbstractContextManager[None]:
-        return guarded(partial(self.owner.require, active.job.id))
+        return guarded(partial(self.owner.require, active.job.id), active.job.note_kept)
 
     def _forget(self, active: Active) -> None:
         self.active.pop(active.job.id, None)

@@ -76,15 +76,24 @@ class Worker:
         return self.hands.active
 
     def run(self) -> None:
-        """Work until the process that started this one is gone."""
+        """Work until the process that started this one is gone, or until `leave`."""
         self._requeue()
         threading.Thread(target=self._heartbeat, daemon=True).start()
         self._warm_up()
         self._now_doing("idle")
-        while not self._orphaned():
+        while self.stays and not self._orphaned():
             if not self._turn():
                 time.sleep(IDLE_SECONDS)
         self._put_down()
+
+    def leave(self) -> None:
+        """Let `run` put everything down and end: what SIGTERM asks for is no death."""
+        self.hands.leaving = True
+
+    @property
+    def stays(self) -> bool:
+        """Whether nobody has asked it to leave."""
+        return not self.hands.leaving
 
     def _turn(self) -> bool:
         """Do one round: questions, new jobs, a slice of each; return whether there was work."""
@@ -99,7 +108,7 @@ class Worker:
             ready = [a for a in ready if not a.needs_device]
         busy = False
         for active in ready:
-            busy = self._slice(active) or busy
+            busy = self.stays and (self._slice(active) or busy)
         if not busy:
             self._now_doing("idle")
             self._let_go()
@@ -118,7 +127,7 @@ class Worker:
             while time.monotonic() < end:
                 self.hands.step(active)
                 self._poll()
-                if active.waits or not active.ready or job.id not in self.active:
+                if active.waits or not active.ready or job.id not in self.active or not self.stays:
                     return not active.waits
                 if active.needs_device and not self.compute.is_locked:
                     return True  # it waited until now

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import signal
 
 from filelock import Timeout
 
@@ -26,7 +27,10 @@ def main() -> None:
             from explorer.worker.loop import Worker  # torch, only once the lock is ours
 
             with logs.told("worker", device=arguments.device, **logs.versions()):
-                Worker(arguments.device, arguments.parent).run()
+                worker = Worker(arguments.device, arguments.parent)
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, lambda *_: worker.leave())
+                worker.run()
     except Timeout:
         logs.log.info(logs.line("another worker has the device", device=arguments.device))
     except StorageError as error:

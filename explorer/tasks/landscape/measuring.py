@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from explorer.base.errors import BadInputError, CorruptFileError
+from explorer.base.files import say_kept
 from explorer.base.provenance import gone_on, versions
 from explorer.landscape.plane import COARSEST, Plane, axes_around
 from explorer.landscape.result import Landscape, LandscapeHeader
@@ -113,8 +114,9 @@ class LandscapeTask:
                     if time.monotonic() - self._saved >= CHECKPOINT_SECONDS:
                         self._checkpoint()
                     yield
-                self._note(reached=level)
-                self._checkpoint()
+                if level > self.found.header.reached:
+                    self._note(reached=level)
+                    self._checkpoint()
         except GeneratorExit:
             self._checkpoint()
             raise
@@ -167,6 +169,7 @@ class LandscapeTask:
         self._note(pieces=self.found.header.pieces | said)
         self.found.save(self._file)
         self._saved = time.monotonic()
+        say_kept()
 
     def _restore(self) -> bool:
         with contextlib.suppress(CorruptFileError):

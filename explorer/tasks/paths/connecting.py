@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from explorer.base.errors import CorruptFileError
+from explorer.base.files import say_kept
 from explorer.base.provenance import gone_on
 from explorer.model.head import TokenStatistics
 from explorer.model.pool import ModelPool
@@ -231,6 +232,7 @@ class Connecting:
         }
         self.paths.save(self._file, states)
         self._saved = time.monotonic()
+        say_kept()
 
     def _name_tokens(self) -> None:
         """Note what every token that occurs says, so that pages need no tokenizer."""

@@ -6,7 +6,7 @@ import pytest
 
 from explorer.assets import catalog, packaged
 from explorer.base.errors import MissingAssetError
-from explorer.base.progress import Bringing, Report
+from explorer.base.progress import Downloading, Report
 
 Call = Callable[..., Any]
 
@@ -19,15 +19,15 @@ def fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     def fetch(asset: packaged.Asset, progress: Report | None = None) -> Path:
         names.append(asset.name)
         assert progress is not None
-        progress(Bringing(f"Downloading {asset.title}", 0.5, "downloading"))
+        progress(Downloading(f"Downloading {asset.title}", 0.5, "downloading"))
         return tmp_path
 
-    def bring(card: catalog.ModelCard, progress: Report | None = None) -> Path:
+    def download(card: catalog.ModelCard, progress: Report | None = None) -> Path:
         names.append(card.name)
         return tmp_path
 
     monkeypatch.setattr(packaged, "fetch", fetch)
-    monkeypatch.setattr(catalog, "download", bring)
+    monkeypatch.setattr(catalog, "download", download)
     return names
 
 

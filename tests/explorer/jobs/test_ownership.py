@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 
 from explorer.base import files
 from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.jobs import client, kept, ownership
 from explorer.jobs.ownership import LostError, Owner
+from explorer.model.pool import ModelPool
 from explorer.specs.jobs import DownloadSpec
 from explorer.worker import hands, requests, runners
+from explorer.worker.context import JobContext
 from tests.explorer.worker.cases import solutions_of
 
 if TYPE_CHECKING:
@@ -228,11 +231,14 @@ def test_a_busy_worker_leaves_a_new_job_to_one_that_has_nothing_to_do(
     assert _row(second).owner == idle.worker.owner.id
 
 
-def _die(job_id: str, *, fraction: float, blamed: bool = True) -> str:
-    """Let a worker die during a job; return the job's state in its successor's hands."""
+def _die(job_id: str, *, kept: int = 0, fraction: float = 0.0, blamed: bool = True) -> str:
+    """Let a worker die during a job whose state it has kept so often; return what it is then."""
     owner = Owner("cpu")
     assert owner.claim(job_id)
     _set(job_id, fraction=fraction)
+    job = JobContext(job_id, DOWNLOAD, ModelPool(torch.device("cpu")), owner=owner)
+    for _ in range(kept):
+        job.note_kept()
     with transaction() as session:
         doing = job_id if blamed else "another"
         session.merge(WorkerRow(device="cpu", pid=1, beat=0.0, doing=doing, ready=True))
@@ -240,34 +246,44 @@ def _die(job_id: str, *, fraction: float, blamed: bool = True) -> str:
     return client.get(job_id).state
 
 
-def test_three_deaths_without_progress_end_a_job() -> None:
+@pytest.mark.parametrize("kept", [0, 1])
+def test_three_deaths_without_progress_end_a_job(kept: int) -> None:
+    """Whatever its bar shows: what counts is kept, and more than the step before the deadly one."""
     job_id = client.submit(DOWNLOAD)
-    states = [_die(job_id, fraction=f) for f in (0.001, 0.002, 0.003)]
+    states = [_die(job_id, kept=kept, fraction=f) for f in (0.1, 0.2, 0.3)]
     assert states == ["queued", "queued", "failed"]
     error = client.get(job_id).error
     assert error is not None and "died 3 times" in error and "smaller model" in error
 
 
 def test_a_job_that_gets_on_between_deaths_goes_on() -> None:
+    """Its bar may stand still: that of a set does for long."""
     job_id = client.submit(DOWNLOAD)
-    assert {_die(job_id, fraction=k / 10) for k in range(9)} == {"queued"}
-    assert [_die(job_id, fraction=0.8) for _ in range(2)] == ["queued", "failed"]
+    assert {_die(job_id, kept=ownership.PROGRESS) for _ in range(9)} == {"queued"}
+    assert [_die(job_id) for _ in range(2)] == ["queued", "failed"]
+
+
+def test_progress_counts_though_another_job_was_at_work_when_the_worker_died() -> None:
+    job_id = client.submit(DOWNLOAD)
+    for _ in range(4):
+        assert {_die(job_id) for _ in range(2)} == {"queued"}
+        assert _die(job_id, kept=5, blamed=False) == "queued"
 
 
 def test_a_death_is_held_against_the_job_that_computed() -> None:
     job_id = client.submit(DOWNLOAD)
-    assert {_die(job_id, fraction=0.0, blamed=False) for _ in range(9)} == {"queued"}
+    assert {_die(job_id, blamed=False) for _ in range(9)} == {"queued"}
 
 
 def test_a_job_that_was_given_up_can_be_resumed_and_counts_afresh() -> None:
     job_id = client.submit(DOWNLOAD)
     for _ in range(ownership.MAX_DEATHS):
-        _die(job_id, fraction=0.0)
+        _die(job_id)
     assert client.get(job_id).state == "failed"
     kept.resume(job_id)
     job = client.get(job_id)
     assert (job.state, job.error, job.finished) == ("queued", None, None)
-    assert [_die(job_id, fraction=0.0) for _ in range(3)] == ["queued", "queued", "failed"]
+    assert [_die(job_id) for _ in range(3)] == ["queued", "queued", "failed"]
     kept.resume("nobody")
 
 

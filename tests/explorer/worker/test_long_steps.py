@@ -57,6 +57,24 @@ def heard_after(shift: "Shift", wish: str, job: str) -> float:
     return time.monotonic() - asked[0]
 
 
+def test_a_worker_that_is_to_end_leaves_a_step_in_the_middle(
+    hire: Callable[[], "Shift"], long: "MakeSpec", steps_of: Callable[[str], int], slow: Slow
+) -> None:
+    shift, other = hire(), client.submit(long(seed=5))
+    job = client.submit(long(restarts=8, length=8))
+    shift.until(lambda: steps_of(job) >= 3 and steps_of(other) >= 3)
+    steps, slow.on = steps_of(job), True
+    began = time.monotonic()
+    threading.Timer(0.5, shift.worker.leave).start()
+    while shift.worker.stays:
+        shift.turns(1)
+    shift.worker._put_down()
+    assert time.monotonic() - began < 2.5
+    slow.on = False
+    assert [client.get(k).state for k in (job, other)] == ["queued", "queued"]
+    hire().until(lambda: steps_of(job) > steps)
+
+
 @pytest.mark.parametrize("wish", ["stop", "pause"])
 def test_a_wish_is_heard_in_the_middle_of_a_step(
     wish: str, shift: "Shift", long: "MakeSpec", steps_of: Callable[[str], int], slow: Slow

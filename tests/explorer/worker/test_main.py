@@ -16,7 +16,7 @@ from filelock import Timeout
 from safetensors import safe_open
 
 from explorer.base import folders
-from explorer.base.database import WorkerRow, transaction
+from explorer.base.database import JobRow, WorkerRow, transaction
 from explorer.base.errors import ExplorerError
 from explorer.jobs import client, kept
 from explorer.solutions import store
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 StepsOf = Callable[[str], int]
 
 
-def _wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+def _wait_for(condition: Callable[[], bool], seconds: float = 150.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         log = folders.local() / "logs" / "worker.log"
@@ -77,6 +77,7 @@ def no_worker_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         process.wait(10)
 
 
+@pytest.mark.trial
 def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(
     quick: "MakeSpec", long: "MakeSpec"
 ) -> None:
@@ -158,6 +159,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.trial
 def test_a_worker_ends_with_its_parent_and_lays_its_work_down(
     long: "MakeSpec", steps_of: StepsOf
 ) -> None:
@@ -191,6 +193,28 @@ def test_a_worker_ends_with_its_parent_and_lays_its_work_down(
         client.compute_lock("cpu").acquire(timeout=0),
     ):
         assert client.get(job_id).requested == "run"
+
+
+def test_a_worker_that_is_asked_to_end_lays_its_work_down_and_no_death_is_counted(
+    long: "MakeSpec", steps_of: StepsOf
+) -> None:
+    """A service manager or a person says SIGTERM; three times, and the job would be given up."""
+    job_id = client.submit(long())
+    for life in range(4):
+        assert client.ensure_worker("cpu") is True
+        (worker,) = _workers()
+        reached = steps_of(job_id)
+        _wait_for(lambda reached=reached: steps_of(job_id) > reached + 5)
+        worker.send_signal(signal.SIGINT if life == 3 else signal.SIGTERM)
+        worker.wait(20)
+        job = client.get(job_id)
+        assert (job.state, job.sentence) == ("queued", "Waiting for a worker.")
+        assert (client.folder_of(job_id) / "checkpoint.safetensors").exists()
+    with transaction() as session:
+        row = session.get(JobRow, job_id)
+    assert row is not None and (row.deaths, row.attempts) == (0, 4)
+    output = (folders.local() / "logs" / "worker-output.log").read_text()
+    assert "Traceback" not in output
 
 
 def test_a_second_worker_leaves_at_once_and_without_torch() -> None:
@@ -229,6 +253,7 @@ main()
 """
 
 
+@pytest.mark.trial
 def test_a_job_that_kills_the_worker_after_its_first_step_is_given_up_and_the_others_end(
     quick: "MakeSpec", long: "MakeSpec"
 ) -> None:
