@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from tqdm import tqdm
 
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError, NoProtoTokensError
 from explorer.base.validation import in_words
 from explorer.cli.device import alone_on, named
+from explorer.cli.progress import carry_out
 from explorer.paths import places
 from explorer.paths.pairs import all_pairs, require_pair
 from explorer.paths.result import FILE, Paths
@@ -151,14 +151,8 @@ def _connect(
     with alone_on(device):
         pool = ModelPool(torch.device(device))
         task = Connecting(pairs, arguments.curve, recipe, pool, folder)
-        with tqdm(total=1.0, disable=None, leave=False, bar_format=_FORMAT) as bar:
-            for _ in task.steps():
-                bar.set_description_str(task.sentence, refresh=False)
-                bar.update(task.fraction - bar.n)
+        carry_out(task)
     return task.paths
-
-
-_FORMAT = "{desc} |{bar}| {percentage:3.0f}%"
 
 
 def _recipe(arguments: argparse.Namespace) -> PathRecipe:
