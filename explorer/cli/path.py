@@ -8,14 +8,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError, NoProtoTokensError
 from explorer.base.validation import in_words
 from explorer.cli.device import alone_on, named
-from explorer.cli.progress import carry_out
+from explorer.cli.progress import carry_out, say
+from explorer.estimates import outlook
 from explorer.paths import places
 from explorer.paths.pairs import all_pairs, require_pair
 from explorer.paths.result import FILE, Paths
+from explorer.runtime import step_times
 from explorer.solutions import store
 from explorer.solutions.solution import Solution, load_solution
 from explorer.specs.curves import PathRecipe
@@ -151,8 +154,18 @@ def _connect(
     with alone_on(device):
         pool = ModelPool(torch.device(device))
         task = Connecting(pairs, arguments.curve, recipe, pool, folder)
+        _say_long_wait(pairs, recipe)
         carry_out(task)
     return task.paths
+
+
+def _say_long_wait(pairs: list[tuple[Solution, Solution]], recipe: PathRecipe) -> None:
+    first = pairs[0][0]
+    step_time = step_times.find(first.record.model, recipe.precision)
+    step_time = step_time or step_times.assumed(catalog.find(first.record.model).parameters)
+    expected = outlook.of_paths(recipe, len(pairs), len(first.target_ids), step_time)
+    if said := outlook.long_wait(expected):
+        say(f"{said} Ctrl-C ends it; the same command goes on from there.")
 
 
 def _recipe(arguments: argparse.Namespace) -> PathRecipe:
