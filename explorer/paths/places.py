@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from safetensors.numpy import save
-
 from explorer.base import folders
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
+from explorer.base.tensor_files import Layout, TensorFormat, all_finite
+from explorer.paths.curves import BENDS
+from explorer.paths.header import PathsHeader
 from explorer.paths.result import FILE, Paths
 
 LANDSCAPE, RADIUS = "landscape.safetensors", "radius.safetensors"
@@ -72,7 +73,21 @@ def save_control_point(paths: Paths, pair: int, path: Path) -> Path:
 def control_point_bytes(paths: Paths, pair: int) -> bytes:
     """Return the content of such a file."""
     bends = paths.bends[pair]
-    header = paths.header.model_copy(update={"pieces": {}, "pairs": [paths.header.pairs[pair]]})
     tensor = bends[0] if len(bends) == 1 else bends
-    data: bytes = save({"control_point": tensor.copy()}, {"paths": header.model_dump_json()})
-    return data
+    header = paths.header.model_copy(update={"pieces": {}, "pairs": [paths.header.pairs[pair]]})
+    return POINT.pack(header, {"control_point": tensor})
+
+
+def _bends(header: PathsHeader) -> Layout:
+    count = BENDS[header.kind]
+    return {"control_point": ("f4", ("vector",) if count == 1 else (count, "vector"))}
+
+
+POINT = TensorFormat(
+    noun="a control point",
+    key="paths",
+    header=PathsHeader,
+    layout=_bends,
+    check=lambda _, tensors: "" if all_finite(tensors, *tensors) else "a point that is nowhere",
+)
+"""The trained points of one pair, with the header of its paths."""
