@@ -6,17 +6,21 @@ import math
 from pathlib import Path
 from typing import Any
 
+from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError, NoProtoTokensError
 from explorer.base.progress import Progress
 from explorer.cli import flags
 from explorer.cli.device import alone_on, named
-from explorer.cli.progress import follow
+from explorer.cli.progress import follow, say
+from explorer.estimates import outlook
 from explorer.paths import places
 from explorer.paths.pairs import all_pairs, require_pair
 from explorer.paths.result import FILE, Paths
+from explorer.runtime import step_times
 from explorer.solutions import store
 from explorer.solutions.solution import Solution, load_solution
+from explorer.specs.curves import PathRecipe
 from explorer.specs.jobs import PathsSpec
 
 
@@ -126,8 +130,18 @@ def _connect(
 
     with alone_on(device) as pool:
         task = Connecting(pairs, spec.curve, spec.recipe, pool, folder)
+        _say_long_wait(pairs, spec.recipe)
         follow(Progress(task.sentence, task.fraction) for _ in task.steps())
     return task.paths
+
+
+def _say_long_wait(pairs: list[tuple[Solution, Solution]], recipe: PathRecipe) -> None:
+    first = pairs[0][0]
+    step_time = step_times.find(first.record.model, recipe.precision)
+    step_time = step_time or step_times.assumed(catalog.find(first.record.model).parameters)
+    expected = outlook.of_paths(recipe, len(pairs), len(first.target_ids), step_time)
+    if said := outlook.long_wait(expected):
+        say(f"{said} Ctrl-C ends it; the same command goes on from there.")
 
 
 def _solutions(names: list[str]) -> list[Solution]:

@@ -19,6 +19,8 @@ from explorer.cli import flags
 from explorer.cli.assets import brought
 from explorer.cli.device import alone_on, named
 from explorer.cli.progress import say
+from explorer.estimates import outlook
+from explorer.runtime import step_times
 from explorer.specs.jobs import MAX_CHARACTERS, ReconstructSpec
 from explorer.specs.texts import CorpusSpec
 from explorer.texts import Passage
@@ -64,6 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.length is None:
         length = len(texts.target_ids(passage.text, Tokenizer.load(card.folder), None))
         spec = valid(ReconstructSpec, dict(spec) | {"length": length})
+    step_time = step_times.find(card.name, spec.recipe.precision)
+    step_time = step_time or step_times.assumed(card.parameters)
+    if said := outlook.long_wait(outlook.of_text(spec, step_time).seconds or outlook.NOTHING):
+        say(f"{said} Ctrl-C ends it and keeps the best so far.")
     with alone_on(device) as pool, tempfile.TemporaryDirectory() as scratch:
         solutions = _train(spec, pool, arguments.out, Path(scratch))
     if arguments.json:
