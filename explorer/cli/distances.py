@@ -6,7 +6,7 @@ from typing import Any
 from explorer.base import folders
 from explorer.base.files import write_atomically
 from explorer.cli import flags
-from explorer.cli.progress import Bar
+from explorer.cli.progress import ProgressBar
 from explorer.solutions import sets
 from explorer.specs.jobs import DistancesSpec
 
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     summary = distance_report.load(found)
     pairs = distance_report.load_pairs(found) if summary is not None else None
     if summary is None or pairs is None:
-        with Bar(f"Set {found.record.id[:6]}") as bar:
+        with ProgressBar(f"Set {found.record.id[:6]}") as bar:
             report = finish(measure_distances.steps(found), bar)
         distance_report.save(found, report)
         summary, pairs = report.summary, report.pairs

@@ -15,7 +15,7 @@ from explorer.cli import flags, recipes
 from explorer.cli.assets import brought
 from explorer.cli.device import alone_on
 from explorer.cli.devices import several, work_on
-from explorer.cli.progress import follow, say
+from explorer.cli.progress import carry_out, say
 from explorer.estimates import run_time
 from explorer.experiments import exports
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
@@ -146,13 +146,11 @@ def _measure(
     from explorer.tasks.step_time import timed
 
     task = RunTask(settings, pool, preset=preset)
-    steps = task.steps()
     if asked.left(task.run):
-        step_time = timed(task.bench.model, *run_time.step(settings))
-        say(run_time.before(asked, settings, parameters, step_time))
+        say(run_time.before(asked, settings, parameters, timed(*task.timing)))
     say(f"Run {task.run.header.id} in {task.run.folder}: the same command goes on with it.")
     try:
-        follow(steps)
+        carry_out(task)
     except KeyboardInterrupt:
         say("Interrupted: the same command goes on where it was.")
         raise

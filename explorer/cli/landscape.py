@@ -5,10 +5,9 @@ import json
 from typing import Any
 
 from explorer.base import folders
-from explorer.base.progress import Progress
 from explorer.cli import flags
 from explorer.cli.device import alone_on, named
-from explorer.cli.progress import follow
+from explorer.cli.progress import carry_out
 from explorer.paths import places
 from explorer.paths.result import Paths
 from explorer.solutions import store
@@ -45,7 +44,7 @@ def run_plane(arguments: argparse.Namespace) -> int:
 
     with alone_on(named(arguments.device)) as pool:
         task = LandscapeTask(found, spec, pool, folders.make_for(arguments.out))
-        _follow(task)
+        carry_out(task)
     done = task.found
     said = {
         "landscape": str((arguments.out / places.LANDSCAPE).resolve()),
@@ -58,7 +57,7 @@ def run_plane(arguments: argparse.Namespace) -> int:
         "plain_forward_rate": done.header.plain_per_second,
         "share_of_plain_rate": task.share,
     }
-    print(json.dumps(said) if arguments.json else task.sentence)
+    print(json.dumps(said) if arguments.json else task.outcome)
     return 0
 
 
@@ -70,7 +69,7 @@ def run_radius(arguments: argparse.Namespace) -> int:
 
     with alone_on(named(arguments.device)) as pool:
         task = RadiusTask(solution, spec, pool, folders.make_for(arguments.out))
-        _follow(task)
+        carry_out(task)
     assert task.found is not None
     said = {
         "radius": [None if r != r else r for r in task.found.radius.tolist()],
@@ -79,9 +78,5 @@ def run_radius(arguments: argparse.Namespace) -> int:
         "accuracy": task.found.accuracy.astype(float).tolist(),
         "norm": task.found.header.norm,
     }
-    print(json.dumps(said) if arguments.json else task.sentence)
+    print(json.dumps(said) if arguments.json else task.outcome)
     return 0
-
-
-def _follow(task: Any) -> None:
-    follow(Progress(task.sentence, task.fraction) for _ in task.steps())

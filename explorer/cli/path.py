@@ -9,10 +9,9 @@ from typing import Any
 from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError, NoProtoTokensError
-from explorer.base.progress import Progress
 from explorer.cli import flags
 from explorer.cli.device import alone_on, named
-from explorer.cli.progress import follow, say
+from explorer.cli.progress import carry_out, say
 from explorer.estimates import outlook
 from explorer.paths import places
 from explorer.paths.pairs import all_pairs, require_pair
@@ -131,7 +130,7 @@ def _connect(
     with alone_on(device) as pool:
         task = Connecting(pairs, spec.curve, spec.recipe, pool, folder)
         _say_long_wait(pairs, spec.recipe)
-        follow(Progress(task.sentence, task.fraction) for _ in task.steps())
+        carry_out(task)
     return task.paths
 
 

@@ -7,18 +7,17 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from explorer import texts
 from explorer.assets import catalog
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base import folders
 from explorer.base.errors import BadInputError
+from explorer.base.progress import Progress
 from explorer.base.validation import valid
 from explorer.cli import flags
 from explorer.cli.assets import brought
 from explorer.cli.device import alone_on, named
-from explorer.cli.progress import say
+from explorer.cli.progress import carry_out, say
 from explorer.estimates import outlook
 from explorer.runtime import step_times
 from explorer.specs.jobs import MAX_CHARACTERS, ReconstructSpec
@@ -85,13 +84,14 @@ def _train(
     from explorer.tasks.reconstruct import Reconstruction
 
     task = Reconstruction(spec, pool, scratch, None, out)
-    total = spec.recipe.max_steps
+
+    def words(progress: Progress) -> Progress:
+        report = task.trainer.report(detailed=False)
+        step = f"Step {report.steps.max()} of at most {spec.recipe.max_steps}"
+        return Progress(f"{step}, best accuracy {report.accuracy.max():.2f}.", progress.fraction)
+
     try:
-        with tqdm(total=total, unit="step", disable=None, leave=False) as bar:
-            for report in task.steps():
-                bar.update(int(report.steps.max()) - bar.n)
-                bar.set_postfix_str(f"best accuracy {report.accuracy.max():.2f}", refresh=False)
-            bar.refresh()  # a run may be over before the bar's first look
+        carry_out(task, words)
     except KeyboardInterrupt:
         task.stop("interrupted")
         say("Interrupted: the best state so far is saved.")

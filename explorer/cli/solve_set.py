@@ -15,7 +15,7 @@ from explorer.base.validation import in_words
 from explorer.cli import flags
 from explorer.cli.assets import brought
 from explorer.cli.device import alone_on, named
-from explorer.cli.progress import follow, say
+from explorer.cli.progress import carry_out, say
 from explorer.estimates.set_time import estimate
 from explorer.solutions.sets import SetRecord, folder_of
 from explorer.specs.jobs import GatheredText, SolveSetSpec
@@ -85,15 +85,12 @@ def _build(spec: SolveSetSpec, pool: "ModelPool", card: ModelCard) -> SetRecord:
     from explorer.tasks.step_time import timed
 
     task = SetBuilder(spec, pool)
-    steps = task.steps()
     try:
         if not task.record.complete:
-            step_time = timed(task.model, spec.length, spec.arrangement, spec.recipe)
-            say(estimate(spec, card.parameters, step_time).sentence)
+            say(estimate(spec, card.parameters, timed(*task.timing)).sentence)
             say(f"Set {task.record.id} in {task.folder}: the same command goes on with it.")
-        follow(steps)
+        carry_out(task)
     except KeyboardInterrupt:
-        steps.close()
         say("Interrupted: what is found so far is kept; the same command goes on.")
         raise
     return task.record
