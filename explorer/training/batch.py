@@ -165,7 +165,8 @@ def checkpoint(kept: Checkpoint, batches: Sequence[TrainingBatch], **values: Any
         {"tasks": [_values(t) for t in c.tasks], "joint": c.joint, "over": sorted(c.over)}
         for c in batches
     ]
-    kept.save([batch.trainer for batch in batches], batches=said, **values)
+    # the name it has in files of before
+    kept.save([batch.trainer for batch in batches], crews=said, **values)
 
 
 def save_learned(path: Path, m: NDArray[np.float32], tasks: Iterable[Task]) -> None:
