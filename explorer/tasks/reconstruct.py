@@ -34,6 +34,7 @@ from explorer.specs.arrangements import read_from
 from explorer.specs.jobs import ReconstructSpec
 from explorer.training import Outcome, Row, StepReport, Trainer
 from explorer.training.checkpoint import Checkpoint
+from explorer.training.layouts import OnePass
 from explorer.training.probing import arrangement_for
 from explorer.training.solved import solution_of
 
@@ -228,7 +229,7 @@ class Reconstruction:
         return solution_of(
             found,
             self.model,
-            self.arrangement,
+            OnePass(self.arrangement),
             spec.recipe,
             self.h_lm,
             self.run_id,

@@ -1,4 +1,6 @@
-"""Restarts of one text compete when one exact restart is enough: the worse ones rest early.
+"""Successive halving of the restarts of one text, where one exact restart is enough.
+
+The worse ones rest early.
 
 Rows that will be exact first stand out after a few dozen steps: of four, the two best by loss at
 step 20 held the first exact one in 17 of the 20 races this was chosen on, and waiting for the best
@@ -7,10 +9,11 @@ not be paid for. They come back one by one if the leaders take long, end without
 back.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from explorer.specs.recipes import Recipe
-from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group
+from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group, Row
 
 WAKE_STEPS = 160
 """Steps of the leaders after which one more resting restart goes on."""
@@ -19,6 +22,15 @@ WAKE_STEPS = 160
 LEAD = 1.5
 """By how much the next restart's loss is above the leader's, as a ratio, when the leader goes on
 alone."""
+
+
+def restarts_of_a_text(rows: Sequence[Row], groups: Sequence[Group]) -> list[list[int]]:
+    """Return the rows that train one text by themselves, together with those that do too."""
+    by_text: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    for group in groups:
+        if len(group.rows) == 1:
+            by_text[rows[group.rows[0]].target_ids].append(group.rows[0])
+    return [restarts for restarts in by_text.values() if len(restarts) > 1]
 
 
 def places(recipe: Recipe, restarts: int, steps: int, *, led: bool = False) -> int:
