@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from explorer.estimates import usual_steps
-from explorer.estimates.outlook import about
+from explorer.estimates.outlook import Expected, about
 from explorer.estimates.usual_steps import SHARED
 from explorer.runtime import step_times
 from explorer.runtime.step_times import StepTime
@@ -36,6 +36,11 @@ class Estimate:
     low: float
     high: float
     measured: bool
+
+    @property
+    def expected(self) -> Expected:
+        """The middle of the range, and its end."""
+        return Expected((self.low * self.high) ** 0.5, self.high)
 
     @property
     def sentence(self) -> str:

@@ -134,8 +134,8 @@ class Experiment:
         header = run.header
         model = header.settings.model.rpartition("/")[2]
         recipe = getattr(header.settings, "recipe", None)
-        called = f", recipe “{recipe.title}” ({recipe.digest})" if recipe else ""
-        steps = f"{called}, at most {recipe.max_steps} steps" if recipe else ""
+        called = f", recipe “{recipe.short_title}” ({recipe.digest})" if recipe else ""
+        steps = f"{called}, at most {recipe.max_steps:,} steps" if recipe else ""
         arrangement = getattr(header.settings, "arrangement", None)
         laid = f", arrangement {ARRANGEMENTS[arrangement].checklist_id}" if arrangement else ""
         left = len(self.left(run))

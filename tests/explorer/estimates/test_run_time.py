@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from explorer.estimates import run_time, usual_steps
-from explorer.estimates.outlook import about
+from explorer.estimates.outlook import about, of_paths
 from explorer.estimates.usual_steps import Sample
 from explorer.experiments import runs
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
 from explorer.experiments.runs import Run
+from explorer.paths import places
+from explorer.paths.result import FILE, Paths
 from explorer.runtime import step_times
 from explorer.runtime.step_times import StepTime
 from explorer.specs.recipes import INDEPENDENT
@@ -177,3 +179,13 @@ def test_every_recorded_run_would_have_been_estimated_within_a_half(
         assert run.seconds < 1.5 * said.most
     assert set(ratios) == set(EXPERIMENTS)
     assert all(1 / 1.5 < ratio < 1.5 for ratio in ratios.values()), ratios
+
+
+def test_the_recorded_curves_would_have_been_estimated_within_a_half() -> None:
+    (file,) = places.shipped("paths", FILE)
+    found = Paths.load(file)
+    n = len(found.header.texts[0].target_ids)
+    step_time = recorded_pace([runs.load(folder) for folder in runs.run_folders()])
+    said = of_paths(found.header.recipe, len(found), n, step_time)
+    assert said.usual == said.most
+    assert 1 / 1.5 < found.header.seconds / said.usual < 1.5
