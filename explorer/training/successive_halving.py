@@ -13,11 +13,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from explorer.specs.recipes import Recipe
+from explorer.specs.schedules import places
 from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group, Row
-
-WAKE_STEPS = 160
-"""Steps of the leaders after which one more resting restart goes on."""
-
 
 LEAD = 1.5
 """By how much the next restart's loss is above the leader's, as a ratio, when the leader goes on
@@ -31,18 +28,6 @@ def restarts_of_a_text(rows: Sequence[Row], groups: Sequence[Group]) -> list[lis
         if len(group.rows) == 1:
             by_text[rows[group.rows[0]].target_ids].append(group.rows[0])
     return [restarts for restarts in by_text.values() if len(restarts) > 1]
-
-
-def places(recipe: Recipe, restarts: int, steps: int, *, led: bool = False) -> int:
-    """Return how many restarts of one text train at a time after so many steps of the leader.
-
-    All of them, from `halve_at` on half of them, or one while it leads (`LEAD`); and one more after
-    every `WAKE_STEPS` from there.
-    """
-    if recipe.halve_at is None or steps < recipe.halve_at:
-        return restarts
-    ahead = 1 if led else (restarts + 1) // 2
-    return min(restarts, ahead + (steps - recipe.halve_at) // WAKE_STEPS)
 
 
 def arrange(groups: Sequence[Group], losses: Mapping[int, float], recipe: Recipe) -> None:
