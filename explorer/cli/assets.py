@@ -4,11 +4,9 @@ import argparse
 import json
 from typing import Any
 
-from tqdm import tqdm
-
 from explorer.assets import catalog, packaged
 from explorer.base.formatting import human_bytes, human_count
-from explorer.base.progress import Progress
+from explorer.cli.progress import ProgressBar
 
 
 def add_to(commands: Any) -> None:
@@ -65,24 +63,3 @@ def run(arguments: argparse.Namespace) -> int:
             continue
         print(f"{name:32} {where or 'not on this disk'}")
     return 0
-
-
-class ProgressBar:
-    """A bar on stderr, when that is a terminal, that follows reports of progress."""
-
-    def __init__(self, title: str) -> None:
-        self._bar = tqdm(total=100, desc=title, disable=None, leave=False, bar_format=_FORMAT)
-
-    def __enter__(self) -> "ProgressBar":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def __call__(self, progress: Progress) -> None:
-        """Show a report."""
-        self._bar.set_description_str(progress.sentence, refresh=False)
-        self._bar.update(100 * progress.fraction - self._bar.n)
-
-
-_FORMAT = "{desc} |{bar}| {percentage:3.0f}%"

@@ -6,7 +6,7 @@ from typing import Any
 
 from explorer.base import folders
 from explorer.base.files import write_atomically
-from explorer.cli.assets import ProgressBar
+from explorer.cli.progress import ProgressBar
 from explorer.solutions import sets
 
 

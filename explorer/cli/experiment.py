@@ -3,33 +3,26 @@
 import argparse
 import json
 import shutil
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
 from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError, StorageError
-from explorer.base.progress import Waiting
-from explorer.cli.assets import ProgressBar
 from explorer.cli.device import alone_on
 from explorer.cli.devices import several, work_on
+from explorer.cli.progress import ProgressBar, carry_out, say
 from explorer.cli.reconstruct import recipe_named
 from explorer.estimates import run_time
-from explorer.experiments import cell_locks, exports
+from explorer.experiments import exports
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
 from explorer.experiments.definition import PRESETS, Experiment
 from explorer.experiments.runs import Run
 from explorer.specs import arrangements
 from explorer.specs.experiments import Settings
 from explorer.specs.recipes import SETTINGS, Recipe
-
-LINE_SECONDS = 20.0
-"""How often a line is printed where no bar can be drawn."""
 
 
 def add_to(commands: Any) -> None:
@@ -172,33 +165,15 @@ def _measure(
     from explorer.tasks.step_time import timed
 
     task = RunTask(settings, ModelPool(torch.device(device)), preset=preset)
-    steps = task.steps()
     if asked.left(task.run):
-        step_time = timed(task.bench.model, *run_time.step(settings))
-        _say(run_time.before(asked, settings, parameters, step_time))
-    _say(f"Run {task.run.header.id} in {task.run.folder}: the same command goes on with it.")
-    said = 0.0
+        say(run_time.before(asked, settings, parameters, timed(*task.timing)))
+    say(f"Run {task.run.header.id} in {task.run.folder}: the same command goes on with it.")
     try:
-        with tqdm(total=100, unit="%", bar_format=_FORMAT, disable=None, leave=False) as bar:
-            for progress in steps:
-                if isinstance(progress, Waiting):
-                    time.sleep(cell_locks.WAIT_SECONDS)
-                bar.set_description_str(progress.sentence, refresh=False)
-                bar.update(100 * progress.fraction - bar.n)
-                if bar.disable and time.monotonic() - said >= LINE_SECONDS:
-                    said = time.monotonic()
-                    _say(f"{progress.fraction:4.0%}  {progress.sentence}")
+        carry_out(task)
     except KeyboardInterrupt:
-        _say("Interrupted: the same command goes on where it was.")
+        say("Interrupted: the same command goes on where it was.")
         raise
     return task.run
-
-
-_FORMAT = "{desc} |{bar}| {percentage:3.0f}%"
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
 
 
 def _write(made: Run, tables: dict[str, pd.DataFrame], out: Path) -> None:

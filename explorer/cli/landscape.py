@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from tqdm import tqdm
 
 from explorer.base import folders
 from explorer.base.errors import BadInputError
 from explorer.base.validation import in_words
 from explorer.cli.device import alone_on, named
+from explorer.cli.progress import carry_out
 from explorer.paths import places
 from explorer.paths.result import Paths
 from explorer.solutions import store
@@ -66,7 +66,7 @@ def run_plane(arguments: argparse.Namespace) -> int:
 
     with alone_on(device := named(arguments.device)):
         task = LandscapeTask(found, spec, _pool(device), folders.make_for(arguments.out))
-        _follow(task)
+        carry_out(task)
     done = task.found
     said = {
         "landscape": str((arguments.out / places.LANDSCAPE).resolve()),
@@ -79,7 +79,7 @@ def run_plane(arguments: argparse.Namespace) -> int:
         "plain_forward_rate": done.header.plain_per_second,
         "share_of_plain_rate": task.share,
     }
-    print(json.dumps(said) if arguments.json else task.sentence)
+    print(json.dumps(said) if arguments.json else task.outcome)
     return 0
 
 
@@ -99,7 +99,7 @@ def run_radius(arguments: argparse.Namespace) -> int:
 
     with alone_on(device := named(arguments.device)):
         task = RadiusTask(solution, spec, _pool(device), folders.make_for(arguments.out))
-        _follow(task)
+        carry_out(task)
     assert task.found is not None
     said = {
         "radius": [None if r != r else r for r in task.found.radius.tolist()],
@@ -108,7 +108,7 @@ def run_radius(arguments: argparse.Namespace) -> int:
         "accuracy": task.found.accuracy.astype(float).tolist(),
         "norm": task.found.header.norm,
     }
-    print(json.dumps(said) if arguments.json else task.sentence)
+    print(json.dumps(said) if arguments.json else task.outcome)
     return 0
 
 
@@ -118,13 +118,3 @@ def _pool(device: str) -> Any:
     from explorer.model.pool import ModelPool
 
     return ModelPool(torch.device(device))
-
-
-def _follow(task: Any) -> None:
-    with tqdm(total=1.0, disable=None, leave=False, bar_format=_FORMAT) as bar:
-        for _ in task.steps():
-            bar.set_description_str(task.sentence, refresh=False)
-            bar.update(task.fraction - bar.n)
-
-
-_FORMAT = "{desc} |{bar}| {percentage:3.0f}%"

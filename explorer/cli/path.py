@@ -3,18 +3,17 @@
 import argparse
 import json
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from tqdm import tqdm
 
 from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError, NoProtoTokensError
 from explorer.base.validation import in_words
 from explorer.cli.device import alone_on, named
+from explorer.cli.progress import carry_out, say
 from explorer.estimates import outlook
 from explorer.paths import places
 from explorer.paths.pairs import all_pairs, require_pair
@@ -156,10 +155,7 @@ def _connect(
         pool = ModelPool(torch.device(device))
         task = Connecting(pairs, arguments.curve, recipe, pool, folder)
         _say_long_wait(pairs, recipe)
-        with tqdm(total=1.0, disable=None, leave=False, bar_format=_FORMAT) as bar:
-            for _ in task.steps():
-                bar.set_description_str(task.sentence, refresh=False)
-                bar.update(task.fraction - bar.n)
+        carry_out(task)
     return task.paths
 
 
@@ -169,10 +165,7 @@ def _say_long_wait(pairs: list[tuple[Solution, Solution]], recipe: PathRecipe) -
     step_time = step_time or step_times.assumed(catalog.find(first.record.model).parameters)
     expected = outlook.of_paths(recipe, len(pairs), len(first.target_ids), step_time)
     if said := outlook.long_wait(expected):
-        print(f"{said} Ctrl-C ends it; the same command goes on from there.", file=sys.stderr)
-
-
-_FORMAT = "{desc} |{bar}| {percentage:3.0f}%"
+        say(f"{said} Ctrl-C ends it; the same command goes on from there.")
 
 
 def _recipe(arguments: argparse.Namespace) -> PathRecipe:

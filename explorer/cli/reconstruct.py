@@ -3,22 +3,21 @@
 import argparse
 import json
 import math
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from tqdm import tqdm
 
 from explorer import texts
 from explorer.assets import catalog
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base import folders
 from explorer.base.errors import BadInputError
+from explorer.base.progress import Progress
 from explorer.base.validation import in_words
-from explorer.cli.assets import ProgressBar
 from explorer.cli.device import alone_on, named
+from explorer.cli.progress import ProgressBar, carry_out, say
 from explorer.estimates import outlook
 from explorer.runtime import step_times
 from explorer.specs import arrangements, recipes
@@ -93,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
     spec = _spec(arguments, card, passage, recipe, length=length)
     step_time = step_times.find(card.name, recipe.precision) or step_times.assumed(card.parameters)
     if said := outlook.long_wait(outlook.of_text(spec, step_time).seconds or outlook.NOTHING):
-        print(f"{said} Ctrl-C ends it and keeps the best so far.", file=sys.stderr)
+        say(f"{said} Ctrl-C ends it and keeps the best so far.")
     with alone_on(device), tempfile.TemporaryDirectory() as scratch:
         solutions = _train(spec, device, arguments.out, Path(scratch))
     if arguments.json:
@@ -135,18 +134,19 @@ def _train(spec: ReconstructSpec, device: str, out: Path, scratch: Path) -> list
     from explorer.tasks.reconstruct import Reconstruction
 
     task = Reconstruction(spec, ModelPool(torch.device(device)), scratch, None, out)
-    total = spec.recipe.max_steps
+
+    def words(progress: Progress) -> Progress:
+        report = task.trainer.report(detailed=False)
+        step = f"Step {report.steps.max()} of at most {spec.recipe.max_steps}"
+        return Progress(f"{step}, best accuracy {report.accuracy.max():.2f}.", progress.fraction)
+
     try:
-        with tqdm(total=total, unit="step", disable=None, leave=False) as bar:
-            for report in task.steps():
-                bar.update(int(report.steps.max()) - bar.n)
-                bar.set_postfix_str(f"best accuracy {report.accuracy.max():.2f}", refresh=False)
-            bar.refresh()  # a run may be over before the bar's first look
+        carry_out(task, words)
     except KeyboardInterrupt:
         task.stop("interrupted")
-        print("Interrupted: the best state so far is saved.", file=sys.stderr)
+        say("Interrupted: the best state so far is saved.")
     for sentence in task.trainer.notices:
-        print(sentence, file=sys.stderr)
+        say(sentence)
     return [
         {
             "path": str(task.solutions[i].resolve()),

@@ -2,32 +2,24 @@
 
 import argparse
 import json
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from tqdm import tqdm
 
 from explorer import texts
 from explorer.assets import catalog
 from explorer.assets.catalog import ModelCard
 from explorer.base import folders
 from explorer.base.errors import BadInputError
-from explorer.base.progress import Waiting
 from explorer.base.validation import in_words
-from explorer.cli.assets import ProgressBar
 from explorer.cli.device import alone_on, named
+from explorer.cli.progress import ProgressBar, carry_out, say
 from explorer.cli.reconstruct import recipe_named
 from explorer.estimates.set_time import estimate
-from explorer.experiments import cell_locks
 from explorer.solutions.sets import SetRecord, folder_of
 from explorer.specs import arrangements
 from explorer.specs.jobs import GatheredText, SolveSetSpec
-
-LINE_SECONDS = 20.0
-"""How often a line is printed where no bar can be drawn."""
 
 
 def add_to(commands: Any) -> None:
@@ -153,39 +145,15 @@ def _build(spec: SolveSetSpec, device: str, card: ModelCard) -> SetRecord:
     from explorer.tasks.step_time import timed
 
     task = SetBuilder(spec, ModelPool(torch.device(device)))
-    steps = task.steps()
     try:
         if not task.record.complete:
-            step_time = timed(task.model, spec.length, spec.arrangement, spec.recipe)
-            _say(estimate(spec, card.parameters, step_time).sentence)
-            _say(f"Set {task.record.id} in {task.folder}: the same command goes on with it.")
-        _follow(steps)
+            say(estimate(spec, card.parameters, timed(*task.timing)).sentence)
+            say(f"Set {task.record.id} in {task.folder}: the same command goes on with it.")
+        carry_out(task)
     except KeyboardInterrupt:
-        steps.close()
-        _say("Interrupted: what is found so far is kept; the same command goes on.")
+        say("Interrupted: what is found so far is kept; the same command goes on.")
         raise
     return task.record
-
-
-def _follow(steps: Any) -> None:
-    """Show a bar on a terminal, else a line now and then."""
-    said = 0.0
-    with tqdm(total=100, unit="%", bar_format=_FORMAT, disable=None, leave=False) as bar:
-        for progress in steps:
-            if isinstance(progress, Waiting):
-                time.sleep(cell_locks.WAIT_SECONDS)
-            bar.set_description_str(progress.sentence, refresh=False)
-            bar.update(100 * progress.fraction - bar.n)
-            if bar.disable and time.monotonic() - said >= LINE_SECONDS:
-                said = time.monotonic()
-                _say(f"{progress.fraction:4.0%}  {progress.sentence}")
-
-
-_FORMAT = "{desc} |{bar}| {percentage:3.0f}%"
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
 
 
 def _as_json(record: SetRecord, card: ModelCard) -> dict[str, Any]:
