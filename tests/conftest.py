@@ -48,7 +48,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the patient tests never run beside each other, and begin with them: they take longest."""
+    """Let the patient tests never run beside each other; what is in a group begins first."""
     for item in items:
         if any(item.get_closest_marker(name) for name in PATIENT):
             item.add_marker(pytest.mark.xdist_group("patient"))

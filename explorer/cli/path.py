@@ -3,19 +3,23 @@
 import argparse
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from tqdm import tqdm
 
+from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError, NoProtoTokensError
 from explorer.base.validation import in_words
 from explorer.cli.device import alone_on, named
+from explorer.estimates import outlook
 from explorer.paths import places
 from explorer.paths.pairs import all_pairs, require_pair
 from explorer.paths.result import FILE, Paths
+from explorer.runtime import step_times
 from explorer.solutions import store
 from explorer.solutions.solution import Solution, load_solution
 from explorer.specs.curves import PathRecipe
@@ -151,11 +155,21 @@ def _connect(
     with alone_on(device):
         pool = ModelPool(torch.device(device))
         task = Connecting(pairs, arguments.curve, recipe, pool, folder)
+        _say_long_wait(pairs, recipe)
         with tqdm(total=1.0, disable=None, leave=False, bar_format=_FORMAT) as bar:
             for _ in task.steps():
                 bar.set_description_str(task.sentence, refresh=False)
                 bar.update(task.fraction - bar.n)
     return task.paths
+
+
+def _say_long_wait(pairs: list[tuple[Solution, Solution]], recipe: PathRecipe) -> None:
+    first = pairs[0][0]
+    step_time = step_times.find(first.record.model, recipe.precision)
+    step_time = step_time or step_times.assumed(catalog.find(first.record.model).parameters)
+    expected = outlook.of_paths(recipe, len(pairs), len(first.target_ids), step_time)
+    if said := outlook.long_wait(expected):
+        print(f"{said} Ctrl-C ends it; the same command goes on from there.", file=sys.stderr)
 
 
 _FORMAT = "{desc} |{bar}| {percentage:3.0f}%"

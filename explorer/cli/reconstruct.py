@@ -19,6 +19,8 @@ from explorer.base.errors import BadInputError
 from explorer.base.validation import in_words
 from explorer.cli.assets import ProgressBar
 from explorer.cli.device import alone_on, named
+from explorer.estimates import outlook
+from explorer.runtime import step_times
 from explorer.specs import arrangements, recipes
 from explorer.specs.jobs import MAX_CHARACTERS, ReconstructSpec
 from explorer.specs.recipes import Recipe
@@ -89,6 +91,9 @@ def run(arguments: argparse.Namespace) -> int:
     if length is None:
         length = len(texts.target_ids(passage.text, Tokenizer.load(card.folder), None))
     spec = _spec(arguments, card, passage, recipe, length=length)
+    step_time = step_times.find(card.name, recipe.precision) or step_times.assumed(card.parameters)
+    if said := outlook.long_wait(outlook.of_text(spec, step_time).seconds or outlook.NOTHING):
+        print(f"{said} Ctrl-C ends it and keeps the best so far.", file=sys.stderr)
     with alone_on(device), tempfile.TemporaryDirectory() as scratch:
         solutions = _train(spec, device, arguments.out, Path(scratch))
     if arguments.json:

@@ -87,7 +87,7 @@ def test_what_takes_long_is_asked_about_first(
 ) -> None:
     app = open_page(None, tiny_llama_folder)
     assert "This takes long" not in texts_of(app)
-    monkeypatch.setattr("widgets.slow_start.QUICK_SECONDS", 0.0)
+    monkeypatch.setattr("explorer.estimates.outlook.QUICK_SECONDS", 0.0)
     app.run()
     said = texts_of(app)
     assert "This takes long: usually about " in said and "stop at any time" in said
@@ -99,8 +99,8 @@ def test_what_takes_long_is_asked_about_first(
 
 def test_a_long_text_takes_long_and_a_short_one_does_not() -> None:
     from explorer.estimates import outlook
+    from explorer.estimates.outlook import QUICK_SECONDS
     from explorer.runtime import step_times
-    from widgets.slow_start import QUICK_SECONDS
 
     def expected(length: int) -> float:
         spec = ReconstructSpec(
@@ -255,10 +255,10 @@ def test_pause_and_resume_are_asked_of_the_worker(tiny_llama_folder: Path) -> No
     job = client.submit(spec_for(tiny_llama_folder, length=3))
     app = open_page(None, tiny_llama_folder, job=job)
     app.button(key=f"pause-{job}").click().run()
-    assert client.get(job).wanted == "pause"
+    assert client.get(job).requested == "pause"
     assert app.button(key=f"pause-{job}").label == "Resume"
     app.button(key=f"pause-{job}").click().run()
-    assert client.get(job).wanted == "run"
+    assert client.get(job).requested == "run"
 
 
 def test_a_finished_job_shows_what_its_files_say(trained: str, tiny_llama_folder: Path) -> None:
@@ -313,7 +313,7 @@ def test_a_failed_job_with_a_checkpoint_can_be_resumed(tiny_llama_folder: Path) 
     app.run().button(key=f"resume-{job}").click().run()
     assert not app.exception and not app.error
     found = client.get(job)
-    assert (found.state, found.wanted, found.error) == ("queued", "run", None)
+    assert (found.state, found.requested, found.error) == ("queued", "run", None)
 
 
 def test_an_unwritable_cache_is_a_sentence_and_recorded_runs_stay(
