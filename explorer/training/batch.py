@@ -22,6 +22,9 @@ ROWS = 32
 JOINING = 8
 """Rows that have to end before others join: smaller batches cost more for each row."""
 
+BATCHES = "crews"
+"""Under which name a checkpoint has its batches: the name of before, so that old ones are read."""
+
 Slot = tuple[int, int, int]
 
 
@@ -171,7 +174,7 @@ class Foreman:
     def restore(self, saved: Saved | None, m: NDArray[np.float32] | None) -> list[TrainingBatch]:
         """Return the batches of a checkpoint; none if there is none, or it does not fit."""
         batches = []
-        for k, values in enumerate(saved.values["crews"] if saved else []):
+        for k, values in enumerate(saved.values[BATCHES] if saved else []):
             tasks = [TaskRecord.model_validate(each).task() for each in values["tasks"]]
             batch = self.joint(tasks) if values["joint"] else self.alone(tasks, m)
             if saved is None or not saved.restore(k, batch.trainer):
@@ -194,8 +197,8 @@ def checkpoint(kept: Checkpoint, batches: Sequence[TrainingBatch], **values: Any
             "over": sorted(batch.over),
         }
         for batch in batches
-    ]  # under the name that old checkpoints have
-    kept.save([batch.trainer for batch in batches], crews=said, **values)
+    ]
+    kept.save([batch.trainer for batch in batches], None, **{BATCHES: said}, **values)
 
 
 def save_learned(path: Path, m: NDArray[np.float32], tasks: Iterable[Task]) -> None:
