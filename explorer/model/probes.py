@@ -88,7 +88,8 @@ def require_usable(network: Any, folder: Path) -> int | None:
             "Choose another model."
         )
     _require_causal(network, inputs, folder)
-    return tables.positions
+    positions: int | None = tables.positions
+    return positions
 
 
 def _require_causal(network: Any, inputs: Float[Tensor, "1 L d"], folder: Path) -> None:
