@@ -144,8 +144,8 @@ def table1() -> pd.DataFrame:
     return pd.DataFrame(
         [
             (key, ARRANGEMENTS[key].checklist_id, n, mean, sd)
-            for key in ARRANGEMENTS
-            for n, (mean, sd) in zip((1, 2, 4, 256), _TABLE1[key], strict=True)
+            for key, published in _TABLE1.items()
+            for n, (mean, sd) in zip((1, 2, 4, 256), published, strict=True)
         ],
         columns=["arrangement", "checklist_id", "n", "mean", "sd"],
     )

@@ -24,6 +24,9 @@ ROWS = 32
 JOINING = 8
 """Rows that have to end before others join: smaller batches cost more for each row."""
 
+BATCHES = "crews"
+"""Under which name a checkpoint has its batches: the name of before, so that old ones are read."""
+
 Slot = tuple[int, int, int]
 
 
@@ -145,7 +148,7 @@ class Foreman:
     def restore(self, saved: Saved | None, m: NDArray[np.float32] | None) -> list[TrainingBatch]:
         """Return the batches of a checkpoint; none if there is none, or it does not fit."""
         batches = []
-        for k, values in enumerate(saved.values["crews"] if saved else []):
+        for k, values in enumerate(saved.values[BATCHES] if saved else []):
             tasks = [_task(each) for each in values["tasks"]]
             batch = self.joint(tasks) if values["joint"] else self.alone(tasks, m)
             if saved is None or not saved.restore(k, batch.trainer):
@@ -165,7 +168,7 @@ def checkpoint(kept: Checkpoint, batches: Sequence[TrainingBatch], **values: Any
         {"tasks": [_values(t) for t in c.tasks], "joint": c.joint, "over": sorted(c.over)}
         for c in batches
     ]
-    kept.save([batch.trainer for batch in batches], batches=said, **values)
+    kept.save([batch.trainer for batch in batches], None, **{BATCHES: said}, **values)
 
 
 def save_learned(path: Path, m: NDArray[np.float32], tasks: Iterable[Task]) -> None:

@@ -24,7 +24,7 @@ from explorer.specs.recipes import Recipe
 from explorer.tasks.protocol import Task
 from explorer.tasks.sets import contents
 from explorer.tasks.sets.growing import GrowingSet
-from explorer.training.batch import JOINING, ROWS, Foreman, TrainingBatch, checkpoint
+from explorer.training.batch import BATCHES, JOINING, ROWS, Foreman, TrainingBatch, checkpoint
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.probing import arrangement_for
 
@@ -218,7 +218,7 @@ class SetBuilder(Task):
     def _is_learning(self) -> bool:
         """Whether a kill came after m was kept and before all rows were judged with it."""
         saved = self._kept.read()
-        return saved is not None and any(batch["joint"] for batch in saved.values["crews"])
+        return saved is not None and any(batch["joint"] for batch in saved.values[BATCHES])
 
     def _has_learned(self, batch: TrainingBatch) -> bool:
         """Whether enough rows are exact at once, or no further one has been for a while."""
