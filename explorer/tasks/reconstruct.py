@@ -38,6 +38,7 @@ from explorer.specs.jobs import ReconstructSpec
 from explorer.tasks.protocol import BY_HAND, MEASURING, Task
 from explorer.training import Outcome, Row, StepReport, Trainer
 from explorer.training.checkpoint import Checkpoint
+from explorer.training.layouts import OnePass
 from explorer.training.probing import arrangement_for
 from explorer.training.solved import solution_of
 
@@ -262,7 +263,7 @@ class Reconstruction(Task):
         return solution_of(
             found,
             self.model,
-            self.arrangement,
+            OnePass(self.arrangement),
             spec.recipe,
             self.h_lm,
             self.run_id,

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from explorer.base.errors import CorruptFileError
 from explorer.base.files import say_kept
@@ -21,7 +20,7 @@ from explorer.model.pool import ModelPool
 from explorer.paths.curves import CurveKind, mean_along, positions
 from explorer.paths.header import describe
 from explorer.paths.pairs import require_pair, require_usable, vector
-from explorer.paths.result import FILE, HISTORY, Paths, Profile
+from explorer.paths.result import FILE, FORMAT, HISTORY, Paths, Profile
 from explorer.runtime.interruption import Interrupted, abandonable
 from explorer.solutions.solution import Solution
 from explorer.specs.curves import PathRecipe
@@ -243,7 +242,7 @@ class Connecting(Task):
                 return False
             for pair, state in _trainer_states(self._file).items():
                 self._trainers[pair].restore(state)
-        except (CorruptFileError, SafetensorError, OSError, KeyError, ValueError, IndexError):
+        except (CorruptFileError, KeyError, ValueError, IndexError):
             self._trainers = [self._trainer(k) for k in range(len(self.paths))]
             return False
         self.paths = found
@@ -261,11 +260,11 @@ class Connecting(Task):
 def _trainer_states(file: Path) -> dict[int, dict[str, NDArray[Any]]]:
     """Return the states of the curves under way, by pair, from a checkpoint."""
     states: dict[int, dict[str, NDArray[Any]]] = {}
-    with safe_open(file, framework="numpy") as opened:
-        for name in opened.keys():  # noqa: SIM118
-            if name.startswith("trainer."):
-                _, pair, key = name.split(".", 2)
-                states.setdefault(int(pair), {})[key] = opened.get_tensor(name)
+    _, tensors = FORMAT.load(file, beside="trainer.")
+    for name, tensor in tensors.items():
+        if name.startswith("trainer."):
+            _, pair, key = name.split(".", 2)
+            states.setdefault(int(pair), {})[key] = tensor
     return states
 
 

@@ -131,7 +131,7 @@ def test_a_damaged_landscape_is_said(start: Any, tmp_path: Path) -> None:
     _finish(start(3))
     file = tmp_path / "plane" / places.LANDSCAPE
     file.write_bytes(file.read_bytes()[:-10])
-    with pytest.raises(CorruptFileError, match="not a landscape"):
+    with pytest.raises(CorruptFileError, match="is damaged"):
         Landscape.load(file)
     assert not start(3).resumed
 
