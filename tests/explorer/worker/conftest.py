@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,9 +91,6 @@ class Shift:
         self.worker._let_go()
         self.worker.aside.close()
         for active in self.worker.active.values():
-            with contextlib.suppress(LostError), guarded(_dead):
-                if isinstance(active.job.under_way, Generator):
-                    active.job.under_way.close()
             with contextlib.suppress(LostError), guarded(_dead):
                 active.steps.close()  # type: ignore[attr-defined]
 

@@ -275,7 +275,9 @@ def test_a_set_that_goes_on_in_another_format_says_so(
     early = {m.solution for m in first.record.members}
     steps.close()
     monkeypatch.setattr("explorer.model.frozen.bfloat16_pays", lambda device: False)
-    (first._work / "crews.safetensors").unlink(missing_ok=True)  # rows begin anew in this format
+    (first._set.scratch / "crews.safetensors").unlink(
+        missing_ok=True
+    )  # rows begin anew in this format
     record = _finish(SetBuilder(asked, ModelPool(torch.device("cpu"))))
     found = sets.read(first.folder, inexact=True)
     late = "float32" if regime == "free" else "bfloat16, then float32"
