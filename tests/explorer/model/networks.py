@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers as hf
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from benchmarks import tiny
 
@@ -24,12 +24,12 @@ MIXED = {"use_sliding_window": True, "sliding_window": 3, "max_window_layers": 1
 SCALED = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 16, "rope_theta": 500.0}  # fmt: skip
 
-PLAIN: dict[str, tuple[type, type, dict[str, Any]]] = {
-    "llama": (hf.LlamaConfig, hf.LlamaForCausalLM, GROUPED),
-    "mistral": (hf.MistralConfig, hf.MistralForCausalLM, GROUPED),
-    "qwen2": (hf.Qwen2Config, hf.Qwen2ForCausalLM, GROUPED),
-    "qwen3": (hf.Qwen3Config, hf.Qwen3ForCausalLM, GROUPED | {"head_dim": 10}),
-    "gpt_neox": (hf.GPTNeoXConfig, hf.GPTNeoXForCausalLM, {"hidden_size": 48}),
+PLAIN: dict[str, dict[str, Any]] = {
+    "llama": GROUPED,
+    "mistral": GROUPED,
+    "qwen2": GROUPED,
+    "qwen3": GROUPED | {"head_dim": 10},
+    "gpt_neox": {"hidden_size": 48},
 }
 """Each family as its models usually are."""
 
@@ -59,9 +59,9 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def network(family: str, **changed: Any) -> Any:
     """Return a random network, frozen, whose norms and biases differ from one and zero."""
-    config, model, usual = PLAIN[family]
     torch.manual_seed(0)
-    made = model(config(**SIZES | usual | changed)).eval().requires_grad_(False)
+    config = AutoConfig.for_model(family, **SIZES | PLAIN[family] | changed)
+    made = AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
     for name, weight in made.named_parameters():
         if "norm" in name and name.endswith("weight"):
             weight.data = 0.5 + torch.rand_like(weight)
