@@ -17,7 +17,8 @@ from benchmarks import tiny
 from benchmarks.engine import machine
 from benchmarks.speed import seconds, trainer
 from explorer.model.families import FAMILIES
-from explorer.model.frozen import FrozenModel, best_device, fast_dtype, load
+from explorer.model.frozen import FrozenModel, best_device, fast_dtype
+from explorer.model.loading import load
 
 SHAPES: dict[str, Any] = {
     "vocab_size": 49152,

@@ -80,7 +80,7 @@ def try_family(kind: str, scratch: Path) -> Tried:
     except ModelError as error:
         return Tried(kind, "refused", str(error).replace(str(folder), "this folder"))
     path = "body" if model.body else "head" if model.head else "plain"
-    found = {"path": path, "cache": model.remembers}
+    found: dict[str, Any] = {"path": path, "cache": model.remembers}
     facts = read_facts(folder)
     if (facts.d_model, facts.vocab_size) != (model.d_model, model.vocabulary):
         return Tried(kind, "fails", f"the files say {facts}, not {model.d_model}", **found)
