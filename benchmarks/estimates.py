@@ -95,9 +95,7 @@ def _set(name: str, card: ModelCard, pool: ModelPool, preset: str | None) -> dic
     task = SetBuilder(spec, pool)
     step_time = timed(task.model, spec.length, spec.arrangement, spec.recipe)
     found = estimate_set(spec, card.parameters, step_time)
-    middle = (found.low * found.high) ** 0.5
-    return _outcome(name, found.sentence, Expected(middle, found.high),
-                    lambda: _exhaust(task.steps()))  # fmt: skip
+    return _outcome(name, found.sentence, found.expected, lambda: _exhaust(task.steps()))
 
 
 def _text(name: str, card: ModelCard, pool: ModelPool, preset: str | None) -> dict[str, Any]:

@@ -4,16 +4,18 @@ import streamlit as st
 
 from explorer.assets import allowed_folders
 from explorer.paths import places
-from explorer.paths.result import FILE
-from widgets import path_set_up, path_view, server, start
+from widgets import path_set_up, path_view, server, slow_start, start
 from widgets.guard import sentences
 
 
 def set_up() -> None:
     """What to connect, with which curve, and Connect."""
     spec = path_set_up.choose()
-    if st.button("Connect", type="primary", icon=":material/timeline:", key="connect",
-                 disabled=spec is None, width="stretch") and spec is not None:  # fmt: skip
+    pressed = slow_start.button(
+        path_set_up.expected(spec), "connect", label="Connect", icon=":material/timeline:",
+        quicker="Fewer pairs or steps are quicker.",
+    )  # fmt: skip
+    if pressed and spec is not None:
         for name in ("a", "b", "record"):
             st.query_params.pop(name, None)
         st.query_params["job"] = server.submit(spec)
@@ -24,7 +26,7 @@ def result() -> None:
     if job := st.query_params.get("job"):
         path_view.show_job(job)
         return
-    shipped = places.shipped("paths", FILE)
+    shipped = places.PATHS.shipped()
     if not shipped:
         st.info("Pick two solutions and press Connect.")
         return

@@ -12,7 +12,7 @@ from explorer.specs.arrangements import ARRANGEMENTS
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import ExperimentSpec
 from explorer.specs.texts import SOURCES
-from widgets import arrangement, models, recipes, server, step_time
+from widgets import arrangement, models, recipes, server, slow_start, step_time
 from widgets.markdown import escaped
 
 NOT_ASKED = {"experiment", "model", "recipe"}
@@ -36,10 +36,12 @@ def choose(experiment: Experiment) -> None:
     st.caption(escaped(run_time.before(experiment, settings, card.parameters, known)))
     step_time.offer(card.name, *step, f"time-{experiment.name}")
     name = preset if settings == usual else f"{preset}, changed"
-    if st.button(
-        "Start", type="primary", icon=":material/play_arrow:", key=f"start-{experiment.name}",
-        width="stretch", help="Run again with the same settings, it goes on where it was.",
-    ):  # fmt: skip
+    if slow_start.button(
+        run_time.expected(experiment, settings, card.parameters, known),
+        f"start-{experiment.name}",
+        quicker="Fewer texts, or shorter ones, are quicker.",
+        help="Run again with the same settings, it goes on where it was.",
+    ):
         st.query_params.pop("run", None)
         st.query_params["job"] = server.submit(ExperimentSpec(settings=settings, preset=name))
 

@@ -10,7 +10,10 @@ from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted
 from explorer.base.validation import valid
+from explorer.estimates import outlook
+from explorer.estimates.outlook import Expected
 from explorer.paths.pairs import all_pairs, require_pair
+from explorer.runtime import step_times
 from explorer.specs.curves import PathRecipe
 from explorer.specs.jobs import PathsSpec, ReconstructSpec
 from explorer.specs.recipes import FAST
@@ -36,6 +39,23 @@ def choose() -> PathsSpec | None:
         return None if train is None else valid(PathsSpec, {"train": train, **_settings()})
     pairs = _all() if way == ALL else _two()
     return valid(PathsSpec, {"pairs": pairs, **_settings()}) if pairs else None
+
+
+def expected(spec: PathsSpec | None) -> Expected | None:
+    """Return how long that will take; None while there is nothing to do."""
+    if spec is None:
+        return None
+    if spec.train is not None:
+        model, n = spec.train.model, spec.train.length
+    else:
+        first = exact_solutions.open_solution(spec.pairs[0][0])
+        model, n = first.record.model, len(first.target_ids)
+    step_time = step_times.find(model, spec.recipe.precision) or step_times.assumed(
+        catalog.find(model).parameters
+    )
+    curves = outlook.of_paths(spec.recipe, max(1, len(spec.pairs)), n, step_time)
+    trained = outlook.of_text(spec.train, step_time).seconds if spec.train else None
+    return curves + (trained or outlook.NOTHING)
 
 
 def _two() -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,7 @@ from explorer.assets import catalog
 from explorer.base.validation import valid
 from explorer.estimates.set_time import estimate
 from explorer.specs.jobs import GatheredText, SolveSetSpec
-from widgets import arrangement, models, recipes, server, set_texts, step_time
+from widgets import arrangement, models, recipes, server, set_texts, slow_start, step_time
 from widgets.markdown import escaped
 
 REGIMES = {"shared": "m shared over the set (the paper's default)", "free": "m free"}
@@ -67,10 +67,9 @@ def set_up() -> None:
 
 def _start(spec: SolveSetSpec, card: catalog.ModelCard) -> None:
     seconds = step_time.known(spec.model, spec.recipe)
-    st.caption(escaped(estimate(spec, card.parameters, seconds).sentence))
-    with st.container(horizontal=True):
-        start = st.button("Start", type="primary", icon=":material/play_arrow:", key="set_start")
-        step_time.offer(spec.model, spec.length, spec.arrangement, spec.recipe, "set_time")
-    if start:
+    found = estimate(spec, card.parameters, seconds)
+    st.caption(escaped(found.sentence))
+    step_time.offer(spec.model, spec.length, spec.arrangement, spec.recipe, "set_time")
+    if slow_start.button(found.expected, "set_start", quicker="A smaller set is quicker."):
         server.submit(spec)
         st.rerun()

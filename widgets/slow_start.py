@@ -2,31 +2,42 @@
 
 import streamlit as st
 
-from explorer.estimates.outlook import Expected, about
-
-QUICK_SECONDS = 180.0
-"""What usually takes longer is asked about first."""
+from explorer.estimates import outlook
+from explorer.estimates.outlook import Expected
 
 
-def button(expected: Expected | None, key: str = "start") -> bool:
+def button(
+    expected: Expected | None,
+    key: str = "start",
+    *,
+    label: str = "Start",
+    icon: str = ":material/play_arrow:",
+    quicker: str = "A shorter target is quicker.",
+    help: str | None = None,  # noqa: A002 (as Streamlit calls it)
+) -> bool:
     """Show Start; return whether it was pressed and, where that takes long, confirmed.
 
     Args:
         expected: how long it will take; None: nothing can be started yet.
         key: of the button.
+        label: what it says.
+        icon: before that.
+        quicker: what takes less time, in a sentence.
+        help: shown with the button.
     """
-    if expected is None or expected.usual <= QUICK_SECONDS:
+    long = outlook.long_wait(expected) if expected is not None else ""
+    if expected is None or not long:
         return st.button(
-            "Start", type="primary", icon=":material/play_arrow:", key=key,
-            disabled=expected is None, width="stretch",
+            label, type="primary", icon=icon, key=key, disabled=expected is None, width="stretch",
+            help=help,
         )  # fmt: skip
-    usual, most = about(expected.usual), about(expected.most)
-    st.caption(f"This takes long: usually about {usual}, {most} at the longest.")
+    st.caption(long)
     with st.popover(
-        "Start", type="primary", icon=":material/hourglass_top:", key=f"{key}-ask", width="stretch"
-    ):
+        label, type="primary", icon=":material/hourglass_top:", key=f"{key}-ask", width="stretch",
+        help=help,
+    ):  # fmt: skip
         st.write(
-            f"It usually takes about {usual}. A shorter target is quicker. You can stop at any "
-            "time and keep what has been found."
+            f"It usually takes about {outlook.about(expected.usual)}. {quicker} You can stop at "
+            "any time and keep what has been found."
         )
-        return st.button("Start all the same", type="primary", key=key)
+        return st.button(f"{label} all the same", type="primary", key=key)

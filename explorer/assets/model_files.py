@@ -17,6 +17,9 @@ BUFFERS = (".attention.bias", ".attention.masked_bias", ".attn.bias", ".attn.mas
            ".rotary_emb.inv_freq")  # fmt: skip
 """Constants that older checkpoints (Pythia, GPT-2) store beside their parameters."""
 
+MAX_POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
+"""What configurations call the longest input."""
+
 _CAUSAL_TABLE = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"
 
 

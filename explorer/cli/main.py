@@ -1,7 +1,6 @@
 """Reads arguments, calls one command, turns errors into a sentence and an exit code."""
 
 import argparse
-import io
 import os
 import re
 import sys
@@ -11,16 +10,7 @@ from typing import Never
 
 from explorer import __version__
 from explorer.base.errors import ExplorerError
-from explorer.cli import (
-    app,
-    assets,
-    distances,
-    experiment,
-    landscape,
-    path,
-    reconstruct,
-    solve_set,
-)
+from explorer.cli import app, assets, distances, experiment, landscape, path, reconstruct, solve_set
 from explorer.runtime import logs
 
 INSTALLED_AS = "proto-tokens"
@@ -86,9 +76,6 @@ def main(arguments: Sequence[str]) -> int:
         0 when it went well, 3 when nothing became exact, 2 on bad input (one sentence on stderr),
         130 when interrupted.
     """
-    for stream in (sys.stdout, sys.stderr):  # a terminal may lack a character; nothing is lost
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     chosen = parser().parse_args(with_values(arguments))
     try:
         with logs.told(f"command {chosen.command}", **logs.facts(chosen)):

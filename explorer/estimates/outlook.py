@@ -4,16 +4,22 @@ from dataclasses import dataclass
 from functools import reduce
 
 from explorer.base.formatting import human_seconds
-from explorer.estimates import usual_steps as steps
+from explorer.estimates import usual_steps
 from explorer.estimates.usual_steps import Usual
 from explorer.runtime.step_times import StepTime
+from explorer.specs.curves import PathRecipe
 from explorer.specs.jobs import ReconstructSpec
 from explorer.specs.recipes import Recipe
+from explorer.specs.schedules import WAKE_STEPS
 
 FINISH_STEPS = 4
 """Steps in float32 after the search found its text, about."""
-WAKE_STEPS = 160
-"""As `explorer.training.successive_halving`: after so many one more resting restart goes on."""
+FORWARD = 1 / 3
+"""A forward pass, in training steps of its size."""
+CURVE_ROWS = 64
+"""As `explorer.paths.training`: points of curves that are trained in one step."""
+QUICK_SECONDS = 180.0
+"""What usually takes longer is asked about first; on the command line it is said."""
 
 
 @dataclass(frozen=True)
@@ -67,18 +73,29 @@ def training(
         return NOTHING
     most = recipe.max_steps
     wins = usual.any_of(restarts)
-    won = min(float(most), usual.mean(most, restarts) + FINISH_STEPS)
+    won = min(float(most), usual.mean(most, restarts))
     halved = recipe.halve_at if rest else None
     row_steps = wins * _rows(won, restarts, halved) + (1 - wins) * _rows(most, restarts, halved)
     if texts * (1 - wins) >= 0.5:
         slowest = float(most)
     else:
-        slowest = min(most, usual.at(texts / (texts + 1), restarts) + FINISH_STEPS)
+        slowest = min(most, usual.at(texts / (texts + 1), restarts))
     passes = step_time.step_seconds(max(1.0, texts * restarts), length)
     passes -= max(1.0, texts * restarts) * length * step_time.token_seconds
     tokens = texts * row_steps * length * step_time.token_seconds
     longest = most * (passes + texts * restarts * length * step_time.token_seconds)
-    return Expected(slowest * passes * min(1.0, texts) + tokens, longest)
+    exactly = texts * in_float32(wins, restarts) * step_time.exact_step(length)
+    usually = slowest * passes * min(1.0, texts) + tokens
+    return Expected(usually + exactly, longest + exactly)
+
+
+def in_float32(wins: float, restarts: int) -> float:
+    """Return the steps that a text takes in float32, in passes of its own beside the search.
+
+    Its last steps and the score that ends it, if a restart wins; the final score of every restart,
+    and H_LM of the text.
+    """
+    return wins * FINISH_STEPS + FORWARD * (wins + restarts + 1)
 
 
 def _rows(steps: float, restarts: int, halved: int | None) -> float:
@@ -136,7 +153,7 @@ def of_text(spec: ReconstructSpec, step_time: StepTime | None = None) -> TextOut
         spec: what is asked.
         step_time: of this machine, if a step was timed.
     """
-    found = steps.usual(spec.model, spec.arrangement, spec.recipe, spec.length)
+    found = usual_steps.usual(spec.model, spec.arrangement, spec.recipe, spec.length)
     first = spec.until == "first"
     side_by_side = spec.restarts if first else 1
     seconds = None
@@ -151,6 +168,32 @@ def of_text(spec: ReconstructSpec, step_time: StepTime | None = None) -> TextOut
         min(spec.recipe.max_steps, _round(found.at(part, side_by_side))) for part in (0.2, 0.8)
     )
     return TextOutlook(few, many, seconds)
+
+
+def of_paths(recipe: PathRecipe, pairs: int, length: int, step_time: StepTime) -> Expected:
+    """Return how long some curves take: most are trained to their last step (README).
+
+    Args:
+        recipe: how each is trained and measured.
+        pairs: how many.
+        length: target tokens.
+        step_time: what a step costs.
+    """
+    at_once = min(pairs, max(1, CURVE_ROWS // recipe.samples))
+    step = step_time.step_seconds(at_once * recipe.samples, length)
+    looks = pairs * (1 + recipe.max_steps / recipe.look_every)
+    measured = looks * FORWARD * step_time.step_seconds(recipe.points, length)
+    whole = -(-pairs // at_once) * recipe.max_steps * step + measured
+    return Expected(whole, whole)
+
+
+def long_wait(expected: Expected) -> str:
+    """Say that something takes long, before it starts; empty if it is quick."""
+    if expected.usual <= QUICK_SECONDS:
+        return ""
+    usual, most = about(expected.usual), about(expected.most)
+    bound = f", {most} at the longest" if most != usual else ""
+    return f"This takes long: usually about {usual}{bound}."
 
 
 def about(seconds: float) -> str:

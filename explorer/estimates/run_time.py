@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from explorer.estimates import usual_steps
-from explorer.estimates.outlook import NOTHING, Expected, about, total, training
+from explorer.estimates.outlook import FORWARD, NOTHING, Expected, about, total, training
 from explorer.estimates.usual_steps import PAIR, SHARED, Usual
 from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Cell, Run
@@ -25,8 +25,6 @@ from explorer.specs.experiments import (
 from explorer.specs.recipes import INDEPENDENT, Recipe
 
 Look = Callable[..., Usual]
-FORWARD = 1 / 3
-"""A forward pass, in training steps of its size."""
 SCHEMES = {"m free": PAIR, "m shared": SHARED}
 WRITTEN = 9
 """N times so many tokens a context of the read-out generates: its continuation of two N, and N

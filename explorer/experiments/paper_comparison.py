@@ -216,9 +216,8 @@ def differences(run: Run) -> str:
 def _value(name: str, value: Any) -> str:
     """Return a setting in words."""
     if name == "recipe":
-        return (
-            f"recipe {Recipe.model_validate(value).title} with at most {value['max_steps']:,} steps"
-        )
+        recipe = Recipe.model_validate(value)
+        return f"recipe “{recipe.short_title}” with at most {recipe.max_steps:,} steps"
     if name == "arrangement":
         return f"arrangement {ARRANGEMENTS[value].checklist_id}"
     if name == "source":

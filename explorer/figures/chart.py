@@ -70,6 +70,8 @@ def ticks_for(values: ArrayLike) -> list[float]:
     drawn = np.asarray(values, dtype=float).ravel()
     drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
     low, high = (float(drawn.min()), float(drawn.max())) if len(drawn) else (1.0, 10.0)
+    if low == high:  # Plotly shows a power of ten on each side of a single value
+        low, high = low / 10, high * 10
     powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
     ticks: list[float] = []
     for digits in DIGITS:

@@ -8,7 +8,8 @@ import torch
 
 from explorer.assets import catalog
 from explorer.base.errors import CorruptFileError, MissingAssetError, ModelError
-from explorer.model.frozen import FrozenModel, best_device, fast_dtype, load
+from explorer.model.frozen import FrozenModel, best_device, fast_dtype
+from explorer.model.loading import load
 from explorer.runtime.allocator import give_memory_back
 from explorer.solutions.solution import Solution
 

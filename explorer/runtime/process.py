@@ -4,7 +4,9 @@ Every entry calls it first: the worker, the command line, benchmarks, tools, and
 What a person has set in the environment is left as it is.
 """
 
+import io
 import os
+import sys
 
 from explorer.runtime import allocator, limits
 
@@ -33,14 +35,24 @@ def set_environment() -> None:
     os.environ.update(environment())
 
 
+def escape_what_terminals_lack() -> None:
+    """Let characters that a terminal cannot show be printed as escapes, and not be an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def prepare() -> None:
     """Make this process one that computes: bounded spinning, memory kept between steps.
+
+    What it prints reaches every terminal: characters that one lacks are written as escapes.
 
     The allocator is told by a call (`explorer.runtime.allocator`) and not by malloc's own
     variables: glibc reads those before the first line of Python, so a command would have to
     start itself again.
     """
     set_environment()
+    escape_what_terminals_lack()
     if not any(name.startswith("MALLOC_") for name in os.environ) and (
         "glibc.malloc" not in os.environ.get("GLIBC_TUNABLES", "")
     ):

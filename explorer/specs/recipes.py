@@ -150,6 +150,11 @@ class Recipe(Value):
         return said if recorded == self.name else f"{said}, recorded as {recorded}"
 
     @property
+    def short_title(self) -> str:
+        """Its title for a sentence that gives the steps itself: without those of its name."""
+        return self.title.replace(f", {self.max_steps} steps", "")
+
+    @property
     def shown(self) -> dict[str, Any]:
         """Everything about it for tables: its title as `name`, its digest, and every setting."""
         return {"name": self.title, "digest": self.digest, **self.settings}

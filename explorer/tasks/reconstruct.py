@@ -14,6 +14,9 @@ import numpy as np
 from explorer import texts
 from explorer.assets import catalog
 from explorer.base.errors import MissingAssetError
+from explorer.base.formatting import human_seconds
+from explorer.base.progress import Progress
+from explorer.estimates import outlook
 from explorer.jobs.kept import checkpoint_in
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import h_lm, race
@@ -32,8 +35,10 @@ from explorer.solutions.recording import (
 from explorer.solutions.solution import Solution, new_run_id, save_solution
 from explorer.specs.arrangements import read_from
 from explorer.specs.jobs import ReconstructSpec
+from explorer.tasks.protocol import BY_HAND, MEASURING, Task
 from explorer.training import Outcome, Row, StepReport, Trainer
 from explorer.training.checkpoint import Checkpoint
+from explorer.training.layouts import OnePass
 from explorer.training.probing import arrangement_for
 from explorer.training.solved import solution_of
 
@@ -43,7 +48,7 @@ RECENT_STEPS = 20
 LEAST_STEPS_TIMED = 5
 
 
-class Reconstruction:
+class Reconstruction(Task):
     """Trains K restarts of one text and keeps every solution, frame and checkpoint on the way.
 
     Attributes:
@@ -51,6 +56,7 @@ class Reconstruction:
         arrangement: how e and m are laid out: as asked, or what suits the model.
         trainer: the engine at work.
         solutions: files of the restarts that are over, by row.
+        report: of the last step; None before the first.
     """
 
     def __init__(
@@ -112,8 +118,9 @@ class Reconstruction:
             title=spec.title,
         )
         self.solutions: dict[int, Path] = {}
+        self.report: StepReport | None = None
         self.run_id = job[:8] if job else new_run_id()  # a job begun twice makes the same files
-        self._step = 0
+        self._step = self._furthest = 0
         self._took: deque[float] = deque(maxlen=RECENT_STEPS)
         self._kept = Checkpoint(checkpoint_in(folder), self.model, spec.model_dump(mode="json"))
         self.resumed = self._restore()
@@ -123,11 +130,8 @@ class Reconstruction:
         """H_LM of the target in nats, and the number of its terms (Q2)."""
         return h_lm(self.trainer.exact_model, self.target_ids.tolist())
 
-    def steps(self) -> Iterator[StepReport]:
-        """Train until every row is over, after a frame of where it begins; yield after each step.
-
-        Closing the iterator early leaves a checkpoint to go on from.
-        """
+    def _work(self) -> Iterator[Progress]:
+        """Train until every row is over, after a frame of where it begins; then time the race."""
         begins = not self.resumed
         log = RecordingLog(self.folder, self.header, until=-1 if begins else self._step)
         shown = 0.0
@@ -135,30 +139,39 @@ class Reconstruction:
             with suppress(Interrupted), abandonable():
                 log.publish(self._frame(self.trainer.look()), last=False)
             shown = time.monotonic()
-        try:
-            while not self.trainer.finished:
-                began = time.monotonic()
-                due = began - shown >= FRAME_SECONDS
-                try:
-                    report = self.trainer.step(detail=due)
-                except Interrupted:  # somebody wants it to stop or to pause; it stands as before
-                    yield self.trainer.report(detailed=False)
-                    continue
-                self._took.append(time.monotonic() - began)
-                self._step += 1
-                self._keep_finished(report)
-                if due or self.trainer.finished:
-                    log.publish(self._frame(report), last=self.trainer.finished)
-                    shown = began
-                if self._kept.due:
-                    self._checkpoint()
-                yield report
-        except GeneratorExit:
-            if not self.trainer.finished:
-                self._checkpoint()
-            raise
+        while not self.trainer.finished:
+            began = time.monotonic()
+            due = began - shown >= FRAME_SECONDS
+            try:
+                self.report = report = self.trainer.step(detail=due)
+            except Interrupted:  # somebody wants it to stop or to pause; it stands as before
+                yield self._progress(self.trainer.report(detailed=False))
+                continue
+            self._took.append(time.monotonic() - began)
+            self._step += 1
+            self._keep_finished(report)
+            if due or self.trainer.finished:
+                log.publish(self._frame(report), last=self.trainer.finished)
+                shown = began
+            yield self._progress(report)
         self._checkpoint()
         self._keep_recording()
+        if self.job is not None:
+            yield from self._race_of_the_job()
+
+    def _progress(self, report: StepReport) -> Progress:
+        most, each = self.spec.recipe.max_steps, self.step_seconds
+        live = [k for k, phase in enumerate(report.phase) if phase != "done"]
+        step = int(report.steps[live].max()) if live else int(report.steps.max())
+        self._furthest = max(self._furthest, step)  # a restart that rested may have fewer steps
+        bound = f", {human_seconds((most - step) * each)} at the longest" if each else ""
+        whose = "Restarts still training: step" if 0 < len(live) < len(report.phase) else "Step"
+        usual = self._expected.after(step, each)
+        return Progress(f"{whose} {step} of at most {most}{bound}. {usual}", self._furthest / most)
+
+    @cached_property
+    def _expected(self) -> outlook.TextOutlook:
+        return outlook.of_text(self.spec)
 
     @property
     def step_seconds(self) -> float | None:
@@ -170,21 +183,26 @@ class Reconstruction:
             return None
         return sum(self._took) / len(self._took)
 
-    def stop(self, reason: str) -> None:
-        """End every row where it is, and save what there is."""
-        for _ in self.stopping(reason):
-            pass
-
-    def stopping(self, reason: str) -> Iterator[None]:
-        """Do what `stop` does; yield after each row, whose score takes a forward pass."""
-        for i in range(len(self.trainer.rows)):
-            self.trainer.stop(reason, [i])
-            yield
-        report = self.trainer.report(detailed=True)
-        self._keep_finished(report)
-        log = RecordingLog(self.folder, self.header, until=self._step)
-        log.publish(self._frame(report), last=True)
+    def stopping(self, reason: str = BY_HAND) -> Iterator[Progress]:
+        """End every row where it is, and save what there is; the score of each takes a pass."""
+        if not self.trainer.finished:
+            for i in range(len(self.trainer.rows)):
+                yield Progress(MEASURING, self._furthest / self.spec.recipe.max_steps)
+                self.trainer.stop(reason, [i])
+            self.report = report = self.trainer.report(detailed=True)
+            self._keep_finished(report)
+            log = RecordingLog(self.folder, self.header, until=self._step)
+            log.publish(self._frame(report), last=True)
         self._keep_recording()
+
+    def _race_of_the_job(self) -> Iterator[Progress]:
+        """Time the race, which the pages show, and keep it."""
+        racing = Progress("Timing one forward pass against token-by-token generation.", 1.0)
+        yield racing
+        for found in self.race():
+            if found is not None:
+                store.keep_race(self.out, found)
+            yield racing
 
     def race(self) -> Iterator[store.Race | None]:
         """Time the one forward pass against the model's own generation, for an exact row."""
@@ -208,6 +226,23 @@ class Reconstruction:
                 number_format=self.model.number_format,
             )
 
+    @property
+    def outcome(self) -> str:
+        """How many restarts are exact."""
+        exact = sum(o.score.exact for o in self.outcomes())
+        return f"{exact} of {self.spec.restarts} restarts exact."
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The ids of the solutions, and H_LM of the target once the first step is taken."""
+        made = {"solutions": [path.stem for _, path in sorted(self.solutions.items())]}
+        return made | ({"h_lm": self.h_lm[0]} if self.report is not None else {})
+
+    @property
+    def notices(self) -> list[str]:
+        """Whether it went on from a checkpoint, and what the trainer had to do for want of room."""
+        return [*super().notices, *self.trainer.notices]
+
     def outcomes(self) -> list[Outcome]:
         """Return the outcome of every row, in the order of their seeds."""
         return [self.trainer.outcome(i) for i in range(len(self.trainer.rows))]
@@ -228,7 +263,7 @@ class Reconstruction:
         return solution_of(
             found,
             self.model,
-            self.arrangement,
+            OnePass(self.arrangement),
             spec.recipe,
             self.h_lm,
             self.run_id,
@@ -265,7 +300,7 @@ class Reconstruction:
         own = "" if self.job else f"{self.run_id}."
         return self.out / f"{own}{store.RECORDING}"
 
-    def discard_checkpoint(self) -> None:
+    def discard(self) -> None:
         """Remove what a run at its end was to go on from, and the frames that its recording has."""
         self._kept.discard()
         frames = [self.folder / LOG, self.folder / LIVE] if self.recording_file.is_file() else []
@@ -273,6 +308,10 @@ class Reconstruction:
             for file in frames:
                 file.unlink(missing_ok=True)
             self.folder.rmdir()  # only if it is empty
+
+    @property
+    def _checkpoint_due(self) -> bool:
+        return self._kept.due
 
     def _checkpoint(self) -> None:
         solutions = {str(i): str(path) for i, path in self.solutions.items()}

@@ -28,7 +28,7 @@ def load_model(
     one_thread: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., "FrozenModel"]:
     """`models.load` on the CPU, with fingerprints kept in a folder of the tests' own."""
-    from explorer.model import frozen
+    from explorer.model import loading
 
     cache = tmp_path_factory.mktemp("module-cache")
 
@@ -37,7 +37,7 @@ def load_model(
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("EXPLORER_CACHE", str(cache))
-            return frozen.load(folder, device=torch.device("cpu"), **options)
+            return loading.load(folder, device=torch.device("cpu"), **options)
 
     return load
 

@@ -89,6 +89,18 @@ def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> N
     assert job.id in app.query_params["job"]
 
 
+def test_a_run_that_takes_long_is_asked_about_first(
+    tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.estimates.outlook.QUICK_SECONDS", 0.0)
+    app = open_page("arrangements", tiny_llama_folder)
+    assert "This takes long: usually about " in texts_of(app)
+    start = app.button(key="start-arrangements")
+    assert start.label == "Start all the same" and not client.jobs()
+    start.click().run()
+    assert not app.exception and len(client.jobs()) == 1
+
+
 def test_a_job_is_shown_when_it_is_over_and_has_timed_a_step(tiny_llama_folder: Path) -> None:
     def offers(app: AppTest) -> bool:
         return "Time a step first" in [button.label for button in app.button]

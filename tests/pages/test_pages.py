@@ -87,7 +87,7 @@ def test_what_takes_long_is_asked_about_first(
 ) -> None:
     app = open_page(None, tiny_llama_folder)
     assert "This takes long" not in texts_of(app)
-    monkeypatch.setattr("widgets.slow_start.QUICK_SECONDS", 0.0)
+    monkeypatch.setattr("explorer.estimates.outlook.QUICK_SECONDS", 0.0)
     app.run()
     said = texts_of(app)
     assert "This takes long: usually about " in said and "stop at any time" in said
@@ -99,8 +99,8 @@ def test_what_takes_long_is_asked_about_first(
 
 def test_a_long_text_takes_long_and_a_short_one_does_not() -> None:
     from explorer.estimates import outlook
+    from explorer.estimates.outlook import QUICK_SECONDS
     from explorer.runtime import step_times
-    from widgets.slow_start import QUICK_SECONDS
 
     def expected(length: int) -> float:
         spec = ReconstructSpec(

@@ -52,6 +52,18 @@ def test_a_link_preselects_two_solutions_and_connect_queues_them(
     assert "a" not in app.query_params
 
 
+def test_curves_that_take_long_are_asked_about_first(
+    solution_files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.estimates.outlook.QUICK_SECONDS", 0.0)
+    app = open_page("paths", a=solution_files[2].stem, b=solution_files[0].stem)
+    assert "This takes long: usually about " in texts_of(app)
+    start = app.button(key="connect")
+    assert start.label == "Connect all the same" and not client.jobs()
+    start.click().run()
+    assert not app.exception and len(client.jobs()) == 1
+
+
 @pytest.mark.parametrize(
     ("b", "said"), [(3, "different texts"), (0, "same solution"), (None, "no solution")]
 )

@@ -80,6 +80,18 @@ def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> N
     assert not app.exception
 
 
+def test_a_set_that_takes_long_is_asked_about_first(
+    tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.estimates.outlook.QUICK_SECONDS", 0.0)
+    app = open_page("sets", tiny_llama_folder)
+    assert "This takes long: usually about " in texts_of(app)
+    start = app.button(key="set_start")
+    assert start.label == "Start all the same" and not client.jobs()
+    start.click().run()
+    assert not app.exception and len(client.jobs()) == 1
+
+
 def test_texts_of_the_library_become_a_set(tiny_llama_folder: Path, make_set: MakeSet) -> None:
     found = sets.read(sets.find(make_set()))
     first = found.solutions[0].record

@@ -38,6 +38,17 @@ def test_a_path_in_json(
     assert Path(found["paths"]).is_file() and found["steps"] == 12
 
 
+def test_what_takes_long_is_said_before_it_starts(
+    call: "Call", solution_files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = call("path", *solution_files[:2], *QUICK, "--out", tmp_path / "quick")
+    assert quick.err == ""
+    monkeypatch.setattr("explorer.estimates.outlook.QUICK_SECONDS", 0.0)
+    said = call("path", *solution_files[:2], *QUICK, "--out", tmp_path / "long")
+    assert said.err.startswith("This takes long: usually about ") and "Ctrl-C" in said.err
+    assert said.json["steps"] == 12
+
+
 def test_library_ids_name_solutions_too(
     call: "Call", solution_files: list[Path], tmp_path: Path
 ) -> None:

@@ -59,6 +59,16 @@ def test_json_is_one_object_with_every_restart(
             assert record[key] == s[key]
 
 
+def test_what_takes_long_is_said_before_it_starts(
+    reconstruct: Reconstruct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script cannot answer, so the command line says it and goes on."""
+    monkeypatch.setattr("explorer.estimates.outlook.QUICK_SECONDS", 0.0)
+    said = reconstruct("--json", *SHORT)
+    assert said.err.startswith("This takes long: usually about ") and "Ctrl-C" in said.err
+    assert said.err.count("\n") == 1 and len(said.json["solutions"]) == 1
+
+
 def test_a_run_without_an_exact_restart_ends_with_3_and_reasons(reconstruct: Reconstruct) -> None:
     said = reconstruct("--json", *SHORT, "--restarts", 2)
     assert said.code == 3
@@ -348,7 +358,7 @@ def test_on_a_terminal_a_bar_shows_how_far_it_is(
     text = ("--text", "The heron waits by the reservoir. " * 3)
     said = reconstruct("--json", "--length", 20, "--set", "max_steps=80", text=text)
     assert len(said.json["solutions"]) == 1
-    assert re.search(r"\r[^\r]* [1-9]\d*/80 [^\r]*best accuracy 0\.\d\d", terminal.getvalue())
+    assert re.search(r"\rStep [1-9]\d* of at most 80, best accuracy 0\.\d\d", terminal.getvalue())
 
 
 def test_it_waits_while_another_computes_and_says_so(

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from explorer.base import folders
+from explorer.runtime import process
 from tests.explorer.cli.conftest import Call
 
 Terminal = Callable[..., tuple[int, bytes, bytes]]
@@ -34,6 +35,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
         streams = [io.TextIOWrapper(io.BytesIO(), encoding) for _ in range(2)]
         for name, stream in zip(("stdout", "stderr"), streams, strict=True):
             monkeypatch.setattr(sys, name, stream)
+        process.escape_what_terminals_lack()
         try:
             code = main(arguments)
         except SystemExit as end:
@@ -61,9 +63,22 @@ def test_help_and_errors_are_printed_on_a_terminal_that_is_not_utf8(
 
 
 def test_a_process_of_its_own_says_the_same() -> None:
-    said = _run("distances", "--set", "日本語", PYTHONIOENCODING="ascii")
-    assert said.returncode == 2 and b"Traceback" not in said.stderr
-    assert rb"\u65e5\u672c\u8a9e" in said.stderr
+    said = _run("reconstruct", "--help", PYTHONIOENCODING="ascii")
+    assert (said.returncode, said.stderr) == (0, b"")
+    assert rb"\u2026" in said.stdout
+
+
+@pytest.mark.parametrize("package", ["tools", "benchmarks"])
+def test_what_tools_and_benchmarks_print_reaches_such_a_terminal(package: str) -> None:
+    code = f"import sys, {package}; print('÷ 日'); print('…', file=sys.stderr)"
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folders.PROJECT,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=60,
+    )
+    assert (said.returncode, said.stdout, said.stderr) == (0, b"\\xf7 \\u65e5\n", b"\\u2026\n")
 
 
 def test_json_stays_json_on_a_terminal_that_is_not_utf8(terminal: Terminal) -> None:

@@ -12,6 +12,7 @@ from explorer.experiments import (
     arrangements,
     paper,
     paper_comparison,
+    runs,
     sharing,
     throughput,
 )
@@ -178,7 +179,8 @@ def test_differences_of_protocol_are_words() -> None:
     assert "The paper does not say" not in said
     for words in ("N = 16, not N = 256", "16 texts, not 256 texts", "arrangement A4, not",
                   "Shakespeare, not PG-19", "a model that the paper does not use",
-                  "recipe independent", "S_g = 1, 4, 16, not S_g = 1, 4, 16, 64, 256"):  # fmt: skip
+                  "recipe “independent”",
+                  "S_g = 1, 4, 16, not S_g = 1, 4, 16, 64, 256"):  # fmt: skip
         assert words in said
     asked = EXPERIMENTS["sharing"]
     own = {**asked.presets["paper"], "model": "EleutherAI/pythia-160m", "arrangement": "e+mN-1"}
@@ -186,6 +188,21 @@ def test_differences_of_protocol_are_words() -> None:
         paper_comparison.differences(hand_made("sharing", [], **own))
         == "The protocol is the paper's."
     )
+
+
+def test_a_sentence_says_its_steps_once() -> None:
+    """“recipe independent, 200 steps, recorded as fast, 200 steps with at most 200 steps”."""
+    for folder in runs.run_folders():
+        run = runs.load(folder)
+        if (recipe := getattr(run.settings, "recipe", None)) is None:
+            continue
+        for said in (
+            EXPERIMENTS[run.settings.experiment].sentence(run),
+            paper_comparison.differences(run),
+        ):
+            assert said.count(f"{recipe.max_steps:,} steps") == 1, said
+            assert said.count("“independent, recorded as fast”") == 1, said
+            assert f", {recipe.max_steps} steps" not in said.replace("at most", "")
 
 
 def test_what_only_our_preset_settles_is_no_difference_from_the_paper() -> None:
@@ -197,7 +214,7 @@ def test_what_only_our_preset_settles_is_no_difference_from_the_paper() -> None:
         )
         assert "not 10 texts" not in differs and "restart" not in differs
         assert "2 texts" in left_open and "2 restarts" in left_open
-        assert "recipe paper with at most 5,000 steps" in differs
+        assert "recipe “paper” with at most 5,000 steps" in differs
     ours = hand_made("capacity", [], texts=1, restarts=1)
     assert "; 1 restart" in paper_comparison.differences(
         ours

@@ -82,3 +82,10 @@ def test_a_logarithmic_axis_names_few_values_but_three_that_are_seen(
 def test_a_logarithmic_axis_of_nothing_yet_has_ticks(values: list[float]) -> None:
     ticks = ticks_for(values)
     assert len(ticks) > 3 and min(ticks) > 0
+
+
+@pytest.mark.parametrize("value", [0.042, 1.0, 9.7])
+def test_a_single_value_has_a_few_ticks_around_it(value: float) -> None:
+    """The axis shows a power of ten on each side: all tenths of these were named, overlapping."""
+    near = [tick for tick in ticks_for([value, np.nan, value]) if value / 10 <= tick <= value * 10]
+    assert 3 <= len(near) <= 6 and min(near) < value < max(near)

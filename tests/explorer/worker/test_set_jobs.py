@@ -121,7 +121,7 @@ def test_distances_are_measured_in_a_process_that_says_how_far_it_is(
         said.add(client.get(job).sentence)
         return client.get(job).over
 
-    shift.until(over, 150)  # the sentence model is loaded in that process
+    shift.until(over)  # the sentence model is loaded in that process
     assert client.get(job).state == "done", client.get(job).error
     summary = distance_report.load(sets.read(sets.find(name)))
     assert summary is not None and summary.counts["same text"] == 9

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 KINDS: dict[str, dict[str, Any]] = {
     "arrangements": {"arrangements": ("halves", "e+mN"), "lengths": (3,), "restarts": 2},
     "sharing": {"group_sizes": (2,)},
-    "capacity": {"sources": ("unseen", "generated"), "ladder": (2, 4)},
+    "capacity": {"sources": ("unseen", "generated"), "ladder": (2,)},
     "training-time": {"lengths": (3,), "restarts": 2},
     "readout": {"contexts": 1},
 }
@@ -75,11 +75,11 @@ def steps_taken(steps: Iterator[Progress], count: int) -> int:
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count the steps of all engines, whoever trains."""
-    from explorer.training.engine import Engine
+    from explorer.training import Trainer
 
     taken: list[int] = []
-    plain = Engine._step
-    monkeypatch.setattr(Engine, "_step", lambda self: (taken.append(1), plain(self))[1])
+    plain = Trainer.apply
+    monkeypatch.setattr(Trainer, "apply", lambda *given: (taken.append(1), plain(*given))[1])
     return taken
 
 
@@ -127,11 +127,11 @@ def test_a_run_that_is_cut_at_several_points_is_as_one_that_was_not(
 def test_seconds_count_what_was_spent_before_a_cut(
     small: "MakeSettings", task: "MakeTask", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from explorer.training.engine import Engine
+    from explorer.training import Trainer
 
-    plain = Engine._measure
+    plain = Trainer.propose
     monkeypatch.setattr(
-        Engine, "_measure", lambda *given: (time.sleep(0.01), plain(*given))[1]
+        Trainer, "propose", lambda *a, **k: (time.sleep(0.01), plain(*a, **k))[1]
     )  # so a step takes .01 s at least
     settings = small("training-time", lengths=(3,), texts=1)
     for _ in range(100):
@@ -167,6 +167,7 @@ def test_a_checkpoint_of_other_work_is_not_read(
         assert len(counted) == max(row["steps"] for row in other.run.done[0].rows) + 1
 
 
+@pytest.mark.trial
 def test_a_process_that_is_killed_loses_seconds_of_a_cell(
     tiny_llama_folder: Path, own_cache: Path
 ) -> None:
@@ -174,7 +175,7 @@ def test_a_process_that_is_killed_loses_seconds_of_a_cell(
     command = [
         *(sys.executable, "-m", "explorer", "run", "training-time", "--json", "--device", "cpu"),
         *("--model", str(tiny_llama_folder), "--set", "lengths=[40]", "--set", "texts=1"),
-        *("--set", "source=unseen", "--set", "recipe.max_steps=1200"),
+        *("--set", "source=unseen", "--set", "recipe.max_steps=800"),
         *("--set", "recipe.precision=float32"),
     ]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "EXPLORER_CACHE": str(own_cache)}
