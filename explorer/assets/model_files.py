@@ -92,15 +92,6 @@ def read_facts(folder: Path) -> ModelFacts:
     )
 
 
-def read_vocabulary(folder: Path) -> int | None:
-    """Return how many tokens a folder's model has embeddings for, None if it does not say.
-
-    Raises:
-        IncompleteModelError: if config.json cannot be read.
-    """
-    return _find(_text_part(read_object(folder / "config.json")), *VOCABULARY)
-
-
 def _text_part(config: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration with what a multimodal one says of its text model put on top."""
     parts = (config.get(name) for name in ("text_config", "decoder"))
