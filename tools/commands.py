@@ -113,10 +113,10 @@ def _section(command: argparse.ArgumentParser) -> str:
 def _row(action: argparse.Action) -> str:
     meaning = [(action.help or "") % vars(action)] if action.help else []
     if action.choices is not None:
-        meaning.append("one of " + ", ".join(f"`{choice}`" for choice in action.choices))
+        meaning.append("One of " + ", ".join(f"`{choice}`" for choice in action.choices) + ".")
     if action.required and action.option_strings:
-        meaning.append("must be given")
-    return f"| `{_signature(action)}` | {_cell('; '.join(meaning))} |"
+        meaning.append("Must be given.")
+    return f"| `{_signature(action)}` | {_cell(' '.join(meaning))} |"
 
 
 def _signature(action: argparse.Action) -> str:

@@ -10,6 +10,7 @@ from explorer.runtime.step_times import StepTime
 from explorer.specs.curves import PathRecipe
 from explorer.specs.jobs import ReconstructSpec
 from explorer.specs.recipes import Recipe
+from explorer.specs.schedules import WAKE_STEPS
 
 FINISH_STEPS = 4
 """Steps in float32 after the search found its text, about."""
@@ -19,8 +20,6 @@ CURVE_ROWS = 64
 """As `explorer.paths.training`: points of curves that are trained in one step."""
 QUICK_SECONDS = 180.0
 """What usually takes longer is asked about first; on the command line it is said."""
-WAKE_STEPS = 160
-"""As `explorer.training.successive_halving`: after so many one more resting restart goes on."""
 
 
 @dataclass(frozen=True)

@@ -8,33 +8,40 @@ import torch
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import Score, scores
 
 
 @dataclass(frozen=True)
-class MemoryScore:
+class MemoryScore(Score):
     """How well K memory vectors make a model say a text token by token.
 
+    Position by position it is that of the true tokens before, as in training; what counts is the
+    text that is generated.
+
     Attributes:
-        forced: every position with the true tokens before it, as in training.
         said: int64 (N,), what the model generates greedily from the vectors alone.
         right: bool (N,), where that is the target.
     """
 
-    forced: Score
     said: NDArray[np.int64]
     right: NDArray[np.bool_]
 
     @property
+    @override
+    def c_tokens(self) -> int:
+        return int(self.right.sum())
+
+    @property
+    @override
     def accuracy(self) -> float:
-        """Share of positions at which the generated token is the target's."""
         return float(self.right.mean())
 
     @property
+    @override
     def exact(self) -> bool:
-        """Whether the generated text is the target."""
         return bool(self.right.all())
 
 
@@ -94,4 +101,4 @@ def score_memory(
         guess = measured.predicted
     assert forced is not None
     said = guess[0].cpu().numpy()
-    return MemoryScore(forced, said, said == np.array(target_ids))
+    return MemoryScore(**vars(forced), said=said, right=said == np.array(target_ids))

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -52,6 +53,13 @@ class Score:
     def exact(self) -> bool:
         """Whether every token is right."""
         return bool(self.correct.all())
+
+    @classmethod
+    def blank(cls, length: int) -> Self:
+        """Return the score of N tokens that were not measured yet."""
+        nothing = np.zeros(length, dtype=np.int64)
+        p, correct = nothing.astype(np.float32), nothing.astype(bool)
+        return cls(nothing, p, nothing + 1, correct, float("nan"), float("-inf"))
 
 
 def input_sequence(

@@ -18,7 +18,7 @@ from explorer.base.errors import CorruptFileError
 from explorer.base.files import say_kept
 from explorer.base.tensor_files import TensorFormat
 from explorer.model.frozen import FrozenModel
-from explorer.training.engine import Engine
+from explorer.training.trainer import Trainer
 
 SECONDS = 3.0
 """How often a checkpoint is written: what a kill costs, besides the step that it falls in."""
@@ -61,7 +61,7 @@ class Saved:
         """How many trainings it holds."""
         return len(self._states)
 
-    def restore(self, k: int, engine: Engine) -> bool:
+    def restore(self, k: int, engine: Trainer) -> bool:
         """Let an engine go on as the k-th training; False if that is not here or does not fit."""
         start = f"{k}/"
         mine = {n.removeprefix(start): t for n, t in self._tensors.items() if n.startswith(start)}
@@ -72,7 +72,7 @@ class Saved:
         return False
 
 
-def _trains(engine: Engine) -> str:
+def _trains(engine: Trainer) -> str:
     """Return what identifies a training: its rows and its recipe."""
     return hashlib.sha256(repr([*engine.rows, engine.recipe]).encode()).hexdigest()
 
@@ -109,7 +109,7 @@ class Checkpoint:
 
     def save(
         self,
-        engines: Sequence[Engine],
+        engines: Sequence[Trainer],
         arrays: Mapping[str, np.ndarray] | None = None,
         **values: Any,
     ) -> None:

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from explorer.specs.recipes import Recipe
+from explorer.specs.schedules import scheduled
 
 LEAST_EASE = 0.02
 """Loss, as a share of `ease_below`, under which the rate falls no further."""
@@ -15,9 +16,9 @@ LEAST_EASE = 0.02
 def rate(recipe: Recipe, step: int, unit: float, loss: float = math.inf) -> float:
     """Return the learning rate of the search at `step` (0 is the first update).
 
-    Linear warm-up to the full rate, then constant or a half cosine to a twentieth at `max_steps`.
-    Where the recipe eases, the rate also falls with the square root of the row's own loss: far
-    from a solution large steps are the quickest way, close to one they overshoot.
+    As the recipe schedules it. Where the recipe eases, the rate also falls with the square root of
+    the row's own loss: far from a solution large steps are the quickest way, close to one they
+    overshoot.
 
     Args:
         recipe: its `lr`, `lr_unit`, `warmup_steps`, `schedule`, `ease_below`, `max_steps`.
@@ -28,13 +29,7 @@ def rate(recipe: Recipe, step: int, unit: float, loss: float = math.inf) -> floa
     full = recipe.lr * (unit if recipe.lr_unit == "embedding std" else 1.0)
     if recipe.ease_below is not None:
         full *= math.sqrt(min(1.0, max(LEAST_EASE, loss / recipe.ease_below)))
-    if step < recipe.warmup_steps:
-        return full * (step + 1) / recipe.warmup_steps
-    if recipe.schedule == "constant":
-        return full
-    span = max(1, recipe.max_steps - recipe.warmup_steps)
-    done = min(1.0, (step - recipe.warmup_steps) / span)
-    return full * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
+    return scheduled(full, recipe.schedule, step, recipe.max_steps, recipe.warmup_steps)
 
 
 def finish_rate(recipe: Recipe, unit: float) -> float | None:

@@ -1,7 +1,7 @@
 """Finds out what a model's first position can say, by training: once for each model.
 
 One memory vector is trained for each of a few words, N = 1, as the autoregressive baseline trains
-them (`MemoryTrainer`): at the first position, and behind a token that can be the attention sink in
+them (`TeacherForced`): at the first position, and behind a token that can be the attention sink in
 its place. That the first position differs was measured on the embedded model, which in the paper's
 arrangement gets every token right but the first.
 """
@@ -16,8 +16,8 @@ from explorer.base.errors import StorageError
 from explorer.model.frozen import FrozenModel
 from explorer.specs.arrangements import ArrangementChoice, ArrangementKey
 from explorer.specs.recipes import INDEPENDENT
-from explorer.training import Row
-from explorer.training.autoregressive import MemoryTrainer
+from explorer.training import Row, Trainer
+from explorer.training.layouts import TeacherForced
 
 WORDS = (
     "ferry", "letter", "water", "because", "green", "seven", "quickly", "history", "music", "light",
@@ -94,7 +94,7 @@ def _last_tokens(tokenizer: Tokenizer, texts: Sequence[str]) -> list[int]:
 def _said(model: FrozenModel, targets: list[int], sink: int | None) -> int:
     """Return how many of these tokens a vector of its own learns to say within `STEPS` steps."""
     rows = [Row((target,), seed) for seed, target in enumerate(targets)]
-    trainer = MemoryTrainer(model, rows, 1, RECIPE, sink=sink)
+    trainer = Trainer(model, rows, TeacherForced(1, sink), RECIPE)
     while not trainer.finished:
         trainer.step()
-    return int(trainer.standing().accuracy.sum())
+    return int(trainer.report(detailed=False).accuracy.sum())

@@ -13,7 +13,7 @@ SEARCH, FINISH, DONE, REST = "search", "finish", "done", "rest"
 
 @dataclass(frozen=True)
 class Row:
-    """One (text, restart): what one pair of proto-tokens is trained to say.
+    """One (text, restart): what a few vectors are trained to say.
 
     Attributes:
         target_ids: N token ids.
@@ -60,12 +60,13 @@ class Group:
 
 @dataclass(frozen=True)
 class StepReport:
-    """Every row after one step of the trainer; a row that is over keeps its last values.
+    """Every row after one step of the trainer; a row that is over has the values of its outcome.
 
     Attributes:
         steps: int64 (rows,), optimiser steps since each row's own start.
         loss: float32 (rows,), mean over positions, nats; NaN before the first measurement.
-        accuracy: float32 (rows,), token accuracy in the number format of the row's phase.
+        accuracy: float32 (rows,), token accuracy in the number format of the row's phase; of
+            memory vectors teacher-forced, and once over, of what they generate.
         phase: the phase of each row.
         reason: why a row ended without being exact, else None.
         detailed: whether `predicted`, `p` and `rank` are of this very step.
@@ -97,8 +98,7 @@ class Outcome:
 
     Attributes:
         row: what was trained.
-        e: float32 (d_model,).
-        m: float32 (d_model,).
+        vectors: float32 (W, d_model): e and m, or memory vectors.
         score: of exactly these vectors, alone in a batch, in `confirmed_in`.
         steps: optimiser steps from the row's start to its end.
         seconds: compute time of the steps this row took part in.
@@ -107,10 +107,21 @@ class Outcome:
     """
 
     row: Row
-    e: NDArray[np.float32]
-    m: NDArray[np.float32]
+    vectors: NDArray[np.float32]
     score: Score
     steps: int
     seconds: float
     reason: str | None
     confirmed_in: str
+
+    @property
+    def e(self) -> NDArray[np.float32]:
+        """The first vector, float32 (d_model,)."""
+        first: NDArray[np.float32] = self.vectors[0]
+        return first
+
+    @property
+    def m(self) -> NDArray[np.float32]:
+        """The second, float32 (d_model,)."""
+        second: NDArray[np.float32] = self.vectors[1]
+        return second

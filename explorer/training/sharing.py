@@ -2,34 +2,32 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from typing import Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from explorer.specs.arrangements import ArrangementKey, holds_m
+from explorer.training.layouts import Layout
 from explorer.training.rows import Group, Row
 
 
 def table(
-    rows: Sequence[Row], pairs: Sequence[Float[Tensor, "2 d"]]
-) -> tuple[Float[Tensor, "V d"], Int[Tensor, "rows 2"]]:
-    """Return all different vectors, float32, and which two each row uses as its e and m.
+    rows: Sequence[Row], layout: Layout[Any], starts: Sequence[Float[Tensor, "W d"]]
+) -> tuple[Float[Tensor, "V d"], Int[Tensor, "rows W"]]:
+    """Return all different vectors, float32, and which W of them each row uses.
 
     Args:
         rows: those with the same key share one vector.
-        pairs: where each row's e and m start; a shared vector starts as its first row's.
+        layout: which vectors a row has.
+        starts: where each row's vectors start; a shared vector starts as its first row's.
     """
-    index: dict[tuple[str, str | int], int] = {}
+    index: dict[tuple[int, str | int], int] = {}
     values: list[Tensor] = []
     uses: list[list[int]] = []
-    for i, (row, pair) in enumerate(zip(rows, pairs, strict=True)):
-        keys = (
-            ("e", i if row.e_key is None else row.e_key),
-            ("m", i if row.m_key is None else row.m_key),
-        )
-        for key, value in zip(keys, pair, strict=True):
+    for i, (row, own) in enumerate(zip(rows, starts, strict=True)):
+        keys = [(w, i if key is None else key) for w, key in enumerate(layout.keys(row))]
+        for key, value in zip(keys, own, strict=True):
             if key not in index:
                 index[key] = len(values)
                 values.append(value.float())
@@ -39,38 +37,39 @@ def table(
 
 def groups_of(
     rows: Sequence[Row],
-    uses: Int[Tensor, "rows 2"],
-    arrangement: ArrangementKey,
-    frozen: Collection[Literal["e", "m"]] = (),
+    uses: Int[Tensor, "rows W"],
+    layout: Layout[Any],
+    frozen: Collection[str] = (),
 ) -> list[Group]:
     """Return the groups of rows that are connected through shared vectors.
 
     A group's vectors are those that move: an m that does not occur in any input, or is frozen,
     stays where it starts.
     """
-    pairs: list[list[int]] = uses.tolist()
-    occurring = {e for e, _ in pairs} | {
-        m
-        for row, (_, m) in zip(rows, pairs, strict=True)
-        if holds_m(arrangement, len(row.target_ids)).any()
+    used: list[list[int]] = uses.tolist()
+    moving = {
+        vector
+        for row, own in zip(rows, used, strict=True)
+        for vector, moves in zip(own, layout.moving(len(row.target_ids), frozen), strict=True)
+        if moves
     }
-    resting = {pair["em".index(name)] for pair in pairs for name in frozen}
-    groups = _connected(pairs)
+    groups = _connected(used)
     for group in groups:
-        group.vectors = [v for v in group.vectors if v in occurring - resting]
+        group.vectors = [v for v in group.vectors if v in moving]
     return groups
 
 
 def _connected(uses: list[list[int]]) -> list[Group]:
     """Group rows that are connected through shared vectors, in order of their first row."""
-    leader = {v: v for pair in uses for v in pair}
-    for a, b in uses:
-        keep, drop = sorted((leader[a], leader[b]))
-        if keep != drop:
-            leader = {v: keep if lead == drop else lead for v, lead in leader.items()}
+    leader = {v: v for own in uses for v in own}
+    for own in uses:
+        joined = {leader[v] for v in own}
+        if len(joined) > 1:
+            keep = min(joined)
+            leader = {v: keep if lead in joined else lead for v, lead in leader.items()}
     groups: defaultdict[int, Group] = defaultdict(lambda: Group([], []))
-    for i, pair in enumerate(uses):
-        group = groups[leader[pair[0]]]
+    for i, own in enumerate(uses):
+        group = groups[leader[own[0]]]
         group.rows.append(i)
-        group.vectors += [v for v in pair if v not in group.vectors]
+        group.vectors += [v for v in own if v not in group.vectors]
     return list(groups.values())

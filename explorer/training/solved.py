@@ -1,20 +1,19 @@
-"""From the outcome of a row to the solution that is stored."""
+"""From the outcome of a row to what is stored of it: a solution, or memory vectors."""
 
 import numpy as np
 
+from explorer.base.provenance import versions
 from explorer.model.frozen import FrozenModel
-from explorer.solutions.solution import Solution, SolutionRecord
-from explorer.specs.arrangements import ArrangementKey
+from explorer.solutions.solution import made_from, now
 from explorer.specs.recipes import Recipe
-from explorer.training.described import described
+from explorer.training.layouts import Layout, Stored
 from explorer.training.rows import Outcome
-from explorer.training.starts import warm_digest
 
 
 def solution_of(
     found: Outcome,
     model: FrozenModel,
-    arrangement: ArrangementKey,
+    layout: Layout[Stored],
     recipe: Recipe,
     nats: tuple[float, int],
     run: str,
@@ -25,14 +24,14 @@ def solution_of(
     title: str = "",
     source: str = "own",
     job: str | None = None,
-) -> Solution:
-    """Return a row's outcome as a solution.
+) -> Stored:
+    """Return a row's outcome as it is stored: a solution of e and m, memory of memory vectors.
 
     Args:
         found: its vectors and their score.
         model: what searched.
-        arrangement: how e and m were laid out.
-        recipe: how it was trained.
+        layout: how the vectors were laid out.
+        recipe: how they were trained.
         nats: H_LM of the target and the number of its terms (Q2).
         run: the run's own id, a part of the solution's.
         shared: which vectors it shares with whom, in words that identify the group.
@@ -42,28 +41,39 @@ def solution_of(
         source: key of the text's source.
         job: id of the job, None from a shell.
     """
-    known = warm_digest(model.fingerprint) if recipe.known_m is not None else None
-    fields = described(
+    score, seed = found.score, found.row.seed
+    ids = np.array(found.row.target_ids, dtype=np.int64)
+    called, words = name or model.name, f"{layout.words}, {shared}" if shared else layout.words
+    known = layout.known_starts(model, recipe)
+    origin = made_from(called, model.fingerprint, ids, words, recipe, seed, known)
+    return layout.stored(
         found,
-        model,
-        recipe,
-        nats,
-        run,
-        made_with=f"{arrangement}, {shared}" if shared else arrangement,
-        loss=found.score.loss,
-        name=name,
-        title=title,
-        source=source,
-        job=job,
-        known_starts=known,
-    )
-    record = SolutionRecord(
-        **fields,
-        arrangement=arrangement,
-        accuracy=found.score.accuracy,
-        exact=found.score.exact,
-        c_tokens=found.score.c_tokens,
         shared_m=shared_m,
         known_starts=known,
+        id=f"{origin}-{run}",
+        made_from=origin,
+        model=called,
+        fingerprint=model.fingerprint,
+        recipe=recipe,
+        seed=seed,
+        text=model.tokenizer.decode(list(found.row.target_ids)),
+        title=title,
+        source=source,
+        accuracy=score.accuracy,
+        exact=score.exact,
+        c_tokens=score.c_tokens,
+        h_lm=nats[0],
+        h_lm_terms=nats[1],
+        loss=score.loss if np.isfinite(score.loss) else None,  # JSON knows no other numbers
+        steps=found.steps,
+        seconds=found.seconds,
+        tokens_per_second=found.steps * len(ids) / max(found.seconds, 1e-9),
+        confirmed_in=found.confirmed_in,
+        searched_in=model.number_format,
+        device=model.device.type,
+        threads=model.threads,
+        versions=versions(),
+        reason=found.reason,
+        created=now(),
+        job=job,
     )
-    return Solution(found.e, found.m, np.array(found.row.target_ids, dtype=np.int64), record)

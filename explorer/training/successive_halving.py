@@ -1,4 +1,6 @@
-"""Restarts of one text compete when one exact restart is enough: the worse ones rest early.
+"""Successive halving of the restarts of one text, where one exact restart is enough.
+
+The worse ones rest early.
 
 Rows that will be exact first stand out after a few dozen steps: of four, the two best by loss at
 step 20 held the first exact one in 17 of the 20 races this was chosen on, and waiting for the best
@@ -7,30 +9,25 @@ not be paid for. They come back one by one if the leaders take long, end without
 back.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from explorer.specs.recipes import Recipe
-from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group
-
-WAKE_STEPS = 160
-"""Steps of the leaders after which one more resting restart goes on."""
-
+from explorer.specs.schedules import places
+from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group, Row
 
 LEAD = 1.5
 """By how much the next restart's loss is above the leader's, as a ratio, when the leader goes on
 alone."""
 
 
-def places(recipe: Recipe, restarts: int, steps: int, *, led: bool = False) -> int:
-    """Return how many restarts of one text train at a time after so many steps of the leader.
-
-    All of them, from `halve_at` on half of them, or one while it leads (`LEAD`); and one more after
-    every `WAKE_STEPS` from there.
-    """
-    if recipe.halve_at is None or steps < recipe.halve_at:
-        return restarts
-    ahead = 1 if led else (restarts + 1) // 2
-    return min(restarts, ahead + (steps - recipe.halve_at) // WAKE_STEPS)
+def restarts_of_a_text(rows: Sequence[Row], groups: Sequence[Group]) -> list[list[int]]:
+    """Return the rows that train one text by themselves, together with those that do too."""
+    by_text: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    for group in groups:
+        if len(group.rows) == 1:
+            by_text[rows[group.rows[0]].target_ids].append(group.rows[0])
+    return [restarts for restarts in by_text.values() if len(restarts) > 1]
 
 
 def arrange(groups: Sequence[Group], losses: Mapping[int, float], recipe: Recipe) -> None:

@@ -1,229 +1,342 @@
-"""Trains e and m: rows of proto-tokens over one frozen model, one optimiser step at a time."""
+"""Trains vectors over one frozen model: rows of e and m or memory vectors, one step at a time."""
 
+import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
+from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
-from explorer.model.head import TokenStatistics
-from explorer.model.metrics import Score, input_sequence, score, scores
+from explorer.model.metrics import Score
+from explorer.runtime.interruption import abandonable
 from explorer.solutions.solution import BEATEN, halted
-from explorer.specs.arrangements import ArrangementKey, holds_m, input_length, read_from
+from explorer.specs.arrangements import ArrangementKey
 from explorer.specs.recipes import Recipe
-from explorer.training.engine import Engine, require_some
-from explorer.training.rows import DONE, REST, Group, Outcome, Row, StepReport
+from explorer.training.layouts import Layout, OnePass
+from explorer.training.memory import rows_that_fit
+from explorer.training.optimiser import VectorAdamW
+from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group, Outcome, Row, StepReport
+from explorer.training.shared_pass import Answer, Proposal, answer
 from explorer.training.sharing import groups_of, table
-from explorer.training.starts import start_of
-from explorer.training.successive_halving import arrange
+from explorer.training.state import TrainingState
+from explorer.training.successive_halving import arrange, restarts_of_a_text
 
 
-class Trainer(Engine):
-    """Trains e and m of each row until it is exact in float32 or out of steps.
+class Trainer:
+    """Trains the vectors of each row until it is exact in float32 or has used up its steps.
 
-    Rows may share a vector, and then move, and end, together. Among restarts of one text, one that
-    is exact may end the others.
+    A row searches in the fast number format; once exact there, it ends if its very vectors, alone
+    in a batch, are exact in float32. If they are not, its last steps run in float32. Vectors are
+    remembered together with the measurement that scored them: a step measures, then remembers,
+    then moves. Rows may share a vector, and then move, and end, together. Among restarts of one
+    text, one that is exact may end the others.
+
+    Attributes:
+        model: runs the search.
+        rows: what is trained.
+        layout: how the vectors become what the model reads.
+        recipe: how they are trained.
     """
 
     def __init__(
         self,
         model: FrozenModel,
         rows: Sequence[Row],
-        arrangement: ArrangementKey,
+        layout: Layout[Any] | ArrangementKey,
         recipe: Recipe,
         *,
         exact_model: Callable[[], FrozenModel] | None = None,
-        starts: dict[int, tuple[np.ndarray, np.ndarray]] | None = None,
+        starts: Mapping[int, Sequence[np.ndarray]] | None = None,
         frozen: Collection[Literal["e", "m"]] = (),
         until: Literal["first", "all"] = "all",
     ) -> None:
-        """Prepare e and m of every row.
+        """Prepare the vectors of every row.
 
         Args:
             model: runs the search.
             rows: what to train; seeds decide where each starts.
-            arrangement: how e and m become an input sequence.
+            layout: how the vectors become an input sequence; an arrangement is one of e and m.
             recipe: how to train.
             exact_model: gives the same weights in float32 when first needed; None: `model` is
                 final, and scores are labelled with its number format.
-            starts: e and m (d_model,) to begin with instead of random ones, by row index.
-            frozen: which of the two stay where they start.
+            starts: vectors (d_model,) to begin with instead of random ones, by row index.
+            frozen: which of e and m stay where they start.
             until: "first" ends the other restarts of a text once one is exact, and lets the worse
                 half of them rest meanwhile if the recipe says so; "all" trains each to its end.
 
         Raises:
             BadInputError: if there are no rows, or a target is longer than the model's positions.
         """
-        require_some(rows)
-        begin = starts or {}
-        pairs = [
-            torch.from_numpy(np.stack(begin[i])) if i in begin else start_of(model, recipe, r)
-            for i, r in enumerate(rows)
+        if not rows:
+            raise BadInputError("There is nothing to train: give at least one text and restart.")
+        self.layout = layout if isinstance(layout, Layout) else OnePass(layout)
+        longest = max(self.layout.length(len(r.target_ids)) for r in rows)
+        if longest > model.max_positions:
+            raise BadInputError(
+                f"{longest} input positions are more than the {model.max_positions} this model "
+                "was made for. Choose a smaller length."
+            )
+        self.model, self.rows, self.recipe = model, rows, recipe
+        self._exact_model = exact_model
+        self._targets = [torch.tensor(r.target_ids, device=model.device) for r in rows]
+        given = {i: torch.from_numpy(np.stack(own)) for i, own in (starts or {}).items()}
+        begin = [
+            given[i] if i in given else self.layout.start(model, recipe, row)
+            for i, row in enumerate(rows)
         ]
-        vectors, uses = table(rows, pairs)
-        super().__init__(
-            model,
-            rows,
-            recipe,
-            longest=max(input_length(arrangement, len(r.target_ids)) for r in rows),
-            vectors=vectors,
-            uses=uses,
-            groups=groups_of(rows, uses, arrangement, frozen),
-            exact_model=exact_model,
+        vectors, uses = table(rows, self.layout, begin)
+        self._state = TrainingState(
+            vectors.to(model.device),
+            uses.to(model.device),
+            groups_of(rows, uses, self.layout, frozen),
+            VectorAdamW(recipe, len(vectors), model.d_model, model.device),
+            [len(row.target_ids) for row in rows],
+            rows_that_fit(model, longest),
         )
-        self.arrangement = arrangement
-        self._shown = [_blank_score(len(r.target_ids)) for r in rows]
-        self._shown_pairs = self._best.clone()
-        self._detailed = False
-        self._outcomes: dict[int, Outcome] = {}
-        self._halvings = self._restarts_of_a_text() if until == "first" else []
+        self._scored: dict[int, tuple[np.ndarray, Score]] = {}
+        self._races = restarts_of_a_text(rows, self._state.groups) if until == "first" else []
 
-    def _restarts_of_a_text(self) -> list[list[int]]:
-        """Return the groups that train one text by themselves, together with those that do too."""
-        by_text: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
-        for k, group in enumerate(self._groups):
-            if len(group.rows) == 1:
-                by_text[self.rows[group.rows[0]].target_ids].append(k)
-        return [groups for groups in by_text.values() if len(groups) > 1]
+    @cached_property
+    def exact_model(self) -> FrozenModel:
+        """The model that confirms results: float32 unless that does not fit."""
+        return self.model if self._exact_model is None else self._exact_model()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every row is over."""
+        return all(g.phase == DONE for g in self._state.groups)
+
+    @property
+    def fraction(self) -> float:
+        """Steps of the row that has taken most, as a part of those it may take."""
+        return min(1.0, max(g.steps for g in self._state.groups) / self.recipe.max_steps)
+
+    @property
+    def notices(self) -> list[str]:
+        """What a person should know, such as memory that was short."""
+        return self._state.notices
+
+    @property
+    def spent(self) -> float:
+        """Compute time of all steps, seconds."""
+        return self._state.spent
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows memory allows in one pass."""
+        return self._state.rows_at_once
+
+    def shrink(self, tried: int) -> None:
+        """Take fewer rows at a time from here: so many were too many for memory."""
+        self._state.rows_at_once = tried // 2
+        self.notices.append(f"Memory was short: {tried // 2} rows at a time from here.")
 
     def step(self, *, detail: bool = False) -> StepReport:
         """Measure every live row, end those that are exact, and move the others one step.
 
         Args:
             detail: also measure predicted ids, p(target) and rank.
+
+        Raises:
+            Interrupted: if it was left while measuring; nothing has changed then.
         """
-        self._detailed = detail
-        self._step()
-        self._halve_groups()
-        return self.report(detailed=detail)
+        started = time.perf_counter()
+        with abandonable():
+            proposals = self.propose(detail=detail)
+            answers = answer(proposals)
+        return self.apply(proposals, answers, time.perf_counter() - started)
+
+    @torch.no_grad()
+    def propose(self, *, detail: bool = False) -> list[Proposal]:
+        """Return what the next step has to know of live rows; nothing changes.
+
+        Args:
+            detail: also ask for predicted ids, p(target) and rank.
+        """
+        groups = self._state.groups
+        asked = []
+        for phase in (FINISH, SEARCH):
+            if rows := [i for g in groups if g.phase == phase for i in g.rows]:
+                model = self.model if phase == SEARCH else self.exact_model
+                asked += self._proposals(model, rows, detail=detail, gradient=True)
+        return asked
+
+    def _proposals(
+        self, model: FrozenModel, rows: list[int], *, detail: bool, gradient: bool
+    ) -> list[Proposal]:
+        by_length: defaultdict[int, list[int]] = defaultdict(list)
+        for i in rows:
+            by_length[len(self.rows[i].target_ids)].append(i)
+        found = []
+        for same in by_length.values():
+            targets = torch.stack([self._targets[i] for i in same])
+            inputs = self.layout.inputs(model, self._state.of_rows(same), targets)
+            first = self.layout.first
+            found.append(Proposal(self, model, same, inputs, targets, first, detail, gradient))
+        return found
+
+    @torch.no_grad()
+    def apply(
+        self, proposals: Sequence[Proposal], answers: Sequence[Answer], seconds: float
+    ) -> StepReport:
+        """End the rows that are exact, and move the others one step.
+
+        Args:
+            proposals: what `propose` gave; nothing has changed since.
+            answers: one for each.
+            seconds: compute time of this training's part in the passes.
+        """
+        started = time.perf_counter() - seconds
+        state = self._state
+        live = [g for g in state.groups if g.phase not in (DONE, REST)]
+        gradient = torch.zeros_like(state.vectors)
+        for asked, said in zip(proposals, answers, strict=True):
+            assert said.gradient is not None
+            by_vector = self.layout.by_vector(said.gradient, asked.targets.shape[1])
+            gradient.index_add_(0, state.uses[asked.rows].flatten(), by_vector.flatten(0, 1))
+            state.note(asked.rows, said.measured)
+        over = self._advance(live, gradient)
+        elapsed = time.perf_counter() - started
+        for group in live:
+            for i in group.rows:
+                state.rows[i].seconds += elapsed
+        for group, reason in over:
+            self._end(group, reason)
+        state.spent += time.perf_counter() - started
+        self._race()
+        return self.report(detailed=any(asked.detail for asked in proposals))
 
     def look(self) -> StepReport:
         """Measure every live row where it stands, in detail; nothing moves, no step is counted.
 
         Takes half of a step's time, without its way back: what somebody who waits sees first.
         """
-        live = [i for g in self._groups if g.phase != DONE for i in g.rows]
-        self._in_batches(live, self._look_at)
+        live = [i for g in self._state.groups if g.phase != DONE for i in g.rows]
+        asked = self._proposals(self.model, live, detail=True, gradient=False)
+        for proposal, said in zip(asked, answer(asked), strict=True):
+            self._state.note(proposal.rows, said.measured)
         return self.report(detailed=True)
 
-    def _look_at(self, rows: list[int], targets: Int[Tensor, "n N"]) -> None:
-        pair, first = self._vectors[self._uses[rows]], read_from(self.arrangement)
-        inputs = input_sequence(pair[:, 0], pair[:, 1], self.arrangement, targets.shape[1])
-        measured = self.model.measure(inputs, targets, first, detail=True)
-        self._note(rows, measured)
-        self._show(rows, pair, measured)
+    def _advance(
+        self, live: list[Group], gradient: Float[Tensor, "V d"]
+    ) -> list[tuple[Group, str | None]]:
+        """Promote or move each group that was measured, or return it with why it ends."""
+        state = self._state
+        moving: list[Group] = []
+        over: list[tuple[Group, str | None]] = []
+        for group in live:
+            phase, states = group.phase, [state.rows[i] for i in group.rows]
+            if not all(np.isfinite(s.loss) for s in states):
+                over.append((group, "diverged: the loss is not a finite number"))
+                continue
+            lead = self.recipe.finish_margin if phase == FINISH else 0.0
+            secure = all(s.accuracy == 1.0 and s.margin >= lead for s in states)
+            state.remember(group, secure=secure)
+            if secure and phase == SEARCH:
+                state.promote(group)
+            if secure and all(self._is_exact(i) for i in group.rows):
+                over.append((group, None))
+            elif group.steps >= self.recipe.max_steps:
+                over.append((group, f"not exact within {self.recipe.max_steps} steps"))
+            elif group.phase == phase:  # one just promoted needs its gradient in float32 first
+                moving.append(group)
+        if moving:
+            state.move(moving, gradient, self.model.embedding_std)
+        return over
 
-    def _show(
-        self, rows: list[int], pair: Float[Tensor, "n 2 d"], measured: TokenStatistics
-    ) -> None:
-        """Keep what is shown of rows that were measured in detail, before they move."""
-        self._shown_pairs[rows] = pair
-        for i, shown in zip(rows, scores(measured), strict=True):
-            self._shown[i] = shown
-
-    def _halve_groups(self) -> None:
+    def _race(self) -> None:
         """Among restarts of one text, end those that lost and let the worse ones rest."""
-        for contest in self._halvings:
-            groups = [self._groups[k] for k in contest]
-            reasons = {self._state[g.rows[0]].reason for g in groups if g.phase == DONE}
+        state = self._state
+        for rows in self._races:
+            groups = [state.group_of[i] for i in rows]
+            reasons = {state.rows[i].reason for i in rows if state.group_of[i].phase == DONE}
             if None in reasons:
                 for group in groups:
                     if group.phase != DONE:
                         rested = group.phase == REST
                         self._end(group, halted(group.steps) if rested else BEATEN)
-            elif any(g.phase != DONE for g in groups):
-                arrange(
-                    groups, {g.rows[0]: self._state[g.rows[0]].loss for g in groups}, self.recipe
-                )
+            elif self.layout.rests and any(g.phase != DONE for g in groups):
+                arrange(groups, {i: state.rows[i].loss for i in rows}, self.recipe)
+
+    def stop(self, reason: str, rows: Collection[int] | None = None) -> None:
+        """End live rows where they are, all or those named; their best vectors stay.
+
+        Rows that share a vector with one of those named end with it.
+        """
+        for group in self._state.groups:
+            if group.phase != DONE and (rows is None or not set(rows).isdisjoint(group.rows)):
+                self._end(group, reason)
+
+    def _end(self, group: Group, reason: str | None) -> None:
+        group.phase = DONE
+        for i in group.rows:
+            state, found = self._state.rows[i], self.score(i)
+            state.accuracy, state.loss = found.accuracy, found.loss
+            state.reason = None if found.exact else (reason or "still training")
+            self._state.shown[i] = found
+
+    def score(self, i: int) -> Score:
+        """Return what row i's best vectors are worth in float32, alone in a batch."""
+        best = self._state.best[i].cpu().numpy()
+        if i not in self._scored or not np.array_equal(self._scored[i][0], best):
+            ids = self.rows[i].target_ids
+            self._scored[i] = best.copy(), self.layout.score(self.exact_model, best, ids)
+        return self._scored[i][1]
+
+    def _is_exact(self, i: int) -> bool:
+        """Return whether row i is exact beyond another machine's rounding."""
+        margin = self.score(i).margin
+        return margin > 0 and margin >= self.recipe.finish_margin
 
     def outcome(self, i: int) -> Outcome:
         """Return row i's best vectors with their score, measured alone in a batch."""
-        if i in self._outcomes:
-            return self._outcomes[i]
-        group = next(g for g in self._groups if i in g.rows)
-        e, m = self._best[i].cpu().numpy()
-        result = self._score_alone(i)
-        state = self._state[i]
-        found = Outcome(
+        state, score = self._state.rows[i], self.score(i)
+        return Outcome(
             row=self.rows[i],
-            e=e,
-            m=m,
-            score=result,
-            steps=group.steps,
+            vectors=self._of_row(i, self._state.best[i]),
+            score=score,
+            steps=self._state.group_of[i].steps,
             seconds=state.seconds,
-            reason=None if result.exact else (state.reason or "still training"),
+            reason=None if score.exact else (state.reason or "still training"),
             confirmed_in=self.exact_model.number_format,
         )
-        if group.phase == DONE:
-            self._outcomes[i] = found
-        return found
-
-    def _score_alone(self, i: int) -> Score:
-        ids = self.rows[i].target_ids
-        key = self.arrangement
-        return self._of_best(i, lambda pair: score(self.exact_model, pair[0], pair[1], ids, key))
-
-    def _margin_alone(self, i: int) -> float:
-        return self._score_alone(i).margin
-
-    def _end(self, group: Group, reason: str | None) -> None:
-        super()._end(group, reason)
-        for i in group.rows:
-            state = self._state[i]
-            final = self.outcome(i)
-            state.accuracy, state.loss = final.score.accuracy, final.score.loss
-            state.reason = final.reason
-            self._shown[i] = final.score
-
-    @torch.no_grad()
-    def _loss_and_gradient(
-        self, model: FrozenModel, rows: list[int], targets: Int[Tensor, "n N"]
-    ) -> tuple[TokenStatistics, Float[Tensor, "n 2 d"]]:
-        pair, length = self._vectors[self._uses[rows]], targets.shape[1]
-        inputs = input_sequence(pair[:, 0], pair[:, 1], self.arrangement, length)
-        measured, by_input = model.loss_and_gradient(
-            inputs, targets, read_from(self.arrangement), detail=self._detailed
-        )
-        if self._detailed:
-            self._show(rows, pair, measured)
-        at_m = torch.as_tensor(holds_m(self.arrangement, length), device=by_input.device)
-        by_pair = torch.stack([by_input[:, ~at_m].sum(1), by_input[:, at_m].sum(1)], 1)
-        return measured, by_pair
 
     def report(self, *, detailed: bool) -> StepReport:
         """Return every row as it stands."""
-        group_of = {i: g for g in self._groups for i in g.rows}
-        groups = [group_of[i] for i in range(len(self.rows))]
-        return StepReport(
-            steps=np.array([g.steps for g in groups]),
-            loss=np.array([s.loss for s in self._state], dtype=np.float32),
-            accuracy=np.array([s.accuracy for s in self._state], dtype=np.float32),
-            phase=tuple(g.phase for g in groups),
-            reason=tuple(s.reason for s in self._state),
-            detailed=detailed,
-            predicted=[s.predicted for s in self._shown],
-            p=[s.p for s in self._shown],
-            rank=[s.rank for s in self._shown],
-        )
+        return self._state.report(detailed=detailed)
 
     def seconds(self, i: int) -> float:
         """Return the compute time of the steps row i took part in."""
-        return self._state[i].seconds
+        return self._state.rows[i].seconds
 
-    def vectors_of(self, i: int) -> Float[np.ndarray, "2 d"]:
-        """Return row i's e and m as they stand now (once it is over: as they are kept)."""
-        kept = i in self._outcomes
-        pair = self._best[i] if kept else self._vectors[self._uses[i]]
-        return pair.cpu().numpy()
+    def vectors_of(self, i: int) -> Float[np.ndarray, "W d"]:
+        """Return row i's vectors as they stand now (once it is over: as they are kept)."""
+        return self._of_row(i, self._state.vectors[self._state.uses[i]])
 
-    def measured_vectors_of(self, i: int) -> Float[np.ndarray, "2 d"]:
-        """Return row i's e and m of its last detailed measurement (once over: those kept)."""
-        pair = self._best[i] if i in self._outcomes else self._shown_pairs[i]
-        return pair.cpu().numpy()
+    def measured_vectors_of(self, i: int) -> Float[np.ndarray, "W d"]:
+        """Return row i's vectors of its last detailed measurement (once over: those kept)."""
+        return self._of_row(i, self._state.shown_vectors[i])
+
+    def _of_row(self, i: int, living: Float[Tensor, "W d"]) -> Float[np.ndarray, "W d"]:
+        over = self._state.group_of[i].phase == DONE
+        return (self._state.best[i] if over else living).cpu().numpy().copy()
+
+    def adopt(self, i: int, other: "Trainer", j: int) -> None:
+        """Go on with row j of another training of the same kind, as row i, as if always here.
+
+        Neither row may share a vector with others.
+        """
+        self._state.adopt(i, other._state, j)
+
+    def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return tensors and plain values from which `restore` goes on as if never interrupted."""
+        return self._state.checkpoint()
 
     def restore(self, tensors: dict[str, np.ndarray], values: dict[str, Any]) -> None:
         """Go on from a checkpoint of a trainer made with the same arguments.
@@ -231,22 +344,7 @@ class Trainer(Engine):
         Raises:
             KeyError, TypeError, ValueError: if it is not one; nothing has changed then.
         """
-        super().restore(tensors, values)
-        self._outcomes.clear()
-        for group in self._groups:
+        self._state.restore(tensors, values)
+        for i, group in enumerate(self._state.group_of):
             if group.phase == DONE:
-                for i in group.rows:
-                    self._shown[i] = self.outcome(i).score
-
-
-def _blank_score(length: int) -> Score:
-    """Return what is shown of a row before its first detailed measurement."""
-    nothing = np.zeros(length, dtype=np.int64)
-    return Score(
-        nothing,
-        nothing.astype(np.float32),
-        nothing + 1,
-        nothing.astype(bool),
-        float("nan"),
-        float("-inf"),
-    )
+                self._state.shown[i] = self.score(i)

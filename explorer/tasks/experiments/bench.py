@@ -23,8 +23,8 @@ from explorer.specs.experiments import Settings
 from explorer.specs.recipes import Recipe
 from explorer.tasks.experiments.work import CellWork
 from explorer.training import Outcome, Row, Trainer
-from explorer.training.autoregressive import MemoryOutcome, MemoryTrainer, memory_of
 from explorer.training.checkpoint import Checkpoint
+from explorer.training.layouts import OnePass, TeacherForced
 from explorer.training.probing import probed
 from explorer.training.solved import solution_of
 
@@ -202,7 +202,7 @@ class Bench:
         *,
         sink: int | None = None,
         until: str = "all",
-    ) -> Generator[float, None, list[MemoryOutcome]]:
+    ) -> Generator[float, None, list[Outcome]]:
         """Train memory vectors, teacher-forced, as `train` does e and m (E4).
 
         Args:
@@ -213,12 +213,11 @@ class Bench:
             until: "first" ends the other restarts of a text once one is exact.
         """
         exact = self.exact
-        trainer = MemoryTrainer(
+        trainer = Trainer(
             self.model,
             rows,
-            tokens_of_memory,
+            TeacherForced(tokens_of_memory, sink),
             recipe,
-            sink=sink,
             exact_model=None if exact is self.model else lambda: exact,
             until="first" if until == "first" else "all",
         )
@@ -230,20 +229,20 @@ class Bench:
         return probed(self.model, lambda: self.exact).sink if layout == "bos+mem" else None
 
     def keep_memory(
-        self, found: MemoryOutcome, text: TargetText, recipe: Recipe, sink: int | None = None
+        self, found: Outcome, text: TargetText, recipe: Recipe, sink: int | None = None
     ) -> str:
         """Save memory vectors among the run's solutions and return their file's name.
 
         Raises:
             StorageError: if the disk refuses.
         """
-        memory = memory_of(
+        memory = solution_of(
             found,
             self.model,
+            TeacherForced(len(found.vectors), sink),
             recipe,
             self.h_lm(found.row.target_ids),
             self._run[:8],
-            sink=sink,
             title=text.title,
             source=text.source,
             job=self.job,
@@ -276,7 +275,7 @@ class Bench:
         solution = solution_of(
             found,
             self.model,
-            arrangement,
+            OnePass(arrangement),
             recipe,
             self.h_lm(found.row.target_ids),
             self._run[:8],

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from explorer.runtime.interruption import Interrupted
 from explorer.training import Trainer
-from explorer.training.autoregressive import MemoryTrainer
 from explorer.training.checkpoint import Checkpoint, Saved
 
 T = TypeVar("T")
@@ -30,14 +29,14 @@ class CellWork:
         self._saved = saved
         self.seconds: float = saved.values["seconds"] if saved else 0.0
         self._known: dict[str, Any] = saved.values["known"] if saved else {}
-        self._engines: list[Trainer | MemoryTrainer] = []
+        self._engines: list[Trainer] = []
 
     @property
     def spent(self) -> float:
         """Compute time of the steps of the training that was begun last."""
         return self._engines[-1].spent
 
-    def train(self, engine: Trainer | MemoryTrainer) -> Iterator[float]:
+    def train(self, engine: Trainer) -> Iterator[float]:
         """Train to the end, from where the cell was left; yield the part done after each step."""
         if self._saved is not None:
             self._saved.restore(len(self._engines), engine)

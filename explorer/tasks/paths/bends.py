@@ -1,6 +1,5 @@
 """Trains the bends of many curves side by side: pairs x samples of t are rows of one batch (H6)."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from explorer.solutions.solution import Solution
 from explorer.specs.arrangements import ArrangementKey, holds_m, read_from
 from explorer.specs.curves import PathRecipe
 from explorer.specs.recipes import THRESHOLD
+from explorer.specs.schedules import scheduled
 
 ROWS_AT_ONCE = 64
 """Rows of one forward pass; more gain little and make a batch take its time."""
@@ -133,20 +133,15 @@ class CurveTrainer:
         self, w: Float[Tensor, "samples points"], gradient: Float[Tensor, "samples D"]
     ) -> None:
         """Move the bends one step, given the gradient of the loss at the points of `rows`."""
+        recipe = self.recipe
         for group in self._adam.param_groups:
-            group["lr"] = self._rate * self._share()
+            group["lr"] = scheduled(self._rate, recipe.schedule, self.steps, recipe.max_steps)
         if self._clip is not None:
             norm = gradient.norm(dim=1, keepdim=True)
             gradient = gradient * (self._clip / norm.clamp_min(1e-30)).clamp_max(1.0)
         self._bends.grad = w[:, 1:-1].T @ gradient / len(gradient)
         self._adam.step()
         self.steps += 1
-
-    def _share(self) -> float:
-        if self.recipe.schedule == "constant":
-            return 1.0
-        done = min(1.0, self.steps / max(1, self.recipe.max_steps))
-        return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done))
 
     def state(self) -> dict[str, np.ndarray]:
         """Return everything from which `restore` goes on as if never interrupted."""

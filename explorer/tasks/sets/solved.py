@@ -9,6 +9,7 @@ from explorer.solutions.solution import Solution
 from explorer.specs.arrangements import settled
 from explorer.training import Outcome, solved
 from explorer.training.batch import Task
+from explorer.training.layouts import OnePass
 
 
 def solution_of(
@@ -43,7 +44,7 @@ def solution_of(
     made = solved.solution_of(
         whole,
         model,
-        settled(spec.arrangement),
+        OnePass(settled(spec.arrangement)),
         spec.recipe,
         nats,
         record.id[:8],

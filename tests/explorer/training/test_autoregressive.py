@@ -13,8 +13,10 @@ from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
 from explorer.model.greedy import score_memory
 from explorer.solutions.solution import load_memory, made_from, save_memory
-from explorer.training.autoregressive import MemoryTrainer, memory_of
-from explorer.training.rows import Row
+from explorer.training import Row, Trainer
+from explorer.training.layouts import TeacherForced
+from explorer.training.shared_pass import answer
+from explorer.training.solved import solution_of
 from explorer.training.starts import start
 from tests.explorer.training.cases import HARD, quick
 
@@ -23,7 +25,7 @@ OTHER = (250, 31, 5, 160)
 RECIPE = quick(max_steps=300)
 
 
-def train(trainer: MemoryTrainer, steps: int = 1000) -> MemoryTrainer:
+def train(trainer: Trainer, steps: int = 1000) -> Trainer:
     for _ in range(steps):
         if trainer.finished:
             break
@@ -71,7 +73,7 @@ def test_the_gradient_is_that_of_plain_transformers(
     request: pytest.FixtureRequest, name: str, K: int, sink: int | None
 ) -> None:
     model: FrozenModel = request.getfixturevalue(name)
-    trainer = MemoryTrainer(model, [Row(HARD, 0), Row(HARD[::-1], 1)], K, RECIPE, sink=sink)
+    trainer = Trainer(model, [Row(HARD, 0), Row(HARD[::-1], 1)], TeacherForced(K, sink), RECIPE)
     ids = torch.tensor([HARD, HARD[::-1]])
     mem = torch.from_numpy(np.stack([trainer.vectors_of(i) for i in range(2)])).requires_grad_()
     read = model.network.get_input_embeddings()(ids)  # the model reads all tokens, as in a batch
@@ -82,15 +84,18 @@ def test_the_gradient_is_that_of_plain_transformers(
         1
     )
     (expected,) = torch.autograd.grad(losses.sum(), mem)
-    gradient = trainer._measure(model, [0, 1]).view(2, K, -1)
+    (proposal,) = trainer.propose()
+    (said,) = answer([proposal])
+    assert said.gradient is not None
+    gradient = trainer.layout.by_vector(said.gradient, len(HARD))
     torch.testing.assert_close(gradient, expected, rtol=2e-3, atol=2e-5)
-    np.testing.assert_allclose(trainer.standing().loss, losses.detach().numpy(), rtol=1e-4)
+    np.testing.assert_allclose(trainer.step().loss, losses.detach().numpy(), rtol=1e-4)
 
 
 def test_rows_do_not_influence_each_other(llama: FrozenModel) -> None:
     rows = [Row(EASY, 0), Row(HARD, 1), Row(OTHER, 2)]
-    together = MemoryTrainer(llama, rows, 2, RECIPE)
-    alone = [MemoryTrainer(llama, [row], 2, RECIPE) for row in rows]
+    together = Trainer(llama, rows, TeacherForced(2), RECIPE)
+    alone = [Trainer(llama, [row], TeacherForced(2), RECIPE) for row in rows]
     for _ in range(5):
         for trainer in (together, *alone):
             trainer.step()
@@ -112,27 +117,30 @@ def test_exact_with_true_tokens_is_exact_without_them(
 ) -> None:
     model: FrozenModel = request.getfixturevalue(name)
     rows = [Row((17, 99), 0), Row(EASY, 0), Row(OTHER, 1)]
-    trainer = train(MemoryTrainer(model, rows, 2, RECIPE))
+    trainer = train(Trainer(model, rows, TeacherForced(2), RECIPE))
     found = [trainer.outcome(i) for i in range(3)]
-    assert any(o.score.forced.exact for o in found)
+    assert any(o.score.correct.all() for o in found)
     for outcome in found:
         assert outcome.score.said.tolist() == greedy(
-            model, outcome.mem, len(outcome.row.target_ids)
+            model, outcome.vectors, len(outcome.row.target_ids)
         )
-        if outcome.score.forced.exact:
+        if outcome.score.correct.all():
             assert outcome.score.exact and outcome.reason is None
             assert outcome.score.said.tolist() == list(outcome.row.target_ids)
-            assert outcome.score.forced.margin >= RECIPE.finish_margin
+            assert outcome.score.margin >= RECIPE.finish_margin
 
 
 def test_the_other_restarts_of_a_text_end_with_the_first_exact_one(llama: FrozenModel) -> None:
     rows = [Row(EASY, 0), Row(EASY, 1), Row(HARD, 0)]
-    trainer = train(MemoryTrainer(llama, rows, 2, RECIPE, until="first"), 1)
-    while not any(phase == "done" for phase in trainer.standing().phase[:2]):
+    trainer = train(Trainer(llama, rows, TeacherForced(2), RECIPE, until="first"), 1)
+    while not any(phase == "done" for phase in trainer.report(detailed=False).phase[:2]):
         trainer.step()
     one, other, apart = (trainer.outcome(i) for i in range(3))
     assert {one.reason, other.reason} in ({None, "another restart is exact"}, {None})
-    assert trainer.standing().phase[:2] == ("done", "done") and apart.reason == "still training"
+    assert (
+        trainer.report(detailed=False).phase[:2] == ("done", "done")
+        and apart.reason == "still training"
+    )
 
 
 @pytest.mark.parametrize(("K", "sink"), [(1, None), (2, None), (1, 7), (2, 7)])
@@ -150,40 +158,42 @@ def test_generation_without_a_solution_is_that_of_one_token_at_a_time(
 
 def test_a_wrong_token_spoils_what_follows(llama: FrozenModel) -> None:
     """Generated accuracy is counted on what is said, not on what true tokens would lead to."""
-    trainer = MemoryTrainer(llama, [Row(HARD, 0)], 1, quick(max_steps=15))
+    trainer = Trainer(llama, [Row(HARD, 0)], TeacherForced(1), quick(max_steps=15))
     found = train(trainer).outcome(0)
     assert found.reason == "not exact within 15 steps" and not found.score.exact
     assert found.steps == 15
-    first_wrong = int(np.flatnonzero(~found.score.forced.correct)[0])
+    first_wrong = int(np.flatnonzero(~found.score.correct)[0])
     assert found.score.right[:first_wrong].all() and not found.score.right[first_wrong]
 
 
 def test_a_search_in_bfloat16_ends_exact_in_float32(
     llama: FrozenModel, fast_llama: FrozenModel
 ) -> None:
-    trainer = MemoryTrainer(fast_llama, [Row(EASY, 0)], 2, RECIPE, exact_model=lambda: llama)
+    trainer = Trainer(
+        fast_llama, [Row(EASY, 0)], TeacherForced(2), RECIPE, exact_model=lambda: llama
+    )
     found = train(trainer).outcome(0)
     assert found.score.exact and found.confirmed_in == "float32"
-    assert greedy(llama, found.mem, 4) == list(EASY)
+    assert greedy(llama, found.vectors, 4) == list(EASY)
 
 
 @pytest.mark.parametrize("at", [1, 10, 40])
 def test_going_on_from_a_checkpoint_is_as_if_never_interrupted(llama: FrozenModel, at: int) -> None:
     rows, recipe = [Row(EASY, 0), Row(HARD, 1)], quick(max_steps=60)
-    whole = train(MemoryTrainer(llama, rows, 2, recipe), at)
+    whole = train(Trainer(llama, rows, TeacherForced(2), recipe), at)
     tensors, values = whole.checkpoint()
-    resumed = MemoryTrainer(llama, rows, 2, recipe)
+    resumed = Trainer(llama, rows, TeacherForced(2), recipe)
     resumed.restore(tensors, json.loads(json.dumps(values)))
     train(whole), train(resumed)
     for i in range(2):
         one, two = whole.outcome(i), resumed.outcome(i)
-        np.testing.assert_array_equal(one.mem, two.mem)
+        np.testing.assert_array_equal(one.vectors, two.vectors)
         assert (one.steps, one.reason) == (two.steps, two.reason)
 
 
 def test_a_checkpoint_of_another_run_changes_nothing(llama: FrozenModel) -> None:
-    foreign = train(MemoryTrainer(llama, [Row(HARD, 0)], 1, RECIPE), 2)
-    ours = MemoryTrainer(llama, [Row(HARD, 0)], 2, RECIPE)
+    foreign = train(Trainer(llama, [Row(HARD, 0)], TeacherForced(1), RECIPE), 2)
+    ours = Trainer(llama, [Row(HARD, 0)], TeacherForced(2), RECIPE)
     before = ours.vectors_of(0)
     with pytest.raises((KeyError, ValueError)):
         ours.restore(*foreign.checkpoint())
@@ -194,16 +204,16 @@ def test_memory_that_runs_short_is_noticed(
     llama: FrozenModel, memory_for: Callable[[int], None]
 ) -> None:
     memory_for(2)
-    trainer = train(MemoryTrainer(llama, [Row(HARD, s) for s in range(5)], 1, RECIPE), 2)
+    trainer = train(Trainer(llama, [Row(HARD, s) for s in range(5)], TeacherForced(1), RECIPE), 2)
     assert trainer.notices == ["Memory was short: 2 rows at a time from here."]
-    assert trainer.standing().steps.tolist() == [2] * 5
+    assert trainer.report(detailed=False).steps.tolist() == [2] * 5
 
 
 def test_stopping_keeps_the_best(llama: FrozenModel) -> None:
-    trainer = train(MemoryTrainer(llama, [Row(HARD, 0)], 1, RECIPE), 3)
+    trainer = train(Trainer(llama, [Row(HARD, 0)], TeacherForced(1), RECIPE), 3)
     trainer.stop("stopped by hand")
     assert trainer.finished and trainer.outcome(0).reason == "stopped by hand"
-    assert trainer.standing().phase == ("done",)
+    assert trainer.report(detailed=False).phase == ("done",)
 
 
 @pytest.mark.parametrize(
@@ -213,23 +223,23 @@ def test_stopping_keeps_the_best(llama: FrozenModel) -> None:
 )  # fmt: skip
 def test_what_cannot_be_trained_is_said(llama: FrozenModel, rows: Any, K: int, said: str) -> None:
     with pytest.raises(BadInputError, match=said):
-        MemoryTrainer(llama, rows, K, RECIPE)
+        Trainer(llama, rows, TeacherForced(K), RECIPE)
 
 
 @pytest.mark.parametrize("steps", [12, 1000])
 def test_a_saved_file_reproduces_its_accuracy(
     llama: FrozenModel, tmp_path: Path, steps: int
 ) -> None:
-    trainer = train(MemoryTrainer(llama, [Row(EASY, 0)], 2, RECIPE), steps)
+    trainer = train(Trainer(llama, [Row(EASY, 0)], TeacherForced(2), RECIPE), steps)
     trainer.stop("stopped by hand")
-    kept = memory_of(trainer.outcome(0), llama, RECIPE, (4.5, 3), "00000001")
+    kept = solution_of(trainer.outcome(0), llama, TeacherForced(2), RECIPE, (4.5, 3), "00000001")
     found = load_memory(save_memory(kept, tmp_path / "m.safetensors"))
     np.testing.assert_array_equal(found.mem, kept.mem)
     assert found.record == kept.record and found.record.kind == "autoregressive"
     again = score_memory(llama, found.mem, found.target_ids.tolist())
     assert again.accuracy == found.record.accuracy == found.record.c_tokens / found.length
     assert again.exact == found.record.exact == (steps == 1000)
-    assert again.forced.loss == pytest.approx(found.record.loss, rel=1e-5)
+    assert again.loss == pytest.approx(found.record.loss, rel=1e-5)
     assert greedy(llama, found.mem, 4) == again.said.tolist()
 
 
@@ -237,9 +247,9 @@ def test_a_token_before_the_vectors_is_a_part_of_what_is_recorded(llama: FrozenM
     """It changes what is trained, so it tells equal runs apart; without one all is as it was."""
     made = {}
     for sink in (None, 7):
-        trainer = train(MemoryTrainer(llama, [Row(EASY, 0)], 1, quick(max_steps=2), sink=sink))
+        trainer = train(Trainer(llama, [Row(EASY, 0)], TeacherForced(1, sink), quick(max_steps=2)))
         found = trainer.outcome(0)
-        memory = memory_of(found, llama, trainer.recipe, (1.0, 4), "run", sink=sink)
+        memory = solution_of(found, llama, trainer.layout, trainer.recipe, (1.0, 4), "run")
         made[sink] = memory.record
         assert score_memory(llama, memory.mem, EASY, sink).accuracy == memory.record.accuracy
     assert (made[None].layout, made[None].sink) == ("mem", None)

@@ -9,8 +9,7 @@ import pytest
 from explorer.model.frozen import FrozenModel
 from explorer.runtime.interruption import Interrupted, abandonable, check, listening
 from explorer.training import Row, Trainer
-from explorer.training.autoregressive import MemoryTrainer
-from explorer.training.engine import Engine
+from explorer.training.layouts import TeacherForced
 from tests.explorer.training.cases import EASY, HARD, quick
 
 LAYERS = 2
@@ -32,21 +31,20 @@ def pairs(model: FrozenModel) -> Trainer:
     return Trainer(model, rows, "halves", quick(max_steps=40), until="first")
 
 
-def memories(model: FrozenModel) -> MemoryTrainer:
-    return MemoryTrainer(model, [Row(EASY, 2), Row(HARD, 0)], 2, quick(max_steps=40))
+def memories(model: FrozenModel) -> Trainer:
+    rows = [Row(EASY, 2), Row(HARD, 0)]
+    return Trainer(model, rows, TeacherForced(2), quick(max_steps=40))
 
 
-def frozen(engine: Engine) -> tuple[dict[str, bytes], str]:
+def frozen(engine: Trainer) -> tuple[dict[str, bytes], str]:
     tensors, values = engine.checkpoint()
     return {name: t.tobytes() for name, t in tensors.items()}, json.dumps(values)
 
 
 @pytest.mark.parametrize("make", [pairs, memories])
-@pytest.mark.parametrize("kind", ["llama", "neox"])
+@pytest.mark.parametrize("kind", ["llama", "neox", "gpt2"])
 def test_a_step_hears_between_layers_and_changes_nothing(
-    kind: str,
-    make: Callable[[FrozenModel], Trainer | MemoryTrainer],
-    request: pytest.FixtureRequest,
+    kind: str, make: Callable[[FrozenModel], Trainer], request: pytest.FixtureRequest
 ) -> None:
     model: FrozenModel = request.getfixturevalue(kind)
     whole, cut = make(model), make(model)

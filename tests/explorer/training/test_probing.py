@@ -25,8 +25,8 @@ from explorer.specs.recipes import INDEPENDENT
 from explorer.tasks.experiments.task import RunTask
 from explorer.tasks.reconstruct import Reconstruction
 from explorer.tasks.sets.building import SetBuilder
-from explorer.training import Row, probing
-from explorer.training.autoregressive import MemoryTrainer
+from explorer.training import Row, Trainer, probing
+from explorer.training.layouts import TeacherForced
 from tests.steps import exhaust
 
 Load = Callable[..., FrozenModel]
@@ -180,7 +180,8 @@ def test_one_memory_vector_behind_bos_holds_twelve_tokens(embedded_folder: Path)
     ids = tuple(model.tokenizer.encode("The ferry leaves at dawn, and nobody on the pier has ever"))
     recipe = INDEPENDENT.model_copy(update={"precision": "float32", "max_steps": 200})
     rows = [Row(ids[:12], seed) for seed in range(2)]
-    trainer = MemoryTrainer(model, rows, 1, recipe, sink=model.tokenizer.bos_id, until="first")
+    layout = TeacherForced(1, model.tokenizer.bos_id)
+    trainer = Trainer(model, rows, layout, recipe, until="first")
     while not trainer.finished:
         trainer.step()
     assert max(trainer.outcome(i).score.accuracy for i in range(2)) == 1.0

@@ -12,6 +12,7 @@ from explorer.model.frozen import FrozenModel
 from explorer.solutions.solution import SolutionRecord
 from explorer.specs.recipes import FAST, INDEPENDENT, PAPER, Recipe
 from explorer.training import Row, Trainer, starts
+from explorer.training.layouts import OnePass
 from explorer.training.solved import solution_of
 from tests.explorer.training.cases import EASY, HARD
 from tests.steps import exhaust
@@ -116,7 +117,9 @@ def test_a_solution_names_the_pairs_that_it_started_near(
         short = recipe.model_copy(update={"max_steps": 1, "precision": "float32"})
         trainer = Trainer(llama, [Row(HARD, 0)], "e+mN", short)
         exhaust(trainer.step() for _ in range(2))
-        return solution_of(trainer.outcome(0), llama, "e+mN", short, (1.0, 2), "run").record
+        return solution_of(
+            trainer.outcome(0), llama, OnePass("e+mN"), short, (1.0, 2), "run"
+        ).record
 
     here, plain = record(FAST), record(INDEPENDENT)
     save_file({"pairs": pool.half() + 1}, starts.warm_file(llama.fingerprint))

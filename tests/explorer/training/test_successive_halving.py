@@ -3,9 +3,10 @@ from itertools import pairwise
 from explorer.model.frozen import FrozenModel
 from explorer.solutions.solution import BEATEN, halted
 from explorer.specs.recipes import FAST
+from explorer.specs.schedules import WAKE_STEPS, places
 from explorer.training import Row, Trainer
 from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group
-from explorer.training.successive_halving import LEAD, WAKE_STEPS, arrange, places
+from explorer.training.successive_halving import LEAD, arrange
 from tests.explorer.training.cases import EASY, HARD, quick, run
 
 HALVING = FAST.model_copy(update={"halve_at": 40})

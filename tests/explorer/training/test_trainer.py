@@ -11,7 +11,7 @@ from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import score
 from explorer.specs.arrangements import ArrangementKey
 from explorer.specs.recipes import FAST, PAPER, Recipe
-from explorer.training import Row, Trainer, engine
+from explorer.training import Row, Trainer, trainer
 from tests.explorer.training.cases import EASY, HARD, QUICK, name, quick, run, trajectory
 
 
@@ -158,7 +158,7 @@ class TestSteps:
         trajectories = []
         for at_once, expected in ((4, [4, 1]), (3, [2, 2, 1]), (1, [1] * 5)):
             call_log.clear()
-            monkeypatch.setattr(engine, "rows_that_fit", lambda *_, at_once=at_once: at_once)
+            monkeypatch.setattr(trainer, "rows_that_fit", lambda *_, at_once=at_once: at_once)
             ours = Trainer(llama, rows, "e+mN", PAPER)
             ours.step()
             assert call_log == expected
@@ -190,7 +190,7 @@ class TestSteps:
         self, llama: FrozenModel, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         rows = [Row(HARD, 0), Row(HARD, 1), Row((8, 9), 2)]
-        monkeypatch.setattr(engine, "rows_that_fit", lambda *_: 1)
+        monkeypatch.setattr(trainer, "rows_that_fit", lambda *_: 1)
         ours = Trainer(llama, rows, "e+mN", PAPER)
         before = [ours.vectors_of(i).copy() for i in range(3)]
         seen = ours.look()
@@ -244,7 +244,8 @@ class TestEnd:
         for i, (pair, found, steps) in ended.items():
             np.testing.assert_array_equal(ours.vectors_of(i), pair)
             np.testing.assert_array_equal(np.stack([found.e, found.m]), pair)
-            assert ours.outcome(i) is found
+            again = ours.outcome(i)
+            assert again.score is found.score and again.seconds == found.seconds
             assert ours.report(detailed=False).steps[i] == steps == found.steps
             np.testing.assert_array_equal(report.predicted[i], found.score.predicted)
             assert report.accuracy[i] == pytest.approx(found.score.accuracy)

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.model.frozen import FrozenModel, load
+from explorer.model.frozen import FrozenModel
+from explorer.model.loading import load
 from explorer.model.metrics import Score, score
-from explorer.training import Row, Trainer, trainer
+from explorer.training import Row, Trainer, layouts
 from tests.explorer.training.cases import EASY, HARD, QUICK, quick, run
 
 
@@ -61,7 +62,7 @@ class TestFinish:
             scored.append(e.tobytes())
             return score(model, e, *rest)
 
-        monkeypatch.setattr(trainer, "score", counted)
+        monkeypatch.setattr(layouts, "score", counted)
         rows = [Row(EASY, seed) for seed in range(4)]
         ours = Trainer(llama, rows, "halves", QUICK, exact_model=lambda: llama)
         run(ours)

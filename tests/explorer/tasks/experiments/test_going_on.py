@@ -75,11 +75,11 @@ def steps_taken(steps: Iterator[Progress], count: int) -> int:
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count the steps of all engines, whoever trains."""
-    from explorer.training.engine import Engine
+    from explorer.training import Trainer
 
     taken: list[int] = []
-    plain = Engine._step
-    monkeypatch.setattr(Engine, "_step", lambda self: (taken.append(1), plain(self))[1])
+    plain = Trainer.apply
+    monkeypatch.setattr(Trainer, "apply", lambda *given: (taken.append(1), plain(*given))[1])
     return taken
 
 
@@ -127,11 +127,11 @@ def test_a_run_that_is_cut_at_several_points_is_as_one_that_was_not(
 def test_seconds_count_what_was_spent_before_a_cut(
     small: "MakeSettings", task: "MakeTask", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from explorer.training.engine import Engine
+    from explorer.training import Trainer
 
-    plain = Engine._measure
+    plain = Trainer.propose
     monkeypatch.setattr(
-        Engine, "_measure", lambda *given: (time.sleep(0.01), plain(*given))[1]
+        Trainer, "propose", lambda *a, **k: (time.sleep(0.01), plain(*a, **k))[1]
     )  # so a step takes .01 s at least
     settings = small("training-time", lengths=(3,), texts=1)
     for _ in range(100):

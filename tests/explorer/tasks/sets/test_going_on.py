@@ -13,8 +13,8 @@ from explorer.solutions.sets import SetRecord
 from explorer.specs.jobs import GatheredText, SolveSetSpec
 from explorer.tasks.sets import building, contents
 from explorer.tasks.sets.building import SetBuilder
+from explorer.training import Trainer
 from explorer.training.checkpoint import Checkpoint
-from explorer.training.engine import Engine
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
@@ -44,17 +44,17 @@ def plain(record: SetRecord) -> tuple[Any, ...]:
 def work(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """Count steps of all engines, and texts that were sampled."""
     done = {"steps": 0, "texts": 0}
-    step, sample = Engine._step, contents.generate
+    step, sample = Trainer.apply, contents.generate
 
-    def stepped(self: Engine) -> None:
+    def stepped(*given: Any) -> Any:
         done["steps"] += 1
-        step(self)
+        return step(*given)
 
     def sampled(*given: Any, **named: Any) -> Any:
         done["texts"] += 1
         return sample(*given, **named)
 
-    monkeypatch.setattr(Engine, "_step", stepped)
+    monkeypatch.setattr(Trainer, "apply", stepped)
     monkeypatch.setattr(contents, "generate", sampled)
     return done
 
