@@ -243,9 +243,24 @@ def history(whole: Recording, newest: Recording, say: Say) -> dict[str, Any]:
     }
 
 
-def difference(before: Recording, newest: Recording, say: Say) -> dict[str, Any]:
-    """Return what the newest frame adds for somebody who has the frame before it."""
-    return {"frames": columns(newest.frames), "said": said(before, newest, say)}
+def difference(
+    before: Recording, newest: Recording, say: Say, whole: Recording | None = None
+) -> dict[str, Any]:
+    """Return what the newest frame adds for somebody who has the frame before it.
+
+    Args:
+        before: the frame that is known.
+        newest: the newest.
+        say: token ids to texts.
+        whole: all frames that were kept, where nobody has looked for a while: those in between are
+            added. None: there are none.
+    """
+    frames = newest.frames
+    if whole is not None and whole.header == newest.header:
+        steps = whole.frames["step"]
+        between = (steps > before.frames["step"][-1]) & (steps < newest.frames["step"][-1])
+        frames = np.concatenate([whole.frames[between], frames])
+    return {"frames": columns(frames), "said": said(before, newest, say)}
 
 
 def goes_on(before: Recording, newest: Recording) -> bool:

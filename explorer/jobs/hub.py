@@ -31,6 +31,8 @@ KEPT_SECONDS = 30.0
 """For how long a job's last messages are kept when nobody watches it any more."""
 MOST_KEPT = 64
 """Messages of a job that are kept: some 13 seconds of frames."""
+AWAY_SECONDS = 1.0
+"""If nobody has looked for longer, frames in between are read from the log as well."""
 BEAT_SECONDS = 10.0
 """After how much silence a viewer hears that the connection is there."""
 MOST_JOBS = 64
@@ -56,6 +58,7 @@ class Channel:
         viewers: how many are connected.
         polled: when somebody last polled.
         left: when the last viewer has left.
+        looked: when it was last looked at.
         whole: the whole history as of a message's number, being made or made.
     """
 
@@ -70,6 +73,7 @@ class Channel:
     viewers: int = 0
     polled: float = -POLL_SECONDS
     left: float = -KEPT_SECONDS
+    looked: float = 0.0
     whole: tuple[int, asyncio.Task[str]] | None = None
 
     def is_watched(self, now: float) -> bool:
@@ -277,8 +281,11 @@ class Hub:
             if newest is None or say is None or not feed.goes_on(newest, look.newest):
                 begins, say = True, self._sayer(look.newest.header.model)
             else:
-                message |= feed.difference(newest, look.newest, say)
+                away = time.monotonic() - known.looked > AWAY_SECONDS
+                whole = watch(client.folder_of(known.job)) if away else None
+                message |= feed.difference(newest, look.newest, say, whole)
             newest = look.newest
+        known.looked = time.monotonic()
         if not message and not begins:
             return None
         text = None if begins else _text(known.job, message)
