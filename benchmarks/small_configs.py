@@ -112,7 +112,7 @@ def _shrunk(config_class: Any, kind: str) -> Any:
 
     default = config_class()
     changes: dict[str, Any] = {}
-    kinds: list[str] = next((v for k, v in vars(default).items() if k in LAYER_KINDS and v), [])
+    kinds: list[Any] = next((v for k, v in vars(default).items() if k in LAYER_KINDS and v), [])
     picked = _one_of_each(kinds)
     layers = max(LAYERS, len(picked))
     whole = next(
