@@ -5,34 +5,27 @@ person or a model writes is ever read as HTML; colours change in place, without 
 finished run plays back in the browser, without asking the server for each frame.
 """
 
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-_HERE = Path(__file__).parent
+from widgets import sources
+
 _HTML = '<div class="strip" role="group" aria-label="Tokens"></div>'
-
-
-@cache
-def _source(name: str) -> str:
-    """Return a part of the component, read once: a live strip is mounted five times a second."""
-    return (_HERE / name).read_text()
 
 
 def _mount(key: str, data: dict[str, Any]) -> None:
     component = st.components.v2.component(
         "token_strip",
         html=_HTML,
-        css=_source("token_strip.css"),
-        js=_source("token_strip.js"),
+        css=sources.style("token_strip.css"),
+        js=sources.script("strip.js", "token_strip.js"),
     )
     component(key=key, data=data)
 
 
-def live(key: str, data: dict[str, Any]) -> None:
-    """Show the newest frame of a run in progress (`explorer.figures.strip.strip_data`)."""
+def still(key: str, data: dict[str, Any]) -> None:
+    """Show one frame (`explorer.figures.walk.point_data`)."""
     _mount(key, data | {"mode": "live"})
 
 
