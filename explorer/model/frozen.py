@@ -16,8 +16,11 @@ from explorer.assets.fingerprint import fingerprint
 from explorer.assets.model_files import stored_formats
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError, ModelError
-from explorer.model.head import Head, TokenStatistics, join, measure_logits, minus_one_hot
+from explorer.model import passes
+from explorer.model.attention import choose_attention
+from explorer.model.head import Head, TokenStatistics
 from explorer.model.llama import LlamaBody
+from explorer.model.passes import Batch
 from explorer.runtime.interruption import check_between
 
 
@@ -92,7 +95,8 @@ class FrozenModel:
         All rows have the same length, so no mask is needed and rows cannot see each other.
         """
         if self.body is not None:
-            return self.body.forward(embeddings, self.dtype, keep=False).hidden
+            done = self.body.forward([embeddings], self.dtype, keep=False)
+            return done.by_batch(done.hidden)[0]
         output = self.network.base_model(
             inputs_embeds=embeddings.to(self.dtype), use_cache=False, return_dict=True
         )
@@ -130,8 +134,8 @@ class FrozenModel:
             past: what the last call returned (a KV cache); None at the first.
         """
         if self.body is not None and self.head is not None:
-            done = self.body.forward(embeddings, self.dtype, keep=False, past=past or ())
-            return self.head.logits(done.hidden[0, -1:])[0].float(), done.seen
+            done = self.body.forward([embeddings], self.dtype, keep=False, past=past or ())
+            return self.head.logits(done.hidden[-1:])[0].float(), done.seen
         output = self.network(
             inputs_embeds=embeddings.to(self.dtype), past_key_values=past, use_cache=True
         )
@@ -143,7 +147,6 @@ class FrozenModel:
         embedded: Tensor = table(ids.to(self.device)).to(self.dtype)
         return embedded
 
-    @torch.no_grad()
     def measure(
         self,
         embeddings: Float[Tensor, "rows L d"],
@@ -152,23 +155,8 @@ class FrozenModel:
         *,
         detail: bool = False,
     ) -> TokenStatistics:
-        """Measure the outputs against the targets, without a gradient.
-
-        Args:
-            embeddings: input embeddings.
-            targets: target token ids.
-            first: input position whose output is the first that is read.
-            detail: also measure argmax, p(target) and rank.
-        """
-        span = slice(first, first + targets.shape[1])
-        wanted = targets.flatten()
-        if self.head is not None:
-            states = self.hidden(embeddings)[:, span].flatten(0, 1)
-            measured, _ = self.head.measure(states, wanted, detail=detail)
-        else:
-            logits = self.logits(embeddings)[:, span].flatten(0, 1)
-            measured, _ = measure_logits(_float_copy(logits), wanted, detail=detail)
-        return join([measured], targets.shape)
+        """Measure the outputs of one batch against its targets (see `passes.measure`)."""
+        return passes.measure(self, [Batch(embeddings, targets, first)], detail=detail)[0]
 
     def loss_and_gradient(
         self,
@@ -178,50 +166,9 @@ class FrozenModel:
         *,
         detail: bool = False,
     ) -> tuple[TokenStatistics, Float[Tensor, "rows L d"]]:
-        """Measure the outputs against the targets and return the gradient by the inputs.
-
-        The gradient is that of the loss averaged over positions and summed over rows, so a row's
-        gradient does not depend on the rows beside it.
-
-        Args:
-            embeddings: input embeddings, float32; not changed.
-            targets: target token ids.
-            first: input position whose output is the first that is read.
-            detail: also measure argmax, p(target) and rank.
-        """
-        span = slice(first, first + targets.shape[1])
-        if self.body is not None and self.head is not None:
-            done = self.body.forward(embeddings, self.dtype)
-            measured, by_read = self._through_head(done.hidden[:, span], targets, detail=detail)
-            by_output = torch.zeros_like(done.hidden)
-            by_output[:, span] = by_read
-            return measured, self.body.backward(done, by_output)
-        inputs = embeddings.detach().to(self.dtype).requires_grad_()
-        with torch.enable_grad():
-            run = self.hidden if self.head is not None else self.logits
-            outputs = run(inputs)[:, span]
-        measured, by_read = self._through_head(outputs.detach(), targets, detail=detail)
-        (by_input,) = torch.autograd.grad(outputs, inputs, by_read)
-        return measured, by_input.float()
-
-    @torch.no_grad()
-    def _through_head(
-        self, outputs: Float[Tensor, "rows N _"], targets: Int[Tensor, "rows N"], *, detail: bool
-    ) -> tuple[TokenStatistics, Float[Tensor, "rows N _"]]:
-        """Measure outputs (hidden states, or logits without a direct head) and go back to them."""
-        flat, wanted = outputs.flatten(0, 1), targets.flatten()
-        if self.head is not None:
-            measured, gradient = self.head.measure(flat, wanted, detail=detail, gradient=True)
-            assert gradient is not None
-        else:
-            measured, p = measure_logits(_float_copy(flat), wanted, detail=detail)
-            gradient = minus_one_hot(p, wanted)
-        gradient = (gradient / targets.shape[1]).to(outputs.dtype)
-        return join([measured], targets.shape), gradient.view_as(outputs)
-
-
-def _float_copy(logits: Tensor) -> Tensor:
-    return logits.clone() if logits.dtype == torch.float32 else logits.float()
+        """Do so and return the gradient by the inputs (see `passes.loss_and_gradient`)."""
+        batch = Batch(embeddings, targets, first)
+        return passes.loss_and_gradient(self, [batch], detail=detail)[0]
 
 
 def best_device() -> torch.device:
@@ -320,7 +267,7 @@ def load(
             output_loading_info=True,
         )
         network, info = loaded
-        _choose_attention(network, device)
+        choose_attention(network, device)
         network.to(device).eval().requires_grad_(False)
         layers = (m for m in network.modules() if isinstance(m, nn.ModuleList))
         check_between(next(layers, ()))  # those of the body come before any inside them
@@ -352,30 +299,6 @@ def load(
         embedding_std=float(std.mean()),
         stored_in_bfloat16=stored_formats(folder) == {"BF16"},
     )
-
-
-def _choose_attention(network: Any, device: torch.device) -> None:
-    """Let bfloat16 attention run in float32 on the CPU, where the model allows it.
-
-    On the CPU the backward pass of bfloat16 attention is some ten times slower than the float32
-    one (3.6 against 0.3 ms a layer for 4 rows of 25), so there attention alone runs in float32.
-    """
-    plain = network.config._attn_implementation == "sdpa"
-    if device.type != "cpu" or network.dtype == torch.float32 or not plain:
-        return
-    from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.integrations.sdpa_attention import sdpa_attention_forward
-    from transformers.masking_utils import sdpa_mask
-
-    def in_float32(module: Any, q: Tensor, k: Tensor, v: Tensor, *rest: Any, **options: Any) -> Any:
-        out, weights = sdpa_attention_forward(
-            module, q.float(), k.float(), v.float(), *rest, **options
-        )
-        return out.to(q.dtype), weights
-
-    AttentionInterface.register("sdpa_float32", in_float32)
-    AttentionMaskInterface.register("sdpa_float32", sdpa_mask)  # sliding windows
-    network.set_attn_implementation("sdpa_float32")
 
 
 @torch.no_grad()
@@ -413,7 +336,7 @@ def _own_body(network: Any, device: torch.device) -> LlamaBody | None:
     ids = torch.arange(8, device=device)[None] * (table.num_embeddings // 8)
     own = network.base_model(input_ids=ids, use_cache=False, return_dict=True).last_hidden_state
     body = LlamaBody(network)
-    ours = body.forward(table(ids), network.dtype, keep=False).hidden
+    ours = body.forward([table(ids)], network.dtype, keep=False).hidden[None]
     allowed = 1e-3 if network.dtype == torch.float32 else 0.1
     difference = (ours.float() - own.float()).norm(dim=-1) / own.float().norm(dim=-1)
     return body if bool(difference.median() < allowed) else None

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from explorer.model import head, llama
+from explorer.model import attention, head
 from explorer.model.frozen import FrozenModel
 from explorer.model.llama import LlamaBody
 from explorer.model.metrics import generate
@@ -55,16 +55,16 @@ def test_hidden_states_and_gradient_are_those_of_the_network(
     block: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(llama, "BLOCK", block)
+    monkeypatch.setattr(attention, "BLOCK", block)
     network = _network(**changed)
     inputs = torch.randn(rows, length, 24, requires_grad=True)
     expected = network.model(inputs_embeds=inputs).last_hidden_state
     direction = torch.randn_like(expected)
     (by_inputs,) = torch.autograd.grad(expected, inputs, direction)
     body = LlamaBody(network)
-    done = body.forward(inputs, torch.float32)
-    torch.testing.assert_close(done.hidden, expected, rtol=1e-4, atol=1e-5)
-    ours = body.backward(done, direction)
+    done = body.forward([inputs], torch.float32)
+    torch.testing.assert_close(done.by_batch(done.hidden)[0], expected, rtol=1e-4, atol=1e-5)
+    (ours,) = done.by_batch(body.backward(done, direction.flatten(0, 1)))
     torch.testing.assert_close(ours, by_inputs, rtol=1e-4, atol=1e-4 * float(by_inputs.abs().max()))
     assert by_inputs.abs().max() > 1e-3
 
@@ -95,7 +95,7 @@ def test_a_body_that_does_not_agree_is_not_used(
     load_model: LoadModel, tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert load_model(tiny_llama_folder).body is not None
-    monkeypatch.setattr("explorer.model.llama._rotate", lambda x, *_, **__: x)
+    monkeypatch.setattr("explorer.model.llama.rotate", lambda x, *_, **__: x)
     model = load_model(tiny_llama_folder)
     assert model.body is None and model.head is not None
     plain = AutoModelForCausalLM.from_pretrained(tiny_llama_folder)
@@ -192,7 +192,7 @@ def test_going_on_gives_the_logits_of_the_whole_sequence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Piece by piece with a KV cache, against plain transformers in float32 at once."""
-    monkeypatch.setattr(llama, "BLOCK", block)
+    monkeypatch.setattr(attention, "BLOCK", block)
     folder = {"llama": tiny_llama_folder, "neox": tiny_neox_folder, "shared": bfloat16_folder}[kind]
     model = load_model(folder, dtype=torch.bfloat16 if kind == "shared" else torch.float32)
     model = (model.in_float32() or model) if kind == "shared" else model
