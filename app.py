@@ -1,40 +1,60 @@
-"""Entry point: `streamlit run app.py`. Page config, the worker, navigation; nothing else."""
+"""Entry point: `streamlit run app.py`. The server with its routes; page config, navigation.
+
+The server imports this file and finds `app`; for every page that opens it is run as a script.
+"""
 
 import streamlit as st
 
 from widgets import start
+from widgets.push import Push
 
-st.set_page_config(
-    "Proto-Token Explorer", page_icon=start.ICON, layout="wide", menu_items={"About": start.ABOUT}
-)
-start.server()
-start.entry()
-start.style()
-start.worker()
-st.navigation(
-    {
-        "": [
-            st.Page(
-                "pages/reconstruct.py", title="Reconstruct", icon=":material/bolt:", default=True
-            ),
-            st.Page("pages/library.py", title="Library", icon=":material/inventory_2:"),
-        ],
-        "Solutions": [
-            st.Page("pages/sets.py", title="Sets", icon=":material/dataset:"),
-            st.Page("pages/distances.py", title="Distances", icon=":material/social_distance:"),
-            st.Page("pages/maps.py", title="Maps", icon=":material/scatter_plot:"),
-            st.Page("pages/paths.py", title="Paths", icon=":material/timeline:"),
-            st.Page("pages/landscape.py", title="Landscape", icon=":material/landscape:"),
-        ],
-        "Experiments": [
-            st.Page("pages/arrangements.py", title="Arrangements", icon=":material/view_week:"),
-            st.Page("pages/sharing.py", title="Sharing", icon=":material/group_work:"),
-            st.Page("pages/capacity.py", title="Capacity", icon=":material/stairs_2:"),
-            st.Page("pages/throughput.py", title="Throughput", icon=":material/speed:"),
-            st.Page("pages/training_time.py", title="Training time", icon=":material/timer:"),
-            st.Page("pages/readout.py", title="Read-out", icon=":material/record_voice_over:"),
-            st.Page("pages/paper.py", title="Paper vs here", icon=":material/compare:"),
-        ],
-    },
-    position="top",
-).run()
+
+def main() -> None:
+    """Show the page that is asked for."""
+    st.set_page_config(
+        "Proto-Token Explorer",
+        page_icon=start.ICON,
+        layout="wide",
+        menu_items={"About": start.ABOUT},
+    )
+    start.server()
+    start.entry()
+    start.style()
+    start.worker()
+    st.navigation(
+        {
+            "": [
+                st.Page(
+                    "pages/reconstruct.py",
+                    title="Reconstruct",
+                    icon=":material/bolt:",
+                    default=True,
+                ),
+                st.Page("pages/library.py", title="Library", icon=":material/inventory_2:"),
+            ],
+            "Solutions": [
+                st.Page("pages/sets.py", title="Sets", icon=":material/dataset:"),
+                st.Page("pages/distances.py", title="Distances", icon=":material/social_distance:"),
+                st.Page("pages/maps.py", title="Maps", icon=":material/scatter_plot:"),
+                st.Page("pages/paths.py", title="Paths", icon=":material/timeline:"),
+                st.Page("pages/landscape.py", title="Landscape", icon=":material/landscape:"),
+            ],
+            "Experiments": [
+                st.Page("pages/arrangements.py", title="Arrangements", icon=":material/view_week:"),
+                st.Page("pages/sharing.py", title="Sharing", icon=":material/group_work:"),
+                st.Page("pages/capacity.py", title="Capacity", icon=":material/stairs_2:"),
+                st.Page("pages/throughput.py", title="Throughput", icon=":material/speed:"),
+                st.Page("pages/training_time.py", title="Training time", icon=":material/timer:"),
+                st.Page("pages/readout.py", title="Read-out", icon=":material/record_voice_over:"),
+                st.Page("pages/paper.py", title="Paper vs here", icon=":material/compare:"),
+            ],
+        },
+        position="top",
+    ).run()
+
+
+if __name__ == "__main__":
+    main()
+else:
+    push = Push(st.get_option("server.baseUrlPath"))
+    app = st.App(__file__, routes=push.routes, lifespan=push.lifespan)

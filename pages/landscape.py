@@ -5,6 +5,7 @@ import streamlit as st
 
 from explorer.base.errors import BadInputError
 from explorer.jobs import client
+from explorer.landscape.places import LANDSCAPES
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
 from explorer.specs.jobs import LandscapeSpec, PathsSpec, RadiusSpec
@@ -72,7 +73,7 @@ def _sets() -> dict[str, str]:
         if isinstance(job.spec, PathsSpec) and (places.folder_of(job.id) / FILE).is_file()
     ]  # fmt: skip
     files = {job.id: places.folder_of(job.id) / FILE for job in own}
-    files |= {path.parent.name: path for path in places.shipped("paths", FILE)}
+    files |= {path.parent.name: path for path in places.PATHS.shipped()}
     found = {name: results.paths(path) for name, path in files.items()}
     return {name: _label(paths) for name, paths in found.items() if paths is not None}
 
@@ -93,7 +94,7 @@ def result() -> None:
         landscape_view.show_job(job)
     elif job := st.query_params.get("radius"):
         landscape_view.show_radius(job)
-    elif shipped := places.shipped("landscape", places.LANDSCAPE):
+    elif shipped := LANDSCAPES.shipped():
         st.badge("recorded", icon=":material/history:", color="gray")
         st.caption(
             "Measured earlier with the embedded model on two CPU cores, and shipped with the "

@@ -4,7 +4,6 @@ import streamlit as st
 
 from explorer.assets import allowed_folders
 from explorer.paths import places
-from explorer.paths.result import FILE
 from widgets import path_set_up, path_view, server, slow_start, start
 from widgets.guard import sentences
 
@@ -27,7 +26,7 @@ def result() -> None:
     if job := st.query_params.get("job"):
         path_view.show_job(job)
         return
-    shipped = places.shipped("paths", FILE)
+    shipped = places.PATHS.shipped()
     if not shipped:
         st.info("Pick two solutions and press Connect.")
         return

@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer.jobs import client
 from explorer.specs.jobs import SolveSetSpec
-from widgets import jobs, set_set_up, set_view, sets, start
+from widgets import set_set_up, set_view, sets, start
 from widgets.guard import sentences
 
 start.through_entry()
@@ -20,7 +20,6 @@ with right, sentences():
     asked = [job for job in client.jobs() if isinstance(job.spec, SolveSetSpec)]
     working = [job for job in asked if not job.over]
     for job in working:
-        jobs.follow(job.id)
         set_view.grow(job.id)
     if not working and asked:
         set_view.failure(asked[0])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 from benchmarks import tiny
@@ -28,6 +29,8 @@ def pytest_configure() -> None:
     """
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    hypothesis.settings.register_profile("busy", deadline=None)  # a machine may be shared
+    hypothesis.settings.load_profile("busy")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -48,7 +51,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the patient tests never run beside each other, and begin with them: they take longest."""
+    """Let the patient tests never run beside each other; what is in a group begins first."""
     for item in items:
         if any(item.get_closest_marker(name) for name in PATIENT):
             item.add_marker(pytest.mark.xdist_group("patient"))

@@ -17,7 +17,9 @@ from explorer.specs.recipes import PRESETS, SETTINGS, Recipe
 FILE = folders.PROJECT / "docs" / "commands.md"
 HEAD = """# Command line
 
-Everything the pages do can be done without a browser. Each command says what went wrong in one
+Everything the pages do can be done without a browser. In a clone, `python` below is
+`.venv/bin/python`; where the package is installed (`pip install .`), `proto-tokens` stands in place
+of `python -m explorer`, from any folder. Each command says what went wrong in one
 sentence, and ends with one of these codes:
 
 | code | meaning |
@@ -111,10 +113,10 @@ def _section(command: argparse.ArgumentParser) -> str:
 def _row(action: argparse.Action) -> str:
     meaning = [(action.help or "") % vars(action)] if action.help else []
     if action.choices is not None:
-        meaning.append("one of " + ", ".join(f"`{choice}`" for choice in action.choices))
+        meaning.append("One of " + ", ".join(f"`{choice}`" for choice in action.choices) + ".")
     if action.required and action.option_strings:
-        meaning.append("must be given")
-    return f"| `{_signature(action)}` | {_cell('; '.join(meaning))} |"
+        meaning.append("Must be given.")
+    return f"| `{_signature(action)}` | {_cell(' '.join(meaning))} |"
 
 
 def _signature(action: argparse.Action) -> str:

@@ -61,7 +61,7 @@ _of_set = Newest(_findings, 64)
 def of_paths() -> list[Evidence]:
     """Return what all paths say of F10; say which cannot be read."""
     found = []
-    for file in places.all_paths():
+    for file in places.PATHS.files():
         try:
             made = results.paths(file)
         except CorruptFileError as error:

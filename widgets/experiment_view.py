@@ -19,6 +19,7 @@ from widgets import charts as chart_widget
 from widgets import experiment_set_up, findings, job_controls, start
 from widgets.cached import Newest
 from widgets.copy_link import copy_link
+from widgets.following import follow
 from widgets.guard import sentences
 from widgets.markdown import escaped
 
@@ -109,18 +110,15 @@ def _job(asked: Experiment, job: Job) -> None:
         st.info("This was stopped before it began.")
 
 
-@st.fragment(run_every=1.5)
 def _live(job_id: str) -> None:
-    """Progress of a run, and its charts as cells are finished; hands over at the end."""
-    job = client.get(job_id)
-    if job.over:
-        st.rerun()
-    with sentences():
-        job_controls.progress(job, f"?job={job_id}")
-        if "run" in job.result:
-            found = read(runs.find(str(job.result["run"])))
-            for chart in charts(found):
-                chart_widget.show(chart, job_id, extras=False)
+    """Progress of a run, and its charts as cells are finished."""
+    follow(job_id, f"?job={job_id}", results=_so_far)
+
+
+def _so_far(job: Job) -> None:
+    if "run" in job.result:
+        for chart in charts(read(runs.find(str(job.result["run"])))):
+            chart_widget.show(chart, job.id, extras=False)
 
 
 def show(asked: Experiment, run: Run) -> None:

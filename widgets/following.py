@@ -1,19 +1,93 @@
-"""A job that something on the page waits for: how far it is, until it is over."""
+"""A job under way on a page: the server pushes what happens, and the page's script stands still.
+
+The script runs again when there is something that only it can show: new results on the disk, other
+buttons because somebody has asked for a pause, or the end.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
-from explorer.jobs import client
+from explorer.figures.palette import DASHES, RESTARTS, RIGHT, WRONG_TO_RIGHT
+from explorer.jobs import client, feed
+from explorer.jobs.client import Job
 from widgets.guard import sentences
-from widgets.markdown import escaped
+from widgets.job_controls import buttons
+
+Part = Literal["strip", "numbers", "charts"]
+Restart = int | Literal["best", "all"]
+"""Which restart is shown: the one of a seed, the one furthest on, or all."""
+
+_HERE = Path(__file__).parent
+_HTML = '<div class="live"></div>'
+_SOURCES = ("strip", "live_state", "live_stream", "live_charts", "live")
+HELP = {
+    "steps": "Optimiser steps that this restart took itself until the vectors that are shown: none "
+    "while it rested. The strip, the charts and the column restart_step count the same way.",
+    "pace": "Steps of the whole run, in each of which every restart that trains takes one.",
+    "h_lm": "How surprising the text is to the model itself, read token by token: the sum of "
+    "−log p of each token given those before it.",
+}
 
 
-@st.fragment(run_every=0.7)
-def follow(job_id: str) -> None:
-    """Show how far a job is and the text it has written so far; run the page again at its end."""
+@st.fragment
+def follow(
+    job_id: str,
+    query: str | None = None,
+    parts: tuple[Part, ...] = (),
+    shown: Restart = "best",
+    results: Callable[[Job], None] | None = None,
+) -> None:
+    """Show a job until it is over, then run the page again.
+
+    Args:
+        job_id: the job.
+        query: the link that leads back to it, such as `?job=…`, shown beside Pause and Stop; empty:
+            the two buttons alone; None: nothing to press.
+        parts: what to show of a run in training.
+        shown: which restart of it.
+        results: shows what the job has made so far; called again when that has changed.
+    """
     with sentences():
         job = client.get(job_id)
         if job.over:
             st.rerun()
-        st.progress(job.fraction, text=escaped(job.sentence))
-        if text := job.result.get("text"):
-            st.text(text)
+        if query is not None:
+            buttons(job, query)
+        _mount(job, parts, shown)
+        if results is not None:
+            results(job)
+
+
+def _mount(job: Job, parts: tuple[Part, ...], shown: Restart) -> None:
+    component = st.components.v2.component("live", html=_HTML, css=_css(), js=_script())
+    component(
+        key=f"live-{job.id}",
+        data={
+            "job": job.id,
+            "parts": list(parts),
+            "shown": shown,
+            "stamp": feed.stamp_of(job),
+            "help": HELP,
+            "palette": {
+                "restarts": list(RESTARTS),
+                "dashes": list(DASHES),
+                "scale": [list(stop) for stop in WRONG_TO_RIGHT],
+                "right": RIGHT,
+            },
+        },
+        on_news_change=lambda: None,
+    )
+
+
+@cache
+def _css() -> str:
+    return "".join((_HERE / f"{name}.css").read_text() for name in ("token_strip", "live"))
+
+
+@cache
+def _script() -> str:
+    return "\n".join((_HERE / f"{name}.js").read_text() for name in _SOURCES)

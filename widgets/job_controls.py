@@ -1,4 +1,4 @@
-"""What stands over every job in progress: its state, Pause and Stop, and why nothing moves."""
+"""What stands over every job in progress, Pause and Stop, and what is said of one that is over."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,22 +13,13 @@ from widgets.markdown import escaped
 
 
 def buttons(job: Job, query: str) -> None:
-    """Show a job's state, Pause, Stop, and the link that leads back to it."""
-    state = "pausing" if job.requested == "pause" and job.state == "running" else job.state
-    state = "stopping" if job.requested == "stop" else state
+    """Show Pause, Stop, and the link that leads back to a job, if there is one."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(escaped(state), color="blue" if state == "running" else "orange")
         pause_and_stop(job)
-        copy_link(f"link-{job.id}", query)
+        if query:
+            copy_link(f"link-{job.id}", query)
     if job.requested == "stop":
         st.caption("Stopping: it ends with this step. What has been found is measured and kept.")
-
-
-def progress(job: Job, query: str) -> None:
-    """Show all that stands over a job in progress, and how far it is."""
-    buttons(job, query)
-    worker_note()
-    st.progress(job.fraction, text=escaped(job.sentence))
 
 
 def pause_and_stop(job: Job) -> None:
@@ -98,16 +89,3 @@ def outcome(job: Job) -> None:
         )
     for notice in job.notices:
         st.info(escaped(notice), icon=":material/info:")
-
-
-def worker_note() -> None:
-    """Say why nothing moves; start a new worker if the old one has died."""
-    started = client.ensure_worker()
-    status = client.worker_status()
-    if started:
-        st.caption("The worker had stopped; a new one is starting and goes on where it was.")
-    elif not status.ready:
-        st.caption("The worker is starting: it loads its libraries and the model once.")
-    elif status.ahead > 1:
-        others = "job shares" if status.ahead == 2 else "jobs share"
-        st.caption(f"{status.ahead - 1} other {others} the machine; each has its turn.")

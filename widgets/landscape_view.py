@@ -8,14 +8,14 @@ import streamlit as st
 from explorer.base.formatting import human_seconds
 from explorer.figures import landscape as charts
 from explorer.figures.walk import point_data
-from explorer.jobs import client
+from explorer.jobs.client import Job
 from explorer.landscape.result import Landscape
 from explorer.paths import places
 from explorer.specs.jobs import LandscapeSpec, RadiusSpec
 from widgets import charts as chart_widget
 from widgets import job_controls, results, token_strip
 from widgets.copy_link import copy_link
-from widgets.guard import sentences
+from widgets.following import follow
 from widgets.markdown import escaped
 
 
@@ -31,16 +31,14 @@ def show_job(job_id: str) -> None:
         st.info("This was stopped before its first points; nothing was saved.")
 
 
-@st.fragment(run_every=1.0)
 def _live(job_id: str) -> None:
-    job = client.get(job_id)
-    if job.over:
-        st.rerun()
-    with sentences():
-        job_controls.progress(job, f"?job={job_id}")
-        found = results.landscape(places.folder_of(job_id) / places.LANDSCAPE)
-        if found is not None and found.ready:
-            chart_widget.show(charts.plane(found, "accuracy"), job_id, extras=False)
+    follow(job_id, f"?job={job_id}", results=_so_far)
+
+
+def _so_far(job: Job) -> None:
+    found = results.landscape(places.folder_of(job.id) / places.LANDSCAPE)
+    if found is not None and found.ready:
+        chart_widget.show(charts.plane(found, "accuracy"), job.id, extras=False)
 
 
 def show(file: Path, key: str, query: str) -> None:
@@ -62,7 +60,7 @@ def show(file: Path, key: str, query: str) -> None:
         f"At {found.x[at]:.2f} along the chord and {found.y[row]:.2f} from it the model says, with "
         f"accuracy {found.accuracy[row, at]:.0%} and loss {found.loss[row, at]:.2f} nats:"
     )
-    token_strip.live(f"point-{key}", point_data(found, row, at))
+    token_strip.still(f"point-{key}", point_data(found, row, at))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.download_button(
             "All numbers", file.read_bytes, places.LANDSCAPE, key=f"download-{key}",
@@ -144,10 +142,5 @@ def show_radius(job_id: str) -> None:
     st.caption(escaped(found.sentence))
 
 
-@st.fragment(run_every=1.0)
 def _live_radius(job_id: str) -> None:
-    job = client.get(job_id)
-    if job.over:
-        st.rerun()
-    with sentences():
-        job_controls.progress(job, f"?radius={job_id}")
+    follow(job_id, f"?radius={job_id}")

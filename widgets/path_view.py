@@ -11,13 +11,14 @@ from explorer.experiments import space
 from explorer.figures import paths as charts
 from explorer.figures.walk import walk_data
 from explorer.jobs import client
+from explorer.jobs.client import Job
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
 from explorer.specs.jobs import PathsSpec
 from widgets import charts as chart_widget
 from widgets import findings, job_controls, results, run_view, token_strip
 from widgets.copy_link import copy_link
-from widgets.guard import sentences
+from widgets.following import follow
 from widgets.markdown import escaped
 
 
@@ -33,30 +34,30 @@ def show_job(job_id: str) -> None:
         st.info("This was stopped before its first measurement; nothing was saved.")
 
 
-@st.fragment(run_every=1.0)
 def _live(job_id: str) -> None:
-    """Progress and charts of a job under way; hands over when it ends."""
-    job = client.get(job_id)
-    if job.over:
-        st.rerun()
-    with sentences():
-        job_controls.progress(job, f"?job={job_id}")
+    """Show a job under way: its ends while they are trained, then the charts as they grow."""
+    spec = client.get(job_id).spec
+    assert isinstance(spec, PathsSpec)
+    shown = run_view.restart_of(spec.train, job_id) if spec.train is not None else "best"
+    follow(job_id, f"?job={job_id}", ("strip",), shown, _so_far)
+
+
+def _so_far(job: Job) -> None:
+    found = results.paths(places.folder_of(job.id) / FILE)
+    if found is None or not found.measured.any():
         assert isinstance(job.spec, PathsSpec)
-        found = results.paths(places.folder_of(job_id) / FILE)
-        if found is None or not found.measured.any():
-            if job.spec.train is not None:
-                st.caption("First its two ends are trained: what the restarts say by now.")
-                run_view.live_strip(job_id, job.spec.train.model)
-            return
-        if len(found) > 1:
-            chart_widget.show(charts.all_pairs(found), job_id, extras=False)
-            return
-        _numbers(found, 0)
-        left, right = st.columns(2)
-        with left:
-            chart_widget.show(charts.accuracy_along(found, 0), job_id, extras=False)
-        with right:
-            chart_widget.show(charts.convergence(found, 0), job_id, extras=False)
+        if job.spec.train is not None:
+            st.caption("First its two ends are trained: what the restarts output by now.")
+        return
+    if len(found) > 1:
+        chart_widget.show(charts.all_pairs(found), job.id, extras=False)
+        return
+    _numbers(found, 0)
+    left, right = st.columns(2)
+    with left:
+        chart_widget.show(charts.accuracy_along(found, 0), job.id, extras=False)
+    with right:
+        chart_widget.show(charts.convergence(found, 0), job.id, extras=False)
 
 
 def show(file: Path, key: str, query: str) -> None:

@@ -1,28 +1,23 @@
 """One run on the page: live while it trains, played back when it is over."""
 
-import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
-from explorer.assets import catalog
-from explorer.base.formatting import counted, human_seconds, speed
+from explorer.base.formatting import counted, human_seconds, nats, speed
 from explorer.figures import run as charts
 from explorer.figures.strip import strip_data
 from explorer.jobs import client
-from explorer.jobs.client import Job
 from explorer.solutions import store
 from explorer.solutions.recording import Recording
 from explorer.solutions.solution import BEATEN, Solution, halted
-from explorer.solutions.watching import read_newest, watch
 from explorer.specs.jobs import ReconstructSpec
 from widgets import cached, job_controls, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
-from widgets.guard import sentences
+from widgets.following import HELP, Restart, follow
 from widgets.markdown import escaped
 
 BEST, ALL = "Best", "All"
@@ -35,8 +30,8 @@ def show_job(job_id: str) -> None:
         st.info("This link leads to a job that has no page of its own.")
         return
     if not job.over:
-        _status(job_id)
-        _live_charts(job_id)
+        shown = restart_of(job.spec, job_id)
+        follow(job_id, f"?job={job_id}", ("strip", "numbers", "charts"), shown)
         return
     job_controls.outcome(job)
     folder = store.run_folder(job_id)
@@ -80,115 +75,37 @@ def _without_recording(solutions: list[Solution]) -> None:
     _final_numbers(best, solutions, None)
 
 
-@st.fragment(run_every=0.2)
-def _status(job_id: str) -> None:
-    """The strip and the numbers of a run in progress; hands over when it ends."""
-    job = client.get(job_id)
-    if job.over:
-        st.rerun()
-    with sentences():
-        job_controls.buttons(job, f"?job={job.id}")
-        job_controls.worker_note()
-        assert isinstance(job.spec, ReconstructSpec)
-        recording = live_strip(job_id, job.spec.model)
-        if recording is None:
-            st.progress(job.fraction, text=escaped(job.sentence))
-        else:
-            _live_numbers(job, recording)
+def restart_of(spec: ReconstructSpec, key: str) -> Restart:
+    """Let a person choose which restart of a run under way is shown."""
+    return _chosen([spec.seed + k for k in range(spec.restarts)], key)
 
 
-def live_strip(job_id: str, model: str) -> Recording | None:
-    """Show what restarts in training say by now; return the newest frame, None before the first."""
-    recording = read_newest(client.folder_of(job_id))
-    if recording is None:
-        return None
-    shown = _which_restarts(recording, job_id)
-    data = strip_data(recording, shown, _sayer(model), play=False)
-    token_strip.live(f"strip-{job_id}", data)
-    return recording
-
-
-@st.fragment(run_every=3.0)
-def _live_charts(job_id: str) -> None:
-    job = client.get(job_id)
-    recording = watch(client.folder_of(job_id))
-    if job.over or recording is None:
-        return
-    assert isinstance(job.spec, ReconstructSpec)
-    labels = _sayer(job.spec.model)(recording.header.target_ids)
-    shown = _which_index(recording, st.session_state.get(f"restarts-{job_id}"))
-    _charts(recording, shown[0], labels, job_id, extras=False)
+def _chosen(seeds: list[int], key: str) -> Restart:
+    """Let a person choose which restart is shown, by its seed; or the best, or all."""
+    if len(seeds) == 1:
+        return seeds[0]
+    names = {"best": BEST} | {str(seed): f"seed {seed}" for seed in seeds} | {"all": ALL}
+    chosen = st.segmented_control(
+        "Restart",
+        list(names),
+        default="best",
+        required=True,
+        format_func=names.__getitem__,
+        key=f"restarts-{key}",
+        label_visibility="collapsed",
+    )
+    if chosen == "all":
+        return "all"
+    return "best" if chosen in (None, "best") else int(chosen)
 
 
 def _which_restarts(recording: Recording, key: str) -> list[int]:
     """Let a person choose which restarts the strip shows."""
     seeds = recording.header.seeds
-    if len(seeds) == 1:
-        return [0]
-    options = [BEST, *(f"seed {seed}" for seed in seeds), ALL]
-    chosen = st.segmented_control(
-        "Restart",
-        options,
-        default=BEST,
-        required=True,
-        key=f"restarts-{key}",
-        label_visibility="collapsed",
-    )
-    return _which_index(recording, chosen)
-
-
-def _which_index(recording: Recording, chosen: str | None) -> list[int]:
-    seeds = recording.header.seeds
-    if chosen == ALL:
+    chosen = _chosen(seeds, key)
+    if chosen == "all":
         return list(range(len(seeds)))
-    labels = [f"seed {seed}" for seed in seeds]
-    if chosen in labels:
-        return [labels.index(chosen)]
-    return [recording.best]
-
-
-def _sayer(model: str) -> Callable[[list[int]], list[str]]:
-    """Return what turns token ids into text pieces while a model is trained for."""
-    card = catalog.find(model)
-    if card.folder is None:
-        return lambda ids: ["" for _ in ids]
-    return cached.tokenizer(card.folder).pieces
-
-
-def _live_numbers(job: Job, recording: Recording) -> None:
-    frame = recording.frames[-1]
-    best, N = int(frame["best"]), len(recording.header.target_ids)
-    steps, seconds = int(frame["step"]), float(frame["seconds"])
-    right = int(recording.correct[-1, best].sum())
-    done = int(np.sum(frame["phase"] == 2))
-    st.progress(job.fraction, text=escaped(job.sentence))
-    with st.container(horizontal=True):
-        st.metric("Right tokens, best restart", f"{right} / {N}")
-        st.metric("Restarts that are over", f"{done} / {len(recording.header.seeds)}")
-        if "h_lm" in job.result:
-            st.metric("H_LM", _nats(job.result["h_lm"]), help=H_LM_HELP)
-        st.metric("Steps, best restart", f"{int(frame['steps'][best]):,}", help=STEPS_HELP)
-        st.metric("Elapsed", human_seconds(seconds))
-        st.metric(
-            "Steps per second", f"{steps / seconds:.1f}" if seconds > 0 else "–", help=PACE_HELP
-        )
-
-
-STEPS_HELP = (
-    "Optimiser steps that this restart took itself until the vectors that are shown: none while it "
-    "rested. The strip, the charts and the column restart_step count the same way."
-)
-PACE_HELP = "Steps of the whole run, in each of which every restart that trains takes one."
-H_LM_HELP = (
-    "How surprising the text is to the model itself, read token by token: the sum of "
-    "−log p of each token given those before it."
-)
-
-
-def _nats(value: float) -> str:
-    if not math.isfinite(value):
-        return "not a number"
-    return f"{value:.1f} nats · {value / math.log(2):.0f} bits"
+    return [recording.best if chosen == "best" else seeds.index(chosen)]
 
 
 def _final_numbers(best: Solution, solutions: list[Solution], recording: Recording | None) -> None:
@@ -197,8 +114,8 @@ def _final_numbers(best: Solution, solutions: list[Solution], recording: Recordi
     with st.container(horizontal=True):
         st.metric("Right tokens (C_tokens)", f"{record.c_tokens} / {best.length}")
         st.metric("Exact restarts", f"{exact} / {len(solutions)}")
-        st.metric("H_LM", _nats(record.h_lm), help=H_LM_HELP)
-        st.metric("Steps, best restart", f"{record.steps:,}", help=STEPS_HELP)
+        st.metric("H_LM", nats(record.h_lm), help=HELP["h_lm"])
+        st.metric("Steps, best restart", f"{record.steps:,}", help=HELP["steps"])
         st.metric("Time", human_seconds(record.seconds))
         st.metric("Steps per second", f"{record.steps / max(record.seconds, 1e-9):.1f}")
     ended = [f"seed {s.record.seed}: {why}" for s in solutions if (why := _why(s, recording))]

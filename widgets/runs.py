@@ -15,8 +15,7 @@ NONE = "none"
 
 def choose_trajectory(made: SolutionMap) -> pd.DataFrame | None:
     """Show the picker of recorded runs and return the chosen one's way through a PCA map."""
-    own = [file.parent for file in store.own_recordings()]
-    known = {path.name: path for path in [*store.shipped_runs(), *own]}
+    known = {folder.name: folder for folder in reversed(store.RUNS.folders())}
     if not known:
         return None
     name = st.selectbox(

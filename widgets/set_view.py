@@ -5,10 +5,10 @@ import time
 import pandas as pd
 import streamlit as st
 
-from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.solutions.sets import SetRecord
 from widgets import job_controls, sets
+from widgets.following import follow
 
 A_DAY = 86_400
 
@@ -31,10 +31,13 @@ def table(record: SetRecord) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-@st.fragment(run_every=3.0)
 def grow(job_id: str) -> None:
-    """Show what a set in the making has so far."""
-    if name := client.get(job_id).result.get("set"):
+    """Show a set in the making, and what it has so far."""
+    follow(job_id, "", results=_so_far)
+
+
+def _so_far(job: Job) -> None:
+    if name := job.result.get("set"):
         show(str(name))
 
 

@@ -16,9 +16,9 @@ _HTML = '<div class="strip" role="group" aria-label="Tokens"></div>'
 
 
 @cache
-def _source(name: str) -> str:
-    """Return a part of the component, read once: a live strip is mounted five times a second."""
-    return (_HERE / name).read_text()
+def _source(*names: str) -> str:
+    """Return a part of the component, read once."""
+    return "\n".join((_HERE / name).read_text() for name in names)
 
 
 def _mount(key: str, data: dict[str, Any]) -> None:
@@ -26,13 +26,13 @@ def _mount(key: str, data: dict[str, Any]) -> None:
         "token_strip",
         html=_HTML,
         css=_source("token_strip.css"),
-        js=_source("token_strip.js"),
+        js=_source("strip.js", "token_strip.js"),
     )
     component(key=key, data=data)
 
 
-def live(key: str, data: dict[str, Any]) -> None:
-    """Show the newest frame of a run in progress (`explorer.figures.strip.strip_data`)."""
+def still(key: str, data: dict[str, Any]) -> None:
+    """Show one frame (`explorer.figures.walk.point_data`)."""
     _mount(key, data | {"mode": "live"})
 
 

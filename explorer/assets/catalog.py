@@ -11,14 +11,16 @@ from explorer.assets import first_position, hub, packaged
 from explorer.assets.fingerprint import known as known_fingerprint
 from explorer.assets.first_position import FirstPosition
 from explorer.assets.model_files import IncompleteModelError, read_facts
-from explorer.base.errors import ModelError
+from explorer.base.errors import MissingAssetError, ModelError
 from explorer.base.formatting import human_bytes
 from explorer.base.progress import Report
 from explorer.runtime import limits
 from explorer.specs.arrangements import AUTO, ArrangementChoice
 
-RUNTIME_BYTES = 10**9
-"""Python, torch and the working space of one batch (.6 GB for four restarts of 24 tokens)."""
+RUNTIME_BYTES = 650_000_000
+"""Python, torch and the working space of one batch: what four restarts of the embedded model take
+besides its weights, .57 GB at N = 12 and some .65 at N = 24. Where less is free, batches are split.
+"""
 LOADED_BYTES = 350_000_000
 """The part of it that a process holds once it has loaded Python, torch and transformers."""
 
@@ -135,6 +137,21 @@ def find(name: str) -> ModelCard:
         f"{', '.join(map(_short, _PAPER))}, a hub id such as "
         "organisation/model, or the path of a model folder."
     )
+
+
+def require(name: str) -> tuple[Path, str]:
+    """Return the folder of a model that is to be used now, and its name.
+
+    Raises:
+        MissingAssetError: if it is not on this disk.
+    """
+    card = find(name)
+    if card.folder is None:
+        raise MissingAssetError(
+            f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
+            f"--model {card.name}"
+        )
+    return card.folder, card.name
 
 
 def is_path(name: str) -> bool:

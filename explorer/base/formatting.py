@@ -1,5 +1,7 @@
 """Numbers as a person reads them."""
 
+import math
+
 NEARLY_ONE = (1 / 1.05, 1.05)
 """Ratios between which two speeds count as alike: a 1.0 is what a reader would see."""
 _STEPS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
@@ -76,6 +78,13 @@ def human_seconds(seconds: float) -> str:
         if minutes >= least:
             return f"{round(minutes / length)} {unit}"
     return f"{minutes // 60}:{minutes % 60:02d} h"
+
+
+def nats(value: float) -> str:
+    """Return an amount of information: 31.2 -> "31.2 nats · 45 bits"."""
+    if not math.isfinite(value):
+        return "not a number"
+    return f"{value:.1f} nats · {value / math.log(2):.0f} bits"
 
 
 def _three_digits(value: float) -> str:

@@ -1,18 +1,181 @@
-"""Opening a safetensors file that anybody may have made."""
+"""Files of tensors: safetensors with one header of a known type, made by us or by anybody.
+
+Every kind of file that the explorer writes is a `TensorFormat`. What a file claims is checked
+before as much memory is taken: the length of its header, the header's fields, then names, number
+formats and shapes of the tensors; what they hold is checked last.
+"""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from explorer.base.errors import CorruptFileError
+from explorer.base.files import write_atomically
 
 MAX_HEADER = 16_000_000
 """Bytes of a header; the longest of ours, what each of 128,000 token ids says, takes a third."""
 
+H = TypeVar("H", bound=BaseModel)
+Tensors = Mapping[str, NDArray[Any]]
+Layout = Mapping[str, tuple[DTypeLike, tuple[int | str, ...]]]
+"""Number format and shape of each tensor by name. A length that the header does not tell is a
+letter: it is the same wherever it stands, and at least 1."""
+
+_NUMPY = {
+    "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "u2", "I16": "i2", "U32": "u4", "I32": "i4",
+    "U64": "u8", "I64": "i8", "F16": "f2", "F32": "f4", "F64": "f8",
+}  # fmt: skip
+"""The number formats of safetensors that numpy has."""
+
+
+def _sound(_header: Any, _tensors: Any) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class TensorFormat(Generic[H]):
+    """One kind of file: a header of type H as JSON in the metadata, and tensors.
+
+    Attributes:
+        noun: what such a file is, with its article.
+        key: where its header stands in the metadata. None there counts as an empty one.
+        header: the header's type; of several, an annotated union.
+        layout: the tensors that a file with this header must have.
+        may_be_empty: the letter of a length that may be 0.
+        check: says what is wrong with the tensors of a right layout, as the end of the sentence
+            “FILE holds …”; empty: nothing.
+        advice: what to do with one that is damaged.
+        schema: the version of the header that is read.
+    """
+
+    noun: str
+    key: str
+    header: Any
+    layout: Callable[[H], Layout]
+    may_be_empty: str = ""
+    check: Callable[[H, Tensors], str] = _sound
+    advice: str = "make it again"
+    schema: int = 1
+
+    def pack(self, header: H, tensors: Tensors) -> bytes:
+        """Return the content of a file: the layout's tensors in its formats, any others behind."""
+        wanted = self.layout(header)
+        arrays = {
+            name: np.ascontiguousarray(array, wanted[name][0] if name in wanted else None)
+            for name, array in tensors.items()
+        }
+        data: bytes = save(arrays, {self.key: header.model_dump_json()})
+        return data
+
+    def save(self, path: Path, header: H, tensors: Tensors) -> Path:
+        """Write a file.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        return write_atomically(path, self.pack(header, tensors))
+
+    def load(self, path: Path, *, beside: str | None = None) -> tuple[H, dict[str, NDArray[Any]]]:
+        """Read the header and the tensors of the layout, in its order.
+
+        Args:
+            path: the file.
+            beside: also read further tensors, unchecked, whose names begin so.
+
+        Raises:
+            CorruptFileError: if it is missing, damaged, or of another kind.
+        """
+        with self._opened(path) as (file, header, _):
+            names = list(self.layout(header))
+            if beside is not None:
+                names += [n for n in file.keys() if n.startswith(beside) and n not in names]  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in names}
+            if wrong := self.check(header, tensors):
+                raise CorruptFileError(f"{path.name} holds {wrong}.")
+        return header, tensors
+
+    def read_header(self, path: Path) -> H:
+        """Read the header of a file whose tensors have the right layout, and none of them.
+
+        Raises:
+            CorruptFileError: as `load`.
+        """
+        with self._opened(path) as (_, header, _):
+            return header
+
+    def measure(self, path: Path) -> tuple[H, dict[str, int]]:
+        """Read the header, and the lengths that the layout gives letters to.
+
+        Raises:
+            CorruptFileError: as `load`.
+        """
+        with self._opened(path) as (_, header, lengths):
+            return header, lengths
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[H]:
+        return TypeAdapter(self.header)
+
+    @contextlib.contextmanager
+    def _opened(self, path: Path) -> Iterator[tuple[Any, H, dict[str, int]]]:
+        """Open a file whose header and layout are as they should be."""
+        try:
+            with _opened(path) as file:
+                text = (file.metadata() or {}).get(self.key, "{}")
+                header = self._adapter.validate_json(text)
+                yield file, header, self._lengths(path, file, self.layout(header))
+        except FileNotFoundError as error:
+            raise CorruptFileError(f"There is no file {path.name}.") from error
+        except IsADirectoryError as error:
+            raise CorruptFileError(
+                f"{path.name} is a folder; name the file of {self.noun} in it."
+            ) from error
+        except (SafetensorError, OSError) as error:
+            raise CorruptFileError(
+                f"{path.name} is damaged or not a safetensors file; {self.advice}."
+            ) from error
+        except ValidationError as error:
+            raise CorruptFileError(
+                f"{path.name} is a safetensors file, but not {self.noun} of this version "
+                f"(schema {self.schema})."
+            ) from error
+
+    def _lengths(self, path: Path, file: Any, layout: Layout) -> dict[str, int]:
+        """Compare names, number formats and shapes with the layout; return what its letters are."""
+        if lacking := layout.keys() - set(file.keys()):
+            raise CorruptFileError(f"{path.name} holds no tensor {', '.join(sorted(lacking))}.")
+        lengths: dict[str, int] = {}
+        for name, (dtype, shape) in layout.items():
+            found = file.get_slice(name)
+            if np.dtype(_NUMPY.get(found.get_dtype(), "V")) != np.dtype(dtype):
+                raise CorruptFileError(f"{path.name} holds tensors of unexpected number formats.")
+            sizes = list(found.get_shape())
+            wanted = [
+                lengths.setdefault(length, size) if isinstance(length, str) else length
+                for length, size in zip(shape, sizes, strict=False)
+            ]
+            empty = any(n == 0 for letter, n in lengths.items() if letter != self.may_be_empty)
+            if len(sizes) != len(shape) or wanted != sizes or empty:
+                raise CorruptFileError(f"{path.name} holds tensors of unexpected shapes.")
+        return lengths
+
+
+def all_finite(tensors: Tensors, *names: str) -> bool:
+    """Whether some tensors hold neither infinities nor what is no number."""
+    return all(bool(np.isfinite(tensors[name]).all()) for name in names)
+
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path) -> Iterator[Any]:
     """Open a file to read its tensors as numpy arrays, once its header is known to be small.
 
     The header is JSON that is parsed whole: its length is looked at first, so that a file cannot

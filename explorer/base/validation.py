@@ -1,6 +1,6 @@
 """What is wrong with a setting, in one sentence."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -19,21 +19,22 @@ def valid(kind: type[Value], fields: Mapping[str, Any]) -> Value:
     try:
         return kind.model_validate(dict(fields))
     except ValidationError as error:
-        raise BadInputError(in_words(error)) from error
+        raise BadInputError(in_words(error, kind)) from error
 
 
-def in_words(error: ValidationError, known: Iterable[str] = ()) -> str:
+def in_words(error: ValidationError, kind: type[BaseModel] | None = None) -> str:
     """Say what is wrong with a setting in one sentence.
 
     Args:
         error: of a value of ours.
-        known: names of the settings there are, to be named where one is not known.
+        kind: what the value was to be; its settings are named where one is not known.
     """
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     reason = first["msg"].removeprefix("Value error, ")
     match first["type"]:
         case "extra_forbidden":
+            known = _fields(kind, first["loc"][:-1])
             choose = f" Choose one of: {', '.join(known)}." if known else ""
             return f"There is no setting “{where}”.{choose}"
         case "missing":
@@ -53,3 +54,11 @@ def in_words(error: ValidationError, known: Iterable[str] = ()) -> str:
     if not where:
         return f"These settings cannot be used: {reason}."
     return f"The setting “{where}” cannot be used: {reason}."
+
+
+def _fields(kind: Any, within: Sequence[int | str]) -> Mapping[str, Any]:
+    """Return the fields of a kind of value, or of what lies within it; none if that is unclear."""
+    fields: Mapping[str, Any] = getattr(kind, "model_fields", {})
+    if not within or within[0] not in fields:
+        return {} if within else fields
+    return _fields(fields[str(within[0])].annotation, within[1:])

@@ -17,10 +17,10 @@ def add_to(commands: Any) -> None:
         "environment variables, STREAMLIT_SERVER_MAX_UPLOAD_SIZE and the like.",
     )
     command.add_argument(
-        "--address", help="listen here; 0.0.0.0: on every network (default: this machine only)"
+        "--address", help="Listen here; 0.0.0.0: on every network. Default: this machine only."
     )
-    command.add_argument("--port", type=int, help="default: 8501, or the next that is free")
-    command.add_argument("--no-browser", action="store_true", help="open none")
+    command.add_argument("--port", type=int, help="Default: 8501, or the next that is free.")
+    command.add_argument("--no-browser", action="store_true", help="Open no browser.")
     command.set_defaults(run=run)
 
 

@@ -4,11 +4,11 @@ import argparse
 import json
 from typing import Any
 
-from tqdm import tqdm
-
 from explorer.assets import catalog, packaged
+from explorer.assets.catalog import ModelCard
 from explorer.base.formatting import human_bytes, human_count
-from explorer.base.progress import Progress
+from explorer.cli import flags
+from explorer.cli.progress import ProgressBar
 
 
 def add_to(commands: Any) -> None:
@@ -22,11 +22,26 @@ def add_to(commands: Any) -> None:
     command.add_argument(
         "--model",
         type=catalog.from_here,
-        help="also bring this model: a name from the list or a hub id",
+        help="Also bring this model: a name from the list or a hub id.",
     )
-    command.add_argument("--list", action="store_true", help="only say what is there")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument("--list", action="store_true", help="Only say what is there.")
+    flags.add_json(command)
     command.set_defaults(run=run)
+
+
+def brought(model: str) -> ModelCard:
+    """Return a model that is on this disk, brought there if it was not.
+
+    Raises:
+        ModelError: if there is no such model, or it cannot be used.
+        MissingAssetError: if it is not here and there is no network.
+        StorageError: if the disk refuses.
+    """
+    card = catalog.find(model)
+    if card.folder is None:
+        with ProgressBar(card.title) as bar:
+            catalog.download(card, bar)
+    return catalog.find(model)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,9 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
             with ProgressBar(asset.title) as bar:
                 packaged.fetch(asset, bar)
         if arguments.model:
-            card = catalog.find(arguments.model)
-            with ProgressBar(card.title) as bar:
-                catalog.download(card, bar)
+            brought(arguments.model)
     found: list[dict[str, Any]] = [
         {
             "model": card.name,
@@ -65,24 +78,3 @@ def run(arguments: argparse.Namespace) -> int:
             continue
         print(f"{name:32} {where or 'not on this disk'}")
     return 0
-
-
-class ProgressBar:
-    """A bar on stderr, when that is a terminal, that follows reports of progress."""
-
-    def __init__(self, title: str) -> None:
-        self._bar = tqdm(total=100, desc=title, disable=None, leave=False, bar_format=_FORMAT)
-
-    def __enter__(self) -> "ProgressBar":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def __call__(self, progress: Progress) -> None:
-        """Show a report."""
-        self._bar.set_description_str(progress.sentence, refresh=False)
-        self._bar.update(100 * progress.fraction - self._bar.n)
-
-
-_FORMAT = "{desc} |{bar}| {percentage:3.0f}%"

@@ -1,12 +1,16 @@
 """Which device a command computes on, and that nobody else computes there meanwhile."""
 
 import contextlib
-import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from filelock import Timeout
 
+from explorer.cli.progress import say
 from explorer.jobs import client
+
+if TYPE_CHECKING:
+    from explorer.model.pool import ModelPool
 
 
 def named(name: str) -> str:
@@ -21,15 +25,19 @@ def named(name: str) -> str:
 
 
 @contextlib.contextmanager
-def alone_on(device: str) -> Iterator[None]:
-    """Hold the device's compute lock, saying so when it has to be waited for."""
+def alone_on(device: str) -> "Iterator[ModelPool]":
+    """Hold the device's compute lock, saying so when it has to be waited for; yield its models."""
+    import torch
+
+    from explorer.model.pool import ModelPool
+
     lock = client.compute_lock(device)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print("Waiting: another process is computing on this device …", file=sys.stderr)
+        say("Waiting: another process is computing on this device …")
         lock.acquire()
     try:
-        yield
+        yield ModelPool(torch.device(device))
     finally:
         lock.release()

@@ -1,13 +1,14 @@
 """`python -m explorer distances`: how far apart the solutions of a set are."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from explorer.base import folders
 from explorer.base.files import write_atomically
-from explorer.cli.assets import ProgressBar
+from explorer.cli import flags
+from explorer.cli.progress import ProgressBar
 from explorer.solutions import sets
+from explorer.specs.jobs import DistancesSpec
 
 
 def add_to(commands: Any) -> None:
@@ -18,9 +19,8 @@ def add_to(commands: Any) -> None:
         description="Cosine and L2 distances between the exact solutions of a set, by same text, "
         "same context and different contexts, with text distances and statistics.",
     )
-    command.add_argument("--set", required=True, metavar="S", help="id of a set, or its folder")
-    command.add_argument("--out", type=Path, help="folder for a CSV and a Parquet of every pair")
-    command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    flags.add(command, DistancesSpec)
+    flags.add_common(command, out="Folder for a CSV and a Parquet of every pair.", device=None)
     command.set_defaults(run=run)
 
 

@@ -3,33 +3,29 @@
 import argparse
 import json
 import shutil
-import sys
-import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from tqdm import tqdm
 
 from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError, StorageError
-from explorer.base.progress import Waiting
-from explorer.cli.assets import ProgressBar
+from explorer.cli import flags, recipes
+from explorer.cli.assets import brought
 from explorer.cli.device import alone_on
 from explorer.cli.devices import several, work_on
-from explorer.cli.reconstruct import recipe_named
+from explorer.cli.progress import carry_out, say
 from explorer.estimates import run_time
-from explorer.experiments import cell_locks, exports
+from explorer.experiments import exports
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
 from explorer.experiments.definition import PRESETS, Experiment
 from explorer.experiments.runs import Run
-from explorer.specs import arrangements
-from explorer.specs.experiments import Settings
+from explorer.specs.experiments import ReadoutSettings, Settings
 from explorer.specs.recipes import SETTINGS, Recipe
 
-LINE_SECONDS = 20.0
-"""How often a line is printed where no bar can be drawn."""
+if TYPE_CHECKING:
+    from explorer.model.pool import ModelPool
 
 
 def add_to(commands: Any) -> None:
@@ -43,26 +39,17 @@ def add_to(commands: Any) -> None:
         "Exit code 0: every cell is measured; 2: bad input.",
     )
     add = command.add_argument
-    add("experiment", choices=list(EXPERIMENTS), help="which one")
-    add(
-        "--model",
-        type=catalog.from_here,
-        default="smollm2-135m",
-        help="name, hub id or folder (default: %(default)s)",
-    )
+    add("experiment", choices=list(EXPERIMENTS), help="Which one.")
     add("--preset", choices=list(PRESETS), default="minutes",
-        help="how large (default: %(default)s)")  # fmt: skip
-    add("--arrangement", choices=(arrangements.AUTO, *arrangements.KEYS),
-        help="default: auto, what suits the model")  # fmt: skip
-    add("--recipe", help="fast, independent, paper, or a JSON file; default: the preset's")
-    add("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a setting, as "
-        "JSON: --set texts=4 --set 'lengths=[4, 8]'; recipe.FIELD changes the recipe")  # fmt: skip
-    add("--list-settings", action="store_true", help="say what --set can change, and stop")
-    add("--seed", type=int, default=0, help="decides everything drawn (default: %(default)s)")
-    add("--out", type=Path, help="folder for the run's files and a CSV of every table")
-    add("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 …; several with commas "
-        "between, or “all” GPUs, share the cells out (default: %(default)s)")  # fmt: skip
-    add("--json", action="store_true", help="print one JSON object on stdout")
+        help="How large. Default: %(default)s.")  # fmt: skip
+    add("--list-settings", action="store_true", help="Say what --set can change, and stop.")
+    flags.add(command, ReadoutSettings)
+    flags.add_common(
+        command,
+        out="Folder for the run's files and a CSV of every table.",
+        device="Where to compute: auto, cpu, mps, cuda, cuda:1 or another; several with commas "
+        "between, or “all” GPUs, share the cells out.",
+    )
     command.set_defaults(run=run)
 
 
@@ -77,16 +64,13 @@ def run(arguments: argparse.Namespace) -> int:
     device, *others = several(arguments.device)
     if arguments.out is not None:
         folders.make_for(arguments.out)
-    if card.folder is None:
-        with ProgressBar(card.title) as bar:
-            catalog.download(card, bar)
-        card = catalog.find(arguments.model)
+    parameters = brought(arguments.model).parameters
     changed = bool(arguments.set or arguments.recipe or arguments.arrangement)
     preset = f"{arguments.preset}, changed" if changed else arguments.preset
     if others:
         work_on([device, *others], _without_device(arguments))  # what is left is measured below
-    with alone_on(device):
-        made = _measure(asked, settings, preset, device, card.parameters)
+    with alone_on(device) as pool:
+        made = _measure(asked, settings, preset, pool, parameters)
     tables = asked.tables(made)
     if arguments.out is not None:
         _write(made, tables, arguments.out)
@@ -130,28 +114,18 @@ def _settings(
                 f"The experiment “{asked.name}” has no single arrangement: leave --arrangement out."
             )
         fields["arrangement"] = arguments.arrangement
-    recipe_changes = []
-    for change in arguments.set:
-        field, equals, value = change.partition("=")
-        if not equals:
-            raise BadInputError(f"“--set {change}” is not of the form FIELD=VALUE.")
-        if field.startswith("recipe."):
-            recipe_changes.append(f"{field.removeprefix('recipe.')}={value}")
-        else:
-            fields[field] = _value(value)
-    if (arguments.recipe or recipe_changes) and "recipe" not in fields:
-        raise BadInputError(f"The experiment “{asked.name}” trains nothing: leave the recipe out.")
-    if arguments.recipe or recipe_changes:
-        named_or_preset = arguments.recipe or "independent"
-        recipe = recipe_named(named_or_preset, []).model_dump()
-        if not arguments.recipe:
-            recipe = fields["recipe"]
-        for change in recipe_changes:
-            field, _, value = change.partition("=")
-            recipe[field] = None if value == "none" else value
-        if recipe_changes:
-            recipe["name"] = f"{recipe['name']}, changed"
-        fields["recipe"] = recipe
+    changes, of_recipe = dict(map(recipes.halves, arguments.set)), {}
+    for field in [field for field in changes if field.startswith("recipe.")]:
+        of_recipe[field.removeprefix("recipe.")] = changes.pop(field)
+    fields |= {field: _value(value) for field, value in changes.items()}
+    if arguments.recipe or of_recipe:
+        if "recipe" not in fields:
+            raise BadInputError(
+                f"The experiment “{asked.name}” trains nothing: leave the recipe out."
+            )
+        if arguments.recipe:
+            fields["recipe"] = recipes.named(arguments.recipe).model_dump()
+        fields["recipe"] = recipes.changed(fields["recipe"], of_recipe)
     return asked.make(fields)
 
 
@@ -163,42 +137,21 @@ def _value(text: str) -> Any:
 
 
 def _measure(
-    asked: Experiment, settings: Settings, preset: str, device: str, parameters: int | None
+    asked: Experiment, settings: Settings, preset: str, pool: "ModelPool", parameters: int | None
 ) -> Run:
-    import torch
-
-    from explorer.model.pool import ModelPool
     from explorer.tasks.experiments.task import RunTask
     from explorer.tasks.step_time import timed
 
-    task = RunTask(settings, ModelPool(torch.device(device)), preset=preset)
-    steps = task.steps()
+    task = RunTask(settings, pool, preset=preset)
     if asked.left(task.run):
-        step_time = timed(task.bench.model, *run_time.step(settings))
-        _say(run_time.before(asked, settings, parameters, step_time))
-    _say(f"Run {task.run.header.id} in {task.run.folder}: the same command goes on with it.")
-    said = 0.0
+        say(run_time.before(asked, settings, parameters, timed(*task.timing)))
+    say(f"Run {task.run.header.id} in {task.run.folder}: the same command goes on with it.")
     try:
-        with tqdm(total=100, unit="%", bar_format=_FORMAT, disable=None, leave=False) as bar:
-            for progress in steps:
-                if isinstance(progress, Waiting):
-                    time.sleep(cell_locks.WAIT_SECONDS)
-                bar.set_description_str(progress.sentence, refresh=False)
-                bar.update(100 * progress.fraction - bar.n)
-                if bar.disable and time.monotonic() - said >= LINE_SECONDS:
-                    said = time.monotonic()
-                    _say(f"{progress.fraction:4.0%}  {progress.sentence}")
+        carry_out(task)
     except KeyboardInterrupt:
-        _say("Interrupted: the same command goes on where it was.")
+        say("Interrupted: the same command goes on where it was.")
         raise
     return task.run
-
-
-_FORMAT = "{desc} |{bar}| {percentage:3.0f}%"
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
 
 
 def _write(made: Run, tables: dict[str, pd.DataFrame], out: Path) -> None:

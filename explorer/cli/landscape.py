@@ -2,16 +2,12 @@
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-from tqdm import tqdm
-
 from explorer.base import folders
-from explorer.base.errors import BadInputError
-from explorer.base.validation import in_words
+from explorer.cli import flags
 from explorer.cli.device import alone_on, named
+from explorer.cli.progress import carry_out
 from explorer.paths import places
 from explorer.paths.result import Paths
 from explorer.solutions import store
@@ -26,11 +22,7 @@ def add_to(commands: Any) -> None:
         description="Measure accuracy and loss on the plane through two solutions and the control "
         "point of the curve that connects them.",
     )
-    plane.add_argument("paths", help="a paths file, as `path` writes it, or a job's id")
-    plane.add_argument("--pair", type=int, default=0, help="which of its pairs (default: 0)")
-    plane.add_argument(
-        "--level", type=int, default=5, help="2**LEVEL + 1 points along each side (default: 5)"
-    )
+    flags.add(plane, LandscapeSpec)
     plane.set_defaults(run=run_plane)
     around = commands.add_parser(
         "radius",
@@ -38,35 +30,21 @@ def add_to(commands: Any) -> None:
         description="Walk away from a solution in random directions; say where its accuracy falls "
         "below 0.99.",
     )
-    around.add_argument("solution", help="a solution: its file, or its id in the library")
-    around.add_argument("--directions", type=int, default=24, help="default: %(default)s")
-    around.add_argument("--points", type=int, default=33, help="distances (default: %(default)s)")
-    around.add_argument("--seed", type=int, default=0, help="of the directions")
+    flags.add(around, RadiusSpec)
     around.set_defaults(run=run_radius)
     for command in (plane, around):
-        add = command.add_argument
-        add(
-            "--out",
-            type=Path,
-            default=Path("landscape"),
-            help="folder for the file (default: ./%(default)s)",
-        )
-        add("--device", default="auto", help="auto, cpu, mps, cuda … (default: %(default)s)")
-        add("--json", action="store_true", help="print one JSON object on stdout")
+        flags.add_common(command, where="landscape")
 
 
 def run_plane(arguments: argparse.Namespace) -> int:
     """Carry `landscape` out."""
-    found = Paths.load(places.find_paths(arguments.paths))
-    try:
-        spec = LandscapeSpec(paths=arguments.paths, pair=arguments.pair, level=arguments.level)
-    except ValidationError as error:
-        raise BadInputError(in_words(error)) from error
+    spec = flags.read(arguments, LandscapeSpec)
+    found = Paths.load(places.find_paths(spec.paths))
     from explorer.tasks.landscape.measuring import LandscapeTask
 
-    with alone_on(device := named(arguments.device)):
-        task = LandscapeTask(found, spec, _pool(device), folders.make_for(arguments.out))
-        _follow(task)
+    with alone_on(named(arguments.device)) as pool:
+        task = LandscapeTask(found, spec, pool, folders.make_for(arguments.out))
+        carry_out(task)
     done = task.found
     said = {
         "landscape": str((arguments.out / places.LANDSCAPE).resolve()),
@@ -79,27 +57,19 @@ def run_plane(arguments: argparse.Namespace) -> int:
         "plain_forward_rate": done.header.plain_per_second,
         "share_of_plain_rate": task.share,
     }
-    print(json.dumps(said) if arguments.json else task.sentence)
+    print(json.dumps(said) if arguments.json else task.outcome)
     return 0
 
 
 def run_radius(arguments: argparse.Namespace) -> int:
     """Carry `radius` out."""
-    solution = store.open_solution(arguments.solution)
-    try:
-        spec = RadiusSpec(
-            solution=arguments.solution,
-            directions=arguments.directions,
-            points=arguments.points,
-            seed=arguments.seed,
-        )
-    except ValidationError as error:
-        raise BadInputError(in_words(error)) from error
+    spec = flags.read(arguments, RadiusSpec)
+    solution = store.open_solution(spec.solution)
     from explorer.tasks.landscape.radius import RadiusTask
 
-    with alone_on(device := named(arguments.device)):
-        task = RadiusTask(solution, spec, _pool(device), folders.make_for(arguments.out))
-        _follow(task)
+    with alone_on(named(arguments.device)) as pool:
+        task = RadiusTask(solution, spec, pool, folders.make_for(arguments.out))
+        carry_out(task)
     assert task.found is not None
     said = {
         "radius": [None if r != r else r for r in task.found.radius.tolist()],
@@ -108,23 +78,5 @@ def run_radius(arguments: argparse.Namespace) -> int:
         "accuracy": task.found.accuracy.astype(float).tolist(),
         "norm": task.found.header.norm,
     }
-    print(json.dumps(said) if arguments.json else task.sentence)
+    print(json.dumps(said) if arguments.json else task.outcome)
     return 0
-
-
-def _pool(device: str) -> Any:
-    import torch
-
-    from explorer.model.pool import ModelPool
-
-    return ModelPool(torch.device(device))
-
-
-def _follow(task: Any) -> None:
-    with tqdm(total=1.0, disable=None, leave=False, bar_format=_FORMAT) as bar:
-        for _ in task.steps():
-            bar.set_description_str(task.sentence, refresh=False)
-            bar.update(task.fraction - bar.n)
-
-
-_FORMAT = "{desc} |{bar}| {percentage:3.0f}%"

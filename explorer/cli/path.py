@@ -3,18 +3,15 @@
 import argparse
 import json
 import math
-import sys
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
-from tqdm import tqdm
 
 from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError, NoProtoTokensError
-from explorer.base.validation import in_words
+from explorer.cli import flags
 from explorer.cli.device import alone_on, named
+from explorer.cli.progress import carry_out, say
 from explorer.estimates import outlook
 from explorer.paths import places
 from explorer.paths.pairs import all_pairs, require_pair
@@ -23,6 +20,7 @@ from explorer.runtime import step_times
 from explorer.solutions import store
 from explorer.solutions.solution import Solution, load_solution
 from explorer.specs.curves import PathRecipe
+from explorer.specs.jobs import PathsSpec
 
 
 def add_to(commands: Any) -> None:
@@ -33,8 +31,8 @@ def add_to(commands: Any) -> None:
         description="Measure the straight line between two exact solutions of one text, train a "
         "curve between them, and measure that on the same grid.",
     )
-    one.add_argument("a", metavar="A", help="a solution: its file, or its id in the library")
-    one.add_argument("b", metavar="B", help="another solution of the same text")
+    one.add_argument("a", metavar="A", help="A solution: its file, or its id in the library.")
+    one.add_argument("b", metavar="B", help="Another solution of the same text.")
     one.set_defaults(run=run_one)
     many = commands.add_parser(
         "paths",
@@ -42,31 +40,11 @@ def add_to(commands: Any) -> None:
         description="Connect every pair of exact solutions of one text, for all texts at once. "
         "Run again with the same --out, it goes on where it was.",
     )
-    many.add_argument("solutions", nargs="+", help="solution files, folders of them, or ids")
+    many.add_argument("solutions", nargs="+", help="Solution files, folders of them, or ids.")
     many.set_defaults(run=run_many)
     for command in (one, many):
-        _add_settings(command)
-
-
-def _add_settings(command: argparse.ArgumentParser) -> None:
-    usual = PathRecipe()
-    add = command.add_argument
-    add("--curve", choices=["bezier", "two-bends"], default="bezier", help="default: %(default)s")
-    add("--steps", type=int, default=usual.max_steps, help="of Adam (default: %(default)s)")
-    add("--points", type=int, default=usual.points, help="of the grid (default: %(default)s)")
-    add("--samples", type=int, default=usual.samples, help="of t in a step (default: %(default)s)")
-    add("--lr", type=float, default=usual.lr, help="in embedding deviations (default: %(default)s)")
-    add("--seed", type=int, default=usual.seed, help="of the drawn t (default: %(default)s)")
-    add("--look-every", type=int, default=usual.look_every, help="default: %(default)s")
-    add("--all-steps", action="store_true", help="go on after the curve is exact all along")
-    add(
-        "--out",
-        type=Path,
-        default=Path("paths"),
-        help="folder for the files (default: ./%(default)s)",
-    )
-    add("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 … (default: %(default)s)")
-    add("--json", action="store_true", help="print one JSON object on stdout")
+        flags.add(command, PathsSpec)
+        flags.add_common(command, where="paths")
 
 
 def run_one(arguments: argparse.Namespace) -> int:
@@ -145,21 +123,14 @@ def described(found: Paths, pair: int) -> dict[str, Any]:
 def _connect(
     pairs: list[tuple[Solution, Solution]], arguments: argparse.Namespace, folder: Path
 ) -> Paths:
-    recipe = _recipe(arguments)
+    spec = flags.read(arguments, PathsSpec)
     device = named(arguments.device)
-    import torch
-
-    from explorer.model.pool import ModelPool
     from explorer.tasks.paths.connecting import Connecting
 
-    with alone_on(device):
-        pool = ModelPool(torch.device(device))
-        task = Connecting(pairs, arguments.curve, recipe, pool, folder)
-        _say_long_wait(pairs, recipe)
-        with tqdm(total=1.0, disable=None, leave=False, bar_format=_FORMAT) as bar:
-            for _ in task.steps():
-                bar.set_description_str(task.sentence, refresh=False)
-                bar.update(task.fraction - bar.n)
+    with alone_on(device) as pool:
+        task = Connecting(pairs, spec.curve, spec.recipe, pool, folder)
+        _say_long_wait(pairs, spec.recipe)
+        carry_out(task)
     return task.paths
 
 
@@ -169,25 +140,7 @@ def _say_long_wait(pairs: list[tuple[Solution, Solution]], recipe: PathRecipe) -
     step_time = step_time or step_times.assumed(catalog.find(first.record.model).parameters)
     expected = outlook.of_paths(recipe, len(pairs), len(first.target_ids), step_time)
     if said := outlook.long_wait(expected):
-        print(f"{said} Ctrl-C ends it; the same command goes on from there.", file=sys.stderr)
-
-
-_FORMAT = "{desc} |{bar}| {percentage:3.0f}%"
-
-
-def _recipe(arguments: argparse.Namespace) -> PathRecipe:
-    try:
-        return PathRecipe(
-            max_steps=arguments.steps,
-            points=arguments.points,
-            samples=arguments.samples,
-            lr=arguments.lr,
-            seed=arguments.seed,
-            look_every=arguments.look_every,
-            stop_early=not arguments.all_steps,
-        )
-    except ValidationError as error:
-        raise BadInputError(in_words(error)) from error
+        say(f"{said} Ctrl-C ends it; the same command goes on from there.")
 
 
 def _solutions(names: list[str]) -> list[Solution]:

@@ -2,32 +2,26 @@
 
 import argparse
 import json
-import sys
-import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from tqdm import tqdm
 
-from explorer import texts
 from explorer.assets import catalog
 from explorer.assets.catalog import ModelCard
 from explorer.base import folders
 from explorer.base.errors import BadInputError
-from explorer.base.progress import Waiting
 from explorer.base.validation import in_words
-from explorer.cli.assets import ProgressBar
+from explorer.cli import flags
+from explorer.cli.assets import brought
 from explorer.cli.device import alone_on, named
-from explorer.cli.reconstruct import recipe_named
+from explorer.cli.progress import carry_out, say
 from explorer.estimates.set_time import estimate
-from explorer.experiments import cell_locks
 from explorer.solutions.sets import SetRecord, folder_of
-from explorer.specs import arrangements
 from explorer.specs.jobs import GatheredText, SolveSetSpec
 
-LINE_SECONDS = 20.0
-"""How often a line is printed where no bar can be drawn."""
+if TYPE_CHECKING:
+    from explorer.model.pool import ModelPool
 
 
 def add_to(commands: Any) -> None:
@@ -41,60 +35,26 @@ def add_to(commands: Any) -> None:
         "command goes on where an earlier one was interrupted. Exit code 0: there are exact "
         "solutions; 3: none is; 2: bad input.",
     )
-    add = command.add_argument
-    add(
-        "--model",
-        type=catalog.from_here,
-        default="smollm2-135m",
-        help="name, hub id or folder (default: %(default)s)",
-    )
-    add("--contexts", type=int, default=8, help="C (default: %(default)s)")
-    add("--continuations", type=int, default=6, help="G texts a context (default: %(default)s)")
-    add("--restarts", type=int, default=8, help="R (default: %(default)s)")
-    add("--restarts-of", choices=("last", "every"), help="which texts of a context get R "
-        "solutions; default: the last, with --texts every one")  # fmt: skip
-    add("--length", type=int, default=16, help="N, target tokens (default: %(default)s)")
-    add("--regime", choices=("shared", "free"), required=True, help="m shared by the set, or free")
-    add("--m-from", type=int, metavar="K", help="learn the shared m on K texts, then freeze it: a "
-        "faster deviation from the paper")  # fmt: skip
-    add("--joint-until", type=float, default=1.0, metavar="SHARE", help="end the joint training "
-        "of m when this share of rows is exact at once (default: %(default)s)")  # fmt: skip
-    add("--attempts", type=int, default=3, help="seeds tried for a solution (default: %(default)s)")
-    add("--source", default="seen", choices=[s for s in texts.SOURCES if s not in _NOT_DRAWN],
-        help="where contexts come from (default: %(default)s)")  # fmt: skip
-    add("--path", help="for the sources corpus and random: a folder, .jsonl or GloVe file")
-    add("--context-length", type=int, default=64, help="tokens the model reads of a context "
-        "(default: %(default)s)")  # fmt: skip
-    add("--texts", type=Path, metavar="FILE", help="gathered texts instead: JSON lines with "
-        '"text" and, to group them, "context"')  # fmt: skip
-    add("--arrangement", choices=(arrangements.AUTO, *arrangements.KEYS),
-        default=arrangements.AUTO, help="auto: what suits the model (default)")  # fmt: skip
-    add("--recipe", default="independent",
-        help="fast, independent, paper, or a JSON file (default: %(default)s)")  # fmt: skip
-    add("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a recipe field")
-    add("--seed", type=int, default=0, help="decides everything drawn (default: %(default)s)")
-    add("--out", type=Path, help="folder that the set's files are copied to")
-    add("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 … (default: %(default)s)")
-    add("--json", action="store_true", help="print one JSON object on stdout")
+    flags.add(command, SolveSetSpec)
+    flags.add_common(command, out="Folder that the set's files are copied to.")
     command.set_defaults(run=run)
-
-
-_NOT_DRAWN = ("own", "generated")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out."""
-    card = catalog.find(arguments.model)
-    spec = _spec(arguments, card)
+    spec = flags.read(
+        arguments,
+        SolveSetSpec,
+        model=catalog.find(arguments.model).name,
+        texts=() if arguments.texts is None else _texts(arguments.texts),
+        restarts_of=arguments.restarts_of or ("every" if arguments.texts else "last"),
+    )
     device = named(arguments.device)
     if arguments.out is not None:
         folders.make_for(arguments.out)
-    if card.folder is None:
-        with ProgressBar(card.title) as bar:
-            catalog.download(card, bar)
-        card = catalog.find(arguments.model)
-    with alone_on(device):
-        record = _build(spec, device, card)
+    card = brought(arguments.model)
+    with alone_on(device) as pool:
+        record = _build(spec, pool, card)
     if arguments.out is not None:
         folders.copy_to(folder_of(record.id), arguments.out)
     if arguments.json:
@@ -103,31 +63,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(record)
     return 0 if record.exact else 3
-
-
-def _spec(arguments: argparse.Namespace, card: ModelCard) -> SolveSetSpec:
-    try:
-        return SolveSetSpec(
-            model=card.name,
-            source=arguments.source,
-            path=arguments.path,
-            contexts=arguments.contexts,
-            continuations=arguments.continuations,
-            restarts=arguments.restarts,
-            restarts_of=arguments.restarts_of or ("every" if arguments.texts else "last"),
-            context_length=arguments.context_length,
-            texts=() if arguments.texts is None else _texts(arguments.texts),
-            length=arguments.length,
-            regime=arguments.regime,
-            m_from=arguments.m_from,
-            joint_until=arguments.joint_until,
-            attempts=arguments.attempts,
-            arrangement=arguments.arrangement,
-            recipe=recipe_named(arguments.recipe, arguments.set),
-            seed=arguments.seed,
-        )
-    except ValidationError as error:
-        raise BadInputError(in_words(error)) from error
 
 
 def _texts(file: Path) -> tuple[GatheredText, ...]:
@@ -145,47 +80,20 @@ def _texts(file: Path) -> tuple[GatheredText, ...]:
     return found
 
 
-def _build(spec: SolveSetSpec, device: str, card: ModelCard) -> SetRecord:
-    import torch
-
-    from explorer.model.pool import ModelPool
+def _build(spec: SolveSetSpec, pool: "ModelPool", card: ModelCard) -> SetRecord:
     from explorer.tasks.sets.building import SetBuilder
     from explorer.tasks.step_time import timed
 
-    task = SetBuilder(spec, ModelPool(torch.device(device)))
-    steps = task.steps()
+    task = SetBuilder(spec, pool)
     try:
         if not task.record.complete:
-            step_time = timed(task.model, spec.length, spec.arrangement, spec.recipe)
-            _say(estimate(spec, card.parameters, step_time).sentence)
-            _say(f"Set {task.record.id} in {task.folder}: the same command goes on with it.")
-        _follow(steps)
+            say(estimate(spec, card.parameters, timed(*task.timing)).sentence)
+            say(f"Set {task.record.id} in {task.folder}: the same command goes on with it.")
+        carry_out(task)
     except KeyboardInterrupt:
-        steps.close()
-        _say("Interrupted: what is found so far is kept; the same command goes on.")
+        say("Interrupted: what is found so far is kept; the same command goes on.")
         raise
     return task.record
-
-
-def _follow(steps: Any) -> None:
-    """Show a bar on a terminal, else a line now and then."""
-    said = 0.0
-    with tqdm(total=100, unit="%", bar_format=_FORMAT, disable=None, leave=False) as bar:
-        for progress in steps:
-            if isinstance(progress, Waiting):
-                time.sleep(cell_locks.WAIT_SECONDS)
-            bar.set_description_str(progress.sentence, refresh=False)
-            bar.update(100 * progress.fraction - bar.n)
-            if bar.disable and time.monotonic() - said >= LINE_SECONDS:
-                said = time.monotonic()
-                _say(f"{progress.fraction:4.0%}  {progress.sentence}")
-
-
-_FORMAT = "{desc} |{bar}| {percentage:3.0f}%"
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
 
 
 def _as_json(record: SetRecord, card: ModelCard) -> dict[str, Any]:

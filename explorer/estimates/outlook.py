@@ -73,18 +73,29 @@ def training(
         return NOTHING
     most = recipe.max_steps
     wins = usual.any_of(restarts)
-    won = min(float(most), usual.mean(most, restarts) + FINISH_STEPS)
+    won = min(float(most), usual.mean(most, restarts))
     halved = recipe.halve_at if rest else None
     row_steps = wins * _rows(won, restarts, halved) + (1 - wins) * _rows(most, restarts, halved)
     if texts * (1 - wins) >= 0.5:
         slowest = float(most)
     else:
-        slowest = min(most, usual.at(texts / (texts + 1), restarts) + FINISH_STEPS)
+        slowest = min(most, usual.at(texts / (texts + 1), restarts))
     passes = step_time.step_seconds(max(1.0, texts * restarts), length)
     passes -= max(1.0, texts * restarts) * length * step_time.token_seconds
     tokens = texts * row_steps * length * step_time.token_seconds
     longest = most * (passes + texts * restarts * length * step_time.token_seconds)
-    return Expected(slowest * passes * min(1.0, texts) + tokens, longest)
+    exactly = texts * in_float32(wins, restarts) * step_time.exact_step(length)
+    usually = slowest * passes * min(1.0, texts) + tokens
+    return Expected(usually + exactly, longest + exactly)
+
+
+def in_float32(wins: float, restarts: int) -> float:
+    """Return the steps that a text takes in float32, in passes of its own beside the search.
+
+    Its last steps and the score that ends it, if a restart wins; the final score of every restart,
+    and H_LM of the text.
+    """
+    return wins * FINISH_STEPS + FORWARD * (wins + restarts + 1)
 
 
 def _rows(steps: float, restarts: int, halved: int | None) -> float:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pandas as pd
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from explorer.assets.catalog import ModelCard
-from explorer.base import validation
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import human_seconds
+from explorer.base.validation import valid
 from explorer.experiments.runs import Cell, Run
 from explorer.specs.arrangements import ARRANGEMENTS, AUTO
 from explorer.specs.experiments import Name, Settings
@@ -100,10 +100,7 @@ class Experiment:
         Raises:
             BadInputError: if a field is unknown or cannot be used, with a sentence.
         """
-        try:
-            made: Any = self.settings(**fields)
-        except ValidationError as error:
-            raise BadInputError(validation.in_words(error, self.settings.model_fields)) from error
+        made: Any = valid(self.settings, fields)
         settings: Settings = made
         return settings
 

@@ -8,7 +8,6 @@ the same settings go on where they were. Free of torch.
 import hashlib
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +17,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from explorer.base import folders
-from explorer.base.errors import BadInputError, CorruptFileError, StorageError
+from explorer.base.collection import Collection
+from explorer.base.errors import CorruptFileError, StorageError
 from explorer.base.files import require_mine, say_kept, write_atomically
 from explorer.base.provenance import Computed
 from explorer.base.value import Value
@@ -139,11 +139,6 @@ def run_id(settings: Settings, fingerprint: str) -> str:
     return hashlib.sha256(made_of.encode()).hexdigest()[:12]
 
 
-def folder_of(name: str) -> Path:
-    """Return the folder in which a run of this machine lies, or would."""
-    return folders.local() / "experiments" / name
-
-
 def work_of(name: str) -> Path:
     """Return where the checkpoints of a run that is being measured lie."""
     return folders.local() / "jobs" / f"run-{name}"
@@ -185,6 +180,24 @@ def append(folder: Path, cell: Done) -> None:
     say_kept()
 
 
+def read_header(file: Path) -> Header:
+    """Read `run.json`.
+
+    Raises:
+        CorruptFileError: if it is missing, damaged or of another version.
+    """
+    try:
+        return Header.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise CorruptFileError(
+            f"The folder {file.parent} holds no run of an experiment."
+        ) from error
+    except ValidationError as error:
+        raise CorruptFileError(
+            f"{file.name} in {file.parent} is damaged or of another version. Run it again."
+        ) from error
+
+
 def load(folder: Path) -> Run:
     """Read a run; a last line that a kill cut short counts as a cell that is not done.
 
@@ -193,14 +206,10 @@ def load(folder: Path) -> Run:
             the middle of the cells cannot be read.
     """
     try:
-        header = Header.model_validate_json((folder / HEADER_FILE).read_bytes())
+        header = read_header(folder / HEADER_FILE)
         lines = (folder / CELLS_FILE).read_bytes() if (folder / CELLS_FILE).is_file() else b""
     except OSError as error:
-        raise CorruptFileError(f"The folder {folder} holds no run of an experiment.") from error
-    except ValidationError as error:
-        raise CorruptFileError(
-            f"{HEADER_FILE} in {folder} is damaged or of another version. Run it again."
-        ) from error
+        raise CorruptFileError(f"{CELLS_FILE} in {folder} cannot be read.") from error
     whole, _, _ = lines.rpartition(b"\n")
     try:
         cells = [Done.model_validate_json(line) for line in whole.splitlines() if line.strip()]
@@ -213,36 +222,23 @@ def load(folder: Path) -> Run:
     return Run(header, folder, tuple(newest.values()))
 
 
+RUNS = Collection(
+    noun="run of an experiment",
+    place="experiments",
+    file=HEADER_FILE,
+    read=read_header,
+    advice="Start one on the page of its experiment.",
+)
+folder_of, find = RUNS.folder_of, RUNS.find_folder
+
+
 def run_folders(experiment: Name | None = None) -> list[Path]:
-    """Return the folders of this machine's runs, newest first, then of those that ship."""
-    own, shipped = (
-        [file.parent for file in root.glob(f"*/{HEADER_FILE}")] if root.is_dir() else []
-        for root in (folders.local() / "experiments", folders.recorded() / "experiments")
-    )
-    own.sort(key=lambda folder: (folder / HEADER_FILE).stat().st_mtime, reverse=True)
-    known = {folder.name for folder in own}
-    found = own + sorted(folder for folder in shipped if folder.name not in known)
-    return found if experiment is None else list(_of(experiment, found))
+    """Return the folders of this machine's runs, newest first, then of those that ship.
 
-
-def _of(experiment: Name, found: Iterable[Path]) -> Iterable[Path]:
-    for folder in found:
-        try:
-            asked = json.loads((folder / HEADER_FILE).read_bytes())["settings"]["experiment"]
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # `load` says what is wrong with it where it is opened by name
-        if asked == experiment:
-            yield folder
-
-
-def find(name: str) -> Path:
-    """Return the folder of a run by its id or the beginning of it.
-
-    Raises:
-        BadInputError: if there is none, or more than one.
+    Args:
+        experiment: only its runs; those that cannot be read are left out.
     """
-    found = [folder for folder in run_folders() if name and folder.name.startswith(name)]
-    if len(found) == 1:
-        return found[0]
-    several = "Several runs begin with" if found else "There is no run of an experiment called"
-    raise BadInputError(f"{several} “{name[:60]}”.")
+    if experiment is None:
+        return RUNS.folders()
+    found = ((run.folder, run.said) for run in RUNS.all())
+    return [folder for folder, said in found if said and said.settings.experiment == experiment]

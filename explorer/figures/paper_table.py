@@ -25,7 +25,7 @@ TITLES: dict[Value, str] = {
 SOURCE_WORDS = {
     "random": "Random", "fanfics": "Fanfics", "pg19": "PG-19", "pg19-gen": "PG-19 (gen)",
 }  # fmt: skip
-SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross")
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x")
 WHOSE = ("published", "here")
 LABELS = {model.key: model.label for model in paper.PAPER_MODELS}
 

@@ -2,18 +2,14 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from safetensors import SafetensorError
-from safetensors.numpy import save
 
-from explorer.base.errors import CorruptFileError
-from explorer.base.files import write_atomically
 from explorer.base.provenance import Versions
-from explorer.base.tensor_files import opened
+from explorer.base.tensor_files import Layout, TensorFormat, Tensors, all_finite
 from explorer.base.value import Value
 from explorer.landscape.plane import COARSEST
 from explorer.paths.curves import BENDS, CurveKind
@@ -24,7 +20,7 @@ from explorer.specs.arrangements import ArrangementKey
 class LandscapeHeader(Value):
     """What is known about a plane besides its numbers."""
 
-    schema_version: int = 1
+    schema_version: Literal[1] = 1
     model: str = Field(description="Name of the model, as `--model` takes it.")
     fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
     arrangement: ArrangementKey
@@ -98,12 +94,8 @@ class Landscape:
         Raises:
             StorageError: if the disk refuses.
         """
-        tensors = {
-            f.name: np.ascontiguousarray(getattr(self, f.name))
-            for f in fields(self)
-            if f.name != "header"
-        }
-        return write_atomically(path, save(tensors, {"landscape": self.header.model_dump_json()}))
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "header"}
+        return FORMAT.save(path, self.header, tensors)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -112,26 +104,30 @@ class Landscape:
         Raises:
             CorruptFileError: if it is missing, damaged, or not a landscape.
         """
-        try:
-            with opened(path) as file:
-                header = LandscapeHeader.model_validate_json((file.metadata() or {})["landscape"])
-                names = [f.name for f in fields(cls) if f.name != "header"]
-                tensors: dict[str, Any] = {name: file.get_tensor(name) for name in names}
-            n, length = 2**header.level + 1, len(header.text.target_ids)
-            marks, d = 2 + BENDS[header.kind], len(tensors["origin"])
-            shapes = {
-                "points": (marks, d), "marks": (marks, 2), "origin": (d,), "along": (d,),
-                "across": (d,),
-                "accuracy": (n, n), "loss": (n, n), "x": (n,), "y": (n,),
-                "predicted": (n, n, length), "p": (n, n, length), "rank": (n, n, length),
-            }  # fmt: skip
-            if any(tensors[name].shape != shape for name, shape in shapes.items()):
-                raise ValueError("tensors of unexpected shapes")
-            places = (tensors[name] for name in ("points", "marks", "x", "y"))
-            if header.reached > header.level or not all(np.isfinite(p).all() for p in places):
-                raise ValueError("points that are nowhere")
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            raise CorruptFileError(
-                f"{path.name} is missing, damaged or not a landscape; make it again."
-            ) from error
+        header, tensors = FORMAT.load(path)
         return cls(header, **tensors)
+
+
+def _layout(header: LandscapeHeader) -> Layout:
+    n, length, marks = 2**header.level + 1, len(header.text.target_ids), 2 + BENDS[header.kind]
+    return {
+        "points": ("f4", (marks, "d")), "marks": ("f8", (marks, 2)), "origin": ("f8", ("d",)),
+        "along": ("f8", ("d",)), "across": ("f8", ("d",)), "x": ("f8", (n,)), "y": ("f8", (n,)),
+        "accuracy": ("f4", (n, n)), "loss": ("f4", (n, n)), "predicted": ("i4", (n, n, length)),
+        "p": ("f2", (n, n, length)), "rank": ("i4", (n, n, length)),
+    }  # fmt: skip
+
+
+def _problem(header: LandscapeHeader, tensors: Tensors) -> str:
+    placed = header.reached <= header.level and all_finite(tensors, "points", "marks", "x", "y")
+    return "" if placed else "points that are nowhere"
+
+
+FORMAT = TensorFormat(
+    noun="a landscape",
+    key="landscape",
+    header=LandscapeHeader,
+    layout=_layout,
+    check=_problem,
+)
+"""A measured plane: one tensor for each field of `Landscape`, JSON in `landscape`."""

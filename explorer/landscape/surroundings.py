@@ -2,25 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from safetensors import SafetensorError
-from safetensors.numpy import save
 
-from explorer.base.errors import CorruptFileError
-from explorer.base.files import write_atomically
 from explorer.base.provenance import Versions
-from explorer.base.tensor_files import opened
+from explorer.base.tensor_files import TensorFormat, all_finite
 from explorer.base.value import Value
 
 
 class SurroundingsHeader(Value):
     """What is known about a walk besides its numbers."""
 
-    schema_version: int = 1
+    schema_version: Literal[1] = 1
     model: str = Field(description="Name of the model, as `--model` takes it.")
     fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
     solution: str = Field(description="Id of the solution.")
@@ -76,12 +72,8 @@ class Surroundings:
         Raises:
             StorageError: if the disk refuses.
         """
-        tensors: dict[str, NDArray[Any]] = {
-            "distances": np.ascontiguousarray(self.distances),
-            "accuracy": np.ascontiguousarray(self.accuracy),
-            "radius": np.ascontiguousarray(self.radius),
-        }
-        return write_atomically(path, save(tensors, {"radius": self.header.model_dump_json()}))
+        names = ("distances", "accuracy", "radius")
+        return FORMAT.save(path, self.header, {name: getattr(self, name) for name in names})
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -90,18 +82,19 @@ class Surroundings:
         Raises:
             CorruptFileError: if it is missing, damaged, or not such a walk.
         """
-        try:
-            with opened(path) as file:
-                header = SurroundingsHeader.model_validate_json((file.metadata() or {})["radius"])
-                distances, accuracy, radius = (
-                    file.get_tensor(name) for name in ("distances", "accuracy", "radius")
-                )
-            if accuracy.shape != (len(radius), len(distances)) or not accuracy.size:
-                raise ValueError("tensors of unexpected shapes")
-            if not np.isfinite(distances).all():
-                raise ValueError("distances that are nowhere")
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            raise CorruptFileError(
-                f"{path.name} is missing, damaged or not a walk around a solution; make it again."
-            ) from error
-        return cls(header, distances, accuracy, radius)
+        header, tensors = FORMAT.load(path)
+        return cls(header, **tensors)
+
+
+FORMAT: TensorFormat[SurroundingsHeader] = TensorFormat(
+    noun="a walk around a solution",
+    key="radius",
+    header=SurroundingsHeader,
+    layout=lambda _: {
+        "distances": ("f8", ("points",)),
+        "accuracy": ("f4", ("directions", "points")),
+        "radius": ("f8", ("directions",)),
+    },
+    check=lambda _, tensors: "" if all_finite(tensors, "distances") else "distances of nowhere",
+)
+"""A walk away from a solution: one tensor for each field of `Surroundings`, JSON in `radius`."""

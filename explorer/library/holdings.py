@@ -6,24 +6,27 @@ Listed for the Library as items, from the metadata of files alone, each read onc
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from sqlalchemy import select
 
 from explorer.assets import packaged
 from explorer.base import folders
+from explorer.base.collection import Stored, read_once
 from explorer.base.database import JobRow, transaction
-from explorer.base.errors import StorageError
+from explorer.base.errors import CorruptFileError, StorageError
+from explorer.base.formatting import counted
 from explorer.experiments import cell_locks, runs
 from explorer.jobs import client
-from explorer.library.item import Item, labels_of, time_of
-from explorer.library.labels import NO_LABEL, Kind, Label
+from explorer.landscape.places import LANDSCAPES, WALKS
+from explorer.landscape.result import LandscapeHeader
+from explorer.landscape.surroundings import SurroundingsHeader
+from explorer.library.item import Item, labels_of, listed, made, time_of
+from explorer.library.labels import NO_LABEL, Label
 from explorer.paths import places
-from explorer.paths.result import FILE
+from explorer.paths.header import PathsHeader
 
 DAY = 86_400.0
 """Seconds for which nobody has touched what counts as left over."""
@@ -33,78 +36,49 @@ WORK = {"set": "sets", "run": "experiments"}
 
 def paths() -> list[Item]:
     """Return the sets of paths of this machine and those that ship."""
-    return list(_measured("paths", "paths", (FILE,)))
+    return listed("paths", places.PATHS, lambda found: _between(found, "paths"))
 
 
 def landscapes() -> list[Item]:
     """Return planes through two solutions, and walks around one."""
-    return list(_measured("landscape", "landscape", (places.LANDSCAPE, places.RADIUS)))
+    planes = listed("landscape", LANDSCAPES, lambda found: _between(found, "landscape"))
+    return planes + listed("landscape", WALKS, lambda found: _between(found, "radius"))
 
 
-def _measured(kind: Kind, shipped: str, names: tuple[str, ...]) -> Iterator[Item]:
-    """List the folders in which a job left a file of one of these names."""
-    named = labels_of(kind)
-    own = (folders.local() / "paths").glob("*/*.safetensors")
-    found = {file: False for file in own if file.name in names}
-    found |= {file: True for name in names for file in places.shipped(shipped, name)}
-    for file, ships in found.items():
-        said = _once(file, _header)
-        solution = said.get("solution")
-        what = "radius" if file.name == places.RADIUS else kind
-        pairs = len(said.get("pairs", ()))
-        yield Item(
-            kind=kind,
-            id=file.parent.name,
-            text=_texts(said) or file.parent.name,
-            path=file if ships else file.parent,
-            created=str(said.get("created") or _made(file)),
-            ships=ships,
-            problem=None if said else f"{file.name} of {file.parent.name} is damaged; delete it.",
-            label=NO_LABEL if ships else named.get(file.parent.name, NO_LABEL),
-            facts={
-                "asks": f"{pairs} pair{'s' * (pairs != 1)}" if what == "paths" else what,
-                "of": f"solution {solution}" if solution else "",
-                "model": str(said.get("model", "")),
-                "arrangement": str(said.get("arrangement", "")),
-            },
-        )
-
-
-def _texts(said: dict[str, Any]) -> str:
-    """Return the targets that a header names, empty if it names none."""
-    with contextlib.suppress(TypeError, KeyError):
-        texts = said.get("texts") or [said["text"]]
-        return " · ".join(t["text"] if isinstance(t, dict) else str(t) for t in texts)
-    return ""
+def _between(
+    found: Stored[PathsHeader] | Stored[LandscapeHeader] | Stored[SurroundingsHeader], what: str
+) -> dict[str, Any]:
+    said, solution = found.said, getattr(found.said, "solution", "")
+    texts: list[str] = []
+    if isinstance(said, PathsHeader):
+        texts, what = [text.text for text in said.texts], counted(len(said.pairs), "pair")
+    elif said is not None:
+        texts = [said.text.text if isinstance(said, LandscapeHeader) else said.text]
+    return {
+        "text": " · ".join(texts) or found.folder.name,
+        "path": found.file if found.ships else found.folder,
+        "facts": {
+            "asks": what,
+            "of": f"solution {solution}" if solution else "",
+            "model": said.model if said else "",
+            "arrangement": getattr(said, "arrangement", ""),
+        },
+    }
 
 
 def experiments() -> list[Item]:
     """Return the runs of experiments; which job works on one is asked where they are deleted."""
-    named = labels_of("experiment")
-    found = []
-    for folder in runs.run_folders():
-        ships = folder.is_relative_to(folders.recorded())
-        said = _once(folder / runs.HEADER_FILE, _json)
-        settings = said.get("settings", {})
-        name = str(settings.get("experiment", folder.name))
-        found.append(
-            Item(
-                kind="experiment",
-                id=folder.name,
-                text=f"{name}, {said.get('preset', 'custom')} ({folder.name[:6]})",
-                path=folder,
-                created=str(said.get("created") or _made(folder)),
-                ships=ships,
-                problem=None if said else f"The run {folder.name} is damaged; delete it.",
-                label=NO_LABEL if ships else named.get(folder.name, NO_LABEL),
-                facts={"asks": name, "model": str(settings.get("model", ""))},
-                more=(
-                    runs.work_of(folder.name),
-                    folders.local() / cell_locks.FOLDER / folder.name,
-                ),
-            )
-        )
-    return found
+    return listed("experiment", runs.RUNS, _experiment)
+
+
+def _experiment(run: Stored[runs.Header]) -> dict[str, Any]:
+    header = run.said
+    name = header.settings.experiment if header else run.id
+    return {
+        "text": f"{name}, {header.preset if header else 'custom'} ({run.id[:6]})",
+        "facts": {"asks": name, "model": header.settings.model if header else ""},
+        "more": (runs.work_of(run.id), folders.local() / cell_locks.FOLDER / run.id),
+    }
 
 
 def analyses() -> list[Item]:
@@ -117,7 +91,7 @@ def analyses() -> list[Item]:
 
 
 def _analysis(name: str, files: list[Path], named: dict[str, Label]) -> Item:
-    said = next((_once(file, _json) for file in files if file.suffix == ".json"), {})
+    said = next((read_once(_json, f)[0] for f in files if f.suffix == ".json"), None) or {}
     spec = said.get("spec", {})
     text, what = name, name.partition("-")[0]
     with contextlib.suppress(KeyError, TypeError):
@@ -130,7 +104,7 @@ def _analysis(name: str, files: list[Path], named: dict[str, Label]) -> Item:
         id=name,
         text=text,
         path=files[0],
-        created=_made(files[0]),
+        created=made(files[0]),
         label=named.get(name, NO_LABEL),
         facts={"asks": what},
         more=tuple(files[1:]),
@@ -156,7 +130,7 @@ def stored_assets() -> list[Item]:
             id=f"{folder.parent.name}/{folder.name}",
             text=titles.get(folder, folder.name),
             path=folder,
-            created=_made(folder),
+            created=made(folder),
             facts={"asks": kind},
         )
         for folder, kind in found
@@ -219,42 +193,15 @@ def _touched(path: Path) -> float:
     return newest
 
 
-def _made(path: Path) -> str:
-    with contextlib.suppress(OSError):
-        return time_of(path.stat().st_mtime)
-    return ""
-
-
-def _once(file: Path, read: Callable[[Path], Any]) -> dict[str, Any]:
-    """Return what a file says of itself, empty if that cannot be read; read again if it changes."""
-    with contextlib.suppress(OSError):
-        state = file.stat()
-        return _read_once(file, read, state.st_size, state.st_mtime_ns)
-    return {}
-
-
-@lru_cache(maxsize=10_000)
-def _read_once(
-    file: Path, read: Callable[[Path], Any], _size: int, _changed: int
-) -> dict[str, Any]:
+def _json(file: Path) -> dict[str, Any]:
+    """Read the JSON of an analysis, without what is large."""
     try:
-        said = read(file)
-    except (OSError, ValueError, SafetensorError, StopIteration):
-        return {}
-    if not isinstance(said, dict):
-        return {}
-    large = ("pieces", "coordinates", "solutions")
-    return {name: value for name, value in said.items() if name not in large}
-
-
-def _json(file: Path) -> Any:
-    return json.loads(file.read_bytes())
-
-
-def _header(file: Path) -> Any:
-    """Return the JSON in a safetensors file's metadata: it has one key, of the kind of result."""
-    with safe_open(file, framework="numpy") as opened:
-        return json.loads(next(iter((opened.metadata() or {}).values())))
+        said = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CorruptFileError(f"{file.name} is damaged.") from error
+    large = ("coordinates", "solutions")
+    known = said if isinstance(said, dict) else {}
+    return {name: value for name, value in known.items() if name not in large}
 
 
 LISTS: dict[str, Callable[[], list[Item]]] = {

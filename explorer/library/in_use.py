@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from explorer.base.errors import BadInputError, CorruptFileError, ExplorerError
+from explorer.base.errors import BadInputError, ExplorerError
 from explorer.experiments import runs
 from explorer.jobs import client
 from explorer.jobs.client import Job
@@ -97,20 +97,13 @@ def _made_by(job: Job) -> Iterator[Path]:
     if isinstance(spec, SolveSetSpec):
         if "set" in job.result:
             yield sets.folder_of(str(job.result["set"]))
-        yield from (f for f in sets.set_folders() if _asks(f, spec))  # it will go on with that
+        found = sets.SETS.all()  # it will go on with that
+        yield from (s.folder for s in found if s.said and s.said.spec == spec)
     if isinstance(spec, ExperimentSpec):
         if "run" in job.result:
             yield runs.folder_of(str(job.result["run"]))
-        for folder in runs.run_folders(spec.settings.experiment):
-            with suppress(CorruptFileError):
-                if runs.load(folder).settings == spec.settings:
-                    yield folder
-
-
-def _asks(folder: Path, spec: SolveSetSpec) -> bool:
-    with suppress(CorruptFileError):
-        return sets.load(folder).spec == spec
-    return False
+        known = runs.RUNS.all()
+        yield from (r.folder for r in known if r.said and r.said.settings == spec.settings)
 
 
 def _read_by(job: Job) -> Iterator[Path]:

@@ -1,16 +1,19 @@
 """One entry of the library, of whatever kind."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from explorer.base.collection import Collection, Stored
 from explorer.base.errors import StorageError
 from explorer.library import labels
 from explorer.library.labels import NO_LABEL, Kind, Label
 from explorer.solutions.solution import AnyRecord
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -63,3 +66,36 @@ def labels_of(kind: Kind) -> dict[str, Label]:
 def time_of(seconds: float) -> str:
     """Return a UNIX time as UTC, ISO 8601."""
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=0).isoformat()
+
+
+def made(path: Path) -> str:
+    """Return when a file or folder was changed last, UTC, ISO 8601; empty if it is gone."""
+    with contextlib.suppress(OSError):
+        return time_of(path.stat().st_mtime)
+    return ""
+
+
+def listed(
+    kind: Kind, collection: Collection[S], describe: Callable[[Stored[S]], dict[str, Any]]
+) -> list[Item]:
+    """Return everything in a collection as items.
+
+    Args:
+        kind: what they are.
+        collection: where they lie.
+        describe: gives further fields of one, which is called as its folder unless they say so.
+    """
+    named = labels_of(kind)
+    items = []
+    for stored in collection.all():
+        noun = collection.noun.capitalize()
+        fields = {
+            "text": stored.folder.name,
+            "path": stored.folder,
+            "created": getattr(stored.said, "created", "") or made(stored.file),
+            "problem": stored.problem and f"{noun} {stored.folder.name}: {stored.problem}",
+            "label": NO_LABEL if stored.ships else named.get(stored.id, NO_LABEL),
+        }
+        own = describe(stored)
+        items.append(Item(kind=kind, id=stored.id, ships=stored.ships, **{**fields, **own}))
+    return items

@@ -6,27 +6,27 @@ Listing reads metadata only, and each file once: what it says is kept until the 
 import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 
-from explorer.base import folders
+from explorer.base.collection import Stored
 from explorer.base.database import JobRow, transaction
-from explorer.base.errors import BadInputError, CorruptFileError, StorageError
+from explorer.base.errors import BadInputError, StorageError
 from explorer.jobs import client
 from explorer.library import holdings, labels
-from explorer.library.item import Item, labels_of, time_of
+from explorer.library.item import Item, labels_of, listed, time_of
 from explorer.library.labels import NO_LABEL, Kind, Label
 from explorer.solutions import sets as records
 from explorer.solutions import store
-from explorer.solutions.recording import RecordingHeader, read_header
+from explorer.solutions.recording import RecordingHeader
 from explorer.solutions.sets import SetRecord
+from explorer.solutions.solution import AnyRecord
 from explorer.specs.jobs import DistancesSpec, ExperimentSpec, MapSpec
 
-__all__ = ["SET", "SHIPS", "Item", "find", "items", "relabel"]
+__all__ = ["SHIPS", "Item", "find", "items", "relabel"]
 
-SET = "set.json"
 SHIPS = "ships with the project"
 
 
@@ -95,104 +95,53 @@ def _origin(entry: store.Entry) -> str:
 
 
 def _runs() -> list[Item]:
-    named = labels_of("run")
-    members: defaultdict[Path, list[store.Entry]] = defaultdict(list)
+    members: defaultdict[Path, list[AnyRecord]] = defaultdict(list)
     for entry in store.entries():
-        members[entry.path.parent].append(entry)
-    shipped = dict.fromkeys(store.shipped_runs(), True)
-    own = {file.parent: False for file in store.own_recordings()}
-    return [
-        _run(folder, members[folder], ships, named) for folder, ships in (own | shipped).items()
-    ]
+        if entry.record:
+            members[entry.path.parent].append(entry.record)
 
+    def describe(run: Stored[RecordingHeader]) -> dict[str, Any]:
+        header, records = run.said, members[run.folder]
+        title = header.title if header else ""
+        return {
+            "text": records[0].text if records else title if header else run.folder.name,
+            "created": max((record.created for record in records), default=""),
+            "length": len(header.target_ids) if header else 0,
+            "facts": {
+                "restarts": len(header.seeds) if header else None,
+                "exact": sum(record.exact for record in records),
+                "accuracy": max((record.accuracy for record in records), default=None),
+                "model": header.model if header else "",
+                "arrangement": header.arrangement if header else "",
+                "source": title,
+            },
+            # frames, and where it would go on from
+            "more": () if run.ships else (client.folder_of(run.id),),
+        }
 
-def _run(folder: Path, members: list[store.Entry], ships: bool, named: Mapping[str, Label]) -> Item:
-    header, problem = _header(folder / store.RECORDING)
-    records = [entry.record for entry in members if entry.record]
-    text = header.title if header else folder.name
-    if records:
-        text = records[0].text
-    name = folder.relative_to(folders.recorded()).as_posix() if ships else folder.name
-    return Item(
-        kind="run",
-        id=name,
-        text=text,
-        path=folder,
-        created=max((record.created for record in records), default=""),
-        ships=ships,
-        problem=problem,
-        label=NO_LABEL if ships else named.get(name, NO_LABEL),
-        length=len(header.target_ids) if header else 0,
-        facts={
-            "restarts": len(header.seeds) if header else None,
-            "exact": sum(record.exact for record in records),
-            "accuracy": max((record.accuracy for record in records), default=None),
-            "model": header.model if header else "",
-            "arrangement": header.arrangement if header else "",
-            "source": header.title if header else "",
-        },
-        more=() if ships else (client.folder_of(name),),  # frames, and where it would go on from
-    )
-
-
-def _header(path: Path) -> tuple[RecordingHeader | None, str | None]:
-    with contextlib.suppress(OSError):
-        state = path.stat()
-        return _header_once(path, state.st_size, state.st_mtime_ns)
-    return None, f"The recording of {path.parent.name} cannot be read any more."
-
-
-@lru_cache(maxsize=10_000)
-def _header_once(
-    path: Path, _size: int, _changed: int
-) -> tuple[RecordingHeader | None, str | None]:
-    try:
-        return read_header(path), None
-    except CorruptFileError as error:
-        return None, f"Run {path.parent.name}: {error}"
+    return listed("run", store.RUNS, describe)
 
 
 def _sets() -> list[Item]:
-    """Return sets of solutions, called as on their pages."""
-    named = labels_of("set")
-    found = []
-    for file in sorted((folders.local() / "sets").glob(f"*/{SET}")):
-        record, folder = _set(file), file.parent
-        damaged = f"{SET} of the set {folder.name} is damaged or of another version; delete it."
-        found.append(
-            Item(
-                kind="set",
-                id=folder.name,
-                text=record.name if record else folder.name,
-                path=folder,
-                created=record.created if record else time_of(file.stat().st_mtime),
-                problem=None if record else damaged,
-                label=named.get(folder.name, NO_LABEL),
-                length=record.spec.length if record else 0,
-                facts={"model": record.spec.model if record else "", **_lost(folder, record)},
-                more=(records.work_of(folder.name),),  # from there it goes on if it comes back
-            )
-        )
-    return found
+    """Return this machine's sets of solutions, called as on their pages."""
+
+    def describe(found: Stored[SetRecord]) -> dict[str, Any]:
+        more = (records.work_of(found.id),)  # from there it goes on if it comes back
+        if (record := found.said) is None:
+            return {"more": more, "facts": {"model": ""}}
+        return {
+            "text": record.name,
+            "length": record.spec.length,
+            "facts": {"model": record.spec.model, **_lost(found.folder, record)},
+            "more": more,
+        }
+
+    return [item for item in listed("set", records.SETS, describe) if not item.ships]
 
 
-def _set(file: Path) -> SetRecord | None:
-    with contextlib.suppress(OSError):
-        state = file.stat()
-        return _set_once(file, state.st_size, state.st_mtime_ns)
-    return None
-
-
-@lru_cache(maxsize=1_000)
-def _set_once(file: Path, _size: int, _changed: int) -> SetRecord | None:
-    with contextlib.suppress(CorruptFileError):
-        return records.load(file.parent)
-    return None
-
-
-def _lost(folder: Path, record: SetRecord | None) -> dict[str, int]:
+def _lost(folder: Path, record: SetRecord) -> dict[str, int]:
     """Return how many of a set's files are gone, and how many are left, if any are gone."""
-    names = [*(member.file for member in record.members), *record.missing] if record else []
+    names = [*(member.file for member in record.members), *record.missing]
     files = [folder / name for name in names]
     gone = sum(not file.is_file() for file in files)
     return {"missing": gone, "left": len(files) - gone} if gone else {}
@@ -201,8 +150,7 @@ def _lost(folder: Path, record: SetRecord | None) -> dict[str, int]:
 def _jobs() -> list[Item]:
     """Return all jobs, also those that another version of the project has queued."""
     named = labels_of("job")
-    sets = {folder.name: _set(folder / SET) for folder in records.set_folders()}
-    called = {name: record.name for name, record in sets.items() if record}
+    called = {found.id: found.said.name for found in records.SETS.all() if found.said}
     rows: list[JobRow] = []
     with contextlib.suppress(StorageError), transaction() as session:
         rows = list(session.scalars(select(JobRow)))

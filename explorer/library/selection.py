@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from explorer.base import folders
+from explorer.landscape.places import LANDSCAPES, WALKS
 from explorer.library.comparison import scheme
 from explorer.library.item import Item
-from explorer.paths import places
 
 PLACES = {
     "models": "models",
@@ -99,8 +99,7 @@ def disk_use() -> dict[str, int]:
     """
     root = folders.local()
     sizes = {name: size_of(root / folder) for name, folder in PLACES.items()}
-    planes = [f for n in (places.LANDSCAPE, places.RADIUS) for f in (root / "paths").glob(f"*/{n}")]
-    landscapes = sum(size_of(file) for file in planes)
+    landscapes = sum(size_of(file) for file in (*LANDSCAPES.own(), *WALKS.own()))
     sizes["paths"] -= min(sizes["paths"], landscapes)
     return sizes | {
         "landscapes": landscapes,

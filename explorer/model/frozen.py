@@ -1,6 +1,5 @@
 """A frozen language model: loaded once, shared, never changed; logits from input embeddings."""
 
-import logging
 import time
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -11,17 +10,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from explorer.assets import catalog
-from explorer.assets.fingerprint import fingerprint
-from explorer.assets.model_files import stored_formats
+from explorer.assets.model_files import MAX_POSITIONS
 from explorer.assets.tokenizing import Tokenizer
-from explorer.base.errors import BadInputError, ModelError
+from explorer.base.errors import BadInputError
 from explorer.model import passes
-from explorer.model.attention import choose_attention
+from explorer.model.body import Body
 from explorer.model.head import Head, TokenStatistics
-from explorer.model.llama import LlamaBody
 from explorer.model.passes import Batch
-from explorer.runtime.interruption import check_between
 
 
 @dataclass(frozen=True)
@@ -39,6 +34,8 @@ class FrozenModel:
         embedding_mean: float32 (d_model,), mean over the vocabulary of the input embeddings.
         embedding_std: their mean standard deviation over the vocabulary, per dimension.
         stored_in_bfloat16: whether every weight in the folder is.
+        table_positions: positions that its tables of positions have, None without such a table.
+        remembers: whether it can go on from a cache of keys and values.
     """
 
     name: str
@@ -49,10 +46,12 @@ class FrozenModel:
     device: torch.device
     dtype: torch.dtype
     head: Head | None = field(repr=False)
-    body: LlamaBody | None = field(repr=False)
+    body: Body | None = field(repr=False)
     embedding_mean: Float[Tensor, " d"] = field(repr=False)
     embedding_std: float
     stored_in_bfloat16: bool = False
+    table_positions: int | None = None
+    remembers: bool = True
 
     @property
     def d_model(self) -> int:
@@ -61,8 +60,11 @@ class FrozenModel:
 
     @property
     def max_positions(self) -> int:
-        """Longest input sequence the model was made for."""
-        return int(getattr(self.network.config, "max_position_embeddings", 0) or 1_000_000)
+        """Longest input sequence the model was made for, and has positions for."""
+        config = self.network.config.get_text_config(decoder=True)
+        named = (getattr(config, name, None) for name in MAX_POSITIONS)
+        limits = [n for n in (*named, self.table_positions) if isinstance(n, int) and n > 0]
+        return min(limits, default=1_000_000)
 
     @property
     def vocabulary(self) -> int:
@@ -96,9 +98,9 @@ class FrozenModel:
         """
         if self.body is not None:
             done = self.body.forward([embeddings], self.dtype, keep=False)
-            return done.by_batch(done.hidden)[0]
+            return done.at.split(done.hidden)[0]
         output = self.network.base_model(
-            inputs_embeds=embeddings.to(self.dtype), use_cache=False, return_dict=True
+            inputs_embeds=self._own_copy(embeddings), use_cache=False, return_dict=True
         )
         states: Tensor = output.last_hidden_state
         return states
@@ -108,10 +110,14 @@ class FrozenModel:
         if self.body is not None and self.head is not None:
             return self.head.logits(self.hidden(embeddings))
         output = self.network(
-            inputs_embeds=embeddings.to(self.dtype), use_cache=False, return_dict=True
+            inputs_embeds=self._own_copy(embeddings), use_cache=False, return_dict=True
         )
         result: Tensor = output.logits
         return result
+
+    def _own_copy(self, embeddings: Tensor) -> Tensor:
+        """Return what a network of transformers may change in place, as CTRL's does."""
+        return embeddings.to(self.dtype, copy=True)
 
     def token_logits(self, ids: Int[Tensor, "rows L"]) -> Float[Tensor, "rows L vocab"]:
         """Return the model's logits for token ids."""
@@ -131,13 +137,17 @@ class FrozenModel:
 
         Args:
             embeddings: input embeddings that follow those before.
-            past: what the last call returned (a KV cache); None at the first.
+            past: what the last call returned (a KV cache, or for a model without one the
+                embeddings so far, which it then reads again); None at the first.
         """
         if self.body is not None and self.head is not None:
             done = self.body.forward([embeddings], self.dtype, keep=False, past=past or ())
             return self.head.logits(done.hidden[-1:])[0].float(), done.seen
+        if not self.remembers:
+            so_far = embeddings if past is None else torch.cat([past, embeddings], 1)
+            return self.logits(so_far)[0, -1].float(), so_far
         output = self.network(
-            inputs_embeds=embeddings.to(self.dtype), past_key_values=past, use_cache=True
+            inputs_embeds=self._own_copy(embeddings), past_key_values=past, use_cache=True
         )
         return output.logits[0, -1].float(), output.past_key_values
 
@@ -230,113 +240,3 @@ def fast_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
     if precision == "auto":
         return torch.bfloat16 if bfloat16_pays(device) else torch.float32
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
-
-
-def load(
-    folder: Path,
-    name: str | None = None,
-    *,
-    dtype: torch.dtype = torch.float32,
-    device: torch.device | None = None,
-) -> FrozenModel:
-    """Load a model folder (safetensors only, no remote code), frozen, on one device.
-
-    Args:
-        folder: config.json, tokenizer.json and safetensors weights.
-        name: as `--model` takes it; the folder's path when omitted.
-        dtype: number format to run in; stored weights are cast once.
-        device: where to run; the best one here when omitted.
-
-    Raises:
-        ModelError: if the folder is broken, the wrong kind of model, or too large for this machine.
-    """
-    from transformers import AutoModelForCausalLM
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()
-    logging.getLogger("transformers").setLevel(logging.ERROR)
-    catalog.require_fits(catalog.check(folder), bytes_per_parameter=dtype.itemsize)
-    device = device or best_device()
-    try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=dtype,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-        network, info = loaded
-        choose_attention(network, device)
-        network.to(device).eval().requires_grad_(False)
-        layers = (m for m in network.modules() if isinstance(m, nn.ModuleList))
-        check_between(next(layers, ()))  # those of the body come before any inside them
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-        raise ModelError(
-            f"The model in {folder} cannot be loaded ({type(error).__name__}: "
-            f"{' '.join(str(error).split())[:200]}). Fetch it again or choose another."
-        ) from error
-    if missing := sorted(info["missing_keys"]):
-        raise ModelError(
-            f"The weights in {folder} lack {missing[0]} and {len(missing) - 1} more. "
-            "Fetch the model again or choose another."
-        )
-    embeddings: nn.Embedding = network.get_input_embeddings()
-    with torch.no_grad():  # some models scale their table on the way in
-        table = embeddings(torch.arange(embeddings.num_embeddings, device=device)).float()
-    std, mean = torch.std_mean(table, dim=0)
-    return FrozenModel(
-        name=name or str(folder),
-        folder=folder,
-        fingerprint=fingerprint(folder),
-        tokenizer=Tokenizer.load(folder),
-        network=network,
-        device=device,
-        dtype=dtype,
-        head=(head := _direct_head(network, device)),
-        body=_own_body(network, device) if head is not None else None,
-        embedding_mean=mean,
-        embedding_std=float(std.mean()),
-        stored_in_bfloat16=stored_formats(folder) == {"BF16"},
-    )
-
-
-@torch.no_grad()
-def _direct_head(network: Any, device: torch.device) -> Head | None:
-    """Return the output matrix if it gives the model's own logits on a few tokens.
-
-    Models that scale, cap or shift their logits differ, and take the plain path.
-    """
-    matrix = network.get_output_embeddings()
-    if not isinstance(matrix, nn.Linear):
-        return None
-    ids = torch.arange(3, device=device)[None]
-    states = network.base_model(input_ids=ids, use_cache=False, return_dict=True).last_hidden_state
-    own = network(input_ids=ids, use_cache=False, return_dict=True).logits
-    if states.shape[-1] != matrix.in_features:
-        return None
-    head = Head(matrix.weight, matrix.bias)
-    ours = head.logits(states)
-    same = ours.shape == own.shape and bool(torch.allclose(ours, own, rtol=1e-4, atol=1e-5))
-    return head if same else None
-
-
-@torch.no_grad()
-def _own_body(network: Any, device: torch.device) -> LlamaBody | None:
-    """Return the body written out, if there is one and it gives the network's own hidden states.
-
-    In bfloat16 the network itself is far off at single positions (ours keeps its residual stream
-    in float32), so the positions' median is compared.
-    """
-    if not LlamaBody.supports(network):
-        return None
-    for weight in network.parameters():  # out of the mapped file, whose pages stay otherwise:
-        weight.data = weight.data.clone()  # also those of weights that are joined elsewhere
-    table = network.get_input_embeddings()
-    ids = torch.arange(8, device=device)[None] * (table.num_embeddings // 8)
-    own = network.base_model(input_ids=ids, use_cache=False, return_dict=True).last_hidden_state
-    body = LlamaBody(network)
-    ours = body.forward([table(ids)], network.dtype, keep=False).hidden[None]
-    allowed = 1e-3 if network.dtype == torch.float32 else 0.1
-    difference = (ours.float() - own.float()).norm(dim=-1) / own.float().norm(dim=-1)
-    return body if bool(difference.median() < allowed) else None

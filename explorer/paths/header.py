@@ -1,8 +1,9 @@
 """What is known about a set of paths besides its numbers."""
 
 from collections.abc import Sequence
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.provenance import Versions, versions
@@ -36,7 +37,7 @@ class SolutionInfo(Value):
 class PathsHeader(Value):
     """What is known about a set of paths besides its numbers."""
 
-    schema_version: int = 1
+    schema_version: Literal[1] = 1
     model: str = Field(description="Name of the model, as `--model` takes it.")
     fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
     arrangement: ArrangementKey
@@ -57,12 +58,8 @@ class PathsHeader(Value):
     created: str = Field("", description="UTC time, ISO 8601.")
     job: str | None = None
 
-    def require_sense(self) -> None:
-        """Make sure that pairs, solutions and texts name each other.
-
-        Raises:
-            ValueError: if they do not.
-        """
+    @model_validator(mode="after")
+    def _pairs_solutions_and_texts_name_each_other(self) -> Self:
         ends = {i for pair in self.pairs for i in pair}
         good = (
             bool(self.pairs) and ends <= set(range(len(self.solutions))),
@@ -72,6 +69,7 @@ class PathsHeader(Value):
         )
         if not all(good):
             raise ValueError("pairs of what is not there")
+        return self
 
     def title(self, pair: int) -> str:
         """Return a short name of a pair for lists and charts."""

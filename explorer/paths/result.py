@@ -7,12 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import save
 
-from explorer.base.errors import CorruptFileError
-from explorer.base.files import write_atomically
-from explorer.base.tensor_files import opened
+from explorer.base.tensor_files import Layout, TensorFormat, Tensors, all_finite
 from explorer.paths.curves import BENDS, arc_lengths, bends_on_chord, mean_along
 from explorer.paths.header import PathsHeader, TextInfo
 from explorer.specs.recipes import THRESHOLD
@@ -188,9 +184,7 @@ class Paths:
         Raises:
             StorageError: if the disk refuses.
         """
-        named = {**self._tensors(), **(more or {})}
-        tensors = {name: np.ascontiguousarray(value) for name, value in named.items()}
-        return write_atomically(path, save(tensors, {"paths": self.header.model_dump_json()}))
+        return FORMAT.save(path, self.header, {**self._tensors(), **(more or {})})
 
     def _tensors(self) -> dict[str, NDArray[Any]]:
         own = {name: getattr(self, name) for name in ("vectors", "bends", "t", "steps", "over")}
@@ -206,45 +200,52 @@ class Paths:
         Raises:
             CorruptFileError: if it is missing, damaged, or not a set of paths.
         """
-        try:
-            with opened(path) as file:
-                header = PathsHeader.model_validate_json((file.metadata() or {})["paths"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return cls._from(header, tensors)
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError, IndexError) as error:
-            raise CorruptFileError(
-                f"{path.name} is missing, damaged or not a set of paths; make it again."
-            ) from error
-
-    @classmethod
-    def _from(cls, header: PathsHeader, tensors: Mapping[str, NDArray[Any]]) -> Self:
-        pairs, length = len(header.pairs), len(header.texts[0].target_ids)
-        grid = (pairs, len(tensors["t"]))
-        d = tensors["vectors"].shape[1]
-        header.require_sense()
-        shapes = {
-            "vectors": (len(header.solutions), d), "bends": (pairs, BENDS[header.kind], d),
-            "t": grid[1:], "steps": (pairs,), "over": (pairs,),
-        }  # fmt: skip
-        for which in ("line", "curve"):
-            shapes |= {f"{which}.{name}": grid for name in ("accuracy", "loss")}
-            shapes |= {f"{which}.{name}": (*grid, length) for name in ("predicted", "p", "rank")}
-        if any(tensors[name].shape != shape for name, shape in shapes.items()):
-            raise ValueError("tensors of unexpected shapes")
-        t, finite = tensors["t"], (tensors[name] for name in ("vectors", "bends", "t"))
-        if not all(np.isfinite(part).all() for part in finite) or (np.diff(t) <= 0).any():
-            raise ValueError("points that are nowhere")
-        starts, ends = (tensors["vectors"][list(side)] for side in zip(*header.pairs, strict=True))
-        if not (np.linalg.norm(ends.astype(np.float64) - starts, axis=1) > 0).all():
-            raise ValueError("a path that goes nowhere")
-        if grid[1] < 2 or (tensors["line.predicted"] < 0).any():
-            raise ValueError("no grid, or no token ids")
-        profiles = [
-            Profile(*(tensors[f"{which}.{f.name}"] for f in fields(Profile)))
+        header, tensors = FORMAT.load(path)
+        line, curve = (
+            Profile(**{f.name: tensors[f"{which}.{f.name}"] for f in fields(Profile)})
             for which in ("line", "curve")
-        ]
+        )
         history = np.zeros(len(tensors["history.step"]), dtype=HISTORY)
         for name in HISTORY.names or ():
             history[name] = tensors[f"history.{name}"]
         plain = {name: tensors[name] for name in ("vectors", "bends", "t", "steps", "over")}
-        return cls(header, **plain, line=profiles[0], curve=profiles[1], history=history)
+        return cls(header, **plain, line=line, curve=curve, history=history)
+
+
+def _layout(header: PathsHeader) -> Layout:
+    pairs, length = len(header.pairs), len(header.texts[0].target_ids)
+    profile: Layout = {
+        "accuracy": ("f4", (pairs, "T")), "loss": ("f4", (pairs, "T")),
+        "predicted": ("i4", (pairs, "T", length)), "p": ("f2", (pairs, "T", length)),
+        "rank": ("i4", (pairs, "T", length)),
+    }  # fmt: skip
+    return {
+        "vectors": ("f4", (len(header.solutions), "d")),
+        "bends": ("f4", (pairs, BENDS[header.kind], "d")),
+        "t": ("f8", ("T",)), "steps": ("i4", (pairs,)), "over": ("?", (pairs,)),
+        **{f"{which}.{name}": of for which in ("line", "curve") for name, of in profile.items()},
+        **{f"history.{name}": (HISTORY[name], ("H",)) for name in HISTORY.names or ()},
+    }  # fmt: skip
+
+
+def _problem(header: PathsHeader, tensors: Tensors) -> str:
+    t, vectors = tensors["t"], tensors["vectors"].astype(np.float64)
+    if not all_finite(tensors, "vectors", "bends", "t") or (np.diff(t) <= 0).any():
+        return "points that are nowhere"
+    starts, ends = (vectors[list(side)] for side in zip(*header.pairs, strict=True))
+    if not (np.linalg.norm(ends - starts, axis=1) > 0).all():
+        return "a path that goes nowhere"
+    if len(t) < 2 or (tensors["line.predicted"] < 0).any():
+        return "no grid, or no token ids"
+    return ""
+
+
+FORMAT = TensorFormat(
+    noun="a set of paths",
+    key="paths",
+    header=PathsHeader,
+    layout=_layout,
+    may_be_empty="H",
+    check=_problem,
+)
+"""Paths: the fields of `Paths`, those of its profiles and its history by name, JSON in `paths`."""

@@ -14,12 +14,10 @@ from typing import Annotated, Any, BinaryIO, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from safetensors import SafetensorError
-from safetensors.numpy import save
 
-from explorer.base.errors import CorruptFileError, StorageError
+from explorer.base.errors import StorageError
 from explorer.base.files import require_mine, write_atomically
-from explorer.base.tensor_files import opened
+from explorer.base.tensor_files import Layout, TensorFormat, Tensors
 from explorer.base.value import Value
 
 MAX_FRAMES = 200
@@ -124,10 +122,8 @@ class Recording:
         Raises:
             StorageError: if the disk refuses.
         """
-        columns = {
-            name: np.ascontiguousarray(self.frames[name]) for name in self.frames.dtype.names or ()
-        }
-        return write_atomically(path, save(columns, {"recording": self.header.model_dump_json()}))
+        columns = {name: self.frames[name] for name in self.frames.dtype.names or ()}
+        return FORMAT.save(path, self.header, columns)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -136,33 +132,21 @@ class Recording:
         Raises:
             CorruptFileError: if it is missing, damaged, or not a recording.
         """
-        try:
-            with opened(path) as file:
-                header = RecordingHeader.model_validate_json((file.metadata() or {})["recording"])
-                wanted = header.frame_dtype
-                columns = {name: file.get_tensor(name) for name in wanted.names or ()}
-            count = len(columns["step"])
-            for name in wanted.names or ():  # before as much memory is taken as the header says
-                base, shape = wanted[name].base, (count, *wanted[name].shape)
-                if (columns[name].dtype, columns[name].shape) != (base, shape):
-                    raise ValueError(name)
-            frames = np.zeros(count, dtype=wanted)
-            for name in wanted.names or ():
-                frames[name] = columns[name]
-            _require_sense(frames, header)
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            raise CorruptFileError(
-                f"{path.name} is missing, damaged or not a recording."
-            ) from error
+        header, columns = FORMAT.load(path)
+        frames = np.zeros(len(columns["step"]), dtype=header.frame_dtype)
+        for name, column in columns.items():
+            frames[name] = column
         return cls(header, frames)
 
 
-def _require_sense(frames: NDArray[Any], header: RecordingHeader) -> None:
-    """Make sure that frames say nothing that cannot be.
+def _layout(header: RecordingHeader) -> Layout:
+    columns = header.frame_dtype
+    parts = {name: columns[name] for name in columns.names or ()}
+    return {name: (part.base, ("frames", *part.shape)) for name, part in parts.items()}
 
-    Raises:
-        ValueError: if they do.
-    """
+
+def _problem(header: RecordingHeader, frames: Tensors) -> str:
+    """Say whether frames say something that cannot be."""
     K, N = len(header.seeds), len(header.target_ids)
     accuracy = frames["accuracy"]
     good = (
@@ -172,8 +156,19 @@ def _require_sense(frames: NDArray[Any], header: RecordingHeader) -> None:
         (frames["predicted"] >= 0).all() and np.isfinite(frames["seconds"]).all(),
         all(0 <= start < stop <= N for start, stop, _ in header.groups),
     )
-    if not all(good):
-        raise ValueError("frames that cannot be")
+    return "" if all(good) else "frames that cannot be"
+
+
+FORMAT = TensorFormat(
+    noun="a recording",
+    key="recording",
+    header=RecordingHeader,
+    layout=_layout,
+    may_be_empty="frames",
+    check=_problem,
+    advice="delete it or fetch it again",
+)
+"""A recording: one tensor for each column of `frame_dtype`, JSON in `recording`."""
 
 
 def read_header(path: Path) -> RecordingHeader:
@@ -182,11 +177,7 @@ def read_header(path: Path) -> RecordingHeader:
     Raises:
         CorruptFileError: if the file is missing, cut short, or not a recording.
     """
-    try:
-        with opened(path) as file:
-            return RecordingHeader.model_validate_json((file.metadata() or {})["recording"])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise CorruptFileError(f"{path.name} is missing, damaged or not a recording.") from error
+    return FORMAT.read_header(path)
 
 
 class RecordingLog:

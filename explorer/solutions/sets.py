@@ -9,7 +9,8 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from explorer.base import folders
-from explorer.base.errors import BadInputError, CorruptFileError
+from explorer.base.collection import Collection
+from explorer.base.errors import CorruptFileError
 from explorer.base.files import say_kept, write_atomically
 from explorer.base.formatting import counted
 from explorer.base.provenance import Versions
@@ -206,11 +207,6 @@ def set_id(spec: SolveSetSpec, fingerprint: str) -> str:
     return hashlib.sha256(made_of.encode()).hexdigest()[:12]
 
 
-def folder_of(name: str) -> Path:
-    """Return the folder in which a set of this machine lies, or would."""
-    return folders.local() / "sets" / name
-
-
 def work_of(name: str) -> Path:
     """Return where the checkpoints of a set that is being built lie."""
     return folders.local() / "jobs" / f"set-{name}"
@@ -247,37 +243,14 @@ def load(folder: Path) -> SetRecord:
     return record.model_copy(update={"members": left, "missing": gone}) if gone else record
 
 
-def set_folders() -> list[Path]:
-    """Return the folders of this machine's sets, newest first, then of those that ship."""
-    own, shipped = (
-        [file.parent for file in root.glob(f"*/{SET_FILE}")] if root.is_dir() else []
-        for root in (folders.local() / "sets", folders.recorded() / "sets")
-    )
-    own.sort(key=lambda folder: (folder / SET_FILE).stat().st_mtime, reverse=True)
-    known = {folder.name for folder in own}
-    return own + sorted(folder for folder in shipped if folder.name not in known)
-
-
-def find(name: str) -> Path:
-    """Return the folder of a set by its id, the beginning of it, or a path.
-
-    Raises:
-        BadInputError: if there is none, or more than one.
-    """
-    given = name.strip()
-    if given and (path := folders.given(given) / SET_FILE).is_file():
-        return path.parent.resolve()
-    found = [folder for folder in set_folders() if given and folder.name.startswith(given)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise BadInputError(
-            f"Several solution sets begin with “{given[:60]}”. Give more of the id."
-        )
-    raise BadInputError(
-        f"There is no solution set “{given[:60]}” on this machine. "
-        "Make one with: python -m explorer solve-set"
-    )
+SETS = Collection(
+    noun="solution set",
+    place="sets",
+    file=SET_FILE,
+    read=lambda file: load(file.parent),
+    advice="Make one with: python -m explorer solve-set",
+)
+folder_of, find, set_folders = SETS.folder_of, SETS.find_folder, SETS.folders
 
 
 def read(folder: Path, *, inexact: bool = False) -> SolutionSet:

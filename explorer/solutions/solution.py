@@ -3,44 +3,29 @@
 Beside it the autoregressive baseline, memory vectors: listed like solutions, never taken for one.
 """
 
-import contextlib
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from safetensors import SafetensorError
-from safetensors.numpy import save
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from explorer.base.errors import CorruptFileError, NoProtoTokensError
-from explorer.base.files import write_atomically
 from explorer.base.formatting import counted
 from explorer.base.provenance import Versions
-from explorer.base.tensor_files import opened
+from explorer.base.tensor_files import Layout as TensorLayout
+from explorer.base.tensor_files import TensorFormat, Tensors, all_finite
 from explorer.specs.arrangements import ArrangementKey, Layout
 from explorer.specs.recipes import Recipe
 
 SCHEMA_VERSION: Literal[1] = 1
-TENSORS = {
-    "one-forward": {"e": "F32", "m": "F32", "target_ids": "I64"},
-    "autoregressive": {"mem": "F32", "target_ids": "I64"},
-}
-"""What a file of each kind holds, in the number formats of safetensors."""
-
-
 ID = r"^[0-9A-Za-z][0-9A-Za-z_-]{0,79}$"
 """What an id looks like: it names files, and stands in links."""
-
-
-class _Kind(BaseModel):
-    kind: Literal["one-forward", "autoregressive"] = "one-forward"
 
 
 class TrainedRecord(BaseModel):
@@ -160,6 +145,42 @@ class MemoryRecord(TrainedRecord):
 AnyRecord = SolutionRecord | MemoryRecord
 
 
+def _kind(said: Any) -> str:
+    """Return the kind that a record names; those from before there were two name none."""
+    named = said.get("kind", "one-forward") if isinstance(said, dict) else said
+    return named if isinstance(named, str) else "none"
+
+
+def _layout(record: AnyRecord) -> TensorLayout:
+    if isinstance(record, MemoryRecord):
+        vectors: TensorLayout = {"mem": ("f4", (record.tokens_of_memory, "d_model"))}
+    else:
+        vectors = {"e": ("f4", ("d_model",)), "m": ("f4", ("d_model",))}
+    return {**vectors, "target_ids": ("i8", ("N",))}
+
+
+def _problem(record: AnyRecord, tensors: Tensors) -> str:
+    if not all_finite(tensors, *(name for name in tensors if name != "target_ids")):
+        return "numbers that are not finite"
+    return "numbers that are no token ids" if tensors["target_ids"].min() < 0 else ""
+
+
+FORMAT: TensorFormat[AnyRecord] = TensorFormat(
+    noun="a solution",
+    key="solution",
+    header=Annotated[
+        Annotated[SolutionRecord, Tag("one-forward")]
+        | Annotated[MemoryRecord, Tag("autoregressive")],
+        Discriminator(_kind),
+    ],
+    layout=_layout,
+    check=_problem,
+    advice="delete it or fetch it again",
+    schema=SCHEMA_VERSION,
+)
+"""A file of either kind: float32 `e` and `m`, or `mem`; int64 `target_ids`; JSON in `solution`."""
+
+
 @dataclass(frozen=True)
 class Solution:
     """A trained pair of proto-tokens with its target.
@@ -250,7 +271,8 @@ def save_solution(solution: Solution, path: Path) -> Path:
     Raises:
         StorageError: if the disk refuses.
     """
-    return _save(path, solution.record, solution.target_ids, e=solution.e, m=solution.m)
+    tensors: Tensors = {"e": solution.e, "m": solution.m, "target_ids": solution.target_ids}
+    return FORMAT.save(path, solution.record, tensors)
 
 
 def save_memory(memory: Memory, path: Path) -> Path:
@@ -259,17 +281,7 @@ def save_memory(memory: Memory, path: Path) -> Path:
     Raises:
         StorageError: if the disk refuses.
     """
-    return _save(path, memory.record, memory.target_ids, mem=memory.mem)
-
-
-def _save(
-    path: Path, record: AnyRecord, target_ids: NDArray[np.int64], **vectors: NDArray[np.float32]
-) -> Path:
-    tensors: dict[str, NDArray[Any]] = {
-        name: np.ascontiguousarray(vector, dtype=np.float32) for name, vector in vectors.items()
-    }
-    tensors["target_ids"] = np.ascontiguousarray(target_ids, dtype=np.int64)
-    return write_atomically(path, save(tensors, {"solution": record.model_dump_json()}))
+    return FORMAT.save(path, memory.record, {"mem": memory.mem, "target_ids": memory.target_ids})
 
 
 def load_solution(path: Path) -> Solution:
@@ -279,11 +291,10 @@ def load_solution(path: Path) -> Solution:
         CorruptFileError: if it is missing, damaged, or not a solution.
         NoProtoTokensError: if it holds memory vectors.
     """
-    with _opened(path) as (file, record):
-        if isinstance(record, MemoryRecord):
-            raise NoProtoTokensError(record.refusal)
-        e, m, target_ids = _tensors(path, file, record)
-    return Solution(e, m, target_ids, record)
+    found = load(path)
+    if isinstance(found, Memory):
+        raise NoProtoTokensError(found.record.refusal)
+    return found
 
 
 def load_memory(path: Path) -> Memory:
@@ -292,11 +303,10 @@ def load_memory(path: Path) -> Memory:
     Raises:
         CorruptFileError: if it is missing, damaged, or of another kind.
     """
-    with _opened(path) as (file, record):
-        if isinstance(record, SolutionRecord):
-            raise CorruptFileError(f"{path.name} holds e and m, not memory vectors.")
-        mem, target_ids = _tensors(path, file, record)
-    return Memory(mem, target_ids, record)
+    found = load(path)
+    if isinstance(found, Solution):
+        raise CorruptFileError(f"{path.name} holds e and m, not memory vectors.")
+    return found
 
 
 def load(path: Path) -> Solution | Memory:
@@ -305,18 +315,11 @@ def load(path: Path) -> Solution | Memory:
     Raises:
         CorruptFileError: if it is missing, damaged, or of no kind that is known.
     """
-    record, _ = read_record(path)
-    return load_memory(path) if isinstance(record, MemoryRecord) else load_solution(path)
-
-
-def _tensors(path: Path, file: Any, record: AnyRecord) -> list[NDArray[Any]]:
-    """Read the tensors of a kind, in its order; the target ids are the last."""
-    *vectors, target_ids = (file.get_tensor(name) for name in TENSORS[record.kind])
-    if not all(np.isfinite(vector).all() for vector in vectors):
-        raise CorruptFileError(f"{path.name} holds numbers that are not finite.")
-    if target_ids.min() < 0:
-        raise CorruptFileError(f"{path.name} holds numbers that are no token ids.")
-    return [*vectors, target_ids]
+    record, tensors = FORMAT.load(path)
+    _require_agreement(path, record, len(tensors["target_ids"]))
+    if isinstance(record, MemoryRecord):
+        return Memory(record=record, **tensors)
+    return Solution(record=record, **tensors)
 
 
 def read_record(path: Path) -> tuple[AnyRecord, int]:
@@ -325,64 +328,19 @@ def read_record(path: Path) -> tuple[AnyRecord, int]:
     Raises:
         CorruptFileError: if the file is missing, cut short, or not a solution.
     """
-    with _opened(path) as (file, record):
-        length: int = file.get_slice("target_ids").get_shape()[0]
-    return record, length
+    record, lengths = FORMAT.measure(path)
+    _require_agreement(path, record, lengths["N"])
+    return record, lengths["N"]
 
 
-def _parsed(text: str) -> AnyRecord:
-    if _Kind.model_validate_json(text).kind == "autoregressive":
-        return MemoryRecord.model_validate_json(text)
-    return SolutionRecord.model_validate_json(text)
+def _require_agreement(path: Path, record: AnyRecord, N: int) -> None:
+    """Make sure that accuracy, C_tokens, exactness and the terms of H_LM are of N tokens.
 
-
-def _fits(record: AnyRecord, shapes: list[list[int]]) -> bool:
-    """Tell whether the tensors of a kind, in its order, have the shapes they should."""
-    *vectors, ids = shapes
-    if len(ids) != 1 or not ids[0] or any(shape != vectors[0] for shape in vectors):
-        return False
-    if isinstance(record, MemoryRecord):
-        return (
-            len(vectors[0]) == 2 and vectors[0][0] == record.tokens_of_memory and vectors[0][1] > 0
-        )
-    return len(vectors[0]) == 1 and vectors[0][0] > 0
-
-
-def _agrees(record: AnyRecord, N: int) -> bool:
-    """Tell whether accuracy, C_tokens, exactness and the terms of H_LM are of N tokens."""
+    Raises:
+        CorruptFileError: if they are not.
+    """
     right = record.c_tokens == round(record.accuracy * N)
-    return right and record.exact == (record.c_tokens == N) and record.h_lm_terms in (N - 1, N)
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, AnyRecord]]:
-    """Open a file of either kind whose header is as it should be."""
-    try:
-        with opened(path) as file:
-            record = _parsed((file.metadata() or {})["solution"])
-            wanted = TENSORS[record.kind]
-            if lacking := set(wanted) - set(file.keys()):
-                raise CorruptFileError(f"{path.name} holds no tensor {', '.join(sorted(lacking))}.")
-            slices = {name: file.get_slice(name) for name in wanted}
-            if {name: part.get_dtype() for name, part in slices.items()} != wanted:
-                raise CorruptFileError(f"{path.name} holds tensors of unexpected number formats.")
-            if not _fits(record, [list(part.get_shape()) for part in slices.values()]):
-                raise CorruptFileError(f"{path.name} holds tensors of unexpected shapes.")
-            if not _agrees(record, slices["target_ids"].get_shape()[0]):
-                raise CorruptFileError(
-                    f"What {path.name} says of itself does not agree with its number of tokens."
-                )
-            yield file, record
-    except FileNotFoundError as error:
-        raise CorruptFileError(f"There is no file {path.name}.") from error
-    except IsADirectoryError as error:
-        raise CorruptFileError(f"{path.name} is a folder; name a solution file in it.") from error
-    except (SafetensorError, OSError) as error:
+    if not right or record.exact != (record.c_tokens == N) or record.h_lm_terms not in (N - 1, N):
         raise CorruptFileError(
-            f"{path.name} is damaged or not a safetensors file; delete it or fetch it again."
-        ) from error
-    except (KeyError, ValidationError) as error:
-        raise CorruptFileError(
-            f"{path.name} is a safetensors file, but not a solution of this version "
-            f"(schema {SCHEMA_VERSION})."
-        ) from error
+            f"What {path.name} says of itself does not agree with its number of tokens."
+        )

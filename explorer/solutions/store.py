@@ -7,7 +7,6 @@ entry whose file cannot be read is shown with its problem, never skipped.
 import contextlib
 from collections.abc import Container
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -15,11 +14,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from explorer.base import folders
+from explorer.base.collection import Collection, read_once, the_one
 from explorer.base.database import SolutionRow, transaction
-from explorer.base.errors import BadInputError, CorruptFileError, NoProtoTokensError, StorageError
+from explorer.base.errors import CorruptFileError, NoProtoTokensError, StorageError
 from explorer.base.files import write_atomically
 from explorer.base.value import Value
-from explorer.solutions.recording import Recording
+from explorer.solutions.recording import Recording, read_header
 from explorer.solutions.solution import (
     AnyRecord,
     Memory,
@@ -82,11 +82,6 @@ class Entry:
     length: int
     ships: bool
     problem: str | None = None
-
-
-def run_folder(job: str) -> Path:
-    """Return the folder of one run's solutions and recording."""
-    return folders.local() / "solutions" / job
 
 
 def keep(solution: Solution | Memory, job: str) -> Path:
@@ -171,35 +166,30 @@ def _solution_files(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*.safetensors") if not p.name.endswith(NOT_SOLUTIONS))
 
 
+def _record(path: Path) -> tuple[AnyRecord, int]:
+    return read_record(path)
+
+
 def _read_entry(path: Path, *, ships: bool) -> Entry:
-    with contextlib.suppress(OSError):
-        state = path.stat()
-        return _read_once(path, ships, state.st_size, state.st_mtime_ns)
-    return Entry(path.stem, path, None, 0, ships, f"{path.name} cannot be read any more.")
-
-
-@lru_cache(maxsize=10_000)
-def _read_once(path: Path, ships: bool, _size: int, _changed: int) -> Entry:
-    try:
-        record, length = read_record(path)
-    except CorruptFileError as error:
-        return Entry(path.stem, path, None, 0, ships, str(error))
+    said, problem = read_once(_record, path)
+    if said is None:
+        return Entry(path.stem, path, None, 0, ships, problem)
+    record, length = said
     return Entry(record.id, path, record, length, ships)
 
 
 def find(solution_id: str) -> Path:
-    """Return the file of a solution by its id.
+    """Return the file of a solution by its id or the beginning of it.
 
     Raises:
-        BadInputError: if there is none.
+        BadInputError: if there is none, or more than one.
     """
     for look in (_noted_as, _shipped_as, _named_as):
         if (path := look(solution_id)) is not None:
             return path
-    raise BadInputError(
-        f"There is no solution “{solution_id[:60]}” on this machine. "
-        "It may have been made elsewhere; import its file, or pick another."
-    )
+    files = {entry.id: entry.path for entry in reversed(entries()) if entry.record}
+    advice = "It may have been made elsewhere; import its file, or pick another."
+    return files[the_one("solution", files, solution_id, advice)]
 
 
 def find_pair(solution_id: str) -> Path:
@@ -270,15 +260,20 @@ def recording_of(path: Path) -> Recording | None:
     return None
 
 
+RUNS = Collection(
+    noun="run",
+    place="solutions",
+    file=RECORDING,
+    read=read_header,
+    advice="It may have been made elsewhere; import its solutions.",
+    ships_in="",
+)
+run_folder = RUNS.folder_of
+
+
 def shipped_runs() -> list[Path]:
     """Return the folders of the runs that ship with the project, those with a recording."""
-    folder = folders.recorded()
-    return sorted(path.parent for path in folder.rglob(RECORDING)) if folder.is_dir() else []
-
-
-def own_recordings() -> list[Path]:
-    """Return the recordings of the runs of this machine, in the order of their folders' names."""
-    return sorted(_local("solutions").glob(f"*/{RECORDING}"))
+    return [file.parent for file in RUNS.shipped()]
 
 
 def keep_race(folder: Path, result: Race) -> None:

@@ -85,7 +85,11 @@ class SolveSetSpec(Value):
     kind: Literal["solve-set"] = "solve-set"
     model: str = Field(description="Name, hub id or folder of the model.")
     source: Source = Field("seen", description="Where the contexts are drawn from.")
-    path: AbsolutePath | None = Field(None, description="For the sources corpus and random.")
+    path: AbsolutePath | None = Field(
+        None,
+        description="For the sources corpus and random: a folder of texts, a .jsonl file or a "
+        "GloVe file.",
+    )
     contexts: int = Field(8, ge=1, le=500, description="C, how many contexts.")
     continuations: int = Field(6, ge=1, le=100, description="G, texts for each context.")
     restarts: int = Field(8, ge=1, le=MAX_RESTARTS, description="R, solutions of the last text.")
@@ -109,7 +113,7 @@ class SolveSetSpec(Value):
         None,
         ge=1,
         description="Learn the shared m on this many texts, then freeze it for the others: faster, "
-        "and a deviation from the paper. None: all e and one m are trained jointly.",
+        "and a deviation from the paper. Without it all e and one m are trained jointly.",
     )
     joint_until: float = Field(
         1.0,
@@ -147,7 +151,7 @@ class DistancesSpec(Value):
     """Compute the distances of a set with their statistics (E6, E7)."""
 
     kind: Literal["distances"] = "distances"
-    set: str = Field(description="Id of the set.")
+    set: str = Field(description="Id of the set, or its folder.")
 
     @property
     def model(self) -> str:

@@ -13,9 +13,10 @@ import numpy as np
 
 from explorer import texts
 from explorer.assets import catalog
-from explorer.base.errors import MissingAssetError
+from explorer.base.formatting import human_seconds
+from explorer.base.progress import Progress
+from explorer.estimates import outlook
 from explorer.jobs.kept import checkpoint_in
-from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import h_lm, race
 from explorer.model.pool import ModelPool
 from explorer.runtime.interruption import Interrupted, abandonable
@@ -32,6 +33,7 @@ from explorer.solutions.recording import (
 from explorer.solutions.solution import Solution, new_run_id, save_solution
 from explorer.specs.arrangements import read_from
 from explorer.specs.jobs import ReconstructSpec
+from explorer.tasks.protocol import BY_HAND, MEASURING, Task
 from explorer.training import Outcome, Row, StepReport, Trainer
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.layouts import OnePass
@@ -44,7 +46,7 @@ RECENT_STEPS = 20
 LEAST_STEPS_TIMED = 5
 
 
-class Reconstruction:
+class Reconstruction(Task):
     """Trains K restarts of one text and keeps every solution, frame and checkpoint on the way.
 
     Attributes:
@@ -52,6 +54,7 @@ class Reconstruction:
         arrangement: how e and m are laid out: as asked, or what suits the model.
         trainer: the engine at work.
         solutions: files of the restarts that are over, by row.
+        report: of the last step; None before the first.
     """
 
     def __init__(
@@ -72,24 +75,10 @@ class Reconstruction:
             ModelError: if the model cannot be loaded.
         """
         self.spec, self.folder, self.job, self.out = spec, folder, job, out
-        card = catalog.find(spec.model)
-        if card.folder is None:
-            raise MissingAssetError(
-                f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
-                f"--model {card.name}"
-            )
-        self.model = pool.searching(card.folder, card.name, spec.recipe.precision)
-        self._confirm = pool.can_confirm(card.folder)
-        exact_folder, exact_name = card.folder, card.name
-
-        def exact_model() -> FrozenModel:
-            import torch
-
-            return pool.get(exact_folder, exact_name, torch.float32)
-
-        self.arrangement = arrangement_for(
-            spec.arrangement, self.model, exact_model if self._confirm else None
-        )
+        model_folder, name = catalog.require(spec.model)
+        self.model = pool.searching(model_folder, name, spec.recipe.precision)
+        exact_model = pool.in_float32(model_folder, name)
+        self.arrangement = arrangement_for(spec.arrangement, self.model, exact_model)
         self.tokenizer = self.model.tokenizer
         room = self.model.max_positions - read_from(self.arrangement)
         ids = texts.target_ids(spec.text, self.tokenizer, spec.length, max_positions=room)
@@ -100,11 +89,11 @@ class Reconstruction:
             [Row(tuple(ids), seed) for seed in seeds],
             self.arrangement,
             spec.recipe,
-            exact_model=exact_model if self._confirm else None,
+            exact_model=exact_model,
             until=spec.until,
         )
         self.header = RecordingHeader(
-            model=card.name,
+            model=name,
             target_ids=ids,
             groups=[(g.start, g.stop, g.text) for g in self.tokenizer.groups(ids)],
             seeds=seeds,
@@ -113,8 +102,9 @@ class Reconstruction:
             title=spec.title,
         )
         self.solutions: dict[int, Path] = {}
+        self.report: StepReport | None = None
         self.run_id = job[:8] if job else new_run_id()  # a job begun twice makes the same files
-        self._step = 0
+        self._step = self._furthest = 0
         self._took: deque[float] = deque(maxlen=RECENT_STEPS)
         self._kept = Checkpoint(checkpoint_in(folder), self.model, spec.model_dump(mode="json"))
         self.resumed = self._restore()
@@ -124,11 +114,8 @@ class Reconstruction:
         """H_LM of the target in nats, and the number of its terms (Q2)."""
         return h_lm(self.trainer.exact_model, self.target_ids.tolist())
 
-    def steps(self) -> Iterator[StepReport]:
-        """Train until every row is over, after a frame of where it begins; yield after each step.
-
-        Closing the iterator early leaves a checkpoint to go on from.
-        """
+    def _work(self) -> Iterator[Progress]:
+        """Train until every row is over, after a frame of where it begins; then time the race."""
         begins = not self.resumed
         log = RecordingLog(self.folder, self.header, until=-1 if begins else self._step)
         shown = 0.0
@@ -136,30 +123,39 @@ class Reconstruction:
             with suppress(Interrupted), abandonable():
                 log.publish(self._frame(self.trainer.look()), last=False)
             shown = time.monotonic()
-        try:
-            while not self.trainer.finished:
-                began = time.monotonic()
-                due = began - shown >= FRAME_SECONDS
-                try:
-                    report = self.trainer.step(detail=due)
-                except Interrupted:  # somebody wants it to stop or to pause; it stands as before
-                    yield self.trainer.report(detailed=False)
-                    continue
-                self._took.append(time.monotonic() - began)
-                self._step += 1
-                self._keep_finished(report)
-                if due or self.trainer.finished:
-                    log.publish(self._frame(report), last=self.trainer.finished)
-                    shown = began
-                if self._kept.due:
-                    self._checkpoint()
-                yield report
-        except GeneratorExit:
-            if not self.trainer.finished:
-                self._checkpoint()
-            raise
+        while not self.trainer.finished:
+            began = time.monotonic()
+            due = began - shown >= FRAME_SECONDS
+            try:
+                self.report = report = self.trainer.step(detail=due)
+            except Interrupted:  # somebody wants it to stop or to pause; it stands as before
+                yield self._progress(self.trainer.report(detailed=False))
+                continue
+            self._took.append(time.monotonic() - began)
+            self._step += 1
+            self._keep_finished(report)
+            if due or self.trainer.finished:
+                log.publish(self._frame(report), last=self.trainer.finished)
+                shown = began
+            yield self._progress(report)
         self._checkpoint()
         self._keep_recording()
+        if self.job is not None:
+            yield from self._race_of_the_job()
+
+    def _progress(self, report: StepReport) -> Progress:
+        most, each = self.spec.recipe.max_steps, self.step_seconds
+        live = [k for k, phase in enumerate(report.phase) if phase != "done"]
+        step = int(report.steps[live].max()) if live else int(report.steps.max())
+        self._furthest = max(self._furthest, step)  # a restart that rested may have fewer steps
+        bound = f", {human_seconds((most - step) * each)} at the longest" if each else ""
+        whose = "Restarts still training: step" if 0 < len(live) < len(report.phase) else "Step"
+        usual = self._expected.after(step, each)
+        return Progress(f"{whose} {step} of at most {most}{bound}. {usual}", self._furthest / most)
+
+    @cached_property
+    def _expected(self) -> outlook.TextOutlook:
+        return outlook.of_text(self.spec)
 
     @property
     def step_seconds(self) -> float | None:
@@ -171,21 +167,26 @@ class Reconstruction:
             return None
         return sum(self._took) / len(self._took)
 
-    def stop(self, reason: str) -> None:
-        """End every row where it is, and save what there is."""
-        for _ in self.stopping(reason):
-            pass
-
-    def stopping(self, reason: str) -> Iterator[None]:
-        """Do what `stop` does; yield after each row, whose score takes a forward pass."""
-        for i in range(len(self.trainer.rows)):
-            self.trainer.stop(reason, [i])
-            yield
-        report = self.trainer.report(detailed=True)
-        self._keep_finished(report)
-        log = RecordingLog(self.folder, self.header, until=self._step)
-        log.publish(self._frame(report), last=True)
+    def stopping(self, reason: str = BY_HAND) -> Iterator[Progress]:
+        """End every row where it is, and save what there is; the score of each takes a pass."""
+        if not self.trainer.finished:
+            for i in range(len(self.trainer.rows)):
+                yield Progress(MEASURING, self._furthest / self.spec.recipe.max_steps)
+                self.trainer.stop(reason, [i])
+            self.report = report = self.trainer.report(detailed=True)
+            self._keep_finished(report)
+            log = RecordingLog(self.folder, self.header, until=self._step)
+            log.publish(self._frame(report), last=True)
         self._keep_recording()
+
+    def _race_of_the_job(self) -> Iterator[Progress]:
+        """Time the race, which the pages show, and keep it."""
+        racing = Progress("Timing one forward pass against token-by-token generation.", 1.0)
+        yield racing
+        for found in self.race():
+            if found is not None:
+                store.keep_race(self.out, found)
+            yield racing
 
     def race(self) -> Iterator[store.Race | None]:
         """Time the one forward pass against the model's own generation, for an exact row."""
@@ -208,6 +209,23 @@ class Reconstruction:
                 device=self.model.device.type,
                 number_format=self.model.number_format,
             )
+
+    @property
+    def outcome(self) -> str:
+        """How many restarts are exact."""
+        exact = sum(o.score.exact for o in self.outcomes())
+        return f"{exact} of {self.spec.restarts} restarts exact."
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The ids of the solutions, and H_LM of the target once the first step is taken."""
+        made = {"solutions": [path.stem for _, path in sorted(self.solutions.items())]}
+        return made | ({"h_lm": self.h_lm[0]} if self.report is not None else {})
+
+    @property
+    def notices(self) -> list[str]:
+        """Whether it went on from a checkpoint, and what the trainer had to do for want of room."""
+        return [*super().notices, *self.trainer.notices]
 
     def outcomes(self) -> list[Outcome]:
         """Return the outcome of every row, in the order of their seeds."""
@@ -266,7 +284,7 @@ class Reconstruction:
         own = "" if self.job else f"{self.run_id}."
         return self.out / f"{own}{store.RECORDING}"
 
-    def discard_checkpoint(self) -> None:
+    def discard(self) -> None:
         """Remove what a run at its end was to go on from, and the frames that its recording has."""
         self._kept.discard()
         frames = [self.folder / LOG, self.folder / LIVE] if self.recording_file.is_file() else []
@@ -274,6 +292,10 @@ class Reconstruction:
             for file in frames:
                 file.unlink(missing_ok=True)
             self.folder.rmdir()  # only if it is empty
+
+    @property
+    def _checkpoint_due(self) -> bool:
+        return self._kept.due
 
     def _checkpoint(self) -> None:
         solutions = {str(i): str(path) for i, path in self.solutions.items()}

@@ -3,6 +3,8 @@
 import contextlib
 import time
 
+import torch
+
 from explorer.base.errors import StorageError
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import generate
@@ -36,7 +38,8 @@ def measured(
 ) -> step_times.StepTime:
     """Return what a step costs for each pass and for each token, and a token generated alone.
 
-    From a step of one row and one of a set's full batch: two sizes, two unknowns.
+    From a step of one row and one of a set's full batch: two sizes, two unknowns. What is searched
+    in bfloat16 is finished in float32, one text at a time: such a step is timed as well.
 
     Args:
         model: what would search.
@@ -50,12 +53,15 @@ def measured(
     passes = -(-ROWS // max(1, step_times.POSITIONS // length))
     token = (full - passes * one) / (length * (ROWS - passes))
     token = max(token, full / (ROWS * length) / 10)  # a moment's noise must not make it nothing
+    exact = None if model.dtype == torch.float32 else model.in_float32()
+    finishing = one if exact is None else _step_seconds(exact, 1, length, arrangement, recipe)
     return step_times.StepTime(
         model=model.name,
         precision=recipe.precision,
         token_seconds=token,
         pass_seconds=max(0.0, one - length * token),
         generate_seconds=_generate_seconds(model),
+        exact_factor=finishing / max(one, 1e-9),
     )
 
 

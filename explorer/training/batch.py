@@ -1,6 +1,5 @@
 """Rows of a set in training: new ones join when others have ended, so that batches stay full."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,11 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from pydantic import RootModel
 
-from explorer.base.errors import CorruptFileError
-from explorer.base.files import write_atomically
+from explorer.base.tensor_files import TensorFormat
+from explorer.base.value import Value
 from explorer.model.frozen import FrozenModel
 from explorer.specs.arrangements import ArrangementKey
 from explorer.specs.recipes import Recipe
@@ -23,6 +21,9 @@ ROWS = 32
 """Rows trained side by side; a CPU gains little from more."""
 JOINING = 8
 """Rows that have to end before others join: smaller batches cost more for each row."""
+
+BATCHES = "crews"
+"""Under which name a checkpoint has its batches: the name of before, so that old ones are read."""
 
 Slot = tuple[int, int, int]
 
@@ -48,6 +49,34 @@ class Task:
     e: NDArray[np.float32] | None = None
     steps: int = 0
     seconds: float = 0.0
+
+
+class TaskRecord(Value):
+    """What a file says of a task; its e is a tensor."""
+
+    slot: Slot
+    attempt: int
+    seed: int
+    target_ids: tuple[int, ...]
+    steps: int = 0
+    seconds: float = 0.0
+
+    def task(self, e: NDArray[np.float32] | None = None) -> Task:
+        """Return the task."""
+        return Task(**dict(self), e=e)
+
+
+class Learned(RootModel[tuple[TaskRecord, ...]]):
+    """The rows that a shared m was learned with."""
+
+
+LEARNED: TensorFormat[Learned] = TensorFormat(
+    noun="a learned m",
+    key="tasks",
+    header=Learned,
+    layout=lambda learned: {"m": ("f4", ("d",)), "e": ("f4", (len(learned.root), "d"))},
+)
+"""A shared m and the e of its rows, JSON in `tasks`."""
 
 
 @dataclass
@@ -145,8 +174,8 @@ class Foreman:
     def restore(self, saved: Saved | None, m: NDArray[np.float32] | None) -> list[TrainingBatch]:
         """Return the batches of a checkpoint; none if there is none, or it does not fit."""
         batches = []
-        for k, values in enumerate(saved.values["crews"] if saved else []):
-            tasks = [_task(each) for each in values["tasks"]]
+        for k, values in enumerate(saved.values[BATCHES] if saved else []):
+            tasks = [TaskRecord.model_validate(each).task() for each in values["tasks"]]
             batch = self.joint(tasks) if values["joint"] else self.alone(tasks, m)
             if saved is None or not saved.restore(k, batch.trainer):
                 return []
@@ -162,11 +191,14 @@ def checkpoint(kept: Checkpoint, batches: Sequence[TrainingBatch], **values: Any
         StorageError: if the disk refuses.
     """
     said = [
-        {"tasks": [_values(t) for t in c.tasks], "joint": c.joint, "over": sorted(c.over)}
-        for c in batches
+        {
+            "tasks": [_record(task).model_dump() for task in batch.tasks],
+            "joint": batch.joint,
+            "over": sorted(batch.over),
+        }
+        for batch in batches
     ]
-    # the name it has in files of before
-    kept.save([batch.trainer for batch in batches], crews=said, **values)
+    kept.save([batch.trainer for batch in batches], None, **{BATCHES: said}, **values)
 
 
 def save_learned(path: Path, m: NDArray[np.float32], tasks: Iterable[Task]) -> None:
@@ -177,8 +209,7 @@ def save_learned(path: Path, m: NDArray[np.float32], tasks: Iterable[Task]) -> N
     """
     known = [task for task in tasks if task.e is not None]
     e = np.stack([task.e for task in known if task.e is not None])
-    meta = {"tasks": json.dumps([_values(task) for task in known])}
-    write_atomically(path, save({"m": m, "e": e}, meta))
+    LEARNED.save(path, Learned(tuple(_record(task) for task in known)), {"m": m, "e": e})
 
 
 def read_learned(path: Path) -> tuple[NDArray[np.float32], dict[Slot, Task]]:
@@ -187,27 +218,11 @@ def read_learned(path: Path) -> tuple[NDArray[np.float32], dict[Slot, Task]]:
     Raises:
         CorruptFileError: if it is missing or damaged.
     """
-    try:
-        with safe_open(path, framework="numpy") as file:
-            m, e = file.get_tensor("m"), file.get_tensor("e")
-            saved = json.loads(file.metadata()["tasks"])
-        tasks = [_task(values, e[i]) for i, values in enumerate(saved)]
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise CorruptFileError(f"{path.name} is missing or damaged.") from error
-    return m, {task.slot: task for task in tasks}
+    learned, tensors = LEARNED.load(path)
+    tasks = [said.task(e) for said, e in zip(learned.root, tensors["e"], strict=True)]
+    return tensors["m"], {task.slot: task for task in tasks}
 
 
-def _values(task: Task) -> dict[str, Any]:
-    return {
-        "slot": task.slot,
-        "attempt": task.attempt,
-        "seed": task.seed,
-        "target_ids": task.target_ids,
-        "steps": task.steps,
-        "seconds": task.seconds,
-    }
-
-
-def _task(values: dict[str, Any], e: NDArray[np.float32] | None = None) -> Task:
-    lists = {name: tuple(values[name]) for name in ("slot", "target_ids")}
-    return Task(**{**values, **lists}, e=e)
+def _record(task: Task) -> TaskRecord:
+    names = TaskRecord.model_fields
+    return TaskRecord(**{name: getattr(task, name) for name in names})

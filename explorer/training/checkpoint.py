@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from pydantic import BaseModel, ConfigDict
 
 from explorer import __version__
-from explorer.base.files import say_kept, write_atomically
+from explorer.base.errors import CorruptFileError
+from explorer.base.files import say_kept
+from explorer.base.tensor_files import TensorFormat
 from explorer.model.frozen import FrozenModel
 from explorer.training.trainer import Trainer
 
@@ -23,6 +24,22 @@ SECONDS = 3.0
 """How often a checkpoint is written: what a kill costs, besides the step that it falls in."""
 SHARE = 0.1
 """Part of the time that writing takes at most, where vectors are many or the disk is slow."""
+
+
+class CheckpointHeader(BaseModel):
+    """The plain values of a checkpoint, infinities among them, as JSON has them in Python."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+    of: str
+    trainings: list[dict[str, Any]]
+    values: dict[str, Any]
+
+
+FORMAT: TensorFormat[CheckpointHeader] = TensorFormat(
+    noun="a checkpoint", key="checkpoint", header=CheckpointHeader, layout=lambda _: {}
+)
+"""A checkpoint: tensors `arrays/NAME` and `TRAINING/NAME`, JSON in `checkpoint`."""
 
 
 @dataclass(frozen=True)
@@ -108,24 +125,23 @@ class Checkpoint:
             mine, state = engine.checkpoint()
             tensors |= {f"{k}/{name}": tensor for name, tensor in mine.items()}
             states.append(state | {"trains": _trains(engine)})
-        said = json.dumps({"of": self._of, "trainings": states, "values": values})
-        write_atomically(self.path, save(tensors, {"checkpoint": said}))
+        FORMAT.save(
+            self.path, CheckpointHeader(of=self._of, trainings=states, values=values), tensors
+        )
         self._saved = time.monotonic()
         self._took = self._saved - started
         say_kept()
 
     def read(self) -> Saved | None:
         """Return the checkpoint, or None if there is none, it is damaged, or of other work."""
-        with contextlib.suppress(SafetensorError, OSError, KeyError, TypeError, ValueError):
-            with safe_open(self.path, framework="numpy") as file:
-                said = json.loads(file.metadata()["checkpoint"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            if said["of"] == self._of:
+        with contextlib.suppress(CorruptFileError):
+            said, tensors = FORMAT.load(self.path, beside="")
+            if said.of == self._of:
                 start = "arrays/"
                 arrays = {
                     n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)
                 }
-                return Saved(said["values"], arrays, said["trainings"], tensors)
+                return Saved(said.values, arrays, said.trainings, tensors)
         return None
 
     def discard(self) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from safetensors.torch import load_file
 from torch import Tensor
 
+from explorer.base.tensor_files import TensorFormat
+from explorer.base.value import Value
 from explorer.model.frozen import FrozenModel
 from explorer.specs.recipes import Recipe
 from explorer.training.rows import Row
@@ -17,6 +18,19 @@ from explorer.training.rows import Row
 WARM = Path(__file__).parents[1] / "data" / "warm_starts"
 """Pairs of e and m that were handed down from text to text (`tools/record_warm_starts.py`), a file
 for each model that some ship for, named after its weights."""
+
+
+class WarmHeader(Value):
+    """Nothing: a file's name says whose pairs they are."""
+
+
+FORMAT: TensorFormat[WarmHeader] = TensorFormat(
+    noun="a file of warm starts",
+    key="warm_starts",
+    header=WarmHeader,
+    layout=lambda _: {"pairs": ("f2", ("pairs", 2, "d_model"))},
+    advice="fetch it again",
+)
 
 
 def start(model: FrozenModel, recipe: Recipe, seed: int, count: int) -> Float[Tensor, "count d"]:
@@ -83,7 +97,10 @@ def _as_long_as(each: float, vector: Float[Tensor, " d"]) -> Float[Tensor, " d"]
 def warm_pairs(fingerprint: str) -> Float[Tensor, "S 2 d"] | None:
     """Return the e and m that ship for the model with these weights, or None if none do."""
     file = warm_file(fingerprint)
-    return load_file(file)["pairs"].float() if file.exists() else None
+    if not file.exists():
+        return None
+    _, tensors = FORMAT.load(file)
+    return torch.from_numpy(tensors["pairs"]).float()
 
 
 def warm_digest(fingerprint: str) -> str | None:

@@ -4,10 +4,10 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import select, update
 
@@ -22,8 +22,6 @@ from explorer.worker.side_process import SideProcess
 SAY_SECONDS = 0.4
 HEAR_SECONDS = 0.5
 """How often the queue is read in the middle of a step."""
-
-T = TypeVar("T")
 
 
 @dataclass
@@ -40,7 +38,6 @@ class JobContext:
         stopped: whether a wish to stop ended the work early.
         result: what the job has made so far; saved whenever the job speaks.
         notices: remarks that stay with the job.
-        under_way: the steps that it is in the middle of, to be closed if it is put down.
         afterwards: called once it is written that the job is done or stopped: whoever dies before
             that finds everything to go on from.
     """
@@ -54,7 +51,6 @@ class JobContext:
     stopped: bool = False
     result: dict[str, Any] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
-    under_way: Iterable[object] = ()
     afterwards: list[Callable[[], None]] = field(default_factory=list)
     _said: float = -math.inf
     _heard: float = -math.inf
@@ -98,15 +94,6 @@ class JobContext:
             self._unsaid["mark"] = self._kept
             with contextlib.suppress(StorageError):
                 self.update()
-
-    def until_stopped(self, steps: Iterable[T]) -> Iterator[T]:
-        """Pass the steps of a task on until somebody wants the job to stop."""
-        self.under_way = steps
-        for step in steps:
-            yield step
-            if self.requested == "stop":
-                self.stopped = True
-                return
 
     def is_stopped_or_paused(self) -> bool:
         """Read now and then, in the middle of a long step, whether to stop or pause at once."""

@@ -201,15 +201,13 @@ class Hands:
 
     def _shut(self, active: Active) -> None:
         """End a job's work where it is; most leave a checkpoint on the way out."""
-        for steps in (active.job.under_way, active.steps):
-            try:
-                with self._guarded(active):
-                    if isinstance(steps, Generator):
-                        steps.close()
-            except (ExplorerError, LostError, OSError) as error:
-                log.warning(
-                    logs.line("job left no checkpoint", job=active.job.id, **logs.reason(error))
-                )
+        try:
+            with self._guarded(active):
+                if isinstance(active.steps, Generator):
+                    active.steps.close()
+        except (ExplorerError, LostError, OSError) as error:
+            left = logs.line("job left no checkpoint", job=active.job.id, **logs.reason(error))
+            log.warning(left)
 
     def _guarded(self, active: Active) -> contextlib.AbstractContextManager[None]:
         return guarded(partial(self.owner.require, active.job.id), active.job.note_kept)

@@ -28,7 +28,7 @@ def load_model(
     one_thread: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., "FrozenModel"]:
     """`models.load` on the CPU, with fingerprints kept in a folder of the tests' own."""
-    from explorer.model import frozen
+    from explorer.model import loading
 
     cache = tmp_path_factory.mktemp("module-cache")
 
@@ -37,7 +37,7 @@ def load_model(
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("EXPLORER_CACHE", str(cache))
-            return frozen.load(folder, device=torch.device("cpu"), **options)
+            return loading.load(folder, device=torch.device("cpu"), **options)
 
     return load
 
@@ -50,6 +50,27 @@ def llama(load_model: Callable[..., "FrozenModel"], tiny_llama_folder: Path) -> 
 @pytest.fixture(scope="module")
 def neox(load_model: Callable[..., "FrozenModel"], tiny_neox_folder: Path) -> "FrozenModel":
     return load_model(tiny_neox_folder, name="tiny-neox")
+
+
+@pytest.fixture(scope="module")
+def gpt2(
+    load_model: Callable[..., "FrozenModel"], tmp_path_factory: pytest.TempPathFactory
+) -> "FrozenModel":
+    """A random GPT-2 of the tiny models' sizes: its body is transformers' own."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    from benchmarks import tiny
+
+    folder = tmp_path_factory.mktemp("models") / "tiny-gpt2"
+    torch.manual_seed(0)
+    sizes = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128}
+    config = GPT2Config(
+        vocab_size=tiny.VOCABULARY, initializer_range=0.2, bos_token_id=0, eos_token_id=0, **sizes
+    )
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    tiny.save_tokenizer(folder, bos="<|endoftext|>")
+    return load_model(folder, name="tiny-gpt2")
 
 
 @pytest.fixture(scope="session")

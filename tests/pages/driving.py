@@ -1,6 +1,8 @@
 """A page opened in this process, without a browser: opened, read, and its jobs carried out."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
@@ -35,6 +37,12 @@ def open_page(name: str | None = None, model: Path | None = None, **query: str) 
 def texts_of(app: AppTest) -> str:
     """Return all that a page says, one element a line."""
     return "\n".join(str(element.value) for kind in KINDS for element in app.get(kind))
+
+
+def followed(app: AppTest, job: str) -> dict[str, Any]:
+    """Return what a page gives to the component that follows a job; KeyError if it does not."""
+    shown = [json.loads(part.proto.json) for part in app.get("bidi_component") if part.proto.json]
+    return {data["job"]: data for data in shown if "stamp" in data}[job]
 
 
 def carry_out(spec: JobSpec) -> str:

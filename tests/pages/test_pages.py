@@ -18,12 +18,12 @@ from explorer.assets.fingerprint import fingerprint
 from explorer.assets.first_position import FirstPosition
 from explorer.base import folders
 from explorer.base.database import JobRow, transaction
-from explorer.jobs import client, kept
+from explorer.jobs import client, feed, kept
 from explorer.solutions import store
 from explorer.solutions.recording import Recording, RecordingHeader, RecordingLog
 from explorer.specs.jobs import ReconstructSpec
 from explorer.specs.recipes import FAST
-from tests.pages.driving import APP, carry_out, open_page, texts_of
+from tests.pages.driving import APP, carry_out, followed, open_page, texts_of
 
 TEXT = "abc <script>alert(1)</script> & more words to say"
 
@@ -231,7 +231,7 @@ def test_a_job_under_way_shows_its_sentence_and_can_be_stopped(tiny_llama_folder
     assert "nothing was saved" in texts_of(app)
 
 
-def test_a_job_under_way_shows_its_newest_frame(tiny_llama_folder: Path) -> None:
+def test_a_job_under_way_is_followed_by_the_browser(tiny_llama_folder: Path) -> None:
     spec = spec_for(tiny_llama_folder, length=3)
     job = client.submit(spec)
     header = RecordingHeader(
@@ -243,12 +243,34 @@ def test_a_job_under_way_shows_its_newest_frame(tiny_llama_folder: Path) -> None
         frame["step"], frame["steps"], frame["seconds"] = step, step, step / 2
         frame["best"], frame["predicted"][:, 1] = 1, right
         log.publish(frame)
-        app = open_page(None, tiny_llama_folder, job=job)
-        assert not app.exception
-        said = {metric.label: metric.value for metric in app.metric}
-        assert said["Steps, best restart"] == str(step)
-        assert said["Right tokens, best restart"] == f"{2 if step else 0} / 3"
-        assert len(app.get("plotly_chart")) == 4
+    app = open_page(None, tiny_llama_folder, job=job)
+    assert not app.exception
+    given = followed(app, job)
+    assert given["parts"] == ["strip", "numbers", "charts"] and given["shown"] == "best"
+    assert not app.get("plotly_chart")  # the script draws nothing that moves
+    app.segmented_control(key=f"restarts-{job}").set_value("0").run()
+    assert followed(app, job)["shown"] == spec.seed
+
+
+def test_nothing_on_a_page_asks_for_the_script_again_and_again() -> None:
+    """What is under way is pushed: thirty pages that ask five times a second stop the server."""
+    asking = [
+        file.name
+        for folder in ("pages", "widgets")
+        for file in (folders.PROJECT / folder).rglob("*.py")
+        if "run_every" in file.read_text()
+    ]
+    assert not asking
+
+
+def test_the_page_is_told_when_only_it_can_show_what_is_new(tiny_llama_folder: Path) -> None:
+    job = client.submit(spec_for(tiny_llama_folder, length=3))
+    seen = [followed(open_page(None, tiny_llama_folder, job=job), job)["stamp"]]
+    client.ask(job, "pause")  # by somebody else: Pause is to become Resume
+    seen.append(followed(open_page(None, tiny_llama_folder, job=job), job)["stamp"])
+    assert seen[0] != seen[1]
+    (look,) = feed.look({job: None}).values()
+    assert look.status["stamp"] == seen[1]
 
 
 def test_pause_and_resume_are_asked_of_the_worker(tiny_llama_folder: Path) -> None:
@@ -425,5 +447,10 @@ def test_a_text_the_model_writes_is_followed_and_never_read_as_markup(
             row.state, row.result = state, json.dumps({"text": "**bold** heron and tram"})
         app.run()
         assert not app.exception
-        assert "**bold** heron and tram" in [text.value for text in app.text]
+        if state == "running":
+            assert followed(app, job.id)
+            (look,) = feed.look({job.id: None}).values()
+            assert look.status["text"] == "**bold** heron and tram"
+        else:
+            assert "**bold** heron and tram" in [text.value for text in app.text]
         assert not any("**bold**" in str(e.value) for e in (*app.caption, *app.markdown))

@@ -16,7 +16,7 @@ from explorer.paths.result import FILE, Paths
 from explorer.specs.curves import PathRecipe
 from explorer.specs.jobs import LandscapeSpec, PathsSpec, RadiusSpec, ReconstructSpec
 from explorer.specs.recipes import FAST
-from tests.pages.driving import APP, carry_out, open_page, texts_of
+from tests.pages.driving import APP, carry_out, followed, open_page, texts_of
 from tests.steps import exhaust
 
 pytestmark = pytest.mark.usefixtures("without_shipped")
@@ -120,6 +120,7 @@ def test_while_two_ends_are_trained_the_page_shows_what_they_say(tiny_llama_fold
     assert "First its two ends are trained" in texts_of(app)
     (restarts,) = [w for w in app.segmented_control if w.key == f"restarts-{job.id}"]
     assert restarts.options == ["Best", "seed 0", "seed 1", "All"]
+    assert followed(app, job.id)["parts"] == ["strip"]
     steps.close()
 
 

@@ -54,7 +54,7 @@ def tokens(item: Item, key: str) -> None:
     data = strip_data(
         recording, [restart], lambda ids: [header.pieces.get(i, "�") for i in ids], play=False
     )
-    token_strip.live(f"{key}-{item.kind}-{item.id}", data)
+    token_strip.still(f"{key}-{item.kind}-{item.id}", data)
 
 
 NAMELESS = ("asset", "leftover")

@@ -9,7 +9,7 @@ from explorer.figures.chart import Chart, layout, log_axis
 from explorer.figures.palette import DASHES, RESTARTS, WRONG_TO_RIGHT
 from explorer.specs.arrangements import ARRANGEMENTS, KEYS
 
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross")
 
 
 def charts(run: Run) -> list[Chart]:

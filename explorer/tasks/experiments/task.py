@@ -1,34 +1,39 @@
 """A run of an experiment from beginning to end: what the worker and the command line carry out."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import Any
 
 from explorer.assets import catalog
-from explorer.base.errors import BadInputError, CorruptFileError, MissingAssetError
+from explorer.base.errors import BadInputError, CorruptFileError
 from explorer.base.progress import Progress
 from explorer.estimates import run_time
 from explorer.experiments import cell_locks, runs
 from explorer.experiments.catalogue import experiment
-from explorer.experiments.runs import Cell, Done, Header, Run
+from explorer.experiments.runs import Done, Header, Run
 from explorer.model.frozen import FrozenModel
 from explorer.model.pool import ModelPool
 from explorer.solutions.solution import now
-from explorer.specs.arrangements import AUTO
+from explorer.specs.arrangements import AUTO, ArrangementChoice
 from explorer.specs.experiments import Settings
+from explorer.specs.recipes import Recipe
 from explorer.tasks.experiments.bench import CONTEXT_TOKENS, Bench
 from explorer.tasks.experiments.measuring import measure
+from explorer.tasks.protocol import Task
 from explorer.training.probing import probed
 
 OTHERS = "Waiting for another job, which measures what is left"
 
 
-class RunTask:
+class RunTask(Task):
     """Measures the cells of a run that are not done, one after the other.
 
     Attributes:
         run: the run as it stands, the same as on the disk.
         resumed: whether a part of it was there already.
     """
+
+    makes = "run"
 
     def __init__(
         self,
@@ -46,22 +51,20 @@ class RunTask:
             BadInputError: if a text is longer than the model's positions.
         """
         card = catalog.find(settings.model)
-        if card.folder is None:
-            raise MissingAssetError(
-                f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
-                f"--model {card.name}"
-            )
+        location = catalog.require(settings.model)
         precision = settings.recipe.precision if hasattr(settings, "recipe") else "auto"
-        model = pool.searching(card.folder, card.name, precision)
-        exact = pool.confirming(card.folder, card.name, precision)
+        model = pool.searching(*location, precision)
+        exact = pool.confirming(*location, precision)
         _require_room(settings, model)
-        settings = _settled(settings, model, exact)
+        asked, settings = settings, _settled(settings, model, exact)
         self.experiment = experiment(settings.experiment)
         name = runs.run_id(settings, model.fingerprint)
         folder = runs.folder_of(name)
         self.bench = Bench(model, exact, folder, run=name, job=job)
+        self._timing = (model, *run_time.step(asked))
         self.run = self._begin(settings, preset, card.parameters, name, job)
-        self.resumed = bool(self.run.done)
+        self._known = len(self.run.done)
+        self.resumed = self._known > 0
 
     def _begin(
         self, settings: Settings, preset: str, parameters: int | None, name: str, job: str | None
@@ -87,7 +90,7 @@ class RunTask:
         )
         return Run(header, runs.save_header(header), ())
 
-    def steps(self) -> Iterator[Progress]:
+    def steps(self) -> Generator[Progress, None, None]:
         """Measure what is left; yield after every step. Each finished cell is kept at once.
 
         Other jobs and processes may measure the same run: a cell that one of them is at is left to
@@ -108,32 +111,26 @@ class RunTask:
                 yield self._progress(cell.title, 0.0, 0.0)
                 self._read_again()  # it may have been finished between the look and the claim
                 if cell.key not in self.run.keys:
-                    yield from self._measure(cell)
+                    self._cell = cell
+                    yield from super().steps()
             yield self._progress(cell.title, 0.0, 1.0)
 
     def _read_again(self) -> None:
         """Learn what other processes have finished."""
         self.run = Run(self.run.header, self.run.folder, runs.load(self.run.folder).done)
 
-    def _measure(self, cell: Cell) -> Iterator[Progress]:
-        """Measure one cell, from its checkpoint if there is one, and keep it.
-
-        Closing the iterator early leaves a checkpoint to go on from.
-        """
+    def _work(self) -> Iterator[Progress]:
+        """Measure the cell that was claimed, from its checkpoint if there is one, and keep it."""
+        cell = self._cell
         work = self.bench.begin(self.run.settings, cell)
         measuring = measure(self.bench, self.run.settings, cell)
-        try:
-            while True:
-                try:
-                    inside = work.advance(measuring)
-                except StopIteration as end:
-                    rows = end.value
-                    break
-                work.save_if_due()
-                yield self._progress(cell.title, cell.cost, inside)
-        except GeneratorExit:
-            work.save()
-            raise
+        while True:
+            try:
+                inside = work.advance(measuring)
+            except StopIteration as end:
+                rows = end.value
+                break
+            yield self._progress(cell.title, cell.cost, inside)
         done = Done(
             key=cell.key,
             rows=rows,
@@ -145,6 +142,34 @@ class RunTask:
             runs.append(self.run.folder, done)
         work.discard()
         self._read_again()
+
+    @property
+    def _checkpoint_due(self) -> bool:
+        return self.bench.work.due
+
+    def _checkpoint(self) -> None:
+        self.bench.work.save()
+
+    @property
+    def timing(self) -> tuple[FrozenModel, int, ArrangementChoice, Recipe]:
+        """Of a step of the settings as they were asked for."""
+        return self._timing
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The id of the run."""
+        return {self.makes: self.run.header.id}
+
+    @property
+    def notices(self) -> list[str]:
+        """How much there was already."""
+        went_on = f"Cells that were there already: {self._known}. This job went on with the run."
+        return [went_on] if self.resumed else []
+
+    @property
+    def outcome(self) -> str:
+        """How many cells there are by now."""
+        return f"Cells measured: {len(self.run.done)}."
 
     def _progress(self, title: str, cost: float, inside: float) -> Progress:
         cells = self.experiment.cells(self.run.settings)

@@ -65,10 +65,10 @@ class CellWork:
         finally:
             self.seconds += time.perf_counter() - started
 
-    def save_if_due(self) -> None:
-        """Write a checkpoint if the last one is long ago."""
-        if self._kept is not None and self._kept.due:
-            self.save()
+    @property
+    def due(self) -> bool:
+        """Whether the last checkpoint is long ago."""
+        return self._kept is not None and self._kept.due
 
     def save(self) -> None:
         """Write a checkpoint.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from explorer.base.errors import BadInputError, CorruptFileError
 from explorer.base.files import say_kept
+from explorer.base.progress import Progress
 from explorer.base.provenance import gone_on, versions
 from explorer.landscape.plane import COARSEST, Plane, axes_around
 from explorer.landscape.result import Landscape, LandscapeHeader
@@ -27,6 +28,7 @@ from explorer.specs.arrangements import input_length
 from explorer.specs.jobs import LandscapeSpec
 from explorer.tasks.paths.bends import along
 from explorer.tasks.paths.connecting import as_profile
+from explorer.tasks.protocol import Task
 
 ROWS = 64
 """Grid points in one forward pass."""
@@ -35,7 +37,7 @@ PLAIN_ROWS = 32
 CHECKPOINT_SECONDS = 3.0
 
 
-class LandscapeTask:
+class LandscapeTask(Task):
     """Measures the grid of a plane level by level; each level adds the points in between.
 
     Attributes:
@@ -73,18 +75,17 @@ class LandscapeTask:
         self.model = pool.of_weights(paths.header.model, paths.header.fingerprint)
         self.found = _lay_out(paths, spec, self.model, job)
         self._targets = torch.tensor(self.found.header.text.target_ids)
-        self._saved = time.monotonic()
+        self._saved, self._unsaved = time.monotonic(), False
         self._plain_rows, self._plain_seconds = 0, 0.0
         self.resumed = self._restore()
 
     @property
-    def fraction(self) -> float:
-        """Part of the points that is measured, 0 to 1."""
-        return float(np.isfinite(self.found.accuracy).mean())
+    def _progress(self) -> Progress:
+        return Progress(self.outcome, float(np.isfinite(self.found.accuracy).mean()))
 
     @property
-    def sentence(self) -> str:
-        """What it is doing, for a person."""
+    def outcome(self) -> str:
+        """How many points are measured, at what pace."""
         done, total = int(np.isfinite(self.found.accuracy).sum()), self.found.accuracy.size
         header = self.found.header
         return (
@@ -98,28 +99,19 @@ class LandscapeTask:
         header = self.found.header
         return header.points_per_second / max(header.plain_per_second, 1e-9)
 
-    def steps(self) -> Iterator[None]:
-        """Measure every level; yield after each forward pass.
-
-        Closing the iterator early leaves a checkpoint to go on from.
-        """
-        try:
-            for level in range(COARSEST, self.found.header.level + 1):
-                if len(self._missing(level)):
-                    self._time_plain()
-                    yield
-                while len(missing := self._missing(level)):
-                    with contextlib.suppress(Interrupted), abandonable():
-                        self._measure(missing[:ROWS])
-                    if time.monotonic() - self._saved >= CHECKPOINT_SECONDS:
-                        self._checkpoint()
-                    yield
-                if level > self.found.header.reached:
-                    self._note(reached=level)
-                    self._checkpoint()
-        except GeneratorExit:
-            self._checkpoint()
-            raise
+    def _work(self) -> Iterator[Progress]:
+        """Measure every level; yield after each forward pass."""
+        for level in range(COARSEST, self.found.header.level + 1):
+            if len(self._missing(level)):
+                self._time_plain()
+                yield self._progress
+            while len(missing := self._missing(level)):
+                with contextlib.suppress(Interrupted), abandonable():
+                    self._measure(missing[:ROWS])
+                yield self._progress
+            if level > self.found.header.reached:
+                self._note(reached=level)
+                self._checkpoint()
 
     def _missing(self, level: int) -> NDArray[np.int64]:
         """Return row and column of the points of a level that are not measured yet."""
@@ -139,6 +131,7 @@ class LandscapeTask:
         seconds = found.header.seconds + time.perf_counter() - started
         done = int(np.isfinite(found.accuracy).sum())
         self._note(seconds=seconds, points_per_second=done / max(seconds, 1e-9))
+        self._unsaved = True
 
     def _time_plain(self) -> None:
         """Time the model's plain forward pass on rows of the same length, once for each level.
@@ -162,13 +155,17 @@ class LandscapeTask:
         header = self.found.header.model_copy(update=fields)
         self.found = replace(self.found, header=header)
 
+    @property
+    def _checkpoint_due(self) -> bool:
+        return self._unsaved and time.monotonic() - self._saved >= CHECKPOINT_SECONDS
+
     def _checkpoint(self) -> None:
         ids = np.union1d(self.found.predicted, self.found.header.text.target_ids).tolist()
         new = sorted(set(ids) - self.found.header.pieces.keys())
         said = dict(zip(new, self.model.tokenizer.pieces(new), strict=True))
         self._note(pieces=self.found.header.pieces | said)
         self.found.save(self._file)
-        self._saved = time.monotonic()
+        self._saved, self._unsaved = time.monotonic(), False
         say_kept()
 
     def _restore(self) -> bool:

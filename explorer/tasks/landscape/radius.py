@@ -11,6 +11,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from explorer.base.errors import BadInputError
+from explorer.base.progress import Progress
 from explorer.base.provenance import versions
 from explorer.landscape.surroundings import Surroundings, SurroundingsHeader
 from explorer.model.pool import ModelPool
@@ -21,6 +22,7 @@ from explorer.solutions.solution import Solution, now
 from explorer.specs.jobs import RadiusSpec
 from explorer.specs.recipes import THRESHOLD
 from explorer.tasks.paths.bends import along, require_as_recorded
+from explorer.tasks.protocol import Task
 from explorer.training.checkpoint import Checkpoint
 
 ROWS = 64
@@ -30,13 +32,11 @@ HALVINGS = 8
 """How often the step in which accuracy falls is halved: the radius is good to 1 in 256."""
 
 
-class RadiusTask:
+class RadiusTask(Task):
     """Finds, in every random direction, the distance at which accuracy first falls below 0.99.
 
     Attributes:
         found: the result, once `steps` has ended.
-        sentence: what it is doing, for a person.
-        fraction: part that is done, 0 to 1.
         resumed: whether it goes on from a checkpoint.
     """
 
@@ -70,7 +70,7 @@ class RadiusTask:
         self.solution, self.spec, self.job = solution, spec, job
         self.model = pool.of_solution(solution)
         self.found: Surroundings | None = None
-        self.sentence, self.fraction = "Looking for the scale.", 0.0
+        self._progress = Progress("Looking for the scale.", 0.0)
         self._file = folder / RADIUS
         self._centre = vector(solution).astype(np.float64)
         self._targets = torch.from_numpy(solution.target_ids)
@@ -86,42 +86,23 @@ class RadiusTask:
         self._kept = Checkpoint(folder / f"unfinished-{RADIUS}", self.model, asked)
         self.resumed = self._restore()
 
-    def steps(self) -> Iterator[None]:
-        """Search, halve, then measure every distance; yield after each forward pass.
-
-        Closing the iterator early leaves a checkpoint to go on from.
-        """
-        try:
-            for _ in self._work():
-                if self._kept.due:
-                    self._checkpoint()
-                yield
-        except GeneratorExit:
-            self._checkpoint()
-            raise
-        header = self._header(self._seconds)
-        far = self._distances
-        self.found = Surroundings(header, far, self._grid, self._radius)
-        self.found.save(self._file)
-        self._kept.discard()
-        self.sentence = self.found.sentence
-
-    def _work(self) -> Iterator[None]:
-        """Do what is left of the search, then of the grid; what is done is in the attributes."""
+    def _work(self) -> Iterator[Progress]:
+        """Search, halve, then measure every distance; what is done is in the attributes."""
         norm = float(np.linalg.norm(self._centre))
         while self._distance <= FARTHEST * norm and np.isinf(self._high).any():
             right = yield from self._holds(np.full(len(self._low), self._distance))
             self._high = np.where(np.isinf(self._high) & ~right, self._distance, self._high)
             self._low = np.where(np.isinf(self._high), self._distance, self._low)
             self._distance *= 2
-            self.fraction = min(0.3, self.fraction + 0.02)
+            fraction = min(0.3, self._progress.fraction + 0.02)
+            self._progress = Progress(self._progress.sentence, fraction)
         while self._halved < HALVINGS:
             middle = np.where(np.isfinite(self._high), (self._low + self._high) / 2, self._low)
             right = yield from self._holds(middle)
             self._low = np.where(right, middle, self._low)
             self._high = np.where(right, self._high, middle)
-            self.sentence = "Halving the step."
-            self.fraction = 0.3 + 0.2 * self._halved / HALVINGS
+            fraction = 0.3 + 0.2 * self._halved / HALVINGS
+            self._progress = Progress("Halving the step.", fraction)
             self._halved += 1
         places = np.argwhere(np.ones_like(self._grid))
         distances = self._distances
@@ -130,8 +111,19 @@ class RadiusTask:
             points = self._centre + distances[step][:, None] * self.directions[which]
             self._grid[which, step] = yield from self._accuracy(points)
             self._measured += len(which)
-            self.sentence = f"{self._measured:,} of {len(places):,} points."
-            self.fraction = 0.5 + 0.5 * self._measured / len(places)
+            self._progress = Progress(
+                f"{self._measured:,} of {len(places):,} points.",
+                0.5 + 0.5 * self._measured / len(places),
+            )
+        header, far = self._header(self._seconds), self._distances
+        self.found = Surroundings(header, far, self._grid, self._radius)
+        self.found.save(self._file)
+        self._kept.discard()
+
+    @property
+    def outcome(self) -> str:
+        """The radius, or how far the search for it is."""
+        return self.found.sentence if self.found else self._progress.sentence
 
     @property
     def _radius(self) -> NDArray[np.float64]:
@@ -143,6 +135,10 @@ class RadiusTask:
         radius = self._radius
         far = np.nanmax(radius) if np.isfinite(radius).any() else self._low.max()
         return np.linspace(0, 2 * float(far), self.spec.points)
+
+    @property
+    def _checkpoint_due(self) -> bool:
+        return self._kept.due
 
     def _checkpoint(self) -> None:
         self._kept.save(
@@ -166,7 +162,7 @@ class RadiusTask:
 
     def _holds(
         self, distance: Float[np.ndarray, " directions"]
-    ) -> Generator[None, None, NDArray[np.bool_]]:
+    ) -> Generator[Progress, None, NDArray[np.bool_]]:
         """Return in which directions the text is still reconstructed at a distance."""
         return (yield from self._accuracy(self._at(distance))) >= THRESHOLD
 
@@ -176,7 +172,7 @@ class RadiusTask:
 
     def _accuracy(
         self, points: Float[np.ndarray, "rows D"]
-    ) -> Generator[None, None, NDArray[np.float32]]:
+    ) -> Generator[Progress, None, NDArray[np.float32]]:
         """Return the accuracy at some points; yield after each pass, and where one was left."""
         parts: list[NDArray[np.float32]] = []
         while (at := ROWS * len(parts)) < len(points):
@@ -190,7 +186,7 @@ class RadiusTask:
                 )
                 parts.append(found.correct.float().mean(1).cpu().numpy())
             self._seconds += time.perf_counter() - started
-            yield
+            yield self._progress
         return np.concatenate(parts)
 
     def _header(self, seconds: float) -> SurroundingsHeader:

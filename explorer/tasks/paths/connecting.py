@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from explorer.base.errors import CorruptFileError
 from explorer.base.files import say_kept
+from explorer.base.progress import Progress
 from explorer.base.provenance import gone_on
 from explorer.model.head import TokenStatistics
 from explorer.model.pool import ModelPool
 from explorer.paths.curves import CurveKind, mean_along, positions
 from explorer.paths.header import describe
 from explorer.paths.pairs import require_pair, require_usable, vector
-from explorer.paths.result import FILE, HISTORY, Paths, Profile
+from explorer.paths.result import FILE, FORMAT, HISTORY, Paths, Profile
 from explorer.runtime.interruption import Interrupted, abandonable
 from explorer.solutions.solution import Solution
 from explorer.specs.curves import PathRecipe
@@ -31,12 +31,13 @@ from explorer.tasks.paths.bends import (
     require_as_recorded,
     step_together,
 )
+from explorer.tasks.protocol import BY_HAND, MEASURING, Task
 from explorer.training.checkpoint import SECONDS
 
 CHECKPOINT_SECONDS = SECONDS
 
 
-class Connecting:
+class Connecting(Task):
     """Measures the straight line of every pair, trains its curve, and measures that as it goes.
 
     Pairs take their turn: as many as make a full batch train side by side, and when one is over
@@ -109,69 +110,60 @@ class Connecting:
         )
 
     @property
-    def fraction(self) -> float:
-        """Part that is done, at most, 0 to 1."""
-        most = max(1, self.recipe.max_steps)
-        each = [
-            1.0 if over else trainer.steps / most
-            for trainer, over in zip(self._trainers, self.paths.over, strict=True)
-        ]
-        return sum(each) / len(each)
+    def _progress(self) -> Progress:
+        """What it is doing, and the part of the steps that is done at least."""
+        most, over = self.recipe.max_steps, self.paths.over
+        done = np.where(over, 1.0, [trainer.steps / max(1, most) for trainer in self._trainers])
+        if len(over) == 1:
+            sentence = f"Step {self._trainers[0].steps} of at most {most}."
+        else:
+            connected = int(self.paths.connected.sum())
+            sentence = f"{over.sum()} of {len(over)} pairs are over, {connected} connected."
+        return Progress(sentence, float(done.mean()))
 
-    @property
-    def sentence(self) -> str:
-        """What it is doing, for a person."""
-        waiting = np.flatnonzero(~self.paths.over)
-        connected = int(self.paths.connected.sum())
-        if len(self.paths) == 1:
-            return f"Step {self._trainers[0].steps} of at most {self.recipe.max_steps}."
-        return (
-            f"{len(self.paths) - len(waiting)} of {len(self.paths)} pairs are over, "
-            f"{connected} connected."
-        )
-
-    def steps(self) -> Iterator[None]:
-        """Work until every pair is over; yield after each step and each measurement.
-
-        Closing the iterator early leaves a checkpoint to go on from.
-        """
+    def _work(self) -> Iterator[Progress]:
+        """Work until every pair is over; yield after each step and each measurement."""
         at_once = max(1, ROWS_AT_ONCE // self.recipe.samples)
-        try:
-            while (live := np.flatnonzero(~self.paths.over)[:at_once]).size:
-                with suppress(Interrupted):  # all stands as before; begun again if it goes on
-                    for pair in live.tolist():
-                        if self._due(pair):
-                            with abandonable():
-                                self._look(pair)
-                            yield
-                            self._checkpoint_if_due()
-                    moving = [self._trainers[k] for k in live if not self.paths.over[k]]
-                    if moving:
-                        started = time.perf_counter()
+        while (live := np.flatnonzero(~self.paths.over)[:at_once]).size:
+            with suppress(Interrupted):  # all stands as before; begun again if it goes on
+                for pair in live.tolist():
+                    if self._due(pair):
                         with abandonable():
-                            step_together(self.model, self.paths.header.arrangement, moving)
-                        self._seconds += time.perf_counter() - started
-                self._checkpoint_if_due()
-                yield
-        except GeneratorExit:
-            self._checkpoint()
-            raise
+                            self._look(pair)
+                        yield self._progress
+                self._step([self._trainers[k] for k in live if not self.paths.over[k]])
+            yield self._progress
         self._checkpoint()
 
-    def stop(self) -> None:
-        """End where it is: measure the curves under way and leave the others out."""
-        for _ in self.stopping():
-            pass
+    def _step(self, moving: Sequence[CurveTrainer]) -> None:
+        """Move the bends of some curves, in one pass."""
+        if moving:
+            started = time.perf_counter()
+            with abandonable():
+                step_together(self.model, self.paths.header.arrangement, moving)
+            self._seconds += time.perf_counter() - started
 
-    def stopping(self) -> Iterator[None]:
-        """Do what `stop` does; yield after each curve."""
+    def stopping(self, reason: str = BY_HAND) -> Iterator[Progress]:
+        """Measure the curves under way where they are, and leave the others out."""
         for pair in np.flatnonzero(~self.paths.over).tolist():
             steps = self._trainers[pair].steps
             if steps and steps != self.paths.steps[pair]:
+                yield Progress(MEASURING, self._progress.fraction)
                 self._look(pair)
-                yield
         self.paths.over[:] = True
         self._checkpoint()
+
+    @property
+    def outcome(self) -> str:
+        """How many pairs are connected, or whether the one is."""
+        paths = self.paths
+        measured, connected = int(paths.measured.sum()), int(paths.connected.sum())
+        if len(paths) > 1:
+            return f"{connected} of {measured} pairs connected."
+        if not measured:
+            return "Stopped before its first measurement."
+        state = "connected" if connected else "not connected"
+        return f"{paths.steps[0]} steps: {state}, length ratio {paths.ratio(0):.3f}."
 
     def _due(self, pair: int) -> bool:
         """Whether a curve is to be measured before its next step."""
@@ -209,9 +201,9 @@ class Connecting:
         profile.keep(pair, as_profile(found))
         self._pass_seconds = time.perf_counter() - started
 
-    def _checkpoint_if_due(self) -> None:
-        if time.monotonic() - self._saved >= CHECKPOINT_SECONDS:
-            self._checkpoint()
+    @property
+    def _checkpoint_due(self) -> bool:
+        return time.monotonic() - self._saved >= CHECKPOINT_SECONDS
 
     def _checkpoint(self) -> None:
         """Write everything in one file, which is also what others read while this runs."""
@@ -250,7 +242,7 @@ class Connecting:
                 return False
             for pair, state in _trainer_states(self._file).items():
                 self._trainers[pair].restore(state)
-        except (CorruptFileError, SafetensorError, OSError, KeyError, ValueError, IndexError):
+        except (CorruptFileError, KeyError, ValueError, IndexError):
             self._trainers = [self._trainer(k) for k in range(len(self.paths))]
             return False
         self.paths = found
@@ -268,11 +260,11 @@ class Connecting:
 def _trainer_states(file: Path) -> dict[int, dict[str, NDArray[Any]]]:
     """Return the states of the curves under way, by pair, from a checkpoint."""
     states: dict[int, dict[str, NDArray[Any]]] = {}
-    with safe_open(file, framework="numpy") as opened:
-        for name in opened.keys():  # noqa: SIM118
-            if name.startswith("trainer."):
-                _, pair, key = name.split(".", 2)
-                states.setdefault(int(pair), {})[key] = opened.get_tensor(name)
+    _, tensors = FORMAT.load(file, beside="trainer.")
+    for name, tensor in tensors.items():
+        if name.startswith("trainer."):
+            _, pair, key = name.split(".", 2)
+            states.setdefault(int(pair), {})[key] = tensor
     return states
 
 

@@ -3,41 +3,28 @@
 import contextlib
 import shutil
 import time
-from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from explorer.assets import catalog
-from explorer.base.errors import BadInputError, CorruptFileError, MissingAssetError
+from explorer.base.errors import BadInputError
 from explorer.base.formatting import human_seconds
 from explorer.base.progress import Progress
-from explorer.base.provenance import gone_on, versions
 from explorer.experiments import cell_locks
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import h_lm
 from explorer.model.pool import ModelPool
 from explorer.runtime.interruption import Interrupted
 from explorer.solutions import sets
-from explorer.solutions.sets import Joint, Member, SetRecord, SetText
-from explorer.solutions.solution import Solution, load_solution, now, save_solution
-from explorer.specs.arrangements import input_length, settled
+from explorer.solutions.sets import SetRecord
+from explorer.specs.arrangements import ArrangementChoice, input_length, settled
 from explorer.specs.jobs import SolveSetSpec
+from explorer.specs.recipes import Recipe
+from explorer.tasks.protocol import Task
 from explorer.tasks.sets import contents
-from explorer.tasks.sets.solved import solution_of
-from explorer.training.batch import (
-    JOINING,
-    ROWS,
-    Foreman,
-    Slot,
-    Task,
-    TrainingBatch,
-    checkpoint,
-    read_learned,
-    save_learned,
-)
+from explorer.tasks.sets.growing import GrowingSet
+from explorer.training.batch import BATCHES, JOINING, ROWS, Foreman, TrainingBatch, checkpoint
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.probing import arrangement_for
 
@@ -51,7 +38,7 @@ at N = 16 (recipe independent): the first 37 exact rows took 54 to 159 steps; of
 256 steps nine of ten said less than half."""
 
 
-class SetBuilder:
+class SetBuilder(Task):
     """Samples the texts of a set and trains its solutions, going on with what is there.
 
     With m free, rows train in batches of about `ROWS`; when some end, others join. A row that is
@@ -67,8 +54,10 @@ class SetBuilder:
     every attempt is kept and reported.
 
     Attributes:
-        record: the set as it stands, the same as in `set.json`.
+        resumed: whether a part of the set was there already.
     """
+
+    makes = "set"
 
     def __init__(self, spec: SolveSetSpec, pool: ModelPool, job: str | None = None) -> None:
         """Load the model and what there is of the set.
@@ -78,46 +67,56 @@ class SetBuilder:
             ModelError: if it cannot be loaded.
             BadInputError: if the target is too long for it, or K is more than there are texts.
         """
-        self._job = job
-        card = catalog.find(spec.model)
-        if card.folder is None:
-            raise MissingAssetError(
-                f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
-                f"--model {card.name}"
-            )
-        folder, name = card.folder, card.name
+        folder, name = catalog.require(spec.model)
         self.model = pool.searching(folder, name, spec.recipe.precision)
-        confirm = pool.can_confirm(folder)
-
-        def exact_model() -> FrozenModel:
-            import torch
-
-            return pool.get(folder, name, torch.float32)
-
-        self._final = exact_model if confirm else lambda: self.model
+        exact_model = pool.in_float32(folder, name)
+        self._final = exact_model or (lambda: self.model)
         key = arrangement_for(spec.arrangement, self.model, self._final)
+        self._timing = (self.model, spec.length, spec.arrangement, spec.recipe)
         self.spec = spec = spec.model_copy(update={"arrangement": key})
-        self._foreman = Foreman(self.model, exact_model if confirm else None, key, spec.recipe)
+        self._foreman = Foreman(self.model, exact_model, key, spec.recipe)
         self._check()
         # a gathered text that is too short is said before anything is timed or written
         self._gathered = contents.gathered(spec, self.model.tokenizer) if spec.texts else None
-        self._m: NDArray[np.float32] | None = None
-        self._carried: dict[Slot, Task] = {}
-        self._read_again()
-        self._batches: list[TrainingBatch] | None = None  # None: the checkpoint is not read yet
-        self._kept = Checkpoint(self._work / "crews.safetensors", self.model, self.record.id)
+        self._set = GrowingSet(spec, self.model, job)
+        self._at_start = len(self.record.members)
+        self.resumed = self._at_start > 0
+        self._batches: list[TrainingBatch] | None = None  # None: the checkpoint is not in use
+        self._kept = Checkpoint(self._set.scratch / "crews.safetensors", self.model, self.record.id)
         self._most = (0.0, 0)  # the largest share of joint rows that was exact, and at which step
-        self._h_lm: dict[tuple[int, int], tuple[float, int]] = {}
+        self._h_lm: dict[tuple[int, ...], tuple[float, int]] = {}
         self._started = time.monotonic()
+
+    @property
+    def record(self) -> SetRecord:
+        """The set as it stands, the same as in `set.json`."""
+        return self._set.record
 
     @property
     def folder(self) -> Path:
         """Where the set lies."""
-        return sets.folder_of(self.record.id)
+        return self._set.folder
 
     @property
-    def _work(self) -> Path:
-        return sets.work_of(self.record.id)
+    def timing(self) -> tuple[FrozenModel, int, ArrangementChoice, Recipe]:
+        """Of a step as it was asked for."""
+        return self._timing
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The id of the set."""
+        return {self.makes: self.record.id}
+
+    @property
+    def notices(self) -> list[str]:
+        """Whether there was something already."""
+        went_on = "A part of this set was there already; this job went on with it."
+        return [went_on] if self.resumed else []
+
+    @property
+    def outcome(self) -> str:
+        """How many solutions are exact by now."""
+        return f"{len(self.record.exact)} of {len(self.record.slots)} solutions exact."
 
     def _check(self) -> None:
         spec = self.spec
@@ -135,31 +134,8 @@ class SetBuilder:
             )
 
     def _read_again(self) -> None:
-        """Learn how far the set is: another job may have gone on with it."""
-        self.record = self._begin()
-        if self.spec.regime == "shared":
-            self._read_learned()
+        self._set.read_again()
         self._at_start = len(self.record.members)
-
-    def _begin(self) -> SetRecord:
-        name = sets.set_id(self.spec, self.model.fingerprint)
-        with contextlib.suppress(CorruptFileError):
-            known = sets.load(sets.folder_of(name))
-            if known.complete and not known.missing:
-                return known
-            # what is gone is trained again
-            going_on = gone_on(known, device=self.model.device.type)
-            return known.model_copy(update={"complete": False, **going_on})
-        return SetRecord(
-            id=name,
-            spec=self.spec,
-            fingerprint=self.model.fingerprint,
-            d_model=self.model.d_model,
-            created=now(),
-            device=self.model.device.type,
-            versions=versions(),
-            job=self._job,
-        )
 
     def steps(self) -> Generator[Progress, None, None]:
         """Work until the set is complete; yield after each step.
@@ -170,24 +146,20 @@ class SetBuilder:
         claim = cell_locks.lock(self.record.id, sets.SET_FILE)
         yield from cell_locks.wait_for(claim, self._others_progress)
         try:
-            yield from self._build()
+            yield from super().steps()
         finally:
             claim.release()
 
-    def _build(self) -> Iterator[Progress]:
+    def _work(self) -> Iterator[Progress]:
         self._read_again()
-        if self.record.complete:
-            yield self._progress()
-            return
-        try:
+        if not self.record.complete:
             yield from self._sample()
-            if self.spec.regime == "shared" and (self._m is None or self._is_learning()):
+            if self.spec.regime == "shared" and (self._set.m is None or self._is_learning()):
                 yield from self._learn_m()
             yield from self._train()
-        finally:
-            self._checkpoint()
-        self._save(complete=True)
-        shutil.rmtree(self._work, ignore_errors=True)
+            self._batches = None
+            self._set.save(complete=True)
+            shutil.rmtree(self._set.scratch, ignore_errors=True)
         yield self._progress()
 
     def _sample(self) -> Iterator[Progress]:
@@ -197,34 +169,32 @@ class SetBuilder:
             return
         if self._gathered is not None:
             drawn, given = self._gathered
-            self._save(contexts=drawn, texts=given)
+            self._set.save(contexts=drawn, texts=given)
             return
         drawn, read = contents.contexts(spec, self.model.tokenizer)
         made = list(self.record.texts)
         yield Progress("Loading the model in float32.", 0.0)
         for text in contents.continuations(spec, self._final(), drawn, read, tuple(made)):
             made.append(text)
-            self._save(contexts=drawn, texts=made)
+            self._set.save(contexts=drawn, texts=made)
             yield Progress(f"The model writes text {len(made)} of {total}.", 0.0)
-        self._save(contexts=drawn, texts=made)
+        self._set.save(contexts=drawn, texts=made)
 
     def _learn_m(self) -> Iterator[Progress]:
         """Train one m and the e of many rows jointly, then freeze it."""
         saved = self._kept.read()
         batches = self._foreman.restore(saved, None)
-        batch = batches[0] if batches else self._foreman.joint(self._joint_tasks())
+        batch = batches[0] if batches else self._foreman.joint(self._set.joint_tasks())
         if saved is not None and batches:
             share, at = saved.values["most"]
             self._most = share, at
         self._batches = [batch]
         most = self.spec.recipe.max_steps
         while not batch.trainer.finished and not self._has_learned(batch):
-            with contextlib.suppress(Interrupted):
-                batch.trainer.step()
+            self._step(batch)
             exact, step, accuracy = _standing(batch)
             if exact > self._most[0]:
                 self._most = exact, step
-            self._checkpoint_if_due()
             yield Progress(
                 f"Learning one m for {len(batch.tasks)} rows: joint step {step} of at most {most}, "
                 f"{exact:.0%} of the rows exact, accuracy {accuracy:.3f}.",
@@ -236,7 +206,7 @@ class SetBuilder:
     def _is_learning(self) -> bool:
         """Whether a kill came after m was kept and before all rows were judged with it."""
         saved = self._kept.read()
-        return saved is not None and any(batch["joint"] for batch in saved.values["crews"])
+        return saved is not None and any(batch["joint"] for batch in saved.values[BATCHES])
 
     def _has_learned(self, batch: TrainingBatch) -> bool:
         """Whether enough rows are exact at once, or no further one has been for a while."""
@@ -252,43 +222,20 @@ class SetBuilder:
         joint = self.spec.regime == "shared"
         return 0.0 if not joint else 0.1 if self.spec.m_from else 0.7
 
-    def _joint_tasks(self) -> list[Task]:
-        """Return the rows that learn m: all, or one for each of K texts, over all contexts."""
-        slots = self.record.slots
-        if self.spec.m_from is not None:
-            firsts = sorted((s for s in slots if s[2] == 0), key=lambda s: (s[1], s[0]))
-            slots = sorted(firsts[: self.spec.m_from])
-        return [self._task(slot, 0) for slot in slots]
-
     def _freeze(self, batch: TrainingBatch) -> None:
         """Keep the learned m; judge every row with it; let those that are not exact go on alone."""
         outcomes = [batch.trainer.outcome(i) for i in range(len(batch.tasks))]
-        self._m = outcomes[0].m
-        for task, found in zip(batch.tasks, outcomes, strict=True):
-            self._carried[task.slot] = Task(
-                task.slot, 0, task.seed, task.target_ids, found.e, found.steps, found.seconds
-            )
-        joint = Joint(
-            rows=len(batch.tasks),
-            texts=len({task.slot[:2] for task in batch.tasks}),
-            steps=max(found.steps for found in outcomes),
-            seconds=max(found.seconds for found in outcomes),
-            exact=sum(found.score.exact for found in outcomes),
-            searched_in=self.model.number_format,
-            device=self.model.device.type,
-        )
-        self._save(joint=joint)
-        save_learned(self._work / "m.safetensors", self._m, self._carried.values())
-        for i, (task, found) in enumerate(zip(batch.tasks, outcomes, strict=True)):
+        self._set.learned(batch.tasks, outcomes)
+        for i, found in enumerate(outcomes):
             stuck = found.score.accuracy < STUCK and self.spec.attempts > 1
             if found.score.exact or stuck:
-                self._keep(batch, i, task)
+                self._keep(batch, i)
         self._batches = []
         self._checkpoint()
 
     def _train(self) -> Iterator[Progress]:
         """Train independent rows, as many side by side as fill a batch, until none is left."""
-        restored = self._foreman.restore(self._kept.read(), self._m)
+        restored = self._foreman.restore(self._kept.read(), self._set.m)
         batches = self._batches = [batch for batch in restored if not batch.joint]
         for batch in batches:
             self._keep_finished(batch)
@@ -298,18 +245,17 @@ class SetBuilder:
             if not batches:
                 return
             for batch in batches:
-                with contextlib.suppress(Interrupted):
-                    batch.trainer.step()
+                self._step(batch)
                 self._give_up_stuck(batch)
                 self._keep_finished(batch)
-                self._checkpoint_if_due()
                 yield self._progress()
 
     def _join(self, batches: list[TrainingBatch]) -> None:
         """Let waiting rows begin when enough places are free."""
         free = ROWS - sum(batch.live for batch in batches)
-        if free >= JOINING and (waiting := self._waiting(batches)):
-            batches[:] = [self._foreman.together(batches, waiting[:free], self._m)]
+        busy = {slot for batch in batches for slot in batch.live_slots}
+        if free >= JOINING and (waiting := self._set.waiting(busy)):
+            batches[:] = [self._foreman.together(batches, waiting[:free], self._set.m)]
 
     def _give_up_stuck(self, batch: TrainingBatch) -> None:
         """End rows that are far from their text after a while, unless no other seed is left."""
@@ -323,96 +269,38 @@ class SetBuilder:
         ]
         batch.trainer.stop(f"says less than half of its text after {A_WHILE} steps", stuck)
 
-    def _waiting(self, batches: list[TrainingBatch]) -> list[Task]:
-        """Return what has to be trained and is not in training: first attempts first."""
-        busy = {slot for batch in batches for slot in batch.live_slots}
-        tried = Counter(member.slot for member in self.record.members)
-        waiting = [
-            slot
-            for slot in self.record.unsolved
-            if slot not in busy and tried[slot] < self.spec.attempts
-        ]
-        return [self._task(s, tried[s]) for s in sorted(waiting, key=lambda s: (tried[s], s))]
-
-    def _task(self, slot: Slot, attempt: int) -> Task:
-        if attempt == 0 and slot in self._carried:
-            return self._carried[slot]
-        slots = self.record.slots
-        seed = self.spec.seed + attempt * len(slots) + slots.index(slot)
-        return Task(slot, attempt, seed, tuple(self._text(slot).target_ids))
-
-    def _text(self, slot: Slot) -> SetText:
-        texts = self.record.texts
-        return next(t for t in texts if (t.context, t.continuation) == slot[:2])
-
     def _keep_finished(self, batch: TrainingBatch) -> None:
         report = batch.trainer.report(detailed=False)
-        for i, (task, phase) in enumerate(zip(batch.tasks, report.phase, strict=True)):
+        for i, phase in enumerate(report.phase):
             if phase == "done" and i not in batch.over:
-                self._keep(batch, i, task)
+                self._keep(batch, i)
 
-    def _keep(self, batch: TrainingBatch, i: int, task: Task) -> None:
+    def _keep(self, batch: TrainingBatch, i: int) -> None:
         """Save the outcome of a row and enter it into the set."""
         batch.over.add(i)
-        solution = self._solution(batch, i, task)
-        record = solution.record
-        path = save_solution(solution, self.folder / f"{record.id}.safetensors")
-        if any(member.solution == record.id for member in self.record.members):
-            return
-        context, continuation, restart = task.slot
-        member = Member(
-            context=context,
-            continuation=continuation,
-            restart=restart,
-            attempt=task.attempt,
-            seed=task.seed,
-            solution=record.id,
-            file=path.name,
-            accuracy=record.accuracy,
-            exact=record.exact,
-            steps=record.steps,
-            seconds=record.seconds,
-            reason=record.reason,
-        )
-        members = sorted([*self.record.members, member], key=lambda m: (m.slot, m.attempt))
-        self._save(members=members)
+        task = batch.tasks[i]
+        ids = task.target_ids
+        if ids not in self._h_lm:
+            self._h_lm[ids] = h_lm(self._final(), ids)
+        self._set.keep(batch.trainer.outcome(i), task, self._h_lm[ids])
 
-    def _solution(self, batch: TrainingBatch, i: int, task: Task) -> Solution:
-        key = task.slot[:2]
-        if key not in self._h_lm:
-            self._h_lm[key] = h_lm(self._final(), task.target_ids)
-        return solution_of(
-            batch.trainer.outcome(i), task, self._text(task.slot), self.record, self.model,
-            self._h_lm[key], self._job,
-        )  # fmt: skip
+    def _step(self, batch: TrainingBatch) -> None:
+        """Take one step of a batch; left in the middle, it stands as before."""
+        with contextlib.suppress(Interrupted):
+            batch.trainer.step()
 
-    def _save(self, **fields: object) -> None:
-        self.record = self.record.model_copy(update=fields)
-        sets.save(self.record)
-
-    def _checkpoint_if_due(self) -> None:
-        if self._kept.due:
-            self._checkpoint()
+    @property
+    def _checkpoint_due(self) -> bool:
+        return self._kept.due
 
     def _checkpoint(self) -> None:
         if self._batches is not None:
             checkpoint(self._kept, self._batches, most=self._most)
 
-    def _read_learned(self) -> None:
-        """Take up the set's shared m, and the e that were trained with it, if there are any."""
-        try:
-            self._m, self._carried = read_learned(self._work / "m.safetensors")
-        except CorruptFileError:
-            if self.record.members:
-                self._m = load_solution(self.folder / self.record.members[0].file).m
-
     def _others_progress(self) -> Progress:
         self._read_again()
-        exact, wanted = len(self.record.exact), len(self.record.slots)
-        return Progress(
-            f"Waiting for another job, which makes this set: {exact} of {wanted} solutions exact.",
-            self._progress().fraction,
-        )
+        sentence = f"Waiting for another job, which makes this set: {self.outcome}"
+        return Progress(sentence, self._progress().fraction)
 
     def _progress(self) -> Progress:
         record = self.record

@@ -159,7 +159,7 @@ def test_byte_fallback_tokens_are_grouped(sentencepiece: Tokenizer) -> None:
 
 
 @given(text=RUNS, max_tokens=st.integers(0, 20))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_prefix_is_encoded_as_in_the_whole_text(
     neox: Tokenizer, llama3: Tokenizer, right_aligned: Tokenizer, text: str, max_tokens: int
 ) -> None:

@@ -45,7 +45,8 @@ def test_what_changed_on_the_way_is_said_in_order(before: str, now: str, said: s
 def test_work_that_goes_on_names_both_versions() -> None:
     fields: dict[str, Any] = {
         "model": "tiny", "fingerprint": "f", "arrangement": "e+mN", "kind": "bezier",
-        "recipe": {}, "texts": [], "solutions": [], "pairs": [], "device": "cuda",
+        "recipe": {}, "texts": [{"text": "a", "target_ids": [1]}], "device": "cuda",
+        "solutions": [{"id": i, "seed": 0, "text": 0} for i in "ab"], "pairs": [(0, 1)],
     }  # fmt: skip
     header = PathsHeader.model_validate(fields | {"versions": {"torch": "1.0"}})
     update = provenance.gone_on(header, device="cpu", searched_in="float32")

@@ -70,6 +70,9 @@ def test_the_bound_is_every_cell_at_its_longest(seen: list[Sample]) -> None:
     fields: dict[str, Any] = {"lengths": (4, 10), "texts": 3, "restarts": 8, "recipe": RECIPE}
     fields["arrangement"] = "e+mN-1"
     most = 3 * 100 * (0.05 + 8 * 4 * 1e-3 + 0.05 + 8 * 10 * 1e-3)
+    share = [usual_steps.usual("a/tiny", "e+mN-1", RECIPE, n, seen=[]).any_of(8) for n in (4, 10)]
+    for n, wins in zip((4, 10), share, strict=True):  # the rest in float32
+        most += 3 * (4 * wins + (wins + 8 + 1) / 3) * (0.05 + n * 1e-3)
     assert expected("training-time", **fields).most == pytest.approx(most)
     assert f", at most {about(most)}" in before("training-time", PACE, **fields)
 
@@ -80,9 +83,18 @@ def test_rows_cost_tokens_until_they_are_exact_and_passes_until_the_slowest_is(
     seen += samples(8, [20.0] * 9)
     fields: dict[str, Any] = {"arrangements": ("e+mN",), "lengths": (8,), "texts": 6}
     found = expected("arrangements", **fields, recipe=RECIPE)
-    took = 20 + 4  # and the last steps in float32
-    assert found.usual == pytest.approx(took * (0.05 + 6 * 8 * 1e-3))
-    assert found.most == pytest.approx(100 * (0.05 + 6 * 8 * 1e-3))
+    exactly = 6 * (4 + 3 / 3) * (0.05 + 8 * 1e-3)  # last steps and forward passes, text by text
+    assert found.usual == pytest.approx(20 * (0.05 + 6 * 8 * 1e-3) + exactly)
+    assert found.most == pytest.approx(100 * (0.05 + 6 * 8 * 1e-3) + exactly)
+
+
+def test_what_is_finished_in_float32_costs_as_much_as_that_does(seen: list[Sample]) -> None:
+    """Beside a search in bfloat16: twice a step and more, in passes of their own."""
+    seen += samples(8, [20.0] * 9)
+    fields: dict[str, Any] = {"arrangements": ("e+mN",), "lengths": (8,), "texts": 6}
+    slow = PACE.model_copy(update={"exact_factor": 3.0})
+    alike, slower = (expected("arrangements", p, **fields, recipe=RECIPE) for p in (PACE, slow))
+    assert slower.usual - alike.usual == pytest.approx(2 * 6 * 5 * (0.05 + 8 * 1e-3))
 
 
 def test_what_was_never_exact_takes_all_its_steps(seen: list[Sample]) -> None:
@@ -97,12 +109,13 @@ def test_worse_restarts_rest_and_the_first_exact_ends_a_text(seen: list[Sample])
     seen += samples(8, [64.0] * 5)
     halving = RECIPE.model_copy(update={"halve_at": 10})
     fields: dict[str, Any] = {"lengths": (8,), "texts": 1, "restarts": 2}
-    first = 64 / 2**usual_steps.QUICKER + 4
+    first = 64 / 2**usual_steps.QUICKER
+    exactly = (4 + (1 + 2 + 1) / 3) * (0.05 + 8 * 1e-3)
     both = expected("training-time", **fields, recipe=RECIPE).usual
     one = expected("training-time", **fields, recipe=halving).usual
-    assert both == pytest.approx(first * (0.05 + 2 * 8 * 1e-3))
+    assert both == pytest.approx(first * (0.05 + 2 * 8 * 1e-3) + exactly)
     rows = 2 * 10 + (first - 10) * (1 + (first - 10) / 160 / 2)
-    assert one == pytest.approx(first * 0.05 + rows * 8 * 1e-3)
+    assert one == pytest.approx(first * 0.05 + rows * 8 * 1e-3 + exactly)
 
 
 def test_a_ladder_that_fails_early_is_not_climbed(seen: list[Sample]) -> None:

@@ -10,6 +10,7 @@ from explorer.solutions import sets
 from explorer.solutions.recording import Recording, RecordingHeader
 from explorer.specs.jobs import MapSpec
 
+pytestmark = pytest.mark.xdist_group("umap")  # compiled once by the process that has them
 MakeSet = Callable[..., str]
 
 

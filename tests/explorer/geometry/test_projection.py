@@ -7,6 +7,7 @@ from explorer.base.errors import BadInputError
 from explorer.geometry import projection
 from explorer.geometry.distances import cosine_distances
 
+pytestmark = pytest.mark.xdist_group("umap")  # compiled once by the process that has them
 DRAW = np.random.default_rng(0)
 VECTORS = DRAW.normal(size=(30, 12)) * np.arange(1, 13)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -27,11 +28,16 @@ from explorer.paths import places
 from explorer.paths.result import FILE, Paths
 from explorer.solutions import sets, store
 from explorer.solutions.recording import Recording, read_header, read_log
-from explorer.solutions.solution import Memory, load, read_record
+from explorer.solutions.solution import Memory, load, load_memory, read_record
+from explorer.training import batch, checkpoint, starts
 
 RECORDED = folders.PROJECT / "cache" / "recorded"
 RECORDING = min(RECORDED.rglob(store.RECORDING), key=lambda f: f.stat().st_size)
 SOLUTION = next(f for f in sorted(RECORDING.parent.glob("*-*.safetensors")))
+MEMORY = min(
+    (f for f in RECORDED.rglob("*-*.safetensors") if read_record(f)[0].kind == "autoregressive"),
+    key=lambda f: (f.stat().st_size, f.name),
+)
 
 
 def _solution(path: Path) -> None:
@@ -78,6 +84,29 @@ def _surroundings(path: Path) -> None:
     assert found.sentence
 
 
+def _point(path: Path) -> None:
+    places.POINT.load(path)
+
+
+def _memory(path: Path) -> None:
+    assert load_memory(path).mem.ndim == 2
+
+
+def _checkpoint(path: Path) -> None:
+    said, tensors = checkpoint.FORMAT.load(path, beside="")
+    assert isinstance(said.values, dict) and all(array.size for array in tensors.values())
+
+
+def _learned(path: Path) -> None:
+    m, tasks = batch.read_learned(path)
+    assert all(task.e is not None and task.e.shape == m.shape for task in tasks.values())
+
+
+def _warm_starts(path: Path) -> None:
+    _, tensors = starts.FORMAT.load(path)
+    assert tensors["pairs"].shape[1] == 2
+
+
 class Files(dict[str, bytes]):
     """Files by their kind, of which a failing test does not print every byte."""
 
@@ -88,8 +117,6 @@ class Files(dict[str, bytes]):
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """A real file of every kind; those that ship are cut to what makes a quick test."""
-    import numpy as np
-
     header = SurroundingsHeader(
         model="tiny", fingerprint="f" * 64, solution="a", solution_seed=0, text="a", norm=1, seed=0
     )
@@ -104,7 +131,25 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Files:
         "paths": paths.read_bytes(),
         "landscape": next(RECORDED.rglob(f"*{places.LANDSCAPE}")).read_bytes(),
         "radius": file.read_bytes(),
+        "control point": places.control_point_bytes(Paths.load(paths), 0),
+        "memory": MEMORY.read_bytes(),
+        "checkpoint": checkpoint.FORMAT.pack(
+            checkpoint.CheckpointHeader(
+                of="0" * 64, trainings=[{"trains": "0", "best": math.inf}], values={"step": 3}
+            ),
+            {"0/e": np.zeros((2, 4), np.float32), "arrays/radius": np.ones(3)},
+        ),
+        "learned m": _learned_file(file.with_name("m.safetensors")).read_bytes(),
+        "warm starts": starts.FORMAT.pack(
+            starts.WarmHeader(), {"pairs": np.zeros((3, 2, 4), np.float16)}
+        ),
     })  # fmt: skip
+
+
+def _learned_file(path: Path) -> Path:
+    task = batch.Task((0, 1, 2), 1, 7, (5, 3, 8), np.ones(4, np.float32), steps=9, seconds=0.5)
+    batch.save_learned(path, np.zeros(4, np.float32), [task])
+    return path
 
 
 READ: dict[str, Callable[[Path], None]] = {
@@ -113,6 +158,11 @@ READ: dict[str, Callable[[Path], None]] = {
     "paths": _paths,
     "landscape": _landscape,
     "radius": _surroundings,
+    "control point": _point,
+    "memory": _memory,
+    "checkpoint": _checkpoint,
+    "learned m": _learned,
+    "warm starts": _warm_starts,
 }
 NASTY = st.one_of(
     st.sampled_from([None, True, -1, 0, 7, 2**31, 2**63, 2**70, 10**400, 1e308, -0.5, "", "..",

@@ -81,7 +81,7 @@ def test_sets_are_listed_by_their_files(own_cache: Path, make_set: Callable[...,
     good = make_set()
     for name, text in {"bare": "{}", "list": "[1]", "broken": "{"}.items():
         folder = folders.make(own_cache / "sets" / name)
-        (folder / items.SET).write_text(text)
+        (folder / sets.SET_FILE).write_text(text)
     found = {item.id: item for item in items.items("set")}
     assert found[good].problem is None and found[good].created[:4] == "2026"
     for name in ("bare", "list", "broken"):

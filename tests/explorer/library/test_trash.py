@@ -100,7 +100,7 @@ def test_jobs_come_back_from_a_version_with_other_columns(own_cache: Path) -> No
 
 
 def test_sets_go_and_come_back(own_cache: Path) -> None:
-    (folders.make(own_cache / "sets" / "s") / library.SET).write_text("{}")
+    (folders.make(own_cache / "sets" / "s") / sets.SET_FILE).write_text("{}")
     checkpoint = folders.make(sets.work_of("s")) / "crews.safetensors"
     checkpoint.write_bytes(b"half")
     deletion = trash.throw(library.items("set"))
@@ -177,7 +177,7 @@ def test_a_set_is_not_deleted_while_a_job_makes_or_needs_it(
         with transaction() as session:
             row = session.get(JobRow, job)
             assert row is not None
-            row.state, row.wanted, row.result = "paused", "pause", json.dumps(result)
+            row.state, row.requested, row.result = "paused", "pause", json.dumps(result)
         with pytest.raises(BadInputError, match=f"The job {job} is not over and {said}"):
             trash.throw([items[name]])
         assert _files(own_cache) == files

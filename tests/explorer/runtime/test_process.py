@@ -17,10 +17,10 @@ from explorer.runtime import allocator, limits, process
 ENTRIES = {
     "command line": "sys.argv = ['explorer', '--version']; run('explorer')",
     "worker": """
-import explorer.jobs, types
+import explorer.worker, types
 class Worker:
     def __init__(self, *given): pass
-    def run(self): import torch
+    def run(self): openmp()
 sys.modules['explorer.worker.loop'] = types.SimpleNamespace(Worker=Worker)
 sys.argv = ['worker', '--device', 'cpu']
 run('explorer.worker.main')
@@ -29,7 +29,7 @@ run('explorer.worker.main')
 from explorer.worker.side_process import SideProcess
 if __name__ == '__main__':
     aside = SideProcess()
-    aside.submit(exec, 'import torch').result()
+    aside.submit(openmp).result()
     aside.close()
     sys.exit()  # what this process itself loads is not asked
 """,
@@ -37,14 +37,18 @@ if __name__ == '__main__':
     "tools": "import tools.record_warm_starts",
 }
 SCRIPT = """
-import runpy, sys
+import ctypes, importlib.util, pathlib, runpy, sys
+def openmp():
+    for library in pathlib.Path(importlib.util.find_spec('torch').origin).parent.glob('lib/*gomp*'):
+        ctypes.CDLL(str(library))
 def run(name):
     try: runpy.run_module(name, run_name='__main__')
     except SystemExit: pass
 {entry}
 if __name__ == '__main__':
-    import torch
+    openmp()
 """
+"""Loads what torch brings in, and not torch: unless that came first, which is what must not be."""
 
 
 def said(entry: str, tmp_path: Path, **own: str) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from explorer.base import tensor_files
 from explorer.model.frozen import FrozenModel
 from explorer.training import Row, Trainer, checkpoint
 from explorer.training.checkpoint import Checkpoint
@@ -37,7 +38,7 @@ def test_writing_takes_a_tenth_of_the_time_at_most(
     clock: list[float], llama: FrozenModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = Checkpoint(tmp_path / "c", llama, "work")
-    monkeypatch.setattr(checkpoint, "write_atomically", lambda *_: clock.__setitem__(0, 102.0))
+    monkeypatch.setattr(tensor_files, "write_atomically", lambda *_: clock.__setitem__(0, 102.0))
     kept.save([])
     for later, due in ((19.0, False), (21.0, True)):
         clock[0] = 102.0 + later

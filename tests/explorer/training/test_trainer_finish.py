@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.model.frozen import FrozenModel, load
+from explorer.model.frozen import FrozenModel
+from explorer.model.loading import load
 from explorer.model.metrics import Score, score
 from explorer.training import Row, Trainer, layouts
 from tests.explorer.training.cases import EASY, HARD, QUICK, quick, run

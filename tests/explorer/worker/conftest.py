@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,7 +71,7 @@ class Shift:
         """Let the worker have some turns; return of each whether there was work."""
         return [self.worker._turn() for _ in range(count)]
 
-    def until(self, condition: Callable[[], bool], seconds: float = 40.0) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = 150.0) -> None:
         """Let the worker have turns until something is so."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -79,7 +79,7 @@ class Shift:
                 (j.id, j.state, j.sentence, j.error) for j in client.jobs()
             ]
             if not self.worker._turn():
-                time.sleep(0.01)
+                time.sleep(0.05)
 
     def finish(self, *ids: str) -> list[Job]:
         """Let the worker have turns until these jobs are over."""
@@ -91,9 +91,6 @@ class Shift:
         self.worker._let_go()
         self.worker.aside.close()
         for active in self.worker.active.values():
-            with contextlib.suppress(LostError), guarded(_dead):
-                if isinstance(active.job.under_way, Generator):
-                    active.job.under_way.close()
             with contextlib.suppress(LostError), guarded(_dead):
                 active.steps.close()  # type: ignore[attr-defined]
 

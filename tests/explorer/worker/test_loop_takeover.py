@@ -23,7 +23,7 @@ StepsOf = Callable[[str], int]
 
 def _endless(job: JobContext) -> Iterator[bool]:
     """Take step after step, as every kind of job does, without getting anywhere."""
-    for _ in job.until_stopped(iter(int, 1)):
+    for _ in iter(int, 1):
         time.sleep(0.001)
         yield True
 

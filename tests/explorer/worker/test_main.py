@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 StepsOf = Callable[[str], int]
 
 
-def _wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+def _wait_for(condition: Callable[[], bool], seconds: float = 150.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         log = folders.local() / "logs" / "worker.log"
@@ -77,6 +77,7 @@ def no_worker_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         process.wait(10)
 
 
+@pytest.mark.trial
 def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(
     quick: "MakeSpec", long: "MakeSpec"
 ) -> None:
@@ -158,6 +159,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.trial
 def test_a_worker_ends_with_its_parent_and_lays_its_work_down(
     long: "MakeSpec", steps_of: StepsOf
 ) -> None:
@@ -251,6 +253,7 @@ main()
 """
 
 
+@pytest.mark.trial
 def test_a_job_that_kills_the_worker_after_its_first_step_is_given_up_and_the_others_end(
     quick: "MakeSpec", long: "MakeSpec"
 ) -> None:

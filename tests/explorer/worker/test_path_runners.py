@@ -104,7 +104,7 @@ def test_too_few_exact_restarts_are_a_sentence(shift: "Shift", quick: "MakeSpec"
     [
         (PathsSpec(pairs=(("x", "y"),)), "no solution “x”"),
         (PathsSpec(), "pick two solutions"),
-        (LandscapeSpec(paths="nothing"), "no paths “nothing”"),
+        (LandscapeSpec(paths="nothing"), "no set of paths “nothing”"),
         (RadiusSpec(solution="x"), "no solution “x”"),
     ],
 )

@@ -75,4 +75,4 @@ def test_what_was_measured_before_the_first_step_is_kept(
     steps = Connecting([(a, b), (a, c), (b, c)], "bezier", RECIPE, pool, tmp_path).steps()
     for _ in range(3):
         next(steps)
-    assert Paths.load(tmp_path / connecting.FILE).measured.sum() == 2
+    assert Paths.load(tmp_path / connecting.FILE).measured.sum() == 3

@@ -111,21 +111,20 @@ def test_an_attempt_that_fails_is_kept_and_tried_from_another_seed(
 
 
 @pytest.mark.parametrize("fields", [{}, {"regime": "shared"}, {"regime": "shared", "m_from": 2}])
-@pytest.mark.parametrize("steps", [1, 9, 18])
 def test_a_set_goes_on_where_it_was_put_down(
     fields: dict[str, Any],
-    steps: int,
     spec: MakeSpec,
     pool: "ModelPool",
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     whole = _finish(SetBuilder(spec(**fields), pool))
-    monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path / "again"))
-    _walk(SetBuilder(spec(**fields), pool), steps)
-    again = SetBuilder(spec(**fields), pool)
-    assert again.record.id == whole.id
-    assert _plain(_finish(again)) == _plain(whole)
+    for steps in (1, 9, 18):
+        monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path / f"again-{steps}"))
+        _walk(SetBuilder(spec(**fields), pool), steps)
+        again = SetBuilder(spec(**fields), pool)
+        assert again.record.id == whole.id
+        assert _plain(_finish(again)) == _plain(whole)
 
 
 def test_a_killed_worker_loses_no_finished_solution(
@@ -276,7 +275,9 @@ def test_a_set_that_goes_on_in_another_format_says_so(
     early = {m.solution for m in first.record.members}
     steps.close()
     monkeypatch.setattr("explorer.model.frozen.bfloat16_pays", lambda device: False)
-    (first._work / "crews.safetensors").unlink(missing_ok=True)  # rows begin anew in this format
+    (first._set.scratch / "crews.safetensors").unlink(
+        missing_ok=True
+    )  # rows begin anew in this format
     record = _finish(SetBuilder(asked, ModelPool(torch.device("cpu"))))
     found = sets.read(first.folder, inexact=True)
     late = "float32" if regime == "free" else "bfloat16, then float32"

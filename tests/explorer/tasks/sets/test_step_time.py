@@ -1,10 +1,12 @@
 """Steps of two sizes are timed as they take on an idle machine, and not for long on a slow one."""
 
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 
 from explorer.model.frozen import fast_dtype
 from explorer.runtime import step_times
@@ -79,3 +81,15 @@ def test_a_pace_of_before_is_read_and_its_pieces_are_usual_ones(own_cache: Path)
     found = step_times.find("m", "auto")
     assert found is not None and found.pass_seconds is None
     assert found.a_pass == pytest.approx(0.08) and found.a_generated_token == pytest.approx(0.05)
+
+
+def test_a_step_in_float32_is_timed_where_the_search_is_in_bfloat16(
+    clock: list[float], pool: "ModelPool", tiny_llama_folder: Path
+) -> None:
+    model = pool.get(tiny_llama_folder, str(tiny_llama_folder), torch.bfloat16)
+    same = replace(model, stored_in_bfloat16=True)  # as those that ship: no second copy of weights
+    clock += [0.1, *[0.06] * 5, 0.1, *[0.3] * 5, 0.1, *[0.15] * 5]
+    found = step_time.measured(same, 4, "halves", QUICK)
+    assert found.exact_factor == pytest.approx(0.15 / 0.06)
+    assert found.exact_step(4) == pytest.approx(0.15)
+    assert clock == []

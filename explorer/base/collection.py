@@ -1,0 +1,178 @@
+"""Things that are stored one to a folder: listed, read once, found by the beginning of an id."""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from explorer.base import folders
+from explorer.base.errors import BadInputError, CorruptFileError
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Stored(Generic[S]):
+    """One thing of a collection.
+
+    Attributes:
+        id: the name of its folder; of what ships, as it stands below the folder of its kind.
+        file: the file that says what it is.
+        ships: whether it came with the project.
+        said: what the file says, None if it cannot be read.
+        problem: a sentence if it cannot be read.
+    """
+
+    id: str
+    file: Path
+    ships: bool
+    said: S | None
+    problem: str | None
+
+    @property
+    def folder(self) -> Path:
+        """The folder that it lies in."""
+        return self.file.parent
+
+
+@dataclass(frozen=True)
+class Collection(Generic[S]):
+    """All things of one kind: this machine's, and those that ship with the project.
+
+    Attributes:
+        noun: what one is called, without article.
+        place: the folder below the cache that holds the folders of this machine's.
+        file: the name of the file by which a folder is known to hold one.
+        read: returns what such a file says, without what is large; raises CorruptFileError.
+        advice: what to do if there is none of a name.
+        ships_in: the folder below `cache/recorded/` that is searched for it; None: as `place`.
+    """
+
+    noun: str
+    place: str
+    file: str
+    read: Callable[[Path], S]
+    advice: str
+    ships_in: str | None = None
+
+    def folder_of(self, name: str) -> Path:
+        """Return the folder in which one of this machine lies, or would."""
+        return folders.local() / self.place / name
+
+    def own(self) -> list[Path]:
+        """Return the files of this machine's, newest first."""
+        files = (folders.local() / self.place).glob(f"*/{self.file}")
+        return sorted(files, key=lambda file: (-_changed(file), file))
+
+    def shipped(self) -> list[Path]:
+        """Return the files of those that ship with the project."""
+        return sorted(self._recorded().rglob(self.file))
+
+    def files(self) -> list[Path]:
+        """Return the files of this machine's, newest first, then of others that ship."""
+        own = self.own()
+        known = {self.id_of(file) for file in own}
+        return own + [file for file in self.shipped() if self.id_of(file) not in known]
+
+    def folders(self) -> list[Path]:
+        """Return the folders of `files`."""
+        return [file.parent for file in self.files()]
+
+    def all(self) -> list[Stored[S]]:
+        """Return everything with what its file says; each is read again only if it changes."""
+        return [self.stored(file) for file in self.files()]
+
+    def stored(self, file: Path) -> Stored[S]:
+        """Return one of `files` with what it says."""
+        said, problem = read_once(self.read, file)
+        ships = file.is_relative_to(folders.recorded())
+        return Stored(self.id_of(file), file, ships, said, problem)
+
+    def id_of(self, file: Path) -> str:
+        """Return the id of what one of `files` belongs to."""
+        root = folders.local() / self.place
+        if file.is_relative_to(folders.recorded()):
+            root = self._recorded()
+        return file.parent.relative_to(root).as_posix()
+
+    def find(self, name: str) -> Path:
+        """Return the file of one by its id, its path or that of its folder, or an id's beginning.
+
+        Raises:
+            BadInputError: if there is none, or more than one.
+        """
+        name = name.strip()
+        known = {self.id_of(file): file for file in self.files()}
+        if name in known:
+            return known[name]
+        if name:
+            path = folders.given(name)
+            for file in (path, path / self.file):
+                if file.is_file():
+                    return file.resolve()
+            begun = any(known_id.startswith(name) for known_id in known)
+            if (path.suffix or "/" in name) and not begun:
+                raise BadInputError(f"There is no {self.noun} at {name[-200:]}. Check its path.")
+        return known[the_one(self.noun, known, name, self.advice)]
+
+    def find_folder(self, name: str) -> Path:
+        """Return the folder of what `find` finds.
+
+        Raises:
+            BadInputError: as `find`.
+        """
+        return self.find(name).parent
+
+    def _recorded(self) -> Path:
+        return folders.recorded() / (self.place if self.ships_in is None else self.ships_in)
+
+
+def the_one(noun: str, ids: Iterable[str], beginning: str, advice: str) -> str:
+    """Return the one id that begins as a person wrote.
+
+    Raises:
+        BadInputError: if there is none, or more than one.
+    """
+    found = sorted({name for name in ids if beginning and name.startswith(beginning)})
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise BadInputError(
+            f"{len(found)} ids begin with “{beginning[:60]}”. Give more of the id of the {noun}."
+        )
+    raise BadInputError(f"There is no {noun} “{beginning[:60]}” on this machine. {advice}")
+
+
+def read_once(read: Callable[[Path], S], file: Path) -> tuple[S | None, str | None]:
+    """Return what a file says, or a sentence if it cannot be read; again only if it changes.
+
+    Args:
+        read: a function that stays the same from call to call; raises CorruptFileError.
+        file: its argument.
+    """
+    with contextlib.suppress(OSError):
+        state = file.stat()
+        found: tuple[S | None, str | None] = _read_once(
+            read, file, state.st_size, state.st_mtime_ns
+        )
+        return found
+    return None, f"{file.name} cannot be read any more."
+
+
+@lru_cache(maxsize=20_000)
+def _read_once(
+    read: Callable[[Path], Any], file: Path, _size: int, _changed: int
+) -> tuple[Any, str | None]:
+    try:
+        return read(file), None
+    except CorruptFileError as error:
+        return None, str(error)
+
+
+def _changed(file: Path) -> float:
+    """Return when a file was changed last, UNIX time; 0 if it is gone meanwhile."""
+    with contextlib.suppress(OSError):
+        return file.stat().st_mtime
+    return 0.0

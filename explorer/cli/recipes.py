@@ -1,0 +1,62 @@
+"""The recipe that `--recipe` and `--set` describe: a preset or a file, with some fields changed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from explorer.base.errors import BadInputError
+from explorer.base.validation import in_words, valid
+from explorer.specs import recipes
+from explorer.specs.recipes import Recipe
+
+
+def chosen(name: str, changes: Sequence[str]) -> Recipe:
+    """Return the recipe of a preset or a file with some fields changed.
+
+    Args:
+        name: of a preset, or of a JSON file.
+        changes: FIELD=VALUE each.
+
+    Raises:
+        BadInputError: if there is no such recipe or a change is impossible.
+    """
+    return valid(Recipe, changed(named(name).model_dump(), dict(map(halves, changes))))
+
+
+def named(name: str) -> Recipe:
+    """Return a preset, or read a recipe from a JSON file.
+
+    Raises:
+        BadInputError: if there is none of that name.
+    """
+    if name in recipes.PRESETS or not name.endswith(".json"):
+        return recipes.preset(name)
+    try:
+        return Recipe.model_validate_json(Path(name).read_bytes())
+    except OSError as error:
+        raise BadInputError(f"{name} cannot be read ({error.strerror}).") from error
+    except ValidationError as error:
+        raise BadInputError(f"{name} holds no recipe. {in_words(error, Recipe)}") from error
+
+
+def changed(recipe: dict[str, Any], changes: dict[str, str]) -> dict[str, Any]:
+    """Return a recipe's fields with some changed, and a name that says so; “none” is no value."""
+    if not changes:
+        return recipe
+    for field, value in changes.items():
+        recipe = recipe | {field: None if value == "none" else value}
+    return recipe | {"name": f"{recipe['name']}, changed"}
+
+
+def halves(change: str) -> tuple[str, str]:
+    """Return field and value of what a person wrote after `--set`.
+
+    Raises:
+        BadInputError: if it is not of that form.
+    """
+    field, equals, value = change.partition("=")
+    if not equals:
+        raise BadInputError(f"“--set {change}” is not of the form FIELD=VALUE.")
+    return field, value

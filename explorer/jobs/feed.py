@@ -1,0 +1,263 @@
+"""What those who watch a job are told: its state, and its frames, each thing once. Free of torch.
+
+Plain values, ready for JSON. Columns of frames travel as base64 of little-endian numbers: a
+history of 200 frames takes a millisecond to write so, and a browser reads it as it is.
+"""
+
+import base64
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from explorer.base.database import JobRow, transaction
+from explorer.base.errors import ExplorerError
+from explorer.base.formatting import nats
+from explorer.experiments import runs
+from explorer.jobs import client
+from explorer.paths import places
+from explorer.paths.result import FILE
+from explorer.solutions import sets
+from explorer.solutions.recording import LIVE, LOG, Recording, RecordingHeader
+from explorer.solutions.watching import read_newest
+
+MOST_CELLS = 400_000
+"""Probabilities in a history, at most: of a run with more, fewer frames are sent."""
+FEWEST_FRAMES = 20
+GONE = "gone"
+"""The state of a job that is not there (any more)."""
+
+Say = Callable[[list[int]], list[str]]
+"""Token ids to what each says."""
+
+COLUMNS = {
+    "step": "<i4",
+    "seconds": "<f4",
+    "steps": "<i4",
+    "loss": "<f4",
+    "accuracy": "<f4",
+    "phase": "u1",
+}
+"""Columns of a frame that are sent as they are, and as which numbers."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look at a job has found.
+
+    Attributes:
+        status: `status_of` its row.
+        stamp: tells the newest frame from others; None while there is none.
+        newest: the newest frame; None if it is the one of last time.
+    """
+
+    status: dict[str, Any]
+    stamp: tuple[int, int, int] | None = None
+    newest: Recording | None = None
+
+
+def look(watched: Mapping[str, tuple[int, int, int] | None]) -> dict[str, Look]:
+    """Look at several jobs at once: one query for all, and of each the newest frame if it is new.
+
+    Args:
+        watched: for each job's id the stamp of the frame that is known.
+
+    Raises:
+        StorageError: if the catalogue cannot be read.
+    """
+    query = select(
+        JobRow.id, JobRow.kind, JobRow.state, JobRow.requested, JobRow.fraction, JobRow.sentence,
+        JobRow.error, JobRow.result,
+    ).where(JobRow.id.in_(list(watched)))  # fmt: skip
+    with transaction() as session:
+        rows = {row.id: row for row in session.execute(query)}
+    return {job: _look_at(job, rows.get(job), known) for job, known in watched.items()}
+
+
+def _look_at(job: str, row: Any, known: tuple[int, int, int] | None) -> Look:
+    if row is None:
+        return Look({"state": GONE, "over": True, "stamp": GONE, "sentence": "", "fraction": 0.0})
+    status = status_of(row)
+    folder = client.folder_of(job)
+    stamp = _stamp(folder / LIVE) or _stamp(folder / LOG)
+    if stamp is None or stamp == known:
+        return Look(status, known)
+    newest = read_newest(folder)
+    return Look(status, stamp if newest else known, newest)
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(file)  # noqa: PTH116 (several times a second, for every job)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+def status_of(row: Any) -> dict[str, Any]:
+    """Return what a page shows of a job besides its frames.
+
+    Args:
+        row: has `id`, `kind`, `state`, `requested`, `fraction`, `sentence`, `error` and `result`
+            of a job, the last as JSON.
+    """
+    result: dict[str, Any] = json.loads(row.result) if isinstance(row.result, str) else row.result
+    status = {
+        "state": _state_in_words(row.state, row.requested),
+        "over": row.state in client.OVER,
+        "fraction": round(row.fraction, 4),
+        "sentence": row.error or row.sentence,
+        "stamp": f"{row.state in client.OVER:d}.{row.requested}.{revision(row.id, result)}",
+    }
+    if isinstance(h_lm := result.get("h_lm"), int | float):
+        status["h_lm"] = nats(h_lm)
+    if isinstance(text := result.get("text"), str):
+        status["text"] = text
+    return status
+
+
+def _state_in_words(state: str, requested: str) -> str:
+    if requested == "stop" and state not in client.OVER:
+        return "stopping"
+    return "pausing" if requested == "pause" and state == "running" else state
+
+
+def stamp_of(job: client.Job) -> str:
+    """Return the stamp of what a page would draw of a job now: when it changes, draw again."""
+    return f"{job.over:d}.{job.requested}.{revision(job.id, job.result)}"
+
+
+def revision(job: str, result: Mapping[str, Any]) -> int:
+    """Return a number that changes when what a job has made on the disk changes; 0 for nothing.
+
+    Frames of a run in progress do not count: they are sent themselves.
+    """
+    folder = places.folder_of(job)
+    files = [folder / FILE, folder / places.LANDSCAPE]
+    if isinstance(name := result.get("set"), str):
+        files.append(sets.folder_of(name) / sets.SET_FILE)
+    if isinstance(name := result.get("run"), str):
+        run = runs.folder_of(name)
+        files += [run / runs.HEADER_FILE, run / runs.CELLS_FILE]
+    return max((stamp[0] for file in files if (stamp := _stamp(file))), default=0)
+
+
+def worker_note() -> str:
+    """Start a worker if there is none; say why nothing moves, or nothing if it does."""
+    try:
+        started = client.ensure_worker()
+        status = client.worker_status()
+    except ExplorerError as error:
+        return str(error)
+    if started:
+        return "The worker had stopped; a new one is starting and goes on where it was."
+    if not status.ready:
+        return "The worker is starting: it loads its libraries and the model once."
+    if status.ahead > 1:
+        others = "job shares" if status.ahead == 2 else "jobs share"
+        return f"{status.ahead - 1} other {others} the machine; each has its turn."
+    return ""
+
+
+def head(header: RecordingHeader, say: Say) -> dict[str, Any]:
+    """Return what all frames of a run share."""
+    targets = list(header.target_ids)
+    return {
+        "seeds": list(header.seeds),
+        "targets": targets,
+        "groups": [list(group) for group in header.groups]
+        or [[i, i + 1, ""] for i in range(len(targets))],
+        "pieces": _pieces(targets, say),
+    }
+
+
+def columns(frames: NDArray[Any]) -> dict[str, Any]:
+    """Return frames (F,) as columns: `COLUMNS`, F x K or F, and `p`, percent, F x K x N."""
+    percent = np.nan_to_num(frames["p"].astype(np.float32)) * 100
+    sent = {name: _packed(frames[name], kind) for name, kind in COLUMNS.items()}
+    return {"count": len(frames), **sent, "p": _packed(np.rint(percent), "u1")}
+
+
+def _packed(values: NDArray[Any], kind: str) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, kind).tobytes()).decode()
+
+
+def said(before: Recording | None, newest: Recording, say: Say) -> dict[str, Any]:
+    """Return what the newest frame says where it is not what the one before has said.
+
+    Args:
+        before: a frame of the same run that whoever is told this has; None: none.
+        newest: the newest frame.
+        say: token ids to texts.
+
+    Returns:
+        `best`, the restart that is furthest; `cells`, positions in K x N that changed, `ids` and
+        `ranks` there; `pieces`, what those ids say that were not in sight before.
+    """
+    ids, ranks = (newest.frames[-1][name].ravel() for name in ("predicted", "rank"))
+    seen = np.array(newest.header.target_ids)
+    changed = np.ones(len(ids), bool)
+    if before is not None:
+        old = before.frames[-1]["predicted"].ravel()
+        changed = (ids != old) | (ranks != before.frames[-1]["rank"].ravel())
+        seen = np.union1d(seen, old)
+    cells = np.flatnonzero(changed)
+    return {
+        "best": newest.best,
+        "cells": cells.tolist(),
+        "ids": ids[cells].tolist(),
+        "ranks": ranks[cells].tolist(),
+        "pieces": _pieces(np.setdiff1d(ids[cells], seen).tolist(), say),
+    }
+
+
+def _pieces(ids: Iterable[int], say: Say) -> dict[str, str]:
+    wanted = list(dict.fromkeys(ids))
+    return {str(i): piece for i, piece in zip(wanted, say(wanted), strict=True)}
+
+
+def history(whole: Recording, newest: Recording, say: Say) -> dict[str, Any]:
+    """Return everything about a run up to its newest frame, for somebody who knows nothing of it.
+
+    Args:
+        whole: all its frames that were kept; those after the newest are left out.
+        newest: the newest frame.
+        say: token ids to texts.
+    """
+    frames = whole.frames[whole.frames["step"] <= newest.frames["step"][-1]]
+    if not len(frames) or frames["step"][-1] != newest.frames["step"][-1]:
+        frames = np.concatenate([frames, newest.frames])
+    most = max(FEWEST_FRAMES, MOST_CELLS // max(1, frames["p"][0].size))
+    if len(frames) > most:
+        frames = frames[np.linspace(0, len(frames) - 1, most).round().astype(int)]
+    return {
+        "head": head(newest.header, say),
+        "frames": columns(frames),
+        "said": said(None, newest, say),
+    }
+
+
+def difference(before: Recording, newest: Recording, say: Say) -> dict[str, Any]:
+    """Return what the newest frame adds for somebody who has the frame before it."""
+    return {"frames": columns(newest.frames), "said": said(before, newest, say)}
+
+
+def goes_on(before: Recording, newest: Recording) -> bool:
+    """Whether a frame follows another of the same run, which has not gone back or begun anew."""
+    same = before.header == newest.header
+    return same and bool(newest.frames["step"][-1] > before.frames["step"][-1])
+
+
+def is_same(before: Recording | None, newest: Recording) -> bool:
+    """Whether a frame is the one before; its file may have changed while it was read."""
+    return (
+        before is not None
+        and before.header == newest.header
+        and before.frames.tobytes() == newest.frames.tobytes()
+    )

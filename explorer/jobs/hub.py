@@ -1,0 +1,306 @@
+"""One look at a job for all who watch it, and to each what they have not been told yet.
+
+Messages are numbered through for all jobs together, so that one number says what somebody has
+heard of everything they watch. The last messages of each job are kept: who lost the connection
+goes on from there; who is new, or was away for longer, is told the whole history once.
+"""
+
+import asyncio
+import contextlib
+import json
+import secrets
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from explorer.base.errors import ExplorerError
+from explorer.jobs import client, feed
+from explorer.jobs.feed import Look, Say
+from explorer.solutions.recording import Recording
+from explorer.solutions.watching import watch
+
+TICK_SECONDS = 0.2
+"""How often is looked at jobs that somebody watches."""
+NOTE_SECONDS = 1.0
+"""How often is looked after the worker meanwhile."""
+POLL_SECONDS = 6.0
+"""For how long somebody who polls counts as watching: three of their polls."""
+KEPT_SECONDS = 30.0
+"""For how long a job's last messages are kept when nobody watches it any more."""
+MOST_KEPT = 64
+"""Messages of a job that are kept: some 13 seconds of frames."""
+BEAT_SECONDS = 10.0
+"""After how much silence a viewer hears that the connection is there."""
+MOST_JOBS = 64
+"""Jobs that one viewer can watch."""
+
+Told = tuple[str, list[str]]
+"""Up to where somebody has been told everything, and messages (JSON)."""
+
+
+@dataclass
+class Channel:
+    """One job that somebody watches, and what was last told of it.
+
+    Attributes:
+        job: its id.
+        forgotten: number of the last message that is not kept.
+        number: number of the last message.
+        status: what is known of it; None before the first look.
+        stamp: of the newest frame.
+        newest: the newest frame.
+        say: token ids of this run to texts.
+        kept: the last messages with their numbers.
+        viewers: how many are connected.
+        polled: when somebody last polled.
+        left: when the last viewer has left.
+        whole: the whole history as of a message's number, being made or made.
+    """
+
+    job: str
+    forgotten: int
+    number: int
+    status: dict[str, Any] | None = None
+    stamp: tuple[int, int, int] | None = None
+    newest: Recording | None = None
+    say: Say | None = None
+    kept: deque[tuple[int, str]] = field(default_factory=deque)
+    viewers: int = 0
+    polled: float = -POLL_SECONDS
+    left: float = -KEPT_SECONDS
+    whole: tuple[int, asyncio.Task[str]] | None = None
+
+    def is_watched(self, now: float) -> bool:
+        """Whether somebody looks."""
+        return self.viewers > 0 or now - self.polled < POLL_SECONDS
+
+    def is_kept(self, now: float) -> bool:
+        """Whether what was told of it is still of use."""
+        return self.is_watched(now) or now - max(self.left, self.polled) < KEPT_SECONDS
+
+
+@dataclass(frozen=True)
+class _News:
+    """What a look has changed of a channel; the text is None if its viewers have to begin anew."""
+
+    status: dict[str, Any]
+    stamp: tuple[int, int, int] | None
+    newest: Recording | None
+    say: Say | None
+    text: str | None
+
+
+class Hub:
+    """All jobs that somebody watches. Lives in one event loop, reads files in threads."""
+
+    def __init__(
+        self,
+        sayer: Callable[[str], Say],
+        look: Callable[[Mapping[str, Any]], dict[str, Look]] = feed.look,
+        note: Callable[[], str] = feed.worker_note,
+    ) -> None:
+        """Watch nothing yet.
+
+        Args:
+            sayer: returns for a model's name what turns its token ids into texts.
+            look: looks at jobs; see `feed.look`.
+            note: says why nothing moves; see `feed.worker_note`.
+        """
+        self._sayer, self._look, self._note = sayer, look, note
+        self._name = secrets.token_hex(4)  # numbers of an earlier server mean nothing here
+        self._channels: dict[str, Channel] = {}
+        self._number = 0
+        self._news = asyncio.Event()
+        self._joined = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._noted, self._said = -NOTE_SECONDS, ""
+        self.closed = False
+
+    def __len__(self) -> int:
+        """Return how many jobs are watched or kept."""
+        return len(self._channels)
+
+    async def follow(
+        self, jobs: Collection[str], after: str = "", fresh: Collection[str] = ()
+    ) -> AsyncGenerator[Told, None]:
+        """Tell one viewer what happens, until all jobs are over; with no messages now and then.
+
+        Args:
+            jobs: their ids.
+            after: up to where they have been told; empty or of another server: nothing.
+            fresh: those of the jobs of which they know nothing all the same.
+        """
+        with self._watched(jobs) as channels:
+            heard = self._heard(channels, after, fresh)
+            while not self.closed:
+                news = self._news
+                told = await self._told(channels, heard)
+                if told[1]:
+                    yield told
+                if all(channel.status and channel.status["over"] for channel in channels):
+                    return
+                if self._task is None or self._task.done():  # it failed: they come again
+                    return
+                try:
+                    async with asyncio.timeout(BEAT_SECONDS):
+                        await news.wait()
+                except TimeoutError:
+                    yield f"{self._name}.{self._number}", []
+
+    async def news(
+        self, jobs: Collection[str], after: str = "", fresh: Collection[str] = ()
+    ) -> Told:
+        """Tell somebody who polls what has happened since the last time."""
+        with self._watched(jobs) as channels:
+            for channel in channels:
+                channel.polled = time.monotonic()
+            async with asyncio.timeout(BEAT_SECONDS):
+                while any(channel.status is None for channel in channels) and not self.closed:
+                    await self._news.wait()
+            return await self._told(channels, self._heard(channels, after, fresh))
+
+    def close(self) -> None:
+        """Let all who are connected go."""
+        self.closed = True
+        self._wake()
+
+    @contextlib.contextmanager
+    def _watched(self, jobs: Collection[str]) -> Iterator[list[Channel]]:
+        channels = []
+        for job in list(dict.fromkeys(jobs))[:MOST_JOBS]:
+            if job not in self._channels:
+                self._number += 1  # whoever has heard of it before has missed something
+                self._channels[job] = Channel(job, self._number, self._number)
+            channels.append(self._channels[job])
+        for channel in channels:
+            channel.viewers += 1
+        self._joined.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._watch())
+        try:
+            yield channels
+        finally:
+            for channel in channels:
+                channel.viewers -= 1
+                channel.left = time.monotonic()
+
+    def _heard(
+        self, channels: Collection[Channel], after: str, fresh: Collection[str]
+    ) -> dict[str, int]:
+        name, _, number = after.partition(".")
+        known = int(number) if name == self._name and number.isdecimal() else -1
+        return {c.job: -1 if c.job in fresh else known for c in channels}
+
+    async def _told(self, channels: Collection[Channel], heard: dict[str, int]) -> Told:
+        """Return what is new to a viewer, and note in `heard` that they know it."""
+        messages: list[tuple[int, str]] = []
+        for channel in channels:
+            if channel.status is not None and heard[channel.job] < channel.forgotten:
+                heard[channel.job], text = await self._whole(channel)
+                messages.append((heard[channel.job], text))
+        for channel in channels:  # no wait from here on: the number holds for all of them
+            if channel.status is not None:
+                messages += [kept for kept in channel.kept if kept[0] > heard[channel.job]]
+                heard[channel.job] = max(heard[channel.job], channel.number)
+        return f"{self._name}.{self._number}", [text for _, text in sorted(messages)]
+
+    async def _whole(self, channel: Channel) -> tuple[int, str]:
+        """Return the whole history, made once for all who come within some seconds."""
+        if channel.whole is None or channel.whole[0] < channel.forgotten:
+            making = asyncio.to_thread(_history, channel.job, channel.status, channel.newest,
+                                       channel.say)  # fmt: skip
+            channel.whole = channel.number, asyncio.create_task(making)
+        number, task = channel.whole
+        return number, await asyncio.shield(task)
+
+    async def _watch(self) -> None:
+        """Look at all jobs that somebody watches, until there is none left."""
+        try:
+            while self._channels and not self.closed:
+                self._joined.clear()
+                now = time.monotonic()
+                watched = [c for c in self._channels.values() if c.is_watched(now)]
+                if watched:
+                    await self._look_at(watched)
+                    await asyncio.sleep(TICK_SECONDS)
+                else:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(1):
+                            await self._joined.wait()
+                now = time.monotonic()
+                for job in [j for j, c in self._channels.items() if not c.is_kept(now)]:
+                    del self._channels[job]
+        finally:
+            self._task = None
+            self._wake()
+
+    async def _look_at(self, channels: Collection[Channel]) -> None:
+        try:
+            found = await asyncio.to_thread(self._read, channels)
+        except ExplorerError as error:  # the disk refuses, perhaps for a moment
+            self._said, self._noted = str(error), time.monotonic()
+            return
+        for channel, new in found:
+            self._number += 1
+            channel.number = self._number
+            channel.status, channel.stamp = new.status, new.stamp
+            channel.newest, channel.say = new.newest, new.say
+            if new.text is None:
+                channel.kept.clear()
+                channel.forgotten = self._number
+                continue
+            channel.kept.append((self._number, new.text))
+            while len(channel.kept) > MOST_KEPT:
+                channel.forgotten = channel.kept.popleft()[0]
+        if found:
+            self._wake()
+
+    def _read(self, channels: Collection[Channel]) -> list[tuple[Channel, _News]]:
+        """Look at jobs and write down what is new of each, in a thread: nobody waits for the disk.
+
+        Raises:
+            StorageError: if the catalogue cannot be read.
+        """
+        looks = self._look({channel.job: channel.stamp for channel in channels})
+        if time.monotonic() - self._noted >= NOTE_SECONDS:
+            self._said, self._noted = self._note(), time.monotonic()
+        news = [(c, self._new(c, looks[c.job])) for c in channels]
+        return [(channel, new) for channel, new in news if new is not None]
+
+    def _new(self, known: Channel, look: Look) -> _News | None:
+        status = look.status | {"note": "" if look.status["over"] else self._said}
+        message: dict[str, Any] = {} if status == known.status else {"status": status}
+        begins, newest, say = known.status is None, known.newest, known.say
+        if look.newest is not None and not feed.is_same(newest, look.newest):
+            if newest is None or say is None or not feed.goes_on(newest, look.newest):
+                begins, say = True, self._sayer(look.newest.header.model)
+            else:
+                message |= feed.difference(newest, look.newest, say)
+            newest = look.newest
+        if not message and not begins:
+            return None
+        text = None if begins else _text(known.job, message)
+        return _News(status, look.stamp, newest, say, text)
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+def _history(
+    job: str, status: dict[str, Any] | None, newest: Recording | None, say: Say | None
+) -> str:
+    """Return all that is known of a job, as one message."""
+    message: dict[str, Any] = {"reset": True, "status": status}
+    if newest is not None and say is not None:
+        whole = watch(client.folder_of(job))
+        if whole is None or whole.header != newest.header:
+            whole = newest
+        message |= feed.history(whole, newest, say)
+    return _text(job, message)
+
+
+def _text(job: str, message: Mapping[str, Any]) -> str:
+    return json.dumps({"job": job} | dict(message), separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,184 @@
+"""A set on the disk while it grows: its record, what was learned, and what is left to train."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.base.errors import CorruptFileError
+from explorer.base.provenance import gone_on, versions
+from explorer.model.frozen import FrozenModel
+from explorer.solutions import sets
+from explorer.solutions.sets import Joint, Member, SetRecord, SetText
+from explorer.solutions.solution import load_solution, now, save_solution
+from explorer.specs.jobs import SolveSetSpec
+from explorer.tasks.sets.solved import solution_of
+from explorer.training import Outcome
+from explorer.training.batch import Slot, Task, read_learned, save_learned
+
+LEARNED = "m.safetensors"
+
+
+class GrowingSet:
+    """Keeps what is found of a set at once, and says what is not found yet.
+
+    Attributes:
+        spec: what is asked, with its arrangement settled.
+        record: the set as it stands, the same as in `set.json`.
+        m: the shared m, float32 (d_model,), once it is learned; None before, and with m free.
+    """
+
+    def __init__(self, spec: SolveSetSpec, model: FrozenModel, job: str | None) -> None:
+        """Read what there is of the set.
+
+        Args:
+            spec: what is asked.
+            model: searches.
+            job: id of the job, None from a shell.
+        """
+        self.spec, self._model, self._job = spec, model, job
+        self.m: NDArray[np.float32] | None = None
+        self._carried: dict[Slot, Task] = {}
+        self.read_again()
+
+    @property
+    def folder(self) -> Path:
+        """Where the set lies."""
+        return sets.folder_of(self.record.id)
+
+    @property
+    def scratch(self) -> Path:
+        """Where everything lies that only its making needs."""
+        return sets.work_of(self.record.id)
+
+    def read_again(self) -> None:
+        """Learn how far the set is: another job may have gone on with it."""
+        self.record = self._begin()
+        if self.spec.regime == "shared":
+            self._read_learned()
+
+    def _begin(self) -> SetRecord:
+        name = sets.set_id(self.spec, self._model.fingerprint)
+        device = self._model.device.type
+        with contextlib.suppress(CorruptFileError):
+            known = sets.load(sets.folder_of(name))
+            if known.complete and not known.missing:
+                return known
+            # what is gone is trained again
+            return known.model_copy(update={"complete": False, **gone_on(known, device=device)})
+        return SetRecord(
+            id=name,
+            spec=self.spec,
+            fingerprint=self._model.fingerprint,
+            d_model=self._model.d_model,
+            created=now(),
+            device=device,
+            versions=versions(),
+            job=self._job,
+        )
+
+    def _read_learned(self) -> None:
+        """Take up the shared m, and the e that were trained with it, if there are any."""
+        try:
+            self.m, self._carried = read_learned(self.scratch / LEARNED)
+        except CorruptFileError:
+            if self.record.members:
+                self.m = load_solution(self.folder / self.record.members[0].file).m
+
+    def save(self, **fields: object) -> None:
+        """Change fields of the record, and write it.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        self.record = self.record.model_copy(update=fields)
+        sets.save(self.record)
+
+    def learned(self, tasks: Sequence[Task], outcomes: Sequence[Outcome]) -> None:
+        """Keep the m that some rows have learned, and each e to go on from.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        self.m = outcomes[0].m
+        for task, found in zip(tasks, outcomes, strict=True):
+            self._carried[task.slot] = Task(
+                task.slot, 0, task.seed, task.target_ids, found.e, found.steps, found.seconds
+            )
+        joint = Joint(
+            rows=len(tasks),
+            texts=len({task.slot[:2] for task in tasks}),
+            steps=max(found.steps for found in outcomes),
+            seconds=max(found.seconds for found in outcomes),
+            exact=sum(found.score.exact for found in outcomes),
+            searched_in=self._model.number_format,
+            device=self._model.device.type,
+        )
+        self.save(joint=joint)
+        save_learned(self.scratch / LEARNED, self.m, self._carried.values())
+
+    def keep(self, found: Outcome, task: Task, nats: tuple[float, int]) -> None:
+        """Save the outcome of a row and enter it into the set.
+
+        Args:
+            found: its vectors and their score.
+            task: what it was.
+            nats: H_LM of its target and the number of its terms (Q2).
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        text = self._text(task.slot)
+        solution = solution_of(found, task, text, self.record, self._model, nats, self._job)
+        record = solution.record
+        path = save_solution(solution, self.folder / f"{record.id}.safetensors")
+        if any(member.solution == record.id for member in self.record.members):
+            return
+        context, continuation, restart = task.slot
+        member = Member(
+            context=context,
+            continuation=continuation,
+            restart=restart,
+            attempt=task.attempt,
+            seed=task.seed,
+            solution=record.id,
+            file=path.name,
+            accuracy=record.accuracy,
+            exact=record.exact,
+            steps=record.steps,
+            seconds=record.seconds,
+            reason=record.reason,
+        )
+        self.save(members=sorted([*self.record.members, member], key=lambda m: (m.slot, m.attempt)))
+
+    def joint_tasks(self) -> list[Task]:
+        """Return the rows that learn m: all, or one for each of K texts, over all contexts."""
+        slots = self.record.slots
+        if self.spec.m_from is not None:
+            firsts = sorted((s for s in slots if s[2] == 0), key=lambda s: (s[1], s[0]))
+            slots = sorted(firsts[: self.spec.m_from])
+        return [self._task(slot, 0) for slot in slots]
+
+    def waiting(self, busy: set[Slot]) -> list[Task]:
+        """Return what has to be trained and is not in training: first attempts first."""
+        tried = Counter(member.slot for member in self.record.members)
+        waiting = [
+            slot
+            for slot in self.record.unsolved
+            if slot not in busy and tried[slot] < self.spec.attempts
+        ]
+        return [self._task(s, tried[s]) for s in sorted(waiting, key=lambda s: (tried[s], s))]
+
+    def _task(self, slot: Slot, attempt: int) -> Task:
+        if attempt == 0 and slot in self._carried:
+            return self._carried[slot]
+        slots = self.record.slots
+        seed = self.spec.seed + attempt * len(slots) + slots.index(slot)
+        return Task(slot, attempt, seed, tuple(self._text(slot).target_ids))
+
+    def _text(self, slot: Slot) -> SetText:
+        texts = self.record.texts
+        return next(t for t in texts if (t.context, t.continuation) == slot[:2])
