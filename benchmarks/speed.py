@@ -15,8 +15,8 @@ import torch
 from benchmarks import benchmark_texts
 from benchmarks.reference import Reference
 from explorer.model.frozen import FrozenModel, best_device, fast_dtype
-from explorer.model.loading import load
 from explorer.model.head import CHUNK
+from explorer.model.loading import load
 from explorer.specs.recipes import INDEPENDENT
 from explorer.training import Row, Trainer
 

@@ -17,7 +17,9 @@ from explorer.specs.recipes import PRESETS, SETTINGS, Recipe
 FILE = folders.PROJECT / "docs" / "commands.md"
 HEAD = """# Command line
 
-Everything the pages do can be done without a browser. Each command says what went wrong in one
+Everything the pages do can be done without a browser. In a clone, `python` below is
+`.venv/bin/python`; where the package is installed (`pip install .`), `proto-tokens` stands in place
+of `python -m explorer`, from any folder. Each command says what went wrong in one
 sentence, and ends with one of these codes:
 
 | code | meaning |

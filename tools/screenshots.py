@@ -1,4 +1,4 @@
-"""Takes the README's pictures from the running app: `python -m tools.screenshots`.
+"""Takes the documents' pictures from the running app: `python -m tools.screenshots`.
 
 Needs Chromium and the embedded model on this disk. Starts the app on a free port, waits until each
 page has settled, and writes docs/NAME-light.png and docs/NAME-dark.png.

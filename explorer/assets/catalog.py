@@ -11,7 +11,7 @@ from explorer.assets import first_position, hub, packaged
 from explorer.assets.fingerprint import known as known_fingerprint
 from explorer.assets.first_position import FirstPosition
 from explorer.assets.model_files import IncompleteModelError, read_facts
-from explorer.base.errors import ModelError
+from explorer.base.errors import MissingAssetError, ModelError
 from explorer.base.formatting import human_bytes
 from explorer.base.progress import Report
 from explorer.runtime import limits
@@ -137,6 +137,21 @@ def find(name: str) -> ModelCard:
         f"{', '.join(map(_short, _PAPER))}, a hub id such as "
         "organisation/model, or the path of a model folder."
     )
+
+
+def require(name: str) -> tuple[Path, str]:
+    """Return the folder of a model that is to be used now, and its name.
+
+    Raises:
+        MissingAssetError: if it is not on this disk.
+    """
+    card = find(name)
+    if card.folder is None:
+        raise MissingAssetError(
+            f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
+            f"--model {card.name}"
+        )
+    return card.folder, card.name
 
 
 def is_path(name: str) -> bool:

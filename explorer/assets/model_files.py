@@ -4,6 +4,8 @@ import ast
 import importlib.util
 import json
 import math
+import os
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,9 +19,23 @@ BUFFERS = (".attention.bias", ".attention.masked_bias", ".attn.bias", ".attn.mas
            ".rotary_emb.inv_freq")  # fmt: skip
 """Constants that older checkpoints (Pythia, GPT-2) store beside their parameters."""
 
-MAX_POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
+MAX_POSITIONS = (
+    "max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "model_max_length",
+    "max_target_positions",
+)  # fmt: skip
 """What configurations call the longest input."""
+WIDTH = ("hidden_size", "n_embd", "d_model", "emb_dim", "embedding_dim")
+LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers",
+          "num_decoder_layers", "num_blocks", "num_layers_per_stack")  # fmt: skip
+VOCABULARY = ("vocab_size", "n_words")
 
+_TABLE = re.compile(
+    r"(?:^|\.)(?:embed_tokens|wte|embed_in|word_embeddings?|embeddings?|tokens_embed|w|embed"
+    r"|input_embedding)\.weight$"
+)
+"""Names of the table of input embeddings."""
+
+CAUSAL_ENDINGS = ("ForCausalLM", "LMHeadModel")
 _CAUSAL_TABLE = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"
 
 
@@ -57,20 +73,29 @@ def read_facts(folder: Path) -> ModelFacts:
     if not folder.is_dir():
         raise ModelError(f"There is no model folder {folder}. Check the path.")
     config = _read_config(folder)
-    parameters = _count_parameters(folder, tied=config.get("tie_word_embeddings") is True)
+    tied = config.get("tie_word_embeddings") is True
+    config = _text_part(config)
+    stored = _stored(folder)
     if not (folder / "tokenizer.json").is_file():
         raise IncompleteModelError(
             f"The model folder {folder} has no tokenizer.json. "
             "Save the model's fast tokenizer into it (`tokenizer.save_pretrained`)."
         )
-    positions = _find(config, "max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
+    vocabulary = _demand(folder, config, *VOCABULARY)
+    width = _demand(folder, config, *WIDTH)
     return ModelFacts(
-        parameters=parameters,
-        d_model=_demand(folder, config, "hidden_size", "n_embd", "d_model"),
-        layers=_demand(folder, config, "num_hidden_layers", "n_layer", "n_layers"),
-        max_positions=positions,
-        vocab_size=_demand(folder, config, "vocab_size"),
+        parameters=_count_parameters(stored, tied=tied),
+        d_model=_table_width(stored, vocabulary) or width,
+        layers=_demand(folder, config, *LAYERS),
+        max_positions=_find(config, *MAX_POSITIONS),
+        vocab_size=vocabulary,
     )
+
+
+def _text_part(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration with what a multimodal one says of its text model put on top."""
+    parts = (config.get(name) for name in ("text_config", "decoder"))
+    return config | next((part for part in parts if isinstance(part, dict)), {})
 
 
 def read_object(file: Path) -> dict[str, Any]:
@@ -83,7 +108,7 @@ def read_object(file: Path) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise IncompleteModelError(
             f"{file} cannot be read ({error}). Fetch the model again."
         ) from error
@@ -104,12 +129,21 @@ def _read_config(folder: Path) -> dict[str, Any]:
             "load. Choose the folder that holds config.json."
         )
     kind = str(config.get("model_type", "unknown"))
-    classes = [str(name) for name in config.get("architectures") or []]
-    if not any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in classes):
+    named = config.get("architectures")
+    classes = [str(name) for name in named] if isinstance(named, list) else []
+    multimodal = isinstance(config.get("text_config"), dict)
+    causal = (*CAUSAL_ENDINGS, *([_causal_types()[kind]] if kind in _causal_types() else []))
+    if not any(name.endswith(causal) for name in classes) and not (
+        multimodal and kind in _causal_types() and classes
+    ):
         raise ModelError(
             f"The model in {folder} is not a causal language model "
             f"({', '.join(classes) or 'config.json names no architecture'}). "
-            "Choose one whose architecture ends in ForCausalLM."
+            + (
+                "transformers loads no text model out of it: choose a model of text alone."
+                if multimodal
+                else "Choose one whose architecture ends in ForCausalLM."
+            )
         )
     if kind not in _causal_types():
         reason = "needs code of its own" if "auto_map" in config else "is of an unknown type"
@@ -117,7 +151,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
             f"The model in {folder} {reason} ({kind}), which transformers does not contain. "
             "Code from elsewhere is never run here: choose another model."
         )
-    if "quantization_config" in config:
+    if config.get("quantization_config"):
         raise ModelError(
             f"The model in {folder} has quantised weights, which cannot be used here. "
             "Choose its original in float32, bfloat16 or float16."
@@ -126,40 +160,68 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _causal_types() -> frozenset[str]:
-    """Return the model types that transformers loads as causal language models.
+def _causal_types() -> dict[str, str]:
+    """Return the model types that transformers loads as causal language models, and their classes.
 
     They are read from the source of its auto classes: importing it would bring torch along, and
     the folder of a type may go by another name (gemma3_text lies in gemma3).
     """
     spec = importlib.util.find_spec("transformers")
-    types: set[str] = set()
+    types: dict[str, str] = {}
     for root in (spec and spec.submodule_search_locations) or []:
         source = (Path(root) / "models" / "auto" / "modeling_auto.py").read_text(encoding="utf-8")
         for node in ast.parse(source).body:
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == _CAUSAL_TABLE:
                 pairs = [pair for pair in ast.walk(node.value) if isinstance(pair, ast.Tuple)]
-                keys = (ast.literal_eval(pair.elts[0]) for pair in pairs)
-                types |= {key for key in keys if isinstance(key, str)}
-    return frozenset(types)
+                types |= {a: b for a, b in map(ast.literal_eval, pairs) if isinstance(a, str)}
+    return types
 
 
-def _count_parameters(folder: Path, *, tied: bool) -> int:
-    """Sum the sizes of all parameters in the safetensors headers; tied heads count once."""
-    skipped = (*BUFFERS, "lm_head.weight", "embed_out.weight") if tied else BUFFERS
-    total = 0
+Stored = dict[str, tuple[str, list[int]]]
+"""What safetensors headers say: number format and shape of every tensor, by its name."""
+
+
+def _stored(folder: Path) -> Stored:
+    """Read the headers of a folder's weights.
+
+    Raises:
+        IncompleteModelError: if a file is missing, damaged or cut short.
+    """
+    found: Stored = {}
     for file in weight_files(folder):
         try:
             with safe_open(file, framework="np") as tensors:
                 for name in tensors.keys():  # noqa: SIM118 (not a mapping)
                     tensor = tensors.get_slice(name)
-                    if not name.endswith(skipped) and "F" in tensor.get_dtype():  # F32, BF16, …
-                        total += math.prod(tensor.get_shape())
+                    found[name] = str(tensor.get_dtype()), list(tensor.get_shape())
         except (OSError, SafetensorError) as error:
             raise IncompleteModelError(
                 f"The weights in {file} are damaged or cut short ({error}). Fetch the model again."
             ) from error
-    return total
+    return found
+
+
+def _count_parameters(stored: Stored, *, tied: bool) -> int:
+    """Sum the sizes of all parameters; tied heads count once."""
+    skipped = (*BUFFERS, "lm_head.weight", "embed_out.weight") if tied else BUFFERS
+    return sum(
+        math.prod(shape)
+        for name, (dtype, shape) in stored.items()
+        if not name.endswith(skipped) and "F" in dtype  # F32, BF16, …
+    )
+
+
+def _table_width(stored: Stored, vocabulary: int) -> int | None:
+    """Return the width of the table of input embeddings, which need not be the hidden size.
+
+    OPT-350m, for one, looks up 512 numbers and computes with 1,024.
+    """
+    tables = [
+        (len(name), shape[1])
+        for name, (_, shape) in stored.items()
+        if _TABLE.search(name) and len(shape) == 2 and shape[0] == vocabulary
+    ]
+    return min(tables, default=(0, None))[1]
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -178,7 +240,13 @@ def weight_files(folder: Path) -> list[Path]:
             f"The weights of the model in {folder} should be in model.safetensors, but are {found}."
             " Save them with `save_pretrained(folder, safe_serialization=True)`."
         )
-    files = sorted({folder / str(name) for name in shards.values()})
+    names = {os.path.normpath(str(name)) for name in shards.values()}
+    if outside := sorted(n for n in names if n.startswith(("/", "..", "~")) or "\0" in n):
+        raise IncompleteModelError(
+            f"The list of weight files in {folder} names {outside[0]!r}, which is not in that "
+            "folder. Fetch the model again."
+        )
+    files = sorted(folder / name for name in names)
     missing = [file.name for file in files if not file.is_file()]
     if missing:
         raise IncompleteModelError(
@@ -194,21 +262,14 @@ def stored_formats(folder: Path) -> set[str]:
     Raises:
         ModelError: if a file cannot be read.
     """
-    found = set()
-    for path in weight_files(folder):
-        try:
-            with safe_open(path, framework="numpy") as file:
-                found |= {str(file.get_slice(name).get_dtype()) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
-            raise ModelError(
-                f"The weights in {path.name} cannot be read; fetch them again."
-            ) from error
-    return found
+    return {dtype for dtype, _ in _stored(folder).values()}
 
 
 def _find(config: dict[str, Any], *names: str) -> int | None:
     values = (config.get(name) for name in names)
-    return next((value for value in values if isinstance(value, int)), None)
+    return next(
+        (v for v in values if isinstance(v, int) and not isinstance(v, bool) and v > 0), None
+    )
 
 
 def _demand(folder: Path, config: dict[str, Any], *names: str) -> int:

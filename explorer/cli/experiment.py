@@ -114,13 +114,10 @@ def _settings(
                 f"The experiment “{asked.name}” has no single arrangement: leave --arrangement out."
             )
         fields["arrangement"] = arguments.arrangement
-    changes = dict(map(recipes.halves, arguments.set))
-    of_recipe = {
-        field.removeprefix("recipe."): value
-        for field, value in changes.items()
-        if field.startswith("recipe.")
-    }
-    fields |= {f: _value(value) for f, value in changes.items() if not f.startswith("recipe.")}
+    changes, of_recipe = dict(map(recipes.halves, arguments.set)), {}
+    for field in [field for field in changes if field.startswith("recipe.")]:
+        of_recipe[field.removeprefix("recipe.")] = changes.pop(field)
+    fields |= {field: _value(value) for field, value in changes.items()}
     if arguments.recipe or of_recipe:
         if "recipe" not in fields:
             raise BadInputError(

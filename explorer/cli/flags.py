@@ -95,11 +95,10 @@ def add(command: argparse.ArgumentParser, spec: type[BaseModel]) -> None:
         else:
             how = _taken(field) | otherwise
             how["help"] = _meaning(how["help"], how.pop("usual", how.get("default")))
+            if "default" in how or "name" in how:
+                how.pop("required", None)  # argparse knows what stands by its place as required
             how.pop("name", None)
-            option = written(spec, name)
-            if "default" in how or not option.startswith("-"):
-                how.pop("required", None)
-            command.add_argument(option, **how)
+            command.add_argument(written(spec, name), **how)
 
 
 def read(arguments: argparse.Namespace, spec: type[Spec], **others: Any) -> Spec:
@@ -182,18 +181,16 @@ def _inside(field: FieldInfo) -> type[BaseModel] | None:
 def _taken(field: FieldInfo) -> dict[str, Any]:
     """Return what argparse has to know about a field."""
     how: dict[str, Any] = {"help": field.description}
-    if field.annotation is bool:
+    kind: Any = field.annotation
+    if kind is bool:
         return how | {"action": "store_true"}
-    if field.is_required():
-        how["required"] = True
-    else:
-        how["default"] = field.default
-    kinds = [kind for kind in _kinds(field.annotation) if kind is not type(None)]
-    if kinds == [int] or kinds == [float]:
-        how["type"] = kinds[0]
-    elif get_origin(kinds[0]) is Literal:
-        how["choices"] = get_args(kinds[0])
-    return how
+    if isinstance(kind, UnionType):  # of something and None
+        kind = get_args(kind)[0]
+    if kind in (int, float):
+        how["type"] = kind
+    elif get_origin(kind) is Literal:
+        how["choices"] = get_args(kind)
+    return how | ({"required": True} if field.is_required() else {"default": field.default})
 
 
 def _add_recipe(command: argparse.ArgumentParser, otherwise: dict[str, Any]) -> None:
@@ -207,7 +204,3 @@ def _add_recipe(command: argparse.ArgumentParser, otherwise: dict[str, Any]) -> 
 def _meaning(said: str, usual: object = None) -> str:
     """Return a help text; argparse takes a % for the beginning of a name."""
     return (said if usual is None else f"{said} Default: {usual}.").replace("%", "%%")
-
-
-def _kinds(annotation: Any) -> tuple[Any, ...]:
-    return get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)

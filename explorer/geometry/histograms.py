@@ -11,8 +11,6 @@ from explorer.geometry.distances import Kind, Metric, Vector
 BINS = 40
 GRID = 200
 """Points of the smooth line, from the first edge to the last."""
-BLOCK = 20_000
-"""Distances that the smooth line takes at a time, so that memory does not grow with the pairs."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +55,9 @@ def density(
     values: Float[np.ndarray, " n"], at: Float[np.ndarray, " k"]
 ) -> Float[np.ndarray, " k"]:
     """Return a Gaussian kernel density with Scott's bandwidth; zeros where it is undefined."""
-    width = values.std(ddof=1) * len(values) ** -0.2 if len(values) > 1 else 0.0
-    heights: Float[np.ndarray, " k"] = np.zeros(len(at))
-    if not width > 0:
-        return heights
-    for block in np.array_split(values, -(-len(values) // BLOCK)):
-        heights += np.exp(-(((at[:, None] - block) / width) ** 2) / 2).sum(1)
-    heights /= len(values) * width * np.sqrt(2 * np.pi)
+    from scipy.stats import gaussian_kde  # slow to load, and pages only read what was made
+
+    if len(values) < 2 or not values.std() > 0:
+        return np.zeros(len(at))
+    heights: Float[np.ndarray, " k"] = gaussian_kde(values)(at)
     return heights

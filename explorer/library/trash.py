@@ -116,7 +116,8 @@ def undo(deletion_id: str) -> Deletion:
                 held.rename(path)
     with transaction() as session:
         for row in deletion.rows:  # of another version, maybe, with other columns
-            session.merge(JobRow(**{name: row[name] for name in _columns() if name in row}))
+            known = {field: row[name] for name, field in _columns().items() if name in row}
+            session.merge(JobRow(**known))
     with _disk_errors():
         shutil.rmtree(deletion.folder)
     return deletion
@@ -197,11 +198,12 @@ def _must_stand_alone(items: Sequence[Item]) -> None:
 def _rows(ids: Sequence[str]) -> list[dict[str, Any]]:
     with transaction() as session:
         rows = session.scalars(select(JobRow).where(JobRow.id.in_(ids)))
-        return [{name: getattr(row, name) for name in _columns()} for row in rows]
+        return [{name: getattr(row, f) for name, f in _columns().items()} for row in rows]
 
 
-def _columns() -> list[str]:
-    return JobRow.__table__.columns.keys()
+def _columns() -> dict[str, str]:
+    """Return the fields of a job's row by the names of their columns, which manifests keep."""
+    return {field.columns[0].name: field.key for field in JobRow.__mapper__.column_attrs}
 
 
 @contextlib.contextmanager

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from explorer.assets.model_files import MAX_POSITIONS
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
+from explorer.model.body import Body
 from explorer.model.head import Head, TokenStatistics, join, measure_logits, minus_one_hot
-from explorer.model.llama import LlamaBody
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class FrozenModel:
     device: torch.device
     dtype: torch.dtype
     head: Head | None = field(repr=False)
-    body: LlamaBody | None = field(repr=False)
+    body: Body | None = field(repr=False)
     embedding_mean: Float[Tensor, " d"] = field(repr=False)
     embedding_std: float
     stored_in_bfloat16: bool = False

@@ -12,10 +12,10 @@ from explorer.assets.fingerprint import fingerprint
 from explorer.assets.model_files import stored_formats
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import ModelError
-from explorer.model import probes
+from explorer.model import families, probes
+from explorer.model.body import Body
 from explorer.model.frozen import FrozenModel, best_device
 from explorer.model.head import Head
-from explorer.model.llama import LlamaBody
 from explorer.runtime.interruption import check_between
 
 FAR = 1000.0
@@ -177,20 +177,20 @@ def _direct_head(network: Any, device: torch.device) -> Head | None:
 
 
 @torch.no_grad()
-def _own_body(network: Any, device: torch.device) -> LlamaBody | None:
+def _own_body(network: Any, device: torch.device) -> Body | None:
     """Return the body written out, if there is one and it gives the network's own hidden states.
 
     In bfloat16 the network itself is far off at single positions (ours keeps its residual stream
     in float32), so the positions' median is compared.
     """
-    if not LlamaBody.supports(network):
+    if not families.supports(network):
         return None
     for weight in network.parameters():  # out of the mapped file, whose pages stay otherwise:
         weight.data = weight.data.clone()  # also those of weights that are joined elsewhere
     table = network.get_input_embeddings()
     ids = torch.arange(8, device=device)[None] * (table.num_embeddings // 8)
     own = network.base_model(input_ids=ids, use_cache=False, return_dict=True).last_hidden_state
-    body = LlamaBody(network)
+    body = families.body_of(network)
     ours = body.forward(table(ids), network.dtype, keep=False).hidden
     allowed = 1e-3 if network.dtype == torch.float32 else 0.1
     difference = (ours.float() - own.float()).norm(dim=-1) / own.float().norm(dim=-1)

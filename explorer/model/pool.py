@@ -2,12 +2,13 @@
 
 import gc
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from explorer.assets import catalog
-from explorer.base.errors import CorruptFileError, MissingAssetError, ModelError
+from explorer.base.errors import CorruptFileError, ModelError
 from explorer.model.frozen import FrozenModel, best_device, fast_dtype
 from explorer.model.loading import load
 from explorer.runtime.allocator import give_memory_back
@@ -67,6 +68,12 @@ class ModelPool:
         model = self.searching(folder, name, precision)
         return self.get(folder, name, torch.float32) if self.can_confirm(folder) else model
 
+    def in_float32(self, folder: Path, name: str) -> Callable[[], FrozenModel] | None:
+        """Return what loads the model in float32 once somebody needs it; None: it does not fit."""
+        if not self.can_confirm(folder):
+            return None
+        return lambda: self.get(folder, name, torch.float32)
+
     def of_weights(self, name: str, fingerprint: str) -> FrozenModel:
         """Return the model that a solution was trained on, in float32.
 
@@ -78,13 +85,7 @@ class ModelPool:
             MissingAssetError: if it is not on this disk.
             ModelError: if it cannot be loaded, or has other weights.
         """
-        card = catalog.find(name)
-        if card.folder is None:
-            raise MissingAssetError(
-                f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
-                f"--model {card.name}"
-            )
-        model = self.get(card.folder, card.name, torch.float32)
+        model = self.get(*catalog.require(name), torch.float32)
         if model.fingerprint != fingerprint:
             raise ModelError(
                 "This was trained on other weights than the model on this disk "

@@ -70,12 +70,10 @@ def require_usable(network: Any, folder: Path) -> int | None:
     ids = _some_ids(network)
     with torch.no_grad():
         inputs = network.get_input_embeddings()(ids)
-    with _said(folder, "cannot be run on input embeddings alone"):
-        with torch.no_grad():
-            by_vectors = _logits(network, inputs_embeds=inputs.clone())
-    with _said(folder, "cannot be run"):
-        with torch.no_grad(), _PositionTables(LENGTH) as tables:
-            by_tokens = _logits(network, input_ids=ids)
+    with _said(folder, "cannot be run on input embeddings alone"), torch.no_grad():
+        by_vectors = _logits(network, inputs_embeds=inputs.clone())
+    with _said(folder, "cannot be run"), torch.no_grad(), _PositionTables(LENGTH) as tables:
+        by_tokens = _logits(network, input_ids=ids)
     if not by_tokens.isfinite().all():
         raise ModelError(
             f"The outputs of the model in {folder} are not finite numbers, even for plain tokens. "

@@ -23,13 +23,12 @@ class Continuation(Task):
         """Load the model and read the context, or the end of one that is too long.
 
         Raises:
+            MissingAssetError: if the model is not on this disk.
             BadInputError: if the text leaves no room for a context.
             ModelError: if the model cannot be loaded.
         """
-        card = catalog.find(spec.model)
-        assert card.folder is not None
         self.spec, self.text = spec, ""
-        self.model = pool.confirming(card.folder, card.name)
+        self.model = pool.confirming(*catalog.require(spec.model))
         room = self.model.max_positions - spec.length
         if room < 1:
             raise BadInputError(

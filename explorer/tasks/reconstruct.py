@@ -13,12 +13,10 @@ import numpy as np
 
 from explorer import texts
 from explorer.assets import catalog
-from explorer.base.errors import MissingAssetError
 from explorer.base.formatting import human_seconds
 from explorer.base.progress import Progress
 from explorer.estimates import outlook
 from explorer.jobs.kept import checkpoint_in
-from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import h_lm, race
 from explorer.model.pool import ModelPool
 from explorer.runtime.interruption import Interrupted, abandonable
@@ -77,24 +75,10 @@ class Reconstruction(Task):
             ModelError: if the model cannot be loaded.
         """
         self.spec, self.folder, self.job, self.out = spec, folder, job, out
-        card = catalog.find(spec.model)
-        if card.folder is None:
-            raise MissingAssetError(
-                f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
-                f"--model {card.name}"
-            )
-        self.model = pool.searching(card.folder, card.name, spec.recipe.precision)
-        self._confirm = pool.can_confirm(card.folder)
-        exact_folder, exact_name = card.folder, card.name
-
-        def exact_model() -> FrozenModel:
-            import torch
-
-            return pool.get(exact_folder, exact_name, torch.float32)
-
-        self.arrangement = arrangement_for(
-            spec.arrangement, self.model, exact_model if self._confirm else None
-        )
+        model_folder, name = catalog.require(spec.model)
+        self.model = pool.searching(model_folder, name, spec.recipe.precision)
+        exact_model = pool.in_float32(model_folder, name)
+        self.arrangement = arrangement_for(spec.arrangement, self.model, exact_model)
         self.tokenizer = self.model.tokenizer
         room = self.model.max_positions - read_from(self.arrangement)
         ids = texts.target_ids(spec.text, self.tokenizer, spec.length, max_positions=room)
@@ -105,11 +89,11 @@ class Reconstruction(Task):
             [Row(tuple(ids), seed) for seed in seeds],
             self.arrangement,
             spec.recipe,
-            exact_model=exact_model if self._confirm else None,
+            exact_model=exact_model,
             until=spec.until,
         )
         self.header = RecordingHeader(
-            model=card.name,
+            model=name,
             target_ids=ids,
             groups=[(g.start, g.stop, g.text) for g in self.tokenizer.groups(ids)],
             seeds=seeds,

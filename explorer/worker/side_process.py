@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
+from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
@@ -45,6 +46,7 @@ class SideProcess:
 
     def __init__(self) -> None:
         self._pool: ProcessPoolExecutor | None = None
+        self._children: list[BaseProcess] = []
         self._line: _Line | None = None
         self._numbers: WeakKeyDictionary[Future[Any], int] = WeakKeyDictionary()
         self._newest: dict[int, Progress] = {}
@@ -75,8 +77,10 @@ class SideProcess:
             spawn = multiprocessing.get_context("spawn")  # no copy of the worker's threads, memory
             self._line = _Line(spawn.SimpleQueue(), spawn.Value("q", NOBODY, lock=False))
             begin = os.getpid(), self._line
+            before = multiprocessing.active_children()
             self._pool = ProcessPoolExecutor(1, spawn, initializer=_begin, initargs=begin)
-            found = self._pool.submit(_carry_out, number, whole)
+            found = self._pool.submit(_carry_out, number, whole)  # starts the process
+            self._children = [c for c in multiprocessing.active_children() if c not in before]
         self._numbers[found] = number
         return found
 
@@ -96,11 +100,10 @@ class SideProcess:
         """End the process, whatever it is doing."""
         if self._pool is None:
             return
-        processes = list((self._pool._processes or {}).values())
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for child in processes:
+        for child in self._children:
             child.kill()
-        self._pool = None
+        self._pool, self._children = None, []
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,27 @@ def neox(load_model: Callable[..., "FrozenModel"], tiny_neox_folder: Path) -> "F
     return load_model(tiny_neox_folder, name="tiny-neox")
 
 
+@pytest.fixture(scope="module")
+def gpt2(
+    load_model: Callable[..., "FrozenModel"], tmp_path_factory: pytest.TempPathFactory
+) -> "FrozenModel":
+    """A random GPT-2 of the tiny models' sizes: its body is transformers' own."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    from benchmarks import tiny
+
+    folder = tmp_path_factory.mktemp("models") / "tiny-gpt2"
+    torch.manual_seed(0)
+    sizes = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128}
+    config = GPT2Config(
+        vocab_size=tiny.VOCABULARY, initializer_range=0.2, bos_token_id=0, eos_token_id=0, **sizes
+    )
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    tiny.save_tokenizer(folder, bos="<|endoftext|>")
+    return load_model(folder, name="tiny-gpt2")
+
+
 @pytest.fixture(scope="session")
 def make_solution() -> Callable[..., "Solution"]:
     """Make a solution of random numbers; keywords replace fields of its record."""

@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 from explorer.assets import catalog
-from explorer.base.errors import BadInputError, CorruptFileError, MissingAssetError
+from explorer.base.errors import BadInputError, CorruptFileError
 from explorer.base.progress import Progress
 from explorer.estimates import run_time
 from explorer.experiments import cell_locks, runs
@@ -51,14 +51,10 @@ class RunTask(Task):
             BadInputError: if a text is longer than the model's positions.
         """
         card = catalog.find(settings.model)
-        if card.folder is None:
-            raise MissingAssetError(
-                f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
-                f"--model {card.name}"
-            )
+        location = catalog.require(settings.model)
         precision = settings.recipe.precision if hasattr(settings, "recipe") else "auto"
-        model = pool.searching(card.folder, card.name, precision)
-        exact = pool.confirming(card.folder, card.name, precision)
+        model = pool.searching(*location, precision)
+        exact = pool.confirming(*location, precision)
         _require_room(settings, model)
         asked, settings = settings, _settled(settings, model, exact)
         self.experiment = experiment(settings.experiment)

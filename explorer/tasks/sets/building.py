@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.assets import catalog
-from explorer.base.errors import BadInputError, MissingAssetError
+from explorer.base.errors import BadInputError
 from explorer.base.formatting import human_seconds
 from explorer.base.progress import Progress
 from explorer.experiments import cell_locks
@@ -67,26 +67,14 @@ class SetBuilder(Task):
             ModelError: if it cannot be loaded.
             BadInputError: if the target is too long for it, or K is more than there are texts.
         """
-        card = catalog.find(spec.model)
-        if card.folder is None:
-            raise MissingAssetError(
-                f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
-                f"--model {card.name}"
-            )
-        folder, name = card.folder, card.name
+        folder, name = catalog.require(spec.model)
         self.model = pool.searching(folder, name, spec.recipe.precision)
-        confirm = pool.can_confirm(folder)
-
-        def exact_model() -> FrozenModel:
-            import torch
-
-            return pool.get(folder, name, torch.float32)
-
-        self._final = exact_model if confirm else lambda: self.model
+        exact_model = pool.in_float32(folder, name)
+        self._final = exact_model or (lambda: self.model)
         key = arrangement_for(spec.arrangement, self.model, self._final)
         self._timing = (self.model, spec.length, spec.arrangement, spec.recipe)
         self.spec = spec = spec.model_copy(update={"arrangement": key})
-        self._foreman = Foreman(self.model, exact_model if confirm else None, key, spec.recipe)
+        self._foreman = Foreman(self.model, exact_model, key, spec.recipe)
         self._check()
         # a gathered text that is too short is said before anything is timed or written
         self._gathered = contents.gathered(spec, self.model.tokenizer) if spec.texts else None

@@ -164,7 +164,7 @@ def test_every_type_that_transformers_loads_is_accepted_and_no_other() -> None:
 
     from explorer.assets import model_files
 
-    assert model_files._causal_types() == set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+    assert model_files._causal_types() == dict(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
 
 
 def test_a_type_whose_folder_in_transformers_has_another_name_is_read(

@@ -8,14 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from explorer.cli import flags
 from explorer.cli.main import parser
+from explorer.specs.jobs import (
+    DistancesSpec,
+    LandscapeSpec,
+    PathsSpec,
+    RadiusSpec,
+    ReconstructSpec,
+    SolveSetSpec,
+)
 from tests.explorer.cli.conftest import Call
 
 RECORDED = Path(__file__).with_name("command_line.json")
 """Options and sentences of commit b423518's command line, with what was added since: one a line.
 
-Who adds an option or a sentence adds its line; who loses one breaks somebody's script.
+Who adds an option adds its line; who loses one breaks somebody's script. A sentence may be said
+better: then its line changes too.
 """
 KNOWN: dict[str, dict[str, dict[str, Any]]] = json.loads(RECORDED.read_text(encoding="utf-8"))
 
@@ -48,6 +59,50 @@ def test_every_option_is_read_as_it_was() -> None:
     (commands,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
     found = {name: options(command) for name, command in commands.choices.items()}
     assert found == KNOWN["options"]
+
+
+SPECS: dict[str, tuple[type[BaseModel], list[str], dict[str, Any]]] = {
+    "reconstruct": (ReconstructSpec, ["--text", "a", "--length", "3"], {"text": "a"}),
+    "solve-set": (SolveSetSpec, ["--regime", "shared"], {"texts": ()}),
+    "distances": (DistancesSpec, ["--set", "a"], {}),
+    "path": (PathsSpec, ["a", "b"], {}),
+    "paths": (PathsSpec, ["a"], {}),  # the recipe within it
+    "landscape": (LandscapeSpec, ["a"], {}),
+    "radius": (RadiusSpec, ["a"], {}),
+}
+"""The spec that a command makes, what it has to be given, and what it adds itself."""
+
+
+@pytest.mark.parametrize("command", SPECS)
+def test_every_option_reaches_its_field_and_is_described_by_it(command: str) -> None:
+    spec, needed, added = SPECS[command]
+    (commands,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
+    actions = commands.choices[command]._option_string_actions
+
+    def read(*arguments: str) -> BaseModel:
+        found = flags.read(parser().parse_args([command, *needed, *arguments]), spec, **added)
+        inner: BaseModel = getattr(found, "recipe", found)
+        return inner if command == "paths" else found
+
+    usual = read()
+    for name, field, otherwise in flags._fields(type(usual)):
+        action = actions.get(flags.written(type(usual), name))
+        if action is None or name in added or name == "recipe":
+            continue
+        before, value = getattr(usual, name), "/b"
+        assert field.is_required() or "default" in otherwise or before == field.default
+        if action.choices:
+            value = next(choice for choice in action.choices if choice != before)
+        elif action.nargs == 0:
+            value = not before
+        elif action.type in (int, float):
+            value = action.type((before or 1) / 2) + (action.type is int)
+        given = [action.option_strings[0], *([] if action.nargs == 0 else [str(value)])]
+        assert value != before and read(*given) == type(usual).model_validate(
+            dict(usual) | {name: value}
+        ), name
+        said = otherwise.get("help", field.description)
+        assert said and (action.help or "").startswith(said.replace("%", "%%")), name
 
 
 @pytest.fixture

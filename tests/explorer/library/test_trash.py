@@ -177,7 +177,7 @@ def test_a_set_is_not_deleted_while_a_job_makes_or_needs_it(
         with transaction() as session:
             row = session.get(JobRow, job)
             assert row is not None
-            row.state, row.wanted, row.result = "paused", "pause", json.dumps(result)
+            row.state, row.requested, row.result = "paused", "pause", json.dumps(result)
         with pytest.raises(BadInputError, match=f"The job {job} is not over and {said}"):
             trash.throw([items[name]])
         assert _files(own_cache) == files

@@ -42,7 +42,7 @@ def frozen(engine: Trainer) -> tuple[dict[str, bytes], str]:
 
 
 @pytest.mark.parametrize("make", [pairs, memories])
-@pytest.mark.parametrize("kind", ["llama", "neox"])
+@pytest.mark.parametrize("kind", ["llama", "neox", "gpt2"])
 def test_a_step_hears_between_layers_and_changes_nothing(
     kind: str, make: Callable[[FrozenModel], Trainer], request: pytest.FixtureRequest
 ) -> None:

@@ -27,16 +27,16 @@ class Slow:
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
-    from explorer.model import llama
+    from explorer.model.norms import RMSNorm
     from explorer.training import memory
 
-    switch, plain = Slow(), llama.LlamaBody._normalise
+    switch, plain = Slow(), RMSNorm.forward
 
-    def slowly(self: llama.LlamaBody, *given: Any) -> Any:
+    def slowly(self: RMSNorm, *given: Any) -> Any:
         time.sleep(NORM_SECONDS * switch.on)
         return plain(self, *given)
 
-    monkeypatch.setattr(llama.LlamaBody, "_normalise", slowly)
+    monkeypatch.setattr(RMSNorm, "forward", slowly)
     monkeypatch.setattr(memory, "POSITIONS", 1)
     return switch
 

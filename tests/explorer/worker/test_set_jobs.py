@@ -80,6 +80,9 @@ def test_a_set_that_is_stopped_keeps_what_it_has(shift: "Shift", spec: SolveSetS
     (ended,) = shift.finish(job)
     record = sets.load(sets.set_folders()[0])
     assert ended.state == "stopped" and record.members and not record.complete
+    exact, wanted = len(record.exact), len(record.slots)
+    assert ended.sentence == f"{exact} of {wanted} solutions exact."  # no rows in training
+    assert ended.fraction < 1
 
 
 def test_distances_and_maps_are_computed_by_the_worker(

@@ -119,9 +119,9 @@ def test_closing_ends_it_whatever_it_does(aside: SideProcess) -> None:
 def test_it_leaves_when_its_parent_is_killed() -> None:
     script = (
         "import os, time\n"
-        "from explorer.worker.side_process import Aside\n"
+        "from explorer.worker.side_process import SideProcess\n"
         "if __name__ == '__main__':\n"
-        "    aside = Aside()\n"
+        "    aside = SideProcess()\n"
         "    print(aside.submit(os.getpid).result(), flush=True)\n"
         "    aside.submit(time.sleep, 600).result()\n"
     )

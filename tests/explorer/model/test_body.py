@@ -5,63 +5,33 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from torch.nn import functional
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
-from explorer.model import head, llama
+from explorer.model import attention, families, head
 from explorer.model.frozen import FrozenModel
-from explorer.model.llama import LlamaBody
 from explorer.model.metrics import generate
+from tests.explorer.model.networks import PLAIN, VARIANTS, network, save
 
 LoadModel = Callable[..., FrozenModel]
+Folders = Callable[[str, torch.dtype], Path]
 
 
-def _network(**changed: object) -> LlamaForCausalLM:
-    torch.manual_seed(0)
-    settings = {
-        "vocab_size": 60,
-        "hidden_size": 24,
-        "intermediate_size": 40,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 6,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 64,
-        "initializer_range": 0.3,
-    }
-    network = LlamaForCausalLM(LlamaConfig(**settings | changed)).eval().requires_grad_(False)
-    for name, weight in network.named_parameters():
-        if "norm" in name:
-            weight.data = 0.5 + torch.rand_like(weight)
-    return network
-
-
-SCALED = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-          "original_max_position_embeddings": 16, "rope_theta": 500.0}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [{}, {"num_key_value_heads": 6}, {"num_key_value_heads": 1}, {"head_dim": 10},
-     {"rope_parameters": SCALED}],
-    ids=["grouped", "multi-head", "multi-query", "wide heads", "llama3 rope"],
-)  # fmt: skip
+@pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize(("rows", "length"), [(1, 1), (3, 9)])
 @pytest.mark.parametrize("block", [128, 4])
 def test_hidden_states_and_gradient_are_those_of_the_network(
-    changed: dict[str, object],
-    rows: int,
-    length: int,
-    block: int,
-    monkeypatch: pytest.MonkeyPatch,
+    variant: str, rows: int, length: int, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(llama, "BLOCK", block)
-    network = _network(**changed)
-    inputs = torch.randn(rows, length, 24, requires_grad=True)
-    expected = network.model(inputs_embeds=inputs).last_hidden_state
+    monkeypatch.setattr(attention, "BLOCK", block)
+    family, changed = VARIANTS[variant]
+    plain = network(family, **changed)
+    inputs = torch.randn(rows, length, plain.config.hidden_size, requires_grad=True)
+    expected = plain.base_model(inputs_embeds=inputs).last_hidden_state
     direction = torch.randn_like(expected)
     (by_inputs,) = torch.autograd.grad(expected, inputs, direction)
-    body = LlamaBody(network)
+    assert families.supports(plain)
+    body = families.body_of(plain)
     done = body.forward(inputs, torch.float32)
     torch.testing.assert_close(done.hidden, expected, rtol=1e-4, atol=1e-5)
     ours = body.backward(done, direction)
@@ -69,33 +39,78 @@ def test_hidden_states_and_gradient_are_those_of_the_network(
     assert by_inputs.abs().max() > 1e-3
 
 
-def test_joining_weights_leaves_the_network_as_it_was() -> None:
-    network = _network()
+@pytest.mark.parametrize("family", PLAIN)
+def test_every_part_of_a_family_tells_in_the_outputs(family: str) -> None:
+    """A random network in which a bias or a norm changed nothing would prove nothing above."""
+    plain, inputs = network(family), torch.randn(1, 6, network(family).config.hidden_size)
+    before = plain.base_model(inputs_embeds=inputs).last_hidden_state
+    for name, weight in plain.base_model.named_parameters():
+        if "embed" in name or name.endswith("k_proj.bias"):
+            continue
+        kept, weight.data = weight.data, weight.data.flip(0) * 1.5
+        after = plain.base_model(inputs_embeds=inputs).last_hidden_state
+        assert (after - before).abs().max() > 1e-3, name
+        weight.data = kept
+
+
+@pytest.mark.parametrize("family", PLAIN)
+def test_joining_weights_leaves_the_network_as_it_was(family: str) -> None:
+    plain = network(family)
     ids = torch.arange(12)[None]
-    weights = {name: w.clone() for name, w in network.state_dict().items()}
-    before = network(input_ids=ids).logits
-    body = LlamaBody(network)
-    assert torch.equal(network(input_ids=ids).logits, before)
-    for name, weight in network.state_dict().items():
+    weights = {name: w.clone() for name, w in plain.state_dict().items()}
+    before = plain(input_ids=ids).logits
+    body = families.body_of(plain)
+    assert torch.equal(plain(input_ids=ids).logits, before)
+    for name, weight in plain.state_dict().items():
         assert torch.equal(weight, weights[name]), name
-    joined = body.layers[0].qkv.untyped_storage().data_ptr()
-    held = network.model.layers[0].self_attn.k_proj.weight.untyped_storage().data_ptr()
-    assert joined == held  # one copy in memory
+    held = {w.untyped_storage().data_ptr() for w in plain.parameters()}
+    for layer in body.layers:
+        for matrix in (layer.attention.qkv, layer.attention.out):
+            assert matrix.weight.untyped_storage().data_ptr() in held  # one copy in memory
 
 
-@pytest.mark.parametrize(
-    "changed", [{"attention_bias": True}, {"mlp_bias": True}, {"hidden_act": "gelu"}]
-)
-def test_other_bodies_are_left_to_transformers(changed: dict[str, object]) -> None:
-    assert not LlamaBody.supports(_network(**changed))
-    assert LlamaBody.supports(_network())
+def test_other_bodies_are_left_to_transformers() -> None:
+    assert not families.supports(network("llama", hidden_act="relu"))
+    assert not families.supports(GPT2LMHeadModel(GPT2Config(n_embd=8, n_layer=1, n_head=1)))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
+    """Save any variant in either format, once."""
+    root, made = tmp_path_factory.mktemp("families"), {}
+
+    def folder(variant: str, dtype: torch.dtype) -> Path:
+        family, changed = VARIANTS[variant]
+        key = f"{variant}-{dtype}"
+        if key not in made:
+            made[key] = save(network(family, **changed).to(dtype), root / key)
+        return made[key]
+
+    return folder
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("family", PLAIN)
+def test_every_family_is_served_in_both_formats(
+    load_model: LoadModel, folders: Folders, family: str, dtype: torch.dtype
+) -> None:
+    """Whatever the network is; in bfloat16 the body is nearer to float32 than the network is."""
+    model = load_model(folders(family, torch.float32), dtype=dtype)
+    assert model.body is not None and model.head is not None
+    exact = AutoModelForCausalLM.from_pretrained(model.folder)
+    inputs = torch.randn(4, 9, model.d_model)
+    with torch.no_grad():
+        expected = exact.base_model(inputs_embeds=inputs).last_hidden_state
+        plain = model.network.base_model(inputs_embeds=inputs.to(dtype)).last_hidden_state
+    ours = float((model.hidden(inputs).float() - expected).norm())
+    assert ours <= max(1.2 * float((plain.float() - expected).norm()), 1e-4 * expected.norm())
 
 
 def test_a_body_that_does_not_agree_is_not_used(
     load_model: LoadModel, tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert load_model(tiny_llama_folder).body is not None
-    monkeypatch.setattr("explorer.model.llama._rotate", lambda x, *_, **__: x)
+    monkeypatch.setattr("explorer.model.attention._rotate", lambda x, *_, **__: x)
     model = load_model(tiny_llama_folder)
     assert model.body is None and model.head is not None
     plain = AutoModelForCausalLM.from_pretrained(tiny_llama_folder)
@@ -104,27 +119,22 @@ def test_a_body_that_does_not_agree_is_not_used(
         torch.testing.assert_close(model.token_logits(ids), plain(ids).logits)
 
 
-@pytest.fixture
-def bfloat16_folder(copied_folder: Callable[[Path], Path], tiny_llama_folder: Path) -> Path:
-    folder = copied_folder(tiny_llama_folder)
-    file = folder / "model.safetensors"
-    save_file({k: v.bfloat16() for k, v in load_file(file).items()}, file, {"format": "pt"})
-    return folder
-
-
+@pytest.mark.parametrize("family", PLAIN)
 @pytest.mark.parametrize("tokens_cast_at_a_time", [head.PART, 37])
 def test_float32_out_of_bfloat16_weights_is_the_float32_model(
     load_model: LoadModel,
-    bfloat16_folder: Path,
+    folders: Folders,
+    family: str,
     tokens_cast_at_a_time: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Stored bfloat16 weights upcast, which is what float32 means everywhere in this project."""
     monkeypatch.setattr(head, "PART", tokens_cast_at_a_time)
-    shared = load_model(bfloat16_folder, dtype=torch.bfloat16).in_float32()
+    folder = folders(family, torch.bfloat16)
+    shared = load_model(folder, dtype=torch.bfloat16).in_float32()
     assert shared is not None and shared.dtype == torch.float32
     assert next(shared.network.parameters()).dtype == torch.bfloat16  # no second copy
-    plain = AutoModelForCausalLM.from_pretrained(bfloat16_folder, dtype=torch.float32)
+    plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     inputs = torch.randn(2, 6, shared.d_model)
     targets = torch.randint(0, 50, (2, 5))
     with torch.no_grad():
@@ -164,13 +174,15 @@ def test_measuring_without_a_gradient_gives_the_same_numbers(
 CONTEXTS = [[3 * k % 60 + 2, k + 1, *range(5, 5 + k % 4)] for k in range(24)]
 
 
+@pytest.mark.parametrize("family", PLAIN)
 @pytest.mark.parametrize("seed", [None, 7], ids=["likeliest", "sampled"])
 def test_float32_out_of_bfloat16_weights_generates_what_the_float32_model_does(
-    load_model: LoadModel, bfloat16_folder: Path, seed: int | None
+    load_model: LoadModel, folders: Folders, family: str, seed: int | None
 ) -> None:
     """24 continuations of 24 tokens; the weights' format in memory decides none of them (D4)."""
-    fast = load_model(bfloat16_folder, dtype=torch.bfloat16)
-    shared, exact = fast.in_float32(), load_model(bfloat16_folder)
+    folder = folders(family, torch.bfloat16)
+    fast = load_model(folder, dtype=torch.bfloat16)
+    shared, exact = fast.in_float32(), load_model(folder)
     assert shared is not None
     made = {
         name: [list(generate(model, ids, 24, seed=seed)) for ids in CONTEXTS]
@@ -181,21 +193,26 @@ def test_float32_out_of_bfloat16_weights_generates_what_the_float32_model_does(
 
 
 @pytest.mark.parametrize("block", [128, 3])
-@pytest.mark.parametrize("kind", ["llama", "neox", "shared"])
+@pytest.mark.parametrize("stored", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    "variant", [*PLAIN, "mistral, window in reach", "qwen3, windows in some layers", "no body"]
+)
 def test_going_on_gives_the_logits_of_the_whole_sequence(
     load_model: LoadModel,
-    tiny_llama_folder: Path,
-    tiny_neox_folder: Path,
-    bfloat16_folder: Path,
-    kind: str,
+    folders: Folders,
+    variant: str,
+    stored: torch.dtype,
     block: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Piece by piece with a KV cache, against plain transformers in float32 at once."""
-    monkeypatch.setattr(llama, "BLOCK", block)
-    folder = {"llama": tiny_llama_folder, "neox": tiny_neox_folder, "shared": bfloat16_folder}[kind]
-    model = load_model(folder, dtype=torch.bfloat16 if kind == "shared" else torch.float32)
-    model = (model.in_float32() or model) if kind == "shared" else model
+    monkeypatch.setattr(attention, "BLOCK", block)
+    if variant == "no body":
+        monkeypatch.setattr(families, "FAMILIES", {})
+    folder = folders("llama" if variant == "no body" else variant, stored)
+    model = load_model(folder, dtype=stored)
+    model = model if stored == torch.float32 else model.in_float32() or load_model(folder)
+    assert (model.body is None) == (variant == "no body")
     assert model.dtype == torch.float32
     plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     inputs = torch.randn(1, 12, model.d_model)

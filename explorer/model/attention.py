@@ -1,0 +1,280 @@
+"""Causal attention with rotary positions, and the gradient by its input, weights frozen.
+
+H query heads share K key-value heads in groups of G; D is the size of a head. B = rows × K.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from explorer.model.mlps import Linear
+from explorer.model.norms import Norm
+
+BLOCK = 128
+"""Positions whose attention is computed at one time; none of them looks at later blocks."""
+
+Rotation = tuple[Float[Tensor, "L D"], Float[Tensor, "L R"]]
+"""Cosines of the angles (1 where nothing is turned), and sines of the first R of D, signed."""
+Masks = list[Float[Tensor, "1 G*block seen"]]
+"""What is added to the scores of each block of positions, which may see so many."""
+KeysValues = tuple[Float[Tensor, "B seen D"], Float[Tensor, "B seen D"]]
+"""What one layer remembers of the positions before."""
+
+
+class Positions(NamedTuple):
+    """What every layer of one pass is told of its positions; `masks` are by window."""
+
+    rows: int
+    length: int
+    dtype: torch.dtype
+    rotation: Rotation
+    masks: Mapping[int | None, Masks]
+
+
+class Kept(NamedTuple):
+    """What attention keeps for the way back; keys and values are of all positions seen."""
+
+    q: Float[Tensor, "B G L D"]
+    k: Float[Tensor, "B seen D"]
+    v: Float[Tensor, "B seen D"]
+    weights: list[Float[Tensor, "B G*block seen"]]
+    turns: tuple[Any, Any]
+
+
+class Turn(Protocol):
+    """What is done to queries, and to keys, before they meet."""
+
+    def forward(
+        self, x: Float[Tensor, "... L D"], rotation: Rotation
+    ) -> tuple[Float[Tensor, "... L D"], Any]:
+        """Return x turned, contiguous, and what `backward` needs."""
+
+    def backward(
+        self,
+        gradient: Float[Tensor, "... L D"],
+        rotation: Rotation,
+        kept: Any,
+        by_x: Float[Tensor, "... L D"],
+    ) -> None:
+        """Write the gradient by x, from that by the result, into `by_x`."""
+
+
+@dataclass(frozen=True)
+class Rotary:
+    """Turn each pair of components by its position's angle (RoPE)."""
+
+    def forward(
+        self, x: Float[Tensor, "... L D"], rotation: Rotation
+    ) -> tuple[Float[Tensor, "... L D"], None]:
+        """Return x turned, contiguous, and nothing."""
+        return _rotate(x, rotation, x.new_empty(x.shape)), None
+
+    def backward(
+        self,
+        gradient: Float[Tensor, "... L D"],
+        rotation: Rotation,
+        kept: None,
+        by_x: Float[Tensor, "... L D"],
+    ) -> None:
+        """Write the gradient by x, from that by the result, into `by_x`."""
+        _rotate(gradient, rotation, by_x, back=True)
+
+
+@dataclass(frozen=True)
+class NormedRotary:
+    """Normalise every head's vector, then turn it, as Qwen 3 does."""
+
+    norm: Norm
+
+    def forward(
+        self, x: Float[Tensor, "... L D"], rotation: Rotation
+    ) -> tuple[Float[Tensor, "... L D"], Any]:
+        """Return x normalised and turned, contiguous, and x with what its norm keeps."""
+        y, kept = self.norm.forward(x)
+        return _rotate(y.to(x.dtype), rotation, x.new_empty(x.shape)), (x, kept)
+
+    def backward(
+        self,
+        gradient: Float[Tensor, "... L D"],
+        rotation: Rotation,
+        kept: Any,
+        by_x: Float[Tensor, "... L D"],
+    ) -> None:
+        """Write the gradient by x, from that by the result, into `by_x`."""
+        x, of_norm = kept
+        by_y = _rotate(gradient, rotation, torch.empty_like(gradient), back=True)
+        dx = torch.zeros_like(by_x, dtype=torch.float32)
+        self.norm.backward(by_y, x, of_norm, dx)
+        by_x.copy_(dx)
+
+
+def split_apart(qkv: Float[Tensor, "rows L H+2K D"], K: int, G: int) -> tuple[Tensor, ...]:
+    """Return views of q, k and v that lie one after the other, heads before positions."""
+    q, k, v = qkv.split([K * G, K, K], 2)
+    return q.unflatten(2, (K, G)).permute(0, 2, 3, 1, 4), k.transpose(1, 2), v.transpose(1, 2)
+
+
+def split_by_head(qkv: Float[Tensor, "rows L H+2K D"], K: int, G: int) -> tuple[Tensor, ...]:
+    """Return views of q, k and v that lie together head by head (GPT-NeoX), as `split_apart`."""
+    q, k, v = qkv.unflatten(2, (K, G + 2)).permute(0, 2, 3, 1, 4).split([G, 1, 1], 2)
+    return q, k[:, :, 0], v[:, :, 0]
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Queries, keys and values of one matrix; what they say goes through another.
+
+    Attributes:
+        qkv: matrix that gives all three.
+        out: matrix for what was said.
+        kv_heads: K.
+        group: G, query heads of each.
+        split: gives views of q (rows, K, G, L, D), k and v (rows, K, L, D) in `qkv`'s result.
+        turn_q: what is done to queries.
+        turn_k: what is done to keys.
+        window: how many positions each one sees, itself included; None: all that came before.
+    """
+
+    qkv: Linear
+    out: Linear
+    kv_heads: int
+    group: int
+    split: Callable[[Tensor, int, int], tuple[Tensor, ...]]
+    turn_q: Turn
+    turn_k: Turn
+    window: int | None = None
+
+    def forward(
+        self, x: Float[Tensor, "T d"], at: Positions, past: KeysValues | None
+    ) -> tuple[Float[Tensor, "T d"], Kept]:
+        """Return the result, and what `backward` needs and later positions do."""
+        rows, L, K, G = at.rows, at.length, self.kv_heads, self.group
+        qkv = self.qkv.forward(x, at.dtype).view(rows, L, K * G + 2 * K, -1)
+        q, k, v = self.split(qkv, K, G)
+        (q, of_q), (k, of_k) = (
+            self.turn_q.forward(q, at.rotation),
+            self.turn_k.forward(k, at.rotation),
+        )
+        q, k, v = q.flatten(0, 1), k.flatten(0, 1), v.reshape(rows * K, L, -1)
+        if past is not None:
+            k, v = torch.cat([past[0], k], 1), torch.cat([past[1], v], 1)
+        said, weights = _attend(q, k, v, at.masks[self.window])
+        said = said.unflatten(0, (rows, K)).permute(0, 3, 1, 2, 4)
+        out = self.out.forward(said.reshape(rows * L, -1), at.dtype)
+        return out, Kept(q, k, v, weights, (of_q, of_k))
+
+    def backward(
+        self, gradient: Float[Tensor, "T d"], at: Positions, kept: Kept
+    ) -> Float[Tensor, "T d"]:
+        """Return the gradient by x from that by the result."""
+        rows, L, K, G = at.rows, at.length, self.kv_heads, self.group
+        by_output = self.out.backward(gradient, at.dtype).view(rows, L, K, G, -1)
+        by_output = by_output.permute(0, 2, 3, 1, 4).reshape(rows * K, G, L, -1)
+        dq, dk, dv = _attend_backward(by_output, kept)
+        by_qkv = dq.new_empty(rows, L, K * G + 2 * K, dq.shape[-1])
+        by_q, by_k, by_v = self.split(by_qkv, K, G)
+        self.turn_q.backward(dq.view(by_q.shape), at.rotation, kept.turns[0], by_q)
+        self.turn_k.backward(dk.view(by_k.shape), at.rotation, kept.turns[1], by_k)
+        by_v.copy_(dv.view(by_v.shape))
+        return self.qkv.backward(by_qkv.view(rows * L, -1), at.dtype)
+
+
+def rotation_of(
+    rotary: Any, before: int, L: int, head_size: int, device: torch.device, dtype: torch.dtype
+) -> Rotation:
+    """Return the angles of L positions after `before`, of a network's own rotary embedding.
+
+    It gives R of them: where that is less than the size of a head, the rest is not turned.
+    """
+    positions = torch.arange(before, before + L, device=device)[None]
+    (cos,), (sin,) = rotary(torch.empty(1, dtype=dtype, device=device), positions)
+    turned = cos.shape[-1]
+    sign = torch.ones(turned, dtype=dtype, device=device)
+    sign[: turned // 2] = -1
+    return torch.nn.functional.pad(cos, (0, head_size - turned), value=1.0), sin * sign
+
+
+def masks_of(
+    before: int, L: int, G: int, window: int | None, device: torch.device, dtype: torch.dtype
+) -> Masks:
+    """Return what is added to the scores of each block of positions: -inf where one must not look.
+
+    That is at later positions, and at those a window or more before. The last dimension is the
+    number of positions up to the end of the block, those before the first of the L included.
+    """
+    blocks = max(1, round(L / BLOCK))
+    ends = [L * k // blocks for k in range(blocks + 1)]
+    made = []
+    for start, end in pairwise(ends):
+        mask = torch.full((end - start, before + end), -torch.inf, dtype=dtype, device=device)
+        mask.triu_(before + start + 1)
+        if window is not None and window < before + end:
+            far = torch.ones_like(mask, dtype=torch.bool).tril_(before + start - window)
+            mask.masked_fill_(far, -torch.inf)
+        made.append(mask.repeat(G, 1)[None])
+    return made
+
+
+def _attend(
+    q: Float[Tensor, "B G L D"],
+    k: Float[Tensor, "B before+L D"],
+    v: Float[Tensor, "B before+L D"],
+    masks: Masks,
+) -> tuple[Float[Tensor, "B G L D"], list[Float[Tensor, "B G*block seen"]]]:
+    """Return what causal attention says, and the weights of each block of positions."""
+    B, G, L, D = q.shape
+    before = k.shape[1] - L
+    said, weights = [], []
+    for mask in masks:
+        block, seen = mask.shape[1] // G, mask.shape[2]
+        end = seen - before
+        asking = q[:, :, end - block : end].reshape(B, G * block, D)
+        scores = torch.baddbmm(mask, asking, k[:, :seen].mT, alpha=D**-0.5)
+        weights.append(torch.softmax(scores, -1))
+        said.append((weights[-1] @ v[:, :seen]).view(B, G, block, D))
+    return torch.cat(said, 2) if len(said) > 1 else said[0], weights
+
+
+def _attend_backward(
+    by_output: Float[Tensor, "B G L D"], kept: Kept
+) -> tuple[Float[Tensor, "B G L D"], Float[Tensor, "B L D"], Float[Tensor, "B L D"]]:
+    """Return the gradients by q, k and v from that by what attention said."""
+    B, G, L, D = by_output.shape
+    dk, dv = torch.empty_like(kept.k), torch.empty_like(kept.v)
+    by_block = []
+    for weights in reversed(kept.weights):  # the last block sees all positions
+        block, seen = weights.shape[1] // G, weights.shape[2]
+        span = slice(seen - block, seen)
+        by_these = by_output[:, :, span].reshape(B, G * block, D)
+        by_scores = torch._softmax_backward_data(
+            by_these @ kept.v[:, :seen].mT, weights, -1, weights.dtype
+        ).mul_(D**-0.5)
+        by_block.append((by_scores @ kept.k[:, :seen]).view(B, G, block, D))
+        asking = kept.q[:, :, span].reshape(B, G * block, D)
+        more = int(seen < L)  # the last block, which comes first, sets what the others add to
+        dk[:, :seen].baddbmm_(by_scores.mT, asking, beta=more)
+        dv[:, :seen].baddbmm_(weights.mT, by_these, beta=more)
+    return torch.cat(by_block[::-1], 2) if len(by_block) > 1 else by_block[0], dk, dv
+
+
+def _rotate(
+    x: Float[Tensor, "... L D"],
+    rotation: Rotation,
+    turned: Float[Tensor, "... L D"],
+    *,
+    back: bool = False,
+) -> Float[Tensor, "... L D"]:
+    """Turn pairs (i, i + R/2) by their position's angle, or back; fills and returns `turned`."""
+    cos, sin = rotation
+    torch.mul(x, cos, out=turned)
+    R = sin.shape[-1]
+    first, second = x[..., :R].chunk(2, -1)
+    parts = zip(turned[..., :R].chunk(2, -1), (second, first), sin.chunk(2, -1), strict=True)
+    for half, other, sine in parts:
+        half.addcmul_(other, sine, value=-1.0 if back else 1.0)
+    return turned

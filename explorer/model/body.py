@@ -1,0 +1,192 @@
+"""A network's body written out: hidden states, and their gradient by the inputs, weights frozen.
+
+transformers builds the same from some thirty small operations a layer and lets autograd repeat
+them backwards. With frozen weights only the inputs need a gradient, so both directions of each part
+fit on one screen, matrix products come in few large pieces, and nothing is kept that the way back
+does not read. The residual stream and the norms run in float32 in every number format: in bfloat16
+the gradient by e and m often points the wrong way (see `benchmarks/README.md`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from explorer.model.attention import Attention, KeysValues, Positions, masks_of, rotation_of
+from explorer.model.mlps import MLP
+from explorer.model.norms import Norm
+from explorer.runtime.interruption import check
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What one layer keeps for the way back; T = rows × L positions."""
+
+    before_attention: Float[Tensor, "T d"]
+    attention_norm: Sequence[Tensor]
+    attention: Any
+    before_mlp: Float[Tensor, "T d"]
+    mlp_norm: Sequence[Tensor]
+    mlp: Float[Tensor, "T _"]
+
+
+class Layer(Protocol):
+    """How attention and an MLP are put together; x and dx are the residual stream, float32."""
+
+    @property
+    def attention(self) -> Attention:
+        """Its attention, which knows its window."""
+
+    def forward(
+        self, x: Float[Tensor, "T d"], at: Positions, past: KeysValues | None
+    ) -> tuple[Float[Tensor, "T d"], Kept]:
+        """Return the stream after the layer, and what `backward` needs."""
+
+    def backward(self, dx: Float[Tensor, "T d"], at: Positions, kept: Kept) -> None:
+        """Turn dx, the gradient by the stream after the layer, into that before it."""
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The parts of a layer, each of the two with the norm of what it reads."""
+
+    attention_norm: Norm
+    attention: Attention
+    mlp_norm: Norm
+    mlp: MLP
+
+
+class Sequential(_Parts):
+    """The MLP reads what attention has added, as in Llama."""
+
+    def forward(
+        self, x: Float[Tensor, "T d"], at: Positions, past: KeysValues | None
+    ) -> tuple[Float[Tensor, "T d"], Kept]:
+        """Return the stream after the layer, and what `backward` needs."""
+        h, of_attention_norm = self.attention_norm.forward(x)
+        said, of_attention = self.attention.forward(h, at, past)
+        after = x + said
+        h, of_mlp_norm = self.mlp_norm.forward(after)
+        said, of_mlp = self.mlp.forward(h, at.dtype)
+        kept = Kept(x, of_attention_norm, of_attention, after, of_mlp_norm, of_mlp)
+        return after + said, kept
+
+    def backward(self, dx: Float[Tensor, "T d"], at: Positions, kept: Kept) -> None:
+        """Turn dx, the gradient by the stream after the layer, into that before it."""
+        by_h = self.mlp.backward(dx, kept.mlp, at.dtype)
+        self.mlp_norm.backward(by_h, kept.before_mlp, kept.mlp_norm, dx)
+        by_h = self.attention.backward(dx, at, kept.attention)
+        self.attention_norm.backward(by_h, kept.before_attention, kept.attention_norm, dx)
+
+
+class Parallel(_Parts):
+    """Both read the same stream, and add to it together, as in GPT-NeoX."""
+
+    def forward(
+        self, x: Float[Tensor, "T d"], at: Positions, past: KeysValues | None
+    ) -> tuple[Float[Tensor, "T d"], Kept]:
+        """Return the stream after the layer, and what `backward` needs."""
+        h, of_attention_norm = self.attention_norm.forward(x)
+        said, of_attention = self.attention.forward(h, at, past)
+        h, of_mlp_norm = self.mlp_norm.forward(x)
+        more, of_mlp = self.mlp.forward(h, at.dtype)
+        kept = Kept(x, of_attention_norm, of_attention, x, of_mlp_norm, of_mlp)
+        return (x + said).add_(more), kept
+
+    def backward(self, dx: Float[Tensor, "T d"], at: Positions, kept: Kept) -> None:
+        """Turn dx, the gradient by the stream after the layer, into that before it."""
+        by_h = self.attention.backward(dx, at, kept.attention)
+        more = self.mlp.backward(dx, kept.mlp, at.dtype)
+        self.attention_norm.backward(by_h, kept.before_attention, kept.attention_norm, dx)
+        self.mlp_norm.backward(more, kept.before_mlp, kept.mlp_norm, dx)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward pass: its result, what `backward` needs, and what later positions need."""
+
+    hidden: Float[Tensor, "rows L d"]
+    at: Positions
+    layers: list[Kept]
+    before_norm: Float[Tensor, "T d"]
+    norm: Sequence[Tensor]
+    seen: list[KeysValues]
+
+
+@dataclass(frozen=True)
+class Body:
+    """Embeddings in, normalised hidden states out.
+
+    Attributes:
+        layers: one after the other.
+        norm: of what comes out of the last.
+        head_size: D, numbers a head.
+        rotary: the network's own, gives cosines and sines of the angles.
+    """
+
+    layers: Sequence[Layer]
+    norm: Norm
+    head_size: int
+    rotary: Any
+
+    @torch.no_grad()
+    def forward(
+        self,
+        embeddings: Float[Tensor, "rows L d"],
+        dtype: torch.dtype,
+        *,
+        keep: bool = True,
+        past: Sequence[KeysValues] | None = None,
+    ) -> Pass:
+        """Run every layer with causal attention; rows have equal length and see only themselves.
+
+        Args:
+            embeddings: input embeddings.
+            dtype: number format of the matrix products; weights held in another are cast in use.
+            keep: whether `backward` will be called.
+            past: `seen` of the pass over the positions before, empty at the first; None: nothing
+                follows, and nothing is remembered.
+        """
+        rows, L, d = embeddings.shape
+        at = self._positions(embeddings, dtype, past[0][0].shape[1] if past else 0)
+        x = embeddings.reshape(rows * L, d).float()
+        kept, seen = [], []
+        for number, layer in enumerate(self.layers):
+            check()
+            x, of_layer = layer.forward(x, at, past[number] if past else None)
+            if past is not None:
+                seen.append((of_layer.attention.k, of_layer.attention.v))
+            if keep:
+                kept.append(of_layer)
+        h, of_norm = self.norm.forward(x)
+        return Pass(h.to(dtype).view(rows, L, d), at, kept, x, of_norm, seen)
+
+    @torch.no_grad()
+    def backward(
+        self, done: Pass, gradient: Float[Tensor, "rows L d"]
+    ) -> Float[Tensor, "rows L d"]:
+        """Return the gradient by the input embeddings, float32, from that by `done.hidden`."""
+        dx = torch.zeros_like(done.before_norm)
+        self.norm.backward(gradient.reshape(dx.shape), done.before_norm, done.norm, dx)
+        for layer, kept in zip(reversed(self.layers), reversed(done.layers), strict=True):
+            check()
+            layer.backward(dx, done.at, kept)
+        return dx.view(gradient.shape)
+
+    def _positions(self, embeddings: Tensor, dtype: torch.dtype, before: int) -> Positions:
+        """Say what all layers need to know of positions that follow so many before."""
+        rows, L, _ = embeddings.shape
+        device, attentions = embeddings.device, [layer.attention for layer in self.layers]
+        return Positions(
+            rows,
+            L,
+            dtype,
+            rotation_of(self.rotary, before, L, self.head_size, device, dtype),
+            {
+                window: masks_of(before, L, attentions[0].group, window, device, dtype)
+                for window in {attention.window for attention in attentions}
+            },
+        )
