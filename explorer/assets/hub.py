@@ -119,7 +119,7 @@ def download(name: str, report: Report | None = None) -> Path:
         progress("downloading", count / max(expected, 1), sentence)
 
     repository, revision = split(name)
-    fetch = partial(snapshot_download, repository, revision=revision)
+    fetch: Any = partial(snapshot_download, repository, revision=revision)
     bar = _silent_bar(arrived)
     try:
         plan = fetch(allow_patterns=[*WANTED, "*.safetensors"], tqdm_class=bar, dry_run=True)
