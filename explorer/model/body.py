@@ -115,6 +115,10 @@ class Pass:
     norm: Sequence[Tensor]
     seen: list[KeysValues]
 
+    def by_batch(self, whole: Float[Tensor, "T ..."]) -> list[Float[Tensor, "rows L ..."]]:
+        """Return views of what all positions have, a batch each."""
+        return self.at.by_batch(whole)
+
 
 @dataclass(frozen=True)
 class Body:
@@ -144,17 +148,27 @@ class Body:
         """Run every layer with causal attention; every row sees only itself.
 
         Lengths differ from batch to batch. Only attention knows where a row ends: all else is done
+<<<<<<< HEAD
         for the positions of all rows at one time, and nothing is padded.
+=======
+        for the positions of all rows at one time.
+>>>>>>> main
 
         Args:
             batches: input embeddings of rows of one length each.
             dtype: number format of the matrix products; weights held in another are cast in use.
             keep: whether `backward` will be called.
             past: `seen` of the pass over the positions before, empty at the first; None: nothing
+<<<<<<< HEAD
                 follows, and nothing is remembered. Of a single batch.
         """
         before = past[0][0].shape[1] if past else 0
         at = Positions(dtype, [self._batch(batch, dtype, before) for batch in batches])
+=======
+                follows, and nothing is remembered. Of one batch.
+        """
+        at = self._positions(batches, dtype, past[0][0].shape[1] if past else 0)
+>>>>>>> main
         x = torch.cat([batch.flatten(0, 1).float() for batch in batches])
         kept, seen = [], []
         for number, layer in enumerate(self.layers):
@@ -177,6 +191,7 @@ class Body:
             layer.backward(dx, done.at, kept)
         return dx
 
+<<<<<<< HEAD
     def _batch(self, embeddings: Tensor, dtype: torch.dtype, before: int) -> Batch:
         """Say what all layers need to know of rows whose positions follow so many before."""
         rows, L, _ = embeddings.shape
@@ -185,8 +200,20 @@ class Body:
             rows,
             L,
             rotation_of(self.rotary, before, L, self.head_size, device, dtype),
+=======
+    def _positions(self, batches: Sequence[Tensor], dtype: torch.dtype, before: int) -> Positions:
+        """Say what all layers need to know of positions that follow so many before."""
+        shapes = [(len(batch), batch.shape[1]) for batch in batches]
+        lengths = {L for _, L in shapes}
+        device, attentions = batches[0].device, [layer.attention for layer in self.layers]
+        return Positions(
+            shapes,
+            dtype,
+            rotation_of(self.rotary, before, max(lengths), self.head_size, device, dtype),
+>>>>>>> main
             {
-                window: masks_of(before, L, attentions[0].group, window, device, dtype)
+                (window, L): masks_of(before, L, attentions[0].group, window, device, dtype)
                 for window in {attention.window for attention in attentions}
+                for L in lengths
             },
         )

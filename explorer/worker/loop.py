@@ -120,9 +120,10 @@ class Worker:
         Returns:
             False when the job only waits for something else.
         """
-        job, end = active.job, time.monotonic() + SLICE_SECONDS
+        job = active.job
         if not active.waits:
             self._now_doing(job.id)
+        end = time.monotonic() + SLICE_SECONDS  # what it took to say so is not the job's time
         try:
             while time.monotonic() < end:
                 self.hands.step(active)
