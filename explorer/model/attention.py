@@ -26,13 +26,6 @@ KeysValues = tuple[Float[Tensor, "B seen D"], Float[Tensor, "B seen D"]]
 """What one layer remembers of the positions before."""
 
 
-<<<<<<< HEAD
-class Batch(NamedTuple):
-    """What attention is told of rows of one length; `masks` are by window."""
-
-    rows: int
-    length: int
-=======
 class Positions(NamedTuple):
     """What every layer of one pass is told of its T positions.
 
@@ -42,7 +35,6 @@ class Positions(NamedTuple):
 
     shapes: Sequence[tuple[int, int]]
     dtype: torch.dtype
->>>>>>> main
     rotation: Rotation
     masks: Mapping[tuple[int | None, int], Masks]
 
@@ -52,27 +44,8 @@ class Positions(NamedTuple):
         return [part.unflatten(0, shape) for part, shape in zip(parts, self.shapes, strict=True)]
 
 
-class Positions(NamedTuple):
-    """What every layer of one pass is told of its T positions: those of one batch after another."""
-
-    dtype: torch.dtype
-    batches: Sequence[Batch]
-
-    def split(self, whole: Float[Tensor, "T ..."]) -> list[Float[Tensor, "rows L ..."]]:
-        """Return views of what all positions have, a batch each."""
-        parts = whole.split([batch.rows * batch.length for batch in self.batches])
-        return [
-            part.unflatten(0, (batch.rows, batch.length))
-            for part, batch in zip(parts, self.batches, strict=True)
-        ]
-
-
 class Kept(NamedTuple):
-<<<<<<< HEAD
-    """What attention keeps of a batch for the way back; k and v are of all positions seen."""
-=======
     """What attention keeps of a batch for the way back; keys, values of all positions seen."""
->>>>>>> main
 
     q: Float[Tensor, "B G L D"]
     k: Float[Tensor, "B seen D"]
@@ -187,24 +160,6 @@ class Attention:
     def forward(
         self, x: Float[Tensor, "T d"], at: Positions, past: KeysValues | None
     ) -> tuple[Float[Tensor, "T d"], list[Kept]]:
-<<<<<<< HEAD
-        """Return the result, and of each batch what `backward` needs and later positions do."""
-        K, G = self.kv_heads, self.group
-        qkv = self.qkv.forward(x, at.dtype).unflatten(1, (K * G + 2 * K, -1))
-        said, kept = qkv.new_empty(len(x), K * G, qkv.shape[-1]), []
-        for batch, part, output in zip(at.batches, at.split(qkv), at.split(said), strict=True):
-            q, k, v = self.split(part, K, G)
-            (q, of_q), (k, of_k) = (
-                self.turn_q.forward(q, batch.rotation),
-                self.turn_k.forward(k, batch.rotation),
-            )
-            q, k, v = q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)
-            if past is not None:
-                k, v = torch.cat([past[0], k], 1), torch.cat([past[1], v], 1)
-            answer, weights = _attend(q, k, v, batch.masks[self.window])
-            answer = answer.unflatten(0, (batch.rows, K)).permute(0, 3, 1, 2, 4)
-            output.unflatten(2, (K, G)).copy_(answer)
-=======
         """Return the result, and of each batch what `backward` needs and later positions do.
 
         Only what is between the matrices knows where a row ends, so nothing is padded.
@@ -224,7 +179,6 @@ class Attention:
             heard, weights = _attend(q, k, v, at.masks[self.window, L])
             heads = heard.unflatten(0, (rows, K)).permute(0, 3, 1, 2, 4)
             output.unflatten(2, (K, G)).copy_(heads)
->>>>>>> main
             kept.append(Kept(q, k, v, weights, (of_q, of_k)))
         return self.out.forward(said.flatten(1), at.dtype), kept
 
@@ -234,24 +188,12 @@ class Attention:
         """Return the gradient by x from that by the result."""
         K, G = self.kv_heads, self.group
         by_said = self.out.backward(gradient, at.dtype).unflatten(1, (K, G, -1))
-<<<<<<< HEAD
-        by_qkv = by_said.new_empty(len(gradient), K * G + 2 * K, by_said.shape[-1])
-        for batch, part, by_output, of in zip(
-            at.batches, at.split(by_qkv), at.split(by_said), kept, strict=True
-        ):
-            by_answer = by_output.permute(0, 2, 3, 1, 4).flatten(0, 1)
-            dq, dk, dv = _attend_backward(by_answer, of)
-            by_q, by_k, by_v = self.split(part, K, G)
-            self.turn_q.backward(dq.view(by_q.shape), batch.rotation, of.turns[0], by_q)
-            self.turn_k.backward(dk.view(by_k.shape), batch.rotation, of.turns[1], by_k)
-=======
         by_qkv = by_said.new_empty(len(by_said), K * G + 2 * K, by_said.shape[-1])
         for part, output, own in zip(at.by_batch(by_qkv), at.by_batch(by_said), kept, strict=True):
             dq, dk, dv = _attend_backward(output.permute(0, 2, 3, 1, 4).flatten(0, 1), own)
             by_q, by_k, by_v = self.split(part, K, G)
             self.turn_q.backward(dq.view(by_q.shape), at.rotation, own.turns[0], by_q)
             self.turn_k.backward(dk.view(by_k.shape), at.rotation, own.turns[1], by_k)
->>>>>>> main
             by_v.copy_(dv.view(by_v.shape))
         return self.qkv.backward(by_qkv.flatten(1), at.dtype)
 

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from explorer.model.attention import Attention, Batch, KeysValues, Positions, masks_of, rotation_of
+from explorer.model.attention import Attention, KeysValues, Positions, masks_of, rotation_of
 from explorer.model.mlps import MLP
 from explorer.model.norms import Norm
 from explorer.runtime.interruption import check
@@ -148,27 +148,16 @@ class Body:
         """Run every layer with causal attention; every row sees only itself.
 
         Lengths differ from batch to batch. Only attention knows where a row ends: all else is done
-<<<<<<< HEAD
-        for the positions of all rows at one time, and nothing is padded.
-=======
         for the positions of all rows at one time.
->>>>>>> main
 
         Args:
             batches: input embeddings of rows of one length each.
             dtype: number format of the matrix products; weights held in another are cast in use.
             keep: whether `backward` will be called.
             past: `seen` of the pass over the positions before, empty at the first; None: nothing
-<<<<<<< HEAD
-                follows, and nothing is remembered. Of a single batch.
-        """
-        before = past[0][0].shape[1] if past else 0
-        at = Positions(dtype, [self._batch(batch, dtype, before) for batch in batches])
-=======
                 follows, and nothing is remembered. Of one batch.
         """
         at = self._positions(batches, dtype, past[0][0].shape[1] if past else 0)
->>>>>>> main
         x = torch.cat([batch.flatten(0, 1).float() for batch in batches])
         kept, seen = [], []
         for number, layer in enumerate(self.layers):
@@ -191,16 +180,6 @@ class Body:
             layer.backward(dx, done.at, kept)
         return dx
 
-<<<<<<< HEAD
-    def _batch(self, embeddings: Tensor, dtype: torch.dtype, before: int) -> Batch:
-        """Say what all layers need to know of rows whose positions follow so many before."""
-        rows, L, _ = embeddings.shape
-        device, attentions = embeddings.device, [layer.attention for layer in self.layers]
-        return Batch(
-            rows,
-            L,
-            rotation_of(self.rotary, before, L, self.head_size, device, dtype),
-=======
     def _positions(self, batches: Sequence[Tensor], dtype: torch.dtype, before: int) -> Positions:
         """Say what all layers need to know of positions that follow so many before."""
         shapes = [(len(batch), batch.shape[1]) for batch in batches]
@@ -210,7 +189,6 @@ class Body:
             shapes,
             dtype,
             rotation_of(self.rotary, before, max(lengths), self.head_size, device, dtype),
->>>>>>> main
             {
                 (window, L): masks_of(before, L, attentions[0].group, window, device, dtype)
                 for window in {attention.window for attention in attentions}

@@ -75,13 +75,13 @@ def loss_and_gradient(
     """
     if model.body is not None and model.head is not None:
         done = model.body.forward([batch.inputs for batch in batches], model.dtype)
-        read = _read(done.at.split(done.hidden), batches)
+        read = _read(done.by_batch(done.hidden), batches)
         measured, by_read = _through_head(model, read, batches, detail=detail, gradient=True)
         by_output = torch.zeros_like(done.hidden)
         parts = by_read.split([rows * N for rows, N in (batch.shape for batch in batches)])
-        for batch, whole, part in zip(batches, done.at.split(by_output), parts, strict=True):
+        for batch, whole, part in zip(batches, done.by_batch(by_output), parts, strict=True):
             whole[:, batch.span] = part.view(*batch.shape, -1)
-        gradients = done.at.split(model.body.backward(done, by_output))
+        gradients = done.by_batch(model.body.backward(done, by_output))
     else:
         inputs = [b.inputs.detach().to(model.dtype).requires_grad_() for b in batches]
         with torch.enable_grad():
@@ -97,7 +97,7 @@ def _outputs(model: "FrozenModel", inputs: Sequence[Tensor]) -> list[Float[Tenso
     """Return hidden states, or logits without a direct head, of each batch."""
     if model.body is not None and model.head is not None:
         done = model.body.forward(inputs, model.dtype, keep=False)
-        return done.at.split(done.hidden)
+        return done.by_batch(done.hidden)
     longest = max(each.shape[1] for each in inputs)
     padded = torch.cat([F.pad(each, (0, 0, 0, longest - each.shape[1])) for each in inputs])
     outputs = (model.hidden if model.head is not None else model.logits)(padded)

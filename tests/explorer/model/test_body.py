@@ -33,13 +33,8 @@ def test_hidden_states_and_gradient_are_those_of_the_network(
     assert families.supports(plain)
     body = families.body_of(plain)
     done = body.forward([inputs], torch.float32)
-<<<<<<< HEAD
-    torch.testing.assert_close(done.at.split(done.hidden)[0], expected, rtol=1e-4, atol=1e-5)
-    (ours,) = done.at.split(body.backward(done, direction.flatten(0, 1)))
-=======
     torch.testing.assert_close(done.by_batch(done.hidden)[0], expected, rtol=1e-4, atol=1e-5)
     (ours,) = done.by_batch(body.backward(done, direction.flatten(0, 1)))
->>>>>>> main
     torch.testing.assert_close(ours, by_inputs, rtol=1e-4, atol=1e-4 * float(by_inputs.abs().max()))
     assert by_inputs.abs().max() > 1e-3
 
