@@ -27,6 +27,7 @@ from widgets import (
     token_strip,
 )
 from widgets.guard import sentences
+from widgets.markdown import escaped
 from widgets.scheme import scheme
 
 MOST_PREVIEWED = 160
@@ -55,7 +56,15 @@ def set_up() -> None:
     )  # fmt: skip
     first = ids[:MOST_PREVIEWED]
     groups = [(g.start, g.stop, g.text) for g in tokenizer.groups(first)]
-    token_strip.preview("preview", preview_data(first, groups, tokenizer.pieces(first), chosen))
+    altered = texts.find_alteration(passage.text, tokenizer, first[:chosen])
+    token_strip.preview(
+        "preview",
+        preview_data(
+            first, groups, tokenizer.pieces(first), chosen, altered.groups if altered else ()
+        ),
+    )
+    if altered:
+        st.warning(escaped(altered.sentence), icon=":material/spellcheck:")
     count = f"{len(ids)}+ tokens" if more else counted(len(ids), "token")
     first_of = "the first is" if chosen == 1 else f"the first {chosen} are"
     st.caption(f"{count}; {'it is' if len(ids) == 1 else first_of} the target.")
