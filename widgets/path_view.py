@@ -16,22 +16,11 @@ from explorer.paths import places
 from explorer.paths.result import FILE, Paths
 from explorer.specs.jobs import PathsSpec
 from widgets import charts as chart_widget
-from widgets import findings, job_controls, results, run_view, token_strip
+from widgets import findings, results, run_view, token_strip
 from widgets.copy_link import copy_link
 from widgets.following import follow
+from widgets.linked import Kind
 from widgets.markdown import escaped
-
-
-def show_job(job_id: str) -> None:
-    """Show a job: live while it is not over, else what came of it."""
-    file = places.folder_of(job_id) / FILE
-    job = job_controls.of_link(job_id, file)
-    if job and not job_controls.is_over(job, isinstance(job.spec, PathsSpec), _live):
-        return
-    if file.is_file():
-        show(file, job_id, f"?job={job_id}")
-    elif job and not job.error:
-        st.info("This was stopped before its first measurement; nothing was saved.")
 
 
 def _live(job_id: str) -> None:
@@ -82,6 +71,17 @@ def show(file: Path, key: str, query: str) -> None:
     _one(found, pair, key)
     findings.show(space.of_paths(found), "set of paths")
     _downloads(found, pair, file, key, query)
+
+
+def _made(job_id: str, _job: Job | None) -> Path | None:
+    file = places.folder_of(job_id) / FILE
+    return file if file.is_file() else None
+
+
+PATHS = Kind(
+    lambda spec: isinstance(spec, PathsSpec), _live, _made, show,
+    "This was stopped before its first measurement; nothing was saved.",
+)  # fmt: skip
 
 
 def _pair_label(found: Paths, pair: int) -> str:

@@ -10,39 +10,38 @@ from explorer.base.formatting import counted, human_seconds, nats, speed
 from explorer.figures import run as charts
 from explorer.figures.strip import strip_data
 from explorer.jobs import client
+from explorer.jobs.client import Job
 from explorer.solutions import store
 from explorer.solutions.recording import Recording
 from explorer.solutions.solution import BEATEN, Solution, halted
 from explorer.specs.jobs import ReconstructSpec
-from widgets import cached, job_controls, token_strip
+from widgets import cached, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import HELP, Restart, follow
+from widgets.linked import Kind
 from widgets.markdown import escaped
 
 BEST, ALL = "Best", "All"
 
 
-def show_job(job_id: str) -> None:
-    """Show a job: live while it is not over, else what came of it."""
-    job = client.get(job_id)
-    if not isinstance(job.spec, ReconstructSpec):
-        st.info("This link leads to a job that has no page of its own.")
-        return
-    if not job.over:
-        shown = restart_of(job.spec, job_id)
-        follow(job_id, f"?job={job_id}", ("strip", "numbers", "charts"), shown)
-        return
-    job_controls.outcome(job)
+def _live(job_id: str) -> None:
+    spec = client.get(job_id).spec
+    assert isinstance(spec, ReconstructSpec)
+    shown = restart_of(spec, job_id)
+    follow(job_id, f"?job={job_id}", ("strip", "numbers", "charts"), shown)
+
+
+def _made(job_id: str, _job: Job | None) -> Path | None:
     folder = store.run_folder(job_id)
-    if cached.run(folder)[0] is not None:
-        show_run(folder, key=job_id, query=f"?job={job_id}")
-    elif not job.error:
-        st.info("This run was stopped before its first step; nothing was saved.")
+    return folder if cached.run(folder)[0] is not None else None
 
 
-def show_run(folder: Path, *, key: str, query: str, autoplay: bool = False) -> None:
-    """Show a finished run from its folder: strip with playback, numbers, charts, downloads."""
+def show_run(folder: Path, key: str, query: str) -> None:
+    """Show a finished run from its folder: strip with playback, numbers, charts, downloads.
+
+    Without a link that leads to it, it is the first thing that is seen, and plays by itself.
+    """
     recording, solutions = cached.run(folder)
     if not solutions:
         st.error("This run has no solution that can be read; its files may still be in the cache "
@@ -56,12 +55,18 @@ def show_run(folder: Path, *, key: str, query: str, autoplay: bool = False) -> N
     data = strip_data(
         recording, shown, lambda ids: [recording.header.pieces.get(i, "�") for i in ids], play=True
     )
-    token_strip.playback(f"strip-{key}", data, run=f"{key}-{shown}", autoplay=autoplay)
+    token_strip.playback(f"strip-{key}", data, run=f"{key}-{shown}", autoplay=not query)
     best = max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps))
     _final_numbers(best, solutions, recording)
     _race(folder)
     _charts(recording, shown[0], labels, key, extras=True)
     _downloads(folder, recording, solutions, key, query)
+
+
+RUNS = Kind(
+    lambda spec: isinstance(spec, ReconstructSpec), _live, _made, show_run,
+    "This run was stopped before its first step; nothing was saved.",
+)  # fmt: skip
 
 
 def _without_recording(solutions: list[Solution]) -> None:

@@ -82,14 +82,23 @@ def read_facts(folder: Path) -> ModelFacts:
             "Save the model's fast tokenizer into it (`tokenizer.save_pretrained`)."
         )
     vocabulary = _demand(folder, config, *VOCABULARY)
-    width = _demand(folder, config, *WIDTH)
+    width = _table_width(stored, vocabulary)
     return ModelFacts(
         parameters=_count_parameters(stored, tied=tied),
-        d_model=_table_width(stored, vocabulary) or width,
+        d_model=width or _demand(folder, config, *WIDTH),
         layers=_demand(folder, config, *LAYERS),
         max_positions=_find(config, *MAX_POSITIONS),
         vocab_size=vocabulary,
     )
+
+
+def read_vocabulary(folder: Path) -> int | None:
+    """Return how many tokens a folder's model has embeddings for, None if it does not say.
+
+    Raises:
+        IncompleteModelError: if config.json cannot be read.
+    """
+    return _find(_text_part(read_object(folder / "config.json")), *VOCABULARY)
 
 
 def _text_part(config: dict[str, Any]) -> dict[str, Any]:
@@ -276,6 +285,7 @@ def _demand(folder: Path, config: dict[str, Any], *names: str) -> int:
     value = _find(config, *names)
     if value is None:
         raise IncompleteModelError(
-            f"config.json in {folder} does not say {names[0]}. Fetch the model again."
+            f"config.json in {folder} does not say {names[0]}, nor by another name that is known "
+            "here. If a file was cut short, fetch the model again; otherwise choose another."
         )
     return value

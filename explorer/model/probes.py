@@ -70,8 +70,10 @@ def require_usable(network: Any, folder: Path) -> int | None:
     ids = _some_ids(network)
     with torch.no_grad():
         inputs = network.get_input_embeddings()(ids)
+        between = inputs + inputs.roll(1, 1) / 3  # no token's, as what is trained
     with _said(folder, "cannot be run on input embeddings alone"), torch.no_grad():
         by_vectors = _logits(network, inputs_embeds=inputs.clone())
+        _logits(network, inputs_embeds=between.clone())
     with _said(folder, "cannot be run"), torch.no_grad(), _PositionTables(LENGTH) as tables:
         by_tokens = _logits(network, input_ids=ids)
     if not by_tokens.isfinite().all():
@@ -85,7 +87,7 @@ def require_usable(network: Any, folder: Path) -> int | None:
             "embedding in every layer, for one), so a vector cannot stand in a token's place. "
             "Choose another model."
         )
-    _require_causal(network, inputs, folder)
+    _require_causal(network, between, folder)
     positions: int | None = tables.positions
     return positions
 

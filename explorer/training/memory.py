@@ -1,5 +1,8 @@
 """How many rows are run at once: what fits into memory, and what a processor likes."""
 
+from collections.abc import Sequence
+from fractions import Fraction
+
 import torch
 
 from explorer.model.frozen import FrozenModel
@@ -17,8 +20,9 @@ def rows_that_fit(model: FrozenModel, length: int) -> int:
     and 4 MLP widths a token, in the model's number format) and allows half of what is free.
     The estimate may be wrong either way; running out of memory halves it.
     """
-    config = model.network.config
-    width = int(getattr(config, "intermediate_size", 4 * model.d_model))
+    config = model.network.config.get_text_config(decoder=True)
+    widths = getattr(config, "intermediate_size", None)  # of each layer, of all, or not said
+    width = max(widths) if isinstance(widths, list) else widths or 4 * model.d_model
     layers = int(getattr(config, "num_hidden_layers", 1))
     each = length * layers * (16 * model.d_model + 4 * width) * model.dtype.itemsize
     if model.device.type == "cuda":
@@ -28,18 +32,22 @@ def rows_that_fit(model: FrozenModel, length: int) -> int:
     return max(1, int(free // 2 // max(each, 1)))
 
 
-def rows_of_next_pass(device: torch.device, left: int, length: int, fit: int) -> int:
-    """Return how many rows go into the next pass, so that all passes are about equally large.
+def rows_of_next_pass(device: torch.device, left: Sequence[tuple[int, int]]) -> int:
+    """Return how many of the rows go into the next pass, so that passes are about equally large.
 
     Args:
         device: a CPU takes few long rows at a time.
-        left: rows that still have to be run, at least one.
-        length: target tokens of each.
-        fit: most rows that memory allows.
+        left: target tokens of each row that still has to be run, in their order, and how many
+            rows like it memory allows; at least one.
     """
-    most = min(fit, max(1, POSITIONS // length)) if device.type == "cpu" else fit
-    passes = -(-left // most)
-    return -(-left // passes)
+    most, tokens, memory = 0, 0, Fraction(0)
+    for length, fit in left:
+        tokens, memory = tokens + length, memory + Fraction(1, fit)
+        if most and (memory > 1 or (device.type == "cpu" and tokens > POSITIONS)):
+            break
+        most += 1
+    passes = -(-len(left) // most)
+    return -(-len(left) // passes)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
