@@ -14,6 +14,7 @@ from widgets import (
     arrangement,
     cached,
     length,
+    linked,
     models,
     recipes,
     recorded,
@@ -100,15 +101,15 @@ def set_up() -> None:
 
 
 def result() -> None:
-    """What the link names: a job, a solution, or else a run that ships with the project."""
-    if job := st.query_params.get("job"):
-        run_view.show_job(job)
-    elif solution := st.query_params.get("solution"):
-        folder = store.find_pair(solution).parent
-        run_view.show_run(folder, key=solution, query=f"?solution={solution}")
-    elif shipped := store.shipped_runs():
-        chosen = recorded.choose(shipped)
-        run_view.show_run(chosen, key=f"shipped-{chosen.name}", query="", autoplay=True)
+    """Show what the link names: a job, a solution, or else a run that ships with the project."""
+    linked.show(
+        run_view.RUNS,
+        {"solution": lambda name: store.find_pair(name).parent},
+        store.shipped_runs(),
+        button="Start",
+        empty="Choose a text and press Start.",
+        choose=recorded.choose,
+    )
 
 
 start.through_entry()

@@ -3,7 +3,7 @@
 H query heads share K key-value heads in groups of G; D is the size of a head. B = rows × K.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
@@ -18,7 +18,7 @@ from explorer.model.norms import Norm
 BLOCK = 128
 """Positions whose attention is computed at one time; none of them looks at later blocks."""
 
-Rotation = tuple[Float[Tensor, "L D"], Float[Tensor, "L R"]]
+Rotation = tuple[Float[Tensor, "longest D"], Float[Tensor, "longest R"]]
 """Cosines of the angles (1 where nothing is turned), and sines of the first R of D, signed."""
 Masks = list[Float[Tensor, "1 G*block seen"]]
 """What is added to the scores of each block of positions, which may see so many."""
@@ -27,17 +27,25 @@ KeysValues = tuple[Float[Tensor, "B seen D"], Float[Tensor, "B seen D"]]
 
 
 class Positions(NamedTuple):
-    """What every layer of one pass is told of its positions; `masks` are by window."""
+    """What every layer of one pass is told of its T positions.
 
-    rows: int
-    length: int
+    They are those of all rows, one after another: of batches of (rows, L), whose lengths differ.
+    The rotation is for the longest, masks are by window and L.
+    """
+
+    shapes: Sequence[tuple[int, int]]
     dtype: torch.dtype
     rotation: Rotation
-    masks: Mapping[int | None, Masks]
+    masks: Mapping[tuple[int | None, int], Masks]
+
+    def by_batch(self, whole: Float[Tensor, "T ..."]) -> list[Float[Tensor, "rows L ..."]]:
+        """Return views of what all positions have, a batch each."""
+        parts = whole.split([rows * L for rows, L in self.shapes])
+        return [part.unflatten(0, shape) for part, shape in zip(parts, self.shapes, strict=True)]
 
 
 class Kept(NamedTuple):
-    """What attention keeps for the way back; keys and values are of all positions seen."""
+    """What attention keeps of a batch for the way back; keys, values of all positions seen."""
 
     q: Float[Tensor, "B G L D"]
     k: Float[Tensor, "B seen D"]
@@ -151,37 +159,43 @@ class Attention:
 
     def forward(
         self, x: Float[Tensor, "T d"], at: Positions, past: KeysValues | None
-    ) -> tuple[Float[Tensor, "T d"], Kept]:
-        """Return the result, and what `backward` needs and later positions do."""
-        rows, L, K, G = at.rows, at.length, self.kv_heads, self.group
-        qkv = self.qkv.forward(x, at.dtype).view(rows, L, K * G + 2 * K, -1)
-        q, k, v = self.split(qkv, K, G)
-        (q, of_q), (k, of_k) = (
-            self.turn_q.forward(q, at.rotation),
-            self.turn_k.forward(k, at.rotation),
-        )
-        q, k, v = q.flatten(0, 1), k.flatten(0, 1), v.reshape(rows * K, L, -1)
-        if past is not None:
-            k, v = torch.cat([past[0], k], 1), torch.cat([past[1], v], 1)
-        said, weights = _attend(q, k, v, at.masks[self.window])
-        said = said.unflatten(0, (rows, K)).permute(0, 3, 1, 2, 4)
-        out = self.out.forward(said.reshape(rows * L, -1), at.dtype)
-        return out, Kept(q, k, v, weights, (of_q, of_k))
+    ) -> tuple[Float[Tensor, "T d"], list[Kept]]:
+        """Return the result, and of each batch what `backward` needs and later positions do.
+
+        Only what is between the matrices knows where a row ends, so nothing is padded.
+        """
+        K, G = self.kv_heads, self.group
+        qkv = self.qkv.forward(x, at.dtype).unflatten(1, (K * G + 2 * K, -1))
+        said, kept = qkv.new_empty(len(x), K * G, qkv.shape[-1]), []
+        for part, output, (rows, L) in zip(
+            at.by_batch(qkv), at.by_batch(said), at.shapes, strict=True
+        ):
+            q, k, v = self.split(part, K, G)
+            q, of_q = self.turn_q.forward(q, at.rotation)
+            k, of_k = self.turn_k.forward(k, at.rotation)
+            q, k, v = q.flatten(0, 1), k.flatten(0, 1), v.reshape(rows * K, L, -1)
+            if past is not None:
+                k, v = torch.cat([past[0], k], 1), torch.cat([past[1], v], 1)
+            heard, weights = _attend(q, k, v, at.masks[self.window, L])
+            heads = heard.unflatten(0, (rows, K)).permute(0, 3, 1, 2, 4)
+            output.unflatten(2, (K, G)).copy_(heads)
+            kept.append(Kept(q, k, v, weights, (of_q, of_k)))
+        return self.out.forward(said.flatten(1), at.dtype), kept
 
     def backward(
-        self, gradient: Float[Tensor, "T d"], at: Positions, kept: Kept
+        self, gradient: Float[Tensor, "T d"], at: Positions, kept: Sequence[Kept]
     ) -> Float[Tensor, "T d"]:
         """Return the gradient by x from that by the result."""
-        rows, L, K, G = at.rows, at.length, self.kv_heads, self.group
-        by_output = self.out.backward(gradient, at.dtype).view(rows, L, K, G, -1)
-        by_output = by_output.permute(0, 2, 3, 1, 4).reshape(rows * K, G, L, -1)
-        dq, dk, dv = _attend_backward(by_output, kept)
-        by_qkv = dq.new_empty(rows, L, K * G + 2 * K, dq.shape[-1])
-        by_q, by_k, by_v = self.split(by_qkv, K, G)
-        self.turn_q.backward(dq.view(by_q.shape), at.rotation, kept.turns[0], by_q)
-        self.turn_k.backward(dk.view(by_k.shape), at.rotation, kept.turns[1], by_k)
-        by_v.copy_(dv.view(by_v.shape))
-        return self.qkv.backward(by_qkv.view(rows * L, -1), at.dtype)
+        K, G = self.kv_heads, self.group
+        by_said = self.out.backward(gradient, at.dtype).unflatten(1, (K, G, -1))
+        by_qkv = by_said.new_empty(len(by_said), K * G + 2 * K, by_said.shape[-1])
+        for part, output, own in zip(at.by_batch(by_qkv), at.by_batch(by_said), kept, strict=True):
+            dq, dk, dv = _attend_backward(output.permute(0, 2, 3, 1, 4).flatten(0, 1), own)
+            by_q, by_k, by_v = self.split(part, K, G)
+            self.turn_q.backward(dq.view(by_q.shape), at.rotation, own.turns[0], by_q)
+            self.turn_k.backward(dk.view(by_k.shape), at.rotation, own.turns[1], by_k)
+            by_v.copy_(dv.view(by_v.shape))
+        return self.qkv.backward(by_qkv.flatten(1), at.dtype)
 
 
 def rotation_of(
@@ -270,7 +284,7 @@ def _rotate(
     back: bool = False,
 ) -> Float[Tensor, "... L D"]:
     """Turn pairs (i, i + R/2) by their position's angle, or back; fills and returns `turned`."""
-    cos, sin = rotation
+    cos, sin = (angles[: x.shape[-2]] for angles in rotation)
     torch.mul(x, cos, out=turned)
     R = sin.shape[-1]
     first, second = x[..., :R].chunk(2, -1)

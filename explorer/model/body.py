@@ -23,7 +23,7 @@ from explorer.runtime.interruption import check
 
 @dataclass(frozen=True)
 class Kept:
-    """What one layer keeps for the way back; T = rows × L positions."""
+    """What one layer keeps for the way back; T positions of all rows."""
 
     before_attention: Float[Tensor, "T d"]
     attention_norm: Sequence[Tensor]
@@ -108,12 +108,16 @@ class Parallel(_Parts):
 class Pass:
     """One forward pass: its result, what `backward` needs, and what later positions need."""
 
-    hidden: Float[Tensor, "rows L d"]
+    hidden: Float[Tensor, "T d"]
     at: Positions
     layers: list[Kept]
     before_norm: Float[Tensor, "T d"]
     norm: Sequence[Tensor]
     seen: list[KeysValues]
+
+    def by_batch(self, whole: Float[Tensor, "T ..."]) -> list[Float[Tensor, "rows L ..."]]:
+        """Return views of what all positions have, a batch each."""
+        return self.at.by_batch(whole)
 
 
 @dataclass(frozen=True)
@@ -135,58 +139,59 @@ class Body:
     @torch.no_grad()
     def forward(
         self,
-        embeddings: Float[Tensor, "rows L d"],
+        batches: Sequence[Float[Tensor, "rows L d"]],
         dtype: torch.dtype,
         *,
         keep: bool = True,
         past: Sequence[KeysValues] | None = None,
     ) -> Pass:
-        """Run every layer with causal attention; rows have equal length and see only themselves.
+        """Run every layer with causal attention; every row sees only itself.
+
+        Lengths differ from batch to batch. Only attention knows where a row ends: all else is done
+        for the positions of all rows at one time.
 
         Args:
-            embeddings: input embeddings.
+            batches: input embeddings of rows of one length each.
             dtype: number format of the matrix products; weights held in another are cast in use.
             keep: whether `backward` will be called.
             past: `seen` of the pass over the positions before, empty at the first; None: nothing
-                follows, and nothing is remembered.
+                follows, and nothing is remembered. Of one batch.
         """
-        rows, L, d = embeddings.shape
-        at = self._positions(embeddings, dtype, past[0][0].shape[1] if past else 0)
-        x = embeddings.reshape(rows * L, d).float()
+        at = self._positions(batches, dtype, past[0][0].shape[1] if past else 0)
+        x = torch.cat([batch.flatten(0, 1).float() for batch in batches])
         kept, seen = [], []
         for number, layer in enumerate(self.layers):
             check()
             x, of_layer = layer.forward(x, at, past[number] if past else None)
             if past is not None:
-                seen.append((of_layer.attention.k, of_layer.attention.v))
+                seen.append((of_layer.attention[0].k, of_layer.attention[0].v))
             if keep:
                 kept.append(of_layer)
         h, of_norm = self.norm.forward(x)
-        return Pass(h.to(dtype).view(rows, L, d), at, kept, x, of_norm, seen)
+        return Pass(h.to(dtype), at, kept, x, of_norm, seen)
 
     @torch.no_grad()
-    def backward(
-        self, done: Pass, gradient: Float[Tensor, "rows L d"]
-    ) -> Float[Tensor, "rows L d"]:
+    def backward(self, done: Pass, gradient: Float[Tensor, "T d"]) -> Float[Tensor, "T d"]:
         """Return the gradient by the input embeddings, float32, from that by `done.hidden`."""
         dx = torch.zeros_like(done.before_norm)
-        self.norm.backward(gradient.reshape(dx.shape), done.before_norm, done.norm, dx)
+        self.norm.backward(gradient, done.before_norm, done.norm, dx)
         for layer, kept in zip(reversed(self.layers), reversed(done.layers), strict=True):
             check()
             layer.backward(dx, done.at, kept)
-        return dx.view(gradient.shape)
+        return dx
 
-    def _positions(self, embeddings: Tensor, dtype: torch.dtype, before: int) -> Positions:
+    def _positions(self, batches: Sequence[Tensor], dtype: torch.dtype, before: int) -> Positions:
         """Say what all layers need to know of positions that follow so many before."""
-        rows, L, _ = embeddings.shape
-        device, attentions = embeddings.device, [layer.attention for layer in self.layers]
+        shapes = [(len(batch), batch.shape[1]) for batch in batches]
+        lengths = {L for _, L in shapes}
+        device, attentions = batches[0].device, [layer.attention for layer in self.layers]
         return Positions(
-            rows,
-            L,
+            shapes,
             dtype,
-            rotation_of(self.rotary, before, L, self.head_size, device, dtype),
+            rotation_of(self.rotary, before, max(lengths), self.head_size, device, dtype),
             {
-                window: masks_of(before, L, attentions[0].group, window, device, dtype)
+                (window, L): masks_of(before, L, attentions[0].group, window, device, dtype)
                 for window in {attention.window for attention in attentions}
+                for L in lengths
             },
         )

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from explorer.assets.model_files import MAX_POSITIONS
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
+from explorer.model import passes
 from explorer.model.body import Body
-from explorer.model.head import Head, TokenStatistics, join, measure_logits, minus_one_hot
+from explorer.model.head import Head, TokenStatistics
+from explorer.model.passes import Batch
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ class FrozenModel:
         All rows have the same length, so no mask is needed and rows cannot see each other.
         """
         if self.body is not None:
-            return self.body.forward(embeddings, self.dtype, keep=False).hidden
+            done = self.body.forward([embeddings], self.dtype, keep=False)
+            return done.by_batch(done.hidden)[0]
         output = self.network.base_model(
             inputs_embeds=self._own_copy(embeddings), use_cache=False, return_dict=True
         )
@@ -138,8 +141,8 @@ class FrozenModel:
                 embeddings so far, which it then reads again); None at the first.
         """
         if self.body is not None and self.head is not None:
-            done = self.body.forward(embeddings, self.dtype, keep=False, past=past or ())
-            return self.head.logits(done.hidden[0, -1:])[0].float(), done.seen
+            done = self.body.forward([embeddings], self.dtype, keep=False, past=past or ())
+            return self.head.logits(done.hidden[-1:])[0].float(), done.seen
         if not self.remembers:
             so_far = embeddings if past is None else torch.cat([past, embeddings], 1)
             return self.logits(so_far)[0, -1].float(), so_far
@@ -154,7 +157,6 @@ class FrozenModel:
         embedded: Tensor = table(ids.to(self.device)).to(self.dtype)
         return embedded
 
-    @torch.no_grad()
     def measure(
         self,
         embeddings: Float[Tensor, "rows L d"],
@@ -163,23 +165,8 @@ class FrozenModel:
         *,
         detail: bool = False,
     ) -> TokenStatistics:
-        """Measure the outputs against the targets, without a gradient.
-
-        Args:
-            embeddings: input embeddings.
-            targets: target token ids.
-            first: input position whose output is the first that is read.
-            detail: also measure argmax, p(target) and rank.
-        """
-        span = slice(first, first + targets.shape[1])
-        wanted = targets.flatten()
-        if self.head is not None:
-            states = self.hidden(embeddings)[:, span].flatten(0, 1)
-            measured, _ = self.head.measure(states, wanted, detail=detail)
-        else:
-            logits = self.logits(embeddings)[:, span].flatten(0, 1)
-            measured, _ = measure_logits(_float_copy(logits), wanted, detail=detail)
-        return join([measured], targets.shape)
+        """Measure the outputs of one batch against its targets (see `passes.measure`)."""
+        return passes.measure(self, [Batch(embeddings, targets, first)], detail=detail)[0]
 
     def loss_and_gradient(
         self,
@@ -189,50 +176,9 @@ class FrozenModel:
         *,
         detail: bool = False,
     ) -> tuple[TokenStatistics, Float[Tensor, "rows L d"]]:
-        """Measure the outputs against the targets and return the gradient by the inputs.
-
-        The gradient is that of the loss averaged over positions and summed over rows, so a row's
-        gradient does not depend on the rows beside it.
-
-        Args:
-            embeddings: input embeddings, float32; not changed.
-            targets: target token ids.
-            first: input position whose output is the first that is read.
-            detail: also measure argmax, p(target) and rank.
-        """
-        span = slice(first, first + targets.shape[1])
-        if self.body is not None and self.head is not None:
-            done = self.body.forward(embeddings, self.dtype)
-            measured, by_read = self._through_head(done.hidden[:, span], targets, detail=detail)
-            by_output = torch.zeros_like(done.hidden)
-            by_output[:, span] = by_read
-            return measured, self.body.backward(done, by_output)
-        inputs = embeddings.detach().to(self.dtype).requires_grad_()
-        with torch.enable_grad():
-            run = self.hidden if self.head is not None else self.logits
-            outputs = run(inputs)[:, span]
-        measured, by_read = self._through_head(outputs.detach(), targets, detail=detail)
-        (by_input,) = torch.autograd.grad(outputs, inputs, by_read)
-        return measured, by_input.float()
-
-    @torch.no_grad()
-    def _through_head(
-        self, outputs: Float[Tensor, "rows N _"], targets: Int[Tensor, "rows N"], *, detail: bool
-    ) -> tuple[TokenStatistics, Float[Tensor, "rows N _"]]:
-        """Measure outputs (hidden states, or logits without a direct head) and go back to them."""
-        flat, wanted = outputs.flatten(0, 1), targets.flatten()
-        if self.head is not None:
-            measured, gradient = self.head.measure(flat, wanted, detail=detail, gradient=True)
-            assert gradient is not None
-        else:
-            measured, p = measure_logits(_float_copy(flat), wanted, detail=detail)
-            gradient = minus_one_hot(p, wanted)
-        gradient = (gradient / targets.shape[1]).to(outputs.dtype)
-        return join([measured], targets.shape), gradient.view_as(outputs)
-
-
-def _float_copy(logits: Tensor) -> Tensor:
-    return logits.clone() if logits.dtype == torch.float32 else logits.float()
+        """Do so and return the gradient by the inputs (see `passes.loss_and_gradient`)."""
+        batch = Batch(embeddings, targets, first)
+        return passes.loss_and_gradient(self, [batch], detail=detail)[0]
 
 
 def best_device() -> torch.device:

@@ -1,7 +1,8 @@
 """The output head: loss, correctness and the gradient by the hidden states, a chunk at a time."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Self
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -37,6 +38,15 @@ class TokenStatistics:
     predicted: Int[Tensor, "rows N"] | None = None
     p: Float[Tensor, "rows N"] | None = None
     rank: Int[Tensor, "rows N"] | None = None
+
+    def of_rows(self, rows: slice, *, detail: bool) -> Self:
+        """Return what it says about some rows, in detail or not."""
+        names = NAMES if detail else NAMES[:3]
+        given = {name: column for name in names if (column := getattr(self, name)) is not None}
+        return type(self)(**{name: column[rows] for name, column in given.items()})
+
+
+NAMES = tuple(field.name for field in fields(TokenStatistics))
 
 
 class Head:
@@ -152,5 +162,14 @@ def join(parts: list[TokenStatistics], shape: tuple[int, ...] | None = None) -> 
             return None
         return torch.cat(values).view(shape or (-1,))
 
-    names = ("loss", "correct", "margin", "predicted", "p", "rank")
-    return TokenStatistics(*(column(name) for name in names))  # type: ignore[arg-type]
+    return TokenStatistics(*(column(name) for name in NAMES))  # type: ignore[arg-type]
+
+
+def split(whole: TokenStatistics, shapes: Sequence[tuple[int, int]]) -> list[TokenStatistics]:
+    """Return a measurement of consecutive positions in parts of these shapes, (rows, N) each."""
+    found, at = [], 0
+    for rows, N in shapes:
+        part = whole.of_rows(slice(at, at + rows * N), detail=True)
+        found.append(join([part], (rows, N)))
+        at += rows * N
+    return found

@@ -191,7 +191,7 @@ def _own_body(network: Any, device: torch.device) -> Body | None:
     ids = torch.arange(8, device=device)[None] * (table.num_embeddings // 8)
     own = network.base_model(input_ids=ids, use_cache=False, return_dict=True).last_hidden_state
     body = families.body_of(network)
-    ours = body.forward(table(ids), network.dtype, keep=False).hidden
+    ours = body.forward([table(ids)], network.dtype, keep=False).hidden[None]
     allowed = 1e-3 if network.dtype == torch.float32 else 0.1
     difference = (ours.float() - own.float()).norm(dim=-1) / own.float().norm(dim=-1)
     return body if bool(difference.median() < allowed) else None

@@ -1,5 +1,8 @@
 """How many rows are run at once: what fits into memory, and what a processor likes."""
 
+from collections.abc import Sequence
+from fractions import Fraction
+
 import torch
 
 from explorer.model.frozen import FrozenModel
@@ -29,18 +32,22 @@ def rows_that_fit(model: FrozenModel, length: int) -> int:
     return max(1, int(free // 2 // max(each, 1)))
 
 
-def rows_of_next_pass(device: torch.device, left: int, length: int, fit: int) -> int:
-    """Return how many rows go into the next pass, so that all passes are about equally large.
+def rows_of_next_pass(device: torch.device, left: Sequence[tuple[int, int]]) -> int:
+    """Return how many of the rows go into the next pass, so that passes are about equally large.
 
     Args:
         device: a CPU takes few long rows at a time.
-        left: rows that still have to be run, at least one.
-        length: target tokens of each.
-        fit: most rows that memory allows.
+        left: target tokens of each row that still has to be run, in their order, and how many
+            rows like it memory allows; at least one.
     """
-    most = min(fit, max(1, POSITIONS // length)) if device.type == "cpu" else fit
-    passes = -(-left // most)
-    return -(-left // passes)
+    most, tokens, memory = 0, 0, Fraction(0)
+    for length, fit in left:
+        tokens, memory = tokens + length, memory + Fraction(1, fit)
+        if most and (memory > 1 or (device.type == "cpu" and tokens > POSITIONS)):
+            break
+        most += 1
+    passes = -(-len(left) // most)
+    return -(-len(left) // passes)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -1,23 +1,33 @@
-"""Passes over a frozen model for the rows of one training or of many."""
+"""One batch for everybody: rows of many trainings share the passes over one frozen model.
 
+A pass reads the rows of thirty people nearly as fast as one person's. Each training keeps its own
+vectors, optimiser, recipe, halving and end: it proposes what it has to know for its next step, and
+applies the answer. Trainings join and leave between two steps, as requests do in continuous
+batching; one training alone is the case of one participant.
+"""
+
+import time
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from explorer.base.errors import BadInputError
+from explorer.model import passes
 from explorer.model.frozen import FrozenModel
 from explorer.model.head import TokenStatistics, join
-from explorer.runtime.interruption import check
+from explorer.runtime.interruption import abandonable, check
 from explorer.training.memory import is_out_of_memory, rows_of_next_pass
 
+Report_co = TypeVar("Report_co", covariant=True)
 
-class Owner(Protocol):
-    """A training, as far as memory goes."""
+
+class Participant(Protocol[Report_co]):
+    """A training, as far as passes go."""
 
     @property
     def rows_at_once(self) -> int:
@@ -25,6 +35,12 @@ class Owner(Protocol):
 
     def shrink(self, tried: int) -> None:
         """Take fewer rows at a time from here: so many were too many."""
+
+    def propose(self, *, detail: bool = False) -> "list[Proposal]":
+        """Return what the next step has to know; nothing changes."""
+
+    def apply(self, proposals: "Sequence[Proposal]", answers: "Sequence[Answer]") -> Report_co:
+        """Take the step."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +58,7 @@ class Proposal:
         gradient: whether the gradient by the inputs is.
     """
 
-    owner: Owner
+    owner: Participant[object]
     model: FrozenModel
     rows: list[int]
     inputs: Float[Tensor, "n L d"]
@@ -54,69 +70,172 @@ class Proposal:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What a pass says about a proposal.
+    """What passes say about a proposal.
 
     Attributes:
         measured: of each row and target position.
         gradient: of each row's loss by its inputs, (n, L, d_model); None if it was not wanted.
+        seconds: its share of the passes' time, by positions.
     """
 
     measured: TokenStatistics
     gradient: Float[Tensor, "n L d"] | None
+    seconds: float
 
 
-Said = tuple[TokenStatistics, Tensor | None]
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Some consecutive rows of the k-th proposal."""
+
+    k: int
+    asked: Proposal
+    start: int
+    stop: int
+
+    @property
+    def rows(self) -> int:
+        return self.stop - self.start
+
+    @property
+    def positions(self) -> int:
+        return self.rows * self.asked.inputs.shape[1]
+
+    @property
+    def like(self) -> tuple[int, int, int]:
+        """What rows of one batch have in common: L, N and where the first output is read."""
+        return self.asked.inputs.shape[1], self.asked.targets.shape[1], self.asked.first
 
 
-def answer(proposals: Sequence[Proposal]) -> list[Answer]:
-    """Run the model on what is proposed, as many rows in a pass as memory and speed allow.
+def step_together(
+    trainings: Sequence[Participant[Report_co]],
+    *,
+    detail: Collection[Participant[Report_co]] = (),
+) -> list[Report_co | BadInputError]:
+    """Let each training take one step, all of them with the same passes.
 
-    If memory does not suffice after all, the same rows come again, fewer at a time.
+    Args:
+        trainings: the participants of this step; who is not among them stands still.
+        detail: those that also want predicted ids, p(target) and rank measured.
+
+    Returns:
+        The report of each, or why its step was not possible: then it stands as before, and the
+        others have gone on.
 
     Raises:
-        BadInputError: if one row alone does not fit into memory.
+        Interrupted: if somebody wants it to be left while measuring; nothing has changed then.
+    """
+    with abandonable():
+        asked = [t.propose(detail=any(t is each for each in detail)) for t in trainings]
+        said = iter(answer([proposal for proposals in asked for proposal in proposals]))
+        answers = [[next(said) for _ in proposals] for proposals in asked]
+    reports: list[Report_co | BadInputError] = []
+    for training, proposals, mine in zip(trainings, asked, answers, strict=True):
+        good = [each for each in mine if isinstance(each, Answer)]
+        bad = [each for each in mine if isinstance(each, BadInputError)]
+        reports.append(bad[0] if bad else training.apply(proposals, good))
+    return reports
+
+
+def answer(proposals: Sequence[Proposal]) -> list[Answer | BadInputError]:
+    """Run the models on what is proposed, in passes as large as memory and speed allow.
+
+    If memory does not suffice after all, the same rows come again, fewer at a time. Where one row
+    alone does not fit, the answer to its proposal is an error that says so.
+
+    Raises:
         Interrupted: if somebody wants it to be left.
     """
-    said: defaultdict[int, list[Said]] = defaultdict(list)
-    for k, proposal in enumerate(proposals):
-        at = 0
-        while at < len(proposal.rows):
+    together: defaultdict[object, list[_Part]] = defaultdict(list)
+    for k, asked in enumerate(proposals):
+        kind = id(asked.model.network), asked.model.dtype, asked.gradient
+        together[kind].append(_Part(k, asked, 0, len(asked.rows)))
+    said: dict[int, list[Answer]] = {k: [] for k in range(len(proposals))}
+    failed: dict[int, BadInputError] = {}
+    for parts in together.values():
+        left = sorted(parts, key=lambda part: -part.like[0])  # equal lengths side by side
+        while left:
             check()
-            left, length = len(proposal.rows) - at, proposal.targets.shape[1]
-            fit = proposal.owner.rows_at_once
-            part = slice(at, at + rows_of_next_pass(proposal.model.device, left, length, fit))
+            now, later = _next_pass(left)
             try:
-                said[k].append(_run(proposal, part))
-                at = part.stop
+                for k, found in _run(now):
+                    said[k].append(found)
+                left = later
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-                _shrink([proposal.owner], part.stop - at, proposal.model.device)
-    return [_joined(said[k]) for k in range(len(proposals))]
+                if sum(part.rows for part in now) > 1:
+                    _shrink(now)
+                    continue
+                failed[now[0].k] = BadInputError(
+                    "One row of this length does not fit into memory. "
+                    "Choose a shorter length or a smaller model."
+                )
+                left = [part for part in left if part.k != now[0].k]
+    return [failed[k] if k in failed else _joined(said[k]) for k in said]
 
 
-def _run(proposal: Proposal, part: slice) -> Said:
-    inputs, targets = proposal.inputs[part], proposal.targets[part]
-    model, first, detail = proposal.model, proposal.first, proposal.detail
-    if proposal.gradient:
-        return model.loss_and_gradient(inputs, targets, first, detail=detail)
-    return model.measure(inputs, targets, first, detail=detail), None
+def _next_pass(left: list[_Part]) -> tuple[list[_Part], list[_Part]]:
+    """Return what the next pass reads, and what is left after it."""
+    rows = [
+        (part.like[1], part.asked.owner.rows_at_once) for part in left for _ in range(part.rows)
+    ]
+    room = rows_of_next_pass(left[0].asked.model.device, rows)
+    now, later = [], []
+    for part in left:
+        middle = part.start + min(room, part.rows)
+        room -= middle - part.start
+        now += [replace(part, stop=middle)] if middle > part.start else []
+        later += [replace(part, start=middle)] if middle < part.stop else []
+    return now, later
 
 
-def _joined(said: list[Said]) -> Answer:
-    measured, gradients = zip(*said, strict=True)
-    shape = (-1, *measured[0].loss.shape[1:])
-    whole = None if gradients[0] is None else torch.cat(gradients)
-    return Answer(join(list(measured), shape), whole)
-
-
-def _shrink(owners: Sequence[Owner], tried: int, device: torch.device) -> None:
-    if tried <= 1:
-        raise BadInputError(
-            "One row of this length does not fit into memory. "
-            "Choose a shorter length or a smaller model."
+def _run(parts: list[_Part]) -> list[tuple[int, Answer]]:
+    """Run one pass, where rows of the same length make one batch; say for which proposal it is."""
+    started = time.perf_counter()
+    model, gradient = parts[0].asked.model, parts[0].asked.gradient
+    detail = any(part.asked.detail for part in parts)
+    alike: defaultdict[tuple[int, int, int], list[_Part]] = defaultdict(list)
+    for part in parts:
+        alike[part.like].append(part)
+    batches = [
+        passes.Batch(
+            torch.cat([part.asked.inputs[part.start : part.stop] for part in same]),
+            torch.cat([part.asked.targets[part.start : part.stop] for part in same]),
+            first,
         )
-    for owner in owners:
+        for (_, _, first), same in alike.items()
+    ]
+    found: list[tuple[TokenStatistics, Tensor | None]]
+    if gradient:
+        found = [*passes.loss_and_gradient(model, batches, detail=detail)]
+    else:
+        found = [(each, None) for each in passes.measure(model, batches, detail=detail)]
+    each_position = (time.perf_counter() - started) / sum(part.positions for part in parts)
+    said = []
+    for same, (measured, by_input) in zip(alike.values(), found, strict=True):
+        at = 0
+        for part in same:
+            rows = slice(at, at + part.rows)
+            of_rows = measured.of_rows(rows, detail=part.asked.detail)
+            own = None if by_input is None else by_input[rows]
+            said.append((part.k, Answer(of_rows, own, each_position * part.positions)))
+            at = rows.stop
+    return said
+
+
+def _joined(said: list[Answer]) -> Answer:
+    """Put answers about consecutive rows of a proposal into one."""
+    if len(said) == 1:
+        return said[0]
+    measured = join([each.measured for each in said], (-1, said[0].measured.loss.shape[1]))
+    gradients = [each.gradient for each in said if each.gradient is not None]
+    whole = torch.cat(gradients) if gradients else None
+    return Answer(measured, whole, sum(each.seconds for each in said))
+
+
+def _shrink(parts: list[_Part]) -> None:
+    tried = sum(part.rows for part in parts)
+    for owner in {id(part.asked.owner): part.asked.owner for part in parts}.values():
         owner.shrink(tried)
-    if device.type == "cuda":
+    if parts[0].asked.model.device.type == "cuda":
         torch.cuda.empty_cache()

@@ -14,7 +14,6 @@ from torch import Tensor
 from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import Score
-from explorer.runtime.interruption import abandonable
 from explorer.solutions.solution import BEATEN, halted
 from explorer.specs.arrangements import ArrangementKey
 from explorer.specs.recipes import Recipe
@@ -22,7 +21,7 @@ from explorer.training.layouts import Layout, OnePass
 from explorer.training.memory import rows_that_fit
 from explorer.training.optimiser import VectorAdamW
 from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group, Outcome, Row, StepReport
-from explorer.training.shared_pass import Answer, Proposal, answer
+from explorer.training.shared_pass import Answer, Proposal, answer, step_together
 from explorer.training.sharing import groups_of, table
 from explorer.training.state import TrainingState
 from explorer.training.successive_halving import arrange, restarts_of_a_text
@@ -144,13 +143,13 @@ class Trainer:
             detail: also measure predicted ids, p(target) and rank.
 
         Raises:
+            BadInputError: if one row alone does not fit into memory.
             Interrupted: if it was left while measuring; nothing has changed then.
         """
-        started = time.perf_counter()
-        with abandonable():
-            proposals = self.propose(detail=detail)
-            answers = answer(proposals)
-        return self.apply(proposals, answers, time.perf_counter() - started)
+        (report,) = step_together([self], detail=[self] if detail else ())
+        if isinstance(report, BadInputError):
+            raise report
+        return report
 
     @torch.no_grad()
     def propose(self, *, detail: bool = False) -> list[Proposal]:
@@ -182,17 +181,14 @@ class Trainer:
         return found
 
     @torch.no_grad()
-    def apply(
-        self, proposals: Sequence[Proposal], answers: Sequence[Answer], seconds: float
-    ) -> StepReport:
+    def apply(self, proposals: Sequence[Proposal], answers: Sequence[Answer]) -> StepReport:
         """End the rows that are exact, and move the others one step.
 
         Args:
             proposals: what `propose` gave; nothing has changed since.
             answers: one for each.
-            seconds: compute time of this training's part in the passes.
         """
-        started = time.perf_counter() - seconds
+        started = time.perf_counter() - sum(said.seconds for said in answers)
         state = self._state
         live = [g for g in state.groups if g.phase not in (DONE, REST)]
         gradient = torch.zeros_like(state.vectors)
@@ -220,7 +216,8 @@ class Trainer:
         live = [i for g in self._state.groups if g.phase != DONE for i in g.rows]
         asked = self._proposals(self.model, live, detail=True, gradient=False)
         for proposal, said in zip(asked, answer(asked), strict=True):
-            self._state.note(proposal.rows, said.measured)
+            if isinstance(said, Answer):
+                self._state.note(proposal.rows, said.measured)
         return self.report(detailed=True)
 
     def _advance(

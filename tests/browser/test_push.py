@@ -1,5 +1,6 @@
 """What trains is pushed to the page, while its script stands still; a test plays the worker."""
 
+import contextlib
 import re
 import socket
 import threading
@@ -131,7 +132,8 @@ class Relay:
 
     def cut(self) -> None:
         for end in self.streams:
-            end.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # one of an earlier stream
+                end.shutdown(socket.SHUT_RDWR)
         self.streams.clear()
 
 

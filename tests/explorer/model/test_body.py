@@ -32,9 +32,9 @@ def test_hidden_states_and_gradient_are_those_of_the_network(
     (by_inputs,) = torch.autograd.grad(expected, inputs, direction)
     assert families.supports(plain)
     body = families.body_of(plain)
-    done = body.forward(inputs, torch.float32)
-    torch.testing.assert_close(done.hidden, expected, rtol=1e-4, atol=1e-5)
-    ours = body.backward(done, direction)
+    done = body.forward([inputs], torch.float32)
+    torch.testing.assert_close(done.by_batch(done.hidden)[0], expected, rtol=1e-4, atol=1e-5)
+    (ours,) = done.by_batch(body.backward(done, direction.flatten(0, 1)))
     torch.testing.assert_close(ours, by_inputs, rtol=1e-4, atol=1e-4 * float(by_inputs.abs().max()))
     assert by_inputs.abs().max() > 1e-3
 

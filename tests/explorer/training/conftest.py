@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
+from explorer.model import passes
 from explorer.model.frozen import FrozenModel
+from explorer.model.passes import Batch
 
 LoadModel = Callable[..., FrozenModel]
 
@@ -19,28 +20,28 @@ LoadModel = Callable[..., FrozenModel]
 def call_log(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Rows in each pass through any model, in order."""
     calls: list[int] = []
-    plain = FrozenModel.loss_and_gradient
+    plain = passes.loss_and_gradient
 
-    def noted(self: FrozenModel, embeddings: Tensor, *args: Any, **kwargs: Any) -> Any:
-        calls.append(len(embeddings))
-        return plain(self, embeddings, *args, **kwargs)
+    def noted(model: FrozenModel, batches: list[Batch], **kwargs: Any) -> Any:
+        calls.append(sum(len(batch.targets) for batch in batches))
+        return plain(model, batches, **kwargs)
 
-    monkeypatch.setattr(FrozenModel, "loss_and_gradient", noted)
+    monkeypatch.setattr(passes, "loss_and_gradient", noted)
     return calls
 
 
 @pytest.fixture
 def memory_for(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Let passes of more than some rows run out of memory."""
-    plain = FrozenModel.loss_and_gradient
+    plain = passes.loss_and_gradient
 
     def limit(rows: int) -> None:
-        def tight(self: FrozenModel, embeddings: Tensor, *args: Any, **kwargs: Any) -> Any:
-            if len(embeddings) > rows:
+        def tight(model: FrozenModel, batches: list[Batch], **kwargs: Any) -> Any:
+            if sum(len(batch.targets) for batch in batches) > rows:
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-            return plain(self, embeddings, *args, **kwargs)
+            return plain(model, batches, **kwargs)
 
-        monkeypatch.setattr(FrozenModel, "loss_and_gradient", tight)
+        monkeypatch.setattr(passes, "loss_and_gradient", tight)
 
     return limit
 
@@ -48,22 +49,23 @@ def memory_for(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 @pytest.fixture
 def poison(monkeypatch: pytest.MonkeyPatch) -> Callable[[tuple[int, ...], int], None]:
     """Make the gradient of one target no number from some step on."""
-    plain = FrozenModel.loss_and_gradient
+    plain = passes.loss_and_gradient
 
     def arrange(target_ids: tuple[int, ...], healthy_steps: int) -> None:
         seen = 0
 
-        def poisoned(self: FrozenModel, embeddings: Tensor, targets: Tensor, *a: Any, **k: Any):
+        def poisoned(model: FrozenModel, batches: list[Batch], **kwargs: Any) -> Any:
             nonlocal seen
-            measured, gradient = plain(self, embeddings, targets, *a, **k)
-            for row, ids in enumerate(targets.tolist()):
-                if tuple(ids) == target_ids:
-                    seen += 1
-                    if seen > healthy_steps:
-                        gradient[row] = torch.nan
-            return measured, gradient
+            found = plain(model, batches, **kwargs)
+            for batch, (_, gradient) in zip(batches, found, strict=True):
+                for row, ids in enumerate(batch.targets.tolist()):
+                    if tuple(ids) == target_ids:
+                        seen += 1
+                        if seen > healthy_steps:
+                            gradient[row] = torch.nan
+            return found
 
-        monkeypatch.setattr(FrozenModel, "loss_and_gradient", poisoned)
+        monkeypatch.setattr(passes, "loss_and_gradient", poisoned)
 
     return arrange
 

@@ -15,7 +15,7 @@ from explorer.model.greedy import score_memory
 from explorer.solutions.solution import load_memory, made_from, save_memory
 from explorer.training import Row, Trainer
 from explorer.training.layouts import TeacherForced
-from explorer.training.shared_pass import answer
+from explorer.training.shared_pass import Answer, answer
 from explorer.training.solved import solution_of
 from explorer.training.starts import start
 from tests.explorer.training.cases import HARD, quick
@@ -86,7 +86,7 @@ def test_the_gradient_is_that_of_plain_transformers(
     (expected,) = torch.autograd.grad(losses.sum(), mem)
     (proposal,) = trainer.propose()
     (said,) = answer([proposal])
-    assert said.gradient is not None
+    assert isinstance(said, Answer) and said.gradient is not None
     gradient = trainer.layout.by_vector(said.gradient, len(HARD))
     torch.testing.assert_close(gradient, expected, rtol=2e-3, atol=2e-5)
     np.testing.assert_allclose(trainer.step().loss, losses.detach().numpy(), rtol=1e-4)

@@ -54,7 +54,7 @@ def test_a_step_hears_between_layers_and_changes_nothing(
     ask, asked = after(10**9)
     with listening(ask):
         whole.step()
-    assert len(asked) >= 2 * LAYERS * 2  # there and back, in batches of two lengths
+    assert len(asked) >= 2 * LAYERS  # there and back
     before = frozen(cut)
     for count in range(1, len(asked) + 1):
         ask, _ = after(count)

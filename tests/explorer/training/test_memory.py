@@ -62,7 +62,7 @@ def test_passes_are_even_and_neither_memory_nor_processor_is_overcharged(
 ) -> None:
     sizes = []
     while left := rows - sum(sizes):
-        sizes.append(rows_of_next_pass(torch.device("cpu"), left, length, fit))
+        sizes.append(rows_of_next_pass(torch.device("cpu"), [(length, fit)] * left))
     most = min(fit, max(1, POSITIONS // length))
     assert sum(sizes) == rows and max(sizes) <= most
     assert max(sizes) - min(sizes) <= 1
@@ -70,8 +70,17 @@ def test_passes_are_even_and_neither_memory_nor_processor_is_overcharged(
 
 
 def test_a_gpu_takes_all_that_fits() -> None:
-    assert rows_of_next_pass(torch.device("cuda"), 64, 512, 1000) == 64
-    assert rows_of_next_pass(torch.device("cuda"), 64, 512, 40) == 32
+    assert rows_of_next_pass(torch.device("cuda"), [(512, 1000)] * 64) == 64
+    assert rows_of_next_pass(torch.device("cuda"), [(512, 40)] * 64) == 32
+
+
+def test_rows_of_several_lengths_fill_a_pass_together() -> None:
+    """Memory that holds one long row or a thousand short ones holds half of each."""
+    long, short = (512, 2), (24, 1000)
+    assert rows_of_next_pass(torch.device("cuda"), [long] + [short] * 400) == 401
+    assert rows_of_next_pass(torch.device("cuda"), [long] + [short] * 900) == 451
+    assert rows_of_next_pass(torch.device("cpu"), [long] + [short] * 20) == 21
+    assert rows_of_next_pass(torch.device("cpu"), [(512, 9)] * 2 + [short] * 40) == 11
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ class TestSteps:
     ) -> None:
         rows = [Row(HARD, seed) for seed in range(4)] + [Row((8, 9), 5)]
         trajectories = []
-        for at_once, expected in ((4, [4, 1]), (3, [2, 2, 1]), (1, [1] * 5)):
+        for at_once, expected in ((5, [5]), (4, [3, 2]), (2, [2, 2, 1]), (1, [1] * 5)):
             call_log.clear()
             monkeypatch.setattr(trainer, "rows_that_fit", lambda *_, at_once=at_once: at_once)
             ours = Trainer(llama, rows, "e+mN", PAPER)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from explorer.base.errors import BadInputError
+from explorer.model import passes
 from explorer.model.frozen import FrozenModel
 from explorer.specs.recipes import PAPER
 from explorer.training import Row, Trainer
@@ -45,9 +46,9 @@ class TestMemory:
     def test_other_errors_are_not_hidden(
         self, llama: FrozenModel, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def broken(self: FrozenModel, *args: Any, **kwargs: Any) -> None:
+        def broken(*args: Any, **kwargs: Any) -> None:
             raise RuntimeError("shapes cannot be multiplied")
 
-        monkeypatch.setattr(FrozenModel, "loss_and_gradient", broken)
+        monkeypatch.setattr(passes, "loss_and_gradient", broken)
         with pytest.raises(RuntimeError, match="multiplied"):
             Trainer(llama, [Row(EASY, 0)], "halves", QUICK).step()

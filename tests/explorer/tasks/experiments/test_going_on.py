@@ -129,9 +129,9 @@ def test_seconds_count_what_was_spent_before_a_cut(
 ) -> None:
     from explorer.training import Trainer
 
-    plain = Trainer.propose
+    plain = Trainer._advance
     monkeypatch.setattr(
-        Trainer, "propose", lambda *a, **k: (time.sleep(0.01), plain(*a, **k))[1]
+        Trainer, "_advance", lambda *given: (time.sleep(0.01), plain(*given))[1]
     )  # so a step takes .01 s at least
     settings = small("training-time", lengths=(3,), texts=1)
     for _ in range(100):
