@@ -33,7 +33,8 @@ FILES = ("config.json", "tokenizer_config.json", "special_tokens_map.json",
 def _reconstruct(folder: Path, out: Path) -> int:
     return main(
         ["reconstruct", "--model", str(folder), "--text", "The heron waits", "--length", "2",
-         "--arrangement", "e+mN", "--set", "max_steps=2", "--restarts", "1", "--device", "cpu", "--out", str(out)]
+         "--arrangement", "e+mN", "--set", "max_steps=2", "--restarts", "1", "--device", "cpu",
+         "--out", str(out)]
     )  # fmt: skip
 
 
