@@ -14,8 +14,8 @@ from explorer.figures.experiments.drawing import charts
 from explorer.jobs.client import Job
 from explorer.specs.experiments import Name
 from explorer.specs.jobs import ExperimentSpec
+from widgets import cached, experiment_set_up, findings, start
 from widgets import charts as chart_widget
-from widgets import experiment_set_up, findings, start
 from widgets.cached import Newest
 from widgets.copy_link import copy_link
 from widgets.following import follow
@@ -122,7 +122,7 @@ def _live(job_id: str) -> None:
 
 def _so_far(job: Job) -> None:
     if "run" in job.result:
-        for chart in charts(read(runs.find(str(job.result["run"])))):
+        for chart in cached.once(charts, read(runs.find(str(job.result["run"])))):
             chart_widget.show(chart, job.id, extras=False)
 
 
@@ -135,7 +135,7 @@ def show(asked: Experiment, run: Run) -> None:
     for note in asked.notes(run):
         st.warning(note, icon=":material/info:")
     key = f"{asked.name}-{run.header.id}"
-    drawn = charts(run)
+    drawn = cached.once(charts, run)
     for chart in drawn[:1]:
         chart_widget.show(chart, key)
     findings.show(asked.findings(run), "run")

@@ -13,8 +13,8 @@ from explorer.jobs.client import Job
 from explorer.landscape.result import Landscape
 from explorer.paths import places
 from explorer.specs.jobs import LandscapeSpec, RadiusSpec
+from widgets import cached, results, token_strip
 from widgets import charts as chart_widget
-from widgets import results, token_strip
 from widgets.copy_link import copy_link
 from widgets.following import follow
 from widgets.linked import Kind
@@ -28,7 +28,7 @@ def _live(job_id: str) -> None:
 def _so_far(job: Job) -> None:
     found = results.landscape(places.folder_of(job.id) / places.LANDSCAPE)
     if found is not None and found.ready:
-        chart_widget.show(charts.plane(found, "accuracy"), job.id, extras=False)
+        chart_widget.show(cached.once(charts.plane, found, "accuracy"), job.id, extras=False)
 
 
 def show(file: Path, key: str, query: str) -> None:

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from explorer.base.formatting import counted, human_seconds, nats, speed
+from explorer.figures import Chart
 from explorer.figures import run as charts
 from explorer.figures.strip import strip_data
 from explorer.jobs import client
@@ -50,16 +52,13 @@ def show_run(folder: Path, key: str, query: str) -> None:
     if recording is None:
         _without_recording(solutions)
         return
-    labels = [recording.header.pieces.get(i, "") for i in recording.header.target_ids]
     shown = _which_restarts(recording, key)
-    data = strip_data(
-        recording, shown, lambda ids: [recording.header.pieces.get(i, "�") for i in ids], play=True
-    )
+    data = cached.once(_playback, recording, tuple(shown))
     token_strip.playback(f"strip-{key}", data, run=f"{key}-{shown}", autoplay=not query)
     best = max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps))
     _final_numbers(best, solutions, recording)
     _race(folder)
-    _charts(recording, shown[0], labels, key, extras=True)
+    _charts(recording, shown[0], key)
     _downloads(folder, recording, solutions, key, query)
 
 
@@ -67,6 +66,11 @@ RUNS = Kind(
     lambda spec: isinstance(spec, ReconstructSpec), _live, _made, show_run,
     "This run was stopped before its first step; nothing was saved.",
 )  # fmt: skip
+
+
+def _playback(recording: Recording, shown: tuple[int, ...]) -> dict[str, Any]:
+    pieces = recording.header.pieces
+    return strip_data(recording, shown, lambda ids: [pieces.get(i, "�") for i in ids], play=True)
 
 
 def _without_recording(solutions: list[Solution]) -> None:
@@ -157,19 +161,28 @@ def _race(folder: Path) -> None:
     )
 
 
-def _charts(
-    recording: Recording, restart: int, labels: list[str], key: str, *, extras: bool
-) -> None:
-    top = st.columns(2)
-    with top[0]:
-        chart_widget.show(charts.accuracy_curves(recording), key, extras=extras)
-    with top[1]:
-        chart_widget.show(charts.position_heatmap(recording, restart, labels), key, extras=extras)
-    bottom = st.columns(2)
-    with bottom[0]:
-        chart_widget.show(charts.loss_curves(recording), key, extras=extras)
-    with bottom[1]:
-        chart_widget.show(charts.position_accuracy(recording, labels), key, extras=extras)
+def _position_heatmap(recording: Recording, restart: int) -> Chart:
+    return charts.position_heatmap(recording, restart, _labels(recording))
+
+
+def _position_accuracy(recording: Recording) -> Chart:
+    return charts.position_accuracy(recording, _labels(recording))
+
+
+def _labels(recording: Recording) -> list[str]:
+    return [recording.header.pieces.get(i, "") for i in recording.header.target_ids]
+
+
+def _charts(recording: Recording, restart: int, key: str) -> None:
+    top, bottom = st.columns(2), st.columns(2)
+    for place, chart in (
+        (top[0], cached.once(charts.accuracy_curves, recording)),
+        (top[1], cached.once(_position_heatmap, recording, restart)),
+        (bottom[0], cached.once(charts.loss_curves, recording)),
+        (bottom[1], cached.once(_position_accuracy, recording)),
+    ):
+        with place:
+            chart_widget.show(chart, key)
 
 
 def _downloads(
