@@ -20,6 +20,17 @@ class App:
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._port
+
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start a server on a free port and wait until it answers."""
         with socket.socket() as probe:

@@ -97,22 +97,22 @@ EXCEPTIONS: dict[str, dict[str, Any]] = {
 """Settings of families whose sizes depend on each other in a way of their own."""
 
 
-def small_config(kind: str) -> Any:
-    """Return a configuration of a few thousand weights of a model type.
+def small_config(kind: str, **changes: Any) -> Any:
+    """Return a configuration of a few thousand weights of a model type, with some changes.
 
     Per-layer lists are cut to one layer of each kind that the default has.
     """
     from transformers import CONFIG_MAPPING
 
-    return _shrunk(CONFIG_MAPPING[kind], kind)
+    return _shrunk(CONFIG_MAPPING[kind], kind, **changes)
 
 
-def _shrunk(config_class: Any, kind: str) -> Any:
+def _shrunk(config_class: Any, kind: str, **wanted: Any) -> Any:
     from transformers import PreTrainedConfig
 
     default = config_class()
     changes: dict[str, Any] = {}
-    kinds: list[str] = next((v for k, v in vars(default).items() if k in LAYER_KINDS and v), [])
+    kinds: list[Any] = next((v for k, v in vars(default).items() if k in LAYER_KINDS and v), [])
     picked = _one_of_each(kinds)
     layers = max(LAYERS, len(picked))
     whole = next(
@@ -134,7 +134,7 @@ def _shrunk(config_class: Any, kind: str) -> Any:
             changes[name] += changes[name][-1:] * (layers - len(changes[name]))
     if "kv_lora_rank" in changes:  # attention through latents has no groups of heads
         changes["num_key_value_heads"] = SMALL["num_attention_heads"]
-    return config_class(**changes | EXCEPTIONS.get(kind, {}))
+    return config_class(**changes | EXCEPTIONS.get(kind, {}) | wanted)
 
 
 def _one_of_each(kinds: list[Any]) -> list[int]:

@@ -34,17 +34,20 @@ TEXT = (
 )
 STARTS = 3
 WATCHED_SECONDS = 6
-FIRST_FRAME = "Right tokens, best restart"
+FIRST_FRAME = "Correct tokens, best restart"
 
 
 COUNT_CHANGES = """
 () => {
-  const step = () => [...document.querySelectorAll('[data-testid=stMetric]')]
-    .map(m => m.innerText).find(t => t.startsWith('Step\\n'));
+  const within = (root) => [...root.querySelectorAll('*')]
+    .flatMap(e => e.shadowRoot ? [e.shadowRoot, ...within(e.shadowRoot)] : []);
+  const numbers = within(document).map(r => r.querySelector('.numbers')).find(Boolean);
+  const step = () => [...numbers.children]
+    .find(n => n.innerText.startsWith('Steps, best restart')).lastChild.innerText;
   window.shown = [step()];
   new MutationObserver(() => {
     if (step() !== window.shown.at(-1)) window.shown.push(step());
-  }).observe(document.body, {subtree: true, childList: true, characterData: true});
+  }).observe(numbers, {subtree: true, childList: true, characterData: true});
 }
 """
 
@@ -116,7 +119,7 @@ def _frames(page: Page, seconds: float) -> tuple[float, float]:
     """Watch the step count change; return shown frames and steps a second."""
     page.evaluate(COUNT_CHANGES)
     time.sleep(seconds)
-    shown = [int(text.split()[-1]) for text in page.evaluate("window.shown")]
+    shown = [int(text.replace(",", "")) for text in page.evaluate("window.shown")]
     return (len(shown) - 1) / seconds, (shown[-1] - shown[0]) / seconds
 
 

@@ -9,7 +9,7 @@ from explorer.landscape.places import LANDSCAPES
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
 from explorer.specs.jobs import LandscapeSpec, PathsSpec, RadiusSpec
-from widgets import exact_solutions, landscape_view, results, server, start
+from widgets import exact_solutions, landscape_view, linked, results, server, start
 from widgets.guard import sentences
 
 SIZES = {4: "17 × 17", 5: "33 × 33", 6: "65 × 65"}
@@ -89,20 +89,16 @@ def _pair_label(paths: Paths, pair: int) -> str:
 
 
 def result() -> None:
-    """What the link names, or else a landscape that ships with the project."""
-    if job := st.query_params.get("job"):
-        landscape_view.show_job(job)
-    elif job := st.query_params.get("radius"):
-        landscape_view.show_radius(job)
-    elif shipped := LANDSCAPES.shipped():
-        st.badge("recorded", icon=":material/history:", color="gray")
-        st.caption(
-            "Measured earlier with the embedded model on two CPU cores, and shipped with the "
-            "project. Press Measure to make your own."
-        )
-        landscape_view.show(shipped[0], f"recorded-{shipped[0].parent.name}", "")
-    else:
-        st.info("Choose a pair and press Measure.")
+    """Show what the link names, or else a landscape that ships with the project."""
+    if landscape_view.RADII.show_job():
+        return
+    linked.show(
+        landscape_view.PLANES,
+        {},
+        LANDSCAPES.shipped(),
+        button="Measure",
+        empty="Choose a pair and press Measure.",
+    )
 
 
 start.through_entry()

@@ -1,10 +1,12 @@
 """Two solutions of one text: the straight line between them fails, a trained curve can hold."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from explorer.assets import allowed_folders
 from explorer.paths import places
-from widgets import path_set_up, path_view, server, slow_start, start
+from widgets import linked, path_set_up, path_view, server, slow_start, start
 from widgets.guard import sentences
 
 
@@ -22,24 +24,20 @@ def set_up() -> None:
 
 
 def result() -> None:
-    """What the link names: a job, or else paths that ship with the project."""
-    if job := st.query_params.get("job"):
-        path_view.show_job(job)
-        return
-    shipped = places.PATHS.shipped()
-    if not shipped:
-        st.info("Pick two solutions and press Connect.")
-        return
-    wanted = st.query_params.get("record")
-    if wanted:
-        server.require(allowed_folders.in_id(wanted))
-    file = places.find_paths(wanted) if wanted else shipped[0]
-    st.badge("recorded", icon=":material/history:", color="gray")
-    st.caption(
-        "Made earlier with the embedded model on two CPU cores, and shipped with the project. "
-        "Press Connect to make your own."
+    """Show what the link names: a job, or else paths that ship with the project."""
+    linked.show(
+        path_view.PATHS,
+        {"record": _find},
+        places.PATHS.shipped(),
+        button="Connect",
+        empty="Pick two solutions and press Connect.",
+        record="record",
     )
-    path_view.show(file, f"recorded-{file.parent.name}", f"?record={file.parent.name}")
+
+
+def _find(name: str) -> Path:
+    server.require(allowed_folders.in_id(name))
+    return places.find_paths(name)
 
 
 start.through_entry()

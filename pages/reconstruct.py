@@ -14,6 +14,7 @@ from widgets import (
     arrangement,
     cached,
     length,
+    linked,
     models,
     recipes,
     recorded,
@@ -26,6 +27,7 @@ from widgets import (
     token_strip,
 )
 from widgets.guard import sentences
+from widgets.markdown import escaped
 from widgets.scheme import scheme
 
 MOST_PREVIEWED = 160
@@ -54,7 +56,15 @@ def set_up() -> None:
     )  # fmt: skip
     first = ids[:MOST_PREVIEWED]
     groups = [(g.start, g.stop, g.text) for g in tokenizer.groups(first)]
-    token_strip.preview("preview", preview_data(first, groups, tokenizer.pieces(first), chosen))
+    altered = texts.find_alteration(passage.text, tokenizer, first[:chosen])
+    token_strip.preview(
+        "preview",
+        preview_data(
+            first, groups, tokenizer.pieces(first), chosen, altered.groups if altered else ()
+        ),
+    )
+    if altered:
+        st.warning(escaped(altered.sentence), icon=":material/spellcheck:")
     count = f"{len(ids)}+ tokens" if more else counted(len(ids), "token")
     first_of = "the first is" if chosen == 1 else f"the first {chosen} are"
     st.caption(f"{count}; {'it is' if len(ids) == 1 else first_of} the target.")
@@ -91,15 +101,15 @@ def set_up() -> None:
 
 
 def result() -> None:
-    """What the link names: a job, a solution, or else a run that ships with the project."""
-    if job := st.query_params.get("job"):
-        run_view.show_job(job)
-    elif solution := st.query_params.get("solution"):
-        folder = store.find_pair(solution).parent
-        run_view.show_run(folder, key=solution, query=f"?solution={solution}")
-    elif shipped := store.shipped_runs():
-        chosen = recorded.choose(shipped)
-        run_view.show_run(chosen, key=f"shipped-{chosen.name}", query="", autoplay=True)
+    """Show what the link names: a job, a solution, or else a run that ships with the project."""
+    linked.show(
+        run_view.RUNS,
+        {"solution": lambda name: store.find_pair(name).parent},
+        store.shipped_runs(),
+        button="Start",
+        empty="Choose a text and press Start.",
+        choose=recorded.choose,
+    )
 
 
 start.through_entry()

@@ -1,6 +1,7 @@
 """What the web process keeps between reruns: small, immutable, shared by every session."""
 
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from explorer.solutions.recording import Recording
 from explorer.solutions.solution import Solution
 
 Value = TypeVar("Value")
+Made = TypeVar("Made")
 
 
 @dataclass
@@ -55,6 +57,47 @@ class Newest(Generic[Value]):
     def __len__(self) -> int:
         """Return how many values are kept."""
         return len(self._slots)
+
+
+class _Made:
+    """What was made of one value, as long as the value is there."""
+
+    def __init__(self, value: object, forget: Callable[[object], object]) -> None:
+        self.of = weakref.ref(value, forget)
+        self.lock = threading.Lock()
+        self.kept: dict[Hashable, Any] = {}
+
+
+_made: dict[int, _Made] = {}
+_making = threading.Lock()
+MOST_MADE = 32
+"""Things that are kept of one value, such as the charts of a run."""
+
+
+def once(make: Callable[..., Made], value: Any, *details: Hashable) -> Made:
+    """Return `make(value, *details)`, made once for all pages that show the same value.
+
+    It is forgotten with the value: a result that grows is another value, and nothing is left of the
+    one before. What is returned is shared: nobody may change it.
+
+    Args:
+        make: a function of a module, by which what it makes is found again.
+        value: what `Newest` gives: the same object to every page.
+        details: what else it is made of.
+    """
+    number = id(value)
+    with _making:
+        if number not in _made or _made[number].of() is not value:
+            _made[number] = _Made(value, lambda _: _made.pop(number, None))
+        made = _made[number]
+    with made.lock:  # who comes while it is made waits for it
+        key = (make, details)
+        if key not in made.kept:
+            while len(made.kept) >= MOST_MADE:
+                made.kept.pop(next(iter(made.kept)))
+            made.kept[key] = make(value, *details)
+        result: Made = made.kept[key]
+    return result
 
 
 def tokenizer(folder: Path) -> Tokenizer:

@@ -11,16 +11,16 @@ from explorer.experiments.catalogue import experiment
 from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Run
 from explorer.figures.experiments.drawing import charts
-from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.specs.experiments import Name
 from explorer.specs.jobs import ExperimentSpec
+from widgets import cached, experiment_set_up, findings, start
 from widgets import charts as chart_widget
-from widgets import experiment_set_up, findings, job_controls, start
 from widgets.cached import Newest
 from widgets.copy_link import copy_link
 from widgets.following import follow
 from widgets.guard import sentences
+from widgets.linked import Kind
 from widgets.markdown import escaped
 
 
@@ -40,8 +40,7 @@ def page(name: Name) -> None:
 
 def _result(asked: Experiment) -> None:
     """Show what the link names, or else work in progress, or else a run that is there."""
-    if linked := st.query_params.get("job"):
-        _job(asked, client.get(linked))
+    if _kind(asked).show_job():
         return
     folders = {folder.name: folder for folder in runs.run_folders(asked.name)}
     if not folders:
@@ -98,16 +97,22 @@ def read(folder: Path) -> Run:
 _read = Newest(runs.load, 64)
 
 
-def _job(asked: Experiment, job: Job) -> None:
-    ours = isinstance(job.spec, ExperimentSpec) and job.spec.settings.experiment == asked.name
-    if not job_controls.is_over(job, ours, _live):
-        return
-    if "run" in job.result:
-        if job.state == "stopped":
-            st.info("Stopped. Start goes on where it was, also in the middle of a cell.")
-        show(asked, read(runs.find(str(job.result["run"]))))
-    elif not job.error:
-        st.info("This was stopped before it began.")
+def _kind(asked: Experiment) -> Kind:
+    return Kind(
+        lambda spec: isinstance(spec, ExperimentSpec) and spec.settings.experiment == asked.name,
+        _live,
+        _made,
+        lambda folder, _key, _query: show(asked, read(folder)),
+        "This was stopped before it began.",
+    )
+
+
+def _made(_job_id: str, job: Job | None) -> Path | None:
+    if job is None or "run" not in job.result:
+        return None
+    if job.state == "stopped":
+        st.info("Stopped. Start goes on where it was, also in the middle of a cell.")
+    return runs.find(str(job.result["run"]))
 
 
 def _live(job_id: str) -> None:
@@ -117,7 +122,7 @@ def _live(job_id: str) -> None:
 
 def _so_far(job: Job) -> None:
     if "run" in job.result:
-        for chart in charts(read(runs.find(str(job.result["run"])))):
+        for chart in cached.once(charts, read(runs.find(str(job.result["run"])))):
             chart_widget.show(chart, job.id, extras=False)
 
 
@@ -130,7 +135,7 @@ def show(asked: Experiment, run: Run) -> None:
     for note in asked.notes(run):
         st.warning(note, icon=":material/info:")
     key = f"{asked.name}-{run.header.id}"
-    drawn = charts(run)
+    drawn = cached.once(charts, run)
     for chart in drawn[:1]:
         chart_widget.show(chart, key)
     findings.show(asked.findings(run), "run")

@@ -5,8 +5,6 @@ buttons because somebody has asked for a pause, or the end.
 """
 
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Literal
 
 import streamlit as st
@@ -14,6 +12,7 @@ import streamlit as st
 from explorer.figures.palette import DASHES, RESTARTS, RIGHT, WRONG_TO_RIGHT
 from explorer.jobs import client, feed
 from explorer.jobs.client import Job
+from widgets import sources
 from widgets.guard import sentences
 from widgets.job_controls import buttons
 
@@ -21,9 +20,9 @@ Part = Literal["strip", "numbers", "charts"]
 Restart = int | Literal["best", "all"]
 """Which restart is shown: the one of a seed, the one furthest on, or all."""
 
-_HERE = Path(__file__).parent
 _HTML = '<div class="live"></div>'
-_SOURCES = ("strip", "live_state", "live_stream", "live_charts", "live")
+_STYLES = ("token_strip.css", "live.css")
+_SCRIPTS = ("strip.js", "live_state.js", "live_stream.js", "live_charts.js", "live.js")
 HELP = {
     "steps": "Optimiser steps that this restart took itself until the vectors that are shown: none "
     "while it rested. The strip, the charts and the column restart_step count the same way.",
@@ -63,7 +62,9 @@ def follow(
 
 
 def _mount(job: Job, parts: tuple[Part, ...], shown: Restart) -> None:
-    component = st.components.v2.component("live", html=_HTML, css=_css(), js=_script())
+    component = st.components.v2.component(
+        "live", html=_HTML, css=sources.style(*_STYLES), js=sources.script(*_SCRIPTS)
+    )
     component(
         key=f"live-{job.id}",
         data={
@@ -81,13 +82,3 @@ def _mount(job: Job, parts: tuple[Part, ...], shown: Restart) -> None:
         },
         on_news_change=lambda: None,
     )
-
-
-@cache
-def _css() -> str:
-    return "".join((_HERE / f"{name}.css").read_text() for name in ("token_strip", "live"))
-
-
-@cache
-def _script() -> str:
-    return "\n".join((_HERE / f"{name}.js").read_text() for name in _SOURCES)

@@ -1,11 +1,7 @@
 """What stands over every job in progress, Pause and Stop, and what is said of one that is over."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import streamlit as st
 
-from explorer.base.errors import BadInputError
 from explorer.jobs import client, kept
 from explorer.jobs.client import Job
 from widgets.copy_link import copy_link
@@ -40,38 +36,6 @@ def pause_and_stop(job: Job) -> None:
         args=(job.id, "stop"),
         disabled=job.requested == "stop",
     )
-
-
-def of_link(job_id: str, file: Path) -> Job | None:
-    """Return the job that a link names, or None if it was deleted and its result is still there.
-
-    Raises:
-        BadInputError: if there is neither.
-    """
-    try:
-        return client.get(job_id)
-    except BadInputError:
-        if job_id.isalnum() and file.is_file():
-            return None
-        raise
-
-
-def is_over(job: Job, belongs: bool, live: Callable[[str], None]) -> bool:
-    """Show a job while it is under way; return whether it is over and its result can be shown.
-
-    Args:
-        job: what the link names.
-        belongs: whether it is a job of this page.
-        live: shows it under way, by its id.
-    """
-    if not belongs:
-        st.info("This link leads to a job of another page.")
-        return False
-    if not job.over:
-        live(job.id)
-        return False
-    outcome(job)
-    return True
 
 
 def outcome(job: Job) -> None:

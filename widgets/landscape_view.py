@@ -1,5 +1,6 @@
 """A plane on the page: contours that refine, and the text at any of its points."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,23 +13,12 @@ from explorer.jobs.client import Job
 from explorer.landscape.result import Landscape
 from explorer.paths import places
 from explorer.specs.jobs import LandscapeSpec, RadiusSpec
+from widgets import cached, results, token_strip
 from widgets import charts as chart_widget
-from widgets import job_controls, results, token_strip
 from widgets.copy_link import copy_link
 from widgets.following import follow
+from widgets.linked import Kind
 from widgets.markdown import escaped
-
-
-def show_job(job_id: str) -> None:
-    """Show a landscape's job: growing finer while it is not over, else what came of it."""
-    file = places.folder_of(job_id) / places.LANDSCAPE
-    job = job_controls.of_link(job_id, file)
-    if job and not job_controls.is_over(job, isinstance(job.spec, LandscapeSpec), _live):
-        return
-    if file.is_file():
-        show(file, job_id, f"?job={job_id}")
-    elif job and not job.error:
-        st.info("This was stopped before its first points; nothing was saved.")
 
 
 def _live(job_id: str) -> None:
@@ -38,7 +28,7 @@ def _live(job_id: str) -> None:
 def _so_far(job: Job) -> None:
     found = results.landscape(places.folder_of(job.id) / places.LANDSCAPE)
     if found is not None and found.ready:
-        chart_widget.show(charts.plane(found, "accuracy"), job.id, extras=False)
+        chart_widget.show(cached.once(charts.plane, found, "accuracy"), job.id, extras=False)
 
 
 def show(file: Path, key: str, query: str) -> None:
@@ -119,16 +109,10 @@ def _numbers(found: Landscape) -> None:
         st.metric("Chord", f"{found.marks[-1, 0]:.2f}", help="In the space of [e; m].")
 
 
-def show_radius(job_id: str) -> None:
-    """Show a walk away from one solution: progress, then accuracy by distance."""
-    file = places.folder_of(job_id) / places.RADIUS
-    job = job_controls.of_link(job_id, file)
-    if job and not job_controls.is_over(job, isinstance(job.spec, RadiusSpec), _live_radius):
-        return
+def _show_radius(file: Path, key: str, _query: str) -> None:
+    """Show a walk away from one solution: accuracy by distance."""
     found = results.surroundings(file)
     if found is None:
-        if job and not job.error:
-            st.info("This was stopped before its end; nothing was saved.")
         return
     known = found.radius[np.isfinite(found.radius)]
     with st.container(horizontal=True):
@@ -138,9 +122,27 @@ def show_radius(job_id: str) -> None:
             st.metric("Largest", f"{known.max():.3g}")
         st.metric("Norm of [e; m]", f"{found.header.norm:.3g}")
         st.metric("Directions", f"{len(found.radius)}")
-    chart_widget.show(charts.around(found), job_id)
+    chart_widget.show(charts.around(found), key)
     st.caption(escaped(found.sentence))
 
 
-def _live_radius(job_id: str) -> None:
-    follow(job_id, f"?radius={job_id}")
+def _in_folder(name: str) -> Callable[[str, Job | None], Path | None]:
+    def made(job_id: str, _job: Job | None) -> Path | None:
+        file = places.folder_of(job_id) / name
+        return file if file.is_file() else None
+
+    return made
+
+
+PLANES = Kind(
+    lambda spec: isinstance(spec, LandscapeSpec), _live, _in_folder(places.LANDSCAPE), show,
+    "This was stopped before its first points; nothing was saved.",
+)  # fmt: skip
+RADII = Kind(
+    lambda spec: isinstance(spec, RadiusSpec),
+    lambda job_id: follow(job_id, f"?radius={job_id}"),
+    _in_folder(places.RADIUS),
+    _show_radius,
+    "This was stopped before its end; nothing was saved.",
+    "radius",
+)

@@ -4,7 +4,10 @@ const DRAW_MS = 1000; // charts, at most this often; tokens and numbers with eve
 const RESULTS_MS = 3000; // new results of a job make the page run again at most this often
 const DONE = 2; // the phase of a restart that has ended
 
-const SAID = { lost: "The connection is lost; trying again.", polling: "Updates come every two seconds: something between this page and the server holds them back." };
+const SAID = {
+  lost: "The connection is lost; trying again.",
+  held: "Updates come every two seconds: something between this page and the server holds them back.",
+};
 
 function buildLive(root, data) {
   root.replaceChildren();

@@ -81,6 +81,7 @@ class Stream {
     const turn = this.turn;
     const free = await this.claims.isFree();
     if (turn !== this.turn) return;
+    this.held = false;
     if (free) this.open();
     else this.poll();
   }
@@ -106,7 +107,7 @@ class Stream {
     this.heard = Date.now();
     const wait = () => {
       clearTimeout(this.waiting);
-      this.waiting = setTimeout(() => this.held(source), HELLO_MS);
+      this.waiting = setTimeout(() => this.give(source, true), HELLO_MS);
     };
     wait();
     source.addEventListener("hello", () => {
@@ -125,7 +126,7 @@ class Stream {
     source.onerror = () => {
       if (source !== this.source) return;
       this.say("lost");
-      if (source.readyState === EventSource.CLOSED) this.held(source);
+      if (source.readyState === EventSource.CLOSED) this.give(source, false);
       else wait(); // the browser tries again by itself
     };
   }
@@ -135,9 +136,10 @@ class Stream {
     this.last = id;
     for (const [job, kept] of this.jobs) if (this.asked.has(job)) kept.fresh = false;
   }
-  // No hello: something holds the stream back, or the server is away.
-  held(source) {
+  // No hello: something holds the stream back, or the server is away. Ask it now and then.
+  give(source, held) {
     if (source !== this.source) return;
+    this.held = held;
     source.close();
     this.source = null;
     this.claims.release();
@@ -158,7 +160,7 @@ class Stream {
       if (turn !== this.turn) return;
       this.take(messages);
       this.note(id);
-      this.say("polling");
+      this.say(this.held ? "held" : "polling");
     } catch {
       lost = true;
       if (turn === this.turn) this.say("lost");

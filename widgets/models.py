@@ -54,6 +54,8 @@ def describe(card: ModelCard) -> str:
     if needed := catalog.memory_needed(card):
         parts.append(f"about {human_bytes(needed)} of memory in float32")
     parts.append("on this disk" if card.folder else "not on this disk yet")
+    if same := catalog.same_weights(card):
+        parts.append(f"the same weights as {', '.join(same)}")
     if card.gated and not card.folder:
         parts.append("gated: accept its licence on the hub first")
     return " · ".join(parts)

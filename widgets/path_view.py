@@ -15,23 +15,12 @@ from explorer.jobs.client import Job
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
 from explorer.specs.jobs import PathsSpec
+from widgets import cached, findings, results, run_view, token_strip
 from widgets import charts as chart_widget
-from widgets import findings, job_controls, results, run_view, token_strip
 from widgets.copy_link import copy_link
 from widgets.following import follow
+from widgets.linked import Kind
 from widgets.markdown import escaped
-
-
-def show_job(job_id: str) -> None:
-    """Show a job: live while it is not over, else what came of it."""
-    file = places.folder_of(job_id) / FILE
-    job = job_controls.of_link(job_id, file)
-    if job and not job_controls.is_over(job, isinstance(job.spec, PathsSpec), _live):
-        return
-    if file.is_file():
-        show(file, job_id, f"?job={job_id}")
-    elif job and not job.error:
-        st.info("This was stopped before its first measurement; nothing was saved.")
 
 
 def _live(job_id: str) -> None:
@@ -50,14 +39,14 @@ def _so_far(job: Job) -> None:
             st.caption("First its two ends are trained: what the restarts output by now.")
         return
     if len(found) > 1:
-        chart_widget.show(charts.all_pairs(found), job.id, extras=False)
+        chart_widget.show(cached.once(charts.all_pairs, found), job.id, extras=False)
         return
     _numbers(found, 0)
     left, right = st.columns(2)
     with left:
-        chart_widget.show(charts.accuracy_along(found, 0), job.id, extras=False)
+        chart_widget.show(cached.once(charts.accuracy_along, found, 0), job.id, extras=False)
     with right:
-        chart_widget.show(charts.convergence(found, 0), job.id, extras=False)
+        chart_widget.show(cached.once(charts.convergence, found, 0), job.id, extras=False)
 
 
 def show(file: Path, key: str, query: str) -> None:
@@ -84,6 +73,17 @@ def show(file: Path, key: str, query: str) -> None:
     _downloads(found, pair, file, key, query)
 
 
+def _made(job_id: str, _job: Job | None) -> Path | None:
+    file = places.folder_of(job_id) / FILE
+    return file if file.is_file() else None
+
+
+PATHS = Kind(
+    lambda spec: isinstance(spec, PathsSpec), _live, _made, show,
+    "This was stopped before its first measurement; nothing was saved.",
+)  # fmt: skip
+
+
 def _pair_label(found: Paths, pair: int) -> str:
     state = "connected" if found.connected[pair] else "not connected"
     return f"{found.text(pair).text[:50]} · {found.header.title(pair)} · {state}"
@@ -104,9 +104,9 @@ def _overview(found: Paths, key: str) -> None:
         st.metric("Texts", f"{len(found.header.texts)}")
     left, right = st.columns([3, 2])
     with left:
-        chart_widget.show(charts.all_pairs(found), key)
+        chart_widget.show(cached.once(charts.all_pairs, found), key)
     with right:
-        chart_widget.show(charts.ratios(found), key)
+        chart_widget.show(cached.once(charts.ratios, found), key)
 
 
 def _one(found: Paths, pair: int, key: str) -> None:
@@ -117,10 +117,10 @@ def _one(found: Paths, pair: int, key: str) -> None:
     labels = [found.header.pieces.get(i, "") for i in text.target_ids]
     left, right = st.columns(2)
     with left:
-        chart_widget.show(charts.accuracy_along(found, pair), key)
-        chart_widget.show(charts.convergence(found, pair), key)
+        chart_widget.show(cached.once(charts.accuracy_along, found, pair), key)
+        chart_widget.show(cached.once(charts.convergence, found, pair), key)
     with right:
-        chart_widget.show(charts.loss_along(found, pair), key)
+        chart_widget.show(cached.once(charts.loss_along, found, pair), key)
         chart_widget.show(charts.positions_along(found, pair, labels), key)
 
 

@@ -9,28 +9,30 @@ from widgets import cached
 from widgets.markdown import escaped
 
 
-def choose(runs: list[Path]) -> Path:
-    """Show the badge and, where several runs ship, a row of their titles; return the chosen one."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge("recorded", icon=":material/history:", color="gray")
-        titles = {folder.name: _title(folder) for folder in runs}
-        chosen = runs[0].name
-        if len(runs) > 1:
-            picked = st.pills(
-                "Recorded run",
-                list(titles),
-                default=chosen,
-                required=True,
-                format_func=lambda name: escaped(titles[name]),
-                key="recorded",
-                label_visibility="collapsed",
-            )
-            chosen = picked or chosen
+def say(button: str) -> None:
+    """Say that what is shown ships with the project, and which button makes one's own."""
+    st.badge("recorded", icon=":material/history:", color="gray")
     st.caption(
         "Made earlier with the embedded model on two CPU cores, and shipped with the project. "
-        "Press Start to make your own."
+        f"Press {button} to make your own."
     )
-    return next(folder for folder in runs if folder.name == chosen)
+
+
+def choose(runs: list[Path]) -> Path:
+    """Show a row of the titles of several runs; return the chosen one's folder."""
+    titles = {folder.name: _title(folder) for folder in runs}
+    picked = None
+    if len(runs) > 1:
+        picked = st.pills(
+            "Recorded run",
+            list(titles),
+            default=runs[0].name,
+            required=True,
+            format_func=lambda name: escaped(titles[name]),
+            key="recorded",
+            label_visibility="collapsed",
+        )
+    return next((folder for folder in runs if folder.name == picked), runs[0])
 
 
 def _title(folder: Path) -> str:

@@ -3,46 +3,47 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from explorer.base.formatting import counted, human_seconds, nats, speed
+from explorer.figures import Chart
 from explorer.figures import run as charts
 from explorer.figures.strip import strip_data
 from explorer.jobs import client
+from explorer.jobs.client import Job
 from explorer.solutions import store
 from explorer.solutions.recording import Recording
 from explorer.solutions.solution import BEATEN, Solution, halted
 from explorer.specs.jobs import ReconstructSpec
-from widgets import cached, job_controls, token_strip
+from widgets import cached, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import HELP, Restart, follow
+from widgets.linked import Kind
 from widgets.markdown import escaped
 
 BEST, ALL = "Best", "All"
 
 
-def show_job(job_id: str) -> None:
-    """Show a job: live while it is not over, else what came of it."""
-    job = client.get(job_id)
-    if not isinstance(job.spec, ReconstructSpec):
-        st.info("This link leads to a job that has no page of its own.")
-        return
-    if not job.over:
-        shown = restart_of(job.spec, job_id)
-        follow(job_id, f"?job={job_id}", ("strip", "numbers", "charts"), shown)
-        return
-    job_controls.outcome(job)
+def _live(job_id: str) -> None:
+    spec = client.get(job_id).spec
+    assert isinstance(spec, ReconstructSpec)
+    shown = restart_of(spec, job_id)
+    follow(job_id, f"?job={job_id}", ("strip", "numbers", "charts"), shown)
+
+
+def _made(job_id: str, _job: Job | None) -> Path | None:
     folder = store.run_folder(job_id)
-    if cached.run(folder)[0] is not None:
-        show_run(folder, key=job_id, query=f"?job={job_id}")
-    elif not job.error:
-        st.info("This run was stopped before its first step; nothing was saved.")
+    return folder if cached.run(folder)[0] is not None else None
 
 
-def show_run(folder: Path, *, key: str, query: str, autoplay: bool = False) -> None:
-    """Show a finished run from its folder: strip with playback, numbers, charts, downloads."""
+def show_run(folder: Path, key: str, query: str) -> None:
+    """Show a finished run from its folder: strip with playback, numbers, charts, downloads.
+
+    Without a link that leads to it, it is the first thing that is seen, and plays by itself.
+    """
     recording, solutions = cached.run(folder)
     if not solutions:
         st.error("This run has no solution that can be read; its files may still be in the cache "
@@ -51,17 +52,25 @@ def show_run(folder: Path, *, key: str, query: str, autoplay: bool = False) -> N
     if recording is None:
         _without_recording(solutions)
         return
-    labels = [recording.header.pieces.get(i, "") for i in recording.header.target_ids]
     shown = _which_restarts(recording, key)
-    data = strip_data(
-        recording, shown, lambda ids: [recording.header.pieces.get(i, "�") for i in ids], play=True
-    )
-    token_strip.playback(f"strip-{key}", data, run=f"{key}-{shown}", autoplay=autoplay)
+    data = cached.once(_playback, recording, tuple(shown))
+    token_strip.playback(f"strip-{key}", data, run=f"{key}-{shown}", autoplay=not query)
     best = max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps))
     _final_numbers(best, solutions, recording)
     _race(folder)
-    _charts(recording, shown[0], labels, key, extras=True)
+    _charts(recording, shown[0], key)
     _downloads(folder, recording, solutions, key, query)
+
+
+RUNS = Kind(
+    lambda spec: isinstance(spec, ReconstructSpec), _live, _made, show_run,
+    "This run was stopped before its first step; nothing was saved.",
+)  # fmt: skip
+
+
+def _playback(recording: Recording, shown: tuple[int, ...]) -> dict[str, Any]:
+    pieces = recording.header.pieces
+    return strip_data(recording, shown, lambda ids: [pieces.get(i, "�") for i in ids], play=True)
 
 
 def _without_recording(solutions: list[Solution]) -> None:
@@ -152,19 +161,28 @@ def _race(folder: Path) -> None:
     )
 
 
-def _charts(
-    recording: Recording, restart: int, labels: list[str], key: str, *, extras: bool
-) -> None:
-    top = st.columns(2)
-    with top[0]:
-        chart_widget.show(charts.accuracy_curves(recording), key, extras=extras)
-    with top[1]:
-        chart_widget.show(charts.position_heatmap(recording, restart, labels), key, extras=extras)
-    bottom = st.columns(2)
-    with bottom[0]:
-        chart_widget.show(charts.loss_curves(recording), key, extras=extras)
-    with bottom[1]:
-        chart_widget.show(charts.position_accuracy(recording, labels), key, extras=extras)
+def _position_heatmap(recording: Recording, restart: int) -> Chart:
+    return charts.position_heatmap(recording, restart, _labels(recording))
+
+
+def _position_accuracy(recording: Recording) -> Chart:
+    return charts.position_accuracy(recording, _labels(recording))
+
+
+def _labels(recording: Recording) -> list[str]:
+    return [recording.header.pieces.get(i, "") for i in recording.header.target_ids]
+
+
+def _charts(recording: Recording, restart: int, key: str) -> None:
+    top, bottom = st.columns(2), st.columns(2)
+    for place, chart in (
+        (top[0], cached.once(charts.accuracy_curves, recording)),
+        (top[1], cached.once(_position_heatmap, recording, restart)),
+        (bottom[0], cached.once(charts.loss_curves, recording)),
+        (bottom[1], cached.once(_position_accuracy, recording)),
+    ):
+        with place:
+            chart_widget.show(chart, key)
 
 
 def _downloads(

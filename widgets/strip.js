@@ -125,11 +125,13 @@ function paintPreview(state) {
     const box = boxes[0][g];
     const words = text || data.pieces[data.targets[start]] || "";
     const chosen = stop <= data.length;
-    box.className = `token ${chosen ? "chosen" : "left-out"}`;
+    const altered = data.altered?.includes(g);
+    box.className = `token ${chosen ? "chosen" : "left-out"} ${altered ? "altered" : ""}`;
     set(box.children[0], shown(words));
     const ids = data.targets.slice(start, stop).join(", ");
     const where = stop - start > 1 ? `tokens ${start + 1}\u2013${stop}` : `token ${start + 1}`;
-    const tip = `${where}: \u201c${visible(words)}\u201d, id ${ids}`;
+    const typed = altered ? ", not as you typed it" : "";
+    const tip = `${where}: \u201c${visible(words)}\u201d, id ${ids}${typed}`;
     set(box.children[1], tip);
     box.setAttribute("aria-label", tip + (chosen ? "" : ", not part of the target"));
   });

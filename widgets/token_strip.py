@@ -5,28 +5,21 @@ person or a model writes is ever read as HTML; colours change in place, without 
 finished run plays back in the browser, without asking the server for each frame.
 """
 
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-_HERE = Path(__file__).parent
+from widgets import sources
+
 _HTML = '<div class="strip" role="group" aria-label="Tokens"></div>'
-
-
-@cache
-def _source(*names: str) -> str:
-    """Return a part of the component, read once."""
-    return "\n".join((_HERE / name).read_text() for name in names)
 
 
 def _mount(key: str, data: dict[str, Any]) -> None:
     component = st.components.v2.component(
         "token_strip",
         html=_HTML,
-        css=_source("token_strip.css"),
-        js=_source("strip.js", "token_strip.js"),
+        css=sources.style("token_strip.css"),
+        js=sources.script("strip.js", "token_strip.js"),
     )
     component(key=key, data=data)
 

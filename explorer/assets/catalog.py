@@ -125,17 +125,20 @@ def find(name: str) -> ModelCard:
     name = name.strip()
     if name.lower() == _EMBEDDED.name:
         return _embedded()
+    model, revision = hub.split(name)
     for card in _PAPER:
-        if name.lower() in (card.name.lower(), _short(card).lower()):
-            return _with_hub_cache(card)
+        if model.lower() in (card.name.lower(), _short(card).lower()) and (
+            revision is None or hub.is_id(f"{card.name}@{revision}")
+        ):
+            return _with_hub_cache(_at(card, revision))
     if folder := _as_folder(name):
         return check(folder)
     if hub.is_id(name):
         return _with_hub_cache(ModelCard(name, name, "hub"))
     raise ModelError(
         f"There is no model {name[:80]!r}. Choose {_EMBEDDED.name}, "
-        f"{', '.join(map(_short, _PAPER))}, a hub id such as "
-        "organisation/model, or the path of a model folder."
+        f"{', '.join(map(_short, _PAPER))}, a hub id such as organisation/model (or one of its "
+        "revisions, organisation/model@step1000), or the path of a model folder."
     )
 
 
@@ -162,7 +165,8 @@ def is_path(name: str) -> bool:
     """
     name = name.strip()
     known = (_EMBEDDED.name, *(form for card in _PAPER for form in (card.name, _short(card))))
-    return name.lower() not in map(str.lower, known) and not hub.is_id(name)
+    model, _ = hub.split(name)
+    return model.lower() not in map(str.lower, known) and not hub.is_id(name)
 
 
 def from_here(name: str) -> str:
@@ -171,6 +175,29 @@ def from_here(name: str) -> str:
         if Path(name).expanduser().is_dir():
             return str(Path(name).expanduser().resolve())
     return name
+
+
+def _at(card: ModelCard, revision: str | None) -> ModelCard:
+    """Return the card of a checkpoint of a model: same sizes, other weights."""
+    if revision is None:
+        return card
+    return replace(card, name=f"{card.name}@{revision}", title=f"{card.title}, {revision}")
+
+
+def same_weights(card: ModelCard) -> list[str]:
+    """Return the other revisions of a hub model on this disk that hold the very same weights.
+
+    Not every branch holds what its name says: reports have it that many of pythia-2.8b's hold the
+    final weights. Only weights that were hashed before are compared.
+    """
+    if card.origin != "hub" or card.fingerprint is None:
+        return []
+    folders = ((other, hub.cached(other)) for other in hub.cached_revisions(card.name))
+    return [
+        other
+        for other, at in folders
+        if at is not None and known_fingerprint(at) == card.fingerprint
+    ]
 
 
 def _short(card: ModelCard) -> str:

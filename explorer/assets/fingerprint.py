@@ -9,6 +9,7 @@ import json
 import mmap
 from pathlib import Path
 
+from explorer.assets.model_files import weight_files
 from explorer.base import folders
 from explorer.base.errors import ModelError, StorageError
 from explorer.base.files import write_atomically
@@ -44,7 +45,11 @@ def known(folder: Path) -> str | None:
 
 
 def _weights(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.safetensors"))
+    """Return the files that transformers loads; what lies beside them is not the model."""
+    try:
+        return weight_files(folder)
+    except ModelError:
+        return sorted(folder.glob("*.safetensors"))
 
 
 def _kept(folder: Path, files: list[Path]) -> Path:

@@ -3,20 +3,24 @@
 import errno
 import io
 import math
+import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from explorer.assets.model_files import read_object
 from explorer.base.errors import ExplorerError, MissingAssetError, ModelError, StorageError
 from explorer.base.formatting import human_bytes
 from explorer.base.progress import Report, Reporter
 
-WANTED = [
+INDEX = "model.safetensors.index.json"
+MAIN = "main"
+WANTED = [  # and the weight files that the index names
     "config.json",
     "generation_config.json",
     "model.safetensors",
-    "model-*.safetensors",
-    "model.safetensors.index.json",
+    INDEX,
     "tokenizer*.json",
     "special_tokens_map.json",
 ]
@@ -24,16 +28,31 @@ WANTED = [
 _REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
+_REVISION = re.compile(r"(?!.*\.\.)\w[\w./+-]{0,120}")
+
+
 def is_id(name: str) -> bool:
-    """Return whether `name` is well-formed as a hub id, "organisation/model"."""
+    """Return whether `name` is well-formed: "organisation/model", or with "@revision" behind it."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
+    repository, revision = split(name)
+    if revision is not None and not _REVISION.fullmatch(revision):
+        return False
     try:
-        validate_repo_id(name)
+        validate_repo_id(repository)
     except HFValidationError:
         return False
-    return name.count("/") == 1
+    return repository.count("/") == 1
+
+
+def split(name: str) -> tuple[str, str | None]:
+    """Return a hub id without its revision (a branch, tag or commit), and that, None for main.
+
+    Checkpoints of a training run lie in branches: EleutherAI/pythia-160m@step1000.
+    """
+    repository, at, revision = name.partition("@")
+    return repository, revision if at else None
 
 
 def cache_folder() -> Path:
@@ -48,10 +67,38 @@ def cached(name: str) -> Path | None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
+    repository, revision = split(name)
+
+    def here(wanted: list[str]) -> Path:
+        return Path(
+            snapshot_download(
+                repository, revision=revision, allow_patterns=wanted, local_files_only=True
+            )
+        )
+
     try:
-        return Path(snapshot_download(name, allow_patterns=WANTED, local_files_only=True))
+        return here([*WANTED, *_shards(here(WANTED))])
     except LocalEntryNotFoundError:
         return None
+
+
+def cached_revisions(name: str) -> list[str]:
+    """Return the names of this model's other revisions that are in the cache, sorted."""
+    repository, revision = split(name)
+    refs = cache_folder() / f"models--{repository.replace('/', '--')}" / "refs"
+    found = [file.relative_to(refs).as_posix() for file in refs.rglob("*") if file.is_file()]
+    others = sorted(set(found) - {revision or MAIN})
+    return [repository if other == MAIN else f"{repository}@{other}" for other in others]
+
+
+def _shards(folder: Path) -> list[str]:
+    """Return the weight files that a folder's index names, whatever they are called."""
+    try:
+        shards = read_object(folder / INDEX).get("weight_map")
+    except ModelError:
+        return []
+    names = set(shards.values()) if isinstance(shards, dict) else set()
+    return sorted(name for name in names if isinstance(name, str) and name.endswith(".safetensors"))
 
 
 def download(name: str, report: Report | None = None) -> Path:
@@ -71,17 +118,24 @@ def download(name: str, report: Report | None = None) -> Path:
         sentence = f"Downloading {name}, {human_bytes(expected)}"
         progress("downloading", count / max(expected, 1), sentence)
 
+    repository, revision = split(name)
+    fetch: Any = partial(snapshot_download, repository, revision=revision)
     bar = _silent_bar(arrived)
     try:
-        plan = snapshot_download(name, allow_patterns=WANTED, tqdm_class=bar, dry_run=True)
-        if not any(file.filename.endswith(".safetensors") for file in plan):
+        plan = fetch(allow_patterns=[*WANTED, "*.safetensors"], tqdm_class=bar, dry_run=True)
+        names = {file.filename for file in plan}
+        if not any(name.endswith(".safetensors") for name in names):
             raise ModelError(
                 f"{name} has no model.safetensors on the hub, and other formats can run code. "
                 "Choose a model that is published as safetensors."
             )
+        wanted = list(WANTED)
+        if "model.safetensors" not in names and INDEX in names:
+            wanted += _shards(Path(fetch(allow_patterns=[INDEX], tqdm_class=_silent_bar(_ignore))))
+        plan = fetch(allow_patterns=wanted, tqdm_class=bar, dry_run=True)
         expected = sum(file.file_size or 0 for file in plan if file.will_download)
         arrived(0)
-        folder = snapshot_download(name, allow_patterns=WANTED, tqdm_class=bar)
+        folder = fetch(allow_patterns=wanted, tqdm_class=bar)
     except ExplorerError:
         raise
     except Exception as error:  # the hub's client lets errors of several libraries through
@@ -101,6 +155,12 @@ def _explain(name: str, error: BaseException) -> ExplorerError:
             f"{name} is gated: ask for access on its page on the hub, then run `hf auth login` "
             "on this machine."
         )
+    if isinstance(error, errors.RevisionNotFoundError):
+        repository, revision = split(name)
+        return ModelError(
+            f"The hub knows {repository}, but no revision {revision} of it. Look at the branches "
+            "on its page on the hub."
+        )
     if isinstance(error, errors.RepositoryNotFoundError):
         return ModelError(
             f"The hub knows no model {name}, or it is private. Check the id, or run "
@@ -116,6 +176,10 @@ def _explain(name: str, error: BaseException) -> ExplorerError:
         "Try again with a network connection and without HF_HUB_OFFLINE, or choose a model "
         "that is on this disk."
     )
+
+
+def _ignore(_: float) -> None:
+    """Say nothing of files that are too small to be waited for."""
 
 
 def _silent_bar(arrived: Callable[[float], None]) -> type:

@@ -82,10 +82,10 @@ def read_facts(folder: Path) -> ModelFacts:
             "Save the model's fast tokenizer into it (`tokenizer.save_pretrained`)."
         )
     vocabulary = _demand(folder, config, *VOCABULARY)
-    width = _demand(folder, config, *WIDTH)
+    width = _table_width(stored, vocabulary)
     return ModelFacts(
         parameters=_count_parameters(stored, tied=tied),
-        d_model=_table_width(stored, vocabulary) or width,
+        d_model=width or _demand(folder, config, *WIDTH),
         layers=_demand(folder, config, *LAYERS),
         max_positions=_find(config, *MAX_POSITIONS),
         vocab_size=vocabulary,
@@ -157,8 +157,8 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if kind not in _causal_types():
         reason = "needs code of its own" if "auto_map" in config else "is of an unknown type"
         raise ModelError(
-            f"The model in {folder} {reason} ({kind}), which transformers does not contain. "
-            "Code from elsewhere is never run here: choose another model."
+            f"The model in {folder} {reason} ({kind}): transformers has no causal language model "
+            "of that type, and code from elsewhere is never run here. Choose another model."
         )
     if config.get("quantization_config"):
         raise ModelError(
@@ -285,6 +285,7 @@ def _demand(folder: Path, config: dict[str, Any], *names: str) -> int:
     value = _find(config, *names)
     if value is None:
         raise IncompleteModelError(
-            f"config.json in {folder} does not say {names[0]}. Fetch the model again."
+            f"config.json in {folder} does not say {names[0]}, nor by another name that is known "
+            "here. If a file was cut short, fetch the model again; otherwise choose another."
         )
     return value

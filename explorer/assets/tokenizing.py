@@ -1,14 +1,16 @@
 """Between text and token ids, without torch: what pages and texts use."""
 
+import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from pathlib import Path
 
 import tokenizers
 from tokenizers.pre_tokenizers import ByteLevel
 
-from explorer.assets.model_files import read_object
+from explorer.assets.model_files import read_object, read_vocabulary
 from explorer.base.errors import BadInputError, ModelError
 
 MARGIN = 1000
@@ -54,10 +56,12 @@ class Tokenizer:
     Attributes:
         backend: the `tokenizers` object; it takes special tokens in a text for plain text.
         bos_id: id of the beginning-of-sequence token, None if the model has none.
+        embedded: how many tokens the model has embeddings for, None if that is not known.
     """
 
     backend: tokenizers.Tokenizer
     bos_id: int | None
+    embedded: int | None = None
 
     @classmethod
     def load(cls, folder: Path) -> "Tokenizer":
@@ -76,12 +80,14 @@ class Tokenizer:
             backend = tokenizers.Tokenizer.from_file(str(file))
         except Exception as error:  # tokenizers raises nothing more specific
             raise ModelError(
-                f"{file} cannot be read as a tokenizer ({error}). Fetch the model again."
+                f"{file} cannot be read as a tokenizer ({error}). {_what_helps(file)}"
             ) from error
         backend.encode_special_tokens = True
         backend.no_truncation()
         backend.no_padding()
-        return cls(backend, _bos_id(folder, backend))
+        embedded = read_vocabulary(folder)
+        bos = _bos_id(folder, backend)
+        return cls(backend, None if bos is None or bos >= (embedded or inf) else bos, embedded)
 
     @property
     def vocab_size(self) -> int:
@@ -92,7 +98,8 @@ class Tokenizer:
         """Return the token ids of `text`, never a special token's, whatever the text looks like.
 
         Raises:
-            BadInputError: if the text holds half a character (a lone surrogate).
+            BadInputError: if the text holds half a character (a lone surrogate), or a token that
+                the model has no embedding for.
         """
         return list(self._encode(text).ids)
 
@@ -105,7 +112,7 @@ class Tokenizer:
         if the margin is one such run, the cut moves on.
 
         Raises:
-            BadInputError: if the text holds half a character (a lone surrogate).
+            BadInputError: as `encode`.
         """
         cut = 2 * MARGIN + 8 * max_tokens
         while cut < len(text):
@@ -117,6 +124,11 @@ class Tokenizer:
             cut *= 4
         ids = self.encode(text)
         return ids[:max_tokens], len(ids) > max_tokens
+
+    def end(self, text: str, count: int) -> int:
+        """Return how many characters of `text` its first `count` tokens are made of."""
+        offsets = self._encode(text[: 2 * MARGIN + 8 * count]).offsets
+        return max((stop for _, stop in offsets[:count]), default=0)
 
     def decode(self, ids: list[int]) -> str:
         """Return the text of `ids`, special tokens included; stray bytes become U+FFFD."""
@@ -153,11 +165,17 @@ class Tokenizer:
         decoder = self.backend.decoder
         return decoder is not None and b'"ByteLevel"' in decoder.__getstate__()
 
+    @cached_property
+    def _added(self) -> frozenset[int]:
+        return frozenset(self.backend.get_added_tokens_decoder())
+
     def _bytes_of(self, token: int) -> bytes:
         """Return the bytes that a token stands for; an id without a token gives no valid UTF-8."""
         name = self.backend.id_to_token(token)
         if name is None:
             return b"\xff"
+        if token in self._added:  # stored as it is written, whatever the others go through
+            return bytes(name, "utf-8")
         if self._byte_level:
             if all(character in _BYTES for character in name):
                 return bytes(_BYTES[character] for character in name)
@@ -174,7 +192,15 @@ class Tokenizer:
                 f"Character {error.start + 1} of the text is half a character (a lone surrogate). "
                 "Remove it, or save the text as UTF-8 again."
             ) from error
-        return self.backend.encode(text, add_special_tokens=False)
+        encoding = self.backend.encode(text, add_special_tokens=False)
+        if self.embedded is not None and max(encoding.ids, default=0) >= self.embedded:
+            at = next(i for i, token in enumerate(encoding.ids) if token >= self.embedded)
+            raise BadInputError(
+                f"The text holds “{encoding.tokens[at]}”, token {encoding.ids[at]} of the "
+                f"tokenizer, and this model has embeddings for {self.embedded:,} tokens only. "
+                "Take it out of the text, or choose a model that goes with the tokenizer."
+            )
+        return encoding
 
 
 def _split_characters(data: bytes) -> set[int]:
@@ -189,13 +215,34 @@ def _split_characters(data: bytes) -> set[int]:
     return inside
 
 
+def _what_helps(file: Path) -> str:
+    """Return what to do about a tokenizer file that cannot be read."""
+    try:
+        sound = isinstance(json.loads(file.read_text(encoding="utf-8")).get("model"), dict)
+    except (OSError, ValueError, AttributeError, RecursionError):
+        sound = False
+    if not sound:
+        return "Fetch the model again."
+    return (
+        "The file is whole, so it was probably written for a newer version of the package "
+        f"“tokenizers” than the {tokenizers.__version__} here: upgrade that, or choose another "
+        "model."
+    )
+
+
 def _bos_id(folder: Path, backend: tokenizers.Tokenizer) -> int | None:
-    """Return the BOS id by the first file that says something about it; null says that none is."""
+    """Return the BOS id by the first file that says something about it; null says that none is.
+
+    Where config.json names several, it is the first of them.
+    """
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
         settings = read_object(folder / name)
         if "bos_token" in settings:
             token = settings["bos_token"]
             content = token.get("content") if isinstance(token, dict) else token
             return backend.token_to_id(content) if isinstance(content, str) else None
-    bos = read_object(folder / "config.json").get("bos_token_id")
-    return bos if isinstance(bos, int) and backend.id_to_token(bos) is not None else None
+    named = read_object(folder / "config.json").get("bos_token_id")
+    bos = named[0] if isinstance(named, list) and named else named
+    if not isinstance(bos, int) or isinstance(bos, bool) or not 0 <= bos < 2**32:
+        return None
+    return bos if backend.id_to_token(bos) is not None else None

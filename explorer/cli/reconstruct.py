@@ -62,9 +62,11 @@ def run(arguments: argparse.Namespace) -> int:
     folders.make_for(arguments.out)
     card = brought(arguments.model)
     assert card.folder is not None
-    if arguments.length is None:
-        length = len(texts.target_ids(passage.text, Tokenizer.load(card.folder), None))
-        spec = valid(ReconstructSpec, dict(spec) | {"length": length})
+    tokenizer = Tokenizer.load(card.folder)
+    ids = texts.target_ids(passage.text, tokenizer, arguments.length)
+    spec = valid(ReconstructSpec, dict(spec) | {"length": len(ids)})
+    if altered := texts.find_alteration(passage.text, tokenizer, ids):
+        say(altered.sentence)
     step_time = step_times.find(card.name, spec.recipe.precision)
     step_time = step_time or step_times.assumed(card.parameters)
     if said := outlook.long_wait(outlook.of_text(spec, step_time).seconds or outlook.NOTHING):

@@ -8,7 +8,6 @@ A NaN, an accuracy outside 0 to 1 and a cell given twice are bad input.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -35,35 +34,6 @@ def over_texts(cells: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """
     best = _best_restart(cells, by)
     return _mean_sd(best, by).rename(columns={"count": "texts"})
-
-
-def over_restarts(cells: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Return Table 2's two aggregates (E2).
-
-    `max` takes the best restart of every text, then mean and sd over texts; `avg` takes mean and sd
-    over all restarts and texts at once.
-
-    Args:
-        cells: columns text, restart, accuracy and those of `by`; two restarts a text or more.
-        by: what tells the table's cells apart, such as shared and s_g.
-
-    Returns:
-        Columns of `by`, aggregate (`max` or `avg`), mean, sd, count (of texts, of results).
-
-    Raises:
-        BadInputError: a column is missing, a number is not a number, texts of one cell differ in
-            their restarts (the mean would weigh them unequally), or there is one restart only.
-    """
-    keys = [*by, "text"]
-    _check(cells, [*keys, "restart", "accuracy"], [*keys, "restart"], accuracy=True)
-    counts = cells.groupby(keys, sort=False)["restart"].count()
-    if len(counts) and counts.min() < 2:
-        raise BadInputError("The maximum over restarts needs at least two restarts of every text.")
-    if (counts.groupby(level=list(by)).nunique() > 1).any():
-        raise BadInputError("Every text of a cell must have the same number of restarts.")
-    both = {"max": _best_restart(cells, by), "avg": cells}
-    tables = [_mean_sd(rows, by).assign(aggregate=name) for name, rows in both.items()]
-    return pd.concat(tables, ignore_index=True)[[*by, "aggregate", "mean", "sd", "count"]]
 
 
 def longest_prefixes(cells: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -127,56 +97,10 @@ def capacities(prefixes: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return table.reset_index()
 
 
-def speed_ups(cells: pd.DataFrame, by: Sequence[str] = ("n",)) -> pd.DataFrame:
-    """Return throughput and ratio (E5, Q4), medians over repeats of both ways.
-
-    Args:
-        cells: columns one_pass and autoregressive (seconds for n tokens), n, repeat and `by`.
-        by: what tells the measurements apart; holds n.
-
-    Returns:
-        Columns of `by`, one_pass and autoregressive (tokens per second), ratio.
-
-    Raises:
-        BadInputError: a column is missing, or a time is not above zero.
-    """
-    ways = ["one_pass", "autoregressive"]
-    _check(cells, [*by, "n", "repeat", *ways], [*by, "repeat"])
-    if not (cells[ways] > 0).all(axis=None):
-        raise BadInputError("Every measured time must be above zero.")
-    table = cells.groupby(list(by), sort=False)[ways].median().reset_index()
-    table[ways] = 1 / table[ways].div(table["n"], axis=0)
-    return table.assign(ratio=table["one_pass"] / table["autoregressive"])
-
-
 def deviation(values: ArrayLike) -> float:
     """Return the standard deviation of two or more values; NaN of fewer."""
     found = np.asarray(values, dtype=np.float64)
     return float(found.std()) if len(found) > 1 else math.nan
-
-
-@dataclass(frozen=True)
-class SpeedUp:
-    """The two readings of the paper's 279 (I1).
-
-    Attributes:
-        mean: mean of the ratios over lengths, the "on average" of section 4.
-        largest: the largest of them, the "up to" of section 5.
-    """
-
-    mean: float
-    largest: float
-
-
-def speed_up(table: pd.DataFrame) -> SpeedUp:
-    """Return both readings of the ratios of `speed_ups`.
-
-    Raises:
-        BadInputError: there is no ratio.
-    """
-    if table.empty:
-        raise BadInputError("There is no measured length to compare.")
-    return SpeedUp(float(table["ratio"].mean()), float(table["ratio"].max()))
 
 
 def _best_restart(

@@ -192,14 +192,6 @@ def best_capacity() -> pd.DataFrame:
     return best.rename("c_tokens").reset_index()
 
 
-def off_ladder() -> pd.DataFrame:
-    """Return the rows of Table 3 whose c_tokens is no length of the ladder H5 (I3)."""
-    table = table3()
-    return table[(table["value"] == "c_tokens") & ~table["mean"].isin(LADDER)].reset_index(
-        drop=True
-    )
-
-
 def findings() -> tuple[Statement, ...]:
     """Return F1 to F10."""
     return _FINDINGS

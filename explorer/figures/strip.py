@@ -49,12 +49,25 @@ def strip_data(
 
 
 def preview_data(
-    ids: list[int], groups: Sequence[tuple[int, int, str]], pieces: list[str], length: int
+    ids: list[int],
+    groups: Sequence[tuple[int, int, str]],
+    pieces: list[str],
+    length: int,
+    altered: Sequence[int] = (),
 ) -> dict[str, Any]:
-    """Return the strip of a text before training: its target tokens, and those left out."""
+    """Return the strip of a text before training: its target tokens, and those left out.
+
+    Args:
+        ids: the text's first tokens.
+        groups: of them, as they are shown.
+        pieces: what each token shows as.
+        length: how many of them are the target.
+        altered: groups that say something else than was typed; they are marked.
+    """
     return {
         "groups": [list(group) for group in groups],
         "targets": ids,
         "pieces": {str(i): piece for i, piece in zip(ids, pieces, strict=True)},
         "length": length,
+        "altered": list(altered),
     }

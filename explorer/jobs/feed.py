@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from explorer.base.database import JobRow, transaction
 from explorer.base.errors import ExplorerError
@@ -36,6 +36,9 @@ GONE = "gone"
 Say = Callable[[list[int]], list[str]]
 """Token ids to what each says."""
 
+Stamp = tuple[int, int, int]
+"""Tells a file from what it was before: when it was written, its inode, its size."""
+
 COLUMNS = {
     "step": "<i4",
     "seconds": "<f4",
@@ -52,39 +55,48 @@ class Look:
     """What one look at a job has found.
 
     Attributes:
-        status: `status_of` its row.
+        status: `status_of` its row; None if that was not read.
         stamp: tells the newest frame from others; None while there is none.
         newest: the newest frame; None if it is the one of last time.
     """
 
-    status: dict[str, Any]
-    stamp: tuple[int, int, int] | None = None
+    status: dict[str, Any] | None
+    stamp: Stamp | None = None
     newest: Recording | None = None
 
 
-def look(watched: Mapping[str, tuple[int, int, int] | None]) -> dict[str, Look]:
+_ROWS = select(
+    JobRow.id, JobRow.kind, JobRow.state, JobRow.requested, JobRow.fraction, JobRow.sentence,
+    JobRow.error, JobRow.result,
+).where(JobRow.id.in_(bindparam("jobs", expanding=True)))  # fmt: skip
+
+
+def look(watched: Mapping[str, Stamp | None], *, rows: bool = True) -> dict[str, Look]:
     """Look at several jobs at once: one query for all, and of each the newest frame if it is new.
 
     Args:
         watched: for each job's id the stamp of the frame that is known.
+        rows: whether to read what the catalogue says of them.
 
     Raises:
         StorageError: if the catalogue cannot be read.
     """
-    query = select(
-        JobRow.id, JobRow.kind, JobRow.state, JobRow.requested, JobRow.fraction, JobRow.sentence,
-        JobRow.error, JobRow.result,
-    ).where(JobRow.id.in_(list(watched)))  # fmt: skip
-    with transaction() as session:
-        rows = {row.id: row for row in session.execute(query)}
-    return {job: _look_at(job, rows.get(job), known) for job, known in watched.items()}
+    known: dict[str, Any] = {}
+    if rows:
+        with transaction() as session:
+            known = {row.id: row for row in session.execute(_ROWS, {"jobs": list(watched)})}
+    folder = client.folder_of("")
+    found = {}
+    for job, stamp in watched.items():
+        status = None if not rows else status_of(known[job]) if job in known else NOT_THERE
+        found[job] = _newest(folder / job, status, stamp)
+    return found
 
 
-def _look_at(job: str, row: Any, known: tuple[int, int, int] | None) -> Look:
-    if row is None:
-        return Look({"state": GONE, "over": True, "stamp": GONE, "sentence": "", "fraction": 0.0})
-    status = status_of(row)
-    folder = client.folder_of(job)
+NOT_THERE = {"state": GONE, "over": True, "stamp": GONE, "sentence": "", "fraction": 0.0}
+
+
+def _newest(folder: Path, status: dict[str, Any] | None, known: Stamp | None) -> Look:
     stamp = _stamp(folder / LIVE) or _stamp(folder / LOG)
     if stamp is None or stamp == known:
         return Look(status, known)
@@ -92,7 +104,7 @@ def _look_at(job: str, row: Any, known: tuple[int, int, int] | None) -> Look:
     return Look(status, stamp if newest else known, newest)
 
 
-def _stamp(file: Path) -> tuple[int, int, int] | None:
+def _stamp(file: Path) -> Stamp | None:
     try:
         found = os.stat(file)  # noqa: PTH116 (several times a second, for every job)
     except OSError:
@@ -104,16 +116,16 @@ def status_of(row: Any) -> dict[str, Any]:
     """Return what a page shows of a job besides its frames.
 
     Args:
-        row: has `id`, `kind`, `state`, `requested`, `fraction`, `sentence`, `error` and `result`
-            of a job, the last as JSON.
+        row: has the columns of `_ROWS`.
     """
-    result: dict[str, Any] = json.loads(row.result) if isinstance(row.result, str) else row.result
+    result: dict[str, Any] = json.loads(row.result)
+    over = row.state in client.OVER
     status = {
         "state": _state_in_words(row.state, row.requested),
-        "over": row.state in client.OVER,
+        "over": over,
         "fraction": round(row.fraction, 4),
         "sentence": row.error or row.sentence,
-        "stamp": f"{row.state in client.OVER:d}.{row.requested}.{revision(row.id, result)}",
+        "stamp": f"{over:d}.{row.requested}.{revision(row.id, row.kind, result)}",
     }
     if isinstance(h_lm := result.get("h_lm"), int | float):
         status["h_lm"] = nats(h_lm)
@@ -130,21 +142,24 @@ def _state_in_words(state: str, requested: str) -> str:
 
 def stamp_of(job: client.Job) -> str:
     """Return the stamp of what a page would draw of a job now: when it changes, draw again."""
-    return f"{job.over:d}.{job.requested}.{revision(job.id, job.result)}"
+    return f"{job.over:d}.{job.requested}.{revision(job.id, job.spec.kind, job.result)}"
 
 
-def revision(job: str, result: Mapping[str, Any]) -> int:
+def revision(job: str, kind: str, result: Mapping[str, Any]) -> int:
     """Return a number that changes when what a job has made on the disk changes; 0 for nothing.
 
     Frames of a run in progress do not count: they are sent themselves.
     """
-    folder = places.folder_of(job)
-    files = [folder / FILE, folder / places.LANDSCAPE]
-    if isinstance(name := result.get("set"), str):
-        files.append(sets.folder_of(name) / sets.SET_FILE)
-    if isinstance(name := result.get("run"), str):
+    files: list[Path] = []
+    if kind == "paths":
+        files = [places.folder_of(job) / FILE]
+    elif kind == "landscape":
+        files = [places.folder_of(job) / places.LANDSCAPE]
+    elif isinstance(name := result.get("set"), str):
+        files = [sets.folder_of(name) / sets.SET_FILE]
+    elif isinstance(name := result.get("run"), str):
         run = runs.folder_of(name)
-        files += [run / runs.HEADER_FILE, run / runs.CELLS_FILE]
+        files = [run / runs.HEADER_FILE, run / runs.CELLS_FILE]
     return max((stamp[0] for file in files if (stamp := _stamp(file))), default=0)
 
 
@@ -243,9 +258,24 @@ def history(whole: Recording, newest: Recording, say: Say) -> dict[str, Any]:
     }
 
 
-def difference(before: Recording, newest: Recording, say: Say) -> dict[str, Any]:
-    """Return what the newest frame adds for somebody who has the frame before it."""
-    return {"frames": columns(newest.frames), "said": said(before, newest, say)}
+def difference(
+    before: Recording, newest: Recording, say: Say, whole: Recording | None = None
+) -> dict[str, Any]:
+    """Return what the newest frame adds for somebody who has the frame before it.
+
+    Args:
+        before: the frame that is known.
+        newest: the newest.
+        say: token ids to texts.
+        whole: all frames that were kept, where nobody has looked for a while: those in between are
+            added. None: there are none.
+    """
+    frames = newest.frames
+    if whole is not None and whole.header == newest.header:
+        steps = whole.frames["step"]
+        between = (steps > before.frames["step"][-1]) & (steps < newest.frames["step"][-1])
+        frames = np.concatenate([whole.frames[between], frames])
+    return {"frames": columns(frames), "said": said(before, newest, say)}
 
 
 def goes_on(before: Recording, newest: Recording) -> bool:

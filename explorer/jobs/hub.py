@@ -17,13 +17,15 @@ from typing import Any
 
 from explorer.base.errors import ExplorerError
 from explorer.jobs import client, feed
-from explorer.jobs.feed import Look, Say
+from explorer.jobs.feed import Look, Say, Stamp
 from explorer.solutions.recording import Recording
 from explorer.solutions.watching import watch
 
 TICK_SECONDS = 0.2
-"""How often is looked at jobs that somebody watches."""
-NOTE_SECONDS = 1.0
+"""How often is looked for new frames of jobs that somebody watches."""
+ROWS_SECONDS = 0.38
+"""How often the catalogue is asked about them: a worker writes there every 0.4 s at most."""
+NOTE_SECONDS = 2.0
 """How often is looked after the worker meanwhile."""
 POLL_SECONDS = 6.0
 """For how long somebody who polls counts as watching: three of their polls."""
@@ -31,6 +33,8 @@ KEPT_SECONDS = 30.0
 """For how long a job's last messages are kept when nobody watches it any more."""
 MOST_KEPT = 64
 """Messages of a job that are kept: some 13 seconds of frames."""
+AWAY_SECONDS = 1.0
+"""If nobody has looked for longer, frames in between are read from the log as well."""
 BEAT_SECONDS = 10.0
 """After how much silence a viewer hears that the connection is there."""
 MOST_JOBS = 64
@@ -56,6 +60,7 @@ class Channel:
         viewers: how many are connected.
         polled: when somebody last polled.
         left: when the last viewer has left.
+        looked: when it was last looked at.
         whole: the whole history as of a message's number, being made or made.
     """
 
@@ -63,13 +68,14 @@ class Channel:
     forgotten: int
     number: int
     status: dict[str, Any] | None = None
-    stamp: tuple[int, int, int] | None = None
+    stamp: Stamp | None = None
     newest: Recording | None = None
     say: Say | None = None
     kept: deque[tuple[int, str]] = field(default_factory=deque)
     viewers: int = 0
     polled: float = -POLL_SECONDS
     left: float = -KEPT_SECONDS
+    looked: float = 0.0
     whole: tuple[int, asyncio.Task[str]] | None = None
 
     def is_watched(self, now: float) -> bool:
@@ -86,7 +92,7 @@ class _News:
     """What a look has changed of a channel; the text is None if its viewers have to begin anew."""
 
     status: dict[str, Any]
-    stamp: tuple[int, int, int] | None
+    stamp: Stamp | None
     newest: Recording | None
     say: Say | None
     text: str | None
@@ -98,7 +104,7 @@ class Hub:
     def __init__(
         self,
         sayer: Callable[[str], Say],
-        look: Callable[[Mapping[str, Any]], dict[str, Look]] = feed.look,
+        look: Callable[..., dict[str, Look]] = feed.look,
         note: Callable[[], str] = feed.worker_note,
     ) -> None:
         """Watch nothing yet.
@@ -115,7 +121,8 @@ class Hub:
         self._news = asyncio.Event()
         self._joined = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._noted, self._said = -NOTE_SECONDS, ""
+        self._asked = self._noted = -NOTE_SECONDS
+        self._said = ""
         self.closed = False
 
     def __len__(self) -> int:
@@ -263,22 +270,30 @@ class Hub:
         Raises:
             StorageError: if the catalogue cannot be read.
         """
-        looks = self._look({channel.job: channel.stamp for channel in channels})
-        if time.monotonic() - self._noted >= NOTE_SECONDS:
-            self._said, self._noted = self._note(), time.monotonic()
+        now = time.monotonic()
+        rows = now - self._asked >= ROWS_SECONDS or any(c.status is None for c in channels)
+        looks = self._look({channel.job: channel.stamp for channel in channels}, rows=rows)
+        if rows:
+            self._asked = now
+        if now - self._noted >= NOTE_SECONDS:
+            self._said, self._noted = self._note(), now
         news = [(c, self._new(c, looks[c.job])) for c in channels]
         return [(channel, new) for channel, new in news if new is not None]
 
     def _new(self, known: Channel, look: Look) -> _News | None:
-        status = look.status | {"note": "" if look.status["over"] else self._said}
+        status = look.status or known.status or feed.NOT_THERE
+        status = status | {"note": "" if status["over"] else self._said}
         message: dict[str, Any] = {} if status == known.status else {"status": status}
         begins, newest, say = known.status is None, known.newest, known.say
         if look.newest is not None and not feed.is_same(newest, look.newest):
             if newest is None or say is None or not feed.goes_on(newest, look.newest):
                 begins, say = True, self._sayer(look.newest.header.model)
             else:
-                message |= feed.difference(newest, look.newest, say)
+                away = time.monotonic() - known.looked > AWAY_SECONDS
+                whole = watch(client.folder_of(known.job)) if away else None
+                message |= feed.difference(newest, look.newest, say, whole)
             newest = look.newest
+        known.looked = time.monotonic()
         if not message and not begins:
             return None
         text = None if begins else _text(known.job, message)

@@ -7,6 +7,7 @@ go wrong later, or give wrong numbers in silence, is said in a sentence now.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ LEAK = 1e-4
 
 def in_short(error: BaseException) -> str:
     """Return an error's kind and the beginning of its message, on one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return f"{type(error).__name__}: {shorten(str(error), 200, placeholder=' …')}"
 
 
 def what_helps(error: BaseException) -> str:
@@ -70,8 +71,11 @@ def require_usable(network: Any, folder: Path) -> int | None:
     ids = _some_ids(network)
     with torch.no_grad():
         inputs = network.get_input_embeddings()(ids)
+        between = inputs + inputs.roll(1, 1) / 3  # no token's, as what is trained
     with _said(folder, "cannot be run on input embeddings alone"), torch.no_grad():
         by_vectors = _logits(network, inputs_embeds=inputs.clone())
+    with _said(folder, "takes no input embeddings but those of its tokens"), torch.no_grad():
+        _logits(network, inputs_embeds=between.clone())
     with _said(folder, "cannot be run"), torch.no_grad(), _PositionTables(LENGTH) as tables:
         by_tokens = _logits(network, input_ids=ids)
     if not by_tokens.isfinite().all():
@@ -85,7 +89,7 @@ def require_usable(network: Any, folder: Path) -> int | None:
             "embedding in every layer, for one), so a vector cannot stand in a token's place. "
             "Choose another model."
         )
-    _require_causal(network, inputs, folder)
+    _require_causal(network, between, folder)
     positions: int | None = tables.positions
     return positions
 

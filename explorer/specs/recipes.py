@@ -216,8 +216,8 @@ first to be exact stand out sooner."""
 PRESETS: dict[str, Recipe] = {recipe.name: recipe for recipe in (FAST, INDEPENDENT, PAPER)}
 """A preset whose fields change is another preset and takes a new name: files hold the old one.
 
-`tests/explorer/test_recipes.py` pins the digest of every name. Until 27 November 2026 `fast` had
-other fields than today; records of that time say so in `recorded_as`.
+`tests/explorer/specs/test_recipes.py` pins the digest of every name. Until 27 November 2026 `fast`
+had other fields than today; records of that time say so in `recorded_as`.
 """
 
 

@@ -19,6 +19,7 @@ from explorer.specs.texts import (
     UnseenSpec,
     make_spec,
 )
+from explorer.texts.alterations import Alteration, find_alteration
 from explorer.texts.corpus import read_corpus
 from explorer.texts.drawing import continuation, draw, draw_many, unseen_passages
 from explorer.texts.own import from_upload
@@ -28,6 +29,7 @@ from explorer.texts.targets import MAX_TARGET_TOKENS, target_ids
 __all__ = [
     "MAX_TARGET_TOKENS",
     "SOURCES",
+    "Alteration",
     "CorpusSpec",
     "GeneratedSpec",
     "OwnSpec",
@@ -42,6 +44,7 @@ __all__ = [
     "continuation",
     "draw",
     "draw_many",
+    "find_alteration",
     "from_upload",
     "make_spec",
     "read_corpus",

@@ -137,8 +137,11 @@ class OnePass(Layout[Solution]):
 
     @override
     def by_vector(self, by_input: Float[Tensor, "n L d"], N: int) -> Float[Tensor, "n W d"]:
-        at_m = torch.as_tensor(holds_m(self.arrangement, N), device=by_input.device)
-        return torch.stack([by_input[:, ~at_m].sum(1), by_input[:, at_m].sum(1)], 1)
+        at_m = holds_m(self.arrangement, N)  # a GPU that had to count them would be waited for
+        places = [
+            torch.as_tensor(np.flatnonzero(at), device=by_input.device) for at in (~at_m, at_m)
+        ]
+        return torch.stack([by_input[:, at].sum(1) for at in places], 1)
 
     @override
     def score(

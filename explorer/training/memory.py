@@ -20,8 +20,9 @@ def rows_that_fit(model: FrozenModel, length: int) -> int:
     and 4 MLP widths a token, in the model's number format) and allows half of what is free.
     The estimate may be wrong either way; running out of memory halves it.
     """
-    config = model.network.config
-    width = int(getattr(config, "intermediate_size", 4 * model.d_model))
+    config = model.network.config.get_text_config(decoder=True)
+    widths = getattr(config, "intermediate_size", None)  # of each layer, of all, or not said
+    width = max(widths) if isinstance(widths, list) else widths or 4 * model.d_model
     layers = int(getattr(config, "num_hidden_layers", 1))
     each = length * layers * (16 * model.d_model + 4 * width) * model.dtype.itemsize
     if model.device.type == "cuda":

@@ -171,9 +171,10 @@ class Worker:
         Returns:
             False when the job only waits for something else.
         """
-        job, end = active.job, time.monotonic() + SLICE_SECONDS
+        job = active.job
         if not active.waits:
             self._now_doing(job.id)
+        end = time.monotonic() + SLICE_SECONDS  # what it took to say so is not the job's time
         while time.monotonic() < end and self.hands.go_on(active):
             self._poll()
             if active.waits or not active.ready or job.id not in self.active or not self.stays:

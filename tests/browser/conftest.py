@@ -7,8 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,19 +48,18 @@ def app_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("browser-cache")
 
 
-@pytest.fixture(scope="module")
-def app_url(app_cache: Path) -> Iterator[str]:
-    """The app, started as a person starts it, on a free port with a cache of its own."""
-    cache = app_cache
+@contextmanager
+def started(cache: Path, *options: str, **environment: str) -> Iterator[str]:
+    """The app, started as a person starts it, on a free port; gives its address without a path."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = cache / "server.log"
     with log.open("wb") as out:
         server = subprocess.Popen(
-            [*APP, "--server.port", str(port)],
+            [*APP, "--server.port", str(port), *options],
             cwd=folders.PROJECT,
-            env=os.environ | {"EXPLORER_CACHE": str(cache), "PIP_NO_INDEX": "1"},
+            env=os.environ | {"EXPLORER_CACHE": str(cache), "PIP_NO_INDEX": "1"} | environment,
             stdout=out,
             stderr=out,
         )
@@ -68,7 +67,7 @@ def app_url(app_cache: Path) -> Iterator[str]:
     deadline = time.monotonic() + 60
     while True:
         try:
-            urllib.request.urlopen(f"{url}/_stcore/health", timeout=2)
+            socket.create_connection(("127.0.0.1", port), 2).close()
             break
         except OSError:
             assert server.poll() is None, log.read_text()
@@ -77,6 +76,13 @@ def app_url(app_cache: Path) -> Iterator[str]:
     yield url
     server.send_signal(signal.SIGINT)
     server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def app_url(app_cache: Path) -> Iterator[str]:
+    """The app with a cache of its own."""
+    with started(app_cache) as url:
+        yield url
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from explorer.base.errors import CorruptFileError
 from explorer.landscape.result import Landscape
 from explorer.solutions import sets as records
 from explorer.solutions.solution import Solution, save_solution
+from tests.pages.driving import open_page
 from widgets import cached, results, sets
 from widgets.cached import Newest
 
@@ -140,3 +141,52 @@ def test_a_landscape_that_grows_is_held_once(tmp_path: Path) -> None:
     file.write_bytes(b"damaged")
     with pytest.raises(CorruptFileError):
         results.landscape(file)
+
+
+class Grown:
+    """A version of a result."""
+
+
+def test_thirty_who_show_the_same_draw_it_once() -> None:
+    drawn: list[object] = []
+
+    def draw(value: Grown, size: int) -> list[int]:
+        drawn.append(value)
+        return [size]
+
+    value = Grown()
+    found: list[object] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(cached.once(draw, value, 3)))
+        for _ in range(30)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(drawn) == 1 and len(found) == 30 and len(set(map(id, found))) == 1
+    assert cached.once(draw, value, 4) == [4] and len(drawn) == 2
+    assert cached.once(draw, Grown(), 3) == [3] and len(drawn) == 3
+
+
+def test_what_was_drawn_goes_with_its_version() -> None:
+    before = len(cached._made)
+    for _ in range(50):
+        value = Grown()
+        for size in range(2 * cached.MOST_MADE):
+            cached.once(lambda _, size: [size], value, size)
+        assert len(cached._made[id(value)].kept) <= cached.MOST_MADE
+        del value
+    gc.collect()
+    assert len(cached._made) <= before
+
+
+def test_all_viewers_of_a_run_share_its_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from explorer.figures import run as figures
+
+    drawn: list[object] = []
+    draw = figures.accuracy_curves
+    monkeypatch.setattr(figures, "accuracy_curves", lambda r: drawn.append(r) or draw(r))
+    for _ in range(3):
+        assert not open_page().exception
+    assert len(drawn) <= 1

@@ -10,6 +10,7 @@ import pytest
 
 from explorer.assets import catalog, hub, packaged
 from explorer.assets.catalog import ModelCard
+from explorer.assets.fingerprint import fingerprint
 from explorer.base import folders
 from explorer.base.errors import MissingAssetError, ModelError
 from explorer.runtime import limits
@@ -261,3 +262,45 @@ def test_the_embedded_card_is_true(embedded_folder: Path) -> None:
 
     assert card.folder == embedded_folder
     assert catalog.check(embedded_folder) == card
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "title"),
+    [
+        ("EleutherAI/pythia-160m@step1000", "EleutherAI/pythia-160m@step1000",
+         "Pythia 160M, step1000"),
+        ("pythia-160m@step1000", "EleutherAI/pythia-160m@step1000", "Pythia 160M, step1000"),
+        ("org/tiny@refs/pr/1", "org/tiny@refs/pr/1", "org/tiny@refs/pr/1"),
+    ],
+)  # fmt: skip
+def test_a_hub_model_takes_a_revision(name: str, found: str, title: str) -> None:
+    card = catalog.find(name)
+    assert (card.name, card.title, card.origin) == (found, title, "hub")
+    assert not catalog.is_path(name)
+    assert catalog.find(card.name) == card  # as records name it
+
+
+@pytest.mark.parametrize("name", ["pythia-160m@", "org/tiny@../x", "smollm2-135m@main"])
+def test_a_revision_that_cannot_be_is_said(name: str) -> None:
+    with pytest.raises(ModelError, match=r"organisation/model@step1000"):
+        catalog.find(name)
+
+
+def test_revisions_with_the_same_weights_are_told(
+    tiny_llama_folder: Path,
+    tiny_neox_folder: Path,
+    hub_cache: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ["org/tiny", "org/tiny@step1", "org/tiny@step2"]
+    hub_cache |= dict(
+        zip(names, [tiny_llama_folder, tiny_llama_folder, tiny_neox_folder], strict=True)
+    )
+    monkeypatch.setattr(hub, "cached_revisions", lambda name: [n for n in names if n != name])
+    assert catalog.same_weights(catalog.find("org/tiny")) == []  # nothing was hashed yet
+    for folder in (tiny_llama_folder, tiny_neox_folder):
+        fingerprint(folder)
+    assert catalog.same_weights(catalog.find("org/tiny")) == ["org/tiny@step1"]
+    assert catalog.same_weights(catalog.find("org/tiny@step1")) == ["org/tiny"]
+    assert catalog.same_weights(catalog.find("org/tiny@step2")) == []
+    assert catalog.same_weights(catalog.find(str(tiny_llama_folder))) == []

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -163,3 +164,13 @@ def test_a_header_of_something_else_is_said(folder: Path, header: object) -> Non
     (folder / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text)
     with pytest.raises(ModelError, match=r"model\.safetensors"):
         fingerprint(folder)
+
+
+def test_what_lies_beside_the_weights_is_not_the_model(
+    tiny_neox_folder: Path, tmp_path: Path
+) -> None:
+    """An adapter, or the same weights once more in one file, which transformers does not load."""
+    folder = Path(shutil.copytree(tiny_neox_folder, tmp_path / "model"))
+    shutil.copy(folder / "model.safetensors", folder / "consolidated.safetensors")
+    save_file({"lora": np.ones(3, np.float32)}, folder / "adapter_model.safetensors")
+    assert fingerprint(folder) == fingerprint(tiny_neox_folder)

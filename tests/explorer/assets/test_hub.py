@@ -16,6 +16,7 @@ from explorer.base.errors import MissingAssetError, ModelError, StorageError
 from explorer.base.progress import Downloading
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+EARLIER = "89abcdef0123456789abcdef0123456789abcdef"
 FILES = {
     "config.json": b"{}",
     "tokenizer.json": b"{ }",
@@ -34,7 +35,18 @@ class FakeHub(BaseHTTPRequestHandler):
     models: ClassVar = {
         "org/tiny": FILES,
         "org/pickled": {"config.json": b"{}", "pytorch_model.bin": b"pickle"},
+        "org/sharded": {
+            "config.json": b"{}",
+            "tokenizer.json": b"{ }",
+            "model.safetensors.index.json": json.dumps(
+                {"weight_map": {"a": "part_a.safetensors", "b": "model.safetensors-2.safetensors"}}
+            ).encode(),
+            "part_a.safetensors": b"a" * 1000,
+            "model.safetensors-2.safetensors": b"b" * 1000,
+            "consolidated.safetensors": b"the same weights again",
+        },
     }
+    revisions: ClassVar = {"main": COMMIT, COMMIT: COMMIT, "step1000": EARLIER, EARLIER: EARLIER}
     fetched: ClassVar[list[str]]
 
     def do_HEAD(self) -> None:
@@ -56,18 +68,21 @@ class FakeHub(BaseHTTPRequestHandler):
                 for path, content in files.items()
             ]
             self._answer(json.dumps(rows).encode())
-        elif found := re.fullmatch(rf"/{name}/resolve/{COMMIT}/(.*)", self.path):
+        elif found := re.fullmatch(rf"/{name}/resolve/({COMMIT}|{EARLIER})/(.*)", self.path):
             if self.command == "GET":
-                self.fetched.append(found[1])
-            self._answer(files[found[1]])
+                self.fetched.append(found[2])
+            earlier = b"e" if found[1] == EARLIER and found[2] == "model.safetensors" else b""
+            self._answer(files[found[2]] + earlier, found[1])
+        elif (revision := [*self.path.split("/revision/"), "main"][1]) in self.revisions:
+            self._answer(json.dumps({"id": name, "sha": self.revisions[revision]}).encode())
         else:
-            self._answer(json.dumps({"id": name, "sha": COMMIT}).encode())
+            self._refuse(404, "RevisionNotFound")
 
-    def _answer(self, content: bytes) -> None:
+    def _answer(self, content: bytes, commit: str = COMMIT) -> None:
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("ETag", f'"{_etag(content)}"')
-        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("X-Repo-Commit", commit)
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(content)
@@ -149,12 +164,37 @@ def test_progress_rises_to_everything() -> None:
     assert sentences == {"Downloading org/tiny, 300 kB", "org/tiny: ready"}
 
 
+def test_shards_are_fetched_by_the_names_in_the_index(fetched: list[str]) -> None:
+    folder = hub.download("org/sharded")
+
+    shards = {"part_a.safetensors", "model.safetensors-2.safetensors"}
+    assert {file.name for file in folder.glob("*.safetensors")} == shards
+    assert "consolidated.safetensors" not in fetched
+    assert hub.cached("org/sharded") == folder
+    (folder / "part_a.safetensors").unlink()
+    assert hub.cached("org/sharded") is None
+
+
+@pytest.mark.usefixtures("fetched")
+def test_a_revision_is_another_folder() -> None:
+    main, step = hub.download("org/tiny"), hub.download("org/tiny@step1000")
+
+    assert (main.name, step.name) == (COMMIT, EARLIER)
+    assert hub.cached("org/tiny@step1000") == step and hub.cached("org/tiny") == main
+    assert hub.cached("org/tiny@step2000") is None
+    assert (step / "model.safetensors").read_bytes() == FILES["model.safetensors"] + b"e"
+    assert hub.cached_revisions("org/tiny") == ["org/tiny@step1000"]
+    assert hub.cached_revisions("org/tiny@step1000") == ["org/tiny"]
+    assert hub.cached_revisions("org/nowhere") == []
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
         ("org/gated", "org/gated is gated: ask for access"),
         ("org/unknown", "The hub knows no model org/unknown"),
         ("org/pickled", r"org/pickled has no model\.safetensors"),
+        ("org/tiny@step7", r"knows org/tiny, but no revision step7 of it"),
     ],
 )
 def test_what_cannot_be_had_is_said(fetched: list[str], name: str, sentence: str) -> None:
@@ -200,6 +240,13 @@ def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         ("org/", False),
         ("org/ti ny", False),
         ("org/a..b", False),
+        ("org/tiny@step1000", True),
+        ("org/tiny@refs/pr/1", True),
+        (f"org/tiny@{COMMIT}", True),
+        ("org/tiny@", False),
+        ("org/tiny@../../etc", False),
+        ("org/tiny@a b", False),
+        ("tiny@step1000", False),
         ("", False),
     ],
 )

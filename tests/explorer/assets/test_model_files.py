@@ -1,13 +1,26 @@
+import contextlib
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from explorer.assets.model_files import IncompleteModelError, ModelFacts, read_facts, read_object
+from benchmarks.models import build
+from explorer.assets.fingerprint import fingerprint
+from explorer.assets.model_files import (
+    IncompleteModelError,
+    ModelFacts,
+    read_facts,
+    read_object,
+    stored_formats,
+)
+from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import ModelError
 
 Copy = Callable[[Path], Path]
@@ -67,11 +80,14 @@ def test_stored_constants_and_tied_heads_are_no_parameters(
     [
         ({"architectures": ["BertForMaskedLM"]}, "not a causal language model .BertForMaskedLM"),
         ({"architectures": None}, "names no architecture"),
+        ({"architectures": 5}, "names no architecture"),
+        ({"vocab_size": True}, "does not say vocab_size"),
+        ({"vocab_size": -300}, "does not say vocab_size"),
         ({"model_type": "own", "auto_map": {"AutoModel": "m.Own"}}, "needs code of its own"),
         ({"model_type": "own"}, "unknown type"),
         ({"model_type": "../../models"}, "unknown type"),
         ({"quantization_config": {"quant_method": "gptq"}}, "quantised weights"),
-        ({"hidden_size": None}, "does not say hidden_size"),
+        ({"num_hidden_layers": None}, "does not say num_hidden_layers"),
         ({"vocab_size": "many"}, "does not say vocab_size"),
     ],
 )
@@ -192,3 +208,132 @@ def test_a_type_whose_folder_in_transformers_has_another_name_is_read(
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path)
     assert (facts.d_model, facts.layers, facts.max_positions) == (32, 2, 128)
     assert facts.parameters == loaded.num_parameters()
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [("gpt_neo", {}), ("xglm", {}), ("mpt", {}), ("xlnet", {}), ("ctrl", {}), ("bart", {}),
+     ("prophetnet", {}), ("opt", {"word_embed_proj_dim": 16}), ("electra", {"embedding_size": 16}),
+     ("gemma3", {}), ("xlm", {"causal": True})],
+)  # fmt: skip
+def test_sizes_are_found_whatever_a_family_calls_them(
+    tmp_path: Path, kind: str, changes: dict[str, Any]
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    folder = build(kind, tmp_path / kind, **changes)
+    facts = read_facts(folder)
+    network: Any = AutoModelForCausalLM.from_pretrained(folder)
+    table = network.get_input_embeddings().weight
+    assert (facts.vocab_size, facts.d_model) == tuple(table.shape)
+    assert facts.layers == 2 and facts.max_positions in (128, None)
+
+
+def test_every_name_that_transformers_maps_is_known() -> None:
+    """What its attribute maps call a size, so that a family that comes to it later is seen here."""
+    from transformers import CONFIG_MAPPING
+
+    from explorer.assets import model_files
+
+    known = {
+        "hidden_size": model_files.WIDTH,
+        "num_hidden_layers": (*model_files.LAYERS, "encoder_layers"),  # says decoder_layers too
+        "vocab_size": model_files.VOCABULARY,
+        "max_position_embeddings": (*model_files.MAX_POSITIONS, "context_length"),  # no limit
+    }
+    for kind in model_files._causal_types():
+        for name, own in getattr(CONFIG_MAPPING[kind], "attribute_map", {}).items():
+            assert name not in known or own in known[name], (kind, name, own)
+
+
+def test_shards_are_what_the_index_names(tiny_neox_folder: Path, copied_folder: Copy) -> None:
+    folder = copied_folder(tiny_neox_folder)
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    names = sorted(tensors)
+    files = {"first.safetensors": names[::2], "model.safetensors-2": names[1::2]}
+    for file, held in files.items():
+        save_file({name: tensors[name] for name in held}, folder / file, {"format": "pt"})
+    index = {"weight_map": {name: file for file, held in files.items() for name in held}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    save_file({"other": np.ones(7, np.float32)}, folder / "adapter.safetensors")
+
+    assert read_facts(folder) == read_facts(tiny_neox_folder)
+
+
+@pytest.mark.parametrize("name", ["../model.safetensors", "/etc/passwd", "a\0b", "x/../../y"])
+def test_shards_outside_of_the_folder_are_not_read(
+    tiny_neox_folder: Path, copied_folder: Copy, name: str
+) -> None:
+    folder = copied_folder(tiny_neox_folder)
+    (folder / "model.safetensors").rename(folder.parent / "model.safetensors")
+    index = {"weight_map": {"embed_out.weight": name}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(IncompleteModelError, match="not in that folder"):
+        read_facts(folder)
+
+
+@pytest.mark.parametrize("nothing", [None, {}, False])
+def test_a_quantisation_that_says_nothing_is_none(
+    tiny_llama_folder: Path, copied_folder: Copy, nothing: object
+) -> None:
+    folder = copied_folder(tiny_llama_folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"quantization_config": nothing}))
+    assert read_facts(folder).d_model == 32
+
+
+NAMES = st.sampled_from(
+    ["model_type", "architectures", "hidden_size", "vocab_size", "num_hidden_layers", "text_config",
+     "max_position_embeddings", "tie_word_embeddings", "quantization_config", "auto_map",
+     "bos_token_id", "decoder", "rope_parameters", "torch_dtype"]
+)  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(changes=st.dictionaries(NAMES, JSON, max_size=3))
+def test_no_config_gives_anything_but_facts_or_a_sentence(
+    tiny_llama_folder: Path, changes: dict[str, Any]
+) -> None:
+    config = json.loads((tiny_llama_folder / "config.json").read_text())
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        for file in ("model.safetensors", "tokenizer.json"):
+            (folder / file).symlink_to(tiny_llama_folder / file)
+        (folder / "config.json").write_text(json.dumps(config | changes))
+        with contextlib.suppress(ModelError):
+            assert read_facts(folder).vocab_size > 0
+            Tokenizer.load(folder).encode("The heron")
+
+
+@settings(max_examples=150, deadline=None)
+@given(header=JSON | st.binary(max_size=40), size=st.integers(0, 2**64 - 1) | st.none())
+def test_no_header_gives_anything_but_facts_or_a_sentence(
+    tiny_llama_folder: Path, header: Any, size: int | None
+) -> None:
+    data = header if isinstance(header, bytes) else json.dumps(header).encode()
+    with tempfile.TemporaryDirectory() as made, pytest.MonkeyPatch.context() as patch:
+        folder = Path(made)
+        patch.setenv("EXPLORER_CACHE", made)
+        for file in ("config.json", "tokenizer.json"):
+            (folder / file).symlink_to(tiny_llama_folder / file)
+        length = (len(data) if size is None else size).to_bytes(8, "little")
+        (folder / "model.safetensors").write_bytes(length + data + bytes(64))
+        for read in (read_facts, stored_formats, fingerprint):
+            with contextlib.suppress(ModelError):
+                read(folder)
+
+
+@pytest.mark.parametrize("depth", [10_000, 200_000])
+def test_a_config_nested_without_end_is_said(
+    tiny_llama_folder: Path, copied_folder: Copy, depth: int
+) -> None:
+    folder = copied_folder(tiny_llama_folder)
+    (folder / "config.json").write_text('{"a":' * depth + "1" + "}" * depth)
+    with pytest.raises(IncompleteModelError, match="cannot be read"):
+        read_facts(folder)

@@ -255,3 +255,72 @@ def test_embedded_numbers_are_split_into_digits(embedded: Tokenizer) -> None:
 @pytest.fixture(scope="session")
 def embedded(embedded_folder: Path) -> Tokenizer:
     return Tokenizer.load(embedded_folder)
+
+
+def _with_added(folder: Path, *words: str) -> Path:
+    """Add words to a folder's tokenizer, beyond its 300 tokens."""
+    backend = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    backend.add_tokens(list(words))
+    backend.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def test_a_token_without_an_embedding_is_said_before_anything_runs(
+    tiny_llama_folder: Path, copied_folder: Callable[[Path], Path]
+) -> None:
+    tokenizer = Tokenizer.load(_with_added(copied_folder(tiny_llama_folder), "<tram>"))
+    assert max(tokenizer.encode("The heron")) < 300
+    for read in (tokenizer.encode, lambda text: tokenizer.encode_prefix(text, 2)):
+        with pytest.raises(BadInputError, match=r"“<tram>”, token 300 .* 300 tokens only"):
+            read("The <tram> waits")
+
+
+def test_a_beginning_without_an_embedding_is_none(
+    tiny_llama_folder: Path, copied_folder: Callable[[Path], Path]
+) -> None:
+    folder = copied_folder(tiny_llama_folder)
+    _with_added(folder, "<s>")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"bos_token": "<s>"}))
+    assert Tokenizer.load(folder).bos_id is None
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"), [([7, 8], 7), ([], None), (True, None), (-1, None), (10**30, None)]
+)
+def test_several_beginnings_and_none(
+    tiny_llama_folder: Path,
+    copied_folder: Callable[[Path], Path],
+    named: object,
+    expected: int | None,
+) -> None:
+    folder = copied_folder(tiny_llama_folder)
+    (folder / "tokenizer_config.json").unlink()
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"bos_token_id": named}))
+    assert Tokenizer.load(folder).bos_id == expected
+
+
+def test_accented_added_tokens_show_as_they_are_written(
+    tiny_llama_folder: Path, copied_folder: Callable[[Path], Path]
+) -> None:
+    folder = _with_added(copied_folder(tiny_llama_folder), "café", "naïve")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"vocab_size": 310}))
+    tokenizer = Tokenizer.load(folder)
+    ids = tokenizer.encode("A café, naïve")
+    assert tokenizer.pieces([300, 301]) == ["café", "naïve"]
+    assert "".join(group.text for group in tokenizer.groups(ids)) == "A café, naïve"
+
+
+def test_a_tokenizer_of_a_newer_version_is_not_to_be_fetched_again(
+    tiny_llama_folder: Path, copied_folder: Callable[[Path], Path]
+) -> None:
+    file = copied_folder(tiny_llama_folder) / "tokenizer.json"
+    content = json.loads(file.read_text())
+    content["model"]["type"] = "BPE3"
+    file.write_text(json.dumps(content))
+    with pytest.raises(ModelError, match=f"newer version.*{tokenizers.__version__}.*upgrade"):
+        Tokenizer.load(file.parent)
+    file.write_text(file.read_text()[:-20])
+    with pytest.raises(ModelError, match="Fetch the model again"):
+        Tokenizer.load(file.parent)

@@ -18,20 +18,6 @@ def ladder(*rows: tuple[str, int, float]) -> pd.DataFrame:
     return cells.assign(h_lm=cells["n"] * 2.5, model="tiny")
 
 
-def test_table_2_takes_the_best_restart_first_or_everything_at_once() -> None:
-    table = aggregate.over_restarts(restarts(), ["shared", "s_g"]).set_index("aggregate")
-    assert tuple(table.loc["max", ["mean", "sd", "count"]]) == (0.75, 0.25, 2)
-    assert tuple(table.loc["avg", ["mean", "count"]]) == (0.5, 4)
-    assert table.loc["avg", "sd"] == pytest.approx((0.5 / 4) ** 0.5)
-
-
-def test_the_order_and_index_of_the_rows_do_not_matter() -> None:
-    mixed = restarts().sample(frac=1, random_state=1)
-    mixed.index = [0] * len(mixed)
-    one, other = (aggregate.over_restarts(c, ["s_g"]) for c in (restarts(), mixed))
-    pd.testing.assert_frame_equal(one, other)
-
-
 def test_table_1_is_mean_and_deviation_over_texts_of_cells_that_were_run() -> None:
     cells = pd.DataFrame(
         [("e", 2, "a", 0.5), ("e", 2, "b", 1.0), ("e", 4, "a", 0.25)],
@@ -76,37 +62,15 @@ def test_lengths_off_the_papers_ladder_are_taken_as_they_are() -> None:
     assert list(found["c_tokens"]) == [92]
 
 
-def test_throughput_is_medians_and_both_readings_of_the_ratio() -> None:
-    cells = pd.DataFrame(
-        [(8, 0, 1.0, 4.0), (8, 1, 9.0, 4.0), (8, 2, 1.0, 90.0), (16, 0, 2.0, 16.0)],
-        columns=["n", "repeat", "one_pass", "autoregressive"],
-    )
-    table = aggregate.speed_ups(cells)
-    assert list(table["one_pass"]) == [8.0, 8.0]
-    assert list(table["autoregressive"]) == [2.0, 1.0]
-    both = aggregate.speed_up(table)
-    assert (both.mean, both.largest) == (6.0, 8.0)
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda c: c.drop(columns="restart"), "lack restart"),
+        (lambda c: c.drop(columns="text"), "lack text"),
         (lambda c: c.assign(accuracy=float("nan")), "no number"),
         (lambda c: c.assign(accuracy=1.5), "between 0 and 1"),
         (lambda c: pd.concat([c, c]), "the same"),
-        (lambda c: c[c["restart"] == 0], "at least two restarts"),
-        (lambda c: pd.concat([c, c[c["text"] == "a"].assign(restart=[2, 3])]), "same number"),
     ],
 )
 def test_bad_measurements_get_a_sentence(change, words: str) -> None:
     with pytest.raises(BadInputError, match=words):
-        aggregate.over_restarts(change(restarts()), ["s_g"])
-
-
-def test_times_must_be_above_zero_and_there_must_be_one() -> None:
-    cells = pd.DataFrame({"n": [8], "repeat": [0], "one_pass": [0.0], "autoregressive": [1.0]})
-    with pytest.raises(BadInputError, match="above zero"):
-        aggregate.speed_ups(cells)
-    with pytest.raises(BadInputError, match="no measured length"):
-        aggregate.speed_up(pd.DataFrame({"ratio": []}))
+        aggregate.over_texts(change(restarts()), ["s_g"])

@@ -77,7 +77,7 @@ def test_the_two_aggregates_of_table_2() -> None:
     assert e["exact"] == 0.5
     measured = ["best", "best_sd", "mean", "sd", "exact"]
     assert table.loc[("e", 1), measured].equals(table.loc[("m", 1), measured])
-    assert table.loc[("m", 1), "paper_mean"] == ".98 ± .07" and e["paper_mean"] == ""
+    assert table.loc[("m", 1), "paper_mean"] == "0.98 ± 0.07" and e["paper_mean"] == ""
     (chart,) = charts(run)
     assert len({(t.line.dash, t.marker.symbol) for t in chart.figure.data}) == 4
     assert "shared e 0.88 at S_g = 2" in chart.alt

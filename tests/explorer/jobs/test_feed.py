@@ -12,6 +12,7 @@ from explorer.jobs import client, feed
 from explorer.paths import places
 from explorer.paths.result import FILE
 from explorer.solutions.recording import Recording, RecordingHeader
+from explorer.specs.jobs import PathsSpec
 from tests.explorer.jobs.frames import HEADER, Viewer, begin, change, frame, log_of, say
 
 
@@ -58,7 +59,7 @@ def test_the_state_says_what_was_asked_and_what_is(state: str, requested: str, s
 
 
 def test_the_stamp_changes_with_results_and_not_with_words() -> None:
-    job = begin()
+    job = client.submit(PathsSpec(train=client.get(begin()).spec))
     stamps = [feed.stamp_of(client.get(job))]
     change(job, sentence="Step 3 of at most 40.", fraction=0.1)
     stamps.append(feed.stamp_of(client.get(job)))

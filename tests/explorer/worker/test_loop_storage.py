@@ -67,7 +67,7 @@ def test_a_full_disk_is_waited_out_and_the_job_goes_on_from_its_checkpoint(
     job_id = client.submit(long())
     shift.until(lambda: steps_of(job_id) > 10)
     reached = steps_of(job_id)
-    writers = "explorer.training.checkpoint", "explorer.solutions.recording"
+    writers = "explorer.base.tensor_files", "explorer.solutions.recording"
     with _full(*(f"{module}.write_atomically" for module in writers)):
         shift.until(lambda: client.get(job_id).sentence.startswith(WAITS))
         job = client.get(job_id)

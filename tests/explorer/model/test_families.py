@@ -1,0 +1,204 @@
+"""What families of models do differently: followed, or refused in a sentence while loading."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks.models import build
+from explorer.assets.model_files import read_facts
+from explorer.base.errors import ModelError
+from explorer.model.frozen import FrozenModel
+from explorer.model.metrics import generate
+
+Load = Callable[..., FrozenModel]
+
+
+@pytest.fixture
+def family(tmp_path: Path) -> Callable[..., Path]:
+    """Save the smallest random model of a type; keywords change its configuration."""
+
+    def make(kind: str, network_class: Any = None, **changes: Any) -> Path:
+        return build(kind, tmp_path / kind, network_class, **changes)
+
+    return make
+
+
+def _inputs(model: FrozenModel, length: int = 6) -> torch.Tensor:
+    draw = torch.Generator().manual_seed(1)
+    noise = torch.randn(1, length, model.d_model, generator=draw)
+    return model.embedding_mean + 2 * model.embedding_std * noise
+
+
+def _plain_gradient(model: FrozenModel, inputs: torch.Tensor, targets: torch.Tensor) -> Any:
+    given = inputs.clone().requires_grad_()
+    logits = model.network(inputs_embeds=given * 1, use_cache=False).logits
+    loss = torch.nn.functional.cross_entropy(logits[0, -targets.shape[1] :], targets[0])
+    return torch.autograd.grad(loss, given)[0]
+
+
+def test_a_model_that_sees_later_positions_is_refused(
+    load_model: Load, family: Callable[..., Path]
+) -> None:
+    with pytest.raises(ModelError, match=r"not causal.*is_decoder"):
+        load_model(family("bert", is_decoder=False))
+
+
+def test_a_leak_through_nearly_equal_weights_is_seen(
+    load_model: Load, family: Callable[..., Path]
+) -> None:
+    with pytest.raises(ModelError, match="not causal"):
+        load_model(family("bert", is_decoder=False, initializer_range=0.005))
+
+
+@pytest.mark.parametrize("kind", ["gemma3n_text", "gemma4_text"])
+def test_models_that_look_up_more_for_a_token_are_refused(
+    load_model: Load, family: Callable[..., Path], kind: str
+) -> None:
+    with pytest.raises(ModelError, match=r"looks up more for a token|but those of its tokens"):
+        load_model(family(kind))
+
+
+def test_inputs_are_not_changed_by_a_network_that_works_in_place(
+    load_model: Load, family: Callable[..., Path]
+) -> None:
+    """CTRL multiplies its inputs by the root of their width, where they lie."""
+    model = load_model(family("ctrl"))
+    inputs, targets = _inputs(model), torch.tensor([[7, 8, 9]])
+    before = inputs.clone()
+    with torch.no_grad():
+        twice = [model.logits(inputs) for _ in range(2)]
+    assert torch.equal(inputs, before) and torch.equal(*twice)
+    model.measure(inputs, targets)
+    model.go_on(inputs)
+    _, gradient = model.loss_and_gradient(inputs, targets, 3)
+    assert torch.equal(inputs, before)
+    expected = _plain_gradient(model, inputs, targets)
+    torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "remembers"), [("mamba", False), ("gpt2", True)])
+def test_text_goes_on_as_if_it_was_read_from_the_beginning(
+    load_model: Load, family: Callable[..., Path], kind: str, remembers: bool
+) -> None:
+    model = load_model(family(kind))
+    assert model.remembers is remembers
+    ids = [5, 6]
+    for token in generate(model, [5, 6], 4):
+        with torch.no_grad():
+            whole = model.network(input_ids=torch.tensor([ids]), use_cache=False).logits
+        assert token == int(whole[0, -1].argmax())
+        ids.append(token)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("gemma2", {"final_logit_softcapping": 30.0, "initializer_range": 0.02}),
+        ("recurrent_gemma", {"logits_soft_cap": 30.0, "initializer_range": 0.02}),
+        ("granite", {"logits_scaling": 4.0}),
+        ("cohere", {"logit_scale": 0.5}),
+    ],
+)
+def test_heads_that_cap_or_scale_are_not_taken_for_plain_ones(
+    load_model: Load, family: Callable[..., Path], kind: str, changes: dict[str, Any]
+) -> None:
+    assert load_model(family(kind, **changes)).head is None
+
+
+@pytest.mark.parametrize("cap", [None, 30.0])
+def test_a_head_without_its_cap_is_a_plain_one(
+    load_model: Load, family: Callable[..., Path], cap: float | None
+) -> None:
+    model = load_model(family("gemma2", final_logit_softcapping=cap))
+    assert (model.head is None) == (cap is not None)
+
+
+def test_the_width_is_that_of_the_input_embeddings(
+    load_model: Load, family: Callable[..., Path]
+) -> None:
+    """As in OPT-350m, whose embeddings are projected to the hidden size and back."""
+    folder = family("opt", word_embed_proj_dim=16)
+    model = load_model(folder)
+    assert read_facts(folder).d_model == model.d_model == 16
+    inputs, targets = _inputs(model), torch.tensor([[7, 8, 9]])
+    _, gradient = model.loss_and_gradient(inputs, targets, 3)
+    expected = _plain_gradient(model, inputs, targets)
+    torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "positions"), [("roberta", 127), ("opt", 128), ("gpt2", 128), ("biogpt", 128)]
+)
+def test_inputs_may_be_as_long_as_the_table_of_positions(
+    load_model: Load, family: Callable[..., Path], kind: str, positions: int
+) -> None:
+    """RoBERTa begins to count behind its padding token's id, which is 0 here."""
+    model = load_model(family(kind))
+    assert model.max_positions == positions
+    with torch.no_grad():
+        assert model.logits(_inputs(model, positions)).isfinite().all()
+        with pytest.raises((IndexError, RuntimeError)):
+            model.logits(_inputs(model, positions + 1))
+
+
+def test_the_text_part_of_a_multimodal_model_is_used(
+    load_model: Load, family: Callable[..., Path]
+) -> None:
+    from transformers import Qwen3_5ForConditionalGeneration
+
+    folder = family("qwen3_5", Qwen3_5ForConditionalGeneration)
+    assert "Conditional" in json.loads((folder / "config.json").read_text())["architectures"][0]
+    model, facts = load_model(folder), read_facts(folder)
+    assert (facts.d_model, facts.vocab_size) == (model.d_model, model.vocabulary) == (32, 300)
+    assert facts.max_positions == model.max_positions == 128
+
+
+def test_a_multimodal_model_without_a_text_part_of_its_own_is_refused(
+    tiny_llama_folder: Path, copied_folder: Callable[[Path], Path]
+) -> None:
+    folder = copied_folder(tiny_llama_folder)
+    config = {
+        "architectures": ["LlavaForConditionalGeneration"],
+        "model_type": "llava",
+        "text_config": json.loads((folder / "config.json").read_text()),
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="no text model out of it"):
+        read_facts(folder)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_weights_in_half_precision_are_computed_in_float32(
+    load_model: Load, family: Callable[..., Path], tmp_path: Path, dtype: torch.dtype
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    folder = family("gpt2")
+    network: Any = AutoModelForCausalLM.from_pretrained(folder)
+    network.to(dtype).save_pretrained(tmp_path / "half")
+    for file in folder.glob("tokenizer*"):
+        shutil.copy(file, tmp_path / "half")
+    model = load_model(tmp_path / "half")
+    assert {p.dtype for p in model.network.parameters()} == {torch.float32}
+    inputs, targets = _inputs(model), torch.tensor([[7, 8, 9]])
+    _, gradient = model.loss_and_gradient(inputs, targets, 3)
+    expected = _plain_gradient(model, inputs, targets)
+    torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_weights_that_are_no_numbers_are_said(
+    load_model: Load, family: Callable[..., Path]
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = family("gpt2")
+    tensors = load_file(folder / "model.safetensors")
+    tensors["transformer.h.0.attn.c_attn.weight"].fill_(float("nan"))
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match="not finite numbers"):
+        load_model(folder)
