@@ -124,7 +124,11 @@ class Reconstruction(Task):
             with suppress(Interrupted), abandonable():
                 log.publish(self._frame(self.trainer.look()), last=False)
             shown = time.monotonic()
-        step = Step(self.trainer, detail=time.monotonic() - shown >= FRAME_SECONDS)
+
+        def due() -> bool:
+            return time.monotonic() - shown >= FRAME_SECONDS
+
+        step = Step(self.trainer, due)
         while not self.trainer.finished:
             try:
                 self.report = report = step.take()
@@ -137,7 +141,7 @@ class Reconstruction(Task):
             if step.detail or self.trainer.finished:
                 log.publish(self._frame(report), last=self.trainer.finished)
                 shown = time.monotonic() - step.seconds
-            step = Step(self.trainer, detail=time.monotonic() - shown >= FRAME_SECONDS)
+            step = Step(self.trainer, due)
             self.next_step = None if self.trainer.finished else step
             yield self._progress(report)
         self.next_step = None

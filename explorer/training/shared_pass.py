@@ -8,7 +8,7 @@ batching; one training alone is the case of one participant.
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
@@ -124,11 +124,13 @@ class Step(Generic[Report]):
 
     Attributes:
         training: whose it is.
-        detail: whether to measure predicted ids, p(target) and rank as well.
+        due: says, when it is taken, whether predicted ids, p(target) and rank are measured too.
+        detail: whether they were.
         seconds: how long it took, by the clock; with others', that of all.
     """
 
     training: Participant[Report]
+    due: Callable[[], bool]
     detail: bool = False
     seconds: float = 0.0
     _said: Report | Exception | None = None
@@ -146,9 +148,9 @@ class Step(Generic[Report]):
             Exception: whatever has gone wrong with this training.
         """
         if self._said is None:
-            started = time.perf_counter()
+            started, self.detail = time.monotonic(), self.due()
             self._said = self.training.step(detail=self.detail)
-            self.seconds = time.perf_counter() - started
+            self.seconds = time.monotonic() - started
         if isinstance(self._said, Exception):
             raise self._said
         return self._said
@@ -172,12 +174,14 @@ def take_together(steps: Sequence[Step[Report]]) -> None:
     Raises:
         Interrupted: if they were left while measuring; nothing has changed then.
     """
-    started = time.perf_counter()
+    started = time.monotonic()
+    for step in steps:
+        step.detail = step.due()
     reports = step_together(
         [step.training for step in steps], detail=[step.training for step in steps if step.detail]
     )
     for step, report in zip(steps, reports, strict=True):
-        step._said, step.seconds = report, time.perf_counter() - started
+        step._said, step.seconds = report, time.monotonic() - started
 
 
 def step_together(
