@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from explorer.base.errors import BadInputError
+from explorer.base.errors import BadInputError, ExplorerError
 from explorer.model import passes
 from explorer.model.frozen import FrozenModel
 from explorer.model.head import TokenStatistics, join
@@ -110,7 +110,7 @@ def step_together(
     trainings: Sequence[Participant[Report_co]],
     *,
     detail: Collection[Participant[Report_co]] = (),
-) -> list[Report_co | BadInputError]:
+) -> list[Report_co | ExplorerError]:
     """Let each training take one step, all of them with the same passes.
 
     Args:
@@ -118,21 +118,33 @@ def step_together(
         detail: those that also want predicted ids, p(target) and rank measured.
 
     Returns:
-        The report of each, or why its step was not possible: then it stands as before, and the
-        others have gone on.
+        The report of each, or why its step was not possible; the others have gone on. One that
+        memory refused stands as before.
 
     Raises:
         Interrupted: if somebody wants it to be left while measuring; nothing has changed then.
     """
+    refused: dict[int, ExplorerError] = {}
+    asked: dict[int, list[Proposal]] = {}
     with abandonable():
-        asked = [t.propose(detail=any(t is each for each in detail)) for t in trainings]
-        said = iter(answer([proposal for proposals in asked for proposal in proposals]))
-        answers = [[next(said) for _ in proposals] for proposals in asked]
-    reports: list[Report_co | BadInputError] = []
-    for training, proposals, mine in zip(trainings, asked, answers, strict=True):
-        good = [each for each in mine if isinstance(each, Answer)]
-        bad = [each for each in mine if isinstance(each, BadInputError)]
-        reports.append(bad[0] if bad else training.apply(proposals, good))
+        for k, training in enumerate(trainings):
+            try:
+                asked[k] = training.propose(detail=any(training is each for each in detail))
+            except ExplorerError as error:  # its float32 model cannot be loaded, say
+                refused[k] = error
+        said = iter(answer([proposal for proposals in asked.values() for proposal in proposals]))
+        answers = {k: [next(said) for _ in proposals] for k, proposals in asked.items()}
+    reports: list[Report_co | ExplorerError] = []
+    for k, training in enumerate(trainings):
+        good = [each for each in answers.get(k, []) if isinstance(each, Answer)]
+        bad = [each for each in answers.get(k, []) if isinstance(each, BadInputError)]
+        try:
+            if k in refused or bad:
+                reports.append(refused.get(k) or bad[0])
+            else:
+                reports.append(training.apply(asked[k], good))
+        except ExplorerError as error:
+            reports.append(error)
     return reports
 
 

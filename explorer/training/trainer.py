@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from explorer.base.errors import BadInputError
+from explorer.base.errors import BadInputError, ExplorerError
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import Score
 from explorer.solutions.solution import BEATEN, halted
@@ -143,11 +143,12 @@ class Trainer:
             detail: also measure predicted ids, p(target) and rank.
 
         Raises:
-            BadInputError: if one row alone does not fit into memory.
+            ExplorerError: if one row alone does not fit into memory, or the model that confirms
+                cannot be loaded.
             Interrupted: if it was left while measuring; nothing has changed then.
         """
         (report,) = step_together([self], detail=[self] if detail else ())
-        if isinstance(report, BadInputError):
+        if isinstance(report, ExplorerError):
             raise report
         return report
 
