@@ -33,7 +33,7 @@ from explorer.solutions.recording import (
 from explorer.solutions.solution import Solution, new_run_id, save_solution
 from explorer.specs.arrangements import read_from
 from explorer.specs.jobs import ReconstructSpec
-from explorer.tasks.protocol import BY_HAND, MEASURING, Task
+from explorer.tasks.task import BY_HAND, MEASURING, Task
 from explorer.training import Outcome, Row, StepReport, Trainer
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.layouts import OnePass
