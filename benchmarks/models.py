@@ -31,11 +31,11 @@ from explorer.base.errors import ModelError
 
 TABLE = folders.PROJECT / "docs" / "models.md"
 LENGTH = 4
-TEXTS = ("The heron waits by the reservoir", "Two vectors say a whole text")
-"""The second is tried where the first does not become exact: random weights differ."""
+ATTEMPTS = (("The heron waits by the reservoir", 0.3), ("Two vectors say a whole text", 0.05))
+"""Text and rate; the second is tried where the first does not become exact."""
 SECONDS, BYTES = 150, 8 * 2**30
 PRELOADED = ["explorer.tasks.reconstruct", "transformers.models.llama.modeling_llama"]
-RECIPE = tiny.QUICK.model_copy(update={"name": "tried", "max_steps": 800, "lr": 0.3})
+RECIPE = tiny.QUICK.model_copy(update={"name": "tried", "max_steps": 800})
 
 Outcome = Literal["works", "refused", "fails", "not built"]
 
@@ -84,7 +84,7 @@ def try_family(kind: str, scratch: Path) -> Tried:
     path = "body" if model.body else "head" if model.head else "plain"
     found: dict[str, Any] = {"path": path, "cache": model.remembers}
     facts = read_facts(folder)
-    if (facts.d_model, facts.vocab_size) != (model.d_model, model.vocabulary):
+    if facts.d_model != model.d_model or facts.vocab_size > model.vocabulary:
         return Tried(kind, "fails", f"the files say {facts}, not {model.d_model}", **found)
     leak, gradient = _leak(model), _gradient_difference(model)
     found |= {"leak": leak, "gradient": gradient}
@@ -182,10 +182,10 @@ def _solve(kind: str, folder: Path, scratch: Path, found: dict[str, Any]) -> Tri
     from explorer.tasks.reconstruct import Reconstruction
 
     pool, steps, best = ModelPool(torch.device("cpu")), 0, 0.0
-    for text in TEXTS:
+    for text, rate in ATTEMPTS:
         spec = ReconstructSpec(
             model=str(folder), text=text, length=LENGTH, restarts=3, arrangement="e+mN",
-            recipe=RECIPE, until="first",
+            recipe=RECIPE.model_copy(update={"lr": rate}), until="first",
         )  # fmt: skip
         run = scratch / str(steps)
         task = Reconstruction(spec, pool, run, None, run)

@@ -86,7 +86,9 @@ def read_facts(folder: Path) -> ModelFacts:
     return ModelFacts(
         parameters=_count_parameters(stored, tied=tied),
         d_model=width or _demand(folder, config, *WIDTH),
-        layers=_demand(folder, config, *LAYERS),
+        layers=_find(config, *LAYERS)
+        or _kinds_of_layers(config)
+        or _demand(folder, config, *LAYERS),
         max_positions=_find(config, *MAX_POSITIONS),
         vocab_size=vocabulary,
     )
@@ -99,6 +101,14 @@ def read_vocabulary(folder: Path) -> int | None:
         IncompleteModelError: if config.json cannot be read.
     """
     return _find(_text_part(read_object(folder / "config.json")), *VOCABULARY)
+
+
+def _kinds_of_layers(config: dict[str, Any]) -> int:
+    """Return how many layers a configuration says the kind of, one by one; 0 if it does not."""
+    kinds: Any = next(
+        (config[name] for name in ("layers_block_type", "layer_types") if name in config), []
+    )
+    return len(kinds) if isinstance(kinds, list) else 0
 
 
 def _text_part(config: dict[str, Any]) -> dict[str, Any]:
