@@ -157,8 +157,8 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if kind not in _causal_types():
         reason = "needs code of its own" if "auto_map" in config else "is of an unknown type"
         raise ModelError(
-            f"The model in {folder} {reason} ({kind}): transformers has no causal language model of "
-            "that type, and code from elsewhere is never run here. Choose another model."
+            f"The model in {folder} {reason} ({kind}): transformers has no causal language model "
+            "of that type, and code from elsewhere is never run here. Choose another model."
         )
     if config.get("quantization_config"):
         raise ModelError(

@@ -95,7 +95,9 @@ def _drive(job: JobContext, task: Task) -> Iterator[bool]:
                 both = f" Another job shares this {task.makes}." if others else ""
             waits = isinstance(progress, Waiting)  # and says itself for whom
             job.say(progress.sentence + ("" if waits else both), progress.fraction)
+            job.next_step = task.next_step
             yield not waits
+            job.next_step = None
             if job.requested == "stop":
                 job.stopped = True
                 break

@@ -1,0 +1,95 @@
+"""Nothing that a model folder can contain gives a traceback on the command line."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from explorer.cli.main import main
+
+KEYS = st.sampled_from(
+    ["architectures", "attention_bias", "attention_dropout", "bos_token_id", "dtype",
+     "eos_token_id", "head_dim", "hidden_act", "hidden_size", "initializer_range",
+     "intermediate_size", "is_decoder", "max_position_embeddings", "mlp_bias", "model_type",
+     "num_attention_heads", "num_hidden_layers", "num_key_value_heads", "pad_token_id",
+     "quantization_config", "rms_norm_eps", "rope_parameters", "rope_scaling", "text_config",
+     "tie_word_embeddings", "torch_dtype", "use_cache", "vocab_size", "layer_types",
+     "attn_implementation", "transformers_version"]
+)  # fmt: skip
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 400) | st.sampled_from([1e9, 2**70, 0.5, -1.0])
+    | st.sampled_from(["", "llama", "gpt2", "silu", "float16", "nonsense", "default", "é"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=2),
+    max_leaves=4,
+)  # fmt: skip
+FILES = ("config.json", "tokenizer_config.json", "special_tokens_map.json",
+         "generation_config.json")  # fmt: skip
+
+
+def _reconstruct(folder: Path, out: Path) -> int:
+    return main(
+        ["reconstruct", "--model", str(folder), "--text", "The heron waits", "--length", "2",
+         "--arrangement", "e+mN", "--set", "max_steps=2", "--restarts", "1", "--device", "cpu",
+         "--out", str(out)]
+    )  # fmt: skip
+
+
+def _files(folder: Path, model: Path, changed: dict[str, bytes]) -> Path:
+    folder.mkdir()
+    for file in model.iterdir():
+        if file.name not in changed:
+            (folder / file.name).symlink_to(file)
+    for name, content in changed.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(file=st.sampled_from(FILES), changes=st.dictionaries(KEYS, VALUES, min_size=1, max_size=2))
+def test_no_settings_give_a_traceback(
+    tiny_llama_folder: Path, file: str, changes: dict[str, Any]
+) -> None:
+    before = tiny_llama_folder / file
+    settings_before = json.loads(before.read_text()) if before.is_file() else {}
+    with tempfile.TemporaryDirectory() as made, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXPLORER_CACHE", str(Path(made) / "cache"))
+        content = json.dumps(settings_before | changes).encode()
+        folder = _files(Path(made) / "model", tiny_llama_folder, {file: content})
+        assert _reconstruct(folder, Path(made) / "out") in (0, 2, 3)
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    name=st.sampled_from(["tokenizer.json", "model.safetensors", "config.json"]),
+    at=st.floats(0, 1, exclude_max=True),
+    put=st.binary(max_size=6),
+    cut=st.booleans(),
+)
+def test_no_damage_gives_a_traceback(
+    tiny_llama_folder: Path, name: str, at: float, put: bytes, cut: bool
+) -> None:
+    data = (tiny_llama_folder / name).read_bytes()
+    where = int(at * min(len(data), 4_000))  # in the header of the weights
+    damaged = data[:where] + put + (b"" if cut else data[where + len(put) :])
+    with tempfile.TemporaryDirectory() as made, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXPLORER_CACHE", str(Path(made) / "cache"))
+        folder = _files(Path(made) / "model", tiny_llama_folder, {name: damaged})
+        assert _reconstruct(folder, Path(made) / "out") in (0, 2, 3)
+
+
+def test_a_tokenizer_that_changes_the_text_says_so_before_it_starts(
+    tiny_llama_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = json.loads((tiny_llama_folder / "tokenizer.json").read_text())
+    changed = json.dumps(content | {"normalizer": {"type": "Lowercase"}}).encode()
+    folder = _files(tmp_path / "model", tiny_llama_folder, {"tokenizer.json": changed})
+    assert _reconstruct(folder, tmp_path / "out") in (0, 3)
+    assert "changes the text: it reads “The” as “the”" in capfd.readouterr().err
