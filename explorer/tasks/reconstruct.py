@@ -33,7 +33,7 @@ from explorer.solutions.recording import (
 from explorer.solutions.solution import Solution, new_run_id, save_solution
 from explorer.specs.arrangements import read_from
 from explorer.specs.jobs import ReconstructSpec
-from explorer.tasks.protocol import BY_HAND, MEASURING, Task
+from explorer.tasks.task import BY_HAND, MEASURING, Task
 from explorer.training import Outcome, Row, StepReport, Trainer
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.layouts import OnePass
@@ -124,7 +124,11 @@ class Reconstruction(Task):
             with suppress(Interrupted), abandonable():
                 log.publish(self._frame(self.trainer.look()), last=False)
             shown = time.monotonic()
-        step = Step(self.trainer, detail=time.monotonic() - shown >= FRAME_SECONDS)
+
+        def due() -> bool:
+            return time.monotonic() - shown >= FRAME_SECONDS
+
+        step = Step(self.trainer, due)
         while not self.trainer.finished:
             try:
                 self.report = report = step.take()
@@ -137,7 +141,7 @@ class Reconstruction(Task):
             if step.detail or self.trainer.finished:
                 log.publish(self._frame(report), last=self.trainer.finished)
                 shown = time.monotonic() - step.seconds
-            step = Step(self.trainer, detail=time.monotonic() - shown >= FRAME_SECONDS)
+            step = Step(self.trainer, due)
             self.next_step = None if self.trainer.finished else step
             yield self._progress(report)
         self.next_step = None

@@ -39,10 +39,10 @@ from explorer.tasks.generate import Continuation
 from explorer.tasks.landscape.measuring import LandscapeTask
 from explorer.tasks.landscape.radius import RadiusTask
 from explorer.tasks.paths.connecting import Connecting
-from explorer.tasks.protocol import Task
 from explorer.tasks.reconstruct import Reconstruction
 from explorer.tasks.sets.building import SetBuilder
 from explorer.tasks.step_time import timed
+from explorer.tasks.task import Task
 from explorer.worker import side_process
 from explorer.worker.context import JobContext
 from explorer.worker.errands import Beside, Download
