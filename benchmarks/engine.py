@@ -1,4 +1,4 @@
-"""The engine beside a plain loop: `python -m benchmarks.engine [--json] [--short]`.
+"""The engine beside a plain loop: `python -m benchmarks.engine [--json] [--short] [--device cuda]`.
 
 Prints ratios, each measured in one run on one machine. `--short` takes a minute or two and says
 little about speed; it shows that the benchmark works.
@@ -8,6 +8,7 @@ import argparse
 import json
 import platform
 import statistics
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ import torch
 from benchmarks import benchmark_texts, paper_steps, speed
 from benchmarks.exactness import fast_arm
 from benchmarks.reference import Reference
-from explorer.model.frozen import FrozenModel
+from explorer.base.errors import BadInputError
+from explorer.model.frozen import FrozenModel, choose_device
 from explorer.model.pool import ModelPool
+from explorer.training.memory import memory_free
 
 
 def machine(model: FrozenModel) -> dict[str, Any]:
@@ -80,26 +83,54 @@ def against_paper(fast: list[dict[str, Any]], step: float) -> dict[str, Any]:
     }
 
 
+def require_fits(plan: dict[str, int], device: torch.device) -> None:
+    """Print what is to be held in memory, and leave if that is more than is free.
+
+    Args:
+        plan: bytes by what they are for; the model itself is there already.
+        device: where.
+
+    Raises:
+        SystemExit: with a sentence, if it is.
+    """
+    free, needed = memory_free(device), sum(plan.values()) - plan["the model"]
+    for name, size in plan.items():
+        print(f"{size / 1e9:8.2f} GB  {name}", file=sys.stderr)
+    print(f"{needed / 1e9:8.2f} GB  more, of {free / 1e9:.2f} GB free on {device}", file=sys.stderr)
+    if needed > free:
+        sys.exit(
+            f"The benchmark needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free on "
+            f"{device}. Free some memory, or choose another --device."
+        )
+
+
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--short", action="store_true", help="minutes instead of half an hour")
+    parser.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:1")
     arguments = parser.parse_args()
+    try:
+        device = choose_device(arguments.device)
+    except BadInputError as error:
+        sys.exit(str(error))
     rounds = 1 if arguments.short else 9
-    (card, folder), pool = benchmark_texts.embedded(), ModelPool()
+    (card, folder), pool = benchmark_texts.embedded(), ModelPool(device)
     model = pool.searching(folder, card.name)
-    reference = Reference(folder)
+    require_fits(speed.plan(model, short=arguments.short), device)
+    reference = Reference(folder, device)
     result: dict[str, Any] = {"machine": machine(model), "short": arguments.short}
     result |= speed.throughput(model, reference, rounds)
     result |= speed.gemm_fraction(model, rounds)
-    result |= speed.peak_memory()
+    result |= speed.peak_memory(device)
     result["table"] = speed.table(model, rounds, short=arguments.short)
     small: dict[str, Any] = {"texts": 1, "length": 8, "restarts": 2, "generated": False}
     target = tuple(range(1000, 1000 + paper_steps.LENGTH))
     pace: list[float] = []
     fast = fast_arm(
         between=lambda: pace.extend(reference.step_seconds(target, 3)[1:]),
+        device=device,
         **(small if arguments.short else {}),
     )
     result |= summary(fast) | against_paper(fast, statistics.median(pace))

@@ -22,7 +22,7 @@ from transformers import AutoModelForCausalLM
 from benchmarks.benchmark_texts import embedded, reported_on
 from explorer import texts
 from explorer.assets import packaged
-from explorer.model.frozen import best_device, fast_dtype
+from explorer.model.frozen import fast_dtype
 from explorer.model.pool import ModelPool
 from explorer.specs.jobs import ReconstructSpec
 from explorer.specs.recipes import preset
@@ -87,6 +87,7 @@ def fast_arm(
     out: Path | None = None,
     generated: bool = True,
     between: Callable[[], object] | None = None,
+    device: torch.device | None = None,
 ) -> list[dict[str, Any]]:
     """Train the reported texts with recipe `fast`, one after another.
 
@@ -98,8 +99,9 @@ def fast_arm(
         out: where solution files go; nowhere when None.
         generated: whether texts by the model itself are among them; writing them takes a while.
         between: called after each text, outside of its time.
+        device: where to train; the best one here when omitted.
     """
-    pool = ModelPool(best_device())
+    pool = ModelPool(device)
     card, folder = embedded()
     model = pool.get(folder, card.name, fast_dtype(pool.device))
     pool.get(folder, card.name, torch.float32)

@@ -14,18 +14,19 @@ from transformers import AutoModelForCausalLM
 class Reference:
     """Plain training of one pair of proto-tokens at a time, arrangement A4."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: torch.device | None = None) -> None:
+        self.device = device or torch.device("cpu")
         self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-        self.model.requires_grad_(False)
+        self.model.to(self.device).requires_grad_(False)
 
     def step_seconds(self, target: tuple[int, ...], steps: int, seed: int = 0) -> list[float]:
         """Train for some steps; return the seconds of each."""
         torch.manual_seed(seed)
         d_model = self.model.config.hidden_size
-        e = torch.nn.Parameter(torch.randn(d_model))
-        m = torch.nn.Parameter(torch.randn(d_model))
+        e = torch.nn.Parameter(torch.randn(d_model, device=self.device))
+        m = torch.nn.Parameter(torch.randn(d_model, device=self.device))
         optimiser = torch.optim.AdamW([e, m], lr=0.01, betas=(0.9, 0.9), weight_decay=0.01)
-        labels = torch.tensor(target)
+        labels = torch.tensor(target, device=self.device)
         seconds = []
         for _ in range(steps):
             start = time.perf_counter()

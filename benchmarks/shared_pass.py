@@ -20,7 +20,6 @@ from benchmarks import benchmark_texts
 from benchmarks.speed import trainer
 from explorer import texts
 from explorer.assets.tokenizing import Tokenizer
-from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel, best_device
 from explorer.model.pool import ModelPool
 from explorer.specs.recipes import FAST
@@ -127,7 +126,7 @@ def whole_texts(job: Job, targets: Sequence[Sequence[int]]) -> Texts:
     together = [job(ids) for ids in targets]
     while running := [each for each in together if not each.finished]:
         for report in step_together(running):
-            if isinstance(report, BadInputError):
+            if isinstance(report, Exception):
                 raise report
     clock.append((time.perf_counter(), time.process_time()))
     wall, processor = (

@@ -19,6 +19,7 @@ from explorer.model.head import CHUNK
 from explorer.model.loading import load
 from explorer.specs.recipes import INDEPENDENT
 from explorer.training import Row, Trainer
+from explorer.training.memory import bytes_of_a_position
 
 
 def embedded(dtype: torch.dtype | None = None) -> FrozenModel:
@@ -157,9 +158,27 @@ def _peak_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def peak_memory() -> dict[str, float | str]:
+def plan(model: FrozenModel, *, short: bool) -> dict[str, int]:
+    """Say what the benchmark will hold at one time where the model runs, bytes, by what it is.
+
+    Args:
+        model: the one that searches.
+        short: whether its short form is run.
+    """
+    numbers = sum(weight.numel() for weight in model.network.parameters())
+    positions = 16 * 65 if short else 4 * 513
+    return {
+        "the model": numbers * model.dtype.itemsize,
+        "the same in float32, ours and the reference's": 2 * numbers * 4,
+        f"a pass of {positions:,} positions": positions * bytes_of_a_position(model),
+        f"logits of {CHUNK} positions": 2 * CHUNK * model.vocabulary * model.dtype.itemsize,
+        "the reference's logits, four times": 4 * 64 * model.vocabulary * 4,
+    }
+
+
+def peak_memory(device: torch.device) -> dict[str, float | str]:
     """Train 8 rows × N = 64 in a process of its own, last steps in float32; return its memory."""
-    code = "import json, benchmarks.speed as s; print(json.dumps(s.memory_of_a_run()))"
+    code = f"import json, benchmarks.speed as s; print(json.dumps(s.memory_of_a_run('{device}')))"
     done = subprocess.run(  # noqa: S603  # this file, in a process of its own
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
@@ -167,7 +186,7 @@ def peak_memory() -> dict[str, float | str]:
     return found
 
 
-def memory_of_a_run() -> dict[str, float | str]:
+def memory_of_a_run(device: str) -> dict[str, float | str]:
     """Measure this process; see `peak_memory`.
 
     The model's own bytes are those of its weights in the format they are held in; the file may
@@ -181,7 +200,7 @@ def memory_of_a_run() -> dict[str, float | str]:
     del transformers
     card, folder = benchmark_texts.embedded()
     before = psutil.Process().memory_info().rss
-    pool = ModelPool(best_device())
+    pool = ModelPool(torch.device(device))
     model = pool.searching(folder, card.name)
     run = trainer(model, 8, 64)
     for _ in range(4):

@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute, Route
 from explorer.assets import catalog
 from explorer.base.errors import ExplorerError
 from explorer.jobs.feed import Say
-from explorer.jobs.hub import MOST_JOBS, Hub, Told
+from explorer.jobs.streams import MOST_JOBS, Hub, Told
 from widgets import cached
 
 HEADERS = {

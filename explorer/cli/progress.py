@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tqdm import tqdm
 
 from explorer.base.progress import Progress
-from explorer.tasks.protocol import Task, finish
+from explorer.tasks.task import Task, finish
 
 LINE_SECONDS = 20.0
 """How often a line is printed where no bar can be drawn."""

@@ -10,7 +10,7 @@ from explorer.runtime.step_times import StepTime
 from explorer.specs.jobs import SolveSetSpec
 
 SIDE_BY_SIDE = 32
-"""Rows of a batch, as `explorer.training.batch`."""
+"""Rows of a batch, as `explorer.tasks.sets.batches`."""
 TRIED = 120
 """Steps after which a row that is far from its text makes room (`explorer.tasks.sets.building`)."""
 FROZEN = 1.4

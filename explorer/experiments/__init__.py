@@ -2,5 +2,7 @@
 
 In: settings and measured cells. Out: runs on the disk, aggregates, findings beside the paper's.
 Must not know: how a cell is measured (`explorer.tasks.experiments`), or how its numbers are drawn
-(`explorer.figures.experiments`). Free of torch. Seventeen modules, since each experiment has one.
+(`explorer.figures.experiments`). Free of torch.
+
+Sixteen modules: six experiments, and what they have in common.
 """

@@ -17,7 +17,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from explorer.base import folders
-from explorer.base.collection import Collection
+from explorer.base.collection import Collection, Stored
 from explorer.base.errors import CorruptFileError, StorageError
 from explorer.base.files import require_mine, say_kept, write_atomically
 from explorer.base.provenance import Computed
@@ -236,9 +236,19 @@ def run_folders(experiment: Name | None = None) -> list[Path]:
     """Return the folders of this machine's runs, newest first, then of those that ship.
 
     Args:
-        experiment: only its runs; those that cannot be read are left out.
+        experiment: only its runs. One that is damaged belongs to the experiment that it still
+            names, and `load` says what is wrong with it.
     """
     if experiment is None:
         return RUNS.folders()
-    found = ((run.folder, run.said) for run in RUNS.all())
-    return [folder for folder, said in found if said and said.settings.experiment == experiment]
+    return [run.folder for run in RUNS.all() if _experiment_of(run) == experiment]
+
+
+def _experiment_of(run: Stored[Header]) -> str | None:
+    if run.said is not None:
+        return run.said.settings.experiment
+    try:
+        named: str = json.loads(run.file.read_bytes())["settings"]["experiment"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return named

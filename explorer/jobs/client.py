@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,17 @@ def get(job_id: str) -> Job:
     if row is None:
         raise BadInputError(f"There is no job “{job_id[:60]}” on this machine.")
     return as_job(row)
+
+
+def requested(ids: Collection[str]) -> dict[str, str]:
+    """Return what is wanted of some jobs, by id: run, pause or stop; of one deleted, nothing.
+
+    Raises:
+        StorageError: if the queue cannot be read.
+    """
+    wanted = select(JobRow.id, JobRow.requested).where(JobRow.id.in_(ids))
+    with transaction() as session:
+        return {row.id: row.requested for row in session.execute(wanted)}
 
 
 def jobs(*, open_only: bool = False) -> list[Job]:

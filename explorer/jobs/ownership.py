@@ -176,8 +176,8 @@ def changed(result: object) -> int:
 def _free(condition: ColumnElement[bool]) -> None:
     """Queue jobs again that their owners cannot go on with; give up those that killed them.
 
-    A worker's sign of life names the job that computed when it died: that one counts a death, the
-    others that it held do not.
+    A worker's sign of life names the job that computed when it died, or those that did so together:
+    they count a death, the others that it held do not.
     """
     with transaction() as session:
         left = list(session.scalars(select(JobRow).where(condition, JobRow.state.not_in(OVER))))
@@ -189,7 +189,7 @@ def _free(condition: ColumnElement[bool]) -> None:
         if row.state != "paused":
             again |= {"state": "queued", "sentence": "Taken over by a new worker."}
         log.warning(logs.line("job taken over from a dead worker", job=row.id))
-        if doing.get(place) == row.id:
+        if row.id in doing.get(place, "").split():
             again |= _after_a_death(row)
         with transaction() as session:
             session.execute(

@@ -9,7 +9,7 @@ from explorer.base.progress import Progress
 from explorer.model.metrics import generate
 from explorer.model.pool import ModelPool
 from explorer.specs.jobs import GenerateSpec
-from explorer.tasks.protocol import Task
+from explorer.tasks.task import Task
 
 
 class Continuation(Task):

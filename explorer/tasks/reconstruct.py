@@ -33,11 +33,12 @@ from explorer.solutions.recording import (
 from explorer.solutions.solution import Solution, new_run_id, save_solution
 from explorer.specs.arrangements import read_from
 from explorer.specs.jobs import ReconstructSpec
-from explorer.tasks.protocol import BY_HAND, MEASURING, Task
+from explorer.tasks.task import BY_HAND, MEASURING, Task
 from explorer.training import Outcome, Row, StepReport, Trainer
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.layouts import OnePass
 from explorer.training.probing import arrangement_for
+from explorer.training.shared_pass import Step
 from explorer.training.solved import solution_of
 
 FRAME_SECONDS = 0.25
@@ -123,21 +124,28 @@ class Reconstruction(Task):
             with suppress(Interrupted), abandonable():
                 log.publish(self._frame(self.trainer.look()), last=False)
             shown = time.monotonic()
+
+        def due() -> bool:
+            return time.monotonic() - shown >= FRAME_SECONDS
+
+        step = Step(self.trainer, due)
         while not self.trainer.finished:
-            began = time.monotonic()
-            due = began - shown >= FRAME_SECONDS
             try:
-                self.report = report = self.trainer.step(detail=due)
+                self.report = report = step.take()
             except Interrupted:  # somebody wants it to stop or to pause; it stands as before
                 yield self._progress(self.trainer.report(detailed=False))
                 continue
-            self._took.append(time.monotonic() - began)
+            self._took.append(step.seconds)
             self._step += 1
             self._keep_finished(report)
-            if due or self.trainer.finished:
+            if step.detail or self.trainer.finished:
                 log.publish(self._frame(report), last=self.trainer.finished)
-                shown = began
+                shown = time.monotonic() - step.seconds
+            step = Step(self.trainer, due)
+            self.next_step = None if self.trainer.finished else step
             yield self._progress(report)
+        self.next_step = None
+        self._keep_finished(self.trainer.report(detailed=False))  # if it ended with its last breath
         self._checkpoint()
         self._keep_recording()
         if self.job is not None:
@@ -174,9 +182,9 @@ class Reconstruction(Task):
                 yield Progress(MEASURING, self._furthest / self.spec.recipe.max_steps)
                 self.trainer.stop(reason, [i])
             self.report = report = self.trainer.report(detailed=True)
-            self._keep_finished(report)
             log = RecordingLog(self.folder, self.header, until=self._step)
             log.publish(self._frame(report), last=True)
+        self._keep_finished(self.trainer.report(detailed=False))
         self._keep_recording()
 
     def _race_of_the_job(self) -> Iterator[Progress]:

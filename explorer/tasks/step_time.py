@@ -11,8 +11,8 @@ from explorer.model.metrics import generate
 from explorer.runtime import step_times
 from explorer.specs.arrangements import ArrangementChoice
 from explorer.specs.recipes import Recipe
+from explorer.tasks.sets.batches import ROWS
 from explorer.training import Row, Trainer
-from explorer.training.batch import ROWS
 
 MOST_STEPS = 5
 MOST_SECONDS = 2.0

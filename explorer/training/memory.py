@@ -16,20 +16,30 @@ SIGNS = ("out of memory", "not enough memory", "can't allocate memory", "alloc_f
 def rows_that_fit(model: FrozenModel, length: int) -> int:
     """Estimate how many rows of `length` input positions one pass there and back can hold.
 
-    Counts what a transformer layer keeps for the backward pass to its inputs (about 16 d_model
-    and 4 MLP widths a token, in the model's number format) and allows half of what is free.
-    The estimate may be wrong either way; running out of memory halves it.
+    Allows half of what is free. The estimate may be wrong either way; running out of memory halves
+    it.
+    """
+    each = length * bytes_of_a_position(model)
+    return max(1, int(memory_free(model.device) // 2 // max(each, 1)))
+
+
+def memory_free(device: torch.device) -> int:
+    """Return the bytes that are free where the model runs."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return limits.memory_free()
+
+
+def bytes_of_a_position(model: FrozenModel) -> int:
+    """Estimate what a pass keeps of an input position for the way back, bytes.
+
+    About 16 d_model and 4 MLP widths a layer, in the model's number format.
     """
     config = model.network.config.get_text_config(decoder=True)
     widths = getattr(config, "intermediate_size", None)  # of each layer, of all, or not said
     width = max(widths) if isinstance(widths, list) else widths or 4 * model.d_model
     layers = int(getattr(config, "num_hidden_layers", 1))
-    each = length * layers * (16 * model.d_model + 4 * width) * model.dtype.itemsize
-    if model.device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(model.device)
-    else:
-        free = limits.memory_free()
-    return max(1, int(free // 2 // max(each, 1)))
+    return int(layers * (16 * model.d_model + 4 * width) * model.dtype.itemsize)
 
 
 def rows_of_next_pass(device: torch.device, left: Sequence[tuple[int, int]]) -> int:

@@ -8,9 +8,9 @@ batching; one training alone is the case of one participant.
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -20,14 +20,23 @@ from explorer.base.errors import BadInputError
 from explorer.model import passes
 from explorer.model.frozen import FrozenModel
 from explorer.model.head import TokenStatistics, join
-from explorer.runtime.interruption import abandonable, check
+from explorer.runtime.interruption import Interrupted, abandonable, check
 from explorer.training.memory import is_out_of_memory, rows_of_next_pass
 
 Report_co = TypeVar("Report_co", covariant=True)
+Report = TypeVar("Report")
 
 
 class Participant(Protocol[Report_co]):
     """A training, as far as passes go."""
+
+    @property
+    def model(self) -> FrozenModel:
+        """What it searches with."""
+
+    @property
+    def live_lengths(self) -> list[int]:
+        """Target tokens of each row that the next step moves."""
 
     @property
     def rows_at_once(self) -> int:
@@ -35,6 +44,9 @@ class Participant(Protocol[Report_co]):
 
     def shrink(self, tried: int) -> None:
         """Take fewer rows at a time from here: so many were too many."""
+
+    def step(self, *, detail: bool = False) -> Report_co:
+        """Take a step alone."""
 
     def propose(self, *, detail: bool = False) -> "list[Proposal]":
         """Return what the next step has to know; nothing changes."""
@@ -106,11 +118,77 @@ class _Part:
         return self.asked.inputs.shape[1], self.asked.targets.shape[1], self.asked.first
 
 
+@dataclass(eq=False)
+class Step(Generic[Report]):
+    """The next step of a training: taken alone, or before that together with others'.
+
+    Attributes:
+        training: whose it is.
+        due: says, when it is taken, whether predicted ids, p(target) and rank are measured too.
+        detail: whether they were.
+        seconds: how long it took, by the clock; with others', that of all.
+    """
+
+    training: Participant[Report]
+    due: Callable[[], bool]
+    detail: bool = False
+    seconds: float = 0.0
+    _said: Report | Exception | None = None
+
+    @property
+    def kind(self) -> tuple[int, torch.dtype]:
+        """Equal for steps that can be taken together: one model, in one number format."""
+        return id(self.training.model.network), self.training.model.dtype
+
+    def take(self) -> Report:
+        """Return the report of the step; it is taken now if it has not been.
+
+        Raises:
+            Interrupted: if it was left while measuring; it can be taken again.
+            Exception: whatever has gone wrong with this training.
+        """
+        if self._said is None:
+            started, self.detail = time.monotonic(), self.due()
+            self._said = self.training.step(detail=self.detail)
+            self.seconds = time.monotonic() - started
+        if isinstance(self._said, Exception):
+            raise self._said
+        return self._said
+
+
+def that_fit(steps: Sequence[Step[Report]]) -> int:
+    """Return how many of the steps, from the first, make one pass: at least one."""
+    trainings = [step.training for step in steps]
+    rows = [(length, each.rows_at_once) for each in trainings for length in each.live_lengths]
+    room = rows_of_next_pass(trainings[0].model.device, rows) if rows else 0
+    for count, training in enumerate(trainings):
+        room -= len(training.live_lengths)
+        if room < 0:
+            return max(1, count)
+    return len(steps)
+
+
+def take_together(steps: Sequence[Step[Report]]) -> None:
+    """Take several steps with the same passes; what came of each, its `take` says.
+
+    Raises:
+        Interrupted: if they were left while measuring; nothing has changed then.
+    """
+    started = time.monotonic()
+    for step in steps:
+        step.detail = step.due()
+    reports = step_together(
+        [step.training for step in steps], detail=[step.training for step in steps if step.detail]
+    )
+    for step, report in zip(steps, reports, strict=True):
+        step._said, step.seconds = report, time.monotonic() - started
+
+
 def step_together(
     trainings: Sequence[Participant[Report_co]],
     *,
     detail: Collection[Participant[Report_co]] = (),
-) -> list[Report_co | BadInputError]:
+) -> list[Report_co | Exception]:
     """Let each training take one step, all of them with the same passes.
 
     Args:
@@ -118,22 +196,37 @@ def step_together(
         detail: those that also want predicted ids, p(target) and rank measured.
 
     Returns:
-        The report of each, or why its step was not possible: then it stands as before, and the
-        others have gone on.
+        The report of each, or why its step was not possible; the others have gone on.
 
     Raises:
         Interrupted: if somebody wants it to be left while measuring; nothing has changed then.
     """
     with abandonable():
-        asked = [t.propose(detail=any(t is each for each in detail)) for t in trainings]
-        said = iter(answer([proposal for proposals in asked for proposal in proposals]))
-        answers = [[next(said) for _ in proposals] for proposals in asked]
-    reports: list[Report_co | BadInputError] = []
-    for training, proposals, mine in zip(trainings, asked, answers, strict=True):
+        asked = [_proposals(t, detail=any(t is each for each in detail)) for t in trainings]
+        all_asked = [each for asks in asked if isinstance(asks, list) for each in asks]
+        said = iter(answer(all_asked))
+        answers = [[next(said) for _ in asks] if isinstance(asks, list) else [] for asks in asked]
+    reports: list[Report_co | Exception] = []
+    for training, asks, mine in zip(trainings, asked, answers, strict=True):
         good = [each for each in mine if isinstance(each, Answer)]
-        bad = [each for each in mine if isinstance(each, BadInputError)]
-        reports.append(bad[0] if bad else training.apply(proposals, good))
+        bad = [each for each in (asks, *mine) if isinstance(each, Exception)]
+        try:
+            if bad:
+                raise bad[0]
+            assert isinstance(asks, list)
+            reports.append(training.apply(asks, good))
+        except Exception as error:  # of this one: it ends with it, and the others go on
+            reports.append(error)
     return reports
+
+
+def _proposals(training: Participant[object], *, detail: bool) -> "list[Proposal] | Exception":
+    try:
+        return training.propose(detail=detail)
+    except Interrupted:
+        raise
+    except Exception as error:  # of this one, as a model in float32 that cannot be loaded
+        return error
 
 
 def answer(proposals: Sequence[Proposal]) -> list[Answer | BadInputError]:

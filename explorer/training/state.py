@@ -11,7 +11,7 @@ from torch import Tensor
 from explorer.model.head import TokenStatistics
 from explorer.model.metrics import Score, scores
 from explorer.training.optimiser import VectorAdamW, finish_rate, rate
-from explorer.training.rows import FINISH, Group, RowState, StepReport
+from explorer.training.rows import DONE, FINISH, REST, Group, RowState, StepReport
 
 
 class TrainingState:
@@ -55,6 +55,11 @@ class TrainingState:
     def _index(self) -> None:
         by_row = {i: group for group in self.groups for i in group.rows}
         self.group_of = [by_row[i] for i in range(len(self.rows))]
+
+    @property
+    def live(self) -> list[Group]:
+        """The groups that the next step moves."""
+        return [g for g in self.groups if g.phase not in (DONE, REST)]
 
     def of_rows(self, rows: list[int]) -> Float[Tensor, "n W d"]:
         """Return the vectors of some rows as they are now."""

@@ -127,6 +127,11 @@ class Trainer:
         return self._state.spent
 
     @property
+    def live_lengths(self) -> list[int]:
+        """Target tokens of each row that the next step moves."""
+        return [len(self.rows[i].target_ids) for g in self._state.live for i in g.rows]
+
+    @property
     def rows_at_once(self) -> int:
         """How many rows memory allows in one pass."""
         return self._state.rows_at_once
@@ -147,7 +152,7 @@ class Trainer:
             Interrupted: if it was left while measuring; nothing has changed then.
         """
         (report,) = step_together([self], detail=[self] if detail else ())
-        if isinstance(report, BadInputError):
+        if isinstance(report, Exception):
             raise report
         return report
 
@@ -189,8 +194,7 @@ class Trainer:
             answers: one for each.
         """
         started = time.perf_counter() - sum(said.seconds for said in answers)
-        state = self._state
-        live = [g for g in state.groups if g.phase not in (DONE, REST)]
+        state, live = self._state, self._state.live
         gradient = torch.zeros_like(state.vectors)
         for asked, said in zip(proposals, answers, strict=True):
             assert said.gradient is not None
@@ -199,9 +203,8 @@ class Trainer:
             state.note(asked.rows, said.measured)
         over = self._advance(live, gradient)
         elapsed = time.perf_counter() - started
-        for group in live:
-            for i in group.rows:
-                state.rows[i].seconds += elapsed
+        for i in (i for group in live for i in group.rows):
+            state.rows[i].seconds += elapsed
         for group, reason in over:
             self._end(group, reason)
         state.spent += time.perf_counter() - started

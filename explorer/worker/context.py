@@ -17,6 +17,7 @@ from explorer.jobs import client
 from explorer.jobs.ownership import PROGRESS, LostError, Owner, changed
 from explorer.model.pool import ModelPool
 from explorer.specs.jobs import JobSpec
+from explorer.training.shared_pass import Step
 from explorer.worker.side_process import SideProcess
 
 SAY_SECONDS = 0.4
@@ -38,6 +39,8 @@ class JobContext:
         stopped: whether a wish to stop ended the work early.
         result: what the job has made so far; saved whenever the job speaks.
         notices: remarks that stay with the job.
+        deaths: how often a worker died during it, without progress, before this one took it up.
+        next_step: the step that its task takes next, if others' can be taken with it.
         afterwards: called once it is written that the job is done or stopped: whoever dies before
             that finds everything to go on from.
     """
@@ -51,11 +54,18 @@ class JobContext:
     stopped: bool = False
     result: dict[str, Any] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    deaths: int = 0
+    next_step: Step[Any] | None = None
     afterwards: list[Callable[[], None]] = field(default_factory=list)
     _said: float = -math.inf
     _heard: float = -math.inf
     _kept: int = 0
     _unsaid: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def may_be_deadly(self) -> bool:
+        """Whether a worker died during it, and it has not got on since."""
+        return self.deaths > 0 and self._kept < PROGRESS
 
     @property
     def folder(self) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from explorer.assets import catalog, packaged
 from explorer.base.errors import ExplorerError
 from explorer.base.progress import Downloading, Progress, Report, Waiting
-from explorer.tasks.protocol import BY_HAND, Task
+from explorer.tasks.task import BY_HAND, Task
 from explorer.worker.side_process import SideProcess
 
 OTHERS = "Waiting for another map, or for distances that are measured."

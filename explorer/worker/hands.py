@@ -5,9 +5,10 @@ the job until they are, so that none is done in its files and for ever running i
 """
 
 import contextlib
+import errno
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -19,13 +20,19 @@ from explorer.jobs.ownership import LostError, Owner
 from explorer.runtime import logs
 from explorer.runtime.allocator import give_memory_back
 from explorer.runtime.interruption import listening
-from explorer.worker import runners
+from explorer.training.shared_pass import take_together
+from explorer.worker import context, runners
 from explorer.worker.context import JobContext
 
 log = logs.log
 
 RETRY_SECONDS = (2.0, 60.0)
 """How long a job waits whose files or rows could not be written: at first, doubled, and at most."""
+
+BEHIND = ("solve-set", "experiment", "paths", "landscape", "radius")
+"""Kinds of jobs that take long: nobody sits and waits for them."""
+PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN, errno.EROFS, errno.ESTALE)
+"""What the system says of a disk that may be well again later."""
 
 
 @dataclass
@@ -41,6 +48,7 @@ class Active:
         failures: how often the disk has refused in a row.
         last_words: what its row will say when it is out of these hands.
         began: monotonic time when it was taken up.
+        served: when it last had a turn of the share that is left to those who are behind.
     """
 
     job: JobContext
@@ -51,6 +59,7 @@ class Active:
     failures: int = 0
     last_words: dict[str, object] | None = None
     began: float = field(default_factory=time.monotonic)
+    served: float = -math.inf
 
     @property
     def ready(self) -> bool:
@@ -58,6 +67,16 @@ class Active:
         if self.paused or self.last_words is not None:
             return False
         return self.job.requested == "stop" or time.monotonic() >= self.retry_at
+
+    @property
+    def shares(self) -> bool:
+        """Whether its next step can be taken together with those of others."""
+        return self.ready and self.job.requested == "run" and self.job.next_step is not None
+
+    @property
+    def behind(self) -> bool:
+        """Whether people who wait for a page come before it."""
+        return self.job.spec.kind in BEHIND and self.job.next_step is None
 
     @property
     def needs_device(self) -> bool:
@@ -78,6 +97,7 @@ class Hands:
     owner: Owner
     active: dict[str, Active] = field(default_factory=dict)
     leaving: bool = False
+    _heard: float = -math.inf
 
     def begin(self, job: JobContext, attempt: int) -> None:
         """Take up a job that was claimed, for the `attempt`-th time."""
@@ -99,6 +119,59 @@ class Hands:
             active.waits = next(active.steps) is False
         if active.failures and time.monotonic() > active.retry_at + RETRY_SECONDS[1]:
             active.failures = 0
+
+    def go_on(self, active: Active) -> bool:
+        """Let a job go on to where others may have a turn; return whether it is still at work."""
+        job = active.job
+        try:
+            self.step(active)
+        except StopIteration:
+            self.end(active, "stopped" if job.stopped else "done")
+        except LostError:
+            self.drop(active)
+        except StorageError as error:
+            self.wait_out(active, error)
+        except ExplorerError as error:
+            self.end(active, "failed", str(error), error)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in PASSING:
+                self.wait_out(active, error)
+                return False
+            log.error(logs.line("unexpected", job=job.id) + logs.frames(error))
+            self.end(
+                active,
+                "failed",
+                f"Something unexpected happened ({type(error).__name__}: {str(error)[:200]}). "
+                "The details are in worker.log in the cache folder.",
+                error,
+            )
+        else:
+            return True
+        return False
+
+    def step_together(self, group: Sequence[Active]) -> None:
+        """Take the next steps of several jobs with the same passes; each then goes on by itself.
+
+        One alone is left to take its own.
+
+        Raises:
+            Interrupted: if one of them is to stop or to pause, or all are to be put down: nothing
+                has changed then.
+        """
+        steps = [active.job.next_step for active in group if active.job.next_step is not None]
+        if len(steps) > 1:
+            with listening(lambda: self.leaving or self._somebody_goes(group)):
+                take_together(steps)
+
+    def _somebody_goes(self, group: Sequence[Active]) -> bool:
+        """Read now and then, in the middle of a step, what is wanted of those who take it."""
+        if time.monotonic() - self._heard >= context.HEAR_SECONDS:
+            self._heard = time.monotonic()
+            with contextlib.suppress(StorageError):
+                wanted = client.requested([active.job.id for active in group])
+                for active in group:
+                    active.job.requested = wanted.get(active.job.id, "stop")
+        return any(active.job.requested != "run" for active in group)
 
     def hear(self, active: Active, row: JobRow) -> None:
         """Act on what is wanted of a job by now.
@@ -173,7 +246,7 @@ class Hands:
         first, most = RETRY_SECONDS
         active.retry_at = time.monotonic() + min(most, first * 2**active.failures)
         active.failures += 1
-        active.steps, active.waits = runners.run(job), False
+        active.steps, active.waits, job.next_step = runners.run(job), False, None
         with contextlib.suppress(LostError):  # the next turn finds that out
             job.say(f"Waiting, and goes on by itself: {error}", at_once=True)
 

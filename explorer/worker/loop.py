@@ -1,11 +1,11 @@
 """The worker's loop: it owns the models of one device and does everything heavy.
 
-Jobs are generators; the worker gives each that runs a slice of time in turn, so that thirty
-people all see progress, and answers small questions between two steps.
+Jobs are generators. Those whose next step can be taken with others' advance together, a step each;
+the worker gives every other a slice of time in turn, so that thirty people all see progress, and
+answers small questions between two steps.
 """
 
 import contextlib
-import errno
 import importlib
 import json
 import math
@@ -23,12 +23,14 @@ from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.base.errors import ExplorerError, StorageError
 from explorer.geometry import projection
 from explorer.jobs import client, kept, ownership
-from explorer.jobs.ownership import LostError, Owner
+from explorer.jobs.ownership import Owner
 from explorer.model.frozen import choose_device
 from explorer.model.pool import ModelPool
 from explorer.runtime import logs
+from explorer.runtime.interruption import Interrupted
 from explorer.specs.recipes import FAST
 from explorer.training import Row, Trainer
+from explorer.training.shared_pass import that_fit
 from explorer.worker import requests
 from explorer.worker.context import JobContext
 from explorer.worker.hands import Active, Hands
@@ -37,7 +39,9 @@ from explorer.worker.side_process import SideProcess
 log = logs.log
 
 SLICE_SECONDS = 0.5
-"""How long one job computes before the next has its turn."""
+"""How long a job that computes by itself does so before the next has its turn."""
+BEHIND_SHARE = 0.2
+"""Part of the time that sets, experiments and paths keep while people wait for a page."""
 POLL_SECONDS = 0.2
 """How often the queue is read while computing."""
 IDLE_SECONDS = 0.08
@@ -46,8 +50,6 @@ LEAVE_SECONDS = 2.0
 """How long a worker with work leaves a new job to another one that has none."""
 WARM_UP_LENGTH, WARM_UP_RESTARTS = 24, 4
 """Shape of the step that is taken before anybody asks: what the page begins with."""
-PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN, errno.EROFS, errno.ESTALE)
-"""What the system says of a disk that may be well again later."""
 TAKEN = "Waiting: another process is computing on this device."
 
 
@@ -61,6 +63,7 @@ class Worker:
     _ended: threading.Event = field(default_factory=threading.Event)
     _polled: float = -math.inf
     _prepared: bool = False
+    _owed: float = 0.0
 
     def __post_init__(self) -> None:
         self.device = choose_device(self.device_key)
@@ -96,7 +99,10 @@ class Worker:
         return not self.hands.leaving
 
     def _turn(self) -> bool:
-        """Do one round: questions, new jobs, a slice of each; return whether there was work."""
+        """Do one round: questions, new jobs, a step or slice of each; say whether there was work.
+
+        Those that wait for nobody come after those for whom people wait, and one at a time.
+        """
         self._poll()
         for active in [a for a in self.active.values() if a.last_words is not None]:
             self.hands.finish(active)
@@ -106,13 +112,58 @@ class Worker:
             for active in computing:  # whoever has the device may go on with them
                 self.hands.let_go(active, state="queued", sentence=why)
             ready = [a for a in ready if not a.needs_device]
-        busy = False
-        for active in ready:
+        behind = [a for a in ready if a.needs_device and a.behind]
+        first, began, busy = [a for a in ready if a not in behind], time.monotonic(), False
+        for active in first:
+            if not active.shares:
+                busy = self.stays and (self._slice(active) or busy)
+        busy = people = self._share([a for a in first if a.shares]) or busy
+        if people and behind:
+            spent = time.monotonic() - began
+            self._owed = min(SLICE_SECONDS, self._owed + spent * BEHIND_SHARE / (1 - BEHIND_SHARE))
+            behind = [min(behind, key=lambda a: a.served)] if self._owed > 0 else []
+        began = time.monotonic()
+        for active in behind:
+            active.served = began
             busy = self.stays and (self._slice(active) or busy)
+        self._owed = self._owed - (time.monotonic() - began) if people else 0.0
         if not busy:
             self._now_doing("idle")
             self._let_go()
         return busy
+
+    def _share(self, left: list[Active]) -> bool:
+        """Let each of these take one step, as many of a model in one pass as fit.
+
+        One that may be deadly goes alone: if a worker dies of it again, no other is suspected.
+
+        Returns:
+            Whether there were any.
+        """
+        worked = False
+        while self.stays and (left := [a for a in left if a.shares and a.job.id in self.active]):
+            alike = [a for a in left if self._company(a) == self._company(left[0])]
+            now = alike[: that_fit([a.job.next_step for a in alike if a.job.next_step is not None])]
+            worked = True
+            self._now_doing(" ".join(a.job.id for a in now))
+            try:
+                self.hands.step_together(now)
+            except Interrupted:
+                self._poll()
+                continue
+            except Exception as error:  # nobody's in particular: each takes its own step
+                log.error(logs.line("shared step", jobs=len(now)) + logs.frames(error))
+            for active in now:
+                self.hands.go_on(active)
+            left = [a for a in left if a not in now]
+            self._poll()
+        return worked
+
+    @staticmethod
+    def _company(active: Active) -> object:
+        """Return what those have in common that may take their steps together."""
+        step = active.job.next_step
+        return active.job.id if active.job.may_be_deadly or step is None else step.kind
 
     def _slice(self, active: Active) -> bool:
         """Let one job compute for a while, with an eye on questions and wishes.
@@ -124,34 +175,12 @@ class Worker:
         if not active.waits:
             self._now_doing(job.id)
         end = time.monotonic() + SLICE_SECONDS  # what it took to say so is not the job's time
-        try:
-            while time.monotonic() < end:
-                self.hands.step(active)
-                self._poll()
-                if active.waits or not active.ready or job.id not in self.active or not self.stays:
-                    return not active.waits
-                if active.needs_device and not self.compute.is_locked:
-                    return True  # it waited until now
-        except StopIteration:
-            self.hands.end(active, "stopped" if job.stopped else "done")
-        except LostError:
-            self.hands.drop(active)
-        except StorageError as error:
-            self.hands.wait_out(active, error)
-        except ExplorerError as error:
-            self.hands.end(active, "failed", str(error), error)
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno in PASSING:
-                self.hands.wait_out(active, error)
-                return True
-            log.error(logs.line("unexpected", job=job.id) + logs.frames(error))
-            self.hands.end(
-                active,
-                "failed",
-                f"Something unexpected happened ({type(error).__name__}: {str(error)[:200]}). "
-                "The details are in worker.log in the cache folder.",
-                error,
-            )
+        while time.monotonic() < end and self.hands.go_on(active):
+            self._poll()
+            if active.waits or not active.ready or job.id not in self.active or not self.stays:
+                return not active.waits
+            if active.shares or (active.needs_device and not self.compute.is_locked):
+                return True  # it is one of those who step together, or waited until now
         return True
 
     def _poll(self) -> None:
@@ -194,6 +223,7 @@ class Worker:
         elif not self._leaves_to_another(row) and self.owner.claim(row.id):
             job = JobContext(row.id, spec, self.pool, self.aside, self.owner, row.requested)
             job.result, job.notices = json.loads(row.result), json.loads(row.notices)
+            job.deaths = row.deaths if row.mark < ownership.PROGRESS else 0
             self.hands.begin(job, row.attempts + 1)
 
     def _leaves_to_another(self, row: JobRow) -> bool:

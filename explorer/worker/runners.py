@@ -39,10 +39,10 @@ from explorer.tasks.generate import Continuation
 from explorer.tasks.landscape.measuring import LandscapeTask
 from explorer.tasks.landscape.radius import RadiusTask
 from explorer.tasks.paths.connecting import Connecting
-from explorer.tasks.protocol import Task
 from explorer.tasks.reconstruct import Reconstruction
 from explorer.tasks.sets.building import SetBuilder
 from explorer.tasks.step_time import timed
+from explorer.tasks.task import Task
 from explorer.worker import side_process
 from explorer.worker.context import JobContext
 from explorer.worker.errands import Beside, Download
@@ -95,7 +95,9 @@ def _drive(job: JobContext, task: Task) -> Iterator[bool]:
                 both = f" Another job shares this {task.makes}." if others else ""
             waits = isinstance(progress, Waiting)  # and says itself for whom
             job.say(progress.sentence + ("" if waits else both), progress.fraction)
+            job.next_step = task.next_step
             yield not waits
+            job.next_step = None
             if job.requested == "stop":
                 job.stopped = True
                 break

@@ -45,6 +45,29 @@ def test_the_short_form_measures_every_ratio(embedded_folder: Path) -> None:
     assert {line["N"] for line in found["table"]} >= {8, 32, 128}
 
 
+def test_what_does_not_fit_is_said_before_anything_starts(
+    tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    from benchmarks import engine, speed
+    from explorer.model.loading import load
+
+    llama = load(tiny_llama_folder, device=torch.device("cpu"))
+    plan, whole = speed.plan(llama, short=True), speed.plan(llama, short=False)
+    weights = sum(weight.numel() for weight in llama.network.parameters())
+    assert plan["the model"] == 4 * weights
+    assert sum(whole.values()) > sum(plan.values())
+    needed = sum(plan.values()) - 4 * weights
+    monkeypatch.setattr(engine, "memory_free", lambda _: needed)
+    engine.require_fits(plan, llama.device)
+    monkeypatch.setattr(engine, "memory_free", lambda _: needed - 1)
+    with pytest.raises(SystemExit, match="Free some memory"):
+        engine.require_fits(plan, llama.device)
+    printed = capsys.readouterr().err
+    assert all(name in printed for name in plan) and "free on cpu" in printed
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch, tiny_llama_folder: Path) -> Any:
     """The tiny model, and what every timed piece of work takes, in order and over again."""

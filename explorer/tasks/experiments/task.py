@@ -19,7 +19,7 @@ from explorer.specs.experiments import Settings
 from explorer.specs.recipes import Recipe
 from explorer.tasks.experiments.bench import CONTEXT_TOKENS, Bench
 from explorer.tasks.experiments.measuring import measure
-from explorer.tasks.protocol import Task
+from explorer.tasks.task import Task
 from explorer.training.probing import probed
 
 OTHERS = "Waiting for another job, which measures what is left"

@@ -28,7 +28,7 @@ from explorer.specs.arrangements import input_length
 from explorer.specs.jobs import LandscapeSpec
 from explorer.tasks.paths.bends import along
 from explorer.tasks.paths.connecting import as_profile
-from explorer.tasks.protocol import Task
+from explorer.tasks.task import Task
 
 ROWS = 64
 """Grid points in one forward pass."""

@@ -22,7 +22,7 @@ from explorer.solutions.solution import Solution, now
 from explorer.specs.jobs import RadiusSpec
 from explorer.specs.recipes import THRESHOLD
 from explorer.tasks.paths.bends import along, require_as_recorded
-from explorer.tasks.protocol import Task
+from explorer.tasks.task import Task
 from explorer.training.checkpoint import Checkpoint
 
 ROWS = 64

@@ -31,7 +31,7 @@ from explorer.tasks.paths.bends import (
     require_as_recorded,
     step_together,
 )
-from explorer.tasks.protocol import BY_HAND, MEASURING, Task
+from explorer.tasks.task import BY_HAND, MEASURING, Task
 from explorer.training.checkpoint import SECONDS
 
 CHECKPOINT_SECONDS = SECONDS

@@ -21,10 +21,10 @@ from explorer.solutions.sets import SetRecord
 from explorer.specs.arrangements import ArrangementChoice, input_length, settled
 from explorer.specs.jobs import SolveSetSpec
 from explorer.specs.recipes import Recipe
-from explorer.tasks.protocol import Task
 from explorer.tasks.sets import contents
-from explorer.tasks.sets.growing import GrowingSet
-from explorer.training.batch import BATCHES, JOINING, ROWS, Foreman, TrainingBatch, checkpoint
+from explorer.tasks.sets.batches import BATCHES, JOINING, ROWS, Foreman, TrainingBatch, checkpoint
+from explorer.tasks.sets.record import GrowingSet
+from explorer.tasks.task import Task
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.probing import arrangement_for
 

@@ -7,8 +7,8 @@ from explorer.model.frozen import FrozenModel
 from explorer.solutions.sets import SetRecord, SetText
 from explorer.solutions.solution import Solution
 from explorer.specs.arrangements import settled
+from explorer.tasks.sets.batches import Task
 from explorer.training import Outcome, solved
-from explorer.training.batch import Task
 from explorer.training.layouts import OnePass
 
 

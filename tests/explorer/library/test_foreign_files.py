@@ -29,7 +29,8 @@ from explorer.paths.result import FILE, Paths
 from explorer.solutions import sets, store
 from explorer.solutions.recording import Recording, read_header, read_log
 from explorer.solutions.solution import Memory, load, load_memory, read_record
-from explorer.training import batch, checkpoint, starts
+from explorer.tasks.sets import batches
+from explorer.training import checkpoint, starts
 
 RECORDED = folders.PROJECT / "cache" / "recorded"
 RECORDING = min(RECORDED.rglob(store.RECORDING), key=lambda f: f.stat().st_size)
@@ -98,7 +99,7 @@ def _checkpoint(path: Path) -> None:
 
 
 def _learned(path: Path) -> None:
-    m, tasks = batch.read_learned(path)
+    m, tasks = batches.read_learned(path)
     assert all(task.e is not None and task.e.shape == m.shape for task in tasks.values())
 
 
@@ -147,8 +148,8 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 def _learned_file(path: Path) -> Path:
-    task = batch.Task((0, 1, 2), 1, 7, (5, 3, 8), np.ones(4, np.float32), steps=9, seconds=0.5)
-    batch.save_learned(path, np.zeros(4, np.float32), [task])
+    task = batches.Task((0, 1, 2), 1, 7, (5, 3, 8), np.ones(4, np.float32), steps=9, seconds=0.5)
+    batches.save_learned(path, np.zeros(4, np.float32), [task])
     return path
 
 

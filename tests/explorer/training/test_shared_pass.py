@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer.base.errors import BadInputError
+from explorer.base.errors import BadInputError, ModelError
 from explorer.model.frozen import FrozenModel
 from explorer.runtime.interruption import Interrupted, listening
 from explorer.specs.recipes import FAST, PAPER
@@ -181,6 +181,21 @@ def test_one_that_does_not_fit_stands_still_and_the_others_go_on(
     assert not isinstance(report, BadInputError) and report.steps.tolist() == [1, 1]
     np.testing.assert_array_equal(seen(large)[0], before[0])
     assert not np.allclose(seen(small)[0], start[0])
+
+
+def test_one_that_cannot_be_confirmed_says_so_and_the_others_go_on(llama: FrozenModel) -> None:
+    def broken() -> FrozenModel:
+        raise ModelError("The model cannot be loaded.")
+
+    easy = quick(max_steps=200)
+    failing = Trainer(llama, [Row(EASY, 2)], "halves", easy, exact_model=broken)
+    sound = Trainer(llama, [Row(HARD, 1)], "halves", easy)
+    for turn in range(1, 100):
+        first, second = step_together([failing, sound])
+        assert not isinstance(second, Exception) and second.steps.tolist() == [turn]
+        if isinstance(first, Exception):
+            break
+    assert isinstance(first, ModelError)
 
 
 def test_a_step_that_is_left_changes_nobody(llama: FrozenModel) -> None:

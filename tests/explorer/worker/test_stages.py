@@ -8,7 +8,7 @@ import pytest
 from explorer.base.progress import Progress, Waiting
 from explorer.jobs import client
 from explorer.specs.jobs import DownloadSpec, JobSpec
-from explorer.tasks.protocol import BY_HAND, Task
+from explorer.tasks.task import BY_HAND, Task
 from explorer.worker import runners
 from explorer.worker.context import JobContext
 

@@ -13,9 +13,9 @@ from explorer.model import metrics
 from explorer.solutions import sets
 from explorer.solutions.sets import SetRecord
 from explorer.specs.jobs import GatheredText, SolveSetSpec
+from explorer.tasks.sets import batches as batch
 from explorer.tasks.sets import building, contents
 from explorer.tasks.sets.building import SetBuilder
-from explorer.training import batch
 from explorer.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:

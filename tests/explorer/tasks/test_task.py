@@ -6,7 +6,7 @@ import pytest
 
 from explorer.base.progress import Progress, Waiting
 from explorer.experiments import cell_locks
-from explorer.tasks.protocol import Task, finish
+from explorer.tasks.task import Task, finish
 
 
 class Counting(Task):
@@ -71,7 +71,7 @@ def test_whoever_hears_the_progress_may_end_it_and_the_checkpoint_is_left() -> N
 
 def test_who_waits_for_others_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("explorer.tasks.protocol.time.sleep", slept.append)
+    monkeypatch.setattr("explorer.tasks.task.time.sleep", slept.append)
     finish(Counting([]))
     assert slept == [cell_locks.WAIT_SECONDS]
 

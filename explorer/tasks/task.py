@@ -13,6 +13,7 @@ from explorer.specs.recipes import Recipe
 
 if TYPE_CHECKING:
     from explorer.model.frozen import FrozenModel
+    from explorer.training.shared_pass import Step
 
 BY_HAND = "stopped by hand"
 MEASURING = "Measuring what has been found."
@@ -29,10 +30,13 @@ class Task(ABC):
         makes: name of what it makes if others can make the same ("set", "run"), under which
             `result` has its id.
         resumed: whether it goes on with what an earlier one left.
+        next_step: the training step that comes next, where it can be taken together with those of
+            other tasks; whoever drives may do so before the task goes on, which takes it otherwise.
     """
 
     makes: ClassVar[str] = ""
     resumed: bool = False
+    next_step: "Step[Any] | None" = None
 
     def steps(self) -> Generator[Progress, None, None]:
         """Work to the end; yield after every step, or `Waiting` while somebody else is first.

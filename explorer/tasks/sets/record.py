@@ -15,9 +15,9 @@ from explorer.solutions import sets
 from explorer.solutions.sets import Joint, Member, SetRecord, SetText
 from explorer.solutions.solution import load_solution, now, save_solution
 from explorer.specs.jobs import SolveSetSpec
+from explorer.tasks.sets.batches import Slot, Task, read_learned, save_learned
 from explorer.tasks.sets.solved import solution_of
 from explorer.training import Outcome
-from explorer.training.batch import Slot, Task, read_learned, save_learned
 
 LEARNED = "m.safetensors"
 

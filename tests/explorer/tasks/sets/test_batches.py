@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from explorer.training.batch import Task, read_learned, save_learned
+from explorer.tasks.sets.batches import Task, read_learned, save_learned
 from explorer.training.checkpoint import FORMAT
 
 TASK = Task((0, 1, 2), 3, 7, (5, 3, 8), np.ones(4, np.float32), steps=9, seconds=0.25)

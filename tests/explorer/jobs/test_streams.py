@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from explorer.base.errors import StorageError
-from explorer.jobs import feed, hub
-from explorer.jobs.hub import Hub
+from explorer.jobs import feed
+from explorer.jobs import streams as hub
+from explorer.jobs.streams import Hub
 from tests.explorer.jobs.frames import Viewer, begin, change, frame, log_of, say
 
 WRONG, RIGHT = [[1, 2, 3], [1, 2, 3]], [[5, 6, 7], [5, 2, 3]]
