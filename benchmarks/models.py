@@ -280,7 +280,7 @@ def table(results: Iterable[Tried]) -> str:
         f"(body and head written out), {paths['head']} with the fast head, {paths['plain']} on "
         f"transformers alone. {counts['refused']} are refused in a sentence before anything is "
         f"trained, {counts['not built']} could not be built here at random, and {counts['fails']} "
-        "fail.",
+        "fail a check; those before it hold.",
         "",
         "| type | result | path | steps | cache | reason |",
         "|---|---|---|---:|---|---|",
