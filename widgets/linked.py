@@ -62,7 +62,7 @@ class Kind:
         try:
             return client.get(job_id)
         except BadInputError:
-            if job_id.isalnum() and self.made(job_id, None) is not None:
+            if job_id.isalnum() and len(job_id) <= 64 and self.made(job_id, None) is not None:
                 return None
             raise
 

@@ -313,6 +313,7 @@ class Worker:
         """Leave every job so that the next worker can go on with it."""
         self._now_doing("ended")
         self.hands.put_down()
+        self._let_go()
         self.aside.close()
         self._ended.set()
 

@@ -9,6 +9,7 @@ from tools import record_warm_starts
 
 
 @pytest.mark.embedded
+@pytest.mark.usefixtures("shakespeare")
 def test_no_text_is_used_twice() -> None:
     """Settings, the pairs that ship, and results have texts of their own (without the model's)."""
     chosen, reported = benchmark_texts.chosen_on(), [*benchmark_texts.reported_on(None).values()]

@@ -48,6 +48,7 @@ def test_the_quicker_half_goes_on(llama: FrozenModel) -> None:
 
 
 @pytest.mark.embedded
+@pytest.mark.usefixtures("shakespeare")
 def test_every_generation_has_texts_of_its_own() -> None:
     openings = [
         p.text[:60] for generation in range(3) for p in record_warm_starts.passages(generation)

@@ -41,7 +41,7 @@ def test_the_list_is_one_json_object(call: Call, fetched: list[str]) -> None:
         "model": "EleutherAI/pythia-160m",
         "parameters": 162_322_944,
         "d_model": 768,
-        "memory": 4 * 162_322_944 + 10**9,
+        "memory": 4 * 162_322_944 + 650_000_000,
         "path": None,
     }
     assert said.json["assets"] == {"smollm2-135m": None, "shakespeare": None}

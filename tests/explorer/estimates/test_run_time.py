@@ -12,7 +12,7 @@ from explorer.experiments import runs
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
 from explorer.experiments.runs import Run
 from explorer.paths import places
-from explorer.paths.result import FILE, Paths
+from explorer.paths.result import Paths
 from explorer.runtime import step_times
 from explorer.runtime.step_times import StepTime
 from explorer.specs.recipes import INDEPENDENT
@@ -195,7 +195,7 @@ def test_every_recorded_run_would_have_been_estimated_within_a_half(
 
 
 def test_the_recorded_curves_would_have_been_estimated_within_a_half() -> None:
-    (file,) = places.shipped("paths", FILE)
+    (file,) = places.PATHS.shipped()
     found = Paths.load(file)
     n = len(found.header.texts[0].target_ids)
     step_time = recorded_pace([runs.load(folder) for folder in runs.run_folders()])

@@ -115,5 +115,6 @@ def test_a_preview_shows_the_target_and_what_is_left_out() -> None:
         "targets": [7, 8, 7],
         "pieces": {"7": "a", "8": "b"},
         "length": 2,
+        "altered": [],
     }
     assert json.loads(json.dumps(data)) == data

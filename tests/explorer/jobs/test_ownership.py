@@ -198,7 +198,7 @@ def test_a_lease_that_is_lost_in_the_middle_of_a_step_keeps_the_step_from_being_
         return write(path, data)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("explorer.training.checkpoint.write_atomically", suspended)
+        patch.setattr("explorer.base.tensor_files.write_atomically", suspended)
         patch.setattr("explorer.solutions.recording.write_atomically", suspended)
         slept.turns(1)
     assert not slept.worker.active

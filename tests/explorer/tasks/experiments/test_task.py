@@ -179,7 +179,7 @@ def test_recipe_and_size_of_a_run_are_what_they_were_measured_with(measured: "Ma
         header = run.header.model_copy(update={"preset": preset, "settings": settings})
         return runs.Run(header, run.folder, run.done)
 
-    said = f"“independent, modified, recorded as fast, 200 steps” ({recipe.digest})"
+    said = f"“independent, modified, recorded as fast” ({recipe.digest}), at most 200 steps"
     assert said in asked.sentence(called("custom", recipe=recipe))
     assert asked.size(called("custom")) == "custom"
     assert asked.size(called("minutes")) == "minutes, modified"
