@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer import texts
 from explorer.base.formatting import counted
-from explorer.base.validation import valid
+from explorer.base.value import valid
 from explorer.estimates import outlook
 from explorer.figures.strip import preview_data
 from explorer.runtime import step_times

@@ -9,7 +9,7 @@ from explorer.assets import catalog
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted
-from explorer.base.validation import valid
+from explorer.base.value import valid
 from explorer.estimates import outlook
 from explorer.estimates.outlook import Expected
 from explorer.paths.pairs import all_pairs, require_pair
@@ -50,9 +50,7 @@ def expected(spec: PathsSpec | None) -> Expected | None:
     else:
         first = exact_solutions.open_solution(spec.pairs[0][0])
         model, n = first.record.model, len(first.target_ids)
-    step_time = step_times.find(model, spec.recipe.precision) or step_times.assumed(
-        catalog.find(model).parameters
-    )
+    step_time = step_times.expected(model, spec.recipe.precision, catalog.find(model).parameters)
     curves = outlook.of_paths(spec.recipe, max(1, len(spec.pairs)), n, step_time)
     trained = outlook.of_text(spec.train, step_time).seconds if spec.train else None
     return curves + (trained or outlook.NOTHING)

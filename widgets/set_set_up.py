@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer import texts
 from explorer.assets import catalog
-from explorer.base.validation import valid
+from explorer.base.value import valid
 from explorer.estimates.set_time import estimate
 from explorer.specs.jobs import GatheredText, SolveSetSpec
 from widgets import arrangement, models, recipes, server, set_texts, slow_start, step_time

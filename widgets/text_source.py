@@ -8,7 +8,7 @@ from explorer import texts
 from explorer.assets import allowed_folders
 from explorer.assets.catalog import ModelCard
 from explorer.base.errors import BadInputError, ExplorerError
-from explorer.base.validation import valid
+from explorer.base.value import valid
 from explorer.jobs import client
 from explorer.specs.jobs import GenerateSpec
 from explorer.texts import Passage

@@ -1,13 +1,12 @@
 """`python -m explorer assets`: bring everything the app needs, and say what is there."""
 
 import argparse
-import json
 from typing import Any
 
 from explorer.assets import catalog, packaged
 from explorer.assets.catalog import ModelCard
 from explorer.base.formatting import human_bytes, human_count
-from explorer.cli import flags
+from explorer.cli import flags, results
 from explorer.cli.progress import ProgressBar
 
 
@@ -66,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         s.asset.name: str(s.path) if s.present else None for s in packaged.status()
     }
     if arguments.json:
-        print(json.dumps({"models": found, "assets": texts}))
+        results.print_json({"models": found, "assets": texts})
         return 0
     for entry in found:
         size = human_count(entry["parameters"]) if entry["parameters"] else "?"

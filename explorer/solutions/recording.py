@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from explorer.base.errors import StorageError
+from explorer.base.errors import disk_errors
 from explorer.base.files import require_mine, write_atomically
 from explorer.base.tensor_files import Layout, TensorFormat, Tensors
 from explorer.base.value import Value
@@ -217,13 +217,8 @@ class RecordingLog:
         write_atomically(self.live, frame.tobytes())
         if last or self._published % self.stride == 0:
             require_mine()
-            try:
-                with self.path.open("ab") as file:
-                    file.write(frame.tobytes())
-            except OSError as error:
-                raise StorageError(
-                    f"The recording cannot be written ({error.strerror}). Free some space."
-                ) from error
+            with disk_errors("The recording cannot be written"), self.path.open("ab") as file:
+                file.write(frame.tobytes())
             self._count += 1
             if self._count >= MAX_FRAMES:
                 self._thin()

@@ -17,7 +17,7 @@ from explorer.experiments.runs import SOLUTIONS, Cell, work_of
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import generate, h_lm
 from explorer.runtime.interruption import Interrupted, abandonable
-from explorer.solutions.solution import save_memory, save_solution
+from explorer.solutions.solution import save_solution
 from explorer.specs.arrangements import ArrangementKey, LayoutChoice
 from explorer.specs.experiments import Settings
 from explorer.specs.recipes import Recipe
@@ -248,7 +248,7 @@ class Bench:
             job=self.job,
         )
         name = f"{memory.record.id}.safetensors"
-        save_memory(memory, self.folder / SOLUTIONS / name)
+        save_solution(memory, self.folder / SOLUTIONS / name)
         return name
 
     def keep(
