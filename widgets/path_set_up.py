@@ -4,7 +4,6 @@ from collections import Counter
 
 import streamlit as st
 
-from explorer import texts
 from explorer.assets import catalog
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
@@ -17,6 +16,7 @@ from explorer.runtime import step_times
 from explorer.specs.curves import PathRecipe
 from explorer.specs.jobs import PathsSpec, ReconstructSpec
 from explorer.specs.recipes import FAST
+from explorer.texts.targets import target_ids
 from widgets import cached, exact_solutions, length
 from widgets.markdown import escaped
 
@@ -121,7 +121,7 @@ def _to_train() -> ReconstructSpec | None:
         st.info(f"{escaped(card.title)} is not on this disk yet; the Reconstruct page brings it.")
         return None
     text = st.text_area("Text", DEFAULT_TEXT, key="path-text", height=90) or ""
-    ids = texts.target_ids(text, _tokenizer(card), None)
+    ids = target_ids(text, _tokenizer(card), None)
     most = min(64, len(ids))
     chosen = length.choose(most, 12, "path-n")
     seed = st.number_input("First seed", 0, 2**31 - 1 - RESTARTS, 0, key="path-train-seed")

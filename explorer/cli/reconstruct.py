@@ -5,7 +5,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer import texts
 from explorer.assets import catalog
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError, disk_errors
@@ -18,8 +17,12 @@ from explorer.cli.progress import carry_out, say
 from explorer.estimates import outlook
 from explorer.runtime import step_times
 from explorer.specs.jobs import MAX_CHARACTERS, ReconstructSpec
-from explorer.specs.texts import CorpusSpec
-from explorer.texts import Passage
+from explorer.specs.texts import CorpusSpec, make_spec
+from explorer.texts.alterations import find_alteration
+from explorer.texts.drawing import draw
+from explorer.texts.own import from_upload
+from explorer.texts.passages import Passage
+from explorer.texts.targets import target_ids
 
 if TYPE_CHECKING:
     from explorer.model.pool import ModelPool
@@ -60,9 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
     card = brought(arguments.model)
     assert card.folder is not None
     tokenizer = Tokenizer.load(card.folder)
-    ids = texts.target_ids(passage.text, tokenizer, arguments.length)
+    ids = target_ids(passage.text, tokenizer, arguments.length)
     spec = valid(ReconstructSpec, dict(spec) | {"length": len(ids)})
-    if altered := texts.find_alteration(passage.text, tokenizer, ids):
+    if altered := find_alteration(passage.text, tokenizer, ids):
         say(altered.sentence)
     step_time = step_times.expected(card.name, spec.recipe.precision, card.parameters)
     if said := outlook.long_wait(outlook.of_text(spec, step_time).seconds or outlook.NOTHING):
@@ -119,12 +122,12 @@ def _passage(arguments: argparse.Namespace) -> Passage:
         option = flags.written(CorpusSpec, next(iter(drawn)))
         raise BadInputError(f"{option} goes with --source; leave it out, or name a source.")
     if arguments.text is not None:
-        return texts.draw(texts.make_spec("own", text=arguments.text))
+        return draw(make_spec("own", text=arguments.text))
     if arguments.text_file is not None:
         with disk_errors(f"{arguments.text_file} cannot be read", "Check the path.", BadInputError):
             data = arguments.text_file.read_bytes()
-        return texts.from_upload(arguments.text_file.name, data)
-    return texts.draw(texts.make_spec(arguments.source, **drawn))
+        return from_upload(arguments.text_file.name, data)
+    return draw(make_spec(arguments.source, **drawn))
 
 
 def _print_table(solutions: list[dict[str, Any]]) -> None:
