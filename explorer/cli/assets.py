@@ -62,7 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
         for card in catalog.known_models()
     ]
     texts: dict[str, str | None] = {
-        s.asset.name: str(s.path) if s.present else None for s in packaged.status()
+        asset.name: str(packaged.path(asset)) if packaged.is_present(asset) else None
+        for asset in packaged.ALL
     }
     if arguments.json:
         results.print_json({"models": found, "assets": texts})
