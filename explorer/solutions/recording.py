@@ -172,15 +172,6 @@ FORMAT = TensorFormat(
 """A recording: one tensor for each column of `frame_dtype`, JSON in `recording`."""
 
 
-def read_header(path: Path) -> RecordingHeader:
-    """Return what the frames of a recording share, without reading them.
-
-    Raises:
-        CorruptFileError: if the file is missing, cut short, or not a recording.
-    """
-    return FORMAT.read_header(path)
-
-
 class RecordingLog:
     """Appends frames of a run in progress to `frames.log` in a job's folder, thinning as it grows.
 

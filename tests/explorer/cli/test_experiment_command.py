@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from explorer.base.errors import BadInputError, ExplorerError
-from explorer.cli.devices import several, work_on
+from explorer.cli.device import several, work_on
 from explorer.experiments import runs
 from explorer.runtime import step_times
 from tests.explorer.cli.conftest import Call

@@ -27,7 +27,7 @@ from explorer.library import exchange
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
 from explorer.solutions import sets, store
-from explorer.solutions.recording import Recording, read_header, read_log
+from explorer.solutions.recording import FORMAT, Recording, read_log
 from explorer.solutions.solution import Memory, load, read_record
 from explorer.tasks.sets import batches
 from explorer.training import checkpoint, starts
@@ -50,7 +50,7 @@ def _solution(path: Path) -> None:
 
 
 def _recording(path: Path) -> None:
-    read_header(path)
+    FORMAT.read_header(path)
     found = Recording.load(path)
     if not len(found):
         return
