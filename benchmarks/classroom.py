@@ -166,7 +166,7 @@ class Person:
         await self.think(*THINKS)
         await self.click("own_text", text)
         await self.think(*THINKS)
-        await self.click("length", tokens)
+        await self.click("length-", tokens)
         self._heard, self._waits_since = None, time.perf_counter()
         await self.click("start", None)
         self._seen.jobs.append(self.tab.job)
@@ -180,9 +180,9 @@ class Person:
         """Choose one restart after the other, for ever."""
         while True:
             await self.think(*CLICKS)
-            chosen = self._draw.choice(["best", "all", *map(str, range(seeds))])
+            chosen = self._draw.choice(["Best", "All", *(f"seed {k}" for k in range(seeds))])
             with suppress(LookupError):  # the run has just ended
-                await self.click("restarts", [chosen])
+                await self.click("restarts-", [chosen])
             self._note_ages()
 
     async def follow(self, *, leaves: bool = False) -> None:

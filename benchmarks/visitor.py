@@ -88,18 +88,25 @@ class Visitor:
         self._page = None
 
     def id(self, key: str) -> str:
-        """Return the id of the element with a key, or with one that begins so.
+        """Return the id of the element with a key; one that ends with a dash is a beginning.
 
         Raises:
             LookupError: if the page shows none.
         """
-        found = [i for k, i in self.elements.items() if k == key or k.startswith(f"{key}-")]
+        found = [
+            i
+            for k, i in self.elements.items()
+            if k == key or (key[-1:] == "-" and k.startswith(key))
+        ]
         if not found:
             raise LookupError(f"The page shows nothing with the key {key}: {[*self.elements]}.")
         return found[0]
 
     async def enter(self, key: str, value: str | int | list[str] | None) -> float:
-        """Give a widget a value, or press a button (None); return the seconds of the answer."""
+        """Give a widget a value, or press a button (None); return the seconds of the answer.
+
+        Options are named as the page shows them.
+        """
         state = WidgetState(id=self.id(key))
         if value is None:
             state.trigger_value = True
@@ -133,6 +140,8 @@ class Visitor:
                     await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
                 if self._tasks[0].done():  # what went wrong is raised
                     await self._tasks[0]
+            if not self.elements:
+                raise LookupError(f"The page shows nothing after {[s.id for s in changed]}.")
 
     async def _read(self, page: ClientConnection) -> None:
         with suppress(ConnectionClosed):
@@ -150,6 +159,8 @@ class Visitor:
             self._finished.set()
         elif kind == "delta" and said.delta.WhichOneof("type") == "new_element":
             element = said.delta.new_element
+            if element.HasField("exception"):
+                raise LookupError(element.exception.message)
             found = getattr(element, str(element.WhichOneof("type")))
             if (name := getattr(found, "id", "")).startswith("$$ID-"):
                 _, _, key = name.removeprefix("$$ID-").partition("-")
