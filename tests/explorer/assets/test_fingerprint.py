@@ -193,7 +193,7 @@ def test_a_fingerprint_of_everything_in_the_folder_is_still_recognised(
 def test_the_weights_that_the_configuration_names_are_the_model(
     tiny_llama_folder: Path, tmp_path: Path
 ) -> None:
-    """transformers loads them although there is a model.safetensors."""
+    """They are what transformers loads, although there is a model.safetensors."""
     from transformers import AutoModelForCausalLM
 
     folder = Path(shutil.copytree(tiny_llama_folder, tmp_path / "model"))
