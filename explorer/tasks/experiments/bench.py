@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import torch
 
-from explorer import __version__, texts
+from explorer import __version__
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
 from explorer.base.provenance import Computed, versions
@@ -22,6 +22,7 @@ from explorer.solutions.solution import Memory, Solution, save_solution
 from explorer.specs.experiments import Settings
 from explorer.specs.recipes import Recipe
 from explorer.tasks.experiments.work import CellWork
+from explorer.texts.drawing import draw_many
 from explorer.training import Outcome, Row, Trainer
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.layouts import Layout
@@ -107,7 +108,7 @@ class Bench:
 
     def _passages(self, source: str, count: int, length: int, seed: int) -> list[TargetText]:
         tokenizer = self.model.tokenizer
-        found = texts.draw_many(source, count, seed, tokenizer, length)
+        found = draw_many(source, count, seed, tokenizer, length)
         ids = [tuple(tokenizer.encode_prefix(p.text, length)[0]) for p in found]
         return [
             TargetText(i, tokenizer.decode(list(i)), p.title, source)
