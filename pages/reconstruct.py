@@ -6,6 +6,7 @@ from explorer.base.formatting import counted
 from explorer.base.value import valid
 from explorer.estimates import outlook
 from explorer.figures.strip import preview_data
+from explorer.people import queue
 from explorer.runtime import step_times
 from explorer.solutions import store
 from explorer.specs.jobs import MAX_RESTARTS, ReconstructSpec
@@ -93,12 +94,11 @@ def set_up() -> None:
     }
     spec = valid(ReconstructSpec, fields)
     timed = step_time.known(card.name, recipe)
-    if slow_start.button(
-        outlook.of_text(spec, timed or step_times.assumed(card.parameters)).seconds
-    ):
+    assumed = timed or step_times.assumed(card.parameters)
+    if slow_start.button(outlook.of_text(spec, assumed).seconds):
         st.query_params.pop("solution", None)
         st.query_params["job"] = server.submit(spec)
-    st.caption(outlook.of_text(spec, timed).sentence)
+    st.caption(f"{outlook.of_text(spec, timed).sentence} {queue.load(spec, assumed).sentence}")
 
 
 def result() -> None:

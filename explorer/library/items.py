@@ -18,7 +18,8 @@ from explorer.base.errors import BadInputError, StorageError
 from explorer.jobs import client
 from explorer.library import holdings, labels
 from explorer.library.item import Item, listed, time_of
-from explorer.library.labels import Kind, Label
+from explorer.library.labels import NO_LABEL, Kind, Label
+from explorer.people import owners
 from explorer.solutions import sets as records
 from explorer.solutions import store
 from explorer.solutions.recording import RecordingHeader
@@ -34,14 +35,20 @@ SHIPS = "ships with the project"
 def items(kind: Kind) -> list[Item]:
     """Return everything of one kind: this machine's, newest first, then what ships.
 
-    What cannot be read is listed with its problem. Without a catalogue labels are missing.
+    What cannot be read is listed with its problem. Without a catalogue labels and owners are
+    missing.
     """
     here = {"solution": _solutions, "run": _runs, "set": _sets, "job": _jobs}
     named: dict[str, Label] = {}
+    whose: dict[str, str] = {}
     with contextlib.suppress(StorageError):  # what is stored can be listed all the same
-        named = labels.labels(kind)
+        named, whose = labels.labels(kind), owners.owners()
     found = [
-        item if item.ships or item.id not in named else replace(item, label=named[item.id])
+        replace(
+            item,
+            label=NO_LABEL if item.ships else named.get(item.id, NO_LABEL),
+            owner=whose.get(item.belongs_to),
+        )
         for item in (here | holdings.LISTS)[kind]()
     ]
     found.sort(key=lambda item: item.id)

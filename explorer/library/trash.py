@@ -46,6 +46,12 @@ class Deletion(Value):
         return _trash() / self.id
 
     @property
+    def belongs_to(self) -> list[str]:
+        """Under which ids their owners are noted."""
+        inside = {Path(place).parent.name for place in self.places}
+        return sorted(inside) if self.kind == "solution" else self.ids
+
+    @property
     def bytes(self) -> int:
         """What they take of the disk."""
         return size_of(self.folder)

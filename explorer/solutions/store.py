@@ -39,6 +39,7 @@ NOT_SOLUTIONS = (
     "control_point.safetensors",
     "landscape.safetensors",
     "radius.safetensors",
+    "inside.safetensors",
 )
 """How files end that lie beside solutions and are something else."""
 
