@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import Field
 
 from explorer.base import folders
-from explorer.base.value import Value
+from explorer.base.provenance import Recorded
 from explorer.specs.arrangements import PAPER_DEFAULT, ArrangementKey, Layout
 
 SHIPPED = Path(__file__).parents[1] / "data" / "first_position"
@@ -18,7 +18,7 @@ NEARLY = 0.75
 """Share of the words said behind a sink that the first position has to say by itself."""
 
 
-class FirstPosition(Value):
+class FirstPosition(Recorded):
     """What a probe found of one model (`explorer.training.probing`)."""
 
     fingerprint: str = Field(description="SHA-256 of the model's stored weights.")

@@ -19,6 +19,7 @@ from pydantic import Field
 from explorer.base import folders
 from explorer.base.files import write_atomically
 from explorer.base.progress import finish
+from explorer.base.provenance import Recorded
 from explorer.base.value import Value
 from explorer.geometry import distance_charts
 from explorer.geometry.distance_charts import AgainstTexts, DistanceCharts
@@ -121,7 +122,7 @@ def few_contexts(contexts: int) -> list[str]:
     return []
 
 
-class DistanceSummary(Value):
+class DistanceSummary(Recorded):
     """What the pairs of a set say."""
 
     set: str
@@ -246,7 +247,7 @@ def _corrected(fields: dict[str, Any]) -> dict[str, Any]:
         notes += [note for note in few_contexts(fields["contexts"]) if note not in notes]
         for compared in (c for m in fields["measured"] for c in m["comparisons"]):
             compared["low"] = compared["high"] = None
-    return fields | {"notes": notes}
+    return {"versions": {}} | fields | {"notes": notes}
 
 
 def as_json(summary: DistanceSummary, pairs: pd.DataFrame) -> Iterator[str]:

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from explorer.base import folders
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
+from explorer.base.provenance import Recorded
 from explorer.base.value import Value
 from explorer.geometry import projection
 from explorer.geometry.distances import Vector, between
@@ -37,7 +38,7 @@ class PurityRecord(Value):
     solutions: int
 
 
-class MapRecord(Value):
+class MapRecord(Recorded):
     """A map as it is kept."""
 
     version: int = VERSION

@@ -17,7 +17,7 @@ from explorer.base import folders
 from explorer.base.collection import Collection, read_once, the_one
 from explorer.base.database import SolutionRow, transaction
 from explorer.base.errors import CorruptFileError, NoProtoTokensError, StorageError
-from explorer.base.value import Value
+from explorer.base.provenance import Recorded
 from explorer.solutions.recording import FORMAT, Recording
 from explorer.solutions.solution import (
     AnyRecord,
@@ -44,7 +44,7 @@ NOT_SOLUTIONS = (
 """How files end that lie beside solutions and are something else."""
 
 
-class Race(Value):
+class Race(Recorded):
     """One forward pass against generation token by token, on one machine, both warm."""
 
     tokens: int = Field(ge=1, lt=2**31, description="How many tokens both gave.")

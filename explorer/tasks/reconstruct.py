@@ -283,7 +283,7 @@ class Reconstruction(Task):
         if found is not None:
             ids = np.union1d(found.frames["predicted"], self.target_ids).tolist()
             pieces = dict(zip(ids, self.tokenizer.pieces(ids), strict=True))
-            header = self.header.model_copy(update={"pieces": pieces})
+            header = found.header.model_copy(update={"pieces": pieces})
             Recording(header, found.frames).save(self.recording_file)
 
     @property

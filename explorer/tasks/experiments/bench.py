@@ -13,7 +13,7 @@ import torch
 from explorer import __version__
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
-from explorer.base.provenance import Computed, versions
+from explorer.base.provenance import Computed
 from explorer.experiments.runs import SOLUTIONS, Cell, work_of
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import generate, h_lm
@@ -243,7 +243,6 @@ class Bench:
             searched_in=self.model.number_format,
             confirmed_in=self.exact.number_format,
             threads=self.model.threads,
-            versions=versions(),
         )
 
 
