@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from explorer.assets.catalog import ModelCard
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted, human_seconds
-from explorer.base.validation import valid
+from explorer.base.value import valid
 from explorer.experiments.paper import STATEMENTS
 from explorer.experiments.runs import Cell, Run
 from explorer.specs.arrangements import ARRANGEMENTS, AUTO

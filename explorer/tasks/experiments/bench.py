@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import torch
 
-from explorer import __version__, texts
+from explorer import __version__
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
 from explorer.base.provenance import Computed, versions
@@ -18,11 +18,12 @@ from explorer.experiments.runs import SOLUTIONS, Cell, work_of
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import h_lm
 from explorer.runtime.interruption import Interrupted, abandonable
-from explorer.solutions.solution import Memory, Solution, save_memory, save_solution
+from explorer.solutions.solution import Memory, Solution, save_solution
 from explorer.specs.experiments import Settings
 from explorer.specs.recipes import Recipe
 from explorer.tasks.experiments.work import CellWork
 from explorer.tasks.sampling import TRIES, continuation
+from explorer.texts.drawing import draw_many
 from explorer.training import Outcome, Row, Trainer
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.layouts import Layout
@@ -108,7 +109,7 @@ class Bench:
 
     def _passages(self, source: str, count: int, length: int, seed: int) -> list[TargetText]:
         tokenizer = self.model.tokenizer
-        found = texts.draw_many(source, count, seed, tokenizer, length)
+        found = draw_many(source, count, seed, tokenizer, length)
         ids = [tuple(tokenizer.encode_prefix(p.text, length)[0]) for p in found]
         return [
             TargetText(i, tokenizer.decode(list(i)), p.title, source)
@@ -213,10 +214,7 @@ class Bench:
             job=self.job,
         )
         path = self.folder / SOLUTIONS / f"{stored.record.id}.safetensors"
-        if isinstance(stored, Memory):
-            save_memory(stored, path)
-        else:
-            save_solution(stored, path)
+        save_solution(stored, path)
         return {
             "accuracy": found.score.accuracy,
             "exact": found.score.exact,

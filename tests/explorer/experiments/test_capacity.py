@@ -17,8 +17,9 @@ from explorer.experiments import capacity, ladders, paper_comparison, runs
 from explorer.experiments.runs import Done, Header, Run
 from explorer.figures import paper_table
 from explorer.figures.experiments.drawing import charts
-from explorer.solutions.solution import load_memory, load_solution, read_record
+from explorer.solutions.solution import load_solution, read_record
 from explorer.specs.experiments import LADDER, CapacitySettings
+from tests.explorer.solutions.memories import load_memory
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
