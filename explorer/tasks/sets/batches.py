@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, RootModel, SkipValidation
+from pydantic import ConfigDict, Field, RootModel
 
 from explorer.base.tensor_files import TensorFormat
 from explorer.base.value import Value
@@ -31,14 +31,16 @@ Slot = tuple[int, int, int]
 class Attempt(Value):
     """One row to train: which solution of the set it is for, and where it starts."""
 
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
     slot: Slot = Field(description="Context, continuation, restart.")
     attempt: int = Field(description="How many seeds were tried before.")
     seed: int = Field(description="Decides where e (and a free m) start.")
     target_ids: tuple[int, ...] = Field(description="N token ids.")
     steps: int = Field(0, description="Steps that `e` was trained before.")
     seconds: float = Field(0.0, description="Their compute time.")
-    e: SkipValidation[NDArray[np.float32] | None] = Field(
-        None, exclude=True, description="(d_model,), to go on from; None: a fresh start."
+    e: np.ndarray | None = Field(
+        None, exclude=True, description="float32 (d_model,), to go on from; None: a fresh start."
     )
 
 
