@@ -301,10 +301,6 @@ class Reconstruction(Task):
                 file.unlink(missing_ok=True)
             self.folder.rmdir()  # only if it is empty
 
-    @property
-    def _checkpoint_due(self) -> bool:
-        return self._kept.due
-
     def _checkpoint(self) -> None:
         solutions = {str(i): str(path) for i, path in self.solutions.items()}
         self._kept.save([self.trainer], step=self._step, run_id=self.run_id, solutions=solutions)
