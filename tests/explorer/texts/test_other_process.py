@@ -3,9 +3,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from explorer import texts
 
 
+@pytest.mark.end_to_end
 def test_another_process_draws_the_same_without_torch(folder: Path) -> None:
     specs: list[texts.TextSpec] = [
         texts.UnseenSpec(seed=5),

@@ -57,8 +57,8 @@ def test_a_worker_that_dies_loses_nothing(
 ) -> None:  # fmt: skip
     from explorer.tasks.paths import connecting
 
-    monkeypatch.setattr(connecting, "CHECKPOINT_SECONDS", 0.05)
-    recipe = QUICK.model_copy(update={"max_steps": 300})
+    monkeypatch.setattr(connecting, "CHECKPOINT_SECONDS", 0.02)
+    recipe = QUICK.model_copy(update={"max_steps": 100})
     whole = client.submit(PathsSpec(pairs=pairs, recipe=recipe))
     first = hire()
     first.finish(whole)
