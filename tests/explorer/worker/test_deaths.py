@@ -16,6 +16,8 @@ from explorer.worker.context import JobContext
 if TYPE_CHECKING:
     from tests.explorer.worker.conftest import Shift
 
+pytestmark = pytest.mark.end_to_end
+
 Hire = Callable[[], "Shift"]
 KINDS = ("reconstruct", "set", "shared set", "paths", "experiment", "landscape", "radius")
 

@@ -56,7 +56,7 @@ def test_a_worker_that_dies_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr("explorer.tasks.task.CheckpointTimer.due", True)
-    recipe = QUICK.model_copy(update={"max_steps": 300})
+    recipe = QUICK.model_copy(update={"max_steps": 100})
     whole = client.submit(PathsSpec(pairs=pairs, recipe=recipe))
     first = hire()
     first.finish(whole)

@@ -82,6 +82,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return taken
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(
     ("name", "how"), [*((name, "killed") for name in KINDS), ("training-time", "stopped")]
 )
