@@ -18,11 +18,11 @@ from pathlib import Path
 
 from benchmarks import benchmark_texts
 from benchmarks.speed import trainer
-from explorer import texts
 from explorer.assets.tokenizing import Tokenizer
 from explorer.model.frozen import FrozenModel, best_device
 from explorer.model.pool import ModelPool
 from explorer.specs.recipes import FAST
+from explorer.texts.drawing import draw_many
 from explorer.training import Row, Trainer
 from explorer.training.shared_pass import Step, take_together
 
@@ -156,7 +156,7 @@ def _winner(trained: Trainer) -> int | None:
 
 def targets(tokenizer: Tokenizer, count: int, lengths: Sequence[int]) -> list[list[int]]:
     """Return the beginnings of passages by Shakespeare, of these lengths in turn."""
-    found = texts.draw_many("seen", count, 5, tokenizer, max(lengths))
+    found = draw_many("seen", count, 5, tokenizer, max(lengths))
     return [
         list(tokenizer.encode_prefix(passage.text, lengths[k % len(lengths)])[0])
         for k, passage in enumerate(found)

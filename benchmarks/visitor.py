@@ -39,7 +39,9 @@ class Visitor:
         followed: what is done with every message about the job that the page shows.
     """
 
-    def __init__(self, port: int, base: str = "", followed: Callable[[Message], None] = id) -> None:
+    def __init__(
+        self, port: int, base: str = "", followed: Callable[[Message], object] = id
+    ) -> None:
         """Open nothing yet.
 
         Args:

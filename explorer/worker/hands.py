@@ -17,6 +17,7 @@ from explorer.base.errors import ExplorerError, StorageError
 from explorer.base.files import guarded
 from explorer.jobs import client, kept
 from explorer.jobs.ownership import LostError, Owner
+from explorer.people import owners
 from explorer.runtime import logs
 from explorer.runtime.allocator import give_memory_back
 from explorer.runtime.interruption import listening
@@ -214,6 +215,8 @@ class Hands:
     def let_go(self, active: Active, **words: object) -> None:
         """Put a job down where it is; whoever is able to goes on from what it left on the disk."""
         active.last_words = words
+        with contextlib.suppress(StorageError):
+            owners.hand_on(active.job.id, active.job.result)
         self._shut(active)
         self.finish(active)
 
