@@ -165,7 +165,7 @@ def revision(job: str, kind: str, result: Mapping[str, Any]) -> int:
 def worker_note() -> str:
     """Start a worker if there is none; say why nothing moves, or nothing if it does."""
     try:
-        started = client.ensure_worker()
+        started = client.ensure_workers()
         status = client.worker_status()
     except ExplorerError as error:
         return str(error)

@@ -129,6 +129,9 @@ class Reconstruction(Task):
             return time.monotonic() - shown >= FRAME_SECONDS
 
         step = Step(self.trainer, due)
+        if not self.trainer.finished:
+            self.next_step = step
+            yield self._progress(self.trainer.report(detailed=False))
         while not self.trainer.finished:
             try:
                 self.report = report = step.take()
