@@ -90,6 +90,8 @@ EXCEPTIONS: dict[str, dict[str, Any]] = {
     },
     "lfm2_moe": {"layer_types": ["conv", "full_attention"]},
     "mamba2": {"num_heads": 8},
+    "openai-gpt": {"n_embd": 128, "n_head": 16, "n_layer": 4},
+    "plbart": {"d_model": 64},
     "qwen4_exp": _INDEXER,
     "qwen4_exp_text": _INDEXER,
     "reformer": {"axial_pos_shape": [8, 16], "axial_pos_embds_dim": [16, 16]},
@@ -103,7 +105,8 @@ EXCEPTIONS: dict[str, dict[str, Any]] = {
     "zamba2": {"attention_hidden_size": 64, "attention_head_dim": 16},
     "zaya": {"num_experts_per_tok": 1},
 }
-"""Settings of families whose sizes depend on each other in a way of their own."""
+"""Settings of families whose sizes depend on each other in a way of their own, and of those that
+cannot be steered by two vectors when they are smaller still."""
 
 
 def small_config(kind: str, **changes: Any) -> Any:

@@ -44,7 +44,7 @@ def charts(runs: Sequence[Run]) -> list[Chart]:
 
 def _most(held: pd.DataFrame) -> str:
     """Say what a checkpoint holds at best."""
-    top = held.loc[held["c_tokens"].idxmax()]
+    top = max(held.to_dict("records"), key=lambda row: int(row["c_tokens"]))
     return f"{for_plotly(top['checkpoint'])} {top['mark']}{top['c_tokens']} tokens"
 
 
