@@ -15,6 +15,8 @@ from explorer.base.errors import ModelError
 from explorer.model import families, probes
 from explorer.model.body import Body
 from explorer.model.frozen import FrozenModel, best_device
+from explorer.model.graphs import Graphs
+from explorer.model.graphs import wanted as graphs_wanted
 from explorer.model.head import Head
 from explorer.runtime.interruption import check_between
 
@@ -74,6 +76,7 @@ def load(
         stored_in_bfloat16=stored_formats(folder) == {"BF16"},
         table_positions=positions,
         remembers=remembers,
+        graphs=Graphs() if graphs_wanted(device) else None,
     )
 
 
