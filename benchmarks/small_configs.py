@@ -94,6 +94,12 @@ EXCEPTIONS: dict[str, dict[str, Any]] = {
     "plbart": {"d_model": 64},
     "qwen4_exp": _INDEXER,
     "qwen4_exp_text": _INDEXER,
+    "recurrent_gemma": {
+        "hidden_size": 64,
+        "lru_width": 64,
+        "num_hidden_layers": 3,
+        "w_init_variance_scale": 1.0,
+    },
     "reformer": {"axial_pos_shape": [8, 16], "axial_pos_embds_dim": [16, 16]},
     "xmod": {"default_language": "en_XX"},
     "zamba": {

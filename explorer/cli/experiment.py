@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from explorer.assets import catalog
+from explorer.assets.tokenizing import Tokenizer
 from explorer.base import folders
 from explorer.base.errors import BadInputError, StorageError
 from explorer.cli import flags, recipes
@@ -19,7 +20,7 @@ from explorer.cli.progress import carry_out, say
 from explorer.estimates import run_time
 from explorer.experiments import exports, over_training
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
-from explorer.experiments.definition import PRESETS, Experiment
+from explorer.experiments.definition import PRESETS, Experiment, alterations
 from explorer.experiments.runs import Run
 from explorer.specs.experiments import ReadoutSettings, Settings
 from explorer.specs.recipes import SETTINGS, Recipe
@@ -83,13 +84,16 @@ def _run(
 ) -> Run:
     """Run the experiment on one model, and write its files."""
     device, *others = devices
-    parameters = brought(card.name).parameters
+    card = brought(card.name)
+    assert card.folder is not None
+    if altered := alterations(settings, Tokenizer.load(card.folder)):
+        say(altered)
     changed = bool(arguments.set or arguments.recipe or arguments.arrangement)
     preset = f"{arguments.preset}, changed" if changed else arguments.preset
     if others:
         work_on(devices, _without_device(arguments, card))  # what is left is measured below
     with alone_on(device) as pool:
-        made = _measure(asked, settings, preset, pool, parameters)
+        made = _measure(asked, settings, preset, pool, card.parameters)
     if arguments.out is not None:
         out = arguments.out / made.header.id if len(arguments.model or ()) > 1 else arguments.out
         _write(made, asked.tables(made), out)

@@ -19,7 +19,7 @@ from explorer.specs.texts import (
     UnseenSpec,
     make_spec,
 )
-from explorer.texts.alterations import Alteration, find_alteration
+from explorer.texts.alterations import Alteration, find_alteration, find_alterations
 from explorer.texts.corpus import read_corpus
 from explorer.texts.drawing import continuation, draw, draw_many, unseen_passages
 from explorer.texts.own import from_upload
@@ -45,6 +45,7 @@ __all__ = [
     "draw",
     "draw_many",
     "find_alteration",
+    "find_alterations",
     "from_upload",
     "make_spec",
     "read_corpus",
