@@ -10,9 +10,8 @@ import pandas as pd
 
 from explorer.assets import catalog
 from explorer.assets.tokenizing import Tokenizer
-from explorer.base import folders
-from explorer.base.errors import BadInputError, StorageError
-from explorer.cli import flags, recipes
+from explorer.base.errors import BadInputError
+from explorer.cli import flags, recipes, results
 from explorer.cli.assets import brought
 from explorer.cli.device import alone_on
 from explorer.cli.devices import several, work_on
@@ -64,12 +63,12 @@ def run(arguments: argparse.Namespace) -> int:
     plans = [(card, _settings(arguments, asked, card)) for card in cards]
     devices = several(arguments.device)
     if arguments.out is not None:
-        folders.make_for(arguments.out)
+        results.folder(arguments.out)
     made = [_run(arguments, asked, card, settings, devices) for card, settings in plans]
     if len(made) > 1:
         _tell_together(arguments, asked, made)
     elif arguments.json:
-        print(json.dumps(_as_json(asked, made[0]), allow_nan=False))
+        results.print_json(_as_json(asked, made[0]))
     else:
         _print(asked, made[0])
     return 0
@@ -105,8 +104,8 @@ def _tell_together(arguments: argparse.Namespace, asked: Experiment, made: list[
     row = over_training.together(made[-1], made) if asked.name == "capacity" else []
     table, notes = over_training.capacities(row), over_training.notes(row)
     if arguments.json:
-        found = {"over_training": records(table), "notes": notes}
-        print(json.dumps({"runs": [_as_json(asked, run) for run in made]} | found, allow_nan=False))
+        found = {"over_training": table.to_dict(orient="records"), "notes": notes}
+        results.print_json({"runs": [_as_json(asked, run) for run in made]} | found)
         return
     for run in made:
         _print(asked, run)
@@ -191,39 +190,28 @@ def _measure(
 
 
 def _write(made: Run, tables: dict[str, pd.DataFrame], out: Path) -> None:
-    try:
+    with results.written(out, made.folder):
         shutil.copytree(made.folder, out, dirs_exist_ok=True)
         (out / "measurements.csv").write_bytes(exports.csv(made))
         for title, table in tables.items():
             table.to_csv(out / f"{title.lower().replace(' ', '-')}.csv", index=False)
-    except OSError as error:
-        raise StorageError(
-            f"The results could not be written to {out} ({error.strerror or error}). They are "
-            f"kept in {made.folder}; name another folder with --out."
-        ) from error
 
 
 def _as_json(asked: Experiment, made: Run) -> dict[str, Any]:
     return {
         "run": made.header.id,
-        "folder": str(made.folder),
+        "folder": made.folder,
         "experiment": asked.name,
         "protocol": asked.sentence(made),
-        "settings": made.settings.model_dump(mode="json"),
+        "settings": made.settings,
         "seconds": made.seconds,
-        "computed": [found.model_dump() for found in made.computed],
+        "computed": made.computed,
         "cells": len(made.done),
-        "measurements": records(made.table),
-        "tables": {title: records(table) for title, table in asked.tables(made).items()},
+        "measurements": made.table.to_dict(orient="records"),
+        "tables": {t: table.to_dict(orient="records") for t, table in asked.tables(made).items()},
         "notes": asked.notes(made),
-        "findings": [vars(finding) for finding in asked.findings(made)],
+        "findings": asked.findings(made),
     }
-
-
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a table as plain values, with None where there is no number."""
-    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records") or "[]")
-    return found
 
 
 def _print(asked: Experiment, made: Run) -> None:

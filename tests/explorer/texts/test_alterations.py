@@ -7,7 +7,7 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers
 
 from explorer.assets.tokenizing import Tokenizer
-from explorer.texts import find_alteration, find_alterations
+from explorer.texts.alterations import find_alteration, find_alterations
 
 TEXT = "The Heron waits by Straße 7"
 
