@@ -144,7 +144,7 @@ def _shrunk(config_class: Any, kind: str, **wanted: Any) -> Any:
         elif name in LAYER_COUNTS:
             changes[name] = layers
         elif isinstance(value, bool):
-            changes |= {name: True} if name == "is_decoder" else {}  # of BERT and its kin
+            changes |= {name: True} if name in ("is_decoder", "causal") else {}  # BERT, XLM
         elif name.endswith("_token_id"):
             changes[name] = 0 if isinstance(value, int) else None
         elif name in SMALL and (isinstance(value, int | float) or name in UNSET):
