@@ -67,10 +67,10 @@ def is_private() -> bool:
     headers = st.context.headers
     origin = headers.get("Origin")
     return (
-        _is_loopback(st.get_option("server.address"))
+        is_loopback(st.get_option("server.address"))
         and st.context.ip_address is None  # as Streamlit calls 127.0.0.1 and ::1
-        and _is_loopback(_host_of(f"//{headers.get('Host', '')}"))
-        and (origin is None or _is_loopback(_host_of(origin)))
+        and is_loopback(_host_of(f"//{headers.get('Host', '')}"))
+        and (origin is None or is_loopback(_host_of(origin)))
         and not any(name.lower().startswith(PASSED_ON) for name in headers)
     )
 
@@ -82,13 +82,29 @@ def _host_of(address: str) -> str | None:
         return None
 
 
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
+def is_loopback(name: str | None) -> bool:
+    """Return whether a host, as addresses name it, is this machine for itself alone."""
+    if name == "localhost":
         return True
     try:
-        return ip_address(host or "").is_loopback
+        return ip_address(name or "").is_loopback
     except ValueError:
         return False
+
+
+def reachable(page: str = "") -> str | None:
+    """Return the address of the first page as this visitor's browser has it.
+
+    Args:
+        page: name of the page that is open, in its address.
+
+    Returns:
+        None if nobody on another machine could open it.
+    """
+    parts = urlsplit(st.context.url or "")
+    if not parts.hostname or is_loopback(parts.hostname):
+        return None
+    return f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix(page).rstrip('/')}/"
 
 
 def may_name(path: str | Path) -> bool:
