@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.base.validation import valid
+from explorer.base.value import valid
 from explorer.jobs import client
 from explorer.people import limits, wall
 from explorer.people.limits import Limits

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from explorer.base import folders
+from explorer.inside.result import LOOKS
 from explorer.landscape.places import LANDSCAPES, WALKS
 from explorer.library.comparison import scheme
 from explorer.library.item import Item
@@ -102,7 +103,7 @@ def disk_use() -> dict[str, int]:
     """
     root = folders.local()
     sizes = {name: size_of(root / folder) for name, folder in PLACES.items()}
-    landscapes = sum(size_of(file) for file in (*LANDSCAPES.own(), *WALKS.own()))
+    landscapes = sum(size_of(file) for file in (*LANDSCAPES.own(), *WALKS.own(), *LOOKS.own()))
     sizes["paths"] -= min(sizes["paths"], landscapes)
     return sizes | {
         "landscapes": landscapes,

@@ -14,7 +14,7 @@ from tests.pages.driving import open_page, texts_of
 PAGES = sorted(file.stem for file in (folders.PROJECT / "pages").glob("[!_]*.py"))
 PARAMETERS = (
     *("job", "solution", "record", "run", "set", "paths", "pair", "radius", "a", "b"),
-    *("model", "source", "find", "room", "colour", "metric", "method", "vector"),
+    *("model", "source", "find", "room", "colour", "metric", "method", "vector", "host", "whose"),
 )
 ODD = ("~nosuchuser", "x" * 5000, "a\0b", "²", "/etc", "~nosuchuser/x.safetensors")
 NARROWER = ((), ("job",), ("job", "solution", "radius", "record", "model", "source"))

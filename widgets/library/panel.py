@@ -65,6 +65,7 @@ JOB_PAGES = {
     "paths": ("paths", "job"),
     "landscape": ("landscape", "job"),
     "radius": ("landscape", "radius"),
+    "inside": ("inside", "job"),
     **{f"run {name}": (name.replace("-", "_"), "job") for name in EXPERIMENTS},
 }
 """Which page shows a job of each kind, and under which name its link carries the job's id."""
@@ -82,7 +83,7 @@ def _open(item: Item) -> None:
     elif item.kind == "paths" and item.ships:
         page, query = "paths", {"record": item.id}
     elif item.kind in ("paths", "landscape") and not item.ships:
-        page, name = JOB_PAGES["radius" if item.facts["asks"] == "radius" else item.kind]
+        page, name = JOB_PAGES.get(item.facts["asks"], JOB_PAGES[item.kind])
         query = {name: item.id}
     elif item.kind == "job" and item.facts["asks"] in JOB_PAGES:
         page, name = JOB_PAGES[item.facts["asks"]]

@@ -15,7 +15,7 @@ from explorer.jobs import client, feed
 from explorer.jobs import streams as hub
 from explorer.jobs.streams import Hub
 from explorer.solutions import store
-from explorer.solutions.watching import watch
+from explorer.solutions.recording import read_log
 from tests.explorer.jobs.frames import Viewer, begin, change, frame, log_of, say
 
 WRONG, RIGHT = [[1, 2, 3], [1, 2, 3]], [[5, 6, 7], [5, 2, 3]]
@@ -393,7 +393,7 @@ def test_who_comes_when_a_run_is_over_hears_its_whole_history() -> None:
         log = log_of(job)
         for step in range(4):
             log.publish(frame(step, WRONG))
-        whole = watch(client.folder_of(job))
+        whole = read_log(client.folder_of(job))
         assert whole is not None
         store.run_folder(job).mkdir(parents=True)
         whole.save(store.run_folder(job) / store.RECORDING)
