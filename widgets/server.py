@@ -92,19 +92,22 @@ def is_loopback(name: str | None) -> bool:
         return False
 
 
-def reachable(page: str = "") -> str | None:
-    """Return the address of the first page as this visitor's browser has it.
+def address(page: str = "") -> str:
+    """Return the address of the first page as this visitor's browser has it; empty if unknown.
 
     Args:
         page: name of the page that is open, in its address.
-
-    Returns:
-        None if nobody on another machine could open it.
     """
     parts = urlsplit(st.context.url or "")
-    if not parts.hostname or is_loopback(parts.hostname):
-        return None
+    if not parts.hostname:
+        return ""
     return f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix(page).rstrip('/')}/"
+
+
+def reachable(page: str = "") -> str | None:
+    """Return the same, or None if nobody on another machine could open it."""
+    found = address(page)
+    return found if found and not is_loopback(urlsplit(found).hostname) else None
 
 
 def may_name(path: str | Path) -> bool:
