@@ -143,6 +143,8 @@ def ask(job_id: str, requested: str) -> None:
     """Ask for a job of this visitor's to `run`, `pause` or `stop`; what is wrong is said."""
     with said():
         owners.require(person(), [job_id])
+        if requested == "run":
+            limits.require_room(client.get(job_id).spec, person(), of=job_id)
         client.ask(job_id, requested)
 
 
@@ -150,6 +152,7 @@ def resume(job_id: str) -> None:
     """Let a job of this visitor's that failed go on; what is wrong is said."""
     with said():
         owners.require(person(), [job_id])
+        limits.require_room(client.get(job_id).spec, person(), of=job_id)
         kept.resume(job_id)
 
 

@@ -17,10 +17,12 @@ from starlette.routing import Route
 from explorer.base.errors import BadInputError
 from explorer.jobs import client
 from explorer.library.items import find
-from explorer.people import host, owners
-from explorer.people.person import own_name, recognised
+from explorer.people import host, limits, owners
+from explorer.people.limits import Limits
+from explorer.people.person import ALONE, own_name, recognised
 from explorer.specs.jobs import ReconstructSpec
 from explorer.specs.recipes import FAST
+from tests.explorer.jobs.frames import change
 from tests.pages.driving import open_page, texts_of
 from tests.pages.test_push import served
 from tests.pages.test_server import Visit, visit
@@ -144,6 +146,23 @@ def test_others_cannot_stop_a_job_also_without_its_buttons(visit: Visit, job: st
     app = open_page(job=job)
     app.button(key=f"stop-{job}").click().run()
     assert client.get(job).state == "stopped"
+
+
+def test_a_job_that_goes_on_counts_as_one_that_begins(visit: Visit, job: str) -> None:
+    limits.keep(Limits(jobs=1), ALONE)
+    server.ask(job, "pause")
+    server.ask(job, "run")  # it does not count itself
+    assert _requested(job) == "run"
+    server.ask(job, "pause")
+    second = server.submit(client.get(job).spec)
+    server.ask(job, "run")
+    assert _requested(job) == "pause"
+    change(job, state="failed", requested="run")
+    server.resume(job)
+    assert client.get(job).state == "failed"
+    server.ask(second, "stop")
+    server.resume(job)
+    assert client.get(job).state == "queued"
 
 
 def test_others_can_neither_delete_nor_name_an_entry(visit: Visit, job: str) -> None:
