@@ -22,7 +22,7 @@ def walk_data(paths: Paths, pair: int) -> dict[str, Any]:
             paths.t, paths.line.accuracy[pair], paths.curve.accuracy[pair], strict=True
         )
     ]
-    return _strip(
+    return frames(
         paths.text(pair),
         paths.header.pieces,
         [LINE_NAME, curve_name(paths)],
@@ -41,10 +41,10 @@ def point_data(found: Landscape, row: int, column: int) -> dict[str, Any]:
     """Return plain values for a strip of one grid point."""
     at = (row, column)
     columns = (getattr(found, name)[at][None, None] for name in COLUMNS)
-    return _strip(found.header.text, found.header.pieces, ["here"], *columns)
+    return frames(found.header.text, found.header.pieces, ["here"], *columns)
 
 
-def _strip(
+def frames(
     text: TextInfo,
     pieces: dict[int, str],
     labels: Sequence[str],
@@ -52,6 +52,16 @@ def _strip(
     p: np.ndarray,
     rank: np.ndarray,
 ) -> dict[str, Any]:
+    """Return plain values for a strip: one line for each label, one frame for each step.
+
+    Args:
+        text: the target.
+        pieces: what token ids say.
+        labels: of the R lines.
+        predicted: token ids, (F, R, N).
+        p: probability of the target there.
+        rank: of the target.
+    """
     groups = [list(g) for g in text.groups] or [[i, i + 1, ""] for i in range(len(text.target_ids))]
     ids = np.union1d(predicted, text.target_ids).tolist()
     percent = np.nan_to_num(p.astype(np.float32)) * 100

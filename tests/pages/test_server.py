@@ -17,6 +17,7 @@ from explorer.library import exchange
 from explorer.specs.jobs import (
     DistancesSpec,
     DownloadSpec,
+    InsideSpec,
     JobSpec,
     LandscapeSpec,
     MapSpec,
@@ -107,6 +108,8 @@ def _specs(path: str) -> list[JobSpec]:
         PathsSpec.model_validate({"train": train}),
         LandscapeSpec(paths=path),
         RadiusSpec(solution=path),
+        InsideSpec(solution=path),
+        InsideSpec(solution="a-1", other=path),
     ]
     return [*made, roots_experiment(path)]
 
