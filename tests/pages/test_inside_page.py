@@ -49,7 +49,7 @@ def test_every_view_shows_its_charts_and_numbers(looked: str) -> None:
     for view in VIEWS:
         app.segmented_control(key=f"view-{looked}").set_value(view).run()
         assert not app.exception, view
-    assert found.header.writings[0].text in str(app.dataframe[0].value["text"].tolist())
+    assert found.header.writings[0].text in app.dataframe[0].value["text"].tolist()
     app.segmented_control(key=f"view-{looked}").set_value(VIEWS[1]).run()
     app.selectbox(key=f"head-{looked}").set_value(2).run()
     app.slider(key=f"layer-{looked}").set_value(1).run()

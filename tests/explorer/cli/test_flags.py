@@ -14,6 +14,7 @@ from explorer.cli import flags
 from explorer.cli.main import parser
 from explorer.specs.jobs import (
     DistancesSpec,
+    InsideSpec,
     LandscapeSpec,
     PathsSpec,
     RadiusSpec,
@@ -69,6 +70,7 @@ SPECS: dict[str, tuple[type[BaseModel], list[str], dict[str, Any]]] = {
     "paths": (PathsSpec, ["a"], {}),  # the recipe within it
     "landscape": (LandscapeSpec, ["a"], {}),
     "radius": (RadiusSpec, ["a"], {}),
+    "inside": (InsideSpec, ["a"], {}),
 }
 """The spec that a command makes, what it has to be given, and what it adds itself."""
 
