@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from explorer.assets import catalog, packaged
-from explorer.base.validation import valid
+from explorer.base.value import valid
 from explorer.cli import recipes
 from explorer.specs.curves import PathRecipe
 from explorer.specs.experiments import ReadoutSettings

@@ -1,14 +1,12 @@
 """`python -m explorer inside`: look inside the forward pass of one solution."""
 
 import argparse
-import json
 from typing import Any
 
 import pandas as pd
 
-from explorer.base import folders
 from explorer.base.files import write_atomically
-from explorer.cli import flags
+from explorer.cli import flags, results
 from explorer.cli.device import alone_on, named
 from explorer.cli.progress import carry_out
 from explorer.inside import others, reading, tables
@@ -39,13 +37,15 @@ def run(arguments: argparse.Namespace) -> int:
     from explorer.tasks.inside.looking import InsideTask
 
     with alone_on(named(arguments.device)) as pool:
-        task = InsideTask(solution, spec, pool, folders.make_for(arguments.out), None, swap)
+        task = InsideTask(solution, spec, pool, results.folder(arguments.out), None, swap)
         carry_out(task)
     assert task.found is not None
     for name, table in tables.all_of(task.found).items():
         write_atomically(arguments.out / f"{name}.csv", table.to_csv(index=False).encode())
-    print(json.dumps(_said(task.found, str((arguments.out / FILE).resolve())))
-          if arguments.json else task.outcome)  # fmt: skip
+    if arguments.json:
+        results.print_json(_said(task.found, str((arguments.out / FILE).resolve())))
+    else:
+        print(task.outcome)
     return 0
 
 

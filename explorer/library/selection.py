@@ -36,6 +36,7 @@ class Wish:
         tags: all of these.
         origins: any of own, imported, recorded.
         exact: whether only exact solutions, or runs with one.
+        owner: only what is this person's.
     """
 
     words: str = ""
@@ -43,6 +44,7 @@ class Wish:
     tags: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     exact: bool = False
+    owner: str | None = None
 
 
 def chosen(items: Sequence[Item], wish: Wish) -> list[Item]:
@@ -57,6 +59,7 @@ def _fits(item: Item, wish: Wish) -> bool:
         and set(wish.tags) <= set(item.label.tags)
         and (not wish.origins or origin_of(item) in wish.origins)
         and (not wish.exact or is_exact(item))
+        and wish.owner in (None, item.owner)
     )
 
 

@@ -27,7 +27,6 @@ from explorer.solutions.solution import (
     Solution,
     load_solution,
     read_record,
-    save_memory,
     save_solution,
 )
 
@@ -92,10 +91,7 @@ def keep(solution: Solution | Memory, job: str) -> Path:
         StorageError: if the disk refuses.
     """
     path = run_folder(job) / f"{solution.record.id}.safetensors"
-    if isinstance(solution, Memory):
-        save_memory(solution, path)
-    else:
-        save_solution(solution, path)
+    save_solution(solution, path)
     _note((path, solution.record, solution.length))
     return path
 

@@ -10,8 +10,7 @@ from pydantic import (
 )
 
 from explorer.base.errors import BadInputError
-from explorer.base.validation import in_words
-from explorer.base.value import Value
+from explorer.base.value import Value, in_words
 from explorer.specs.arrangements import ArrangementChoice
 from explorer.specs.curves import PathRecipe
 from explorer.specs.experiments import Settings
