@@ -1,9 +1,13 @@
 """Which solution to look inside, and how closely."""
 
+import contextlib
+
 import streamlit as st
 
-from explorer.base.errors import BadInputError
+from explorer.base.errors import BadInputError, ExplorerError
 from explorer.inside.header import MOST_TOKENS
+from explorer.inside.result import LOOKS
+from explorer.jobs import client
 from explorer.specs.jobs import InsideSpec
 from widgets import exact_solutions, server
 
@@ -15,7 +19,7 @@ def ask() -> None:
     """Show the solutions, the settings, and Look inside."""
     known = exact_solutions.records()
     short = [name for name, record in known.items() if record.c_tokens <= MOST_TOKENS]
-    linked = st.query_params.get("solution")
+    linked = st.query_params.get("solution") or _shown()
     if not short and not linked:
         raise BadInputError("There are no exact solutions yet. Train one on the Reconstruct page.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -40,6 +44,16 @@ def ask() -> None:
     if asked and chosen:
         submit(InsideSpec(solution=chosen, depths=depths, draws=draws, write=write,
                           other=other.strip() or None))  # fmt: skip
+
+
+def _shown() -> str | None:
+    """Return the solution that the page shows a look into: of a job, else of the example."""
+    with contextlib.suppress(ExplorerError):
+        if job := st.query_params.get("job"):
+            spec = client.get(job).spec
+            return spec.solution if isinstance(spec, InsideSpec) else None
+    example = next((look.said for look in LOOKS.all() if look.ships), None)
+    return example.solution if example else None
 
 
 def submit(spec: InsideSpec) -> None:

@@ -131,11 +131,12 @@ def _swap(found: Inside, key: str, row: int, line: Mapping[Hashable, Any]) -> No
         theirs = f"“{other.text.text}”"
     own_e = found.header.trials[row].what == "e"
     parts = ("this e with the m of", "this m with the e of")
-    said = f"{parts[0] if own_e else parts[1]} {theirs}: {line['share of this text']:.0%} of this"
+    said = (
+        f"{parts[0] if own_e else parts[1]} {theirs}: {line['share of this text']:.0%} of this text"
+    )
     if not other.same_text:
-        said += f", {line['share of the other text']:.0%} of the other text"
-    if other.same_m:
-        said += "; both share one m"
+        said += f" and {line['share of the other text']:.0%} of the other text"
+    said += " is right; both share one m" if other.same_m else " is right"
     st.caption(escaped(f"{said[0].upper()}{said[1:]}."))
     shows_other = not other.same_text and not own_e
     token_strip.still(f"swap-{row}-{key}", strips.swap(found, row, other=shows_other))
@@ -149,11 +150,13 @@ def _writing(found: Inside, key: str) -> None:
                      key=f"write-{key}"):  # fmt: skip
             inside_set_up.submit(InsideSpec(solution=found.header.solution, write=True))
         return
+    table = tables.writings(found)
     st.dataframe(
-        tables.writings(found), hide_index=True, key=f"writings-{key}", row_height=90,
+        table, hide_index=True, key=f"writings-{key}", row_height=58, height=60 + 58 * len(table),
         alt="What the model writes after e and m, after the text itself and after nothing",
         column_config={
-            "start": "after", "text": st.column_config.TextColumn("it writes", width="large"),
+            "start": "after", "question": st.column_config.TextColumn("asked", width="medium"),
+            "text": st.column_config.TextColumn("it writes", width="large"),
             "like_text": st.column_config.NumberColumn("like the text", format="%.2f",
                 help="Cosine of sentence embeddings with the solution's text."),
             "like_next": st.column_config.NumberColumn("like what follows it", format="%.2f",

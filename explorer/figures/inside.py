@@ -20,7 +20,7 @@ from explorer.inside.result import TOP, Inside
 from explorer.specs.recipes import THRESHOLD
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up")
-CELL = 7
+CELL = 5
 """Characters of a token that a cell shows."""
 CUTS: dict[What, str] = {
     "one": "at this layer alone",
@@ -68,23 +68,26 @@ def lens(found: Inside) -> Chart:
     x, y = np.arange(1, N + 1), np.arange(S)
     figure = go.Figure(
         go.Heatmap(
-            x=x, y=y, z=found.p.astype(np.float32), zmin=0, zmax=1, text=text,
-            texttemplate="%{text}", textfont={"size": 9}, customdata=hover,
-            hovertemplate="%{customdata}<extra></extra>",
-            colorscale=[list(stop) for stop in WRONG_TO_RIGHT], opacity=0.75,
-            colorbar={"title": "p(target)", "thickness": 10, "tickformat": ".1f"}, xgap=1, ygap=1,
+            x=x, y=y, z=found.p.astype(np.float32), zmin=0, zmax=1, customdata=hover,
+            hovertemplate="%{customdata}<extra></extra>", opacity=0.5, xgap=1, ygap=1,
+            colorscale=[list(stop) for stop in WRONG_TO_RIGHT],
+            colorbar={"title": "p(target)", "thickness": 10, "tickformat": ".1f"},
         )
+    )  # fmt: skip
+    columns, rows = np.meshgrid(x, y)
+    figure.add_scatter(  # in the colour of the page's text, which cells do not know
+        x=columns.ravel(), y=rows.ravel(), text=text.ravel(), mode="text",
+        textfont={"size": 9}, hoverinfo="skip", showlegend=False,
     )  # fmt: skip
     first, stays = reading.appears(found)
     for states, name, symbol, beside in (
-        (first, "right for the first time", "triangle-right-open", -0.4),
-        (stays, "right from here on", "diamond", 0.4),
+        (first, "right for the first time", "triangle-right-open", -0.38),
+        (stays, "right from here on", "diamond", 0.38),
     ):
         there = states < S
         figure.add_scatter(
-            x=x[there] + beside, y=states[there], mode="markers", name=name, hoverinfo="skip",
-            marker={"symbol": symbol, "size": 8, "color": "#111",
-                    "line": {"color": "#fff", "width": 1}},
+            x=x[there] + beside, y=states[there] + 0.3, mode="markers", name=name,
+            hoverinfo="skip", marker={"symbol": symbol, "size": 6, "color": BEZIER},
         )  # fmt: skip
     layout(
         figure,
