@@ -98,7 +98,7 @@ def test_every_option_reaches_its_field_and_is_described_by_it(command: str) -> 
         elif action.nargs == 0:
             value = not before
         elif action.type in (int, float):
-            value = action.type((before or 1) / 2) + (action.type is int)
+            value = (before or 0) + 1 if action.type is int else (before or 1) / 2
         given = [action.option_strings[0], *([] if action.nargs == 0 else [str(value)])]
         assert value != before and read(*given) == type(usual).model_validate(
             dict(usual) | {name: value}
