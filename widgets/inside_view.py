@@ -151,8 +151,10 @@ def _writing(found: Inside, key: str) -> None:
             inside_set_up.submit(InsideSpec(solution=found.header.solution, write=True))
         return
     table = tables.writings(found)
+    asked = table["question"].str.removeprefix("Question: ").str.removesuffix("\nAnswer:")
+    table = table.assign(question=asked)
     st.dataframe(
-        table, hide_index=True, key=f"writings-{key}", row_height=58, height=60 + 58 * len(table),
+        table, hide_index=True, key=f"writings-{key}", row_height=70, height=40 + 70 * len(table),
         alt="What the model writes after e and m, after the text itself and after nothing",
         column_config={
             "start": "after", "question": st.column_config.TextColumn("asked", width="medium"),

@@ -270,7 +270,8 @@ def noise(found: Inside) -> Chart:
         "length of the noise, as a share of the norm of what it is added to", key="inside-noise",
     )  # fmt: skip
     chart.figure.add_hline(THRESHOLD, line={"color": STRAIGHT, "dash": "dot", "width": 1})
-    chart.figure.update_xaxes(**log_axis(reading.curve(found, "noise", "e").at.tolist() or [1.0]))
+    at = reading.curve(found, "noise", "e").at.tolist()
+    chart.figure.update_xaxes(type="log", tickvals=at, ticktext=[f"{length:.1%}" for length in at])
     return chart
 
 
