@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from explorer.figures.chart import Chart, layout, log_axis
-from explorer.figures.palette import BEZIER, DASHES, RESTARTS, RIGHT, STRAIGHT, WRONG_TO_RIGHT
+from explorer.figures.palette import BEZIER, DASHES, RESTARTS, RIGHT, STRAIGHT
 from explorer.figures.words import for_plotly
 from explorer.inside import reading, tables
 from explorer.inside.header import Part, What
@@ -22,6 +22,10 @@ from explorer.specs.recipes import THRESHOLD
 SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 CELL = 5
 """Characters of a token that a cell shows."""
+FAINT_TO_RIGHT = (
+    (0.0, "rgba(213,94,0,0.10)"), (0.5, "rgba(156,154,151,0.30)"), (1.0, "rgba(11,132,198,0.45)"),
+)  # fmt: skip
+"""The scale of p(target), its wrong end so faint that the tokens of a thousand cells are read."""
 CUTS: dict[What, str] = {
     "one": "at this layer alone",
     "until": "up to this layer",
@@ -69,8 +73,8 @@ def lens(found: Inside) -> Chart:
     figure = go.Figure(
         go.Heatmap(
             x=x, y=y, z=found.p.astype(np.float32), zmin=0, zmax=1, customdata=hover,
-            hovertemplate="%{customdata}<extra></extra>", opacity=0.5, xgap=1, ygap=1,
-            colorscale=[list(stop) for stop in WRONG_TO_RIGHT],
+            hovertemplate="%{customdata}<extra></extra>", xgap=1, ygap=1,
+            colorscale=[list(stop) for stop in FAINT_TO_RIGHT],
             colorbar={"title": "p(target)", "thickness": 10, "tickformat": ".1f"},
         )
     )  # fmt: skip
