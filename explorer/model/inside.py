@@ -74,6 +74,23 @@ def trace(model: FrozenModel, inputs: Float[Tensor, "L d"]) -> Trace:
 
 
 @torch.no_grad()
+def hidden_states(
+    model: FrozenModel, inputs: Float[Tensor, "rows L d"]
+) -> Float[Tensor, "S rows L d"]:
+    """Return what `trace` calls states, of several rows.
+
+    Raises:
+        ModelError: if the network gives no hidden states.
+    """
+    if model.body is None:
+        return torch.stack([_trace_of_network(model, row).states for row in inputs], 1)
+    done = model.body.forward([inputs], model.dtype)
+    states = [layer.before_attention for layer in done.layers] + [done.before_norm]
+    rows, L, d = inputs.shape
+    return torch.stack(states).float().view(-1, rows, L, d)
+
+
+@torch.no_grad()
 def lens(
     model: FrozenModel, states: Float[Tensor, "S N d"], targets: Int[Tensor, " N"], top: int
 ) -> LensRead:

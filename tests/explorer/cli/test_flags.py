@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from explorer.cli import flags
 from explorer.cli.main import parser
 from explorer.specs.jobs import (
+    DepthSpec,
     DistancesSpec,
     InsideSpec,
     LandscapeSpec,
@@ -66,6 +67,7 @@ SPECS: dict[str, tuple[type[BaseModel], list[str], dict[str, Any]]] = {
     "reconstruct": (ReconstructSpec, ["--text", "a", "--length", "3"], {"text": "a"}),
     "solve-set": (SolveSetSpec, ["--regime", "shared"], {"texts": ()}),
     "distances": (DistancesSpec, ["--set", "a"], {}),
+    "depth": (DepthSpec, ["--set", "a"], {}),
     "path": (PathsSpec, ["a", "b"], {}),
     "paths": (PathsSpec, ["a"], {}),  # the recipe within it
     "landscape": (LandscapeSpec, ["a"], {}),

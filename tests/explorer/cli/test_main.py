@@ -114,7 +114,7 @@ def test_a_value_may_begin_with_a_dash(command: str, option: str, value: str) ->
 NEEDED = {
     "app": [], "assets": [], "reconstruct": ["--text", "a"], "solve-set": ["--regime", "free"],
     "path": ["a", "b"], "paths": ["a"], "landscape": ["a"], "radius": ["a"], "run": ["capacity"],
-    "inside": ["a"], "distances": ["--set", "x"],
+    "inside": ["a"], "distances": ["--set", "x"], "depth": ["--set", "x"],
 }  # fmt: skip
 
 
