@@ -42,6 +42,7 @@ def main() -> None:
                 st.Page("pages/maps.py", title="Maps", icon=":material/scatter_plot:"),
                 st.Page("pages/paths.py", title="Paths", icon=":material/timeline:"),
                 st.Page("pages/landscape.py", title="Landscape", icon=":material/landscape:"),
+                st.Page("pages/inside.py", title="Inside", icon=":material/search_insights:"),
             ],
             "Experiments": [
                 st.Page("pages/arrangements.py", title="Arrangements", icon=":material/view_week:"),

@@ -20,7 +20,7 @@ def walk_data(paths: Paths, pair: int) -> dict[str, Any]:
     columns = [np.stack([getattr(p, name)[pair] for p in both], axis=1) for name in COLUMNS]
     names = [LINE_NAME, curve_name(paths)]
     accuracy = zip(paths.t, *(path.accuracy[pair] for path in both), strict=True)
-    return _strip(paths.text(pair), paths.header.pieces, names, columns) | {
+    return frames(paths.text(pair), paths.header.pieces, names, columns) | {
         "captions": [
             f"t {t:.2f}: line {line:.0%}, curve {curve:.0%}" for t, line, curve in accuracy
         ],
@@ -32,12 +32,21 @@ def walk_data(paths: Paths, pair: int) -> dict[str, Any]:
 def point_data(found: Landscape, row: int, column: int) -> dict[str, Any]:
     """Return the strip of one grid point."""
     columns = [getattr(found, name)[row, column][None, None] for name in COLUMNS]
-    return _strip(found.header.text, found.header.pieces, ["here"], columns)
+    return frames(found.header.text, found.header.pieces, ["here"], columns)
 
 
-def _strip(
+def frames(
     text: TextInfo, pieces: dict[int, str], labels: Sequence[str], columns: Sequence[np.ndarray]
 ) -> dict[str, Any]:
+    """Return a strip of one line for each label, and one frame for each step.
+
+    Args:
+        text: the target.
+        pieces: what token ids say.
+        labels: of the R lines.
+        columns: token ids, p and rank of the target, (F, R, N) each.
+    """
+
     def say(ids: list[int]) -> list[str]:
         return [pieces.get(i, "�") for i in ids]
 

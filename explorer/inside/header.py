@@ -13,6 +13,9 @@ from explorer.paths.header import TextInfo
 from explorer.solutions.solution import Solution, now
 from explorer.specs.arrangements import ArrangementKey, holds_m, read_from
 
+MOST_TOKENS = 128
+"""N up to which there is a look inside: attention maps grow with its square."""
+
 Role = Literal["token", "e", "m"]
 """What an input position holds; a token is one that stands before e, such as BOS."""
 Part = Literal["cut", "scale", "noise", "swap"]
