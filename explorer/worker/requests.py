@@ -40,8 +40,9 @@ def answer(kind: str, payload: dict[str, Any], pool: ModelPool) -> dict[str, Any
             "This solution was trained on other weights than the model on this disk "
             f"(fingerprint {solution.record.fingerprint[:8]} against {model.fingerprint[:8]})."
         )
+    record = solution.record
     found = score(
-        model, solution.e, solution.m, solution.target_ids.tolist(), solution.record.arrangement
+        model, solution.e, solution.m, solution.target_ids.tolist(), record.arrangement, record.sink
     )
     return {
         "text": model.tokenizer.decode(found.predicted.tolist()),

@@ -53,5 +53,5 @@ def difference(model: FrozenModel, found: Outcome, key: ArrangementKey) -> float
     n = len(found.row.target_ids)
     e, m = (torch.from_numpy(np.array(v))[None].to(model.device) for v in (found.e, found.m))
     start = read_from(key)
-    logits = model.logits(input_sequence(e, m, key, n))[0, start : start + n].float()
+    logits = model.logits(input_sequence(model, e, m, key, n))[0, start : start + n].float()
     return float((logits - logits[:1]).abs().max() / logits[0].std())

@@ -275,7 +275,7 @@ class Bench:
         solution = solution_of(
             found,
             self.model,
-            OnePass(arrangement),
+            OnePass.of(arrangement, self.model),
             recipe,
             self.h_lm(found.row.target_ids),
             self._run[:8],

@@ -44,7 +44,7 @@ def solution_of(
     made = solved.solution_of(
         whole,
         model,
-        OnePass(settled(spec.arrangement)),
+        OnePass.of(settled(spec.arrangement), model),
         spec.recipe,
         nats,
         record.id[:8],
