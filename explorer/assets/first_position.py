@@ -8,27 +8,26 @@ baseline.
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from explorer.base import folders
 from explorer.base.errors import StorageError
 from explorer.base.files import write_atomically
-from explorer.specs.arrangements import ARRANGEMENTS, PAPER_DEFAULT, ArrangementKey, Layout
+from explorer.base.value import Value
+from explorer.specs.arrangements import PAPER_DEFAULT, ArrangementKey, Layout
 
 SHIPPED = Path(__file__).parents[1] / "data" / "first_position"
 NEARLY = 0.75
 """Share of the words said behind a sink that the first position has to say by itself."""
-CLEARLY = 1.5
+CLEARLY = 1.25
 """How many times as many tokens e and m have to output behind a sink for it to be offered first."""
 
 _known: dict[str, "FirstPosition"] = {}
 """What no disk would keep, for this process."""
 
 
-class FirstPosition(BaseModel):
+class FirstPosition(Value):
     """What a probe found of one model (`explorer.training.probing`)."""
-
-    model_config = ConfigDict(frozen=True)
 
     fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
     words: int = Field(ge=1, description="Tokens that a vector was trained to say, one each.")
@@ -37,8 +36,10 @@ class FirstPosition(BaseModel):
     sink: int = Field(ge=0, description="Id of that token: BOS, or where there is none another.")
     sink_text: str = Field(description="What that token is called.")
     steps: int = Field(ge=1, description="Most optimiser steps of each vector.")
-    tokens: int = Field(0, ge=0, description="Tokens that pairs of e and m were trained to output.")
-    by_paper: int = Field(0, ge=0, description="Output by them in the paper's arrangement.")
+    tokens: int = Field(
+        0, ge=0, description="Tokens that pairs of e and m were trained to output; 0: none were."
+    )
+    by_paper: int = Field(0, ge=0, description="Output by them in A4.")
     by_sink: int = Field(0, ge=0, description="Output with the token `sink` before e.")
     pair_steps: int = Field(0, ge=0, description="Optimiser steps of each pair; 0: not tried.")
     computed_in: str = Field(description="Number format of the probe.")
@@ -59,8 +60,12 @@ class FirstPosition(BaseModel):
 
     @property
     def sink_helps(self) -> bool:
-        """Whether e and m output clearly more with a token before e, after as many steps."""
-        return self.by_sink > CLEARLY * self.by_paper
+        """Whether e and m output clearly more with a token before e, after as many steps.
+
+        Tried where e would otherwise have to be the sink: where the first position cannot say an
+        arbitrary token.
+        """
+        return self.pair_steps > 0 and self.by_sink >= max(1, CLEARLY * self.by_paper)
 
     @property
     def arrangement(self) -> ArrangementKey:
@@ -84,11 +89,9 @@ class FirstPosition(BaseModel):
         if not self.pair_steps:
             return said
         helps = "helps" if self.sink_helps else "does not help"
-        paper = ARRANGEMENTS[self.of_paper].checklist_id
         return (
             f"{said} {self.sink_text} before e {helps}: after {self.pair_steps} steps e and m "
-            f"output {self.by_sink} of {self.tokens} tokens with it and {self.by_paper} without "
-            f"({paper})."
+            f"output {self.by_sink} of {self.tokens} tokens with it and {self.by_paper} without."
         )
 
 

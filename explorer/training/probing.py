@@ -4,9 +4,9 @@ Once for each model.
 
 One memory vector is trained for each of a few words, N = 1, as the autoregressive baseline trains
 them (`TeacherForced`): at the first position, and behind a token that can be the attention sink in
-its place. Then pairs of e and m are trained on several words at once, in the paper's arrangement
-that suits and with that token before e. That the first position differs was measured on the
-embedded model, which in the paper's arrangement gets every token right but the first.
+its place. Where the first position says too little, pairs of e and m are then trained on several
+words at once, in A4 and with that token before e. That the first position differs was measured on
+the embedded model, which in the paper's arrangement gets every token right but the first.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ def probed(
         exact_model: gives the same weights in float32, to be probed; None: `model` is.
     """
     found = first_position.find(model.fingerprint)
-    if found is None or not found.pair_steps:
+    if found is None or not (found.can_say or found.pair_steps):
         found = probe((exact_model or (lambda: model))())
         with contextlib.suppress(StorageError):  # else it is found again by the next process
             first_position.keep(found)
@@ -80,7 +80,7 @@ def arrangement_for(
 def probe(model: FrozenModel) -> FirstPosition:
     """Train a vector for each word, at the first position and behind a sink; count what is said.
 
-    Then e and m for several words at once, with a sink and without.
+    Where the first position cannot, also e and m for several words, with a sink and without.
     """
     tokenizer = model.tokenizer
     targets = _last_tokens(tokenizer, [f" {word}" for word in WORDS])
@@ -98,6 +98,8 @@ def probe(model: FrozenModel) -> FirstPosition:
         steps=STEPS,
         computed_in=model.number_format,
     )
+    if found.can_say:
+        return found
     return found.model_copy(
         update={
             "tokens": PAIRS * PAIR_TOKENS,

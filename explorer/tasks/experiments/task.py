@@ -10,7 +10,7 @@ from explorer.base.progress import Progress
 from explorer.estimates import run_time
 from explorer.experiments import cell_locks, runs
 from explorer.experiments.catalogue import experiment
-from explorer.experiments.runs import Done, Header, Run
+from explorer.experiments.runs import Cell, Done, Header, Run
 from explorer.model.frozen import FrozenModel
 from explorer.model.pool import ModelPool
 from explorer.solutions.solution import now
@@ -64,6 +64,7 @@ class RunTask(Task):
         self._timing = (model, *run_time.step(asked))
         self.run = self._begin(settings, preset, card.parameters, name, job)
         self._known = len(self.run.done)
+        self._cell: Cell | None = None  # under way
         self.resumed = self._known > 0
 
     def _begin(
@@ -104,16 +105,16 @@ class RunTask(Task):
                 return
             claimed = cell_locks.first_free(self.run.header.id, left)
             if claimed is None:
-                yield from cell_locks.rest(self._progress(OTHERS, 0.0, 0.0))
+                yield from cell_locks.rest(self._progress(OTHERS))
                 continue
             cell, claim = claimed
             with claim:
-                yield self._progress(cell.title, 0.0, 0.0)
+                yield self._progress(cell.title)
                 self._read_again()  # it may have been finished between the look and the claim
                 if cell.key not in self.run.keys:
                     self._cell = cell
                     yield from super().steps()
-            yield self._progress(cell.title, 0.0, 1.0)
+            yield self._progress(cell.title)
 
     def _read_again(self) -> None:
         """Learn what other processes have finished."""
@@ -122,6 +123,7 @@ class RunTask(Task):
     def _work(self) -> Iterator[Progress]:
         """Measure the cell that was claimed, from its checkpoint if there is one, and keep it."""
         cell = self._cell
+        assert cell is not None
         work = self.bench.begin(self.run.settings, cell)
         measuring = measure(self.bench, self.run.settings, cell)
         while True:
@@ -130,7 +132,7 @@ class RunTask(Task):
             except StopIteration as end:
                 rows = end.value
                 break
-            yield self._progress(cell.title, cell.cost, inside)
+            yield self._progress(cell.title, inside)
         done = Done(
             key=cell.key,
             rows=rows,
@@ -171,10 +173,9 @@ class RunTask(Task):
         """How many cells there are by now."""
         return f"Cells measured: {len(self.run.done)}."
 
-    def _progress(self, title: str, cost: float, inside: float) -> Progress:
-        cells = self.experiment.cells(self.run.settings)
-        whole = sum(cell.cost for cell in cells)
-        fraction = self.experiment.fraction(self.run) + cost * inside / whole
+    def _progress(self, title: str, inside: float = 0.0) -> Progress:
+        under_way = self._cell.key if self._cell else ""
+        fraction = run_time.fraction(self.experiment, self.run, under_way, inside)
         left = run_time.left(self.experiment, self.run)
         done, open_ = len(self.run.done), len(self.experiment.left(self.run))
         return Progress(f"{title}: {done} of {done + open_} cells{left}.", fraction)

@@ -19,7 +19,6 @@ from explorer.experiments.definition import MINUTES
 from explorer.model.frozen import FrozenModel
 from explorer.model.greedy import score_memory
 from explorer.model.pool import ModelPool
-from explorer.solutions.solution import load_memory
 from explorer.specs.jobs import ReconstructSpec, SolveSetSpec
 from explorer.specs.recipes import INDEPENDENT
 from explorer.tasks.experiments.task import RunTask
@@ -27,6 +26,7 @@ from explorer.tasks.reconstruct import Reconstruction
 from explorer.tasks.sets.building import SetBuilder
 from explorer.training import Row, Trainer, probing
 from explorer.training.layouts import TeacherForced
+from tests.explorer.solutions.memories import load_memory
 from tests.steps import exhaust
 
 Load = Callable[..., FrozenModel]
@@ -74,20 +74,17 @@ def test_the_first_position_is_held_against_what_is_said_behind_a_sink(
 
 
 @pytest.mark.parametrize(
-    ("alone", "by_paper", "by_sink", "offered"),
-    [
-        (1, 10, 15, "e+mN"), (1, 10, 16, "sink+e+mN"), (12, 10, 15, "e+mN-1"),
-        (12, 10, 16, "sink+e+mN"), (1, 0, 0, "e+mN"), (1, 0, 1, "sink+e+mN"),
-    ],
-)  # fmt: skip
+    ("by_paper", "by_sink", "offered"),
+    [(10, 12, "e+mN"), (10, 13, "sink+e+mN"), (0, 0, "e+mN"), (0, 1, "sink+e+mN")],
+)
 def test_a_sink_is_offered_first_where_it_helps_clearly_and_the_page_says_why(
-    alone: int, by_paper: int, by_sink: int, offered: str
+    by_paper: int, by_sink: int, offered: str
 ) -> None:
-    found = a_sink("f" * 64, alone=alone, by_paper=by_paper, by_sink=by_sink)
+    found = a_sink("f" * 64, by_paper=by_paper, by_sink=by_sink)
     assert found.arrangement == offered
     helps = "BOS before e helps" if offered == "sink+e+mN" else "BOS before e does not help"
     assert f"{helps}: after 24 steps e and m output {by_sink} of 24 tokens" in found.sentence
-    assert f"{by_paper} without ({'A5' if alone == 12 else 'A4'})." in found.sentence
+    assert f"with it and {by_paper} without." in found.sentence
 
 
 def test_what_was_found_before_pairs_were_tried_is_read_and_found_again(
@@ -97,8 +94,21 @@ def test_what_was_found_before_pairs_were_tried_is_read_and_found_again(
     first_position.keep(old)
     assert (old.arrangement, "before e" in old.sentence) == ("e+mN", False)
     assert first_position.find(llama.fingerprint) == old
-    assert probing.probed(llama).pair_steps == probing.PAIR_STEPS
-    assert first_position.find(llama.fingerprint) != old
+    assert probing.probed(llama) != old and first_position.find(llama.fingerprint) != old
+
+
+def test_a_sink_is_tried_only_where_the_first_position_is_one(
+    llama: FrozenModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert probing.probe(llama).pair_steps == 0
+    said = iter((9, 1, 10, 13))  # behind the sink, alone; without a sink, with it
+    tried: list[object] = []
+    monkeypatch.setattr(probing, "_right", lambda *given: (tried.append(given[2]), next(said))[1])
+    found = probing.probe(llama)
+    assert found.sink_helps and found.pair_steps == probing.PAIR_STEPS
+    assert [getattr(layout, "arrangement", "mem") for layout in tried] == [
+        "mem", "mem", "e+mN", "sink+e+mN",
+    ]  # fmt: skip
 
 
 def test_a_sink_that_is_named_is_looked_for_where_there_is_no_bos(
@@ -203,7 +213,8 @@ def test_the_embedded_model_cannot_say_any_token_at_its_first_position(
     model = ModelPool().get(embedded_folder, card.name, torch.float32)
     found = probing.probe(model)
     assert model.fingerprint == shipped.fingerprint and not found.can_say
-    assert (found.arrangement, found.layout) == ("e+mN", "bos+mem")
+    assert found.layout == shipped.layout == "bos+mem"
+    assert found.arrangement == shipped.arrangement == "sink+e+mN"
     assert (
         np.abs(np.subtract((found.alone, found.behind), (shipped.alone, shipped.behind))).max() <= 1
     )

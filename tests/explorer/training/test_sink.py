@@ -18,7 +18,7 @@ from explorer.specs.recipes import PAPER
 from explorer.tasks.paths.bends import along
 from explorer.training import Outcome, Row, Trainer
 from explorer.training.layouts import OnePass
-from explorer.training.shared_pass import step_together
+from explorer.training.shared_pass import Step, take_together
 from explorer.training.solved import solution_of
 from tests.explorer.training.cases import EASY, quick, run, trajectory
 
@@ -100,7 +100,7 @@ def test_arrangements_share_a_pass(llama: FrozenModel) -> None:
     alone = [trajectory(Trainer(llama, [Row(EASY, 1)], a, quick()), 0, 4) for a in layouts]
     together = [Trainer(llama, [Row(EASY, 1)], a, quick()) for a in layouts]
     for _ in range(4):
-        step_together(together)
+        take_together([Step(trainer) for trainer in together])
     for own, trainer in zip(alone, together, strict=True):
         np.testing.assert_allclose(trainer.vectors_of(0), own[-1], rtol=1e-3, atol=1e-5)
 
