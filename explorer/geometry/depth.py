@@ -18,9 +18,9 @@ from explorer.base.files import write_atomically
 from explorer.base.progress import Progress
 from explorer.base.provenance import Versions
 from explorer.base.value import Value
-from explorer.geometry.distance_report import Compared, few_contexts, key
+from explorer.geometry.distance_report import few_contexts, key
 from explorer.geometry.distances import KINDS, Kind, cosine_distances, pairs
-from explorer.geometry.effects import compare
+from explorer.geometry.effects import Comparison, compare
 from explorer.solutions.sets import SetRecord, SolutionSet
 
 Place = Literal["e", "m", "last"]
@@ -40,7 +40,7 @@ class AtDepth(Value):
     place: Place
     layer: int = Field(ge=0, description="0: the input; else the layer that the states come from.")
     medians: dict[Kind, float] = Field(description="Cosine distance.")
-    comparisons: list[Compared] = Field(description="Empty where all states are equal.")
+    comparisons: list[Comparison] = Field(description="Empty where all states are equal.")
 
 
 class DepthReport(Value):
@@ -135,9 +135,7 @@ def steps(
                         for k, kind in enumerate(KINDS)
                         if (which.kind == k).any()
                     },
-                    comparisons=[
-                        Compared(**vars(c), cliffs_delta=c.cliffs_delta) for c in compared
-                    ],
+                    comparisons=list(compared),
                 )
             )
     return rows
