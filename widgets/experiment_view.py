@@ -86,17 +86,12 @@ def label(found: Run) -> str:
     return f"{model}, {size}, {state} ({header.id[:6]})"
 
 
-def read(folder: Path) -> Run:
-    """Return a run, read once for each version of its files.
-
-    Raises:
-        CorruptFileError: if it cannot be read.
-    """
-    files = (folder / runs.HEADER_FILE, folder / runs.CELLS_FILE)
-    return _read(folder, tuple(f.stat().st_mtime_ns if f.is_file() else 0 for f in files))
+def _files(folder: Path) -> list[Path]:
+    return [folder / runs.HEADER_FILE, folder / runs.CELLS_FILE]
 
 
-_read = Newest(runs.load, 64)
+read = Newest(runs.load, 64, _files)
+"""A run by its folder, read once for each version of its files; CorruptFileError if it cannot."""
 
 
 def _kind(asked: Experiment) -> Kind:
