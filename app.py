@@ -34,6 +34,7 @@ def main() -> None:
                     default=True,
                 ),
                 st.Page("pages/library.py", title="Library", icon=":material/inventory_2:"),
+                st.Page("pages/classroom.py", title="Class", icon=":material/groups:"),
             ],
             "Solutions": [
                 st.Page("pages/sets.py", title="Sets", icon=":material/dataset:"),

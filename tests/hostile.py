@@ -20,6 +20,8 @@ from explorer.landscape.result import Landscape
 from explorer.library import items
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
+from explorer.people import owners, wall
+from explorer.people.person import ALONE, MOST_LETTERS, recognised, rename
 from explorer.solutions import sets, store
 from explorer.solutions.recording import Recording
 from explorer.solutions.solution import Solution, load, save_solution
@@ -183,6 +185,10 @@ def fill() -> dict[str, str]:
     notices = json.dumps([HOSTILE])
     links["failed"] = _job(spec, state="failed", error=HOSTILE, notices=notices, sentence=HOSTILE)
     links["running"] = _job(spec, state="running", sentence=HOSTILE, notices=notices)
+    somebody = recognised("somebody")
+    rename(somebody, HOSTILE[:MOST_LETTERS])
+    owners.note(somebody, links["running"])
+    wall.hide(ALONE, [links["running"]])
     links["radius"] = _job(RadiusSpec(solution="a"), state="failed", error=HOSTILE)
     links["failed paths"] = _job(
         PathsSpec(pairs=(("a", "b"),)), state="failed", error=HOSTILE, notices=notices

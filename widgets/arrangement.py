@@ -25,11 +25,17 @@ NOT_KNOWN = (
 )
 
 
-def choose(card: ModelCard) -> ArrangementChoice:
-    """Let a person choose an arrangement; what suits the model is offered first, and why."""
+def choose(card: ModelCard, first: ArrangementChoice = AUTO) -> ArrangementChoice:
+    """Let a person choose an arrangement; what suits the model is offered first, and why.
+
+    Args:
+        card: the model.
+        first: what is chosen before anybody has.
+    """
     chosen = st.selectbox(
         "Arrangement",
         (AUTO, *KEYS),
+        (AUTO, *KEYS).index(first),
         format_func=lambda key: _suiting(card) if key == AUTO else in_words(key),
         key="arrangement",
     )

@@ -7,11 +7,10 @@ token before the memory vectors of the autoregressive baseline.
 
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from explorer.base import folders
-from explorer.base.files import write_atomically
-from explorer.base.value import Value
+from explorer.base.provenance import Recorded
 from explorer.specs.arrangements import PAPER_DEFAULT, ArrangementKey, Layout
 
 SHIPPED = Path(__file__).parents[1] / "data" / "first_position"
@@ -19,7 +18,7 @@ NEARLY = 0.75
 """Share of the words said behind a sink that the first position has to say by itself."""
 
 
-class FirstPosition(Value):
+class FirstPosition(Recorded):
     """What a probe found of one model (`explorer.training.probing`)."""
 
     fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
@@ -67,10 +66,7 @@ def keep(found: FirstPosition) -> Path:
     Raises:
         StorageError: if the disk refuses.
     """
-    return write_atomically(
-        folders.local() / "first-position" / _name(found.fingerprint),
-        found.model_dump_json(indent=1).encode(),
-    )
+    return found.keep(folders.local() / "first-position" / _name(found.fingerprint))
 
 
 def find(fingerprint: str | None) -> FirstPosition | None:
@@ -81,11 +77,8 @@ def find(fingerprint: str | None) -> FirstPosition | None:
     if fingerprint is None:
         return None
     for folder in (folders.local() / "first-position", SHIPPED):
-        try:
-            found = FirstPosition.model_validate_json((folder / _name(fingerprint)).read_bytes())
-        except (OSError, ValidationError):
-            continue
-        if found.fingerprint == fingerprint:
+        found = FirstPosition.kept(folder / _name(fingerprint))
+        if found is not None and found.fingerprint == fingerprint:
             return found
     return None
 

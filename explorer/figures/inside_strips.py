@@ -26,7 +26,7 @@ def through_layers(found: Inside) -> dict[str, Any]:
         f"{'the input' if k == 0 else f'after layer {name}'}: {right:.0%} right"
         for k, (name, right) in enumerate(zip(layer_names(found), share, strict=True))
     ]
-    return frames(text, found.header.pieces, ["lens"], *columns) | {
+    return frames(text, found.header.pieces, ["lens"], columns) | {
         "captions": captions,
         "start": len(captions) - 1,
         "slider": "Layer",
@@ -51,7 +51,7 @@ def trials(found: Inside, part: Part) -> dict[str, Any]:
         for place, values in zip(at, means, strict=True)
     ]
     columns = (getattr(found, f"trial_{name}")[rows] for name in ("predicted", "p", "rank"))
-    return frames(found.header.text, found.header.pieces, names, *columns) | {
+    return frames(found.header.text, found.header.pieces, names, columns) | {
         "captions": captions,
         "start": 0,
         "slider": "Which size, or layer",

@@ -15,6 +15,7 @@ from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.model import passes
 from explorer.model.body import Body
+from explorer.model.graphs import Graphs
 from explorer.model.head import Head, TokenStatistics
 from explorer.model.passes import Batch
 
@@ -36,6 +37,7 @@ class FrozenModel:
         stored_in_bfloat16: whether every weight in the folder is.
         table_positions: positions that its tables of positions have, None without such a table.
         remembers: whether it can go on from a cache of keys and values.
+        graphs: passes captured on a GPU, where that is switched on; of this number format.
     """
 
     name: str
@@ -52,6 +54,7 @@ class FrozenModel:
     stored_in_bfloat16: bool = False
     table_positions: int | None = None
     remembers: bool = True
+    graphs: Graphs | None = field(default=None, repr=False)
 
     @property
     def d_model(self) -> int:
@@ -79,7 +82,7 @@ class FrozenModel:
         """
         if self.body is None or self.head is None or not self.stored_in_bfloat16:
             return None
-        return replace(self, dtype=torch.float32)
+        return replace(self, dtype=torch.float32, graphs=Graphs() if self.graphs else None)
 
     @property
     def number_format(self) -> str:

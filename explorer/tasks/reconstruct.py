@@ -129,6 +129,9 @@ class Reconstruction(Task):
             return time.monotonic() - shown >= FRAME_SECONDS
 
         step = Step(self.trainer, due)
+        if not self.trainer.finished:
+            self.next_step = step
+            yield self._progress(self.trainer.report(detailed=False))
         while not self.trainer.finished:
             try:
                 self.report = report = step.take()
@@ -283,7 +286,7 @@ class Reconstruction(Task):
         if found is not None:
             ids = np.union1d(found.frames["predicted"], self.target_ids).tolist()
             pieces = dict(zip(ids, self.tokenizer.pieces(ids), strict=True))
-            header = self.header.model_copy(update={"pieces": pieces})
+            header = found.header.model_copy(update={"pieces": pieces})
             Recording(header, found.frames).save(self.recording_file)
 
     @property
@@ -300,10 +303,6 @@ class Reconstruction(Task):
             for file in frames:
                 file.unlink(missing_ok=True)
             self.folder.rmdir()  # only if it is empty
-
-    @property
-    def _checkpoint_due(self) -> bool:
-        return self._kept.due
 
     def _checkpoint(self) -> None:
         solutions = {str(i): str(path) for i, path in self.solutions.items()}

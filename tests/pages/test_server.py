@@ -48,7 +48,9 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Visit:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {name: value for name, value in (HERE | named).items() if name != drop}
         monkeypatch.setattr(
-            st, "context", SimpleNamespace(headers=sent, ip_address=ip, cookies=cookies or {})
+            st,
+            "context",
+            SimpleNamespace(headers=sent, ip_address=ip, cookies=cookies or {}, url=None),
         )
         monkeypatch.setattr(
             st, "get_option", lambda name: address if name == "server.address" else plain(name)

@@ -136,10 +136,6 @@ class RadiusTask(Task):
         far = np.nanmax(radius) if np.isfinite(radius).any() else self._low.max()
         return np.linspace(0, 2 * float(far), self.spec.points)
 
-    @property
-    def _checkpoint_due(self) -> bool:
-        return self._kept.due
-
     def _checkpoint(self) -> None:
         self._kept.save(
             (),

@@ -32,9 +32,6 @@ from explorer.tasks.paths.bends import (
     step_together,
 )
 from explorer.tasks.task import BY_HAND, MEASURING, Task
-from explorer.training.checkpoint import SECONDS
-
-CHECKPOINT_SECONDS = SECONDS
 
 
 class Connecting(Task):
@@ -95,7 +92,6 @@ class Connecting(Task):
         self._pass_seconds = 0.0
         self._pieces: dict[int, str] = {}
         self._trainers = [self._trainer(k) for k in range(len(pairs))]
-        self._saved = time.monotonic()
         self.resumed = self._restore()
 
     def _trainer(self, pair: int) -> CurveTrainer:
@@ -201,10 +197,6 @@ class Connecting(Task):
         profile.keep(pair, as_profile(found))
         self._pass_seconds = time.perf_counter() - started
 
-    @property
-    def _checkpoint_due(self) -> bool:
-        return time.monotonic() - self._saved >= CHECKPOINT_SECONDS
-
     def _checkpoint(self) -> None:
         """Write everything in one file, which is also what others read while this runs."""
         self._name_tokens()
@@ -223,7 +215,6 @@ class Connecting(Task):
             for name, value in self._trainers[pair].state().items()
         }
         self.paths.save(self._file, states)
-        self._saved = time.monotonic()
         say_kept()
 
     def _name_tokens(self) -> None:

@@ -178,6 +178,7 @@ def test_the_module_is_the_command(
     assert capsys.readouterr().out.strip() == explorer.__version__
 
 
+@pytest.mark.end_to_end
 def test_a_reader_that_has_enough_is_no_error() -> None:
     command = [sys.executable, "-m", "explorer", "assets", "--list"]
     writer = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

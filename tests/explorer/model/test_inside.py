@@ -103,9 +103,9 @@ def test_the_lens_in_the_middle_is_final_norm_and_head_of_that_state(
     read = inside.lens(model, replaced[None, FIRST:], targets, 5)
     lists = [m for m in network.base_model.modules() if isinstance(m, torch.nn.ModuleList)]
     hook = lists[0][-1].register_forward_hook(
-        lambda _, __, output: (replaced[None], *output[1:])
-        if isinstance(output, tuple)
-        else replaced[None]
+        lambda _, __, output: (
+            (replaced[None], *output[1:]) if isinstance(output, tuple) else replaced[None]
+        )
     )  # the state stands in for what the last layer gives
     with torch.no_grad():
         logits = network(inputs_embeds=inputs[None].clone(), use_cache=False).logits[0, FIRST:]
