@@ -15,7 +15,6 @@ from explorer.base import folders
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
 from explorer.base.provenance import Recorded
-from explorer.base.value import Value
 from explorer.geometry import projection
 from explorer.geometry.distances import Vector, between
 from explorer.geometry.projection import Purity

@@ -60,7 +60,8 @@ class DepthTask(Task):
             yield done
             with suppress(Interrupted), abandonable():
                 parts.append(self._states(solutions[at : at + ROWS]))
-        compared = depth.steps(self.set, np.concatenate(parts, 2))
+        states = np.concatenate(parts, 2)
+        compared = depth.steps(self.set, states)
         while True:
             try:
                 progress = next(compared)
@@ -72,6 +73,7 @@ class DepthTask(Task):
         self.found = depth.report(
             self.set,
             rows,
+            states,
             device=self.model.device.type,
             versions=versions(),
             seconds=time.perf_counter() - started,
