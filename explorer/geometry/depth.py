@@ -17,7 +17,7 @@ from pydantic import Field
 from explorer.base import folders
 from explorer.base.files import write_atomically
 from explorer.base.progress import Progress
-from explorer.base.provenance import Versions
+from explorer.base.provenance import Recorded
 from explorer.base.value import Value
 from explorer.geometry.distance_report import few_contexts, key
 from explorer.geometry.distances import KINDS, Kind, cosine_distances, pairs
@@ -63,7 +63,7 @@ class Layout(Value):
     explained: float = Field(description="Share of the variance that the two components hold.")
 
 
-class DepthReport(Value):
+class DepthReport(Recorded):
     """What the pairs of a set say, layer by layer."""
 
     version: Literal[1] = 1
@@ -81,7 +81,6 @@ class DepthReport(Value):
     permutations: int = PERMUTATIONS
     notes: list[str] = []  # noqa: RUF012 (pydantic copies it)
     device: str = "cpu"
-    versions: Versions = Field({}, description="Of explorer, torch and transformers.")
     seconds: float = 0.0
 
     def at(self, place: Place) -> list[AtDepth]:

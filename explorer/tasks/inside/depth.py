@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from explorer.base.progress import Progress
-from explorer.base.provenance import versions
 from explorer.geometry import depth
 from explorer.geometry.depth import DepthReport
 from explorer.geometry.distances import pairs
@@ -75,7 +74,6 @@ class DepthTask(Task):
             rows,
             states,
             device=self.model.device.type,
-            versions=versions(),
             seconds=time.perf_counter() - started,
         )
         depth.save(self.set.record, self.found)
