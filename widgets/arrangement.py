@@ -21,7 +21,8 @@ WORDS: dict[str, str] = {
 """What is left open, and the layouts of the autoregressive baseline."""
 NOT_KNOWN = (
     "Checked when this model first runs, in seconds: whether its first position can say an "
-    "arbitrary token. If so the paper's default is taken, A5, else A4."
+    "arbitrary token, and whether a sink before e helps. If it helps that is taken, else A5, the "
+    "paper's default, or A4."
 )
 
 

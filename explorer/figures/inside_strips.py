@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from explorer.figures.inside import CUTS, MOVED, layer_names
-from explorer.figures.walk import frames
+from explorer.figures.walk import COLUMNS, frames
 from explorer.inside import reading
 from explorer.inside.header import Part, What
 from explorer.inside.result import Inside
@@ -21,7 +21,7 @@ LABELS: dict[Part, Mapping[What, str]] = {
 def through_layers(found: Inside) -> dict[str, Any]:
     """Return plain values for a strip that plays what each layer would say."""
     text, share = found.header.text, found.right.mean(1)
-    columns = (getattr(found, name)[:, None] for name in ("predicted", "p", "rank"))
+    columns = [getattr(found, name)[:, None] for name in COLUMNS]
     captions = [
         f"{'the input' if k == 0 else f'after layer {name}'}: {right:.0%} right"
         for k, (name, right) in enumerate(zip(layer_names(found), share, strict=True))
@@ -50,7 +50,7 @@ def trials(found: Inside, part: Part) -> dict[str, Any]:
         + ", ".join(f"{n} {v:.0%}" for n, v in zip(names, values, strict=True))
         for place, values in zip(at, means, strict=True)
     ]
-    columns = (getattr(found, f"trial_{name}")[rows] for name in ("predicted", "p", "rank"))
+    columns = [getattr(found, f"trial_{name}")[rows] for name in COLUMNS]
     return frames(found.header.text, found.header.pieces, names, columns) | {
         "captions": captions,
         "start": 0,
@@ -69,7 +69,7 @@ def swap(found: Inside, row: int, *, other: bool) -> dict[str, Any]:
     else:  # measured against this text alone: only right or wrong is known of the other
         right = np.equal(predicted, text.target_ids)
         p, rank = right.astype(np.float16), np.where(right, 1, 0)
-    return frames(text, header.pieces, [""], predicted, p, rank)
+    return frames(text, header.pieces, [""], [predicted, p, rank])
 
 
 def _place(part: Part, at: float) -> str:

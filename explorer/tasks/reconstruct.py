@@ -80,6 +80,7 @@ class Reconstruction(Task):
         self.model = pool.searching(model_folder, name, spec.recipe.precision)
         exact_model = pool.in_float32(model_folder, name)
         self.arrangement = arrangement_for(spec.arrangement, self.model, exact_model)
+        self._layout = OnePass.of(self.arrangement, self.model)
         self.tokenizer = self.model.tokenizer
         room = self.model.max_positions - read_from(self.arrangement)
         ids = target_ids(spec.text, self.tokenizer, spec.length, max_positions=room)
@@ -88,7 +89,7 @@ class Reconstruction(Task):
         self.trainer = Trainer(
             self.model,
             [Row(tuple(ids), seed) for seed in seeds],
-            self.arrangement,
+            self._layout,
             spec.recipe,
             exact_model=exact_model,
             until=spec.until,
@@ -258,7 +259,7 @@ class Reconstruction(Task):
         return solution_of(
             found,
             self.model,
-            OnePass(self.arrangement),
+            self._layout,
             spec.recipe,
             self.h_lm,
             self.run_id,

@@ -18,7 +18,7 @@ from explorer.specs.experiments import Settings
 from explorer.tasks.experiments.bench import CONTEXT_TOKENS, Bench
 from explorer.tasks.experiments.measuring import measure
 from explorer.tasks.task import SharedTask
-from explorer.training.probing import probed
+from explorer.training.probing import arrangement_for, probed
 
 OTHERS = "Waiting for another job, which measures what is left"
 
@@ -153,8 +153,16 @@ class RunTask(SharedTask):
 
 
 def _settled(settings: Settings, model: FrozenModel, exact: FrozenModel) -> Settings:
-    """Return the settings with what was left open as it suits the model; the run records that."""
+    """Return the settings with what was left open as it suits the model; the run records that.
+
+    An arrangement that is named and has a sink makes sure that the model's is known.
+    """
     open_ = [f for f in ("arrangement", "layout") if getattr(settings, f, None) == AUTO]
+    named = {getattr(settings, "arrangement", AUTO), *getattr(settings, "arrangements", ())} - {
+        AUTO
+    }
+    for key in named:
+        arrangement_for(key, model, lambda: exact)
     if not open_:
         return settings
     found = probed(model, lambda: exact)

@@ -90,7 +90,8 @@ class DepthTask(Task):
             torch.from_numpy(np.stack([getattr(s, name) for s in solutions])).to(self.model.device)
             for name in "em"
         )
-        states = inside.hidden_states(self.model, input_sequence(e, m, key, length))
+        laid = input_sequence(self.model, e, m, key, length, solutions[0].record.sink)
+        states = inside.hidden_states(self.model, laid)
         roles = roles_of(key, length)
         means = [_mean_at(states, roles, "e"), _mean_at(states, roles, "m")]
         made: NDArray[np.float32] = torch.stack([*means, states[:, :, -1]], 1).cpu().numpy()

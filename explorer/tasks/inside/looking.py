@@ -152,7 +152,8 @@ class InsideTask(Task):
         self, e: Float[np.ndarray, "rows d"], m: Float[np.ndarray, "rows d"]
     ) -> Float[Tensor, "rows L d"]:
         on_e, on_m = (torch.from_numpy(np.array(v)).to(self.model.device) for v in (e, m))
-        return input_sequence(on_e, on_m, self._key, self.solution.length)
+        sink = self.solution.record.sink
+        return input_sequence(self.model, on_e, on_m, self._key, self.solution.length, sink)
 
     def _read_positions(self, states: Float[Tensor, "rows L d"]) -> Float[Tensor, "rows N d"]:
         return states[:, self._first : self._first + self.solution.length]

@@ -123,7 +123,9 @@ class LandscapeTask(Task):
         plane = Plane(found.origin, found.along, found.across)
         rows, columns = at.T
         points = plane.points(np.stack([found.x[columns], found.y[rows]], axis=1))
-        profile = as_profile(along(self.model, points, self._targets, found.header.arrangement))
+        header = found.header
+        said = along(self.model, points, self._targets, header.arrangement, header.sink)
+        profile = as_profile(said)
         for name in ("accuracy", "loss", "predicted", "p", "rank"):
             getattr(found, name)[rows, columns] = getattr(profile, name)
         seconds = found.header.seconds + time.perf_counter() - started
@@ -189,6 +191,7 @@ def _lay_out(paths: Paths, spec: LandscapeSpec, model: FrozenModel, job: str | N
         model=paths.header.model,
         fingerprint=paths.header.fingerprint,
         arrangement=paths.header.arrangement,
+        sink=paths.header.sink,
         kind=paths.header.kind,
         text=text,
         ends=(a, b),

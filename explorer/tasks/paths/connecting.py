@@ -136,7 +136,8 @@ class Connecting(Task):
         if moving:
             started = time.perf_counter()
             with abandonable():
-                step_together(self.model, self.paths.header.arrangement, moving)
+                header = self.paths.header
+                step_together(self.model, header.arrangement, moving, header.sink)
             self._seconds += time.perf_counter() - started
 
     def stopping(self, reason: str = BY_HAND) -> Iterator[Progress]:
@@ -192,8 +193,8 @@ class Connecting(Task):
 
     def _measure(self, pair: int, points: NDArray[np.float64], profile: Profile) -> None:
         started = time.perf_counter()
-        targets = self._trainers[pair].targets
-        found = along(self.exact, points, targets, self.paths.header.arrangement)
+        targets, header = self._trainers[pair].targets, self.paths.header
+        found = along(self.exact, points, targets, header.arrangement, header.sink)
         profile.keep(pair, as_profile(found))
         self._pass_seconds = time.perf_counter() - started
 

@@ -168,7 +168,7 @@ class GrowingSet:
         made = solved.solution_of(
             whole,
             self._model,
-            OnePass(settled(spec.arrangement)),
+            OnePass.of(settled(spec.arrangement), self._model),
             spec.recipe,
             nats,
             self.record.id[:8],

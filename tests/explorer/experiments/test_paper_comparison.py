@@ -17,7 +17,7 @@ from explorer.experiments import (
 from explorer.experiments import training_time as times
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.runs import Done, Header, Run
-from explorer.specs.arrangements import KEYS
+from explorer.specs.arrangements import PAPER_KEYS
 
 if TYPE_CHECKING:
     from tests.explorer.experiments.conftest import MakeRun
@@ -87,7 +87,7 @@ def test_our_table1_is_the_runs_own(measured: "MakeRun") -> None:
     assert paper_comparison.table1(None) is None
     run = measured("arrangements", lengths=(1,))
     ours = paper_comparison.table1(run)
-    assert ours is not None and set(ours["n"]) == {1} and len(ours) == len(KEYS)
+    assert ours is not None and set(ours["n"]) == {1} and len(ours) == len(PAPER_KEYS)
 
 
 def test_table2_without_a_run_is_the_papers_alone() -> None:
