@@ -33,3 +33,6 @@ def show(found: SolutionSet) -> None:
     )  # fmt: skip
     chart_widget.show(cached.once(charts.by_layer, made, place or "m"), f"depth-{made.set}")
     st.write(escaped(made.sentence))
+    chart_widget.show(cached.once(charts.moving, made, place or "m"), f"depth-{made.set}")
+    st.caption("PCA of each layer, turned to lie nearest to the layer before, its size divided "
+               "out. Lines join the solutions of one text.")  # fmt: skip
