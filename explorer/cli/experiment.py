@@ -11,10 +11,9 @@ import pandas as pd
 from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError, StorageError
-from explorer.cli import flags, recipes
+from explorer.cli import devices, flags, recipes
 from explorer.cli.assets import brought
 from explorer.cli.device import alone_on
-from explorer.cli.devices import several, work_on
 from explorer.cli.progress import carry_out, say
 from explorer.estimates import run_time
 from explorer.experiments import exports
@@ -47,9 +46,10 @@ def add_to(commands: Any) -> None:
     flags.add_common(
         command,
         out="Folder for the run's files and a CSV of every table.",
-        device="Where to compute: auto, cpu, mps, cuda, cuda:1 or another; several with commas "
-        "between, or “all” GPUs, share the cells out.",
+        device="Where to compute: auto, cpu, mps, cuda, cuda:1 or another; several GPUs with "
+        "commas between, or “all” of them, share the cells out.",
     )
+    devices.add_to(command)
     command.set_defaults(run=run)
 
 
@@ -61,16 +61,17 @@ def run(arguments: argparse.Namespace) -> int:
         _print_settings(asked.preset(arguments.preset, card))
         return 0
     settings = _settings(arguments, asked, card)
-    device, *others = several(arguments.device)
+    where = devices.several(arguments)
     if arguments.out is not None:
         folders.make_for(arguments.out)
     parameters = brought(arguments.model).parameters
     changed = bool(arguments.set or arguments.recipe or arguments.arrangement)
     preset = f"{arguments.preset}, changed" if changed else arguments.preset
-    if others:
-        work_on([device, *others], _without_device(arguments))  # what is left is measured below
-    with alone_on(device) as pool:
-        made = _measure(asked, settings, preset, pool, parameters)
+    if devices.spreads(arguments, where):
+        made = _spread(asked, settings, preset, arguments, where)
+    else:
+        with alone_on(where[0]) as pool:
+            made = _measure(asked, settings, preset, pool, parameters)
     tables = asked.tables(made)
     if arguments.out is not None:
         _write(made, tables, arguments.out)
@@ -89,18 +90,6 @@ def _print_settings(usual: Settings) -> None:
     if hasattr(usual, "recipe"):
         for name in SETTINGS:
             print(f"recipe.{name:16} {Recipe.model_fields[name].description}")
-
-
-def _without_device(arguments: argparse.Namespace) -> list[str]:
-    """Return the command that measures the same run, to be given a device."""
-    command = ["run", arguments.experiment, "--model", arguments.model]
-    command += ["--preset", arguments.preset, "--seed", str(arguments.seed)]
-    for option in ("arrangement", "recipe"):
-        if getattr(arguments, option):
-            command += [f"--{option}", getattr(arguments, option)]
-    for change in arguments.set:
-        command += ["--set", change]
-    return command
 
 
 def _settings(
@@ -152,6 +141,22 @@ def _measure(
         say("Interrupted: the same command goes on where it was.")
         raise
     return task.run
+
+
+def _spread(
+    asked: Experiment,
+    settings: Settings,
+    preset: str,
+    arguments: argparse.Namespace,
+    where: list[str],
+) -> Run:
+    from explorer.cluster.runs import RunDivision
+
+    card = catalog.find(settings.model)
+    say(run_time.before(asked, settings, card.parameters))
+    division = RunDivision(settings, preset)
+    devices.spread_over(arguments, where, division, card)
+    return division.run
 
 
 def _write(made: Run, tables: dict[str, pd.DataFrame], out: Path) -> None:

@@ -149,16 +149,22 @@ def step(settings: Settings) -> tuple[int, ArrangementChoice, Recipe]:
     return max(_lengths(settings)), arrangement, getattr(settings, "recipe", INDEPENDENT)
 
 
-def left(experiment: Experiment, run: Run) -> str:
+def left(experiment: Experiment, run: Run, at_once: int = 1) -> str:
     """Say how long what is left takes at the pace of what is done; empty before the first cell.
 
     Each cell counts as much as it is expected to take.
+
+    Args:
+        experiment: what is run.
+        run: as it stands.
+        at_once: how many cells are measured side by side; the longest is measured as a whole.
     """
     weights = _weights(experiment.cells, run.settings)
     done = sum(weights.get(cell.key, 0.0) for cell in run.done)
     if not done:
         return ""
-    rest = sum(weights[cell.key] for cell in experiment.left(run))
+    open_ = [weights[cell.key] for cell in experiment.left(run)]
+    rest = max(sum(open_) / max(1, at_once), max(open_, default=0.0))
     return f", about {about(run.seconds / done * rest)} left" if rest else ""
 
 

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from explorer.base import folders
 from explorer.base.locks import LockFile
 from explorer.base.progress import Progress, Waiting
-from explorer.experiments.runs import Cell
+from explorer.experiments.runs import CELLS_FILE, Cell, Done, Run, append
 
 WAIT_SECONDS = 1.0
 """How often one that waits looks again whether there is something to do."""
@@ -54,6 +54,16 @@ def lock(run: str, of: str) -> FileLock:
     """
     name = hashlib.sha256(of.encode()).hexdigest()[:16]
     return LockFile(folders.make(folders.local() / FOLDER / run) / f"{name}.lock")
+
+
+def keep(run: Run, cell: Done) -> None:
+    """Keep a finished cell of a run that several may be at.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    with lock(run.header.id, CELLS_FILE):
+        append(run.folder, cell)
 
 
 def wait_for(held: FileLock, progress: Callable[[], Progress]) -> Iterator[Progress]:

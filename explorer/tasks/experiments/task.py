@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import Any
 
 from explorer.assets import catalog
@@ -10,7 +11,7 @@ from explorer.base.progress import Progress
 from explorer.estimates import run_time
 from explorer.experiments import cell_locks, runs
 from explorer.experiments.catalogue import experiment
-from explorer.experiments.runs import Done, Header, Run
+from explorer.experiments.runs import Cell, Done, Header, Run
 from explorer.model.frozen import FrozenModel
 from explorer.model.pool import ModelPool
 from explorer.solutions.solution import now
@@ -23,6 +24,54 @@ from explorer.tasks.task import Task
 from explorer.training.probing import probed
 
 OTHERS = "Waiting for another job, which measures what is left"
+
+
+class CellTask(Task):
+    """Measures one cell of a run, from its checkpoint if there is one.
+
+    Attributes:
+        done: what came of it, once it has ended.
+    """
+
+    done: Done
+
+    def __init__(self, bench: Bench, settings: Settings, cell: Cell) -> None:
+        """Begin, or go on from the checkpoint."""
+        self.bench, self.cell = bench, cell
+        self._cell_work = bench.begin(settings, cell)
+        self._measuring = measure(bench, settings, cell)
+
+    def _work(self) -> Iterator[Progress]:
+        while True:
+            try:
+                inside = self._cell_work.advance(self._measuring)
+            except StopIteration as end:
+                rows = end.value
+                break
+            yield Progress(self.cell.title, inside)
+        self.done = Done(
+            key=self.cell.key,
+            rows=rows,
+            seconds=self._cell_work.seconds,
+            finished=now(),
+            computed=self.bench.computed,
+        )
+
+    @property
+    def _checkpoint_due(self) -> bool:
+        return self._cell_work.due
+
+    def _checkpoint(self) -> None:
+        self._cell_work.save()
+
+    def discard(self) -> None:
+        """Remove the checkpoint: the cell is kept."""
+        self._cell_work.discard()
+
+    @property
+    def outcome(self) -> str:
+        """That it is done."""
+        return f"{self.cell.title}: measured."
 
 
 class RunTask(Task):
@@ -112,7 +161,7 @@ class RunTask(Task):
                 self._read_again()  # it may have been finished between the look and the claim
                 if cell.key not in self.run.keys:
                     self._cell = cell
-                    yield from super().steps()
+                    yield from self._work()
             yield self._progress(cell.title, 0.0, 1.0)
 
     def _read_again(self) -> None:
@@ -122,33 +171,13 @@ class RunTask(Task):
     def _work(self) -> Iterator[Progress]:
         """Measure the cell that was claimed, from its checkpoint if there is one, and keep it."""
         cell = self._cell
-        work = self.bench.begin(self.run.settings, cell)
-        measuring = measure(self.bench, self.run.settings, cell)
-        while True:
-            try:
-                inside = work.advance(measuring)
-            except StopIteration as end:
-                rows = end.value
-                break
-            yield self._progress(cell.title, cell.cost, inside)
-        done = Done(
-            key=cell.key,
-            rows=rows,
-            seconds=work.seconds,
-            finished=now(),
-            computed=self.bench.computed,
-        )
-        with cell_locks.lock(self.run.header.id, runs.CELLS_FILE):
-            runs.append(self.run.folder, done)
-        work.discard()
+        measuring = CellTask(self.bench, self.run.settings, cell)
+        with closing(measuring.steps()) as steps:
+            for inside in steps:
+                yield self._progress(cell.title, cell.cost, inside.fraction)
+        cell_locks.keep(self.run, measuring.done)
+        measuring.discard()
         self._read_again()
-
-    @property
-    def _checkpoint_due(self) -> bool:
-        return self.bench.work.due
-
-    def _checkpoint(self) -> None:
-        self.bench.work.save()
 
     @property
     def timing(self) -> tuple[FrozenModel, int, ArrangementChoice, Recipe]:
