@@ -4,9 +4,11 @@ The server imports this file and finds `app`; for every page that opens it is ru
 """
 
 import streamlit as st
+from starlette.middleware import Middleware
 
-from widgets import start
+from widgets import start, who
 from widgets.push import Push
+from widgets.visitors import Visitors
 
 
 def main() -> None:
@@ -21,6 +23,7 @@ def main() -> None:
     start.entry()
     start.style()
     start.worker()
+    who.show()
     st.navigation(
         {
             "": [
@@ -56,5 +59,8 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 else:
-    push = Push(st.get_option("server.baseUrlPath"))
-    app = st.App(__file__, routes=push.routes, lifespan=push.lifespan)
+    start.announce_host()
+    base_path = st.get_option("server.baseUrlPath")
+    push = Push(base_path)
+    visitors = Middleware(Visitors, base_path=base_path)
+    app = st.App(__file__, routes=push.routes, lifespan=push.lifespan, middleware=[visitors])

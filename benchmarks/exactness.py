@@ -20,18 +20,18 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
 from benchmarks.benchmark_texts import embedded, reported_on
-from explorer import texts
 from explorer.assets import packaged
 from explorer.model.frozen import fast_dtype
 from explorer.model.pool import ModelPool
 from explorer.specs.jobs import ReconstructSpec
 from explorer.specs.recipes import preset
 from explorer.tasks.reconstruct import Reconstruction
+from explorer.texts.passages import Passage
 
 
 def measure(
     name: str,
-    passage: texts.Passage,
+    passage: Passage,
     pool: ModelPool,
     out: Path,
     *,

@@ -78,7 +78,16 @@ EXCEPTIONS: dict[str, dict[str, Any]] = {
         "ffn_config": {"ffn_hidden_size": 64, "moe_num_experts": 4, "moe_top_k": 2},
     },
     "deepseek_v2": {"num_experts_per_tok": 2, "n_routed_experts": 4},
+    "dots3_note_audio_encoder": {"adapter_input_size": 32, "adapter_out_dim": 32},
+    "dots3_note_vision_encoder": {"adapter_in_dim": 32, "adapter_out_dim": 32},
     "dots1": {"num_experts_per_tok": 2, "n_routed_experts": 4, "n_shared_experts": 1},
+    "gemma4_assistant": {
+        "text_config": {
+            "model_type": "gemma4_text",
+            "hidden_size_per_layer_input": 0,
+            "vocab_size_per_layer_input": 0,
+        }
+    },
     "lfm2_moe": {"layer_types": ["conv", "full_attention"]},
     "mamba2": {"num_heads": 8},
     "qwen4_exp": _INDEXER,
@@ -110,7 +119,8 @@ def small_config(kind: str, **changes: Any) -> Any:
 def _shrunk(config_class: Any, kind: str, **wanted: Any) -> Any:
     from transformers import PreTrainedConfig
 
-    default = config_class()
+    wanted = EXCEPTIONS.get(kind, {}) | wanted
+    default = config_class(**{k: v for k, v in wanted.items() if isinstance(v, dict)})
     changes: dict[str, Any] = {}
     kinds: list[Any] = next((v for k, v in vars(default).items() if k in LAYER_KINDS and v), [])
     picked = _one_of_each(kinds)
@@ -120,7 +130,8 @@ def _shrunk(config_class: Any, kind: str, **wanted: Any) -> Any:
     )
     for name, value in vars(default).items():
         if isinstance(value, PreTrainedConfig):
-            changes[name] = _shrunk(type(value), value.model_type).to_dict()
+            part = wanted.pop(name, {})
+            changes[name] = _shrunk(type(value), value.model_type, **part).to_dict()
         elif name in LAYER_COUNTS:
             changes[name] = layers
         elif isinstance(value, bool):
@@ -134,7 +145,7 @@ def _shrunk(config_class: Any, kind: str, **wanted: Any) -> Any:
             changes[name] += changes[name][-1:] * (layers - len(changes[name]))
     if "kv_lora_rank" in changes:  # attention through latents has no groups of heads
         changes["num_key_value_heads"] = SMALL["num_attention_heads"]
-    return config_class(**changes | EXCEPTIONS.get(kind, {}) | wanted)
+    return config_class(**changes | wanted)
 
 
 def _one_of_each(kinds: list[Any]) -> list[int]:

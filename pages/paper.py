@@ -27,5 +27,5 @@ with sentences():
     with fill:
         fill_column.show(everything)
     with limits:
-        for statement in (*paper.inconsistencies(), *paper.limits()):
+        for statement in (*paper.INCONSISTENCIES, *paper.LIMITS):
             st.markdown(f"**{statement.id}** {statement.sentence}")

@@ -2,14 +2,16 @@
 
 import streamlit as st
 
-from explorer import texts
 from explorer.base.formatting import counted
-from explorer.base.validation import valid
+from explorer.base.value import valid
 from explorer.estimates import outlook
 from explorer.figures.strip import preview_data
+from explorer.people import queue
 from explorer.runtime import step_times
 from explorer.solutions import store
 from explorer.specs.jobs import MAX_RESTARTS, ReconstructSpec
+from explorer.texts.alterations import find_alteration
+from explorer.texts.targets import MAX_TARGET_TOKENS, target_ids
 from widgets import (
     arrangement,
     cached,
@@ -47,16 +49,16 @@ def set_up() -> None:
     if passage is None:
         return
     tokenizer = cached.tokenizer(card.folder)
-    ids, more = tokenizer.encode_prefix(passage.text, texts.MAX_TARGET_TOKENS)
-    texts.target_ids(passage.text, tokenizer, 1)  # says what is wrong with an empty text
-    most = min(len(ids), texts.MAX_TARGET_TOKENS, (card.max_positions or 10**6) - 1)
+    ids, more = tokenizer.encode_prefix(passage.text, MAX_TARGET_TOKENS)
+    target_ids(passage.text, tokenizer, 1)  # says what is wrong with an empty text
+    most = min(len(ids), MAX_TARGET_TOKENS, (card.max_positions or 10**6) - 1)
     chosen = length.choose(
         most, 24, "length",
         help="The first N tokens of the text are the target. Up to about 32 is quick on a CPU.",
     )  # fmt: skip
     first = ids[:MOST_PREVIEWED]
     groups = [(g.start, g.stop, g.text) for g in tokenizer.groups(first)]
-    altered = texts.find_alteration(passage.text, tokenizer, first[:chosen])
+    altered = find_alteration(passage.text, tokenizer, first[:chosen])
     token_strip.preview(
         "preview",
         preview_data(
@@ -92,12 +94,11 @@ def set_up() -> None:
     }
     spec = valid(ReconstructSpec, fields)
     timed = step_time.known(card.name, recipe)
-    if slow_start.button(
-        outlook.of_text(spec, timed or step_times.assumed(card.parameters)).seconds
-    ):
+    assumed = timed or step_times.assumed(card.parameters)
+    if slow_start.button(outlook.of_text(spec, assumed).seconds):
         st.query_params.pop("solution", None)
         st.query_params["job"] = server.submit(spec)
-    st.caption(outlook.of_text(spec, timed).sentence)
+    st.caption(f"{outlook.of_text(spec, timed).sentence} {queue.load(spec, assumed).sentence}")
 
 
 def result() -> None:

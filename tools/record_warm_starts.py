@@ -15,13 +15,16 @@ from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor
 
-from explorer import texts
 from explorer.assets import catalog
 from explorer.base.errors import BadInputError, MissingAssetError
 from explorer.model.frozen import FrozenModel, best_device
 from explorer.model.pool import ModelPool
 from explorer.solutions import sets
 from explorer.specs.recipes import FAST
+from explorer.specs.texts import RandomSpec, SeenSpec
+from explorer.texts.drawing import draw
+from explorer.texts.passages import Passage
+from explorer.texts.targets import target_ids
 from explorer.training import Row, Trainer
 from explorer.training.starts import start_of, warm_file, warm_pairs
 
@@ -71,7 +74,7 @@ def main() -> None:
         raise MissingAssetError(f"No pairs ship for {card.title}. Name a set to begin with.")
     for generation in range(arguments.first, arguments.first + arguments.generations):
         targets = [
-            tuple(texts.target_ids(passage.text, model.tokenizer, LENGTH))
+            tuple(target_ids(passage.text, model.tokenizer, LENGTH))
             for passage in passages(generation)
         ]
         known = handed_down(
@@ -131,11 +134,11 @@ def handed_down(
     return torch.stack([torch.from_numpy(trainer.vectors_of(i)) for i in best])
 
 
-def passages(generation: int) -> list[texts.Passage]:
+def passages(generation: int) -> list[Passage]:
     """Return the texts of one generation, Shakespeare and random words mixed."""
     seed = TEXTS + generation
-    seen = [texts.draw(texts.SeenSpec(seed=seed, index=i)) for i in range(SEEN)]
-    words = [texts.draw(texts.RandomSpec(seed=seed, index=i)) for i in range(RANDOM)]
+    seen = [draw(SeenSpec(seed=seed, index=i)) for i in range(SEEN)]
+    words = [draw(RandomSpec(seed=seed, index=i)) for i in range(RANDOM)]
     every = seen + words
     step = 13  # shares no factor with their number, so neighbours are of both kinds
     return [every[k * step % len(every)] for k in range(len(every))]

@@ -6,7 +6,7 @@ import streamlit as st
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from explorer.base.validation import in_words
+from explorer.base.value import in_words
 from explorer.specs.recipes import PRESETS, SETTINGS, Recipe
 from widgets.markdown import escaped
 

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from explorer import texts
 from explorer.assets import catalog
-from explorer.base.validation import valid
+from explorer.base.value import valid
 from explorer.estimates.set_time import estimate
 from explorer.specs.jobs import GatheredText, SolveSetSpec
+from explorer.specs.texts import SOURCES
 from widgets import arrangement, models, recipes, server, set_texts, slow_start, step_time
 from widgets.markdown import escaped
 
@@ -30,9 +30,9 @@ def set_up() -> None:
     if what == GATHER:
         gathered = set_texts.gather()
     else:
-        drawn = [s for s in texts.SOURCES if s not in ("own", "generated", "corpus")]
+        drawn = [s for s in SOURCES if s not in ("own", "generated", "corpus")]
         fields["source"] = st.selectbox(
-            "Contexts", drawn, format_func=lambda s: texts.SOURCES[s], key="set_source"
+            "Contexts", drawn, format_func=lambda s: SOURCES[s], key="set_source"
         )
         left, right = st.columns(2)
         fields["contexts"] = left.number_input("Contexts", 1, 500, 8, key="set_contexts")

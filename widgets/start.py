@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from pathlib import Path
 
 import streamlit as st
@@ -11,6 +12,7 @@ from explorer import __version__
 from explorer.assets import catalog
 from explorer.base.errors import ExplorerError
 from explorer.jobs import client
+from explorer.people import host
 from explorer.runtime import logs, process
 from explorer.specs.jobs import DownloadSpec
 from widgets.markdown import escaped
@@ -43,6 +45,11 @@ def through_entry() -> None:
         st.rerun()
 
 
+def announce_host() -> None:
+    """Print how whoever starts the server becomes its host."""
+    sys.stderr.write(f"\n  {host.notice()}\n")
+
+
 @st.cache_resource(show_spinner=False)
 def server() -> None:
     """Begin the server's log and leave the cores to the worker, once for each start."""
@@ -53,6 +60,7 @@ def server() -> None:
         of_pages.addHandler(_Failures())
     address, port = st.get_option("server.address"), st.get_option("server.port")
     logs.log.info(logs.line("server began", address=address, port=port, **logs.versions()))
+    logs.log.info(host.notice())
 
 
 class _Failures(logging.Handler):

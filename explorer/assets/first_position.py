@@ -7,10 +7,11 @@ token before the memory vectors of the autoregressive baseline.
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from explorer.base import folders
 from explorer.base.files import write_atomically
+from explorer.base.value import Value
 from explorer.specs.arrangements import PAPER_DEFAULT, ArrangementKey, Layout
 
 SHIPPED = Path(__file__).parents[1] / "data" / "first_position"
@@ -18,10 +19,8 @@ NEARLY = 0.75
 """Share of the words said behind a sink that the first position has to say by itself."""
 
 
-class FirstPosition(BaseModel):
+class FirstPosition(Value):
     """What a probe found of one model (`explorer.training.probing`)."""
-
-    model_config = ConfigDict(frozen=True)
 
     fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
     words: int = Field(ge=1, description="Tokens that a vector was trained to say, one each.")

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from explorer.assets import catalog
-from explorer.base import folders
-from explorer.base.errors import BadInputError, StorageError
-from explorer.cli import devices, flags, recipes
+from explorer.base.errors import BadInputError
+from explorer.cli import devices, flags, recipes, results
 from explorer.cli.assets import brought
 from explorer.cli.device import alone_on
 from explorer.cli.progress import carry_out, say
@@ -63,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments, asked, card)
     where = devices.several(arguments)
     if arguments.out is not None:
-        folders.make_for(arguments.out)
+        results.folder(arguments.out)
     parameters = brought(arguments.model).parameters
     changed = bool(arguments.set or arguments.recipe or arguments.arrangement)
     preset = f"{arguments.preset}, changed" if changed else arguments.preset
@@ -76,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         _write(made, tables, arguments.out)
     if arguments.json:
-        print(json.dumps(_as_json(asked, made, tables), allow_nan=False))
+        results.print_json(_as_json(asked, made, tables))
     else:
         _print(asked, made, tables)
     return 0
@@ -160,39 +159,28 @@ def _spread(
 
 
 def _write(made: Run, tables: dict[str, pd.DataFrame], out: Path) -> None:
-    try:
+    with results.written(out, made.folder):
         shutil.copytree(made.folder, out, dirs_exist_ok=True)
         (out / "measurements.csv").write_bytes(exports.csv(made))
         for title, table in tables.items():
             table.to_csv(out / f"{title.lower().replace(' ', '-')}.csv", index=False)
-    except OSError as error:
-        raise StorageError(
-            f"The results could not be written to {out} ({error.strerror or error}). They are "
-            f"kept in {made.folder}; name another folder with --out."
-        ) from error
 
 
 def _as_json(asked: Experiment, made: Run, tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
     return {
         "run": made.header.id,
-        "folder": str(made.folder),
+        "folder": made.folder,
         "experiment": asked.name,
         "protocol": asked.sentence(made),
-        "settings": made.settings.model_dump(mode="json"),
+        "settings": made.settings,
         "seconds": made.seconds,
-        "computed": [found.model_dump() for found in made.computed],
+        "computed": made.computed,
         "cells": len(made.done),
-        "measurements": records(made.table),
-        "tables": {title: records(table) for title, table in tables.items()},
+        "measurements": made.table.to_dict(orient="records"),
+        "tables": {title: table.to_dict(orient="records") for title, table in tables.items()},
         "notes": asked.notes(made),
-        "findings": [vars(finding) for finding in asked.findings(made)],
+        "findings": asked.findings(made),
     }
-
-
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a table as plain values, with None where there is no number."""
-    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records") or "[]")
-    return found
 
 
 def _print(asked: Experiment, made: Run, tables: dict[str, pd.DataFrame]) -> None:

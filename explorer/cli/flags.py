@@ -16,12 +16,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from explorer.assets import catalog, packaged
-from explorer.base.validation import valid
+from explorer.base.value import valid
 from explorer.cli import recipes
 from explorer.specs.curves import PathRecipe
 from explorer.specs.experiments import ReadoutSettings
 from explorer.specs.jobs import (
     DistancesSpec,
+    InsideSpec,
     LandscapeSpec,
     PathsSpec,
     RadiusSpec,
@@ -69,6 +70,7 @@ OTHERWISE: dict[type[BaseModel], dict[str, dict[str, Any] | None]] = {
     },
     LandscapeSpec: {"paths": {"name": "paths"}},
     RadiusSpec: {"solution": {"name": "solution"}},
+    InsideSpec: {"solution": {"name": "solution"}, "other": {"usual": "up to two are found"}},
     ReadoutSettings: {  # stands for every experiment: `run` takes what nearly all of them have
         **dict.fromkeys(("contexts", "context_length", "length", "restarts", "source")),
         "arrangement": {"default": None, "usual": "auto"},

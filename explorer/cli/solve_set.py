@@ -1,7 +1,7 @@
 """`python -m explorer solve-set`: make a solution set without a browser."""
 
 import argparse
-import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +9,9 @@ from pydantic import ValidationError
 
 from explorer.assets import catalog
 from explorer.assets.catalog import ModelCard
-from explorer.base import folders
 from explorer.base.errors import BadInputError
-from explorer.base.validation import in_words
-from explorer.cli import flags
+from explorer.base.value import in_words
+from explorer.cli import flags, results
 from explorer.cli.assets import brought
 from explorer.cli.device import alone_on, named
 from explorer.cli.progress import carry_out, say
@@ -51,15 +50,17 @@ def run(arguments: argparse.Namespace) -> int:
     )
     device = named(arguments.device)
     if arguments.out is not None:
-        folders.make_for(arguments.out)
+        results.folder(arguments.out)
     card = brought(arguments.model)
     with alone_on(device) as pool:
         record = _build(spec, pool, card)
     if arguments.out is not None:
-        folders.copy_to(folder_of(record.id), arguments.out)
+        folder = folder_of(record.id)
+        with results.written(arguments.out, folder):
+            shutil.copytree(folder, arguments.out, dirs_exist_ok=True)
     if arguments.json:
-        out = {} if arguments.out is None else {"out": str(arguments.out)}
-        print(json.dumps(_as_json(record, card) | out))
+        out = {} if arguments.out is None else {"out": arguments.out}
+        results.print_json(_as_json(record, card) | out)
     else:
         _print(record)
     return 0 if record.exact else 3
@@ -100,16 +101,16 @@ def _as_json(record: SetRecord, card: ModelCard) -> dict[str, Any]:
     folder = folder_of(record.id)
     return {
         "set": record.id,
-        "folder": str(folder),
-        "model_path": str(card.folder),
+        "folder": folder,
+        "model_path": card.folder,
         "regime": record.spec.regime,
         "m_learned": record.regime_in_words,
         "wanted": len(record.slots),
         "exact": len(record.exact),
-        "unsolved": [list(slot) for slot in record.unsolved],
+        "unsolved": record.unsolved,
         "solutions": [
             {
-                "path": str(folder / member.file),
+                "path": folder / member.file,
                 "id": member.solution,
                 "context": member.context,
                 "continuation": member.continuation,

@@ -23,13 +23,11 @@ class Part:
     Attributes:
         key: names it within the task.
         title: what it is, for a person who waits.
-        cost: how long it takes beside the others, in any unit.
         asked: plain values from which a node makes it.
     """
 
     key: str
     title: str
-    cost: float
     asked: dict[str, Any]
 
 

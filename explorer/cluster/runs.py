@@ -62,7 +62,7 @@ class RunDivision(Division):
         """Return the cells that are not done."""
         self.run = runs.load(self.run.folder)
         return [
-            Part(cell.key, cell.title, cell.cost, {"cell": cell.model_dump(mode="json")})
+            Part(cell.key, cell.title, {"cell": cell.model_dump(mode="json")})
             for cell in self.experiment.left(self.run)
         ]
 
@@ -93,14 +93,11 @@ class RunDivision(Division):
 
     def progress(self, under_way: dict[str, float], at_once: int) -> Progress:
         """Count the cells, and say how long the rest takes at the pace of what is done."""
-        cells = {cell.key: cell for cell in self.experiment.cells(self.run.settings)}
-        inside = sum(cells[key].cost * done for key, done in under_way.items() if key in cells)
-        whole = sum(cell.cost for cell in cells.values())
         left = run_time.left(self.experiment, self.run, at_once)
         done, open_ = len(self.run.done), len(self.experiment.left(self.run))
         return Progress(
             f"{done} of {done + open_} cells, {len(under_way)} at once{left}.",
-            min(1.0, self.experiment.fraction(self.run) + inside / whole),
+            run_time.fraction(self.experiment, self.run, under_way),
         )
 
     def note(self, nodes: list[dict[str, Any]], refused: list[str]) -> None:

@@ -3,13 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from explorer.experiments.aggregate import deviation
+from explorer.experiments import paper
+from explorer.experiments.aggregate import best_restart, deviation
 from explorer.experiments.definition import (
     EVENING,
     MINUTES,
     PAPER,
     Experiment,
     Finding,
+    best_of,
     in_words,
     the_same,
 )
@@ -17,19 +19,16 @@ from explorer.experiments.runs import Cell, Run
 from explorer.specs.arrangements import ARRANGEMENTS
 from explorer.specs.experiments import ArrangementsSettings
 from explorer.specs.recipes import INDEPENDENT
-from explorer.specs.recipes import PAPER as PAPER_RECIPE
 
 SHORT = INDEPENDENT.model_copy(update={"name": "independent, 300 steps", "max_steps": 300})
 
 
 def cells(settings: ArrangementsSettings) -> list[Cell]:
     """Return one cell for each length and arrangement; all texts and restarts are its rows."""
-    rows = settings.texts * settings.restarts
     return [
         Cell(
             key=f"{ARRANGEMENTS[key].checklist_id}-{n}",
             title=f"{ARRANGEMENTS[key].checklist_id}, N = {n}",
-            cost=float(rows * n * settings.recipe.max_steps * (1.0 if key == "e" else 0.5)),
             at={"arrangement": key, "n": n},
         )
         for n in settings.lengths
@@ -39,20 +38,16 @@ def cells(settings: ArrangementsSettings) -> list[Cell]:
 
 def protocol(settings: ArrangementsSettings) -> str:
     """Say what was done."""
-    starts = "one start" if settings.restarts == 1 else f"the best of {settings.restarts} restarts"
     return (
         f"{the_same(settings.texts)} ({in_words(settings.source)}) for every arrangement and "
-        f"N = {settings.lengths[0]} to {settings.lengths[-1]}, {starts} of each"
+        f"N = {settings.lengths[0]} to {settings.lengths[-1]}, "
+        f"{best_of(settings.restarts)} of each"
     )
 
 
 def best(run: Run) -> pd.DataFrame:
     """Return the best restart of every text: arrangement, id, n, text, accuracy, correct."""
-    table = run.table
-    if table.empty:
-        return table
-    at = table.groupby(["arrangement", "n", "text"], sort=False)["accuracy"].idxmax()
-    return table.loc[at].reset_index(drop=True)
+    return best_restart(run.table, ["arrangement", "n"]).reset_index(drop=True)
 
 
 def summary(run: Run) -> pd.DataFrame:
@@ -61,10 +56,7 @@ def summary(run: Run) -> pd.DataFrame:
     Columns: arrangement, id, n, mean, sd, texts, exact (share of texts), bound (mean over texts
     of the share of a text's most frequent token: the most that identical outputs can reach, I5).
     """
-    found = best(run)
-    if found.empty:
-        return pd.DataFrame()
-    grouped = found.groupby(["arrangement", "id", "n"], sort=False)
+    grouped = best(run).groupby(["arrangement", "id", "n"], sort=False)
     out = grouped.agg(
         mean=("accuracy", "mean"),
         sd=("accuracy", deviation),
@@ -80,12 +72,9 @@ def by_position(run: Run) -> pd.DataFrame:
 
     Positions count from 1.
     """
-    found = best(run)
     rows = [
         {"arrangement": key, "id": name, "n": n, "i": i + 1, "right": float(right)}
-        for (key, name, n), part in (
-            found.groupby(["arrangement", "id", "n"], sort=False) if len(found) else ()
-        )
+        for (key, name, n), part in best(run).groupby(["arrangement", "id", "n"], sort=False)
         for i, right in enumerate(np.mean(np.stack(part["correct"].to_list()), axis=0))
     ]
     return pd.DataFrame(rows)
@@ -99,11 +88,10 @@ def spread(run: Run) -> pd.DataFrame:
     that leave the values alone it is zero up to rounding: every position says the same.
     """
     table = run.table
-    if table.empty or "difference" not in table:
+    if "difference" not in table:  # as in runs of old
         return pd.DataFrame()
-    table = table[table["n"] > 1]
-    grouped = table.groupby(["arrangement", "id", "n"], sort=False)["difference"].mean()
-    return grouped.reset_index()
+    groups = table[table["n"] > 1].groupby(["arrangement", "id", "n"], sort=False)
+    return groups["difference"].mean().reset_index()
 
 
 def tables(run: Run) -> dict[str, pd.DataFrame]:
@@ -118,8 +106,6 @@ def tables(run: Run) -> dict[str, pd.DataFrame]:
 def findings(run: Run) -> list[Finding]:
     """Return what the run says of F1, F2 and I5."""
     found = summary(run)
-    if found.empty:
-        return []
     return [_two_are_essential(found), _order_matters(found), _why_one_fails(run, found)]
 
 
@@ -189,12 +175,7 @@ EXPERIMENT = Experiment(
     presets={
         MINUTES: {"lengths": (1, 2, 4, 8), "texts": 2, "recipe": SHORT},
         EVENING: {"lengths": (1, 2, 4, 8, 16, 32), "texts": 6},
-        PAPER: {
-            "lengths": tuple(2**k for k in range(11)),
-            "texts": 50,
-            "source": "pg19",
-            "recipe": PAPER_RECIPE,
-        },
+        PAPER: paper.settings("arrangements"),
     },
     cells=cells,
     protocol=protocol,

@@ -4,27 +4,26 @@ from typing import Any
 
 import pandas as pd
 
-from explorer.experiments import ladders
+from explorer.base.formatting import counted
+from explorer.experiments import ladders, paper
 from explorer.experiments.definition import (
     EVENING,
     MINUTES,
     PAPER,
     Experiment,
     Finding,
+    best_of,
     in_words,
     settings_of,
 )
 from explorer.experiments.runs import Cell, Run
 from explorer.specs.experiments import LADDER, CapacitySettings
 from explorer.specs.recipes import INDEPENDENT, THRESHOLD
-from explorer.specs.recipes import PAPER as PAPER_RECIPE
 
 SHORT = INDEPENDENT.model_copy(update={"name": "independent, 120 steps", "max_steps": 120})
 LONG = INDEPENDENT.model_copy(update={"name": "independent, 1000 steps", "max_steps": 1000})
 MORE = 1.5
 """How many times more H_LM counts as more, and how little as alike (F7)."""
-FLOOR = 48
-"""A step with fewer target tokens over all rows takes about as long as one with so many."""
 WORDS = {
     "m free": "e and m of each text and restart",
     "m shared": "one m for all texts and restarts of a length, e of each",
@@ -35,12 +34,10 @@ WORDS = {
 
 def cells(settings: CapacitySettings) -> list[Cell]:
     """Return one cell for each source, scheme and length; texts and restarts are its rows."""
-    rows = settings.texts * settings.restarts
     return [
         Cell(
             key=f"{source}-{scheme.replace(' ', '-')}-{n}",
             title=f"{in_words(source)}, {scheme}, N = {n}",
-            cost=float(max(rows * n, FLOOR) * settings.recipe.max_steps),
             at={"source": source, "scheme": scheme, "n": n},
         )
         for n in settings.ladder  # all ladders side by side: a part of the grid can be compared
@@ -62,11 +59,11 @@ def skip(run: Run, cell: Cell) -> str | None:
 def protocol(settings: CapacitySettings) -> str:
     """Say what was done."""
     some = "one text" if settings.texts == 1 else f"{settings.texts} texts"
-    starts = "one start" if settings.restarts == 1 else f"the best of {settings.restarts} restarts"
     return (
         f"{some} of each source ({', '.join(in_words(s) for s in settings.sources)}), each longer "
         f"and longer, N = {', '.join(map(str, settings.ladder))}, until its token accuracy in "
-        f"float32 is below {THRESHOLD} with {starts}; trained are "
+        f"float32 is below {THRESHOLD} with "
+        f"{best_of(settings.restarts)}; trained are "
         + ", or ".join(f"{WORDS[s]} ({s})" for s in settings.schemes)
         + "; memory vectors are trained with the true tokens and judged by greedy generation"
         + _first(settings)
@@ -108,8 +105,6 @@ def tables(run: Run) -> dict[str, pd.DataFrame]:
 def findings(run: Run) -> list[Finding]:
     """Return what the run says of F4 to F7; ladders that still climb say nothing."""
     found = ladders.summary(run)
-    if found.empty:
-        return []
     whole = found[found["open"] == 0]
     return [
         _size(run),
@@ -143,7 +138,7 @@ def _one_pass(whole: pd.DataFrame) -> dict[str, dict[str, Any]]:
 def _how_few(by: dict[str, dict[str, Any]]) -> str:
     few = min(row["texts"] for row in by.values())
     scheme = next(iter(by.values()))["scheme"]
-    return f"{few} {'text' if few == 1 else 'texts'} of each source, {scheme}"
+    return f"{counted(few, 'text')} of each source, {scheme}"
 
 
 def _sources(run: Run, whole: pd.DataFrame) -> Finding:
@@ -251,12 +246,12 @@ EXPERIMENT = Experiment(
             "recipe": SHORT,
         },
         EVENING: {"ladder": LADDER[:9], "recipe": LONG},
-        PAPER: {
-            "sources": ("random", "pg19", "generated"),  # no unseen passage has 724 tokens
-            "texts": 10,
-            "restarts": 3,
-            "recipe": PAPER_RECIPE,
-        },
+        PAPER: paper.settings(
+            "capacity",
+            sources=("random", "pg19", "generated"),  # no unseen passage has 724 tokens
+            texts=10,
+            restarts=3,
+        ),
     },
     cells=cells,
     protocol=protocol,

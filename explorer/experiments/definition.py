@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -10,8 +11,8 @@ from pydantic import BaseModel
 
 from explorer.assets.catalog import ModelCard
 from explorer.base.errors import BadInputError
-from explorer.base.formatting import human_seconds
-from explorer.base.validation import valid
+from explorer.base.formatting import counted, human_seconds
+from explorer.base.value import valid
 from explorer.experiments.runs import Cell, Run
 from explorer.specs.arrangements import ARRANGEMENTS, AUTO
 from explorer.specs.experiments import Name, Settings
@@ -47,6 +48,8 @@ class Finding:
 @dataclass(frozen=True)
 class Experiment:
     """One of the paper's experiments.
+
+    Its tables, findings and notes are of runs with at least one finished cell.
 
     Attributes:
         name: on the command line and in files.
@@ -109,13 +112,6 @@ class Experiment:
         cells = self.cells(run.settings)
         return [c for c in cells if c.key not in run.keys and self.skip(run, c) is None]
 
-    def fraction(self, run: Run) -> float:
-        """Return the part of the grid that is done, by cost, 0 to 1."""
-        left = sum(cell.cost for cell in self.left(run))
-        cells = self.cells(run.settings)
-        whole = sum(cell.cost for cell in cells)
-        return 1 - left / whole
-
     def size(self, run: Run) -> str:
         """Return the name of a run's preset, checked against its settings as they are today."""
         name = run.header.preset
@@ -136,7 +132,7 @@ class Experiment:
         arrangement = getattr(header.settings, "arrangement", None)
         laid = f", arrangement {ARRANGEMENTS[arrangement].checklist_id}" if arrangement else ""
         left = len(self.left(run))
-        state = f", {left} {'cell' if left == 1 else 'cells'} not measured yet" if left else ""
+        state = f", {counted(left, 'cell')} not measured yet" if left else ""
         return (
             f"{model}: {self.protocol(run.settings)}{laid}{steps}; "
             f"{run.devices}, {header.created[:10]}, {human_seconds(run.seconds)} of "
@@ -166,3 +162,13 @@ def settings_of(run: Run, kind: type[S]) -> S:
 def the_same(texts: int) -> str:
     """Return how many texts all cells of a grid have in common, inside a sentence."""
     return "the same text" if texts == 1 else f"the same {texts} texts"
+
+
+def best_of(restarts: int) -> str:
+    """Return which start of a text counts, inside a sentence."""
+    return "one start" if restarts == 1 else f"the best of {restarts} restarts"
+
+
+def module_of(package: str, name: Name) -> Any:
+    """Return an experiment's module in a package: the one that is called as the experiment is."""
+    return import_module(f"{package}.{name.replace('-', '_')}")

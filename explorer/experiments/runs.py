@@ -33,7 +33,6 @@ class Cell(Value):
 
     key: str = Field(description="Names it within the run.")
     title: str = Field(description="What it is, for a person who waits.")
-    cost: float = Field(gt=0, description="Rows x target tokens x steps that it may take.")
     at: dict[str, Any] = Field(description="Where in the grid it lies.")
 
 

@@ -24,8 +24,7 @@ from explorer.jobs import client
 from explorer.paths import places
 from explorer.paths.result import FILE
 from explorer.solutions import sets
-from explorer.solutions.recording import LIVE, LOG, Recording, RecordingHeader
-from explorer.solutions.watching import read_newest
+from explorer.solutions.recording import LIVE, LOG, Recording, RecordingHeader, read_newest
 
 MOST_CELLS = 400_000
 """Probabilities in a history, at most: of a run with more, fewer frames are sent."""

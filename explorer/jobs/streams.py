@@ -18,8 +18,7 @@ from typing import Any
 from explorer.base.errors import ExplorerError
 from explorer.jobs import client, feed
 from explorer.jobs.feed import Look, Say, Stamp
-from explorer.solutions.recording import Recording
-from explorer.solutions.watching import watch
+from explorer.solutions.recording import Recording, read_log
 
 TICK_SECONDS = 0.2
 """How often is looked for new frames of jobs that somebody watches."""
@@ -290,7 +289,7 @@ class Hub:
                 begins, say = True, self._sayer(look.newest.header.model)
             else:
                 away = time.monotonic() - known.looked > AWAY_SECONDS
-                whole = watch(client.folder_of(known.job)) if away else None
+                whole = read_log(client.folder_of(known.job)) if away else None
                 message |= feed.difference(newest, look.newest, say, whole)
             newest = look.newest
         known.looked = time.monotonic()
@@ -310,7 +309,7 @@ def _history(
     """Return all that is known of a job, as one message."""
     message: dict[str, Any] = {"reset": True, "status": status}
     if newest is not None and say is not None:
-        whole = watch(client.folder_of(job))
+        whole = read_log(client.folder_of(job))
         if whole is None or whole.header != newest.header:
             whole = newest
         message |= feed.history(whole, newest, say)

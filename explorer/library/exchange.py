@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from explorer.assets import catalog
-from explorer.assets.fingerprint import fingerprint
+from explorer.assets.fingerprint import fingerprint, matches
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base import folders
 from explorer.base.errors import (
@@ -192,11 +192,10 @@ def check(solution: Solution | Memory, may_name: Callable[[str], bool] = lambda 
         return absent
     if card.folder is None:
         return f"{card.title} is not on this disk, so it could not be checked against the model."
-    here = fingerprint(card.folder)
-    if here != record.fingerprint:
+    if not matches(card.folder, record.fingerprint):
         raise BadInputError(
             f"It was trained on other weights than {card.title} on this disk "
-            f"(fingerprint {record.fingerprint[:8]} against {here[:8]})."
+            f"(fingerprint {record.fingerprint[:8]} against {fingerprint(card.folder)[:8]})."
         )
     if card.d_model not in (None, solution.d_model):
         raise BadInputError(f"Its vectors have {solution.d_model} numbers, not {card.d_model}.")

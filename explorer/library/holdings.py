@@ -19,6 +19,8 @@ from explorer.base.database import JobRow, transaction
 from explorer.base.errors import CorruptFileError, StorageError
 from explorer.base.formatting import counted
 from explorer.experiments import cell_locks, runs
+from explorer.inside.header import InsideHeader
+from explorer.inside.result import LOOKS
 from explorer.jobs import client
 from explorer.landscape.places import LANDSCAPES, WALKS
 from explorer.landscape.result import LandscapeHeader
@@ -40,20 +42,25 @@ def paths() -> list[Item]:
 
 
 def landscapes() -> list[Item]:
-    """Return planes through two solutions, and walks around one."""
+    """Return planes through two solutions, walks around one, and looks inside one."""
     planes = listed("landscape", LANDSCAPES, lambda found: _between(found, "landscape"))
-    return planes + listed("landscape", WALKS, lambda found: _between(found, "radius"))
+    walks = listed("landscape", WALKS, lambda found: _between(found, "radius"))
+    return planes + walks + listed("landscape", LOOKS, lambda found: _between(found, "inside"))
 
 
 def _between(
-    found: Stored[PathsHeader] | Stored[LandscapeHeader] | Stored[SurroundingsHeader], what: str
+    found: Stored[PathsHeader]
+    | Stored[LandscapeHeader]
+    | Stored[SurroundingsHeader]
+    | Stored[InsideHeader],
+    what: str,
 ) -> dict[str, Any]:
     said, solution = found.said, getattr(found.said, "solution", "")
     texts: list[str] = []
     if isinstance(said, PathsHeader):
         texts, what = [text.text for text in said.texts], counted(len(said.pairs), "pair")
     elif said is not None:
-        texts = [said.text.text if isinstance(said, LandscapeHeader) else said.text]
+        texts = [said.text if isinstance(said, SurroundingsHeader) else said.text.text]
     return {
         "text": " · ".join(texts) or found.folder.name,
         "path": found.file if found.ships else found.folder,

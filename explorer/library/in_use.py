@@ -18,6 +18,7 @@ from explorer.solutions import sets, store
 from explorer.specs.jobs import (
     DistancesSpec,
     ExperimentSpec,
+    InsideSpec,
     LandscapeSpec,
     MapSpec,
     PathsSpec,
@@ -32,6 +33,7 @@ PAGES = {
     "paths": "Paths",
     "landscape": "Landscape",
     "radius": "Landscape",
+    "inside": "Inside",
 }
 """Where jobs are stopped; all others on the Reconstruct page, or that of their experiment."""
 
@@ -119,7 +121,7 @@ def _read_by(job: Job) -> Iterator[Path]:
     solutions: list[str] = []
     if isinstance(spec, PathsSpec):
         solutions = [name for pair in spec.pairs for name in pair]
-    if isinstance(spec, RadiusSpec):
+    if isinstance(spec, RadiusSpec | InsideSpec):
         solutions = [spec.solution]
     for name in dict.fromkeys(solutions):
         with suppress(ExplorerError):

@@ -35,6 +35,7 @@ class Item:
         length: N of a solution or run, else 0.
         facts: what else is worth a column, by name.
         more: what else is deleted with it: files and folders, there or not.
+        owner: id of the person whose it is; None: nobody's in particular.
     """
 
     kind: Kind
@@ -49,6 +50,12 @@ class Item:
     length: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
     more: tuple[Path, ...] = ()
+    owner: str | None = None
+
+    @property
+    def belongs_to(self) -> str:
+        """Under which id its owner is noted: of its job, or the folder it lies in."""
+        return self.path.parent.name if self.kind == "solution" and self.path else self.id
 
     @property
     def title(self) -> str:

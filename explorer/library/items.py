@@ -6,6 +6,7 @@ Listing reads metadata only, and each file once: what it says is kept until the 
 import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from explorer.jobs import client
 from explorer.library import holdings, labels
 from explorer.library.item import Item, labels_of, listed, time_of
 from explorer.library.labels import NO_LABEL, Kind, Label
+from explorer.people import owners
 from explorer.solutions import sets as records
 from explorer.solutions import store
 from explorer.solutions.recording import RecordingHeader
@@ -33,10 +35,14 @@ SHIPS = "ships with the project"
 def items(kind: Kind) -> list[Item]:
     """Return everything of one kind: this machine's, newest first, then what ships.
 
-    What cannot be read is listed with its problem. Without a catalogue labels are missing.
+    What cannot be read is listed with its problem. Without a catalogue labels and owners are
+    missing.
     """
     here = {"solution": _solutions, "run": _runs, "set": _sets, "job": _jobs}
     found = (here | holdings.LISTS)[kind]()
+    with contextlib.suppress(StorageError):
+        if whose := owners.owners():
+            found = [replace(item, owner=whose.get(item.belongs_to)) for item in found]
     found.sort(key=lambda item: item.id)
     found.sort(key=lambda item: item.created, reverse=True)
     return sorted(found, key=lambda item: item.ships)

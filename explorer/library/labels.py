@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from explorer.base.database import LabelRow, transaction
 from explorer.base.errors import BadInputError
+from explorer.base.value import Value
 
 Kind = Literal[
     "solution",
@@ -26,10 +27,10 @@ Kind = Literal[
 MAX_TAGS, MAX_TAG = 20, 40
 
 
-class Label(BaseModel):
+class Label(Value):
     """What a person calls one entry."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(str_strip_whitespace=True)
 
     name: str = Field("", max_length=120, description="Shown instead of the text; may be empty.")
     note: str = Field("", max_length=4_000, description="Anything worth remembering.")

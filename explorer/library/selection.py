@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from explorer.base import folders
+from explorer.inside.result import LOOKS
 from explorer.landscape.places import LANDSCAPES, WALKS
 from explorer.library.comparison import scheme
 from explorer.library.item import Item
@@ -35,6 +36,7 @@ class Wish:
         tags: all of these.
         origins: any of own, imported, recorded.
         exact: whether only exact solutions, or runs with one.
+        owner: only what is this person's.
     """
 
     words: str = ""
@@ -42,6 +44,7 @@ class Wish:
     tags: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     exact: bool = False
+    owner: str | None = None
 
 
 def chosen(items: Sequence[Item], wish: Wish) -> list[Item]:
@@ -56,6 +59,7 @@ def _fits(item: Item, wish: Wish) -> bool:
         and set(wish.tags) <= set(item.label.tags)
         and (not wish.origins or origin_of(item) in wish.origins)
         and (not wish.exact or is_exact(item))
+        and wish.owner in (None, item.owner)
     )
 
 
@@ -99,7 +103,7 @@ def disk_use() -> dict[str, int]:
     """
     root = folders.local()
     sizes = {name: size_of(root / folder) for name, folder in PLACES.items()}
-    landscapes = sum(size_of(file) for file in (*LANDSCAPES.own(), *WALKS.own()))
+    landscapes = sum(size_of(file) for file in (*LANDSCAPES.own(), *WALKS.own(), *LOOKS.own()))
     sizes["paths"] -= min(sizes["paths"], landscapes)
     return sizes | {
         "landscapes": landscapes,

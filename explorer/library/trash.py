@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from explorer.base import folders
 from explorer.base.database import JobRow, transaction
-from explorer.base.errors import BadInputError, CorruptFileError, StorageError
+from explorer.base.errors import BadInputError, CorruptFileError, disk_errors
 from explorer.base.files import write_atomically
 from explorer.base.value import Value
 from explorer.jobs import client
@@ -45,6 +45,12 @@ class Deletion(Value):
     def folder(self) -> Path:
         """Where they wait."""
         return _trash() / self.id
+
+    @property
+    def belongs_to(self) -> list[str]:
+        """Under which ids their owners are noted."""
+        inside = {Path(place).parent.name for place in self.places}
+        return sorted(inside) if self.kind == "solution" else self.ids
 
     @property
     def bytes(self) -> int:
@@ -206,12 +212,5 @@ def _columns() -> dict[str, str]:
     return {field.columns[0].name: field.key for field in JobRow.__mapper__.column_attrs}
 
 
-@contextlib.contextmanager
-def _disk_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            f"The trash in {folders.local()} cannot be used ({error.strerror}). "
-            "Check that the disk has room and the folder is writable."
-        ) from error
+def _disk_errors() -> contextlib.AbstractContextManager[None]:
+    return disk_errors(f"The trash in {_trash()} cannot be used")

@@ -119,13 +119,6 @@ class FrozenModel:
         """Return what a network of transformers may change in place, as CTRL's does."""
         return embeddings.to(self.dtype, copy=True)
 
-    def token_logits(self, ids: Int[Tensor, "rows L"]) -> Float[Tensor, "rows L vocab"]:
-        """Return the model's logits for token ids."""
-        if self.body is not None:
-            return self.logits(self.embed(ids))
-        result: Tensor = self.network(input_ids=ids.to(self.device), use_cache=False).logits
-        return result
-
     @torch.no_grad()
     def go_on(
         self, embeddings: Float[Tensor, "1 L d"], past: Any = None

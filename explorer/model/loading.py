@@ -20,6 +20,11 @@ from explorer.runtime.interruption import check_between
 
 FAR = 1000.0
 """A logit that no cap lets through; known caps lie between 5 and 50."""
+SHAPED = {
+    "final_logit_softcapping": None, "logits_soft_cap": None, "softcap": None, "logit_scale": 1.0,
+    "logits_scaling": 1.0, "lm_head_multiplier": 1.0, "output_multiplier": 1.0,
+}  # fmt: skip
+"""What configurations call a cap or a factor of the logits, and its value that leaves them."""
 
 
 def load(
@@ -83,7 +88,7 @@ def _network(folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
 
     transformers_logging.disable_progress_bar()
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    try:
+    with probes.said(folder, "cannot be loaded", "Fetch it again or choose another."):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
@@ -97,13 +102,6 @@ def _network(folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
         network.to(device).eval().requires_grad_(False)
         layers = (m for m in network.modules() if isinstance(m, nn.ModuleList))
         check_between(next(layers, ()))  # those of the body come before any inside them
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever the code of some two hundred families raises
-        raise ModelError(
-            f"The model in {folder} cannot be loaded ({probes.in_short(error)}). "
-            f"{probes.what_helps(error)}"
-        ) from error
     if missing := sorted(info["missing_keys"]):
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ModelError(
@@ -141,12 +139,14 @@ def _choose_attention(network: Any, device: torch.device) -> None:
 def _direct_head(network: Any, device: torch.device) -> Head | None:
     """Return the output matrix if it gives the model's own logits, on a few tokens and far out.
 
-    Models that scale, cap or shift their logits differ, and take the plain path. A cap leaves
-    small logits nearly as they are, so the hidden states are also made so long that the largest
-    logit is `FAR`.
+    Models that scale, cap or shift their logits, by their configuration or as found here, take
+    the plain path. A cap leaves small logits nearly as they are, so the hidden states are also
+    made so long that the largest logit is `FAR`.
     """
+    config = network.config.get_text_config(decoder=True)
+    shaped = any(getattr(config, name, None) not in (None, as_is) for name, as_is in SHAPED.items())
     matrix = network.get_output_embeddings()
-    if not isinstance(matrix, nn.Linear):
+    if shaped or not isinstance(matrix, nn.Linear):
         return None
     head, factor = Head(matrix.weight, matrix.bias), 1.0
     given: list[Tensor] = []
@@ -192,6 +192,5 @@ def _own_body(network: Any, device: torch.device) -> Body | None:
     own = network.base_model(input_ids=ids, use_cache=False, return_dict=True).last_hidden_state
     body = families.body_of(network)
     ours = body.forward([table(ids)], network.dtype, keep=False).hidden[None]
-    allowed = 1e-3 if network.dtype == torch.float32 else 0.1
     difference = (ours.float() - own.float()).norm(dim=-1) / own.float().norm(dim=-1)
-    return body if bool(difference.median() < allowed) else None
+    return body if bool(difference.median() < probes.tolerance(network)) else None

@@ -112,7 +112,7 @@ def h_lm(model: FrozenModel, target_ids: Sequence[int]) -> tuple[float, int]:
     if len(ids) < 2:
         return 0.0, 0
     tokens = torch.tensor([ids], device=model.device)
-    logits = model.token_logits(tokens[:, :-1])[0].float()
+    logits = model.logits(model.embed(tokens[:, :-1]))[0].float()
     nats = torch.nn.functional.cross_entropy(logits, tokens[0, 1:], reduction="sum")
     return float(nats), len(ids) - 1
 

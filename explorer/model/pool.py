@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from explorer.assets import catalog
+from explorer.assets.fingerprint import matches
 from explorer.base.errors import CorruptFileError, ModelError
 from explorer.model.frozen import FrozenModel, best_device, fast_dtype
 from explorer.model.loading import load
@@ -87,19 +88,21 @@ class ModelPool:
             return None
         return lambda: self.get(folder, name, torch.float32)
 
-    def of_weights(self, name: str, fingerprint: str) -> FrozenModel:
-        """Return the model that a solution was trained on, in float32.
+    def of_weights(self, name: str, fingerprint: str, precision: str = "float32") -> FrozenModel:
+        """Return the model that a solution was trained on.
 
         Args:
             name: the model's, as the solution's record has it.
             fingerprint: of the weights it was trained on.
+            precision: number format to run in, as recipes name them.
 
         Raises:
             MissingAssetError: if it is not on this disk.
             ModelError: if it cannot be loaded, or has other weights.
         """
-        model = self.get(*catalog.require(name), torch.float32)
-        if model.fingerprint != fingerprint:
+        folder, name = catalog.require(name)
+        model = self.searching(folder, name, precision)
+        if model.fingerprint != fingerprint and not matches(folder, fingerprint):
             raise ModelError(
                 "This was trained on other weights than the model on this disk "
                 f"(fingerprint {fingerprint[:8]} against {model.fingerprint[:8]}). Bring that "
@@ -107,19 +110,20 @@ class ModelPool:
             )
         return model
 
-    def of_solution(self, solution: Solution) -> FrozenModel:
-        """Return the model that a solution was trained on, in float32.
+    def of_solution(self, solution: Solution, precision: str = "float32") -> FrozenModel:
+        """Return the model that a solution was trained on.
 
         Raises:
             CorruptFileError: if the target has tokens that this model does not know.
             MissingAssetError, ModelError: as `of_weights`.
         """
-        model = self.of_weights(solution.record.model, solution.record.fingerprint)
+        record = solution.record
+        model = self.of_weights(record.model, record.fingerprint, precision)
         largest = int(solution.target_ids.max())
         if largest >= model.vocabulary:
             raise CorruptFileError(
-                f"The solution {solution.record.id} was changed: it names token {largest}, and "
-                f"{solution.record.model} knows {model.vocabulary}. Fetch it again."
+                f"The solution {record.id} was changed: it names token {largest}, and "
+                f"{record.model} knows {model.vocabulary}. Fetch it again."
             )
         return model
 

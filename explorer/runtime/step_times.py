@@ -84,6 +84,11 @@ def assumed(parameters: int | None) -> StepTime:
     return StepTime(model="", precision="auto", token_seconds=each, exact_factor=EXACT_FACTOR)
 
 
+def expected(model: str, precision: str, parameters: int | None) -> StepTime:
+    """Return the pace that was timed last, else the assumed one of a model of that size."""
+    return find(model, precision) or assumed(parameters)
+
+
 def keep(step_time: StepTime) -> Path:
     """Keep the newest pace of a model and number format.
 

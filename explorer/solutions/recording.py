@@ -6,6 +6,7 @@ become one safetensors file beside its solutions.
 """
 
 import contextlib
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from explorer.base.errors import StorageError
+from explorer.base.errors import disk_errors
 from explorer.base.files import require_mine, write_atomically
 from explorer.base.tensor_files import Layout, TensorFormat, Tensors
 from explorer.base.value import Value
@@ -217,13 +218,8 @@ class RecordingLog:
         write_atomically(self.live, frame.tobytes())
         if last or self._published % self.stride == 0:
             require_mine()
-            try:
-                with self.path.open("ab") as file:
-                    file.write(frame.tobytes())
-            except OSError as error:
-                raise StorageError(
-                    f"The recording cannot be written ({error.strerror}). Free some space."
-                ) from error
+            with disk_errors("The recording cannot be written"), self.path.open("ab") as file:
+                file.write(frame.tobytes())
             self._count += 1
             if self._count >= MAX_FRAMES:
                 self._thin()
@@ -241,33 +237,45 @@ class RecordingLog:
 
 
 def read_log(folder: Path, *, with_live: bool = True) -> Recording | None:
-    """Read what a run in progress has shown so far, or None before its first frame."""
+    """Read what a run in progress has shown so far, or None before its first frame.
+
+    Args:
+        folder: the job's.
+        with_live: put the frame in `live` behind those of the log, if it is newer.
+    """
     try:
         with (folder / LOG).open("rb") as log:
-            _, header = read_head(log)
-            frames = whole_frames(log.read(), header)
+            _, header = _read_head(log)
+            data = log.read()
     except (OSError, ValueError):
         return None
-    if with_live:
-        frames = with_newest(frames, live_frame(folder, header))
+    whole = len(data) - len(data) % header.frame_dtype.itemsize  # without one half-written
+    frames = np.frombuffer(data[:whole], dtype=header.frame_dtype)
+    live = _live_frame(folder, header) if with_live else frames[:0]
+    if len(live) and (not len(frames) or live["step"][0] > frames["step"][-1]):
+        frames = np.concatenate([frames, live])
     return Recording(header, frames) if len(frames) else None
 
 
-def whole_frames(data: bytes, header: RecordingHeader) -> NDArray[Any]:
-    """Return the frames in the body of a log, but for one that is half-written."""
-    dtype = header.frame_dtype
-    return np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype=dtype)
+def read_newest(folder: Path) -> Recording | None:
+    """Read the newest frame alone of a run in progress, or None before its first.
+
+    Of the log only the head is read, and the last record where there is no frame in `live` yet:
+    it is asked for several times a second, for everybody who watches.
+    """
+    with contextlib.suppress(OSError, ValueError), (folder / LOG).open("rb") as log:
+        head, header = _read_head(log)
+        newest = _live_frame(folder, header)
+        if not len(newest):
+            size = header.frame_dtype.itemsize
+            whole = (log.seek(0, os.SEEK_END) - len(head)) // size
+            log.seek(len(head) + max(0, whole - 1) * size)
+            newest = np.frombuffer(log.read(size), dtype=header.frame_dtype)
+        return Recording(header, newest) if len(newest) else None
+    return None
 
 
-def with_newest(frames: NDArray[Any], newest: NDArray[Any]) -> NDArray[Any]:
-    """Return frames with the live one behind them, if it is newer."""
-    if not len(frames):
-        return newest
-    newer = len(newest) and newest["step"][0] > frames["step"][-1]
-    return np.concatenate([frames, newest]) if newer else frames
-
-
-def live_frame(folder: Path, header: RecordingHeader) -> NDArray[Any]:
+def _live_frame(folder: Path, header: RecordingHeader) -> NDArray[Any]:
     """Return the frame in `live`, or none if there is none of this run."""
     with contextlib.suppress(OSError, ValueError):
         found = np.frombuffer((folder / LIVE).read_bytes(), dtype=header.frame_dtype)
@@ -275,7 +283,7 @@ def live_frame(folder: Path, header: RecordingHeader) -> NDArray[Any]:
     return np.zeros(0, dtype=header.frame_dtype)
 
 
-def read_head(log: BinaryIO) -> tuple[bytes, RecordingHeader]:
+def _read_head(log: BinaryIO) -> tuple[bytes, RecordingHeader]:
     """Read the head of a log; ValueError if it is not whole."""
     length = log.read(8)
     text = log.read(min(int.from_bytes(length, "little"), MAX_HEADER))

@@ -27,7 +27,6 @@ from explorer.solutions.solution import (
     Solution,
     load_solution,
     read_record,
-    save_memory,
     save_solution,
 )
 
@@ -41,6 +40,7 @@ NOT_SOLUTIONS = (
     "control_point.safetensors",
     "landscape.safetensors",
     "radius.safetensors",
+    "inside.safetensors",
 )
 """How files end that lie beside solutions and are something else."""
 
@@ -91,10 +91,7 @@ def keep(solution: Solution | Memory, job: str) -> Path:
         StorageError: if the disk refuses.
     """
     path = run_folder(job) / f"{solution.record.id}.safetensors"
-    if isinstance(solution, Memory):
-        save_memory(solution, path)
-    else:
-        save_solution(solution, path)
+    save_solution(solution, path)
     _note((path, solution.record, solution.length))
     return path
 

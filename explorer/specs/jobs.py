@@ -10,8 +10,7 @@ from pydantic import (
 )
 
 from explorer.base.errors import BadInputError
-from explorer.base.validation import in_words
-from explorer.base.value import Value
+from explorer.base.value import Value, in_words
 from explorer.specs.arrangements import ArrangementChoice
 from explorer.specs.curves import PathRecipe
 from explorer.specs.experiments import Settings
@@ -225,6 +224,27 @@ class RadiusSpec(Value):
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of the directions.")
 
 
+class InsideSpec(Value):
+    """Look inside the forward pass of one solution: lens, attention, what is needed."""
+
+    kind: Literal["inside"] = "inside"
+    solution: str = Field(description="Id of the solution, or its file.")
+    other: str | None = Field(
+        None,
+        description="Another solution to swap e and m with: its id or file. Without it up to two "
+        "are found, one of another text and one of this.",
+    )
+    depths: int = Field(
+        10, ge=1, le=256, description="At how many layers attention to e is cut, evenly spread."
+    )
+    draws: int = Field(2, ge=1, le=32, description="Random directions of noise on e, m and both.")
+    write: bool = Field(
+        False, description="Also let the model go on writing after e and m, and answer questions."
+    )
+    tokens: int = Field(16, ge=1, le=256, description="How many tokens it writes each time.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of the directions.")
+
+
 class ExperimentSpec(Value):
     """Run one of the paper's experiments, or go on with it."""
 
@@ -248,6 +268,7 @@ JobSpec = Annotated[
     | PathsSpec
     | LandscapeSpec
     | RadiusSpec
+    | InsideSpec
     | ExperimentSpec,
     Field(discriminator="kind"),
 ]

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from explorer import texts
 from explorer.assets import catalog
 from explorer.base.formatting import human_seconds
 from explorer.base.progress import Progress
@@ -34,6 +33,7 @@ from explorer.solutions.solution import Solution, new_run_id, save_solution
 from explorer.specs.arrangements import read_from
 from explorer.specs.jobs import ReconstructSpec
 from explorer.tasks.task import BY_HAND, MEASURING, Task
+from explorer.texts.targets import target_ids
 from explorer.training import Outcome, Row, StepReport, Trainer
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.layouts import OnePass
@@ -82,7 +82,7 @@ class Reconstruction(Task):
         self.arrangement = arrangement_for(spec.arrangement, self.model, exact_model)
         self.tokenizer = self.model.tokenizer
         room = self.model.max_positions - read_from(self.arrangement)
-        ids = texts.target_ids(spec.text, self.tokenizer, spec.length, max_positions=room)
+        ids = target_ids(spec.text, self.tokenizer, spec.length, max_positions=room)
         self.target_ids = np.array(ids, dtype=np.int64)
         seeds = [spec.seed + k for k in range(spec.restarts)]
         self.trainer = Trainer(

@@ -80,7 +80,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until the process that started this one is gone, or until `leave`."""
-        self._requeue()
+        self.owner.succeed()
         threading.Thread(target=self._heartbeat, daemon=True).start()
         self._warm_up()
         self._now_doing("idle")
@@ -129,7 +129,7 @@ class Worker:
         self._owed = self._owed - (time.monotonic() - began) if people else 0.0
         if not busy:
             self._now_doing("idle")
-            self._let_go()
+            self.compute.release()
         return busy
 
     def _share(self, left: list[Active]) -> bool:
@@ -211,15 +211,15 @@ class Worker:
         try:
             spec = client.as_job(row).spec
         except ExplorerError as error:  # queued by another version of the project
-            ownership.end(row.id, state="failed", error=str(error))
+            ownership.tell(row.id, state="failed", error=str(error), finished=time.time())
             return
         stops = row.requested == "stop"
         if stops and row.owner is None and not kept.has_to_wrap_up(row.id, spec):
             said = "Stopped." if row.attempts else "Stopped before it began."
-            ownership.end(row.id, state="stopped", sentence=said)
+            ownership.tell(row.id, state="stopped", sentence=said, finished=time.time())
         elif not stops and (why := self._why_not_ours()):
             if row.sentence != why:
-                ownership.say(row.id, why)
+                ownership.tell(row.id, sentence=why)
         elif not self._leaves_to_another(row) and self.owner.claim(row.id):
             job = JobContext(row.id, spec, self.pool, self.aside, self.owner, row.requested)
             job.result, job.notices = json.loads(row.result), json.loads(row.notices)
@@ -280,14 +280,6 @@ class Worker:
             return f"Waiting: {error}"
         return ""
 
-    def _let_go(self) -> None:
-        if self.compute.is_locked:
-            self.compute.release()
-
-    def _requeue(self) -> None:
-        """Queue again what an earlier worker of this device was in the middle of."""
-        self.owner.succeed()
-
     def _warm_up(self) -> None:
         """Load the embedded model if it is here, and take a step, so that Start answers at once.
 
@@ -313,7 +305,7 @@ class Worker:
         """Leave every job so that the next worker can go on with it."""
         self._now_doing("ended")
         self.hands.put_down()
-        self._let_go()
+        self.compute.release()
         self.aside.close()
         self._ended.set()
 

@@ -15,8 +15,6 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross")
 def charts(run: Run) -> list[Chart]:
     """Return the charts of a run, the main one first."""
     found = arrangements.summary(run)
-    if found.empty:
-        return []
     return [_over_length(found), *_where(arrangements.by_position(run))]
 
 

@@ -13,8 +13,6 @@ SYMBOLS = ("circle", "square", "diamond")
 def charts(run: Run) -> list[Chart]:
     """Return the charts of a run."""
     found = readout.summary(run)
-    if found.empty:
-        return []
     figure = go.Figure()
     for k, words in enumerate(readout.LIKE.values()):
         part = found[found["compared_with"] == words]

@@ -113,6 +113,7 @@ class RunTask(Task):
         self._timing = (model, *run_time.step(asked))
         self.run = self._begin(settings, preset, card.parameters, name, job)
         self._known = len(self.run.done)
+        self._cell: Cell | None = None  # under way
         self.resumed = self._known > 0
 
     def _begin(
@@ -153,16 +154,16 @@ class RunTask(Task):
                 return
             claimed = cell_locks.first_free(self.run.header.id, left)
             if claimed is None:
-                yield from cell_locks.rest(self._progress(OTHERS, 0.0, 0.0))
+                yield from cell_locks.rest(self._progress(OTHERS))
                 continue
             cell, claim = claimed
             with claim:
-                yield self._progress(cell.title, 0.0, 0.0)
+                yield self._progress(cell.title)
                 self._read_again()  # it may have been finished between the look and the claim
                 if cell.key not in self.run.keys:
                     self._cell = cell
                     yield from self._work()
-            yield self._progress(cell.title, 0.0, 1.0)
+            yield self._progress(cell.title)
 
     def _read_again(self) -> None:
         """Learn what other processes have finished."""
@@ -171,10 +172,11 @@ class RunTask(Task):
     def _work(self) -> Iterator[Progress]:
         """Measure the cell that was claimed, from its checkpoint if there is one, and keep it."""
         cell = self._cell
+        assert cell is not None
         measuring = CellTask(self.bench, self.run.settings, cell)
         with closing(measuring.steps()) as steps:
             for inside in steps:
-                yield self._progress(cell.title, cell.cost, inside.fraction)
+                yield self._progress(cell.title, inside.fraction)
         cell_locks.keep(self.run, measuring.done)
         measuring.discard()
         self._read_again()
@@ -200,10 +202,9 @@ class RunTask(Task):
         """How many cells there are by now."""
         return f"Cells measured: {len(self.run.done)}."
 
-    def _progress(self, title: str, cost: float, inside: float) -> Progress:
-        cells = self.experiment.cells(self.run.settings)
-        whole = sum(cell.cost for cell in cells)
-        fraction = self.experiment.fraction(self.run) + cost * inside / whole
+    def _progress(self, title: str, inside: float = 0.0) -> Progress:
+        under_way = {self._cell.key: inside} if self._cell else {}
+        fraction = run_time.fraction(self.experiment, self.run, under_way)
         left = run_time.left(self.experiment, self.run)
         done, open_ = len(self.run.done), len(self.experiment.left(self.run))
         return Progress(f"{title}: {done} of {done + open_} cells{left}.", fraction)

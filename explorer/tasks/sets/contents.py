@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
-from explorer import texts
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import generate
 from explorer.solutions.sets import SetContext, SetText
 from explorer.specs.jobs import SolveSetSpec
-from explorer.texts import Passage
+from explorer.texts.drawing import draw_many
+from explorer.texts.passages import Passage
+from explorer.texts.targets import target_ids
 
 MAX_TRIES = 50
 """Samplings of one continuation before a context counts as one that leads to too few texts."""
@@ -27,7 +28,7 @@ def gathered(spec: SolveSetSpec, tokenizer: Tokenizer) -> tuple[list[SetContext]
     counts: dict[str, int] = {}
     found: list[SetText] = []
     for number, given in enumerate(spec.texts, start=1):
-        ids = texts.target_ids(given.text, tokenizer, spec.length)
+        ids = target_ids(given.text, tokenizer, spec.length)
         if any(ids == other.target_ids for other in found):
             raise BadInputError(
                 f"Text {number} has the same first {spec.length} tokens as an earlier one. "
@@ -63,7 +64,7 @@ def contexts(spec: SolveSetSpec, tokenizer: Tokenizer) -> tuple[list[SetContext]
             f"Contexts of the source “{spec.source}” are not drawn. Choose another source, or "
             "gather the texts yourself."
         )
-    passages = texts.draw_many(
+    passages = draw_many(
         spec.source, spec.contexts, spec.seed, tokenizer, spec.context_length, spec.path
     )
     ids = [tokenizer.encode_prefix(p.text, spec.context_length)[0] for p in passages]

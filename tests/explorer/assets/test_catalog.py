@@ -249,7 +249,7 @@ def test_the_embedded_folder_is_recognised_by_its_place(
 def test_pages_may_use_all_this_without_torch() -> None:
     code = (
         "import sys; from explorer.assets import catalog, packaged, tokenizing; "
-        "catalog.known_models(); packaged.status(); "
+        "catalog.known_models(); packaged.is_present(packaged.SHAKESPEARE); "
         "assert not {'torch', 'transformers'} & set(sys.modules)"
     )
     environment = os.environ | {"PYTHONPATH": str(folders.PROJECT)}

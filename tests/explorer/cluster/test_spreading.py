@@ -1,6 +1,9 @@
 """A run spread over two nodes of one machine: equal numbers, whatever nodes do meanwhile."""
 
 import json
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,7 +16,7 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirem
 
 import psutil
 
-from explorer.base.errors import ExplorerError, ModelError
+from explorer.base.errors import BadInputError, ExplorerError, ModelError
 from explorer.base.progress import Progress
 from explorer.cluster import joining
 from explorer.cluster.joining import Asks
@@ -31,19 +34,51 @@ pytestmark = [pytest.mark.trial, pytest.mark.timeout(600)]
 PATIENCE = 240.0
 
 
-@pytest.fixture(scope="module")
-def nodes() -> Iterator[Any]:
-    """A cluster of two nodes of one core each, on the loopback device."""
-    from ray.cluster_utils import Cluster
+class Nodes:
+    """Nodes of one core each on the loopback device, started as people start them."""
 
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 1, "node_ip_address": "127.0.0.1", "include_dashboard": False},
-    )
-    cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1")
-    with joining.joined(cluster.address):
-        yield cluster
-    cluster.shutdown()
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self._folder = folder
+        self.running = [self._started("--head", f"--port={self.address.rpartition(':')[2]}")]
+
+    def _started(self, *options: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *options]
+        command += ["--node-ip-address=127.0.0.1", "--num-cpus=1", "--include-dashboard=false"]
+        command += [f"--object-store-memory={80_000_000}", "--disable-usage-stats"]
+        with (self._folder / "ray.log").open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+
+    def add(self) -> None:
+        """Let another join."""
+        self.running.append(self._started(f"--address={self.address}"))
+
+    def kill(self) -> None:
+        """Kill the last that joined, with all that it has started."""
+        one = psutil.Process(self.running.pop().pid)
+        for process in [*one.children(recursive=True), one]:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """A cluster of two nodes."""
+    nodes = Nodes(tmp_path_factory.mktemp("ray"))
+    ends = time.monotonic() + PATIENCE
+    while True:
+        try:
+            joining._require_answer(nodes.address)
+            break
+        except BadInputError:
+            assert time.monotonic() < ends
+            time.sleep(0.5)
+    nodes.add()
+    with joining.joined(nodes.address):
+        yield nodes
+    while nodes.running:
+        nodes.kill()
 
 
 def spread(settings: Any) -> Spread:
@@ -78,7 +113,7 @@ def hard(small: "MakeSettings") -> Any:
 
 
 def test_nodes_come_and_go_and_every_cell_is_measured_once_as_on_one_machine(
-    nodes: Any, hard: Any, task: "MakeTask", monkeypatch: pytest.MonkeyPatch
+    nodes: Nodes, hard: Any, task: "MakeTask", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("explorer.cluster.spreading.NOTE_SECONDS", 0.0)
     spreading = spread(hard)
@@ -88,10 +123,9 @@ def test_nodes_come_and_go_and_every_cell_is_measured_once_as_on_one_machine(
         said = read_nodes(run().header.id)
         assert said is not None and len(said.nodes) == 2
         assert all(node.searched_in == "float32" for node in said.nodes)
-        leaving = nodes.list_all_nodes()[-1]
-        nodes.remove_node(leaving, allow_graceful=False)
+        nodes.kill()
         until(work, lambda: len(spreading.nodes) == 1)
-        nodes.add_node(num_cpus=1, node_ip_address="127.0.0.1")
+        nodes.add()
         until(work, lambda: len(spreading.nodes) == 2)
         for progress in work:
             assert 0 <= progress.fraction <= 1
@@ -110,9 +144,8 @@ def test_nodes_come_and_go_and_every_cell_is_measured_once_as_on_one_machine(
 
 
 def test_a_driver_that_is_ended_goes_on_from_checkpoints_and_finished_cells(
-    nodes: Any, hard: Any, monkeypatch: pytest.MonkeyPatch
+    nodes: Nodes, hard: Any
 ) -> None:
-    monkeypatch.setattr("explorer.cluster.node.KEEP_SECONDS", 0.0)
     first = spread(hard)
     with closing(first.steps()) as work:
         until(work, lambda: any(node["fraction"] > 0.2 for node in first.nodes))
@@ -124,7 +157,7 @@ def test_a_driver_that_is_ended_goes_on_from_checkpoints_and_finished_cells(
     assert len(again.division.run.done) == 4  # type: ignore[attr-defined]
 
 
-def test_a_process_that_is_killed_gives_its_part_back(nodes: Any, hard: Any) -> None:
+def test_a_process_that_is_killed_gives_its_part_back(nodes: Nodes, hard: Any) -> None:
     spreading = spread(hard)
     with closing(spreading.steps()) as work:
         until(work, lambda: any(node["fraction"] > 0 for node in spreading.nodes))
@@ -136,14 +169,14 @@ def test_a_process_that_is_killed_gives_its_part_back(nodes: Any, hard: Any) -> 
 
 
 def test_a_node_with_other_weights_or_versions_takes_nothing(
-    nodes: Any, hard: Any, monkeypatch: pytest.MonkeyPatch
+    nodes: Nodes, hard: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("explorer.cluster.spreading.versions", lambda: {"torch": "1.0"})
     with pytest.raises(ExplorerError, match=r"has torch .*, here it is 1\.0: install the same"):
         list(spread(hard).steps())
 
 
-def test_a_model_that_no_node_has_room_for_is_said(nodes: Any, tiny_llama_folder: Path) -> None:
+def test_a_model_that_no_node_has_room_for_is_said(nodes: Nodes, tiny_llama_folder: Path) -> None:
     from explorer.assets import catalog
 
     card = catalog.find(str(tiny_llama_folder))

@@ -28,9 +28,10 @@ from explorer.paths import places
 from explorer.paths.result import FILE, Paths
 from explorer.solutions import sets, store
 from explorer.solutions.recording import Recording, read_header, read_log
-from explorer.solutions.solution import Memory, load, load_memory, read_record
+from explorer.solutions.solution import Memory, load, read_record
 from explorer.tasks.sets import batches
 from explorer.training import checkpoint, starts
+from tests.explorer.solutions.memories import load_memory
 
 RECORDED = folders.PROJECT / "cache" / "recorded"
 RECORDING = min(RECORDED.rglob(store.RECORDING), key=lambda f: f.stat().st_size)

@@ -7,7 +7,7 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers
 
 from explorer.assets.tokenizing import Tokenizer
-from explorer.texts import find_alteration
+from explorer.texts.alterations import find_alteration
 
 TEXT = "The Heron waits by Straße 7"
 

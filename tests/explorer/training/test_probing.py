@@ -19,7 +19,6 @@ from explorer.experiments.definition import MINUTES
 from explorer.model.frozen import FrozenModel
 from explorer.model.greedy import score_memory
 from explorer.model.pool import ModelPool
-from explorer.solutions.solution import load_memory
 from explorer.specs.jobs import ReconstructSpec, SolveSetSpec
 from explorer.specs.recipes import INDEPENDENT
 from explorer.tasks.experiments.task import RunTask
@@ -27,6 +26,7 @@ from explorer.tasks.reconstruct import Reconstruction
 from explorer.tasks.sets.building import SetBuilder
 from explorer.training import Row, Trainer, probing
 from explorer.training.layouts import TeacherForced
+from tests.explorer.solutions.memories import load_memory
 from tests.steps import exhaust
 
 Load = Callable[..., FrozenModel]

@@ -14,7 +14,7 @@ from explorer.jobs import client
 from explorer.solutions.solution import Solution, load_solution
 from explorer.specs.jobs import GatheredText, ReconstructSpec, SolveSetSpec
 from explorer.training import Trainer, memory, shared_pass
-from explorer.worker import context, hands, loop, runners
+from explorer.worker import hands, loop, runners
 from tests.explorer.worker.cases import solutions_of
 from tests.explorer.worker.conftest import LONG, LONG_TEXT
 
@@ -139,7 +139,7 @@ def test_who_leaves_in_the_middle_of_a_shared_step_holds_up_no_one(
                 raise
         return plain(proposals)
 
-    monkeypatch.setattr(context, "HEAR_SECONDS", 0.0)
+    monkeypatch.setattr(hands, "HEAR_SECONDS", 0.0)
     monkeypatch.setattr(shared_pass, "answer", answer)
     shift.finish(*jobs[1:])
     assert left == ["asked", "Interrupted"]
