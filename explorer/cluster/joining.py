@@ -3,9 +3,11 @@
 import contextlib
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import util
+from pathlib import Path
 from typing import Any
 
 from explorer.assets.catalog import ModelCard, memory_needed
@@ -16,6 +18,8 @@ from explorer.runtime import limits
 
 LOCAL = "local"
 """The address that means: start Ray on this machine."""
+TOKEN = Path("~/.ray/auth_token")
+"""The secret of this person's clusters, where Ray keeps it."""
 REACH_SECONDS = 5.0
 """How long a cluster's address may take to answer."""
 
@@ -67,15 +71,19 @@ def joined(address: str) -> Iterator[None]:
     require_ray()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    import ray
-
     quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
-    if ray.is_initialized():  # by whoever calls this as a library
+    if (
+        "ray" in sys.modules and sys.modules["ray"].is_initialized()
+    ):  # by whoever calls this as a library
         yield
         return
     if address != LOCAL:
         _require_answer(address)
+        if TOKEN.expanduser().is_file():  # as “ray start” takes it by itself, and “init” does not
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
         quiet["runtime_env"] = {"py_modules": [str(PROJECT / "explorer")]}
+    import ray
+
     try:
         if address == LOCAL:
             ray.init(
@@ -91,7 +99,8 @@ def joined(address: str) -> Iterator[None]:
         where = "on this machine" if address == LOCAL else f"at {address}"
         raise BadInputError(
             f"Ray could not be started or joined {where}: {said} Run the same versions of Python "
-            "and Ray on every machine, and this command on one of the cluster's."
+            "and Ray on every machine, give all of them the same token, and run this command on "
+            "one of the cluster's."
         ) from error
     try:
         yield

@@ -1,6 +1,9 @@
 """A run spread over two nodes of one machine: equal numbers, whatever nodes do meanwhile."""
 
+import itertools
 import json
+import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -12,6 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+os.environ |= {
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),
+}
 pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
 
 import psutil
@@ -39,17 +46,20 @@ class Nodes:
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+            free.bind(("127.0.0.2", 0))
+            port = free.getsockname()[1]
+        self.address = f"127.0.0.2:{port}"
         self._folder = folder
-        self.running = [self._started("--head", f"--port={self.address.rpartition(':')[2]}")]
+        self._hosts = itertools.count(2)  # 127.0.0.1 would stand for the machine's address
+        head = self._started("--head", f"--port={port}", "--include-dashboard=false")
+        self.running = [head]
 
     def _started(self, *options: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *options]
-        command += ["--node-ip-address=127.0.0.1", "--num-cpus=1", "--include-dashboard=false"]
+        command += [f"--node-ip-address=127.0.0.{next(self._hosts)}", "--num-cpus=1"]
         command += [f"--object-store-memory={80_000_000}", "--disable-usage-stats"]
         with (self._folder / "ray.log").open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            return subprocess.Popen(command, stdout=log, stderr=log)
 
     def add(self) -> None:
         """Let another join."""
@@ -57,9 +67,12 @@ class Nodes:
 
     def kill(self) -> None:
         """Kill the last that joined, with all that it has started."""
-        one = psutil.Process(self.running.pop().pid)
-        for process in [*one.children(recursive=True), one]:
+        started = self.running.pop()
+        assert started.poll() is None, (self._folder / "ray.log").read_text()[-2_000:]
+        for process in psutil.Process(started.pid).children(recursive=True):
             process.kill()
+        started.kill()
+        started.wait()
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +121,7 @@ def until(work: Iterator[Progress], what: Any) -> None:
 def hard(small: "MakeSettings") -> Any:
     """Settings whose cells take seconds, since nothing becomes exact."""
     quick: Any = small("arrangements")
-    recipe: Recipe = quick.recipe.model_copy(update={"max_steps": 1_500, "lr": 0.001})
+    recipe: Recipe = quick.recipe.model_copy(update={"max_steps": 800, "lr": 0.001})
     return small("arrangements", recipe=recipe, arrangements=("halves", "e+mN"), lengths=(3, 5))
 
 
