@@ -35,8 +35,14 @@ def several(arguments: argparse.Namespace) -> list[str]:
     """Return the devices that a person named: one, some GPUs with commas between, or `all`.
 
     Raises:
-        BadInputError: if one is not a device of this machine, or is named twice.
+        BadInputError: if one is not a device of this machine, or is named twice; if Ray is to be
+            used and is not installed, or no cluster answers.
     """
+    if arguments.cores is not None and arguments.cores < 1:
+        raise BadInputError("--cores is at least 1.")
+    if arguments.ray is not None:
+        joining.require_ray()
+        joining.require_answer(arguments.ray)
     names: str = arguments.device.strip()
     if names == ALL:
         import torch
@@ -72,10 +78,7 @@ def spread_over(
     """
     from explorer.cluster.spreading import Spread
 
-    if arguments.cores is not None and arguments.cores < 1:
-        raise BadInputError("--cores is at least 1.")
     address = arguments.ray or joining.LOCAL
-    joining.require_ray()
     with _here(devices) if address == joining.LOCAL else ExitStack(), joining.joined(address):
         asks = joining.asked(card, arguments.cores, _gpu_memory())
         joining.require_room(asks, card)

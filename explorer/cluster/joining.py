@@ -78,7 +78,7 @@ def joined(address: str) -> Iterator[None]:
         yield
         return
     if address != LOCAL:
-        _require_answer(address)
+        require_answer(address)
         if TOKEN.expanduser().is_file():  # as “ray start” takes it by itself, and “init” does not
             os.environ.setdefault("RAY_AUTH_MODE", "token")
         quiet["runtime_env"] = {"py_modules": [str(PROJECT / "explorer")]}
@@ -87,6 +87,7 @@ def joined(address: str) -> Iterator[None]:
     try:
         if address == LOCAL:
             ray.init(
+                address=LOCAL,  # not one that happens to run here
                 num_cpus=limits.cores(),
                 include_dashboard=False,
                 _node_ip_address="127.0.0.1",
@@ -108,13 +109,13 @@ def joined(address: str) -> Iterator[None]:
         ray.shutdown()
 
 
-def _require_answer(address: str) -> None:
+def require_answer(address: str) -> None:
     """Make sure that somebody listens at an address, since Ray itself tries for a long time.
 
     Raises:
         BadInputError: if nobody does, or it is no address.
     """
-    if address == "auto":
+    if address in ("auto", LOCAL):
         return
     host, _, port = address.rpartition(":")
     if "://" in address or not host or not port.isdigit():

@@ -21,7 +21,7 @@ def test_an_address_where_no_cluster_is_gets_its_sentence(
 ) -> None:
     monkeypatch.setattr(joining, "require_ray", lambda: None)
     with pytest.raises(BadInputError, match=said):
-        joining._require_answer(address)
+        joining.require_answer(address)
 
 
 def test_without_ray_the_option_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     ends = time.monotonic() + PATIENCE
     while True:
         try:
-            joining._require_answer(nodes.address)
+            joining.require_answer(nodes.address)
             break
         except BadInputError:
             assert time.monotonic() < ends
