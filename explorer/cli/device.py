@@ -1,4 +1,4 @@
-"""Which device a command computes on, and that nobody else computes there meanwhile."""
+"""Which devices a command computes on, and that nobody else computes there meanwhile."""
 
 import contextlib
 from collections.abc import Iterator

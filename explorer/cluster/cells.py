@@ -1,16 +1,17 @@
 """Cells of a run of an experiment, as a node carries them out."""
 
+from collections.abc import Generator
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from explorer.base.progress import Progress
 from explorer.cluster import parts
 from explorer.cluster.parts import Files, Finished
 from explorer.experiments import runs
-from explorer.experiments.runs import Cell
 from explorer.model.pool import ModelPool
 from explorer.specs.experiments import Settings
-from explorer.tasks.experiments.task import CellTask, RunTask
+from explorer.tasks.experiments.task import RunTask
 
 SETTINGS: TypeAdapter[Settings] = TypeAdapter(Settings)
 
@@ -25,30 +26,34 @@ class Cells:
             ExplorerError: as `RunTask` does.
         """
         settings = SETTINGS.validate_python(described["settings"])
-        self._run = RunTask(settings, pool, preset=described["preset"], job=described["job"])
-        self._cell: Cell | None = None
+        self._task = RunTask(settings, pool, preset=described["preset"], job=described["job"])
 
     @property
     def said(self) -> dict[str, Any]:
         """What the driver has to know: the run's header, which says settings and weights."""
-        return {"header": self._run.run.header.model_dump(mode="json")}
+        return {"header": self._task.run.header.model_dump(mode="json")}
 
-    def clear(self) -> None:
-        """Remove what earlier cells have left."""
-        header = self._run.run.header
-        for folder in (runs.work_of(header.id), self._run.run.folder / runs.SOLUTIONS):
+    @property
+    def inside(self) -> float:
+        """How much of the cell under way is done, 0 to 1."""
+        return self._task.inside
+
+    def steps(self, key: str, known: Files) -> Generator[Progress, None, None]:
+        """Measure a cell, from its checkpoint if that is among what is known."""
+        run = self._task.run
+        for folder in (runs.work_of(run.header.id), run.folder / runs.SOLUTIONS):
             for file in folder.glob("*"):
                 file.unlink()
-
-    def begin(self, asked: dict[str, Any]) -> CellTask:
-        """Return the task of a cell, which goes on from its checkpoint if that is here."""
-        return CellTask(self._run.bench, self._run.run.settings, Cell.model_validate(asked["cell"]))
+        (run.folder / runs.CELLS_FILE).unlink(missing_ok=True)
+        parts.write(known)
+        return self._task.part(key)
 
     def kept(self) -> Files:
         """Return what another node would go on from."""
-        return parts.read(runs.work_of(self._run.run.header.id))
+        return parts.read(runs.work_of(self._task.id))
 
-    def found(self, task: CellTask) -> Finished:
-        """Return what a cell has come to."""
-        solutions = parts.read(self._run.run.folder / runs.SOLUTIONS)
-        return Finished({"done": task.done.model_dump(mode="json")}, solutions)
+    def found(self) -> Finished:
+        """Return what the cell has come to."""
+        (done,) = self._task.run.done
+        solutions = parts.read(self._task.run.folder / runs.SOLUTIONS)
+        return Finished({"done": done.model_dump(mode="json")}, solutions)

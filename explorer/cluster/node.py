@@ -24,7 +24,6 @@ from explorer.assets.fingerprint import fingerprint as fingerprint_of
 from explorer.base import folders
 from explorer.base.errors import ExplorerError, ModelError
 from explorer.base.provenance import versions
-from explorer.cluster import parts
 from explorer.cluster.cells import Cells
 from explorer.cluster.parts import Facts, Files, Finished, Part, Step
 from explorer.model.frozen import best_device, fast_dtype
@@ -143,20 +142,17 @@ class Node:
         """
         if self._carried is None:
             raise ModelError("This node does not know the work yet.")
-        self._carried.clear()
-        parts.write(known)
-        task = self._carried.begin(part.asked)
         said = kept = time.monotonic()
-        with closing(task.steps()) as steps:
-            for progress in steps:
+        with closing(self._carried.steps(part.key, known)) as steps:
+            for _ in steps:
                 now = time.monotonic()
                 if now - said < SAY_SECONDS:
                     continue
                 said, due = now, now - kept >= KEEP_SECONDS
                 if due:
                     kept = now
-                yield Step(progress.fraction, self._carried.kept() if due else None)
-        yield self._carried.found(task)
+                yield Step(self._carried.inside, self._carried.kept() if due else None)
+        yield self._carried.found()
 
 
 def _folder() -> Path:

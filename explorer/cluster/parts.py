@@ -23,12 +23,10 @@ class Part:
     Attributes:
         key: names it within the task.
         title: what it is, for a person who waits.
-        asked: plain values from which a node makes it.
     """
 
     key: str
     title: str
-    asked: dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -61,10 +61,7 @@ class RunDivision(Division):
     def left(self) -> Sequence[Part]:
         """Return the cells that are not done."""
         self.run = runs.load(self.run.folder)
-        return [
-            Part(cell.key, cell.title, {"cell": cell.model_dump(mode="json")})
-            for cell in self.experiment.left(self.run)
-        ]
+        return [Part(cell.key, cell.title) for cell in self.experiment.left(self.run)]
 
     def claim(self, part: Part) -> AbstractContextManager[object] | None:
         """Claim a cell, unless a process of this machine is at it."""
@@ -87,7 +84,8 @@ class RunDivision(Division):
         if done.key in runs.load(self.run.folder).keys:
             return
         parts.write(found.files)
-        cell_locks.keep(self.run, done)
+        with cell_locks.lock(self.run.header.id, runs.CELLS_FILE):
+            runs.append(self.run.folder, done)
         folder = runs.work_of(self.run.header.id)
         (folder / runs.checkpoint_name(part.key)).unlink(missing_ok=True)
 

@@ -153,8 +153,8 @@ def fraction(
         under_way: the part done of each cell that is being measured, by key.
     """
     weights = _weights(experiment.cells, run.settings)
-    rest = sum(weights[cell.key] for cell in experiment.left(run))
-    rest -= sum(weights.get(key, 0.0) * inside for key, inside in (under_way or {}).items())
+    done = under_way or {}
+    rest = sum(weights[c.key] * (1 - done.get(c.key, 0.0)) for c in experiment.left(run))
     return round(1 - rest / sum(weights.values()), 9)  # so that no rounding takes it back
 
 

@@ -1,10 +1,12 @@
 """`python -m explorer run`: an experiment without a browser, its JSON, files and sentences."""
 
 import argparse
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import constants
 
 from explorer.base.errors import BadInputError
 from explorer.cli import devices
@@ -121,3 +123,41 @@ def test_what_does_not_fit_is_said_before_anything_is_computed(
 def test_all_gpus_of_a_machine_without_any_is_a_sentence() -> None:
     with pytest.raises(BadInputError, match="no GPU"):
         devices.several(argparse.Namespace(device="all", ray=None, cores=None))
+
+
+@pytest.fixture
+def trained(tiny_llama_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The hub's cache with three revisions of one model, two of which hold the same weights."""
+    from safetensors.torch import load_file, save_file
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    at = tmp_path / "hub" / "models--org--tiny"
+    (at / "refs").mkdir(parents=True)
+    for k, revision in enumerate(("step1000", "step2000", "main")):
+        shutil.copytree(tiny_llama_folder, at / "snapshots" / f"{k:040}")
+        (at / "refs" / revision).write_text(f"{k:040}")
+    early = at / "snapshots" / f"{0:040}" / "model.safetensors"
+    tensors = {name: tensor / 2 for name, tensor in load_file(early).items()}
+    save_file(tensors, early, {"format": "pt"})
+    return at
+
+
+@pytest.mark.usefixtures("one_thread", "trained")
+def test_checkpoints_of_a_training_run_are_one_experiment(call: Call, tmp_path: Path) -> None:
+    names = ["org/tiny@step2000", "org/tiny@step1000", "org/tiny"]
+    asked = [
+        *("run", "capacity", *(part for name in names for part in ("--model", name)), *QUICK),
+        *("--set", "ladder=[1]", "--set", "texts=1", "--set", 'schemes=["m free"]'),
+        *("--device", "cpu", "--out", tmp_path / "out"),
+    ]
+    said = call(*asked, "--json")
+    assert said.code == 0, said.err
+    found = said.json
+    assert [run["settings"]["model"] for run in found["runs"]] == names
+    assert [row["checkpoint"] for row in found["over_training"]] == ["step1000", "step2000", "main"]
+    (note,) = found["notes"]
+    assert note.startswith("step2000 and main hold the same weights")
+    files = [tmp_path / "out" / run["run"] / "measurements.csv" for run in found["runs"]]
+    assert len(set(files)) == 3 and all(file.is_file() for file in files)
+    plain = call(*asked).out
+    assert "Over training" in plain and note in plain
