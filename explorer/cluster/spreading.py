@@ -73,9 +73,10 @@ class Spread(Task):
         refused: why which machine takes nothing, in sentences.
     """
 
-    def __init__(self, division: Division, asks: Asks) -> None:
-        """Name the work, and what each process takes."""
+    def __init__(self, division: Division, asks: Asks, node: type | None = None) -> None:
+        """Name the work, what each process takes, and what it is; None: `node.Node`."""
         self.division, self.asks = division, asks
+        self._node = node
         self.refused: dict[str, str] = {}
         self._processes: list[Process] = []
         self._model: dict[str, Any] | None = None  # references to its files, once a node asked
@@ -85,7 +86,7 @@ class Spread(Task):
         self._looked = 0.0
         self._error: ExplorerError | None = None
         self._noted = 0.0
-        folder = catalog.find(division.model).folder
+        folder = None if node else catalog.find(division.model).folder
         self._fingerprint = "" if folder is None else fingerprint(folder)
 
     def _work(self) -> Iterator[Progress]:
@@ -166,7 +167,7 @@ class Spread(Task):
         from explorer.cluster.node import Node
 
         actor: Any = (
-            ray.remote(Node)
+            ray.remote(self._node or Node)
             .options(
                 scheduling_strategy=NodeAffinitySchedulingStrategy(machine, soft=False),
                 max_restarts=0,
@@ -338,7 +339,8 @@ class Spread(Task):
                 "name": process.facts.name,
                 "device": process.facts.device,
                 "searched_in": process.facts.searched_in,
-                "part": process.part.title if process.part else "",
+                "part": process.part.key if process.part else "",
+                "title": process.part.title if process.part else "",
                 "fraction": process.fraction,
                 "since": process.since,
                 "finished": process.finished,

@@ -65,7 +65,7 @@ def expected(
     step_time: StepTime | None = None,
 ) -> Expected:
     """Return the seconds of a whole run, as they usually are and at most."""
-    step_time, usual = step_time or step_times.assumed(parameters), _looked_up()
+    step_time, usual = step_time or step_times.assumed(parameters), looked_up()
     cells = [of_cell(settings, cell, step_time, usual) for cell in experiment.cells(settings)]
     return total([*cells, _texts(settings, step_time)])
 
@@ -177,11 +177,11 @@ def left(experiment: Experiment, run: Run, at_once: int = 1) -> str:
 
 @lru_cache(maxsize=16)
 def _weights(cells: Callable[[Any], list[Cell]], settings: Settings) -> dict[str, float]:
-    step_time, usual = step_times.assumed(None), _looked_up()
+    step_time, usual = step_times.assumed(None), looked_up()
     return {c.key: of_cell(settings, c, step_time, usual).usual or 1e-9 for c in cells(settings)}
 
 
-def _looked_up() -> Look:
+def looked_up() -> Look:
     """Return `steps.usual` of what is seen now; for the same arguments it looks once."""
     seen = usual_steps.samples()
     return lru_cache(maxsize=None)(partial(usual_steps.usual, seen=seen))
