@@ -109,19 +109,8 @@ def _as_json(record: SetRecord, card: ModelCard) -> dict[str, Any]:
         "exact": len(record.exact),
         "unsolved": record.unsolved,
         "solutions": [
-            {
-                "path": folder / member.file,
-                "id": member.solution,
-                "context": member.context,
-                "continuation": member.continuation,
-                "restart": member.restart,
-                "attempt": member.attempt,
-                "seed": member.seed,
-                "accuracy": member.accuracy,
-                "exact": member.exact,
-                "steps": member.steps,
-                **({"reason": member.reason} if member.reason else {}),
-            }
+            {"path": folder / member.file, "id": member.solution}
+            | member.model_dump(exclude={"file", "solution", "seconds"}, exclude_none=True)
             for member in record.members
         ],
     }

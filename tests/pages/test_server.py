@@ -19,6 +19,7 @@ from explorer.people.person import ALONE
 from explorer.specs.jobs import (
     DistancesSpec,
     DownloadSpec,
+    InsideSpec,
     JobSpec,
     LandscapeSpec,
     MapSpec,
@@ -112,6 +113,8 @@ def _specs(path: str) -> list[JobSpec]:
         PathsSpec.model_validate({"train": train}),
         LandscapeSpec(paths=path),
         RadiusSpec(solution=path),
+        InsideSpec(solution=path),
+        InsideSpec(solution="0011223344ff-abcdef01", other=path),
     ]
     return [*made, roots_experiment(path)]
 
