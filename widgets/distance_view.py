@@ -1,7 +1,5 @@
 """The distances of a set on the page: numbers, histograms, and against text distances."""
 
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
@@ -10,8 +8,10 @@ from explorer.geometry import distance_report, distances
 from explorer.geometry.binned import LEAST
 from explorer.geometry.distance_report import DistanceSummary
 from explorer.geometry.distances import Vector
+from explorer.geometry.effects import Comparison
 from explorer.solutions.sets import SolutionSet
 from widgets import charts as chart_widget
+from widgets.cached import Newest
 from widgets.markdown import escaped
 
 METRICS = {"cosine": "cosine", "l2": "L2"}
@@ -25,14 +25,11 @@ BARS = "Bars are 95% over resampled contexts."
 
 def read(found: SolutionSet) -> DistanceSummary | None:
     """Return what is measured of a set, read once for each version; None: nothing yet."""
-    files = distance_report.files(found.record)
-    stamped = ((file, file.stat().st_mtime_ns) for file in files)
-    return next((s for given in stamped if (s := _read(*given)) is not None), None)
+    measured = map(_read, distance_report.files(found.record))
+    return next((summary for summary in measured if summary is not None), None)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _read(file: Path, stamp: int) -> DistanceSummary | None:
-    return distance_report.read(file)
+_read = Newest(distance_report.read, 16)
 
 
 def histograms(summary: DistanceSummary, vector: str) -> None:
@@ -59,7 +56,7 @@ def histograms(summary: DistanceSummary, vector: str) -> None:
     )
 
 
-def _row(c: distance_report.Compared) -> dict[str, object]:
+def _row(c: Comparison) -> dict[str, object]:
     return {
         "closer": c.near,
         "than": c.far,

@@ -7,11 +7,14 @@ import numpy as np
 from pydantic import Field
 
 from explorer.assets.tokenizing import Tokenizer
-from explorer.base.provenance import Versions, versions
+from explorer.base.provenance import Recorded
 from explorer.base.value import Value
 from explorer.paths.header import TextInfo
 from explorer.solutions.solution import Solution, now
-from explorer.specs.arrangements import ArrangementKey, holds_m, read_from
+from explorer.specs.arrangements import ArrangementKey, read_from, stands
+
+MOST_TOKENS = 128
+"""N up to which there is a look inside: attention maps grow with its square."""
 
 Role = Literal["token", "e", "m"]
 """What an input position holds; a token is one that stands before e, such as BOS."""
@@ -56,7 +59,7 @@ class Writing(Value):
     )
 
 
-class InsideHeader(Value):
+class InsideHeader(Recorded):
     """What is known about a look inside besides its numbers."""
 
     schema_version: Literal[1] = 1
@@ -80,14 +83,14 @@ class InsideHeader(Value):
     notices: list[str] = Field(default=[], description="What could not be looked at, and why.")
     confirmed_in: str = Field("float32", description="Number format of everything in it.")
     device: str = "cpu"
-    versions: Versions = Field({}, description="Of explorer, torch and transformers.")
     created: str = Field("", description="UTC time, ISO 8601.")
     job: str | None = None
 
 
 def roles_of(key: ArrangementKey, length: int) -> list[Role]:
     """Return what each input position holds for a target of `length` tokens."""
-    return ["m" if at_m else "e" for at_m in holds_m(key, length)]
+    held: dict[str, Role] = {"s": "token", "e": "e", "m": "m"}
+    return [held[letter] for letter in stands(key, length).tolist()]
 
 
 def describe(
@@ -124,7 +127,6 @@ def describe(
                 )
                 for other in others
             ],
-            "versions": versions(),
             "created": now(),
         }
         | more

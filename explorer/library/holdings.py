@@ -103,7 +103,8 @@ def _analysis(name: str, files: list[Path]) -> Item:
         if what == "map":
             text = f"{spec['method'].upper()} of {spec['vector']}, {_sets(spec['sets'])}"
         else:
-            text = f"Distances, {_sets([said['set']])}"
+            by = " by layer" if what == "depth" else ""
+            text = f"Distances{by}, {_sets([said['set']])}"
     return Item(
         kind="analysis",
         id=name,
@@ -203,7 +204,7 @@ def _json(file: Path) -> dict[str, Any]:
         said = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
         raise CorruptFileError(f"{file.name} is damaged.") from error
-    large = ("coordinates", "solutions")
+    large = ("coordinates", "solutions", "rows", "points", "layouts")
     known = said if isinstance(said, dict) else {}
     return {name: value for name, value in known.items() if name not in large}
 

@@ -20,6 +20,7 @@ from explorer.specs.jobs import ExperimentSpec, SolveSetSpec, names_in
 PAGES = {
     "solve-set": "Sets",
     "distances": "Distances",
+    "depth": "Distances",
     "map": "Maps",
     "paths": "Paths",
     "landscape": "Landscape",

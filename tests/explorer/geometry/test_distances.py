@@ -26,8 +26,9 @@ from explorer.geometry import (
     effects,
     measure_distances,
 )
-from explorer.geometry.distance_report import Compared, Summarised, order_in_words
+from explorer.geometry.distance_report import Summarised, order_in_words
 from explorer.geometry.distances import KINDS, Pairs
+from explorer.geometry.effects import Comparison
 from explorer.solutions import sets
 from explorer.solutions.sets import SolutionSet
 
@@ -99,7 +100,7 @@ def test_the_summary_equals_what_the_pairs_give(read: Callable[..., SolutionSet]
 def test_the_order_and_what_is_beyond_chance_are_said(swapped: bool) -> None:
     medians: list[float] = [0.7, 0.9, 0.8] if swapped else [0.7, 0.8, 0.9]
     compared = [
-        Compared(
+        Comparison(
             near=near, far=far, auc=auc, cliffs_delta=2 * auc - 1, low=None, high=None, p=p,
             shuffled="labels",
         )

@@ -149,8 +149,11 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 def _learned_file(path: Path) -> Path:
-    task = batches.Task((0, 1, 2), 1, 7, (5, 3, 8), np.ones(4, np.float32), steps=9, seconds=0.5)
-    batches.save_learned(path, np.zeros(4, np.float32), [task])
+    row = batches.Attempt(
+        slot=(0, 1, 2), attempt=1, seed=7, target_ids=(5, 3, 8), e=np.ones(4, np.float32), steps=9,
+        seconds=0.5,
+    )  # fmt: skip
+    batches.save_learned(path, np.zeros(4, np.float32), [row])
     return path
 
 
