@@ -1,4 +1,4 @@
-"""What jobs that are not over write or read: it cannot be deleted meanwhile. Free of torch.
+"""Finds the files that open jobs write or read: they cannot be deleted meanwhile. Free of torch.
 
 Otherwise a job goes on writing into a folder that was moved away, and what was deleted finds its
 place taken when it is to come back.
@@ -32,7 +32,7 @@ PAGES = {
 
 @dataclass(frozen=True)
 class Use:
-    """A file or folder that a job is at.
+    """A file or folder that a job makes or reads.
 
     Attributes:
         job: the job.
@@ -77,7 +77,7 @@ def require_free(paths: Iterable[Path]) -> None:
 
 
 def uses() -> Iterator[Use]:
-    """Yield what the jobs that are not over are at, what they make first."""
+    """Yield the files and folders of open jobs, those that they make first."""
     jobs = client.jobs(open_only=True)
     for job in jobs:
         yield from (Use(job, path, makes=True) for path in _made_by(job))

@@ -49,7 +49,7 @@ class ReconstructSpec(Value):
 
 
 class DownloadSpec(Value):
-    """Bring a model (and, with the embedded one, Shakespeare's works) onto the disk."""
+    """Download a model and, with the embedded one, Shakespeare's works."""
 
     kind: Literal["bring"] = "bring"
     model: str = Field(description="Name or hub id of the model.")
