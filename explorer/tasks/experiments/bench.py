@@ -162,6 +162,7 @@ class Bench:
         recipe: Recipe,
         *,
         until: Literal["first", "all"] = "all",
+        part: tuple[int, int] = (0, 1),
     ) -> Generator[float, None, list[Outcome]]:
         """Train rows to their end; yield after each step and return their outcomes.
 
@@ -170,10 +171,11 @@ class Bench:
             layout: what is trained: e and m in an arrangement, or memory vectors (E4).
             recipe: how to train.
             until: "first" ends the other restarts of a text once one is exact.
+            part: which training of the cell this is, and of how many.
         """
         exact = None if self.exact is self.model else lambda: self.exact
         trainer = Trainer(self.model, rows, layout, recipe, exact_model=exact, until=until)
-        yield from self.work.train(trainer)
+        yield from ((part[0] + done) / part[1] for done in self.work.train(trainer))
         return [trainer.outcome(i) for i in range(len(rows))]
 
     def keep(

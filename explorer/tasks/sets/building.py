@@ -18,7 +18,14 @@ from explorer.solutions.sets import SetRecord
 from explorer.specs.arrangements import input_length, settled
 from explorer.specs.jobs import SolveSetSpec
 from explorer.tasks.sets import contents
-from explorer.tasks.sets.batches import BATCHES, JOINING, ROWS, Foreman, TrainingBatch, checkpoint
+from explorer.tasks.sets.batches import (
+    BATCHES,
+    JOINING,
+    ROWS,
+    BatchMaker,
+    TrainingBatch,
+    checkpoint,
+)
 from explorer.tasks.sets.record import GrowingSet
 from explorer.tasks.task import SharedTask
 from explorer.training.checkpoint import Checkpoint
@@ -70,7 +77,7 @@ class SetBuilder(SharedTask):
         key = arrangement_for(spec.arrangement, self.model, self._final)
         self.timing = (self.model, spec.length, spec.arrangement, spec.recipe)
         self.spec = spec = spec.model_copy(update={"arrangement": key})
-        self._foreman = Foreman(self.model, exact_model, key, spec.recipe)
+        self._maker = BatchMaker(self.model, exact_model, key, spec.recipe)
         self._check()
         # a gathered text that is too short is said before anything is timed or written
         self._gathered = contents.gathered(spec, self.model.tokenizer) if spec.texts else None
@@ -156,8 +163,8 @@ class SetBuilder(SharedTask):
     def _learn_m(self) -> Iterator[Progress]:
         """Train one m and the e of many rows jointly, then freeze it."""
         saved = self._kept.read()
-        batches = self._foreman.restore(saved, None)
-        batch = batches[0] if batches else self._foreman.joint(self._set.joint_rows())
+        batches = self._maker.restore(saved, None)
+        batch = batches[0] if batches else self._maker.joint(self._set.joint_rows())
         if saved is not None and batches:
             share, at = saved.values["most"]
             self._most = share, at
@@ -208,7 +215,7 @@ class SetBuilder(SharedTask):
 
     def _train(self) -> Iterator[Progress]:
         """Train independent rows, as many side by side as fill a batch, until none is left."""
-        restored = self._foreman.restore(self._kept.read(), self._set.m)
+        restored = self._maker.restore(self._kept.read(), self._set.m)
         batches = self._batches = [batch for batch in restored if not batch.joint]
         for batch in batches:
             self._keep_finished(batch)
@@ -228,7 +235,7 @@ class SetBuilder(SharedTask):
         free = ROWS - sum(batch.live for batch in batches)
         busy = {slot for batch in batches for slot in batch.live_slots}
         if free >= JOINING and (waiting := self._set.waiting(busy)):
-            batches[:] = [self._foreman.together(batches, waiting[:free], self._set.m)]
+            batches[:] = [self._maker.together(batches, waiting[:free], self._set.m)]
 
     def _give_up_stuck(self, batch: TrainingBatch) -> None:
         """End rows that are far from their text after a while, unless no other seed is left."""
