@@ -9,6 +9,7 @@ from explorer.base import formatting
 from explorer.library import exchange, trash
 from explorer.library.items import Item, items
 from explorer.library.labels import Kind
+from widgets import download
 
 DELETED = "library_deleted"
 WORDS: dict[Kind, tuple[str, str]] = {
@@ -44,16 +45,12 @@ def show(kind: Kind, listed: Sequence[Item], selected: Sequence[Item]) -> None:
         divided = exchange.parts(solutions)
         for number, part in enumerate(divided, 1):
             of = f" {number} of {len(divided)}" if len(divided) > 1 else ""
-            st.download_button(
-                f"Export{of}",
-                partial(exchange.export, part),
-                f"proto-tokens{of.replace(' ', '-')}.zip",
+            named = of.replace(" ", "-")
+            download.button(
+                f"Export{of}", partial(exchange.export, part), f"proto-tokens{named}.zip",
+                f"export{named}", "A zip: solution files, their recordings, and a CSV table.",
                 "application/zip",
-                icon=":material/download:",
-                key=f"export{of.replace(' ', '-')}",
-                on_click="ignore",
-                help="A zip: solution files, their recordings, and a CSV table.",
-            )
+            )  # fmt: skip
         _delete(kind, selected)
 
 
