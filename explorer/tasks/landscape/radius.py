@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from explorer.base.errors import BadInputError
 from explorer.base.progress import Progress
+from explorer.base.provenance import versions
 from explorer.landscape.surroundings import Surroundings, SurroundingsHeader
 from explorer.model.head import TokenStatistics
 from explorer.model.pool import ModelPool
