@@ -302,8 +302,7 @@ def table(results: Iterable[Tried]) -> str:
         f"Of {len(found)} types **{counts['works']} work**: {paths['body']} on the fast path "
         f"(body and head written out), {paths['head']} with the fast head, {paths['plain']} on "
         f"transformers alone. {counts['refused']} are refused in a sentence before anything is "
-        f"trained, {counts['not built']} could not be built here at random, and {counts['fails']} "
-        "fail a check; those before it hold.",
+        "trained." + "".join(f" {counts[o]}: {o}." for o in ("not built", "fails") if counts[o]),
         "",
         "| type | result | path | steps | cache | reason |",
         "|---|---|---|---:|---|---|",

@@ -90,8 +90,16 @@ EXCEPTIONS: dict[str, dict[str, Any]] = {
     },
     "lfm2_moe": {"layer_types": ["conv", "full_attention"]},
     "mamba2": {"num_heads": 8},
+    "openai-gpt": {"n_embd": 128, "n_head": 16, "n_layer": 4},
+    "plbart": {"d_model": 64},
     "qwen4_exp": _INDEXER,
     "qwen4_exp_text": _INDEXER,
+    "recurrent_gemma": {
+        "hidden_size": 64,
+        "lru_width": 64,
+        "num_hidden_layers": 3,
+        "w_init_variance_scale": 1.0,
+    },
     "reformer": {"axial_pos_shape": [8, 16], "axial_pos_embds_dim": [16, 16]},
     "xmod": {"default_language": "en_XX"},
     "zamba": {
@@ -103,7 +111,8 @@ EXCEPTIONS: dict[str, dict[str, Any]] = {
     "zamba2": {"attention_hidden_size": 64, "attention_head_dim": 16},
     "zaya": {"num_experts_per_tok": 1},
 }
-"""Settings of families whose sizes depend on each other in a way of their own."""
+"""Settings of families whose sizes depend on each other in a way of their own, and of those that
+cannot be steered by two vectors when they are smaller still."""
 
 
 def small_config(kind: str, **changes: Any) -> Any:
@@ -135,7 +144,7 @@ def _shrunk(config_class: Any, kind: str, **wanted: Any) -> Any:
         elif name in LAYER_COUNTS:
             changes[name] = layers
         elif isinstance(value, bool):
-            changes |= {name: True} if name == "is_decoder" else {}  # of BERT and its kin
+            changes |= {name: True} if name in ("is_decoder", "causal") else {}  # BERT, XLM
         elif name.endswith("_token_id"):
             changes[name] = 0 if isinstance(value, int) else None
         elif name in SMALL and (isinstance(value, int | float) or name in UNSET):

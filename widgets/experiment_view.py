@@ -1,16 +1,18 @@
 """An experiment's page: set-up on the left; a run, live or finished, on the right."""
 
+import contextlib
 from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
 from explorer.base.errors import CorruptFileError
-from explorer.experiments import exports, runs
+from explorer.experiments import exports, over_training, runs
 from explorer.experiments.catalogue import experiment
 from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Run
 from explorer.figures.experiments.drawing import charts
+from explorer.figures.experiments.over_training import charts as over_training_charts
 from explorer.jobs.client import Job
 from explorer.specs.experiments import Name
 from explorer.specs.jobs import ExperimentSpec
@@ -141,12 +143,31 @@ def show(asked: Experiment, run: Run) -> None:
     findings.show(asked.findings(run), "run")
     for chart in drawn[1:]:
         chart_widget.show(chart, key)
+    _over_training(asked, run)
     tables = {title: t for title, t in asked.tables(run).items() if not t.empty}
     if tables:
         st.subheader("Tables", anchor=False)
         for tab, (title, table) in zip(st.tabs(list(tables)), tables.items(), strict=True):
             tab.dataframe(table, hide_index=True, key=f"{key}-{title}", alt=title)
     _downloads(asked, run, key)
+
+
+def _over_training(asked: Experiment, run: Run) -> None:
+    """Show a run of capacity beside those on other checkpoints of its model, if there are any."""
+    if asked.name != "capacity" or over_training.checkpoint(run.settings.model) is None:
+        return
+    others = []
+    for folder in runs.run_folders(asked.name):
+        with contextlib.suppress(CorruptFileError):  # the list of runs says so
+            others.append(read(folder))
+    row = over_training.together(run, others)
+    if not (drawn := over_training_charts(row)):
+        return
+    st.subheader("Over training", anchor=False)
+    for note in over_training.notes(row):
+        st.warning(escaped(note), icon=":material/info:")
+    for chart in drawn:
+        chart_widget.show(chart, f"over-{run.header.id}")
 
 
 def _downloads(asked: Experiment, run: Run, key: str) -> None:

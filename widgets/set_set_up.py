@@ -7,7 +7,8 @@ from explorer.base.value import valid
 from explorer.estimates.set_time import estimate
 from explorer.specs.jobs import GatheredText, SolveSetSpec
 from explorer.specs.texts import SOURCES
-from widgets import arrangement, models, recipes, server, set_texts, slow_start, step_time
+from explorer.texts.alterations import find_alterations
+from widgets import arrangement, cached, models, recipes, server, set_texts, slow_start, step_time
 from widgets.markdown import escaped
 
 REGIMES = {"shared": "m shared over the set (the paper's default)", "free": "m free"}
@@ -66,6 +67,10 @@ def set_up() -> None:
 
 
 def _start(spec: SolveSetSpec, card: catalog.ModelCard) -> None:
+    assert card.folder is not None
+    given = [text.text for text in spec.texts]
+    if altered := find_alterations(given, (), cached.tokenizer(card.folder), spec.length):
+        st.warning(escaped(altered), icon=":material/spellcheck:")
     seconds = step_time.known(spec.model, spec.recipe)
     found = estimate(spec, card.parameters, seconds)
     st.caption(escaped(found.sentence))

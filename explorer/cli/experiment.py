@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from explorer.assets import catalog
+from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.cli import flags, recipes, results
 from explorer.cli.assets import brought
-from explorer.cli.device import alone_on
-from explorer.cli.devices import several, work_on
+from explorer.cli.device import alone_on, several, work_on
 from explorer.cli.progress import carry_out, say
 from explorer.estimates import run_time
-from explorer.experiments import exports
+from explorer.experiments import exports, over_training
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
-from explorer.experiments.definition import PRESETS, Experiment
+from explorer.experiments.definition import PRESETS, Experiment, alterations
 from explorer.experiments.runs import Run
 from explorer.specs.experiments import ReadoutSettings, Settings
 from explorer.specs.recipes import SETTINGS, Recipe
@@ -55,29 +55,64 @@ def add_to(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out."""
     asked = experiment(arguments.experiment)
-    card = catalog.find(arguments.model)
+    cards = [catalog.find(name) for name in arguments.model or [flags.MODEL]]
     if arguments.list_settings:
-        _print_settings(asked.preset(arguments.preset, card))
+        _print_settings(asked.preset(arguments.preset, cards[0]))
         return 0
-    settings = _settings(arguments, asked, card)
-    device, *others = several(arguments.device)
+    plans = [(card, _settings(arguments, asked, card)) for card in cards]
+    devices = several(arguments.device)
     if arguments.out is not None:
         results.folder(arguments.out)
-    parameters = brought(arguments.model).parameters
+    made = [_run(arguments, asked, card, settings, devices) for card, settings in plans]
+    if len(made) > 1:
+        _tell_together(arguments, asked, made)
+    elif arguments.json:
+        results.print_json(_as_json(asked, made[0]))
+    else:
+        _print(asked, made[0])
+    return 0
+
+
+def _run(
+    arguments: argparse.Namespace,
+    asked: Experiment,
+    card: catalog.ModelCard,
+    settings: Settings,
+    devices: list[str],
+) -> Run:
+    """Run the experiment on one model, and write its files."""
+    device, *others = devices
+    card = brought(card.name)
+    assert card.folder is not None
+    if altered := alterations(settings, Tokenizer.load(card.folder)):
+        say(altered)
     changed = bool(arguments.set or arguments.recipe or arguments.arrangement)
     preset = f"{arguments.preset}, changed" if changed else arguments.preset
     if others:
-        work_on([device, *others], _without_device(arguments))  # what is left is measured below
+        work_on(devices, _without_device(arguments, card))  # what is left is measured below
     with alone_on(device) as pool:
-        made = _measure(asked, settings, preset, pool, parameters)
-    tables = asked.tables(made)
+        made = _measure(asked, settings, preset, pool, card.parameters)
     if arguments.out is not None:
-        _write(made, tables, arguments.out)
+        out = arguments.out / made.header.id if len(arguments.model or ()) > 1 else arguments.out
+        _write(made, asked.tables(made), out)
+    return made
+
+
+def _tell_together(arguments: argparse.Namespace, asked: Experiment, made: list[Run]) -> None:
+    """Print several runs, and what they say of the training of one model."""
+    row = over_training.together(made[-1], made) if asked.name == "capacity" else []
+    table, notes = over_training.capacities(row), over_training.notes(row)
     if arguments.json:
-        results.print_json(_as_json(asked, made, tables))
-    else:
-        _print(asked, made, tables)
-    return 0
+        found = {"over_training": table.to_dict(orient="records"), "notes": notes}
+        results.print_json({"runs": [_as_json(asked, run) for run in made]} | found)
+        return
+    for run in made:
+        _print(asked, run)
+        print()
+    if len(row) > 1:
+        _print_table("Over training", table)
+    for note in notes:
+        print(note)
 
 
 def _print_settings(usual: Settings) -> None:
@@ -90,9 +125,9 @@ def _print_settings(usual: Settings) -> None:
             print(f"recipe.{name:16} {Recipe.model_fields[name].description}")
 
 
-def _without_device(arguments: argparse.Namespace) -> list[str]:
+def _without_device(arguments: argparse.Namespace, card: catalog.ModelCard) -> list[str]:
     """Return the command that measures the same run, to be given a device."""
-    command = ["run", arguments.experiment, "--model", arguments.model]
+    command = ["run", arguments.experiment, "--model", card.name]
     command += ["--preset", arguments.preset, "--seed", str(arguments.seed)]
     for option in ("arrangement", "recipe"):
         if getattr(arguments, option):
@@ -161,7 +196,7 @@ def _write(made: Run, tables: dict[str, pd.DataFrame], out: Path) -> None:
             table.to_csv(out / f"{title.lower().replace(' ', '-')}.csv", index=False)
 
 
-def _as_json(asked: Experiment, made: Run, tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
+def _as_json(asked: Experiment, made: Run) -> dict[str, Any]:
     return {
         "run": made.header.id,
         "folder": made.folder,
@@ -172,24 +207,24 @@ def _as_json(asked: Experiment, made: Run, tables: dict[str, pd.DataFrame]) -> d
         "computed": made.computed,
         "cells": len(made.done),
         "measurements": made.table.to_dict(orient="records"),
-        "tables": {title: table.to_dict(orient="records") for title, table in tables.items()},
+        "tables": {t: table.to_dict(orient="records") for t, table in asked.tables(made).items()},
         "notes": asked.notes(made),
         "findings": asked.findings(made),
     }
 
 
-def _print(asked: Experiment, made: Run, tables: dict[str, pd.DataFrame]) -> None:
+def _print(asked: Experiment, made: Run) -> None:
     print(asked.sentence(made))
     for note in asked.notes(made):
         print(note)
-    for title, table in tables.items():
+    for title, table in asked.tables(made).items():
         if not table.empty:
-            print(f"\n{title}")
-            print(
-                table.to_string(
-                    index=False, max_rows=60, na_rep="–", float_format=lambda v: f"{v:.3g}"
-                )
-            )
+            _print_table(title, table)
     for finding in asked.findings(made):
         answer = {True: "shown", False: "not shown", None: "open"}[finding.shown]
         print(f"\n{finding.id}, {answer}: {finding.claim} {finding.figure}")
+
+
+def _print_table(title: str, table: pd.DataFrame) -> None:
+    print(f"\n{title}")
+    print(table.to_string(index=False, max_rows=60, na_rep="–", float_format=lambda v: f"{v:.3g}"))

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from explorer.assets import catalog
 from explorer.assets.catalog import ModelCard
+from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.base.value import in_words
 from explorer.cli import flags, results
@@ -18,6 +19,7 @@ from explorer.cli.progress import carry_out, say
 from explorer.estimates.set_time import estimate
 from explorer.solutions.sets import SetRecord, folder_of
 from explorer.specs.jobs import GatheredText, SolveSetSpec
+from explorer.texts.alterations import find_alterations
 
 if TYPE_CHECKING:
     from explorer.model.pool import ModelPool
@@ -52,6 +54,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         results.folder(arguments.out)
     card = brought(arguments.model)
+    assert card.folder is not None
+    given = [text.text for text in spec.texts]
+    if altered := find_alterations(given, (), Tokenizer.load(card.folder), spec.length):
+        say(altered)
     with alone_on(device) as pool:
         record = _build(spec, pool, card)
     if arguments.out is not None:

@@ -10,13 +10,16 @@ import pandas as pd
 from pydantic import BaseModel
 
 from explorer.assets.catalog import ModelCard
+from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted, human_seconds
 from explorer.base.value import valid
+from explorer.experiments.paper import STATEMENTS
 from explorer.experiments.runs import Cell, Run
 from explorer.specs.arrangements import ARRANGEMENTS, AUTO
 from explorer.specs.experiments import Name, Settings
 from explorer.specs.texts import SOURCES
+from explorer.texts.alterations import find_alterations
 
 S = TypeVar("S", bound=BaseModel)
 MINUTES, EVENING, PAPER = "minutes", "evening", "paper"
@@ -33,16 +36,19 @@ class Finding:
     """Whether a run shows what the paper found.
 
     Attributes:
-        id: F1 to F10, I1 to I8, E11, E12 of the checklist.
-        claim: what the paper says, in our words.
+        id: of a statement of the paper's (`explorer.experiments.paper`).
         shown: True, False, or None while the run cannot tell.
         figure: the numbers that say so, in a sentence.
     """
 
     id: str
-    claim: str
     shown: bool | None
     figure: str
+
+    @property
+    def claim(self) -> str:
+        """What the paper says, in our words."""
+        return STATEMENTS[self.id]
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,14 @@ class Experiment:
             f"{run.devices}, {header.created[:10]}, {human_seconds(run.seconds)} of "
             f"computing{state}."
         )
+
+
+def alterations(settings: Settings, tokenizer: Tokenizer) -> str | None:
+    """Say what a model's tokenizer changes in the texts of an experiment, None if nothing."""
+    sources = getattr(settings, "sources", None) or (getattr(settings, "source", "generated"),)
+    lengths = (*getattr(settings, "lengths", ()), *getattr(settings, "ladder", ()))
+    longest = max(lengths, default=getattr(settings, "length", 1))
+    return find_alterations((), sources, tokenizer, longest)
 
 
 def in_words(source: str) -> str:

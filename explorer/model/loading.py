@@ -15,6 +15,8 @@ from explorer.base.errors import ModelError
 from explorer.model import families, probes
 from explorer.model.body import Body
 from explorer.model.frozen import FrozenModel, best_device
+from explorer.model.graphs import Graphs
+from explorer.model.graphs import wanted as graphs_wanted
 from explorer.model.head import Head
 from explorer.runtime.interruption import check_between
 
@@ -74,6 +76,7 @@ def load(
         stored_in_bfloat16=stored_formats(folder) == {"BF16"},
         table_positions=positions,
         remembers=remembers,
+        graphs=Graphs() if graphs_wanted(device) else None,
     )
 
 
@@ -96,12 +99,20 @@ def _network(folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are said below
         )
         network, info = loaded
         _choose_attention(network, device)
         network.to(device).eval().requires_grad_(False)
         layers = (m for m in network.modules() if isinstance(m, nn.ModuleList))
         check_between(next(layers, ()))  # those of the body come before any inside them
+    if wrong := sorted(info["mismatched_keys"]):
+        name, stored, asked = wrong[0]
+        raise ModelError(
+            f"The weights in {folder} do not fit its config.json: {name} has the shape "
+            f"{tuple(stored)}, and {tuple(asked)} is asked for. Fetch the model again or choose "
+            "another."
+        )
     if missing := sorted(info["missing_keys"]):
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ModelError(

@@ -23,6 +23,9 @@ LENGTH = 6
 LEAK = 1e-4
 """Largest gradient by later inputs, as a share of that by earlier ones, that is rounding."""
 
+DECODES = ("is_decoder", "causal")
+"""What makes a model causal that need not be, in its configuration."""
+
 
 @contextmanager
 def said(folder: Path, what: str, advice: str = "Choose another model.") -> Iterator[None]:
@@ -116,10 +119,15 @@ def _require_causal(network: Any, inputs: Float[Tensor, "1 L d"], folder: Path) 
             "trained with it. Choose another model."
         )
     if later > LEAK * seen:
+        off = next((s for s in DECODES if getattr(network.config, s, None) is False), None)
+        advice = (
+            f"If it is meant to be a decoder, set {off} to true in config.json; otherwise choose"
+            if off
+            else "Choose"
+        )
         raise ModelError(
             f"The model in {folder} is not causal: what it says at one position depends on "
-            "positions that come later. If it is meant to be a decoder, set is_decoder to true in "
-            "its config.json; otherwise choose another model."
+            f"positions that come later. {advice} another model."
         )
 
 

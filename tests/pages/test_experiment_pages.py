@@ -14,6 +14,7 @@ from explorer.experiments.runs import Run
 from explorer.jobs import client
 from explorer.specs.jobs import ExperimentSpec
 from explorer.specs.recipes import FAST
+from tests.explorer.experiments.test_capacity import climbed
 from tests.pages.driving import carry_out, open_page, texts_of
 from tests.steps import exhaust
 from widgets.markdown import escaped
@@ -74,6 +75,25 @@ def test_a_run_is_shown_with_its_protocol_and_findings(name: str, run: Callable[
     assert {tab.label for tab in app.tabs} == {
         title for title, table in asked.tables(made).items() if not table.empty
     }
+
+
+def test_runs_on_checkpoints_are_shown_over_training() -> None:
+    made = [
+        climbed({("unseen", "m free"): height}, model=f"org/tiny{revision}")
+        for revision, height in (("@step1000", 4), ("@step2000", 11), ("", 11))
+    ]
+    for k, (one, weights) in enumerate(zip(made, "abb", strict=True)):
+        fields = {"id": f"{k:012}", "fingerprint": weights * 64}
+        folder = runs.save_header(one.header.model_copy(update=fields))
+        for cell in one.done:
+            runs.append(folder, cell)
+    app = open_page("capacity", run=f"{1:012}")
+    assert not app.exception
+    assert "Over training" in [part.value for part in app.subheader]
+    assert "step2000 and main hold the same weights" in texts_of(app)
+    shown = [chart.proto.figure.spec if hasattr(chart.proto, "figure") else chart.proto.spec
+             for chart in app.get("plotly_chart")]  # fmt: skip
+    assert any("Capacity over training: step1000 4 tokens, main 11 tokens" in s for s in shown)
 
 
 def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> None:

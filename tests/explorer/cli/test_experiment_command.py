@@ -1,12 +1,14 @@
 """`python -m explorer run`: an experiment without a browser, its JSON, files and sentences."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import constants
 
 from explorer.base.errors import BadInputError, ExplorerError
-from explorer.cli.devices import several, work_on
+from explorer.cli.device import several, work_on
 from explorer.experiments import runs
 from explorer.runtime import step_times
 from tests.explorer.cli.conftest import Call
@@ -59,6 +61,7 @@ def test_a_step_is_timed_before_a_run_and_kept(
     assert "timed on this machine" not in again.err
 
 
+@pytest.mark.end_to_end
 def test_several_devices_share_one_run(
     call: Call, tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +96,7 @@ def test_devices_that_cannot_work_side_by_side_are_a_sentence(
     assert several("cpu") == ["cpu"]
 
 
+@pytest.mark.end_to_end
 def test_what_devices_say_is_relayed_and_only_all_failing_is_an_error(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -129,3 +133,41 @@ def test_what_does_not_fit_is_said_before_anything_is_computed(
 def test_all_gpus_of_a_machine_without_any_is_a_sentence() -> None:
     with pytest.raises(BadInputError, match="no GPU"):
         several("all")
+
+
+@pytest.fixture
+def trained(tiny_llama_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The hub's cache with three revisions of one model, two of which hold the same weights."""
+    from safetensors.torch import load_file, save_file
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    at = tmp_path / "hub" / "models--org--tiny"
+    (at / "refs").mkdir(parents=True)
+    for k, revision in enumerate(("step1000", "step2000", "main")):
+        shutil.copytree(tiny_llama_folder, at / "snapshots" / f"{k:040}")
+        (at / "refs" / revision).write_text(f"{k:040}")
+    early = at / "snapshots" / f"{0:040}" / "model.safetensors"
+    tensors = {name: tensor / 2 for name, tensor in load_file(early).items()}
+    save_file(tensors, early, {"format": "pt"})
+    return at
+
+
+@pytest.mark.usefixtures("one_thread", "trained")
+def test_checkpoints_of_a_training_run_are_one_experiment(call: Call, tmp_path: Path) -> None:
+    names = ["org/tiny@step2000", "org/tiny@step1000", "org/tiny"]
+    asked = [
+        *("run", "capacity", *(part for name in names for part in ("--model", name)), *QUICK),
+        *("--set", "ladder=[1]", "--set", "texts=1", "--set", 'schemes=["m free"]'),
+        *("--device", "cpu", "--out", tmp_path / "out"),
+    ]
+    said = call(*asked, "--json")
+    assert said.code == 0, said.err
+    found = said.json
+    assert [run["settings"]["model"] for run in found["runs"]] == names
+    assert [row["checkpoint"] for row in found["over_training"]] == ["step1000", "step2000", "main"]
+    (note,) = found["notes"]
+    assert note.startswith("step2000 and main hold the same weights")
+    files = [tmp_path / "out" / run["run"] / "measurements.csv" for run in found["runs"]]
+    assert len(set(files)) == 3 and all(file.is_file() for file in files)
+    plain = call(*asked).out
+    assert "Over training" in plain and note in plain

@@ -42,11 +42,19 @@ def _plain_gradient(model: FrozenModel, inputs: torch.Tensor, targets: torch.Ten
     return torch.autograd.grad(loss, given)[0]
 
 
+@pytest.mark.parametrize(
+    ("kind", "changes", "advice"),
+    [
+        ("bert", {"is_decoder": False}, "set is_decoder to true"),
+        ("xlm", {"causal": False}, "set causal to true"),
+        ("xlnet", {}, "come later. Choose another"),
+    ],
+)
 def test_a_model_that_sees_later_positions_is_refused(
-    load_model: Load, family: Callable[..., Path]
+    load_model: Load, family: Callable[..., Path], kind: str, changes: dict[str, Any], advice: str
 ) -> None:
-    with pytest.raises(ModelError, match=r"not causal.*is_decoder"):
-        load_model(family("bert", is_decoder=False))
+    with pytest.raises(ModelError, match=rf"not causal.*{advice}"):
+        load_model(family(kind, **changes))
 
 
 def test_a_leak_through_nearly_equal_weights_is_seen(

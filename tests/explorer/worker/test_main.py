@@ -26,6 +26,8 @@ from explorer.solutions.solution import load_solution
 if TYPE_CHECKING:
     from tests.explorer.worker.conftest import MakeSpec
 
+pytestmark = pytest.mark.end_to_end
+
 StepsOf = Callable[[str], int]
 
 
