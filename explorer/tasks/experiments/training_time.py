@@ -24,7 +24,7 @@ def measure(bench: Bench, settings: TrainingTimeSettings, cell: Cell) -> Measuri
     rows: list[dict[str, object]] = []
     for k, text in enumerate(found):
         starts = [Row(text.ids[:n], settings.seed + r) for r in range(settings.restarts)]
-        training = bench.train(starts, layout, settings.recipe, until="first")
+        training = bench.train(starts, layout, settings.recipe, until="first", alone=True)
         outcomes = yield from _part(training, k, len(found))
         rows += [
             {
