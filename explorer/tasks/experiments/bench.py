@@ -163,8 +163,9 @@ class Bench:
         *,
         until: Literal["first", "all"] = "all",
         part: tuple[int, int] = (0, 1),
+        alone: bool = False,
     ) -> Generator[float, None, list[Outcome]]:
-        """Train rows to their end; yield after each step and return their outcomes.
+        """Train rows to their end; yield before each step and return their outcomes.
 
         Args:
             rows: what to train, in batches as large as memory allows.
@@ -172,10 +173,12 @@ class Bench:
             recipe: how to train.
             until: "first" ends the other restarts of a text once one is exact.
             part: which training of the cell this is, and of how many.
+            alone: whether no other task may share its passes, since their seconds are compared.
         """
         exact = None if self.exact is self.model else lambda: self.exact
         trainer = Trainer(self.model, rows, layout, recipe, exact_model=exact, until=until)
-        yield from ((part[0] + done) / part[1] for done in self.work.train(trainer))
+        training = self.work.train(trainer, alone=alone)
+        yield from ((part[0] + done) / part[1] for done in training)
         return [trainer.outcome(i) for i in range(len(rows))]
 
     def keep(

@@ -113,7 +113,9 @@ class RunTask(SharedTask):
             except StopIteration as end:
                 rows = end.value
                 break
+            self.next_step = work.next_step
             yield self._progress()
+            self.next_step = None
         done = Done(
             key=cell.key,
             rows=rows,

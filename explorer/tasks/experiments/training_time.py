@@ -23,7 +23,7 @@ def measure(bench: Bench, settings: TrainingTimeSettings, cell: Cell) -> Measuri
     for k, text in enumerate(found):
         starts = [Row(text.ids[:n], settings.seed + r) for r in range(settings.restarts)]
         outcomes = yield from bench.train(
-            starts, layout, settings.recipe, until="first", part=(k, len(found))
+            starts, layout, settings.recipe, until="first", part=(k, len(found)), alone=True
         )
         rows += [
             {

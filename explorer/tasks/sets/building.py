@@ -30,6 +30,7 @@ from explorer.tasks.sets.record import GrowingSet
 from explorer.tasks.task import SharedTask
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.probing import arrangement_for
+from explorer.training.shared_pass import Step
 
 PATIENCE = 100
 """Joint steps without one more exact row after which the rest is taken for stuck."""
@@ -170,16 +171,17 @@ class SetBuilder(SharedTask):
             self._most = share, at
         self._batches = [batch]
         most = self.spec.recipe.max_steps
-        while not batch.trainer.finished and not self._has_learned(batch):
-            self._step(batch)
+        while True:
             exact, step, accuracy = _standing(batch)
             if exact > self._most[0]:
                 self._most = exact, step
-            yield Progress(
+            if batch.trainer.finished or self._has_learned(batch):
+                break
+            said = (
                 f"Learning one m for {len(batch.rows)} rows: joint step {step} of at most {most}, "
-                f"{exact:.0%} of the rows exact, accuracy {accuracy:.3f}.",
-                self._joint_share * step / most,
+                f"{exact:.0%} of the rows exact, accuracy {accuracy:.3f}."
             )
+            yield from self._step(batch, Progress(said, self._joint_share * step / most))
         batch.trainer.stop("not exact when m was frozen")
         self._freeze(batch)
 
@@ -225,10 +227,9 @@ class SetBuilder(SharedTask):
             if not batches:
                 return
             for batch in batches:
-                self._step(batch)
+                yield from self._step(batch, self._progress())
                 self._give_up_stuck(batch)
                 self._keep_finished(batch)
-                yield self._progress()
 
     def _join(self, batches: list[TrainingBatch]) -> None:
         """Let waiting rows begin when enough places are free."""
@@ -264,10 +265,13 @@ class SetBuilder(SharedTask):
             self._h_lm[ids] = h_lm(self._final(), ids)
         self._set.keep(batch.trainer.outcome(i), row, self._h_lm[ids])
 
-    def _step(self, batch: TrainingBatch) -> None:
-        """Take one step of a batch; left in the middle, it stands as before."""
+    def _step(self, batch: TrainingBatch, progress: Progress) -> Iterator[Progress]:
+        """Take one step of a batch, alone or with others'; left in the middle, it stands still."""
+        self.next_step = step = Step(batch.trainer)
+        yield progress
+        self.next_step = None
         with contextlib.suppress(Interrupted):
-            batch.trainer.step()
+            step.take()
 
     def _checkpoint(self) -> None:
         if self._batches is not None:
