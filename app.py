@@ -34,6 +34,7 @@ def main() -> None:
                     default=True,
                 ),
                 st.Page("pages/library.py", title="Library", icon=":material/inventory_2:"),
+                st.Page("pages/classroom.py", title="Class", icon=":material/groups:"),
             ],
             "Solutions": [
                 st.Page("pages/sets.py", title="Sets", icon=":material/dataset:"),
@@ -41,6 +42,7 @@ def main() -> None:
                 st.Page("pages/maps.py", title="Maps", icon=":material/scatter_plot:"),
                 st.Page("pages/paths.py", title="Paths", icon=":material/timeline:"),
                 st.Page("pages/landscape.py", title="Landscape", icon=":material/landscape:"),
+                st.Page("pages/inside.py", title="Inside", icon=":material/search_insights:"),
             ],
             "Experiments": [
                 st.Page("pages/arrangements.py", title="Arrangements", icon=":material/view_week:"),

@@ -39,8 +39,6 @@ THINKS = (1.0, 3.0)
 CLICKS = (5.0, 15.0)
 """Seconds between two clicks of one person."""
 AWAY = (2.0, 6.0)
-STAYS = 10.0
-"""Seconds somebody looks at what has come out."""
 RELOADING = 10
 LOOK_SECONDS = 0.1
 """How often is looked when frames are written."""
@@ -124,11 +122,13 @@ class Person:
         self.tab = Visitor(port, followed=self._hear)
         self.reload = asyncio.Event()
         self.has_seen = asyncio.Event()
+        self.is_over = False
         self._heard: float | None = None
         self._waits_since: float | None = None
         self._late: list[tuple[str, int, float]] = []
 
     def _hear(self, message: Message) -> None:
+        self.is_over = bool((message.get("status") or {}).get("over", self.is_over))
         if "frames" not in message:
             return
         now = time.perf_counter()
@@ -226,7 +226,7 @@ async def attend(person: Person, number: int, asked: argparse.Namespace, until: 
         tell(f"person {number} has seen the end")
         person._seen.ended.append(time.perf_counter() - began)
         looking = asyncio.create_task(person.look_on())
-        await asyncio.sleep(STAYS)
+        await asyncio.sleep(asked.stay)
         looking.cancel()
         again += 1
         if time.monotonic() >= until:
@@ -237,17 +237,20 @@ async def attend(person: Person, number: int, asked: argparse.Namespace, until: 
 
 
 async def disturb(people: list[Person], killed: list[float]) -> None:
-    """Kill the worker twice, when all see something; let some people reload after each kill."""
-    for _ in range(2):
-        for person in people:
-            await person.has_seen.wait()
-            person.has_seen.clear()
+    """Kill the worker twice, when half of those at work see something; let some reload then."""
+    while len(killed) < 2:
+        await asyncio.sleep(LOOK_SECONDS)
+        at_work = [person for person in people if person.tab.job and not person.is_over]
+        if not at_work or 2 * sum(p.has_seen.is_set() for p in at_work) < len(at_work):
+            continue
         if (found := worker()) is None:
             continue
         found.kill()
         killed.append(time.time())
         tell("killed the worker")
-        for person in people[:RELOADING]:
+        for person in people:
+            person.has_seen.clear()
+        for person in at_work[:RELOADING]:
             person.reload.set()
 
 
@@ -312,7 +315,7 @@ async def lesson(app: App, asked: argparse.Namespace) -> dict[str, Any]:
         "tokens": asked.tokens,
         "texts": len(seen.jobs),
         "texts exact": exact,
-        "all over after, s": round(time.perf_counter() - began - STAYS, 1),
+        "all over after, s": round(time.perf_counter() - began - asked.stay, 1),
         **_quantiles("open", seen.opened),
         **_quantiles("click", seen.clicked),
         **_quantiles("first frame", seen.first),
@@ -325,7 +328,7 @@ async def lesson(app: App, asked: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-async def audience(app: App, asked: argparse.Namespace, seconds: float = 40) -> dict[str, Any]:
+async def audience(app: App, asked: argparse.Namespace) -> dict[str, Any]:
     """Let many look at one run that takes long, and click."""
     seen, written, process = Seen(), Written(), Process(app)
     first = Person(app.port, seen, written, random.Random(0))  # noqa: S311
@@ -344,7 +347,7 @@ async def audience(app: App, asked: argparse.Namespace, seconds: float = 40) -> 
         await person.open(query)
         person.tab.follow()
         with suppress(TimeoutError):
-            await asyncio.wait_for(person.look_on(), seconds)
+            await asyncio.wait_for(person.look_on(), 4 * asked.stay)
         await person.tab.close()
 
     async with asyncio.TaskGroup() as group:
@@ -396,6 +399,7 @@ def main() -> int:
     parser.add_argument("--watch", type=int, default=0, help="how many look at one run afterwards")
     parser.add_argument("--minutes", type=float, default=0, help="for how long people go on")
     parser.add_argument("--within", type=float, default=WITHIN, help="seconds in which all come")
+    parser.add_argument("--stay", type=float, default=10, help="seconds to look at what came out")
     parser.add_argument("--model", help="folder of a model; without it, the embedded one")
     parser.add_argument("--kills", action="store_true", help="kill the worker twice; some reload")
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")

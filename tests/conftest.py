@@ -1,5 +1,6 @@
 """What every test shares: tiny random models on disk, a cache of its own, and no model hub."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable
@@ -58,6 +59,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
+def pytest_collection_finish() -> None:
+    """Leave what the imports made out of every later search for garbage: it lives to the end."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def own_cache(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -92,7 +99,9 @@ def tiny_llama_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Shared by the whole session: copy it before changing anything.
     """
-    return tiny.save_llama(tmp_path_factory.mktemp("models") / "tiny-llama")
+    folder = tiny.save_llama(tmp_path_factory.mktemp("models") / "tiny-llama")
+    gc.freeze()  # torch and transformers are here now
+    return folder
 
 
 @pytest.fixture(scope="session")

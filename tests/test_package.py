@@ -19,6 +19,8 @@ import pytest
 import explorer
 from explorer.base import folders
 
+pytestmark = pytest.mark.end_to_end
+
 APP = "proto_tokens_app"
 
 

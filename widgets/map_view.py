@@ -15,7 +15,7 @@ from explorer.figures.words import shortened
 from explorer.geometry import maps
 from explorer.geometry.distances import between
 from explorer.geometry.maps import SolutionMap
-from widgets import cached, runs, token_strip
+from widgets import cached, look_inside, runs, token_strip
 from widgets import charts as chart_widget
 from widgets.map_set_up import VECTORS
 from widgets.markdown import escaped
@@ -69,7 +69,9 @@ def details(made: SolutionMap, ids: list[str]) -> None:
     for i in shown:
         solution = solutions[i]
         record = solution.record
-        st.caption(f"{escaped(i[:6])} · seed {record.seed} · accuracy {record.accuracy:.3f}")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"{escaped(i[:6])} · seed {record.seed} · accuracy {record.accuracy:.3f}")
+            look_inside.link(i)
         if folder is None:
             st.text(record.text)
             continue

@@ -15,7 +15,7 @@ from explorer.jobs.client import Job
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
 from explorer.specs.jobs import PathsSpec
-from widgets import cached, findings, results, run_view, token_strip
+from widgets import cached, findings, look_inside, results, run_view, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import follow
@@ -165,6 +165,8 @@ def _downloads(found: Paths, pair: int, file: Path, key: str, query: str) -> Non
         a, b = (found.header.solutions[i].id for i in found.header.pairs[pair])
         st.link_button("Landscape", f"./landscape?paths={_name(file)}&pair={pair}",
                        icon=":material/landscape:")  # fmt: skip
+        look_inside.link(a, "Look inside the first")
+        look_inside.link(b, "Look inside the second")
         copy_link(f"link-{key}", query)
         st.caption(escaped(f"Solutions {a} and {b}."))
 

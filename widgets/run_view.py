@@ -17,7 +17,7 @@ from explorer.solutions import store
 from explorer.solutions.recording import Recording
 from explorer.solutions.solution import BEATEN, Solution, halted
 from explorer.specs.jobs import ReconstructSpec
-from widgets import cached, token_strip
+from widgets import cached, look_inside, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import HELP, Restart, follow
@@ -202,6 +202,8 @@ def _downloads(
         table = partial(charts.full_table, recording)
         _download("CSV", lambda: table().to_csv(index=False).encode(), "recording.csv", key)
         _download("Parquet", lambda: table().to_parquet(index=False), "recording.parquet", key)
+        if chosen:
+            look_inside.link(chosen)
         copy_link(f"link-{key}", query)
 
 

@@ -67,10 +67,10 @@ def is_private() -> bool:
     headers = st.context.headers
     origin = headers.get("Origin")
     return (
-        _is_loopback(st.get_option("server.address"))
+        is_loopback(st.get_option("server.address"))
         and st.context.ip_address is None  # as Streamlit calls 127.0.0.1 and ::1
-        and _is_loopback(_host_of(f"//{headers.get('Host', '')}"))
-        and (origin is None or _is_loopback(_host_of(origin)))
+        and is_loopback(_host_of(f"//{headers.get('Host', '')}"))
+        and (origin is None or is_loopback(_host_of(origin)))
         and not any(name.lower().startswith(PASSED_ON) for name in headers)
     )
 
@@ -82,13 +82,32 @@ def _host_of(address: str) -> str | None:
         return None
 
 
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
+def is_loopback(name: str | None) -> bool:
+    """Return whether a host, as addresses name it, is this machine for itself alone."""
+    if name == "localhost":
         return True
     try:
-        return ip_address(host or "").is_loopback
+        return ip_address(name or "").is_loopback
     except ValueError:
         return False
+
+
+def address(page: str = "") -> str:
+    """Return the address of the first page as this visitor's browser has it; empty if unknown.
+
+    Args:
+        page: name of the page that is open, in its address.
+    """
+    parts = urlsplit(st.context.url or "")
+    if not parts.hostname:
+        return ""
+    return f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix(page).rstrip('/')}/"
+
+
+def reachable(page: str = "") -> str | None:
+    """Return the same, or None if nobody on another machine could open it."""
+    found = address(page)
+    return found if found and not is_loopback(urlsplit(found).hostname) else None
 
 
 def may_name(path: str | Path) -> bool:
@@ -124,6 +143,8 @@ def ask(job_id: str, requested: str) -> None:
     """Ask for a job of this visitor's to `run`, `pause` or `stop`; what is wrong is said."""
     with said():
         owners.require(person(), [job_id])
+        if requested == "run":
+            limits.require_room(client.get(job_id).spec, person(), of=job_id)
         client.ask(job_id, requested)
 
 
@@ -131,6 +152,7 @@ def resume(job_id: str) -> None:
     """Let a job of this visitor's that failed go on; what is wrong is said."""
     with said():
         owners.require(person(), [job_id])
+        limits.require_room(client.get(job_id).spec, person(), of=job_id)
         kept.resume(job_id)
 
 

@@ -80,7 +80,7 @@ def style() -> None:
 def worker() -> None:
     """See that a worker is there; on a fresh machine, let it bring the embedded model."""
     try:
-        client.ensure_worker()
+        client.ensure_workers()
         _download_embedded()
     except ExplorerError as error:
         said = f"{error} Recorded results can be browsed all the same."

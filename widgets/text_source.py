@@ -21,8 +21,13 @@ from widgets.markdown import escaped
 DEFAULT = "The ferry leaves at dawn, and nobody on the pier has ever seen who is steering it."
 
 
-def choose(card: ModelCard) -> Passage | None:
-    """Show the sources and return the chosen passage, or None while there is none."""
+def choose(card: ModelCard, first: str = DEFAULT) -> Passage | None:
+    """Show the sources and return the chosen passage, or None while there is none.
+
+    Args:
+        card: the model.
+        first: the own text before anybody has typed one.
+    """
     source = st.selectbox(
         "Text",
         list(SOURCES),
@@ -32,7 +37,7 @@ def choose(card: ModelCard) -> Passage | None:
     )
     try:
         if source == "own":
-            return _own()
+            return _own(first)
         if source == "generated":
             return _generated(card)
         return _drawn(source)
@@ -41,10 +46,10 @@ def choose(card: ModelCard) -> Passage | None:
         return None
 
 
-def _own() -> Passage:
+def _own(first: str) -> Passage:
     typed = st.text_area(
         "Your text",
-        DEFAULT,
+        first,
         key="own_text",
         height=110,
         persist_state="session",

@@ -56,7 +56,7 @@ def _paths(value: BaseModel) -> Iterator[str | None]:
                 yield in_model(part)
             case "path", Path():
                 yield str(part)
-            case (("solution" | "set" | "paths"), str()):
+            case (("solution" | "other" | "set" | "paths"), str()):
                 yield in_id(part)
             case "sets", tuple():
                 yield from map(in_id, part)

@@ -1,17 +1,35 @@
 """A value: what is read from a form, a file or the queue, checked once and never changed."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from explorer.base.errors import BadInputError
+from explorer.base.files import write_atomically
 
 
 class Value(BaseModel):
     """Pydantic's model, frozen; a field that it does not know is an error and not dropped."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def keep(self, file: Path) -> Path:
+        """Write this value to a file as JSON.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        return write_atomically(file, self.model_dump_json(indent=1).encode())
+
+    @classmethod
+    def kept(cls, file: Path) -> Self | None:
+        """Return the value in a file that `keep` wrote; None if there is none to be read."""
+        try:
+            return cls.model_validate_json(file.read_bytes())
+        except (OSError, ValidationError):
+            return None
 
 
 V = TypeVar("V", bound=BaseModel)

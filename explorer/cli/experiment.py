@@ -13,8 +13,7 @@ from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.cli import flags, recipes, results
 from explorer.cli.assets import brought
-from explorer.cli.device import alone_on
-from explorer.cli.devices import several, work_on
+from explorer.cli.device import alone_on, several, work_on
 from explorer.cli.progress import carry_out, say
 from explorer.estimates import run_time
 from explorer.experiments import exports, over_training

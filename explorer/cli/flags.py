@@ -21,6 +21,7 @@ from explorer.cli import recipes
 from explorer.specs.curves import PathRecipe
 from explorer.specs.experiments import ReadoutSettings
 from explorer.specs.jobs import (
+    DepthSpec,
     DistancesSpec,
     InsideSpec,
     LandscapeSpec,
@@ -69,6 +70,7 @@ OTHERWISE: dict[type[BaseModel], dict[str, dict[str, Any] | None]] = {
         "recipe": {"default": "independent"},
     },
     DistancesSpec: {"set": {"metavar": "S"}},
+    DepthSpec: {"set": {"metavar": "S"}},
     PathsSpec: dict.fromkeys(("pairs", "train")),
     PathRecipe: {
         **dict.fromkeys(("beta1", "beta2", "clip", "schedule", "precision")),

@@ -1,9 +1,8 @@
 """`python -m explorer inside`: look inside the forward pass of one solution."""
 
 import argparse
+from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from explorer.base.files import write_atomically
 from explorer.cli import flags, results
@@ -43,15 +42,14 @@ def run(arguments: argparse.Namespace) -> int:
     for name, table in tables.all_of(task.found).items():
         write_atomically(arguments.out / f"{name}.csv", table.to_csv(index=False).encode())
     if arguments.json:
-        results.print_json(_said(task.found, str((arguments.out / FILE).resolve())))
+        results.print_json(_said(task.found, (arguments.out / FILE).resolve()))
     else:
         print(task.outcome)
     return 0
 
 
-def _said(found: Inside, file: str) -> dict[str, Any]:
+def _said(found: Inside, file: Path) -> dict[str, Any]:
     header = found.header
-    by_layer = {name: _plain(column) for name, column in tables.layers(found).items()}
     first, stays = reading.appears(found)
     return {
         "inside": file,
@@ -60,25 +58,16 @@ def _said(found: Inside, file: str) -> dict[str, Any]:
         "layers": header.layers,
         "heads": header.heads,
         "summary": reading.sentence(found),
-        "by_layer": by_layer,
-        "first_right": first.tolist(),
-        "stays_right": stays.tolist(),
+        "by_layer": dict(tables.layers(found).items()),
+        "first_right": first,
+        "stays_right": stays,
         "trials": [
-            trial.model_dump() | {"accuracy": float(accuracy)}
+            trial.model_dump() | {"accuracy": accuracy}
             for trial, accuracy in zip(header.trials, found.trial_accuracy, strict=True)
         ],
-        "radius": {
-            what: [[low, high if high < float("inf") else None] for low, high in
-                   reading.radius(found, what).tolist()]
-            for what in ("e", "m", "both")
-        },
+        "radius": {what: reading.radius(found, what) for what in ("e", "m", "both")},
         "swaps": tables.swaps(found).to_dict("records"),
-        "writings": [writing.model_dump() for writing in header.writings],
+        "writings": header.writings,
         "notices": header.notices,
         "seconds": header.seconds,
-    }  # fmt: skip
-
-
-def _plain(column: "pd.Series[Any]") -> list[float | None]:
-    """Return a column as JSON has it: no number where there is none."""
-    return [None if pd.isna(value) else float(value) for value in column]
+    }

@@ -46,7 +46,7 @@ class Sample:
         model: its name.
         here: trained on this machine, not shipped.
         scheme: `PAIR`, `SHARED`, or a scheme of capacity's memory vectors.
-        suits: whether the arrangement is the one that suits the model.
+        suits: whether the arrangement suits the model.
         kind: of its recipe, a key of `AS_LONG`.
         n: target tokens.
         steps: as if it had been alone.
@@ -113,13 +113,17 @@ def usual(
         scheme: what is trained.
         seen: `samples`, for who asks more than once.
     """
-    arrangement = suiting(model) if arrangement == AUTO else arrangement
-    suits = arrangement == suiting(model)
+    offered, paper = suiting(model)
+    arrangement = offered if arrangement == AUTO else arrangement
+    suits = arrangement in (offered, paper)
+    of_scheme = [s for s in (samples() if seen is None else seen) if s.scheme == scheme]
+    own = {s.arrangement for s in of_scheme if s.model == model}
+    if arrangement == offered and arrangement not in own:
+        arrangement = paper  # nothing was seen with a sink before e: no more steps than without
     alike = [
         s
-        for s in (samples() if seen is None else seen)
-        if s.scheme == scheme
-        and (s.arrangement == arrangement if s.model == model else s.suits == suits)
+        for s in of_scheme
+        if (s.arrangement == arrangement if s.model == model else s.suits == suits)
     ]
     kind = kind_of(recipe)
     for group in (
@@ -160,12 +164,12 @@ def kind_of(recipe: Recipe) -> str:
 
 
 @lru_cache(maxsize=64)
-def suiting(model: str) -> str:
-    """Return the arrangement that suits a model; the paper's as long as that is not known."""
+def suiting(model: str) -> tuple[str, str]:
+    """Return the arrangement that is offered first for a model, and the paper's that suits it."""
     with suppress(ExplorerError):
-        known = catalog.find(model).default_arrangement
-        return PAPER_DEFAULT if known == AUTO else known
-    return PAPER_DEFAULT
+        if (found := catalog.find(model).first_position) is not None:
+            return found.arrangement, found.of_paper
+    return PAPER_DEFAULT, PAPER_DEFAULT
 
 
 def samples() -> list[Sample]:
@@ -221,7 +225,7 @@ def _ended(
     if n < 1 or (not exact and steps < recipe.max_steps):
         return None
     alone = steps * restarts**QUICKER if exact else steps
-    suits = arrangement == suiting(model)
+    suits = arrangement in suiting(model)
     return Sample(model, here, scheme, arrangement, suits, kind_of(recipe), n, alone, exact,
                   recipe.max_steps)  # fmt: skip
 

@@ -110,52 +110,42 @@ def findings(run: Run) -> list[Finding]:
 
 
 def _two_are_essential(found: pd.DataFrame) -> Finding:
-    claim = "Two tokens are essential: one vector, repeated, cannot hold a text."
     both = found[(found["n"] >= 4) & found["id"].isin(["A1", "A4", "A5"])]
     longest = both.loc[both["id"] == "A1", "n"].max() if len(both) else None
     at = both[both["n"] == longest]
     ours = at.loc[at["id"] == "A1", "mean"]
     others = at.loc[at["id"] != "A1", ["id", "mean"]]
     if ours.empty or others.empty:
-        return Finding("F1", claim, None, "Needs A1 and A4 or A5 at N = 4 or more.")
+        return Finding("F1", None, "Needs A1 and A4 or A5 at N = 4 or more.")
     top = others.sort_values("mean").iloc[-1]
     return Finding(
         "F1",
-        claim,
         bool(top["mean"] - ours.iloc[0] > 0.5),
         f"At N = {longest} A1 reaches {ours.iloc[0]:.2f} and {top['id']} {top['mean']:.2f}.",
     )
 
 
 def _order_matters(found: pd.DataFrame) -> Finding:
-    claim = "The order matters: e first and m after it holds more than halves or turns."
     longest = found["n"].max()
     at = found[found["n"] == longest].set_index("id")["mean"]
     last, early = at.reindex(["A4", "A5"]).dropna(), at.reindex(["A2", "A3"]).dropna()
     if last.empty or early.empty or longest < 4:
-        return Finding("F2", claim, None, "Needs A2 or A3 beside A4 or A5 at N = 4 or more.")
+        return Finding("F2", None, "Needs A2 or A3 beside A4 or A5 at N = 4 or more.")
     words = ", ".join(f"{name} {value:.2f}" for name, value in at.items())
-    return Finding("F2", claim, bool(last.max() > early.max()), f"At N = {longest}: {words}.")
+    return Finding("F2", bool(last.max() > early.max()), f"At N = {longest}: {words}.")
 
 
 def _why_one_fails(run: Run, found: pd.DataFrame) -> Finding:
-    claim = (
-        "With positions that leave the values alone, A1's outputs are all the same, so its "
-        "accuracy is at most the share of the most frequent token."
-    )
     if not run.header.rotary:
-        return Finding(
-            "I5", claim, None, "This model's positions change the values: no such bound."
-        )
+        return Finding("I5", None, "This model's positions change the values: no such bound.")
     alone = found[(found["id"] == "A1") & (found["n"] > 1)]
     apart = spread(run)
     if alone.empty or apart.empty:
-        return Finding("I5", claim, None, "Needs A1 at N = 2 or more.")
+        return Finding("I5", None, "Needs A1 at N = 2 or more.")
     difference = float(apart.loc[apart["id"] == "A1", "difference"].max())
     over = float((alone["mean"] - alone["bound"]).max())
     return Finding(
         "I5",
-        claim,
         bool(difference < 1e-2 and over <= 1e-9),
         f"Logits at different positions differ by at most {difference:.1e} of their deviation, "
         f"and A1's accuracy is never above the bound ({alone['mean'].iloc[-1]:.2f} against "

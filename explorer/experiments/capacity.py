@@ -115,15 +115,12 @@ def findings(run: Run) -> list[Finding]:
 
 
 def _size(run: Run) -> Finding:
-    claim = "Llama models hold more as they grow, Pythia models do not."
     top = ladders.best(run)
     words = "".join(
         f" It holds {'at least ' if row['at_least'] else ''}{row['c_tokens']} tokens at best."
         for row in top[top["whose"] == "here"].to_dict("records")
     )
-    return Finding(
-        "F4", claim, None, f"This run is of one model, {ladders.model_name(run)}.{words}"
-    )
+    return Finding("F4", None, f"This run is of one model, {ladders.model_name(run)}.{words}")
 
 
 def _one_pass(whole: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -142,12 +139,11 @@ def _how_few(by: dict[str, dict[str, Any]]) -> str:
 
 
 def _sources(run: Run, whole: pd.DataFrame) -> Finding:
-    claim = "Natural texts are equal in tokens; random words are worse."
     by = _one_pass(whole)
     held = {source: int(row["c_tokens"]) for source, row in by.items()}
     natural = [tokens for source, tokens in held.items() if source != "random"]
     if "random" not in held or len(natural) < 2:
-        return Finding("F5", claim, None, "Needs random words and two other sources, climbed out.")
+        return Finding("F5", None, "Needs random words and two other sources, climbed out.")
     ladder = [0, *settings_of(run, CapacitySettings).ladder]
     top, least, random = max(natural), min(natural), held["random"]
     equal = ladder.index(top) - ladder.index(least) <= 1
@@ -156,11 +152,10 @@ def _sources(run: Run, whole: pd.DataFrame) -> Finding:
         shown = None  # what reached the end may hold more
     words = ", ".join(f"{in_words(source)} {tokens}" for source, tokens in held.items())
     ended = " The ladder ended before the longest failed." if shown is None else ""
-    return Finding("F5", claim, shown, f"C_tokens, best of {_how_few(by)}: {words}.{ended}")
+    return Finding("F5", shown, f"C_tokens, best of {_how_few(by)}: {words}.{ended}")
 
 
 def _information(run: Run, whole: pd.DataFrame) -> Finding:
-    claim = "Less information (H_LM) is held of texts that carry less of it."
     by = _one_pass(whole)
     carried = {
         str(row["source"]): float(row["nats_per_token"])
@@ -168,7 +163,7 @@ def _information(run: Run, whole: pd.DataFrame) -> Finding:
         if row["source"] in by
     }
     if len(carried) < 2:
-        return Finding("F6", claim, None, "Needs two sources whose ladders are climbed out.")
+        return Finding("F6", None, "Needs two sources whose ladders are climbed out.")
     order = sorted(carried, key=lambda source: carried[source])
     low, high = by[order[0]], by[order[-1]]
     less = bool(low["h_lm"] < high["h_lm"])
@@ -179,21 +174,16 @@ def _information(run: Run, whole: pd.DataFrame) -> Finding:
         for source in order
     )
     ended = " The ladder ended before the one that decides failed." if bound else ""
-    return Finding("F6", claim, None if bound else less, f"{_how_few(by)}: {words}.{ended}")
+    return Finding("F6", None if bound else less, f"{_how_few(by)}: {words}.{ended}")
 
 
 def _token_by_token(means: pd.DataFrame, doubt: str | None) -> Finding:
-    claim = (
-        "Token by token about twice the information is held, up to five times; on random words "
-        "both are alike."
-    )
     told = means[means["one_forward_at_end"] == 0].dropna() if len(means) else means
     random = told[told["source"] == "random"] if len(told) else told
     natural = told[told["source"] != "random"] if len(told) else told
     if random.empty or natural.empty:
         return Finding(
             "F7",
-            claim,
             None,
             "Needs random words and another source, in one pass (until a length fails) and token "
             "by token.",
@@ -215,8 +205,8 @@ def _token_by_token(means: pd.DataFrame, doubt: str | None) -> Finding:
     few = f"means over {told['texts'].min()} or more texts"
     figure = f"Times the H_LM of one pass, {few}: {words}."
     if doubt is not None:
-        return Finding("F7", claim, None, f"Not decided. {figure} {doubt}")
-    return Finding("F7", claim, shown, figure)
+        return Finding("F7", None, f"Not decided. {figure} {doubt}")
+    return Finding("F7", shown, figure)
 
 
 def _more(ratio: float, bound: bool) -> bool | None:

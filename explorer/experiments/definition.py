@@ -14,6 +14,7 @@ from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted, human_seconds
 from explorer.base.value import valid
+from explorer.experiments.paper import STATEMENTS
 from explorer.experiments.runs import Cell, Run
 from explorer.specs.arrangements import ARRANGEMENTS, AUTO
 from explorer.specs.experiments import Name, Settings
@@ -35,16 +36,19 @@ class Finding:
     """Whether a run shows what the paper found.
 
     Attributes:
-        id: F1 to F10, I1 to I8, E11, E12 of the checklist.
-        claim: what the paper says, in our words.
+        id: of a statement of the paper's (`explorer.experiments.paper`).
         shown: True, False, or None while the run cannot tell.
         figure: the numbers that say so, in a sentence.
     """
 
     id: str
-    claim: str
     shown: bool | None
     figure: str
+
+    @property
+    def claim(self) -> str:
+        """What the paper says, in our words."""
+        return STATEMENTS[self.id]
 
 
 @dataclass(frozen=True)

@@ -202,13 +202,14 @@ LIMITS = (
 )  # fmt: skip
 INCONSISTENCIES = (
     Statement("I1", "One pass is called 279 times faster 'on average' in section 4 and 'up to' 279 "
-              "times faster in section 5."),
+              "times faster in section 5; both hold only if every ratio is the same."),
     Statement("I2", "Table 1's caption swaps its last two rows: by count, [e][m]×N (A4) has N + 1 "
               "inputs, so it is the one whose e is not guided."),
     Statement("I3", "Four values of Table 3, 92, 131, 167 and 288, are no lengths of the ladder."),
     Statement("I4", "v1 calls the second vector m in places and p in others; it is m here."),
-    Statement("I5", "Why one repeated vector must fail is not said: where positions leave the "
-              "values alone (rotary, ALiBi), identical inputs give identical outputs everywhere."),
+    Statement("I5", "Why one repeated vector must fail is not said. Where positions leave the "
+              "values alone (rotary, ALiBi), identical inputs give identical outputs everywhere: "
+              "at most the share of the most frequent token is right."),
     Statement("I6", "v1 calls the curve 'degree-one' beside a quadratic formula."),
     Statement("I7", "Section 4 says that tokens are not stored as such, section 5 that the vectors "
               "may rely mostly on low-level token patterns."),
@@ -218,3 +219,4 @@ INCONSISTENCIES = (
 """I1 to I8: where the paper disagrees with itself, or needs a word."""
 MEASURED = tuple(s for s in INCONSISTENCIES if s.id in ("I1", "I5")) + RESULTS
 """What else the paper says that a run can tell."""
+STATEMENTS = {s.id: s.sentence for s in (*FINDINGS, *MEASURED)}

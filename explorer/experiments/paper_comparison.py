@@ -75,17 +75,6 @@ def answers(
     )
 
 
-def more(evidence: Sequence[Evidence]) -> pd.DataFrame:
-    """Return the answers to the paper's other statements, as `answers` does.
-
-    A statement that only a run names stands there in the run's words.
-    """
-    listed = {s.id for s in (*paper.FINDINGS, *paper.MEASURED)}
-    others = {s.finding.id: s.finding.claim for s in evidence if s.finding.id not in listed}
-    named = [Statement(name, claim) for name, claim in others.items()]
-    return answers(evidence, (*paper.MEASURED, *named))
-
-
 def table1(run: Run | None) -> pd.DataFrame | None:
     """Return our numbers for Table 1 (E1): arrangement, n, mean, sd; None without a run."""
     if run is None or not run.done:

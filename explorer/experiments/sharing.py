@@ -110,12 +110,11 @@ def tables(run: Run) -> dict[str, pd.DataFrame]:
 
 def findings(run: Run) -> list[Finding]:
     """Return what the run says of F3."""
-    claim = "Either e or m can be shared by many texts, if the best of several restarts counts."
     found = summary(run)
     whole = settings_of(run, SharingSettings).restarts
     done = found[(found["s_g"] > 1) & (found["restarts"] == whole)]
     if done.empty:
-        return [Finding("F3", claim, None, "Needs all restarts of a group of 2 or more texts.")]
+        return [Finding("F3", None, "Needs all restarts of a group of 2 or more texts.")]
     top = done.loc[done.groupby("shared")["s_g"].idxmax()]
     words = "; ".join(
         f"shared {row['shared']} at S_g = {row['s_g']}: {row['best']:.2f} with the best restart of "
@@ -125,7 +124,7 @@ def findings(run: Run) -> list[Finding]:
     held = bool((top["best"] >= THRESHOLD).all())
     shown = None if held and len(top) < 2 else held
     words = f"{words[0].upper()}{words[1:]}. Restarts of each group: {whole} (the paper: 10)."
-    return [Finding("F3", claim, shown, words)]
+    return [Finding("F3", shown, words)]
 
 
 EXPERIMENT = Experiment(

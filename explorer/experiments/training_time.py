@@ -111,13 +111,12 @@ def growth(run: Run) -> str:
 
 def findings(run: Run) -> list[Finding]:
     """Return what the run says of E11: nothing certain from fewer than three lengths."""
-    claim = "Training time grows roughly linearly with N."
     found = slopes(run)
     seconds = found[found["of"] == "seconds"] if len(found) else found
     if seconds.empty or seconds["lengths"].iloc[0] < 3:
-        return [Finding("E11", claim, None, growth(run))]
+        return [Finding("E11", None, growth(run))]
     slope = float(seconds["slope"].iloc[0])
-    return [Finding("E11", claim, LINEAR[0] <= slope <= LINEAR[1], growth(run))]
+    return [Finding("E11", LINEAR[0] <= slope <= LINEAR[1], growth(run))]
 
 
 def tables(run: Run) -> dict[str, pd.DataFrame]:

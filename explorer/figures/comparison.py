@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from explorer.figures.chart import Chart, layout, log_axis, ticks_for
+from explorer.figures.chart import SHARE, Chart, layout, log_axis, ticks_for
 from explorer.figures.palette import DASHES, RESTARTS
 from explorer.figures.run import until_done
 from explorer.solutions.recording import Recording
@@ -22,7 +22,7 @@ def accuracy_of(curves: Sequence[Curve]) -> Chart:
         "accuracy",
         "Which one was right sooner",
         "token accuracy",
-        {"range": [-0.03, 1.05], "tickformat": ".0%"},
+        SHARE,
     )
 
 

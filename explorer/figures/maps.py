@@ -82,7 +82,7 @@ def _by_number(values: pd.Series) -> dict[str, object]:
         "color": values,
         "cmin": 0,
         "cmax": 1,
-        "colorscale": [list(stop) for stop in WRONG_TO_RIGHT],
+        "colorscale": WRONG_TO_RIGHT,
         "colorbar": {"title": "accuracy", "thickness": 10},
     }
 

@@ -123,7 +123,7 @@ def arrangements_beside(ours: pd.DataFrame | None = None) -> Chart:
     figure.update_xaxes(log_axis(sorted(set(table["n"]))))
     figure.update_yaxes(range=[-0.05, 1.1])
     alt = (
-        f"Token accuracy over N for {len(ARRANGEMENTS)} arrangements: "
+        f"Token accuracy over N for {table['arrangement'].nunique()} arrangements: "
         f"{_count(table, 'published')} values published (dashed, at N = 1, 2, 4 and 256 only) "
         f"and {_count(table, 'here')} of ours (solid); lines between them only guide the eye."
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from explorer.figures.chart import Chart, layout, log_axis, ticks_for
+from explorer.figures.chart import SHARE, Chart, layout, log_axis, ticks_for
 from explorer.figures.palette import DASHES, RESTARTS, RIGHT, WRONG_TO_RIGHT
 from explorer.figures.words import for_plotly
 from explorer.solutions.recording import PHASES, Recording
@@ -19,7 +19,7 @@ def accuracy_curves(recording: Recording) -> Chart:
         "accuracy",
         "Share of right tokens, restart by restart",
         "token accuracy",
-        axis={"range": [-0.03, 1.05], "tickformat": ".0%"},
+        axis=SHARE,
     )
 
 
@@ -102,7 +102,7 @@ def position_heatmap(recording: Recording, restart: int, labels: list[str]) -> C
             customdata=np.tile(_in_hover(labels)[:, None], (1, len(keep))),
             zmin=0,
             zmax=1,
-            colorscale=[list(stop) for stop in WRONG_TO_RIGHT],
+            colorscale=WRONG_TO_RIGHT,
             colorbar={"title": "p", "thickness": 10, "tickformat": ".1f"},
             hovertemplate="step %{x}, position %{y} “%{customdata}”: p %{z:.2f}<extra></extra>",
         )

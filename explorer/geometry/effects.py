@@ -10,12 +10,13 @@ the size pairs × resamples is ever held: the paper's size (E6) has 450,775 pair
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 
+from explorer.base.value import Value
 from explorer.geometry.distances import KINDS, Kind, Pairs
 
 RESAMPLES = 1000
@@ -38,34 +39,29 @@ SHUFFLED = {
 """What the permutation test of each comparison permutes."""
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Whether pairs of one kind are closer than pairs of another.
+class Comparison(Value):
+    """Whether pairs of one kind are closer than pairs of another."""
 
-    Attributes:
-        near: the kind that is expected to be closer.
-        far: the other.
-        auc: chance that a near pair is closer than a far pair, ties counted half.
-        low: lower end of the 95% interval of `auc`, None under `LEAST_CONTEXTS` contexts.
-        high: upper end.
-        p: share of permutations with an AUC at least as large, itself among them.
-        smallest_p: the least p that any set with as many texts and contexts can have.
-        shuffled: what was permuted.
-    """
-
-    near: Kind
+    near: Kind = Field(description="The kind that is expected to be closer.")
     far: Kind
-    auc: float
-    low: float | None
-    high: float | None
-    p: float
-    smallest_p: float
-    shuffled: str
-
-    @property
-    def cliffs_delta(self) -> float:
-        """Cliff's δ, 2 AUC - 1: 0 no difference, 1 every near pair is closer."""
-        return 2 * self.auc - 1
+    auc: float = Field(
+        description="Chance that a near pair is closer than a far pair, ties counted half."
+    )
+    cliffs_delta: float = Field(
+        description="Cliff's δ, 2 AUC - 1: 0 no difference, 1 every near pair is closer."
+    )
+    low: float | None = Field(
+        description="2.5% of the AUC over resampled contexts; null under `LEAST_CONTEXTS`."
+    )
+    high: float | None = Field(description="97.5%.")
+    p: float = Field(
+        description="Permutation test, one-sided: share of permutations with an AUC at least as "
+        "large, itself among them."
+    )
+    smallest_p: float | None = Field(
+        None, description="The least p that so many texts and contexts allow; null: not recorded."
+    )
+    shuffled: str = Field(description="What the test permutes.")
 
 
 def draws(contexts: int, resamples: int, seed: int) -> Int[np.ndarray, "R C"]:
@@ -112,9 +108,16 @@ def compare(
         permuted = PERMUTED[which](found, level, draw)
         reached = 1 + sum(next(permuted) >= auc - 1e-12 for _ in range(permutations))
         yield Comparison(
-            *which, auc, low, high, reached / (permutations + 1),
-            max(1 / relabellings(found, which), 1 / (permutations + 1)), SHUFFLED[which],
-        )  # fmt: skip
+            near=which[0],
+            far=which[1],
+            auc=auc,
+            cliffs_delta=2 * auc - 1,
+            low=low,
+            high=high,
+            p=reached / (permutations + 1),
+            smallest_p=max(1 / relabellings(found, which), 1 / (permutations + 1)),
+            shuffled=SHUFFLED[which],
+        )
 
 
 def _farther(of: Int[np.ndarray, " f"], than: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:

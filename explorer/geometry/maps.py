@@ -14,9 +14,10 @@ from pydantic import Field, ValidationError
 from explorer.base import folders
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
-from explorer.base.value import Value
+from explorer.base.provenance import Recorded
 from explorer.geometry import projection
 from explorer.geometry.distances import Vector, between
+from explorer.geometry.projection import Purity
 from explorer.solutions import sets as records
 from explorer.solutions.recording import Recording
 from explorer.solutions.sets import SolutionSet
@@ -27,17 +28,7 @@ VERSION = 1
 AXES = ("x", "y", "z")
 
 
-class PurityRecord(Value):
-    """`explorer.geometry.projection.Purity` of one kind of label, in the full space."""
-
-    label: str
-    share: float
-    chance: float
-    neighbours: int
-    solutions: int
-
-
-class MapRecord(Value):
+class MapRecord(Recorded):
     """A map as it is kept."""
 
     version: int = VERSION
@@ -46,7 +37,7 @@ class MapRecord(Value):
     solutions: list[str] = Field(description="Ids, in the order of the coordinates.")
     coordinates: list[list[float]]
     explained: list[float] = Field(description="PCA: share of variance of each axis.")
-    purity: list[PurityRecord]
+    purity: list[Purity]
 
 
 @dataclass(frozen=True)
@@ -172,25 +163,18 @@ def make(spec: MapSpec) -> SolutionMap:
             metric=spec.metric, seed=spec.seed,
         )  # fmt: skip
     distances = between(full, "cosine" if spec.metric == "cosine" else "l2")
-    measured = {
-        label: projection.purity(distances, known[label].to_numpy())
+    measured = [
+        projection.purity(distances, label, known[label].to_numpy())
         for label in ("context", "text")
-    }
+    ]
     record = MapRecord(
         key=key(spec, sets),
         spec=spec,
         solutions=known["id"].tolist(),
         coordinates=coordinates.tolist(),
         explained=explained,
-        purity=[
-            PurityRecord(
-                label=label, share=p.share, chance=p.chance, neighbours=p.neighbours,
-                solutions=p.solutions,
-            )
-            for label, p in measured.items()
-            if p is not None
-        ],
-    )  # fmt: skip
+        purity=[found for found in measured if found is not None],
+    )
     return _placed(record, known, sets)
 
 

@@ -11,7 +11,10 @@ from explorer.base.provenance import Versions, versions
 from explorer.base.value import Value
 from explorer.paths.header import TextInfo
 from explorer.solutions.solution import Solution, now
-from explorer.specs.arrangements import ArrangementKey, holds_m, read_from
+from explorer.specs.arrangements import ArrangementKey, read_from, stands
+
+MOST_TOKENS = 128
+"""N up to which there is a look inside: attention maps grow with its square."""
 
 Role = Literal["token", "e", "m"]
 """What an input position holds; a token is one that stands before e, such as BOS."""
@@ -87,7 +90,8 @@ class InsideHeader(Value):
 
 def roles_of(key: ArrangementKey, length: int) -> list[Role]:
     """Return what each input position holds for a target of `length` tokens."""
-    return ["m" if at_m else "e" for at_m in holds_m(key, length)]
+    held: dict[str, Role] = {"s": "token", "e": "e", "m": "m"}
+    return [held[letter] for letter in stands(key, length).tolist()]
 
 
 def describe(

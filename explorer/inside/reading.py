@@ -119,20 +119,19 @@ def radius_in_words(found: Inside, what: What) -> str:
 
 def sentence(found: Inside) -> str:
     """Say at which layer the text appears."""
-    header, (first, stays) = found.header, appears(found)
-    N, S = len(first), len(found.right)
-    share = found.right.mean(1)
-    half = np.flatnonzero(share >= 0.5)
-    said = f"{int(share[-1] * N + 0.5)} of {counted(N, 'token')} are right after the last layer"
-    if not len(half):
-        return f"{said}; at no layer is half of the text readable through the lens."
-    where = "before the first layer" if half[0] == 0 else f"after layer {half[0]} of {S - 1}"
-    settled = stays[stays < S]
-    middle = (
-        f" The middle token is right for good {_after(int(np.median(settled)))}."
-        if len(settled)
-        else ""
+    header, right = found.header, found.right.sum(1)
+    N, last = found.right.shape[1], header.layers
+    half = np.flatnonzero(right >= N / 2)
+    said = (
+        f"{right[-1]} of {counted(N, 'token')} are right after the last layer ({last}), "
+        f"{right[-2]} after the one before."
     )
+    if not len(half):
+        said += " At no layer is half of the text readable."
+    elif half[0] == 0:
+        said += " Half of the text is readable in the input already."
+    else:
+        said += f" Half of the text is first readable after layer {half[0]}."
     attention = ""
     if header.heads and "m" in header.roles:
         to_e = shares(found)[:, :, SOURCES.index("e")].mean(1)
@@ -140,8 +139,4 @@ def sentence(found: Inside) -> str:
             f" A position gives e {to_e.mean():.0%} of its attention on average, "
             f"most in layer {int(to_e.argmax()) + 1} ({to_e.max():.0%})."
         )
-    return f"{said}; half of them are {where}.{middle}{attention}"
-
-
-def _after(state: int) -> str:
-    return "from the input on" if state == 0 else f"after layer {state}"
+    return said + attention

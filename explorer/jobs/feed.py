@@ -23,7 +23,7 @@ from explorer.experiments import runs
 from explorer.jobs import client
 from explorer.paths import places
 from explorer.paths.result import FILE
-from explorer.solutions import sets
+from explorer.solutions import sets, store
 from explorer.solutions.recording import LIVE, LOG, Recording, RecordingHeader, read_newest
 
 MOST_CELLS = 400_000
@@ -89,6 +89,8 @@ def look(watched: Mapping[str, Stamp | None], *, rows: bool = True) -> dict[str,
     for job, stamp in watched.items():
         status = None if not rows else status_of(known[job]) if job in known else NOT_THERE
         found[job] = _newest(folder / job, status, stamp)
+        if found[job].stamp is None:  # it is over, or has not begun
+            found[job] = _last(job, status)
     return found
 
 
@@ -101,6 +103,24 @@ def _newest(folder: Path, status: dict[str, Any] | None, known: Stamp | None) ->
         return Look(status, known)
     newest = read_newest(folder)
     return Look(status, stamp if newest else known, newest)
+
+
+def _last(job: str, status: dict[str, Any] | None) -> Look:
+    """Look at the recording of a run that is over, for somebody who comes only now."""
+    whole = recorded(job)
+    if whole is None:
+        return Look(status)
+    newest = Recording(whole.header, whole.frames[-1:])
+    return Look(status, _stamp(store.run_folder(job) / store.RECORDING), newest)
+
+
+def recorded(job: str) -> Recording | None:
+    """Return the recording of a run that is over, or None if there is none that can be read."""
+    file = store.run_folder(job) / store.RECORDING
+    if not file.is_file():
+        return None
+    whole = store.recording_of(file)
+    return whole if whole is not None and len(whole) else None
 
 
 def _stamp(file: Path) -> Stamp | None:
@@ -165,7 +185,7 @@ def revision(job: str, kind: str, result: Mapping[str, Any]) -> int:
 def worker_note() -> str:
     """Start a worker if there is none; say why nothing moves, or nothing if it does."""
     try:
-        started = client.ensure_worker()
+        started = client.ensure_workers()
         status = client.worker_status()
     except ExplorerError as error:
         return str(error)

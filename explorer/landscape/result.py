@@ -24,6 +24,13 @@ class LandscapeHeader(Value):
     model: str = Field(description="Name of the model, as `--model` takes it.")
     fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
     arrangement: ArrangementKey
+    sink: int | None = Field(
+        None,
+        ge=0,
+        lt=2**31,
+        exclude_if=lambda value: value is None,
+        description="Id of the token before e, in an arrangement that has one.",
+    )
     kind: CurveKind = Field(description="The curve whose bends lie in or near the plane.")
     text: TextInfo
     ends: tuple[SolutionInfo, SolutionInfo]

@@ -25,8 +25,7 @@ from explorer.jobs import client
 from explorer.landscape.places import LANDSCAPES, WALKS
 from explorer.landscape.result import LandscapeHeader
 from explorer.landscape.surroundings import SurroundingsHeader
-from explorer.library.item import Item, labels_of, listed, made, time_of
-from explorer.library.labels import NO_LABEL, Label
+from explorer.library.item import Item, listed, made, time_of
 from explorer.paths import places
 from explorer.paths.header import PathsHeader
 
@@ -90,14 +89,13 @@ def _experiment(run: Stored[runs.Header]) -> dict[str, Any]:
 
 def analyses() -> list[Item]:
     """Return the maps and distances that were computed here: the files of one name are one."""
-    named = labels_of("analysis")
     by_name: dict[str, list[Path]] = {}
     for file in sorted((folders.local() / "analyses").glob("[!.]*")):
         by_name.setdefault(file.stem, []).append(file)
-    return [_analysis(name, files, named) for name, files in by_name.items()]
+    return [_analysis(name, files) for name, files in by_name.items()]
 
 
-def _analysis(name: str, files: list[Path], named: dict[str, Label]) -> Item:
+def _analysis(name: str, files: list[Path]) -> Item:
     said = next((read_once(_json, f)[0] for f in files if f.suffix == ".json"), None) or {}
     spec = said.get("spec", {})
     text, what = name, name.partition("-")[0]
@@ -105,14 +103,14 @@ def _analysis(name: str, files: list[Path], named: dict[str, Label]) -> Item:
         if what == "map":
             text = f"{spec['method'].upper()} of {spec['vector']}, {_sets(spec['sets'])}"
         else:
-            text = f"Distances, {_sets([said['set']])}"
+            by = " by layer" if what == "depth" else ""
+            text = f"Distances{by}, {_sets([said['set']])}"
     return Item(
         kind="analysis",
         id=name,
         text=text,
         path=files[0],
         created=made(files[0]),
-        label=named.get(name, NO_LABEL),
         facts={"asks": what},
         more=tuple(files[1:]),
     )
@@ -206,7 +204,7 @@ def _json(file: Path) -> dict[str, Any]:
         said = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
         raise CorruptFileError(f"{file.name} is damaged.") from error
-    large = ("coordinates", "solutions")
+    large = ("coordinates", "solutions", "rows")
     known = said if isinstance(said, dict) else {}
     return {name: value for name, value in known.items() if name not in large}
 

@@ -16,6 +16,7 @@ from explorer.jobs.client import Job
 from explorer.paths import places
 from explorer.solutions import sets, store
 from explorer.specs.jobs import (
+    DepthSpec,
     DistancesSpec,
     ExperimentSpec,
     InsideSpec,
@@ -29,6 +30,7 @@ from explorer.specs.jobs import (
 PAGES = {
     "solve-set": "Sets",
     "distances": "Distances",
+    "depth": "Distances",
     "map": "Maps",
     "paths": "Paths",
     "landscape": "Landscape",
@@ -111,8 +113,8 @@ def _made_by(job: Job) -> Iterator[Path]:
 def _read_by(job: Job) -> Iterator[Path]:
     """Yield what a job reads whenever it is taken up; what is gone is left out."""
     spec = job.spec
-    if isinstance(spec, DistancesSpec | MapSpec):
-        for name in (spec.set,) if isinstance(spec, DistancesSpec) else spec.sets:
+    if isinstance(spec, DistancesSpec | DepthSpec | MapSpec):
+        for name in spec.sets if isinstance(spec, MapSpec) else (spec.set,):
             with suppress(ExplorerError):
                 yield sets.find(name)
     if isinstance(spec, LandscapeSpec):

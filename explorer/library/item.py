@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from explorer.base.collection import Collection, Stored
-from explorer.base.errors import StorageError
-from explorer.library import labels
 from explorer.library.labels import NO_LABEL, Kind, Label
 from explorer.solutions.solution import AnyRecord
 
@@ -63,13 +61,6 @@ class Item:
         return self.label.name or self.text
 
 
-def labels_of(kind: Kind) -> dict[str, Label]:
-    """Return the labels of a kind by id; none without a catalogue."""
-    with contextlib.suppress(StorageError):  # what is stored can be listed all the same
-        return labels.labels(kind)
-    return {}
-
-
 def time_of(seconds: float) -> str:
     """Return a UNIX time as UTC, ISO 8601."""
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=0).isoformat()
@@ -92,7 +83,6 @@ def listed(
         collection: where they lie.
         describe: gives further fields of one, which is called as its folder unless they say so.
     """
-    named = labels_of(kind)
     items = []
     for stored in collection.all():
         noun = collection.noun.capitalize()
@@ -101,7 +91,6 @@ def listed(
             "path": stored.folder,
             "created": getattr(stored.said, "created", "") or made(stored.file),
             "problem": stored.problem and f"{noun} {stored.folder.name}: {stored.problem}",
-            "label": NO_LABEL if stored.ships else named.get(stored.id, NO_LABEL),
         }
         own = describe(stored)
         items.append(Item(kind=kind, id=stored.id, ships=stored.ships, **{**fields, **own}))

@@ -17,7 +17,7 @@ from explorer.base.database import JobRow, transaction
 from explorer.base.errors import BadInputError, StorageError
 from explorer.jobs import client
 from explorer.library import holdings, labels
-from explorer.library.item import Item, labels_of, listed, time_of
+from explorer.library.item import Item, listed, time_of
 from explorer.library.labels import NO_LABEL, Kind, Label
 from explorer.people import owners
 from explorer.solutions import sets as records
@@ -39,10 +39,18 @@ def items(kind: Kind) -> list[Item]:
     missing.
     """
     here = {"solution": _solutions, "run": _runs, "set": _sets, "job": _jobs}
-    found = (here | holdings.LISTS)[kind]()
-    with contextlib.suppress(StorageError):
-        if whose := owners.owners():
-            found = [replace(item, owner=whose.get(item.belongs_to)) for item in found]
+    named: dict[str, Label] = {}
+    whose: dict[str, str] = {}
+    with contextlib.suppress(StorageError):  # what is stored can be listed all the same
+        named, whose = labels.labels(kind), owners.owners()
+    found = [
+        replace(
+            item,
+            label=NO_LABEL if item.ships else named.get(item.id, NO_LABEL),
+            owner=whose.get(item.belongs_to),
+        )
+        for item in (here | holdings.LISTS)[kind]()
+    ]
     found.sort(key=lambda item: item.id)
     found.sort(key=lambda item: item.created, reverse=True)
     return sorted(found, key=lambda item: item.ships)
@@ -75,7 +83,6 @@ def relabel(item: Item, *, name: str, note: str, tags: Iterable[str]) -> Label:
 
 
 def _solutions() -> list[Item]:
-    named = labels_of("solution")
     return [
         Item(
             kind="solution",
@@ -85,7 +92,6 @@ def _solutions() -> list[Item]:
             created=entry.record.created if entry.record else "",
             ships=entry.ships,
             problem=entry.problem,
-            label=NO_LABEL if entry.ships else named.get(entry.id, NO_LABEL),
             record=entry.record,
             length=entry.length,
             facts={"origin": _origin(entry)},
@@ -155,15 +161,14 @@ def _lost(folder: Path, record: SetRecord) -> dict[str, int]:
 
 def _jobs() -> list[Item]:
     """Return all jobs, also those that another version of the project has queued."""
-    named = labels_of("job")
     called = {found.id: found.said.name for found in records.SETS.all() if found.said}
     rows: list[JobRow] = []
     with contextlib.suppress(StorageError), transaction() as session:
         rows = list(session.scalars(select(JobRow)))
-    return [_job(row, named.get(row.id, NO_LABEL), called) for row in rows]
+    return [_job(row, called) for row in rows]
 
 
-def _job(row: JobRow, label: Label, called: Mapping[str, str]) -> Item:
+def _job(row: JobRow, called: Mapping[str, str]) -> Item:
     problem, text, model = None, row.kind, ""
     try:
         spec = client.as_job(row).spec
@@ -183,7 +188,6 @@ def _job(row: JobRow, label: Label, called: Mapping[str, str]) -> Item:
         path=None,
         created=time_of(row.created),
         problem=problem,
-        label=label,
         facts={
             "asks": asks,
             "state": row.state,

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from sqlalchemy import select
 
 from explorer.base import folders
 from explorer.base.database import JobRow, transaction
 from explorer.base.errors import BadInputError, CorruptFileError, disk_errors
-from explorer.base.files import write_atomically
 from explorer.base.value import Value
 from explorer.jobs import client
 from explorer.library import in_use, labels
@@ -86,8 +85,7 @@ def throw(items: Sequence[Item]) -> Deletion:
         rows=rows,
         deleted=time.time(),
     )
-    folders.make(deletion.folder)
-    write_atomically(deletion.folder / MANIFEST, deletion.model_dump_json().encode())
+    deletion.keep(deletion.folder / MANIFEST)
     with _disk_errors():
         for path, held in _pairs(deletion):
             if path.exists():
@@ -131,13 +129,9 @@ def undo(deletion_id: str) -> Deletion:
 
 def deletions() -> list[Deletion]:
     """Return what is in the trash, newest first; a manifest that cannot be read is left out."""
-    found = []
-    for file in _trash().glob(f"*/{MANIFEST}"):
-        with contextlib.suppress(OSError, ValidationError):
-            deletion = Deletion.model_validate_json(file.read_bytes())
-            if _is_safe(deletion, file.parent.name):
-                found.append(deletion)
-    return sorted(found, key=lambda deletion: deletion.deleted, reverse=True)
+    found = ((Deletion.kept(file), file) for file in _trash().glob(f"*/{MANIFEST}"))
+    safe = [known for known, file in found if known and _is_safe(known, file.parent.name)]
+    return sorted(safe, key=lambda deletion: deletion.deleted, reverse=True)
 
 
 def size() -> int:

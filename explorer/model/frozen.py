@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from explorer.assets import first_position
 from explorer.assets.model_files import MAX_POSITIONS
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
@@ -73,6 +74,24 @@ class FrozenModel:
     def vocabulary(self) -> int:
         """How many tokens it can say."""
         return int(self.network.get_input_embeddings().weight.shape[0])
+
+    @property
+    def sink(self) -> int:
+        """Id of the token that can stand before e as the attention sink: BOS, or a probe's.
+
+        Raises:
+            BadInputError: if there is no BOS token, and no probe has been made.
+        """
+        bos = self.tokenizer.bos_id
+        if bos is not None:
+            return bos
+        found = first_position.find(self.fingerprint)
+        if found is None:
+            raise BadInputError(
+                f"{self.name} has no BOS token, and which other token can stand before e has not "
+                "been checked yet. Train with the arrangement “auto” once: that checks it."
+            )
+        return found.sink
 
     def in_float32(self) -> Self | None:
         """Return the same weights computing in float32, cast as they are used, or None.

@@ -17,7 +17,7 @@ from explorer.base.errors import ModelError
 from explorer.model.attention import Kept, Masks, Positions
 from explorer.model.body import Body
 from explorer.model.frozen import FrozenModel
-from explorer.model.head import measure_logits
+from explorer.model.head import CHUNK, PIECE, measure_logits
 from explorer.runtime.interruption import check
 
 Span = tuple[int, int]
@@ -74,6 +74,23 @@ def trace(model: FrozenModel, inputs: Float[Tensor, "L d"]) -> Trace:
 
 
 @torch.no_grad()
+def hidden_states(
+    model: FrozenModel, inputs: Float[Tensor, "rows L d"]
+) -> Float[Tensor, "S rows L d"]:
+    """Return what `trace` calls states, of several rows.
+
+    Raises:
+        ModelError: if the network gives no hidden states.
+    """
+    if model.body is None:
+        return torch.stack([_trace_of_network(model, row).states for row in inputs], 1)
+    done = model.body.forward([inputs], model.dtype)
+    states = [layer.before_attention for layer in done.layers] + [done.before_norm]
+    rows, L, d = inputs.shape
+    return torch.stack(states).float().view(-1, rows, L, d)
+
+
+@torch.no_grad()
 def lens(
     model: FrozenModel, states: Float[Tensor, "S N d"], targets: Int[Tensor, " N"], top: int
 ) -> LensRead:
@@ -85,14 +102,20 @@ def lens(
         targets: the target at each.
         top: K, how many tokens to keep of each state.
     """
+    S, N, _ = states.shape
+    wanted = targets.to(states.device).repeat(S)
     parts = []
-    for row in states:  # logits of one layer exist at one time
+    for chunk, ids in zip(states.flatten(0, 1).split(CHUNK), wanted.split(CHUNK), strict=True):
         check()
-        logits = _logits(model, row).float()
-        found, p = measure_logits(logits, targets.to(logits.device), detail=True)
-        kept = p.topk(top, -1)
-        parts.append((found.p, found.rank, found.predicted, kept.indices, kept.values))
-    return LensRead(*(torch.stack(column) for column in zip(*parts, strict=True)))
+        logits = _logits(model, chunk)
+        for piece, of_piece in zip(logits.split(PIECE), ids.split(PIECE), strict=True):
+            found, p = measure_logits(piece.float(), of_piece, detail=True)
+            likeliest = p.topk(top, -1)
+            parts.append(
+                (found.p, found.rank, found.predicted, likeliest.indices, likeliest.values)
+            )
+    columns = (torch.cat(column).unflatten(0, (S, N)) for column in zip(*parts, strict=True))
+    return LensRead(*columns)
 
 
 @torch.no_grad()

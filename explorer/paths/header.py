@@ -41,6 +41,13 @@ class PathsHeader(Value):
     model: str = Field(description="Name of the model, as `--model` takes it.")
     fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
     arrangement: ArrangementKey
+    sink: int | None = Field(
+        None,
+        ge=0,
+        lt=2**31,
+        exclude_if=lambda value: value is None,
+        description="Id of the token before e, in an arrangement that has one.",
+    )
     kind: CurveKind = Field(description="The trained curve; the other path is the straight line.")
     recipe: PathRecipe
     texts: list[TextInfo]
@@ -102,6 +109,7 @@ def describe(
             "model": pairs[0][0].record.model,
             "fingerprint": pairs[0][0].record.fingerprint,
             "arrangement": pairs[0][0].record.arrangement,
+            "sink": pairs[0][0].record.sink,
             "kind": kind,
             "recipe": recipe,
             "texts": [

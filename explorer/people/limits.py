@@ -70,11 +70,44 @@ def submit(spec: JobSpec, person: Person) -> str:
         StorageError: if the queue cannot be read or written.
     """
     with _one_at_a_time:  # two clicks at once are counted one after the other
-        if not person.is_host:
-            _require_room(spec, person, load())
+        require_room(spec, person)
         job_id = client.submit(spec)
         owners.note(person, job_id)
     return job_id
+
+
+def require_room(spec: JobSpec, person: Person, *, of: str | None = None) -> None:
+    """Refuse what is beyond a limit; none holds for the host.
+
+    Args:
+        spec: what is to run.
+        person: for whom.
+        of: the job that is to run again, which does not count itself.
+
+    Raises:
+        BadInputError: with what to do.
+        StorageError: if the queue cannot be read.
+    """
+    if person.is_host:
+        return
+    limits = load()
+    if isinstance(spec, DownloadSpec):
+        _require_download(spec, limits)
+        return
+    under_way = [job for job in client.jobs(open_only=True) if job.state != "paused"]
+    under_way = [job for job in under_way if job.id != of]
+    if len(under_way) >= limits.queue:
+        raise BadInputError(
+            f"The queue is full: {counted(len(under_way), 'job')} under way. Try again in a minute."
+        )
+    whose = owners.owners([job.id for job in under_way])
+    mine = [job for job in under_way if whose.get(job.id) == person.id]
+    if len(mine) >= limits.jobs:
+        raise BadInputError(
+            f"You have {counted(len(mine), 'job')} under way, and {limits.jobs} is the most for "
+            "one person on this server. Wait until one is done, or stop one."
+        )
+    _require_rows(spec, mine, limits.rows)
 
 
 def rows(spec: JobSpec) -> int:
@@ -93,27 +126,12 @@ def rows(spec: JobSpec) -> int:
             return 0
 
 
-def _require_room(spec: JobSpec, person: Person, limits: Limits) -> None:
-    if isinstance(spec, DownloadSpec):
-        if limits.downloads == "host" and catalog.find(spec.model).origin == "hub":
-            raise BadInputError(
-                "Only the host of this server can download models. Ask them, or choose one that is "
-                "on its disk."
-            )
-        return
-    under_way = [job for job in client.jobs(open_only=True) if job.state != "paused"]
-    if len(under_way) >= limits.queue:
+def _require_download(spec: DownloadSpec, limits: Limits) -> None:
+    if limits.downloads == "host" and catalog.find(spec.model).origin == "hub":
         raise BadInputError(
-            f"The queue is full: {counted(len(under_way), 'job')} under way. Try again in a minute."
+            "Only the host of this server can download models. Ask them, or choose one that is on "
+            "its disk."
         )
-    whose = owners.owners([job.id for job in under_way])
-    mine = [job for job in under_way if whose.get(job.id) == person.id]
-    if len(mine) >= limits.jobs:
-        raise BadInputError(
-            f"You have {counted(len(mine), 'job')} under way, and {limits.jobs} is the most for "
-            "one person on this server. Wait until one is done, or stop one."
-        )
-    _require_rows(spec, mine, limits.rows)
 
 
 def _require_rows(spec: JobSpec, mine: list[Job], most: int) -> None:

@@ -4,10 +4,9 @@ import hashlib
 import json
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from explorer.base import folders
-from explorer.base.files import write_atomically
 from explorer.base.value import Value
 
 POSITIONS = 1300
@@ -95,17 +94,12 @@ def keep(step_time: StepTime) -> Path:
     Raises:
         StorageError: if the disk refuses.
     """
-    return write_atomically(
-        _file(step_time.model, step_time.precision), step_time.model_dump_json(indent=1).encode()
-    )
+    return step_time.keep(_file(step_time.model, step_time.precision))
 
 
 def find(model: str, precision: str) -> StepTime | None:
     """Return the pace that was timed last, or None if none was or it cannot be read."""
-    try:
-        return StepTime.model_validate_json(_file(model, precision).read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return StepTime.kept(_file(model, precision))
 
 
 def _file(model: str, precision: str) -> Path:

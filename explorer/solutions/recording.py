@@ -18,8 +18,8 @@ from pydantic import Field
 
 from explorer.base.errors import disk_errors
 from explorer.base.files import require_mine, write_atomically
+from explorer.base.provenance import Recorded, gone_on
 from explorer.base.tensor_files import Layout, TensorFormat, Tensors
-from explorer.base.value import Value
 
 MAX_FRAMES = 200
 PHASES = ("search", "finish", "done", "rest")
@@ -32,7 +32,7 @@ TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
-class RecordingHeader(Value):
+class RecordingHeader(Recorded):
     """What every frame of a recording shares."""
 
     schema_version: Literal[1] = 1
@@ -50,6 +50,10 @@ class RecordingHeader(Value):
     pieces: dict[int, str] = Field(
         default={}, description="What every token id in the frames says; filled in at the end."
     )
+
+    def begins(self, other: Self) -> bool:
+        """Whether this is the header of the same run, maybe with other versions."""
+        return self.model_copy(update={"versions": other.versions}) == other
 
     @property
     def frame_dtype(self) -> np.dtype[Any]:
@@ -172,15 +176,6 @@ FORMAT = TensorFormat(
 """A recording: one tensor for each column of `frame_dtype`, JSON in `recording`."""
 
 
-def read_header(path: Path) -> RecordingHeader:
-    """Return what the frames of a recording share, without reading them.
-
-    Raises:
-        CorruptFileError: if the file is missing, cut short, or not a recording.
-    """
-    return FORMAT.read_header(path)
-
-
 class RecordingLog:
     """Appends frames of a run in progress to `frames.log` in a job's folder, thinning as it grows.
 
@@ -196,13 +191,12 @@ class RecordingLog:
             header: what the frames share; the log of another run is not continued.
             until: the trainer step the run goes on from; what was shown of later ones is dropped.
         """
-        self.path, self.live, self.header = folder / LOG, folder / LIVE, header
+        self.path, self.live = folder / LOG, folder / LIVE
         self.dtype = header.frame_dtype
         self.stride = 1
-        self._published = 0
-        self._prefix = _prefix(header)
         existing = read_log(folder)
-        if existing is not None and existing.header == header:
+        if existing is not None and existing.header.begins(header):
+            header = header.model_copy(update=gone_on(existing.header))
             kept = existing.frames
             if until is not None:
                 kept = kept[kept["step"] <= until]
@@ -210,6 +204,7 @@ class RecordingLog:
             kept = np.zeros(0, dtype=self.dtype)
         with contextlib.suppress(OSError):
             self.live.unlink()  # it is among those kept, if it belongs to this run
+        self.header, self._prefix = header, _prefix(header)
         self._count = self._published = len(kept)
         self._rewrite(kept)
 

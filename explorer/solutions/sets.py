@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from explorer.base import folders
 from explorer.base.collection import Collection
 from explorer.base.errors import CorruptFileError
-from explorer.base.files import say_kept, write_atomically
+from explorer.base.files import say_kept
 from explorer.base.formatting import counted
 from explorer.base.provenance import Versions
 from explorer.base.value import Value
@@ -218,8 +218,7 @@ def save(record: SetRecord) -> Path:
     Raises:
         StorageError: if the disk refuses.
     """
-    path = folder_of(record.id) / SET_FILE
-    write_atomically(path, record.model_dump_json(indent=1).encode())
+    path = record.keep(folder_of(record.id) / SET_FILE)
     say_kept()
     return path
 

@@ -21,7 +21,7 @@ from explorer.base.provenance import Versions
 from explorer.base.tensor_files import Layout as TensorLayout
 from explorer.base.tensor_files import TensorFormat, Tensors, all_finite
 from explorer.base.value import Value
-from explorer.specs.arrangements import ArrangementKey, Layout
+from explorer.specs.arrangements import ARRANGEMENTS, ArrangementKey, Layout
 from explorer.specs.recipes import Recipe
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -99,6 +99,13 @@ class SolutionRecord(TrainedRecord):
 
     kind: Literal["one-forward"] = "one-forward"
     arrangement: ArrangementKey
+    sink: int | None = Field(
+        None,
+        ge=0,
+        lt=2**31,
+        exclude_if=lambda value: value is None,
+        description="Id of the token before e, in an arrangement that has one.",
+    )
     shared_m: bool = Field(False, description="Whether m was trained for several texts at once.")
     known_starts: str | None = Field(
         None,
@@ -106,6 +113,12 @@ class SolutionRecord(TrainedRecord):
         description="Digest of the pairs that ship for the model, if it started near one of them; "
         "None: it did not, or it was not noted.",
     )
+
+    @model_validator(mode="after")
+    def _sink_goes_with_arrangement(self) -> Self:
+        if (self.sink is not None) != ARRANGEMENTS[self.arrangement].has_sink:
+            raise ValueError("a sink goes with an arrangement that has one, and that with a sink")
+        return self
 
 
 class MemoryRecord(TrainedRecord):

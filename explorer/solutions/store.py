@@ -9,7 +9,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
 
@@ -17,9 +17,8 @@ from explorer.base import folders
 from explorer.base.collection import Collection, read_once, the_one
 from explorer.base.database import SolutionRow, transaction
 from explorer.base.errors import CorruptFileError, NoProtoTokensError, StorageError
-from explorer.base.files import write_atomically
-from explorer.base.value import Value
-from explorer.solutions.recording import Recording, read_header
+from explorer.base.provenance import Recorded
+from explorer.solutions.recording import FORMAT, Recording
 from explorer.solutions.solution import (
     AnyRecord,
     Memory,
@@ -45,7 +44,7 @@ NOT_SOLUTIONS = (
 """How files end that lie beside solutions and are something else."""
 
 
-class Race(Value):
+class Race(Recorded):
     """One forward pass against generation token by token, on one machine, both warm."""
 
     tokens: int = Field(ge=1, lt=2**31, description="How many tokens both gave.")
@@ -261,7 +260,7 @@ RUNS = Collection(
     noun="run",
     place="solutions",
     file=RECORDING,
-    read=read_header,
+    read=FORMAT.read_header,
     advice="It may have been made elsewhere; import its solutions.",
     ships_in="",
 )
@@ -279,11 +278,9 @@ def keep_race(folder: Path, result: Race) -> None:
     Raises:
         StorageError: if the disk refuses.
     """
-    write_atomically(folder / RACE, result.model_dump_json().encode())
+    result.keep(folder / RACE)
 
 
 def race_of(folder: Path) -> Race | None:
     """Return what `keep_race` noted beside a run, or None."""
-    with contextlib.suppress(OSError, ValidationError):
-        return Race.model_validate_json((folder / RACE).read_bytes())
-    return None
+    return Race.kept(folder / RACE)

@@ -158,6 +158,18 @@ class DistancesSpec(Value):
         return f"set {self.set}"
 
 
+class DepthSpec(Value):
+    """Compare the solutions of a set by their hidden states, layer by layer."""
+
+    kind: Literal["depth"] = "depth"
+    set: str = Field(description="Id of the set, or its folder.")
+
+    @property
+    def model(self) -> str:
+        """What a list of jobs shows where others name a model."""
+        return f"set {self.set}"
+
+
 class MapSpec(Value):
     """Lay the solutions of one or several sets out in two or three dimensions."""
 
@@ -264,6 +276,7 @@ JobSpec = Annotated[
     | GenerateSpec
     | SolveSetSpec
     | DistancesSpec
+    | DepthSpec
     | MapSpec
     | PathsSpec
     | LandscapeSpec

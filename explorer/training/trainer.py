@@ -74,7 +74,7 @@ class Trainer:
         """
         if not rows:
             raise BadInputError("There is nothing to train: give at least one text and restart.")
-        self.layout = layout if isinstance(layout, Layout) else OnePass(layout)
+        self.layout = layout if isinstance(layout, Layout) else OnePass.of(layout, model)
         longest = max(self.layout.length(len(r.target_ids)) for r in rows)
         if longest > model.max_positions:
             raise BadInputError(

@@ -47,7 +47,7 @@ POLL_SECONDS = 0.2
 IDLE_SECONDS = 0.08
 """How often it is read when there is nothing to compute: somebody waits for a first frame."""
 LEAVE_SECONDS = 2.0
-"""How long a worker with work leaves a new job to another one that has none."""
+"""How long a worker leaves a new job to others that hold fewer."""
 WARM_UP_LENGTH, WARM_UP_RESTARTS = 24, 4
 """Shape of the step that is taken before anybody asks: what the page begins with."""
 TAKEN = "Waiting: another process is computing on this device."
@@ -66,10 +66,12 @@ class Worker:
     _owed: float = 0.0
 
     def __post_init__(self) -> None:
-        self.device = choose_device(self.device_key)
+        name, _, one_of_several = self.device_key.partition("#")
+        self.device = choose_device(name)
         self.pool = ModelPool(self.device)
         self.aside = SideProcess()
-        self.compute: FileLock = client.compute_lock(str(self.device))
+        place = self.device_key if one_of_several else str(self.device)
+        self.compute: FileLock = client.compute_lock(place)
         self.owner = Owner(client.device_name(self.device_key))
         self.hands = Hands(self.owner)
 
@@ -227,10 +229,10 @@ class Worker:
             self.hands.begin(job, row.attempts + 1)
 
     def _leaves_to_another(self, row: JobRow) -> bool:
-        """Whether this worker has work, and another one that has none may take a new job."""
+        """Whether this worker has its share of the jobs, so that another one takes a new job."""
         if not self.active or time.time() - row.created > LEAVE_SECONDS:
             return False
-        return client.another_is_idle(self.owner.place)
+        return sum(not a.paused for a in self.active.values()) >= client.fair_share()
 
     def _answer(self) -> None:
         """Answer small questions; each takes well under a second once its model is loaded."""
@@ -333,6 +335,6 @@ class Worker:
                     pid=os.getpid(),
                     beat=time.time(),
                     doing=self.doing,
-                    ready=self.doing != "starting",
+                    ready=self.doing not in ("starting", "ended"),
                 )
             )

@@ -30,8 +30,9 @@ def answer(kind: str, payload: dict[str, Any], pool: ModelPool) -> dict[str, Any
         raise BadInputError(f"There is no question of the kind “{kind}”.")
     solution = load_solution(Path(payload["solution"]))
     model = pool.of_solution(solution, payload.get("precision", "float32"))
+    record = solution.record
     found = score(
-        model, solution.e, solution.m, solution.target_ids.tolist(), solution.record.arrangement
+        model, solution.e, solution.m, solution.target_ids.tolist(), record.arrangement, record.sink
     )
     return {
         "text": model.tokenizer.decode(found.predicted.tolist()),

@@ -21,9 +21,10 @@ from explorer.jobs import kept
 from explorer.paths import places
 from explorer.paths.result import Paths
 from explorer.runtime.interruption import Interrupted
-from explorer.solutions import store
+from explorer.solutions import sets, store
 from explorer.solutions.solution import Solution
 from explorer.specs.jobs import (
+    DepthSpec,
     DistancesSpec,
     DownloadSpec,
     ExperimentSpec,
@@ -38,6 +39,7 @@ from explorer.specs.jobs import (
 )
 from explorer.tasks.experiments.task import RunTask
 from explorer.tasks.generate import Continuation
+from explorer.tasks.inside.depth import DepthTask
 from explorer.tasks.inside.looking import InsideTask
 from explorer.tasks.landscape.measuring import LandscapeTask
 from explorer.tasks.landscape.radius import RadiusTask
@@ -185,6 +187,11 @@ def _inside(job: JobContext, spec: InsideSpec) -> Iterator[Stage]:
     yield LOADING, lambda: InsideTask(solution, spec, job.pool, folder, job.id, swap)
 
 
+def _depth(job: JobContext, spec: DepthSpec) -> Iterator[Stage]:
+    found = sets.read(sets.find(spec.set))
+    yield LOADING, lambda: DepthTask(found, job.pool)
+
+
 def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[Stage]:
     doing = Progress("Measuring distances.", 0.0)
     make = measure_distances.make_and_save
@@ -224,6 +231,7 @@ STAGES: dict[str, Callable[[JobContext, Any], Iterator[Stage]]] = {
     "landscape": _landscape,
     "radius": _radius,
     "inside": _inside,
+    "depth": _depth,
     "distances": _distances,
     "map": _map,
 }

@@ -11,6 +11,7 @@ import pytest
 from explorer.model.families import FAMILIES
 
 
+@pytest.mark.end_to_end
 def test_it_prints_every_family_in_one_object() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.bodies", "--short", "--json"],

@@ -14,6 +14,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(
     "kind",
     ["bloom", "falcon", "gemma2", "gpt2", "gpt_neo", "gpt_neox", "llama", "mamba", "mistral",

@@ -3,7 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+
 from explorer.base import folders
+
+pytestmark = pytest.mark.end_to_end
 
 LIGHT = (
     "explorer.jobs.client",

@@ -351,6 +351,7 @@ def test_an_unwritable_cache_is_a_sentence_and_recorded_runs_stay(
     assert "Right tokens (C_tokens)" in [metric.label for metric in app.metric]
 
 
+@pytest.mark.end_to_end
 def test_the_web_process_stays_free_of_torch(tiny_llama_folder: Path) -> None:
     code = f"""
     import sys

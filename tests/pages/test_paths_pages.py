@@ -209,6 +209,7 @@ def test_jobs_under_way_show_their_sentence(solution_files: list[Path]) -> None:
     assert not library.exception
 
 
+@pytest.mark.end_to_end
 def test_both_pages_stay_free_of_torch(solution_files: list[Path]) -> None:
     code = f"""
     import sys

@@ -17,8 +17,10 @@ from explorer.library import exchange
 from explorer.people import limits
 from explorer.people.person import ALONE
 from explorer.specs.jobs import (
+    DepthSpec,
     DistancesSpec,
     DownloadSpec,
+    InsideSpec,
     JobSpec,
     LandscapeSpec,
     MapSpec,
@@ -46,7 +48,9 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Visit:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {name: value for name, value in (HERE | named).items() if name != drop}
         monkeypatch.setattr(
-            st, "context", SimpleNamespace(headers=sent, ip_address=ip, cookies=cookies or {})
+            st,
+            "context",
+            SimpleNamespace(headers=sent, ip_address=ip, cookies=cookies or {}, url=None),
         )
         monkeypatch.setattr(
             st, "get_option", lambda name: address if name == "server.address" else plain(name)
@@ -107,11 +111,14 @@ def _specs(path: str) -> list[JobSpec]:
         SolveSetSpec.model_validate(_recipe(model=path)),
         SolveSetSpec.model_validate(_recipe(model="smollm2-135m", source="corpus", path=path)),
         DistancesSpec(set=path),
+        DepthSpec(set=path),
         MapSpec(sets=("131d0d", path)),
         PathsSpec(pairs=(("a-1", path),)),
         PathsSpec.model_validate({"train": train}),
         LandscapeSpec(paths=path),
         RadiusSpec(solution=path),
+        InsideSpec(solution=path),
+        InsideSpec(solution="a-1", other=path),
     ]
     return [*made, roots_experiment(path)]
 

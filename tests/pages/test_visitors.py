@@ -17,10 +17,12 @@ from starlette.routing import Route
 from explorer.base.errors import BadInputError
 from explorer.jobs import client
 from explorer.library.items import find
-from explorer.people import host, owners
-from explorer.people.person import own_name, recognised
+from explorer.people import host, limits, owners
+from explorer.people.limits import Limits
+from explorer.people.person import ALONE, own_name, recognised
 from explorer.specs.jobs import ReconstructSpec
 from explorer.specs.recipes import FAST
+from tests.explorer.jobs.frames import change
 from tests.pages.driving import open_page, texts_of
 from tests.pages.test_push import served
 from tests.pages.test_server import Visit, visit
@@ -87,7 +89,7 @@ def test_the_key_makes_a_browser_the_hosts_and_leaves_the_address(port: int) -> 
     assert wrong.status == 200 and HOST not in wrong.cookies
 
 
-def _as(visit: Visit, secret: str, *, is_host: bool = False) -> None:
+def come(visit: Visit, secret: str, *, is_host: bool = False) -> None:
     kept = {BROWSER: secret} | ({HOST: host.token()} if is_host else {})
     visit(address="0.0.0.0", ip="192.168.1.7", Host="class:8501", drop="Origin", cookies=kept)
 
@@ -95,20 +97,20 @@ def _as(visit: Visit, secret: str, *, is_host: bool = False) -> None:
 def test_people_are_told_apart_and_alone_everything_is_ones_own(visit: Visit) -> None:
     visit()
     assert server.person().id is None and server.person().is_host
-    _as(visit, "ada")
+    come(visit, "ada")
     assert server.person() == recognised("ada")
-    _as(visit, "ada", is_host=True)
+    come(visit, "ada", is_host=True)
     assert server.person() == recognised("ada", is_host=True)
     visit(ip="192.168.1.7", cookies={HOST: "0" * 64})
     assert not server.person().is_host and server.person() == server.person()
 
 
 def test_a_login_says_who_somebody_is(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
-    _as(visit, "ada")
+    come(visit, "ada")
     said = {"is_logged_in": True, "iss": "https://school", "sub": "7", "name": "Ada L."}
     monkeypatch.setattr(server.st, "user", SimpleNamespace(to_dict=lambda: said))
     at_home = server.person()
-    _as(visit, "another browser")
+    come(visit, "another browser")
     assert server.person() == at_home != recognised("ada")
 
 
@@ -116,7 +118,7 @@ def test_a_login_says_who_somebody_is(visit: Visit, monkeypatch: pytest.MonkeyPa
 def job(visit: Visit, tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A job of Ada's."""
     monkeypatch.setenv("EXPLORER_ROOTS", str(tiny_llama_folder))
-    _as(visit, "ada")
+    come(visit, "ada")
     return server.submit(
         ReconstructSpec(
             model=str(tiny_llama_folder), text="The heron waits", length=3, recipe=FAST, restarts=2
@@ -129,26 +131,43 @@ def _requested(job: str) -> str:
 
 
 def test_others_cannot_stop_a_job_also_without_its_buttons(visit: Visit, job: str) -> None:
-    _as(visit, "ben")
+    come(visit, "ben")
     server.ask(job, "stop")  # a refusal is said, not raised: this is a button's callback
     assert _requested(job) == "run" and not client.get(job).over
     app = open_page(job=job)
     assert not {"Pause", "Stop"} & {button.label for button in app.button}
     assert "By Guest" in texts_of(app)
-    _as(visit, "ada")
+    come(visit, "ada")
     labels = {button.label for button in open_page(job=job).button}
     assert {"Pause", "Stop"} <= labels
     server.ask(job, "pause")
     assert _requested(job) == "pause"
-    _as(visit, "cleo", is_host=True)
+    come(visit, "cleo", is_host=True)
     app = open_page(job=job)
     app.button(key=f"stop-{job}").click().run()
     assert client.get(job).state == "stopped"
 
 
+def test_a_job_that_goes_on_counts_as_one_that_begins(visit: Visit, job: str) -> None:
+    limits.keep(Limits(jobs=1), ALONE)
+    server.ask(job, "pause")
+    server.ask(job, "run")  # it does not count itself
+    assert _requested(job) == "run"
+    server.ask(job, "pause")
+    second = server.submit(client.get(job).spec)
+    server.ask(job, "run")
+    assert _requested(job) == "pause"
+    change(job, state="failed", requested="run")
+    server.resume(job)
+    assert client.get(job).state == "failed"
+    server.ask(second, "stop")
+    server.resume(job)
+    assert client.get(job).state == "queued"
+
+
 def test_others_can_neither_delete_nor_name_an_entry(visit: Visit, job: str) -> None:
     client.ask(job, "stop")
-    _as(visit, "ben")
+    come(visit, "ben")
     item = find("job", job)
     for action in (
         lambda: server.throw([item]),
@@ -157,19 +176,19 @@ def test_others_can_neither_delete_nor_name_an_entry(visit: Visit, job: str) -> 
     ):
         with pytest.raises(BadInputError, match="host"):
             action()
-    _as(visit, "ada")
+    come(visit, "ada")
     server.relabel(item, name="mine", note="", tags=())
     deletion = server.throw([item])
-    _as(visit, "ben")
+    come(visit, "ben")
     with pytest.raises(BadInputError, match="not yours"):
         server.undo(deletion)
-    _as(visit, "ada")
+    come(visit, "ada")
     server.undo(deletion)
     assert find("job", job).owner == recognised("ada").id == owners.owners()[job]
 
 
 def test_the_library_shows_whose_and_filters_mine(visit: Visit, job: str) -> None:
-    _as(visit, "ben", is_host=True)
+    come(visit, "ben", is_host=True)
     client.submit(client.get(job).spec)  # nobody's
     app = open_page("library", room="Jobs")
     assert not app.exception
@@ -177,7 +196,7 @@ def test_the_library_shows_whose_and_filters_mine(visit: Visit, job: str) -> Non
     assert sorted(table.value["by"])[0] == "" and "Guest" in sorted(table.value["by"])[1]
     app.segmented_control(key="whose").set_value("Mine").run()
     assert not app.dataframe and "Nothing fits" in texts_of(app)
-    _as(visit, "ada")
+    come(visit, "ada")
     app.run()
     assert len(app.dataframe[0].value) == 1
 
@@ -190,7 +209,7 @@ def test_alone_there_is_no_name_and_no_filter(visit: Visit, job: str) -> None:
 
 
 def test_a_name_is_typed_on_any_page_and_a_wrong_key_is_said(visit: Visit) -> None:
-    _as(visit, "ada")
+    come(visit, "ada")
     app = open_page(host="wrong")
     assert "not the key of this server" in texts_of(app)
     app.text_input(key="own-name").set_value("Ada *L*").run()

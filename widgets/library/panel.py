@@ -15,7 +15,7 @@ from explorer.library.selection import size_of
 from explorer.people import owners
 from explorer.solutions import store
 from explorer.solutions.solution import MemoryRecord
-from widgets import cached, server, token_strip
+from widgets import cached, look_inside, server, token_strip
 from widgets.markdown import escaped
 
 
@@ -36,6 +36,7 @@ def show(item: Item, known_tags: list[str]) -> None:
                 if item.kind not in NAMELESS:
                     _label(item, known_tags)
                 if item.kind == "solution":
+                    look_inside.link(item.id)
                     _score_again(item)
         with right:
             _facts(item)

@@ -25,7 +25,7 @@ _COLUMNS: dict[str, Any] = {  # at 1280 pixels all of them fit; what has no widt
     "N": _config.NumberColumn(width=44, help="Number of target tokens"),
     "model": _config.TextColumn(),
     "scheme": _config.TextColumn(
-        width=62, help="Arrangement: A1 to A5; mem: K memory vectors, the autoregressive baseline"
+        width=62, help="Arrangement, A1 to A5 or Sink; mem: K memory vectors, the baseline"
     ),
     "by": _config.TextColumn(width=95, help="Who made it"),
     "tags": _config.TextColumn(width=105),

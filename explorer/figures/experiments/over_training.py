@@ -9,8 +9,7 @@ from explorer.experiments import over_training
 from explorer.experiments.definition import in_words
 from explorer.experiments.runs import Run
 from explorer.figures.chart import Chart, layout
-from explorer.figures.experiments.capacity import SYMBOLS
-from explorer.figures.palette import DASHES, RESTARTS
+from explorer.figures.palette import DASHES, RESTARTS, SYMBOLS
 from explorer.figures.words import AT_LEAST, for_plotly
 
 

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 
 from explorer.experiments import sharing
 from explorer.experiments.runs import Run
-from explorer.figures.chart import Chart, layout, log_axis
+from explorer.figures.chart import Chart, layout, log_axis, spread
 from explorer.figures.palette import RESTARTS
 
 SYMBOLS = {"e": "circle", "m": "square"}
@@ -32,7 +32,7 @@ def _over_size(found: pd.DataFrame) -> Chart:
                 mode="lines+markers",
                 line={"color": RESTARTS[k], "dash": dash, "width": 4 - 2 * k},
                 marker={"symbol": SYMBOLS[str(vector)] + filling, "size": 13 - 4 * k},
-                error_y={"type": "data", "array": part[deviation], "thickness": 1, "width": 3},
+                error_y=spread(part[deviation]),
                 hovertemplate=f"S_g = %{{x}}: %{{y:.3f}}<extra>shared {vector}, {words}</extra>",
             )
     last = found.loc[found.groupby("shared")["s_g"].idxmax()].to_dict("records")

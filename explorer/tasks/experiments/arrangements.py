@@ -24,7 +24,7 @@ def measure(bench: Bench, settings: ArrangementsSettings, cell: Cell) -> Measuri
     )
     texts = [(k, restart) for k in range(len(found)) for restart in range(settings.restarts)]
     rows = [Row(found[k].ids[:n], settings.seed + restart) for k, restart in texts]
-    layout = OnePass(key)
+    layout = OnePass.of(key, bench.model)
     outcomes = yield from bench.train(rows, layout, settings.recipe, until="first")
     return [
         {
@@ -51,5 +51,5 @@ def difference(model: FrozenModel, found: Outcome, key: ArrangementKey) -> float
     n = len(found.row.target_ids)
     e, m = (torch.from_numpy(np.array(v))[None].to(model.device) for v in (found.e, found.m))
     start = read_from(key)
-    logits = model.logits(input_sequence(e, m, key, n))[0, start : start + n].float()
+    logits = model.logits(input_sequence(model, e, m, key, n))[0, start : start + n].float()
     return float((logits - logits[:1]).abs().max() / logits[0].std())

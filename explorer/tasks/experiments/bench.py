@@ -13,15 +13,16 @@ import torch
 from explorer import __version__
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
-from explorer.base.provenance import Computed, versions
+from explorer.base.provenance import Computed
 from explorer.experiments.runs import SOLUTIONS, Cell, work_of
 from explorer.model.frozen import FrozenModel
-from explorer.model.metrics import generate, h_lm
+from explorer.model.metrics import h_lm
 from explorer.runtime.interruption import Interrupted, abandonable
 from explorer.solutions.solution import Memory, Solution, save_solution
 from explorer.specs.experiments import Settings
 from explorer.specs.recipes import Recipe
 from explorer.tasks.experiments.work import CellWork
+from explorer.tasks.sampling import TRIES, continuation
 from explorer.texts.drawing import draw_many
 from explorer.training import Outcome, Row, Trainer
 from explorer.training.checkpoint import Checkpoint
@@ -139,25 +140,14 @@ class Bench:
         Raises:
             BadInputError: if context and text are longer than the model's positions.
         """
-        if len(context.ids) + length > self.exact.max_positions:
-            raise BadInputError(
-                f"{len(context.ids)} tokens of context and {length} of text are more than the "
-                f"{self.exact.max_positions} positions of this model. Choose shorter lengths."
-            )
-        added = self.model.tokenizer.backend.get_added_tokens_decoder()
-        special = {i for i, token in added.items() if token.special}
-        for attempt in range(50):
-            ids = tuple(
-                generate(self.exact, context.ids, length, seed=(seed * 50 + attempt) % 2**31)
-            )
-            if special.isdisjoint(ids):
-                break
-        else:
+        seeds = ((seed * TRIES + attempt) % 2**31 for attempt in range(TRIES))
+        found = continuation(self.exact, context.ids, length, seeds)
+        if found is None:
             raise BadInputError(
                 f"The model ends its text early after “{context.title}”, again and again. Choose "
                 "another seed or a shorter length."
             )
-        return _continued(self.model, context, ids)
+        return _continued(self.model, context, found[1])
 
     def h_lm(self, ids: Sequence[int]) -> tuple[float, int]:
         """Return H_LM of a text in nats, float32, and the number of its terms (Q2)."""
@@ -243,7 +233,6 @@ class Bench:
             searched_in=self.model.number_format,
             confirmed_in=self.exact.number_format,
             threads=self.model.threads,
-            versions=versions(),
         )
 
 

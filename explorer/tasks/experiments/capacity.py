@@ -59,7 +59,7 @@ def measure(bench: Bench, settings: CapacitySettings, cell: Cell) -> Measuring:
 def _layout(bench: Bench, settings: CapacitySettings, scheme: str) -> Layout[Any]:
     """Return what a scheme trains: e and m, or memory vectors, behind a token if so laid out."""
     if scheme not in MEMORIES:
-        return OnePass(settled(settings.arrangement))
+        return OnePass.of(settled(settings.arrangement), bench.model)
     behind = settings.layout == "bos+mem"
     sink = probed(bench.model, lambda: bench.exact).sink if behind else None
     return TeacherForced(MEMORIES[scheme], sink)

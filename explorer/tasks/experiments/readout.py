@@ -30,7 +30,8 @@ def measure(bench: Bench, settings: ReadoutSettings, cell: Cell) -> Measuring:
     from explorer.geometry import text_distances
 
     text_distances.sentence_model()  # if it is missing, that is said before the training
-    k, n, layout = int(cell.at["context"]), settings.length, OnePass(settled(settings.arrangement))
+    k, n = int(cell.at["context"]), settings.length
+    layout = OnePass.of(settled(settings.arrangement), bench.model)
     drawn = yield from bench.texts(
         settings.source, settings.contexts, settings.context_length, settings.seed
     )

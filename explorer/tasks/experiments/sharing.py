@@ -16,7 +16,7 @@ def measure(bench: Bench, settings: SharingSettings, cell: Cell) -> Measuring:
     """
     vector: str = cell.at["shared"]
     size, restart = int(cell.at["s_g"]), int(cell.at["restart"])
-    layout, recipe = OnePass(settled(settings.arrangement)), settings.recipe
+    layout, recipe = OnePass.of(settled(settings.arrangement), bench.model), settings.recipe
     found = yield from bench.texts(settings.source, settings.texts, settings.length, settings.seed)
     groups = [f"{vector} of group {k // size} of {size}" for k in range(len(found))]
     rows = [

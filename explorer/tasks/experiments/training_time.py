@@ -17,7 +17,7 @@ def measure(bench: Bench, settings: TrainingTimeSettings, cell: Cell) -> Measuri
     `text_seconds` is the compute time of every step until the text's first exact restart (or the
     end of all), those included in which that restart rested; `seconds` and `steps` are its own.
     """
-    n, layout = int(cell.at["n"]), OnePass(settled(settings.arrangement))
+    n, layout = int(cell.at["n"]), OnePass.of(settled(settings.arrangement), bench.model)
     found = yield from bench.texts(
         settings.source, settings.texts, max(settings.lengths), settings.seed
     )

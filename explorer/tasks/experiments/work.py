@@ -65,11 +65,6 @@ class CellWork:
         finally:
             self.seconds += time.perf_counter() - started
 
-    @property
-    def due(self) -> bool:
-        """Whether the last checkpoint is long ago."""
-        return self._kept is not None and self._kept.due
-
     def save(self) -> None:
         """Write a checkpoint.
 

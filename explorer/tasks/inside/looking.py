@@ -25,7 +25,7 @@ from explorer.base.formatting import human_bytes, human_seconds
 from explorer.base.progress import Progress
 from explorer.inside import others as partners
 from explorer.inside import reading
-from explorer.inside.header import Trial, What, Writing, describe, roles_of
+from explorer.inside.header import MOST_TOKENS, Trial, What, Writing, describe, roles_of
 from explorer.inside.result import FILE, TOP, Inside, ids_in
 from explorer.model import inside
 from explorer.model.head import TokenStatistics
@@ -42,8 +42,6 @@ from explorer.tasks.task import Task
 
 R = TypeVar("R")
 
-MOST_TOKENS = 128
-"""N up to which there is a look inside: attention maps grow with its square."""
 ROWS = 64
 """Passes with e and m changed that are run at one time."""
 SPANS: dict[What, Callable[[int, int], inside.Span]] = {
@@ -154,7 +152,8 @@ class InsideTask(Task):
         self, e: Float[np.ndarray, "rows d"], m: Float[np.ndarray, "rows d"]
     ) -> Float[Tensor, "rows L d"]:
         on_e, on_m = (torch.from_numpy(np.array(v)).to(self.model.device) for v in (e, m))
-        return input_sequence(on_e, on_m, self._key, self.solution.length)
+        sink = self.solution.record.sink
+        return input_sequence(self.model, on_e, on_m, self._key, self.solution.length, sink)
 
     def _read_positions(self, states: Float[Tensor, "rows L d"]) -> Float[Tensor, "rows N d"]:
         return states[:, self._first : self._first + self.solution.length]

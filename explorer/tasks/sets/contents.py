@@ -5,15 +5,12 @@ from collections.abc import Iterator
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
-from explorer.model.metrics import generate
 from explorer.solutions.sets import SetContext, SetText
 from explorer.specs.jobs import SolveSetSpec
+from explorer.tasks.sampling import TRIES, continuation
 from explorer.texts.drawing import draw_many
 from explorer.texts.passages import Passage
 from explorer.texts.targets import target_ids
-
-MAX_TRIES = 50
-"""Samplings of one continuation before a context counts as one that leads to too few texts."""
 
 
 def gathered(spec: SolveSetSpec, tokenizer: Tokenizer) -> tuple[list[SetContext], list[SetText]]:
@@ -97,28 +94,20 @@ def continuations(
     Raises:
         BadInputError: if context and text have no room, or a context gives too few texts.
     """
-    if spec.context_length + spec.length > model.max_positions:
-        raise BadInputError(
-            f"{spec.context_length} tokens of context and {spec.length} of text are more than the "
-            f"{model.max_positions} positions of this model. Ask for fewer."
-        )
-    special = _special_ids(model.tokenizer)
     taken = {tuple(text.target_ids) for text in known}
     for c, (context, ids) in enumerate(zip(drawn, read, strict=True)):
         for g in range(spec.continuations):
             if c * spec.continuations + g < len(known):
                 continue
-            for attempt in range(MAX_TRIES):
-                seed = sampling_seed(spec.seed, c, g, attempt)
-                said = tuple(generate(model, ids, spec.length, seed=seed))
-                if said not in taken and special.isdisjoint(said):
-                    break
-            else:
+            seeds = (sampling_seed(spec.seed, c, g, attempt) for attempt in range(TRIES))
+            found = continuation(model, ids, spec.length, seeds, taken)
+            if found is None:
                 raise BadInputError(
                     f"The model gives fewer than {spec.continuations} different texts of "
                     f"{spec.length} tokens after “{context.title}”. Ask for fewer continuations "
                     "or another seed."
                 )
+            seed, said = found
             taken.add(said)
             yield SetText(
                 context=c,
@@ -133,9 +122,4 @@ def continuations(
 
 def sampling_seed(seed: int, context: int, continuation: int, attempt: int) -> int:
     """Return the seed with which a continuation is sampled; different for different texts."""
-    return ((seed * 500 + context) * 100 + continuation) * MAX_TRIES + attempt
-
-
-def _special_ids(tokenizer: Tokenizer) -> set[int]:
-    added = tokenizer.backend.get_added_tokens_decoder()
-    return {i for i, token in added.items() if token.special}
+    return ((seed * 500 + context) * 100 + continuation) * TRIES + attempt

@@ -246,6 +246,7 @@ def test_the_embedded_folder_is_recognised_by_its_place(
     assert card.parameters != 134_515_008
 
 
+@pytest.mark.end_to_end
 def test_pages_may_use_all_this_without_torch() -> None:
     code = (
         "import sys; from explorer.assets import catalog, packaged, tokenizing; "

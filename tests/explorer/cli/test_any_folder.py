@@ -48,6 +48,7 @@ def _files(folder: Path, model: Path, changed: dict[str, bytes]) -> Path:
     return folder
 
 
+@pytest.mark.end_to_end
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -64,6 +65,7 @@ def test_no_settings_give_a_traceback(
         assert _reconstruct(folder, Path(made) / "out") in (0, 2, 3)
 
 
+@pytest.mark.end_to_end
 @settings(
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -8,7 +8,7 @@ import torch
 from huggingface_hub import constants
 
 from explorer.base.errors import BadInputError, ExplorerError
-from explorer.cli.devices import several, work_on
+from explorer.cli.device import several, work_on
 from explorer.experiments import runs
 from explorer.runtime import step_times
 from tests.explorer.cli.conftest import Call
@@ -61,6 +61,7 @@ def test_a_step_is_timed_before_a_run_and_kept(
     assert "timed on this machine" not in again.err
 
 
+@pytest.mark.end_to_end
 def test_several_devices_share_one_run(
     call: Call, tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +96,7 @@ def test_devices_that_cannot_work_side_by_side_are_a_sentence(
     assert several("cpu") == ["cpu"]
 
 
+@pytest.mark.end_to_end
 def test_what_devices_say_is_relayed_and_only_all_failing_is_an_error(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

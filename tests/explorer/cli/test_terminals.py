@@ -62,12 +62,14 @@ def test_help_and_errors_are_printed_on_a_terminal_that_is_not_utf8(
     assert terminal(encoding, "landscape", "/nowhere/日本語 “a”.safetensors")[0] == 2
 
 
+@pytest.mark.end_to_end
 def test_a_process_of_its_own_says_the_same() -> None:
     said = _run("reconstruct", "--help", PYTHONIOENCODING="ascii")
     assert (said.returncode, said.stderr) == (0, b"")
     assert rb"\u2026" in said.stdout
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("package", ["tools", "benchmarks"])
 def test_what_tools_and_benchmarks_print_reaches_such_a_terminal(package: str) -> None:
     code = f"import sys, {package}; print('÷ 日'); print('…', file=sys.stderr)"
@@ -96,6 +98,8 @@ def test_json_stays_json_on_a_terminal_that_is_not_utf8(terminal: Terminal) -> N
         ("landscape", "x" * 5000),
         ("distances", "--set", "x" * 5000),
         ("radius", "x/" * 3000 + "a.safetensors"),
+        ("inside", "~nosuchuser/a.safetensors"),
+        ("inside", "a", "--other", "x" * 5000),
         ("reconstruct", "--text-file", "x" * 5000),
         ("reconstruct", "--text", "a", "--model", "x" * 5000),
         ("reconstruct", "--source", "corpus", "--path", "~nosuchuser"),
@@ -110,6 +114,7 @@ def test_a_path_that_cannot_be_is_a_sentence(call: Call, arguments: tuple[str, .
     assert said.err.count("\n") == 1
 
 
+@pytest.mark.end_to_end
 def test_a_cache_of_an_unknown_user_is_a_sentence() -> None:
     said = _run("assets", "--list", EXPLORER_CACHE="~nosuchuser/cache")
     assert said.returncode == 2 and b"EXPLORER_CACHE" in said.stderr

@@ -16,9 +16,8 @@ from explorer.experiments import (
 )
 from explorer.experiments import training_time as times
 from explorer.experiments.catalogue import EXPERIMENTS
-from explorer.experiments.definition import Finding
 from explorer.experiments.runs import Done, Header, Run
-from explorer.specs.arrangements import KEYS
+from explorer.specs.arrangements import PAPER_KEYS
 
 if TYPE_CHECKING:
     from tests.explorer.experiments.conftest import MakeRun
@@ -79,9 +78,8 @@ def test_every_finding_has_an_answer_and_none_is_guessed(measured: "MakeRun") ->
     assert found.loc["F1", "figure"] == two.figure and two.figure
     assert found.loc["F1", "here"] == paper_comparison.ANSWERS[two.shown]
     assert found.loc["F8", "here"] == paper_comparison.NOT_RUN
-    new = paper_comparison.Evidence(Finding("E99", "New.", False, "Here."), "a/tiny", "a run")
-    more = paper_comparison.more([*paper_comparison.of_runs([run]), new]).set_index("id")
-    assert tuple(more.loc["E99", ["paper", "here", "model"]]) == ("New.", "not shown here", "tiny")
+    assert two.claim == found.loc["F1", "paper"]
+    more = paper_comparison.answers(paper_comparison.of_runs([run]), paper.MEASURED).set_index("id")
     assert more.loc["I5", "from"] == f"arrangements run {run.header.id[:6]}"
 
 
@@ -89,7 +87,7 @@ def test_our_table1_is_the_runs_own(measured: "MakeRun") -> None:
     assert paper_comparison.table1(None) is None
     run = measured("arrangements", lengths=(1,))
     ours = paper_comparison.table1(run)
-    assert ours is not None and set(ours["n"]) == {1} and len(ours) == len(KEYS)
+    assert ours is not None and set(ours["n"]) == {1} and len(ours) == len(PAPER_KEYS)
 
 
 def test_table2_without_a_run_is_the_papers_alone() -> None:

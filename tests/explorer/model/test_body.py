@@ -174,6 +174,7 @@ def test_measuring_without_a_gradient_gives_the_same_numbers(
 CONTEXTS = [[3 * k % 60 + 2, k + 1, *range(5, 5 + k % 4)] for k in range(24)]
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("family", PLAIN)
 @pytest.mark.parametrize("seed", [None, 7], ids=["likeliest", "sampled"])
 def test_float32_out_of_bfloat16_weights_generates_what_the_float32_model_does(

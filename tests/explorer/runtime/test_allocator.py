@@ -39,6 +39,7 @@ def _measure(*, kept: bool) -> tuple[int, int]:
 PAGES = 160_000_000 // 4096
 
 
+@pytest.mark.end_to_end
 @pytest.mark.skipif(allocator._library() is None, reason="the C library is not glibc")
 def test_memory_is_kept_between_steps_and_given_back_when_asked() -> None:
     faults, given_back = _measure(kept=True)

@@ -198,6 +198,7 @@ def _controllers(path: str) -> list[str]:
     return file.read_text().split() if file.is_file() else []
 
 
+@pytest.mark.end_to_end
 @pytest.mark.skipif(sys.platform != "linux", reason="control groups are Linux's")
 def test_a_real_group_is_seen_from_inside(real_group: Path) -> None:
     def enter() -> None:

@@ -115,6 +115,7 @@ for k in range(100):
 """
 
 
+@pytest.mark.end_to_end
 def test_several_processes_write_one_file_and_no_line_is_lost() -> None:
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, str(k)], cwd=folders.PROJECT)
@@ -145,6 +146,7 @@ fail()
 """
 
 
+@pytest.mark.end_to_end
 def test_an_end_that_nobody_expected_is_told_without_what_it_says() -> None:
     done = subprocess.run(
         [sys.executable, "-c", ENDS], cwd=folders.PROJECT, capture_output=True, text=True

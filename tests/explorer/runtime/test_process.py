@@ -70,6 +70,7 @@ def spins(text: str) -> list[str]:
     return re.findall(r"GOMP_SPINCOUNT = '(\d+)'", text)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("entry", list(ENTRIES))
 def test_every_entry_bounds_the_spinning(entry: str, tmp_path: Path) -> None:
     found = spins(said(entry, tmp_path))
@@ -78,6 +79,7 @@ def test_every_entry_bounds_the_spinning(entry: str, tmp_path: Path) -> None:
     assert set(found) == {process.SPIN}
 
 
+@pytest.mark.end_to_end
 def test_a_persons_own_settings_win(tmp_path: Path) -> None:
     found = spins(said("command line", tmp_path, GOMP_SPINCOUNT="77"))
     assert set(found) <= {"77"}
@@ -127,6 +129,7 @@ def test_the_allocator_is_told_unless_a_person_was_there_first(
     assert calls == [True] * told
 
 
+@pytest.mark.end_to_end
 def test_the_web_process_computes_on_one_thread_and_its_worker_on_all() -> None:
     script = """
 import os, pandas, pyarrow

@@ -333,6 +333,7 @@ def _keep_some(solutions: list[Solution], job: str) -> None:
         store.entries()
 
 
+@pytest.mark.end_to_end
 def test_processes_may_keep_at_once(numbered: MakeSolution) -> None:
     context = multiprocessing.get_context("spawn")
     workers = [

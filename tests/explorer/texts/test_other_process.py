@@ -3,10 +3,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from explorer.specs.texts import CorpusSpec, RandomSpec, TextSpec, UnseenSpec
 from explorer.texts.drawing import draw
 
 
+@pytest.mark.end_to_end
 def test_another_process_draws_the_same_without_torch(folder: Path) -> None:
     specs: list[TextSpec] = [
         UnseenSpec(seed=5),

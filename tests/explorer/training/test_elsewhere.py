@@ -12,6 +12,8 @@ import pytest
 
 from explorer.model.families import FAMILIES
 
+pytestmark = pytest.mark.end_to_end
+
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, str | None]:

@@ -14,6 +14,7 @@ from explorer.jobs import client
 from explorer.solutions.solution import Solution, load_solution
 from explorer.specs.jobs import GatheredText, ReconstructSpec, SolveSetSpec
 from explorer.training import Trainer, memory, shared_pass
+from explorer.training.shared_pass import Step
 from explorer.worker import hands, loop, runners
 from tests.explorer.worker.cases import solutions_of
 from tests.explorer.worker.conftest import LONG, LONG_TEXT
@@ -107,6 +108,28 @@ def test_with_more_rows_than_fit_all_take_the_same_number_of_steps(
         shift.turns(1)
         assert steps() == [n + turn for n in before]
     assert groups == [{0, 10}, {30, 40}] * 4  # and the third by itself
+
+
+def test_the_first_step_of_those_who_come_is_shared_as_well(
+    shift: "Shift", long: "MakeSpec", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty who press Start at once would else wait for each other's first step."""
+    alone: list[int] = []
+    plain = Step.take
+
+    def take(step: Step[Any]) -> Any:
+        if step._said is None:
+            alone.append(step.training.rows[0].seed)  # type: ignore[attr-defined]
+        return plain(step)
+
+    monkeypatch.setattr(Step, "take", take)
+    jobs = [client.submit(long(seed=k * 10)) for k in range(4)]
+    shift.until(lambda: len([a for a in shift.worker.active.values() if a.shares]) == 4)
+    shift.turns(2)
+    assert alone == []
+    for job in jobs:
+        client.ask(job, "stop")
+    shift.finish(*jobs)
 
 
 def test_jobs_of_another_model_step_apart(

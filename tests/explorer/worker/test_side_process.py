@@ -17,6 +17,8 @@ from explorer.base.errors import BadInputError
 from explorer.base.progress import Progress
 from explorer.worker.side_process import LESS_URGENT, SideProcess, StoppedError, tell
 
+pytestmark = pytest.mark.end_to_end
+
 PATIENCE = 60.0
 
 

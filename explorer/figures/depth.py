@@ -1,0 +1,46 @@
+"""Chart of how well kinds of pairs are told apart by distance, layer by layer."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from explorer.figures.chart import Chart, layout
+from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT
+from explorer.geometry.depth import PLACE_NAMES, DepthReport, Place
+from explorer.geometry.effects import COMPARISONS
+
+SYMBOLS = ("circle", "square", "diamond")
+
+
+def by_layer(made: DepthReport, place: Place) -> Chart:
+    """Draw the AUC of each comparison over the layers, with 95% intervals over contexts."""
+    figure, said = go.Figure(), []
+    for k, which in enumerate(COMPARISONS):
+        points = [
+            (row.layer, c)
+            for row in made.at(place)
+            for c in row.comparisons
+            if (c.near, c.far) == which
+        ]
+        if not points:
+            continue
+        x, auc = np.array([layer for layer, _ in points]), np.array([c.auc for _, c in points])
+        name = f"{which[0]} closer than {which[1]}"
+        if all(c.low is not None for _, c in points):
+            low, high = ([getattr(c, end) for _, c in points] for end in ("low", "high"))
+            figure.add_scatter(
+                x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]),
+                fill="toself", mode="lines", line={"width": 0}, hoverinfo="skip",
+                fillcolor=RESTARTS[k], opacity=0.18, showlegend=False,
+            )  # fmt: skip
+        figure.add_scatter(
+            x=x, y=auc, mode="lines+markers", name=name,
+            line={"color": RESTARTS[k], "dash": DASHES[k], "width": 2},
+            marker={"symbol": SYMBOLS[k], "size": 6}, customdata=[c.p for _, c in points],
+            hovertemplate="layer %{x}: AUC %{y:.3f}, p = %{customdata:.3f}<extra></extra>",
+        )  # fmt: skip
+        best = int(auc.argmax())
+        said.append(f"{name}: AUC {auc[0]:.2f} at layer {x[0]}, most {auc[best]:.2f} at {x[best]}")
+    figure.add_hline(0.5, line={"color": STRAIGHT, "dash": "dot", "width": 1})
+    layout(figure, f"Who lies close, layer by layer: {PLACE_NAMES[place]}",
+           "layer (0: the input)", "AUC (0.5: no difference)", height=400)  # fmt: skip
+    return Chart(f"depth-{place}", figure, ". ".join(said) or "No pairs to compare.", made.table)
