@@ -9,7 +9,7 @@ from explorer.landscape.places import LANDSCAPES
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
 from explorer.specs.jobs import LandscapeSpec, PathsSpec, RadiusSpec
-from widgets import exact_solutions, landscape_view, linked, results, server, start
+from widgets import cached, exact_solutions, landscape_view, linked, server, start
 from widgets.guard import sentences
 
 SIZES = {4: "17 × 17", 5: "33 × 33", 6: "65 × 65"}
@@ -26,7 +26,7 @@ def plane() -> None:
         "Paths", names, names.index(asked) if asked in sets else 0,
         format_func=sets.__getitem__, key=f"plane-paths-{asked}",
     )  # fmt: skip
-    found = results.paths(places.find_paths(name))
+    found = cached.paths.if_there(places.find_paths(name))
     assert found is not None
     pairs = [k for k in np.flatnonzero(found.measured).tolist() if found.steps[k] > 0]
     if not pairs:
@@ -74,7 +74,7 @@ def _sets() -> dict[str, str]:
     ]  # fmt: skip
     files = {job.id: places.folder_of(job.id) / FILE for job in own}
     files |= {path.parent.name: path for path in places.PATHS.shipped()}
-    found = {name: results.paths(path) for name, path in files.items()}
+    found = {name: cached.paths.if_there(path) for name, path in files.items()}
     return {name: _label(paths) for name, paths in found.items() if paths is not None}
 
 

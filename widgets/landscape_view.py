@@ -13,7 +13,7 @@ from explorer.jobs.client import Job
 from explorer.landscape.result import Landscape
 from explorer.paths import places
 from explorer.specs.jobs import LandscapeSpec, RadiusSpec
-from widgets import cached, results, token_strip
+from widgets import cached, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import follow
@@ -26,14 +26,14 @@ def _live(job_id: str) -> None:
 
 
 def _so_far(job: Job) -> None:
-    found = results.landscape(places.folder_of(job.id) / places.LANDSCAPE)
+    found = cached.landscape.if_there(places.folder_of(job.id) / places.LANDSCAPE)
     if found is not None and found.ready:
         chart_widget.show(cached.once(charts.plane, found, "accuracy"), job.id, extras=False)
 
 
 def show(file: Path, key: str, query: str) -> None:
     """Show a measured plane: numbers, contours of accuracy or loss, and a point that is read."""
-    found = results.landscape(file)
+    found = cached.landscape.if_there(file)
     if found is None or not found.ready:
         st.info("No whole grid has been measured here.")
         return
@@ -111,7 +111,7 @@ def _numbers(found: Landscape) -> None:
 
 def _show_radius(file: Path, key: str, _query: str) -> None:
     """Show a walk away from one solution: accuracy by distance."""
-    found = results.surroundings(file)
+    found = cached.surroundings.if_there(file)
     if found is None:
         return
     known = found.radius[np.isfinite(found.radius)]

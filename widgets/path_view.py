@@ -15,7 +15,7 @@ from explorer.jobs.client import Job
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
 from explorer.specs.jobs import PathsSpec
-from widgets import cached, findings, look_inside, results, run_view, token_strip
+from widgets import cached, findings, look_inside, run_view, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import follow
@@ -32,7 +32,7 @@ def _live(job_id: str) -> None:
 
 
 def _so_far(job: Job) -> None:
-    found = results.paths(places.folder_of(job.id) / FILE)
+    found = cached.paths.if_there(places.folder_of(job.id) / FILE)
     if found is None or not found.measured.any():
         assert isinstance(job.spec, PathsSpec)
         if job.spec.train is not None:
@@ -51,7 +51,7 @@ def _so_far(job: Job) -> None:
 
 def show(file: Path, key: str, query: str) -> None:
     """Show a finished set of paths: all pairs if there are several, then one of them."""
-    found = results.paths(file)
+    found = cached.paths.if_there(file)
     if found is None or not found.measured.any():
         st.info("Nothing has been measured here.")
         return

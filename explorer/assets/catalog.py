@@ -114,6 +114,14 @@ def known_models() -> list[ModelCard]:
     return [_embedded(), *paper_models()]
 
 
+_LENT: dict[str, Path] = {}
+
+
+def lend(name: str, folder: Path) -> None:
+    """Let a name mean a folder in this process, wherever its own machine has that model."""
+    _LENT[name.strip()] = folder
+
+
 def find(name: str) -> ModelCard:
     """Return the model of a name, a hub id (the paper's also by their short name), or a folder.
 
@@ -123,6 +131,8 @@ def find(name: str) -> ModelCard:
         ModelError: if nothing is known by that name, or what is there cannot be used.
     """
     name = name.strip()
+    if (lent := _LENT.get(name)) is not None:
+        return replace(check(lent), name=name)
     if name.lower() == _EMBEDDED.name:
         return _embedded()
     model, revision = hub.split(name)

@@ -14,7 +14,7 @@ from explorer import __version__
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
 from explorer.base.provenance import Computed
-from explorer.experiments.runs import SOLUTIONS, Cell, work_of
+from explorer.experiments.runs import SOLUTIONS, Cell, checkpoint_name, work_of
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import h_lm
 from explorer.runtime.interruption import Interrupted, abandonable
@@ -81,9 +81,8 @@ class Bench:
 
     def begin(self, settings: Settings, cell: Cell) -> CellWork:
         """Take up a cell: where its checkpoint is, or at its beginning."""
-        name = hashlib.sha256(cell.key.encode()).hexdigest()[:16]
         asked = [settings.model_dump(mode="json"), cell.model_dump(mode="json")]
-        file = work_of(self._run) / f"{name}.safetensors"
+        file = work_of(self._run) / checkpoint_name(cell.key)
         self.work = CellWork(Checkpoint(file, self.model, asked))
         return self.work
 
