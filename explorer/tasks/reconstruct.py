@@ -129,7 +129,7 @@ class Reconstruction(Task):
         def due() -> bool:
             return time.monotonic() - shown >= FRAME_SECONDS
 
-        step = Step(self.trainer, due)
+        step, at_its_end = Step(self.trainer, due), self.trainer.finished
         if not self.trainer.finished:
             self.next_step = step
             yield self._progress(self.trainer.report(detailed=False))
@@ -143,12 +143,16 @@ class Reconstruction(Task):
             self._step += 1
             self._keep_finished(report)
             if step.detail or self.trainer.finished:
+                at_its_end = all(phase == "done" for phase in report.phase)
                 log.publish(self._frame(report), last=self.trainer.finished)
                 shown = time.monotonic() - step.seconds
             step = Step(self.trainer, due)
             self.next_step = None if self.trainer.finished else step
             yield self._progress(report)
         self.next_step = None
+        if not at_its_end:  # it ended between two steps: who watches has not seen how
+            self._step += 1
+            log.publish(self._frame(self.trainer.report(detailed=True)), last=True)
         self._keep_finished(self.trainer.report(detailed=False))  # if it ended with its last breath
         self._checkpoint()
         self._keep_recording()

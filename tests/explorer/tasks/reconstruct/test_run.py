@@ -13,8 +13,9 @@ from explorer.base.errors import BadInputError, MissingAssetError, ModelError
 from explorer.model import passes
 from explorer.model.frozen import FrozenModel
 from explorer.model.pool import ModelPool
+from explorer.runtime.interruption import Interrupted
 from explorer.solutions import store
-from explorer.solutions.recording import MAX_FRAMES, Recording, read_log
+from explorer.solutions.recording import MAX_FRAMES, PHASES, Recording, read_log
 from explorer.solutions.solution import BEATEN, Solution, halted, load_solution
 from explorer.tasks import reconstruct
 from explorer.tasks.reconstruct import Reconstruction
@@ -331,3 +332,21 @@ def test_until_the_first_is_exact_the_others_keep_their_best(make: Make) -> None
 def test_until_all_goes_on_after_the_first(make: Make) -> None:
     found = finish(make(restarts=4, until="all"))
     assert "another restart is exact" not in {s.record.reason for s in found}
+
+
+def test_a_run_that_ends_between_two_steps_shows_its_end(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = reconstruct.Step.take
+    task = make()
+
+    def interrupted(step: reconstruct.Step[StepReport]) -> StepReport:
+        report = take(step)
+        if task.trainer.finished:
+            raise Interrupted
+        return report
+
+    monkeypatch.setattr(reconstruct.Step, "take", interrupted)
+    exhaust(task.steps())
+    last = Recording.load(task.recording_file).frames[-1]
+    assert (last["phase"] == PHASES.index("done")).all()
