@@ -30,15 +30,6 @@ SMALL = {
 """Fields that make a run a matter of a second, besides model and recipe."""
 
 
-@pytest.fixture(scope="module")
-def pool() -> "ModelPool":
-    import torch
-
-    from explorer.model.pool import ModelPool
-
-    return ModelPool(torch.device("cpu"))
-
-
 @pytest.fixture
 def run(pool: "ModelPool", tiny_llama_folder: Path) -> Callable[..., Run]:
     from explorer.tasks.experiments.task import RunTask
