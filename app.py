@@ -4,9 +4,11 @@ The server imports this file and finds `app`; for every page that opens it is ru
 """
 
 import streamlit as st
+from starlette.middleware import Middleware
 
-from widgets import start
+from widgets import start, who
 from widgets.push import Push
+from widgets.visitors import Visitors
 
 
 def main() -> None:
@@ -21,6 +23,7 @@ def main() -> None:
     start.entry()
     start.style()
     start.worker()
+    who.show()
     st.navigation(
         {
             "": [
@@ -31,6 +34,7 @@ def main() -> None:
                     default=True,
                 ),
                 st.Page("pages/library.py", title="Library", icon=":material/inventory_2:"),
+                st.Page("pages/classroom.py", title="Class", icon=":material/groups:"),
             ],
             "Solutions": [
                 st.Page("pages/sets.py", title="Sets", icon=":material/dataset:"),
@@ -38,6 +42,7 @@ def main() -> None:
                 st.Page("pages/maps.py", title="Maps", icon=":material/scatter_plot:"),
                 st.Page("pages/paths.py", title="Paths", icon=":material/timeline:"),
                 st.Page("pages/landscape.py", title="Landscape", icon=":material/landscape:"),
+                st.Page("pages/inside.py", title="Inside", icon=":material/search_insights:"),
             ],
             "Experiments": [
                 st.Page("pages/arrangements.py", title="Arrangements", icon=":material/view_week:"),
@@ -56,5 +61,8 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 else:
-    push = Push(st.get_option("server.baseUrlPath"))
-    app = st.App(__file__, routes=push.routes, lifespan=push.lifespan)
+    start.announce_host()
+    base_path = st.get_option("server.baseUrlPath")
+    push = Push(base_path)
+    visitors = Middleware(Visitors, base_path=base_path)
+    app = st.App(__file__, routes=push.routes, lifespan=push.lifespan, middleware=[visitors])

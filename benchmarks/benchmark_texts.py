@@ -3,11 +3,14 @@
 import sys
 from pathlib import Path
 
-from explorer import texts
 from explorer.assets import catalog
 from explorer.assets.catalog import ModelCard
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import generate
+from explorer.specs.texts import GeneratedSpec, OwnSpec, RandomSpec, SeenSpec, UnseenSpec
+from explorer.texts.drawing import draw
+from explorer.texts.passages import Passage
+from explorer.texts.targets import target_ids
 
 OWN = (
     "The ferry leaves at dawn, and nobody on the pier has ever seen who is steering it, not even "
@@ -34,44 +37,44 @@ def embedded() -> tuple[ModelCard, Path]:
     return card, card.folder
 
 
-def chosen_on() -> list[texts.Passage]:
+def chosen_on() -> list[Passage]:
     """Return the texts that settings may be chosen on."""
     return [
-        *(texts.draw(texts.UnseenSpec(seed=None, index=i)) for i in (0, 4, 10, 13)),
-        *(texts.draw(texts.SeenSpec(seed=1, index=i)) for i in range(3)),
-        *(texts.draw(texts.RandomSpec(seed=1, index=i)) for i in range(3)),
+        *(draw(UnseenSpec(seed=None, index=i)) for i in (0, 4, 10, 13)),
+        *(draw(SeenSpec(seed=1, index=i)) for i in range(3)),
+        *(draw(RandomSpec(seed=1, index=i)) for i in range(3)),
     ]
 
 
-def reported_on(model: FrozenModel | None) -> dict[str, texts.Passage]:
+def reported_on(model: FrozenModel | None) -> dict[str, Passage]:
     """Return 20 texts of every offline source, four each, none of those settings were chosen on.
 
     Args:
         model: continues contexts from Shakespeare (multinomial, temperature 1); without one the
             four texts of that source are left out.
     """
-    own = [texts.draw(texts.OwnSpec(text=text)) for text in OWN]
-    unseen = [texts.draw(texts.UnseenSpec(seed=None, index=i)) for i in (1, 2, 7, 11)]
-    seen = [texts.draw(texts.SeenSpec(seed=2, index=i)) for i in range(4)]
-    words = [texts.draw(texts.RandomSpec(seed=2, index=i)) for i in range(4)]
-    contexts = [texts.draw(texts.SeenSpec(seed=3, index=i)) for i in range(4)]
+    own = [draw(OwnSpec(text=text)) for text in OWN]
+    unseen = [draw(UnseenSpec(seed=None, index=i)) for i in (1, 2, 7, 11)]
+    seen = [draw(SeenSpec(seed=2, index=i)) for i in range(4)]
+    words = [draw(RandomSpec(seed=2, index=i)) for i in range(4)]
+    contexts = [draw(SeenSpec(seed=3, index=i)) for i in range(4)]
     said = [] if model is None else [_continued(model, c, k) for k, c in enumerate(contexts)]
     groups = (own, unseen, seen, words, said)
     return {f"{p.source} {k}": p for group in groups for k, p in enumerate(group, 1)}
 
 
-def _continued(model: FrozenModel, context: texts.Passage, seed: int) -> texts.Passage:
+def _continued(model: FrozenModel, context: Passage, seed: int) -> Passage:
     ids = model.tokenizer.encode(context.text)[:CONTEXT_TOKENS]
-    spec = texts.GeneratedSpec(
-        context=texts.SeenSpec(seed=3, index=seed),
+    spec = GeneratedSpec(
+        context=SeenSpec(seed=3, index=seed),
         context_length=CONTEXT_TOKENS,
         length=160,
         seed=seed,
     )
     text = model.tokenizer.decode(list(generate(model, ids, spec.length, seed=seed)))
-    return texts.Passage(text=text, title=f"Continuation {seed}", spec=spec)
+    return Passage(text=text, title=f"Continuation {seed}", spec=spec)
 
 
-def target(model: FrozenModel, passage: texts.Passage, length: int) -> tuple[int, ...]:
+def target(model: FrozenModel, passage: Passage, length: int) -> tuple[int, ...]:
     """Return the first `length` token ids of a passage."""
-    return tuple(texts.target_ids(passage.text, model.tokenizer, length))
+    return tuple(target_ids(passage.text, model.tokenizer, length))

@@ -1,8 +1,8 @@
 """How many texts become exact, and how fast: `python -m benchmarks.exactness [--json]`.
 
-Texts of every offline source that no setting was chosen on, arrangement A4, recipe `fast`, four
-restarts, stopped at the first exact one. Every saved pair is scored again by plain transformers in
-float32, outside of this package's code.
+Texts of every offline source that no setting was chosen on, the arrangement that suits the model,
+recipe `fast`, four restarts, stopped at the first exact one. Every saved pair is scored again by
+plain transformers in float32, outside of this package's code.
 """
 
 import argparse
@@ -20,18 +20,18 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
 from benchmarks.benchmark_texts import embedded, reported_on
-from explorer import texts
 from explorer.assets import packaged
 from explorer.model.frozen import fast_dtype
 from explorer.model.pool import ModelPool
 from explorer.specs.jobs import ReconstructSpec
 from explorer.specs.recipes import preset
 from explorer.tasks.reconstruct import Reconstruction
+from explorer.texts.passages import Passage
 
 
 def measure(
     name: str,
-    passage: texts.Passage,
+    passage: Passage,
     pool: ModelPool,
     out: Path,
     *,
@@ -130,15 +130,17 @@ def confirmed(files: list[str]) -> bool:
     model = AutoModelForCausalLM.from_pretrained(
         packaged.path(packaged.EMBEDDED_MODEL), dtype=torch.float32
     ).eval()
+    embeddings = model.get_input_embeddings().weight.detach().numpy()
     agree = True
     for name in files:
         with safe_open(name, framework="numpy") as file:
             e, m, ids = (file.get_tensor(key) for key in ("e", "m", "target_ids"))
-            told = json.loads(file.metadata()["solution"])["accuracy"]
-        inputs = torch.from_numpy(np.stack([e] + [m] * len(ids)))[None]
+            record = json.loads(file.metadata()["solution"])
+        sink = [embeddings[record["sink"]]] if "sink" in record else []
+        inputs = torch.from_numpy(np.stack([*sink, e] + [m] * len(ids)))[None]
         with torch.no_grad():
-            said = model(inputs_embeds=inputs).logits[0, 1:].argmax(-1).numpy()
-        agree = agree and float((said == ids).mean()) == told
+            said = model(inputs_embeds=inputs).logits[0, -len(ids) :].argmax(-1).numpy()
+        agree = agree and float((said == ids).mean()) == record["accuracy"]
     return agree
 
 

@@ -18,13 +18,13 @@ from pathlib import Path
 
 from benchmarks import benchmark_texts
 from benchmarks.speed import trainer
-from explorer import texts
 from explorer.assets.tokenizing import Tokenizer
 from explorer.model.frozen import FrozenModel, best_device
 from explorer.model.pool import ModelPool
 from explorer.specs.recipes import FAST
+from explorer.texts.drawing import draw_many
 from explorer.training import Row, Trainer
-from explorer.training.shared_pass import step_together
+from explorer.training.shared_pass import Step, take_together
 
 JOBS = (1, 8, 30)
 RESTARTS = 2
@@ -82,7 +82,7 @@ def step_seconds(trainers: Sequence[Trainer], times: int) -> float:
     taken = []
     for _ in range(times + 1):
         started = time.perf_counter()
-        step_together(trainers)
+        take_together([Step(each) for each in trainers])
         taken.append(time.perf_counter() - started)
     return min(taken[1:])
 
@@ -125,9 +125,10 @@ def whole_texts(job: Job, targets: Sequence[Sequence[int]]) -> Texts:
     clock.append((time.perf_counter(), time.process_time()))
     together = [job(ids) for ids in targets]
     while running := [each for each in together if not each.finished]:
-        for report in step_together(running):
-            if isinstance(report, Exception):
-                raise report
+        steps = [Step(each) for each in running]
+        take_together(steps)
+        for step in steps:
+            step.take()
     clock.append((time.perf_counter(), time.process_time()))
     wall, processor = (
         [later - before for before, later in pairwise(column)]
@@ -155,7 +156,7 @@ def _winner(trained: Trainer) -> int | None:
 
 def targets(tokenizer: Tokenizer, count: int, lengths: Sequence[int]) -> list[list[int]]:
     """Return the beginnings of passages by Shakespeare, of these lengths in turn."""
-    found = texts.draw_many("seen", count, 5, tokenizer, max(lengths))
+    found = draw_many("seen", count, 5, tokenizer, max(lengths))
     return [
         list(tokenizer.encode_prefix(passage.text, lengths[k % len(lengths)])[0])
         for k, passage in enumerate(found)

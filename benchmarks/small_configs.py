@@ -78,11 +78,28 @@ EXCEPTIONS: dict[str, dict[str, Any]] = {
         "ffn_config": {"ffn_hidden_size": 64, "moe_num_experts": 4, "moe_top_k": 2},
     },
     "deepseek_v2": {"num_experts_per_tok": 2, "n_routed_experts": 4},
+    "dots3_note_audio_encoder": {"adapter_input_size": 32, "adapter_out_dim": 32},
+    "dots3_note_vision_encoder": {"adapter_in_dim": 32, "adapter_out_dim": 32},
     "dots1": {"num_experts_per_tok": 2, "n_routed_experts": 4, "n_shared_experts": 1},
+    "gemma4_assistant": {
+        "text_config": {
+            "model_type": "gemma4_text",
+            "hidden_size_per_layer_input": 0,
+            "vocab_size_per_layer_input": 0,
+        }
+    },
     "lfm2_moe": {"layer_types": ["conv", "full_attention"]},
     "mamba2": {"num_heads": 8},
+    "openai-gpt": {"n_embd": 128, "n_head": 16, "n_layer": 4},
+    "plbart": {"d_model": 64},
     "qwen4_exp": _INDEXER,
     "qwen4_exp_text": _INDEXER,
+    "recurrent_gemma": {
+        "hidden_size": 64,
+        "lru_width": 64,
+        "num_hidden_layers": 3,
+        "w_init_variance_scale": 1.0,
+    },
     "reformer": {"axial_pos_shape": [8, 16], "axial_pos_embds_dim": [16, 16]},
     "xmod": {"default_language": "en_XX"},
     "zamba": {
@@ -94,7 +111,8 @@ EXCEPTIONS: dict[str, dict[str, Any]] = {
     "zamba2": {"attention_hidden_size": 64, "attention_head_dim": 16},
     "zaya": {"num_experts_per_tok": 1},
 }
-"""Settings of families whose sizes depend on each other in a way of their own."""
+"""Settings of families whose sizes depend on each other in a way of their own, and of those that
+cannot be steered by two vectors when they are smaller still."""
 
 
 def small_config(kind: str, **changes: Any) -> Any:
@@ -110,7 +128,8 @@ def small_config(kind: str, **changes: Any) -> Any:
 def _shrunk(config_class: Any, kind: str, **wanted: Any) -> Any:
     from transformers import PreTrainedConfig
 
-    default = config_class()
+    wanted = EXCEPTIONS.get(kind, {}) | wanted
+    default = config_class(**{k: v for k, v in wanted.items() if isinstance(v, dict)})
     changes: dict[str, Any] = {}
     kinds: list[Any] = next((v for k, v in vars(default).items() if k in LAYER_KINDS and v), [])
     picked = _one_of_each(kinds)
@@ -120,11 +139,12 @@ def _shrunk(config_class: Any, kind: str, **wanted: Any) -> Any:
     )
     for name, value in vars(default).items():
         if isinstance(value, PreTrainedConfig):
-            changes[name] = _shrunk(type(value), value.model_type).to_dict()
+            part = wanted.pop(name, {})
+            changes[name] = _shrunk(type(value), value.model_type, **part).to_dict()
         elif name in LAYER_COUNTS:
             changes[name] = layers
         elif isinstance(value, bool):
-            changes |= {name: True} if name == "is_decoder" else {}  # of BERT and its kin
+            changes |= {name: True} if name in ("is_decoder", "causal") else {}  # BERT, XLM
         elif name.endswith("_token_id"):
             changes[name] = 0 if isinstance(value, int) else None
         elif name in SMALL and (isinstance(value, int | float) or name in UNSET):
@@ -134,7 +154,7 @@ def _shrunk(config_class: Any, kind: str, **wanted: Any) -> Any:
             changes[name] += changes[name][-1:] * (layers - len(changes[name]))
     if "kv_lora_rank" in changes:  # attention through latents has no groups of heads
         changes["num_key_value_heads"] = SMALL["num_attention_heads"]
-    return config_class(**changes | EXCEPTIONS.get(kind, {}) | wanted)
+    return config_class(**changes | wanted)
 
 
 def _one_of_each(kinds: list[Any]) -> list[int]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from benchmarks import benchmark_texts
 from benchmarks.reference import Reference
 from explorer.model.frozen import FrozenModel, best_device, fast_dtype
+from explorer.model.graphs import AFTER, Graphs
 from explorer.model.head import CHUNK
 from explorer.model.loading import load
 from explorer.specs.recipes import INDEPENDENT
@@ -127,6 +129,18 @@ def gemm_fraction(model: FrozenModel, rounds: int) -> dict[str, float]:
         "gemm_fraction": own / step,
         "large_fraction": work / step / large_rate,
     }
+
+
+def captured(model: FrozenModel, rounds: int) -> dict[str, float]:
+    """Compare steps of 4 rows × N = 24 with and without captured graphs, turn by turn; medians.
+
+    Empty where there is no GPU. Above 1 graphs pay: then switch them on (`explorer.model.graphs`).
+    """
+    if model.device.type != "cuda":
+        return {}
+    engines = [trainer(replace(model, graphs=held), 4, 24) for held in (None, Graphs())]
+    times = [[seconds(e.step, model.device) for e in engines] for _ in range(rounds + AFTER + 2)]
+    return {"graphs_ratio": statistics.median(plain / ours for plain, ours in times[AFTER + 2 :])}
 
 
 def table(model: FrozenModel, rounds: int, *, short: bool) -> list[dict[str, float]]:

@@ -4,9 +4,10 @@ The packages in the order of the data; each imports only those before it:
 base (errors, files, words), runtime (this machine), specs (what can be asked for),
 assets (models and texts that are fetched), texts (where targets come from),
 solutions (what training leaves), model (the frozen model), training (the optimisation),
-paths and landscape (between and around solutions), geometry (how far apart they are),
+paths, inside and landscape (between, inside and around solutions), geometry (how far apart),
 experiments (the paper's), estimates (how long it takes), figures (results to charts),
-jobs (the queue), tasks (everything that computes), library (all that is kept),
+jobs (the queue), people (who asks for what), tasks (everything that computes),
+cluster (the same on many machines), library (all that is kept),
 worker (the process that carries jobs out), cli (the command line).
 None knows of Streamlit: `pages/` and `widgets/` use them.
 """

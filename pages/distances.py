@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer.specs.jobs import DistancesSpec
-from widgets import distance_view, evidence, findings, jobs, sets, start
+from widgets import depth_view, distance_view, evidence, findings, jobs, sets, start
 from widgets.guard import sentences
 from widgets.markdown import escaped
 
@@ -35,4 +35,5 @@ with sentences():
                     distance_view.histograms(summary, vector)
                 with right:
                     distance_view.against_texts(summary, found, vector)
+            depth_view.show(found)
             findings.show(evidence.of_set(found.record), "set")

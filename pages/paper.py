@@ -23,9 +23,10 @@ with sentences():
         said = [*paper_comparison.of_runs(everything), *evidence.of_sets(), *evidence.of_paths()]
         st.table(paper_comparison.answers(said).map(paper_view.as_markdown), hide_index=True)
         st.subheader("More of the paper's statements", anchor=False)
-        st.table(paper_comparison.more(said).map(paper_view.as_markdown), hide_index=True)
+        more = paper_comparison.answers(said, paper.MEASURED)
+        st.table(more.map(paper_view.as_markdown), hide_index=True)
     with fill:
         fill_column.show(everything)
     with limits:
-        for statement in (*paper.inconsistencies(), *paper.limits()):
+        for statement in (*paper.INCONSISTENCIES, *paper.LIMITS):
             st.markdown(f"**{statement.id}** {statement.sentence}")

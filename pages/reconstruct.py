@@ -2,16 +2,20 @@
 
 import streamlit as st
 
-from explorer import texts
 from explorer.base.formatting import counted
-from explorer.base.validation import valid
+from explorer.base.value import valid
 from explorer.estimates import outlook
 from explorer.figures.strip import preview_data
+from explorer.people import queue
+from explorer.people.assignment import MOST_LETTERS, Assignment
 from explorer.runtime import step_times
 from explorer.solutions import store
 from explorer.specs.jobs import MAX_RESTARTS, ReconstructSpec
+from explorer.texts.alterations import find_alteration
+from explorer.texts.targets import MAX_TARGET_TOKENS, target_ids
 from widgets import (
     arrangement,
+    assignments,
     cached,
     length,
     linked,
@@ -31,32 +35,35 @@ from widgets.markdown import escaped
 from widgets.scheme import scheme
 
 MOST_PREVIEWED = 160
+MAX_SEED = 2**31 - 1 - MAX_RESTARTS
+ROOM = 8  # tokens behind the target that an assignment keeps, for the last word to end alike
 RESTARTS = "Different starts of one text, trained side by side."
 UNTIL = "Once one restart is exact the others end, and keep the best vectors they have."
 
 
 def set_up() -> None:
     """Model, text, length, advanced settings, and Start."""
-    card = models.choose()
+    wanted = assignments.opened() or Assignment(text=text_source.DEFAULT)
+    card = models.choose(wanted.on)
     if card is None:
         return
     if card.folder is None:
         models.download(card)
         return
-    passage = text_source.choose(card)
+    passage = text_source.choose(card, wanted.text)
     if passage is None:
         return
     tokenizer = cached.tokenizer(card.folder)
-    ids, more = tokenizer.encode_prefix(passage.text, texts.MAX_TARGET_TOKENS)
-    texts.target_ids(passage.text, tokenizer, 1)  # says what is wrong with an empty text
-    most = min(len(ids), texts.MAX_TARGET_TOKENS, (card.max_positions or 10**6) - 1)
+    ids, more = tokenizer.encode_prefix(passage.text, MAX_TARGET_TOKENS)
+    target_ids(passage.text, tokenizer, 1)  # says what is wrong with an empty text
+    most = min(len(ids), MAX_TARGET_TOKENS, (card.max_positions or 10**6) - 1)
     chosen = length.choose(
-        most, 24, "length",
+        most, wanted.n, "length",
         help="The first N tokens of the text are the target. Up to about 32 is quick on a CPU.",
     )  # fmt: skip
     first = ids[:MOST_PREVIEWED]
     groups = [(g.start, g.stop, g.text) for g in tokenizer.groups(first)]
-    altered = texts.find_alteration(passage.text, tokenizer, first[:chosen])
+    altered = find_alteration(passage.text, tokenizer, first[:chosen])
     token_strip.preview(
         "preview",
         preview_data(
@@ -69,12 +76,16 @@ def set_up() -> None:
     first_of = "the first is" if chosen == 1 else f"the first {chosen} are"
     st.caption(f"{count}; {'it is' if len(ids) == 1 else first_of} the target.")
     with st.expander("Advanced", icon=":material/tune:", key="advanced"):
-        laid_out = arrangement.choose(card)
+        laid_out = arrangement.choose(card, wanted.arrangement)
         left, right = st.columns(2)
-        restarts = left.number_input("Restarts", 1, MAX_RESTARTS, 4, key="restarts", help=RESTARTS)
-        seed = right.number_input("First seed", 0, 2**31 - 1 - MAX_RESTARTS, 0, key="seed")
-        early = st.toggle("Stop at the first exact restart", value=True, key="until", help=UNTIL)
-        recipe = recipes.choose()
+        restarts = left.number_input(
+            "Restarts", 1, MAX_RESTARTS, wanted.restarts, key="restarts", help=RESTARTS
+        )
+        seed = right.number_input("First seed", 0, MAX_SEED, wanted.seed, key="seed")
+        early = st.toggle(
+            "Stop at the first exact restart", wanted.until == "first", key="until", help=UNTIL
+        )
+        recipe = recipes.choose(wanted.preset, wanted.recipe)
     if recipe is None:
         slow_start.button(None)
         return
@@ -92,12 +103,13 @@ def set_up() -> None:
     }
     spec = valid(ReconstructSpec, fields)
     timed = step_time.known(card.name, recipe)
-    if slow_start.button(
-        outlook.of_text(spec, timed or step_times.assumed(card.parameters)).seconds
-    ):
+    assumed = timed or step_times.assumed(card.parameters)
+    if slow_start.button(outlook.of_text(spec, assumed).seconds):
         st.query_params.pop("solution", None)
         st.query_params["job"] = server.submit(spec)
-    st.caption(outlook.of_text(spec, timed).sentence)
+    st.caption(f"{outlook.of_text(spec, timed).sentence} {queue.load(spec, assumed).sentence}")
+    short = len(passage.text) <= MOST_LETTERS and not more
+    assignments.share(spec, passage.text if short else tokenizer.decode(ids[: chosen + ROOM]))
 
 
 def result() -> None:

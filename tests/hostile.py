@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,26 @@ from explorer.base.database import JobRow, transaction
 from explorer.base.files import write_atomically
 from explorer.experiments import runs
 from explorer.geometry import distance_report
+from explorer.inside.result import FILE as INSIDE
+from explorer.inside.result import Inside
 from explorer.jobs import client
 from explorer.landscape.result import Landscape
 from explorer.library import items
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
+from explorer.people import owners, wall
+from explorer.people.person import ALONE, MOST_LETTERS, recognised, rename
 from explorer.solutions import sets, store
 from explorer.solutions.recording import Recording
 from explorer.solutions.solution import Solution, load, save_solution
-from explorer.specs.jobs import DownloadSpec, LandscapeSpec, PathsSpec, RadiusSpec, ReconstructSpec
+from explorer.specs.jobs import (
+    DownloadSpec,
+    InsideSpec,
+    LandscapeSpec,
+    PathsSpec,
+    RadiusSpec,
+    ReconstructSpec,
+)
 from explorer.specs.recipes import FAST
 
 WORDS = (
@@ -146,6 +158,14 @@ def fill() -> dict[str, str]:
     measured = Landscape(**(vars(plane) | {"header": type(plane.header).model_validate(hostile)}))
     measured.save(places.folder_of(links["landscape"]) / places.LANDSCAPE)
 
+    look = Inside.load(next((recorded / "inside").rglob(f"*{INSIDE}")))
+    words = ("text", "title", "id", "model", "solution", "start", "question")
+    hostile = _set_words(look.header.model_dump(mode="json"), words)
+    hostile |= {"pieces": dict.fromkeys(look.header.pieces, HOSTILE), "notices": [HOSTILE]}
+    links["inside"] = _job(InsideSpec(solution=NAME), state="done")
+    opened = replace(look, header=type(look.header).model_validate(hostile))
+    opened.save(places.folder_of(links["inside"]) / INSIDE)
+
     for number, source in enumerate(sorted((recorded / "experiments").iterdir())):
         folder = Path(shutil.copytree(source, local / "experiments" / f"e{number}{'0' * 10}"))
         said = json.loads((folder / runs.HEADER_FILE).read_bytes())
@@ -165,6 +185,10 @@ def fill() -> dict[str, str]:
     notices = json.dumps([HOSTILE])
     links["failed"] = _job(spec, state="failed", error=HOSTILE, notices=notices, sentence=HOSTILE)
     links["running"] = _job(spec, state="running", sentence=HOSTILE, notices=notices)
+    somebody = recognised("somebody")
+    rename(somebody, HOSTILE[:MOST_LETTERS])
+    owners.note(somebody, links["running"])
+    wall.hide(ALONE, [links["running"]])
     links["radius"] = _job(RadiusSpec(solution="a"), state="failed", error=HOSTILE)
     links["failed paths"] = _job(
         PathsSpec(pairs=(("a", "b"),)), state="failed", error=HOSTILE, notices=notices

@@ -8,7 +8,6 @@ import shutil
 from collections import deque
 from pathlib import Path
 
-from explorer import texts
 from explorer.assets import catalog
 from explorer.base import folders
 from explorer.model.frozen import best_device
@@ -17,13 +16,14 @@ from explorer.solutions import store
 from explorer.specs.arrangements import ArrangementKey
 from explorer.specs.jobs import JobSpec, ReconstructSpec
 from explorer.specs.recipes import preset
-from explorer.specs.texts import TextSpec
+from explorer.specs.texts import OwnSpec, TextSpec, UnseenSpec
+from explorer.texts.drawing import draw
 from explorer.worker.context import JobContext
 from explorer.worker.runners import run
 
 PASSAGES: dict[str, tuple[TextSpec, ArrangementKey]] = {
     "reconstruct/1-ferry": (
-        texts.OwnSpec(
+        OwnSpec(
             text="The ferry leaves at dawn, and nobody on the pier has ever seen who is "
             "steering it.",
             title="Own text",
@@ -31,14 +31,14 @@ PASSAGES: dict[str, tuple[TextSpec, ArrangementKey]] = {
         "e+mN",
     ),
     "reconstruct/2-attention-sink": (
-        texts.OwnSpec(
+        OwnSpec(
             text="The ferry leaves at dawn, and nobody on the pier has ever seen who is "
             "steering it.",
             title="Own text, arrangement A5",
         ),
         "e+mN-1",
     ),
-    "reconstruct/3-lanternball": (texts.UnseenSpec(seed=None, index=6), "e+mN"),
+    "reconstruct/3-lanternball": (UnseenSpec(seed=None, index=6), "e+mN"),
 }
 
 
@@ -51,7 +51,7 @@ def main() -> None:
     card = catalog.known_models()[0]
     for name in chosen:
         spec, arrangement = PASSAGES[name]
-        passage = texts.draw(spec)
+        passage = draw(spec)
         length = 19 if spec.source == "own" else 32
         asked = ReconstructSpec(
             model=card.name,

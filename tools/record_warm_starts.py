@@ -15,13 +15,17 @@ from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor
 
-from explorer import texts
 from explorer.assets import catalog
 from explorer.base.errors import BadInputError, MissingAssetError
 from explorer.model.frozen import FrozenModel, best_device
 from explorer.model.pool import ModelPool
 from explorer.solutions import sets
+from explorer.specs.arrangements import KEYS, ArrangementKey
 from explorer.specs.recipes import FAST
+from explorer.specs.texts import RandomSpec, SeenSpec
+from explorer.texts.drawing import draw
+from explorer.texts.passages import Passage
+from explorer.texts.targets import target_ids
 from explorer.training import Row, Trainer
 from explorer.training.starts import start_of, warm_file, warm_pairs
 
@@ -47,6 +51,7 @@ def main() -> None:
     parser.add_argument(
         "--from", dest="first", type=int, default=0, help="generation to count from: other texts"
     )
+    parser.add_argument("--arrangement", choices=KEYS, default="e+mN", help="e+mN if left out")
     arguments = parser.parse_args()
     card = catalog.known_models()[0]
     found = None
@@ -71,7 +76,7 @@ def main() -> None:
         raise MissingAssetError(f"No pairs ship for {card.title}. Name a set to begin with.")
     for generation in range(arguments.first, arguments.first + arguments.generations):
         targets = [
-            tuple(texts.target_ids(passage.text, model.tokenizer, LENGTH))
+            tuple(target_ids(passage.text, model.tokenizer, LENGTH))
             for passage in passages(generation)
         ]
         known = handed_down(
@@ -79,6 +84,7 @@ def main() -> None:
             known,
             targets,
             STARTS * generation,
+            arguments.arrangement,
             lambda: pool.get(folder, card.name, torch.float32),
         )
     file = warm_file(model.fingerprint)
@@ -93,6 +99,7 @@ def handed_down(
     known: Float[Tensor, "S 2 d"],
     targets: Sequence[tuple[int, ...]],
     seed: int,
+    arrangement: ArrangementKey = "e+mN",
     exact_model: Callable[[], FrozenModel] | None = None,
 ) -> Float[Tensor, "_ 2 d"]:
     """Train one pair on each target, starting near the known ones; return the quicker half of them.
@@ -104,6 +111,7 @@ def handed_down(
         known: e and m of solutions of other texts; more than one target may start near one.
         targets: token ids, all of one length.
         seed: of the first row's random part; the others follow.
+        arrangement: in which they are trained.
         exact_model: confirms what is exact; None: `model` does.
     """
     rows = [Row(target, seed + i) for i, target in enumerate(targets)]
@@ -111,7 +119,7 @@ def handed_down(
     for i, row in enumerate(rows):
         e, m = start_of(model, FAST, row, known[i % len(known)]).numpy()
         starts[i] = (e, m)
-    trainer = Trainer(model, rows, "e+mN", FAST, starts=starts, exact_model=exact_model)
+    trainer = Trainer(model, rows, arrangement, FAST, starts=starts, exact_model=exact_model)
     exact: list[int] = []
     for _ in range(MOST_STEPS + 1):
         report = trainer.step()
@@ -131,11 +139,11 @@ def handed_down(
     return torch.stack([torch.from_numpy(trainer.vectors_of(i)) for i in best])
 
 
-def passages(generation: int) -> list[texts.Passage]:
+def passages(generation: int) -> list[Passage]:
     """Return the texts of one generation, Shakespeare and random words mixed."""
     seed = TEXTS + generation
-    seen = [texts.draw(texts.SeenSpec(seed=seed, index=i)) for i in range(SEEN)]
-    words = [texts.draw(texts.RandomSpec(seed=seed, index=i)) for i in range(RANDOM)]
+    seen = [draw(SeenSpec(seed=seed, index=i)) for i in range(SEEN)]
+    words = [draw(RandomSpec(seed=seed, index=i)) for i in range(RANDOM)]
     every = seen + words
     step = 13  # shares no factor with their number, so neighbours are of both kinds
     return [every[k * step % len(every)] for k in range(len(every))]

@@ -20,6 +20,7 @@ PAGES = {
     "maps": "/maps",
     "paths": "/paths",
     "landscape": "/landscape",
+    "inside": "/inside",
     "arrangements": "/arrangements",
     "paper": "/paper",
     "library": "/library",

@@ -21,15 +21,22 @@ WORDS: dict[str, str] = {
 """What is left open, and the layouts of the autoregressive baseline."""
 NOT_KNOWN = (
     "Checked when this model first runs, in seconds: whether its first position can say an "
-    "arbitrary token. If so the paper's default is taken, A5, else A4."
+    "arbitrary token, and whether a sink before e helps. If it helps that is taken, else A5, the "
+    "paper's default, or A4."
 )
 
 
-def choose(card: ModelCard) -> ArrangementChoice:
-    """Let a person choose an arrangement; what suits the model is offered first, and why."""
+def choose(card: ModelCard, first: ArrangementChoice = AUTO) -> ArrangementChoice:
+    """Let a person choose an arrangement; what suits the model is offered first, and why.
+
+    Args:
+        card: the model.
+        first: what is chosen before anybody has.
+    """
     chosen = st.selectbox(
         "Arrangement",
         (AUTO, *KEYS),
+        (AUTO, *KEYS).index(first),
         format_func=lambda key: _suiting(card) if key == AUTO else in_words(key),
         key="arrangement",
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from explorer.assets.tokenizing import Tokenizer
+from explorer.inside.result import Inside
 from explorer.landscape.result import Landscape
 from explorer.landscape.surroundings import Surroundings
 from explorer.paths.result import Paths
@@ -130,3 +131,4 @@ run = Newest(_read_run, 64, lambda folder: sorted(folder.glob("*.safetensors")))
 paths = Newest(Paths.load, 16)
 landscape = Newest(Landscape.load, 16)
 surroundings = Newest(Surroundings.load, 16)
+inside = Newest(Inside.load, 16)

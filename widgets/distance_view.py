@@ -8,6 +8,7 @@ from explorer.geometry import distance_report, distances
 from explorer.geometry.binned import LEAST
 from explorer.geometry.distance_report import DistanceSummary
 from explorer.geometry.distances import Vector
+from explorer.geometry.effects import Comparison
 from explorer.solutions.sets import SolutionSet
 from widgets import charts as chart_widget
 from widgets.cached import Newest
@@ -55,7 +56,7 @@ def histograms(summary: DistanceSummary, vector: str) -> None:
     )
 
 
-def _row(c: distance_report.Compared) -> dict[str, object]:
+def _row(c: Comparison) -> dict[str, object]:
     return {
         "closer": c.near,
         "than": c.far,

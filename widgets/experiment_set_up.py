@@ -7,12 +7,12 @@ from pydantic.fields import FieldInfo
 
 from explorer.base.errors import BadInputError
 from explorer.estimates import run_time
-from explorer.experiments.definition import PRESETS, Experiment
+from explorer.experiments.definition import PRESETS, Experiment, alterations
 from explorer.specs.arrangements import ARRANGEMENTS
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import ExperimentSpec
 from explorer.specs.texts import SOURCES
-from widgets import arrangement, models, recipes, server, slow_start, step_time
+from widgets import arrangement, cached, models, recipes, server, slow_start, step_time
 from widgets.markdown import escaped
 
 NOT_ASKED = {"experiment", "model", "recipe"}
@@ -31,6 +31,8 @@ def choose(experiment: Experiment) -> None:
     )
     usual = experiment.preset(preset, card)
     settings = _advanced(experiment, usual, preset, arrangement.why(card))
+    if altered := alterations(settings, cached.tokenizer(card.folder)):
+        st.warning(escaped(altered), icon=":material/spellcheck:")
     step = run_time.step(settings)
     known = step_time.known(card.name, step[-1])
     st.caption(escaped(run_time.before(experiment, settings, card.parameters, known)))

@@ -1,16 +1,21 @@
 """An experiment's page: set-up on the left; a run, live or finished, on the right."""
 
+import contextlib
 from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
 from explorer.base.errors import CorruptFileError
-from explorer.experiments import exports, runs
+from explorer.base.formatting import counted
+from explorer.estimates import run_time
+from explorer.experiments import exports, over_training, runs
 from explorer.experiments.catalogue import experiment
 from explorer.experiments.definition import Experiment
+from explorer.experiments.nodes import read_nodes
 from explorer.experiments.runs import Run
 from explorer.figures.experiments.drawing import charts
+from explorer.figures.experiments.over_training import charts as over_training_charts
 from explorer.jobs.client import Job
 from explorer.specs.experiments import Name
 from explorer.specs.jobs import ExperimentSpec
@@ -124,6 +129,7 @@ def _so_far(job: Job) -> None:
 def show(asked: Experiment, run: Run) -> None:
     """Show a run: protocol, findings, charts, tables, downloads."""
     st.caption(escaped(asked.sentence(run)))
+    _at_work(asked, run)
     if not run.done:
         st.info("No cell of this run is measured yet. Press Start to go on.")
         return
@@ -136,12 +142,63 @@ def show(asked: Experiment, run: Run) -> None:
     findings.show(asked.findings(run), "run")
     for chart in drawn[1:]:
         chart_widget.show(chart, key)
+    _over_training(asked, run)
     tables = {title: t for title, t in asked.tables(run).items() if not t.empty}
     if tables:
         st.subheader("Tables", anchor=False)
         for tab, (title, table) in zip(st.tabs(list(tables)), tables.items(), strict=True):
             tab.dataframe(table, hide_index=True, key=f"{key}-{title}", alt=title)
     _downloads(asked, run, key)
+
+
+def _over_training(asked: Experiment, run: Run) -> None:
+    """Show a run of capacity beside those on other checkpoints of its model, if there are any."""
+    if asked.name != "capacity" or over_training.checkpoint(run.settings.model) is None:
+        return
+    others = []
+    for folder in runs.run_folders(asked.name):
+        with contextlib.suppress(CorruptFileError):  # the list of runs says so
+            others.append(read(folder))
+    row = over_training.together(run, others)
+    if not (drawn := over_training_charts(row)):
+        return
+    st.subheader("Over training", anchor=False)
+    for note in over_training.notes(row):
+        st.warning(escaped(note), icon=":material/info:")
+    for chart in drawn:
+        chart_widget.show(chart, f"over-{run.header.id}")
+
+
+def _at_work(asked: Experiment, run: Run) -> None:
+    """Show which machines a command spreads the run over now, and how far each is."""
+    said = read_nodes(run.header.id)
+    if said is None:
+        return
+    under_way = {node.part: node.fraction for node in said.nodes if node.part}
+    st.progress(
+        run_time.fraction(asked, run, under_way),
+        f"A command measures this run on {counted(len(said.nodes), 'process', 'processes')}: "
+        f"{counted(len(run.done), 'cell')} done"
+        f"{run_time.left(asked, run, max(1, len(under_way)))}.",
+    )
+    st.dataframe(
+        [
+            {
+                "Machine": node.name,
+                "Device": node.device,
+                "Format": node.searched_in,
+                "Measures": node.title,
+                "Done (%)": round(100 * node.fraction),
+                "Cells finished": node.finished,
+            }
+            for node in said.nodes
+        ],
+        hide_index=True,
+        key=f"nodes-{run.header.id}",
+    )
+    for why in said.refused:
+        st.warning(escaped(why), icon=":material/info:")
+    st.button("Look again", key=f"look-{run.header.id}", icon=":material/refresh:")
 
 
 def _downloads(asked: Experiment, run: Run, key: str) -> None:

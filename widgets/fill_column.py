@@ -15,7 +15,7 @@ from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import ExperimentSpec
-from widgets import models, server, step_time
+from widgets import models, server, slow_start, step_time
 from widgets.markdown import escaped
 
 
@@ -23,8 +23,8 @@ def show(found: list[Run]) -> None:
     """Show a line for each of the paper's models and for one of a person's choice."""
     st.write(
         "Runs are made on the machine that serves this page; a command does the same in a shell, "
-        "on any machine. Either goes on where it was stopped. Where there are several GPUs, "
-        "`--device all` gives each a process of its own, and they share the cells out."
+        "on any machine. Either goes on where it was stopped. With `--ray` a command shares the "
+        "cells out among all devices of its machine, or of a cluster."
     )
     names = list(EXPERIMENTS)
     of_table3 = next((k for k, name in enumerate(names) if name in paper_comparison.TABLE3), 0)
@@ -75,12 +75,16 @@ def _button(
     if job is not None:
         st.link_button("Follow", f"./{_page(experiment)}?job={job.id}", icon=":material/pending:")
         return
-    missing = card.folder is None
-    if st.button(
-        "Start", icon=":material/play_arrow:", key=f"fill-start-{number}", disabled=missing,
-        help="This model is not on this disk; the command brings it first." if missing else None,
-        width="stretch",
-    ):  # fmt: skip
+    missing, expected = "This model is not on this disk; the command brings it first.", None
+    if card.folder is not None:
+        seconds = step_time.known(card.name, run_time.step(spec.settings)[-1])
+        expected = run_time.expected(experiment, spec.settings, card.parameters, seconds)
+    if slow_start.button(
+        expected,
+        f"fill-start-{number}",
+        quicker="A smaller size is quicker.",
+        help=missing if expected is None else None,
+    ):
         server.submit(spec)
         st.rerun()
 

@@ -5,7 +5,7 @@ buttons because somebody has asked for a pause, or the end.
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -21,8 +21,9 @@ Restart = int | Literal["best", "all"]
 """Which restart is shown: the one of a seed, the one furthest on, or all."""
 
 _HTML = '<div class="live"></div>'
-_STYLES = ("token_strip.css", "live.css")
-_SCRIPTS = ("strip.js", "live_state.js", "live_stream.js", "live_charts.js", "live.js")
+STYLES = ("token_strip.css", "live.css")
+SCRIPTS = ("strip.js", "live_state.js", "live_stream.js", "live_charts.js", "live.js")
+"""What draws a job under way; the class page does as well."""
 HELP = {
     "steps": "Optimiser steps that this restart took itself until the vectors that are shown: none "
     "while it rested. The strip, the charts and the column restart_step count the same way.",
@@ -63,22 +64,27 @@ def follow(
 
 def _mount(job: Job, parts: tuple[Part, ...], shown: Restart) -> None:
     component = st.components.v2.component(
-        "live", html=_HTML, css=sources.style(*_STYLES), js=sources.script(*_SCRIPTS)
+        "live",
+        html=_HTML,
+        css=sources.style(*STYLES),
+        js=sources.script(*SCRIPTS, "live_mount.js"),
     )
     component(
         key=f"live-{job.id}",
-        data={
-            "job": job.id,
-            "parts": list(parts),
-            "shown": shown,
-            "stamp": feed.stamp_of(job),
-            "help": HELP,
-            "palette": {
-                "restarts": list(RESTARTS),
-                "dashes": list(DASHES),
-                "scale": [list(stop) for stop in WRONG_TO_RIGHT],
-                "right": RIGHT,
-            },
-        },
+        data={"job": job.id, "shown": shown, "stamp": feed.stamp_of(job)} | drawing(parts),
         on_news_change=lambda: None,
     )
+
+
+def drawing(parts: tuple[Part, ...]) -> dict[str, Any]:
+    """Return what the scripts need to draw these parts of a run."""
+    return {
+        "parts": list(parts),
+        "help": HELP,
+        "palette": {
+            "restarts": list(RESTARTS),
+            "dashes": list(DASHES),
+            "scale": [list(stop) for stop in WRONG_TO_RIGHT],
+            "right": RIGHT,
+        },
+    }

@@ -1,7 +1,7 @@
 // What a page has heard of a job so far.
 const MOST_FRAMES = 400; // beyond, every second one is forgotten, as in the recording itself
 
-const nothing = () => ({ status: null, head: null, frames: [], ids: null, ranks: null, pieces: {}, best: 0 });
+const nothing = () => ({ status: null, head: null, frames: [], ids: null, ranks: null, pieces: {}, best: 0, tiles: {} });
 
 const READ = { step: Int32Array, seconds: Float32Array, steps: Int32Array, loss: Float32Array, accuracy: Float32Array, phase: Uint8Array, p: Uint8Array };
 
@@ -10,8 +10,10 @@ function unpack(text, kind) {
   return new kind(bytes.buffer);
 }
 
-function add(seen, { reset, status, head, frames, said }) {
+function add(seen, { reset, status, head, frames, said, tiles, gone }) {
   if (reset) Object.assign(seen, nothing());
+  Object.assign(seen.tiles, tiles); // of the class page
+  for (const name of gone ?? []) delete seen.tiles[name];
   if (status) seen.status = status;
   if (head) Object.assign(seen, { head, pieces: { ...head.pieces } });
   if (frames && seen.head) addFrames(seen, frames);

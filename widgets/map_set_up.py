@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer.base.errors import ExplorerError
-from explorer.base.validation import valid
+from explorer.base.value import valid
 from explorer.geometry import maps
 from explorer.geometry.maps import SolutionMap
 from explorer.jobs import client

@@ -14,19 +14,24 @@ from widgets.markdown import escaped
 OTHER = "other"
 
 
-def choose() -> ModelCard | None:
-    """Show the picker and return the chosen model, or None while the choice is not a model."""
-    cards = {card.name: card for card in catalog.known_models()}
+def choose(first: str | None = None) -> ModelCard | None:
+    """Show the picker and return the chosen model, or None while the choice is not a model.
 
+    Args:
+        first: name or hub id of what is chosen before anybody has; None: the embedded model.
+    """
+    cards = {card.name: card for card in catalog.known_models()}
     names = {name: card.title for name, card in cards.items()} | {OTHER: "Another model"}
+    at = 0 if first is None else [*cards, OTHER].index(first if first in cards else OTHER)
     name = st.selectbox(
-        "Model", list(names), format_func=names.__getitem__, key="model", bind="query-params"
+        "Model", list(names), at, format_func=names.__getitem__, key="model", bind="query-params"
     )
     if name != OTHER:
         card = cards[name]
     else:
         typed = st.text_input(
             "Hub id or folder",
+            "" if first is None or first in cards else first,
             key="other_model",
             placeholder="EleutherAI/pythia-70m or /path/to/a/model",
             persist_state="session",

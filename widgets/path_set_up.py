@@ -4,12 +4,11 @@ from collections import Counter
 
 import streamlit as st
 
-from explorer import texts
 from explorer.assets import catalog
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted
-from explorer.base.validation import valid
+from explorer.base.value import valid
 from explorer.estimates import outlook
 from explorer.estimates.outlook import Expected
 from explorer.paths.pairs import all_pairs, require_pair
@@ -17,6 +16,7 @@ from explorer.runtime import step_times
 from explorer.specs.curves import PathRecipe
 from explorer.specs.jobs import PathsSpec, ReconstructSpec
 from explorer.specs.recipes import FAST
+from explorer.texts.targets import target_ids
 from widgets import cached, exact_solutions, length
 from widgets.markdown import escaped
 
@@ -50,9 +50,7 @@ def expected(spec: PathsSpec | None) -> Expected | None:
     else:
         first = exact_solutions.open_solution(spec.pairs[0][0])
         model, n = first.record.model, len(first.target_ids)
-    step_time = step_times.find(model, spec.recipe.precision) or step_times.assumed(
-        catalog.find(model).parameters
-    )
+    step_time = step_times.expected(model, spec.recipe.precision, catalog.find(model).parameters)
     curves = outlook.of_paths(spec.recipe, max(1, len(spec.pairs)), n, step_time)
     trained = outlook.of_text(spec.train, step_time).seconds if spec.train else None
     return curves + (trained or outlook.NOTHING)
@@ -123,7 +121,7 @@ def _to_train() -> ReconstructSpec | None:
         st.info(f"{escaped(card.title)} is not on this disk yet; the Reconstruct page brings it.")
         return None
     text = st.text_area("Text", DEFAULT_TEXT, key="path-text", height=90) or ""
-    ids = texts.target_ids(text, _tokenizer(card), None)
+    ids = target_ids(text, _tokenizer(card), None)
     most = min(64, len(ids))
     chosen = length.choose(most, 12, "path-n")
     seed = st.number_input("First seed", 0, 2**31 - 1 - RESTARTS, 0, key="path-train-seed")

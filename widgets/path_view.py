@@ -15,7 +15,7 @@ from explorer.jobs.client import Job
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
 from explorer.specs.jobs import PathsSpec
-from widgets import cached, download, findings, run_view, token_strip
+from widgets import cached, download, findings, look_inside, run_view, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import follow
@@ -152,5 +152,7 @@ def _downloads(found: Paths, pair: int, file: Path, key: str, query: str) -> Non
         a, b = (found.header.solutions[i].id for i in found.header.pairs[pair])
         st.link_button("Landscape", f"./landscape?paths={places.PATHS.id_of(file)}&pair={pair}",
                        icon=":material/landscape:")  # fmt: skip
+        look_inside.link(a, "Look inside the first")
+        look_inside.link(b, "Look inside the second")
         copy_link(f"link-{key}", query)
         st.caption(escaped(f"Solutions {a} and {b}."))

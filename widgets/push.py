@@ -1,7 +1,8 @@
 """The server's own routes: what happens to jobs, pushed to the pages that show them.
 
 `live/events?job=…` is a stream of server-sent events, `live/news?job=…&after=…` the same as plain
-JSON for those behind a proxy that holds a stream back. Neither carries a header that would let
+JSON for those behind a proxy that holds a stream back. The job `wall` is the class page: what all
+people train (`explorer.people.wall`). Neither carries a header that would let
 pages of other origins read it, and a browser that says it asks for such a page is refused; a job's
 id is as hard to guess here as in a link to it, and shows what that link shows.
 """
@@ -22,6 +23,7 @@ from explorer.assets import catalog
 from explorer.base.errors import ExplorerError
 from explorer.jobs.feed import Say
 from explorer.jobs.streams import MOST_JOBS, Hub, Told
+from explorer.people.wall import Wall
 from widgets import cached
 
 HEADERS = {
@@ -42,7 +44,7 @@ class Push:
         """Watch nothing yet; serve below `base_path`, as `server.baseUrlPath` gives it."""
         base = base_path.strip("/")
         self.at = f"/{base}/live" if base else "/live"
-        self.hub = Hub(sayer)
+        self.hub = Hub(sayer, boards={"wall": Wall(sayer)})
 
     @property
     def routes(self) -> list[BaseRoute]:

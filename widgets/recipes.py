@@ -6,13 +6,18 @@ import streamlit as st
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from explorer.base.validation import in_words
+from explorer.base.value import in_words
 from explorer.specs.recipes import PRESETS, SETTINGS, Recipe
 from widgets.markdown import escaped
 
 
-def choose(default: str = "fast") -> Recipe | None:
-    """Show the preset and its fields; return the recipe, or None while a field is impossible."""
+def choose(default: str = "fast", first: Recipe | None = None) -> Recipe | None:
+    """Show the preset and its fields; return the recipe, or None while a field is impossible.
+
+    Args:
+        default: the preset that is chosen before anybody has.
+        first: what its fields hold then, if not the preset's own.
+    """
     name = st.segmented_control(
         "Recipe",
         list(PRESETS),
@@ -26,12 +31,13 @@ def choose(default: str = "fast") -> Recipe | None:
         "paper: exactly the paper's settings; needs several times the steps.",
     )
     preset = PRESETS[name or default]
+    held = first if first is not None and preset.name == default else preset
     fields: dict[str, Any] = {}
     left, right = st.columns(2)
     editable = [(key, info) for key, info in Recipe.model_fields.items() if key in SETTINGS]
     for i, (key, info) in enumerate(editable):
         with left if i % 2 == 0 else right:
-            fields[key] = _field(key, info, getattr(preset, key), f"recipe_{preset.name}_{key}")
+            fields[key] = _field(key, info, getattr(held, key), f"recipe_{preset.name}_{key}")
     changed = any(fields[key] != getattr(preset, key) for key in fields)
     try:
         return Recipe(name=f"{preset.name}, changed" if changed else preset.name, **fields)

@@ -16,7 +16,7 @@ from explorer.solutions import store
 from explorer.solutions.recording import Recording
 from explorer.solutions.solution import BEATEN, Solution, halted
 from explorer.specs.jobs import ReconstructSpec
-from widgets import cached, download, token_strip
+from widgets import cached, download, look_inside, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import HELP, Restart, follow
@@ -204,6 +204,8 @@ def _downloads(
             ("Parquet", lambda: table().to_parquet(index=False), "recording.parquet"),
         ):
             download.button(label, made, name, f"download-{label}-{key}", DOWNLOAD_HELP[label])
+        if chosen:
+            look_inside.link(chosen)
         copy_link(f"link-{key}", query)
 
 

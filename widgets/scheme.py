@@ -4,7 +4,7 @@ import html
 
 import streamlit as st
 
-from explorer.specs.arrangements import ARRANGEMENTS, ArrangementKey, holds_m, read_from
+from explorer.specs.arrangements import ARRANGEMENTS, ArrangementKey, read_from, stands
 
 _STYLE = """<style>
 .scheme { display: flex; flex-direction: column; gap: .3rem; align-items: flex-start;
@@ -15,6 +15,7 @@ _STYLE = """<style>
 .scheme .e { border-color: #d99000; border-width: 2.5px; font-weight: 700; }
 .scheme .m { border-color: #b5539c; border-style: double; border-width: 4px;
   padding: .05rem .2rem; }
+.scheme .s { border-style: dashed; opacity: .8; }
 .scheme .say { border-color: #0b84c6; background: color-mix(in srgb, #0b84c6 22%, transparent); }
 .scheme .none { border-style: dotted; opacity: .55; }
 .scheme .model { align-self: stretch; text-align: center; border: 1.5px solid currentColor;
@@ -22,6 +23,8 @@ _STYLE = """<style>
   background: repeating-linear-gradient(45deg, transparent 0 8px,
   color-mix(in srgb, currentColor 8%, transparent) 8px 16px); }
 </style>"""
+NAMES = {"s": "sink"}
+"""How an input is labelled, where that is not its letter."""
 
 
 def scheme(key: ArrangementKey, words: list[str]) -> None:
@@ -31,9 +34,10 @@ def scheme(key: ArrangementKey, words: list[str]) -> None:
         key: the arrangement.
         words: what the outputs that are read say, one for each target token drawn.
     """
-    at_m = holds_m(key, len(words))
     first = read_from(key)
-    inputs = "".join(f'<span class="{"m" if m else "e"}">{"m" if m else "e"}</span>' for m in at_m)
+    inputs = "".join(
+        f'<span class="{each}">{NAMES.get(each, each)}</span>' for each in stands(key, len(words))
+    )
     unread = '<span class="none">not read</span>' * first
     outputs = unread + "".join(f'<span class="say">{html.escape(w)}</span>' for w in words)
     formula = html.escape(ARRANGEMENTS[key].formula)

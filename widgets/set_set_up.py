@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from explorer import texts
 from explorer.assets import catalog
-from explorer.base.validation import valid
+from explorer.base.value import valid
 from explorer.estimates.set_time import estimate
 from explorer.specs.jobs import GatheredText, SolveSetSpec
-from widgets import arrangement, models, recipes, server, set_texts, slow_start, step_time
+from explorer.specs.texts import SOURCES
+from explorer.texts.alterations import find_alterations
+from widgets import arrangement, cached, models, recipes, server, set_texts, slow_start, step_time
 from widgets.markdown import escaped
 
 REGIMES = {"shared": "m shared over the set (the paper's default)", "free": "m free"}
@@ -30,9 +31,9 @@ def set_up() -> None:
     if what == GATHER:
         gathered = set_texts.gather()
     else:
-        drawn = [s for s in texts.SOURCES if s not in ("own", "generated", "corpus")]
+        drawn = [s for s in SOURCES if s not in ("own", "generated", "corpus")]
         fields["source"] = st.selectbox(
-            "Contexts", drawn, format_func=lambda s: texts.SOURCES[s], key="set_source"
+            "Contexts", drawn, format_func=lambda s: SOURCES[s], key="set_source"
         )
         left, right = st.columns(2)
         fields["contexts"] = left.number_input("Contexts", 1, 500, 8, key="set_contexts")
@@ -66,6 +67,10 @@ def set_up() -> None:
 
 
 def _start(spec: SolveSetSpec, card: catalog.ModelCard) -> None:
+    assert card.folder is not None
+    given = [text.text for text in spec.texts]
+    if altered := find_alterations(given, (), cached.tokenizer(card.folder), spec.length):
+        st.warning(escaped(altered), icon=":material/spellcheck:")
     seconds = step_time.known(spec.model, spec.recipe)
     found = estimate(spec, card.parameters, seconds)
     st.caption(escaped(found.sentence))

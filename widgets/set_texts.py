@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from explorer.base.validation import valid
+from explorer.base.value import valid
 from explorer.solutions import store
 from explorer.specs.jobs import GatheredText
 

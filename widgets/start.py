@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from pathlib import Path
 
 import streamlit as st
@@ -11,6 +12,7 @@ from explorer import __version__
 from explorer.assets import catalog
 from explorer.base.errors import ExplorerError
 from explorer.jobs import client
+from explorer.people import host
 from explorer.runtime import logs, process
 from explorer.specs.jobs import DownloadSpec
 from widgets.markdown import escaped
@@ -43,6 +45,11 @@ def through_entry() -> None:
         st.rerun()
 
 
+def announce_host() -> None:
+    """Print how whoever starts the server becomes its host."""
+    sys.stderr.write(f"\n  {host.notice()}\n")
+
+
 @st.cache_resource(show_spinner=False)
 def server() -> None:
     """Begin the server's log and leave the cores to the worker, once for each start."""
@@ -53,6 +60,7 @@ def server() -> None:
         of_pages.addHandler(_Failures())
     address, port = st.get_option("server.address"), st.get_option("server.port")
     logs.log.info(logs.line("server began", address=address, port=port, **logs.versions()))
+    logs.log.info(host.notice())
 
 
 class _Failures(logging.Handler):
@@ -72,7 +80,7 @@ def style() -> None:
 def worker() -> None:
     """See that a worker is there; on a fresh machine, let it bring the embedded model."""
     try:
-        client.ensure_worker()
+        client.ensure_workers()
         _download_embedded()
     except ExplorerError as error:
         said = f"{error} Recorded results can be browsed all the same."

@@ -54,7 +54,7 @@ function addPlayer(root, state) {
     clearInterval(state.timer);
     state.timer = null;
     button.textContent = "\u25b6";
-    const walk = state.data.captions ? "Walk along the path" : "Play from noise to text";
+    const walk = state.data.play ?? (state.data.captions ? "Walk along the path" : "Play from noise to text");
     button.setAttribute("aria-label", walk);
   };
   const play = () => {

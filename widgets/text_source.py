@@ -4,14 +4,16 @@ from typing import Any
 
 import streamlit as st
 
-from explorer import texts
 from explorer.assets import allowed_folders
 from explorer.assets.catalog import ModelCard
 from explorer.base.errors import BadInputError, ExplorerError
-from explorer.base.validation import valid
+from explorer.base.value import valid
 from explorer.jobs import client
 from explorer.specs.jobs import GenerateSpec
-from explorer.texts import Passage
+from explorer.specs.texts import SOURCES, GeneratedSpec, OwnSpec, make_spec
+from explorer.texts.drawing import continuation, draw
+from explorer.texts.own import from_upload
+from explorer.texts.passages import Passage
 from widgets import server
 from widgets.following import follow
 from widgets.markdown import escaped
@@ -19,18 +21,23 @@ from widgets.markdown import escaped
 DEFAULT = "The ferry leaves at dawn, and nobody on the pier has ever seen who is steering it."
 
 
-def choose(card: ModelCard) -> Passage | None:
-    """Show the sources and return the chosen passage, or None while there is none."""
+def choose(card: ModelCard, first: str = DEFAULT) -> Passage | None:
+    """Show the sources and return the chosen passage, or None while there is none.
+
+    Args:
+        card: the model.
+        first: the own text before anybody has typed one.
+    """
     source = st.selectbox(
         "Text",
-        list(texts.SOURCES),
-        format_func=texts.SOURCES.__getitem__,
+        list(SOURCES),
+        format_func=SOURCES.__getitem__,
         key="source",
         bind="query-params",
     )
     try:
         if source == "own":
-            return _own()
+            return _own(first)
         if source == "generated":
             return _generated(card)
         return _drawn(source)
@@ -39,10 +46,10 @@ def choose(card: ModelCard) -> Passage | None:
         return None
 
 
-def _own() -> Passage:
+def _own(first: str) -> Passage:
     typed = st.text_area(
         "Your text",
-        DEFAULT,
+        first,
         key="own_text",
         height=110,
         persist_state="session",
@@ -52,8 +59,8 @@ def _own() -> Passage:
         "or a text file", key="own_file", max_upload_size=10, help="UTF-8 or UTF-16, up to 10 MB."
     )
     if file is not None:
-        return texts.from_upload(file.name, file.getvalue())
-    return texts.draw(texts.make_spec("own", text=typed or ""))
+        return from_upload(file.name, file.getvalue())
+    return draw(make_spec("own", text=typed or ""))
 
 
 def _drawn(source: str) -> Passage:
@@ -86,7 +93,7 @@ def _drawn(source: str) -> Passage:
 
 @st.cache_data(max_entries=64, show_spinner="Drawing a text …")
 def _draw(source: str, **fields: Any) -> Passage:
-    return texts.draw(texts.make_spec(source, **fields))
+    return draw(make_spec(source, **fields))
 
 
 def _generated(card: ModelCard) -> Passage | None:
@@ -112,13 +119,13 @@ def _generated(card: ModelCard) -> Passage | None:
     if job.error:
         raise BadInputError(job.error)
     assert isinstance(job.spec, GenerateSpec)
-    own = texts.OwnSpec(text=job.spec.context, title="one's own context")
-    made = texts.GeneratedSpec(
+    own = OwnSpec(text=job.spec.context, title="one's own context")
+    made = GeneratedSpec(
         context=own,
         context_length=len(job.spec.context),
         length=job.spec.length,
         seed=job.spec.seed,
     )
-    passage = texts.continuation(made, texts.draw(own), job.result.get("text", ""))
+    passage = continuation(made, draw(own), job.result.get("text", ""))
     st.text(passage.text)
     return passage

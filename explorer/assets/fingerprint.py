@@ -27,13 +27,22 @@ def fingerprint(folder: Path) -> str:
     files = _weights(folder)
     if not files:
         raise ModelError(f"{folder} holds no safetensors weights.")
-    kept = _kept(folder, files)
-    if kept.is_file():
-        return kept.read_text()
-    value = _hash_weights(files)
-    with contextlib.suppress(StorageError):  # only a convenience: hash again next time
-        write_atomically(kept, value.encode())
-    return value
+    return _hashed(folder, files)
+
+
+def matches(folder: Path, recorded: str) -> bool:
+    """Return whether a recorded fingerprint is that of a model folder's weights.
+
+    Earlier versions took that of every safetensors file in the folder, of what the model does not
+    load as well; it is still recognised.
+
+    Raises:
+        ModelError: as `fingerprint`.
+    """
+    if fingerprint(folder) == recorded:
+        return True
+    everything = sorted(folder.glob("*.safetensors"))
+    return everything != _weights(folder) and _hashed(folder, everything) == recorded
 
 
 def known(folder: Path) -> str | None:
@@ -50,6 +59,17 @@ def _weights(folder: Path) -> list[Path]:
         return weight_files(folder)
     except ModelError:
         return sorted(folder.glob("*.safetensors"))
+
+
+def _hashed(folder: Path, files: list[Path]) -> str:
+    """Return the fingerprint of some files, kept or taken now."""
+    kept = _kept(folder, files)
+    if kept.is_file():
+        return kept.read_text()
+    value = _hash_weights(files)
+    with contextlib.suppress(StorageError):  # only a convenience: hash again next time
+        write_atomically(kept, value.encode())
+    return value
 
 
 def _kept(folder: Path, files: list[Path]) -> Path:
@@ -69,15 +89,7 @@ def _hash_weights(files: list[Path]) -> str:
                 if name != "__metadata__":
                     start, stop = entry["data_offsets"]
                     spans[name] = (path, entry["shape"], 8 + size + start, 8 + size + stop)
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        ArithmeticError,
-        MemoryError,
-    ) as error:
+    except Exception as error:  # a damaged header can be anything
         raise ModelError(f"The weights in {path.name} cannot be read; fetch them again.") from error
     digest = hashlib.sha256()
     opened: dict[Path, mmap.mmap] = {}

@@ -1,27 +1,32 @@
-"""What a model's first position can say: found once by a probe, read by defaults. Free of torch.
+"""Keeps what a probe finds of a model's first position, which decides defaults. Free of torch.
 
 In many models the first position is an attention sink: whatever stands there, it cannot be made to
-say an arbitrary token. What suits such a model reads its first token later: arrangement A4, and a
-token before the memory vectors of the autoregressive baseline.
+say an arbitrary token. What suits such a model reads its first token later: arrangement A4, or a
+token of its own before e where that helps, and one before the memory vectors of the autoregressive
+baseline.
 """
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from explorer.base import folders
-from explorer.base.files import write_atomically
+from explorer.base.errors import StorageError
+from explorer.base.provenance import Recorded
 from explorer.specs.arrangements import PAPER_DEFAULT, ArrangementKey, Layout
 
 SHIPPED = Path(__file__).parents[1] / "data" / "first_position"
 NEARLY = 0.75
 """Share of the words said behind a sink that the first position has to say by itself."""
+CLEARLY = 1.25
+"""How many times as many tokens e and m have to output behind a sink for it to be offered first."""
+
+_known: dict[str, "FirstPosition"] = {}
+"""What no disk would keep, for this process."""
 
 
-class FirstPosition(BaseModel):
+class FirstPosition(Recorded):
     """What a probe found of one model (`explorer.training.probing`)."""
-
-    model_config = ConfigDict(frozen=True)
 
     fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
     words: int = Field(ge=1, description="Tokens that a vector was trained to say, one each.")
@@ -30,6 +35,12 @@ class FirstPosition(BaseModel):
     sink: int = Field(ge=0, description="Id of that token: BOS, or where there is none another.")
     sink_text: str = Field(description="What that token is called.")
     steps: int = Field(ge=1, description="Most optimiser steps of each vector.")
+    tokens: int = Field(
+        0, ge=0, description="Tokens that pairs of e and m were trained to output; 0: none were."
+    )
+    by_paper: int = Field(0, ge=0, description="Output by them in A4.")
+    by_sink: int = Field(0, ge=0, description="Output with the token `sink` before e.")
+    pair_steps: int = Field(0, ge=0, description="Optimiser steps of each pair; 0: not tried.")
     computed_in: str = Field(description="Number format of the probe.")
 
     @property
@@ -42,9 +53,23 @@ class FirstPosition(BaseModel):
         return self.alone >= NEARLY * self.behind
 
     @property
-    def arrangement(self) -> ArrangementKey:
-        """The arrangement that is offered first: the paper's, unless e cannot say t1 there."""
+    def of_paper(self) -> ArrangementKey:
+        """The paper's arrangement that suits: its default, unless e cannot output t1 there."""
         return PAPER_DEFAULT if self.can_say else "e+mN"
+
+    @property
+    def sink_helps(self) -> bool:
+        """Whether e and m output clearly more with a token before e, after as many steps.
+
+        Tried where e would otherwise have to be the sink: where the first position cannot say an
+        arbitrary token.
+        """
+        return self.pair_steps > 0 and self.by_sink >= max(1, CLEARLY * self.by_paper)
+
+    @property
+    def arrangement(self) -> ArrangementKey:
+        """The arrangement that is offered first: the paper's, unless a sink before e helps."""
+        return "sink+e+mN" if self.sink_helps else self.of_paper
 
     @property
     def layout(self) -> Layout:
@@ -55,23 +80,31 @@ class FirstPosition(BaseModel):
     def sentence(self) -> str:
         """What was found, for a person."""
         can = "can" if self.can_say else "cannot"
-        return (
+        said = (
             f"This model's first position {can} say an arbitrary token: of {self.words} words a "
             f"vector there learned {self.alone} within {self.steps} steps, and {self.behind} "
             f"behind {self.sink_text}."
         )
+        if not self.pair_steps:
+            return said
+        helps = "helps" if self.sink_helps else "does not help"
+        return (
+            f"{said} {self.sink_text} before e {helps}: after {self.pair_steps} steps e and m "
+            f"output {self.by_sink} of {self.tokens} tokens with it and {self.by_paper} without."
+        )
 
 
 def keep(found: FirstPosition) -> Path:
-    """Keep what was found of a model.
+    """Keep what was found of a model; where the disk refuses, this process knows it all the same.
 
     Raises:
         StorageError: if the disk refuses.
     """
-    return write_atomically(
-        folders.local() / "first-position" / _name(found.fingerprint),
-        found.model_dump_json(indent=1).encode(),
-    )
+    try:
+        return found.keep(folders.local() / "first-position" / _name(found.fingerprint))
+    except StorageError:
+        _known[found.fingerprint] = found
+        raise
 
 
 def find(fingerprint: str | None) -> FirstPosition | None:
@@ -82,13 +115,10 @@ def find(fingerprint: str | None) -> FirstPosition | None:
     if fingerprint is None:
         return None
     for folder in (folders.local() / "first-position", SHIPPED):
-        try:
-            found = FirstPosition.model_validate_json((folder / _name(fingerprint)).read_bytes())
-        except (OSError, ValidationError):
-            continue
-        if found.fingerprint == fingerprint:
+        found = FirstPosition.kept(folder / _name(fingerprint))
+        if found is not None and found.fingerprint == fingerprint:
             return found
-    return None
+    return _known.get(fingerprint)
 
 
 def _name(fingerprint: str) -> str:

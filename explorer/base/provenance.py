@@ -8,7 +8,7 @@ from functools import cache
 from importlib import metadata
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, model_validator
 
 from explorer import __version__
 from explorer.base.value import Value
@@ -23,7 +23,25 @@ Versions = Annotated[
 """Versions by package, bounded, since a file of somebody else may hold anything."""
 
 
-class Computed(Value):
+class Recorded(Value):
+    """A value that notes the versions it is made with; what was read is left as it is.
+
+    So whatever is kept of a computation says its versions without being told to. A file from
+    before they were noted has none, which reads as “unknown”.
+    """
+
+    versions: Versions = Field({}, description="Of explorer, torch and transformers.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _note(cls, fields: Any, info: ValidationInfo) -> Any:
+        """Add them to a value that is made here; JSON is that of a file."""
+        if info.mode == "json" or not isinstance(fields, dict) or "versions" in fields:
+            return fields
+        return fields | {"versions": versions()}
+
+
+class Computed(Recorded):
     """What a part of a larger piece of work was computed with."""
 
     device: str = Field(description="Kind of device; of a GPU its name.")
@@ -32,7 +50,6 @@ class Computed(Value):
         description="Number format of what is reported, and in which the model wrote texts."
     )
     threads: int | None = Field(None, description="Processor threads; None: not on a CPU.")
-    versions: Versions = Field({}, description="Of explorer, torch and transformers.")
 
     @property
     def sentence(self) -> str:
@@ -51,14 +68,14 @@ def _installed() -> tuple[tuple[str, str], ...]:
 
 
 def in_words(found: dict[str, str]) -> str:
-    """Return versions as one text; empty where none were noted."""
-    return ", ".join(f"{name} {version}" for name, version in found.items())
+    """Return versions as one text; “unknown” where none were noted."""
+    return ", ".join(f"{name} {version}" for name, version in found.items()) or "unknown"
 
 
 def then(before: str, now: str) -> str:
-    """Return what a record says of something that may have changed on the way.
+    """Join a field's values before and after work went on: the same if it did not change.
 
-    The same if it did not, else both in their order: “bfloat16, then float32”.
+    Else both in their order: “bfloat16, then float32”.
     """
     if not before or before.rpartition(", then ")[2] == now:
         return before or now

@@ -30,12 +30,6 @@ Layout = Mapping[str, tuple[DTypeLike, tuple[int | str, ...]]]
 """Number format and shape of each tensor by name. A length that the header does not tell is a
 letter: it is the same wherever it stands, and at least 1."""
 
-_NUMPY = {
-    "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "u2", "I16": "i2", "U32": "u4", "I32": "i4",
-    "U64": "u8", "I64": "i8", "F16": "f2", "F32": "f4", "F64": "f8",
-}  # fmt: skip
-"""The number formats of safetensors that numpy has."""
-
 
 def _sound(_header: Any, _tensors: Any) -> str:
     return ""
@@ -109,8 +103,7 @@ class TensorFormat(Generic[H]):
         Raises:
             CorruptFileError: as `load`.
         """
-        with self._opened(path) as (_, header, _):
-            return header
+        return self.measure(path)[0]
 
     def measure(self, path: Path) -> tuple[H, dict[str, int]]:
         """Read the header, and the lengths that the layout gives letters to.
@@ -156,7 +149,7 @@ class TensorFormat(Generic[H]):
         lengths: dict[str, int] = {}
         for name, (dtype, shape) in layout.items():
             found = file.get_slice(name)
-            if np.dtype(_NUMPY.get(found.get_dtype(), "V")) != np.dtype(dtype):
+            if found.get_dtype() != _written(np.dtype(dtype)):
                 raise CorruptFileError(f"{path.name} holds tensors of unexpected number formats.")
             sizes = list(found.get_shape())
             wanted = [
@@ -167,6 +160,11 @@ class TensorFormat(Generic[H]):
             if len(sizes) != len(shape) or wanted != sizes or empty:
                 raise CorruptFileError(f"{path.name} holds tensors of unexpected shapes.")
         return lengths
+
+
+def _written(dtype: np.dtype[Any]) -> str:
+    """Return how safetensors writes a number format: F32, I64, U8, BOOL."""
+    return "BOOL" if dtype.kind == "b" else f"{dtype.kind.upper()}{8 * dtype.itemsize}"
 
 
 def all_finite(tensors: Tensors, *names: str) -> bool:

@@ -1,9 +1,89 @@
 """A value: what is read from a form, a file or the queue, checked once and never changed."""
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from explorer.base.errors import BadInputError
+from explorer.base.files import write_atomically
 
 
 class Value(BaseModel):
     """Pydantic's model, frozen; a field that it does not know is an error and not dropped."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def keep(self, file: Path) -> Path:
+        """Write this value to a file as JSON.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        return write_atomically(file, self.model_dump_json(indent=1).encode())
+
+    @classmethod
+    def kept(cls, file: Path) -> Self | None:
+        """Return the value in a file that `keep` wrote; None if there is none to be read."""
+        try:
+            return cls.model_validate_json(file.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+
+V = TypeVar("V", bound=BaseModel)
+
+
+def valid(kind: type[V], fields: Mapping[str, Any]) -> V:
+    """Return a value of ours from what a person entered.
+
+    Raises:
+        BadInputError: if a field is missing, unknown or out of range.
+    """
+    try:
+        return kind.model_validate(dict(fields))
+    except ValidationError as error:
+        raise BadInputError(in_words(error, kind)) from error
+
+
+def in_words(error: ValidationError, kind: type[BaseModel] | None = None) -> str:
+    """Say what is wrong with a setting in one sentence.
+
+    Args:
+        error: of a value of ours.
+        kind: what the value was to be; its settings are named where one is not known.
+    """
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    reason = first["msg"].removeprefix("Value error, ")
+    match first["type"]:
+        case "extra_forbidden":
+            known = _fields(kind, first["loc"][:-1])
+            choose = f" Choose one of: {', '.join(known)}." if known else ""
+            return f"There is no setting “{where}”.{choose}"
+        case "missing":
+            return f"The setting “{where}” is needed."
+        case "json_invalid":
+            return "The settings cannot be read: this is not valid JSON."
+        case "tuple_type":
+            return f"The setting “{where}” takes a list, such as [4, 8]."
+        case "string_too_long":
+            most = first["ctx"]["max_length"]
+            return f"The setting “{where}” takes at most {most:,} characters. Shorten it."
+        case "too_long":
+            most = first["ctx"]["max_length"]
+            return f"The setting “{where}” takes at most {most:,} values. Choose fewer."
+        case "too_short" if not first.get("input"):
+            return f"The setting “{where}” needs at least one value."
+    if not where:
+        return f"These settings cannot be used: {reason}."
+    return f"The setting “{where}” cannot be used: {reason}."
+
+
+def _fields(kind: Any, within: Sequence[int | str]) -> Mapping[str, Any]:
+    """Return the fields of a kind of value, or of what lies within it; none if that is unclear."""
+    fields: Mapping[str, Any] = getattr(kind, "model_fields", {})
+    if not within or within[0] not in fields:
+        return {} if within else fields
+    return _fields(fields[str(within[0])].annotation, within[1:])

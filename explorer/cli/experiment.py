@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from explorer.assets import catalog
-from explorer.base import folders
-from explorer.base.errors import BadInputError, StorageError
-from explorer.cli import flags, recipes
-from explorer.cli.assets import brought
+from explorer.assets.tokenizing import Tokenizer
+from explorer.base.errors import BadInputError
+from explorer.cli import devices, flags, recipes, results
+from explorer.cli.assets import downloaded
 from explorer.cli.device import alone_on
-from explorer.cli.devices import several, work_on
 from explorer.cli.progress import carry_out, say
 from explorer.estimates import run_time
-from explorer.experiments import exports
+from explorer.experiments import exports, over_training
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
-from explorer.experiments.definition import PRESETS, Experiment
+from explorer.experiments.definition import PRESETS, Experiment, alterations
 from explorer.experiments.runs import Run
 from explorer.specs.experiments import ReadoutSettings, Settings
 from explorer.specs.recipes import SETTINGS, Recipe
@@ -47,38 +46,79 @@ def add_to(commands: Any) -> None:
     flags.add_common(
         command,
         out="Folder for the run's files and a CSV of every table.",
-        device="Where to compute: auto, cpu, mps, cuda, cuda:1 or another; several with commas "
-        "between, or “all” GPUs, share the cells out.",
+        device="Where to compute: auto, cpu, mps, cuda, cuda:1 or another; several GPUs with "
+        "commas between, or “all” of them, share the cells out.",
     )
+    devices.add_to(command)
     command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out."""
     asked = experiment(arguments.experiment)
-    card = catalog.find(arguments.model)
+    cards = [catalog.find(name) for name in arguments.model or [flags.MODEL]]
     if arguments.list_settings:
-        _print_settings(asked.preset(arguments.preset, card))
+        _print_settings(asked.preset(arguments.preset, cards[0]))
         return 0
-    settings = _settings(arguments, asked, card)
-    device, *others = several(arguments.device)
+    plans = [(card, _settings(arguments, asked, card)) for card in cards]
+    where = devices.several(arguments)
     if arguments.out is not None:
-        folders.make_for(arguments.out)
-    parameters = brought(arguments.model).parameters
+        results.folder(arguments.out)
+    made = [_run(arguments, asked, card, settings, where) for card, settings in plans]
+    if len(made) > 1:
+        _tell_together(arguments, asked, made)
+    elif arguments.json:
+        results.print_json(_as_json(asked, made[0]))
+    else:
+        _print(asked, made[0])
+    return 0
+
+
+def _run(
+    arguments: argparse.Namespace,
+    asked: Experiment,
+    card: catalog.ModelCard,
+    settings: Settings,
+    where: list[str],
+) -> Run:
+    """Run the experiment on one model, and write its files."""
+    card = downloaded(card.name)
+    assert card.folder is not None
+    if altered := alterations(settings, Tokenizer.load(card.folder)):
+        say(altered)
     changed = bool(arguments.set or arguments.recipe or arguments.arrangement)
     preset = f"{arguments.preset}, changed" if changed else arguments.preset
-    if others:
-        work_on([device, *others], _without_device(arguments))  # what is left is measured below
-    with alone_on(device) as pool:
-        made = _measure(asked, settings, preset, pool, parameters)
-    tables = asked.tables(made)
-    if arguments.out is not None:
-        _write(made, tables, arguments.out)
-    if arguments.json:
-        print(json.dumps(_as_json(asked, made, tables), allow_nan=False))
+    if devices.spreads(arguments, where):
+        from explorer.cluster.runs import RunDivision
+
+        say(run_time.before(asked, settings, card.parameters))
+        division = RunDivision(settings, preset)
+        devices.spread_over(arguments, where, division, card)
+        made = division.run
     else:
-        _print(asked, made, tables)
-    return 0
+        with alone_on(where[0]) as pool:
+            made = _measure(asked, settings, preset, pool, card.parameters)
+    if arguments.out is not None:
+        out = arguments.out / made.header.id if len(arguments.model or ()) > 1 else arguments.out
+        _write(made, asked.tables(made), out)
+    return made
+
+
+def _tell_together(arguments: argparse.Namespace, asked: Experiment, made: list[Run]) -> None:
+    """Print several runs, and what they say of the training of one model."""
+    row = over_training.together(made[-1], made) if asked.name == "capacity" else []
+    table, notes = over_training.capacities(row), over_training.notes(row)
+    if arguments.json:
+        found = {"over_training": table.to_dict(orient="records"), "notes": notes}
+        results.print_json({"runs": [_as_json(asked, run) for run in made]} | found)
+        return
+    for run in made:
+        _print(asked, run)
+        print()
+    if len(row) > 1:
+        _print_table("Over training", table)
+    for note in notes:
+        print(note)
 
 
 def _print_settings(usual: Settings) -> None:
@@ -89,18 +129,6 @@ def _print_settings(usual: Settings) -> None:
     if hasattr(usual, "recipe"):
         for name in SETTINGS:
             print(f"recipe.{name:16} {Recipe.model_fields[name].description}")
-
-
-def _without_device(arguments: argparse.Namespace) -> list[str]:
-    """Return the command that measures the same run, to be given a device."""
-    command = ["run", arguments.experiment, "--model", arguments.model]
-    command += ["--preset", arguments.preset, "--seed", str(arguments.seed)]
-    for option in ("arrangement", "recipe"):
-        if getattr(arguments, option):
-            command += [f"--{option}", getattr(arguments, option)]
-    for change in arguments.set:
-        command += ["--set", change]
-    return command
 
 
 def _settings(
@@ -155,53 +183,42 @@ def _measure(
 
 
 def _write(made: Run, tables: dict[str, pd.DataFrame], out: Path) -> None:
-    try:
+    with results.written(out, made.folder):
         shutil.copytree(made.folder, out, dirs_exist_ok=True)
         (out / "measurements.csv").write_bytes(exports.csv(made))
         for title, table in tables.items():
             table.to_csv(out / f"{title.lower().replace(' ', '-')}.csv", index=False)
-    except OSError as error:
-        raise StorageError(
-            f"The results could not be written to {out} ({error.strerror or error}). They are "
-            f"kept in {made.folder}; name another folder with --out."
-        ) from error
 
 
-def _as_json(asked: Experiment, made: Run, tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
+def _as_json(asked: Experiment, made: Run) -> dict[str, Any]:
     return {
         "run": made.header.id,
-        "folder": str(made.folder),
+        "folder": made.folder,
         "experiment": asked.name,
         "protocol": asked.sentence(made),
-        "settings": made.settings.model_dump(mode="json"),
+        "settings": made.settings,
         "seconds": made.seconds,
-        "computed": [found.model_dump() for found in made.computed],
+        "computed": made.computed,
         "cells": len(made.done),
-        "measurements": records(made.table),
-        "tables": {title: records(table) for title, table in tables.items()},
+        "measurements": made.table.to_dict(orient="records"),
+        "tables": {t: table.to_dict(orient="records") for t, table in asked.tables(made).items()},
         "notes": asked.notes(made),
-        "findings": [vars(finding) for finding in asked.findings(made)],
+        "findings": asked.findings(made),
     }
 
 
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a table as plain values, with None where there is no number."""
-    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records") or "[]")
-    return found
-
-
-def _print(asked: Experiment, made: Run, tables: dict[str, pd.DataFrame]) -> None:
+def _print(asked: Experiment, made: Run) -> None:
     print(asked.sentence(made))
     for note in asked.notes(made):
         print(note)
-    for title, table in tables.items():
+    for title, table in asked.tables(made).items():
         if not table.empty:
-            print(f"\n{title}")
-            print(
-                table.to_string(
-                    index=False, max_rows=60, na_rep="–", float_format=lambda v: f"{v:.3g}"
-                )
-            )
+            _print_table(title, table)
     for finding in asked.findings(made):
         answer = {True: "shown", False: "not shown", None: "open"}[finding.shown]
         print(f"\n{finding.id}, {answer}: {finding.claim} {finding.figure}")
+
+
+def _print_table(title: str, table: pd.DataFrame) -> None:
+    print(f"\n{title}")
+    print(table.to_string(index=False, max_rows=60, na_rep="–", float_format=lambda v: f"{v:.3g}"))

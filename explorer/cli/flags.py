@@ -16,12 +16,14 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from explorer.assets import catalog, packaged
-from explorer.base.validation import valid
+from explorer.base.value import valid
 from explorer.cli import recipes
 from explorer.specs.curves import PathRecipe
 from explorer.specs.experiments import ReadoutSettings
 from explorer.specs.jobs import (
+    DepthSpec,
     DistancesSpec,
+    InsideSpec,
     LandscapeSpec,
     PathsSpec,
     RadiusSpec,
@@ -36,8 +38,15 @@ Spec = TypeVar("Spec", bound=BaseModel)
 DRAWN = tuple(source for source in SOURCES if source not in ("own", "generated"))
 """Sources that need nothing but a seed, or a path."""
 TEXTS = 'Gathered texts instead of contexts: JSON lines with "text" and, to group them, "context".'
+MODELS = (
+    "Name, hub id (also with @revision) or folder of the model. Given several times, the "
+    "experiment runs on each of them, such as the checkpoints of a training run: "
+    "--model EleutherAI/pythia-160m@step1000 --model EleutherAI/pythia-160m@step2000."
+)
 SET = "Change a setting, as JSON: --set texts=4 --set 'lengths=[4, 8]' --set recipe.max_steps=100."
 
+MODEL = packaged.EMBEDDED_MODEL.name
+EVERYWHERE: dict[str, dict[str, Any]] = {"model": {"default": MODEL, "type": catalog.from_here}}
 OTHERWISE: dict[type[BaseModel], dict[str, dict[str, Any] | None]] = {
     ReconstructSpec: {
         **dict.fromkeys(("text", "title", "source")),  # of the passage
@@ -61,6 +70,7 @@ OTHERWISE: dict[type[BaseModel], dict[str, dict[str, Any] | None]] = {
         "recipe": {"default": "independent"},
     },
     DistancesSpec: {"set": {"metavar": "S"}},
+    DepthSpec: {"set": {"metavar": "S"}},
     PathsSpec: dict.fromkeys(("pairs", "train")),
     PathRecipe: {
         **dict.fromkeys(("beta1", "beta2", "clip", "schedule", "precision")),
@@ -69,9 +79,12 @@ OTHERWISE: dict[type[BaseModel], dict[str, dict[str, Any] | None]] = {
     },
     LandscapeSpec: {"paths": {"name": "paths"}},
     RadiusSpec: {"solution": {"name": "solution"}},
+    InsideSpec: {"solution": {"name": "solution"}, "other": {"usual": "up to two are found"}},
     ReadoutSettings: {  # stands for every experiment: `run` takes what nearly all of them have
         **dict.fromkeys(("contexts", "context_length", "length", "restarts", "source")),
         "arrangement": {"default": None, "usual": "auto"},
+        "model": EVERYWHERE["model"]
+        | {"action": "append", "default": None, "usual": MODEL, "help": MODELS},
         "recipe": {"default": None, "usual": "the preset's", "set": SET},
     },
 }
@@ -80,9 +93,6 @@ OTHERWISE: dict[type[BaseModel], dict[str, dict[str, Any] | None]] = {
 `name` is how it is written, without dashes if it is known by its place; `usual` is what a person
 reads for the default; `set` is the meaning of the recipe's `--set`.
 """
-EVERYWHERE: dict[str, dict[str, Any]] = {
-    "model": {"default": packaged.EMBEDDED_MODEL.name, "type": catalog.from_here}
-}
 
 
 def add(command: argparse.ArgumentParser, spec: type[BaseModel]) -> None:

@@ -1,11 +1,9 @@
 """`python -m explorer landscape` and `radius`: measure what lies around solutions."""
 
 import argparse
-import json
 from typing import Any
 
-from explorer.base import folders
-from explorer.cli import flags
+from explorer.cli import flags, results
 from explorer.cli.device import alone_on, named
 from explorer.cli.progress import carry_out
 from explorer.paths import places
@@ -43,21 +41,17 @@ def run_plane(arguments: argparse.Namespace) -> int:
     from explorer.tasks.landscape.measuring import LandscapeTask
 
     with alone_on(named(arguments.device)) as pool:
-        task = LandscapeTask(found, spec, pool, folders.make_for(arguments.out))
+        task = LandscapeTask(found, spec, pool, results.folder(arguments.out))
         carry_out(task)
     done = task.found
     said = {
         "landscape": str((arguments.out / places.LANDSCAPE).resolve()),
-        "x": done.x.tolist(),
-        "y": done.y.tolist(),
-        "marks": done.marks.tolist(),
-        "accuracy": done.accuracy.astype(float).tolist(),
-        "loss": [[float(v) if abs(v) < 1e30 else None for v in row] for row in done.loss],
+        **{name: getattr(done, name) for name in ("x", "y", "marks", "accuracy", "loss")},
         "points_per_second": done.header.points_per_second,
         "plain_forward_rate": done.header.plain_per_second,
         "share_of_plain_rate": task.share,
     }
-    print(json.dumps(said) if arguments.json else task.outcome)
+    results.print_json(said) if arguments.json else print(task.outcome)
     return 0
 
 
@@ -68,15 +62,11 @@ def run_radius(arguments: argparse.Namespace) -> int:
     from explorer.tasks.landscape.radius import RadiusTask
 
     with alone_on(named(arguments.device)) as pool:
-        task = RadiusTask(solution, spec, pool, folders.make_for(arguments.out))
+        task = RadiusTask(solution, spec, pool, results.folder(arguments.out))
         carry_out(task)
-    assert task.found is not None
-    said = {
-        "radius": [None if r != r else r for r in task.found.radius.tolist()],
-        "median": task.found.median,
-        "distances": task.found.distances.tolist(),
-        "accuracy": task.found.accuracy.astype(float).tolist(),
-        "norm": task.found.header.norm,
-    }
-    print(json.dumps(said) if arguments.json else task.outcome)
+    found = task.found
+    assert found is not None
+    fields = ("radius", "median", "distances", "accuracy")
+    said = {name: getattr(found, name) for name in fields} | {"norm": found.header.norm}
+    results.print_json(said) if arguments.json else print(task.outcome)
     return 0

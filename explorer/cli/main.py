@@ -10,7 +10,18 @@ from typing import Never
 
 from explorer import __version__
 from explorer.base.errors import ExplorerError
-from explorer.cli import app, assets, distances, experiment, landscape, path, reconstruct, solve_set
+from explorer.cli import (
+    app,
+    assets,
+    depth,
+    distances,
+    experiment,
+    inside,
+    landscape,
+    path,
+    reconstruct,
+    solve_set,
+)
 from explorer.runtime import logs
 
 INSTALLED_AS = "proto-tokens"
@@ -43,7 +54,8 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(prog=_prog(), description="Proto-Token Explorer without a browser.")
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
-    for module in (app, assets, reconstruct, solve_set, distances, path, landscape, experiment):
+    training = (app, assets, reconstruct, solve_set)
+    for module in (*training, distances, depth, path, landscape, inside, experiment):
         module.add_to(commands)
     return top
 

@@ -1,7 +1,6 @@
 """`python -m explorer path` and `paths`: connect two solutions, or all pairs of a folder."""
 
 import argparse
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError, NoProtoTokensError
-from explorer.cli import flags
+from explorer.cli import flags, results
 from explorer.cli.device import alone_on, named
 from explorer.cli.progress import carry_out, say
 from explorer.estimates import outlook
@@ -52,24 +51,24 @@ def run_one(arguments: argparse.Namespace) -> int:
     a, b = store.open_solution(arguments.a), store.open_solution(arguments.b)
     require_pair(a, b)
     name = f"{a.record.id}_{b.record.id}"
-    found = _connect([(a, b)], arguments, folders.make_for(arguments.out / name))
+    found = _connect([(a, b)], arguments, results.folder(arguments.out / name))
     said = described(found, 0) | {
         "control_point": str(_control_point(found, 0, arguments.out / name)),
         "paths": str((arguments.out / name / FILE).resolve()),
     }
-    print(json.dumps(said)) if arguments.json else _print_pair(found, 0)
+    results.print_json(said) if arguments.json else _print_pair(found, 0)
     return 0
 
 
 def run_many(arguments: argparse.Namespace) -> int:
     """Carry `paths` out."""
     pairs = all_pairs(_solutions(arguments.solutions))
-    found = _connect(pairs, arguments, folders.make_for(arguments.out))
+    found = _connect(pairs, arguments, results.folder(arguments.out))
     said = {
         "paths": str((arguments.out / FILE).resolve()),
-        "share_connected": float(found.connected.sum() / max(1, found.measured.sum())),
+        "share_connected": found.connected.sum() / max(1, found.measured.sum()),
         "largest_length_ratio": max((found.ratio(k) for k in range(len(found))), default=math.nan),
-        "t": found.t.tolist(),
+        "t": found.t,
         "pairs": [
             described(found, k) | {"control_point": str(_control_point(found, k, arguments.out))}
             for k in range(len(found))
@@ -77,7 +76,7 @@ def run_many(arguments: argparse.Namespace) -> int:
         ],
     }
     if arguments.json:
-        print(json.dumps(said))
+        results.print_json(said)
         return 0
     for k in range(len(found)):
         _print_pair(found, k)
@@ -98,9 +97,9 @@ def described(found: Paths, pair: int) -> dict[str, Any]:
     paths = {"linear": found.line, "bezier": found.curve}
     profiles = {
         name: {
-            "accuracy": profile.accuracy[pair].astype(float).tolist(),
-            "loss": [v if math.isfinite(v) else None for v in profile.loss[pair].tolist()],
-            "minimum": float(profile.accuracy[pair].min()),
+            "accuracy": profile.accuracy[pair],
+            "loss": profile.loss[pair],
+            "minimum": profile.accuracy[pair].min(),
             "mean": found.mean(pair, line=name == "linear"),
         }
         for name, profile in paths.items()
@@ -108,15 +107,15 @@ def described(found: Paths, pair: int) -> dict[str, Any]:
     return {
         "a": a,
         "b": b,
-        "t": found.t.tolist(),
+        "t": found.t,
         **profiles,
         "curve": found.header.kind,
         "length_ratio": found.ratio(pair),
         "chord": found.chord(pair),
         "length": found.length(pair),
-        "connected": bool(found.connected[pair]),
+        "connected": found.connected[pair],
         "converged_at": found.converged_at(pair),
-        "steps": int(found.steps[pair]),
+        "steps": found.steps[pair],
     }
 
 
@@ -136,8 +135,8 @@ def _connect(
 
 def _say_long_wait(pairs: list[tuple[Solution, Solution]], recipe: PathRecipe) -> None:
     first = pairs[0][0]
-    step_time = step_times.find(first.record.model, recipe.precision)
-    step_time = step_time or step_times.assumed(catalog.find(first.record.model).parameters)
+    card = catalog.find(first.record.model)
+    step_time = step_times.expected(first.record.model, recipe.precision, card.parameters)
     expected = outlook.of_paths(recipe, len(pairs), len(first.target_ids), step_time)
     if said := outlook.long_wait(expected):
         say(f"{said} Ctrl-C ends it; the same command goes on from there.")

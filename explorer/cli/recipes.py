@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from explorer.base.errors import BadInputError
-from explorer.base.validation import in_words, valid
+from explorer.base.errors import BadInputError, disk_errors
+from explorer.base.value import in_words, valid
 from explorer.specs import recipes
 from explorer.specs.recipes import Recipe
 
@@ -34,9 +34,8 @@ def named(name: str) -> Recipe:
     if name in recipes.PRESETS or not name.endswith(".json"):
         return recipes.preset(name)
     try:
-        return Recipe.model_validate_json(Path(name).read_bytes())
-    except OSError as error:
-        raise BadInputError(f"{name} cannot be read ({error.strerror}).") from error
+        with disk_errors(f"{name} cannot be read", "Check the path.", BadInputError):
+            return Recipe.model_validate_json(Path(name).read_bytes())
     except ValidationError as error:
         raise BadInputError(f"{name} holds no recipe. {in_words(error, Recipe)}") from error
 

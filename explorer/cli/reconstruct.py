@@ -1,28 +1,28 @@
 """`python -m explorer reconstruct`: train proto-tokens for one text and save what comes of it."""
 
 import argparse
-import json
-import math
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer import texts
 from explorer.assets import catalog
 from explorer.assets.tokenizing import Tokenizer
-from explorer.base import folders
-from explorer.base.errors import BadInputError
+from explorer.base.errors import BadInputError, disk_errors
 from explorer.base.progress import Progress
-from explorer.base.validation import valid
-from explorer.cli import flags
-from explorer.cli.assets import brought
+from explorer.base.value import valid
+from explorer.cli import flags, results
+from explorer.cli.assets import downloaded
 from explorer.cli.device import alone_on, named
 from explorer.cli.progress import carry_out, say
 from explorer.estimates import outlook
 from explorer.runtime import step_times
 from explorer.specs.jobs import MAX_CHARACTERS, ReconstructSpec
-from explorer.specs.texts import CorpusSpec
-from explorer.texts import Passage
+from explorer.specs.texts import CorpusSpec, make_spec
+from explorer.texts.alterations import find_alteration
+from explorer.texts.drawing import draw
+from explorer.texts.own import from_upload
+from explorer.texts.passages import Passage
+from explorer.texts.targets import target_ids
 
 if TYPE_CHECKING:
     from explorer.model.pool import ModelPool
@@ -59,22 +59,21 @@ def run(arguments: argparse.Namespace) -> int:
         title=passage.title,
         source=passage.source,
     )
-    folders.make_for(arguments.out)
-    card = brought(arguments.model)
+    results.folder(arguments.out)
+    card = downloaded(arguments.model)
     assert card.folder is not None
     tokenizer = Tokenizer.load(card.folder)
-    ids = texts.target_ids(passage.text, tokenizer, arguments.length)
+    ids = target_ids(passage.text, tokenizer, arguments.length)
     spec = valid(ReconstructSpec, dict(spec) | {"length": len(ids)})
-    if altered := texts.find_alteration(passage.text, tokenizer, ids):
+    if altered := find_alteration(passage.text, tokenizer, ids):
         say(altered.sentence)
-    step_time = step_times.find(card.name, spec.recipe.precision)
-    step_time = step_time or step_times.assumed(card.parameters)
+    step_time = step_times.expected(card.name, spec.recipe.precision, card.parameters)
     if said := outlook.long_wait(outlook.of_text(spec, step_time).seconds or outlook.NOTHING):
         say(f"{said} Ctrl-C ends it and keeps the best so far.")
     with alone_on(device) as pool, tempfile.TemporaryDirectory() as scratch:
         solutions = _train(spec, pool, arguments.out, Path(scratch))
     if arguments.json:
-        print(json.dumps({"model_path": str(card.folder), "solutions": solutions}))
+        results.print_json({"model_path": card.folder, "solutions": solutions})
     else:
         _print_table(solutions)
     return 0 if any(s["exact"] for s in solutions) else 3
@@ -106,7 +105,7 @@ def _train(
             "accuracy": found.score.accuracy,
             "exact": found.score.exact,
             "c_tokens": found.score.c_tokens,
-            "h_lm": task.h_lm[0] if math.isfinite(task.h_lm[0]) else None,  # JSON has no NaN
+            "h_lm": task.h_lm[0],
             "h_lm_terms": task.h_lm[1],
             "steps": found.steps,
             "seconds": found.seconds,
@@ -123,16 +122,12 @@ def _passage(arguments: argparse.Namespace) -> Passage:
         option = flags.written(CorpusSpec, next(iter(drawn)))
         raise BadInputError(f"{option} goes with --source; leave it out, or name a source.")
     if arguments.text is not None:
-        return texts.draw(texts.make_spec("own", text=arguments.text))
+        return draw(make_spec("own", text=arguments.text))
     if arguments.text_file is not None:
-        try:
+        with disk_errors(f"{arguments.text_file} cannot be read", "Check the path.", BadInputError):
             data = arguments.text_file.read_bytes()
-        except OSError as error:
-            raise BadInputError(
-                f"{arguments.text_file} cannot be read ({error.strerror}). Check the path."
-            ) from error
-        return texts.from_upload(arguments.text_file.name, data)
-    return texts.draw(texts.make_spec(arguments.source, **drawn))
+        return from_upload(arguments.text_file.name, data)
+    return draw(make_spec(arguments.source, **drawn))
 
 
 def _print_table(solutions: list[dict[str, Any]]) -> None:

@@ -1,7 +1,7 @@
 """`python -m explorer solve-set`: make a solution set without a browser."""
 
 import argparse
-import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,16 +9,17 @@ from pydantic import ValidationError
 
 from explorer.assets import catalog
 from explorer.assets.catalog import ModelCard
-from explorer.base import folders
+from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
-from explorer.base.validation import in_words
-from explorer.cli import flags
-from explorer.cli.assets import brought
-from explorer.cli.device import alone_on, named
+from explorer.base.value import in_words
+from explorer.cli import devices, flags, results
+from explorer.cli.assets import downloaded
+from explorer.cli.device import alone_on
 from explorer.cli.progress import carry_out, say
 from explorer.estimates.set_time import estimate
 from explorer.solutions.sets import SetRecord, folder_of
 from explorer.specs.jobs import GatheredText, SolveSetSpec
+from explorer.texts.alterations import find_alterations
 
 if TYPE_CHECKING:
     from explorer.model.pool import ModelPool
@@ -37,6 +38,7 @@ def add_to(commands: Any) -> None:
     )
     flags.add(command, SolveSetSpec)
     flags.add_common(command, out="Folder that the set's files are copied to.")
+    devices.add_to(command)
     command.set_defaults(run=run)
 
 
@@ -49,17 +51,31 @@ def run(arguments: argparse.Namespace) -> int:
         texts=() if arguments.texts is None else _texts(arguments.texts),
         restarts_of=arguments.restarts_of or ("every" if arguments.texts else "last"),
     )
-    device = named(arguments.device)
+    where = devices.several(arguments)
     if arguments.out is not None:
-        folders.make_for(arguments.out)
-    card = brought(arguments.model)
-    with alone_on(device) as pool:
-        record = _build(spec, pool, card)
+        results.folder(arguments.out)
+    card = downloaded(arguments.model)
+    assert card.folder is not None
+    given = [text.text for text in spec.texts]
+    if altered := find_alterations(given, (), Tokenizer.load(card.folder), spec.length):
+        say(altered)
+    if devices.spreads(arguments, where):
+        from explorer.cluster.sets import SetDivision
+
+        say(estimate(spec, card.parameters).sentence)
+        division = SetDivision(spec)
+        devices.spread_over(arguments, where, division, card)
+        record = division.record
+    else:
+        with alone_on(where[0]) as pool:
+            record = _build(spec, pool, card)
     if arguments.out is not None:
-        folders.copy_to(folder_of(record.id), arguments.out)
+        folder = folder_of(record.id)
+        with results.written(arguments.out, folder):
+            shutil.copytree(folder, arguments.out, dirs_exist_ok=True)
     if arguments.json:
-        out = {} if arguments.out is None else {"out": str(arguments.out)}
-        print(json.dumps(_as_json(record, card) | out))
+        out = {} if arguments.out is None else {"out": arguments.out}
+        results.print_json(_as_json(record, card) | out)
     else:
         _print(record)
     return 0 if record.exact else 3
@@ -100,27 +116,16 @@ def _as_json(record: SetRecord, card: ModelCard) -> dict[str, Any]:
     folder = folder_of(record.id)
     return {
         "set": record.id,
-        "folder": str(folder),
-        "model_path": str(card.folder),
+        "folder": folder,
+        "model_path": card.folder,
         "regime": record.spec.regime,
         "m_learned": record.regime_in_words,
         "wanted": len(record.slots),
         "exact": len(record.exact),
-        "unsolved": [list(slot) for slot in record.unsolved],
+        "unsolved": record.unsolved,
         "solutions": [
-            {
-                "path": str(folder / member.file),
-                "id": member.solution,
-                "context": member.context,
-                "continuation": member.continuation,
-                "restart": member.restart,
-                "attempt": member.attempt,
-                "seed": member.seed,
-                "accuracy": member.accuracy,
-                "exact": member.exact,
-                "steps": member.steps,
-                **({"reason": member.reason} if member.reason else {}),
-            }
+            {"path": folder / member.file, "id": member.solution}
+            | member.model_dump(exclude={"file", "solution", "seconds"}, exclude_none=True)
             for member in record.members
         ],
     }

@@ -1,20 +1,20 @@
 """How long a run will take: said before it starts, and while it goes on. Free of torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from math import prod
 from typing import Any
 
+from explorer.base.formatting import counted
 from explorer.estimates import usual_steps
-from explorer.estimates.outlook import FORWARD, NOTHING, Expected, about, total, training
-from explorer.estimates.usual_steps import PAIR, SHARED, Usual
+from explorer.estimates.outlook import FORWARD, Expected, about, total, training
+from explorer.estimates.usual_steps import PAIR, SCHEMES, SHARED, Usual
 from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Cell, Run
 from explorer.runtime import step_times
 from explorer.runtime.step_times import StepTime
-from explorer.specs.arrangements import PAPER_DEFAULT, ArrangementChoice
+from explorer.specs.arrangements import AUTO, PAPER_DEFAULT, ArrangementChoice
 from explorer.specs.experiments import (
-    ArrangementsSettings,
     CapacitySettings,
     ReadoutSettings,
     Settings,
@@ -25,7 +25,6 @@ from explorer.specs.experiments import (
 from explorer.specs.recipes import INDEPENDENT, Recipe
 
 Look = Callable[..., Usual]
-SCHEMES = {"m free": PAIR, "m shared": SHARED}
 WRITTEN = 9
 """N times so many tokens a context of the read-out generates: its continuation of two N, and N
 after each of six starts and after the context itself."""
@@ -55,10 +54,7 @@ def before(
         else "on two CPU cores with bfloat16, several times that without it; a GPU is far quicker"
     )
     bound = f", at most {about(found.most)}" if found.most > 1.1 * found.usual else ""
-    return (
-        f"{count} {'cell' if count == 1 else 'cells'}: usually about "
-        f"{about(found.usual)}{bound}, {how}."
-    )
+    return f"{counted(count, 'cell')}: usually about {about(found.usual)}{bound}, {how}."
 
 
 def expected(
@@ -68,37 +64,36 @@ def expected(
     step_time: StepTime | None = None,
 ) -> Expected:
     """Return the seconds of a whole run, as they usually are and at most."""
-    step_time, usual = step_time or step_times.assumed(parameters), _looked_up()
+    step_time, usual = step_time or step_times.assumed(parameters), looked_up()
     cells = [of_cell(settings, cell, step_time, usual) for cell in experiment.cells(settings)]
     return total([*cells, _texts(settings, step_time)])
 
 
 def of_cell(settings: Settings, cell: Cell, step_time: StepTime, usual: Look) -> Expected:
-    """Return the seconds of one cell, as they usually are and at most."""
+    """Return the seconds of one cell, as they usually are and at most.
 
-    def trained(
-        length: int, texts: float, restarts: int, arrangement: str, scheme: str = PAIR
-    ) -> Expected:
-        found = usual(settings.model, arrangement, recipe, length, scheme)
+    Where no case says otherwise, all texts and restarts of the settings are trained side by side,
+    in the cell's arrangement and at its N where it has one.
+    """
+
+    def trained(texts: float, restarts: int, scheme: str = PAIR) -> Expected:
+        arrangement = str(cell.at.get("arrangement", getattr(settings, "arrangement", AUTO)))
+        found = usual(settings.model, arrangement, recipe, n, scheme)
         rest = scheme == PAIR
         return training(
-            step_time, found, recipe, length=length, texts=texts, restarts=restarts, rest=rest
+            step_time, found, recipe, length=n, texts=texts, restarts=restarts, rest=rest
         )
 
     recipe: Recipe = getattr(settings, "recipe", INDEPENDENT)
     n = int(cell.at.get("n", getattr(settings, "length", 1)))
     match settings:
-        case ArrangementsSettings():
-            return trained(n, settings.texts, settings.restarts, str(cell.at["arrangement"]))
         case SharingSettings():
-            scheme = PAIR if cell.at["s_g"] == 1 else SHARED
-            return trained(n, settings.texts, 1, settings.arrangement, scheme)
+            return trained(settings.texts, 1, PAIR if cell.at["s_g"] == 1 else SHARED)
         case TrainingTimeSettings():
-            return trained(n, 1, settings.restarts, settings.arrangement) * settings.texts
+            return trained(1, settings.restarts) * settings.texts
         case ReadoutSettings():
             written = WRITTEN * n * step_time.a_generated_token
-            alone = trained(n, 1, settings.restarts, settings.arrangement)
-            return alone + Expected(written, 2 * written)
+            return trained(1, settings.restarts) + Expected(written, 2 * written)
         case ThroughputSettings():
             one = n * step_time.a_generated_token + FORWARD * step_time.step_seconds(1, n)
             return Expected((settings.repeats + 1) * one, (settings.repeats + 1) * one)
@@ -106,13 +101,10 @@ def of_cell(settings: Settings, cell: Cell, step_time: StepTime, usual: Look) ->
             scheme = SCHEMES.get(str(cell.at["scheme"]), str(cell.at["scheme"]))
             each = 1 if scheme == SHARED else settings.restarts  # rows that share are all needed
             rows = settings.texts * settings.restarts / each
-            whole = trained(n, rows, each, settings.arrangement, scheme)
-            reached = trained(
-                n, rows * _reached(settings, n, scheme, usual), each, settings.arrangement, scheme
-            )
-            return Expected(reached.usual, whole.most)
+            reached = trained(rows * _reached(settings, n, scheme, usual), each, scheme)
+            return Expected(reached.usual, trained(rows, each, scheme).most)
         case _:
-            return NOTHING
+            return trained(getattr(settings, "texts", 1), getattr(settings, "restarts", 1))
 
 
 def _reached(settings: CapacitySettings, n: int, scheme: str, usual: Look) -> float:
@@ -149,26 +141,46 @@ def step(settings: Settings) -> tuple[int, ArrangementChoice, Recipe]:
     return max(_lengths(settings)), arrangement, getattr(settings, "recipe", INDEPENDENT)
 
 
-def left(experiment: Experiment, run: Run) -> str:
+def fraction(
+    experiment: Experiment, run: Run, under_way: Mapping[str, float] | None = None
+) -> float:
+    """Return the part of a run that is done, 0 to 1; each cell counts as long as it usually takes.
+
+    Args:
+        experiment: what is run.
+        run: as it stands; a cell that is left out counts as done.
+        under_way: the part done of each cell that is being measured, by key.
+    """
+    weights = _weights(experiment.cells, run.settings)
+    done = under_way or {}
+    rest = sum(weights[c.key] * (1 - done.get(c.key, 0.0)) for c in experiment.left(run))
+    return round(1 - rest / sum(weights.values()), 9)  # so that no rounding takes it back
+
+
+def left(experiment: Experiment, run: Run, at_once: int = 1) -> str:
     """Say how long what is left takes at the pace of what is done; empty before the first cell.
 
-    Each cell counts as much as it is expected to take.
+    Args:
+        experiment: what is run.
+        run: as it stands.
+        at_once: how many cells are measured side by side; the longest is measured as a whole.
     """
     weights = _weights(experiment.cells, run.settings)
     done = sum(weights.get(cell.key, 0.0) for cell in run.done)
     if not done:
         return ""
-    rest = sum(weights[cell.key] for cell in experiment.left(run))
+    open_ = [weights[cell.key] for cell in experiment.left(run)]
+    rest = max(sum(open_) / max(1, at_once), max(open_, default=0.0))
     return f", about {about(run.seconds / done * rest)} left" if rest else ""
 
 
 @lru_cache(maxsize=16)
 def _weights(cells: Callable[[Any], list[Cell]], settings: Settings) -> dict[str, float]:
-    step_time, usual = step_times.assumed(None), _looked_up()
+    step_time, usual = step_times.assumed(None), looked_up()
     return {c.key: of_cell(settings, c, step_time, usual).usual or 1e-9 for c in cells(settings)}
 
 
-def _looked_up() -> Look:
+def looked_up() -> Look:
     """Return `steps.usual` of what is seen now; for the same arguments it looks once."""
     seen = usual_steps.samples()
     return lru_cache(maxsize=None)(partial(usual_steps.usual, seen=seen))

@@ -25,6 +25,8 @@ from explorer.specs.recipes import Recipe
 
 PAIR, SHARED = "pair", "shared"
 """Schemes besides the memory vectors of capacity: e and m of a row's own, or one for several."""
+SCHEMES = {"m free": PAIR, "m shared": SHARED}
+"""The same by capacity's names; memory vectors are called alike in both."""
 AS_LONG = {"independent": 1.0, "informed": 0.7, "paper": 12.0}
 """Steps of a kind of recipe in those of `independent`, the embedded model (README)."""
 QUICKER = 0.35
@@ -46,7 +48,7 @@ class Sample:
         model: its name.
         here: trained on this machine, not shipped.
         scheme: `PAIR`, `SHARED`, or a scheme of capacity's memory vectors.
-        suits: whether the arrangement is the one that suits the model.
+        suits: whether the arrangement suits the model.
         kind: of its recipe, a key of `AS_LONG`.
         n: target tokens.
         steps: as if it had been alone.
@@ -113,13 +115,17 @@ def usual(
         scheme: what is trained.
         seen: `samples`, for who asks more than once.
     """
-    arrangement = suiting(model) if arrangement == AUTO else arrangement
-    suits = arrangement == suiting(model)
+    offered, paper = suiting(model)
+    arrangement = offered if arrangement == AUTO else arrangement
+    suits = arrangement in (offered, paper)
+    of_scheme = [s for s in (samples() if seen is None else seen) if s.scheme == scheme]
+    own = {s.arrangement for s in of_scheme if s.model == model}
+    if arrangement == offered and arrangement not in own:
+        arrangement = paper  # nothing was seen with a sink before e: no more steps than without
     alike = [
         s
-        for s in (samples() if seen is None else seen)
-        if s.scheme == scheme
-        and (s.arrangement == arrangement if s.model == model else s.suits == suits)
+        for s in of_scheme
+        if (s.arrangement == arrangement if s.model == model else s.suits == suits)
     ]
     kind = kind_of(recipe)
     for group in (
@@ -160,12 +166,12 @@ def kind_of(recipe: Recipe) -> str:
 
 
 @lru_cache(maxsize=64)
-def suiting(model: str) -> str:
-    """Return the arrangement that suits a model; the paper's as long as that is not known."""
+def suiting(model: str) -> tuple[str, str]:
+    """Return the arrangement that is offered first for a model, and the paper's that suits it."""
     with suppress(ExplorerError):
-        known = catalog.find(model).default_arrangement
-        return PAPER_DEFAULT if known == AUTO else known
-    return PAPER_DEFAULT
+        if (found := catalog.find(model).first_position) is not None:
+            return found.arrangement, found.of_paper
+    return PAPER_DEFAULT, PAPER_DEFAULT
 
 
 def samples() -> list[Sample]:
@@ -196,7 +202,7 @@ def _of_run(folder: Path, _changed: int) -> tuple[Sample, ...]:
 
 
 def _sample(asked: Any, row: dict[str, Any], *, here: bool) -> Sample | None:
-    scheme = _SCHEMES.get(row.get("scheme", ""), row.get("scheme", PAIR))
+    scheme = SCHEMES.get(row.get("scheme", ""), row.get("scheme", PAIR))
     if row.get("s_g", 1) > 1:
         scheme = SHARED
     first = asked.experiment != "sharing" and scheme != SHARED
@@ -210,9 +216,6 @@ def _sample(asked: Any, row: dict[str, Any], *, here: bool) -> Sample | None:
     )  # fmt: skip
 
 
-_SCHEMES = {"m free": PAIR, "m shared": SHARED}
-
-
 def _ended(
     *, model: str, here: bool, scheme: str, arrangement: str, recipe: Recipe, n: int,
     steps: float, exact: bool, restarts: int,
@@ -221,7 +224,7 @@ def _ended(
     if n < 1 or (not exact and steps < recipe.max_steps):
         return None
     alone = steps * restarts**QUICKER if exact else steps
-    suits = arrangement == suiting(model)
+    suits = arrangement in suiting(model)
     return Sample(model, here, scheme, arrangement, suits, kind_of(recipe), n, alone, exact,
                   recipe.max_steps)  # fmt: skip
 

@@ -3,13 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from explorer.experiments.aggregate import deviation
+from explorer.experiments import paper
+from explorer.experiments.aggregate import best_restart, deviation
 from explorer.experiments.definition import (
     EVENING,
     MINUTES,
     PAPER,
     Experiment,
     Finding,
+    best_of,
     in_words,
     the_same,
 )
@@ -17,19 +19,16 @@ from explorer.experiments.runs import Cell, Run
 from explorer.specs.arrangements import ARRANGEMENTS
 from explorer.specs.experiments import ArrangementsSettings
 from explorer.specs.recipes import INDEPENDENT
-from explorer.specs.recipes import PAPER as PAPER_RECIPE
 
 SHORT = INDEPENDENT.model_copy(update={"name": "independent, 300 steps", "max_steps": 300})
 
 
 def cells(settings: ArrangementsSettings) -> list[Cell]:
     """Return one cell for each length and arrangement; all texts and restarts are its rows."""
-    rows = settings.texts * settings.restarts
     return [
         Cell(
             key=f"{ARRANGEMENTS[key].checklist_id}-{n}",
             title=f"{ARRANGEMENTS[key].checklist_id}, N = {n}",
-            cost=float(rows * n * settings.recipe.max_steps * (1.0 if key == "e" else 0.5)),
             at={"arrangement": key, "n": n},
         )
         for n in settings.lengths
@@ -39,20 +38,16 @@ def cells(settings: ArrangementsSettings) -> list[Cell]:
 
 def protocol(settings: ArrangementsSettings) -> str:
     """Say what was done."""
-    starts = "one start" if settings.restarts == 1 else f"the best of {settings.restarts} restarts"
     return (
         f"{the_same(settings.texts)} ({in_words(settings.source)}) for every arrangement and "
-        f"N = {settings.lengths[0]} to {settings.lengths[-1]}, {starts} of each"
+        f"N = {settings.lengths[0]} to {settings.lengths[-1]}, "
+        f"{best_of(settings.restarts)} of each"
     )
 
 
 def best(run: Run) -> pd.DataFrame:
     """Return the best restart of every text: arrangement, id, n, text, accuracy, correct."""
-    table = run.table
-    if table.empty:
-        return table
-    at = table.groupby(["arrangement", "n", "text"], sort=False)["accuracy"].idxmax()
-    return table.loc[at].reset_index(drop=True)
+    return best_restart(run.table, ["arrangement", "n"]).reset_index(drop=True)
 
 
 def summary(run: Run) -> pd.DataFrame:
@@ -61,10 +56,7 @@ def summary(run: Run) -> pd.DataFrame:
     Columns: arrangement, id, n, mean, sd, texts, exact (share of texts), bound (mean over texts
     of the share of a text's most frequent token: the most that identical outputs can reach, I5).
     """
-    found = best(run)
-    if found.empty:
-        return pd.DataFrame()
-    grouped = found.groupby(["arrangement", "id", "n"], sort=False)
+    grouped = best(run).groupby(["arrangement", "id", "n"], sort=False)
     out = grouped.agg(
         mean=("accuracy", "mean"),
         sd=("accuracy", deviation),
@@ -80,12 +72,9 @@ def by_position(run: Run) -> pd.DataFrame:
 
     Positions count from 1.
     """
-    found = best(run)
     rows = [
         {"arrangement": key, "id": name, "n": n, "i": i + 1, "right": float(right)}
-        for (key, name, n), part in (
-            found.groupby(["arrangement", "id", "n"], sort=False) if len(found) else ()
-        )
+        for (key, name, n), part in best(run).groupby(["arrangement", "id", "n"], sort=False)
         for i, right in enumerate(np.mean(np.stack(part["correct"].to_list()), axis=0))
     ]
     return pd.DataFrame(rows)
@@ -99,11 +88,10 @@ def spread(run: Run) -> pd.DataFrame:
     that leave the values alone it is zero up to rounding: every position says the same.
     """
     table = run.table
-    if table.empty or "difference" not in table:
+    if "difference" not in table:  # as in runs of old
         return pd.DataFrame()
-    table = table[table["n"] > 1]
-    grouped = table.groupby(["arrangement", "id", "n"], sort=False)["difference"].mean()
-    return grouped.reset_index()
+    groups = table[table["n"] > 1].groupby(["arrangement", "id", "n"], sort=False)
+    return groups["difference"].mean().reset_index()
 
 
 def tables(run: Run) -> dict[str, pd.DataFrame]:
@@ -118,58 +106,46 @@ def tables(run: Run) -> dict[str, pd.DataFrame]:
 def findings(run: Run) -> list[Finding]:
     """Return what the run says of F1, F2 and I5."""
     found = summary(run)
-    if found.empty:
-        return []
     return [_two_are_essential(found), _order_matters(found), _why_one_fails(run, found)]
 
 
 def _two_are_essential(found: pd.DataFrame) -> Finding:
-    claim = "Two tokens are essential: one vector, repeated, cannot hold a text."
     both = found[(found["n"] >= 4) & found["id"].isin(["A1", "A4", "A5"])]
     longest = both.loc[both["id"] == "A1", "n"].max() if len(both) else None
     at = both[both["n"] == longest]
     ours = at.loc[at["id"] == "A1", "mean"]
     others = at.loc[at["id"] != "A1", ["id", "mean"]]
     if ours.empty or others.empty:
-        return Finding("F1", claim, None, "Needs A1 and A4 or A5 at N = 4 or more.")
+        return Finding("F1", None, "Needs A1 and A4 or A5 at N = 4 or more.")
     top = others.sort_values("mean").iloc[-1]
     return Finding(
         "F1",
-        claim,
         bool(top["mean"] - ours.iloc[0] > 0.5),
         f"At N = {longest} A1 reaches {ours.iloc[0]:.2f} and {top['id']} {top['mean']:.2f}.",
     )
 
 
 def _order_matters(found: pd.DataFrame) -> Finding:
-    claim = "The order matters: e first and m after it holds more than halves or turns."
     longest = found["n"].max()
     at = found[found["n"] == longest].set_index("id")["mean"]
     last, early = at.reindex(["A4", "A5"]).dropna(), at.reindex(["A2", "A3"]).dropna()
     if last.empty or early.empty or longest < 4:
-        return Finding("F2", claim, None, "Needs A2 or A3 beside A4 or A5 at N = 4 or more.")
+        return Finding("F2", None, "Needs A2 or A3 beside A4 or A5 at N = 4 or more.")
     words = ", ".join(f"{name} {value:.2f}" for name, value in at.items())
-    return Finding("F2", claim, bool(last.max() > early.max()), f"At N = {longest}: {words}.")
+    return Finding("F2", bool(last.max() > early.max()), f"At N = {longest}: {words}.")
 
 
 def _why_one_fails(run: Run, found: pd.DataFrame) -> Finding:
-    claim = (
-        "With positions that leave the values alone, A1's outputs are all the same, so its "
-        "accuracy is at most the share of the most frequent token."
-    )
     if not run.header.rotary:
-        return Finding(
-            "I5", claim, None, "This model's positions change the values: no such bound."
-        )
+        return Finding("I5", None, "This model's positions change the values: no such bound.")
     alone = found[(found["id"] == "A1") & (found["n"] > 1)]
     apart = spread(run)
     if alone.empty or apart.empty:
-        return Finding("I5", claim, None, "Needs A1 at N = 2 or more.")
+        return Finding("I5", None, "Needs A1 at N = 2 or more.")
     difference = float(apart.loc[apart["id"] == "A1", "difference"].max())
     over = float((alone["mean"] - alone["bound"]).max())
     return Finding(
         "I5",
-        claim,
         bool(difference < 1e-2 and over <= 1e-9),
         f"Logits at different positions differ by at most {difference:.1e} of their deviation, "
         f"and A1's accuracy is never above the bound ({alone['mean'].iloc[-1]:.2f} against "
@@ -189,12 +165,7 @@ EXPERIMENT = Experiment(
     presets={
         MINUTES: {"lengths": (1, 2, 4, 8), "texts": 2, "recipe": SHORT},
         EVENING: {"lengths": (1, 2, 4, 8, 16, 32), "texts": 6},
-        PAPER: {
-            "lengths": tuple(2**k for k in range(11)),
-            "texts": 50,
-            "source": "pg19",
-            "recipe": PAPER_RECIPE,
-        },
+        PAPER: paper.settings("arrangements"),
     },
     cells=cells,
     protocol=protocol,

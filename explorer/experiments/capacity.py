@@ -4,27 +4,26 @@ from typing import Any
 
 import pandas as pd
 
-from explorer.experiments import ladders
+from explorer.base.formatting import counted
+from explorer.experiments import ladders, paper
 from explorer.experiments.definition import (
     EVENING,
     MINUTES,
     PAPER,
     Experiment,
     Finding,
+    best_of,
     in_words,
     settings_of,
 )
 from explorer.experiments.runs import Cell, Run
 from explorer.specs.experiments import LADDER, CapacitySettings
 from explorer.specs.recipes import INDEPENDENT, THRESHOLD
-from explorer.specs.recipes import PAPER as PAPER_RECIPE
 
 SHORT = INDEPENDENT.model_copy(update={"name": "independent, 120 steps", "max_steps": 120})
 LONG = INDEPENDENT.model_copy(update={"name": "independent, 1000 steps", "max_steps": 1000})
 MORE = 1.5
 """How many times more H_LM counts as more, and how little as alike (F7)."""
-FLOOR = 48
-"""A step with fewer target tokens over all rows takes about as long as one with so many."""
 WORDS = {
     "m free": "e and m of each text and restart",
     "m shared": "one m for all texts and restarts of a length, e of each",
@@ -35,12 +34,10 @@ WORDS = {
 
 def cells(settings: CapacitySettings) -> list[Cell]:
     """Return one cell for each source, scheme and length; texts and restarts are its rows."""
-    rows = settings.texts * settings.restarts
     return [
         Cell(
             key=f"{source}-{scheme.replace(' ', '-')}-{n}",
             title=f"{in_words(source)}, {scheme}, N = {n}",
-            cost=float(max(rows * n, FLOOR) * settings.recipe.max_steps),
             at={"source": source, "scheme": scheme, "n": n},
         )
         for n in settings.ladder  # all ladders side by side: a part of the grid can be compared
@@ -62,11 +59,11 @@ def skip(run: Run, cell: Cell) -> str | None:
 def protocol(settings: CapacitySettings) -> str:
     """Say what was done."""
     some = "one text" if settings.texts == 1 else f"{settings.texts} texts"
-    starts = "one start" if settings.restarts == 1 else f"the best of {settings.restarts} restarts"
     return (
         f"{some} of each source ({', '.join(in_words(s) for s in settings.sources)}), each longer "
         f"and longer, N = {', '.join(map(str, settings.ladder))}, until its token accuracy in "
-        f"float32 is below {THRESHOLD} with {starts}; trained are "
+        f"float32 is below {THRESHOLD} with "
+        f"{best_of(settings.restarts)}; trained are "
         + ", or ".join(f"{WORDS[s]} ({s})" for s in settings.schemes)
         + "; memory vectors are trained with the true tokens and judged by greedy generation"
         + _first(settings)
@@ -108,8 +105,6 @@ def tables(run: Run) -> dict[str, pd.DataFrame]:
 def findings(run: Run) -> list[Finding]:
     """Return what the run says of F4 to F7; ladders that still climb say nothing."""
     found = ladders.summary(run)
-    if found.empty:
-        return []
     whole = found[found["open"] == 0]
     return [
         _size(run),
@@ -120,15 +115,12 @@ def findings(run: Run) -> list[Finding]:
 
 
 def _size(run: Run) -> Finding:
-    claim = "Llama models hold more as they grow, Pythia models do not."
     top = ladders.best(run)
     words = "".join(
         f" It holds {'at least ' if row['at_least'] else ''}{row['c_tokens']} tokens at best."
         for row in top[top["whose"] == "here"].to_dict("records")
     )
-    return Finding(
-        "F4", claim, None, f"This run is of one model, {ladders.model_name(run)}.{words}"
-    )
+    return Finding("F4", None, f"This run is of one model, {ladders.model_name(run)}.{words}")
 
 
 def _one_pass(whole: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -143,16 +135,15 @@ def _one_pass(whole: pd.DataFrame) -> dict[str, dict[str, Any]]:
 def _how_few(by: dict[str, dict[str, Any]]) -> str:
     few = min(row["texts"] for row in by.values())
     scheme = next(iter(by.values()))["scheme"]
-    return f"{few} {'text' if few == 1 else 'texts'} of each source, {scheme}"
+    return f"{counted(few, 'text')} of each source, {scheme}"
 
 
 def _sources(run: Run, whole: pd.DataFrame) -> Finding:
-    claim = "Natural texts are equal in tokens; random words are worse."
     by = _one_pass(whole)
     held = {source: int(row["c_tokens"]) for source, row in by.items()}
     natural = [tokens for source, tokens in held.items() if source != "random"]
     if "random" not in held or len(natural) < 2:
-        return Finding("F5", claim, None, "Needs random words and two other sources, climbed out.")
+        return Finding("F5", None, "Needs random words and two other sources, climbed out.")
     ladder = [0, *settings_of(run, CapacitySettings).ladder]
     top, least, random = max(natural), min(natural), held["random"]
     equal = ladder.index(top) - ladder.index(least) <= 1
@@ -161,11 +152,10 @@ def _sources(run: Run, whole: pd.DataFrame) -> Finding:
         shown = None  # what reached the end may hold more
     words = ", ".join(f"{in_words(source)} {tokens}" for source, tokens in held.items())
     ended = " The ladder ended before the longest failed." if shown is None else ""
-    return Finding("F5", claim, shown, f"C_tokens, best of {_how_few(by)}: {words}.{ended}")
+    return Finding("F5", shown, f"C_tokens, best of {_how_few(by)}: {words}.{ended}")
 
 
 def _information(run: Run, whole: pd.DataFrame) -> Finding:
-    claim = "Less information (H_LM) is held of texts that carry less of it."
     by = _one_pass(whole)
     carried = {
         str(row["source"]): float(row["nats_per_token"])
@@ -173,7 +163,7 @@ def _information(run: Run, whole: pd.DataFrame) -> Finding:
         if row["source"] in by
     }
     if len(carried) < 2:
-        return Finding("F6", claim, None, "Needs two sources whose ladders are climbed out.")
+        return Finding("F6", None, "Needs two sources whose ladders are climbed out.")
     order = sorted(carried, key=lambda source: carried[source])
     low, high = by[order[0]], by[order[-1]]
     less = bool(low["h_lm"] < high["h_lm"])
@@ -184,21 +174,16 @@ def _information(run: Run, whole: pd.DataFrame) -> Finding:
         for source in order
     )
     ended = " The ladder ended before the one that decides failed." if bound else ""
-    return Finding("F6", claim, None if bound else less, f"{_how_few(by)}: {words}.{ended}")
+    return Finding("F6", None if bound else less, f"{_how_few(by)}: {words}.{ended}")
 
 
 def _token_by_token(means: pd.DataFrame, doubt: str | None) -> Finding:
-    claim = (
-        "Token by token about twice the information is held, up to five times; on random words "
-        "both are alike."
-    )
     told = means[means["one_forward_at_end"] == 0].dropna() if len(means) else means
     random = told[told["source"] == "random"] if len(told) else told
     natural = told[told["source"] != "random"] if len(told) else told
     if random.empty or natural.empty:
         return Finding(
             "F7",
-            claim,
             None,
             "Needs random words and another source, in one pass (until a length fails) and token "
             "by token.",
@@ -220,8 +205,8 @@ def _token_by_token(means: pd.DataFrame, doubt: str | None) -> Finding:
     few = f"means over {told['texts'].min()} or more texts"
     figure = f"Times the H_LM of one pass, {few}: {words}."
     if doubt is not None:
-        return Finding("F7", claim, None, f"Not decided. {figure} {doubt}")
-    return Finding("F7", claim, shown, figure)
+        return Finding("F7", None, f"Not decided. {figure} {doubt}")
+    return Finding("F7", shown, figure)
 
 
 def _more(ratio: float, bound: bool) -> bool | None:
@@ -251,12 +236,12 @@ EXPERIMENT = Experiment(
             "recipe": SHORT,
         },
         EVENING: {"ladder": LADDER[:9], "recipe": LONG},
-        PAPER: {
-            "sources": ("random", "pg19", "generated"),  # no unseen passage has 724 tokens
-            "texts": 10,
-            "restarts": 3,
-            "recipe": PAPER_RECIPE,
-        },
+        PAPER: paper.settings(
+            "capacity",
+            sources=("random", "pg19", "generated"),  # no unseen passage has 724 tokens
+            texts=10,
+            restarts=3,
+        ),
     },
     cells=cells,
     protocol=protocol,

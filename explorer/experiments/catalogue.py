@@ -1,19 +1,13 @@
 """Every experiment by its name. Free of torch."""
 
+from typing import get_args
+
 from explorer.base.errors import BadInputError
-from explorer.experiments import (
-    arrangements,
-    capacity,
-    readout,
-    sharing,
-    throughput,
-    training_time,
-)
-from explorer.experiments.definition import Experiment
+from explorer.experiments.definition import Experiment, module_of
+from explorer.specs.experiments import Name
 
 EXPERIMENTS: dict[str, Experiment] = {
-    module.EXPERIMENT.name: module.EXPERIMENT
-    for module in (arrangements, sharing, capacity, throughput, training_time, readout)
+    name: module_of("explorer.experiments", name).EXPERIMENT for name in get_args(Name)
 }
 
 

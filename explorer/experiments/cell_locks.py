@@ -7,7 +7,7 @@ again. Whoever finds no claim free waits without keeping anybody else waiting.
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from filelock import FileLock, Timeout
@@ -15,7 +15,6 @@ from filelock import FileLock, Timeout
 from explorer.base import folders
 from explorer.base.locks import LockFile
 from explorer.base.progress import Progress, Waiting
-from explorer.experiments.runs import Cell
 
 WAIT_SECONDS = 1.0
 """How often one that waits looks again whether there is something to do."""
@@ -23,24 +22,22 @@ FOLDER = "claims"
 """Below the cache's local part, so that nothing of it is in a run's folder, which is exported."""
 
 
-def first_free(
-    run: str, cells: Sequence[Cell]
-) -> tuple[Cell, AbstractContextManager[object]] | None:
-    """Claim the first cell that nobody measures; None if somebody is at each of them.
+def first_free(run: str, parts: Sequence[str]) -> tuple[str, AbstractContextManager[object]] | None:
+    """Claim the first part that nobody is at; None if somebody is at each of them.
 
     Args:
-        run: the run's id.
-        cells: those that are left.
+        run: id of the run or set.
+        parts: names of those that are left.
 
     Returns:
-        The cell, and its claim, which holds until the context ends.
+        The part, and its claim, which holds until the context ends.
 
     Raises:
         StorageError: if the disk refuses.
     """
-    for cell in cells:
+    for part in parts:
         try:
-            return cell, lock(run, cell.key).acquire(timeout=0)
+            return part, lock(run, part).acquire(timeout=0)
         except Timeout:
             continue
     return None
@@ -54,31 +51,6 @@ def lock(run: str, of: str) -> FileLock:
     """
     name = hashlib.sha256(of.encode()).hexdigest()[:16]
     return LockFile(folders.make(folders.local() / FOLDER / run) / f"{name}.lock")
-
-
-def wait_for(held: FileLock, progress: Callable[[], Progress]) -> Iterator[Progress]:
-    """Acquire a lock; while somebody else has it, yield what `progress` says of that.
-
-    After having waited, yields once more, as somebody who is about to compute.
-
-    Raises:
-        StorageError: if the disk refuses.
-    """
-    waited = False
-    while True:
-        try:
-            held.acquire(timeout=0)
-        except Timeout:
-            waited = True
-            yield from rest(progress())
-            continue
-        try:
-            if waited:
-                yield progress()
-        except GeneratorExit:
-            held.release()
-            raise
-        return
 
 
 def rest(progress: Progress) -> Iterator[Waiting]:

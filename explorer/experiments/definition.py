@@ -3,19 +3,23 @@
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, TypeVar
 
 import pandas as pd
 from pydantic import BaseModel
 
 from explorer.assets.catalog import ModelCard
+from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
-from explorer.base.formatting import human_seconds
-from explorer.base.validation import valid
+from explorer.base.formatting import counted, human_seconds
+from explorer.base.value import valid
+from explorer.experiments.paper import STATEMENTS
 from explorer.experiments.runs import Cell, Run
 from explorer.specs.arrangements import ARRANGEMENTS, AUTO
 from explorer.specs.experiments import Name, Settings
 from explorer.specs.texts import SOURCES
+from explorer.texts.alterations import find_alterations
 
 S = TypeVar("S", bound=BaseModel)
 MINUTES, EVENING, PAPER = "minutes", "evening", "paper"
@@ -32,21 +36,26 @@ class Finding:
     """Whether a run shows what the paper found.
 
     Attributes:
-        id: F1 to F10, I1 to I8, E11, E12 of the checklist.
-        claim: what the paper says, in our words.
+        id: of a statement of the paper's (`explorer.experiments.paper`).
         shown: True, False, or None while the run cannot tell.
         figure: the numbers that say so, in a sentence.
     """
 
     id: str
-    claim: str
     shown: bool | None
     figure: str
+
+    @property
+    def claim(self) -> str:
+        """What the paper says, in our words."""
+        return STATEMENTS[self.id]
 
 
 @dataclass(frozen=True)
 class Experiment:
     """One of the paper's experiments.
+
+    Its tables, findings and notes are of runs with at least one finished cell.
 
     Attributes:
         name: on the command line and in files.
@@ -109,13 +118,6 @@ class Experiment:
         cells = self.cells(run.settings)
         return [c for c in cells if c.key not in run.keys and self.skip(run, c) is None]
 
-    def fraction(self, run: Run) -> float:
-        """Return the part of the grid that is done, by cost, 0 to 1."""
-        left = sum(cell.cost for cell in self.left(run))
-        cells = self.cells(run.settings)
-        whole = sum(cell.cost for cell in cells)
-        return 1 - left / whole
-
     def size(self, run: Run) -> str:
         """Return the name of a run's preset, checked against its settings as they are today."""
         name = run.header.preset
@@ -136,12 +138,20 @@ class Experiment:
         arrangement = getattr(header.settings, "arrangement", None)
         laid = f", arrangement {ARRANGEMENTS[arrangement].checklist_id}" if arrangement else ""
         left = len(self.left(run))
-        state = f", {left} {'cell' if left == 1 else 'cells'} not measured yet" if left else ""
+        state = f", {counted(left, 'cell')} not measured yet" if left else ""
         return (
             f"{model}: {self.protocol(run.settings)}{laid}{steps}; "
             f"{run.devices}, {header.created[:10]}, {human_seconds(run.seconds)} of "
             f"computing{state}."
         )
+
+
+def alterations(settings: Settings, tokenizer: Tokenizer) -> str | None:
+    """Say what a model's tokenizer changes in the texts of an experiment, None if nothing."""
+    sources = getattr(settings, "sources", None) or (getattr(settings, "source", "generated"),)
+    lengths = (*getattr(settings, "lengths", ()), *getattr(settings, "ladder", ()))
+    longest = max(lengths, default=getattr(settings, "length", 1))
+    return find_alterations((), sources, tokenizer, longest)
 
 
 def in_words(source: str) -> str:
@@ -166,3 +176,13 @@ def settings_of(run: Run, kind: type[S]) -> S:
 def the_same(texts: int) -> str:
     """Return how many texts all cells of a grid have in common, inside a sentence."""
     return "the same text" if texts == 1 else f"the same {texts} texts"
+
+
+def best_of(restarts: int) -> str:
+    """Return which start of a text counts, inside a sentence."""
+    return "one start" if restarts == 1 else f"the best of {restarts} restarts"
+
+
+def module_of(package: str, name: Name) -> Any:
+    """Return an experiment's module in a package: the one that is called as the experiment is."""
+    return import_module(f"{package}.{name.replace('-', '_')}")

@@ -50,7 +50,7 @@ def archive(experiment: Experiment, run: Run) -> bytes:
         said = [experiment.sentence(run), *experiment.notes(run)]
         file.writestr("protocol.txt", "\n".join(said) + "\n")
         file.writestr("measurements.csv", csv(run))
-        for title, table in experiment.tables(run).items():
+        for title, table in experiment.tables(run).items() if run.done else ():
             file.writestr(f"{title.lower().replace(' ', '-')}.csv", table.to_csv(index=False))
         for path in sorted(run.folder.rglob("*")):
             if path.is_file():

@@ -12,6 +12,7 @@ import pandas as pd
 
 from explorer.assets import first_position
 from explorer.experiments import aggregate, paper
+from explorer.experiments.aggregate import deviation
 from explorer.experiments.definition import in_words, settings_of
 from explorer.experiments.runs import Run
 from explorer.specs.experiments import CapacitySettings
@@ -27,6 +28,8 @@ PAIRS = (("m shared", "one mem"), ("m free", "two mem"))
 """What is set side by side (E4): as many vectors for each text on both sides."""
 FAILED, AT_END, OPEN = "a length failed", "the ladder ended", "still climbing"
 """How a ladder ended."""
+ENDS = {"failed": FAILED, "at_end": AT_END, "open": OPEN}
+"""The same as columns that count."""
 BY = ["source", "scheme"]
 
 
@@ -85,12 +88,9 @@ def layout(settings: CapacitySettings, scheme: str) -> str:
 
 def measured(run: Run) -> pd.DataFrame:
     """Return every row that was measured, in the order of the settings, not of the measuring."""
-    table = run.table
-    if table.empty:
-        return pd.DataFrame()
     settings = settings_of(run, CapacitySettings)
     place = {key: k for k, key in enumerate((*settings.sources, *settings.schemes))}
-    return table.sort_values(
+    return run.table.sort_values(
         [*BY, "n", "text", "restart"],
         key=lambda column: column.map(place) if column.name in BY else column,
         ignore_index=True,
@@ -99,11 +99,8 @@ def measured(run: Run) -> pd.DataFrame:
 
 def rungs(run: Run) -> pd.DataFrame:
     """Return the best restart of every text and length: source, scheme, n, text, accuracy, h_lm."""
-    table = measured(run)
-    if table.empty:
-        return table
-    keys = [*BY, "n", "text"]
-    return table.groupby(keys, sort=False)[["accuracy", "h_lm"]].max().reset_index()
+    groups = measured(run).groupby([*BY, "n", "text"], sort=False)
+    return groups[["accuracy", "h_lm"]].max().reset_index()
 
 
 def prefixes(run: Run) -> pd.DataFrame:
@@ -113,8 +110,6 @@ def prefixes(run: Run) -> pd.DataFrame:
     failed), ended (how its ladder did: what ended without a failure is a lower bound).
     """
     table = measured(run)
-    if table.empty:
-        return table
     found = aggregate.longest_prefixes(table, BY)
     ladder = settings_of(run, CapacitySettings).ladder
     next_of = {
@@ -123,7 +118,7 @@ def prefixes(run: Run) -> pd.DataFrame:
     }
     rows = found.to_dict("records")
     found["ended"] = [_ended(run, row, next_of[row["source"], row["scheme"]]) for row in rows]
-    return found.drop(columns="failed_above")
+    return found
 
 
 def _ended(run: Run, row: Mapping[Any, Any], following: int | None) -> str:
@@ -142,17 +137,15 @@ def summary(run: Run) -> pd.DataFrame:
     without a failure (their values are lower bounds) or are still open, and the layout.
     """
     found = prefixes(run)
-    if found.empty:
-        return found
-    table = aggregate.capacities(found, BY)
-    counts = [
-        found[found["ended"] == how].groupby(BY)["text"].count().rename(name)
-        for name, how in (("failed", FAILED), ("at_end", AT_END), ("open", OPEN))
-    ]
-    for count in counts:
-        table = table.merge(count.reset_index(), on=BY, how="left")
-    names = [str(count.name) for count in counts]
-    table[names] = table[names].fillna(0).astype(int)
+    ends = {name: found["ended"] == how for name, how in ENDS.items()}
+    groups = found.assign(**ends).groupby(BY, sort=False)
+    table: pd.DataFrame = groups.agg(
+        c_tokens=("c_tokens", "max"),
+        h_lm=("h_lm", "mean"),
+        h_lm_sd=("h_lm", deviation),
+        texts=("text", "count"),
+        **{name: (name, "sum") for name in ENDS},
+    ).reset_index()
     settings = settings_of(run, CapacitySettings)
     return table.assign(layout=[layout(settings, scheme) for scheme in table["scheme"]])
 
@@ -165,8 +158,6 @@ def pairs(run: Run) -> pd.DataFrame:
     one_forward_ended.
     """
     found = prefixes(run)
-    if found.empty:
-        return found
     found = found[found["ended"] != OPEN]
     kept = ["source", "text", "h_lm", "ended"]
     parts = []
@@ -220,10 +211,7 @@ def density(run: Run) -> pd.DataFrame:
 
     At the longest length that texts of every source were tried at, mean over texts.
     """
-    found = rungs(run)
-    if found.empty:
-        return found
-    found = found.drop_duplicates(["source", "text", "n"])
+    found = rungs(run).drop_duplicates(["source", "text", "n"])
     tried = found.groupby("n").apply(lambda part: len(part[["source", "text"]].drop_duplicates()))
     everywhere = tried[tried == len(found[["source", "text"]].drop_duplicates())]
     at = found[found["n"] == everywhere.index.max()] if len(everywhere) else found[:0]
@@ -243,7 +231,7 @@ def best(run: Run) -> pd.DataFrame:
     labels = {model.key: model.label for model in paper.PAPER_MODELS}
     theirs["model"] = theirs["model"].map(labels)
     found = prefixes(run)
-    ours = found[found["scheme"] == "m free"] if len(found) else found
+    ours = found[found["scheme"] == "m free"]
     if ours.empty:
         return theirs[["model", "whose", "c_tokens", "source", "at_least"]]
     top = max(ours.to_dict("records"), key=lambda row: int(row["c_tokens"]))
@@ -272,10 +260,10 @@ def paper_rows(run: Run) -> pd.DataFrame:
     under its own name (Shakespeare is not PG-19, and its continuations are not PG-19's; the
     passages written for this project are no fan fiction). Ladders that still climb are left out.
     """
-    found = summary(run)
     columns = ["model", "source", "m_shared", "c_tokens", "h_lm", "h_lm_sd", "at_least"]
-    if found.empty:
+    if not run.done:
         return pd.DataFrame(columns=columns)
+    found = summary(run)
     found = found[found["scheme"].isin(ONE_PASS) & (found["open"] == 0)]
     asked = run.settings.model
     keys = [m.key for m in paper.PAPER_MODELS if asked.lower() in (m.hub.lower(), m.key)]

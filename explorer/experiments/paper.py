@@ -12,39 +12,49 @@ from typing import Any
 import pandas as pd
 
 from explorer.specs.arrangements import ARRANGEMENTS, PAPER_DEFAULT, ArrangementKey
+from explorer.specs.experiments import LADDER, Name
 from explorer.specs.recipes import PAPER as PAPER_RECIPE
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "paper"
 SOURCES = {"random": "D1", "fanfics": "D2", "pg19": "D3", "pg19-gen": "D4"}
 """Table 3's sources of text, with their checklist ids."""
-LADDER = (4, 5, 8, 11, 16, 22, 32, 45, 64, 90, 128, 181, 256, 362, 512, 724, 1024, 1448)
-"""Lengths tried for Table 3, in tokens (H5)."""
 
-
-_RECIPE = PAPER_RECIPE.model_dump()
-PROTOCOLS: dict[str, dict[str, Any]] = {
+PROTOCOLS: dict[Name, dict[str, Any]] = {
     "arrangements": {
         "lengths": tuple(2**k for k in range(11)), "texts": 50, "source": "pg19",
-        "recipe": _RECIPE,
+        "recipe": PAPER_RECIPE,
     },
     "sharing": {
         "group_sizes": (1, 4, 16, 64, 256), "texts": 256, "length": 256, "restarts": 10,
-        "source": "pg19", "recipe": _RECIPE, "arrangement": PAPER_DEFAULT,
+        "source": "pg19", "recipe": PAPER_RECIPE, "arrangement": PAPER_DEFAULT,
     },
     "capacity": {
         "sources": ("random", "fan fiction", "pg19", "continuations of PG-19"), "ladder": LADDER,
-        "recipe": _RECIPE, "arrangement": PAPER_DEFAULT,
+        "recipe": PAPER_RECIPE, "arrangement": PAPER_DEFAULT,
     },
     "throughput": {"arrangement": PAPER_DEFAULT},
-    "training-time": {"recipe": _RECIPE, "arrangement": PAPER_DEFAULT},
+    "training-time": {"recipe": PAPER_RECIPE, "arrangement": PAPER_DEFAULT},
     "readout": {
         "contexts": 50, "context_length": 128, "length": 128, "source": "pg19",
-        "recipe": _RECIPE, "arrangement": PAPER_DEFAULT,
+        "recipe": PAPER_RECIPE, "arrangement": PAPER_DEFAULT,
     },
 }  # fmt: skip
 """What the paper says of how each experiment was made, by setting: Table 1 and E1, Table 2 and E2,
 H5 with D1 to D4 for E3, E5, E11, E12; the recipe is H1 to H3, the arrangement A5. A setting that
 is not here, such as E3's and E11's numbers of texts and restarts, the paper does not give."""
+
+
+def settings(name: Name, **open_: object) -> dict[str, Any]:
+    """Return the fields of an experiment's preset of the paper's size.
+
+    The arrangement is not among them: a model that the paper does not use may need another.
+
+    Args:
+        name: of the experiment.
+        **open_: what the paper does not give, or what stands here for its own texts.
+    """
+    given = {key: value for key, value in PROTOCOLS[name].items() if key != "arrangement"}
+    return given | open_
 
 
 @dataclass(frozen=True)
@@ -88,38 +98,6 @@ class Statement:
     id: str
     sentence: str
 
-
-@dataclass(frozen=True)
-class Fact:
-    """One number outside the tables.
-
-    Attributes:
-        id: of the checklist.
-        key: a name for it.
-        value: the number.
-        unit: its unit, in words.
-        where: where the paper prints it.
-    """
-
-    id: str
-    key: str
-    value: float
-    unit: str
-    where: str
-
-
-FACTS = (
-    Fact("E5", "speed-up", 279, "times", "v1: section 4 'on average', section 5 'up to' (I1)"),
-    Fact("E5", "autoregressive, lowest tick", 20, "tokens/s", "v1, figure 3's axis"),
-    Fact("E5", "autoregressive, highest tick", 140, "tokens/s", "v1, figure 3's axis"),
-    Fact("E5", "one pass, lowest tick", 5_000, "tokens/s", "v1, figure 3's axis"),
-    Fact("E5", "one pass, highest tick", 25_000, "tokens/s", "v1, figure 3's axis"),
-    Fact("E8", "texts", 5, "texts", "v1, figure 6"),
-    Fact("E8", "solutions of a text", 10, "solutions", "v1, figure 6"),
-    Fact("E8", "pairs", 225, "pairs", "v1, figure 6: 5 × 10 × 9 / 2"),
-    Fact("E8", "longest curve", 1.2, "chords", "v1, section 4"),
-)
-"""Numbers in running text and on axes. E11 has none: v2's are missing from our copy."""
 
 _TABLE1: dict[ArrangementKey, tuple[tuple[float, float], ...]] = {
     "e": ((1.00, 0.00), (0.45, 0.31), (0.17, 0.18), (0.01, 0.01)),
@@ -192,27 +170,7 @@ def best_capacity() -> pd.DataFrame:
     return best.rename("c_tokens").reset_index()
 
 
-def findings() -> tuple[Statement, ...]:
-    """Return F1 to F10."""
-    return _FINDINGS
-
-
-def measured() -> tuple[Statement, ...]:
-    """Return what else the paper says that a run can tell: I1, I5, E11, E12."""
-    return tuple(s for s in _INCONSISTENCIES if s.id in ("I1", "I5")) + _RESULTS
-
-
-def limits() -> tuple[Statement, ...]:
-    """Return L1 to L4."""
-    return _LIMITS
-
-
-def inconsistencies() -> tuple[Statement, ...]:
-    """Return I1 to I8: where the paper disagrees with itself, or needs a word."""
-    return _INCONSISTENCIES
-
-
-_FINDINGS = (
+FINDINGS = (
     Statement("F1", "Two trained vectors are needed: one repeated vector fails from 2 tokens on."),
     Statement("F2", "Order matters: one e followed by copies of m is best, as if e were a sink."),
     Statement("F3", "Either e or m can be shared by many texts, given enough restarts; the outcome "
@@ -230,30 +188,35 @@ _FINDINGS = (
     Statement("F10", "The straight line between two solutions of a text fails; a quadratic curve "
               "connects them."),
 )  # fmt: skip
-_RESULTS = (
+RESULTS = (
     Statement("E11", "Training time grows roughly linearly with N (v2)."),
     Statement("E12", "What a model goes on to write after the proto-tokens is gibberish or "
               "unrelated text (v2)."),
 )  # fmt: skip
-_LIMITS = (
+LIMITS = (
     Statement("L1", "No use for it is known yet."),
     Statement("L2", "Model families behave differently, so others may behave differently again."),
     Statement("L3", "Four kinds of text were tried."),
     Statement("L4", "5,000 steps may not converge: the lengths reached show what is possible, not "
               "where the bound lies (v2)."),
 )  # fmt: skip
-_INCONSISTENCIES = (
+INCONSISTENCIES = (
     Statement("I1", "One pass is called 279 times faster 'on average' in section 4 and 'up to' 279 "
-              "times faster in section 5."),
+              "times faster in section 5; both hold only if every ratio is the same."),
     Statement("I2", "Table 1's caption swaps its last two rows: by count, [e][m]×N (A4) has N + 1 "
               "inputs, so it is the one whose e is not guided."),
     Statement("I3", "Four values of Table 3, 92, 131, 167 and 288, are no lengths of the ladder."),
     Statement("I4", "v1 calls the second vector m in places and p in others; it is m here."),
-    Statement("I5", "Why one repeated vector must fail is not said: where positions leave the "
-              "values alone (rotary, ALiBi), identical inputs give identical outputs everywhere."),
+    Statement("I5", "Why one repeated vector must fail is not said. Where positions leave the "
+              "values alone (rotary, ALiBi), identical inputs give identical outputs everywhere: "
+              "at most the share of the most frequent token is right."),
     Statement("I6", "v1 calls the curve 'degree-one' beside a quadratic formula."),
     Statement("I7", "Section 4 says that tokens are not stored as such, section 5 that the vectors "
               "may rely mostly on low-level token patterns."),
     Statement("I8", "v1 calls same-context solutions 'significantly closer'; v2 calls the effect "
               "small, with distributions that overlap heavily."),
 )  # fmt: skip
+"""I1 to I8: where the paper disagrees with itself, or needs a word."""
+MEASURED = tuple(s for s in INCONSISTENCIES if s.id in ("I1", "I5")) + RESULTS
+"""What else the paper says that a run can tell."""
+STATEMENTS = {s.id: s.sentence for s in (*FINDINGS, *MEASURED)}

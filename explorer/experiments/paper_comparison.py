@@ -13,7 +13,6 @@ from explorer.experiments.definition import PAPER, Finding, in_words
 from explorer.experiments.paper import Statement
 from explorer.experiments.runs import Run
 from explorer.specs.arrangements import ARRANGEMENTS
-from explorer.specs.recipes import Recipe
 
 ANSWERS = {True: "shown here", False: "not shown here", None: "cannot be told from our run"}
 NOT_RUN = "not run here"
@@ -39,12 +38,13 @@ def of_runs(runs: Iterable[Run]) -> list[Evidence]:
     return [
         Evidence(finding, run.settings.model, f"{run.settings.experiment} run {run.header.id[:6]}")
         for run in runs
+        if run.done
         for finding in experiment(run.settings.experiment).findings(run)
     ]
 
 
 def answers(
-    evidence: Iterable[Evidence], statements: Sequence[Statement] | None = None
+    evidence: Iterable[Evidence], statements: Sequence[Statement] = paper.FINDINGS
 ) -> pd.DataFrame:
     """Return what is said of the paper's statements, one row for each that speaks of one.
 
@@ -53,7 +53,7 @@ def answers(
 
     Args:
         evidence: by runs, sets and paths.
-        statements: which; F1 to F10 if not given.
+        statements: which.
     """
     by_id: dict[str, list[dict[str, str]]] = {}
     for each in evidence:
@@ -69,21 +69,10 @@ def answers(
     return pd.DataFrame(
         [
             {"id": statement.id, "paper": statement.sentence, **answer}
-            for statement in (paper.findings() if statements is None else statements)
+            for statement in statements
             for answer in by_id.get(statement.id, nothing)
         ]
     )
-
-
-def more(evidence: Sequence[Evidence]) -> pd.DataFrame:
-    """Return the answers to the paper's other statements, as `answers` does.
-
-    A statement that only a run names stands there in the run's words.
-    """
-    listed = {s.id for s in (*paper.findings(), *paper.measured())}
-    others = {s.finding.id: s.finding.claim for s in evidence if s.finding.id not in listed}
-    named = [Statement(name, claim) for name, claim in others.items()]
-    return answers(evidence, (*paper.measured(), *named))
 
 
 def table1(run: Run | None) -> pd.DataFrame | None:
@@ -103,7 +92,7 @@ def table2(run: Run | None) -> pd.DataFrame:
         (row["shared"], row["s_g"], row["aggregate"]): plus_minus(row["mean"], row["sd"])
         for row in paper.table2().to_dict("records")
     }
-    found = sharing.summary(run) if run is not None else pd.DataFrame()
+    found = sharing.summary(run) if run is not None and run.done else pd.DataFrame()
     mine = {(row["shared"], row["s_g"]): row for row in found.to_dict("records")}
     rows = []
     for shared, size in sorted({(shared, size) for shared, size, _ in theirs} | set(mine)):
@@ -168,9 +157,9 @@ def speed(run: Run | None) -> pd.DataFrame:
             "here": "",
         }
     )
-    found = throughput.summary(run) if run is not None else pd.DataFrame()
-    if run is None or found.empty:
+    if run is None or not run.done:
         return table
+    found = throughput.summary(run)
     readings = throughput.ratios(run)
     ways = [
         found[f"{way}_tokens_per_second"].agg(["min", "max"])
@@ -193,8 +182,8 @@ def differences(run: Run) -> str:
     preset `paper` settles, is named as such.
     """
     asked = experiment(run.settings.experiment)
-    published = paper.PROTOCOLS[asked.name]
-    ours = run.settings.model_dump()
+    published = paper.PROTOCOLS.get(asked.name, {})
+    ours: dict[str, Any] = dict(run.settings)
     found = [
         f"{_value(name, ours[name])}, not {_value(name, theirs)}"
         for name, theirs in published.items()
@@ -216,8 +205,7 @@ def differences(run: Run) -> str:
 def _value(name: str, value: Any) -> str:
     """Return a setting in words."""
     if name == "recipe":
-        recipe = Recipe.model_validate(value)
-        return f"recipe “{recipe.short_title}” with at most {recipe.max_steps:,} steps"
+        return f"recipe “{value.short_title}” with at most {value.max_steps:,} steps"
     if name == "arrangement":
         return f"arrangement {ARRANGEMENTS[value].checklist_id}"
     if name == "source":

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from explorer.base.formatting import counted
+from explorer.experiments import paper
 from explorer.experiments.aggregate import deviation
 from explorer.experiments.definition import (
     EVENING,
@@ -11,12 +12,12 @@ from explorer.experiments.definition import (
     PAPER,
     Experiment,
     Finding,
+    best_of,
     in_words,
 )
 from explorer.experiments.runs import Cell, Run
 from explorer.geometry import effects
 from explorer.specs.experiments import ReadoutSettings
-from explorer.specs.recipes import PAPER as PAPER_RECIPE
 
 CONTEXT = "context"
 """The start that is no proto-token: the context's own tokens."""
@@ -48,26 +49,21 @@ def label(start: str, bos: bool) -> str:
 
 def cells(settings: ReadoutSettings) -> list[Cell]:
     """Return one cell for each context; its restarts and all its starts are measured together."""
-    cost = settings.restarts * settings.length * settings.recipe.max_steps
+    count = settings.contexts
     return [
-        Cell(
-            key=f"context-{k}",
-            title=f"Context {k + 1} of {settings.contexts}",
-            cost=float(cost),
-            at={"context": k},
-        )
-        for k in range(settings.contexts)
+        Cell(key=f"context-{k}", title=f"Context {k + 1} of {count}", at={"context": k})
+        for k in range(count)
     ]
 
 
 def protocol(settings: ReadoutSettings) -> str:
     """Say what was done."""
-    starts = "one start" if settings.restarts == 1 else f"the best of {settings.restarts} restarts"
     return (
         f"{settings.contexts} contexts of {settings.context_length} tokens "
         f"({in_words(settings.source)}), each with one sampled continuation of "
-        f"{2 * settings.length} tokens, e and m trained on its first {settings.length} ({starts}), "
-        f"then {settings.length} tokens written greedily from each start"
+        f"{2 * settings.length} tokens, e and m trained on its first {settings.length} "
+        f"({best_of(settings.restarts)}), then {settings.length} tokens written greedily from "
+        "each start"
     )
 
 
@@ -77,10 +73,7 @@ def summary(run: Run) -> pd.DataFrame:
     Columns: start, bos, fed (the start in words), compared_with, mean and sd (cosine of sentence
     embeddings, over contexts), contexts (how many).
     """
-    table = run.table
-    if table.empty:
-        return pd.DataFrame()
-    rows = []
+    table, rows = run.table, []
     for start in STARTS:
         for bos in (False, True):
             part = table[(table["start"] == start) & (table["bos"] == bos)]
@@ -114,7 +107,7 @@ def side_by_side(run: Run) -> pd.DataFrame:
             "second half": first["second_half"],
         }
         rows.append(line | {f"from {label(r['start'], r['bos'])}": r["text"] for r in cell.rows})
-    return pd.DataFrame(rows).sort_values("context", ignore_index=True) if rows else pd.DataFrame()
+    return pd.DataFrame(rows).sort_values("context", ignore_index=True)
 
 
 def tables(run: Run) -> dict[str, pd.DataFrame]:
@@ -124,13 +117,9 @@ def tables(run: Run) -> dict[str, pd.DataFrame]:
 
 def findings(run: Run) -> list[Finding]:
     """Return what the run says of E12, from the contexts whose first half came out exactly."""
-    claim = "Generating from the proto-tokens gives gibberish or unrelated text."
-    table = run.table
-    if table.empty:
-        return [Finding("E12", claim, None, "No context is measured yet.")]
-    exact = table[table["exact"].astype(bool)]
+    exact = run.table[run.table["exact"].astype(bool)]
     if exact.empty:
-        return [Finding("E12", claim, None, "No first half was reconstructed exactly.")]
+        return [Finding("E12", None, "No first half was reconstructed exactly.")]
     table = exact.pivot_table(
         index="context", columns=["start", "bos"], values="similarity_to_continuation"
     ).dropna()
@@ -142,7 +131,7 @@ def findings(run: Run) -> list[Finding]:
     }
     reference = near.pop((CONTEXT, False), None)
     if reference is None or not near or not len(reference):
-        return [Finding("E12", claim, None, "Needs texts from the proto-tokens and the context.")]
+        return [Finding("E12", None, "Needs texts from the proto-tokens and the context.")]
     few = len(reference) < effects.LEAST_CONTEXTS
     p = {} if few else {fed: effects.sign_flips(reference - v) for fed, v in near.items()}
     each = ", ".join(
@@ -156,7 +145,6 @@ def findings(run: Run) -> list[Finding]:
     return [
         Finding(
             "E12",
-            claim,
             shown,
             f"Mean similarity to the continuation, {counted(len(reference), 'context')} with an "
             f"exact first half: {reference.mean():.2f} from the context itself; {each}. "
@@ -177,13 +165,7 @@ EXPERIMENT = Experiment(
     presets={
         MINUTES: {"contexts": 2, "length": 8, "context_length": 32},
         EVENING: {},
-        PAPER: {
-            "contexts": 50,
-            "context_length": 128,
-            "length": 128,
-            "source": "pg19",
-            "recipe": PAPER_RECIPE,
-        },
+        PAPER: paper.settings("readout"),
     },
     cells=cells,
     protocol=protocol,

@@ -33,7 +33,6 @@ class Cell(Value):
 
     key: str = Field(description="Names it within the run.")
     title: str = Field(description="What it is, for a person who waits.")
-    cost: float = Field(gt=0, description="Rows x target tokens x steps that it may take.")
     at: dict[str, Any] = Field(description="Where in the grid it lies.")
 
 
@@ -142,6 +141,11 @@ def run_id(settings: Settings, fingerprint: str) -> str:
 def work_of(name: str) -> Path:
     """Return where the checkpoints of a run that is being measured lie."""
     return folders.local() / "jobs" / f"run-{name}"
+
+
+def checkpoint_name(cell: str) -> str:
+    """Return the name of the file, below `work_of`, that a cell of that key goes on from."""
+    return f"{hashlib.sha256(cell.encode()).hexdigest()[:16]}.safetensors"
 
 
 def save_header(header: Header) -> Path:

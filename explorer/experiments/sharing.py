@@ -19,7 +19,6 @@ from explorer.experiments.definition import (
 )
 from explorer.experiments.runs import Cell, Run
 from explorer.specs.experiments import SharingSettings
-from explorer.specs.recipes import PAPER as PAPER_RECIPE
 from explorer.specs.recipes import THRESHOLD
 
 NOTHING = "nothing"
@@ -31,14 +30,12 @@ def cells(settings: SharingSettings) -> list[Cell]:
 
     A group of one text shares nothing, so S_g = 1 is measured once a restart.
     """
-    cost = 0.5 * settings.texts * settings.length * settings.recipe.max_steps
     return [
         Cell(
             key=f"1-{restart}" if size == 1 else f"{vector}-{size}-{restart}",
             title=f"S_g = {size}, "
             + ("" if size == 1 else f"shared {vector}, ")
             + f"restart {restart + 1}",
-            cost=cost,
             at={"shared": vector, "s_g": size, "restart": restart},
         )
         for size in settings.group_sizes
@@ -49,20 +46,17 @@ def cells(settings: SharingSettings) -> list[Cell]:
 
 def protocol(settings: SharingSettings) -> str:
     """Say what was done."""
-    starts = "one start" if settings.restarts == 1 else f"{settings.restarts} restarts"
-    sizes = ", ".join(str(size) for size in settings.group_sizes)
+    sizes = ", ".join(map(str, settings.group_sizes))
     return (
         f"{the_same(settings.texts)} ({in_words(settings.source)}) of N = {settings.length} "
         f"in groups of S_g = {sizes} that share {' or '.join(settings.shared)}, "
-        f"{starts} of each group"
+        f"{settings.restarts} restarts of each group"
     )
 
 
 def by_line(run: Run) -> pd.DataFrame:
     """Return every measurement under the vector it speaks for; S_g = 1 under each of them."""
     table = run.table
-    if table.empty:
-        return table
     alone = table[table["shared"] == NOTHING]
     return pd.concat(
         [
@@ -83,10 +77,9 @@ def summary(run: Run) -> pd.DataFrame:
     (measured so far), exact (share of texts that a restart says exactly), paper_best, paper_mean
     (the paper's values at its own N and number of texts; empty at sizes it does not give).
     """
-    found = by_line(run)
     lines: list[dict[str, Any]] = []
     published = paper.table2()
-    for (vector, size), part in found.groupby(["shared", "s_g"], sort=True) if len(found) else ():
+    for (vector, size), part in by_line(run).groupby(["shared", "s_g"]):
         accuracy = part["accuracy"].to_numpy(float)
         of_text = part.groupby("text")
         best = of_text["accuracy"].max().to_numpy(float)
@@ -117,14 +110,11 @@ def tables(run: Run) -> dict[str, pd.DataFrame]:
 
 def findings(run: Run) -> list[Finding]:
     """Return what the run says of F3."""
-    claim = "Either e or m can be shared by many texts, if the best of several restarts counts."
     found = summary(run)
-    if found.empty:
-        return []
     whole = settings_of(run, SharingSettings).restarts
     done = found[(found["s_g"] > 1) & (found["restarts"] == whole)]
     if done.empty:
-        return [Finding("F3", claim, None, "Needs all restarts of a group of 2 or more texts.")]
+        return [Finding("F3", None, "Needs all restarts of a group of 2 or more texts.")]
     top = done.loc[done.groupby("shared")["s_g"].idxmax()]
     words = "; ".join(
         f"shared {row['shared']} at S_g = {row['s_g']}: {row['best']:.2f} with the best restart of "
@@ -134,7 +124,7 @@ def findings(run: Run) -> list[Finding]:
     held = bool((top["best"] >= THRESHOLD).all())
     shown = None if held and len(top) < 2 else held
     words = f"{words[0].upper()}{words[1:]}. Restarts of each group: {whole} (the paper: 10)."
-    return [Finding("F3", claim, shown, words)]
+    return [Finding("F3", shown, words)]
 
 
 EXPERIMENT = Experiment(
@@ -149,14 +139,7 @@ EXPERIMENT = Experiment(
     presets={
         MINUTES: {"group_sizes": (1, 2), "texts": 2, "length": 8},
         EVENING: {},
-        PAPER: {
-            "group_sizes": (1, 4, 16, 64, 256),
-            "texts": 256,
-            "length": 256,
-            "restarts": 10,
-            "source": "pg19",
-            "recipe": PAPER_RECIPE,
-        },
+        PAPER: paper.settings("sharing"),
     },
     cells=cells,
     protocol=protocol,

@@ -13,19 +13,13 @@ from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted
 from explorer.experiments.definition import Finding
 from explorer.geometry.binned import LEAST, Gap
-from explorer.geometry.distance_report import CHANCE, Compared, DistanceSummary
+from explorer.geometry.distance_report import CHANCE, DistanceSummary
 from explorer.geometry.distances import KINDS, Kind, Vector, between, has_one_m, pairs, stack
-from explorer.geometry.effects import LEAST_CONTEXTS, compare
+from explorer.geometry.effects import LEAST_CONTEXTS, Comparison, compare
 from explorer.paths.result import Paths
 from explorer.solutions.sets import SolutionSet
 from explorer.specs.recipes import THRESHOLD
 
-LOCAL = "Solutions of one text lie closer together than solutions of different texts."
-CLOSER = (
-    "At the same distance of the texts, solutions for one context lie a little closer than "
-    "solutions for different contexts."
-)
-CURVED = "The straight line between two solutions of a text fails; a quadratic curve connects them."
 MEASURE_FIRST = "The set's distances are not measured yet: press Measure on the page Distances."
 
 MOST = 0.9
@@ -47,8 +41,7 @@ def of_report(summary: DistanceSummary) -> list[Finding]:
     vector: Vector = "e" if summary.one_m else "both"
     measured = summary.of(vector, "cosine")
     if measured is None:
-        claims = {"F8": LOCAL, "F9": CLOSER}
-        return [Finding(name, claim, None, MEASURE_FIRST) for name, claim in claims.items()]
+        return [Finding(name, None, MEASURE_FIRST) for name in ("F8", "F9")]
     local = _local(vector, measured.medians, summary.counts, measured.comparisons)
     return [local, _closer(summary, vector)]
 
@@ -59,20 +52,17 @@ def of_vectors(found: SolutionSet) -> list[Finding]:
     The distances of at most `FEW` solutions are computed here, with a shorter permutation test and
     no intervals. F9 needs distances between texts, which only the worker can compute.
     """
-    later = Finding("F9", CLOSER, None, MEASURE_FIRST)
+    later = Finding("F9", None, MEASURE_FIRST)
     if len(found.solutions) > FEW:
-        return [Finding("F8", LOCAL, None, MEASURE_FIRST), later]
+        return [Finding("F8", None, MEASURE_FIRST), later]
     try:
         at = pairs(found)
     except BadInputError as error:
-        return [Finding("F8", LOCAL, None, str(error)), Finding("F9", CLOSER, None, str(error))]
+        return [Finding("F8", None, str(error)), Finding("F9", None, str(error))]
     vector: Vector = "e" if has_one_m(found) else "both"
-    distances = between(stack(found, vector), "cosine")[at.first, at.second]
+    distances = between(stack(found.solutions, vector), "cosine")[at.first, at.second]
     of_kind = {kind: distances[at.kind == i] for i, kind in enumerate(KINDS)}
-    comparisons = [
-        Compared(**vars(c), cliffs_delta=c.cliffs_delta)
-        for c in compare(at, distances, resamples=0, permutations=QUICK_PERMUTATIONS)
-    ]
+    comparisons = list(compare(at, distances, resamples=0, permutations=QUICK_PERMUTATIONS))
     medians = {kind: float(np.median(d)) for kind, d in of_kind.items() if len(d)}
     counts = {kind: len(d) for kind, d in of_kind.items()}
     local = _local(vector, medians, counts, comparisons)
@@ -89,7 +79,7 @@ def of_paths(found: Paths) -> list[Finding]:
         return []
     if found.header.kind != "bezier":
         said = f"The curve trained here is of another kind, {found.header.kind}."
-        return [Finding("F10", CURVED, None, said)]
+        return [Finding("F10", None, said)]
     count = len(at)
     lines, curves = int(found.lines_connected.sum()), int(found.connected.sum())
     texts = len({found.header.solutions[found.header.pairs[k][0]].text for k in at})
@@ -103,26 +93,26 @@ def of_paths(found: Paths) -> list[Finding]:
         f"{longest:.2f} chords (the paper: at most 1.2)."
     )
     if curves >= MOST * count and lines <= (1 - MOST) * count:
-        return [Finding("F10", CURVED, True, figure)]
+        return [Finding("F10", True, figure)]
     if count < FEW_PAIRS:
-        return [Finding("F10", CURVED, None, f"{figure} So few pairs cannot tell.")]
+        return [Finding("F10", None, f"{figure} So few pairs cannot tell.")]
     if not (found.over & found.measured).all():
-        return [Finding("F10", CURVED, None, f"{figure} Not every curve is trained to its end.")]
+        return [Finding("F10", None, f"{figure} Not every curve is trained to its end.")]
     if 2 * curves > count and 2 * lines < count:
-        return [Finding("F10", CURVED, None, f"{figure} It holds for most pairs, not for all.")]
-    return [Finding("F10", CURVED, False, figure)]
+        return [Finding("F10", None, f"{figure} It holds for most pairs, not for all.")]
+    return [Finding("F10", False, figure)]
 
 
 def _local(
     vector: Vector,
     medians: Mapping[Kind, float],
     counts: Mapping[Kind, int],
-    comparisons: Sequence[Compared],
+    comparisons: Sequence[Comparison],
 ) -> Finding:
     ours = [c for c in comparisons if c.near == KINDS[0]]
     if not ours:
         return Finding(
-            "F8", LOCAL, None, "Needs two solutions of one text, and a second text beside them."
+            "F8", None, "Needs two solutions of one text, and a second text beside them."
         )
     middle = ", ".join(
         f"{medians[kind]:.3f} {kind} ({counted(counts[kind], 'pair')})"
@@ -137,14 +127,13 @@ def _local(
     words = "e" if vector == "e" else "e and m together"
     return Finding(
         "F8",
-        LOCAL,
         shown,
         f"Cosine distance of {words}, medians: {middle}. Chance that a same-text pair is the "
         f"closer one: {chances}.{open_}",
     )
 
 
-def _interval(c: Compared) -> str:
+def _interval(c: Comparison) -> str:
     return "" if c.low is None or c.high is None else f" ({c.low:.2f} to {c.high:.2f})"
 
 
@@ -161,7 +150,6 @@ def _closer(summary: DistanceSummary, vector: Vector) -> Finding:
     if not gaps:
         return Finding(
             "F9",
-            CLOSER,
             None,
             f"Needs {LEAST} text pairs or more of one and of different contexts at the same "
             "distance of the texts; this set has too few.",
@@ -180,7 +168,7 @@ def _closer(summary: DistanceSummary, vector: Vector) -> Finding:
     if None in lowest:
         shown = None
         chance = f" Whether it is chance takes an interval, and that {LEAST_CONTEXTS} contexts."
-    return Finding("F9", CLOSER, shown, f"{figure[0].upper()}{figure[1:]}.{chance}")
+    return Finding("F9", shown, f"{figure[0].upper()}{figure[1:]}.{chance}")
 
 
 def _apart(closer: float) -> str:

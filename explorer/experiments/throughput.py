@@ -13,25 +13,13 @@ ONE_FORWARD, AUTOREGRESSIVE = "one forward", "autoregressive"
 PAPER_TOKENS_PER_SECOND = {AUTOREGRESSIVE: (20, 140), ONE_FORWARD: (5_000, 25_000)}
 """What the paper's figure shows, on its own GPUs."""
 
-ALONE = 32
-"""Trained tokens of a full batch that take as long as one token that is generated alone: on two
-cores and the embedded model 34 ms against 2.2 ms, on another machine 79 against 1.4."""
-
 PAPER_RATIO = 279
 """The paper's ratio: "on average" in one place, "up to" in another (I1)."""
 
 
 def cells(settings: ThroughputSettings) -> list[Cell]:
     """Return one cell for each length; both sides and all repeats are its rows."""
-    return [
-        Cell(
-            key=f"n-{n}",
-            title=f"Timing N = {n}",
-            cost=float((settings.repeats + 1) * n * ALONE),
-            at={"n": n},
-        )
-        for n in settings.lengths
-    ]
+    return [Cell(key=f"n-{n}", title=f"Timing N = {n}", at={"n": n}) for n in settings.lengths]
 
 
 def protocol(settings: ThroughputSettings) -> str:
@@ -51,8 +39,6 @@ def summary(run: Run) -> pd.DataFrame:
     autoregressive_tokens_per_second, ratio (of the medians, how many times as fast), repeats.
     """
     table = run.table
-    if table.empty:
-        return pd.DataFrame()
     medians = table.pivot_table(index="n", columns="side", values="seconds", aggfunc="median")
     one, many = medians[ONE_FORWARD], medians[AUTOREGRESSIVE]
     n = medians.index.to_numpy()
@@ -75,8 +61,6 @@ def ratios(run: Run) -> pd.DataFrame:
     The mean over lengths depends on which lengths were chosen; the largest belongs to one N.
     """
     found = summary(run)
-    if found.empty:
-        return pd.DataFrame()
     top = found.iloc[int(found["ratio"].to_numpy().argmax())]
     return pd.DataFrame(
         {
@@ -95,27 +79,20 @@ def tables(run: Run) -> dict[str, pd.DataFrame]:
 
 def findings(run: Run) -> list[Finding]:
     """Return what the run says of I1: it gives both numbers and decides for neither."""
-    found = summary(run)
-    if found.empty:
-        return []
-    mean, top = ratios(run)["ratio"]
-    at = ratios(run)["n"].iloc[1]
+    found, readings = summary(run), ratios(run)
+    mean, top = readings["ratio"]
+    over, at = readings["n"]
     one, many = (
         found[f"{side}_tokens_per_second"].agg(["min", "max"])
         for side in ("one_forward", "autoregressive")
     )
     said = (
         f"Here one forward pass is {speed(mean)} on average over "
-        f"N = {ratios(run)['n'].iloc[0]}, and {speed(top)} at best, at N = {at}: "
+        f"N = {over}, and {speed(top)} at best, at N = {at}: "
         f"{many['min']:,.0f} to {many['max']:,.0f} tokens/s token by token and "
         f"{one['min']:,.0f} to {one['max']:,.0f} in one pass."
     )
-    claim = (
-        f"The paper says “{PAPER_RATIO}x on average” in one place and “up to {PAPER_RATIO}x” in "
-        "another, with 20 to 140 tokens/s token by token and 5,000 to 25,000 in one pass. The "
-        "two cannot both hold unless every ratio is the same."
-    )
-    return [Finding("I1", claim, None if len(found) < 2 else f"{mean:.1f}" != f"{top:.1f}", said)]
+    return [Finding("I1", None if len(found) < 2 else f"{mean:.1f}" != f"{top:.1f}", said)]
 
 
 EXPERIMENT = Experiment(

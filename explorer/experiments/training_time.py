@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from explorer.experiments import paper
 from explorer.experiments.arrangements import SHORT
 from explorer.experiments.definition import (
     EVENING,
@@ -17,7 +18,6 @@ from explorer.experiments.definition import (
 )
 from explorer.experiments.runs import Cell, Run
 from explorer.specs.experiments import TrainingTimeSettings
-from explorer.specs.recipes import PAPER as PAPER_RECIPE
 
 LINEAR = (0.75, 1.25)
 """Slopes of log seconds over log N that count as roughly linear."""
@@ -25,16 +25,7 @@ LINEAR = (0.75, 1.25)
 
 def cells(settings: TrainingTimeSettings) -> list[Cell]:
     """Return one cell for each length; all texts and restarts are its rows."""
-    rows = settings.texts * settings.restarts
-    return [
-        Cell(
-            key=f"n-{n}",
-            title=f"Training N = {n}",
-            cost=float(rows * n * settings.recipe.max_steps),
-            at={"n": n},
-        )
-        for n in settings.lengths
-    ]
+    return [Cell(key=f"n-{n}", title=f"Training N = {n}", at={"n": n}) for n in settings.lengths]
 
 
 def protocol(settings: TrainingTimeSettings) -> str:
@@ -54,11 +45,8 @@ def first_exact(run: Run) -> pd.DataFrame:
     waits for them. A text without an exact restart has neither (NaN): it takes longer than it
     was given, nobody knows how much.
     """
-    table = run.table
-    if table.empty:
-        return table
     rows = []
-    for (n, text), part in table.groupby(["n", "text"]):
+    for (n, text), part in run.table.groupby(["n", "text"]):
         found = part[part["exact"]].sort_values("steps")
         exact = len(found) > 0
         rows.append(
@@ -79,10 +67,7 @@ def summary(run: Run) -> pd.DataFrame:
     Columns: n, texts, exact (share of texts), not_exact (number of texts, counted apart), steps,
     seconds (medians, missing where no text is exact).
     """
-    found = first_exact(run)
-    if found.empty:
-        return pd.DataFrame()
-    grouped = found.groupby("n")
+    grouped = first_exact(run).groupby("n")
     return grouped.agg(
         texts=("exact", "size"),
         exact=("exact", "mean"),
@@ -99,8 +84,6 @@ def slopes(run: Run) -> pd.DataFrame:
     with fewer than two such lengths. A slope of 1 is linear.
     """
     found = summary(run)
-    if found.empty:
-        return pd.DataFrame()
     whole = found[found["not_exact"] == 0]
     rows = [
         {
@@ -128,15 +111,12 @@ def growth(run: Run) -> str:
 
 def findings(run: Run) -> list[Finding]:
     """Return what the run says of E11: nothing certain from fewer than three lengths."""
-    claim = "Training time grows roughly linearly with N."
-    if run.table.empty:
-        return []
     found = slopes(run)
     seconds = found[found["of"] == "seconds"] if len(found) else found
     if seconds.empty or seconds["lengths"].iloc[0] < 3:
-        return [Finding("E11", claim, None, growth(run))]
+        return [Finding("E11", None, growth(run))]
     slope = float(seconds["slope"].iloc[0])
-    return [Finding("E11", claim, LINEAR[0] <= slope <= LINEAR[1], growth(run))]
+    return [Finding("E11", LINEAR[0] <= slope <= LINEAR[1], growth(run))]
 
 
 def tables(run: Run) -> dict[str, pd.DataFrame]:
@@ -160,13 +140,13 @@ EXPERIMENT = Experiment(
     presets={
         MINUTES: {"lengths": (4, 8, 16), "texts": 2, "recipe": SHORT},
         EVENING: {"texts": 3},
-        PAPER: {
-            "lengths": (8, 16, 32, 64, 128, 256, 512),
-            "texts": 10,
-            "restarts": 1,
-            "source": "pg19",
-            "recipe": PAPER_RECIPE,
-        },
+        PAPER: paper.settings(
+            "training-time",
+            lengths=(8, 16, 32, 64, 128, 256, 512),
+            texts=10,
+            restarts=1,
+            source="pg19",
+        ),
     },
     cells=cells,
     protocol=protocol,

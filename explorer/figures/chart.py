@@ -17,6 +17,8 @@ DIGITS = (
 )
 """First digits that a logarithmic axis may name, from few to many."""
 LEAST_TICKS = 3
+SHARE: dict[str, object] = {"range": [-0.03, 1.05], "tickformat": ".0%"}
+"""Settings of an axis of shares, such as accuracy."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ def layout(figure: go.Figure, title: str, x: str, y: str, *, height: int = 320) 
         uirevision="keep",
     )
     return figure
+
+
+def spread(deviations: ArrayLike) -> dict[str, object]:
+    """Return error bars of one standard deviation."""
+    return {"type": "data", "array": deviations, "thickness": 1, "width": 3}
 
 
 def ticks_for(values: ArrayLike) -> list[float]:

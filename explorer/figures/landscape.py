@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from explorer.figures.chart import Chart, layout
+from explorer.figures.chart import SHARE, Chart, layout
 from explorer.figures.palette import BEZIER, RIGHT, STRAIGHT, WRONG_TO_RIGHT
 from explorer.figures.paths import CURVE_NAMES, LINE_NAME
 from explorer.landscape.result import Landscape
@@ -92,7 +92,7 @@ def plane(
 def _colours(column: str) -> dict[str, object]:
     if column == "accuracy":
         return {
-            "colorscale": [list(stop) for stop in WRONG_TO_RIGHT],
+            "colorscale": WRONG_TO_RIGHT,
             "contours": {"start": 0.0, "end": 1.0, "size": 0.1},
             "zmin": 0,
             "zmax": 1,
@@ -169,7 +169,7 @@ def around(found: Surroundings) -> Chart:
         marker={"symbol": "line-ns-open", "size": 12, "color": BEZIER, "line": {"width": 2}},
         hovertemplate="accuracy falls below 0.99 at %{x:.3g}<extra></extra>",
     )  # fmt: skip
-    figure.update_yaxes(range=[-0.03, 1.05], tickformat=".0%")
+    figure.update_yaxes(SHARE)
     layout(
         figure,
         "How far one can stray from a solution",

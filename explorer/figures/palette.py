@@ -13,6 +13,7 @@ DIFFERENT = "#8a8f98"
 
 RESTARTS = ("#0b84c6", "#d99000", "#12966f", "#b5539c", "#5aa9dd", "#d55e00", "#8a8f98", "#a68a00")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
 
-WRONG_TO_RIGHT = ((0.0, WRONG), (0.5, "#9c9a97"), (1.0, RIGHT))
-"""Scale of p(target) from 0 to 1: wrong through grey to right."""
+WRONG_TO_RIGHT = [[0.0, WRONG], [0.5, "#9c9a97"], [1.0, RIGHT]]
+"""Plotly scale of p(target) or accuracy from 0 to 1: wrong through grey to right."""

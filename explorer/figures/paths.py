@@ -5,7 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from explorer.figures.chart import Chart, layout
+from explorer.figures.chart import SHARE, Chart, layout
 from explorer.figures.palette import BEZIER, RIGHT, STRAIGHT, WRONG, WRONG_TO_RIGHT
 from explorer.figures.words import for_plotly
 from explorer.paths.result import Paths
@@ -29,7 +29,7 @@ def accuracy_along(paths: Paths, pair: int) -> Chart:
         "accuracy",
         "A straight line loses the text; does a curve?",
         "token accuracy",
-        {"range": [-0.03, 1.05], "tickformat": ".0%"},
+        SHARE,
     )
 
 
@@ -113,7 +113,7 @@ def positions_along(paths: Paths, pair: int, labels: list[str]) -> Chart:
         coloraxis={
             "cmin": 0,
             "cmax": 1,
-            "colorscale": [list(stop) for stop in WRONG_TO_RIGHT],
+            "colorscale": WRONG_TO_RIGHT,
             "colorbar": {"title": "p", "thickness": 10, "tickformat": ".1f"},
         },
     )
@@ -155,7 +155,7 @@ def convergence(paths: Paths, pair: int) -> Chart:
         figure.add_annotation(
             x=at, y=0.05, text=f"connected from step {at}", showarrow=False, xanchor="left"
         )
-    figure.update_yaxes(range=[-0.03, 1.05], tickformat=".0%")
+    figure.update_yaxes(SHARE)
     layout(
         figure,
         "The control point learns" if at is None else "The control point learns, and converges",
@@ -200,7 +200,7 @@ def all_pairs(paths: Paths) -> Chart:
             alt.append(f"{name}: mean {mean.mean():.2f}, lowest mean {mean.min():.2f}")
             for k, row in zip(seen.tolist(), values, strict=True):
                 table[f"{name}, {k}: {paths.header.title(k)}"] = row
-    figure.update_yaxes(range=[-0.03, 1.05], tickformat=".0%")
+    figure.update_yaxes(SHARE)
     layout(
         figure,
         "All pairs: does the text survive on the way?",

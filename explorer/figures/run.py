@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from explorer.figures.chart import Chart, layout, log_axis, ticks_for
+from explorer.figures.chart import SHARE, Chart, layout, log_axis, ticks_for
 from explorer.figures.palette import DASHES, RESTARTS, RIGHT, WRONG_TO_RIGHT
 from explorer.figures.words import for_plotly
 from explorer.solutions.recording import PHASES, Recording
@@ -19,7 +19,7 @@ def accuracy_curves(recording: Recording) -> Chart:
         "accuracy",
         "Share of right tokens, restart by restart",
         "token accuracy",
-        axis={"range": [-0.03, 1.05], "tickformat": ".0%"},
+        axis=SHARE,
     )
 
 
@@ -40,21 +40,7 @@ def _curves(
     figure = go.Figure()
     frames = recording.frames
     for k, seed in enumerate(recording.header.seeds):
-        steps, values = until_done(frames["steps"][:, k], frames[column][:, k].astype(float))
-        finite = np.isfinite(values)
-        steps, values = steps[finite], values[finite]
-        figure.add_scatter(
-            x=steps,
-            y=values,
-            mode="lines" if len(steps) > 1 else "markers",
-            name=f"seed {seed}",
-            line={
-                "color": RESTARTS[k % len(RESTARTS)],
-                "dash": DASHES[k % len(DASHES)],
-                "width": 2,
-            },
-            hovertemplate=f"seed {seed}, step %{{x}}: %{{y:.3g}}<extra></extra>",
-        )
+        draw_restart(figure, recording, k, column, f"seed {seed}", k)
     figure.update_yaxes(axis)
     layout(figure, title, "optimiser step of the restart", y)
     last = frames[column][-1] if len(frames) else np.zeros(0)
@@ -64,6 +50,26 @@ def _curves(
         else "."
     )
     return Chart(column, figure, alt, curve_table(recording))
+
+
+def draw_restart(
+    figure: go.Figure, recording: Recording, restart: int, column: str, name: str, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a column of a restart over its steps, in the k-th style; return steps and values."""
+    frames = recording.frames
+    steps, values = until_done(
+        frames["steps"][:, restart], frames[column][:, restart].astype(float)
+    )
+    finite = np.isfinite(values)
+    figure.add_scatter(
+        x=steps[finite],
+        y=values[finite],
+        mode="lines" if finite.sum() > 1 else "markers",
+        name=name,
+        line={"color": RESTARTS[k % len(RESTARTS)], "dash": DASHES[k % len(DASHES)], "width": 2},
+        hovertemplate=f"{name}, step %{{x}}: %{{y:.3g}}<extra></extra>",
+    )
+    return steps, values
 
 
 def curve_table(recording: Recording) -> pd.DataFrame:
@@ -102,7 +108,7 @@ def position_heatmap(recording: Recording, restart: int, labels: list[str]) -> C
             customdata=np.tile(_in_hover(labels)[:, None], (1, len(keep))),
             zmin=0,
             zmax=1,
-            colorscale=[list(stop) for stop in WRONG_TO_RIGHT],
+            colorscale=WRONG_TO_RIGHT,
             colorbar={"title": "p", "thickness": 10, "tickformat": ".1f"},
             hovertemplate="step %{x}, position %{y} “%{customdata}”: p %{z:.2f}<extra></extra>",
         )

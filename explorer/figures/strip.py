@@ -1,4 +1,7 @@
-"""What the token strip shows: for each frame, what the model says at every position."""
+"""What the token strip shows: what the model says at every position, at every point of something.
+
+A point is a frame of a training, a point of a path, or a point of a plane.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,6 +9,44 @@ from typing import Any
 import numpy as np
 
 from explorer.solutions.recording import Recording
+
+Groups = Sequence[tuple[int, int, str]]
+
+
+def strip(
+    labels: Sequence[str],
+    groups: Groups,
+    targets: Sequence[int],
+    say: Callable[[list[int]], list[str]],
+    columns: Sequence[np.ndarray],
+) -> dict[str, Any]:
+    """Return plain values for the token strip.
+
+    Args:
+        labels: names of the R lines.
+        groups: tokens that are shown as one, as start, stop, text; none: each by itself.
+        targets: N token ids.
+        say: token ids to what each says.
+        columns: predicted, p and rank, each (F, R, N).
+
+    Returns:
+        `labels`, `groups`, `targets`, `pieces` (id to text), `steps` (0 to F - 1), `predicted`,
+        `p` (percent) and `rank`.
+    """
+    predicted, p, rank = columns
+    ids = np.union1d(predicted, targets).tolist()
+    percent = np.nan_to_num(p.astype(np.float32)) * 100
+    return {
+        "labels": list(labels),
+        "groups": [list(group) for group in groups]
+        or [[i, i + 1, ""] for i in range(len(targets))],
+        "targets": list(targets),
+        "pieces": {str(i): piece for i, piece in zip(ids, say(ids), strict=True)},
+        "steps": list(range(len(predicted))),
+        "predicted": predicted.tolist(),
+        "p": percent.round().astype(int).tolist(),
+        "rank": rank.tolist(),
+    }
 
 
 def strip_data(
@@ -15,7 +56,7 @@ def strip_data(
     *,
     play: bool,
 ) -> dict[str, Any]:
-    """Return plain values for the token strip.
+    """Return the strip of a training, a point a frame.
 
     Args:
         recording: the run.
@@ -24,36 +65,21 @@ def strip_data(
         play: send every frame, to be played back; else only the newest.
 
     Returns:
-        `labels` (R), `groups` ([start, stop, text]), `targets` (N ids), `pieces` (id to text),
-        `steps` (F, of the restart shown or, of several, the one with most) and `whose` they are,
-        `predicted`, `p` (percent) and `rank` (F x R x N).
+        As `strip`; `steps` are of the restart shown or, of several, of the one with most, and
+        `whose` says so.
     """
-    header = recording.header
+    header, at = recording.header, list(restarts)
     frames = recording.frames if play else recording.frames[-1:]
-    at = list(restarts)
-    predicted = frames["predicted"][:, at]
-    ids = np.union1d(predicted, header.target_ids).tolist()
-    percent = np.nan_to_num(frames["p"][:, at].astype(np.float32)) * 100
-    return {
-        "labels": [f"seed {header.seeds[k]}" for k in at],
-        "groups": [list(group) for group in header.groups]
-        or [[i, i + 1, ""] for i in range(len(header.target_ids))],
-        "targets": list(header.target_ids),
-        "pieces": {str(i): piece for i, piece in zip(ids, say(ids), strict=True)},
+    columns = [frames[name][:, at] for name in ("predicted", "p", "rank")]
+    labels = [f"seed {header.seeds[k]}" for k in at]
+    return strip(labels, header.groups, header.target_ids, say, columns) | {
         "steps": frames["steps"][:, at].max(axis=1).tolist() if at else [],
         "whose": " of the restart furthest on" if len(at) > 1 else "",
-        "predicted": predicted.tolist(),
-        "p": percent.round().astype(int).tolist(),
-        "rank": frames["rank"][:, at].tolist(),
     }
 
 
 def preview_data(
-    ids: list[int],
-    groups: Sequence[tuple[int, int, str]],
-    pieces: list[str],
-    length: int,
-    altered: Sequence[int] = (),
+    ids: list[int], groups: Groups, pieces: list[str], length: int, altered: Sequence[int] = ()
 ) -> dict[str, Any]:
     """Return the strip of a text before training: its target tokens, and those left out.
 

@@ -19,11 +19,12 @@ from pydantic import Field
 from explorer.base import folders
 from explorer.base.files import write_atomically
 from explorer.base.progress import finish
+from explorer.base.provenance import Recorded
 from explorer.base.value import Value
 from explorer.geometry import distance_charts
 from explorer.geometry.distance_charts import AgainstTexts, DistanceCharts
 from explorer.geometry.distances import KINDS, VECTORS, Kind, Metric, Vector
-from explorer.geometry.effects import LEAST_CONTEXTS, PERMUTATIONS, RESAMPLES
+from explorer.geometry.effects import LEAST_CONTEXTS, PERMUTATIONS, RESAMPLES, Comparison
 from explorer.geometry.histograms import Histogram
 from explorer.solutions.sets import SetRecord, SolutionSet
 
@@ -40,24 +41,6 @@ WITHDRAWN = "“Both” differs from e only by that constant."
 """How the remark that `ONE_M` replaces ended in reports of old: true of L2, not of cosine."""
 
 
-class Compared(Value):
-    """One comparison of two kinds of pairs (`explorer.geometry.effects.Comparison`)."""
-
-    near: Kind
-    far: Kind
-    auc: float
-    cliffs_delta: float
-    low: float | None = Field(
-        description="2.5% of the AUC over resampled contexts; null under five contexts."
-    )
-    high: float | None = Field(description="97.5%.")
-    p: float = Field(description="Permutation test, one-sided: near is closer.")
-    smallest_p: float | None = Field(
-        None, description="The least p that so many texts and contexts allow; null: not recorded."
-    )
-    shuffled: str = Field(description="What the test permutes.")
-
-
 class Summarised(Value):
     """One vector and one metric."""
 
@@ -68,7 +51,7 @@ class Summarised(Value):
     baseline: tuple[float, float] | None = Field(
         description="Mean and deviation of random directions' cosine distance; none for L2."
     )
-    comparisons: list[Compared]
+    comparisons: list[Comparison]
 
 
 CHANCE = 0.05
@@ -98,7 +81,7 @@ def order_in_words(measured: Summarised) -> str:
     return " ".join(said)
 
 
-def _beyond_chance(c: Compared) -> bool | None:
+def _beyond_chance(c: Comparison) -> bool | None:
     """Whether a comparison is told from chance; None where no p could have been low enough."""
     if c.smallest_p is not None and c.smallest_p >= CHANCE:
         return None
@@ -121,7 +104,7 @@ def few_contexts(contexts: int) -> list[str]:
     return []
 
 
-class DistanceSummary(Value):
+class DistanceSummary(Recorded):
     """What the pairs of a set say."""
 
     set: str
@@ -246,7 +229,7 @@ def _corrected(fields: dict[str, Any]) -> dict[str, Any]:
         notes += [note for note in few_contexts(fields["contexts"]) if note not in notes]
         for compared in (c for m in fields["measured"] for c in m["comparisons"]):
             compared["low"] = compared["high"] = None
-    return fields | {"notes": notes}
+    return {"versions": {}} | fields | {"notes": notes}
 
 
 def as_json(summary: DistanceSummary, pairs: pd.DataFrame) -> Iterator[str]:

@@ -10,12 +10,13 @@ the size pairs × resamples is ever held: the paper's size (E6) has 450,775 pair
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 
+from explorer.base.value import Value
 from explorer.geometry.distances import KINDS, Kind, Pairs
 
 RESAMPLES = 1000
@@ -25,47 +26,31 @@ DRAWS = 9999
 LEAST_CONTEXTS = 5
 """Contexts that an interval needs. Of two, the only resample with pairs between contexts is the set
 itself, so both ends would be its own value; the sign flips of four give no p-value under 1/16."""
-COMPARISONS: tuple[tuple[Kind, Kind], ...] = (
-    ("same text", "same context"),
-    ("same context", "different contexts"),
-    ("same text", "different contexts"),
-)
-SHUFFLED = {
-    ("same text", "same context"): "text labels of solutions, within each context",
-    ("same context", "different contexts"): "context labels of texts",
-    ("same text", "different contexts"): "text and context labels of solutions",
-}
-"""What the permutation test of each comparison permutes."""
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Whether pairs of one kind are closer than pairs of another.
+class Comparison(Value):
+    """Whether pairs of one kind are closer than pairs of another."""
 
-    Attributes:
-        near: the kind that is expected to be closer.
-        far: the other.
-        auc: chance that a near pair is closer than a far pair, ties counted half.
-        low: lower end of the 95% interval of `auc`, None under `LEAST_CONTEXTS` contexts.
-        high: upper end.
-        p: share of permutations with an AUC at least as large, itself among them.
-        smallest_p: the least p that any set with as many texts and contexts can have.
-        shuffled: what was permuted.
-    """
-
-    near: Kind
+    near: Kind = Field(description="The kind that is expected to be closer.")
     far: Kind
-    auc: float
-    low: float | None
-    high: float | None
-    p: float
-    smallest_p: float
-    shuffled: str
-
-    @property
-    def cliffs_delta(self) -> float:
-        """Cliff's δ, 2 AUC - 1: 0 no difference, 1 every near pair is closer."""
-        return 2 * self.auc - 1
+    auc: float = Field(
+        description="Chance that a near pair is closer than a far pair, ties counted half."
+    )
+    cliffs_delta: float = Field(
+        description="Cliff's δ, 2 AUC - 1: 0 no difference, 1 every near pair is closer."
+    )
+    low: float | None = Field(
+        description="2.5% of the AUC over resampled contexts; null under `LEAST_CONTEXTS`."
+    )
+    high: float | None = Field(description="97.5%.")
+    p: float = Field(
+        description="Permutation test, one-sided: share of permutations with an AUC at least as "
+        "large, itself among them."
+    )
+    smallest_p: float | None = Field(
+        None, description="The least p that so many texts and contexts allow; null: not recorded."
+    )
+    shuffled: str = Field(description="What the test permutes.")
 
 
 def draws(contexts: int, resamples: int, seed: int) -> Int[np.ndarray, "R C"]:
@@ -100,7 +85,7 @@ def compare(
         seed: of both; the permutations of each comparison begin anew from `seed` + 1.
     """
     level = np.unique(distances, return_inverse=True)[1].reshape(-1).astype(np.int32)
-    for which in COMPARISONS:
+    for which, (permute, shuffled) in COMPARISONS.items():
         near, far = (np.flatnonzero(found.kind == KINDS.index(kind)) for kind in which)
         if not len(near) or not len(far):
             continue
@@ -109,12 +94,19 @@ def compare(
             resampled_aucs(found, level, near, far, resamples, seed), found.contexts
         )
         draw = np.random.default_rng(seed + 1)
-        permuted = PERMUTED[which](found, level, draw)
+        permuted = permute(found, level, draw)
         reached = 1 + sum(next(permuted) >= auc - 1e-12 for _ in range(permutations))
         yield Comparison(
-            *which, auc, low, high, reached / (permutations + 1),
-            max(1 / relabellings(found, which), 1 / (permutations + 1)), SHUFFLED[which],
-        )  # fmt: skip
+            near=which[0],
+            far=which[1],
+            auc=auc,
+            cliffs_delta=2 * auc - 1,
+            low=low,
+            high=high,
+            p=reached / (permutations + 1),
+            smallest_p=max(1 / relabellings(found, which), 1 / (permutations + 1)),
+            shuffled=shuffled,
+        )
 
 
 def _farther(of: Int[np.ndarray, " f"], than: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -243,12 +235,16 @@ def _auc_among(farther: float, near: int, count: int) -> float:
     return float((farther - near * near / 2) / (near * far)) if near and far else float("nan")
 
 
-PERMUTED: dict[tuple[Kind, Kind], Permuted] = {
-    ("same text", "same context"): _texts_within_contexts,
-    ("same context", "different contexts"): _contexts_of_texts,
-    ("same text", "different contexts"): _all_labels,
+COMPARISONS: dict[tuple[Kind, Kind], tuple[Permuted, str]] = {
+    ("same text", "same context"): (
+        _texts_within_contexts,
+        "text labels of solutions, within each context",
+    ),
+    ("same context", "different contexts"): (_contexts_of_texts, "context labels of texts"),
+    ("same text", "different contexts"): (_all_labels, "text and context labels of solutions"),
 }
-"""How the labels of each comparison are permuted, for ever: the AUC of one permutation each."""
+"""What is compared, near and far; and what its test permutes: a function that yields the AUC of
+one permutation each, for ever, and the same in words."""
 
 
 def relabellings(found: Pairs, which: tuple[Kind, Kind]) -> int:

@@ -11,7 +11,6 @@ from explorer.base.progress import Progress, finish
 from explorer.geometry import distance_charts, distance_report, text_distances
 from explorer.geometry.distance_report import (
     ONE_M,
-    Compared,
     DistanceReport,
     DistanceSummary,
     Summarised,
@@ -30,7 +29,7 @@ from explorer.geometry.distances import (
     stack,
     texts,
 )
-from explorer.geometry.effects import COMPARISONS, compare
+from explorer.geometry.effects import COMPARISONS, Comparison, compare
 from explorer.solutions import sets
 from explorer.solutions.sets import SolutionSet
 
@@ -80,13 +79,13 @@ def steps(found: SolutionSet) -> Generator[Progress, None, DistanceReport]:
     table["semantic"] = semantic[at.texts[at.first], at.texts[at.second]]
     measured = []
     for k, (vector, metric) in enumerate(which):
-        compared = []
+        compared: list[Comparison] = []
         distances = table[f"{metric}_{vector}"].to_numpy()
         part = (1 - TEXTS_TAKE - CHARTS_TAKE) / len(which)
         doing = f"Resampling contexts and permuting labels: {metric} of {vector}."
         yield Progress(doing, TEXTS_TAKE + k * part)
         for c in compare(at, distances):
-            compared.append(Compared(**vars(c), cliffs_delta=c.cliffs_delta))
+            compared.append(c)
             yield Progress(doing, TEXTS_TAKE + (k + len(compared) / len(COMPARISONS)) * part)
         measured.append(_summarised(found, at, distances, vector, metric, compared))
     charts = yield from distance_charts.make(
@@ -123,7 +122,7 @@ def _table(found: SolutionSet, at: Pairs) -> pd.DataFrame:
     }
     for metric in METRICS:
         for vector in VECTORS:
-            distances = between(stack(found, vector), metric)
+            distances = between(stack(found.solutions, vector), metric)
             columns[f"{metric}_{vector}"] = distances[at.first, at.second]
     return pd.DataFrame(columns)
 
@@ -134,7 +133,7 @@ def _summarised(
     distances: Float[np.ndarray, " P"],
     vector: Vector,
     metric: Metric,
-    compared: list[Compared],
+    compared: list[Comparison],
 ) -> Summarised:
     dimensions = found.record.d_model * (2 if vector == "both" else 1)
     return Summarised(

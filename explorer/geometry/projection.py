@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
+from pydantic import Field
 
 from explorer.base.errors import BadInputError
+from explorer.base.value import Value
 
 
 @dataclass(frozen=True)
@@ -104,31 +106,27 @@ def require_different(vectors: Float[np.ndarray, "n d"], least: int) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Purity:
-    """How often near neighbours in the full space have the same label.
+class Purity(Value):
+    """How often near neighbours in the full space have the same label."""
 
-    Attributes:
-        share: mean over solutions of the share of equal labels among the nearest.
-        chance: the same for labels at random.
-        neighbours: at most so many were looked at: no more than a label has others.
-        solutions: those whose label somebody else has too.
-    """
-
-    share: float
-    chance: float
-    neighbours: int
-    solutions: int
+    label: str = Field(description="What is compared: context or text.")
+    share: float = Field(
+        description="Mean over solutions of the share of equal labels among the nearest."
+    )
+    chance: float = Field(description="The same for labels at random.")
+    neighbours: int = Field(description="So many are looked at: no more than a label has others.")
+    solutions: int = Field(description="Those whose label somebody else has too.")
 
 
 def purity(
-    distances: Float[np.ndarray, "n n"], labels: NDArray[Any], neighbours: int = 5
+    distances: Float[np.ndarray, "n n"], label: str, labels: NDArray[Any], neighbours: int = 5
 ) -> Purity | None:
     """Return nearest-neighbour purity, or None where no label occurs twice.
 
     Args:
         distances: in the full space.
-        labels: (n,), such as contexts.
+        label: what the labels are, such as context.
+        labels: (n,), of each solution.
         neighbours: of each solution; fewer where its label has fewer others.
     """
     n = len(labels)
@@ -142,4 +140,10 @@ def purity(
     if not shares:
         return None
     chance = others[others > 0] / (n - 1)
-    return Purity(float(np.mean(shares)), float(chance.mean()), neighbours, len(shares))
+    return Purity(
+        label=label,
+        share=float(np.mean(shares)),
+        chance=float(chance.mean()),
+        neighbours=neighbours,
+        solutions=len(shares),
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from explorer.assets.catalog import LOADED_BYTES
 from explorer.base import folders
@@ -20,6 +20,7 @@ from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.base.errors import BadInputError, ExplorerError, StorageError
 from explorer.base.formatting import human_bytes
 from explorer.base.locks import LockFile
+from explorer.jobs.devices import devices
 from explorer.runtime import limits, logs
 from explorer.specs.jobs import JobSpec, parse
 
@@ -205,8 +206,8 @@ def worker_status() -> WorkerStatus:
     """Say whether a worker is alive and how much is waiting."""
     with transaction() as session:
         rows = list(session.scalars(select(WorkerRow)))
-        waiting = select(JobRow.id).where(JobRow.state.in_(("queued", "running")))
-        ahead = len(list(session.scalars(waiting)))
+        waiting = select(func.count()).where(JobRow.state.in_(("queued", "running")))
+        ahead = session.scalar(waiting) or 0
     fresh = [row for row in rows if time.time() - row.beat < STALE_SECONDS]
     newest = max(fresh, key=lambda row: row.beat, default=None)
     if newest is None:
@@ -214,14 +215,14 @@ def worker_status() -> WorkerStatus:
     return WorkerStatus(True, newest.ready, newest.doing, ahead)
 
 
-def another_is_idle(place: str) -> bool:
-    """Return whether a worker of another device is alive and has nothing to do."""
-    alive = time.time() - STALE_SECONDS
-    idle = select(WorkerRow.device).where(
-        WorkerRow.device != place, WorkerRow.beat > alive, WorkerRow.doing == "idle"
-    )
+def fair_share() -> int:
+    """Return how many of the jobs that run or wait each worker that is alive should hold."""
+    at_work = select(func.count()).where(JobRow.state.in_(("queued", "running")))
+    ready = WorkerRow.ready.is_(True) & (WorkerRow.beat > time.time() - STALE_SECONDS)
     with transaction() as session:
-        return session.scalars(idle).first() is not None
+        jobs = session.scalar(at_work) or 0
+        workers = session.scalar(select(func.count()).select_from(WorkerRow).where(ready)) or 0
+    return -(-jobs // max(1, workers))
 
 
 def worker_lock(device: str) -> FileLock:
@@ -238,6 +239,12 @@ def device_name(device: str) -> str:
     """Return how a device is called in a file name; only of CUDA devices there can be several."""
     kind, _, number = device.partition(":")
     return f"{kind}-{number or 0}" if kind == "cuda" else kind
+
+
+def ensure_workers() -> bool:
+    """See that each device has its worker, as `ensure_worker` does; return whether one began."""
+    began = [ensure_worker(device) for device in devices()]
+    return any(began)
 
 
 def ensure_worker(device: str = "auto") -> bool:

@@ -23,9 +23,8 @@ from explorer.experiments import runs
 from explorer.jobs import client
 from explorer.paths import places
 from explorer.paths.result import FILE
-from explorer.solutions import sets
-from explorer.solutions.recording import LIVE, LOG, Recording, RecordingHeader
-from explorer.solutions.watching import read_newest
+from explorer.solutions import sets, store
+from explorer.solutions.recording import LIVE, LOG, PHASES, Recording, RecordingHeader, read_newest
 
 MOST_CELLS = 400_000
 """Probabilities in a history, at most: of a run with more, fewer frames are sent."""
@@ -38,6 +37,8 @@ Say = Callable[[list[int]], list[str]]
 
 Stamp = tuple[int, int, int]
 """Tells a file from what it was before: when it was written, its inode, its size."""
+
+DONE = PHASES.index("done")
 
 COLUMNS = {
     "step": "<i4",
@@ -66,8 +67,8 @@ class Look:
 
 
 _ROWS = select(
-    JobRow.id, JobRow.kind, JobRow.state, JobRow.requested, JobRow.fraction, JobRow.sentence,
-    JobRow.error, JobRow.result,
+    JobRow.id, JobRow.kind, JobRow.state, JobRow.requested.label("requested"), JobRow.fraction,
+    JobRow.sentence, JobRow.error, JobRow.result,
 ).where(JobRow.id.in_(bindparam("jobs", expanding=True)))  # fmt: skip
 
 
@@ -84,12 +85,15 @@ def look(watched: Mapping[str, Stamp | None], *, rows: bool = True) -> dict[str,
     known: dict[str, Any] = {}
     if rows:
         with transaction() as session:
-            known = {row.id: row for row in session.execute(_ROWS, {"jobs": list(watched)})}
+            plain = session.connection()  # a third cheaper than through the session
+            known = {row.id: row for row in plain.execute(_ROWS, {"jobs": list(watched)})}
     folder = client.folder_of("")
     found = {}
     for job, stamp in watched.items():
         status = None if not rows else status_of(known[job]) if job in known else NOT_THERE
         found[job] = _newest(folder / job, status, stamp)
+        if found[job].stamp is None:  # it is over, or has not begun
+            found[job] = _last(job, status)
     return found
 
 
@@ -102,6 +106,24 @@ def _newest(folder: Path, status: dict[str, Any] | None, known: Stamp | None) ->
         return Look(status, known)
     newest = read_newest(folder)
     return Look(status, stamp if newest else known, newest)
+
+
+def _last(job: str, status: dict[str, Any] | None) -> Look:
+    """Look at the recording of a run that is over, for somebody who comes only now."""
+    whole = recorded(job)
+    if whole is None:
+        return Look(status)
+    newest = Recording(whole.header, whole.frames[-1:])
+    return Look(status, _stamp(store.run_folder(job) / store.RECORDING), newest)
+
+
+def recorded(job: str) -> Recording | None:
+    """Return the recording of a run that is over, or None if there is none that can be read."""
+    file = store.run_folder(job) / store.RECORDING
+    if not file.is_file():
+        return None
+    whole = store.recording_of(file)
+    return whole if whole is not None and len(whole) else None
 
 
 def _stamp(file: Path) -> Stamp | None:
@@ -166,7 +188,7 @@ def revision(job: str, kind: str, result: Mapping[str, Any]) -> int:
 def worker_note() -> str:
     """Start a worker if there is none; say why nothing moves, or nothing if it does."""
     try:
-        started = client.ensure_worker()
+        started = client.ensure_workers()
         status = client.worker_status()
     except ExplorerError as error:
         return str(error)
@@ -291,3 +313,13 @@ def is_same(before: Recording | None, newest: Recording) -> bool:
         and before.header == newest.header
         and before.frames.tobytes() == newest.frames.tobytes()
     )
+
+
+def is_last(newest: Recording | None) -> bool:
+    """Whether in a frame all restarts are over."""
+    return newest is not None and bool((newest.frames["phase"][-1] == DONE).all())
+
+
+def text(job: str, message: Mapping[str, Any]) -> str:
+    """Return a message about a job or a board as it is sent."""
+    return json.dumps({"job": job} | dict(message), separators=(",", ":"), allow_nan=False)

@@ -145,26 +145,15 @@ class Owner:
         self._until.pop(job_id, None)
 
 
-def end(job_id: str, **words: object) -> None:
-    """End a job that nobody owns.
+def tell(job_id: str, **words: object) -> None:
+    """Write columns of a job that nobody owns.
 
     Raises:
         StorageError: if the database refuses.
     """
     unowned = update(JobRow).where(JobRow.id == job_id, JobRow.owner.is_(None))
     with transaction() as session:
-        session.execute(unowned.values(words | {"finished": time.time()}))
-
-
-def say(job_id: str, sentence: str) -> None:
-    """Let a job that nobody owns say why.
-
-    Raises:
-        StorageError: if the database refuses.
-    """
-    unowned = update(JobRow).where(JobRow.id == job_id, JobRow.owner.is_(None))
-    with transaction() as session:
-        session.execute(unowned.values(sentence=sentence))
+        session.execute(unowned.values(words))
 
 
 def changed(result: object) -> int:

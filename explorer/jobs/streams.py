@@ -7,7 +7,6 @@ goes on from there; who is new, or was away for longer, is told the whole histor
 
 import asyncio
 import contextlib
-import json
 import secrets
 import time
 from collections import deque
@@ -18,13 +17,15 @@ from typing import Any
 from explorer.base.errors import ExplorerError
 from explorer.jobs import client, feed
 from explorer.jobs.feed import Look, Say, Stamp
-from explorer.solutions.recording import Recording
-from explorer.solutions.watching import watch
+from explorer.solutions.recording import Recording, read_log
 
 TICK_SECONDS = 0.2
 """How often is looked for new frames of jobs that somebody watches."""
-ROWS_SECONDS = 0.38
-"""How often the catalogue is asked about them: a worker writes there every 0.4 s at most."""
+ROWS_SECONDS = 0.98
+"""How often the catalogue is asked about them, which costs more than a frame; at the end of a run
+with every look."""
+BOARD_SECONDS = 0.9
+"""How often a board is read: it tells of everybody, to everybody who looks."""
 NOTE_SECONDS = 2.0
 """How often is looked after the worker meanwhile."""
 POLL_SECONDS = 6.0
@@ -56,6 +57,7 @@ class Channel:
         stamp: of the newest frame.
         newest: the newest frame.
         say: token ids of this run to texts.
+        tiles: of a board, what was last told.
         kept: the last messages with their numbers.
         viewers: how many are connected.
         polled: when somebody last polled.
@@ -71,12 +73,18 @@ class Channel:
     stamp: Stamp | None = None
     newest: Recording | None = None
     say: Say | None = None
+    tiles: dict[str, Any] | None = None
     kept: deque[tuple[int, str]] = field(default_factory=deque)
     viewers: int = 0
     polled: float = -POLL_SECONDS
     left: float = -KEPT_SECONDS
     looked: float = 0.0
     whole: tuple[int, asyncio.Task[str]] | None = None
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether nothing is known of it, or its last frame has come and its end has not."""
+        return self.status is None or (not self.status["over"] and feed.is_last(self.newest))
 
     def is_watched(self, now: float) -> bool:
         """Whether somebody looks."""
@@ -96,6 +104,7 @@ class _News:
     newest: Recording | None
     say: Say | None
     text: str | None
+    tiles: dict[str, Any] | None = None
 
 
 class Hub:
@@ -106,6 +115,7 @@ class Hub:
         sayer: Callable[[str], Say],
         look: Callable[..., dict[str, Look]] = feed.look,
         note: Callable[[], str] = feed.worker_note,
+        boards: Mapping[str, Callable[[], dict[str, Any]]] | None = None,
     ) -> None:
         """Watch nothing yet.
 
@@ -113,7 +123,10 @@ class Hub:
             sayer: returns for a model's name what turns its token ids into texts.
             look: looks at jobs; see `feed.look`.
             note: says why nothing moves; see `feed.worker_note`.
+            boards: what is watched under these names is no job: tiles by name, each told again
+                when it has changed.
         """
+        self._boards = boards or {}
         self._sayer, self._look, self._note = sayer, look, note
         self._name = secrets.token_hex(4)  # numbers of an earlier server mean nothing here
         self._channels: dict[str, Channel] = {}
@@ -217,7 +230,7 @@ class Hub:
         """Return the whole history, made once for all who come within some seconds."""
         if channel.whole is None or channel.whole[0] < channel.forgotten:
             making = asyncio.to_thread(_history, channel.job, channel.status, channel.newest,
-                                       channel.say)  # fmt: skip
+                                       channel.say, channel.tiles)  # fmt: skip
             channel.whole = channel.number, asyncio.create_task(making)
         number, task = channel.whole
         return number, await asyncio.shield(task)
@@ -253,7 +266,7 @@ class Hub:
             self._number += 1
             channel.number = self._number
             channel.status, channel.stamp = new.status, new.stamp
-            channel.newest, channel.say = new.newest, new.say
+            channel.newest, channel.say, channel.tiles = new.newest, new.say, new.tiles
             if new.text is None:
                 channel.kept.clear()
                 channel.forgotten = self._number
@@ -271,13 +284,15 @@ class Hub:
             StorageError: if the catalogue cannot be read.
         """
         now = time.monotonic()
-        rows = now - self._asked >= ROWS_SECONDS or any(c.status is None for c in channels)
-        looks = self._look({channel.job: channel.stamp for channel in channels}, rows=rows)
+        rows = now - self._asked >= ROWS_SECONDS or any(c.is_urgent for c in channels)
+        jobs = [channel for channel in channels if channel.job not in self._boards]
+        looks = self._look({channel.job: channel.stamp for channel in jobs}, rows=rows)
         if rows:
             self._asked = now
         if now - self._noted >= NOTE_SECONDS:
             self._said, self._noted = self._note(), now
-        news = [(c, self._new(c, looks[c.job])) for c in channels]
+        news = [(c, self._new(c, looks[c.job])) for c in jobs]
+        news += [(c, self._of_board(c)) for c in channels if c.job in self._boards]
         return [(channel, new) for channel, new in news if new is not None]
 
     def _new(self, known: Channel, look: Look) -> _News | None:
@@ -290,14 +305,27 @@ class Hub:
                 begins, say = True, self._sayer(look.newest.header.model)
             else:
                 away = time.monotonic() - known.looked > AWAY_SECONDS
-                whole = watch(client.folder_of(known.job)) if away else None
+                whole = read_log(client.folder_of(known.job)) if away else None
                 message |= feed.difference(newest, look.newest, say, whole)
             newest = look.newest
         known.looked = time.monotonic()
         if not message and not begins:
             return None
-        text = None if begins else _text(known.job, message)
+        text = None if begins else feed.text(known.job, message)
         return _News(status, look.stamp, newest, say, text)
+
+    def _of_board(self, known: Channel) -> _News | None:
+        now = time.monotonic()
+        if known.tiles is not None and now - known.looked < BOARD_SECONDS:
+            return None
+        known.looked, tiles, old = now, self._boards[known.job](), known.tiles or {}
+        changed = {name: tile for name, tile in tiles.items() if old.get(name) != tile}
+        gone = [name for name in old if name not in tiles]
+        begins = known.tiles is None
+        if not begins and not changed and not gone:
+            return None
+        text = None if begins else feed.text(known.job, {"tiles": changed, "gone": gone})
+        return _News({"over": False}, None, None, None, text, tiles)
 
     def _wake(self) -> None:
         self._news.set()
@@ -305,17 +333,17 @@ class Hub:
 
 
 def _history(
-    job: str, status: dict[str, Any] | None, newest: Recording | None, say: Say | None
+    job: str,
+    status: dict[str, Any] | None,
+    newest: Recording | None,
+    say: Say | None,
+    tiles: dict[str, Any] | None = None,
 ) -> str:
-    """Return all that is known of a job, as one message."""
-    message: dict[str, Any] = {"reset": True, "status": status}
+    """Return all that is known of a job or a board, as one message."""
+    message: dict[str, Any] = {"reset": True, "status": status, "tiles": tiles or {}}
     if newest is not None and say is not None:
-        whole = watch(client.folder_of(job))
+        whole = read_log(client.folder_of(job)) or feed.recorded(job)
         if whole is None or whole.header != newest.header:
             whole = newest
         message |= feed.history(whole, newest, say)
-    return _text(job, message)
-
-
-def _text(job: str, message: Mapping[str, Any]) -> str:
-    return json.dumps({"job": job} | dict(message), separators=(",", ":"), allow_nan=False)
+    return feed.text(job, message)

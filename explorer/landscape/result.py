@@ -8,22 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from explorer.base.provenance import Versions
+from explorer.base.provenance import Recorded
 from explorer.base.tensor_files import Layout, TensorFormat, Tensors, all_finite
-from explorer.base.value import Value
 from explorer.landscape.plane import COARSEST
 from explorer.paths.curves import BENDS, CurveKind
 from explorer.paths.header import SolutionInfo, TextInfo
 from explorer.specs.arrangements import ArrangementKey
 
 
-class LandscapeHeader(Value):
+class LandscapeHeader(Recorded):
     """What is known about a plane besides its numbers."""
 
     schema_version: Literal[1] = 1
     model: str = Field(description="Name of the model, as `--model` takes it.")
     fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
     arrangement: ArrangementKey
+    sink: int | None = Field(
+        None,
+        ge=0,
+        lt=2**31,
+        exclude_if=lambda value: value is None,
+        description="Id of the token before e, in an arrangement that has one.",
+    )
     kind: CurveKind = Field(description="The curve whose bends lie in or near the plane.")
     text: TextInfo
     ends: tuple[SolutionInfo, SolutionInfo]
@@ -36,7 +42,6 @@ class LandscapeHeader(Value):
     pieces: dict[int, str] = Field(default={}, description="What every token id in it says.")
     confirmed_in: str = "float32"
     device: str = "cpu"
-    versions: Versions = Field({}, description="Of explorer, torch and transformers.")
     seconds: float = Field(0.0, description="Compute time so far.")
     points_per_second: float = Field(0.0, description="Grid points measured per second.")
     plain_per_second: float = Field(

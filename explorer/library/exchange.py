@@ -6,11 +6,8 @@ CSV table of them all. An import is such a zip or a single solution file; nothin
 
 import contextlib
 import io
-import lzma
-import struct
 import uuid
 import zipfile
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +17,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from explorer.assets import catalog
-from explorer.assets.fingerprint import fingerprint
+from explorer.assets.fingerprint import fingerprint, matches
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base import folders
 from explorer.base.errors import (
@@ -28,7 +25,7 @@ from explorer.base.errors import (
     CorruptFileError,
     ExplorerError,
     ModelError,
-    StorageError,
+    disk_errors,
 )
 from explorer.base.files import write_atomically
 from explorer.base.provenance import in_words
@@ -77,11 +74,7 @@ def table(items: Sequence[Item]) -> pd.DataFrame:
         record = item.record.model_dump(exclude={"recipe", "id"})
         record["versions"] = in_words(item.record.versions)
         recipe = {f"recipe_{name}": value for name, value in item.record.recipe.shown.items()}
-        label = {
-            "name": item.label.name,
-            "note": item.label.note,
-            "tags": ", ".join(item.label.tags),
-        }
+        label = item.label.model_dump() | {"tags": ", ".join(item.label.tags)}
         lines.append({"id": item.id, **label, "N": item.length, **record, **recipe})
     return pd.DataFrame(lines)
 
@@ -120,22 +113,18 @@ def export(items: Sequence[Item]) -> bytes:
         raise BadInputError("There is nothing to export: select at least one readable solution.")
     out = io.BytesIO()
     extras: set[Path] = set()
-    try:
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(TABLE, table(good).to_csv(index=False))
-            for item in good:
-                assert item.path is not None
-                folder = item.path.parent.name
-                archive.write(item.path, f"{folder}/{item.path.name}")
-                extras |= {item.path.with_name(name) for name in _EXTRAS}
-            for extra in sorted(extras):
-                if extra.is_file():
-                    archive.write(extra, f"{extra.parent.name}/{extra.name}")
-    except OSError as error:
-        raise StorageError(
-            f"{error.filename or 'A file'} cannot be read any more ({error.strerror}). "
-            "Reload the page and select again."
-        ) from error
+    with (
+        disk_errors("A file cannot be read any more", "Reload the page and select again."),
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        archive.writestr(TABLE, table(good).to_csv(index=False))
+        for item in good:
+            assert item.path is not None
+            archive.write(item.path, f"{item.path.parent.name}/{item.path.name}")
+            extras |= {item.path.with_name(name) for name in _EXTRAS}
+        for extra in sorted(extras):
+            if extra.is_file():
+                archive.write(extra, f"{extra.parent.name}/{extra.name}")
     return out.getvalue()
 
 
@@ -192,11 +181,10 @@ def check(solution: Solution | Memory, may_name: Callable[[str], bool] = lambda 
         return absent
     if card.folder is None:
         return f"{card.title} is not on this disk, so it could not be checked against the model."
-    here = fingerprint(card.folder)
-    if here != record.fingerprint:
+    if not matches(card.folder, record.fingerprint):
         raise BadInputError(
             f"It was trained on other weights than {card.title} on this disk "
-            f"(fingerprint {record.fingerprint[:8]} against {here[:8]})."
+            f"(fingerprint {record.fingerprint[:8]} against {fingerprint(card.folder)[:8]})."
         )
     if card.d_model not in (None, solution.d_model):
         raise BadInputError(f"Its vectors have {solution.d_model} numbers, not {card.d_model}.")
@@ -266,7 +254,7 @@ def _groups(name: str, data: bytes) -> dict[str, Files]:
     groups: defaultdict[str, Files] = defaultdict(dict)
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-    except _UNREADABLE as error:
+    except Exception as error:  # as `_unpacked`
         raise BadInputError(f"{short} is not a zip file that can be read.") from error
     total = 0
     for info in archive.infolist():
@@ -284,10 +272,6 @@ def _groups(name: str, data: bytes) -> dict[str, Files]:
 
 _ENTRY = b"PK\x01\x02"
 """How the directory of a zip begins what it says of a file."""
-_UNREADABLE = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError,
-    LookupError, struct.error, OverflowError, MemoryError,
-)  # fmt: skip
 
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -299,5 +283,5 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     try:
         with archive.open(info) as member:
             return member.read()
-    except _UNREADABLE as error:
+    except Exception as error:  # zipfile lets those of every way of packing through
         raise BadInputError("It cannot be unpacked; export it again.") from error

@@ -1,6 +1,6 @@
-"""What the app writes besides solutions: paths, planes, experiments, analyses, models, leftovers.
+"""Lists what the app writes besides solutions: paths, planes, experiments, analyses, leftovers.
 
-Listed for the Library as items, from the metadata of files alone, each read once.
+As items for the Library, from the metadata of files alone, each read once.
 """
 
 import contextlib
@@ -19,12 +19,13 @@ from explorer.base.database import JobRow, transaction
 from explorer.base.errors import CorruptFileError, StorageError
 from explorer.base.formatting import counted
 from explorer.experiments import cell_locks, runs
+from explorer.inside.header import InsideHeader
+from explorer.inside.result import LOOKS
 from explorer.jobs import client
 from explorer.landscape.places import LANDSCAPES, WALKS
 from explorer.landscape.result import LandscapeHeader
 from explorer.landscape.surroundings import SurroundingsHeader
-from explorer.library.item import Item, labels_of, listed, made, time_of
-from explorer.library.labels import NO_LABEL, Label
+from explorer.library.item import Item, listed, made, time_of
 from explorer.paths import places
 from explorer.paths.header import PathsHeader
 
@@ -40,20 +41,25 @@ def paths() -> list[Item]:
 
 
 def landscapes() -> list[Item]:
-    """Return planes through two solutions, and walks around one."""
+    """Return planes through two solutions, walks around one, and looks inside one."""
     planes = listed("landscape", LANDSCAPES, lambda found: _between(found, "landscape"))
-    return planes + listed("landscape", WALKS, lambda found: _between(found, "radius"))
+    walks = listed("landscape", WALKS, lambda found: _between(found, "radius"))
+    return planes + walks + listed("landscape", LOOKS, lambda found: _between(found, "inside"))
 
 
 def _between(
-    found: Stored[PathsHeader] | Stored[LandscapeHeader] | Stored[SurroundingsHeader], what: str
+    found: Stored[PathsHeader]
+    | Stored[LandscapeHeader]
+    | Stored[SurroundingsHeader]
+    | Stored[InsideHeader],
+    what: str,
 ) -> dict[str, Any]:
     said, solution = found.said, getattr(found.said, "solution", "")
     texts: list[str] = []
     if isinstance(said, PathsHeader):
         texts, what = [text.text for text in said.texts], counted(len(said.pairs), "pair")
     elif said is not None:
-        texts = [said.text.text if isinstance(said, LandscapeHeader) else said.text]
+        texts = [said.text if isinstance(said, SurroundingsHeader) else said.text.text]
     return {
         "text": " · ".join(texts) or found.folder.name,
         "path": found.file if found.ships else found.folder,
@@ -83,14 +89,13 @@ def _experiment(run: Stored[runs.Header]) -> dict[str, Any]:
 
 def analyses() -> list[Item]:
     """Return the maps and distances that were computed here: the files of one name are one."""
-    named = labels_of("analysis")
     by_name: dict[str, list[Path]] = {}
     for file in sorted((folders.local() / "analyses").glob("[!.]*")):
         by_name.setdefault(file.stem, []).append(file)
-    return [_analysis(name, files, named) for name, files in by_name.items()]
+    return [_analysis(name, files) for name, files in by_name.items()]
 
 
-def _analysis(name: str, files: list[Path], named: dict[str, Label]) -> Item:
+def _analysis(name: str, files: list[Path]) -> Item:
     said = next((read_once(_json, f)[0] for f in files if f.suffix == ".json"), None) or {}
     spec = said.get("spec", {})
     text, what = name, name.partition("-")[0]
@@ -98,14 +103,14 @@ def _analysis(name: str, files: list[Path], named: dict[str, Label]) -> Item:
         if what == "map":
             text = f"{spec['method'].upper()} of {spec['vector']}, {_sets(spec['sets'])}"
         else:
-            text = f"Distances, {_sets([said['set']])}"
+            by = " by layer" if what == "depth" else ""
+            text = f"Distances{by}, {_sets([said['set']])}"
     return Item(
         kind="analysis",
         id=name,
         text=text,
         path=files[0],
         created=made(files[0]),
-        label=named.get(name, NO_LABEL),
         facts={"asks": what},
         more=tuple(files[1:]),
     )
@@ -199,7 +204,7 @@ def _json(file: Path) -> dict[str, Any]:
         said = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
         raise CorruptFileError(f"{file.name} is damaged.") from error
-    large = ("coordinates", "solutions")
+    large = ("coordinates", "solutions", "rows", "points", "layouts")
     known = said if isinstance(said, dict) else {}
     return {name: value for name, value in known.items() if name not in large}
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from explorer.base.collection import Collection, Stored
-from explorer.base.errors import StorageError
-from explorer.library import labels
 from explorer.library.labels import NO_LABEL, Kind, Label
 from explorer.solutions.solution import AnyRecord
 
@@ -35,6 +33,7 @@ class Item:
         length: N of a solution or run, else 0.
         facts: what else is worth a column, by name.
         more: what else is deleted with it: files and folders, there or not.
+        owner: id of the person whose it is; None: nobody's in particular.
     """
 
     kind: Kind
@@ -49,18 +48,17 @@ class Item:
     length: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
     more: tuple[Path, ...] = ()
+    owner: str | None = None
+
+    @property
+    def belongs_to(self) -> str:
+        """Under which id its owner is noted: of its job, or the folder it lies in."""
+        return self.path.parent.name if self.kind == "solution" and self.path else self.id
 
     @property
     def title(self) -> str:
         """The name a person gave it, else its text."""
         return self.label.name or self.text
-
-
-def labels_of(kind: Kind) -> dict[str, Label]:
-    """Return the labels of a kind by id; none without a catalogue."""
-    with contextlib.suppress(StorageError):  # what is stored can be listed all the same
-        return labels.labels(kind)
-    return {}
 
 
 def time_of(seconds: float) -> str:
@@ -85,7 +83,6 @@ def listed(
         collection: where they lie.
         describe: gives further fields of one, which is called as its folder unless they say so.
     """
-    named = labels_of(kind)
     items = []
     for stored in collection.all():
         noun = collection.noun.capitalize()
@@ -94,7 +91,6 @@ def listed(
             "path": stored.folder,
             "created": getattr(stored.said, "created", "") or made(stored.file),
             "problem": stored.problem and f"{noun} {stored.folder.name}: {stored.problem}",
-            "label": NO_LABEL if stored.ships else named.get(stored.id, NO_LABEL),
         }
         own = describe(stored)
         items.append(Item(kind=kind, id=stored.id, ships=stored.ships, **{**fields, **own}))

@@ -6,6 +6,7 @@ Listing reads metadata only, and each file once: what it says is kept until the 
 import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,15 @@ from explorer.base.database import JobRow, transaction
 from explorer.base.errors import BadInputError, StorageError
 from explorer.jobs import client
 from explorer.library import holdings, labels
-from explorer.library.item import Item, labels_of, listed, time_of
+from explorer.library.item import Item, listed, time_of
 from explorer.library.labels import NO_LABEL, Kind, Label
+from explorer.people import owners
 from explorer.solutions import sets as records
 from explorer.solutions import store
 from explorer.solutions.recording import RecordingHeader
 from explorer.solutions.sets import SetRecord
 from explorer.solutions.solution import AnyRecord
-from explorer.specs.jobs import DistancesSpec, ExperimentSpec, MapSpec
+from explorer.specs.jobs import ExperimentSpec, names_in
 
 __all__ = ["SHIPS", "Item", "find", "items", "relabel"]
 
@@ -33,10 +35,22 @@ SHIPS = "ships with the project"
 def items(kind: Kind) -> list[Item]:
     """Return everything of one kind: this machine's, newest first, then what ships.
 
-    What cannot be read is listed with its problem. Without a catalogue labels are missing.
+    What cannot be read is listed with its problem. Without a catalogue labels and owners are
+    missing.
     """
     here = {"solution": _solutions, "run": _runs, "set": _sets, "job": _jobs}
-    found = (here | holdings.LISTS)[kind]()
+    named: dict[str, Label] = {}
+    whose: dict[str, str] = {}
+    with contextlib.suppress(StorageError):  # what is stored can be listed all the same
+        named, whose = labels.labels(kind), owners.owners()
+    found = [
+        replace(
+            item,
+            label=NO_LABEL if item.ships else named.get(item.id, NO_LABEL),
+            owner=whose.get(item.belongs_to),
+        )
+        for item in (here | holdings.LISTS)[kind]()
+    ]
     found.sort(key=lambda item: item.id)
     found.sort(key=lambda item: item.created, reverse=True)
     return sorted(found, key=lambda item: item.ships)
@@ -69,7 +83,6 @@ def relabel(item: Item, *, name: str, note: str, tags: Iterable[str]) -> Label:
 
 
 def _solutions() -> list[Item]:
-    named = labels_of("solution")
     return [
         Item(
             kind="solution",
@@ -79,7 +92,6 @@ def _solutions() -> list[Item]:
             created=entry.record.created if entry.record else "",
             ships=entry.ships,
             problem=entry.problem,
-            label=NO_LABEL if entry.ships else named.get(entry.id, NO_LABEL),
             record=entry.record,
             length=entry.length,
             facts={"origin": _origin(entry)},
@@ -149,22 +161,20 @@ def _lost(folder: Path, record: SetRecord) -> dict[str, int]:
 
 def _jobs() -> list[Item]:
     """Return all jobs, also those that another version of the project has queued."""
-    named = labels_of("job")
     called = {found.id: found.said.name for found in records.SETS.all() if found.said}
     rows: list[JobRow] = []
     with contextlib.suppress(StorageError), transaction() as session:
         rows = list(session.scalars(select(JobRow)))
-    return [_job(row, named.get(row.id, NO_LABEL), called) for row in rows]
+    return [_job(row, called) for row in rows]
 
 
-def _job(row: JobRow, label: Label, called: Mapping[str, str]) -> Item:
+def _job(row: JobRow, called: Mapping[str, str]) -> Item:
     problem, text, model = None, row.kind, ""
     try:
         spec = client.as_job(row).spec
         model = getattr(spec, "model", "")
         text = getattr(spec, "text", "") or getattr(spec, "context", "") or model
-        if isinstance(spec, DistancesSpec | MapSpec):
-            about = (spec.set,) if isinstance(spec, DistancesSpec) else spec.sets
+        if about := [name for kind, name in names_in(spec) if kind == "set"]:
             text = " · ".join(called[name] for name in about if name in called) or model
         asks = f"run {spec.settings.experiment}" if isinstance(spec, ExperimentSpec) else spec.kind
     except (BadInputError, ValueError):
@@ -177,7 +187,6 @@ def _job(row: JobRow, label: Label, called: Mapping[str, str]) -> Item:
         path=None,
         created=time_of(row.created),
         problem=problem,
-        label=label,
         facts={
             "asks": asks,
             "state": row.state,

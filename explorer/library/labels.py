@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from explorer.base.database import LabelRow, transaction
 from explorer.base.errors import BadInputError
+from explorer.base.value import Value, valid
 
 Kind = Literal[
     "solution",
@@ -26,10 +27,10 @@ Kind = Literal[
 MAX_TAGS, MAX_TAG = 20, 40
 
 
-class Label(BaseModel):
+class Label(Value):
     """What a person calls one entry."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(str_strip_whitespace=True)
 
     name: str = Field("", max_length=120, description="Shown instead of the text; may be empty.")
     note: str = Field("", max_length=4_000, description="Anything worth remembering.")
@@ -64,15 +65,7 @@ def put(kind: Kind, entry_id: str, *, name: str, note: str, tags: Iterable[str])
     words = tuple(dict.fromkeys(" ".join(tag.split()) for tag in tags if tag.strip()))
     if any(len(word) > MAX_TAG for word in words):
         raise BadInputError(f"A tag has at most {MAX_TAG} characters. Choose shorter ones.")
-    try:
-        label = Label(name=" ".join(name.split()), note=note, tags=words)
-    except ValidationError as error:
-        first = error.errors()[0]
-        most = first.get("ctx", {}).get("max_length")
-        unit = "tags" if first["loc"] == ("tags",) else "characters"
-        raise BadInputError(
-            f"The {first['loc'][0]} cannot be kept: at most {most} {unit}. Shorten it."
-        ) from error
+    label = valid(Label, {"name": " ".join(name.split()), "note": note, "tags": words})
     if label == NO_LABEL:
         forget(kind, [entry_id])
         return label

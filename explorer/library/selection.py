@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from explorer.base import folders
+from explorer.inside.result import LOOKS
 from explorer.landscape.places import LANDSCAPES, WALKS
 from explorer.library.comparison import scheme
 from explorer.library.item import Item
@@ -35,6 +36,7 @@ class Wish:
         tags: all of these.
         origins: any of own, imported, recorded.
         exact: whether only exact solutions, or runs with one.
+        owner: only what is this person's.
     """
 
     words: str = ""
@@ -42,6 +44,7 @@ class Wish:
     tags: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     exact: bool = False
+    owner: str | None = None
 
 
 def chosen(items: Sequence[Item], wish: Wish) -> list[Item]:
@@ -56,23 +59,17 @@ def _fits(item: Item, wish: Wish) -> bool:
         and set(wish.tags) <= set(item.label.tags)
         and (not wish.origins or origin_of(item) in wish.origins)
         and (not wish.exact or is_exact(item))
+        and wish.owner in (None, item.owner)
     )
 
 
 def _says(item: Item, words: Sequence[str]) -> bool:
-    if not words:
-        return True
     parts = [item.id, item.text, item.label.name, item.label.note, *item.label.tags]
     parts += [str(value) for value in item.facts.values() if isinstance(value, str)]
     if (record := item.record) is not None:
         parts += [record.title, record.source, record.model, record.kind, scheme(record)[1]]
-        parts += [getattr(record, "arrangement", "")]
-        parts += [
-            record.recipe.title,
-            record.recipe.digest,
-            record.reason or "",
-            f"seed {record.seed}",
-        ]
+        parts += [getattr(record, "arrangement", ""), record.reason or "", f"seed {record.seed}"]
+        parts += [record.recipe.title, record.recipe.digest]
     said = "\n".join(parts).casefold()
     return all(word in said for word in words)
 
@@ -99,7 +96,7 @@ def disk_use() -> dict[str, int]:
     """
     root = folders.local()
     sizes = {name: size_of(root / folder) for name, folder in PLACES.items()}
-    landscapes = sum(size_of(file) for file in (*LANDSCAPES.own(), *WALKS.own()))
+    landscapes = sum(size_of(file) for file in (*LANDSCAPES.own(), *WALKS.own(), *LOOKS.own()))
     sizes["paths"] -= min(sizes["paths"], landscapes)
     return sizes | {
         "landscapes": landscapes,

@@ -1,4 +1,4 @@
-"""What was deleted waits in a folder of the cache until it is taken back or thrown away for good.
+"""The trash: moves what is deleted into a folder of the cache, puts it back, empties it.
 
 A manifest is written before anything moves, so that whatever interrupts a deletion can be undone.
 """
@@ -11,13 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from sqlalchemy import select
 
 from explorer.base import folders
 from explorer.base.database import JobRow, transaction
-from explorer.base.errors import BadInputError, CorruptFileError, StorageError
-from explorer.base.files import write_atomically
+from explorer.base.errors import BadInputError, CorruptFileError, disk_errors
 from explorer.base.value import Value
 from explorer.jobs import client
 from explorer.library import in_use, labels
@@ -45,6 +44,12 @@ class Deletion(Value):
     def folder(self) -> Path:
         """Where they wait."""
         return _trash() / self.id
+
+    @property
+    def belongs_to(self) -> list[str]:
+        """Under which ids their owners are noted."""
+        inside = {Path(place).parent.name for place in self.places}
+        return sorted(inside) if self.kind == "solution" else self.ids
 
     @property
     def bytes(self) -> int:
@@ -80,8 +85,7 @@ def throw(items: Sequence[Item]) -> Deletion:
         rows=rows,
         deleted=time.time(),
     )
-    folders.make(deletion.folder)
-    write_atomically(deletion.folder / MANIFEST, deletion.model_dump_json().encode())
+    deletion.keep(deletion.folder / MANIFEST)
     with _disk_errors():
         for path, held in _pairs(deletion):
             if path.exists():
@@ -125,13 +129,9 @@ def undo(deletion_id: str) -> Deletion:
 
 def deletions() -> list[Deletion]:
     """Return what is in the trash, newest first; a manifest that cannot be read is left out."""
-    found = []
-    for file in _trash().glob(f"*/{MANIFEST}"):
-        with contextlib.suppress(OSError, ValidationError):
-            deletion = Deletion.model_validate_json(file.read_bytes())
-            if _is_safe(deletion, file.parent.name):
-                found.append(deletion)
-    return sorted(found, key=lambda deletion: deletion.deleted, reverse=True)
+    found = ((Deletion.kept(file), file) for file in _trash().glob(f"*/{MANIFEST}"))
+    safe = [known for known, file in found if known and _is_safe(known, file.parent.name)]
+    return sorted(safe, key=lambda deletion: deletion.deleted, reverse=True)
 
 
 def size() -> int:
@@ -206,12 +206,5 @@ def _columns() -> dict[str, str]:
     return {field.columns[0].name: field.key for field in JobRow.__mapper__.column_attrs}
 
 
-@contextlib.contextmanager
-def _disk_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            f"The trash in {folders.local()} cannot be used ({error.strerror}). "
-            "Check that the disk has room and the folder is writable."
-        ) from error
+def _disk_errors() -> contextlib.AbstractContextManager[None]:
+    return disk_errors(f"The trash in {_trash()} cannot be used")

@@ -6,7 +6,7 @@ H query heads share K key-value heads in groups of G; D is the size of a head. B
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -54,13 +54,25 @@ class Kept(NamedTuple):
     turns: tuple[Any, Any]
 
 
-class Turn(Protocol):
-    """What is done to queries, and to keys, before they meet."""
+@dataclass(frozen=True)
+class Turn:
+    """What is done to queries, and to keys, before they meet.
+
+    Every head's vector is normalised, if there is a norm (Qwen 3), and each pair of its components
+    turned by its position's angle (RoPE).
+    """
+
+    norm: Norm | None = None
 
     def forward(
         self, x: Float[Tensor, "... L D"], rotation: Rotation
     ) -> tuple[Float[Tensor, "... L D"], Any]:
         """Return x turned, contiguous, and what `backward` needs."""
+        kept = None
+        if self.norm is not None:
+            y, of_norm = self.norm.forward(x)
+            x, kept = y.to(x.dtype), (x, of_norm)
+        return _rotate(x, rotation, x.new_empty(x.shape)), kept
 
     def backward(
         self,
@@ -70,50 +82,9 @@ class Turn(Protocol):
         by_x: Float[Tensor, "... L D"],
     ) -> None:
         """Write the gradient by x, from that by the result, into `by_x`."""
-
-
-@dataclass(frozen=True)
-class Rotary:
-    """Turn each pair of components by its position's angle (RoPE)."""
-
-    def forward(
-        self, x: Float[Tensor, "... L D"], rotation: Rotation
-    ) -> tuple[Float[Tensor, "... L D"], None]:
-        """Return x turned, contiguous, and nothing."""
-        return _rotate(x, rotation, x.new_empty(x.shape)), None
-
-    def backward(
-        self,
-        gradient: Float[Tensor, "... L D"],
-        rotation: Rotation,
-        kept: None,
-        by_x: Float[Tensor, "... L D"],
-    ) -> None:
-        """Write the gradient by x, from that by the result, into `by_x`."""
-        _rotate(gradient, rotation, by_x, back=True)
-
-
-@dataclass(frozen=True)
-class NormedRotary:
-    """Normalise every head's vector, then turn it, as Qwen 3 does."""
-
-    norm: Norm
-
-    def forward(
-        self, x: Float[Tensor, "... L D"], rotation: Rotation
-    ) -> tuple[Float[Tensor, "... L D"], Any]:
-        """Return x normalised and turned, contiguous, and x with what its norm keeps."""
-        y, kept = self.norm.forward(x)
-        return _rotate(y.to(x.dtype), rotation, x.new_empty(x.shape)), (x, kept)
-
-    def backward(
-        self,
-        gradient: Float[Tensor, "... L D"],
-        rotation: Rotation,
-        kept: Any,
-        by_x: Float[Tensor, "... L D"],
-    ) -> None:
-        """Write the gradient by x, from that by the result, into `by_x`."""
+        if self.norm is None:
+            _rotate(gradient, rotation, by_x, back=True)
+            return
         x, of_norm = kept
         by_y = _rotate(gradient, rotation, torch.empty_like(gradient), back=True)
         dx = torch.zeros_like(by_x, dtype=torch.float32)

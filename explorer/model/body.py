@@ -7,13 +7,15 @@ does not read. The residual stream and the norms run in float32 in every number 
 the gradient by e and m often points the wrong way (see `benchmarks/README.md`).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from typing_extensions import override
 
 from explorer.model.attention import Attention, KeysValues, Positions, masks_of, rotation_of
 from explorer.model.mlps import MLP
@@ -33,39 +35,34 @@ class Kept:
     mlp: Float[Tensor, "T _"]
 
 
-class Layer(Protocol):
-    """How attention and an MLP are put together; x and dx are the residual stream, float32."""
-
-    @property
-    def attention(self) -> Attention:
-        """Its attention, which knows its window."""
-
-    def forward(
-        self, x: Float[Tensor, "T d"], at: Positions, past: KeysValues | None
-    ) -> tuple[Float[Tensor, "T d"], Kept]:
-        """Return the stream after the layer, and what `backward` needs."""
-
-    def backward(self, dx: Float[Tensor, "T d"], at: Positions, kept: Kept) -> None:
-        """Turn dx, the gradient by the stream after the layer, into that before it."""
-
-
 @dataclass(frozen=True)
-class _Parts:
-    """The parts of a layer, each of the two with the norm of what it reads."""
+class Layer(ABC):
+    """Attention and an MLP, each with the norm of what it reads.
+
+    x and dx are the residual stream and the gradient by it, float32.
+    """
 
     attention_norm: Norm
     attention: Attention
     mlp_norm: Norm
     mlp: MLP
 
-
-class Sequential(_Parts):
-    """The MLP reads what attention has added, as in Llama."""
-
+    @abstractmethod
     def forward(
         self, x: Float[Tensor, "T d"], at: Positions, past: KeysValues | None
     ) -> tuple[Float[Tensor, "T d"], Kept]:
         """Return the stream after the layer, and what `backward` needs."""
+
+    @abstractmethod
+    def backward(self, dx: Float[Tensor, "T d"], at: Positions, kept: Kept) -> None:
+        """Turn dx, the gradient by the stream after the layer, into that before it."""
+
+
+class Sequential(Layer):
+    """The MLP reads what attention has added, as in Llama."""
+
+    @override
+    def forward(self, x: Tensor, at: Positions, past: KeysValues | None) -> tuple[Tensor, Kept]:
         h, of_attention_norm = self.attention_norm.forward(x)
         said, of_attention = self.attention.forward(h, at, past)
         after = x + said
@@ -74,21 +71,19 @@ class Sequential(_Parts):
         kept = Kept(x, of_attention_norm, of_attention, after, of_mlp_norm, of_mlp)
         return after + said, kept
 
-    def backward(self, dx: Float[Tensor, "T d"], at: Positions, kept: Kept) -> None:
-        """Turn dx, the gradient by the stream after the layer, into that before it."""
+    @override
+    def backward(self, dx: Tensor, at: Positions, kept: Kept) -> None:
         by_h = self.mlp.backward(dx, kept.mlp, at.dtype)
         self.mlp_norm.backward(by_h, kept.before_mlp, kept.mlp_norm, dx)
         by_h = self.attention.backward(dx, at, kept.attention)
         self.attention_norm.backward(by_h, kept.before_attention, kept.attention_norm, dx)
 
 
-class Parallel(_Parts):
+class Parallel(Layer):
     """Both read the same stream, and add to it together, as in GPT-NeoX."""
 
-    def forward(
-        self, x: Float[Tensor, "T d"], at: Positions, past: KeysValues | None
-    ) -> tuple[Float[Tensor, "T d"], Kept]:
-        """Return the stream after the layer, and what `backward` needs."""
+    @override
+    def forward(self, x: Tensor, at: Positions, past: KeysValues | None) -> tuple[Tensor, Kept]:
         h, of_attention_norm = self.attention_norm.forward(x)
         said, of_attention = self.attention.forward(h, at, past)
         h, of_mlp_norm = self.mlp_norm.forward(x)
@@ -96,8 +91,8 @@ class Parallel(_Parts):
         kept = Kept(x, of_attention_norm, of_attention, x, of_mlp_norm, of_mlp)
         return (x + said).add_(more), kept
 
-    def backward(self, dx: Float[Tensor, "T d"], at: Positions, kept: Kept) -> None:
-        """Turn dx, the gradient by the stream after the layer, into that before it."""
+    @override
+    def backward(self, dx: Tensor, at: Positions, kept: Kept) -> None:
         by_h = self.attention.backward(dx, at, kept.attention)
         more = self.mlp.backward(dx, kept.mlp, at.dtype)
         self.attention_norm.backward(by_h, kept.before_attention, kept.attention_norm, dx)

@@ -3,14 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from explorer.model.attention import (
-    Attention,
-    NormedRotary,
-    Rotary,
-    Turn,
-    split_apart,
-    split_by_head,
-)
+from explorer.model.attention import Attention, Turn, split_apart, split_by_head
 from explorer.model.body import Body, Parallel, Sequential
 from explorer.model.mlps import ACTIVATIONS, GatedMLP, PlainMLP, joined, linear
 from explorer.model.norms import LayerNorm, RMSNorm
@@ -87,8 +80,8 @@ def gpt_neox(network: Any) -> Body:
                 kv_heads=config.num_attention_heads,
                 group=1,
                 split=split_by_head,
-                turn_q=Rotary(),
-                turn_k=Rotary(),
+                turn_q=Turn(),
+                turn_k=Turn(),
             ),
             _layer_norm(layer.post_attention_layernorm),
             PlainMLP(
@@ -124,4 +117,4 @@ def _layer_norm(module: Any) -> LayerNorm:
 def _turn(attention: Any, norm: str) -> Turn:
     """Turn as positions say, after the norm of that name if the attention has it."""
     module = getattr(attention, norm, None)
-    return Rotary() if module is None else NormedRotary(_rms(module))
+    return Turn(None if module is None else _rms(module))

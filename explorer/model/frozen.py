@@ -10,11 +10,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from explorer.assets import first_position
 from explorer.assets.model_files import MAX_POSITIONS
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.model import passes
 from explorer.model.body import Body
+from explorer.model.graphs import Graphs
 from explorer.model.head import Head, TokenStatistics
 from explorer.model.passes import Batch
 
@@ -36,6 +38,7 @@ class FrozenModel:
         stored_in_bfloat16: whether every weight in the folder is.
         table_positions: positions that its tables of positions have, None without such a table.
         remembers: whether it can go on from a cache of keys and values.
+        graphs: passes captured on a GPU, where that is switched on; of this number format.
     """
 
     name: str
@@ -52,6 +55,7 @@ class FrozenModel:
     stored_in_bfloat16: bool = False
     table_positions: int | None = None
     remembers: bool = True
+    graphs: Graphs | None = field(default=None, repr=False)
 
     @property
     def d_model(self) -> int:
@@ -71,6 +75,24 @@ class FrozenModel:
         """How many tokens it can say."""
         return int(self.network.get_input_embeddings().weight.shape[0])
 
+    @property
+    def sink(self) -> int:
+        """Id of the token that can stand before e as the attention sink: BOS, or a probe's.
+
+        Raises:
+            BadInputError: if there is no BOS token, and no probe has been made.
+        """
+        bos = self.tokenizer.bos_id
+        if bos is not None:
+            return bos
+        found = first_position.find(self.fingerprint)
+        if found is None:
+            raise BadInputError(
+                f"{self.name} has no BOS token, and which other token can stand before e has not "
+                "been checked yet. Train with the arrangement “auto” once: that checks it."
+            )
+        return found.sink
+
     def in_float32(self) -> Self | None:
         """Return the same weights computing in float32, cast as they are used, or None.
 
@@ -79,7 +101,7 @@ class FrozenModel:
         """
         if self.body is None or self.head is None or not self.stored_in_bfloat16:
             return None
-        return replace(self, dtype=torch.float32)
+        return replace(self, dtype=torch.float32, graphs=Graphs() if self.graphs else None)
 
     @property
     def number_format(self) -> str:
@@ -118,13 +140,6 @@ class FrozenModel:
     def _own_copy(self, embeddings: Tensor) -> Tensor:
         """Return what a network of transformers may change in place, as CTRL's does."""
         return embeddings.to(self.dtype, copy=True)
-
-    def token_logits(self, ids: Int[Tensor, "rows L"]) -> Float[Tensor, "rows L vocab"]:
-        """Return the model's logits for token ids."""
-        if self.body is not None:
-            return self.logits(self.embed(ids))
-        result: Tensor = self.network(input_ids=ids.to(self.device), use_cache=False).logits
-        return result
 
     @torch.no_grad()
     def go_on(

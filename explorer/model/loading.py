@@ -15,11 +15,18 @@ from explorer.base.errors import ModelError
 from explorer.model import families, probes
 from explorer.model.body import Body
 from explorer.model.frozen import FrozenModel, best_device
+from explorer.model.graphs import Graphs
+from explorer.model.graphs import wanted as graphs_wanted
 from explorer.model.head import Head
 from explorer.runtime.interruption import check_between
 
 FAR = 1000.0
 """A logit that no cap lets through; known caps lie between 5 and 50."""
+SHAPED = {
+    "final_logit_softcapping": None, "logits_soft_cap": None, "softcap": None, "logit_scale": 1.0,
+    "logits_scaling": 1.0, "lm_head_multiplier": 1.0, "output_multiplier": 1.0,
+}  # fmt: skip
+"""What configurations call a cap or a factor of the logits, and its value that leaves them."""
 
 
 def load(
@@ -69,6 +76,7 @@ def load(
         stored_in_bfloat16=stored_formats(folder) == {"BF16"},
         table_positions=positions,
         remembers=remembers,
+        graphs=Graphs() if graphs_wanted(device) else None,
     )
 
 
@@ -83,7 +91,7 @@ def _network(folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
 
     transformers_logging.disable_progress_bar()
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    try:
+    with probes.said(folder, "cannot be loaded", "Fetch it again or choose another."):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
@@ -91,19 +99,20 @@ def _network(folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are said below
         )
         network, info = loaded
         _choose_attention(network, device)
         network.to(device).eval().requires_grad_(False)
         layers = (m for m in network.modules() if isinstance(m, nn.ModuleList))
         check_between(next(layers, ()))  # those of the body come before any inside them
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever the code of some two hundred families raises
+    if wrong := sorted(info["mismatched_keys"]):
+        name, stored, asked = wrong[0]
         raise ModelError(
-            f"The model in {folder} cannot be loaded ({probes.in_short(error)}). "
-            f"{probes.what_helps(error)}"
-        ) from error
+            f"The weights in {folder} do not fit its config.json: {name} has the shape "
+            f"{tuple(stored)}, and {tuple(asked)} is asked for. Fetch the model again or choose "
+            "another."
+        )
     if missing := sorted(info["missing_keys"]):
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ModelError(
@@ -141,12 +150,14 @@ def _choose_attention(network: Any, device: torch.device) -> None:
 def _direct_head(network: Any, device: torch.device) -> Head | None:
     """Return the output matrix if it gives the model's own logits, on a few tokens and far out.
 
-    Models that scale, cap or shift their logits differ, and take the plain path. A cap leaves
-    small logits nearly as they are, so the hidden states are also made so long that the largest
-    logit is `FAR`.
+    Models that scale, cap or shift their logits, by their configuration or as found here, take
+    the plain path. A cap leaves small logits nearly as they are, so the hidden states are also
+    made so long that the largest logit is `FAR`.
     """
+    config = network.config.get_text_config(decoder=True)
+    shaped = any(getattr(config, name, None) not in (None, as_is) for name, as_is in SHAPED.items())
     matrix = network.get_output_embeddings()
-    if not isinstance(matrix, nn.Linear):
+    if shaped or not isinstance(matrix, nn.Linear):
         return None
     head, factor = Head(matrix.weight, matrix.bias), 1.0
     given: list[Tensor] = []
@@ -192,6 +203,5 @@ def _own_body(network: Any, device: torch.device) -> Body | None:
     own = network.base_model(input_ids=ids, use_cache=False, return_dict=True).last_hidden_state
     body = families.body_of(network)
     ours = body.forward([table(ids)], network.dtype, keep=False).hidden[None]
-    allowed = 1e-3 if network.dtype == torch.float32 else 0.1
     difference = (ours.float() - own.float()).norm(dim=-1) / own.float().norm(dim=-1)
-    return body if bool(difference.median() < allowed) else None
+    return body if bool(difference.median() < probes.tolerance(network)) else None

@@ -16,7 +16,7 @@ from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
 from explorer.model.head import TokenStatistics
 from explorer.runtime.interruption import check
-from explorer.specs.arrangements import ArrangementKey, holds_m, read_from
+from explorer.specs.arrangements import ARRANGEMENTS, ArrangementKey, holds_m, read_from, stands
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,48 @@ class Score:
 
 
 def input_sequence(
-    e: Float[Tensor, "rows d"], m: Float[Tensor, "rows d"], key: ArrangementKey, length: int
+    model: FrozenModel,
+    e: Float[Tensor, "rows d"],
+    m: Float[Tensor, "rows d"],
+    key: ArrangementKey,
+    length: int,
+    sink: int | None = None,
 ) -> Float[Tensor, "rows L d"]:
-    """Lay proto-tokens out as input embeddings for a target of `length` tokens."""
+    """Lay proto-tokens out as input embeddings for a target of `length` tokens.
+
+    Args:
+        model: whose embedding of the sink stands before e, where the arrangement has one.
+        e: one vector for each row.
+        m: the same.
+        key: the arrangement.
+        length: N.
+        sink: id of that token; None: the model's own.
+
+    Raises:
+        BadInputError: if the model has no such token.
+    """
     at_m = torch.as_tensor(holds_m(key, length), device=e.device)[None, :, None]
-    return torch.where(at_m, m[:, None, :], e[:, None, :])
+    laid = torch.where(at_m, m[:, None, :], e[:, None, :])
+    if ARRANGEMENTS[key].has_sink:
+        at_sink = torch.as_tensor(np.equal(stands(key, length), "s"), device=e.device)
+        token = model.sink if sink is None else sink
+        if token >= model.vocabulary:
+            raise BadInputError(
+                f"Token {token} stands before e, but {model.name} has {model.vocabulary} tokens. "
+                "The file was changed: fetch it again."
+            )
+        before = model.embed(torch.tensor([token]))
+        laid = torch.where(at_sink[None, :, None], before.to(laid.dtype), laid)
+    return laid
+
+
+def by_proto_token(
+    by_input: Float[Tensor, "rows L d"], key: ArrangementKey, length: int
+) -> Float[Tensor, "rows 2 d"]:
+    """Return the gradient by e and m from that by what `input_sequence` gives."""
+    at = stands(key, length)  # indices, not masks: a GPU that had to count them would be waited for
+    places = [torch.as_tensor(np.flatnonzero(at == v), device=by_input.device) for v in "em"]
+    return torch.stack([by_input[:, place].sum(1) for place in places], 1)
 
 
 @torch.no_grad()
@@ -77,15 +114,17 @@ def score(
     m: NDArray[np.float32],
     target_ids: Sequence[int],
     key: ArrangementKey,
+    sink: int | None = None,
 ) -> Score:
     """Run the model once on one pair, alone in its batch, and compare with the target.
 
     The number format is the model's. In float32 this is what anybody gets who loads the file with
-    plain transformers, up to the rounding of sums taken in another order.
+    plain transformers, up to the rounding of sums taken in another order. The sink is
+    `input_sequence`'s.
     """
-    inputs = input_sequence(_row(e, model), _row(m, model), key, len(target_ids))
+    laid = input_sequence(model, _row(e, model), _row(m, model), key, len(target_ids), sink)
     targets = torch.as_tensor(np.asarray(target_ids), device=model.device)[None]
-    return scores(model.measure(inputs, targets, read_from(key), detail=True))[0]
+    return scores(model.measure(laid, targets, read_from(key), detail=True))[0]
 
 
 def scores(measured: TokenStatistics) -> list[Score]:
@@ -112,7 +151,7 @@ def h_lm(model: FrozenModel, target_ids: Sequence[int]) -> tuple[float, int]:
     if len(ids) < 2:
         return 0.0, 0
     tokens = torch.tensor([ids], device=model.device)
-    logits = model.token_logits(tokens[:, :-1])[0].float()
+    logits = model.logits(model.embed(tokens[:, :-1]))[0].float()
     nats = torch.nn.functional.cross_entropy(logits, tokens[0, 1:], reduction="sum")
     return float(nats), len(ids) - 1
 
@@ -175,16 +214,17 @@ def race(
     m: NDArray[np.float32],
     target_ids: Sequence[int],
     key: ArrangementKey,
+    sink: int | None = None,
 ) -> Iterator[tuple[float, float, list[int]] | None]:
     """Time both ways of getting N tokens; yield None between steps and the result at the end.
 
     The result: seconds of one forward pass, seconds of generation with a KV cache after the BOS
     token, and the token ids that were generated.
     """
-    score(model, e, m, target_ids, key)  # warm
+    score(model, e, m, target_ids, key, sink)  # warm
     yield None
     start = time.perf_counter()
-    score(model, e, m, target_ids, key)
+    score(model, e, m, target_ids, key, sink)
     one_forward = time.perf_counter() - start
     list(generate(model, [], 2))  # warm
     yield None

@@ -1,14 +1,16 @@
 """Matrices, and the MLPs made of them: results, and gradients by their inputs, weights frozen."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
+from typing_extensions import override
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,16 @@ ACTIVATIONS = {
 """By the names that transformers has for them (`hidden_act`)."""
 
 
-class MLP(Protocol):
-    """Any of the MLPs here."""
+class MLP(ABC):
+    """Matrices with an activation between them."""
 
+    @abstractmethod
     def forward(
         self, x: Float[Tensor, "T d"], dtype: torch.dtype
     ) -> tuple[Float[Tensor, "T d"], Float[Tensor, "T _"]]:
-        """Return the result, and what `backward` needs."""
+        """Return the result, and what goes into the activation (and is multiplied with it)."""
 
+    @abstractmethod
     def backward(
         self, gradient: Float[Tensor, "T d"], kept: Float[Tensor, "T _"], dtype: torch.dtype
     ) -> Float[Tensor, "T d"]:
@@ -87,25 +91,21 @@ class MLP(Protocol):
 
 
 @dataclass(frozen=True)
-class GatedMLP:
+class GatedMLP(MLP):
     """down(act(gate(x)) * up(x)), as Llama has it; gate and up are one matrix."""
 
     gate_up: Linear
     down: Linear
     act: Activation
 
-    def forward(
-        self, x: Float[Tensor, "T d"], dtype: torch.dtype
-    ) -> tuple[Float[Tensor, "T d"], Float[Tensor, "T 2f"]]:
-        """Return the result, and gate and up."""
+    @override
+    def forward(self, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         gate_up = self.gate_up.forward(x, dtype)
         gate, up = gate_up.chunk(2, -1)
         return self.down.forward(self.act.forward(gate).mul_(up), dtype), gate_up
 
-    def backward(
-        self, gradient: Float[Tensor, "T d"], kept: Float[Tensor, "T 2f"], dtype: torch.dtype
-    ) -> Float[Tensor, "T d"]:
-        """Return the gradient by x from that by the result."""
+    @override
+    def backward(self, gradient: Tensor, kept: Tensor, dtype: torch.dtype) -> Tensor:
         by_product, by_both = self.down.backward(gradient, dtype), torch.empty_like(kept)
         (gate, up), (by_gate, by_up) = kept.chunk(2, -1), by_both.chunk(2, -1)
         torch.mul(by_product, self.act.forward(gate), out=by_up)
@@ -114,24 +114,20 @@ class GatedMLP:
 
 
 @dataclass(frozen=True)
-class PlainMLP:
+class PlainMLP(MLP):
     """down(act(up(x))), as GPT-NeoX has it."""
 
     up: Linear
     down: Linear
     act: Activation
 
-    def forward(
-        self, x: Float[Tensor, "T d"], dtype: torch.dtype
-    ) -> tuple[Float[Tensor, "T d"], Float[Tensor, "T f"]]:
-        """Return the result, and up."""
+    @override
+    def forward(self, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         up = self.up.forward(x, dtype)
         return self.down.forward(self.act.forward(up), dtype), up
 
-    def backward(
-        self, gradient: Float[Tensor, "T d"], kept: Float[Tensor, "T f"], dtype: torch.dtype
-    ) -> Float[Tensor, "T d"]:
-        """Return the gradient by x from that by the result."""
+    @override
+    def backward(self, gradient: Tensor, kept: Tensor, dtype: torch.dtype) -> Tensor:
         by_active = self.down.backward(gradient, dtype)
         by_up = self.act.backward(by_active, kept, grad_input=torch.empty_like(kept))
         return self.up.backward(by_up, dtype)

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from explorer.model.graphs import Results
 from explorer.model.head import TokenStatistics, measure_logits, minus_one_hot, split
 
 if TYPE_CHECKING:
@@ -74,23 +75,45 @@ def loss_and_gradient(
         detail: also measure argmax, p(target) and rank.
     """
     if model.body is not None and model.head is not None:
-        done = model.body.forward([batch.inputs for batch in batches], model.dtype)
-        read = _read(done.by_batch(done.hidden), batches)
-        measured, by_read = _through_head(model, read, batches, detail=detail, gradient=True)
-        by_output = torch.zeros_like(done.hidden)
-        parts = by_read.split([rows * N for rows, N in (batch.shape for batch in batches)])
-        for batch, whole, part in zip(batches, done.by_batch(by_output), parts, strict=True):
-            whole[:, batch.span] = part.view(*batch.shape, -1)
-        gradients = done.by_batch(model.body.backward(done, by_output))
-    else:
-        inputs = [b.inputs.detach().to(model.dtype).requires_grad_() for b in batches]
-        with torch.enable_grad():
-            read = _read(_outputs(model, inputs), batches)
-        measured, by_read = _through_head(
-            model, read.detach(), batches, detail=detail, gradient=True
-        )
-        gradients = [g.float() for g in torch.autograd.grad(read, inputs, by_read)]
+        return _by_body(model, batches, detail=detail)
+    inputs = [b.inputs.detach().to(model.dtype).requires_grad_() for b in batches]
+    with torch.enable_grad():
+        read = _read(_outputs(model, inputs), batches)
+    measured, by_read = _through_head(model, read.detach(), batches, detail=detail, gradient=True)
+    gradients = [g.float() for g in torch.autograd.grad(read, inputs, by_read)]
     return list(zip(split(measured, [b.shape for b in batches]), gradients, strict=True))
+
+
+def _by_body(
+    model: "FrozenModel", batches: Sequence[Batch], *, detail: bool
+) -> list[tuple[TokenStatistics, Float[Tensor, "rows L d"]]]:
+    """Do so with the body written out, by a captured graph where those are switched on."""
+    body, count = model.body, len(batches)
+    assert body is not None
+
+    def work(given: Sequence[Tensor]) -> Results:
+        own = [
+            Batch(inputs, targets, batch.first)
+            for inputs, targets, batch in zip(given, given[count:], batches, strict=False)
+        ]
+        done = body.forward([batch.inputs for batch in own], model.dtype)
+        read = _read(done.by_batch(done.hidden), own)
+        measured, by_read = _through_head(model, read, own, detail=detail, gradient=True)
+        by_output = torch.zeros_like(done.hidden)
+        parts = by_read.split([rows * N for rows, N in (batch.shape for batch in own)])
+        for batch, whole, part in zip(own, done.by_batch(by_output), parts, strict=True):
+            whole[:, batch.span] = part.view(*batch.shape, -1)
+        gradients = done.by_batch(body.backward(done, by_output))
+        found = split(measured, [batch.shape for batch in own])
+        return [
+            [*vars(of_batch).values(), gradient]
+            for of_batch, gradient in zip(found, gradients, strict=True)
+        ]
+
+    given = [*(batch.inputs for batch in batches), *(batch.targets for batch in batches)]
+    firsts = tuple(batch.first for batch in batches)
+    found = model.graphs.run(work, given, (firsts, detail)) if model.graphs else work(given)
+    return [(TokenStatistics(*columns), gradient) for *columns, gradient in found]  # type: ignore[arg-type, misc]
 
 
 def _outputs(model: "FrozenModel", inputs: Sequence[Tensor]) -> list[Float[Tensor, "rows L _"]]:

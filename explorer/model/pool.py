@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from explorer.assets import catalog
+from explorer.assets.fingerprint import matches
 from explorer.base.errors import CorruptFileError, ModelError
 from explorer.model.frozen import FrozenModel, best_device, fast_dtype
 from explorer.model.loading import load
@@ -18,9 +19,21 @@ from explorer.solutions.solution import Solution
 class ModelPool:
     """Frozen models by folder and number format, the least recently used let go first."""
 
-    def __init__(self, device: torch.device | None = None, keep: int = 4) -> None:
+    def __init__(
+        self,
+        device: torch.device | None = None,
+        keep: int = 4,
+        fast: torch.dtype | None = None,
+    ) -> None:
+        """Hold nothing yet.
+
+        Args:
+            device: of all of them; None: the best of this machine.
+            keep: how many are held at most.
+            fast: format of a search whose recipe leaves it open; None: what is fast here.
+        """
         self.device = device or best_device()
-        self.keep = keep
+        self.keep, self.fast = keep, fast
         self._held: OrderedDict[tuple[Path, torch.dtype], FrozenModel] = OrderedDict()
 
     def get(self, folder: Path, name: str, dtype: torch.dtype) -> FrozenModel:
@@ -54,7 +67,8 @@ class ModelPool:
         Raises:
             ModelError: as `get`.
         """
-        return self.get(folder, name, fast_dtype(self.device, precision))
+        fixed = self.fast if precision == "auto" else None
+        return self.get(folder, name, fixed or fast_dtype(self.device, precision))
 
     def confirming(self, folder: Path, name: str, precision: str = "auto") -> FrozenModel:
         """Return the model that results are confirmed on: in float32, where that fits.
@@ -74,19 +88,21 @@ class ModelPool:
             return None
         return lambda: self.get(folder, name, torch.float32)
 
-    def of_weights(self, name: str, fingerprint: str) -> FrozenModel:
-        """Return the model that a solution was trained on, in float32.
+    def of_weights(self, name: str, fingerprint: str, precision: str = "float32") -> FrozenModel:
+        """Return the model that a solution was trained on.
 
         Args:
             name: the model's, as the solution's record has it.
             fingerprint: of the weights it was trained on.
+            precision: number format to run in, as recipes name them.
 
         Raises:
             MissingAssetError: if it is not on this disk.
             ModelError: if it cannot be loaded, or has other weights.
         """
-        model = self.get(*catalog.require(name), torch.float32)
-        if model.fingerprint != fingerprint:
+        folder, name = catalog.require(name)
+        model = self.searching(folder, name, precision)
+        if model.fingerprint != fingerprint and not matches(folder, fingerprint):
             raise ModelError(
                 "This was trained on other weights than the model on this disk "
                 f"(fingerprint {fingerprint[:8]} against {model.fingerprint[:8]}). Bring that "
@@ -94,19 +110,20 @@ class ModelPool:
             )
         return model
 
-    def of_solution(self, solution: Solution) -> FrozenModel:
-        """Return the model that a solution was trained on, in float32.
+    def of_solution(self, solution: Solution, precision: str = "float32") -> FrozenModel:
+        """Return the model that a solution was trained on.
 
         Raises:
             CorruptFileError: if the target has tokens that this model does not know.
             MissingAssetError, ModelError: as `of_weights`.
         """
-        model = self.of_weights(solution.record.model, solution.record.fingerprint)
+        record = solution.record
+        model = self.of_weights(record.model, record.fingerprint, precision)
         largest = int(solution.target_ids.max())
         if largest >= model.vocabulary:
             raise CorruptFileError(
-                f"The solution {solution.record.id} was changed: it names token {largest}, and "
-                f"{solution.record.model} knows {model.vocabulary}. Fetch it again."
+                f"The solution {record.id} was changed: it names token {largest}, and "
+                f"{record.model} knows {model.vocabulary}. Fetch it again."
             )
         return model
 

@@ -23,17 +23,22 @@ LENGTH = 6
 LEAK = 1e-4
 """Largest gradient by later inputs, as a share of that by earlier ones, that is rounding."""
 
-
-def in_short(error: BaseException) -> str:
-    """Return an error's kind and the beginning of its message, on one line."""
-    return f"{type(error).__name__}: {shorten(str(error), 200, placeholder=' …')}"
+DECODES = ("is_decoder", "causal")
+"""What makes a model causal that need not be, in its configuration."""
 
 
-def what_helps(error: BaseException) -> str:
-    """Return what a person can do about an error while loading."""
-    if isinstance(error, ImportError):
-        return "It needs a package that is not installed here: choose another model."
-    return "Fetch it again or choose another."
+@contextmanager
+def said(folder: Path, what: str, advice: str = "Choose another model.") -> Iterator[None]:
+    """Turn whatever the code of some two hundred families raises into a sentence with advice."""
+    try:
+        yield
+    except (Interrupted, MemoryError):
+        raise
+    except Exception as error:
+        if isinstance(error, ImportError):
+            advice = "It needs a package that is not installed here: choose another model."
+        short = f"{type(error).__name__}: {shorten(str(error), 200, placeholder=' …')}"
+        raise ModelError(f"The model in {folder} {what} ({short}). {advice}") from error
 
 
 def tolerance(network: Any) -> float:
@@ -48,7 +53,7 @@ def embedding_table(network: Any, folder: Path) -> Float[Tensor, "vocab d"]:
     Raises:
         ModelError: if the network does not look one vector up for each token.
     """
-    with _said(folder, "has no table of input embeddings"):
+    with said(folder, "has no table of input embeddings"):
         embeddings = network.get_input_embeddings()
         table: Tensor = embeddings(
             torch.arange(embeddings.num_embeddings, device=network.device)
@@ -72,11 +77,11 @@ def require_usable(network: Any, folder: Path) -> int | None:
     with torch.no_grad():
         inputs = network.get_input_embeddings()(ids)
         between = inputs + inputs.roll(1, 1) / 3  # no token's, as what is trained
-    with _said(folder, "cannot be run on input embeddings alone"), torch.no_grad():
+    with said(folder, "cannot be run on input embeddings alone"), torch.no_grad():
         by_vectors = _logits(network, inputs_embeds=inputs.clone())
-    with _said(folder, "takes no input embeddings but those of its tokens"), torch.no_grad():
+    with said(folder, "takes no input embeddings but those of its tokens"), torch.no_grad():
         _logits(network, inputs_embeds=between.clone())
-    with _said(folder, "cannot be run"), torch.no_grad(), _PositionTables(LENGTH) as tables:
+    with said(folder, "cannot be run"), torch.no_grad(), _PositionTables(LENGTH) as tables:
         by_tokens = _logits(network, input_ids=ids)
     if not by_tokens.isfinite().all():
         raise ModelError(
@@ -102,7 +107,7 @@ def _require_causal(network: Any, inputs: Float[Tensor, "1 L d"], folder: Path) 
     """
     middle = inputs.shape[1] // 2
     given = inputs.detach().clone().requires_grad_()
-    with _said(folder, "gives no gradient by its inputs"), torch.enable_grad():
+    with said(folder, "gives no gradient by its inputs"), torch.enable_grad():
         logits = _logits(network, inputs_embeds=given.clone())[0, middle]
         draw = torch.randn(logits.shape, generator=torch.Generator().manual_seed(0))
         (gradient,) = torch.autograd.grad((logits * draw.to(logits.device)).sum(), given)
@@ -114,10 +119,15 @@ def _require_causal(network: Any, inputs: Float[Tensor, "1 L d"], folder: Path) 
             "trained with it. Choose another model."
         )
     if later > LEAK * seen:
+        off = next((s for s in DECODES if getattr(network.config, s, None) is False), None)
+        advice = (
+            f"If it is meant to be a decoder, set {off} to true in config.json; otherwise choose"
+            if off
+            else "Choose"
+        )
         raise ModelError(
             f"The model in {folder} is not causal: what it says at one position depends on "
-            "positions that come later. If it is meant to be a decoder, set is_decoder to true in "
-            "its config.json; otherwise choose another model."
+            f"positions that come later. {advice} another model."
         )
 
 
@@ -130,16 +140,16 @@ def remembers(network: Any) -> bool:
     inputs = network.get_input_embeddings()(_some_ids(network))
     try:
         whole = _logits(network, inputs_embeds=inputs.clone())[0]
-        past, said = None, []
+        past, answers = None, []
         for part in (inputs[:, :3], *inputs[:, 3:].split(1, 1)):
             output = network(inputs_embeds=part.clone(), past_key_values=past, use_cache=True)
             past = output.past_key_values
-            said.append(output.logits[0, -1].float())
+            answers.append(output.logits[0, -1].float())
     except Interrupted:
         raise
     except Exception:  # whatever the code of some two hundred families raises
         return False
-    return past is not None and _alike(torch.stack(said), whole[2:], tolerance(network))
+    return past is not None and _alike(torch.stack(answers), whole[2:], tolerance(network))
 
 
 def _some_ids(network: Any) -> Int[Tensor, "1 L"]:
@@ -158,19 +168,6 @@ def _logits(network: Any, **given: Any) -> Float[Tensor, "1 L vocab"]:
 
 def _alike(a: Tensor, b: Tensor, share: float) -> bool:
     return a.shape == b.shape and bool((a - b).abs().max() <= share * b.abs().max())
-
-
-@contextmanager
-def _said(folder: Path, what: str) -> Iterator[None]:
-    """Turn whatever a family's code raises into a sentence."""
-    try:
-        yield
-    except (Interrupted, MemoryError):
-        raise
-    except Exception as error:
-        raise ModelError(
-            f"The model in {folder} {what} ({in_short(error)}). Choose another model."
-        ) from error
 
 
 class _PositionTables(TorchDispatchMode):

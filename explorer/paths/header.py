@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from explorer.assets.tokenizing import Tokenizer
-from explorer.base.provenance import Versions, versions
+from explorer.base.provenance import Recorded
 from explorer.base.value import Value
 from explorer.paths.curves import CurveKind
 from explorer.paths.pairs import text_key
@@ -34,13 +34,20 @@ class SolutionInfo(Value):
     text: int = Field(description="Index of its text.")
 
 
-class PathsHeader(Value):
+class PathsHeader(Recorded):
     """What is known about a set of paths besides its numbers."""
 
     schema_version: Literal[1] = 1
     model: str = Field(description="Name of the model, as `--model` takes it.")
     fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
     arrangement: ArrangementKey
+    sink: int | None = Field(
+        None,
+        ge=0,
+        lt=2**31,
+        exclude_if=lambda value: value is None,
+        description="Id of the token before e, in an arrangement that has one.",
+    )
     kind: CurveKind = Field(description="The trained curve; the other path is the straight line.")
     recipe: PathRecipe
     texts: list[TextInfo]
@@ -50,7 +57,6 @@ class PathsHeader(Value):
     confirmed_in: str = Field("float32", description="Number format of everything measured.")
     searched_in: str = Field("float32", description="Number format of the training.")
     device: str = "cpu"
-    versions: Versions = Field({}, description="Of explorer, torch and transformers.")
     seconds: float = Field(0.0, description="Compute time so far.")
     pass_seconds: float = Field(
         0.0, description="Time of the newest forward pass over all points of one path."
@@ -102,6 +108,7 @@ def describe(
             "model": pairs[0][0].record.model,
             "fingerprint": pairs[0][0].record.fingerprint,
             "arrangement": pairs[0][0].record.arrangement,
+            "sink": pairs[0][0].record.sink,
             "kind": kind,
             "recipe": recipe,
             "texts": [
@@ -119,7 +126,6 @@ def describe(
             ],
             "pairs": [(index[a.record.id], index[b.record.id]) for a, b in pairs],
             "created": now(),
-            "versions": versions(),
         }
         | more
     )

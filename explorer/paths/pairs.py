@@ -67,11 +67,14 @@ def require_usable(a: Solution, *others: Solution) -> None:
                 f"These solutions have different lengths, {a.length} and {b.length} tokens. Pick "
                 "solutions of one length, or train the text again with the length you want."
             )
-        if a.record.arrangement != b.record.arrangement:
+        laid = [
+            r.arrangement if r.sink is None else f"{r.arrangement} with token {r.sink} as the sink"
+            for r in (a.record, b.record)
+        ]
+        if laid[0] != laid[1]:
             raise BadInputError(
-                f"These solutions have different arrangements, {a.record.arrangement} and "
-                f"{b.record.arrangement}, so a point between them has no input sequence. Pick "
-                "solutions of one arrangement."
+                f"These solutions have different arrangements, {laid[0]} and {laid[1]}, so a point "
+                "between them has no input sequence. Pick solutions of one arrangement."
             )
 
 

@@ -160,15 +160,16 @@ class Paths:
     @property
     def connected(self) -> NDArray[np.bool_]:
         """Whether each curve keeps accuracy >= `THRESHOLD` all along the grid, bool (P,)."""
-        with np.errstate(invalid="ignore"):
-            all_along = np.all(self.curve.accuracy >= THRESHOLD, axis=1)
-        return np.asarray(all_along & self.measured)
+        return self._connected(self.curve)
 
     @property
     def lines_connected(self) -> NDArray[np.bool_]:
         """Whether each straight line keeps accuracy >= `THRESHOLD`, bool (P,)."""
+        return self._connected(self.line)
+
+    def _connected(self, profile: Profile) -> NDArray[np.bool_]:
         with np.errstate(invalid="ignore"):
-            all_along = np.all(self.line.accuracy >= THRESHOLD, axis=1)
+            all_along = np.all(profile.accuracy >= THRESHOLD, axis=1)
         return np.asarray(all_along & self.measured)
 
     def converged_at(self, pair: int) -> int | None:

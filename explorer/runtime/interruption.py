@@ -43,6 +43,16 @@ def abandonable() -> Iterator[None]:
         _may.reset(before)
 
 
+@contextlib.contextmanager
+def unbroken() -> Iterator[None]:
+    """Mark a block that is not to be left although the one around it can be."""
+    before = _may.set(False)
+    try:
+        yield
+    finally:
+        _may.reset(before)
+
+
 def check() -> None:
     """Leave the computation here if that is wanted, and if it can be left.
 

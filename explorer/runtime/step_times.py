@@ -4,10 +4,9 @@ import hashlib
 import json
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from explorer.base import folders
-from explorer.base.files import write_atomically
 from explorer.base.value import Value
 
 POSITIONS = 1300
@@ -75,7 +74,7 @@ class StepTime(Value):
 
 
 def assumed(parameters: int | None) -> StepTime:
-    """Return the pace of two CPU cores with bfloat16, for a machine that has timed nothing.
+    """Return the step time of two CPU cores with bfloat16, where nothing was timed yet.
 
     Args:
         parameters: of the model; None counts as the embedded model's.
@@ -84,23 +83,23 @@ def assumed(parameters: int | None) -> StepTime:
     return StepTime(model="", precision="auto", token_seconds=each, exact_factor=EXACT_FACTOR)
 
 
+def expected(model: str, precision: str, parameters: int | None) -> StepTime:
+    """Return the step time that was measured last, else what a model of that size may take."""
+    return find(model, precision) or assumed(parameters)
+
+
 def keep(step_time: StepTime) -> Path:
-    """Keep the newest pace of a model and number format.
+    """Keep the newest step time of a model and number format.
 
     Raises:
         StorageError: if the disk refuses.
     """
-    return write_atomically(
-        _file(step_time.model, step_time.precision), step_time.model_dump_json(indent=1).encode()
-    )
+    return step_time.keep(_file(step_time.model, step_time.precision))
 
 
 def find(model: str, precision: str) -> StepTime | None:
-    """Return the pace that was timed last, or None if none was or it cannot be read."""
-    try:
-        return StepTime.model_validate_json(_file(model, precision).read_bytes())
-    except (OSError, ValidationError):
-        return None
+    """Return the step time that was measured last; None if none was or it cannot be read."""
+    return StepTime.kept(_file(model, precision))
 
 
 def _file(model: str, precision: str) -> Path:

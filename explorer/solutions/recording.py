@@ -1,4 +1,4 @@
-"""Recordings: how a run formed, frame by frame, small enough to play back in a browser.
+"""Recordings: the frames of a run, small enough to play back in a browser.
 
 While a run is going on its frames are appended to a log of fixed-size records, which any process
 can read at any time; a record that is half-written is left out. When the run ends the frames
@@ -6,6 +6,7 @@ become one safetensors file beside its solutions.
 """
 
 import contextlib
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from explorer.base.errors import StorageError
+from explorer.base.errors import disk_errors
 from explorer.base.files import require_mine, write_atomically
+from explorer.base.provenance import Recorded, gone_on
 from explorer.base.tensor_files import Layout, TensorFormat, Tensors
-from explorer.base.value import Value
 
 MAX_FRAMES = 200
 PHASES = ("search", "finish", "done", "rest")
@@ -31,7 +32,7 @@ TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
-class RecordingHeader(Value):
+class RecordingHeader(Recorded):
     """What every frame of a recording shares."""
 
     schema_version: Literal[1] = 1
@@ -49,6 +50,10 @@ class RecordingHeader(Value):
     pieces: dict[int, str] = Field(
         default={}, description="What every token id in the frames says; filled in at the end."
     )
+
+    def begins(self, other: Self) -> bool:
+        """Whether this is the header of the same run, maybe with other versions."""
+        return self.model_copy(update={"versions": other.versions}) == other
 
     @property
     def frame_dtype(self) -> np.dtype[Any]:
@@ -171,15 +176,6 @@ FORMAT = TensorFormat(
 """A recording: one tensor for each column of `frame_dtype`, JSON in `recording`."""
 
 
-def read_header(path: Path) -> RecordingHeader:
-    """Return what the frames of a recording share, without reading them.
-
-    Raises:
-        CorruptFileError: if the file is missing, cut short, or not a recording.
-    """
-    return FORMAT.read_header(path)
-
-
 class RecordingLog:
     """Appends frames of a run in progress to `frames.log` in a job's folder, thinning as it grows.
 
@@ -195,13 +191,12 @@ class RecordingLog:
             header: what the frames share; the log of another run is not continued.
             until: the trainer step the run goes on from; what was shown of later ones is dropped.
         """
-        self.path, self.live, self.header = folder / LOG, folder / LIVE, header
+        self.path, self.live = folder / LOG, folder / LIVE
         self.dtype = header.frame_dtype
         self.stride = 1
-        self._published = 0
-        self._prefix = _prefix(header)
         existing = read_log(folder)
-        if existing is not None and existing.header == header:
+        if existing is not None and existing.header.begins(header):
+            header = header.model_copy(update=gone_on(existing.header))
             kept = existing.frames
             if until is not None:
                 kept = kept[kept["step"] <= until]
@@ -209,6 +204,7 @@ class RecordingLog:
             kept = np.zeros(0, dtype=self.dtype)
         with contextlib.suppress(OSError):
             self.live.unlink()  # it is among those kept, if it belongs to this run
+        self.header, self._prefix = header, _prefix(header)
         self._count = self._published = len(kept)
         self._rewrite(kept)
 
@@ -217,13 +213,8 @@ class RecordingLog:
         write_atomically(self.live, frame.tobytes())
         if last or self._published % self.stride == 0:
             require_mine()
-            try:
-                with self.path.open("ab") as file:
-                    file.write(frame.tobytes())
-            except OSError as error:
-                raise StorageError(
-                    f"The recording cannot be written ({error.strerror}). Free some space."
-                ) from error
+            with disk_errors("The recording cannot be written"), self.path.open("ab") as file:
+                file.write(frame.tobytes())
             self._count += 1
             if self._count >= MAX_FRAMES:
                 self._thin()
@@ -241,33 +232,45 @@ class RecordingLog:
 
 
 def read_log(folder: Path, *, with_live: bool = True) -> Recording | None:
-    """Read what a run in progress has shown so far, or None before its first frame."""
+    """Read what a run in progress has shown so far, or None before its first frame.
+
+    Args:
+        folder: the job's.
+        with_live: put the frame in `live` behind those of the log, if it is newer.
+    """
     try:
         with (folder / LOG).open("rb") as log:
-            _, header = read_head(log)
-            frames = whole_frames(log.read(), header)
+            _, header = _read_head(log)
+            data = log.read()
     except (OSError, ValueError):
         return None
-    if with_live:
-        frames = with_newest(frames, live_frame(folder, header))
+    whole = len(data) - len(data) % header.frame_dtype.itemsize  # without one half-written
+    frames = np.frombuffer(data[:whole], dtype=header.frame_dtype)
+    live = _live_frame(folder, header) if with_live else frames[:0]
+    if len(live) and (not len(frames) or live["step"][0] > frames["step"][-1]):
+        frames = np.concatenate([frames, live])
     return Recording(header, frames) if len(frames) else None
 
 
-def whole_frames(data: bytes, header: RecordingHeader) -> NDArray[Any]:
-    """Return the frames in the body of a log, but for one that is half-written."""
-    dtype = header.frame_dtype
-    return np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype=dtype)
+def read_newest(folder: Path) -> Recording | None:
+    """Read the newest frame alone of a run in progress, or None before its first.
+
+    Of the log only the head is read, and the last record where there is no frame in `live` yet:
+    it is asked for several times a second, for everybody who watches.
+    """
+    with contextlib.suppress(OSError, ValueError), (folder / LOG).open("rb") as log:
+        head, header = _read_head(log)
+        newest = _live_frame(folder, header)
+        if not len(newest):
+            size = header.frame_dtype.itemsize
+            whole = (log.seek(0, os.SEEK_END) - len(head)) // size
+            log.seek(len(head) + max(0, whole - 1) * size)
+            newest = np.frombuffer(log.read(size), dtype=header.frame_dtype)
+        return Recording(header, newest) if len(newest) else None
+    return None
 
 
-def with_newest(frames: NDArray[Any], newest: NDArray[Any]) -> NDArray[Any]:
-    """Return frames with the live one behind them, if it is newer."""
-    if not len(frames):
-        return newest
-    newer = len(newest) and newest["step"][0] > frames["step"][-1]
-    return np.concatenate([frames, newest]) if newer else frames
-
-
-def live_frame(folder: Path, header: RecordingHeader) -> NDArray[Any]:
+def _live_frame(folder: Path, header: RecordingHeader) -> NDArray[Any]:
     """Return the frame in `live`, or none if there is none of this run."""
     with contextlib.suppress(OSError, ValueError):
         found = np.frombuffer((folder / LIVE).read_bytes(), dtype=header.frame_dtype)
@@ -275,7 +278,7 @@ def live_frame(folder: Path, header: RecordingHeader) -> NDArray[Any]:
     return np.zeros(0, dtype=header.frame_dtype)
 
 
-def read_head(log: BinaryIO) -> tuple[bytes, RecordingHeader]:
+def _read_head(log: BinaryIO) -> tuple[bytes, RecordingHeader]:
     """Read the head of a log; ValueError if it is not whole."""
     length = log.read(8)
     text = log.read(min(int.from_bytes(length, "little"), MAX_HEADER))

@@ -13,14 +13,15 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from explorer.base.errors import CorruptFileError, NoProtoTokensError
 from explorer.base.formatting import counted
 from explorer.base.provenance import Versions
 from explorer.base.tensor_files import Layout as TensorLayout
 from explorer.base.tensor_files import TensorFormat, Tensors, all_finite
-from explorer.specs.arrangements import ArrangementKey, Layout
+from explorer.base.value import Value
+from explorer.specs.arrangements import ARRANGEMENTS, ArrangementKey, Layout
 from explorer.specs.recipes import Recipe
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -28,14 +29,11 @@ ID = r"^[0-9A-Za-z][0-9A-Za-z_-]{0,79}$"
 """What an id looks like: it names files, and stands in links."""
 
 
-class TrainedRecord(BaseModel):
+class TrainedRecord(Value):
     """What is known about either kind besides its tensors: the JSON under `solution` in a file."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        ser_json_inf_nan="strings",  # JSON has no NaN, and null would not be read as a number
-    )
+    # JSON has no NaN, and null would not be read as a number
+    model_config = ConfigDict(ser_json_inf_nan="strings")
 
     schema_version: Literal[1] = SCHEMA_VERSION
     id: str = Field(
@@ -101,6 +99,13 @@ class SolutionRecord(TrainedRecord):
 
     kind: Literal["one-forward"] = "one-forward"
     arrangement: ArrangementKey
+    sink: int | None = Field(
+        None,
+        ge=0,
+        lt=2**31,
+        exclude_if=lambda value: value is None,
+        description="Id of the token before e, in an arrangement that has one.",
+    )
     shared_m: bool = Field(False, description="Whether m was trained for several texts at once.")
     known_starts: str | None = Field(
         None,
@@ -108,6 +113,12 @@ class SolutionRecord(TrainedRecord):
         description="Digest of the pairs that ship for the model, if it started near one of them; "
         "None: it did not, or it was not noted.",
     )
+
+    @model_validator(mode="after")
+    def _sink_goes_with_arrangement(self) -> Self:
+        if (self.sink is not None) != ARRANGEMENTS[self.arrangement].has_sink:
+            raise ValueError("a sink goes with an arrangement that has one, and that with a sink")
+        return self
 
 
 class MemoryRecord(TrainedRecord):
@@ -181,8 +192,19 @@ FORMAT: TensorFormat[AnyRecord] = TensorFormat(
 """A file of either kind: float32 `e` and `m`, or `mem`; int64 `target_ids`; JSON in `solution`."""
 
 
+class _Trained:
+    """What both kinds have in common."""
+
+    target_ids: NDArray[np.int64]
+
+    @property
+    def length(self) -> int:
+        """N, the number of target tokens."""
+        return len(self.target_ids)
+
+
 @dataclass(frozen=True)
-class Solution:
+class Solution(_Trained):
     """A trained pair of proto-tokens with its target.
 
     Attributes:
@@ -198,18 +220,13 @@ class Solution:
     record: SolutionRecord
 
     @property
-    def length(self) -> int:
-        """N, the number of target tokens."""
-        return len(self.target_ids)
-
-    @property
     def d_model(self) -> int:
         """Numbers in a vector."""
         return len(self.e)
 
 
 @dataclass(frozen=True)
-class Memory:
+class Memory(_Trained):
     """Trained memory vectors with their target (Kuratov et al., E4).
 
     Attributes:
@@ -221,11 +238,6 @@ class Memory:
     mem: NDArray[np.float32]
     target_ids: NDArray[np.int64]
     record: MemoryRecord
-
-    @property
-    def length(self) -> int:
-        """N, the number of target tokens."""
-        return len(self.target_ids)
 
     @property
     def d_model(self) -> int:
@@ -265,23 +277,14 @@ def now() -> str:
     return datetime.now(UTC).replace(microsecond=0).isoformat()
 
 
-def save_solution(solution: Solution, path: Path) -> Path:
-    """Write `solution` as safetensors: tensors `e`, `m`, `target_ids`, JSON under `solution`.
+def save_solution(solution: Solution | Memory, path: Path) -> Path:
+    """Write one of either kind as `FORMAT`: its tensors, and its record as JSON.
 
     Raises:
         StorageError: if the disk refuses.
     """
-    tensors: Tensors = {"e": solution.e, "m": solution.m, "target_ids": solution.target_ids}
+    tensors = {name: value for name, value in vars(solution).items() if name != "record"}
     return FORMAT.save(path, solution.record, tensors)
-
-
-def save_memory(memory: Memory, path: Path) -> Path:
-    """Write `memory` as safetensors: tensors `mem` and `target_ids`, JSON under `solution`.
-
-    Raises:
-        StorageError: if the disk refuses.
-    """
-    return FORMAT.save(path, memory.record, {"mem": memory.mem, "target_ids": memory.target_ids})
 
 
 def load_solution(path: Path) -> Solution:
@@ -294,18 +297,6 @@ def load_solution(path: Path) -> Solution:
     found = load(path)
     if isinstance(found, Memory):
         raise NoProtoTokensError(found.record.refusal)
-    return found
-
-
-def load_memory(path: Path) -> Memory:
-    """Read a file of memory vectors.
-
-    Raises:
-        CorruptFileError: if it is missing, damaged, or of another kind.
-    """
-    found = load(path)
-    if isinstance(found, Solution):
-        raise CorruptFileError(f"{path.name} holds e and m, not memory vectors.")
     return found
 
 

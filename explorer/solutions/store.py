@@ -9,7 +9,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
 
@@ -17,9 +17,8 @@ from explorer.base import folders
 from explorer.base.collection import Collection, read_once, the_one
 from explorer.base.database import SolutionRow, transaction
 from explorer.base.errors import CorruptFileError, NoProtoTokensError, StorageError
-from explorer.base.files import write_atomically
-from explorer.base.value import Value
-from explorer.solutions.recording import Recording, read_header
+from explorer.base.provenance import Recorded
+from explorer.solutions.recording import FORMAT, Recording
 from explorer.solutions.solution import (
     AnyRecord,
     Memory,
@@ -27,7 +26,6 @@ from explorer.solutions.solution import (
     Solution,
     load_solution,
     read_record,
-    save_memory,
     save_solution,
 )
 
@@ -41,11 +39,12 @@ NOT_SOLUTIONS = (
     "control_point.safetensors",
     "landscape.safetensors",
     "radius.safetensors",
+    "inside.safetensors",
 )
 """How files end that lie beside solutions and are something else."""
 
 
-class Race(Value):
+class Race(Recorded):
     """One forward pass against generation token by token, on one machine, both warm."""
 
     tokens: int = Field(ge=1, lt=2**31, description="How many tokens both gave.")
@@ -91,10 +90,7 @@ def keep(solution: Solution | Memory, job: str) -> Path:
         StorageError: if the disk refuses.
     """
     path = run_folder(job) / f"{solution.record.id}.safetensors"
-    if isinstance(solution, Memory):
-        save_memory(solution, path)
-    else:
-        save_solution(solution, path)
+    save_solution(solution, path)
     _note((path, solution.record, solution.length))
     return path
 
@@ -153,11 +149,8 @@ def _is_gone(path: Path, listed: Container[Path]) -> bool:
 
 def _own_files() -> list[Path]:
     """Return the solution files of this machine's runs and sets."""
-    return [path for name in ("solutions", "sets") for path in _solution_files(_local(name))]
-
-
-def _local(name: str) -> Path:
-    return folders.local() / name
+    places = (folders.local() / name for name in ("solutions", "sets"))
+    return [path for place in places for path in _solution_files(place)]
 
 
 def _solution_files(folder: Path) -> list[Path]:
@@ -264,7 +257,7 @@ RUNS = Collection(
     noun="run",
     place="solutions",
     file=RECORDING,
-    read=read_header,
+    read=FORMAT.read_header,
     advice="It may have been made elsewhere; import its solutions.",
     ships_in="",
 )
@@ -282,11 +275,9 @@ def keep_race(folder: Path, result: Race) -> None:
     Raises:
         StorageError: if the disk refuses.
     """
-    write_atomically(folder / RACE, result.model_dump_json().encode())
+    result.keep(folder / RACE)
 
 
 def race_of(folder: Path) -> Race | None:
     """Return what `keep_race` noted beside a run, or None."""
-    with contextlib.suppress(OSError, ValidationError):
-        return Race.model_validate_json((folder / RACE).read_bytes())
-    return None
+    return Race.kept(folder / RACE)

@@ -4,6 +4,7 @@ An arrangement says which vector stands at each input position and at which posi
 output is read. Everything here is a pure function of the key and the target length N.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 
 from explorer.base.errors import BadInputError
 
-ArrangementKey = Literal["e", "halves", "alternating", "e+mN", "e+mN-1"]
+PaperKey = Literal["e", "halves", "alternating", "e+mN", "e+mN-1"]
+ArrangementKey = Literal["e", "halves", "alternating", "e+mN", "e+mN-1", "sink+e+mN"]
+PAPER_KEYS: tuple[PaperKey, ...] = get_args(PaperKey)
 KEYS: tuple[ArrangementKey, ...] = get_args(ArrangementKey)
 PAPER_DEFAULT: ArrangementKey = "e+mN-1"
 AUTO: Literal["auto"] = "auto"
@@ -25,41 +28,67 @@ LayoutChoice = Literal["auto", Layout]
 
 @dataclass(frozen=True)
 class Arrangement:
-    """What a person reads about one arrangement.
+    """One arrangement: what stands where, and what a person reads about it.
 
     Attributes:
         key: the name used in files and on the command line.
-        checklist_id: the paper's row, A1 to A5.
+        checklist_id: the paper's row, A1 to A5; Sink for ours.
         formula: the input sequence, written out.
         sentence: what is special about it.
+        opening: what stands at the first positions, whose outputs are not read, a letter each:
+            `s` for the sink, the frozen embedding of an ordinary token, `e`, or `m`.
+        m_at: which of the N positions that are read hold m, given their indices 0 … N-1 and N; the
+            others hold e.
     """
 
     key: ArrangementKey
     checklist_id: str
     formula: str
     sentence: str
+    opening: str
+    m_at: Callable[[NDArray[np.int64], int], NDArray[np.bool_]]
+
+    @property
+    def has_sink(self) -> bool:
+        """Whether a token stands before e."""
+        return "s" in self.opening
 
 
 ARRANGEMENTS: dict[ArrangementKey, Arrangement] = {
-    "e": Arrangement(
-        "e", "A1", "[e]×N", "One vector, repeated: every position sees the same past."
-    ),
-    "halves": Arrangement(
-        "halves", "A2", "[e]×⌈N/2⌉ [m]×⌊N/2⌋", "First half e, second half m: one change of input."
-    ),
-    "alternating": Arrangement(
-        "alternating", "A3", "[e, m]×N/2", "e and m take turns, starting with e."
-    ),
-    "e+mN": Arrangement(
-        "e+mN",
-        "A4",
-        "[e][m]×N",
-        "e opens the sequence and its own output is not read; the first m says the first token.",
-    ),
-    "e+mN-1": Arrangement(
-        "e+mN-1", "A5", "[e][m]×(N−1)", "The paper's default: e itself says the first token."
-    ),
-}
+    a.key: a
+    for a in (
+        Arrangement(
+            "e", "A1", "[e]×N", "One vector, repeated: every position sees the same past.",
+            "", lambda at, N: at < 0,
+        ),
+        Arrangement(
+            "halves", "A2", "[e]×⌈N/2⌉ [m]×⌊N/2⌋",
+            "First half e, second half m: one change of input.",
+            "", lambda at, N: at >= (N + 1) // 2,
+        ),
+        Arrangement(
+            "alternating", "A3", "[e, m]×N/2", "e and m take turns, starting with e.",
+            "", lambda at, N: at % 2 == 1,
+        ),
+        Arrangement(
+            "e+mN", "A4", "[e][m]×N",
+            "e opens the sequence and its own output is not read; the first m says the first "
+            "token.",
+            "e", lambda at, N: at >= 0,
+        ),
+        Arrangement(
+            "e+mN-1", "A5", "[e][m]×(N−1)",
+            "The paper's default: e itself says the first token.",
+            "", lambda at, N: at > 0,
+        ),
+        Arrangement(
+            "sink+e+mN", "Sink", "[sink][e][m]×N",
+            "Not the paper's: a fixed token, BOS where the model has one, stands before e as "
+            "the attention sink, so e need not be it; the first m outputs the first token.",
+            "se", lambda at, N: at >= 0,
+        ),
+    )
+}  # fmt: skip
 
 
 def settled(choice: ArrangementChoice) -> ArrangementKey:
@@ -73,8 +102,8 @@ def settled(choice: ArrangementChoice) -> ArrangementKey:
     return choice
 
 
-def holds_m(key: ArrangementKey, length: int) -> NDArray[np.bool_]:
-    """Return which input positions hold m (the others hold e), shape (input length,).
+def stands(key: ArrangementKey, length: int) -> NDArray[np.str_]:
+    """Return what stands at each input position, `s`, `e` or `m`, shape (input length,).
 
     Args:
         key: an arrangement.
@@ -85,23 +114,25 @@ def holds_m(key: ArrangementKey, length: int) -> NDArray[np.bool_]:
     """
     if length < 1:
         raise BadInputError("A target needs at least one token.")
-    at = np.arange(length + (key == "e+mN"))
-    match key:
-        case "e":
-            return np.zeros(len(at), dtype=bool)
-        case "halves":
-            return np.greater_equal(at, (length + 1) // 2)
-        case "alternating":
-            return np.equal(at % 2, 1)
-        case "e+mN" | "e+mN-1":
-            return np.greater(at, 0)
+    found = ARRANGEMENTS[key]
+    read = np.where(found.m_at(np.arange(length), length), "m", "e")
+    return np.concatenate([np.array(list(found.opening), dtype="U1"), read])
+
+
+def holds_m(key: ArrangementKey, length: int) -> NDArray[np.bool_]:
+    """Return which input positions hold m, shape (input length,).
+
+    Raises:
+        BadInputError: if N is less than 1.
+    """
+    return np.equal(stands(key, length), "m")
 
 
 def read_from(key: ArrangementKey) -> int:
     """Return the first input position whose output is read; the N outputs from there are used."""
-    return 1 if key == "e+mN" else 0
+    return len(ARRANGEMENTS[key].opening)
 
 
 def input_length(key: ArrangementKey, length: int) -> int:
     """Return how many vectors the model is fed for a target of `length` tokens."""
-    return len(holds_m(key, length))
+    return len(stands(key, length))

@@ -11,7 +11,7 @@ from pydantic import (
 )
 
 from explorer.base.value import Value
-from explorer.specs.arrangements import KEYS, ArrangementChoice, ArrangementKey, LayoutChoice
+from explorer.specs.arrangements import PAPER_KEYS, ArrangementChoice, ArrangementKey, LayoutChoice
 from explorer.specs.recipes import INDEPENDENT, Recipe
 from explorer.specs.texts import Source
 
@@ -54,7 +54,7 @@ class ArrangementsSettings(_Trained):
     experiment: Literal["arrangements"] = "arrangements"
     arrangements: Annotated[
         tuple[ArrangementKey, ...], Field(min_length=1), AfterValidator(_different)
-    ] = Field(KEYS, description="Which arrangements.")
+    ] = Field(PAPER_KEYS, description="Which arrangements.")
     lengths: Lengths = Field((1, 2, 4, 8, 16, 32), description="N, shortest first.")
     source: Source = Field("seen", description="Where the texts come from.")
     texts: int = Field(6, ge=1, le=200, description="How many texts.")

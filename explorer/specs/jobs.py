@@ -1,8 +1,11 @@
 """What a job is asked to do: one frozen, validated value for each kind."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    BaseModel,
     Field,
     TypeAdapter,
     ValidationError,
@@ -10,8 +13,7 @@ from pydantic import (
 )
 
 from explorer.base.errors import BadInputError
-from explorer.base.validation import in_words
-from explorer.base.value import Value
+from explorer.base.value import Value, in_words
 from explorer.specs.arrangements import ArrangementChoice
 from explorer.specs.curves import PathRecipe
 from explorer.specs.experiments import Settings
@@ -47,7 +49,7 @@ class ReconstructSpec(Value):
 
 
 class DownloadSpec(Value):
-    """Bring a model (and, with the embedded one, Shakespeare's works) onto the disk."""
+    """Download a model and, with the embedded one, Shakespeare's works."""
 
     kind: Literal["bring"] = "bring"
     model: str = Field(description="Name or hub id of the model.")
@@ -159,6 +161,18 @@ class DistancesSpec(Value):
         return f"set {self.set}"
 
 
+class DepthSpec(Value):
+    """Compare the solutions of a set by their hidden states, layer by layer."""
+
+    kind: Literal["depth"] = "depth"
+    set: str = Field(description="Id of the set, or its folder.")
+
+    @property
+    def model(self) -> str:
+        """What a list of jobs shows where others name a model."""
+        return f"set {self.set}"
+
+
 class MapSpec(Value):
     """Lay the solutions of one or several sets out in two or three dimensions."""
 
@@ -225,6 +239,27 @@ class RadiusSpec(Value):
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of the directions.")
 
 
+class InsideSpec(Value):
+    """Look inside the forward pass of one solution: lens, attention, what is needed."""
+
+    kind: Literal["inside"] = "inside"
+    solution: str = Field(description="Id of the solution, or its file.")
+    other: str | None = Field(
+        None,
+        description="Another solution to swap e and m with: its id or file. Without it up to two "
+        "are found, one of another text and one of this.",
+    )
+    depths: int = Field(
+        10, ge=1, le=256, description="At how many layers attention to e is cut, evenly spread."
+    )
+    draws: int = Field(2, ge=1, le=32, description="Random directions of noise on e, m and both.")
+    write: bool = Field(
+        False, description="Also let the model go on writing after e and m, and answer questions."
+    )
+    tokens: int = Field(16, ge=1, le=256, description="How many tokens it writes each time.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of the directions.")
+
+
 class ExperimentSpec(Value):
     """Run one of the paper's experiments, or go on with it."""
 
@@ -244,14 +279,37 @@ JobSpec = Annotated[
     | GenerateSpec
     | SolveSetSpec
     | DistancesSpec
+    | DepthSpec
     | MapSpec
     | PathsSpec
     | LandscapeSpec
     | RadiusSpec
+    | InsideSpec
     | ExperimentSpec,
     Field(discriminator="kind"),
 ]
 _adapter: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
+
+
+def names_in(spec: BaseModel) -> Iterator[tuple[str, str]]:
+    """Yield every name by which a spec, or one within it, asks for something that is stored.
+
+    Each with what it is of: a model, a solution, a set or paths by id or path, or plainly a path.
+    """
+    for field, part in spec:
+        match field, part:
+            case (("model" | "solution" | "set" | "paths"), str()):
+                yield field, part
+            case "other", str():
+                yield "solution", part
+            case "path", Path():
+                yield "path", str(part)
+            case "sets", tuple():
+                yield from (("set", name) for name in part)
+            case "pairs", tuple():
+                yield from (("solution", end) for pair in part for end in pair)
+            case _, BaseModel():
+                yield from names_in(part)
 
 
 def parse(text: str) -> JobSpec:

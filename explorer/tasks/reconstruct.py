@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from explorer import texts
 from explorer.assets import catalog
 from explorer.base.formatting import human_seconds
 from explorer.base.progress import Progress
@@ -34,6 +33,7 @@ from explorer.solutions.solution import Solution, new_run_id, save_solution
 from explorer.specs.arrangements import read_from
 from explorer.specs.jobs import ReconstructSpec
 from explorer.tasks.task import BY_HAND, MEASURING, Task
+from explorer.texts.targets import target_ids
 from explorer.training import Outcome, Row, StepReport, Trainer
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.layouts import OnePass
@@ -80,15 +80,16 @@ class Reconstruction(Task):
         self.model = pool.searching(model_folder, name, spec.recipe.precision)
         exact_model = pool.in_float32(model_folder, name)
         self.arrangement = arrangement_for(spec.arrangement, self.model, exact_model)
+        self._layout = OnePass.of(self.arrangement, self.model)
         self.tokenizer = self.model.tokenizer
         room = self.model.max_positions - read_from(self.arrangement)
-        ids = texts.target_ids(spec.text, self.tokenizer, spec.length, max_positions=room)
+        ids = target_ids(spec.text, self.tokenizer, spec.length, max_positions=room)
         self.target_ids = np.array(ids, dtype=np.int64)
         seeds = [spec.seed + k for k in range(spec.restarts)]
         self.trainer = Trainer(
             self.model,
             [Row(tuple(ids), seed) for seed in seeds],
-            self.arrangement,
+            self._layout,
             spec.recipe,
             exact_model=exact_model,
             until=spec.until,
@@ -129,6 +130,9 @@ class Reconstruction(Task):
             return time.monotonic() - shown >= FRAME_SECONDS
 
         step = Step(self.trainer, due)
+        if not self.trainer.finished:
+            self.next_step = step
+            yield self._progress(self.trainer.report(detailed=False))
         while not self.trainer.finished:
             try:
                 self.report = report = step.take()
@@ -255,7 +259,7 @@ class Reconstruction(Task):
         return solution_of(
             found,
             self.model,
-            OnePass(self.arrangement),
+            self._layout,
             spec.recipe,
             self.h_lm,
             self.run_id,
@@ -283,7 +287,7 @@ class Reconstruction(Task):
         if found is not None:
             ids = np.union1d(found.frames["predicted"], self.target_ids).tolist()
             pieces = dict(zip(ids, self.tokenizer.pieces(ids), strict=True))
-            header = self.header.model_copy(update={"pieces": pieces})
+            header = found.header.model_copy(update={"pieces": pieces})
             Recording(header, found.frames).save(self.recording_file)
 
     @property
@@ -300,10 +304,6 @@ class Reconstruction(Task):
             for file in frames:
                 file.unlink(missing_ok=True)
             self.folder.rmdir()  # only if it is empty
-
-    @property
-    def _checkpoint_due(self) -> bool:
-        return self._kept.due
 
     def _checkpoint(self) -> None:
         solutions = {str(i): str(path) for i, path in self.solutions.items()}

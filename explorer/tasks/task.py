@@ -1,5 +1,6 @@
 """What every task is to whoever carries it out: a worker, or a command line. Free of torch."""
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
@@ -15,9 +16,35 @@ if TYPE_CHECKING:
     from explorer.model.frozen import FrozenModel
     from explorer.training.shared_pass import Step
 
+    Timing = tuple[FrozenModel, int, ArrangementChoice, Recipe]
+
 BY_HAND = "stopped by hand"
 MEASURING = "Measuring what has been found."
 """What a task says while it stops."""
+CHECKPOINT_SECONDS = 3.0
+"""How often a checkpoint is written: what a kill costs, besides the step that it falls in."""
+CHECKPOINT_SHARE = 0.1
+"""Part of the time that writing takes at most, where vectors are many or the disk is slow."""
+
+
+class CheckpointTimer:
+    """Says when the next checkpoint is due; writing one happens inside it."""
+
+    def __init__(self) -> None:
+        self._written, self._took = -math.inf, 0.0
+
+    @property
+    def due(self) -> bool:
+        """Whether the last one is long ago, also beside the time that it took."""
+        since = time.monotonic() - self._written
+        return since >= CHECKPOINT_SECONDS and self._took <= since * CHECKPOINT_SHARE
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._written = time.monotonic()
+        self._took = self._written - self._began
 
 
 class Task(ABC):
@@ -32,21 +59,26 @@ class Task(ABC):
         resumed: whether it goes on with what an earlier one left.
         next_step: the training step that comes next, where it can be taken together with those of
             other tasks; whoever drives may do so before the task goes on, which takes it otherwise.
+        timing: model, N, arrangement and recipe of a step to be timed first; None: there is no
+            need.
     """
 
     makes: ClassVar[str] = ""
     resumed: bool = False
     next_step: "Step[Any] | None" = None
+    timing: "Timing | None" = None
 
     def steps(self) -> Generator[Progress, None, None]:
         """Work to the end; yield after every step, or `Waiting` while somebody else is first.
 
-        Closing the iterator early leaves a checkpoint to go on from.
+        A checkpoint is written every few seconds, and left where the iterator is closed early.
         """
+        timer = CheckpointTimer()
         try:
             for progress in self._work():
-                if self._checkpoint_due:
-                    self._checkpoint()
+                if timer.due:
+                    with timer:
+                        self._checkpoint()
                 yield progress
         except GeneratorExit:
             self._checkpoint()
@@ -55,11 +87,6 @@ class Task(ABC):
     @abstractmethod
     def _work(self) -> Iterator[Progress]:
         """Do what is left; yield where everything stands as a checkpoint may have it."""
-
-    @property
-    def _checkpoint_due(self) -> bool:
-        """Whether the last checkpoint is long ago."""
-        return False
 
     def _checkpoint(self) -> None:  # noqa: B027 (not every task needs one)
         """Write what another task of the same kind goes on from.
@@ -92,14 +119,65 @@ class Task(ABC):
         return [went_on] if self.resumed else []
 
     @property
-    def timing(self) -> "tuple[FrozenModel, int, ArrangementChoice, Recipe] | None":
-        """Model, N, arrangement and recipe of a step to be timed first; None: there is no need."""
-        return None
-
-    @property
     @abstractmethod
     def outcome(self) -> str:
         """What came of it, in a sentence, once it has ended or was stopped."""
+
+
+class SharedTask(Task):
+    """A task whose parts other jobs and processes may do too, each part by one of them at a time.
+
+    Attributes:
+        id: of what it makes.
+        timing: always known, for what is made takes long.
+        inside: how much of the part under way is done, 0 to 1.
+    """
+
+    id: str
+    timing: "Timing"
+    inside: float = 0.0
+    _part: str = ""  # that is claimed
+
+    def steps(self) -> Generator[Progress, None, None]:
+        """Do the parts that are left; yield after every step.
+
+        A part that somebody else is at is left to them; where nothing else is left, this waits
+        (`Waiting`) for what becomes of it.
+        """
+        while left := self._left():
+            claimed = cell_locks.first_free(self.id, left)
+            if claimed is None:
+                yield from cell_locks.rest(self._others())
+                continue
+            part, claim = claimed
+            with claim:
+                self._part, self.inside = part, 0.0
+                yield self._progress()
+                if part in self._left():  # else it was finished between look and claim
+                    yield from self.part(part)
+            yield self._progress()
+
+    def part(self, name: str) -> Generator[Progress, None, None]:
+        """Do one part, which whoever asks has claimed."""
+        self._part, self.inside = name, 0.0
+        yield from super().steps()
+
+    @abstractmethod
+    def _left(self) -> list[str]:
+        """Look at the disk; return the names of the parts that are not done, the next one first."""
+
+    @abstractmethod
+    def _progress(self) -> Progress:
+        """Return where the work stands."""
+
+    @abstractmethod
+    def _others(self) -> Progress:
+        """Return the same while only others can do something."""
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The id of what is made."""
+        return {self.makes: self.id}
 
 
 def finish(task: Task, report: Callable[[Progress], None] | None = None) -> None:

@@ -1,15 +1,19 @@
-"""Where the text that is learned is not the text that was typed: tokenizers change some texts.
+"""Finds where a tokenizer changes a text, so that another one is learned than was typed.
 
 One makes letters small, one composes accents, one has no token for a character and writes <unk>.
 Two vectors then learn what the tokens say, and a person should know that before they start.
 """
 
+import contextlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from explorer.assets.tokenizing import Group, Tokenizer
+from explorer.base.errors import ExplorerError
+from explorer.specs.texts import make_spec
+from explorer.texts.drawing import draw
 
 COMPARED = 4_000
 """Characters in which changes are looked for: comparing takes the square of their number."""
@@ -33,19 +37,26 @@ class Alteration:
     @property
     def sentence(self) -> str:
         """What a person should know before the start."""
+        return _said("the text", self)
+
+    @property
+    def what(self) -> str:
+        """What is changed first, inside a sentence."""
         typed, learned = _quotable(self.typed), _quotable(self.learned)
         if not typed:
-            what = f"it adds “{learned}”"
-        elif not learned:
-            what = f"it leaves out “{typed}”"
-        elif unicodedata.normalize("NFKC", typed) == unicodedata.normalize("NFKC", learned):
-            what = f"it writes “{learned}” with other Unicode characters than you did"
-        else:
-            what = f"it reads “{typed}” as “{learned}”"
-        return (
-            f"This model's tokenizer changes the text: {what}. "
-            "The vectors learn what the tokens say."
-        )
+            return f"it adds “{learned}”"
+        if not learned:
+            return f"it leaves out “{typed}”"
+        if unicodedata.normalize("NFKC", typed) == unicodedata.normalize("NFKC", learned):
+            return f"it writes “{learned}” with other Unicode characters"
+        return f"it reads “{typed}” as “{learned}”"
+
+
+def _said(changed: str, first: Alteration) -> str:
+    return (
+        f"This model's tokenizer changes {changed}: {first.what}. "
+        "The vectors learn what the tokens say."
+    )
 
 
 def find_alteration(text: str, tokenizer: Tokenizer, ids: Sequence[int]) -> Alteration | None:
@@ -70,6 +81,37 @@ def find_alteration(text: str, tokenizer: Tokenizer, ids: Sequence[int]) -> Alte
     first, last = _word(learned, c, d)
     touched = _touched(tokenizer.groups(list(ids)), [(c, d) for *_, c, d in changes])
     return Alteration(typed[start:stop], learned[first:last], touched)
+
+
+def find_alterations(
+    given: Iterable[str], sources: Iterable[str], tokenizer: Tokenizer, length: int
+) -> str | None:
+    """Say what a tokenizer changes in several texts, None if nothing.
+
+    Args:
+        given: texts that a person gathered.
+        sources: where others are drawn from. One passage stands for each: of what is fetched for a
+            run, or on no disk yet, it is prose of this project. Generated texts are tokens already.
+        tokenizer: gives and reads the tokens.
+        length: tokens of each text that are learned.
+    """
+    found, count = [], 0
+    for text in (*given, *(_example(s) for s in sources if s != "generated")):
+        count += 1
+        ids, _ = tokenizer.encode_prefix(text, length)
+        if (alteration := find_alteration(text, tokenizer, ids)) is not None:
+            found.append(alteration)
+    if not found:
+        return None
+    few = "the text" if count == 1 else "the texts" if len(found) == count else "some of the texts"
+    return _said(few, found[0])
+
+
+def _example(source: str) -> str:
+    if source in ("seen", "random"):
+        with contextlib.suppress(ExplorerError):
+            return draw(make_spec(source)).text
+    return draw(make_spec("unseen")).text
 
 
 def _word(text: str, start: int, stop: int) -> tuple[int, int]:

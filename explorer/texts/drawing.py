@@ -130,11 +130,6 @@ def _overlap(one: range, other: range) -> bool:
     return one.start < other.stop and other.start < one.stop
 
 
-def unseen_passages() -> list[Passage]:
-    """Return the passages written for this project, in the order in which they ship."""
-    return [draw(UnseenSpec(seed=None, index=index)) for index in range(unseen.count())]
-
-
 def continuation(spec: GeneratedSpec, context: Passage, text: str) -> Passage:
     """Return the passage that a model gave when it continued `context`.
 

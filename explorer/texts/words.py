@@ -5,7 +5,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-from explorer.base.errors import BadInputError
+from explorer.base.errors import BadInputError, disk_errors
 from explorer.specs.texts import RandomSpec
 from explorer.texts.passages import Passage
 
@@ -33,12 +33,9 @@ def glove_words(path: Path) -> tuple[str, ...]:
         BadInputError: if there is no such file or it is not in this format.
     """
     try:
-        stat = path.stat()
-        return _glove_words(path, stat.st_size, stat.st_mtime_ns)
-    except OSError as error:
-        raise BadInputError(
-            f"The GloVe file {path} cannot be read ({error.strerror}). Check its path."
-        ) from error
+        with disk_errors(f"The GloVe file {path} cannot be read", "Check its path.", BadInputError):
+            stat = path.stat()
+            return _glove_words(path, stat.st_size, stat.st_mtime_ns)
     except UnicodeDecodeError as error:
         raise BadInputError(
             f"{path.name} is not text, so it is not a GloVe file. If it is compressed, unpack it."

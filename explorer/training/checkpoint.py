@@ -3,8 +3,6 @@
 import contextlib
 import hashlib
 import json
-import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +17,6 @@ from explorer.base.files import say_kept
 from explorer.base.tensor_files import TensorFormat
 from explorer.model.frozen import FrozenModel
 from explorer.training.trainer import Trainer
-
-SECONDS = 3.0
-"""How often a checkpoint is written: what a kill costs, besides the step that it falls in."""
-SHARE = 0.1
-"""Part of the time that writing takes at most, where vectors are many or the disk is slow."""
 
 
 class CheckpointHeader(BaseModel):
@@ -99,13 +92,6 @@ class Checkpoint:
         made_of = [__version__, model.fingerprint, str(model.dtype), model.device.type, asked]
         self.path = path
         self._of = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
-        self._saved, self._took = -math.inf, 0.0
-
-    @property
-    def due(self) -> bool:
-        """Whether the last one is long ago."""
-        since = time.monotonic() - self._saved
-        return since >= SECONDS and self._took <= since * SHARE
 
     def save(
         self,
@@ -118,7 +104,6 @@ class Checkpoint:
         Raises:
             StorageError: if the disk refuses.
         """
-        started = time.monotonic()
         tensors = {f"arrays/{name}": array for name, array in (arrays or {}).items()}
         states = []
         for k, engine in enumerate(engines):
@@ -128,8 +113,6 @@ class Checkpoint:
         FORMAT.save(
             self.path, CheckpointHeader(of=self._of, trainings=states, values=values), tensors
         )
-        self._saved = time.monotonic()
-        self._took = self._saved - started
         say_kept()
 
     def read(self) -> Saved | None:

@@ -7,10 +7,9 @@ model says a text in one pass, and the memory vectors of the autoregressive base
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
@@ -19,9 +18,15 @@ from typing_extensions import override
 from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
 from explorer.model.greedy import memory_inputs, score_memory
-from explorer.model.metrics import Score, input_sequence, score
+from explorer.model.metrics import Score, by_proto_token, input_sequence, score
 from explorer.solutions.solution import Memory, MemoryRecord, Solution, SolutionRecord
-from explorer.specs.arrangements import ArrangementKey, holds_m, input_length, read_from
+from explorer.specs.arrangements import (
+    ARRANGEMENTS,
+    ArrangementKey,
+    holds_m,
+    input_length,
+    read_from,
+)
 from explorer.specs.recipes import Recipe
 from explorer.training.rows import Outcome, Row
 from explorer.training.starts import start, start_of, warm_digest
@@ -102,11 +107,22 @@ class OnePass(Layout[Solution]):
 
     Attributes:
         arrangement: which input positions hold m.
+        sink: id of the token before e, where the arrangement has one, else None.
     """
 
     arrangement: ArrangementKey
+    sink: int | None = None
     vectors = 2
     rests = True
+
+    @classmethod
+    def of(cls, arrangement: ArrangementKey, model: FrozenModel) -> Self:
+        """Return an arrangement for a model: with its sink, where the arrangement has one.
+
+        Raises:
+            BadInputError: if it has one, and the model's is not known.
+        """
+        return cls(arrangement, model.sink if ARRANGEMENTS[arrangement].has_sink else None)
 
     @property
     @override
@@ -133,26 +149,23 @@ class OnePass(Layout[Solution]):
     def inputs(
         self, model: FrozenModel, vectors: Float[Tensor, "n W d"], targets: Int[Tensor, "n N"]
     ) -> Float[Tensor, "n L d"]:
-        return input_sequence(vectors[:, 0], vectors[:, 1], self.arrangement, targets.shape[1])
+        e, m = vectors.unbind(1)
+        return input_sequence(model, e, m, self.arrangement, targets.shape[1], self.sink)
 
     @override
     def by_vector(self, by_input: Float[Tensor, "n L d"], N: int) -> Float[Tensor, "n W d"]:
-        at_m = holds_m(self.arrangement, N)  # a GPU that had to count them would be waited for
-        places = [
-            torch.as_tensor(np.flatnonzero(at), device=by_input.device) for at in (~at_m, at_m)
-        ]
-        return torch.stack([by_input[:, at].sum(1) for at in places], 1)
+        return by_proto_token(by_input, self.arrangement, N)
 
     @override
     def score(
         self, model: FrozenModel, vectors: Float[NDArray[np.float32], "W d"], ids: Sequence[int]
     ) -> Score:
-        return score(model, vectors[0], vectors[1], ids, self.arrangement)
+        return score(model, vectors[0], vectors[1], ids, self.arrangement, self.sink)
 
     @property
     @override
     def words(self) -> str:
-        return self.arrangement
+        return self.arrangement if self.sink is None else f"[{self.sink}]{self.arrangement}"
 
     @override
     def known_starts(self, model: FrozenModel, recipe: Recipe) -> str | None:
@@ -163,7 +176,11 @@ class OnePass(Layout[Solution]):
         self, found: Outcome, *, shared_m: bool, known_starts: str | None, **fields: Any
     ) -> Solution:
         record = SolutionRecord(
-            arrangement=self.arrangement, shared_m=shared_m, known_starts=known_starts, **fields
+            arrangement=self.arrangement,
+            sink=self.sink,
+            shared_m=shared_m,
+            known_starts=known_starts,
+            **fields,
         )
         return Solution(found.e, found.m, np.array(found.row.target_ids, dtype=np.int64), record)
 

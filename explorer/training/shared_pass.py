@@ -8,7 +8,7 @@ batching; one training alone is the case of one participant.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
@@ -44,9 +44,6 @@ class Participant(Protocol[Report_co]):
 
     def shrink(self, tried: int) -> None:
         """Take fewer rows at a time from here: so many were too many."""
-
-    def step(self, *, detail: bool = False) -> Report_co:
-        """Take a step alone."""
 
     def propose(self, *, detail: bool = False) -> "list[Proposal]":
         """Return what the next step has to know; nothing changes."""
@@ -95,6 +92,10 @@ class Answer:
     seconds: float
 
 
+Said = Answer | BadInputError
+"""An answer, or why there is none."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Part:
     """Some consecutive rows of the k-th proposal."""
@@ -127,12 +128,14 @@ class Step(Generic[Report]):
         due: says, when it is taken, whether predicted ids, p(target) and rank are measured too.
         detail: whether they were.
         seconds: how long it took, by the clock; with others', that of all.
+        share: its part of that in passes, by positions; zero until it is taken.
     """
 
     training: Participant[Report]
-    due: Callable[[], bool]
+    due: Callable[[], bool] = lambda: False
     detail: bool = False
     seconds: float = 0.0
+    share: float = 0.0
     _said: Report | Exception | None = None
 
     @property
@@ -148,12 +151,32 @@ class Step(Generic[Report]):
             Exception: whatever has gone wrong with this training.
         """
         if self._said is None:
-            started, self.detail = time.monotonic(), self.due()
-            self._said = self.training.step(detail=self.detail)
-            self.seconds = time.monotonic() - started
+            take_together([self])
+        assert self._said is not None
         if isinstance(self._said, Exception):
             raise self._said
         return self._said
+
+    def _propose(self) -> "list[Proposal] | Exception":
+        self.detail = self.due()
+        try:
+            return self.training.propose(detail=self.detail)
+        except Interrupted:
+            raise
+        except Exception as error:  # of this one, as a model in float32 that cannot be loaded
+            return error
+
+    def _apply(self, asked: "list[Proposal] | Exception", answers: "Sequence[Said]") -> None:
+        bad = [each for each in (asked, *answers) if isinstance(each, Exception)]
+        good = [each for each in answers if isinstance(each, Answer)]
+        self.share = sum(each.seconds for each in good)
+        try:
+            if bad:
+                raise bad[0]
+            assert isinstance(asked, list)
+            self._said = self.training.apply(asked, good)
+        except Exception as error:  # of this one: it ends with it, and the others go on
+            self._said = error
 
 
 def that_fit(steps: Sequence[Step[Report]]) -> int:
@@ -171,65 +194,22 @@ def that_fit(steps: Sequence[Step[Report]]) -> int:
 def take_together(steps: Sequence[Step[Report]]) -> None:
     """Take several steps with the same passes; what came of each, its `take` says.
 
+    One whose step is not possible stands still, and the others go on.
+
     Raises:
         Interrupted: if they were left while measuring; nothing has changed then.
     """
     started = time.monotonic()
-    for step in steps:
-        step.detail = step.due()
-    reports = step_together(
-        [step.training for step in steps], detail=[step.training for step in steps if step.detail]
-    )
-    for step, report in zip(steps, reports, strict=True):
-        step._said, step.seconds = report, time.monotonic() - started
-
-
-def step_together(
-    trainings: Sequence[Participant[Report_co]],
-    *,
-    detail: Collection[Participant[Report_co]] = (),
-) -> list[Report_co | Exception]:
-    """Let each training take one step, all of them with the same passes.
-
-    Args:
-        trainings: the participants of this step; who is not among them stands still.
-        detail: those that also want predicted ids, p(target) and rank measured.
-
-    Returns:
-        The report of each, or why its step was not possible; the others have gone on.
-
-    Raises:
-        Interrupted: if somebody wants it to be left while measuring; nothing has changed then.
-    """
     with abandonable():
-        asked = [_proposals(t, detail=any(t is each for each in detail)) for t in trainings]
-        all_asked = [each for asks in asked if isinstance(asks, list) for each in asks]
-        said = iter(answer(all_asked))
+        asked = [step._propose() for step in steps]
+        said = iter(answer([each for asks in asked if isinstance(asks, list) for each in asks]))
         answers = [[next(said) for _ in asks] if isinstance(asks, list) else [] for asks in asked]
-    reports: list[Report_co | Exception] = []
-    for training, asks, mine in zip(trainings, asked, answers, strict=True):
-        good = [each for each in mine if isinstance(each, Answer)]
-        bad = [each for each in (asks, *mine) if isinstance(each, Exception)]
-        try:
-            if bad:
-                raise bad[0]
-            assert isinstance(asks, list)
-            reports.append(training.apply(asks, good))
-        except Exception as error:  # of this one: it ends with it, and the others go on
-            reports.append(error)
-    return reports
+    for step, asks, mine in zip(steps, asked, answers, strict=True):
+        step._apply(asks, mine)
+        step.seconds = time.monotonic() - started
 
 
-def _proposals(training: Participant[object], *, detail: bool) -> "list[Proposal] | Exception":
-    try:
-        return training.propose(detail=detail)
-    except Interrupted:
-        raise
-    except Exception as error:  # of this one, as a model in float32 that cannot be loaded
-        return error
-
-
-def answer(proposals: Sequence[Proposal]) -> list[Answer | BadInputError]:
+def answer(proposals: Sequence[Proposal]) -> list[Said]:
     """Run the models on what is proposed, in passes as large as memory and speed allow.
 
     If memory does not suffice after all, the same rows come again, fewer at a time. Where one row

@@ -21,7 +21,7 @@ from explorer.training.layouts import Layout, OnePass
 from explorer.training.memory import rows_that_fit
 from explorer.training.optimiser import VectorAdamW
 from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group, Outcome, Row, StepReport
-from explorer.training.shared_pass import Answer, Proposal, answer, step_together
+from explorer.training.shared_pass import Answer, Proposal, Step, answer
 from explorer.training.sharing import groups_of, table
 from explorer.training.state import TrainingState
 from explorer.training.successive_halving import arrange, restarts_of_a_text
@@ -74,7 +74,7 @@ class Trainer:
         """
         if not rows:
             raise BadInputError("There is nothing to train: give at least one text and restart.")
-        self.layout = layout if isinstance(layout, Layout) else OnePass(layout)
+        self.layout = layout if isinstance(layout, Layout) else OnePass.of(layout, model)
         longest = max(self.layout.length(len(r.target_ids)) for r in rows)
         if longest > model.max_positions:
             raise BadInputError(
@@ -151,10 +151,7 @@ class Trainer:
             BadInputError: if one row alone does not fit into memory.
             Interrupted: if it was left while measuring; nothing has changed then.
         """
-        (report,) = step_together([self], detail=[self] if detail else ())
-        if isinstance(report, Exception):
-            raise report
-        return report
+        return Step(self, lambda: detail).take()
 
     @torch.no_grad()
     def propose(self, *, detail: bool = False) -> list[Proposal]:

@@ -21,8 +21,6 @@ from explorer.training.shared_pass import Step
 from explorer.worker.side_process import SideProcess
 
 SAY_SECONDS = 0.4
-HEAR_SECONDS = 0.5
-"""How often the queue is read in the middle of a step."""
 
 
 @dataclass
@@ -58,7 +56,6 @@ class JobContext:
     next_step: Step[Any] | None = None
     afterwards: list[Callable[[], None]] = field(default_factory=list)
     _said: float = -math.inf
-    _heard: float = -math.inf
     _kept: int = 0
     _unsaid: dict[str, Any] = field(default_factory=dict)
 
@@ -104,17 +101,6 @@ class JobContext:
             self._unsaid["mark"] = self._kept
             with contextlib.suppress(StorageError):
                 self.update()
-
-    def is_stopped_or_paused(self) -> bool:
-        """Read now and then, in the middle of a long step, whether to stop or pause at once."""
-        if self.stopped:  # what there is by then is still to be measured
-            return False
-        if time.monotonic() - self._heard >= HEAR_SECONDS:
-            self._heard = time.monotonic()
-            with contextlib.suppress(StorageError), transaction() as session:
-                row = session.get(JobRow, self.id)
-                self.requested = row.requested if row else "stop"
-        return self.requested != "run"
 
     def update(self, **columns: Any) -> None:
         """Write columns of the job's row, and read what is wanted of it now.

@@ -17,11 +17,12 @@ from explorer.base.errors import ExplorerError, StorageError
 from explorer.base.files import guarded
 from explorer.jobs import client, kept
 from explorer.jobs.ownership import LostError, Owner
+from explorer.people import owners
 from explorer.runtime import logs
 from explorer.runtime.allocator import give_memory_back
 from explorer.runtime.interruption import listening
 from explorer.training.shared_pass import take_together
-from explorer.worker import context, runners
+from explorer.worker import runners
 from explorer.worker.context import JobContext
 
 log = logs.log
@@ -29,6 +30,8 @@ log = logs.log
 RETRY_SECONDS = (2.0, 60.0)
 """How long a job waits whose files or rows could not be written: at first, doubled, and at most."""
 
+HEAR_SECONDS = 0.5
+"""How often the queue is read in the middle of a step."""
 BEHIND = ("solve-set", "experiment", "paths", "landscape", "radius")
 """Kinds of jobs that take long: nobody sits and waits for them."""
 PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN, errno.EROFS, errno.ESTALE)
@@ -49,6 +52,7 @@ class Active:
         last_words: what its row will say when it is out of these hands.
         began: monotonic time when it was taken up.
         served: when it last had a turn of the share that is left to those who are behind.
+        spent: seconds of its last step with others: its part of the passes, and what it did then.
     """
 
     job: JobContext
@@ -60,6 +64,7 @@ class Active:
     last_words: dict[str, object] | None = None
     began: float = field(default_factory=time.monotonic)
     served: float = -math.inf
+    spent: float = 0.0
 
     @property
     def ready(self) -> bool:
@@ -76,7 +81,7 @@ class Active:
     @property
     def behind(self) -> bool:
         """Whether people who wait for a page come before it."""
-        return self.job.spec.kind in BEHIND and self.job.next_step is None
+        return self.job.spec.kind in BEHIND
 
     @property
     def needs_device(self) -> bool:
@@ -112,10 +117,7 @@ class Hands:
             StopIteration: if it has come to its end.
         """
         self.owner.require(active.job.id)
-        with (
-            self._guarded(active),
-            listening(lambda: self.leaving or active.job.is_stopped_or_paused()),
-        ):
+        with self._guarded(active), self._listening([active]):
             active.waits = next(active.steps) is False
         if active.failures and time.monotonic() > active.retry_at + RETRY_SECONDS[1]:
             active.failures = 0
@@ -160,18 +162,22 @@ class Hands:
         """
         steps = [active.job.next_step for active in group if active.job.next_step is not None]
         if len(steps) > 1:
-            with listening(lambda: self.leaving or self._somebody_goes(group)):
+            with self._listening(group):
                 take_together(steps)
 
+    def _listening(self, group: Sequence[Active]) -> contextlib.AbstractContextManager[None]:
+        """Let a long step be left in the middle if one of those who take it stops or pauses."""
+        return listening(lambda: self.leaving or self._somebody_goes(group))
+
     def _somebody_goes(self, group: Sequence[Active]) -> bool:
-        """Read now and then, in the middle of a step, what is wanted of those who take it."""
-        if time.monotonic() - self._heard >= context.HEAR_SECONDS:
+        if time.monotonic() - self._heard >= HEAR_SECONDS:
             self._heard = time.monotonic()
             with contextlib.suppress(StorageError):
                 wanted = client.requested([active.job.id for active in group])
                 for active in group:
                     active.job.requested = wanted.get(active.job.id, "stop")
-        return any(active.job.requested != "run" for active in group)
+        # what there is when one is stopped is still to be measured
+        return any(a.job.requested != "run" and not a.job.stopped for a in group)
 
     def hear(self, active: Active, row: JobRow) -> None:
         """Act on what is wanted of a job by now.
@@ -211,6 +217,8 @@ class Hands:
     def let_go(self, active: Active, **words: object) -> None:
         """Put a job down where it is; whoever is able to goes on from what it left on the disk."""
         active.last_words = words
+        with contextlib.suppress(StorageError):
+            owners.hand_on(active.job.id, active.job.result)
         self._shut(active)
         self.finish(active)
 

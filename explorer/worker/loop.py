@@ -47,7 +47,7 @@ POLL_SECONDS = 0.2
 IDLE_SECONDS = 0.08
 """How often it is read when there is nothing to compute: somebody waits for a first frame."""
 LEAVE_SECONDS = 2.0
-"""How long a worker with work leaves a new job to another one that has none."""
+"""How long a worker leaves a new job to others that hold fewer."""
 WARM_UP_LENGTH, WARM_UP_RESTARTS = 24, 4
 """Shape of the step that is taken before anybody asks: what the page begins with."""
 TAKEN = "Waiting: another process is computing on this device."
@@ -66,10 +66,12 @@ class Worker:
     _owed: float = 0.0
 
     def __post_init__(self) -> None:
-        self.device = choose_device(self.device_key)
+        name, _, one_of_several = self.device_key.partition("#")
+        self.device = choose_device(name)
         self.pool = ModelPool(self.device)
         self.aside = SideProcess()
-        self.compute: FileLock = client.compute_lock(str(self.device))
+        place = self.device_key if one_of_several else str(self.device)
+        self.compute: FileLock = client.compute_lock(place)
         self.owner = Owner(client.device_name(self.device_key))
         self.hands = Hands(self.owner)
 
@@ -80,7 +82,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until the process that started this one is gone, or until `leave`."""
-        self._requeue()
+        self.owner.succeed()
         threading.Thread(target=self._heartbeat, daemon=True).start()
         self._warm_up()
         self._now_doing("idle")
@@ -101,7 +103,8 @@ class Worker:
     def _turn(self) -> bool:
         """Do one round: questions, new jobs, a step or slice of each; say whether there was work.
 
-        Those that wait for nobody come after those for whom people wait, and one at a time.
+        Those for which nobody waits keep their share of the time meanwhile, one of them at a time;
+        where it can, its step is taken with those of the others.
         """
         self._poll()
         for active in [a for a in self.active.values() if a.last_words is not None]:
@@ -117,19 +120,25 @@ class Worker:
         for active in first:
             if not active.shares:
                 busy = self.stays and (self._slice(active) or busy)
-        busy = people = self._share([a for a in first if a.shares]) or busy
+        together = [a for a in first if a.shares]
+        people = busy or bool(together)
         if people and behind:
-            spent = time.monotonic() - began
-            self._owed = min(SLICE_SECONDS, self._owed + spent * BEHIND_SHARE / (1 - BEHIND_SHARE))
             behind = [min(behind, key=lambda a: a.served)] if self._owed > 0 else []
+        guests = [a for a in behind if a.shares]
+        for active in behind:
+            active.served, active.spent = began, 0.0
+        busy = self._share(together + guests) or busy
+        spent = sum(a.spent for a in guests)
+        self._owed += (time.monotonic() - began - spent) * BEHIND_SHARE / (1 - BEHIND_SHARE)
         began = time.monotonic()
         for active in behind:
-            active.served = began
-            busy = self.stays and (self._slice(active) or busy)
-        self._owed = self._owed - (time.monotonic() - began) if people else 0.0
+            if active not in guests:
+                busy = self.stays and (self._slice(active) or busy)
+        spent += time.monotonic() - began
+        self._owed = min(SLICE_SECONDS, self._owed) - spent if people else 0.0
         if not busy:
             self._now_doing("idle")
-            self._let_go()
+            self.compute.release()
         return busy
 
     def _share(self, left: list[Active]) -> bool:
@@ -154,7 +163,10 @@ class Worker:
             except Exception as error:  # nobody's in particular: each takes its own step
                 log.error(logs.line("shared step", jobs=len(now)) + logs.frames(error))
             for active in now:
+                began = time.monotonic()
+                active.spent = step.share if (step := active.job.next_step) else 0.0
                 self.hands.go_on(active)
+                active.spent += time.monotonic() - began
             left = [a for a in left if a not in now]
             self._poll()
         return worked
@@ -211,15 +223,15 @@ class Worker:
         try:
             spec = client.as_job(row).spec
         except ExplorerError as error:  # queued by another version of the project
-            ownership.end(row.id, state="failed", error=str(error))
+            ownership.tell(row.id, state="failed", error=str(error), finished=time.time())
             return
         stops = row.requested == "stop"
         if stops and row.owner is None and not kept.has_to_wrap_up(row.id, spec):
             said = "Stopped." if row.attempts else "Stopped before it began."
-            ownership.end(row.id, state="stopped", sentence=said)
+            ownership.tell(row.id, state="stopped", sentence=said, finished=time.time())
         elif not stops and (why := self._why_not_ours()):
             if row.sentence != why:
-                ownership.say(row.id, why)
+                ownership.tell(row.id, sentence=why)
         elif not self._leaves_to_another(row) and self.owner.claim(row.id):
             job = JobContext(row.id, spec, self.pool, self.aside, self.owner, row.requested)
             job.result, job.notices = json.loads(row.result), json.loads(row.notices)
@@ -227,10 +239,10 @@ class Worker:
             self.hands.begin(job, row.attempts + 1)
 
     def _leaves_to_another(self, row: JobRow) -> bool:
-        """Whether this worker has work, and another one that has none may take a new job."""
+        """Whether this worker has its share of the jobs, so that another one takes a new job."""
         if not self.active or time.time() - row.created > LEAVE_SECONDS:
             return False
-        return client.another_is_idle(self.owner.place)
+        return sum(not a.paused for a in self.active.values()) >= client.fair_share()
 
     def _answer(self) -> None:
         """Answer small questions; each takes well under a second once its model is loaded."""
@@ -280,14 +292,6 @@ class Worker:
             return f"Waiting: {error}"
         return ""
 
-    def _let_go(self) -> None:
-        if self.compute.is_locked:
-            self.compute.release()
-
-    def _requeue(self) -> None:
-        """Queue again what an earlier worker of this device was in the middle of."""
-        self.owner.succeed()
-
     def _warm_up(self) -> None:
         """Load the embedded model if it is here, and take a step, so that Start answers at once.
 
@@ -313,7 +317,7 @@ class Worker:
         """Leave every job so that the next worker can go on with it."""
         self._now_doing("ended")
         self.hands.put_down()
-        self._let_go()
+        self.compute.release()
         self.aside.close()
         self._ended.set()
 
@@ -341,6 +345,6 @@ class Worker:
                     pid=os.getpid(),
                     beat=time.time(),
                     doing=self.doing,
-                    ready=self.doing != "starting",
+                    ready=self.doing not in ("starting", "ended"),
                 )
             )

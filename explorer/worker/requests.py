@@ -5,7 +5,6 @@ from typing import Any
 
 from explorer.assets import catalog
 from explorer.base.errors import BadInputError
-from explorer.model.frozen import fast_dtype
 from explorer.model.metrics import score
 from explorer.model.pool import ModelPool
 from explorer.runtime.step_times import StepTime
@@ -30,18 +29,10 @@ def answer(kind: str, payload: dict[str, Any], pool: ModelPool) -> dict[str, Any
     if kind != "decode":
         raise BadInputError(f"There is no question of the kind “{kind}”.")
     solution = load_solution(Path(payload["solution"]))
-    card = catalog.find(solution.record.model)
-    if card.folder is None:
-        raise BadInputError(f"{card.title} is not on this disk, so nothing can be decoded with it.")
-    dtype = fast_dtype(pool.device, payload.get("precision", "float32"))
-    model = pool.get(card.folder, card.name, dtype)
-    if model.fingerprint != solution.record.fingerprint:
-        raise BadInputError(
-            "This solution was trained on other weights than the model on this disk "
-            f"(fingerprint {solution.record.fingerprint[:8]} against {model.fingerprint[:8]})."
-        )
+    model = pool.of_solution(solution, payload.get("precision", "float32"))
+    record = solution.record
     found = score(
-        model, solution.e, solution.m, solution.target_ids.tolist(), solution.record.arrangement
+        model, solution.e, solution.m, solution.target_ids.tolist(), record.arrangement, record.sink
     )
     return {
         "text": model.tokenizer.decode(found.predicted.tolist()),

@@ -16,17 +16,20 @@ from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted
 from explorer.base.progress import Progress, Waiting
 from explorer.geometry import maps, measure_distances
+from explorer.inside import others
 from explorer.jobs import kept
 from explorer.paths import places
 from explorer.paths.result import Paths
 from explorer.runtime.interruption import Interrupted
-from explorer.solutions import store
+from explorer.solutions import sets, store
 from explorer.solutions.solution import Solution
 from explorer.specs.jobs import (
+    DepthSpec,
     DistancesSpec,
     DownloadSpec,
     ExperimentSpec,
     GenerateSpec,
+    InsideSpec,
     LandscapeSpec,
     MapSpec,
     PathsSpec,
@@ -36,6 +39,8 @@ from explorer.specs.jobs import (
 )
 from explorer.tasks.experiments.task import RunTask
 from explorer.tasks.generate import Continuation
+from explorer.tasks.inside.depth import DepthTask
+from explorer.tasks.inside.looking import InsideTask
 from explorer.tasks.landscape.measuring import LandscapeTask
 from explorer.tasks.landscape.radius import RadiusTask
 from explorer.tasks.paths.connecting import Connecting
@@ -176,6 +181,17 @@ def _radius(job: JobContext, spec: RadiusSpec) -> Iterator[Stage]:
     yield LOADING, lambda: RadiusTask(solution, spec, job.pool, folder, job.id)
 
 
+def _inside(job: JobContext, spec: InsideSpec) -> Iterator[Stage]:
+    solution, folder = store.open_solution(spec.solution), places.folder_of(job.id)
+    swap = others.chosen(solution, spec.other)
+    yield LOADING, lambda: InsideTask(solution, spec, job.pool, folder, job.id, swap)
+
+
+def _depth(job: JobContext, spec: DepthSpec) -> Iterator[Stage]:
+    found = sets.read(sets.find(spec.set))
+    yield LOADING, lambda: DepthTask(found, job.pool)
+
+
 def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[Stage]:
     doing = Progress("Measuring distances.", 0.0)
     make = measure_distances.make_and_save
@@ -214,6 +230,8 @@ STAGES: dict[str, Callable[[JobContext, Any], Iterator[Stage]]] = {
     "paths": _paths,
     "landscape": _landscape,
     "radius": _radius,
+    "inside": _inside,
+    "depth": _depth,
     "distances": _distances,
     "map": _map,
 }

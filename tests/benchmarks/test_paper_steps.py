@@ -7,14 +7,15 @@ import pytest
 
 from benchmarks import paper_steps
 from benchmarks.benchmark_texts import OWN
-from explorer import texts
+from explorer.specs.texts import OwnSpec
+from explorer.texts.drawing import draw
 
 
 @pytest.mark.embedded
 def test_only_texts_that_a_file_lacks_are_measured(
     embedded_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    passages = {text[:9]: texts.draw(texts.OwnSpec(text=text)) for text in OWN[:3]}
+    passages = {text[:9]: draw(OwnSpec(text=text)) for text in OWN[:3]}
     monkeypatch.setattr(paper_steps, "reported_on", lambda model: passages)
     monkeypatch.setattr(paper_steps, "TOGETHER", 1)
     file = tmp_path / "steps.json"

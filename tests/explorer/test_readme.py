@@ -11,7 +11,7 @@ import pytest
 from explorer.base import folders
 from explorer.model import metrics
 from explorer.solutions.solution import save_solution
-from explorer.specs.arrangements import KEYS, ArrangementKey
+from explorer.specs.arrangements import ARRANGEMENTS, KEYS, ArrangementKey
 
 if TYPE_CHECKING:
     from explorer.model.frozen import FrozenModel
@@ -50,7 +50,13 @@ def exact(
         e, m = (llama.embedding_std * drawn).astype(np.float32)
         said = metrics.score(llama, e, m, [0] * N, key).predicted
         assert metrics.score(llama, e, m, said.tolist(), key).exact
-        made = make_solution(llama.d_model, tuple(said.tolist()), arrangement=key, exact=True)
+        made = make_solution(
+            llama.d_model,
+            tuple(said.tolist()),
+            arrangement=key,
+            sink=llama.sink if ARRANGEMENTS[key].has_sink else None,
+            exact=True,
+        )
         return type(made)(e, m, said, made.record)
 
     return make

@@ -28,7 +28,7 @@ LIGHT = (
     "explorer.assets.first_position",
     "explorer.experiments.space",
     "explorer.figures.strip",
-    "explorer.texts",
+    "explorer.texts.drawing",
     "explorer.assets.tokenizing",
     "explorer.assets.catalog",
     "explorer.assets.packaged",
@@ -37,8 +37,9 @@ LIGHT = (
 
 USE = """
 import sys
-from explorer import texts
 from explorer.assets import catalog
+from explorer.specs.texts import make_spec
+from explorer.texts.drawing import draw
 from explorer.solutions import store
 from explorer.figures import run
 from explorer.jobs import client
@@ -49,7 +50,7 @@ for folder in store.shipped_runs():
     recording = store.recording_of(folder / store.RECORDING)
     run.accuracy_curves(recording).html()
     run.full_table(recording)
-texts.draw(texts.make_spec("unseen"))
+draw(make_spec("unseen"))
 client.jobs(), client.worker_status()
 print(*sys.modules)
 """

@@ -25,7 +25,9 @@ def _packages_are_searched_once() -> Iterator[None]:
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker, nothing that an earlier test left in Streamlit's caches, a visitor from here."""
     monkeypatch.setenv("EXPLORER_NO_WORKER", "1")
-    visitor = SimpleNamespace(headers={"Host": "127.0.0.1:8501"}, ip_address=None)
+    visitor = SimpleNamespace(
+        headers={"Host": "127.0.0.1:8501"}, ip_address=None, cookies={}, url=None
+    )
     monkeypatch.setattr(st, "context", visitor)
     st.cache_data.clear()
     st.cache_resource.clear()

@@ -16,6 +16,36 @@ def _preview(app: AppTest) -> dict[str, Any]:
     return next(part for part in parts if part.get("mode") == "preview")
 
 
+@pytest.fixture
+def small_letters(tiny_llama_folder: Path, tmp_path: Path) -> Path:
+    """A model whose tokenizer makes letters small."""
+    folder = Path(shutil.copytree(tiny_llama_folder, tmp_path / "model"))
+    content = json.loads((folder / "tokenizer.json").read_text())
+    changed = json.dumps(content | {"normalizer": {"type": "Lowercase"}})
+    (folder / "tokenizer.json").write_text(changed)
+    return folder
+
+
+def test_an_experiment_and_a_set_say_it_before_they_start(
+    tiny_llama_folder: Path, small_letters: Path
+) -> None:
+    for folder, said in ((tiny_llama_folder, False), (small_letters, True)):
+        app = open_page("capacity", folder)
+        assert not app.exception
+        warnings = [w.value for w in app.warning if "tokenizer changes" in w.value]
+        assert len(warnings) == said and all("it reads “" in warning for warning in warnings)
+    app = open_page("sets", small_letters)
+    assert not any("tokenizer changes" in warning.value for warning in app.warning)
+    app.segmented_control(key="set_what").set_value("My choice").run()
+    app.session_state["set_typed"] = {
+        "edited_rows": {0: {"text": "The heron waits by the Reservoir"}},
+        "added_rows": [], "deleted_rows": [],
+    }  # fmt: skip
+    app.run()
+    assert not app.exception
+    assert any("reads “The” as “the”" in warning.value for warning in app.warning)
+
+
 @pytest.mark.parametrize("normalizer", [None, {"type": "Lowercase"}])
 def test_a_changed_text_is_said_and_marked(
     tiny_llama_folder: Path, tmp_path: Path, normalizer: dict[str, str] | None

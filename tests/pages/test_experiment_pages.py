@@ -10,10 +10,12 @@ from streamlit.testing.v1 import AppTest
 from explorer.experiments import runs
 from explorer.experiments.arrangements import EXPERIMENT
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
+from explorer.experiments.nodes import write_nodes
 from explorer.experiments.runs import Run
 from explorer.jobs import client
 from explorer.specs.jobs import ExperimentSpec
 from explorer.specs.recipes import FAST
+from tests.explorer.experiments.test_capacity import climbed
 from tests.pages.driving import carry_out, open_page, texts_of
 from tests.steps import exhaust
 from widgets.markdown import escaped
@@ -65,6 +67,25 @@ def test_a_run_is_shown_with_its_protocol_and_findings(name: str, run: Callable[
     assert {tab.label for tab in app.tabs} == {
         title for title, table in asked.tables(made).items() if not table.empty
     }
+
+
+def test_runs_on_checkpoints_are_shown_over_training() -> None:
+    made = [
+        climbed({("unseen", "m free"): height}, model=f"org/tiny{revision}")
+        for revision, height in (("@step1000", 4), ("@step2000", 11), ("", 11))
+    ]
+    for k, (one, weights) in enumerate(zip(made, "abb", strict=True)):
+        fields = {"id": f"{k:012}", "fingerprint": weights * 64}
+        folder = runs.save_header(one.header.model_copy(update=fields))
+        for cell in one.done:
+            runs.append(folder, cell)
+    app = open_page("capacity", run=f"{1:012}")
+    assert not app.exception
+    assert "Over training" in [part.value for part in app.subheader]
+    assert "step2000 and main hold the same weights" in texts_of(app)
+    shown = [chart.proto.figure.spec if hasattr(chart.proto, "figure") else chart.proto.spec
+             for chart in app.get("plotly_chart")]  # fmt: skip
+    assert any("Capacity over training: step1000 4 tokens, main 11 tokens" in s for s in shown)
 
 
 def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> None:
@@ -134,3 +155,23 @@ def test_the_paper_page_has_every_finding_with_and_without_runs(run: Callable[..
     answers, more = app.table
     assert "I5" in set(more.value["id"])
     assert [f"F{k}" for k in range(1, 11)] == list(dict.fromkeys(answers.value["id"]))
+
+
+def test_a_run_that_a_command_spreads_over_machines_shows_who_is_at_what(
+    run: Callable[..., Run],
+) -> None:
+    made = run()
+    busy = {"name": "**north**", "device": "CPU", "searched_in": "float32", "since": 0.0}
+    cell = EXPERIMENT.cells(made.settings)[0]
+    under_way = busy | {"part": cell.key, "title": cell.title, "fraction": 0.25, "finished": 3}
+    write_nodes(made.header.id, [under_way, busy], ["south has torch 1.0: install the same."])
+    app = open_page("arrangements", run=made.header.id)
+    (shown,) = (frame.value for frame in app.dataframe if "Machine" in frame.value)
+    assert shown["Machine"].tolist() == ["**north**"] * 2
+    assert shown["Done (%)"].tolist() == [25, 0] and shown["Cells finished"].tolist() == [3, 0]
+    assert shown["Measures"][0] == cell.title
+    assert any("south has torch" in warning.value for warning in app.warning)
+    assert any("2 processes" in str(element) for element in app.main)
+    (runs.work_of(made.header.id) / "nodes.json").write_text('{"at": 1, "nodes": []}')
+    gone = open_page("arrangements", run=made.header.id)
+    assert not any("Machine" in frame.value for frame in gone.dataframe)

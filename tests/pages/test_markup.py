@@ -121,6 +121,7 @@ VISITS: dict[str, list[dict[str, str]]] = {
               {"a": HOSTILE, "b": "@solution"}],
     "landscape": [{"job": "@landscape"}, {"radius": "@radius"}, {"radius": HOSTILE},
                   {"paths": "@paths"}],
+    "inside": [{"job": "@inside"}, {"solution": HOSTILE}],
     "sets": [{"set": "@set"}],
     "distances": [{"set": "@set"}, {"set": "@set", "vector": "both"}],
     "maps": [{"set": "@set"}, {"set": "@set", "colour": "text"}],

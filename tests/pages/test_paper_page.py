@@ -114,6 +114,20 @@ def test_a_column_is_filled_by_one_press_where_the_model_is_here(tiny_llama_fold
     assert link.proto.url == f"./training_time?job={job.id}"
 
 
+def test_a_long_start_of_a_column_is_asked_about_first(tiny_llama_folder: Path) -> None:
+    app = open_page("paper", tiny_llama_folder)
+    step_times.keep(StepTime(model=str(tiny_llama_folder), precision="auto", token_seconds=1.0))
+    app.segmented_control(key="fill-size").set_value("minutes").run()
+    assert app.button(key="fill-start-6").label == "Start all the same"
+    assert "This takes long" in texts_of(app)
+    app.button(key="fill-start-6").click().run()
+    assert len(client.jobs()) == 1
+    step_times.keep(StepTime(model=str(tiny_llama_folder), precision="auto", token_seconds=1e-9))
+    app.segmented_control(key="fill-size").set_value("evening").run()
+    assert app.button(key="fill-start-6").label == "Start"
+    assert "This takes long" not in texts_of(app)
+
+
 @pytest.mark.parametrize("page", ["paper", "throughput", "sets"])
 def test_a_timed_step_is_used_wherever_time_is_estimated(
     page: str, tiny_llama_folder: Path

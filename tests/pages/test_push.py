@@ -18,9 +18,8 @@ from widgets.push import Push, event_of, sayer
 
 
 @contextmanager
-def served(push: Push) -> Iterator[int]:
-    """Serve the routes, without Streamlit around them; give the port."""
-    app = Starlette(routes=push.routes, lifespan=push.lifespan)
+def served(app: Starlette) -> Iterator[int]:
+    """Serve routes, without Streamlit around them; give the port."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
@@ -40,7 +39,8 @@ def served(push: Push) -> Iterator[int]:
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A server whose lifespan leaves the signals of this process alone."""
     monkeypatch.setattr("widgets.push.signal.signal", lambda *_: None)
-    with served(Push()) as number:
+    push = Push()
+    with served(Starlette(routes=push.routes, lifespan=push.lifespan)) as number:
         yield number
 
 

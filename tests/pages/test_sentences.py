@@ -1,5 +1,6 @@
 """Whatever stands in a link or a field is a page or a sentence, never a traceback."""
 
+import ast
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from tests.pages.driving import open_page, texts_of
 PAGES = sorted(file.stem for file in (folders.PROJECT / "pages").glob("[!_]*.py"))
 PARAMETERS = (
     *("job", "solution", "record", "run", "set", "paths", "pair", "radius", "a", "b"),
-    *("model", "source", "find", "room", "colour", "metric", "method", "vector"),
+    *("model", "source", "find", "room", "colour", "metric", "method", "vector", "host", "whose"),
+    *("text", "n", "restarts", "seed", "until", "arrangement", "on", "recipe", "recipe_lr"),
 )
 ODD = ("~nosuchuser", "x" * 5000, "a\0b", "²", "/etc", "~nosuchuser/x.safetensors")
 NARROWER = ((), ("job",), ("job", "solution", "radius", "record", "model", "source"))
@@ -31,6 +33,15 @@ def test_any_link_is_a_page_or_a_sentence(page: str) -> None:
             del app.query_params[name]
         app.run()
         assert not app.exception, (dict(app.query_params), app.exception)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_has_no_string_that_streamlit_would_show(page: str) -> None:
+    code = ast.parse((folders.PROJECT / "pages" / f"{page}.py").read_text())
+    strings = [
+        n for n in code.body if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)
+    ]
+    assert len(strings) == 1, "the page's own docstring, and no other"
 
 
 def test_a_record_and_a_pair_that_cannot_be_are_sentences() -> None:

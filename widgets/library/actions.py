@@ -9,7 +9,8 @@ from explorer.base import formatting
 from explorer.library import exchange, trash
 from explorer.library.items import Item, items
 from explorer.library.labels import Kind
-from widgets import download
+from explorer.people import owners
+from widgets import download, server
 
 DELETED = "library_deleted"
 WORDS: dict[Kind, tuple[str, str]] = {
@@ -57,6 +58,9 @@ def show(kind: Kind, listed: Sequence[Item], selected: Sequence[Item]) -> None:
 def _delete(kind: Kind, selected: Sequence[Item]) -> None:
     """Offer to move what is selected into the trash; of some kinds after a question."""
     ships = any(item.ships for item in selected)
+    if not ships and not all(owners.may(server.person(), item.owner) for item in selected):
+        st.caption("You can delete what is yours.")
+        return
     label, icon = "Delete", ":material/delete:"
     if kind not in QUESTIONS:
         why = "What ships with the project cannot be deleted." if ships else "Into the trash."
@@ -66,7 +70,7 @@ def _delete(kind: Kind, selected: Sequence[Item]) -> None:
             st.write(QUESTIONS[kind])
             wanted = st.button("Yes, delete", type="primary", key="delete")
     if wanted:
-        st.session_state[DELETED] = trash.throw(selected).id
+        st.session_state[DELETED] = server.throw(selected).id
         st.rerun()
 
 
@@ -80,7 +84,7 @@ def undo_bar() -> None:
         verb = "is" if len(deletion.ids) == 1 else "are"
         st.write(f"{counted(deletion.kind, len(deletion.ids))} {verb} in the trash.")
         if st.button("Undo", icon=":material/undo:", key="undo"):
-            trash.undo(deletion.id)
+            server.undo(deletion)
             del st.session_state[DELETED]
             st.rerun()
 

@@ -1,12 +1,16 @@
 """What of the library is shown: a search box, and filters beside it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from explorer.library.items import Item
 from explorer.library.labels import Kind
 from explorer.library.selection import Wish, chosen, model_of, origin_of
+from widgets import server
+
+EVERYONES, MINE = "Everyone’s", "Mine"
 
 
 def choose(kind: Kind, items: Sequence[Item]) -> list[Item]:
@@ -23,6 +27,12 @@ def choose(kind: Kind, items: Sequence[Item]) -> list[Item]:
         )
         with st.popover("Filter", icon=":material/filter_list:", key="filter"):
             wish = _wish(kind, items, words or "")
+        if (me := server.person().id) is not None:
+            whose = st.segmented_control(
+                "Whose", (EVERYONES, MINE), default=EVERYONES, required=True, key="whose",
+                bind="query-params", label_visibility="collapsed",
+            )  # fmt: skip
+            wish = replace(wish, owner=me if whose == MINE else None)
     return chosen(items, wish)
 
 

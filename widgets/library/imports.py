@@ -46,6 +46,6 @@ def report() -> None:
 
 def _take_in(name: str, data: bytes) -> list[exchange.Arrival]:
     try:
-        return exchange.take_in(name, data, server.may_name)
+        return server.take_in(name, data)
     except ExplorerError as error:
         return [exchange.Arrival(name, None, str(error))]

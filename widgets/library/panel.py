@@ -9,12 +9,13 @@ from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.figures.strip import strip_data
 from explorer.jobs import client
 from explorer.library.comparison import facts, shown
-from explorer.library.items import SHIPS, Item, relabel
+from explorer.library.items import SHIPS, Item
 from explorer.library.labels import MAX_TAGS
 from explorer.library.selection import size_of
+from explorer.people import owners
 from explorer.solutions import store
 from explorer.solutions.solution import MemoryRecord
-from widgets import cached, server, token_strip
+from widgets import cached, look_inside, server, token_strip
 from widgets.markdown import escaped
 
 
@@ -35,6 +36,7 @@ def show(item: Item, known_tags: list[str]) -> None:
                 if item.kind not in NAMELESS:
                     _label(item, known_tags)
                 if item.kind == "solution":
+                    look_inside.link(item.id)
                     _score_again(item)
         with right:
             _facts(item)
@@ -64,6 +66,7 @@ JOB_PAGES = {
     "paths": ("paths", "job"),
     "landscape": ("landscape", "job"),
     "radius": ("landscape", "radius"),
+    "inside": ("inside", "job"),
     **{f"run {name}": (name.replace("-", "_"), "job") for name in EXPERIMENTS},
 }
 """Which page shows a job of each kind, and under which name its link carries the job's id."""
@@ -81,7 +84,7 @@ def _open(item: Item) -> None:
     elif item.kind == "paths" and item.ships:
         page, query = "paths", {"record": item.id}
     elif item.kind in ("paths", "landscape") and not item.ships:
-        page, name = JOB_PAGES["radius" if item.facts["asks"] == "radius" else item.kind]
+        page, name = JOB_PAGES.get(item.facts["asks"], JOB_PAGES[item.kind])
         query = {name: item.id}
     elif item.kind == "job" and item.facts["asks"] in JOB_PAGES:
         page, name = JOB_PAGES[item.facts["asks"]]
@@ -102,6 +105,9 @@ def _label(item: Item, known_tags: list[str]) -> None:
     if item.ships:
         st.caption(f"It {SHIPS}: it can be compared and exported, not renamed or deleted.")
         return
+    if not owners.may(server.person(), item.owner):
+        st.caption("Only whose it is, and the host, can name or delete it.")
+        return
     with st.form(f"label-{item.kind}-{item.id}", border=False):
         name = st.text_input("Name", item.label.name, max_chars=120, placeholder="the text itself")
         tags = st.multiselect(
@@ -114,7 +120,7 @@ def _label(item: Item, known_tags: list[str]) -> None:
         )
         note = st.text_area("Note", item.label.note, max_chars=4_000, height=90)
         if st.form_submit_button("Save", icon=":material/save:"):
-            relabel(item, name=name or "", note=note or "", tags=tags)
+            server.relabel(item, name=name or "", note=note or "", tags=tags)
             st.rerun()
 
 

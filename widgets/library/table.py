@@ -12,6 +12,7 @@ from explorer.library.comparison import scheme
 from explorer.library.items import SHIPS, Item
 from explorer.library.labels import Kind
 from explorer.library.selection import size_of
+from explorer.people.person import names
 from widgets.markdown import escaped
 
 MOST_PROBLEMS = 3
@@ -24,8 +25,9 @@ _COLUMNS: dict[str, Any] = {  # at 1280 pixels all of them fit; what has no widt
     "N": _config.NumberColumn(width=44, help="Number of target tokens"),
     "model": _config.TextColumn(),
     "scheme": _config.TextColumn(
-        width=62, help="Arrangement: A1 to A5; mem: K memory vectors, the autoregressive baseline"
+        width=62, help="Arrangement, A1 to A5 or Sink; mem: K memory vectors, the baseline"
     ),
+    "by": _config.TextColumn(width=95, help="Who made it"),
     "tags": _config.TextColumn(width=105),
     "made": _config.DatetimeColumn(format="D MMM, HH:mm", width=118),
     "from": _config.TextColumn(width=76, help=f"recorded: {SHIPS}"),
@@ -65,6 +67,10 @@ def frame(kind: Kind, items: Sequence[Item]) -> pd.DataFrame:
     table = pd.DataFrame([line(item) for item in items])
     if "made" in table:
         table["made"] = pd.to_datetime(table["made"], errors="coerce", utc=True, format="ISO8601")
+    if owners := {item.owner for item in items if item.owner}:
+        called = names(owners)
+        who = [called[item.owner] if item.owner else "" for item in items]
+        table.insert(list(table.columns).index("text") + 1, "by", who)
     if not any(item.label.tags for item in items):
         return table.drop(columns="tags", errors="ignore")
     return table

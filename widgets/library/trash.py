@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer.base.formatting import human_bytes
 from explorer.library import trash
+from widgets import server
 from widgets.library.actions import counted
 
 
@@ -28,10 +29,12 @@ def show() -> None:
                     f"deleted {made:%d %b %Y, %H\\:%M} UTC"
                 )
             if st.button("Put back", icon=":material/undo:", key=f"undo-{deletion.id}"):
-                trash.undo(deletion.id)
+                server.undo(deletion)
                 st.rerun()
+    if not server.person().is_host:
+        return
     with st.popover("Empty the trash", icon=":material/delete_forever:", key="empty-ask"):
         st.write(f"{human_bytes(trash.size())} will be gone for good.")
         if st.button("Yes, empty it", type="primary", key="empty"):
-            trash.empty()
+            server.empty_trash()
             st.rerun()

@@ -5,18 +5,14 @@ import plotly.graph_objects as go
 
 from explorer.experiments import arrangements
 from explorer.experiments.runs import Run
-from explorer.figures.chart import Chart, layout, log_axis
-from explorer.figures.palette import DASHES, RESTARTS, WRONG_TO_RIGHT
+from explorer.figures.chart import Chart, layout, log_axis, spread
+from explorer.figures.palette import DASHES, RESTARTS, SYMBOLS, WRONG_TO_RIGHT
 from explorer.specs.arrangements import ARRANGEMENTS, KEYS
-
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross")
 
 
 def charts(run: Run) -> list[Chart]:
     """Return the charts of a run, the main one first."""
     found = arrangements.summary(run)
-    if found.empty:
-        return []
     return [_over_length(found), *_where(arrangements.by_position(run))]
 
 
@@ -34,7 +30,7 @@ def _over_length(found: pd.DataFrame) -> Chart:
             mode="lines+markers",
             line={"color": RESTARTS[k], "dash": DASHES[k]},
             marker={"symbol": SYMBOLS[k], "size": 9},
-            error_y={"type": "data", "array": part["sd"], "thickness": 1, "width": 3},
+            error_y=spread(part["sd"]),
             hovertemplate="N = %{x}: %{y:.3f}<extra>" + known.checklist_id + "</extra>",
         )
     alone = found[found["id"] == "A1"]
@@ -78,7 +74,7 @@ def _where(positions: pd.DataFrame) -> list[Chart]:
             y=grid.index.tolist(),
             zmin=0,
             zmax=1,
-            colorscale=[list(stop) for stop in WRONG_TO_RIGHT],
+            colorscale=WRONG_TO_RIGHT,
             xgap=1,
             ygap=3,
             colorbar={"title": "share of<br>texts right"},

@@ -9,13 +9,12 @@ from plotly.subplots import make_subplots
 from explorer.experiments import ladders
 from explorer.experiments.definition import in_words, settings_of
 from explorer.experiments.runs import Run
-from explorer.figures.chart import Chart, layout, log_axis
-from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT
+from explorer.figures.chart import Chart, layout, log_axis, spread
+from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT, SYMBOLS
 from explorer.figures.words import AT_LEAST, for_hover
 from explorer.specs.experiments import CapacitySettings
 from explorer.specs.recipes import THRESHOLD
 
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
 GUIDES = ((1, "y = x", "solid"), (2, "y = x/2", "dash"), (5, "y = x/5", "dot"))
 """What the token-by-token side is divided by, and how that line is named and drawn."""
 
@@ -23,8 +22,6 @@ GUIDES = ((1, "y = x", "solid"), (2, "y = x/2", "dash"), (5, "y = x/5", "dot"))
 def charts(run: Run) -> list[Chart]:
     """Return the charts of a run, the main one first."""
     found = ladders.summary(run)
-    if found.empty:
-        return []
     return [
         _held(run, found, "c_tokens"),
         _climbed(run),
@@ -96,7 +93,7 @@ def _held(run: Run, found: pd.DataFrame, value: str) -> Chart:
             text=[AT_LEAST if n else "" for n in part["at_end"] + part["open"]],
             textposition="middle left", cliponaxis=False,
             marker={"symbol": SYMBOLS[k], "size": 12, "color": RESTARTS[k]},
-            error_y={"type": "data", "array": part["h_lm_sd"], "thickness": 1, "width": 3}
+            error_y=spread(part["h_lm_sd"])
             if value == "h_lm" else None,
             hovertemplate=f"{scheme}: %{{y:.4g}}<extra></extra>",
         )  # fmt: skip

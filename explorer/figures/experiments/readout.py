@@ -4,17 +4,13 @@ import plotly.graph_objects as go
 
 from explorer.experiments import readout
 from explorer.experiments.runs import Run
-from explorer.figures.chart import Chart, layout
-from explorer.figures.palette import RESTARTS
-
-SYMBOLS = ("circle", "square", "diamond")
+from explorer.figures.chart import Chart, layout, spread
+from explorer.figures.palette import RESTARTS, SYMBOLS
 
 
 def charts(run: Run) -> list[Chart]:
     """Return the charts of a run."""
     found = readout.summary(run)
-    if found.empty:
-        return []
     figure = go.Figure()
     for k, words in enumerate(readout.LIKE.values()):
         part = found[found["compared_with"] == words]
@@ -25,7 +21,7 @@ def charts(run: Run) -> list[Chart]:
             mode="markers",
             offsetgroup=words,
             marker={"symbol": SYMBOLS[k], "size": 10, "color": RESTARTS[k]},
-            error_y={"type": "data", "array": part["sd"], "thickness": 1, "width": 3},
+            error_y=spread(part["sd"]),
             hovertemplate="%{x}: %{y:.2f}<extra>" + words + "</extra>",
         )
     after = found[found["compared_with"] == readout.LIKE["similarity_to_continuation"]]

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 
 from explorer.experiments import sharing
 from explorer.experiments.runs import Run
-from explorer.figures.chart import Chart, layout, log_axis
+from explorer.figures.chart import Chart, layout, log_axis, spread
 from explorer.figures.palette import RESTARTS
 
 SYMBOLS = {"e": "circle", "m": "square"}
@@ -17,9 +17,8 @@ AGGREGATES = (
 
 
 def charts(run: Run) -> list[Chart]:
-    """Return the chart of a run; none before its first cell is done."""
-    found = sharing.summary(run)
-    return [] if found.empty else [_over_size(found)]
+    """Return the chart of a run."""
+    return [_over_size(sharing.summary(run))]
 
 
 def _over_size(found: pd.DataFrame) -> Chart:
@@ -33,7 +32,7 @@ def _over_size(found: pd.DataFrame) -> Chart:
                 mode="lines+markers",
                 line={"color": RESTARTS[k], "dash": dash, "width": 4 - 2 * k},
                 marker={"symbol": SYMBOLS[str(vector)] + filling, "size": 13 - 4 * k},
-                error_y={"type": "data", "array": part[deviation], "thickness": 1, "width": 3},
+                error_y=spread(part[deviation]),
                 hovertemplate=f"S_g = %{{x}}: %{{y:.3f}}<extra>shared {vector}, {words}</extra>",
             )
     last = found.loc[found.groupby("shared")["s_g"].idxmax()].to_dict("records")

@@ -15,7 +15,7 @@ SIDES = (("one_forward", "one forward pass"), ("autoregressive", "token by token
 def charts(run: Run) -> list[Chart]:
     """Return the charts of a run, the main one first."""
     found = throughput.summary(run)
-    return [] if found.empty else [_speed(found), _ratio(run, found)]
+    return [_speed(found), _ratio(run, found)]
 
 
 def _speed(found: pd.DataFrame) -> Chart:

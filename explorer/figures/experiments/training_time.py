@@ -15,8 +15,6 @@ TICKS = [digit * 10.0**power for power in range(-1, 6) for digit in (1, 1.5, 2, 
 def charts(run: Run) -> list[Chart]:
     """Return the charts of a run, the main one first; times only where a text is exact."""
     found = training_time.summary(run)
-    if found.empty:
-        return []
     timed = training_time.first_exact(run).dropna()
     grown = training_time.growth(run)
     drawn = [

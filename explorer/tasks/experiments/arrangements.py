@@ -12,6 +12,7 @@ from explorer.specs.arrangements import ARRANGEMENTS, ArrangementKey, read_from
 from explorer.specs.experiments import ArrangementsSettings
 from explorer.tasks.experiments.bench import Bench, Measuring
 from explorer.training import Outcome, Row
+from explorer.training.layouts import OnePass
 
 
 def measure(bench: Bench, settings: ArrangementsSettings, cell: Cell) -> Measuring:
@@ -23,7 +24,8 @@ def measure(bench: Bench, settings: ArrangementsSettings, cell: Cell) -> Measuri
     )
     texts = [(k, restart) for k in range(len(found)) for restart in range(settings.restarts)]
     rows = [Row(found[k].ids[:n], settings.seed + restart) for k, restart in texts]
-    outcomes = yield from bench.train(rows, key, settings.recipe, until="first")
+    layout = OnePass.of(key, bench.model)
+    outcomes = yield from bench.train(rows, layout, settings.recipe, until="first")
     return [
         {
             "arrangement": key,
@@ -31,14 +33,10 @@ def measure(bench: Bench, settings: ArrangementsSettings, cell: Cell) -> Measuri
             "n": n,
             "text": k,
             "restart": restart,
-            "accuracy": outcome.score.accuracy,
-            "exact": outcome.score.exact,
             "correct": outcome.score.correct.astype(int).tolist(),
             "most_frequent": max(Counter(outcome.row.target_ids).values()) / n,
             "difference": difference(bench.exact, outcome, key),
-            "steps": outcome.steps,
-            "seconds": outcome.seconds,
-            "solution": bench.keep(outcome, found[k], key, settings.recipe),
+            **bench.keep(outcome, found[k], layout, settings.recipe),
         }
         for (k, restart), outcome in zip(texts, outcomes, strict=True)
     ]
@@ -53,5 +51,5 @@ def difference(model: FrozenModel, found: Outcome, key: ArrangementKey) -> float
     n = len(found.row.target_ids)
     e, m = (torch.from_numpy(np.array(v))[None].to(model.device) for v in (found.e, found.m))
     start = read_from(key)
-    logits = model.logits(input_sequence(e, m, key, n))[0, start : start + n].float()
+    logits = model.logits(input_sequence(model, e, m, key, n))[0, start : start + n].float()
     return float((logits - logits[:1]).abs().max() / logits[0].std())

@@ -6,26 +6,27 @@ import json
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 
-from explorer import __version__, texts
+from explorer import __version__
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
-from explorer.base.provenance import Computed, versions
-from explorer.experiments.runs import SOLUTIONS, Cell, work_of
+from explorer.base.provenance import Computed
+from explorer.experiments.runs import SOLUTIONS, Cell, checkpoint_name, work_of
 from explorer.model.frozen import FrozenModel
-from explorer.model.metrics import generate, h_lm
+from explorer.model.metrics import h_lm
 from explorer.runtime.interruption import Interrupted, abandonable
-from explorer.solutions.solution import save_memory, save_solution
-from explorer.specs.arrangements import ArrangementKey, LayoutChoice
+from explorer.solutions.solution import Memory, Solution, save_solution
 from explorer.specs.experiments import Settings
 from explorer.specs.recipes import Recipe
 from explorer.tasks.experiments.work import CellWork
+from explorer.tasks.sampling import TRIES, continuation
+from explorer.texts.drawing import draw_many
 from explorer.training import Outcome, Row, Trainer
 from explorer.training.checkpoint import Checkpoint
-from explorer.training.layouts import OnePass, TeacherForced
-from explorer.training.probing import probed
+from explorer.training.layouts import Layout
 from explorer.training.solved import solution_of
 
 Measuring = Generator[float, None, list[dict[str, object]]]
@@ -80,9 +81,8 @@ class Bench:
 
     def begin(self, settings: Settings, cell: Cell) -> CellWork:
         """Take up a cell: where its checkpoint is, or at its beginning."""
-        name = hashlib.sha256(cell.key.encode()).hexdigest()[:16]
         asked = [settings.model_dump(mode="json"), cell.model_dump(mode="json")]
-        file = work_of(self._run) / f"{name}.safetensors"
+        file = work_of(self._run) / checkpoint_name(cell.key)
         self.work = CellWork(Checkpoint(file, self.model, asked))
         return self.work
 
@@ -108,7 +108,7 @@ class Bench:
 
     def _passages(self, source: str, count: int, length: int, seed: int) -> list[TargetText]:
         tokenizer = self.model.tokenizer
-        found = texts.draw_many(source, count, seed, tokenizer, length)
+        found = draw_many(source, count, seed, tokenizer, length)
         ids = [tuple(tokenizer.encode_prefix(p.text, length)[0]) for p in found]
         return [
             TargetText(i, tokenizer.decode(list(i)), p.title, source)
@@ -139,25 +139,14 @@ class Bench:
         Raises:
             BadInputError: if context and text are longer than the model's positions.
         """
-        if len(context.ids) + length > self.exact.max_positions:
-            raise BadInputError(
-                f"{len(context.ids)} tokens of context and {length} of text are more than the "
-                f"{self.exact.max_positions} positions of this model. Choose shorter lengths."
-            )
-        added = self.model.tokenizer.backend.get_added_tokens_decoder()
-        special = {i for i, token in added.items() if token.special}
-        for attempt in range(50):
-            ids = tuple(
-                generate(self.exact, context.ids, length, seed=(seed * 50 + attempt) % 2**31)
-            )
-            if special.isdisjoint(ids):
-                break
-        else:
+        seeds = ((seed * TRIES + attempt) % 2**31 for attempt in range(TRIES))
+        found = continuation(self.exact, context.ids, length, seeds)
+        if found is None:
             raise BadInputError(
                 f"The model ends its text early after “{context.title}”, again and again. Choose "
                 "another seed or a shorter length."
             )
-        return _continued(self.model, context, ids)
+        return _continued(self.model, context, found[1])
 
     def h_lm(self, ids: Sequence[int]) -> tuple[float, int]:
         """Return H_LM of a text in nats, float32, and the number of its terms (Q2)."""
@@ -169,113 +158,56 @@ class Bench:
     def train(
         self,
         rows: Sequence[Row],
-        arrangement: ArrangementKey,
+        layout: Layout[Any],
         recipe: Recipe,
         *,
-        until: str = "all",
+        until: Literal["first", "all"] = "all",
+        part: tuple[int, int] = (0, 1),
+        alone: bool = False,
     ) -> Generator[float, None, list[Outcome]]:
-        """Train rows to their end; yield after each step and return their outcomes.
+        """Train rows to their end; yield before each step and return their outcomes.
 
         Args:
             rows: what to train, in batches as large as memory allows.
-            arrangement: how e and m are laid out.
+            layout: what is trained: e and m in an arrangement, or memory vectors (E4).
             recipe: how to train.
             until: "first" ends the other restarts of a text once one is exact.
+            part: which training of the cell this is, and of how many.
+            alone: whether no other task may share its passes, since their seconds are compared.
         """
-        exact = self.exact
-        trainer = Trainer(
-            self.model,
-            rows,
-            arrangement,
-            recipe,
-            exact_model=None if exact is self.model else lambda: exact,
-            until="first" if until == "first" else "all",
-        )
-        yield from self.work.train(trainer)
+        exact = None if self.exact is self.model else lambda: self.exact
+        trainer = Trainer(self.model, rows, layout, recipe, exact_model=exact, until=until)
+        training = self.work.train(trainer, alone=alone)
+        yield from ((part[0] + done) / part[1] for done in training)
         return [trainer.outcome(i) for i in range(len(rows))]
-
-    def train_memory(
-        self,
-        rows: Sequence[Row],
-        tokens_of_memory: int,
-        recipe: Recipe,
-        *,
-        sink: int | None = None,
-        until: str = "all",
-    ) -> Generator[float, None, list[Outcome]]:
-        """Train memory vectors, teacher-forced, as `train` does e and m (E4).
-
-        Args:
-            rows: what to train; nothing is shared between them.
-            tokens_of_memory: K, vectors before the text.
-            recipe: how to train.
-            sink: id of a token that stands before the vectors; None: they come first.
-            until: "first" ends the other restarts of a text once one is exact.
-        """
-        exact = self.exact
-        trainer = Trainer(
-            self.model,
-            rows,
-            TeacherForced(tokens_of_memory, sink),
-            recipe,
-            exact_model=None if exact is self.model else lambda: exact,
-            until="first" if until == "first" else "all",
-        )
-        yield from self.work.train(trainer)
-        return [trainer.outcome(i) for i in range(len(rows))]
-
-    def sink(self, layout: LayoutChoice) -> int | None:
-        """Return the id of the token that stands before memory vectors; None: they come first."""
-        return probed(self.model, lambda: self.exact).sink if layout == "bos+mem" else None
-
-    def keep_memory(
-        self, found: Outcome, text: TargetText, recipe: Recipe, sink: int | None = None
-    ) -> str:
-        """Save memory vectors among the run's solutions and return their file's name.
-
-        Raises:
-            StorageError: if the disk refuses.
-        """
-        memory = solution_of(
-            found,
-            self.model,
-            TeacherForced(len(found.vectors), sink),
-            recipe,
-            self.h_lm(found.row.target_ids),
-            self._run[:8],
-            title=text.title,
-            source=text.source,
-            job=self.job,
-        )
-        name = f"{memory.record.id}.safetensors"
-        save_memory(memory, self.folder / SOLUTIONS / name)
-        return name
 
     def keep(
         self,
         found: Outcome,
         text: TargetText,
-        arrangement: ArrangementKey,
+        layout: Layout[Any],
         recipe: Recipe,
         *,
         shared: str = "",
-    ) -> str:
-        """Save an outcome among the run's solutions and return its file's name.
+    ) -> dict[str, object]:
+        """Save an outcome among the run's solutions; return the columns of a trained row.
+
+        They are accuracy, exact, steps, seconds (compute time), and solution (its file's name).
 
         Args:
             found: vectors and their score.
             text: its target.
-            arrangement: how e and m were laid out.
-            recipe: how it was trained.
+            layout: how the vectors were laid out.
+            recipe: how they were trained.
             shared: which vectors it shares with whom, in words that identify the group.
 
         Raises:
             StorageError: if the disk refuses.
         """
-        solution = solution_of(
+        stored: Solution | Memory = solution_of(
             found,
             self.model,
-            OnePass(arrangement),
+            layout,
             recipe,
             self.h_lm(found.row.target_ids),
             self._run[:8],
@@ -285,9 +217,15 @@ class Bench:
             source=text.source,
             job=self.job,
         )
-        name = f"{solution.record.id}.safetensors"
-        save_solution(solution, self.folder / SOLUTIONS / name)
-        return name
+        path = self.folder / SOLUTIONS / f"{stored.record.id}.safetensors"
+        save_solution(stored, path)
+        return {
+            "accuracy": found.score.accuracy,
+            "exact": found.score.exact,
+            "steps": found.steps,
+            "seconds": found.seconds,
+            "solution": path.name,
+        }
 
     @property
     def computed(self) -> Computed:
@@ -299,7 +237,6 @@ class Bench:
             searched_in=self.model.number_format,
             confirmed_in=self.exact.number_format,
             threads=self.model.threads,
-            versions=versions(),
         )
 
 

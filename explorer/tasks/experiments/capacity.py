@@ -1,6 +1,7 @@
 """Measures a cell of capacity: one length of one source, trained in one way (E3, E4)."""
 
 from collections.abc import Generator
+from typing import Any
 
 from explorer.experiments import runs
 from explorer.experiments.ladders import MEMORIES, climbing
@@ -9,13 +10,17 @@ from explorer.specs.arrangements import settled
 from explorer.specs.experiments import CapacitySettings
 from explorer.tasks.experiments.bench import Bench, Measuring, TargetText
 from explorer.training import Row
+from explorer.training.layouts import Layout, OnePass, TeacherForced
+from explorer.training.probing import probed
 
 
 def measure(bench: Bench, settings: CapacitySettings, cell: Cell) -> Measuring:
     """Train the texts that still climb at the cell's length and score each in float32.
 
     A text's seed follows from the restart and the text alone: e starts from the same place in
-    every scheme, and so does the first memory vector.
+    every scheme, and so does the first memory vector. With a shared m all rows train until all are
+    exact; elsewhere a text ends with its first exact restart. Of memory vectors, what they
+    generate greedily is what counts.
 
     Raises:
         BadInputError: if a source has too few texts that are as long as the ladder.
@@ -32,10 +37,9 @@ def measure(bench: Bench, settings: CapacitySettings, cell: Cell) -> Measuring:
         Row(found[k].ids[:n], settings.seed + restart * settings.texts + k, m_key=m_key)
         for k, restart in at
     ]
-    ended = yield from (
-        _memories(bench, settings, rows, [found[k] for k, _ in at], MEMORIES[scheme])
-        if scheme in MEMORIES
-        else _pairs(bench, settings, rows, [found[k] for k, _ in at], m_key)
+    layout = _layout(bench, settings, scheme)
+    outcomes = yield from bench.train(
+        rows, layout, settings.recipe, until="all" if m_key else "first"
     )
     return [
         {
@@ -46,10 +50,19 @@ def measure(bench: Bench, settings: CapacitySettings, cell: Cell) -> Measuring:
             "restart": restart,
             "layout": settings.layout if scheme in MEMORIES else settings.arrangement,
             "h_lm": bench.h_lm(found[k].ids[:n])[0],
-            **measured,
+            **bench.keep(outcome, found[k], layout, settings.recipe, shared=m_key or ""),
         }
-        for (k, restart), measured in zip(at, ended, strict=True)
+        for (k, restart), outcome in zip(at, outcomes, strict=True)
     ]
+
+
+def _layout(bench: Bench, settings: CapacitySettings, scheme: str) -> Layout[Any]:
+    """Return what a scheme trains: e and m, or memory vectors, behind a token if so laid out."""
+    if scheme not in MEMORIES:
+        return OnePass.of(settled(settings.arrangement), bench.model)
+    behind = settings.layout == "bos+mem"
+    sink = probed(bench.model, lambda: bench.exact).sink if behind else None
+    return TeacherForced(MEMORIES[scheme], sink)
 
 
 def _texts(
@@ -61,48 +74,3 @@ def _texts(
         if each != "generated":
             yield from bench.texts(each, settings.texts, longest, settings.seed)
     return (yield from bench.texts(source, settings.texts, longest, settings.seed))
-
-
-def _pairs(
-    bench: Bench,
-    settings: CapacitySettings,
-    rows: list[Row],
-    texts: list[TargetText],
-    m_key: str | None,
-) -> Measuring:
-    """Train e and m of each row; with a shared m all rows go on until all are exact."""
-    key, recipe = settled(settings.arrangement), settings.recipe
-    until = "first" if m_key is None else "all"
-    outcomes = yield from bench.train(rows, key, recipe, until=until)
-    return [
-        {
-            "accuracy": outcome.score.accuracy,
-            "exact": outcome.score.exact,
-            "steps": outcome.steps,
-            "seconds": outcome.seconds,
-            "solution": bench.keep(outcome, text, key, recipe, shared=m_key or ""),
-        }
-        for outcome, text in zip(outcomes, texts, strict=True)
-    ]
-
-
-def _memories(
-    bench: Bench,
-    settings: CapacitySettings,
-    rows: list[Row],
-    texts: list[TargetText],
-    count: int,
-) -> Measuring:
-    """Train memory vectors of each row; what they generate greedily is what counts."""
-    sink = bench.sink(settings.layout)
-    outcomes = yield from bench.train_memory(rows, count, settings.recipe, sink=sink, until="first")
-    return [
-        {
-            "accuracy": outcome.score.accuracy,
-            "exact": outcome.score.exact,
-            "steps": outcome.steps,
-            "seconds": outcome.seconds,
-            "solution": bench.keep_memory(outcome, text, settings.recipe, sink),
-        }
-        for outcome, text in zip(outcomes, texts, strict=True)
-    ]

@@ -17,6 +17,7 @@ from explorer.specs.arrangements import ArrangementKey, holds_m, settled
 from explorer.specs.experiments import ReadoutSettings
 from explorer.tasks.experiments.bench import Bench, Measuring
 from explorer.training import Outcome, Row
+from explorer.training.layouts import OnePass
 
 
 def measure(bench: Bench, settings: ReadoutSettings, cell: Cell) -> Measuring:
@@ -29,7 +30,8 @@ def measure(bench: Bench, settings: ReadoutSettings, cell: Cell) -> Measuring:
     from explorer.geometry import text_distances
 
     text_distances.sentence_model()  # if it is missing, that is said before the training
-    k, n, key = int(cell.at["context"]), settings.length, settled(settings.arrangement)
+    k, n = int(cell.at["context"]), settings.length
+    layout = OnePass.of(settled(settings.arrangement), bench.model)
     drawn = yield from bench.texts(
         settings.source, settings.contexts, settings.context_length, settings.seed
     )
@@ -37,13 +39,13 @@ def measure(bench: Bench, settings: ReadoutSettings, cell: Cell) -> Measuring:
     continuation = bench.continuation(context, 2 * n, settings.seed * 1000 + k)
     ids = continuation.ids[:n]
     rows = [Row(ids, settings.seed + restart) for restart in range(settings.restarts)]
-    outcomes = yield from bench.train(rows, key, settings.recipe, until="first")
+    outcomes = yield from bench.train(rows, layout, settings.recipe, until="first")
     best = max(outcomes, key=lambda o: (o.score.exact, o.score.accuracy, -o.score.loss))
-    solution = bench.keep(best, continuation, key, settings.recipe)
+    kept = bench.keep(best, continuation, layout, settings.recipe)
 
     decode = bench.model.tokenizer.decode
     written: list[tuple[str, bool, str]] = []
-    for start, bos, embeddings in starts(bench.exact, best, key):
+    for start, bos, embeddings in starts(bench.exact, best, layout.arrangement):
         said = bench.work.once(f"{start} {bos}", partial(write, bench.exact, embeddings, n))
         written.append((start, bos, decode(said)))
         yield 1.0
@@ -62,12 +64,8 @@ def measure(bench: Bench, settings: ReadoutSettings, cell: Cell) -> Measuring:
             "first_half": first,
             "second_half": second,
             "context_text": context.text,
-            "accuracy": best.score.accuracy,
-            "exact": best.score.exact,
             **dict(zip(LIKE, values, strict=True)),
-            "steps": best.steps,
-            "seconds": best.seconds,
-            "solution": solution,
+            **kept,
         }
         for (start, bos, text), values in zip(written, like, strict=True)
     ]

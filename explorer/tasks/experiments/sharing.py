@@ -5,6 +5,7 @@ from explorer.specs.arrangements import settled
 from explorer.specs.experiments import SharingSettings
 from explorer.tasks.experiments.bench import Bench, Measuring
 from explorer.training import Row
+from explorer.training.layouts import OnePass
 
 
 def measure(bench: Bench, settings: SharingSettings, cell: Cell) -> Measuring:
@@ -15,6 +16,7 @@ def measure(bench: Bench, settings: SharingSettings, cell: Cell) -> Measuring:
     """
     vector: str = cell.at["shared"]
     size, restart = int(cell.at["s_g"]), int(cell.at["restart"])
+    layout, recipe = OnePass.of(settled(settings.arrangement), bench.model), settings.recipe
     found = yield from bench.texts(settings.source, settings.texts, settings.length, settings.seed)
     groups = [f"{vector} of group {k // size} of {size}" for k in range(len(found))]
     rows = [
@@ -26,7 +28,7 @@ def measure(bench: Bench, settings: SharingSettings, cell: Cell) -> Measuring:
         )
         for k, text in enumerate(found)
     ]
-    outcomes = yield from bench.train(rows, settled(settings.arrangement), settings.recipe)
+    outcomes = yield from bench.train(rows, layout, recipe)
     return [
         {
             "shared": vector,
@@ -34,17 +36,7 @@ def measure(bench: Bench, settings: SharingSettings, cell: Cell) -> Measuring:
             "group": k // size,
             "text": k,
             "restart": restart,
-            "accuracy": outcome.score.accuracy,
-            "exact": outcome.score.exact,
-            "steps": outcome.steps,
-            "seconds": outcome.seconds,
-            "solution": bench.keep(
-                outcome,
-                found[k],
-                settled(settings.arrangement),
-                settings.recipe,
-                shared="" if size == 1 else groups[k],
-            ),
+            **bench.keep(outcome, found[k], layout, recipe, shared="" if size == 1 else groups[k]),
         }
         for k, outcome in enumerate(outcomes)
     ]

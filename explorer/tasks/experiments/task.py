@@ -1,8 +1,7 @@
 """A run of an experiment from beginning to end: what the worker and the command line carry out."""
 
 import shutil
-from collections.abc import Generator, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from explorer.assets import catalog
 from explorer.base.errors import BadInputError, CorruptFileError
@@ -10,22 +9,21 @@ from explorer.base.progress import Progress
 from explorer.estimates import run_time
 from explorer.experiments import cell_locks, runs
 from explorer.experiments.catalogue import experiment
-from explorer.experiments.runs import Done, Header, Run
+from explorer.experiments.definition import module_of
+from explorer.experiments.runs import Cell, Done, Header, Run
 from explorer.model.frozen import FrozenModel
 from explorer.model.pool import ModelPool
 from explorer.solutions.solution import now
-from explorer.specs.arrangements import AUTO, ArrangementChoice
+from explorer.specs.arrangements import AUTO
 from explorer.specs.experiments import Settings
-from explorer.specs.recipes import Recipe
-from explorer.tasks.experiments.bench import CONTEXT_TOKENS, Bench
-from explorer.tasks.experiments.measuring import measure
-from explorer.tasks.task import Task
-from explorer.training.probing import probed
+from explorer.tasks.experiments.bench import CONTEXT_TOKENS, Bench, Measuring
+from explorer.tasks.task import SharedTask
+from explorer.training.probing import arrangement_for, probed
 
 OTHERS = "Waiting for another job, which measures what is left"
 
 
-class RunTask(Task):
+class RunTask(SharedTask):
     """Measures the cells of a run that are not done, one after the other.
 
     Attributes:
@@ -58,18 +56,17 @@ class RunTask(Task):
         _require_room(settings, model)
         asked, settings = settings, _settled(settings, model, exact)
         self.experiment = experiment(settings.experiment)
-        name = runs.run_id(settings, model.fingerprint)
-        folder = runs.folder_of(name)
-        self.bench = Bench(model, exact, folder, run=name, job=job)
-        self._timing = (model, *run_time.step(asked))
-        self.run = self._begin(settings, preset, card.parameters, name, job)
+        self.id = runs.run_id(settings, model.fingerprint)
+        self.bench = Bench(model, exact, runs.folder_of(self.id), run=self.id, job=job)
+        self.timing = (model, *run_time.step(asked))
+        self.run = self._begin(settings, preset, card.parameters, job)
         self._known = len(self.run.done)
         self.resumed = self._known > 0
 
     def _begin(
-        self, settings: Settings, preset: str, parameters: int | None, name: str, job: str | None
+        self, settings: Settings, preset: str, parameters: int | None, job: str | None
     ) -> Run:
-        folder = runs.folder_of(name)
+        folder = self.bench.folder
         try:
             return runs.load(folder)
         except CorruptFileError:
@@ -77,7 +74,7 @@ class RunTask(Task):
                 raise  # what is there is not thrown away
         model = self.bench.model
         header = Header(
-            id=name,
+            id=self.id,
             settings=settings,
             preset=preset,
             fingerprint=model.fingerprint,
@@ -90,47 +87,35 @@ class RunTask(Task):
         )
         return Run(header, runs.save_header(header), ())
 
-    def steps(self) -> Generator[Progress, None, None]:
-        """Measure what is left; yield after every step. Each finished cell is kept at once.
-
-        Other jobs and processes may measure the same run: a cell that one of them is at is left to
-        it, and where nothing else is left this waits (`Waiting`) for what becomes of it.
-        """
-        while True:
-            self._read_again()
-            left = self.experiment.left(self.run)
-            if not left:
-                shutil.rmtree(runs.work_of(self.run.header.id), ignore_errors=True)
-                return
-            claimed = cell_locks.first_free(self.run.header.id, left)
-            if claimed is None:
-                yield from cell_locks.rest(self._progress(OTHERS, 0.0, 0.0))
-                continue
-            cell, claim = claimed
-            with claim:
-                yield self._progress(cell.title, 0.0, 0.0)
-                self._read_again()  # it may have been finished between the look and the claim
-                if cell.key not in self.run.keys:
-                    self._cell = cell
-                    yield from super().steps()
-            yield self._progress(cell.title, 0.0, 1.0)
-
-    def _read_again(self) -> None:
-        """Learn what other processes have finished."""
+    def _left(self) -> list[str]:
+        """Learn what other processes have finished; return the keys of the cells that are left."""
         self.run = Run(self.run.header, self.run.folder, runs.load(self.run.folder).done)
+        left = self.experiment.left(self.run)
+        if not left:
+            shutil.rmtree(runs.work_of(self.id), ignore_errors=True)
+        return [cell.key for cell in left]
+
+    @property
+    def _cell(self) -> Cell:
+        """The cell that was claimed."""
+        cells = self.experiment.cells(self.run.settings)
+        return next(cell for cell in cells if cell.key == self._part)
 
     def _work(self) -> Iterator[Progress]:
         """Measure the cell that was claimed, from its checkpoint if there is one, and keep it."""
         cell = self._cell
         work = self.bench.begin(self.run.settings, cell)
-        measuring = measure(self.bench, self.run.settings, cell)
+        module = module_of("explorer.tasks.experiments", self.run.settings.experiment)
+        measuring: Measuring = module.measure(self.bench, self.run.settings, cell)
         while True:
             try:
-                inside = work.advance(measuring)
+                self.inside = work.advance(measuring)
             except StopIteration as end:
                 rows = end.value
                 break
-            yield self._progress(cell.title, cell.cost, inside)
+            self.next_step = work.next_step
+            yield self._progress()
+            self.next_step = None
         done = Done(
             key=cell.key,
             rows=rows,
@@ -138,27 +123,12 @@ class RunTask(Task):
             finished=now(),
             computed=self.bench.computed,
         )
-        with cell_locks.lock(self.run.header.id, runs.CELLS_FILE):
-            runs.append(self.run.folder, done)
+        keep_cell(self.run, done)
         work.discard()
-        self._read_again()
-
-    @property
-    def _checkpoint_due(self) -> bool:
-        return self.bench.work.due
+        self._left()
 
     def _checkpoint(self) -> None:
         self.bench.work.save()
-
-    @property
-    def timing(self) -> tuple[FrozenModel, int, ArrangementChoice, Recipe]:
-        """Of a step of the settings as they were asked for."""
-        return self._timing
-
-    @property
-    def result(self) -> dict[str, Any]:
-        """The id of the run."""
-        return {self.makes: self.run.header.id}
 
     @property
     def notices(self) -> list[str]:
@@ -171,18 +141,40 @@ class RunTask(Task):
         """How many cells there are by now."""
         return f"Cells measured: {len(self.run.done)}."
 
-    def _progress(self, title: str, cost: float, inside: float) -> Progress:
-        cells = self.experiment.cells(self.run.settings)
-        whole = sum(cell.cost for cell in cells)
-        fraction = self.experiment.fraction(self.run) + cost * inside / whole
+    def _progress(self) -> Progress:
+        return self._said(self._cell.title, {self._part: self.inside})
+
+    def _others(self) -> Progress:
+        return self._said(OTHERS, {})
+
+    def _said(self, title: str, under_way: dict[str, float]) -> Progress:
+        fraction = run_time.fraction(self.experiment, self.run, under_way)
         left = run_time.left(self.experiment, self.run)
         done, open_ = len(self.run.done), len(self.experiment.left(self.run))
         return Progress(f"{title}: {done} of {done + open_} cells{left}.", fraction)
 
 
+def keep_cell(run: Run, done: Done) -> None:
+    """Enter a finished cell into a run that several processes may be at.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    with cell_locks.lock(run.header.id, runs.CELLS_FILE):
+        runs.append(run.folder, done)
+
+
 def _settled(settings: Settings, model: FrozenModel, exact: FrozenModel) -> Settings:
-    """Return the settings with what was left open as it suits the model; the run records that."""
+    """Return the settings with what was left open as it suits the model; the run records that.
+
+    An arrangement that is named and has a sink makes sure that the model's is known.
+    """
     open_ = [f for f in ("arrangement", "layout") if getattr(settings, f, None) == AUTO]
+    named = {getattr(settings, "arrangement", AUTO), *getattr(settings, "arrangements", ())} - {
+        AUTO
+    }
+    for key in named:
+        arrangement_for(key, model, lambda: exact)
     if not open_:
         return settings
     found = probed(model, lambda: exact)

@@ -1,12 +1,11 @@
 """Measures a cell of the training time: one text after the other until it is exact (E11)."""
 
-from collections.abc import Generator
-
 from explorer.experiments.runs import Cell
 from explorer.specs.arrangements import settled
 from explorer.specs.experiments import TrainingTimeSettings
 from explorer.tasks.experiments.bench import Bench, Measuring
-from explorer.training import Outcome, Row
+from explorer.training import Row
+from explorer.training.layouts import OnePass
 
 
 def measure(bench: Bench, settings: TrainingTimeSettings, cell: Cell) -> Measuring:
@@ -16,39 +15,24 @@ def measure(bench: Bench, settings: TrainingTimeSettings, cell: Cell) -> Measuri
     `text_seconds` is the compute time of every step until the text's first exact restart (or the
     end of all), those included in which that restart rested; `seconds` and `steps` are its own.
     """
-    n, key = int(cell.at["n"]), settled(settings.arrangement)
+    n, layout = int(cell.at["n"]), OnePass.of(settled(settings.arrangement), bench.model)
     found = yield from bench.texts(
         settings.source, settings.texts, max(settings.lengths), settings.seed
     )
     rows: list[dict[str, object]] = []
     for k, text in enumerate(found):
         starts = [Row(text.ids[:n], settings.seed + r) for r in range(settings.restarts)]
-        training = bench.train(starts, key, settings.recipe, until="first")
-        outcomes = yield from _part(training, k, len(found))
+        outcomes = yield from bench.train(
+            starts, layout, settings.recipe, until="first", part=(k, len(found)), alone=True
+        )
         rows += [
             {
                 "n": n,
                 "text": k,
                 "restart": restart,
-                "steps": outcome.steps,
-                "seconds": outcome.seconds,
                 "text_seconds": bench.work.spent,
-                "accuracy": outcome.score.accuracy,
-                "exact": outcome.score.exact,
-                "solution": bench.keep(outcome, text, key, settings.recipe),
+                **bench.keep(outcome, text, layout, settings.recipe),
             }
             for restart, outcome in enumerate(outcomes)
         ]
     return rows
-
-
-def _part(
-    training: Generator[float, None, list[Outcome]], k: int, count: int
-) -> Generator[float, None, list[Outcome]]:
-    """Pass a training on as the k-th of `count` parts of a cell."""
-    while True:
-        try:
-            yield (k + next(training)) / count
-        except StopIteration as end:
-            outcomes: list[Outcome] = end.value
-            return outcomes

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from explorer.base.errors import BadInputError, CorruptFileError
 from explorer.base.files import say_kept
 from explorer.base.progress import Progress
-from explorer.base.provenance import gone_on, versions
+from explorer.base.provenance import gone_on
 from explorer.landscape.plane import COARSEST, Plane, axes_around
 from explorer.landscape.result import Landscape, LandscapeHeader
 from explorer.model.frozen import FrozenModel
@@ -34,7 +34,6 @@ ROWS = 64
 """Grid points in one forward pass."""
 PLAIN_ROWS = 32
 """Rows of the plain forward pass that the rate is compared with."""
-CHECKPOINT_SECONDS = 3.0
 
 
 class LandscapeTask(Task):
@@ -75,7 +74,6 @@ class LandscapeTask(Task):
         self.model = pool.of_weights(paths.header.model, paths.header.fingerprint)
         self.found = _lay_out(paths, spec, self.model, job)
         self._targets = torch.tensor(self.found.header.text.target_ids)
-        self._saved, self._unsaved = time.monotonic(), False
         self._plain_rows, self._plain_seconds = 0, 0.0
         self.resumed = self._restore()
 
@@ -125,13 +123,14 @@ class LandscapeTask(Task):
         plane = Plane(found.origin, found.along, found.across)
         rows, columns = at.T
         points = plane.points(np.stack([found.x[columns], found.y[rows]], axis=1))
-        profile = as_profile(along(self.model, points, self._targets, found.header.arrangement))
+        header = found.header
+        said = along(self.model, points, self._targets, header.arrangement, header.sink)
+        profile = as_profile(said)
         for name in ("accuracy", "loss", "predicted", "p", "rank"):
             getattr(found, name)[rows, columns] = getattr(profile, name)
         seconds = found.header.seconds + time.perf_counter() - started
         done = int(np.isfinite(found.accuracy).sum())
         self._note(seconds=seconds, points_per_second=done / max(seconds, 1e-9))
-        self._unsaved = True
 
     def _time_plain(self) -> None:
         """Time the model's plain forward pass on rows of the same length, once for each level.
@@ -155,17 +154,12 @@ class LandscapeTask(Task):
         header = self.found.header.model_copy(update=fields)
         self.found = replace(self.found, header=header)
 
-    @property
-    def _checkpoint_due(self) -> bool:
-        return self._unsaved and time.monotonic() - self._saved >= CHECKPOINT_SECONDS
-
     def _checkpoint(self) -> None:
         ids = np.union1d(self.found.predicted, self.found.header.text.target_ids).tolist()
         new = sorted(set(ids) - self.found.header.pieces.keys())
         said = dict(zip(new, self.model.tokenizer.pieces(new), strict=True))
         self._note(pieces=self.found.header.pieces | said)
         self.found.save(self._file)
-        self._saved, self._unsaved = time.monotonic(), False
         say_kept()
 
     def _restore(self) -> bool:
@@ -197,12 +191,12 @@ def _lay_out(paths: Paths, spec: LandscapeSpec, model: FrozenModel, job: str | N
         model=paths.header.model,
         fingerprint=paths.header.fingerprint,
         arrangement=paths.header.arrangement,
+        sink=paths.header.sink,
         kind=paths.header.kind,
         text=text,
         ends=(a, b),
         level=spec.level,
         device=model.device.type,
-        versions=versions(),
         created=now(),
         job=job,
     )

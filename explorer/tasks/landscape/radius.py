@@ -14,6 +14,7 @@ from explorer.base.errors import BadInputError
 from explorer.base.progress import Progress
 from explorer.base.provenance import versions
 from explorer.landscape.surroundings import Surroundings, SurroundingsHeader
+from explorer.model.head import TokenStatistics
 from explorer.model.pool import ModelPool
 from explorer.paths.pairs import vector
 from explorer.paths.places import RADIUS
@@ -74,7 +75,7 @@ class RadiusTask(Task):
         self._file = folder / RADIUS
         self._centre = vector(solution).astype(np.float64)
         self._targets = torch.from_numpy(solution.target_ids)
-        here = along(self.model, self._centre[None], self._targets, solution.record.arrangement)
+        here = self._along(self._centre[None])
         require_as_recorded(solution, float(here.correct.float().mean()))
         self.directions = random_directions(spec.directions, len(self._centre), spec.seed)
         self._low = np.zeros(len(self.directions))
@@ -115,8 +116,7 @@ class RadiusTask(Task):
                 f"{self._measured:,} of {len(places):,} points.",
                 0.5 + 0.5 * self._measured / len(places),
             )
-        header, far = self._header(self._seconds), self._distances
-        self.found = Surroundings(header, far, self._grid, self._radius)
+        self.found = Surroundings(self._header(), distances, self._grid, self._radius)
         self.found.save(self._file)
         self._kept.discard()
 
@@ -135,10 +135,6 @@ class RadiusTask(Task):
         radius = self._radius
         far = np.nanmax(radius) if np.isfinite(radius).any() else self._low.max()
         return np.linspace(0, 2 * float(far), self.spec.points)
-
-    @property
-    def _checkpoint_due(self) -> bool:
-        return self._kept.due
 
     def _checkpoint(self) -> None:
         self._kept.save(
@@ -164,11 +160,8 @@ class RadiusTask(Task):
         self, distance: Float[np.ndarray, " directions"]
     ) -> Generator[Progress, None, NDArray[np.bool_]]:
         """Return in which directions the text is still reconstructed at a distance."""
-        return (yield from self._accuracy(self._at(distance))) >= THRESHOLD
-
-    def _at(self, distance: Float[np.ndarray, " directions"]) -> Float[np.ndarray, "directions D"]:
-        points: NDArray[np.float64] = self._centre + distance[:, None] * self.directions
-        return points
+        points = self._centre + distance[:, None] * self.directions
+        return (yield from self._accuracy(points)) >= THRESHOLD
 
     def _accuracy(
         self, points: Float[np.ndarray, "rows D"]
@@ -178,18 +171,17 @@ class RadiusTask(Task):
         while (at := ROWS * len(parts)) < len(points):
             started = time.perf_counter()
             with suppress(Interrupted), abandonable():
-                found = along(
-                    self.model,
-                    points[at : at + ROWS],
-                    self._targets,
-                    self.solution.record.arrangement,
-                )
+                found = self._along(points[at : at + ROWS])
                 parts.append(found.correct.float().mean(1).cpu().numpy())
             self._seconds += time.perf_counter() - started
             yield self._progress
         return np.concatenate(parts)
 
-    def _header(self, seconds: float) -> SurroundingsHeader:
+    def _along(self, points: NDArray[np.float64]) -> TokenStatistics:
+        record = self.solution.record
+        return along(self.model, points, self._targets, record.arrangement, record.sink)
+
+    def _header(self) -> SurroundingsHeader:
         record = self.solution.record
         return SurroundingsHeader(
             model=record.model,
@@ -201,7 +193,7 @@ class RadiusTask(Task):
             seed=self.spec.seed,
             device=self.model.device.type,
             versions=versions(),
-            seconds=seconds,
+            seconds=self._seconds,
             created=now(),
             job=self.job,
         )

@@ -11,10 +11,10 @@ from torch import Tensor
 from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
 from explorer.model.head import TokenStatistics
-from explorer.model.metrics import input_sequence
+from explorer.model.metrics import by_proto_token, input_sequence
 from explorer.paths.curves import CurveKind, bends_on_chord, weights
 from explorer.solutions.solution import Solution
-from explorer.specs.arrangements import ArrangementKey, holds_m, read_from
+from explorer.specs.arrangements import ArrangementKey, read_from
 from explorer.specs.curves import PathRecipe
 from explorer.specs.recipes import THRESHOLD
 from explorer.specs.schedules import scheduled
@@ -28,6 +28,7 @@ def along(
     points: Float[np.ndarray, "rows D"],
     targets: Int[Tensor, " N"],
     arrangement: ArrangementKey,
+    sink: int | None = None,
 ) -> TokenStatistics:
     """Measure what the model says at points of the space of [e; m], in one forward pass.
 
@@ -36,10 +37,11 @@ def along(
         points: D = 2 d_model; every row is one pair of proto-tokens.
         targets: the target ids all rows share.
         arrangement: how e and m become an input sequence.
+        sink: id of the token before e, where the arrangement has one; None: the model's own.
     """
     vectors = torch.from_numpy(np.asarray(points, dtype=np.float32)).to(model.device)
     e, m = vectors.chunk(2, dim=1)
-    inputs = input_sequence(e, m, arrangement, len(targets))
+    inputs = input_sequence(model, e, m, arrangement, len(targets), sink)
     wanted = targets.to(model.device).expand(len(points), -1)
     return model.measure(inputs, wanted, read_from(arrangement), detail=True)
 
@@ -171,7 +173,10 @@ class CurveTrainer:
 
 
 def step_together(
-    model: FrozenModel, arrangement: ArrangementKey, trainers: Sequence[CurveTrainer]
+    model: FrozenModel,
+    arrangement: ArrangementKey,
+    trainers: Sequence[CurveTrainer],
+    sink: int | None = None,
 ) -> None:
     """Move several curves one step in one batch; all have the same number of target tokens."""
     drawn = [trainer.rows() for trainer in trainers]
@@ -181,10 +186,8 @@ def step_together(
     targets = torch.cat(
         [t.targets.expand(count, -1) for t, count in zip(trainers, counts, strict=True)]
     )
-    inputs = input_sequence(e, m, arrangement, length)
+    inputs = input_sequence(model, e, m, arrangement, length, sink)
     _, by_input = model.loss_and_gradient(inputs, targets, read_from(arrangement))
-    at_m = torch.as_tensor(holds_m(arrangement, length), device=by_input.device)
-    by_point = torch.cat([by_input[:, ~at_m].sum(1), by_input[:, at_m].sum(1)], dim=1)
-    parts = by_point.split(counts)
+    parts = by_proto_token(by_input, arrangement, length).flatten(1).split(counts)
     for trainer, (w, _), gradient in zip(trainers, drawn, parts, strict=True):
         trainer.update(w, gradient)

@@ -32,9 +32,6 @@ from explorer.tasks.paths.bends import (
     step_together,
 )
 from explorer.tasks.task import BY_HAND, MEASURING, Task
-from explorer.training.checkpoint import SECONDS
-
-CHECKPOINT_SECONDS = SECONDS
 
 
 class Connecting(Task):
@@ -95,7 +92,6 @@ class Connecting(Task):
         self._pass_seconds = 0.0
         self._pieces: dict[int, str] = {}
         self._trainers = [self._trainer(k) for k in range(len(pairs))]
-        self._saved = time.monotonic()
         self.resumed = self._restore()
 
     def _trainer(self, pair: int) -> CurveTrainer:
@@ -140,7 +136,8 @@ class Connecting(Task):
         if moving:
             started = time.perf_counter()
             with abandonable():
-                step_together(self.model, self.paths.header.arrangement, moving)
+                header = self.paths.header
+                step_together(self.model, header.arrangement, moving, header.sink)
             self._seconds += time.perf_counter() - started
 
     def stopping(self, reason: str = BY_HAND) -> Iterator[Progress]:
@@ -196,14 +193,10 @@ class Connecting(Task):
 
     def _measure(self, pair: int, points: NDArray[np.float64], profile: Profile) -> None:
         started = time.perf_counter()
-        targets = self._trainers[pair].targets
-        found = along(self.exact, points, targets, self.paths.header.arrangement)
+        targets, header = self._trainers[pair].targets, self.paths.header
+        found = along(self.exact, points, targets, header.arrangement, header.sink)
         profile.keep(pair, as_profile(found))
         self._pass_seconds = time.perf_counter() - started
-
-    @property
-    def _checkpoint_due(self) -> bool:
-        return time.monotonic() - self._saved >= CHECKPOINT_SECONDS
 
     def _checkpoint(self) -> None:
         """Write everything in one file, which is also what others read while this runs."""
@@ -223,7 +216,6 @@ class Connecting(Task):
             for name, value in self._trainers[pair].state().items()
         }
         self.paths.save(self._file, states)
-        self._saved = time.monotonic()
         say_kept()
 
     def _name_tokens(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import RootModel
+from pydantic import ConfigDict, Field, RootModel
 
 from explorer.base.tensor_files import TensorFormat
 from explorer.base.value import Value
@@ -28,45 +28,23 @@ BATCHES = "crews"
 Slot = tuple[int, int, int]
 
 
-@dataclass(frozen=True)
-class Task:
-    """One row to train: which solution of the set it is for, and where it starts.
+class Attempt(Value):
+    """One row to train: which solution of the set it is for, and where it starts."""
 
-    Attributes:
-        slot: context, continuation, restart.
-        attempt: how many seeds were tried before.
-        seed: decides where e (and a free m) start.
-        target_ids: N token ids.
-        e: float32 (d_model,), to go on from; None: a fresh start.
-        steps: steps that `e` was trained before.
-        seconds: their compute time.
-    """
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    slot: Slot
-    attempt: int
-    seed: int
-    target_ids: tuple[int, ...]
-    e: NDArray[np.float32] | None = None
-    steps: int = 0
-    seconds: float = 0.0
+    slot: Slot = Field(description="Context, continuation, restart.")
+    attempt: int = Field(description="How many seeds were tried before.")
+    seed: int = Field(description="Decides where e (and a free m) start.")
+    target_ids: tuple[int, ...] = Field(description="N token ids.")
+    steps: int = Field(0, description="Steps that `e` was trained before.")
+    seconds: float = Field(0.0, description="Their compute time.")
+    e: np.ndarray | None = Field(
+        None, exclude=True, description="float32 (d_model,), to go on from; None: a fresh start."
+    )
 
 
-class TaskRecord(Value):
-    """What a file says of a task; its e is a tensor."""
-
-    slot: Slot
-    attempt: int
-    seed: int
-    target_ids: tuple[int, ...]
-    steps: int = 0
-    seconds: float = 0.0
-
-    def task(self, e: NDArray[np.float32] | None = None) -> Task:
-        """Return the task."""
-        return Task(**dict(self), e=e)
-
-
-class Learned(RootModel[tuple[TaskRecord, ...]]):
+class Learned(RootModel[tuple[Attempt, ...]]):
     """The rows that a shared m was learned with."""
 
 
@@ -84,13 +62,13 @@ class TrainingBatch:
     """Some rows in one trainer.
 
     Attributes:
-        tasks: what its rows are, in order.
+        rows: what its rows are, in order.
         trainer: the engine.
         joint: whether they learn a shared m together.
         over: rows whose outcome is kept.
     """
 
-    tasks: list[Task]
+    rows: list[Attempt]
     trainer: Trainer
     joint: bool = False
     over: set[int] = field(default_factory=set)
@@ -98,16 +76,16 @@ class TrainingBatch:
     @property
     def live(self) -> int:
         """How many rows are still in training."""
-        return len(self.tasks) - len(self.over)
+        return len(self.rows) - len(self.over)
 
     @property
     def live_slots(self) -> set[Slot]:
         """What they are trained for."""
-        return {task.slot for i, task in enumerate(self.tasks) if i not in self.over}
+        return {row.slot for i, row in enumerate(self.rows) if i not in self.over}
 
 
 @dataclass(frozen=True)
-class Foreman:
+class BatchMaker:
     """Makes batches of one set: the same model, arrangement and recipe for all.
 
     Attributes:
@@ -122,48 +100,50 @@ class Foreman:
     arrangement: ArrangementKey
     recipe: Recipe
 
-    def joint(self, tasks: Sequence[Task]) -> TrainingBatch:
+    def joint(self, rows: Sequence[Attempt]) -> TrainingBatch:
         """Return rows that share one m and train it jointly (the paper's default)."""
-        return TrainingBatch(list(tasks), self._trainer(tasks, m_key="shared"), joint=True)
+        return TrainingBatch(list(rows), self._trainer(rows, m_key="shared"), joint=True)
 
-    def alone(self, tasks: Sequence[Task], m: NDArray[np.float32] | None) -> TrainingBatch:
+    def alone(self, rows: Sequence[Attempt], m: NDArray[np.float32] | None) -> TrainingBatch:
         """Return rows that are independent: with an m of their own, or all with `m` frozen."""
         if m is None:
-            return TrainingBatch(list(tasks), self._trainer(tasks))
-        fresh = self._trainer(tasks)  # only to say where each e starts
+            return TrainingBatch(list(rows), self._trainer(rows))
+        fresh = self._trainer(rows)  # only to say where each e starts
         starts = {
-            i: (fresh.vectors_of(i)[0] if task.e is None else task.e, m)
-            for i, task in enumerate(tasks)
+            i: (fresh.vectors_of(i)[0] if row.e is None else row.e, m) for i, row in enumerate(rows)
         }
-        return TrainingBatch(list(tasks), self._trainer(tasks, starts=starts, frozen=("m",)))
+        return TrainingBatch(list(rows), self._trainer(rows, starts=starts, frozen=("m",)))
 
     def together(
-        self, batches: Sequence[TrainingBatch], tasks: Sequence[Task], m: NDArray[np.float32] | None
+        self,
+        batches: Sequence[TrainingBatch],
+        rows: Sequence[Attempt],
+        m: NDArray[np.float32] | None,
     ) -> TrainingBatch:
         """Return one batch of the live rows of others, which go on as they are, and new rows.
 
         One large batch costs less than many small ones.
         """
         live = [
-            (batch, i) for batch in batches for i in range(len(batch.tasks)) if i not in batch.over
+            (batch, i) for batch in batches for i in range(len(batch.rows)) if i not in batch.over
         ]
-        made = self.alone([*(batch.tasks[i] for batch, i in live), *tasks], m)
+        made = self.alone([*(batch.rows[i] for batch, i in live), *rows], m)
         for at, (batch, i) in enumerate(live):
             made.trainer.adopt(at, batch.trainer, i)
         return made
 
     def _trainer(
         self,
-        tasks: Sequence[Task],
+        rows: Sequence[Attempt],
         *,
         m_key: str | None = None,
         starts: dict[int, tuple[np.ndarray, np.ndarray]] | None = None,
         frozen: Sequence[Literal["e", "m"]] = (),
     ) -> Trainer:
-        rows = [Row(task.target_ids, task.seed, m_key=m_key) for task in tasks]
+        trained = [Row(row.target_ids, row.seed, m_key=m_key) for row in rows]
         return Trainer(
             self.model,
-            rows,
+            trained,
             self.arrangement,
             self.recipe,
             exact_model=self.exact_model,
@@ -175,8 +155,8 @@ class Foreman:
         """Return the batches of a checkpoint; none if there is none, or it does not fit."""
         batches = []
         for k, values in enumerate(saved.values[BATCHES] if saved else []):
-            tasks = [TaskRecord.model_validate(each).task() for each in values["tasks"]]
-            batch = self.joint(tasks) if values["joint"] else self.alone(tasks, m)
+            rows = [Attempt.model_validate(each) for each in values["tasks"]]
+            batch = self.joint(rows) if values["joint"] else self.alone(rows, m)
             if saved is None or not saved.restore(k, batch.trainer):
                 return []
             batch.over = set(values["over"])
@@ -185,14 +165,14 @@ class Foreman:
 
 
 def checkpoint(kept: Checkpoint, batches: Sequence[TrainingBatch], **values: Any) -> None:
-    """Write everything that `Foreman.restore` needs to go on with these batches, and the values.
+    """Write everything that `BatchMaker.restore` needs to go on with these batches, and the values.
 
     Raises:
         StorageError: if the disk refuses.
     """
     said = [
         {
-            "tasks": [_record(task).model_dump() for task in batch.tasks],
+            "tasks": [row.model_dump() for row in batch.rows],
             "joint": batch.joint,
             "over": sorted(batch.over),
         }
@@ -201,28 +181,23 @@ def checkpoint(kept: Checkpoint, batches: Sequence[TrainingBatch], **values: Any
     kept.save([batch.trainer for batch in batches], None, **{BATCHES: said}, **values)
 
 
-def save_learned(path: Path, m: NDArray[np.float32], tasks: Iterable[Task]) -> None:
+def save_learned(path: Path, m: NDArray[np.float32], rows: Iterable[Attempt]) -> None:
     """Write a learned m and the rows that were trained with it.
 
     Raises:
         StorageError: if the disk refuses.
     """
-    known = [task for task in tasks if task.e is not None]
-    e = np.stack([task.e for task in known if task.e is not None])
-    LEARNED.save(path, Learned(tuple(_record(task) for task in known)), {"m": m, "e": e})
+    known = tuple(row for row in rows if row.e is not None)
+    e = np.stack([row.e for row in known if row.e is not None])
+    LEARNED.save(path, Learned(known), {"m": m, "e": e})
 
 
-def read_learned(path: Path) -> tuple[NDArray[np.float32], dict[Slot, Task]]:
+def read_learned(path: Path) -> tuple[NDArray[np.float32], dict[Slot, Attempt]]:
     """Return what `save_learned` wrote: m, and the rows to go on from by slot.
 
     Raises:
         CorruptFileError: if it is missing or damaged.
     """
     learned, tensors = LEARNED.load(path)
-    tasks = [said.task(e) for said, e in zip(learned.root, tensors["e"], strict=True)]
-    return tensors["m"], {task.slot: task for task in tasks}
-
-
-def _record(task: Task) -> TaskRecord:
-    names = TaskRecord.model_fields
-    return TaskRecord(**{name: getattr(task, name) for name in names})
+    both = zip(learned.root, tensors["e"], strict=True)
+    return tensors["m"], {row.slot: row.model_copy(update={"e": e}) for row, e in both}

@@ -3,30 +3,33 @@
 import contextlib
 import shutil
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from explorer.assets import catalog
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import human_seconds
 from explorer.base.progress import Progress
-from explorer.experiments import cell_locks
-from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import h_lm
 from explorer.model.pool import ModelPool
 from explorer.runtime.interruption import Interrupted
-from explorer.solutions import sets
-from explorer.solutions.sets import SetRecord
-from explorer.specs.arrangements import ArrangementChoice, input_length, settled
+from explorer.solutions.sets import LEARNING, TEXTS, WHOLE, SetRecord, rows_of
+from explorer.specs.arrangements import input_length, settled
 from explorer.specs.jobs import SolveSetSpec
-from explorer.specs.recipes import Recipe
 from explorer.tasks.sets import contents
-from explorer.tasks.sets.batches import BATCHES, JOINING, ROWS, Foreman, TrainingBatch, checkpoint
+from explorer.tasks.sets.batches import (
+    BATCHES,
+    JOINING,
+    ROWS,
+    BatchMaker,
+    TrainingBatch,
+    checkpoint,
+)
 from explorer.tasks.sets.record import GrowingSet
-from explorer.tasks.task import Task
+from explorer.tasks.task import SharedTask
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.probing import arrangement_for
+from explorer.training.shared_pass import Step
 
 PATIENCE = 100
 """Joint steps without one more exact row after which the rest is taken for stuck."""
@@ -38,7 +41,7 @@ at N = 16 (recipe independent): the first 37 exact rows took 54 to 159 steps; of
 256 steps nine of ten said less than half."""
 
 
-class SetBuilder(Task):
+class SetBuilder(SharedTask):
     """Samples the texts of a set and trains its solutions, going on with what is there.
 
     With m free, rows train in batches of about `ROWS`; when some end, others join. A row that is
@@ -72,13 +75,14 @@ class SetBuilder(Task):
         exact_model = pool.in_float32(folder, name)
         self._final = exact_model or (lambda: self.model)
         key = arrangement_for(spec.arrangement, self.model, self._final)
-        self._timing = (self.model, spec.length, spec.arrangement, spec.recipe)
+        self.timing = (self.model, spec.length, spec.arrangement, spec.recipe)
         self.spec = spec = spec.model_copy(update={"arrangement": key})
-        self._foreman = Foreman(self.model, exact_model, key, spec.recipe)
+        self._maker = BatchMaker(self.model, exact_model, key, spec.recipe)
         self._check()
         # a gathered text that is too short is said before anything is timed or written
         self._gathered = contents.gathered(spec, self.model.tokenizer) if spec.texts else None
         self._set = GrowingSet(spec, self.model, job)
+        self.id = self.record.id
         self._at_start = len(self.record.members)
         self.resumed = self._at_start > 0
         self._batches: list[TrainingBatch] | None = None  # None: the checkpoint is not in use
@@ -96,16 +100,6 @@ class SetBuilder(Task):
     def folder(self) -> Path:
         """Where the set lies."""
         return self._set.folder
-
-    @property
-    def timing(self) -> tuple[FrozenModel, int, ArrangementChoice, Recipe]:
-        """Of a step as it was asked for."""
-        return self._timing
-
-    @property
-    def result(self) -> dict[str, Any]:
-        """The id of the set."""
-        return {self.makes: self.record.id}
 
     @property
     def notices(self) -> list[str]:
@@ -133,34 +127,30 @@ class SetBuilder(Task):
                 "Lower the number."
             )
 
-    def _read_again(self) -> None:
+    def _left(self) -> list[str]:
+        """Learn how far others are; here the whole set is one part, for its rows share batches."""
+        self.read_again()
+        return [] if self.record.complete else [WHOLE]
+
+    def read_again(self) -> None:
+        """Learn how far the set is on the disk."""
         self._set.read_again()
         self._at_start = len(self.record.members)
 
-    def steps(self) -> Generator[Progress, None, None]:
-        """Work until the set is complete; yield after each step.
-
-        Closing the iterator early leaves a checkpoint to go on from. While another job or process
-        builds the same set, this waits (`Waiting`), then takes it over or finds it complete.
-        """
-        claim = cell_locks.lock(self.record.id, sets.SET_FILE)
-        yield from cell_locks.wait_for(claim, self._others_progress)
-        try:
-            yield from super().steps()
-        finally:
-            claim.release()
-
     def _work(self) -> Iterator[Progress]:
-        self._read_again()
-        if not self.record.complete:
+        """Do the part that was claimed: the whole, or what several machines share out."""
+        whole = self._part == WHOLE
+        if whole or self._part == TEXTS:
             yield from self._sample()
-            if self.spec.regime == "shared" and (self._set.m is None or self._is_learning()):
-                yield from self._learn_m()
+        shared = self.spec.regime == "shared" and (whole or self._part == LEARNING)
+        if shared and (self._set.m is None or self._is_learning()):
+            yield from self._learn_m()
+        if whole or self._part not in (TEXTS, LEARNING):
             yield from self._train()
-            self._batches = None
+        self._batches = None
+        if whole:
             self._set.save(complete=True)
             shutil.rmtree(self._set.scratch, ignore_errors=True)
-        yield self._progress()
 
     def _sample(self) -> Iterator[Progress]:
         """Draw contexts and sample texts; what is there already is kept."""
@@ -183,23 +173,25 @@ class SetBuilder(Task):
     def _learn_m(self) -> Iterator[Progress]:
         """Train one m and the e of many rows jointly, then freeze it."""
         saved = self._kept.read()
-        batches = self._foreman.restore(saved, None)
-        batch = batches[0] if batches else self._foreman.joint(self._set.joint_tasks())
+        batches = self._maker.restore(saved, None)
+        batch = batches[0] if batches else self._maker.joint(self._set.joint_rows())
         if saved is not None and batches:
             share, at = saved.values["most"]
             self._most = share, at
         self._batches = [batch]
         most = self.spec.recipe.max_steps
-        while not batch.trainer.finished and not self._has_learned(batch):
-            self._step(batch)
+        while True:
             exact, step, accuracy = _standing(batch)
             if exact > self._most[0]:
                 self._most = exact, step
-            yield Progress(
-                f"Learning one m for {len(batch.tasks)} rows: joint step {step} of at most {most}, "
-                f"{exact:.0%} of the rows exact, accuracy {accuracy:.3f}.",
-                self._joint_share * step / most,
+            if batch.trainer.finished or self._has_learned(batch):
+                break
+            said = (
+                f"Learning one m for {len(batch.rows)} rows: joint step {step} of at most {most}, "
+                f"{exact:.0%} of the rows exact, accuracy {accuracy:.3f}."
             )
+            self.inside = step / most
+            yield from self._step(batch, Progress(said, self._joint_share * step / most))
         batch.trainer.stop("not exact when m was frozen")
         self._freeze(batch)
 
@@ -224,8 +216,8 @@ class SetBuilder(Task):
 
     def _freeze(self, batch: TrainingBatch) -> None:
         """Keep the learned m; judge every row with it; let those that are not exact go on alone."""
-        outcomes = [batch.trainer.outcome(i) for i in range(len(batch.tasks))]
-        self._set.learned(batch.tasks, outcomes)
+        outcomes = [batch.trainer.outcome(i) for i in range(len(batch.rows))]
+        self._set.learned(batch.rows, outcomes)
         for i, found in enumerate(outcomes):
             stuck = found.score.accuracy < STUCK and self.spec.attempts > 1
             if found.score.exact or stuck:
@@ -235,7 +227,7 @@ class SetBuilder(Task):
 
     def _train(self) -> Iterator[Progress]:
         """Train independent rows, as many side by side as fill a batch, until none is left."""
-        restored = self._foreman.restore(self._kept.read(), self._set.m)
+        restored = self._maker.restore(self._kept.read(), self._set.m)
         batches = self._batches = [batch for batch in restored if not batch.joint]
         for batch in batches:
             self._keep_finished(batch)
@@ -245,27 +237,29 @@ class SetBuilder(Task):
             if not batches:
                 return
             for batch in batches:
-                self._step(batch)
+                yield from self._step(batch, self._progress())
                 self._give_up_stuck(batch)
                 self._keep_finished(batch)
-                yield self._progress()
 
     def _join(self, batches: list[TrainingBatch]) -> None:
         """Let waiting rows begin when enough places are free."""
         free = ROWS - sum(batch.live for batch in batches)
         busy = {slot for batch in batches for slot in batch.live_slots}
-        if free >= JOINING and (waiting := self._set.waiting(busy)):
-            batches[:] = [self._foreman.together(batches, waiting[:free], self._set.m)]
+        mine = None if self._part == WHOLE else rows_of(self.record, self._part)
+        if free >= JOINING and (waiting := self._set.waiting(busy, mine)):
+            batches[:] = [self._maker.together(batches, waiting[:free], self._set.m)]
+        if mine is not None:
+            self.inside = len(mine & {member.slot for member in self.record.members}) / len(mine)
 
     def _give_up_stuck(self, batch: TrainingBatch) -> None:
         """End rows that are far from their text after a while, unless no other seed is left."""
         report = batch.trainer.report(detailed=False)
         stuck = [
             i
-            for i, task in enumerate(batch.tasks)
+            for i, row in enumerate(batch.rows)
             if report.steps[i] >= A_WHILE
             and report.accuracy[i] < STUCK
-            and task.attempt + 1 < self.spec.attempts
+            and row.attempt + 1 < self.spec.attempts
         ]
         batch.trainer.stop(f"says less than half of its text after {A_WHILE} steps", stuck)
 
@@ -278,27 +272,25 @@ class SetBuilder(Task):
     def _keep(self, batch: TrainingBatch, i: int) -> None:
         """Save the outcome of a row and enter it into the set."""
         batch.over.add(i)
-        task = batch.tasks[i]
-        ids = task.target_ids
+        row = batch.rows[i]
+        ids = row.target_ids
         if ids not in self._h_lm:
             self._h_lm[ids] = h_lm(self._final(), ids)
-        self._set.keep(batch.trainer.outcome(i), task, self._h_lm[ids])
+        self._set.keep(batch.trainer.outcome(i), row, self._h_lm[ids])
 
-    def _step(self, batch: TrainingBatch) -> None:
-        """Take one step of a batch; left in the middle, it stands as before."""
+    def _step(self, batch: TrainingBatch, progress: Progress) -> Iterator[Progress]:
+        """Take one step of a batch, alone or with others'; left in the middle, it stands still."""
+        self.next_step = step = Step(batch.trainer)
+        yield progress
+        self.next_step = None
         with contextlib.suppress(Interrupted):
-            batch.trainer.step()
-
-    @property
-    def _checkpoint_due(self) -> bool:
-        return self._kept.due
+            step.take()
 
     def _checkpoint(self) -> None:
         if self._batches is not None:
             checkpoint(self._kept, self._batches, most=self._most)
 
-    def _others_progress(self) -> Progress:
-        self._read_again()
+    def _others(self) -> Progress:
         sentence = f"Waiting for another job, which makes this set: {self.outcome}"
         return Progress(sentence, self._progress().fraction)
 

@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 
-from explorer import texts
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
-from explorer.model.metrics import generate
 from explorer.solutions.sets import SetContext, SetText
 from explorer.specs.jobs import SolveSetSpec
-from explorer.texts import Passage
-
-MAX_TRIES = 50
-"""Samplings of one continuation before a context counts as one that leads to too few texts."""
+from explorer.tasks.sampling import TRIES, continuation
+from explorer.texts.drawing import draw_many
+from explorer.texts.passages import Passage
+from explorer.texts.targets import target_ids
 
 
 def gathered(spec: SolveSetSpec, tokenizer: Tokenizer) -> tuple[list[SetContext], list[SetText]]:
@@ -27,7 +25,7 @@ def gathered(spec: SolveSetSpec, tokenizer: Tokenizer) -> tuple[list[SetContext]
     counts: dict[str, int] = {}
     found: list[SetText] = []
     for number, given in enumerate(spec.texts, start=1):
-        ids = texts.target_ids(given.text, tokenizer, spec.length)
+        ids = target_ids(given.text, tokenizer, spec.length)
         if any(ids == other.target_ids for other in found):
             raise BadInputError(
                 f"Text {number} has the same first {spec.length} tokens as an earlier one. "
@@ -63,7 +61,7 @@ def contexts(spec: SolveSetSpec, tokenizer: Tokenizer) -> tuple[list[SetContext]
             f"Contexts of the source “{spec.source}” are not drawn. Choose another source, or "
             "gather the texts yourself."
         )
-    passages = texts.draw_many(
+    passages = draw_many(
         spec.source, spec.contexts, spec.seed, tokenizer, spec.context_length, spec.path
     )
     ids = [tokenizer.encode_prefix(p.text, spec.context_length)[0] for p in passages]
@@ -96,28 +94,20 @@ def continuations(
     Raises:
         BadInputError: if context and text have no room, or a context gives too few texts.
     """
-    if spec.context_length + spec.length > model.max_positions:
-        raise BadInputError(
-            f"{spec.context_length} tokens of context and {spec.length} of text are more than the "
-            f"{model.max_positions} positions of this model. Ask for fewer."
-        )
-    special = _special_ids(model.tokenizer)
     taken = {tuple(text.target_ids) for text in known}
     for c, (context, ids) in enumerate(zip(drawn, read, strict=True)):
         for g in range(spec.continuations):
             if c * spec.continuations + g < len(known):
                 continue
-            for attempt in range(MAX_TRIES):
-                seed = sampling_seed(spec.seed, c, g, attempt)
-                said = tuple(generate(model, ids, spec.length, seed=seed))
-                if said not in taken and special.isdisjoint(said):
-                    break
-            else:
+            seeds = (sampling_seed(spec.seed, c, g, attempt) for attempt in range(TRIES))
+            found = continuation(model, ids, spec.length, seeds, taken)
+            if found is None:
                 raise BadInputError(
                     f"The model gives fewer than {spec.continuations} different texts of "
                     f"{spec.length} tokens after “{context.title}”. Ask for fewer continuations "
                     "or another seed."
                 )
+            seed, said = found
             taken.add(said)
             yield SetText(
                 context=c,
@@ -132,9 +122,4 @@ def continuations(
 
 def sampling_seed(seed: int, context: int, continuation: int, attempt: int) -> int:
     """Return the seed with which a continuation is sampled; different for different texts."""
-    return ((seed * 500 + context) * 100 + continuation) * MAX_TRIES + attempt
-
-
-def _special_ids(tokenizer: Tokenizer) -> set[int]:
-    added = tokenizer.backend.get_added_tokens_decoder()
-    return {i for i, token in added.items() if token.special}
+    return ((seed * 500 + context) * 100 + continuation) * TRIES + attempt

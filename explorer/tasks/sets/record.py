@@ -3,23 +3,23 @@
 import contextlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from explorer.base.errors import CorruptFileError
-from explorer.base.provenance import gone_on, versions
+from explorer.base.provenance import gone_on, then
 from explorer.model.frozen import FrozenModel
 from explorer.solutions import sets
 from explorer.solutions.sets import Joint, Member, SetRecord, SetText
-from explorer.solutions.solution import load_solution, now, save_solution
+from explorer.solutions.solution import Solution, load_solution, now, save_solution
+from explorer.specs.arrangements import settled
 from explorer.specs.jobs import SolveSetSpec
-from explorer.tasks.sets.batches import Slot, Task, read_learned, save_learned
-from explorer.tasks.sets.solved import solution_of
-from explorer.training import Outcome
-
-LEARNED = "m.safetensors"
+from explorer.tasks.sets.batches import Attempt, Slot, read_learned, save_learned
+from explorer.training import Outcome, solved
+from explorer.training.layouts import OnePass
 
 
 class GrowingSet:
@@ -41,7 +41,7 @@ class GrowingSet:
         """
         self.spec, self._model, self._job = spec, model, job
         self.m: NDArray[np.float32] | None = None
-        self._carried: dict[Slot, Task] = {}
+        self._carried: dict[Slot, Attempt] = {}
         self.read_again()
 
     @property
@@ -76,14 +76,13 @@ class GrowingSet:
             d_model=self._model.d_model,
             created=now(),
             device=device,
-            versions=versions(),
             job=self._job,
         )
 
     def _read_learned(self) -> None:
         """Take up the shared m, and the e that were trained with it, if there are any."""
         try:
-            self.m, self._carried = read_learned(self.scratch / LEARNED)
+            self.m, self._carried = read_learned(self.scratch / sets.LEARNED)
         except CorruptFileError:
             if self.record.members:
                 self.m = load_solution(self.folder / self.record.members[0].file).m
@@ -97,20 +96,19 @@ class GrowingSet:
         self.record = self.record.model_copy(update=fields)
         sets.save(self.record)
 
-    def learned(self, tasks: Sequence[Task], outcomes: Sequence[Outcome]) -> None:
+    def learned(self, attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
         """Keep the m that some rows have learned, and each e to go on from.
 
         Raises:
             StorageError: if the disk refuses.
         """
         self.m = outcomes[0].m
-        for task, found in zip(tasks, outcomes, strict=True):
-            self._carried[task.slot] = Task(
-                task.slot, 0, task.seed, task.target_ids, found.e, found.steps, found.seconds
-            )
+        for row, found in zip(attempts, outcomes, strict=True):
+            trained = {"e": found.e, "steps": found.steps, "seconds": found.seconds}
+            self._carried[row.slot] = row.model_copy(update=trained)
         joint = Joint(
-            rows=len(tasks),
-            texts=len({task.slot[:2] for task in tasks}),
+            rows=len(attempts),
+            texts=len({row.slot[:2] for row in attempts}),
             steps=max(found.steps for found in outcomes),
             seconds=max(found.seconds for found in outcomes),
             exact=sum(found.score.exact for found in outcomes),
@@ -118,32 +116,31 @@ class GrowingSet:
             device=self._model.device.type,
         )
         self.save(joint=joint)
-        save_learned(self.scratch / LEARNED, self.m, self._carried.values())
+        save_learned(self.scratch / sets.LEARNED, self.m, self._carried.values())
 
-    def keep(self, found: Outcome, task: Task, nats: tuple[float, int]) -> None:
+    def keep(self, found: Outcome, row: Attempt, nats: tuple[float, int]) -> None:
         """Save the outcome of a row and enter it into the set.
 
         Args:
             found: its vectors and their score.
-            task: what it was.
+            row: what it was.
             nats: H_LM of its target and the number of its terms (Q2).
 
         Raises:
             StorageError: if the disk refuses.
         """
-        text = self._text(task.slot)
-        solution = solution_of(found, task, text, self.record, self._model, nats, self._job)
+        solution = self._solution(found, row, nats)
         record = solution.record
         path = save_solution(solution, self.folder / f"{record.id}.safetensors")
         if any(member.solution == record.id for member in self.record.members):
             return
-        context, continuation, restart = task.slot
+        context, continuation, restart = row.slot
         member = Member(
             context=context,
             continuation=continuation,
             restart=restart,
-            attempt=task.attempt,
-            seed=task.seed,
+            attempt=row.attempt,
+            seed=row.seed,
             solution=record.id,
             file=path.name,
             accuracy=record.accuracy,
@@ -154,30 +151,66 @@ class GrowingSet:
         )
         self.save(members=sorted([*self.record.members, member], key=lambda m: (m.slot, m.attempt)))
 
-    def joint_tasks(self) -> list[Task]:
+    def _solution(self, found: Outcome, row: Attempt, nats: tuple[float, int]) -> Solution:
+        """Return the outcome of a row, and of the joint steps before it, as a solution."""
+        spec, text, joint = self.spec, self._text(row.slot), self.record.joint
+        shared = spec.regime == "shared"
+        after = f" after {row.steps} joint ones" if row.steps else ""
+        whole = replace(
+            found,
+            steps=found.steps + row.steps,
+            seconds=found.seconds + row.seconds,
+            reason=found.reason and f"{found.reason}{after}",
+        )
+        made = solved.solution_of(
+            whole,
+            self._model,
+            OnePass.of(settled(spec.arrangement), self._model),
+            spec.recipe,
+            nats,
+            self.record.id[:8],
+            shared=f"m of set {self.record.id}" if shared else "",
+            shared_m=shared,
+            title=text.title,
+            source=text.source,
+            job=self._job,
+        )
+        if joint is None:
+            return made
+        before = {"searched_in": joint.searched_in, "device": joint.device}  # of m and e's start
+        mixed = {name: then(was, getattr(made.record, name)) for name, was in before.items()}
+        return replace(made, record=made.record.model_copy(update=mixed))
+
+    def joint_rows(self) -> list[Attempt]:
         """Return the rows that learn m: all, or one for each of K texts, over all contexts."""
         slots = self.record.slots
         if self.spec.m_from is not None:
             firsts = sorted((s for s in slots if s[2] == 0), key=lambda s: (s[1], s[0]))
             slots = sorted(firsts[: self.spec.m_from])
-        return [self._task(slot, 0) for slot in slots]
+        return [self._attempt(slot, 0) for slot in slots]
 
-    def waiting(self, busy: set[Slot]) -> list[Task]:
-        """Return what has to be trained and is not in training: first attempts first."""
+    def waiting(self, busy: set[Slot], among: set[Slot] | None = None) -> list[Attempt]:
+        """Return what has to be trained and is not in training: first attempts first.
+
+        Args:
+            busy: slots in training.
+            among: slots that are looked at; None: all.
+        """
         tried = Counter(member.slot for member in self.record.members)
         waiting = [
             slot
-            for slot in self.record.unsolved
-            if slot not in busy and tried[slot] < self.spec.attempts
+            for slot in self.record.to_try
+            if slot not in busy and (among is None or slot in among)
         ]
-        return [self._task(s, tried[s]) for s in sorted(waiting, key=lambda s: (tried[s], s))]
+        return [self._attempt(s, tried[s]) for s in sorted(waiting, key=lambda s: (tried[s], s))]
 
-    def _task(self, slot: Slot, attempt: int) -> Task:
+    def _attempt(self, slot: Slot, attempt: int) -> Attempt:
         if attempt == 0 and slot in self._carried:
             return self._carried[slot]
         slots = self.record.slots
         seed = self.spec.seed + attempt * len(slots) + slots.index(slot)
-        return Task(slot, attempt, seed, tuple(self._text(slot).target_ids))
+        ids = tuple(self._text(slot).target_ids)
+        return Attempt(slot=slot, attempt=attempt, seed=seed, target_ids=ids)
 
     def _text(self, slot: Slot) -> SetText:
         texts = self.record.texts

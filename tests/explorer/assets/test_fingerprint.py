@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from explorer.assets.fingerprint import fingerprint
+from explorer.assets import fingerprint as fingerprints
+from explorer.assets.fingerprint import fingerprint, matches
 from explorer.base import folders
 from explorer.base.errors import ModelError
 
@@ -174,3 +175,42 @@ def test_what_lies_beside_the_weights_is_not_the_model(
     shutil.copy(folder / "model.safetensors", folder / "consolidated.safetensors")
     save_file({"lora": np.ones(3, np.float32)}, folder / "adapter_model.safetensors")
     assert fingerprint(folder) == fingerprint(tiny_neox_folder)
+
+
+def test_a_fingerprint_of_everything_in_the_folder_is_still_recognised(
+    tiny_neox_folder: Path, tmp_path: Path
+) -> None:
+    """As versions up to b423518 took it, which is what their solution files have."""
+    folder = Path(shutil.copytree(tiny_neox_folder, tmp_path / "model"))
+    save_file({"lora": np.ones(3, np.float32)}, folder / "adapter_model.safetensors")
+    both = sorted(folder.glob("*.safetensors"))
+    earlier = fingerprints._hash_weights(both)
+    assert earlier != fingerprint(folder) and len(both) == 2
+    assert matches(folder, earlier) and matches(folder, fingerprint(folder))
+    assert not matches(folder, "0" * 64) and not matches(tiny_neox_folder, earlier)
+
+
+def test_the_weights_that_the_configuration_names_are_the_model(
+    tiny_llama_folder: Path, tmp_path: Path
+) -> None:
+    """They are what transformers loads, although there is a model.safetensors."""
+    from transformers import AutoModelForCausalLM
+
+    folder = Path(shutil.copytree(tiny_llama_folder, tmp_path / "model"))
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.norm.weight"] = tensors["model.norm.weight"] * 3
+    save_file(tensors, folder / "later.safetensors", {"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(
+        json.dumps(config | {"transformers_weights": "later.safetensors"})
+    )
+    loaded = AutoModelForCausalLM.from_pretrained(folder).state_dict()
+    assert np.array_equal(loaded["model.norm.weight"].numpy(), tensors["model.norm.weight"])
+    assert fingerprint(folder) != fingerprint(tiny_llama_folder)
+    (folder / "model.safetensors").write_bytes((folder / "later.safetensors").read_bytes())
+    (folder / "config.json").write_text(json.dumps(config))
+    renamed = fingerprint(folder)
+    (folder / "config.json").write_text(
+        json.dumps(config | {"transformers_weights": "later.safetensors"})
+    )
+    assert fingerprint(folder) == renamed

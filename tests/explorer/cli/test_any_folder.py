@@ -95,3 +95,11 @@ def test_a_tokenizer_that_changes_the_text_says_so_before_it_starts(
     folder = _files(tmp_path / "model", tiny_llama_folder, {"tokenizer.json": changed})
     assert _reconstruct(folder, tmp_path / "out") in (0, 3)
     assert "changes the text: it reads “The” as “the”" in capfd.readouterr().err
+    texts, on = tmp_path / "texts.jsonl", ["--model", str(folder), "--device", "cpu"]
+    texts.write_text('{"text": "a heron waits"}\n{"text": "The heron waits"}')
+    gathered = ["--texts", str(texts), "--regime", "free", "--set", "max_steps=2"]
+    assert main(["solve-set", *gathered, "--length", "2", "--restarts", "1", *on]) in (0, 3)
+    assert "some of the texts: it reads “The” as “the”" in capfd.readouterr().err
+    small = ["--set", "lengths=[2]", "--set", "texts=1", "--set", "source=unseen"]
+    assert main(["run", "training-time", "--set", "recipe.max_steps=2", *small, *on]) == 0
+    assert "it reads “" in capfd.readouterr().err

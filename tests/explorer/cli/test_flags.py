@@ -13,7 +13,9 @@ from pydantic import BaseModel
 from explorer.cli import flags
 from explorer.cli.main import parser
 from explorer.specs.jobs import (
+    DepthSpec,
     DistancesSpec,
+    InsideSpec,
     LandscapeSpec,
     PathsSpec,
     RadiusSpec,
@@ -65,10 +67,12 @@ SPECS: dict[str, tuple[type[BaseModel], list[str], dict[str, Any]]] = {
     "reconstruct": (ReconstructSpec, ["--text", "a", "--length", "3"], {"text": "a"}),
     "solve-set": (SolveSetSpec, ["--regime", "shared"], {"texts": ()}),
     "distances": (DistancesSpec, ["--set", "a"], {}),
+    "depth": (DepthSpec, ["--set", "a"], {}),
     "path": (PathsSpec, ["a", "b"], {}),
     "paths": (PathsSpec, ["a"], {}),  # the recipe within it
     "landscape": (LandscapeSpec, ["a"], {}),
     "radius": (RadiusSpec, ["a"], {}),
+    "inside": (InsideSpec, ["a"], {}),
 }
 """The spec that a command makes, what it has to be given, and what it adds itself."""
 
@@ -96,7 +100,7 @@ def test_every_option_reaches_its_field_and_is_described_by_it(command: str) -> 
         elif action.nargs == 0:
             value = not before
         elif action.type in (int, float):
-            value = action.type((before or 1) / 2) + (action.type is int)
+            value = (before or 0) + 1 if action.type is int else (before or 1) / 2
         given = [action.option_strings[0], *([] if action.nargs == 0 else [str(value)])]
         assert value != before and read(*given) == type(usual).model_validate(
             dict(usual) | {name: value}

@@ -114,7 +114,7 @@ def test_a_value_may_begin_with_a_dash(command: str, option: str, value: str) ->
 NEEDED = {
     "app": [], "assets": [], "reconstruct": ["--text", "a"], "solve-set": ["--regime", "free"],
     "path": ["a", "b"], "paths": ["a"], "landscape": ["a"], "radius": ["a"], "run": ["capacity"],
-    "distances": ["--set", "x"],
+    "inside": ["a"], "distances": ["--set", "x"], "depth": ["--set", "x"],
 }  # fmt: skip
 
 
@@ -138,7 +138,7 @@ def test_a_value_that_is_missing_is_said_plainly(call: Call, option: str) -> Non
 
 def test_every_command_that_makes_files_takes_a_folder_for_them(call: Call) -> None:
     for command in ("reconstruct", "solve-set", "path", "paths", "landscape", "radius", "run",
-                    "distances"):  # fmt: skip
+                    "inside", "distances"):  # fmt: skip
         assert "--out" in call(command, "--help").out, command
 
 

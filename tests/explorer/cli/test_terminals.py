@@ -98,6 +98,8 @@ def test_json_stays_json_on_a_terminal_that_is_not_utf8(terminal: Terminal) -> N
         ("landscape", "x" * 5000),
         ("distances", "--set", "x" * 5000),
         ("radius", "x/" * 3000 + "a.safetensors"),
+        ("inside", "~nosuchuser/a.safetensors"),
+        ("inside", "a", "--other", "x" * 5000),
         ("reconstruct", "--text-file", "x" * 5000),
         ("reconstruct", "--text", "a", "--model", "x" * 5000),
         ("reconstruct", "--source", "corpus", "--path", "~nosuchuser"),

@@ -57,6 +57,18 @@ def test_this_machine_goes_before_what_ships_and_the_recipe_before_others() -> N
     assert alone.at(0.5) == pytest.approx(70 / AS_LONG["informed"])
 
 
+def test_a_sink_before_e_is_told_from_its_own_runs_else_from_those_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(usual_steps, "suiting", lambda model: ("sink+e+mN", "e+mN"))
+    without = [a_sample(100)] * 9
+    own = [a_sample(60, arrangement="sink+e+mN")] * 3
+    for arrangement in ("auto", "sink+e+mN"):
+        assert usual(MODEL, arrangement, INDEPENDENT, 10, seen=without).at(0.5) == 100
+        assert usual(MODEL, arrangement, INDEPENDENT, 10, seen=[*without, *own]).at(0.5) == 60
+    assert usual(MODEL, "e+mN", INDEPENDENT, 10, seen=[*without, *own]).at(0.5) == 100
+
+
 def test_another_model_learns_from_the_arrangement_that_suited() -> None:
     seen = [a_sample(50)] * 4 + [a_sample(800, exact=False, arrangement="e", suits=False)] * 4
     assert usual("a/b", "e+mN-1", INDEPENDENT, 10, seen=seen).at(0.5) == 50

@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 
 from explorer.base.errors import BadInputError
-from explorer.experiments import aggregate, paper
+from explorer.experiments import aggregate
+from explorer.specs.experiments import LADDER
 
 
 def restarts() -> pd.DataFrame:
-    rows = [("a", 0, 1.0), ("a", 1, 0.0), ("b", 0, 0.5), ("b", 1, 0.5)]
+    rows = [("a", 0, 0.0), ("a", 1, 1.0), ("b", 0, 0.5), ("b", 1, 0.5)]
     return pd.DataFrame(rows, columns=["text", "restart", "accuracy"]).assign(shared="e", s_g=4)
 
 
@@ -18,16 +19,13 @@ def ladder(*rows: tuple[str, int, float]) -> pd.DataFrame:
     return cells.assign(h_lm=cells["n"] * 2.5, model="tiny")
 
 
-def test_table_1_is_mean_and_deviation_over_texts_of_cells_that_were_run() -> None:
-    cells = pd.DataFrame(
-        [("e", 2, "a", 0.5), ("e", 2, "b", 1.0), ("e", 4, "a", 0.25)],
-        columns=["arrangement", "n", "text", "accuracy"],
-    )
-    table = aggregate.over_texts(cells, ["arrangement", "n"])
-    two, one = table.to_dict("records")
-    assert two == {"arrangement": "e", "n": 2, "mean": 0.75, "sd": 0.25, "texts": 2}
-    assert (one["mean"], one["texts"]) == (0.25, 1)
-    assert np.isnan(one["sd"])  # one value alone does not spread
+def test_of_a_texts_restarts_the_best_counts_and_the_first_of_equal_ones() -> None:
+    assert aggregate.best_restart(restarts(), ["s_g"])["restart"].tolist() == [1, 0]
+
+
+def test_one_value_alone_does_not_spread() -> None:
+    assert np.isnan(aggregate.deviation([0.25]))
+    assert aggregate.deviation([0.5, 1.0]) == 0.25
 
 
 def test_a_prefix_is_reconstructed_from_099_on_and_failures_below_are_told() -> None:
@@ -40,7 +38,6 @@ def test_a_prefix_is_reconstructed_from_099_on_and_failures_below_are_told() -> 
     assert list(found["c_tokens"]) == [8, 5, 0]
     assert list(found["h_lm"]) == [20.0, 12.5, 0.0]
     assert list(found["gap"]) == [True, False, False]
-    assert list(found["failed_above"]) == [True, False, True]
 
 
 def test_the_best_restart_decides_about_a_length() -> None:
@@ -50,14 +47,8 @@ def test_the_best_restart_decides_about_a_length() -> None:
     assert list(aggregate.longest_prefixes(cells, ["model"])["c_tokens"]) == [4]
 
 
-def test_table_3_is_the_best_text_in_tokens_and_all_texts_in_information() -> None:
-    cells = ladder(("a", 4, 1.0), ("a", 8, 1.0), ("b", 4, 1.0), ("b", 8, 0.5))
-    row = aggregate.capacities(aggregate.longest_prefixes(cells, ["model"]), ["model"]).iloc[0]
-    assert (row["c_tokens"], row["h_lm"], row["h_lm_sd"], row["texts"]) == (8, 15.0, 5.0, 2)
-
-
 def test_lengths_off_the_papers_ladder_are_taken_as_they_are() -> None:
-    assert 92 not in paper.LADDER
+    assert 92 not in LADDER
     found = aggregate.longest_prefixes(ladder(("a", 90, 1.0), ("a", 92, 1.0)), ["model"])
     assert list(found["c_tokens"]) == [92]
 
@@ -73,4 +64,4 @@ def test_lengths_off_the_papers_ladder_are_taken_as_they_are() -> None:
 )
 def test_bad_measurements_get_a_sentence(change, words: str) -> None:
     with pytest.raises(BadInputError, match=words):
-        aggregate.over_texts(change(restarts()), ["s_g"])
+        aggregate.best_restart(change(restarts()), ["s_g"])

@@ -8,7 +8,7 @@ import pytest
 from explorer.experiments import arrangements, runs
 from explorer.figures.experiments.drawing import charts
 from explorer.solutions.solution import load_solution
-from explorer.specs.arrangements import KEYS
+from explorer.specs.arrangements import PAPER_KEYS
 
 if TYPE_CHECKING:
     from explorer.model.pool import ModelPool
@@ -21,7 +21,7 @@ def test_every_number_follows_from_the_saved_solutions(
     from explorer.model.metrics import score
 
     run = measured("arrangements")
-    assert len(run.table) == 2 * len(KEYS) * 2  # lengths, arrangements, texts
+    assert len(run.table) == 2 * len(PAPER_KEYS) * 2  # lengths, arrangements, texts
     for row in run.table.to_dict("records"):
         solution = load_solution(run.folder / runs.SOLUTIONS / row["solution"])
         record = solution.record
@@ -63,5 +63,5 @@ def test_the_best_restart_counts(measured: "MakeRun") -> None:
 
 def test_charts_have_words_and_numbers(measured: "MakeRun") -> None:
     over_length, where = charts(measured("arrangements"))
-    assert "A4" in over_length.alt and len(over_length.table) == 2 * len(KEYS)
+    assert "A4" in over_length.alt and len(over_length.table) == 2 * len(PAPER_KEYS)
     assert set(where.table["n"]) == {3} and where.table["right"].between(0, 1).all()

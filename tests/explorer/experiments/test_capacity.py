@@ -12,12 +12,14 @@ import pytest
 from explorer.assets import first_position
 from explorer.assets.first_position import FirstPosition
 from explorer.base.errors import BadInputError
-from explorer.experiments import capacity, ladders, runs
+from explorer.estimates import run_time
+from explorer.experiments import capacity, ladders, paper_comparison, runs
 from explorer.experiments.runs import Done, Header, Run
 from explorer.figures import paper_table
 from explorer.figures.experiments.drawing import charts
-from explorer.solutions.solution import load_memory, load_solution, read_record
+from explorer.solutions.solution import load_solution, read_record
 from explorer.specs.experiments import LADDER, CapacitySettings
+from tests.explorer.solutions.memories import load_memory
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
@@ -65,7 +67,6 @@ def test_the_grid_is_a_ladder_for_each_source_and_scheme() -> None:
     cells = capacity.cells(settings)
     assert len(cells) == len({c.key for c in cells}) == 2 * 4 * 3
     assert [c.at["n"] for c in cells] == [4] * 8 + [16] * 8 + [32] * 8  # all climb side by side
-    assert cells[0].cost < cells[8].cost == cells[16].cost / 2
 
 
 def test_a_text_that_failed_is_not_tried_again_but_shares_its_m() -> None:
@@ -81,14 +82,16 @@ def test_a_text_that_failed_is_not_tried_again_but_shares_its_m() -> None:
 def test_longer_lengths_of_a_ladder_that_is_over_are_left_out_and_count_as_done() -> None:
     over = climbed({("seen", "m free"): 4, ("random", "m free"): 0})
     assert capacity.EXPERIMENT.left(over) == []
-    assert capacity.EXPERIMENT.fraction(over) == 1.0
+    assert run_time.fraction(capacity.EXPERIMENT, over) == 1.0
     table = capacity.left_out(over)
     left_out = sorted(zip(table["source"], table["n"], strict=True))
     assert left_out == [("random", n) for n in (5, 8, 11, 16)] + [("seen", n) for n in (8, 11, 16)]
     assert table["why"].str.contains("failed at a shorter length").all()
     half = made(*over.done[:2], sources=("seen", "random"), schemes=("m free",))
     assert {c.at["source"] for c in capacity.EXPERIMENT.left(half)} == {"random"}
-    assert capacity.EXPERIMENT.fraction(half) == pytest.approx(0.5)
+    assert run_time.fraction(capacity.EXPERIMENT, half) == pytest.approx(0.5)
+    under_way = run_time.fraction(capacity.EXPERIMENT, half, {"random-m-free-4": 0.5})
+    assert 0.5 < under_way < run_time.fraction(capacity.EXPERIMENT, half, {"random-m-free-4": 1.0})
 
 
 def test_what_ladders_add_up_to() -> None:
@@ -263,7 +266,8 @@ def test_a_run_from_before_the_layout_had_a_name_goes_on() -> None:
 
 
 def test_what_is_not_measured_is_not_told() -> None:
-    assert capacity.findings(made()) == [] and charts(made()) == []
+    assert paper_comparison.of_runs([made()]) == [] and charts(made()) == []
+    assert ladders.paper_rows(made()).empty
     run = made(done("seen", "m free", 4, 1.0, 1.0))
     assert set(answers(run).values()) == {None}
     assert answers(run).keys() == {"F4", "F5", "F6", "F7"}
@@ -367,7 +371,7 @@ def test_a_ladder_on_which_nothing_is_held_ends_at_its_first_length(measured: "M
     recipe = QUICK.model_copy(update={"max_steps": 1})
     run = measured("capacity", ladder=(8, 9, 10), recipe=recipe)
     assert set(run.table["n"]) == {8} and len(run.done) == 4
-    assert capacity.EXPERIMENT.fraction(run) == 1.0
+    assert run_time.fraction(capacity.EXPERIMENT, run) == 1.0
     assert (ladders.summary(run)["c_tokens"] == 0).all()
     assert "not measured yet" not in capacity.EXPERIMENT.sentence(run)
 
@@ -394,6 +398,6 @@ def test_every_preset_can_be_made() -> None:
         for name, fields in experiment.presets.items()
     }
     assert made["paper"].model_dump()["ladder"] == LADDER
-    cost = {name: sum(c.cost for c in experiment.cells(s)) for name, s in made.items()}
-    assert cost["minutes"] < cost["evening"] < cost["paper"]
+    takes = {name: run_time.expected(experiment, s, None).usual for name, s in made.items()}
+    assert takes["minutes"] < takes["evening"] < takes["paper"]
     assert "0.99" in capacity.protocol(CapacitySettings.model_validate(made["evening"]))

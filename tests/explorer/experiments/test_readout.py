@@ -168,7 +168,6 @@ def test_the_finding_needs_every_start_to_be_less_near_beyond_chance(measured: "
     assert shown(made(run, near | context | {("m", False): 0.65})) is False
     assert shown(made(run, near)) is None
     assert shown(made(run, near | context, exact=False)) is None
-    assert shown(Run(run.header, run.folder, ())) is None
     (said,) = readout.findings(made(run, {("e", False): 0.1} | context))
     assert "no BOS token" in said.figure and "[e] 0.12 (p = 0.031)" in said.figure
     (chart,) = charts(made(run, near))  # as a partial result: no text from the context yet

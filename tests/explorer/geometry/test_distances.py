@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 from scipy.spatial import distance as scipy_distance
 from scipy.stats import mannwhitneyu
 
+from explorer.base import provenance
 from explorer.base.errors import BadInputError
 from explorer.base.progress import finish
 from explorer.geometry import (
@@ -25,8 +26,9 @@ from explorer.geometry import (
     effects,
     measure_distances,
 )
-from explorer.geometry.distance_report import Compared, Summarised, order_in_words
+from explorer.geometry.distance_report import Summarised, order_in_words
 from explorer.geometry.distances import KINDS, Pairs
+from explorer.geometry.effects import Comparison
 from explorer.solutions import sets
 from explorer.solutions.sets import SolutionSet
 
@@ -85,7 +87,7 @@ def test_the_summary_equals_what_the_pairs_give(read_set: Callable[..., Solution
 def test_the_order_and_what_is_beyond_chance_are_said(swapped: bool) -> None:
     medians: list[float] = [0.7, 0.9, 0.8] if swapped else [0.7, 0.8, 0.9]
     compared = [
-        Compared(
+        Comparison(
             near=near, far=far, auc=auc, cliffs_delta=2 * auc - 1, low=None, high=None, p=p,
             shuffled="labels",
         )
@@ -157,6 +159,7 @@ def test_a_report_is_kept_and_found_again(
     report = measure_distances.make(found)
     distance_report.save(found, report)
     assert distance_report.load(found) == report.summary
+    assert report.summary.versions == provenance.versions()
     pairs = distance_report.load_pairs(found)
     assert pairs is not None and pairs.equals(report.pairs)
     assert distance_report.load(read_set(seed=1)) is None
@@ -428,7 +431,7 @@ def old_file(found: SolutionSet, report: distance_report.DistanceReport) -> Path
     """Store a report as versions before charts were kept did."""
     file = distance_report.save(found, report)
     fields = json.loads(file.read_bytes())
-    del fields["charts"]
+    del fields["charts"], fields["versions"]
     for measured in fields["measured"]:
         for c in measured["comparisons"]:
             del c["smallest_p"]
@@ -453,6 +456,7 @@ def test_an_old_report_opens_corrected(
     old_file(found, report)
     again = distance_report.load(found)
     assert again is not None and again.charts == report.summary.charts
+    assert again.versions == {}
     assert {c.low for m in again.measured for c in m.comparisons} == {low}
     assert distance_report.ONE_M in again.notes
     assert not any("only by that constant" in note for note in again.notes)

@@ -87,7 +87,7 @@ def test_purity_is_of_the_full_space(make_set: MakeSet) -> None:
     made = maps.make(MapSpec(sets=(make_set(),)))
     full = maps.vectors(made.sets, "e")
     unit = full / np.linalg.norm(full, axis=1, keepdims=True)
-    expected = projection.purity(1 - unit @ unit.T, made.points["context"].to_numpy())
+    expected = projection.purity(1 - unit @ unit.T, "context", made.points["context"].to_numpy())
     kept = {p.label: p for p in made.record.purity}
     assert expected is not None and kept["context"].share == pytest.approx(expected.share)
     assert kept["text"].solutions == 9  # the last text of each context has three

@@ -55,7 +55,7 @@ def test_umap_gives_the_same_picture_twice_and_keeps_neighbours() -> None:
 
 def test_purity_against_scikit_learn() -> None:
     labels = np.array(list("aaaaaabbbbbbcccccc") + [f"alone{i}" for i in range(12)])
-    found = projection.purity(cosine_distances(VECTORS), labels, neighbours=5)
+    found = projection.purity(cosine_distances(VECTORS), "text", labels, neighbours=5)
     assert found is not None
     near = NearestNeighbors(n_neighbors=5, metric="cosine").fit(VECTORS)
     index = near.kneighbors(return_distance=False)[:18]
@@ -66,7 +66,7 @@ def test_purity_against_scikit_learn() -> None:
 
 def test_purity_looks_at_no_more_neighbours_than_a_label_has() -> None:
     d = np.abs(np.subtract.outer(np.arange(4.0), np.arange(4.0)))
-    found = projection.purity(d, np.array(["a", "a", "b", "b"]), neighbours=3)
+    found = projection.purity(d, "text", np.array(["a", "a", "b", "b"]), neighbours=3)
     assert found is not None
     assert found.share == 0.75  # 1 takes 0 (first of two equally near), 2 takes 1
-    assert projection.purity(d, np.arange(4)) is None
+    assert projection.purity(d, "text", np.arange(4)) is None

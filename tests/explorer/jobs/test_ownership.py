@@ -231,6 +231,25 @@ def test_a_busy_worker_leaves_a_new_job_to_one_that_has_nothing_to_do(
     assert _row(second).owner == idle.worker.owner.id
 
 
+def test_a_class_that_starts_at_once_is_shared_by_all_devices(hire: Hire, long: "MakeSpec") -> None:
+    """Each takes its share at one look, and who has most leaves the next one to others."""
+    places = ("gpu-0", "gpu-1", "gpu-2")
+    workers = {place: hire(place) for place in places}
+    now = time.time()
+    with transaction() as session:
+        for place in places:
+            session.merge(WorkerRow(device=place, pid=1, beat=now, doing="idle", ready=True))
+    ids = [client.submit(long(seed=k)) for k in range(7)]
+    for shift in workers.values():
+        shift.worker._poll()
+    assert sorted(len(s.worker.active) for s in workers.values()) == [1, 3, 3]
+    late = client.submit(long(seed=90))
+    for place in ("gpu-0", "gpu-1", "gpu-2"):
+        workers[place].worker._poll()
+    assert str(_row(late).owner).startswith("gpu-2/")
+    assert {str(_row(i).owner).partition("/")[0] for i in ids} == set(places)
+
+
 def _die(job_id: str, *, kept: int = 0, fraction: float = 0.0, blamed: bool = True) -> str:
     """Let a worker die during a job whose state it has kept so often; return what it is then."""
     owner = Owner("cpu")

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import json
+import shutil
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,9 +11,11 @@ from typing import Any
 import pytest
 
 from explorer.base.errors import StorageError
-from explorer.jobs import feed
+from explorer.jobs import client, feed
 from explorer.jobs import streams as hub
 from explorer.jobs.streams import Hub
+from explorer.solutions import store
+from explorer.solutions.recording import read_log
 from tests.explorer.jobs.frames import Viewer, begin, change, frame, log_of, say
 
 WRONG, RIGHT = [[1, 2, 3], [1, 2, 3]], [[5, 6, 7], [5, 2, 3]]
@@ -353,5 +357,74 @@ def test_the_event_loop_never_waits_for_the_disk() -> None:
         async with watching(one, job) as stream:
             await until(stream, viewer, 0)
         assert threads and loop_thread not in threads
+
+    run(test())
+
+
+def test_the_end_of_a_run_is_heard_at_once_though_rows_are_read_seldom(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub, "ROWS_SECONDS", 3600.0)
+
+    async def test() -> None:
+        job, one, viewer = begin(), made(), Viewer()
+        log = log_of(job)
+        log.publish(frame(0, WRONG))
+        async with watching(one, job) as stream:
+            await until(stream, viewer, 0)
+            last = frame(1, RIGHT)
+            last["phase"] = feed.DONE
+            log.publish(last)
+            await until(stream, viewer, 1)
+            change(job, state="done")
+            async for _, messages in stream:
+                for text in messages:
+                    viewer.hear(text)
+        assert viewer.status["over"]
+
+    run(test())
+
+
+def test_a_board_is_told_whole_once_and_then_what_has_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub, "BOARD_SECONDS", 0.0)
+    tiles: dict[str, Any] = {"a": {"right": 1}, "b": {"right": 2}}
+
+    async def test() -> None:
+        one = Hub(lambda _: say, Looks(), lambda: "", {"wall": lambda: dict(tiles)})
+        async with watching(one, "wall") as stream, watching(one, "wall") as late:
+            _, (first,) = await anext(stream)
+            whole = json.loads(first)
+            assert whole["reset"] and whole["tiles"] == tiles and not whole["status"]["over"]
+            tiles["a"], tiles["c"] = {"right": 3}, {"right": 0}
+            del tiles["b"]
+            changed = {"a": {"right": 3}, "c": {"right": 0}}
+            told, messages = await anext(stream)
+            assert [json.loads(text) for text in messages] == [
+                {"job": "wall", "tiles": changed, "gone": ["b"]}
+            ]
+            _, messages = await anext(late)
+            assert json.loads(messages[0])["reset"], "who comes late is told all"
+            assert (await one.news(["wall"], told))[1] == []
+
+    run(test())
+
+
+def test_who_comes_when_a_run_is_over_hears_its_whole_history() -> None:
+    async def test() -> None:
+        job, one, viewer = begin(), made(), Viewer()
+        log = log_of(job)
+        for step in range(4):
+            log.publish(frame(step, WRONG))
+        whole = read_log(client.folder_of(job))
+        assert whole is not None
+        store.run_folder(job).mkdir(parents=True)
+        whole.save(store.run_folder(job) / store.RECORDING)
+        shutil.rmtree(client.folder_of(job))
+        change(job, state="done")
+        async with watching(one, job) as stream:
+            await until(stream, viewer, 3)
+        assert viewer.steps == [0, 1, 2, 3] and viewer.status["over"] and viewer.resets == 1
 
     run(test())

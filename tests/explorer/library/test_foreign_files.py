@@ -27,10 +27,11 @@ from explorer.library import exchange
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
 from explorer.solutions import sets, store
-from explorer.solutions.recording import Recording, read_header, read_log
-from explorer.solutions.solution import Memory, load, load_memory, read_record
+from explorer.solutions.recording import FORMAT, Recording, read_log
+from explorer.solutions.solution import Memory, load, read_record
 from explorer.tasks.sets import batches
 from explorer.training import checkpoint, starts
+from tests.explorer.solutions.memories import load_memory
 
 RECORDED = folders.PROJECT / "cache" / "recorded"
 RECORDING = min(RECORDED.rglob(store.RECORDING), key=lambda f: f.stat().st_size)
@@ -49,7 +50,7 @@ def _solution(path: Path) -> None:
 
 
 def _recording(path: Path) -> None:
-    read_header(path)
+    FORMAT.read_header(path)
     found = Recording.load(path)
     if not len(found):
         return
@@ -148,8 +149,11 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 def _learned_file(path: Path) -> Path:
-    task = batches.Task((0, 1, 2), 1, 7, (5, 3, 8), np.ones(4, np.float32), steps=9, seconds=0.5)
-    batches.save_learned(path, np.zeros(4, np.float32), [task])
+    row = batches.Attempt(
+        slot=(0, 1, 2), attempt=1, seed=7, target_ids=(5, 3, 8), e=np.ones(4, np.float32), steps=9,
+        seconds=0.5,
+    )  # fmt: skip
+    batches.save_learned(path, np.zeros(4, np.float32), [row])
     return path
 
 

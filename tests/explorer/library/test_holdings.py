@@ -14,6 +14,7 @@ from explorer.base import database, folders
 from explorer.base.database import JobRow, transaction
 from explorer.base.errors import BadInputError
 from explorer.experiments import runs
+from explorer.inside.result import FILE as INSIDE
 from explorer.jobs import client
 from explorer.landscape.surroundings import Surroundings, SurroundingsHeader
 from explorer.library import items as library
@@ -40,10 +41,12 @@ def _copy(source: Path, to: Path) -> Path:
 def everything(own_cache: Path, shipped: Path) -> Path:
     """A cache with one of each kind, copied from what ships or made up."""
     (paths,) = (RECORDED / "paths").rglob(FILE)
+    (look,) = (RECORDED / "inside").rglob(INSIDE)
     (plane,) = (RECORDED / "landscape").rglob(f"*{places.LANDSCAPE}")
     _copy(paths, places.folder_of("pathsjob") / FILE)
     (places.folder_of("pathsjob") / places.CONTROL_POINT).write_bytes(b"point")
     _copy(plane, places.folder_of("planejob") / places.LANDSCAPE)
+    _copy(look, places.folder_of("lookjob") / INSIDE)
     around = SurroundingsHeader(
         model="tiny", fingerprint="f" * 64, solution="s-1", solution_seed=0, text="The heron",
         norm=1.0, seed=0, created="2026-03-04T05:06:07+00:00",
@@ -82,6 +85,8 @@ def test_all_kinds_are_listed_with_what_they_say(everything: Path) -> None:
     assert planes["planejob"].facts["asks"] == "landscape"
     assert planes["radiusjob"].facts["asks"] == "radius"
     assert planes["radiusjob"].text == "The heron"
+    assert planes["lookjob"].facts["asks"] == "inside"
+    assert planes["lookjob"].text.startswith("Castle Row won")
     (experiment,) = library.items("experiment")
     assert experiment.facts["asks"] in experiment.text and experiment.id[:6] in experiment.text
     texts = {item.facts["asks"]: item.text for item in library.items("analysis")}
@@ -89,7 +94,7 @@ def test_all_kinds_are_listed_with_what_they_say(everything: Path) -> None:
     assert texts["distances"].startswith("Distances, set ") and " of " in texts["map"]
     assert {item.text for item in library.items("asset")} == {asset.title for asset in packaged.ALL}
     found = [item for kind in LISTS for item in library.items(kind)]  # type: ignore[arg-type]
-    assert len(found) == 8
+    assert len(found) == 9
     assert all(item.created and item.problem is None and not item.ships for item in found)
 
 
@@ -97,7 +102,7 @@ def test_all_kinds_are_listed_with_what_they_say(everything: Path) -> None:
     ("kind", "places_"),
     [
         ("paths", ("paths/pathsjob/",)),
-        ("landscape", ("paths/planejob/", "paths/radiusjob/")),
+        ("landscape", ("paths/planejob/", "paths/radiusjob/", "paths/lookjob/")),
         ("experiment", ("experiments/", "claims/")),
         ("analysis", ("analyses/",)),
         ("asset", ("models/", "assets/")),

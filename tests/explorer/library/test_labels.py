@@ -38,10 +38,10 @@ def test_any_words_survive(text: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"name": "x" * 121}, "The name cannot be kept: at most 120 characters"),
-        ({"note": "x" * 4_001}, "at most 4000 characters"),
+        ({"name": "x" * 121}, "“name” takes at most 120 characters"),
+        ({"note": "x" * 4_001}, "“note” takes at most 4,000 characters"),
         ({"tags": ["x" * 41]}, "A tag has at most 40 characters"),
-        ({"tags": [f"t{n}" for n in range(21)]}, "at most 20 tags"),
+        ({"tags": [f"t{n}" for n in range(21)]}, "“tags” takes at most 20 values"),
     ],
 )
 def test_labels_that_are_too_long_are_said(fields: dict[str, object], sentence: str) -> None:

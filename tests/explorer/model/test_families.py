@@ -12,6 +12,7 @@ import torch
 from benchmarks.models import build
 from explorer.assets.model_files import read_facts
 from explorer.base.errors import ModelError
+from explorer.model import loading
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import generate
 
@@ -41,11 +42,19 @@ def _plain_gradient(model: FrozenModel, inputs: torch.Tensor, targets: torch.Ten
     return torch.autograd.grad(loss, given)[0]
 
 
+@pytest.mark.parametrize(
+    ("kind", "changes", "advice"),
+    [
+        ("bert", {"is_decoder": False}, "set is_decoder to true"),
+        ("xlm", {"causal": False}, "set causal to true"),
+        ("xlnet", {}, "come later. Choose another"),
+    ],
+)
 def test_a_model_that_sees_later_positions_is_refused(
-    load_model: Load, family: Callable[..., Path]
+    load_model: Load, family: Callable[..., Path], kind: str, changes: dict[str, Any], advice: str
 ) -> None:
-    with pytest.raises(ModelError, match=r"not causal.*is_decoder"):
-        load_model(family("bert", is_decoder=False))
+    with pytest.raises(ModelError, match=rf"not causal.*{advice}"):
+        load_model(family(kind, **changes))
 
 
 def test_a_leak_through_nearly_equal_weights_is_seen(
@@ -108,6 +117,52 @@ def test_heads_that_cap_or_scale_are_not_taken_for_plain_ones(
     load_model: Load, family: Callable[..., Path], kind: str, changes: dict[str, Any]
 ) -> None:
     assert load_model(family(kind, **changes)).head is None
+
+
+@pytest.mark.parametrize("larger", [1.0, 200.0])
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("gemma2", {"final_logit_softcapping": 30.0}),
+        ("gemma2", {"final_logit_softcapping": None}),
+        ("cohere", {"logit_scale": 0.0625}),
+        ("cohere", {"logit_scale": 1.0}),
+        ("granite", {"logits_scaling": 8.0}),
+    ],
+)
+def test_small_logits_and_large_ones_give_the_loss_of_transformers(
+    load_model: Load,
+    family: Callable[..., Path],
+    kind: str,
+    changes: dict[str, Any],
+    larger: float,
+) -> None:
+    """The loss by its own labels; long final states bring the logits to where a cap tells."""
+    from safetensors.torch import load_file, save_file
+
+    folder = family(kind, initializer_range=0.02, **changes)
+    tensors = load_file(folder / "model.safetensors")
+    norm = next(
+        name for name in ("model.norm.weight", "model.final_norm.weight") if name in tensors
+    )
+    tensors[norm] = tensors[norm] * larger + (larger - 1 if kind == "gemma2" else 0)
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    model = load_model(folder)
+    inputs, targets = _inputs(model), torch.tensor([[7, 8, 9, 10, 11]])
+    with torch.no_grad():
+        labels = torch.cat([torch.tensor([[-100]]), targets], 1)  # transformers shifts them
+        theirs = model.network(inputs_embeds=inputs.clone(), labels=labels, use_cache=False)
+    measured = model.measure(inputs, targets)
+    torch.testing.assert_close(measured.loss.mean(), theirs.loss, rtol=1e-4, atol=1e-5)
+    assert (theirs.logits.abs().max() > 3) == (larger > 1)
+
+
+def test_what_a_configuration_says_of_its_logits_needs_no_probe(
+    load_model: Load, family: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "FAR", 1e-3)  # where no cap tells
+    folder = family("gemma2", final_logit_softcapping=30.0, initializer_range=0.002)
+    assert load_model(folder).head is None
 
 
 @pytest.mark.parametrize("cap", [None, 30.0])

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,16 +8,26 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from explorer.assets import first_position
+from explorer.assets.first_position import FirstPosition
 from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
-from explorer.model.metrics import Score, generate, h_lm, input_sequence, race, score
+from explorer.model.metrics import (
+    Score,
+    by_proto_token,
+    generate,
+    h_lm,
+    input_sequence,
+    race,
+    score,
+)
 from explorer.specs.arrangements import KEYS, ArrangementKey
 
 LoadModel = Callable[..., FrozenModel]
 
 IDS = [17, 250, 250, 3, 99]
 SEQUENCES = {"e": "eeeee", "halves": "eeemm", "alternating": "ememe", "e+mN": "emmmmm",
-             "e+mN-1": "emmmm"}  # fmt: skip
+             "e+mN-1": "emmmm", "sink+e+mN": "semmmmm"}  # fmt: skip
 
 
 @pytest.fixture(params=["llama", "neox"])
@@ -38,18 +49,51 @@ def _without_bos(model: FrozenModel) -> FrozenModel:
 @torch.no_grad()
 def _logits(model: FrozenModel, e: Any, m: Any, key: ArrangementKey) -> torch.Tensor:
     """Run transformers by hand; float32 (5, vocab)."""
-    vectors = {"e": torch.from_numpy(e), "m": torch.from_numpy(m)}
+    sink = model.network.get_input_embeddings()(torch.tensor(model.tokenizer.bos_id))
+    vectors = {"e": torch.from_numpy(e), "m": torch.from_numpy(m), "s": sink}
     inputs = torch.stack([vectors[which] for which in SEQUENCES[key]])[None]
     logits: torch.Tensor = model.network(inputs_embeds=inputs).logits[0]
-    return logits[1:] if key == "e+mN" else logits
+    return logits[-5:]
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_vectors_are_laid_out_row_by_row(key: ArrangementKey) -> None:
-    e, m = torch.tensor([[1.0], [2.0]]), torch.tensor([[-1.0], [-2.0]])
-    laid_out = input_sequence(e, m, key, 5)[..., 0].tolist()
-    signs = [1.0 if which == "e" else -1.0 for which in SEQUENCES[key]]
-    assert laid_out == [signs, [2 * sign for sign in signs]]
+def test_vectors_are_laid_out_row_by_row(key: ArrangementKey, llama: FrozenModel) -> None:
+    d = llama.d_model
+    e, m = (torch.tensor([[sign], [2 * sign]]).repeat(1, d) for sign in (1.0, -1.0))
+    laid_out = input_sequence(llama, e, m, key, 5, sink=9)
+    for row in range(2):
+        known = {"e": e[row], "m": m[row], "s": llama.embed(torch.tensor(9))}
+        expected = torch.stack([known[which] for which in SEQUENCES[key]])
+        torch.testing.assert_close(laid_out[row], expected)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_gradient_goes_back_to_the_vectors_and_never_to_the_sink(
+    key: ArrangementKey, llama: FrozenModel
+) -> None:
+    pair = torch.randn(3, 2, llama.d_model, requires_grad=True)
+    laid_out = input_sequence(llama, pair[:, 0], pair[:, 1], key, 5)
+    by_input = torch.randn(laid_out.shape)
+    laid_out.backward(by_input)
+    torch.testing.assert_close(by_proto_token(by_input, key, 5), pair.grad)
+
+
+def test_a_sink_is_bos_or_what_a_probe_chose_and_nothing_else(
+    llama: FrozenModel, pair: Any, own_cache: Path
+) -> None:
+    assert llama.sink == llama.tokenizer.bos_id
+    bare = replace(_without_bos(llama), fingerprint="e" * 64)
+    with pytest.raises(BadInputError, match="has no BOS token"):
+        score(bare, *pair, IDS, "sink+e+mN")
+    found = FirstPosition(
+        fingerprint="e" * 64, words=1, alone=0, behind=1, sink=7, sink_text="token 7", steps=1,
+        computed_in="float32",
+    )  # fmt: skip
+    first_position.keep(found)
+    assert bare.sink == 7
+    by_probe, by_name = (score(bare, *pair, IDS, "sink+e+mN", sink) for sink in (None, 7))
+    np.testing.assert_array_equal(by_probe.p, by_name.p)
+    assert not np.allclose(by_name.p, score(bare, *pair, IDS, "sink+e+mN", 8).p)
 
 
 @pytest.mark.parametrize("key", KEYS)

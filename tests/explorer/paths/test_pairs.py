@@ -38,6 +38,7 @@ def test_two_restarts_of_a_text_make_a_pair(make: Make) -> None:
         ({"target_ids": (5, 3, 8, 1)}, "different lengths, 3 and 4"),
         ({"fingerprint": "e" * 64, "model": "another"}, "different models, tiny and another"),
         ({"arrangement": "e+mN-1"}, "different arrangements"),
+        ({"arrangement": "sink+e+mN", "sink": 7}, "token 7 as the sink"),
         ({"exact": False, "c_tokens": 2, "accuracy": 2 / 3}, "2 of its 3 tokens are right"),
     ],
 )

@@ -5,14 +5,10 @@ from hypothesis import strategies as st
 
 from explorer.base.errors import BadInputError
 from explorer.specs import arrangements
-from explorer.specs.arrangements import ArrangementKey, holds_m, input_length, read_from
+from explorer.specs.arrangements import ArrangementKey, holds_m, input_length, read_from, stands
 
 KEYS = st.sampled_from(arrangements.KEYS)
 LENGTHS = st.integers(1, 300)
-
-
-def _spelled(key: ArrangementKey, length: int) -> str:
-    return "".join("m" if m else "e" for m in holds_m(key, length))
 
 
 @pytest.mark.parametrize(
@@ -23,12 +19,13 @@ def _spelled(key: ArrangementKey, length: int) -> str:
         ("alternating", ["e", "em", "eme", "emem", "ememe"]),
         ("e+mN", ["em", "emm", "emmm", "emmmm", "emmmmm"]),
         ("e+mN-1", ["e", "em", "emm", "emmm", "emmmm"]),
+        ("sink+e+mN", ["sem", "semm", "semmm", "semmmm", "semmmmm"]),
     ],
 )
-def test_the_input_sequences_of_the_papers_first_table(
+def test_the_input_sequences_of_the_papers_first_table_and_of_ours(
     key: ArrangementKey, inputs: list[str]
 ) -> None:
-    assert [_spelled(key, length) for length in range(1, 6)] == inputs
+    assert ["".join(stands(key, length)) for length in range(1, 6)] == inputs
 
 
 @given(key=KEYS, length=LENGTHS)
@@ -41,8 +38,13 @@ def test_every_target_token_has_one_input_whose_output_is_read(
 
 
 @given(key=KEYS, length=LENGTHS)
-def test_e_comes_first(key: ArrangementKey, length: int) -> None:
-    assert not holds_m(key, length)[0]
+def test_m_comes_after_e_and_holds_what_neither_e_nor_the_sink_does(
+    key: ArrangementKey, length: int
+) -> None:
+    at, found = stands(key, length), arrangements.ARRANGEMENTS[key]
+    assert at[at != "s"][0] == "e" and found.has_sink == ("s" in at)
+    assert holds_m(key, length).tolist() == (at == "m").tolist()
+    assert "".join(at[: read_from(key)]) == found.opening
 
 
 @given(length=LENGTHS)
@@ -58,9 +60,10 @@ def test_alternating_vectors_have_no_equal_neighbours(length: int) -> None:
     assert np.all(at_m[1:] != at_m[:-1])
 
 
-def test_only_the_fourth_arrangement_ignores_the_output_of_e() -> None:
+def test_only_the_fourth_arrangement_and_ours_ignore_the_output_of_e() -> None:
     assert {key: read_from(key) for key in arrangements.KEYS} == {
         "e": 0, "halves": 0, "alternating": 0, "e+mN": 1, "e+mN-1": 0,
+        "sink+e+mN": 2,
     }  # fmt: skip
 
 
@@ -75,6 +78,7 @@ def test_an_empty_target_is_refused(key: ArrangementKey, length: int) -> None:
 
 def test_descriptions_carry_the_checklists_ids_in_order() -> None:
     found = [arrangements.ARRANGEMENTS[key] for key in arrangements.KEYS]
-    assert [a.key for a in found] == ["e", "halves", "alternating", "e+mN", "e+mN-1"]
-    assert [a.checklist_id for a in found] == ["A1", "A2", "A3", "A4", "A5"]
+    assert [a.key for a in found] == [*arrangements.PAPER_KEYS, "sink+e+mN"]
+    assert arrangements.PAPER_KEYS == ("e", "halves", "alternating", "e+mN", "e+mN-1")
+    assert [a.checklist_id for a in found] == ["A1", "A2", "A3", "A4", "A5", "Sink"]
     assert arrangements.ARRANGEMENTS[arrangements.PAPER_DEFAULT].checklist_id == "A5"

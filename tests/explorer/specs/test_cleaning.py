@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer import texts
+from explorer.specs.cleaning import clean
 
 any_text = st.text(st.characters(exclude_categories=()))
 """Lone surrogates and control characters included."""
@@ -10,15 +10,15 @@ any_text = st.text(st.characters(exclude_categories=()))
 
 @given(any_text)
 def test_cleaning_twice_changes_nothing_more(text: str) -> None:
-    once = texts.clean(text)
-    assert texts.clean(once) == once
+    once = clean(text)
+    assert clean(once) == once
     assert once.encode("utf-8").decode("utf-8") == once
     assert not set(once) & {"\0", "\r"}
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r")))
 def test_cleaning_keeps_everything_that_is_text(text: str) -> None:
-    assert texts.clean(text) == text
+    assert clean(text) == text
 
 
 @pytest.mark.parametrize(
@@ -31,4 +31,4 @@ def test_cleaning_keeps_everything_that_is_text(text: str) -> None:
     ],
 )
 def test_cleaning_examples(dirty: str, cleaned: str) -> None:
-    assert texts.clean(dirty) == cleaned
+    assert clean(dirty) == cleaned

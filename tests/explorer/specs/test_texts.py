@@ -4,27 +4,39 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from explorer import texts
 from explorer.base.errors import BadInputError
+from explorer.specs.texts import (
+    SOURCES,
+    CorpusSpec,
+    GeneratedSpec,
+    OwnSpec,
+    PG19Spec,
+    RandomSpec,
+    SeenSpec,
+    TextSpec,
+    UnseenSpec,
+    make_spec,
+)
+from explorer.texts.drawing import continuation, draw
 
-SPECS: list[texts.TextSpec] = [
-    texts.OwnSpec(text="A text\r\nof mine"),
-    texts.SeenSpec(seed=3, index=2),
-    texts.PG19Spec(seed=4),
-    texts.UnseenSpec(seed=None, index=1),
-    texts.RandomSpec(seed=5, characters=50),
-    texts.CorpusSpec(path=Path("some/corpus")),
-    texts.GeneratedSpec(context=texts.SeenSpec(seed=1), context_length=8, length=8, seed=2),
+SPECS: list[TextSpec] = [
+    OwnSpec(text="A text\r\nof mine"),
+    SeenSpec(seed=3, index=2),
+    PG19Spec(seed=4),
+    UnseenSpec(seed=None, index=1),
+    RandomSpec(seed=5, characters=50),
+    CorpusSpec(path=Path("some/corpus")),
+    GeneratedSpec(context=SeenSpec(seed=1), context_length=8, length=8, seed=2),
 ]
 
 
 def test_there_is_a_spec_for_every_source() -> None:
-    assert {spec.source for spec in SPECS} == set(texts.SOURCES)
+    assert {spec.source for spec in SPECS} == set(SOURCES)
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.source)
-def test_a_spec_survives_json_and_cannot_be_changed(spec: texts.TextSpec) -> None:
-    adapter: TypeAdapter[texts.TextSpec] = TypeAdapter(texts.TextSpec)
+def test_a_spec_survives_json_and_cannot_be_changed(spec: TextSpec) -> None:
+    adapter: TypeAdapter[TextSpec] = TypeAdapter(TextSpec)
     assert adapter.validate_json(spec.model_dump_json()) == spec
     with pytest.raises(ValidationError, match="frozen"):
         spec.source = "own"  # type: ignore[misc]
@@ -37,13 +49,13 @@ def test_every_field_of_a_spec_is_described(spec: BaseModel) -> None:
 
 
 def test_own_text_is_cleaned_in_its_spec() -> None:
-    assert texts.OwnSpec(text="a\r\nb\0\ud800").text == "a\nb"
+    assert OwnSpec(text="a\r\nb\0\ud800").text == "a\nb"
 
 
 def test_a_path_in_a_spec_does_not_depend_on_the_working_folder() -> None:
-    spec = texts.CorpusSpec(path=Path("some/corpus"))
+    spec = CorpusSpec(path=Path("some/corpus"))
     assert spec.path == Path.cwd() / "some/corpus"
-    home = texts.RandomSpec(path=Path("~/glove.txt")).path
+    home = RandomSpec(path=Path("~/glove.txt")).path
     assert home == Path.home() / "glove.txt"
 
 
@@ -61,16 +73,16 @@ def test_a_path_in_a_spec_does_not_depend_on_the_working_folder() -> None:
 )
 def test_a_wrong_spec_is_explained(source: str, fields: dict[str, Any], sentence: str) -> None:
     with pytest.raises(BadInputError) as caught:
-        texts.make_spec(source, **fields)
+        make_spec(source, **fields)
     assert sentence in str(caught.value)
 
 
 def test_a_generated_text_is_only_requested_here() -> None:
     spec = SPECS[-1]
-    assert isinstance(spec, texts.GeneratedSpec)
+    assert isinstance(spec, GeneratedSpec)
     with pytest.raises(BadInputError, match="sampled from the model"):
-        texts.draw(spec)
-    context = texts.draw(texts.UnseenSpec())
-    passage = texts.continuation(spec, context, "and so on")
+        draw(spec)
+    context = draw(UnseenSpec())
+    passage = continuation(spec, context, "and so on")
     assert (passage.text, passage.source) == ("and so on", "generated")
     assert context.title in passage.title

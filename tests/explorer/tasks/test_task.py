@@ -1,6 +1,6 @@
 """What every task has in common, and what drives it in this process."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -9,13 +9,31 @@ from explorer.experiments import cell_locks
 from explorer.tasks.task import Task, finish
 
 
+class Clock:
+    """A clock that only tests move."""
+
+    now = 100.0
+
+    def move(self, seconds: float) -> None:
+        self.now += seconds
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    monkeypatch.setattr("explorer.tasks.task.time.monotonic", found := Clock())
+    return found
+
+
 class Counting(Task):
     """Counts to five; the checkpoint is what it has counted to."""
 
     def __init__(self, kept: list[int]) -> None:
         self.kept, self.count = kept, kept[-1] if kept else 0
         self.resumed = self.count > 0
-        self.due = False
+        self.writing: Callable[[], None] = lambda: None
 
     def _work(self) -> Iterator[Progress]:
         yield Waiting("Somebody else counts.", 0.0)
@@ -23,12 +41,9 @@ class Counting(Task):
             self.count += 1
             yield Progress(f"{self.count} of 5.", self.count / 5)
 
-    @property
-    def _checkpoint_due(self) -> bool:
-        return self.due
-
     def _checkpoint(self) -> None:
         self.kept.append(self.count)
+        self.writing()
 
     @property
     def outcome(self) -> str:
@@ -40,22 +55,33 @@ def test_who_is_closed_early_leaves_a_checkpoint_and_another_goes_on_from_it() -
     steps = Counting(kept).steps()
     for _ in range(3):
         next(steps)
-    assert kept == []
+    assert kept == [0]
     steps.close()
-    assert kept == [2]
+    assert kept == [0, 2]
     again = Counting(kept)
     assert again.resumed and "went on from its last checkpoint" in again.notices[0]
     finish(again)
-    assert (again.outcome, kept) == ("Counted to 5.", [2])
+    assert (again.outcome, kept) == ("Counted to 5.", [0, 2, 2])
 
 
-def test_a_checkpoint_that_is_due_is_written_before_others_have_their_turn() -> None:
+def test_a_checkpoint_is_written_at_once_and_then_every_three_seconds(clock: Clock) -> None:
+    """Before others have their turn: what they do may end this process."""
     kept: list[int] = []
-    (task := Counting(kept)).due = True
-    steps = task.steps()
-    for count in range(3):
+    steps = Counting(kept).steps()
+    for later, written in ((0.0, [0]), (2.9, [0]), (0.1, [0, 2]), (2.0, [0, 2]), (1.0, [0, 2, 4])):
+        clock.move(later)
         next(steps)
-        assert kept[-1] == task.count == count
+        assert kept == written
+
+
+def test_writing_takes_a_tenth_of_the_time_at_most(clock: Clock) -> None:
+    kept: list[int] = []
+    (task := Counting(kept)).writing = lambda: clock.move(2.0)
+    steps = task.steps()
+    for later, written in ((0.0, [0]), (19.0, [0]), (2.0, [0, 2])):
+        clock.move(later)
+        next(steps)
+        assert kept == written
 
 
 def test_whoever_hears_the_progress_may_end_it_and_the_checkpoint_is_left() -> None:
@@ -66,7 +92,7 @@ def test_whoever_hears_the_progress_may_end_it_and_the_checkpoint_is_left() -> N
     kept: list[int] = []
     with pytest.raises(KeyboardInterrupt):
         finish(Counting(kept), enough)
-    assert kept == [3]
+    assert kept == [0, 3]
 
 
 def test_who_waits_for_others_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers
 
 from explorer.assets.tokenizing import Tokenizer
-from explorer.texts import find_alteration
+from explorer.texts.alterations import find_alteration, find_alterations
 
 TEXT = "The Heron waits by Straße 7"
 
@@ -96,3 +96,21 @@ def test_a_long_word_is_not_quoted_whole(byte_level: Callable[..., Tokenizer]) -
     text = "A" * 300
     found = find_alteration(text, tokenizer, tokenizer.encode(text))
     assert found is not None and len(found.sentence) < 250
+
+
+def test_of_several_texts_the_first_change_is_said(byte_level: Callable[..., Tokenizer]) -> None:
+    small, plain = byte_level(normalizers.Lowercase()), byte_level(None)
+    given = ["a heron waits", "The tram goes home", "Straße"]
+    said = find_alterations(given, (), small, 8)
+    assert said is not None and said.startswith(
+        "This model's tokenizer changes some of the texts: it reads “The” as “the”."
+    )
+    assert "changes the texts: it reads “The”" in (find_alterations(given[1:], (), small, 8) or "")
+    assert find_alterations(given, ("unseen", "random"), plain, 8) is None
+
+
+def test_a_passage_stands_for_a_source(byte_level: Callable[..., Tokenizer]) -> None:
+    small = byte_level(normalizers.Lowercase())
+    for source in ("unseen", "pg19"):  # nothing is fetched to say it
+        assert "changes the text: it reads" in (find_alterations((), (source,), small, 64) or "")
+    assert find_alterations((), ("generated",), small, 64) is None

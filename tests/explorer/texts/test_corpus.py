@@ -3,33 +3,33 @@ from pathlib import Path
 
 import pytest
 
-from explorer import texts
 from explorer.base.errors import BadInputError
+from explorer.specs.texts import CorpusSpec
 from explorer.texts import corpus
+from explorer.texts.corpus import read_corpus
+from explorer.texts.drawing import draw
 
 
 def test_a_folder_gives_its_text_files(folder: Path) -> None:
-    assert texts.read_corpus(folder) == tuple(
-        (f"{name}.txt", f"The text of {name}.\n") for name in "abc"
-    )
-    drawn = [texts.draw(texts.CorpusSpec(path=folder, seed=1, index=n)) for n in range(3)]
+    assert read_corpus(folder) == tuple((f"{name}.txt", f"The text of {name}.\n") for name in "abc")
+    drawn = [draw(CorpusSpec(path=folder, seed=1, index=n)) for n in range(3)]
     assert sorted(p.text for p in drawn) == [f"The text of {name}." for name in "abc"]
     assert {p.title for p in drawn} == {"a.txt", "b.txt", "c.txt"}
     with pytest.raises(BadInputError, match="There are 3 texts in corpus"):
-        texts.draw(texts.CorpusSpec(path=folder, index=3))
+        draw(CorpusSpec(path=folder, index=3))
 
 
 def test_a_changed_file_is_read_again(folder: Path) -> None:
-    before = texts.read_corpus(folder)
+    before = read_corpus(folder)
     (folder / "a.txt").write_text("Something else entirely.")
-    assert texts.read_corpus(folder) != before
+    assert read_corpus(folder) != before
 
 
 def test_jsonl_gives_the_text_of_every_line(tmp_path: Path) -> None:
     file = tmp_path / "own.jsonl"
     lines = [{"text": "One\u2028 \u0085line"}, {"text": "Two 😀", "id": 2}, {"text": ""}]
     file.write_text("\ufeff" + "\n\n".join(json.dumps(line) for line in lines), encoding="utf-8")
-    assert texts.read_corpus(file) == (
+    assert read_corpus(file) == (
         ("own.jsonl, line 1", "One\u2028 \u0085line"),
         ("own.jsonl, line 3", "Two 😀"),
         ("own.jsonl, line 5", ""),
@@ -39,13 +39,13 @@ def test_jsonl_gives_the_text_of_every_line(tmp_path: Path) -> None:
 def test_texts_that_cannot_be_read_are_named(folder: Path, tmp_path: Path) -> None:
     (folder / "broken.txt").write_bytes(b"\x80\x81")
     with pytest.raises(BadInputError, match=r"1 of 4 texts cannot be read\. broken\.txt is not"):
-        texts.draw(texts.CorpusSpec(path=folder))
+        draw(CorpusSpec(path=folder))
 
     file = tmp_path / "own.jsonl"
     bad = [b"{", b"[1]", b'{"text": 1}', b"\xff", b"[" * 100_000, b"{}", b"oops"]
     file.write_bytes(b"\n".join([b'{"text": "good"}', *bad]))
     with pytest.raises(BadInputError) as caught:
-        texts.draw(texts.CorpusSpec(path=file))
+        draw(CorpusSpec(path=file))
     message = str(caught.value)
     assert "7 of 8 texts cannot be read." in message
     assert "own.jsonl, line 2 is not JSON." in message
@@ -68,13 +68,13 @@ def test_what_is_no_corpus_is_explained(
         empty: "empty.jsonl holds no texts",
     }.items():
         with pytest.raises(BadInputError) as caught:
-            texts.read_corpus(path)
+            read_corpus(path)
         assert sentence in str(caught.value)
 
     (folder / "dangling.txt").symlink_to(folder / "gone")
     with pytest.raises(BadInputError, match=r"dangling\.txt cannot be read"):
-        texts.read_corpus(folder)
+        read_corpus(folder)
     (folder / "dangling.txt").unlink()
     monkeypatch.setattr(corpus, "MAX_CORPUS_BYTES", 10)
     with pytest.raises(BadInputError, match="is larger than 10 B"):
-        texts.read_corpus(folder)
+        read_corpus(folder)

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from explorer import texts
 from explorer.base.errors import MissingAssetError
+from explorer.specs.cleaning import clean
+from explorer.specs.texts import PG19Spec
 from explorer.texts import pg19
+from explorer.texts.drawing import draw
 
 
 def _book(number: int) -> str:
@@ -32,20 +34,20 @@ def books(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 
 def test_a_book_gives_a_passage_that_starts_with_a_paragraph(books: list[int]) -> None:
-    passage = texts.draw(texts.PG19Spec(seed=1))
+    passage = draw(PG19Spec(seed=1))
     number = int(passage.work.removeprefix("pg19/"))
     assert passage.title == f"Book {number}"
-    assert texts.clean(_book(number))[passage.start :].startswith(passage.text)
+    assert clean(_book(number))[passage.start :].startswith(passage.text)
     assert passage.text.startswith("Paragraph ")
     assert "long enough\n to begin" in passage.text
     assert books == list(range(number + 1))
-    assert texts.draw(passage.spec) == passage
+    assert draw(passage.spec) == passage
     assert books == list(range(number + 1))
 
 
 @pytest.mark.usefixtures("books")
 def test_every_book_is_used_before_one_is_used_again() -> None:
-    drawn = [texts.draw(texts.PG19Spec(seed=2, index=n)) for n in range(pg19.BOOKS + 1)]
+    drawn = [draw(PG19Spec(seed=2, index=n)) for n in range(pg19.BOOKS + 1)]
     assert len({passage.work for passage in drawn[:-1]}) == pg19.BOOKS
     assert drawn[-1].work == drawn[0].work
     assert drawn[-1].start != drawn[0].start
@@ -57,10 +59,11 @@ def test_without_a_hub_there_is_shakespeare(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     code = (
         "import sys\n"
-        "from explorer import texts\n"
+        "from explorer.specs.texts import PG19Spec\n"
+        "from explorer.texts.drawing import draw\n"
         "from explorer.base.errors import MissingAssetError\n"
         "try:\n"
-        "    texts.draw(texts.PG19Spec())\n"
+        "    draw(PG19Spec())\n"
         "except MissingAssetError as error:\n"
         "    print(error)\n"
         "print('torch' in sys.modules)\n"

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from explorer import texts
 from explorer.assets import packaged
 from explorer.base.errors import BadInputError, MissingAssetError
+from explorer.specs.texts import SeenSpec
 from explorer.texts import shakespeare
+from explorer.texts.drawing import draw
 
 
 def test_a_play_becomes_what_is_said(play: str) -> None:
@@ -36,7 +37,7 @@ def test_a_play_shorter_than_a_passage_starts_at_its_beginning() -> None:
 
 @pytest.mark.usefixtures("plays")
 def test_a_seen_passage_starts_with_a_speech_and_says_where(play: str) -> None:
-    passage = texts.draw(texts.SeenSpec(seed=1, index=7))
+    passage = draw(SeenSpec(seed=1, index=7))
     work = shakespeare.parse(passage.work, play)
     assert work.text[passage.start :].startswith(passage.text)
     assert work.text[: passage.start].endswith("\n\n")
@@ -49,7 +50,7 @@ def test_seeds_and_indices_walk_through_every_speech() -> None:
     def walk(seed: int) -> Iterator[tuple[str, int]]:
         for index in range(10_000):
             try:
-                passage = texts.draw(texts.SeenSpec(seed=seed, index=index, characters=9))
+                passage = draw(SeenSpec(seed=seed, index=index, characters=9))
             except BadInputError as error:
                 assert f"There are {index} speeches" in str(error)
                 return
@@ -64,17 +65,17 @@ def test_seeds_and_indices_walk_through_every_speech() -> None:
 def test_plays_that_are_not_there_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packaged, "is_present", lambda _: False)
     with pytest.raises(MissingAssetError, match="python -m explorer assets"):
-        texts.draw(texts.SeenSpec())
+        draw(SeenSpec())
 
 
 def test_plays_that_cannot_be_read_are_explained(plays: Path) -> None:
     (plays / "farces" / "broken.md").write_bytes(b"\xff\xff")
     with pytest.raises(MissingAssetError, match="cannot be read"):
-        texts.draw(texts.SeenSpec())
+        draw(SeenSpec())
     for file in plays.rglob("*.md"):
         file.unlink()
     with pytest.raises(MissingAssetError, match="There are no plays"):
-        texts.draw(texts.SeenSpec())
+        draw(SeenSpec())
 
 
 @pytest.mark.embedded
@@ -87,5 +88,5 @@ def test_the_real_plays_leave_no_markup() -> None:
     }
     hamlet = next(work for work in works if work.key.endswith("hamlet"))
     assert "To be, or not to be: that is the question: Whether 'tis nobler" in hamlet.text
-    passage = texts.draw(texts.SeenSpec(seed=0))
+    passage = draw(SeenSpec(seed=0))
     assert len(passage.text) > 3_900

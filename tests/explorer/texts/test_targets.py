@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer import texts
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
+from explorer.texts.targets import target_ids
 
 
 @given(st.text(max_size=40), st.integers(1, 12))
@@ -15,11 +15,11 @@ def test_a_target_is_the_beginning_of_the_text(
 ) -> None:
     ids = tokenizer.encode(text)
     if text.strip() and len(ids) >= length:
-        assert texts.target_ids(text, tokenizer, length) == ids[:length]
-        assert texts.target_ids(text, tokenizer, None) == ids
+        assert target_ids(text, tokenizer, length) == ids[:length]
+        assert target_ids(text, tokenizer, None) == ids
     else:
         with pytest.raises(BadInputError):
-            texts.target_ids(text, tokenizer, length)
+            target_ids(text, tokenizer, length)
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,13 @@ def test_a_target_that_is_impossible_is_explained(
     text: str, length: int | None, positions: int | None, sentence: str, tokenizer: Tokenizer
 ) -> None:
     with pytest.raises(BadInputError) as caught:
-        texts.target_ids(text, tokenizer, length, positions)
+        target_ids(text, tokenizer, length, positions)
     assert sentence in str(caught.value)
 
 
 def test_a_target_may_take_the_last_position(tokenizer: Tokenizer) -> None:
-    assert len(texts.target_ids("q" * 20, tokenizer, 20, max_positions=20)) == 20
-    assert len(texts.target_ids("qqqqq", tokenizer, None, max_positions=5)) == 5
+    assert len(target_ids("q" * 20, tokenizer, 20, max_positions=20)) == 20
+    assert len(target_ids("qqqqq", tokenizer, None, max_positions=5)) == 5
 
 
 def test_a_target_does_not_read_all_of_a_long_text(tokenizer: Tokenizer) -> None:
@@ -61,5 +61,5 @@ def test_a_target_does_not_read_all_of_a_long_text(tokenizer: Tokenizer) -> None
             return super()._encode(text)
 
     watched = Watched(tokenizer.backend, tokenizer.bos_id)
-    assert len(texts.target_ids("The heron waits. " * 60_000, watched, 24)) == 24
+    assert len(target_ids("The heron waits. " * 60_000, watched, 24)) == 24
     assert max(seen) < 10_000

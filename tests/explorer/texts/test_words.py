@@ -2,18 +2,19 @@ from pathlib import Path
 
 import pytest
 
-from explorer import texts
 from explorer.base.errors import BadInputError
+from explorer.specs.texts import RandomSpec
 from explorer.texts import words
+from explorer.texts.drawing import draw
 
 
 def test_random_words_come_from_the_list_and_follow_the_seed() -> None:
-    passage = texts.draw(texts.RandomSpec(seed=1))
+    passage = draw(RandomSpec(seed=1))
     assert set(passage.text.split(" ")) <= set(words.frequent_words())
     assert len(words.frequent_words()) == words.VOCABULARY
-    assert passage.text != texts.draw(texts.RandomSpec(seed=2)).text
-    assert passage.text != texts.draw(texts.RandomSpec(seed=1, index=1)).text
-    longer = texts.draw(texts.RandomSpec(seed=1, characters=9_000))
+    assert passage.text != draw(RandomSpec(seed=2)).text
+    assert passage.text != draw(RandomSpec(seed=1, index=1)).text
+    longer = draw(RandomSpec(seed=1, characters=9_000))
     assert longer.text.startswith(passage.text)
     assert 8_900 < len(longer.text) <= 9_000
 
@@ -21,7 +22,7 @@ def test_random_words_come_from_the_list_and_follow_the_seed() -> None:
 def test_random_words_are_uniform(tmp_path: Path) -> None:
     glove = tmp_path / "glove.txt"
     glove.write_text("".join(f"w{n} 0.1 0.2\n" for n in range(10)), encoding="utf-8")
-    drawn = texts.draw(texts.RandomSpec(seed=0, path=glove, characters=30_000)).text.split()
+    drawn = draw(RandomSpec(seed=0, path=glove, characters=30_000)).text.split()
     shares = [drawn.count(f"w{n}") / len(drawn) for n in range(10)]
     assert len(drawn) > 9_000
     assert max(abs(share - 0.1) for share in shares) < 0.015  # five standard deviations
@@ -56,13 +57,13 @@ def test_a_file_that_is_not_glove_is_explained(tmp_path: Path, data: bytes, sent
     glove = tmp_path / "vectors.txt"
     glove.write_bytes(data)
     with pytest.raises(BadInputError) as caught:
-        texts.draw(texts.RandomSpec(path=glove))
+        draw(RandomSpec(path=glove))
     assert "vectors.txt" in str(caught.value)
     assert sentence in str(caught.value)
 
 
 def test_a_glove_file_that_is_not_there_is_explained(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="cannot be read"):
-        texts.draw(texts.RandomSpec(path=tmp_path / "none.txt"))
+        draw(RandomSpec(path=tmp_path / "none.txt"))
     with pytest.raises(BadInputError, match="cannot be read"):
-        texts.draw(texts.RandomSpec(path=tmp_path))
+        draw(RandomSpec(path=tmp_path))

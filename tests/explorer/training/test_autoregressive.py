@@ -12,12 +12,13 @@ import torch
 from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
 from explorer.model.greedy import score_memory
-from explorer.solutions.solution import load_memory, made_from, save_memory
+from explorer.solutions.solution import made_from, save_solution
 from explorer.training import Row, Trainer
 from explorer.training.layouts import TeacherForced
 from explorer.training.shared_pass import Answer, answer
 from explorer.training.solved import solution_of
 from explorer.training.starts import start
+from tests.explorer.solutions.memories import load_memory
 from tests.explorer.training.cases import HARD, quick
 
 EASY = (17, 99, 17, 99)
@@ -233,7 +234,7 @@ def test_a_saved_file_reproduces_its_accuracy(
     trainer = train(Trainer(llama, [Row(EASY, 0)], TeacherForced(2), RECIPE), steps)
     trainer.stop("stopped by hand")
     kept = solution_of(trainer.outcome(0), llama, TeacherForced(2), RECIPE, (4.5, 3), "00000001")
-    found = load_memory(save_memory(kept, tmp_path / "m.safetensors"))
+    found = load_memory(save_solution(kept, tmp_path / "m.safetensors"))
     np.testing.assert_array_equal(found.mem, kept.mem)
     assert found.record == kept.record and found.record.kind == "autoregressive"
     again = score_memory(llama, found.mem, found.target_ids.tolist())

@@ -1,48 +1,17 @@
-"""The file that work goes on from: when it is written, and whose it is."""
+"""The file that work goes on from: whose it is, and what it holds."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
-from explorer.base import tensor_files
 from explorer.model.frozen import FrozenModel
-from explorer.training import Row, Trainer, checkpoint
+from explorer.training import Row, Trainer
 from explorer.training.checkpoint import Checkpoint
 from tests.explorer.training.cases import EASY, HARD, quick
 
 ROWS = [Row(EASY, 2), Row(HARD, 0)]
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    now = [100.0]
-    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
-    return now
-
-
-def test_one_is_due_at_once_and_then_every_three_seconds(
-    clock: list[float], llama: FrozenModel, tmp_path: Path
-) -> None:
-    kept = Checkpoint(tmp_path / "c", llama, "work")
-    assert kept.due
-    kept.save([])
-    for later, due in ((0.0, False), (2.9, False), (3.0, True)):
-        clock[0] = 100.0 + later
-        assert kept.due is due
-
-
-def test_writing_takes_a_tenth_of_the_time_at_most(
-    clock: list[float], llama: FrozenModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = Checkpoint(tmp_path / "c", llama, "work")
-    monkeypatch.setattr(tensor_files, "write_atomically", lambda *_: clock.__setitem__(0, 102.0))
-    kept.save([])
-    for later, due in ((19.0, False), (21.0, True)):
-        clock[0] = 102.0 + later
-        assert kept.due is due
 
 
 def test_only_the_same_work_goes_on_from_it(llama: FrozenModel, tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from explorer.experiments.definition import MINUTES
 from explorer.model.frozen import FrozenModel
 from explorer.model.greedy import score_memory
 from explorer.model.pool import ModelPool
-from explorer.solutions.solution import load_memory
 from explorer.specs.jobs import ReconstructSpec, SolveSetSpec
 from explorer.specs.recipes import INDEPENDENT
 from explorer.tasks.experiments.task import RunTask
@@ -27,6 +26,7 @@ from explorer.tasks.reconstruct import Reconstruction
 from explorer.tasks.sets.building import SetBuilder
 from explorer.training import Row, Trainer, probing
 from explorer.training.layouts import TeacherForced
+from tests.explorer.solutions.memories import load_memory
 from tests.steps import exhaust
 
 Load = Callable[..., FrozenModel]
@@ -35,7 +35,7 @@ QUICK = INDEPENDENT.model_copy(update={"precision": "float32", "max_steps": 3})
 
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probing, "_known", {})
+    monkeypatch.setattr(first_position, "_known", {})
 
 
 def a_sink(fingerprint: str, **fields: Any) -> FirstPosition:
@@ -43,6 +43,7 @@ def a_sink(fingerprint: str, **fields: Any) -> FirstPosition:
     said: dict[str, Any] = {
         "fingerprint": fingerprint, "words": 12, "alone": 1, "behind": 9, "sink": 7,
         "sink_text": "BOS", "steps": 16, "computed_in": "float32",
+        "tokens": 24, "by_paper": 10, "by_sink": 12, "pair_steps": 24,
     }  # fmt: skip
     return FirstPosition.model_validate(said | fields)
 
@@ -72,6 +73,52 @@ def test_the_first_position_is_held_against_what_is_said_behind_a_sink(
     assert (found.arrangement, found.layout) == (("e+mN-1", "mem") if can else ("e+mN", "bos+mem"))
 
 
+@pytest.mark.parametrize(
+    ("by_paper", "by_sink", "offered"),
+    [(10, 12, "e+mN"), (10, 13, "sink+e+mN"), (0, 0, "e+mN"), (0, 1, "sink+e+mN")],
+)
+def test_a_sink_is_offered_first_where_it_helps_clearly_and_the_page_says_why(
+    by_paper: int, by_sink: int, offered: str
+) -> None:
+    found = a_sink("f" * 64, by_paper=by_paper, by_sink=by_sink)
+    assert found.arrangement == offered
+    helps = "BOS before e helps" if offered == "sink+e+mN" else "BOS before e does not help"
+    assert f"{helps}: after 24 steps e and m output {by_sink} of 24 tokens" in found.sentence
+    assert f"with it and {by_paper} without." in found.sentence
+
+
+def test_what_was_found_before_pairs_were_tried_is_read_and_found_again(
+    llama: FrozenModel, own_cache: Path
+) -> None:
+    old = a_sink(llama.fingerprint, pair_steps=0, tokens=0, by_paper=0, by_sink=0)
+    first_position.keep(old)
+    assert (old.arrangement, "before e" in old.sentence) == ("e+mN", False)
+    assert first_position.find(llama.fingerprint) == old
+    assert probing.probed(llama) != old and first_position.find(llama.fingerprint) != old
+
+
+def test_a_sink_is_tried_only_where_the_first_position_is_one(
+    llama: FrozenModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert probing.probe(llama).pair_steps == 0
+    said = iter((9, 1, 10, 13))  # behind the sink, alone; without a sink, with it
+    tried: list[object] = []
+    monkeypatch.setattr(probing, "_right", lambda *given: (tried.append(given[2]), next(said))[1])
+    found = probing.probe(llama)
+    assert found.sink_helps and found.pair_steps == probing.PAIR_STEPS
+    assert [getattr(layout, "arrangement", "mem") for layout in tried] == [
+        "mem", "mem", "e+mN", "sink+e+mN",
+    ]  # fmt: skip
+
+
+def test_a_sink_that_is_named_is_looked_for_where_there_is_no_bos(
+    llama: FrozenModel, own_cache: Path
+) -> None:
+    bare = dataclasses.replace(llama, tokenizer=dataclasses.replace(llama.tokenizer, bos_id=None))
+    assert probing.arrangement_for("sink+e+mN", bare) == "sink+e+mN"
+    assert bare.sink == probing.probed(bare).sink
+
+
 def test_a_model_without_bos_has_another_token_for_a_sink(llama: FrozenModel) -> None:
     bare = dataclasses.replace(llama.tokenizer, bos_id=None)
     found = probing.probe(dataclasses.replace(llama, tokenizer=bare))
@@ -87,7 +134,7 @@ def test_a_model_is_probed_once(
     monkeypatch.setattr(probing, "probe", lambda model: (asked.append(1), real(model))[1])
     found = probing.probed(llama)
     assert first_position.find(llama.fingerprint) == found == probing.probed(llama)
-    monkeypatch.setattr(probing, "_known", {})  # another process
+    monkeypatch.setattr(first_position, "_known", {})  # another process
     assert probing.probed(llama) == found and len(asked) == 1
     (file,) = (own_cache / "first-position").iterdir()
     file.write_text("{")  # damaged: found again
@@ -166,7 +213,8 @@ def test_the_embedded_model_cannot_say_any_token_at_its_first_position(
     model = ModelPool().get(embedded_folder, card.name, torch.float32)
     found = probing.probe(model)
     assert model.fingerprint == shipped.fingerprint and not found.can_say
-    assert (found.arrangement, found.layout) == ("e+mN", "bos+mem")
+    assert found.layout == shipped.layout == "bos+mem"
+    assert found.arrangement == shipped.arrangement == "sink+e+mN"
     assert (
         np.abs(np.subtract((found.alone, found.behind), (shipped.alone, shipped.behind))).max() <= 1
     )

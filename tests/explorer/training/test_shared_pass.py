@@ -1,6 +1,6 @@
 """Trainings that share passes: each as it would be alone, whoever joins, leaves or fails."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,20 @@ from explorer.runtime.interruption import Interrupted, listening
 from explorer.specs.recipes import FAST, PAPER
 from explorer.training import Row, Trainer
 from explorer.training.layouts import TeacherForced
-from explorer.training.shared_pass import step_together
+from explorer.training.shared_pass import Step, take_together
 from tests.explorer.training.cases import EASY, HARD, quick
 
 LONG = (7, 3, 250, 31, 5, 160, 99, 17, 44, 120, 8)
 RECIPE = quick(max_steps=40, halve_at=8)
 WARM = FAST.model_copy(update={"max_steps": 25, "warmup_steps": 3, "halve_at": 6})
 Make = Callable[[], Trainer]
+
+
+def step_together(trainings: Sequence[Trainer], detail: Sequence[Trainer] = ()) -> list[Any]:
+    """Let each take a step, with the same passes; return its report, or why there is none."""
+    steps = [Step(each, lambda each=each: each in detail) for each in trainings]  # type: ignore[misc]
+    take_together(steps)
+    return [step._said for step in steps]
 
 
 def jobs(model: FrozenModel) -> dict[str, Make]:

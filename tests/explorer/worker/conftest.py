@@ -88,7 +88,7 @@ class Shift:
 
     def die(self) -> None:
         """Leave as a killed process does: no last words, and the system takes the locks back."""
-        self.worker._let_go()
+        self.worker.compute.release()
         self.worker.aside.close()
         for active in self.worker.active.values():
             with contextlib.suppress(LostError), guarded(_dead):
@@ -117,7 +117,7 @@ def hire(pool: "ModelPool", monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         if not beside:
             worker.compute = client.compute_lock(place)
         hired.append(Shift(worker))
-        worker._requeue()
+        worker.owner.succeed()
         return hired[-1]
 
     yield start

@@ -26,10 +26,7 @@ KINDS = ("reconstruct", "set", "shared set", "paths", "experiment", "landscape",
 def _kept_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A checkpoint after every step; nothing that ships."""
     monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "nothing-ships")
-    monkeypatch.setattr("explorer.training.checkpoint.SECONDS", 0.0)
-    monkeypatch.setattr("explorer.training.checkpoint.SHARE", 1e9)
-    monkeypatch.setattr("explorer.tasks.paths.connecting.CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr("explorer.tasks.landscape.measuring.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("explorer.tasks.task.CheckpointTimer.due", True)
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_a_full_disk_is_waited_out_and_the_job_goes_on_from_its_checkpoint(
     shift: "Shift", long: "MakeSpec", quick: "MakeSpec", steps_of: StepsOf,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("explorer.training.checkpoint.Checkpoint.due", True)
+    monkeypatch.setattr("explorer.tasks.task.CheckpointTimer.due", True)
     job_id = client.submit(long())
     shift.until(lambda: steps_of(job_id) > 10)
     reached = steps_of(job_id)

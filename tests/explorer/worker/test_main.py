@@ -14,6 +14,7 @@ import psutil
 import pytest
 from filelock import Timeout
 from safetensors import safe_open
+from sqlalchemy import select
 
 from explorer.base import folders
 from explorer.base.database import JobRow, WorkerRow, transaction
@@ -119,6 +120,27 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(
     assert client.get(done) == finished
     kept = {entry.id for entry in store.entries() if not entry.ships and entry.problem is None}
     assert kept == {*finished.result["solutions"], *stopped.result["solutions"]}
+
+
+@pytest.mark.trial
+def test_two_devices_have_a_worker_each_and_share_the_jobs(
+    long: "MakeSpec", steps_of: StepsOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPLORER_DEVICES", "cpu#1,cpu#2")
+    assert client.ensure_workers() is True
+    assert client.ensure_workers() is False
+    _wait_for(lambda: len(_workers()) == 2)
+
+    def ready() -> int:
+        with transaction() as session:
+            return sum(row.ready for row in session.scalars(select(WorkerRow)))
+
+    _wait_for(lambda: ready() == 2)
+    ids = [client.submit(long(seed=k)) for k in range(4)]
+    _wait_for(lambda: all(steps_of(job) > 2 for job in ids))
+    with transaction() as session:
+        owners = [str(row.owner).partition("/")[0] for row in session.scalars(select(JobRow))]
+    assert sorted(owners) == ["cpu#1", "cpu#1", "cpu#2", "cpu#2"]
 
 
 SECRET = "Xanthippe hides zymurgy notes"

@@ -55,9 +55,7 @@ def test_a_worker_that_dies_loses_nothing(
     hire: Callable[[], "Shift"], pairs: tuple[tuple[str, str], ...],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    from explorer.tasks.paths import connecting
-
-    monkeypatch.setattr(connecting, "CHECKPOINT_SECONDS", 0.02)
+    monkeypatch.setattr("explorer.tasks.task.CheckpointTimer.due", True)
     recipe = QUICK.model_copy(update={"max_steps": 100})
     whole = client.submit(PathsSpec(pairs=pairs, recipe=recipe))
     first = hire()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.base.errors import BadInputError, CorruptFileError, ModelError
+from explorer.base.errors import BadInputError, CorruptFileError, MissingAssetError, ModelError
 from explorer.model.frozen import FrozenModel
 from explorer.solutions.solution import Solution, save_solution
 from explorer.specs import recipes
@@ -86,10 +86,14 @@ def test_it_decodes_in_another_number_format(save: Save, pool: "ModelPool") -> N
 REFUSALS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "other weights": (
         {"fingerprint": "0123456789" + "0" * 54},
-        BadInputError,
+        ModelError,
         r"trained on other weights .*\(fingerprint 01234567 against [0-9a-f]{8}\)",
     ),
-    "not here": ({"model": "nobody/nothing"}, BadInputError, "nobody/nothing is not on this disk"),
+    "not here": (
+        {"model": "nobody/nothing"},
+        MissingAssetError,
+        "nobody/nothing is not on this disk",
+    ),
     "unknown": ({"model": "no such model"}, ModelError, "There is no model"),
     "moved": ({"model": "/nowhere/at/all"}, ModelError, "There is no model folder"),
 }

@@ -1,7 +1,7 @@
 """Jobs that want the same thing: the one waits, nobody else does, and nothing is made twice."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -186,20 +186,3 @@ def test_a_lock_that_cannot_be_used_is_a_sentence(own_cache: Path) -> None:
     Path(lock.lock_file).mkdir(parents=True)
     with pytest.raises(StorageError, match="cannot be used"):
         lock.acquire(timeout=0)
-
-
-def test_a_lock_that_is_waited_for_is_let_go_if_the_wait_ends_early() -> None:
-    from explorer.base.progress import Progress, Waiting
-
-    held, requested = cell_locks.lock("run", "cell"), cell_locks.lock("run", "cell")
-    held.acquire(timeout=0)
-    waiting: Iterator[Progress] = cell_locks.wait_for(
-        requested, lambda: Progress("It is taken.", 0.5)
-    )
-    assert next(waiting) == Waiting("It is taken.", 0.5)
-    held.release()
-    while isinstance(next(waiting), Waiting):
-        pass
-    waiting.close()  # type: ignore[attr-defined]
-    with held.acquire(timeout=0):
-        assert not requested.is_locked

@@ -18,7 +18,6 @@ from explorer.base import folders
 from explorer.base.progress import Progress
 from explorer.experiments import runs
 from explorer.experiments.runs import Run
-from explorer.training.checkpoint import Checkpoint
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
@@ -96,7 +95,8 @@ def test_a_run_that_is_cut_at_several_points_is_as_one_that_was_not(
     counted.clear()
 
     draw = random.Random(7)
-    monkeypatch.setattr(Checkpoint, "due", property(lambda _: draw.random() < 0.5))
+    due = property(lambda _: draw.random() < 0.5)
+    monkeypatch.setattr("explorer.tasks.task.CheckpointTimer.due", due)
     caches = (tmp_path / f"cache-{k}" for k in range(100))
     cache, cuts = next(caches), 0
     monkeypatch.setenv("EXPLORER_CACHE", str(cache))

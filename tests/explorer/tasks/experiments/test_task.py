@@ -70,7 +70,7 @@ def test_a_cell_whose_process_died_is_free_again(small: "MakeSettings", task: "M
     dying = task(settings)
     steps = dying.steps()
     next(steps)
-    cells = EXPERIMENTS["arrangements"].cells(settings)
+    cells = [cell.key for cell in EXPERIMENTS["arrangements"].cells(settings)]
     assert cell_locks.first_free(dying.run.header.id, cells) is None
     steps.close()
     found = cell_locks.first_free(dying.run.header.id, cells)

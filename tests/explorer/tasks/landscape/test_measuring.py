@@ -20,7 +20,6 @@ from explorer.tasks.landscape.measuring import LandscapeTask
 from explorer.tasks.landscape.radius import RadiusTask, random_directions
 from explorer.tasks.paths.bends import along
 from explorer.tasks.paths.connecting import Connecting
-from explorer.training.checkpoint import Checkpoint
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
@@ -189,7 +188,8 @@ def test_a_radius_goes_on_where_it_was_left(
     once = len(passes)
     passes.clear()
     draw = random.Random(5)
-    monkeypatch.setattr(Checkpoint, "due", property(lambda _: draw.random() < 0.7))
+    due = property(lambda _: draw.random() < 0.7)
+    monkeypatch.setattr("explorer.tasks.task.CheckpointTimer.due", due)
     cuts = 0
     while True:
         task = RadiusTask(solution, spec, pool, tmp_path / "cut")

@@ -37,7 +37,7 @@ def test_a_kill_at_any_point_changes_nothing(
     places = (tmp_path / f"cut-{k}" for k in range(100))
     place, cuts = next(places), 0
     place.mkdir()
-    monkeypatch.setattr(connecting, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("explorer.tasks.task.CheckpointTimer.due", True)
     while True:
         part = begin(place)
         assert part.resumed == (cuts > 0)
@@ -62,7 +62,7 @@ def test_what_was_measured_before_the_first_step_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """Hundreds of pairs are measured one after the other before any curve moves."""
-    monkeypatch.setattr(connecting, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("explorer.tasks.task.CheckpointTimer.due", True)
     a, b, c = exact_solutions[:3]
     steps = Connecting([(a, b), (a, c), (b, c)], "bezier", RECIPE, pool, tmp_path).steps()
     for _ in range(3):

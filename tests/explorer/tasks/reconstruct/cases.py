@@ -45,6 +45,7 @@ def finish(task: Reconstruction) -> list[Solution]:
 def walk(task: Reconstruction, count: int) -> None:
     """Take some steps, then close the iterator, as a worker does that shuts down."""
     steps = task.steps()
+    next(steps)  # before the first, so that it can be taken with others'
     for _ in range(count):
         next(steps)
     steps.close()

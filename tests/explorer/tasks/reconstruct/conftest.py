@@ -14,7 +14,6 @@ from explorer.solutions.recording import Recording
 from explorer.solutions.solution import Solution
 from explorer.tasks import reconstruct
 from explorer.tasks.reconstruct import Reconstruction
-from explorer.training.checkpoint import Checkpoint
 from tests.explorer.tasks.reconstruct.cases import finish, spec_for
 
 Make = Callable[..., Reconstruction]
@@ -29,7 +28,7 @@ def models(one_thread: None) -> ModelPool:
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show every step and write a checkpoint after each."""
     monkeypatch.setattr(reconstruct, "FRAME_SECONDS", 0.0)
-    monkeypatch.setattr(Checkpoint, "due", True)
+    monkeypatch.setattr("explorer.tasks.task.CheckpointTimer.due", True)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from safetensors import safe_open
 from explorer.solutions.recording import Recording
 from explorer.solutions.solution import Solution
 from explorer.tasks.reconstruct import Reconstruction
-from explorer.training.checkpoint import Checkpoint
 from tests.explorer.tasks.reconstruct.cases import finish, walk
 
 Make = Callable[..., Reconstruction]
@@ -57,9 +56,9 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(
     expected, _ = whole
     task = make("killed")
     steps = task.steps()
-    for _ in range(6):
+    for _ in range(1 + 6):
         next(steps)
-    monkeypatch.setattr(Checkpoint, "due", False)
+    monkeypatch.setattr("explorer.tasks.task.CheckpointTimer.due", False)
     for _ in range(5):
         next(steps)
     shutil.copytree(tmp_path / "killed", tmp_path / "after")

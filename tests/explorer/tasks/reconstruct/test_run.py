@@ -169,7 +169,7 @@ def test_runs_of_equal_inputs_share_their_origin_and_not_their_id(
 def test_stopping_saves_what_there_is(make: Make) -> None:
     task = make(length=6, text=TEXT * 5)
     steps = task.steps()
-    for _ in range(6):
+    for _ in range(1 + 6):
         next(steps)
     task.stop("stopped by hand")
     steps.close()

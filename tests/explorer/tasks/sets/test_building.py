@@ -13,6 +13,7 @@ from explorer.model import metrics
 from explorer.solutions import sets
 from explorer.solutions.sets import SetRecord
 from explorer.specs.jobs import GatheredText, SolveSetSpec
+from explorer.tasks import sampling
 from explorer.tasks.sets import batches as batch
 from explorer.tasks.sets import building, contents
 from explorer.tasks.sets.building import SetBuilder
@@ -145,7 +146,7 @@ def test_a_finished_set_is_not_made_again(
     spec: MakeSpec, pool: "ModelPool", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = _finish(SetBuilder(spec(), pool))
-    monkeypatch.setattr(batch.Foreman, "alone", None)
+    monkeypatch.setattr(batch.BatchMaker, "alone", None)
     assert _finish(SetBuilder(spec(), pool)) == record
 
 
@@ -224,7 +225,7 @@ def test_a_sample_that_ends_early_or_repeats_is_drawn_again(
     spec: MakeSpec, llama: "FrozenModel", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = iter([[0, 5, 6, 7], [9, 5, 6, 7], [9, 5, 6, 7], [8, 5, 6, 7]])  # 0 is a special token
-    monkeypatch.setattr(contents, "generate", lambda *_, **__: next(said))
+    monkeypatch.setattr(sampling, "generate", lambda *_, **__: next(said))
     drawn = [sets.SetContext(title="one", source="unseen", text="x")]
     asked = spec(texts=(), contexts=1)
     made = list(contents.continuations(asked, llama, drawn, [[3]]))

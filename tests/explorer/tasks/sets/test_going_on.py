@@ -11,10 +11,10 @@ import pytest
 from explorer.solutions import sets
 from explorer.solutions.sets import SetRecord
 from explorer.specs.jobs import GatheredText, SolveSetSpec
-from explorer.tasks.sets import building, contents
+from explorer.tasks import sampling
+from explorer.tasks.sets import building
 from explorer.tasks.sets.building import SetBuilder
 from explorer.training import Trainer
-from explorer.training.checkpoint import Checkpoint
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def plain(record: SetRecord) -> tuple[Any, ...]:
 def work(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """Count steps of all engines, and texts that were sampled."""
     done = {"steps": 0, "texts": 0}
-    step, sample = Trainer.apply, contents.generate
+    step, sample = Trainer.apply, sampling.generate
 
     def stepped(*given: Any) -> Any:
         done["steps"] += 1
@@ -55,7 +55,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         return sample(*given, **named)
 
     monkeypatch.setattr(Trainer, "apply", stepped)
-    monkeypatch.setattr(contents, "generate", sampled)
+    monkeypatch.setattr(sampling, "generate", sampled)
     return done
 
 
@@ -77,7 +77,8 @@ def test_a_set_that_is_killed_at_several_points_is_as_one_that_was_not(
     work.update(steps=0, texts=0)
 
     draw = random.Random(3)
-    monkeypatch.setattr(Checkpoint, "due", property(lambda _: draw.random() < 0.5))
+    due = property(lambda _: draw.random() < 0.5)
+    monkeypatch.setattr("explorer.tasks.task.CheckpointTimer.due", due)
     caches = (tmp_path / f"cache-{k}" for k in range(100))
     cache, cuts = next(caches), 0
     monkeypatch.setenv("EXPLORER_CACHE", str(cache))

@@ -4,7 +4,7 @@ import pytest
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from explorer.base.errors import BadInputError
-from explorer.base.validation import in_words, valid
+from explorer.base.value import in_words, valid
 
 
 class Colour(BaseModel, extra="forbid"):

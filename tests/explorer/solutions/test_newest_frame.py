@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from explorer.solutions import watching
-from explorer.solutions.recording import MAX_FRAMES, RecordingHeader, RecordingLog, read_log
-from explorer.solutions.watching import read_newest, watch
+from explorer.solutions.recording import (
+    MAX_FRAMES,
+    RecordingHeader,
+    RecordingLog,
+    read_log,
+    read_newest,
+)
 from tests.explorer.solutions.test_recording import HEADER, _frame
 
 
@@ -80,75 +83,13 @@ def test_without_a_whole_live_frame_the_last_of_the_log_is_shown(folder: Path, l
 @pytest.mark.parametrize("size", [0, 40, 2**40])
 def test_a_head_that_is_not_whole_is_no_recording(folder: Path, size: int) -> None:
     (folder / "frames.log").write_bytes(size.to_bytes(8, "little") + b"{}")
-    assert read_newest(folder) is None and read_log(folder) is None and watch(folder) is None
-
-
-def test_who_watches_sees_what_a_fresh_look_sees(folder: Path) -> None:
-    """However the log grew in between: by frames, thinned, gone on with, of another run."""
-    draw = np.random.default_rng(0)
-    header, step, log = HEADER, 0, RecordingLog(folder, HEADER)
-    for look in range(120):
-        for _ in range(int(draw.integers(0, 40))):
-            step += 1
-            log.publish(_frame(step, header))
-        if look % 17 == 5:
-            step = max(0, step - 30)
-            log = RecordingLog(folder, header, until=step)
-        if look % 40 == 39:
-            header, step = header.model_copy(update={"title": f"run {look}"}), 0
-            log = RecordingLog(folder, header)
-        watched, fresh = watch(folder), read_log(folder)
-        assert (watched is None) == (fresh is None)
-        if watched is not None and fresh is not None:
-            assert watched.header == fresh.header
-            assert watched.frames.tobytes() == fresh.frames.tobytes()
-
-
-@needs_proc
-def test_who_watches_reads_what_was_added(folder: Path) -> None:
-    log, size = RecordingLog(folder, BIG), BIG.frame_dtype.itemsize
-    for step in range(1, 151):
-        log.publish(_frame(step, BIG))
-    watch(folder)
-    before = _bytes_read()
-    for step in range(151, 171):
-        log.publish(_frame(step, BIG))
-        found = watch(folder)
-        assert found is not None and len(found) == step
-    assert (_bytes_read() - before) / 20 < 6 * size
+    assert read_newest(folder) is None and read_log(folder) is None
 
 
 def test_a_live_frame_alone_is_a_beginning(folder: Path) -> None:
     for header in (HEADER, BIG):  # of other sizes
         log = RecordingLog(folder, header)
-        assert watch(folder) is None
+        assert read_log(folder) is None
         log.live.write_bytes(_frame(3, header).tobytes())
-        for found in (watch(folder), read_log(folder), read_newest(folder)):
+        for found in (read_log(folder), read_newest(folder)):
             assert found is not None and found.frames["step"].tolist() == [3]
-
-
-def test_all_who_watch_share_one_history(folder: Path) -> None:
-    log = RecordingLog(folder, HEADER)
-    for step in (1, 2, 3):
-        log.publish(_frame(step))
-    found = [watch(folder) for _ in range(30)]
-    assert len({id(each.frames) for each in found if each is not None}) == 1
-    with pytest.raises(ValueError, match="read-only"):
-        found[0].frames["step"] = 9  # type: ignore[union-attr]
-
-
-def test_what_nobody_watches_is_forgotten(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = [1000.0]
-    monkeypatch.setattr(watching.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(watching, "_watched", {})
-    RecordingLog(folder, HEADER).publish(_frame(1))
-    watch(folder)
-    reader = watching._watched[folder][1]
-    clock[0] += 59
-    watch(folder)
-    assert watching._watched[folder][1] is reader
-    clock[0] += 61
-    watch(tmp_path / "another")
-    assert list(watching._watched) == [tmp_path / "another"]

@@ -1,0 +1,73 @@
+"""`python -m explorer inside`: look inside the forward pass of one solution."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from explorer.base.files import write_atomically
+from explorer.cli import flags, results
+from explorer.cli.device import alone_on, named
+from explorer.cli.progress import carry_out
+from explorer.inside import others, reading, tables
+from explorer.inside.result import FILE, Inside
+from explorer.solutions import store
+from explorer.specs.jobs import InsideSpec
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser(
+        "inside",
+        help="look inside the forward pass of one solution: layers, attention, what is needed",
+        description="Read the hidden states of a solution's forward pass layer by layer, see where "
+        "its positions look, cut attention to e, scale, disturb and swap e and m. Writes one file "
+        "and a CSV of each table.",
+    )
+    flags.add(command, InsideSpec)
+    flags.add_common(command, where="inside")
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carry `inside` out."""
+    spec = flags.read(arguments, InsideSpec)
+    solution = store.open_solution(spec.solution)
+    swap = others.chosen(solution, spec.other)
+    from explorer.tasks.inside.looking import InsideTask
+
+    with alone_on(named(arguments.device)) as pool:
+        task = InsideTask(solution, spec, pool, results.folder(arguments.out), None, swap)
+        carry_out(task)
+    assert task.found is not None
+    for name, table in tables.all_of(task.found).items():
+        write_atomically(arguments.out / f"{name}.csv", table.to_csv(index=False).encode())
+    if arguments.json:
+        results.print_json(_said(task.found, (arguments.out / FILE).resolve()))
+    else:
+        print(task.outcome)
+    return 0
+
+
+def _said(found: Inside, file: Path) -> dict[str, Any]:
+    header = found.header
+    first, stays = reading.appears(found)
+    return {
+        "inside": file,
+        "solution": header.solution,
+        "model": header.model,
+        "layers": header.layers,
+        "heads": header.heads,
+        "summary": reading.sentence(found),
+        "by_layer": dict(tables.layers(found).items()),
+        "first_right": first,
+        "stays_right": stays,
+        "trials": [
+            trial.model_dump() | {"accuracy": accuracy}
+            for trial, accuracy in zip(header.trials, found.trial_accuracy, strict=True)
+        ],
+        "radius": {what: reading.radius(found, what) for what in ("e", "m", "both")},
+        "swaps": tables.swaps(found).to_dict("records"),
+        "writings": header.writings,
+        "notices": header.notices,
+        "seconds": header.seconds,
+    }

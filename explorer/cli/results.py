@@ -1,0 +1,38 @@
+"""What a command gives: one JSON object on stdout, and files in the folder that `--out` names."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_json
+
+from explorer.base.errors import BadInputError, disk_errors
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Print a value as JSON in ASCII: arrays as lists, null for what is not a finite number."""
+    text = to_json(
+        value, inf_nan_mode="null", ensure_ascii=True, fallback=lambda array: array.tolist()
+    )
+    print(text.decode())
+
+
+def folder(out: Path) -> Path:
+    """Create the folder that a person named for results, and return it.
+
+    Raises:
+        BadInputError: if it cannot be.
+    """
+    with disk_errors(
+        f"The folder {out} cannot be created", "Name another one with --out.", BadInputError
+    ):
+        out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def written(out: Path, kept: Path) -> AbstractContextManager[None]:
+    """Let a block write results to `out`; if the disk refuses, say where they are kept."""
+    return disk_errors(
+        f"The results could not be written to {out}",
+        f"They are kept in {kept}; name another folder with --out.",
+    )

@@ -1,0 +1,78 @@
+"""What the token strip shows of a look inside: layer by layer, and with something changed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from explorer.figures.inside import CUTS, MOVED, layer_names
+from explorer.figures.walk import COLUMNS, frames
+from explorer.inside import reading
+from explorer.inside.header import Part, What
+from explorer.inside.result import Inside
+
+LABELS: dict[Part, Mapping[What, str]] = {
+    "cut": CUTS,
+    "scale": {"e": "e", "m": "m"},
+    "noise": MOVED,
+}
+
+
+def through_layers(found: Inside) -> dict[str, Any]:
+    """Return plain values for a strip that plays what each layer would say."""
+    text, share = found.header.text, found.right.mean(1)
+    columns = [getattr(found, name)[:, None] for name in COLUMNS]
+    captions = [
+        f"{'the input' if k == 0 else f'after layer {name}'}: {right:.0%} right"
+        for k, (name, right) in enumerate(zip(layer_names(found), share, strict=True))
+    ]
+    return frames(text, found.header.pieces, ["lens"], columns) | {
+        "captions": captions,
+        "start": len(captions) - 1,
+        "slider": "Layer",
+        "play": "Play through the layers",
+    }
+
+
+def trials(found: Inside, part: Part) -> dict[str, Any]:
+    """Return plain values for a strip with a line for each kind, a frame for each size."""
+    curves = {what: reading.curve(found, part, what) for what in LABELS[part]}
+    first, *rest = (set(curve.at.tolist()) for curve in curves.values())
+    at = np.array(sorted(first.intersection(*rest)))  # where every kind was tried
+    rows, means = (np.empty((len(at), len(curves)), dtype) for dtype in (int, float))
+    for k, curve in enumerate(curves.values()):
+        places = np.searchsorted(curve.at, at)
+        rows[:, k] = np.array(curve.rows)[places]
+        means[:, k] = curve.accuracy.mean(1)[places]
+    names = list(LABELS[part].values())
+    captions = [
+        f"{_place(part, place)}: "
+        + ", ".join(f"{n} {v:.0%}" for n, v in zip(names, values, strict=True))
+        for place, values in zip(at, means, strict=True)
+    ]
+    columns = [getattr(found, f"trial_{name}")[rows] for name in COLUMNS]
+    return frames(found.header.text, found.header.pieces, names, columns) | {
+        "captions": captions,
+        "start": 0,
+        "slider": "Which size, or layer",
+        "play": "Play from the smallest to the largest",
+    }
+
+
+def swap(found: Inside, row: int, *, other: bool) -> dict[str, Any]:
+    """Return plain values for a strip of one swap, against this text or against the other one."""
+    header = found.header
+    text = header.others[int(header.trials[row].at)].text if other else header.text
+    predicted = found.trial_predicted[row][None, None]
+    if not other:
+        p, rank = found.trial_p[row][None, None], found.trial_rank[row][None, None]
+    else:  # measured against this text alone: only right or wrong is known of the other
+        right = np.equal(predicted, text.target_ids)
+        p, rank = right.astype(np.float16), np.where(right, 1, 0)
+    return frames(text, header.pieces, [""], [predicted, p, rank])
+
+
+def _place(part: Part, at: float) -> str:
+    if part == "cut":
+        return f"layer {at:.0f}"
+    return f"× {at:g}" if part == "scale" else f"noise of {at:.1%}"

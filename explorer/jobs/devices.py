@@ -1,0 +1,43 @@
+"""Which devices this machine's workers compute on: one worker for each. Free of torch."""
+
+import os
+import subprocess
+from contextlib import suppress
+from functools import cache
+from importlib import metadata
+from itertools import takewhile
+
+NAMED = "EXPLORER_DEVICES"
+
+
+def devices() -> tuple[str, ...]:
+    """Return the devices that the app starts a worker for.
+
+    Those that `EXPLORER_DEVICES` names, with commas between; else all GPUs of NVIDIA, where there
+    are several; else `auto`, the best there is. To ask torch would load it. `cpu#1,cpu#2` are two
+    workers that compute on one device at the same time.
+    """
+    if named := [name.strip() for name in os.environ.get(NAMED, "").split(",") if name.strip()]:
+        return tuple(dict.fromkeys(named))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        count = _gpus()
+    else:  # torch counts on from the first
+        shown = (name.strip() for name in visible.split(","))
+        count = len(list(takewhile(lambda name: name not in ("", "-1"), shown)))
+    several = count > 1 and not metadata.version("torch").endswith("+cpu")
+    return tuple(f"cuda:{k}" for k in range(count)) if several else ("auto",)
+
+
+@cache
+def _gpus() -> int:
+    """Return how many GPUs the driver lists; of those with instances (MIG), torch sees one."""
+    with suppress(OSError, subprocess.TimeoutExpired):
+        listed = subprocess.run(
+            ["nvidia-smi", "-L"],  # noqa: S607 (where a driver has put it)
+            capture_output=True,
+            text=True,
+            timeout=10,
+        ).stdout
+        return 1 if "MIG" in listed else sum(s.startswith("GPU ") for s in listed.splitlines())
+    return 0

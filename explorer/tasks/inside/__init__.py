@@ -1,0 +1,1 @@
+"""Looking inside the forward pass of a solution."""

@@ -1,0 +1,106 @@
+"""Compares the solutions of a set by what the model makes of them, layer by layer."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from explorer.base.progress import Progress
+from explorer.geometry import depth
+from explorer.geometry.depth import DepthReport
+from explorer.geometry.distances import pairs
+from explorer.inside.header import Role, roles_of
+from explorer.model import inside
+from explorer.model.metrics import input_sequence
+from explorer.model.pool import ModelPool
+from explorer.runtime.interruption import Interrupted, abandonable
+from explorer.solutions.sets import SolutionSet
+from explorer.solutions.solution import Solution
+from explorer.tasks.task import Task
+
+ROWS = 16
+"""Solutions in one forward pass, all of whose hidden states are kept."""
+PASSES_TAKE = 0.2
+"""Part of the time that the passes take, roughly; the rest are statistics."""
+
+
+class DepthTask(Task):
+    """Runs every exact solution of a set once, in float32, and compares hidden states.
+
+    Attributes:
+        found: the result, once `steps` has ended.
+    """
+
+    def __init__(self, given: SolutionSet, pool: ModelPool) -> None:
+        """Load the model.
+
+        Raises:
+            BadInputError: if the set has too few or too many exact solutions, or a text twice.
+            MissingAssetError: if the model is not on this disk.
+            ModelError: if it cannot be loaded, or has other weights than the set's.
+        """
+        pairs(given)
+        self.set = given
+        self.model = pool.of_solution(given.solutions[0])
+        self.found: DepthReport | None = None
+
+    def _work(self) -> Iterator[Progress]:
+        started, solutions = time.perf_counter(), self.set.solutions
+        parts: list[NDArray[np.float32]] = []
+        while (at := ROWS * len(parts)) < len(solutions):
+            done = Progress(
+                f"{at} of {len(solutions)} solutions.", PASSES_TAKE * at / len(solutions)
+            )
+            yield done
+            with suppress(Interrupted), abandonable():
+                parts.append(self._states(solutions[at : at + ROWS]))
+        states = np.concatenate(parts, 2)
+        compared = depth.steps(self.set, states)
+        while True:
+            try:
+                progress = next(compared)
+            except StopIteration as end:
+                rows = end.value
+                break
+            share = PASSES_TAKE + (1 - PASSES_TAKE) * progress.fraction
+            yield Progress(progress.sentence, share)
+        self.found = depth.report(
+            self.set,
+            rows,
+            states,
+            device=self.model.device.type,
+            seconds=time.perf_counter() - started,
+        )
+        depth.save(self.set.record, self.found)
+
+    @property
+    def outcome(self) -> str:
+        """At which depth solutions of one text come together."""
+        return self.found.sentence if self.found else "Nothing was compared yet."
+
+    def _states(self, solutions: Sequence[Solution]) -> Float[np.ndarray, "S 3 rows d"]:
+        """Return states after every layer: mean over e, mean over m, last position."""
+        key, length = solutions[0].record.arrangement, solutions[0].length
+        e, m = (
+            torch.from_numpy(np.stack([getattr(s, name) for s in solutions])).to(self.model.device)
+            for name in "em"
+        )
+        laid = input_sequence(self.model, e, m, key, length, solutions[0].record.sink)
+        states = inside.hidden_states(self.model, laid)
+        roles = roles_of(key, length)
+        means = [_mean_at(states, roles, "e"), _mean_at(states, roles, "m")]
+        made: NDArray[np.float32] = torch.stack([*means, states[:, :, -1]], 1).cpu().numpy()
+        return made
+
+
+def _mean_at(
+    states: Float[Tensor, "S rows L d"], roles: Sequence[Role], wanted: Role
+) -> Float[Tensor, "S rows d"]:
+    """Return the mean over positions that hold one vector; where none does, over all."""
+    places = [k for k, role in enumerate(roles) if role == wanted] or list(range(len(roles)))
+    return states[:, :, places].mean(2)

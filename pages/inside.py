@@ -1,0 +1,13 @@
+"""Inside one forward pass: how one repeated vector comes out as a whole text."""
+
+import streamlit as st
+
+from widgets import inside_set_up, inside_view, start
+from widgets.guard import sentences
+
+start.through_entry()
+st.title("Inside the one pass", anchor=False)
+with sentences():
+    inside_set_up.ask()
+with sentences():
+    inside_view.result()

@@ -1,0 +1,89 @@
+"""Runs on the checkpoints of one training run, told together."""
+
+from typing import Any
+
+import pytest
+
+from explorer.experiments import over_training
+from explorer.experiments.over_training import Checkpoint, checkpoint
+from explorer.experiments.runs import Run
+from explorer.figures.experiments.over_training import charts
+from tests.explorer.experiments.test_capacity import climbed
+
+UNSEEN, RANDOM = ("unseen", "m free"), ("random", "m free")
+
+
+def at(model: str, weights: str, *heights: int, **fields: Any) -> Run:
+    run = climbed(dict(zip((UNSEEN, RANDOM), heights, strict=True)), model=model, **fields)
+    header = run.header.model_copy(update={"fingerprint": weights * 64})
+    return Run(header, run.folder, run.done)
+
+
+LATE = at("org/tiny@step2000", "b", 11, 5)
+TRAINED = [
+    at("org/tiny", "c", 16, 8),
+    LATE,
+    at("org/tiny@step1000", "a", 4, 0),
+    at("org/tiny@step1000", "e", 8, 8),  # older
+    at("org/other@step1000", "d", 4, 0),
+    at("org/tiny@step3000", "d", 4, 0, texts=1),
+    at("some/folder/without/steps", "d", 4, 0),
+]
+
+
+@pytest.mark.parametrize(
+    ("model", "found"),
+    [
+        ("org/tiny@step1000", Checkpoint("org/tiny", "step1000", 1000)),
+        ("org/tiny", Checkpoint("org/tiny", "main", float("inf"))),
+        (
+            "org/tiny@stage1-step500-tokens2B",
+            Checkpoint("org/tiny", "stage1-step500-tokens2B", 500),
+        ),
+        ("/runs/one/checkpoint-30", Checkpoint("/runs/one", "checkpoint-30", 30)),
+        ("/models/tiny-llama-2", None),
+        ("smollm2-135m", None),
+    ],
+)
+def test_a_models_name_says_which_checkpoint_it_is(model: str, found: Checkpoint | None) -> None:
+    assert checkpoint(model) == found
+
+
+def test_runs_that_were_asked_alike_stand_together_in_the_order_of_training() -> None:
+    found = over_training.together(LATE, TRAINED)
+    assert [run.settings.model for run in found] == [
+        "org/tiny@step1000", "org/tiny@step2000", "org/tiny",
+    ]  # fmt: skip
+    assert found[0].header.fingerprint == "a" * 64  # the newest of this checkpoint
+    assert over_training.together(TRAINED[-1], TRAINED) == [TRAINED[-1]]
+
+
+def test_capacity_and_accuracy_over_training() -> None:
+    row = over_training.together(LATE, TRAINED)
+    held = over_training.capacities(row)
+    of_unseen = held[held["source"] == "unseen"]
+    assert list(of_unseen["checkpoint"]) == ["step1000", "step2000", "main"]
+    assert list(of_unseen["step"])[:2] == [1000, 2000] and of_unseen["step"].isna().iloc[2]
+    assert list(of_unseen["c_tokens"]) == [4, 11, 16]
+    reached = over_training.accuracies(row)
+    assert set(reached["n"]) == {4}  # random words failed there at step 1000, so none went on
+    assert list(reached["accuracy"]) == [0.75, 1.0, 1.0]
+    drawn = charts(row)
+    assert [chart.key for chart in drawn] == ["capacity-over-training", "accuracy-over-training"]
+    assert "step1000 4 tokens, main ≥16 tokens" in drawn[0].figure.layout.title.text
+    assert list(drawn[0].figure.data[0].x) == ["step1000", "step2000", "main"]
+    assert "step2000 11" in drawn[0].alt
+    assert charts([LATE]) == []
+
+
+def test_checkpoints_with_the_same_weights_say_so() -> None:
+    row = [at("org/tiny@step1000", "a", 4, 0), LATE, at("org/tiny", "b", 11, 5)]
+    (note,) = over_training.notes(row)
+    assert note.startswith("step2000 and main hold the same weights (fingerprint bbbbbbbb)")
+    assert over_training.notes(row[:2]) == []
+
+
+def test_checkpoints_that_suit_another_arrangement_say_so() -> None:
+    early = at("org/tiny@step1000", "a", 4, 0, arrangement="halves")
+    (note,) = over_training.notes(over_training.together(LATE, [early, LATE]))
+    assert "not all" in note.lower() and "step1000 halves" in note

@@ -1,0 +1,143 @@
+"""What a look inside adds up to, on numbers small enough to count by hand."""
+
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from explorer.base.errors import CorruptFileError
+from explorer.figures import inside as charts
+from explorer.figures import inside_strips as strips
+from explorer.inside import reading, tables
+from explorer.inside.header import InsideHeader, Other, Trial
+from explorer.inside.result import FILE, TOP, Inside
+from explorer.paths.header import TextInfo
+
+TARGETS = [5, 6, 7]
+SAID = np.array([[0, 6, 0], [5, 6, 0], [0, 6, 0], [5, 6, 0]])
+"""By state: the first token comes, goes and comes again; the second is there; the third never."""
+
+
+def made(**changed: Any) -> Inside:
+    """Return a look of 3 layers and 2 heads into [e][m]×3."""
+    text = TextInfo(text="a b c", target_ids=TARGETS)
+    noise = [(0.1, [1, 1]), (0.2, [1, 0]), (0.4, [0, 0])]
+    trials = [Trial(part="noise", what="e", at=at, draw=d) for at, held in noise for d in range(2)]
+    held = [h for _, both in noise for h in both]
+    trials += [Trial(part="swap", what="m", at=0), Trial(part="cut", what="one", at=2)]
+    said = [TARGETS if h else [0, 6, 7] for h in held] + [[8, 9, 7], [5, 0, 0]]
+    attention = np.zeros((3, 2, 4, 4))
+    attention[:, 0] = np.tril(np.ones((4, 4))) / np.arange(1, 5)[:, None]
+    attention[:, 1, :, 0] = 1
+    header = InsideHeader(
+        model="tiny", fingerprint="f", arrangement="e+mN", solution="s", seed=0, text=text,
+        roles=["e", "m", "m", "m"], first=1, layers=3, heads=2, norm_e=1, norm_m=2, trials=trials,
+        others=[Other(id="o", seed=1, text=TextInfo(text="d e c", target_ids=[8, 9, 7]),
+                      same_text=False, same_m=True)],
+        pieces={0: "<b>", 5: "a", 6: "\n", 7: "c", 8: "d", 9: "e"},
+    )  # fmt: skip
+    fields: dict[str, Any] = {
+        "predicted": SAID, "p": np.full((4, 3), 0.5), "rank": np.ones((4, 3)),
+        "top_ids": np.zeros((4, 3, TOP)), "top_p": np.zeros((4, 3, TOP)),
+        "similarity": np.ones((4, 3)), "attention": attention, "plain": np.full((3, 2), 0.25),
+        "trial_predicted": said, "trial_p": np.zeros((len(said), 3)),
+        "trial_rank": np.ones((len(said), 3)),
+    }  # fmt: skip
+    return Inside(header, **fields | changed).in_format()
+
+
+def test_where_tokens_appear_and_stay() -> None:
+    first, stays = reading.appears(made())
+    assert first.tolist() == [1, 0, 4] and stays.tolist() == [3, 0, 4]
+    always = made(predicted=np.tile(TARGETS, (4, 1)))
+    assert [column.tolist() for column in reading.appears(always)] == [[0, 0, 0], [0, 0, 0]]
+
+
+def test_shares_of_attention_count_every_position_once() -> None:
+    found = made()
+    uniform = reading.shares(found, 0)  # positions 2, 3 and 4 of the input, evenly
+    assert np.allclose(uniform[0], [[0, 1 / 2, 0, 1 / 2], [0, 1 / 3, 1 / 3, 1 / 3],
+                                    [0, 1 / 4, 2 / 4, 1 / 4]], atol=1e-3)  # fmt: skip
+    assert np.allclose(reading.shares(found, 1)[0], [[0, 1, 0, 0]] * 3)
+    both = (uniform + reading.shares(found, 1)) / 2
+    assert np.allclose(reading.shares(found), both, atol=1e-3)
+    header = found.header.model_copy(update={"roles": ["token", "m", "m", "m"]})
+    before = reading.shares(Inside(**vars(found) | {"header": header}))
+    assert np.allclose(before[..., 0], reading.shares(found)[..., 1])
+
+
+def test_the_radius_lies_between_what_holds_and_what_does_not() -> None:
+    found = made()
+    assert reading.radius(found, "e").tolist() == [[0.2, 0.4], [0.1, 0.2]]
+    assert reading.radius_in_words(found, "e") == "15.0% to 30.0%"
+    assert reading.radius_in_words(found, "m") == "–"
+    said = np.tile(TARGETS, (8, 1))
+    assert reading.radius(made(trial_predicted=said), "e").tolist() == [[0.4, np.inf]] * 2
+    assert reading.radius_in_words(made(trial_predicted=said), "e") == "more than 40%"
+    assert reading.radius_in_words(made(trial_predicted=0 * said), "e") == "less than 10.0%"
+
+
+def test_curves_and_sentence() -> None:
+    curve = reading.curve(made(), "noise", "e")
+    assert curve.at.tolist() == [0.1, 0.2, 0.4]
+    assert np.allclose(curve.accuracy, [[1, 1], [1, 2 / 3], [2 / 3, 2 / 3]])
+    said = reading.sentence(made())
+    assert "2 of 3 tokens are right after the last layer (3), 1 after the one before" in said
+    assert "first readable after layer 1" in said and "to e" not in said
+    assert f"gives e {np.mean([1.5 / 2, (4 / 3) / 2, 1.25 / 2]):.0%} of its attention" in said
+
+
+def test_a_swap_is_compared_with_both_texts() -> None:
+    (swap,) = tables.swaps(made()).to_dict("records")
+    assert swap["e of"] == "o" and swap["m of"] == "this" and swap["same m"]
+    assert swap["share of this text"] == pytest.approx(1 / 3)
+    assert swap["share of the other text"] == 1 and swap["says"] == "dec"
+    row = made().trials("swap")[0]
+    against_other = strips.swap(made(), row, other=True)
+    assert against_other["targets"] == [8, 9, 7] and against_other["rank"] == [[[1, 1, 1]]]
+    assert strips.swap(made(), row, other=False)["targets"] == TARGETS
+
+
+def test_the_strips_play_what_the_tensors_say() -> None:
+    through = strips.through_layers(made())
+    assert np.array_equal(np.array(through["predicted"])[:, 0], SAID)
+    assert through["captions"][0].startswith("the input: 33%") and len(through["captions"]) == 4
+    assert through["start"] == 3
+
+
+def test_charts_tell_nothing_by_colour_alone_and_read_no_markup() -> None:
+    found = made()
+    drawn = charts.lens(found)
+    text = next(t for t in drawn.figure.data if getattr(t, "mode", "") == "text").text
+    assert text[3] == "<b>a</b>"
+    assert text[0] == "&lt;b&gt;" and text[1] == "<b>↵</b>"
+    assert {t.name for t in drawn.figure.data if t.type == "scatter" and t.name} == {
+        "right for the first time", "right from here on",
+    }  # fmt: skip
+    for chart in (charts.attention_by_layer(found, None), charts.by_layer(found)):
+        looks = [(t.line.dash, t.marker.symbol) for t in chart.figure.data if t.fill is None]
+        assert len(set(looks)) == len(looks)
+    assert charts.attention_map(found, 0, 1).table.shape == (4, 5)
+    assert charts.heads(found).alt.endswith("100%.")
+
+
+def test_every_table_is_in_the_zip(tmp_path: Path) -> None:
+    file = made().save(tmp_path / FILE)
+    with zipfile.ZipFile(BytesIO(tables.archive(Inside.load(file), file))) as zipped:
+        assert set(zipped.namelist()) == {FILE, *(f"{n}.csv" for n in tables.all_of(made()))}
+        lens = pd.read_csv(BytesIO(zipped.read("lens.csv")))
+    assert len(lens) == SAID.size
+
+
+def test_files_that_contradict_themselves_are_refused(tmp_path: Path) -> None:
+    found = made()
+    header = found.header.model_copy(update={"first": 2})
+    with pytest.raises(CorruptFileError, match="more outputs than positions"):
+        Inside.load(Inside(**vars(found) | {"header": header}).save(tmp_path / FILE))
+    (tmp_path / FILE).write_bytes(b"nothing")
+    with pytest.raises(CorruptFileError, match="damaged"):
+        Inside.load(tmp_path / FILE)

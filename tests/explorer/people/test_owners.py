@@ -1,0 +1,65 @@
+import pytest
+
+from explorer.base.errors import BadInputError
+from explorer.people import owners
+from explorer.people.person import ALONE, Person, names, own_name, recognised, rename
+
+ADA, BEN = recognised("ada's cookie"), recognised("ben's cookie")
+HOST = recognised("the host's cookie", is_host=True)
+
+
+def test_an_id_does_not_give_the_secret_away_and_is_the_same_every_time() -> None:
+    assert recognised("ada's cookie") == ADA
+    assert ADA.id != BEN.id and ADA.id is not None and len(ADA.id) == 16 and "ada" not in ADA.id
+    assert recognised("ada's cookie", is_host=True).id == ADA.id
+
+
+def test_a_name_is_kept_shown_and_taken_away() -> None:
+    assert ADA.id and BEN.id
+    assert rename(ADA, "  Ada \n Lovelace ") == "Ada Lovelace" == own_name(ADA)
+    assert names([ADA.id, BEN.id]) == {ADA.id: "Ada Lovelace", BEN.id: f"Guest {BEN.id[:4]}"}
+    rename(ADA, "")
+    assert own_name(ADA) == "" and names([ADA.id])[ADA.id].startswith("Guest ")
+    rename(ALONE, "Nobody is told apart from")
+    assert own_name(ALONE) == ""
+
+
+@pytest.mark.parametrize("name", ["x" * 31, "\u200b", "\x00\u202e"])
+def test_a_name_that_cannot_be_used_is_refused(name: str) -> None:
+    with pytest.raises(BadInputError, match=r"\. \w+"):
+        rename(ADA, name)
+    assert own_name(ADA) == ""
+
+
+def test_invisible_letters_of_a_name_are_left_out() -> None:
+    assert rename(ADA, "A\u202eda\u200b") == "Ada"
+
+
+def test_what_is_ones_own_may_be_changed_and_others_may_not() -> None:
+    rename(ADA, "Ada")
+    owners.note(ADA, "job-of-ada")
+    owners.note(BEN, "job-of-ada")  # the first stays
+    owners.require(ADA, ["job-of-ada"])
+    owners.require(HOST, ["job-of-ada", "nobody's"])
+    owners.require(ALONE, ["job-of-ada", "nobody's"])
+    with pytest.raises(BadInputError, match="only Ada and the host can"):
+        owners.require(BEN, ["job-of-ada"])
+    with pytest.raises(BadInputError, match="only the host can"):
+        owners.require(ADA, ["job-of-ada", "nobody's"])
+    with pytest.raises(BadInputError, match="host"):
+        owners.require_host(ADA)
+
+
+def test_somebody_without_an_id_owns_nothing() -> None:
+    assert not owners.may(Person(None), None)
+    owners.note(ALONE, "job")
+    assert owners.owners() == {}
+
+
+def test_what_several_jobs_make_together_is_the_first_ones() -> None:
+    owners.note(ADA, "job-a")
+    owners.note(BEN, "job-b")
+    owners.hand_on("job-a", {"set": "s1", "steps": 3})
+    owners.hand_on("job-b", {"set": "s1", "run": "r1"})
+    owners.hand_on("nobody's", {"run": "r2"})
+    assert owners.owners(["s1", "r1", "r2"]) == {"s1": ADA.id, "r1": BEN.id}

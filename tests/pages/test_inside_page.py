@@ -1,0 +1,127 @@
+"""The page Inside: empty, with a look at it, while it is made, and with bad input."""
+
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from explorer.base import folders
+from explorer.inside.result import FILE, Inside, folder_of
+from explorer.jobs import client
+from explorer.specs.jobs import InsideSpec
+from tests.pages.driving import carry_out, open_page, texts_of
+
+VIEWS = ("Through the layers", "Where positions look", "What is needed", "Is it understood?")
+
+
+@pytest.fixture
+def looked(without_shipped: None, solution_files: list[Path]) -> str:
+    return carry_out(InsideSpec(solution=solution_files[0].stem, write=True, tokens=2))
+
+
+def test_an_empty_store_says_what_to_do_first(without_shipped: None) -> None:
+    app = open_page("inside")
+    assert not app.exception
+    assert any("Reconstruct" in e.value for e in app.error)
+    assert "Choose a solution" in texts_of(app)
+
+
+def test_a_link_preselects_and_the_button_queues(
+    without_shipped: None, solution_files: list[Path]
+) -> None:
+    chosen = solution_files[3].stem
+    app = open_page("inside", solution=chosen)
+    assert not app.exception and "Press Look inside" in texts_of(app)
+    app.number_input(key="inside-depths").set_value(3).run()
+    app.text_input(key="inside-other").set_value(solution_files[4].stem).run()
+    app.button(key="look-inside").click().run()
+    (job,) = client.jobs()
+    assert job.spec == InsideSpec(solution=chosen, other=solution_files[4].stem, depths=3)
+    assert app.query_params["job"] in (job.id, [job.id])
+    assert "solution" not in app.query_params
+
+
+def test_every_view_shows_its_charts_and_numbers(looked: str) -> None:
+    app = open_page("inside", job=looked)
+    assert not app.exception and not app.error
+    found = Inside.load(folder_of(looked) / FILE)
+    assert found.header.text.text in texts_of(app) and "right after the last layer" in texts_of(app)
+    for view in VIEWS:
+        app.segmented_control(key=f"view-{looked}").set_value(view).run()
+        assert not app.exception, view
+    assert found.header.writings[0].text in app.dataframe[0].value["text"].tolist()
+    app.segmented_control(key=f"view-{looked}").set_value(VIEWS[1]).run()
+    app.selectbox(key=f"head-{looked}").set_value(2).run()
+    app.slider(key=f"layer-{looked}").set_value(1).run()
+    assert not app.exception and not app.error
+    app.segmented_control(key=f"view-{looked}").set_value(VIEWS[2]).run()
+    assert "This e with the m of" in texts_of(app)
+    assert "% of the other text" in texts_of(app)
+
+
+def test_a_solution_that_was_looked_into_shows_that(looked: str) -> None:
+    spec = client.get(looked).spec
+    assert isinstance(spec, InsideSpec)
+    app = open_page("inside", solution=spec.solution)
+    assert not app.exception and "right after the last layer" in texts_of(app)
+
+
+def test_the_model_can_be_made_to_write_afterwards(
+    without_shipped: None, solution_files: list[Path]
+) -> None:
+    job = carry_out(InsideSpec(solution=solution_files[0].stem))
+    app = open_page("inside", job=job)
+    app.segmented_control(key=f"view-{job}").set_value(VIEWS[3]).run()
+    app.button(key=f"write-{job}").click().run()
+    newest = next(j for j in client.jobs() if j.id != job)
+    assert newest.spec == InsideSpec(solution=solution_files[0].stem, write=True)
+
+
+def test_a_look_under_way_shows_the_layers_as_soon_as_they_are_there(
+    without_shipped: None, solution_files: list[Path]
+) -> None:
+    from explorer.model.pool import ModelPool
+    from explorer.solutions import store
+    from explorer.tasks.inside.looking import InsideTask
+
+    spec = InsideSpec(solution=solution_files[0].stem)
+    job = client.submit(spec)
+    solution = store.open_solution(spec.solution)
+    steps = InsideTask(solution, spec, ModelPool(), folders.make(folder_of(job)), job).steps()
+    app = open_page("inside", job=job)
+    assert not app.exception
+    before = len(app.get("plotly_chart"))
+    list(islice(steps, 3))
+    app = open_page("inside", job=job)
+    assert not app.exception and len(app.get("plotly_chart")) > before
+    steps.close()
+
+
+def test_what_ships_opens_at_once(
+    looked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folders.recorded() / "inside" / "1-made"
+    folder.mkdir(parents=True)
+    (folder / FILE).write_bytes((folder_of(looked) / FILE).read_bytes())
+    monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path / "another"))
+    app = open_page("inside")
+    assert not app.exception
+    assert "right after the last layer" in texts_of(app)
+    assert any("recorded" in str(m.value).lower() for m in app.markdown)
+
+
+def test_a_run_links_to_a_look_inside_its_best_solution() -> None:
+    solution = "3873ae1ed8eb-062dfa4f"  # ships with the project
+    app = open_page("reconstruct", solution=solution)
+    assert not app.exception
+    (link,) = [b.proto.url for b in app.get("link_button") if "inside" in b.proto.url]
+    run = {file.stem for file in (folders.recorded() / "reconstruct").glob("3-*/*.safetensors")}
+    assert link.removeprefix("./inside?solution=") in run
+
+
+def test_the_example_opens_with_its_solution_chosen() -> None:
+    app = open_page("inside")
+    assert not app.exception and not app.error
+    (chosen,) = [box for box in app.selectbox if str(box.key).startswith("inside-of")]
+    assert chosen.value == "3873ae1ed8eb-062dfa4f"
+    assert "32 of 32 tokens are right after the last layer (30)" in texts_of(app)

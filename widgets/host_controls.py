@@ -1,0 +1,72 @@
+"""What the host of a class can set and clear up, below the wall."""
+
+import streamlit as st
+
+from explorer.base.value import valid
+from explorer.jobs import client
+from explorer.people import limits, wall
+from explorer.people.limits import Limits
+from widgets import server
+from widgets.guard import sentences
+from widgets.markdown import escaped
+
+LIMITS = {
+    "jobs": "Jobs at once, of one person",
+    "rows": "Restarts at once, of one person",
+    "queue": "Jobs at once, of all",
+}
+
+
+def show() -> None:
+    """Show them to the host alone."""
+    if not server.person().is_host:
+        return
+    with st.expander("Host", icon=":material/shield_person:", key="host"), sentences():
+        left, right = st.columns(2, gap="large")
+        with left:
+            _limits()
+        with right:
+            _clear_up()
+
+
+def _limits() -> None:
+    now = limits.load()
+    with st.form("limits", border=False):
+        st.write("Limits, for everybody but the host")
+        numbers = {
+            name: st.number_input(label, value=getattr(now, name), step=1, key=f"limit-{name}")
+            for name, label in LIMITS.items()
+        }
+        everyone = st.toggle(
+            "Everybody may download models from the hub", now.downloads == "everyone",
+            key="limit-downloads",
+        )  # fmt: skip
+        if st.form_submit_button("Set limits", icon=":material/save:"):
+            downloads = {"downloads": "everyone" if everyone else "host"}
+            limits.keep(valid(Limits, numbers | downloads), server.person())
+            st.toast("The limits are set.", icon=":material/check:")
+
+
+def _clear_up() -> None:
+    st.write("Clear up")
+    under_way = client.jobs(open_only=True)
+    with st.container(horizontal=True):
+        if st.button("Clear the wall", icon=":material/ink_eraser:", key="clear-wall",
+                     help="Texts that are on it now are taken off; none is deleted."):  # fmt: skip
+            wall.clear(server.person())
+            st.rerun()
+        with st.popover("Stop everything", icon=":material/stop:", disabled=not under_way):
+            st.write("Stops every job of everybody. What has been found is kept.")
+            if st.button("Yes, stop everything", type="primary", key="stop-everything"):
+                for job in under_way:
+                    server.ask(job.id, "stop")
+                st.rerun()
+    if not (hidden := wall.hidden()):
+        return
+    st.caption("Taken off the wall")
+    for taken, text in list(hidden.items())[:20]:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button("Put back", key=f"put-back-{taken}", icon=":material/undo:"):
+                wall.hide(server.person(), [taken], hidden=False)
+                st.rerun()
+            st.caption(escaped(text[:80]))

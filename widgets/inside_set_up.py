@@ -1,0 +1,64 @@
+"""Which solution to look inside, and how closely."""
+
+import contextlib
+
+import streamlit as st
+
+from explorer.base.errors import BadInputError, ExplorerError
+from explorer.inside.header import MOST_TOKENS
+from explorer.inside.result import LOOKS
+from explorer.jobs import client
+from explorer.specs.jobs import InsideSpec
+from widgets import exact_solutions, server
+
+LEFT_BY = ("job", "solution")
+"""Parameters of a link that another look takes the place of."""
+
+
+def ask() -> None:
+    """Show the solutions, the settings, and Look inside."""
+    known = exact_solutions.records()
+    short = [name for name, record in known.items() if record.c_tokens <= MOST_TOKENS]
+    linked = st.query_params.get("solution") or _shown()
+    if not short and not linked:
+        raise BadInputError("There are no exact solutions yet. Train one on the Reconstruct page.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = exact_solutions.choose("Solution", short, "inside-of", linked)
+        with st.popover("Settings", icon=":material/tune:"):
+            depths = st.number_input(
+                "Layers at which attention is cut", 1, 256, 10, key="inside-depths",
+                help="Evenly spread over the model's layers. More take longer.",
+            )  # fmt: skip
+            draws = st.number_input("Random directions of noise", 1, 32, 2, key="inside-draws")
+            write = st.toggle(
+                "Let the model go on writing", key="inside-write",
+                help="After e and m, after the text itself, and after nothing; and let it answer "
+                "two questions. Takes longer than everything else.",
+            )  # fmt: skip
+            other = st.text_input(
+                "Swap e and m with (id of a solution)", key="inside-other",
+                help="Empty: one of another text and one of this text, where there are such.",
+            )  # fmt: skip
+        asked = st.button("Look inside", type="primary", icon=":material/search_insights:",
+                          key="look-inside")  # fmt: skip
+    if asked and chosen:
+        submit(InsideSpec(solution=chosen, depths=depths, draws=draws, write=write,
+                          other=other.strip() or None))  # fmt: skip
+
+
+def _shown() -> str | None:
+    """Return the solution that the page shows a look into: of a job, else of the example."""
+    with contextlib.suppress(ExplorerError):
+        if job := st.query_params.get("job"):
+            spec = client.get(job).spec
+            return spec.solution if isinstance(spec, InsideSpec) else None
+    example = next((look.said for look in LOOKS.all() if look.ships), None)
+    return example.solution if example else None
+
+
+def submit(spec: InsideSpec) -> None:
+    """Queue a look, and let the link lead to it."""
+    for name in LEFT_BY:
+        st.query_params.pop(name, None)
+    st.query_params["job"] = server.submit(spec)
+    st.rerun()

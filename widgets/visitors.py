@@ -1,0 +1,75 @@
+"""Who asks is told apart by two cookies, which no script can read: set with the page itself.
+
+Each browser gets a random secret of its own when it first opens a page. Whoever opens a page once
+with the host's key (`?host=KEY`) gets the host's, and is led to the same address without the key.
+The websocket, over which Streamlit talks to the page, carries both (`st.context.cookies`).
+"""
+
+import secrets
+from urllib.parse import quote, urlencode
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from explorer.people import host
+from explorer.runtime import logs
+from widgets.server import BROWSER, HOST
+
+KEPT_SECONDS = 400 * 24 * 3600
+"""As long as browsers keep a cookie at most."""
+
+
+class Visitors:
+    """ASGI middleware around the whole app."""
+
+    def __init__(self, app: ASGIApp, base_path: str = "") -> None:
+        """Set cookies for what lies below `base_path`, as `server.baseUrlPath` gives it."""
+        self.app = app
+        self.path = f"/{base_path.strip('/')}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer who comes with the key; let all others through, with a cookie if they have none.
+
+        Only pages are looked at, not what they consist of.
+        """
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        if host.is_key(request.query_params.get("host", "")):
+            logs.log.info("the host has come")
+            answer = RedirectResponse(_without_key(request), 303, {"Cache-Control": "no-store"})
+            self._keep(answer, request, HOST, host.token())
+            await answer(scope, receive, send)
+            return
+        is_page = "text/html" in request.headers.get("Accept", "")
+        if not is_page or BROWSER in request.cookies:
+            await self.app(scope, receive, send)
+            return
+        cookie = Response()
+        self._keep(cookie, request, BROWSER, secrets.token_urlsafe(24))
+
+        async def with_cookie(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.append("Set-Cookie", cookie.headers["Set-Cookie"])
+                headers["Cache-Control"] = "no-store"  # no proxy gives it to others
+            await send(message)
+
+        await self.app(scope, receive, with_cookie)
+
+    def _keep(self, answer: Response, request: Request, name: str, value: str) -> None:
+        scheme = request.headers.get("X-Forwarded-Proto", request.url.scheme)
+        answer.set_cookie(
+            name, value, max_age=KEPT_SECONDS, path=self.path, secure=scheme == "https",
+            httponly=True, samesite="lax",
+        )  # fmt: skip
+
+
+def _without_key(request: Request) -> str:
+    """Return the same address without the key, relative: a proxy may have shortened its path."""
+    rest = [pair for pair in request.query_params.multi_items() if pair[0] != "host"]
+    last = quote(request.url.path.rpartition("/")[2])
+    return f"./{last}{'?' + urlencode(rest) if rest else ''}"
