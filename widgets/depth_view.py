@@ -20,7 +20,7 @@ def show(found: SolutionSet) -> None:
     st.caption("e and m are the paper's space. Here the same pairs are compared by what the model "
                "makes of them: the hidden states after each layer. The paper claims nothing of "
                "it.")  # fmt: skip
-    read = (_read(file, file.stat().st_mtime_ns) for file in depth.files(found.record))
+    read = (_read(file) for file in depth.files(found.record))
     made = next((each for each in read if each is not None), None)
     if made is None:
         jobs.offer(DepthSpec(set=found.record.id), "Measure by layer", "measure-depth")
@@ -33,3 +33,6 @@ def show(found: SolutionSet) -> None:
     )  # fmt: skip
     chart_widget.show(cached.once(charts.by_layer, made, place or "m"), f"depth-{made.set}")
     st.write(escaped(made.sentence))
+    chart_widget.show(cached.once(charts.moving, made, place or "m"), f"depth-{made.set}")
+    st.caption("PCA of each layer, turned to lie nearest to the layer before, its size divided "
+               "out. Lines join the solutions of one text.")  # fmt: skip

@@ -11,16 +11,18 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from numpy.typing import NDArray
 from pydantic import Field
 
 from explorer.base import folders
 from explorer.base.files import write_atomically
 from explorer.base.progress import Progress
-from explorer.base.provenance import Versions
+from explorer.base.provenance import Recorded
 from explorer.base.value import Value
 from explorer.geometry.distance_report import few_contexts, key
 from explorer.geometry.distances import KINDS, Kind, cosine_distances, pairs
 from explorer.geometry.effects import Comparison, compare
+from explorer.geometry.projection import principal
 from explorer.solutions.sets import SetRecord, SolutionSet
 
 Place = Literal["e", "m", "last"]
@@ -43,7 +45,25 @@ class AtDepth(Value):
     comparisons: list[Comparison] = Field(description="Empty where all states are equal.")
 
 
-class DepthReport(Value):
+class Point(Value):
+    """One solution on the map."""
+
+    id: str
+    context: int
+    text: int = Field(description="Number of its text, over all contexts.")
+    seed: int
+
+
+class Layout(Value):
+    """Where the solutions lie after one layer, at one place."""
+
+    place: Place
+    layer: int
+    at: list[tuple[float, float]] = Field(description="Of each solution; root mean square 1.")
+    explained: float = Field(description="Share of the variance that the two components hold.")
+
+
+class DepthReport(Recorded):
     """What the pairs of a set say, layer by layer."""
 
     version: Literal[1] = 1
@@ -55,16 +75,21 @@ class DepthReport(Value):
     contexts: int
     counts: dict[Kind, int]
     rows: list[AtDepth]
+    points: list[Point]
+    layouts: list[Layout] = Field(description="PCA, each turned to lie nearest to the one before.")
     resamples: int = RESAMPLES
     permutations: int = PERMUTATIONS
     notes: list[str] = []  # noqa: RUF012 (pydantic copies it)
     device: str = "cpu"
-    versions: Versions = Field({}, description="Of explorer, torch and transformers.")
     seconds: float = 0.0
 
     def at(self, place: Place) -> list[AtDepth]:
         """Return the rows of one place, by layer."""
         return sorted((r for r in self.rows if r.place == place), key=lambda row: row.layer)
+
+    def map_of(self, place: Place) -> list[Layout]:
+        """Return the layouts of one place, by layer."""
+        return sorted((m for m in self.layouts if m.place == place), key=lambda one: one.layer)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -141,8 +166,39 @@ def steps(
     return rows
 
 
-def report(found: SolutionSet, rows: list[AtDepth], **more: object) -> DepthReport:
-    """Return what is kept of a set's rows."""
+def layouts(states: Float[np.ndarray, "S 3 K d"]) -> list[Layout]:
+    """Lay the solutions out in two dimensions after every layer: PCA of their unit vectors.
+
+    Each is turned or mirrored so that it lies nearest to the layer before (orthogonal Procrustes):
+    points then move from layer to layer and do not jump. Its size is divided out.
+    """
+    from scipy.linalg import orthogonal_procrustes
+
+    made = []
+    for k, place in enumerate(PLACES):
+        before: NDArray[np.float64] | None = None
+        for layer, vectors in enumerate(states[:, k].astype(np.float64)):
+            unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+            at, explained = np.zeros((len(unit), 2)), 0.0
+            if len(np.unique(unit.round(9), axis=0)) > 2:
+                found = principal(unit, 2)
+                at, explained = found.project(unit), float(found.explained.sum())
+                at = at / np.sqrt((at**2).sum(1).mean())
+                if before is not None:
+                    at = at @ orthogonal_procrustes(at, before)[0]
+                before = at
+            places = [(round(x, 4), round(y, 4)) for x, y in at.tolist()]
+            made.append(Layout(place=place, layer=layer, at=places, explained=explained))
+    return made
+
+
+def report(
+    found: SolutionSet,
+    rows: list[AtDepth],
+    states: Float[np.ndarray, "S 3 K d"],
+    **more: object,
+) -> DepthReport:
+    """Return what is kept of a set's rows and states."""
     which = pairs(found)
     contexts = len(np.unique(which.contexts))
     return DepthReport.model_validate(
@@ -155,6 +211,13 @@ def report(found: SolutionSet, rows: list[AtDepth], **more: object) -> DepthRepo
             "contexts": contexts,
             "counts": {kind: int((which.kind == k).sum()) for k, kind in enumerate(KINDS)},
             "rows": rows,
+            "points": [
+                Point(id=s.record.id, context=context, text=text, seed=s.record.seed)
+                for s, context, text in zip(
+                    found.solutions, which.contexts.tolist(), which.texts.tolist(), strict=True
+                )
+            ],
+            "layouts": layouts(states),
             "notes": few_contexts(contexts),
         }
         | more

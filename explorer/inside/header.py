@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from explorer.assets.tokenizing import Tokenizer
-from explorer.base.provenance import Versions, versions
+from explorer.base.provenance import Recorded
 from explorer.base.value import Value
 from explorer.paths.header import TextInfo
 from explorer.solutions.solution import Solution, now
@@ -59,7 +59,7 @@ class Writing(Value):
     )
 
 
-class InsideHeader(Value):
+class InsideHeader(Recorded):
     """What is known about a look inside besides its numbers."""
 
     schema_version: Literal[1] = 1
@@ -83,7 +83,6 @@ class InsideHeader(Value):
     notices: list[str] = Field(default=[], description="What could not be looked at, and why.")
     confirmed_in: str = Field("float32", description="Number format of everything in it.")
     device: str = "cpu"
-    versions: Versions = Field({}, description="Of explorer, torch and transformers.")
     created: str = Field("", description="UTC time, ISO 8601.")
     job: str | None = None
 
@@ -128,7 +127,6 @@ def describe(
                 )
                 for other in others
             ],
-            "versions": versions(),
             "created": now(),
         }
         | more

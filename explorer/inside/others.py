@@ -11,8 +11,8 @@ def fits(solution: Solution, record: SolutionRecord, length: int) -> bool:
     """Whether e and m of another solution can stand in the places of this one's."""
     own = solution.record
     return (
-        (record.fingerprint, record.arrangement, length, record.exact)
-        == (own.fingerprint, own.arrangement, solution.length, True)
+        (record.fingerprint, record.arrangement, record.sink, length, record.exact)
+        == (own.fingerprint, own.arrangement, own.sink, solution.length, True)
         and record.id != own.id
         and record.model == own.model
     )

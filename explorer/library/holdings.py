@@ -1,6 +1,6 @@
-"""What the app writes besides solutions: paths, planes, experiments, analyses, models, leftovers.
+"""Lists what the app writes besides solutions: paths, planes, experiments, analyses, leftovers.
 
-Listed for the Library as items, from the metadata of files alone, each read once.
+As items for the Library, from the metadata of files alone, each read once.
 """
 
 import contextlib
@@ -204,7 +204,7 @@ def _json(file: Path) -> dict[str, Any]:
         said = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
         raise CorruptFileError(f"{file.name} is damaged.") from error
-    large = ("coordinates", "solutions", "rows")
+    large = ("coordinates", "solutions", "rows", "points", "layouts")
     known = said if isinstance(said, dict) else {}
     return {name: value for name, value in known.items() if name not in large}
 

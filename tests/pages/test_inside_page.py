@@ -108,3 +108,20 @@ def test_what_ships_opens_at_once(
     assert not app.exception
     assert "right after the last layer" in texts_of(app)
     assert any("recorded" in str(m.value).lower() for m in app.markdown)
+
+
+def test_a_run_links_to_a_look_inside_its_best_solution() -> None:
+    solution = "3873ae1ed8eb-062dfa4f"  # ships with the project
+    app = open_page("reconstruct", solution=solution)
+    assert not app.exception
+    (link,) = [b.proto.url for b in app.get("link_button") if "inside" in b.proto.url]
+    run = {file.stem for file in (folders.recorded() / "reconstruct").glob("3-*/*.safetensors")}
+    assert link.removeprefix("./inside?solution=") in run
+
+
+def test_the_example_opens_with_its_solution_chosen() -> None:
+    app = open_page("inside")
+    assert not app.exception and not app.error
+    (chosen,) = [box for box in app.selectbox if str(box.key).startswith("inside-of")]
+    assert chosen.value == "3873ae1ed8eb-062dfa4f"
+    assert "32 of 32 tokens are right after the last layer (30)" in texts_of(app)

@@ -208,8 +208,8 @@ def test_a_map_shows_chosen_solutions_and_leads_to_paths(make_set: MakeSet) -> N
     (picker,) = [w for w in app.multiselect if str(w.key).startswith("named-")]
     picker.set_value([a, b]).run()
     assert not app.exception
-    (link,) = app.get("link_button")
-    assert link.proto.url == f"./paths?a={a}&b={b}"
+    links = [link.proto.url for link in app.get("link_button")]
+    assert links == [*(f"./inside?solution={i}" for i in (a, b)), f"./paths?a={a}&b={b}"]
     shown = next(d.value for d in app.dataframe if isinstance(d.value, pd.DataFrame)
                  and d.value.shape == (2, 2))  # fmt: skip
     e1, e2 = (found.solutions[k].e.astype(float) for k in (0, 4))

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from explorer.base.progress import Progress
-from explorer.base.provenance import versions
 from explorer.geometry import depth
 from explorer.geometry.depth import DepthReport
 from explorer.geometry.distances import pairs
@@ -60,7 +59,8 @@ class DepthTask(Task):
             yield done
             with suppress(Interrupted), abandonable():
                 parts.append(self._states(solutions[at : at + ROWS]))
-        compared = depth.steps(self.set, np.concatenate(parts, 2))
+        states = np.concatenate(parts, 2)
+        compared = depth.steps(self.set, states)
         while True:
             try:
                 progress = next(compared)
@@ -72,8 +72,8 @@ class DepthTask(Task):
         self.found = depth.report(
             self.set,
             rows,
+            states,
             device=self.model.device.type,
-            versions=versions(),
             seconds=time.perf_counter() - started,
         )
         depth.save(self.set.record, self.found)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,17 @@ def test_every_statistic_is_that_of_transformers_hidden_states(
     assert len(made.rows) == 3 * (made.layers + 1)
     assert "same text against same context, AUC" in made.sentence
     chart = charts.by_layer(made, "m")
+    moving = charts.moving(made, "m")
+    assert len(moving.figure.frames) == made.layers + 1
+    assert len(moving.table) == len(made.points) * (made.layers + 1)
+    for earlier, later in pairwise(made.map_of("e")):
+        a, b = np.array(earlier.at), np.array(later.at)
+        assert np.sqrt((b**2).sum(1).mean()) == pytest.approx(1, abs=1e-3)
+        nearest = np.linalg.norm(a - b)  # turned by any angle, or mirrored, it lies farther away
+        for angle in np.linspace(0.3, 6, 7):
+            c, s = np.cos(angle), np.sin(angle)
+            for turn in ([[c, -s], [s, c]], [[c, s], [s, -c]]):
+                assert np.linalg.norm(a - b @ np.array(turn)) >= nearest - 1e-6
     looks = [(t.line.dash, t.marker.symbol) for t in chart.figure.data if t.fill is None]
     assert len(set(looks)) == len(looks) == 3 and len(chart.table) == 9 * (made.layers + 1)
 
