@@ -142,7 +142,7 @@ def test_stopping_measures_what_is_under_way_and_leaves_the_rest_out(
     monkeypatch.setattr(task, "ROWS_AT_ONCE", 2)
     connecting = start((0, 1), (0, 2))
     steps = connecting.steps()
-    for _ in range(5):
+    for _ in range(1 + 5):  # a measurement; then each step is announced
         next(steps)
     steps.close()
     connecting.stop()
