@@ -85,7 +85,9 @@ def test_runs_on_checkpoints_are_shown_over_training() -> None:
     assert "step2000 and main hold the same weights" in texts_of(app)
     shown = [chart.proto.figure.spec if hasattr(chart.proto, "figure") else chart.proto.spec
              for chart in app.get("plotly_chart")]  # fmt: skip
-    assert any("Capacity over training: step1000 4 tokens, main 11 tokens" in s for s in shown)
+    assert any(
+        "Capacity over training: 4 tokens at step1000, 11 tokens at main" in s for s in shown
+    )
 
 
 def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> None:
