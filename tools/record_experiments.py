@@ -6,7 +6,6 @@ to cache/recorded/experiments/; run again after an interruption, it goes on wher
 """
 
 import argparse
-import shutil
 import sys
 from typing import Any
 
@@ -19,6 +18,7 @@ from explorer.model.pool import ModelPool
 from explorer.specs.experiments import LADDER
 from explorer.specs.recipes import INDEPENDENT, Recipe
 from explorer.tasks.experiments.task import RunTask
+from tools.record import ship
 
 
 def short(steps: int) -> Recipe:
@@ -59,9 +59,7 @@ def main() -> int:
                 print(f"{name}: {said}", flush=True)
         if experiment.left(task.run):
             incomplete += 1
-        to = folders.recorded() / "experiments" / task.run.header.id
-        shutil.rmtree(to, ignore_errors=True)
-        shutil.copytree(task.run.folder, to)
+        ship(task.run.folder, folders.recorded() / "experiments" / task.run.header.id)
         print(experiment.sentence(task.run), flush=True)
     return incomplete
 

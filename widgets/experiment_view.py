@@ -19,7 +19,7 @@ from explorer.figures.experiments.over_training import charts as over_training_c
 from explorer.jobs.client import Job
 from explorer.specs.experiments import Name
 from explorer.specs.jobs import ExperimentSpec
-from widgets import cached, experiment_set_up, findings, start
+from widgets import cached, download, experiment_set_up, findings, start
 from widgets import charts as chart_widget
 from widgets.cached import Newest
 from widgets.copy_link import copy_link
@@ -208,12 +208,7 @@ def _downloads(asked: Experiment, run: Run, key: str) -> None:
             ("Measurements", "parquet", exports.parquet),
             ("Everything", "zip", partial(exports.archive, asked)),
         ):
-            st.download_button(
-                f"{label} ({suffix})",
-                partial(make, run),
-                f"{asked.name}-{run.header.id[:6]}.{suffix}",
-                key=f"download-{key}-{suffix}",
-                on_click="ignore",
-                icon=":material/download:",
-            )
+            name = f"{asked.name}-{run.header.id[:6]}.{suffix}"
+            made = partial(make, run)
+            download.button(f"{label} ({suffix})", made, name, f"download-{key}-{suffix}")
         copy_link(f"link-{key}", f"?run={run.header.id}")

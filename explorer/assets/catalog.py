@@ -269,12 +269,7 @@ def fits(card: ModelCard, bytes_per_parameter: int = 4) -> bool:
 
     What this process has loaded already is not needed again.
     """
-    return _still_needed(card, bytes_per_parameter) <= limits.memory_free()
-
-
-def _still_needed(card: ModelCard, bytes_per_parameter: int) -> int:
-    needed = memory_needed(card, bytes_per_parameter) or 0
-    return max(0, needed - min(LOADED_BYTES, psutil.Process().memory_info().rss))
+    return not _lacking(card, bytes_per_parameter)
 
 
 def require_fits(card: ModelCard, bytes_per_parameter: int = 4) -> None:
@@ -283,16 +278,22 @@ def require_fits(card: ModelCard, bytes_per_parameter: int = 4) -> None:
     Raises:
         ModelError: if it does not.
     """
-    if not fits(card, bytes_per_parameter):
-        needed = human_bytes(_still_needed(card, bytes_per_parameter))
-        free = human_bytes(limits.memory_free())
-        limit = limits.memory_limit()
-        allowed = f" of the {human_bytes(limit)} that this container may use" if limit else ""
-        raise ModelError(
-            f"{card.title} needs about {needed} of memory besides what is loaded, and {free} are "
-            f"free{allowed}. "
-            "Choose a smaller model or close other programs."
-        )
+    if lacking := _lacking(card, bytes_per_parameter):
+        raise ModelError(lacking)
+
+
+def _lacking(card: ModelCard, bytes_per_parameter: int) -> str:
+    """Say how much memory a model needs, if it is more than is free; else nothing."""
+    needed = memory_needed(card, bytes_per_parameter) or 0
+    needed -= min(LOADED_BYTES, psutil.Process().memory_info().rss)
+    free, limit = limits.memory_free(), limits.memory_limit()
+    if needed <= free:
+        return ""
+    allowed = f" of the {human_bytes(limit)} that this container may use" if limit else ""
+    return (
+        f"{card.title} needs about {human_bytes(needed)} of memory besides what is loaded, and "
+        f"{human_bytes(free)} are free{allowed}. Choose a smaller model or close other programs."
+    )
 
 
 def _embedded() -> ModelCard:

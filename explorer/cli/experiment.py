@@ -12,7 +12,7 @@ from explorer.assets import catalog
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.cli import devices, flags, recipes, results
-from explorer.cli.assets import brought
+from explorer.cli.assets import downloaded
 from explorer.cli.device import alone_on
 from explorer.cli.progress import carry_out, say
 from explorer.estimates import run_time
@@ -82,7 +82,7 @@ def _run(
     where: list[str],
 ) -> Run:
     """Run the experiment on one model, and write its files."""
-    card = brought(card.name)
+    card = downloaded(card.name)
     assert card.folder is not None
     if altered := alterations(settings, Tokenizer.load(card.folder)):
         say(altered)

@@ -12,9 +12,9 @@ from explorer.assets.catalog import ModelCard
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.base.value import in_words
-from explorer.cli import flags, results
-from explorer.cli.assets import brought
-from explorer.cli.device import alone_on, named
+from explorer.cli import devices, flags, results
+from explorer.cli.assets import downloaded
+from explorer.cli.device import alone_on
 from explorer.cli.progress import carry_out, say
 from explorer.estimates.set_time import estimate
 from explorer.solutions.sets import SetRecord, folder_of
@@ -38,6 +38,7 @@ def add_to(commands: Any) -> None:
     )
     flags.add(command, SolveSetSpec)
     flags.add_common(command, out="Folder that the set's files are copied to.")
+    devices.add_to(command)
     command.set_defaults(run=run)
 
 
@@ -50,16 +51,24 @@ def run(arguments: argparse.Namespace) -> int:
         texts=() if arguments.texts is None else _texts(arguments.texts),
         restarts_of=arguments.restarts_of or ("every" if arguments.texts else "last"),
     )
-    device = named(arguments.device)
+    where = devices.several(arguments)
     if arguments.out is not None:
         results.folder(arguments.out)
-    card = brought(arguments.model)
+    card = downloaded(arguments.model)
     assert card.folder is not None
     given = [text.text for text in spec.texts]
     if altered := find_alterations(given, (), Tokenizer.load(card.folder), spec.length):
         say(altered)
-    with alone_on(device) as pool:
-        record = _build(spec, pool, card)
+    if devices.spreads(arguments, where):
+        from explorer.cluster.sets import SetDivision
+
+        say(estimate(spec, card.parameters).sentence)
+        division = SetDivision(spec)
+        devices.spread_over(arguments, where, division, card)
+        record = division.record
+    else:
+        with alone_on(where[0]) as pool:
+            record = _build(spec, pool, card)
     if arguments.out is not None:
         folder = folder_of(record.id)
         with results.written(arguments.out, folder):
@@ -115,19 +124,8 @@ def _as_json(record: SetRecord, card: ModelCard) -> dict[str, Any]:
         "exact": len(record.exact),
         "unsolved": record.unsolved,
         "solutions": [
-            {
-                "path": folder / member.file,
-                "id": member.solution,
-                "context": member.context,
-                "continuation": member.continuation,
-                "restart": member.restart,
-                "attempt": member.attempt,
-                "seed": member.seed,
-                "accuracy": member.accuracy,
-                "exact": member.exact,
-                "steps": member.steps,
-                **({"reason": member.reason} if member.reason else {}),
-            }
+            {"path": folder / member.file, "id": member.solution}
+            | member.model_dump(exclude={"file", "solution", "seconds"}, exclude_none=True)
             for member in record.members
         ],
     }

@@ -8,7 +8,7 @@ from typing import Any
 from explorer.base.formatting import counted
 from explorer.estimates import usual_steps
 from explorer.estimates.outlook import FORWARD, Expected, about, total, training
-from explorer.estimates.usual_steps import PAIR, SHARED, Usual
+from explorer.estimates.usual_steps import PAIR, SCHEMES, SHARED, Usual
 from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Cell, Run
 from explorer.runtime import step_times
@@ -25,7 +25,6 @@ from explorer.specs.experiments import (
 from explorer.specs.recipes import INDEPENDENT, Recipe
 
 Look = Callable[..., Usual]
-SCHEMES = {"m free": PAIR, "m shared": SHARED}
 WRITTEN = 9
 """N times so many tokens a context of the read-out generates: its continuation of two N, and N
 after each of six starts and after the context itself."""

@@ -9,14 +9,14 @@ from explorer.base.progress import Progress
 from explorer.estimates import run_time
 from explorer.experiments import cell_locks, runs
 from explorer.experiments.catalogue import experiment
+from explorer.experiments.definition import module_of
 from explorer.experiments.runs import Cell, Done, Header, Run
 from explorer.model.frozen import FrozenModel
 from explorer.model.pool import ModelPool
 from explorer.solutions.solution import now
 from explorer.specs.arrangements import AUTO
 from explorer.specs.experiments import Settings
-from explorer.tasks.experiments.bench import CONTEXT_TOKENS, Bench
-from explorer.tasks.experiments.measuring import measure
+from explorer.tasks.experiments.bench import CONTEXT_TOKENS, Bench, Measuring
 from explorer.tasks.task import SharedTask
 from explorer.training.probing import arrangement_for, probed
 
@@ -105,14 +105,17 @@ class RunTask(SharedTask):
         """Measure the cell that was claimed, from its checkpoint if there is one, and keep it."""
         cell = self._cell
         work = self.bench.begin(self.run.settings, cell)
-        measuring = measure(self.bench, self.run.settings, cell)
+        module = module_of("explorer.tasks.experiments", self.run.settings.experiment)
+        measuring: Measuring = module.measure(self.bench, self.run.settings, cell)
         while True:
             try:
                 self.inside = work.advance(measuring)
             except StopIteration as end:
                 rows = end.value
                 break
+            self.next_step = work.next_step
             yield self._progress()
+            self.next_step = None
         done = Done(
             key=cell.key,
             rows=rows,

@@ -13,16 +13,23 @@ from explorer.base.progress import Progress
 from explorer.model.metrics import h_lm
 from explorer.model.pool import ModelPool
 from explorer.runtime.interruption import Interrupted
-from explorer.solutions import sets
-from explorer.solutions.sets import SetRecord
+from explorer.solutions.sets import LEARNING, TEXTS, WHOLE, SetRecord, rows_of
 from explorer.specs.arrangements import input_length, settled
 from explorer.specs.jobs import SolveSetSpec
 from explorer.tasks.sets import contents
-from explorer.tasks.sets.batches import BATCHES, JOINING, ROWS, Foreman, TrainingBatch, checkpoint
+from explorer.tasks.sets.batches import (
+    BATCHES,
+    JOINING,
+    ROWS,
+    BatchMaker,
+    TrainingBatch,
+    checkpoint,
+)
 from explorer.tasks.sets.record import GrowingSet
 from explorer.tasks.task import SharedTask
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.probing import arrangement_for
+from explorer.training.shared_pass import Step
 
 PATIENCE = 100
 """Joint steps without one more exact row after which the rest is taken for stuck."""
@@ -70,7 +77,7 @@ class SetBuilder(SharedTask):
         key = arrangement_for(spec.arrangement, self.model, self._final)
         self.timing = (self.model, spec.length, spec.arrangement, spec.recipe)
         self.spec = spec = spec.model_copy(update={"arrangement": key})
-        self._foreman = Foreman(self.model, exact_model, key, spec.recipe)
+        self._maker = BatchMaker(self.model, exact_model, key, spec.recipe)
         self._check()
         # a gathered text that is too short is said before anything is timed or written
         self._gathered = contents.gathered(spec, self.model.tokenizer) if spec.texts else None
@@ -121,19 +128,29 @@ class SetBuilder(SharedTask):
             )
 
     def _left(self) -> list[str]:
-        """Learn how far others are; the whole set is one part, for its rows share batches."""
+        """Learn how far others are; here the whole set is one part, for its rows share batches."""
+        self.read_again()
+        return [] if self.record.complete else [WHOLE]
+
+    def read_again(self) -> None:
+        """Learn how far the set is on the disk."""
         self._set.read_again()
         self._at_start = len(self.record.members)
-        return [] if self.record.complete else [sets.SET_FILE]
 
     def _work(self) -> Iterator[Progress]:
-        yield from self._sample()
-        if self.spec.regime == "shared" and (self._set.m is None or self._is_learning()):
+        """Do the part that was claimed: the whole, or what several machines share out."""
+        whole = self._part == WHOLE
+        if whole or self._part == TEXTS:
+            yield from self._sample()
+        shared = self.spec.regime == "shared" and (whole or self._part == LEARNING)
+        if shared and (self._set.m is None or self._is_learning()):
             yield from self._learn_m()
-        yield from self._train()
+        if whole or self._part not in (TEXTS, LEARNING):
+            yield from self._train()
         self._batches = None
-        self._set.save(complete=True)
-        shutil.rmtree(self._set.scratch, ignore_errors=True)
+        if whole:
+            self._set.save(complete=True)
+            shutil.rmtree(self._set.scratch, ignore_errors=True)
 
     def _sample(self) -> Iterator[Progress]:
         """Draw contexts and sample texts; what is there already is kept."""
@@ -156,23 +173,25 @@ class SetBuilder(SharedTask):
     def _learn_m(self) -> Iterator[Progress]:
         """Train one m and the e of many rows jointly, then freeze it."""
         saved = self._kept.read()
-        batches = self._foreman.restore(saved, None)
-        batch = batches[0] if batches else self._foreman.joint(self._set.joint_rows())
+        batches = self._maker.restore(saved, None)
+        batch = batches[0] if batches else self._maker.joint(self._set.joint_rows())
         if saved is not None and batches:
             share, at = saved.values["most"]
             self._most = share, at
         self._batches = [batch]
         most = self.spec.recipe.max_steps
-        while not batch.trainer.finished and not self._has_learned(batch):
-            self._step(batch)
+        while True:
             exact, step, accuracy = _standing(batch)
             if exact > self._most[0]:
                 self._most = exact, step
-            yield Progress(
+            if batch.trainer.finished or self._has_learned(batch):
+                break
+            said = (
                 f"Learning one m for {len(batch.rows)} rows: joint step {step} of at most {most}, "
-                f"{exact:.0%} of the rows exact, accuracy {accuracy:.3f}.",
-                self._joint_share * step / most,
+                f"{exact:.0%} of the rows exact, accuracy {accuracy:.3f}."
             )
+            self.inside = step / most
+            yield from self._step(batch, Progress(said, self._joint_share * step / most))
         batch.trainer.stop("not exact when m was frozen")
         self._freeze(batch)
 
@@ -208,7 +227,7 @@ class SetBuilder(SharedTask):
 
     def _train(self) -> Iterator[Progress]:
         """Train independent rows, as many side by side as fill a batch, until none is left."""
-        restored = self._foreman.restore(self._kept.read(), self._set.m)
+        restored = self._maker.restore(self._kept.read(), self._set.m)
         batches = self._batches = [batch for batch in restored if not batch.joint]
         for batch in batches:
             self._keep_finished(batch)
@@ -218,17 +237,19 @@ class SetBuilder(SharedTask):
             if not batches:
                 return
             for batch in batches:
-                self._step(batch)
+                yield from self._step(batch, self._progress())
                 self._give_up_stuck(batch)
                 self._keep_finished(batch)
-                yield self._progress()
 
     def _join(self, batches: list[TrainingBatch]) -> None:
         """Let waiting rows begin when enough places are free."""
         free = ROWS - sum(batch.live for batch in batches)
         busy = {slot for batch in batches for slot in batch.live_slots}
-        if free >= JOINING and (waiting := self._set.waiting(busy)):
-            batches[:] = [self._foreman.together(batches, waiting[:free], self._set.m)]
+        mine = None if self._part == WHOLE else rows_of(self.record, self._part)
+        if free >= JOINING and (waiting := self._set.waiting(busy, mine)):
+            batches[:] = [self._maker.together(batches, waiting[:free], self._set.m)]
+        if mine is not None:
+            self.inside = len(mine & {member.slot for member in self.record.members}) / len(mine)
 
     def _give_up_stuck(self, batch: TrainingBatch) -> None:
         """End rows that are far from their text after a while, unless no other seed is left."""
@@ -257,10 +278,13 @@ class SetBuilder(SharedTask):
             self._h_lm[ids] = h_lm(self._final(), ids)
         self._set.keep(batch.trainer.outcome(i), row, self._h_lm[ids])
 
-    def _step(self, batch: TrainingBatch) -> None:
-        """Take one step of a batch; left in the middle, it stands as before."""
+    def _step(self, batch: TrainingBatch, progress: Progress) -> Iterator[Progress]:
+        """Take one step of a batch, alone or with others'; left in the middle, it stands still."""
+        self.next_step = step = Step(batch.trainer)
+        yield progress
+        self.next_step = None
         with contextlib.suppress(Interrupted):
-            batch.trainer.step()
+            step.take()
 
     def _checkpoint(self) -> None:
         if self._batches is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.base.errors import CorruptFileError
-from explorer.base.provenance import gone_on, then, versions
+from explorer.base.provenance import gone_on, then
 from explorer.model.frozen import FrozenModel
 from explorer.solutions import sets
 from explorer.solutions.sets import Joint, Member, SetRecord, SetText
@@ -20,8 +20,6 @@ from explorer.specs.jobs import SolveSetSpec
 from explorer.tasks.sets.batches import Attempt, Slot, read_learned, save_learned
 from explorer.training import Outcome, solved
 from explorer.training.layouts import OnePass
-
-LEARNED = "m.safetensors"
 
 
 class GrowingSet:
@@ -78,14 +76,13 @@ class GrowingSet:
             d_model=self._model.d_model,
             created=now(),
             device=device,
-            versions=versions(),
             job=self._job,
         )
 
     def _read_learned(self) -> None:
         """Take up the shared m, and the e that were trained with it, if there are any."""
         try:
-            self.m, self._carried = read_learned(self.scratch / LEARNED)
+            self.m, self._carried = read_learned(self.scratch / sets.LEARNED)
         except CorruptFileError:
             if self.record.members:
                 self.m = load_solution(self.folder / self.record.members[0].file).m
@@ -119,7 +116,7 @@ class GrowingSet:
             device=self._model.device.type,
         )
         self.save(joint=joint)
-        save_learned(self.scratch / LEARNED, self.m, self._carried.values())
+        save_learned(self.scratch / sets.LEARNED, self.m, self._carried.values())
 
     def keep(self, found: Outcome, row: Attempt, nats: tuple[float, int]) -> None:
         """Save the outcome of a row and enter it into the set.
@@ -192,13 +189,18 @@ class GrowingSet:
             slots = sorted(firsts[: self.spec.m_from])
         return [self._attempt(slot, 0) for slot in slots]
 
-    def waiting(self, busy: set[Slot]) -> list[Attempt]:
-        """Return what has to be trained and is not in training: first attempts first."""
+    def waiting(self, busy: set[Slot], among: set[Slot] | None = None) -> list[Attempt]:
+        """Return what has to be trained and is not in training: first attempts first.
+
+        Args:
+            busy: slots in training.
+            among: slots that are looked at; None: all.
+        """
         tried = Counter(member.slot for member in self.record.members)
         waiting = [
             slot
-            for slot in self.record.unsolved
-            if slot not in busy and tried[slot] < self.spec.attempts
+            for slot in self.record.to_try
+            if slot not in busy and (among is None or slot in among)
         ]
         return [self._attempt(s, tried[s]) for s in sorted(waiting, key=lambda s: (tried[s], s))]
 

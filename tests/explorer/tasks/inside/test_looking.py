@@ -214,6 +214,25 @@ def test_every_arrangement_can_be_looked_into(
     assert reading.sentence(found)
 
 
+def test_a_token_before_e_is_fed_and_told_apart_from_e(
+    look: Look, network: Any, exact_solutions: "list[Solution]"
+) -> None:
+    s, token = exact_solutions[0], 5
+    record = s.record.model_copy(update={"arrangement": "sink+e+mN", "sink": token})
+    found = look(replace(s, record=record)).found
+    assert found is not None
+    assert found.header.roles == ["token", "e", "m", "m", "m"] and found.header.first == 2
+    first = network.model.embed_tokens.weight[token]
+    fed = torch.cat([first[None], torch.from_numpy(np.stack([s.e, s.m, s.m, s.m]))])[None]
+    with torch.no_grad():
+        own = network(inputs_embeds=fed, output_attentions=True)
+    assert np.array_equal(found.predicted[-1], own.logits[0, 2:].argmax(-1))
+    weights = own.attentions[1][0].mean(0)[2:]
+    shares = reading.shares(found)[1]
+    np.testing.assert_allclose(shares[:, 0], weights[:, 0], atol=1e-3)
+    np.testing.assert_allclose(shares[:, 1], weights[:, 1], atol=1e-3)
+
+
 def test_what_is_written_is_what_transformers_generates(
     look: Look, network: Any, exact_solutions: "list[Solution]"
 ) -> None:
