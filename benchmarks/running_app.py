@@ -4,7 +4,8 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -79,11 +80,24 @@ class App:
         """End the server, and whatever it has started."""
         assert self._process is not None
         started = psutil.Process(self._process.pid).children(recursive=True)
-        self._process.kill()
-        self._process.wait()
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(20)
+        self.kill()
         for process in started:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+
+
+@contextmanager
+def running_app() -> Iterator[str]:
+    """Start the app and give its address; end it, and what it has started, afterwards."""
+    app = App(folders.make(folders.local() / "logs") / "server.log")
+    app.start()
+    try:
+        yield f"http://127.0.0.1:{app.port}"
+    finally:
+        app.close()
 
 
 def worker() -> psutil.Process | None:

@@ -23,10 +23,11 @@ from urllib.parse import parse_qs, urlsplit
 import psutil
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
+from benchmarks.running_app import running_app
 from explorer.base import folders
 from explorer.jobs import client
 from explorer.solutions.recording import read_log
-from tools.screenshots import FLAGS, running_app
+from tools.screenshots import FLAGS
 
 TEXT = (
     "Nobody had told the lighthouse that the harbour was closed, so it went on counting the dark "

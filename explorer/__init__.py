@@ -7,7 +7,8 @@ solutions (what training leaves), model (the frozen model), training (the optimi
 paths, inside and landscape (between, inside and around solutions), geometry (how far apart),
 experiments (the paper's), estimates (how long it takes), figures (results to charts),
 jobs (the queue), people (who asks for what), tasks (everything that computes),
-library (all that is kept), worker (the process that carries jobs out), cli (the command line).
+cluster (the same on many machines), library (all that is kept),
+worker (the process that carries jobs out), cli (the command line).
 None knows of Streamlit: `pages/` and `widgets/` use them.
 """
 

@@ -4,12 +4,11 @@ import numpy as np
 import streamlit as st
 
 from explorer.base.errors import BadInputError
-from explorer.jobs import client
 from explorer.landscape.places import LANDSCAPES
 from explorer.paths import places
-from explorer.paths.result import FILE, Paths
-from explorer.specs.jobs import LandscapeSpec, PathsSpec, RadiusSpec
-from widgets import exact_solutions, landscape_view, linked, results, server, start
+from explorer.paths.result import Paths
+from explorer.specs.jobs import LandscapeSpec, RadiusSpec
+from widgets import cached, exact_solutions, landscape_view, linked, server, start
 from widgets.guard import sentences
 
 SIZES = {4: "17 × 17", 5: "33 × 33", 6: "65 × 65"}
@@ -26,8 +25,7 @@ def plane() -> None:
         "Paths", names, names.index(asked) if asked in sets else 0,
         format_func=sets.__getitem__, key=f"plane-paths-{asked}",
     )  # fmt: skip
-    found = results.paths(places.find_paths(name))
-    assert found is not None
+    found = cached.paths(places.find_paths(name))
     pairs = [k for k in np.flatnonzero(found.measured).tolist() if found.steps[k] > 0]
     if not pairs:
         raise BadInputError("No curve of these paths has been trained. Connect two solutions anew.")
@@ -68,14 +66,8 @@ def _leave_link() -> None:
 
 def _sets() -> dict[str, str]:
     """Return every set of paths that can be opened, by name, own ones first."""
-    own = [
-        job for job in client.jobs()
-        if isinstance(job.spec, PathsSpec) and (places.folder_of(job.id) / FILE).is_file()
-    ]  # fmt: skip
-    files = {job.id: places.folder_of(job.id) / FILE for job in own}
-    files |= {path.parent.name: path for path in places.PATHS.shipped()}
-    found = {name: results.paths(path) for name, path in files.items()}
-    return {name: _label(paths) for name, paths in found.items() if paths is not None}
+    found = {places.PATHS.id_of(file): cached.paths(file) for file in places.PATHS.files()}
+    return {name: _label(paths) for name, paths in found.items()}
 
 
 def _label(paths: Paths) -> str:

@@ -32,12 +32,16 @@ def test_reconstruct_reaches_exact_and_plain_transformers_agrees(
     told = json.loads(ran.stdout)
     assert [s["seed"] for s in told["solutions"]] == [0, 1, 2]
     model = AutoModelForCausalLM.from_pretrained(told["model_path"], dtype=torch.float32).eval()
+    embeddings = model.get_input_embeddings().weight.detach().numpy()
     for solution in told["solutions"]:
         with safe_open(solution["path"], framework="numpy") as file:
             e, m, ids = (file.get_tensor(name) for name in ("e", "m", "target_ids"))
-        inputs = torch.from_numpy(np.stack([e] + [m] * len(ids)))[None]
+            record = json.loads(file.metadata()["solution"])
+        sink = embeddings[record["sink"]]
+        inputs = torch.from_numpy(np.stack([sink, e] + [m] * len(ids)))[None]
         with torch.no_grad():
-            said = model(inputs_embeds=inputs).logits[0, 1:].argmax(-1).numpy()
+            said = model(inputs_embeds=inputs).logits[0, 2:].argmax(-1).numpy()
+        assert record["arrangement"] == "sink+e+mN"  # what a probe found to suit this model
         assert (said == ids).mean() == solution["accuracy"]
         assert ("reason" in solution) == (not solution["exact"])
     assert any(s["exact"] for s in told["solutions"])

@@ -5,6 +5,8 @@ Each is an ordinary job; its solutions, recording and timing are copied to cache
 
 import argparse
 import shutil
+from collections import deque
+from pathlib import Path
 
 from explorer.assets import catalog
 from explorer.base import folders
@@ -12,7 +14,7 @@ from explorer.model.frozen import best_device
 from explorer.model.pool import ModelPool
 from explorer.solutions import store
 from explorer.specs.arrangements import ArrangementKey
-from explorer.specs.jobs import ReconstructSpec
+from explorer.specs.jobs import JobSpec, ReconstructSpec
 from explorer.specs.recipes import preset
 from explorer.specs.texts import OwnSpec, TextSpec, UnseenSpec
 from explorer.texts.drawing import draw
@@ -61,13 +63,26 @@ def main() -> None:
             title=passage.title,
             source=passage.source,
         )
-        job = JobContext(f"record-{name.replace('/', '-')}", asked, pool)
-        job.update = lambda **said: print(said.get("sentence", ""), flush=True)  # type: ignore[method-assign]
-        for _ in run(job):
-            pass
-        made, to = store.run_folder(job.id), folders.recorded() / name
+        job = f"record-{name.replace('/', '-')}"
+        carry_out(job, asked, pool)
+        ship(store.run_folder(job), folders.recorded() / name)
+
+
+def carry_out(name: str, spec: JobSpec, pool: ModelPool) -> None:
+    """Run a job in this process under a fixed id, and print how far it is."""
+    job = JobContext(name, spec, pool)
+    job.update = lambda **said: print(said.get("sentence", ""), flush=True)  # type: ignore[method-assign]
+    deque(run(job), maxlen=0)
+
+
+def ship(made: Path, to: Path) -> None:
+    """Copy a file, or a folder in place of the one that shipped before."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    if made.is_dir():
         shutil.rmtree(to, ignore_errors=True)
         shutil.copytree(made, to)
+    else:
+        shutil.copy(made, to)
 
 
 if __name__ == "__main__":

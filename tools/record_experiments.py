@@ -6,7 +6,6 @@ to cache/recorded/experiments/; run again after an interruption, it goes on wher
 """
 
 import argparse
-import shutil
 import sys
 from typing import Any
 
@@ -19,6 +18,7 @@ from explorer.model.pool import ModelPool
 from explorer.specs.experiments import LADDER
 from explorer.specs.recipes import INDEPENDENT, Recipe
 from explorer.tasks.experiments.task import RunTask
+from tools.record import ship
 
 
 def short(steps: int) -> Recipe:
@@ -32,11 +32,10 @@ SIZES: dict[str, dict[str, Any]] = {
     "arrangements": {"recipe": short(200)},
     "sharing": {"length": 8, "recipe": short(200)},
     "capacity": {"recipe": short(1000), "ladder": LADDER[:9]},
-    "throughput": {},
     "training-time": {"texts": 1, "recipe": short(200)},
     "readout": {"recipe": short(200)},
 }
-"""Changes to the preset `evening`."""
+"""Changes to the preset `evening`, where that takes more than minutes."""
 
 
 def main() -> int:
@@ -51,7 +50,7 @@ def main() -> int:
     incomplete = 0
     for name in arguments.names or list(EXPERIMENTS):
         experiment = EXPERIMENTS[name]
-        fields = experiment.preset(EVENING, card).model_dump() | SIZES[name]
+        fields = experiment.preset(EVENING, card).model_dump() | SIZES.get(name, {})
         task = RunTask(experiment.make(fields), pool, preset=f"{EVENING}, changed")
         said = ""
         for progress in () if arguments.as_it_is else task.steps():
@@ -60,9 +59,7 @@ def main() -> int:
                 print(f"{name}: {said}", flush=True)
         if experiment.left(task.run):
             incomplete += 1
-        to = folders.recorded() / "experiments" / task.run.header.id
-        shutil.rmtree(to, ignore_errors=True)
-        shutil.copytree(task.run.folder, to)
+        ship(task.run.folder, folders.recorded() / "experiments" / task.run.header.id)
         print(experiment.sentence(task.run), flush=True)
     return incomplete
 

@@ -7,7 +7,6 @@ id: run again after an interruption, it goes on where it was.
 
 import argparse
 import shutil
-from collections import deque
 from pathlib import Path
 
 from explorer.assets import catalog
@@ -20,10 +19,9 @@ from explorer.paths.result import FILE, Paths
 from explorer.solutions import store
 from explorer.solutions.solution import Solution, load_solution, save_solution
 from explorer.specs.curves import PathRecipe
-from explorer.specs.jobs import JobSpec, LandscapeSpec, PathsSpec, ReconstructSpec
+from explorer.specs.jobs import LandscapeSpec, PathsSpec, ReconstructSpec
 from explorer.specs.recipes import preset
-from explorer.worker.context import JobContext
-from explorer.worker.runners import run
+from tools.record import carry_out, ship
 
 TEXTS = (
     "The heron waits by the reservoir while the evening tram goes home.",
@@ -54,15 +52,15 @@ def main() -> None:
         save_solution(solution, to / f"{solution.record.id}.safetensors")
     recipe = PathRecipe(max_steps=arguments.steps, samples=arguments.samples, look_every=150)
     names = tuple((a.record.id, b.record.id) for a, b in pairs)
-    _carry_out("recordpaths", PathsSpec(pairs=names, recipe=recipe), pool)
+    carry_out("recordpaths", PathsSpec(pairs=names, recipe=recipe), pool)
     found = places.folder_of("recordpaths") / FILE
-    shutil.copy(found, to / FILE)
+    ship(found, to / FILE)
     paths = Paths.load(found)
     lowest = paths.line.accuracy.min(1)
     best = max(range(len(paths)), key=lambda k: (paths.connected[k], -lowest[k], paths.mean(k)))
-    _carry_out("recordplane", LandscapeSpec(paths="recordpaths", pair=best, level=5), pool)
-    plane = folders.make(folders.recorded() / "landscape" / NAME)
-    shutil.copy(places.folder_of("recordplane") / places.LANDSCAPE, plane / places.LANDSCAPE)
+    carry_out("recordplane", LandscapeSpec(paths="recordpaths", pair=best, level=5), pool)
+    plane = folders.recorded() / "landscape" / NAME
+    ship(places.folder_of("recordplane") / places.LANDSCAPE, plane / places.LANDSCAPE)
 
 
 def _given(folder: Path) -> list[Solution]:
@@ -88,16 +86,10 @@ def _train(pool: ModelPool) -> list[Solution]:
                 restarts=RESTARTS,
                 title="Own text",
             )
-            _carry_out(job, spec, pool)
+            carry_out(job, spec, pool)
         found = store.siblings(store.run_folder(job) / store.RECORDING)
         solutions += [s for s in found if s.record.exact][:KEPT]
     return solutions
-
-
-def _carry_out(name: str, spec: JobSpec, pool: ModelPool) -> None:
-    job = JobContext(name, spec, pool)
-    job.update = lambda **said: print(said.get("sentence", ""), flush=True)  # type: ignore[method-assign]
-    deque(run(job), maxlen=0)
 
 
 if __name__ == "__main__":

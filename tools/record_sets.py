@@ -5,7 +5,6 @@ maps, copied to cache/recorded/. Run again after an interruption, it goes on whe
 """
 
 import argparse
-import shutil
 from collections import deque
 from itertools import product
 from pathlib import Path
@@ -20,6 +19,7 @@ from explorer.solutions import sets
 from explorer.specs.jobs import MapSpec, SolveSetSpec
 from explorer.specs.recipes import preset
 from explorer.tasks.sets.building import SetBuilder
+from tools.record import ship
 
 Regime = Literal["free", "shared"]
 M_FROM = 4
@@ -33,9 +33,9 @@ def main() -> None:
     pool = ModelPool(best_device())
     for regime in parser.parse_args().regimes:
         name = build(regime, pool)
-        _copy(sets.folder_of(name), folders.recorded() / "sets" / name)
+        ship(sets.folder_of(name), folders.recorded() / "sets" / name)
         for file in analyse(name):
-            _copy(file, folders.recorded() / "analyses" / file.name)
+            ship(file, folders.recorded() / "analyses" / file.name)
 
 
 def build(regime: Regime, pool: ModelPool) -> str:
@@ -69,15 +69,6 @@ def analyse(name: str) -> list[Path]:
         spec = MapSpec(sets=(name,), method="umap", vector=vector, dimensions=dimensions)
         files.append(maps.save(maps.make(spec)))
     return files
-
-
-def _copy(found: Path, to: Path) -> None:
-    to.parent.mkdir(parents=True, exist_ok=True)
-    if found.is_dir():
-        shutil.rmtree(to, ignore_errors=True)
-        shutil.copytree(found, to)
-    else:
-        shutil.copy(found, to)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from explorer.base.errors import BadInputError, MissingAssetError
 from explorer.model.frozen import FrozenModel, best_device
 from explorer.model.pool import ModelPool
 from explorer.solutions import sets
+from explorer.specs.arrangements import KEYS, ArrangementKey
 from explorer.specs.recipes import FAST
 from explorer.specs.texts import RandomSpec, SeenSpec
 from explorer.texts.drawing import draw
@@ -50,6 +51,7 @@ def main() -> None:
     parser.add_argument(
         "--from", dest="first", type=int, default=0, help="generation to count from: other texts"
     )
+    parser.add_argument("--arrangement", choices=KEYS, default="e+mN", help="e+mN if left out")
     arguments = parser.parse_args()
     card = catalog.known_models()[0]
     found = None
@@ -82,6 +84,7 @@ def main() -> None:
             known,
             targets,
             STARTS * generation,
+            arguments.arrangement,
             lambda: pool.get(folder, card.name, torch.float32),
         )
     file = warm_file(model.fingerprint)
@@ -96,6 +99,7 @@ def handed_down(
     known: Float[Tensor, "S 2 d"],
     targets: Sequence[tuple[int, ...]],
     seed: int,
+    arrangement: ArrangementKey = "e+mN",
     exact_model: Callable[[], FrozenModel] | None = None,
 ) -> Float[Tensor, "_ 2 d"]:
     """Train one pair on each target, starting near the known ones; return the quicker half of them.
@@ -107,6 +111,7 @@ def handed_down(
         known: e and m of solutions of other texts; more than one target may start near one.
         targets: token ids, all of one length.
         seed: of the first row's random part; the others follow.
+        arrangement: in which they are trained.
         exact_model: confirms what is exact; None: `model` does.
     """
     rows = [Row(target, seed + i) for i, target in enumerate(targets)]
@@ -114,7 +119,7 @@ def handed_down(
     for i, row in enumerate(rows):
         e, m = start_of(model, FAST, row, known[i % len(known)]).numpy()
         starts[i] = (e, m)
-    trainer = Trainer(model, rows, "e+mN", FAST, starts=starts, exact_model=exact_model)
+    trainer = Trainer(model, rows, arrangement, FAST, starts=starts, exact_model=exact_model)
     exact: list[int] = []
     for _ in range(MOST_STEPS + 1):
         report = trainer.step()

@@ -6,16 +6,11 @@ page has settled, and writes docs/NAME-light.png and docs/NAME-dark.png.
 
 import argparse
 import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from playwright.sync_api import sync_playwright
 
+from benchmarks.running_app import running_app
 from explorer.base import folders
 
 PAGES = {
@@ -32,29 +27,6 @@ PAGES = {
 }
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SETTLED_SECONDS = 7
-
-
-@contextmanager
-def running_app() -> Iterator[str]:
-    """Start the app and give its address; stop it afterwards."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
-    server = subprocess.Popen([*command, "--server.port", port], cwd=folders.PROJECT)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(100):
-            time.sleep(0.2)
-            try:
-                urllib.request.urlopen(f"{url}/_stcore/health", timeout=2)
-                break
-            except OSError:
-                continue
-        yield url
-    finally:
-        server.terminate()
-        server.wait(20)
 
 
 def main() -> None:

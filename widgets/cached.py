@@ -3,12 +3,16 @@
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from explorer.assets.tokenizing import Tokenizer
+from explorer.inside.result import Inside
+from explorer.landscape.result import Landscape
+from explorer.landscape.surroundings import Surroundings
+from explorer.paths.result import Paths
 from explorer.solutions import store
 from explorer.solutions.recording import Recording
 from explorer.solutions.solution import Solution
@@ -33,14 +37,26 @@ class Newest(Generic[Value]):
     keep as many versions of a growing result as they have entries.
     """
 
-    def __init__(self, load: Callable[[Path], Value], entries: int) -> None:
-        """Keep what `load` makes of the `entries` places that were asked for last."""
-        self.load, self.entries = load, entries
+    def __init__(
+        self,
+        load: Callable[[Path], Value],
+        entries: int,
+        files: Callable[[Path], Iterable[Path]] = lambda place: [place],
+    ) -> None:
+        """Keep what `load` makes of the `entries` places that were asked for last.
+
+        Args:
+            load: reads a place.
+            entries: how many are kept.
+            files: of a place, by whose times one version of it is told from another.
+        """
+        self.load, self.entries, self.files = load, entries, files
         self._slots: OrderedDict[Path, _Slot] = OrderedDict()
         self._guard = threading.Lock()
 
-    def __call__(self, place: Path, stamp: Hashable) -> Value:
-        """Return what is read from `place`, again only if `stamp` is not the one of last time."""
+    def __call__(self, place: Path) -> Value:
+        """Return what is read from `place`, again only if a file of it has changed since."""
+        stamp = tuple((f, f.stat().st_mtime_ns if f.exists() else 0) for f in self.files(place))
         with self._guard:
             slot = self._slots.setdefault(place, _Slot())
             self._slots.move_to_end(place)
@@ -53,6 +69,10 @@ class Newest(Generic[Value]):
                 slot.holds = (stamp,)
             value: Value = slot.value
         return value
+
+    def if_there(self, place: Path) -> Value | None:
+        """Return what is read from `place`, or None while there is no such file."""
+        return self(place) if place.is_file() else None
 
     def __len__(self) -> int:
         """Return how many values are kept."""
@@ -100,20 +120,15 @@ def once(make: Callable[..., Made], value: Any, *details: Hashable) -> Made:
     return result
 
 
-def tokenizer(folder: Path) -> Tokenizer:
-    """Return the tokenizer of a model folder."""
-    return _tokenizer(folder, (folder / "tokenizer.json").stat().st_mtime_ns)
-
-
-def run(folder: Path) -> tuple[Recording | None, list[Solution]]:
-    """Return the recording and the solutions of a run that is over."""
-    files = sorted(folder.glob("*.safetensors"))
-    return _run(folder, tuple((f.name, f.stat().st_mtime_ns) for f in files))
-
-
 def _read_run(folder: Path) -> tuple[Recording | None, list[Solution]]:
     return store.recording_of(folder / store.RECORDING), store.siblings(folder / store.RECORDING)
 
 
-_tokenizer = Newest(Tokenizer.load, 8)
-_run = Newest(_read_run, 64)
+tokenizer = Newest(Tokenizer.load, 8, lambda folder: [folder / "tokenizer.json"])
+"""The tokenizer of a model folder."""
+run = Newest(_read_run, 64, lambda folder: sorted(folder.glob("*.safetensors")))
+"""The recording and the solutions of a run that is over, by its folder."""
+paths = Newest(Paths.load, 16)
+landscape = Newest(Landscape.load, 16)
+surroundings = Newest(Surroundings.load, 16)
+inside = Newest(Inside.load, 16)

@@ -1,16 +1,22 @@
 """A chart on a page: the picture, its numbers one click away, and a file that works offline."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
 from explorer.figures import Chart
+from widgets import download
 
 
 def show(
-    chart: Chart, key: str, *, extras: bool = True, on_select: Callable[[], None] | None = None
-) -> None:
+    chart: Chart,
+    key: str,
+    *,
+    extras: bool = True,
+    on_select: Callable[[], None] | Literal["ignore", "rerun"] = "ignore",
+    modes: tuple[Literal["points", "box", "lasso"], ...] = ("points",),
+) -> Any:
     """Show a chart under a key of its own; without extras while it changes every second.
 
     Args:
@@ -18,17 +24,22 @@ def show(
         key: with the chart's own key the widget's, under which a selection is found.
         extras: whether to offer its numbers and its file.
         on_select: called when a person clicks a point.
+        modes: ways to choose points.
+
+    Returns:
+        What a person has chosen, in Streamlit's form, if that can be.
     """
-    st.plotly_chart(
+    event = st.plotly_chart(
         chart.figure,
         key=f"{key}-{chart.key}",
         alt=chart.alt,
-        on_select=on_select or "ignore",
-        selection_mode="points",
+        on_select=on_select,
+        selection_mode=modes,
         config={"displaylogo": False, "toImageButtonOptions": {"filename": chart.key, "scale": 2}},
     )
     if extras:
         _extras(chart, key)
+    return event
 
 
 def _extras(chart: Chart, key: str) -> None:
@@ -36,17 +47,12 @@ def _extras(chart: Chart, key: str) -> None:
     with st.container(horizontal=True, gap="small"):
         with st.popover("Numbers", icon=":material/table:", key=f"{key}-{chart.key}-numbers"):
             st.dataframe(chart.table, hide_index=True, key=f"{key}-{chart.key}-table")
-        st.download_button(
-            "Page",
-            chart.html,
-            file_name=f"{chart.key}.html",
-            mime="text/html",
-            icon=":material/download:",
-            key=f"{key}-{chart.key}-html",
-            on_click="ignore",
-            help="This chart as one HTML file that works offline. The camera in the chart's own "
+        download.button(
+            "Page", chart.html, f"{chart.key}.html", f"{key}-{chart.key}-html",
+            "This chart as one HTML file that works offline. The camera in the chart's own "
             "corner saves a PNG.",
-        )
+            "text/html",
+        )  # fmt: skip
 
 
 def show_selectable(chart: Chart, key: str) -> list[Any]:
@@ -55,14 +61,6 @@ def show_selectable(chart: Chart, key: str) -> list[Any]:
     Returns:
         The `customdata` of the chosen points.
     """
-    event: Any = st.plotly_chart(
-        chart.figure,
-        key=f"{key}-{chart.key}",
-        alt=chart.alt,
-        on_select="rerun",
-        selection_mode=("points", "box", "lasso"),
-        config={"displaylogo": False, "toImageButtonOptions": {"filename": chart.key, "scale": 2}},
-    )
-    _extras(chart, key)
+    event = show(chart, key, on_select="rerun", modes=("points", "box", "lasso"))
     points = event["selection"]["points"] if event else []
     return [point["customdata"] for point in points if point.get("customdata") is not None]

@@ -1,7 +1,5 @@
 """The distances of a set on the page: numbers, histograms, and against text distances."""
 
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
@@ -13,6 +11,7 @@ from explorer.geometry.distances import Vector
 from explorer.geometry.effects import Comparison
 from explorer.solutions.sets import SolutionSet
 from widgets import charts as chart_widget
+from widgets.cached import Newest
 from widgets.markdown import escaped
 
 METRICS = {"cosine": "cosine", "l2": "L2"}
@@ -26,14 +25,11 @@ BARS = "Bars are 95% over resampled contexts."
 
 def read(found: SolutionSet) -> DistanceSummary | None:
     """Return what is measured of a set, read once for each version; None: nothing yet."""
-    files = distance_report.files(found.record)
-    stamped = ((file, file.stat().st_mtime_ns) for file in files)
-    return next((s for given in stamped if (s := _read(*given)) is not None), None)
+    measured = map(_read, distance_report.files(found.record))
+    return next((summary for summary in measured if summary is not None), None)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _read(file: Path, stamp: int) -> DistanceSummary | None:
-    return distance_report.read(file)
+_read = Newest(distance_report.read, 16)
 
 
 def histograms(summary: DistanceSummary, vector: str) -> None:

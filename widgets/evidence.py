@@ -12,7 +12,7 @@ from explorer.geometry import distance_report
 from explorer.paths import places
 from explorer.solutions import sets as records
 from explorer.solutions.sets import SetRecord
-from widgets import results, sets
+from widgets import cached, sets
 from widgets.cached import Newest
 from widgets.markdown import escaped
 
@@ -41,21 +41,22 @@ def of_set(record: SetRecord) -> list[Finding]:
     Raises:
         CorruptFileError: if one of its files cannot be read.
     """
-    folder = records.find(record.id)
-    report = next(iter(distance_report.files(record)), None)
-    stamps = tuple(f.stat().st_mtime_ns if f else 0 for f in (folder / records.SET_FILE, report))
-    return _of_set(folder, (report, stamps))
+    return _of_set(records.find(record.id))
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the file of a set and, where its distances are measured, that of their report."""
+    return [folder / records.SET_FILE, *distance_report.files(sets.record(folder))[:1]]
 
 
 def _findings(folder: Path) -> list[Finding]:
-    report = next(iter(distance_report.files(records.load(folder))), None)
-    measured = distance_report.read(report) if report else None
+    measured = next(map(distance_report.read, _files(folder)[1:]), None)
     if measured is not None:
         return space.of_report(measured)
     return space.of_vectors(records.read(folder))
 
 
-_of_set = Newest(_findings, 64)
+_of_set = Newest(_findings, 64, _files)
 
 
 def of_paths() -> list[Evidence]:
@@ -63,7 +64,7 @@ def of_paths() -> list[Evidence]:
     found = []
     for file in places.PATHS.files():
         try:
-            made = results.paths(file)
+            made = cached.paths.if_there(file)
         except CorruptFileError as error:
             evidence = f"Paths {file.parent.name}: {error}"
             st.warning(escaped(evidence), icon=":material/broken_image:")

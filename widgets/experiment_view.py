@@ -7,16 +7,19 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.base.errors import CorruptFileError
+from explorer.base.formatting import counted
+from explorer.estimates import run_time
 from explorer.experiments import exports, over_training, runs
 from explorer.experiments.catalogue import experiment
 from explorer.experiments.definition import Experiment
+from explorer.experiments.nodes import read_nodes
 from explorer.experiments.runs import Run
 from explorer.figures.experiments.drawing import charts
 from explorer.figures.experiments.over_training import charts as over_training_charts
 from explorer.jobs.client import Job
 from explorer.specs.experiments import Name
 from explorer.specs.jobs import ExperimentSpec
-from widgets import cached, experiment_set_up, findings, start
+from widgets import cached, download, experiment_set_up, findings, start
 from widgets import charts as chart_widget
 from widgets.cached import Newest
 from widgets.copy_link import copy_link
@@ -86,17 +89,12 @@ def label(found: Run) -> str:
     return f"{model}, {size}, {state} ({header.id[:6]})"
 
 
-def read(folder: Path) -> Run:
-    """Return a run, read once for each version of its files.
-
-    Raises:
-        CorruptFileError: if it cannot be read.
-    """
-    files = (folder / runs.HEADER_FILE, folder / runs.CELLS_FILE)
-    return _read(folder, tuple(f.stat().st_mtime_ns if f.is_file() else 0 for f in files))
+def _files(folder: Path) -> list[Path]:
+    return [folder / runs.HEADER_FILE, folder / runs.CELLS_FILE]
 
 
-_read = Newest(runs.load, 64)
+read = Newest(runs.load, 64, _files)
+"""A run by its folder, read once for each version of its files; CorruptFileError if it cannot."""
 
 
 def _kind(asked: Experiment) -> Kind:
@@ -131,6 +129,7 @@ def _so_far(job: Job) -> None:
 def show(asked: Experiment, run: Run) -> None:
     """Show a run: protocol, findings, charts, tables, downloads."""
     st.caption(escaped(asked.sentence(run)))
+    _at_work(asked, run)
     if not run.done:
         st.info("No cell of this run is measured yet. Press Start to go on.")
         return
@@ -170,6 +169,38 @@ def _over_training(asked: Experiment, run: Run) -> None:
         chart_widget.show(chart, f"over-{run.header.id}")
 
 
+def _at_work(asked: Experiment, run: Run) -> None:
+    """Show which machines a command spreads the run over now, and how far each is."""
+    said = read_nodes(run.header.id)
+    if said is None:
+        return
+    under_way = {node.part: node.fraction for node in said.nodes if node.part}
+    st.progress(
+        run_time.fraction(asked, run, under_way),
+        f"A command measures this run on {counted(len(said.nodes), 'process', 'processes')}: "
+        f"{counted(len(run.done), 'cell')} done"
+        f"{run_time.left(asked, run, max(1, len(under_way)))}.",
+    )
+    st.dataframe(
+        [
+            {
+                "Machine": node.name,
+                "Device": node.device,
+                "Format": node.searched_in,
+                "Measures": node.title,
+                "Done (%)": round(100 * node.fraction),
+                "Cells finished": node.finished,
+            }
+            for node in said.nodes
+        ],
+        hide_index=True,
+        key=f"nodes-{run.header.id}",
+    )
+    for why in said.refused:
+        st.warning(escaped(why), icon=":material/info:")
+    st.button("Look again", key=f"look-{run.header.id}", icon=":material/refresh:")
+
+
 def _downloads(asked: Experiment, run: Run, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for label, suffix, make in (
@@ -177,12 +208,7 @@ def _downloads(asked: Experiment, run: Run, key: str) -> None:
             ("Measurements", "parquet", exports.parquet),
             ("Everything", "zip", partial(exports.archive, asked)),
         ):
-            st.download_button(
-                f"{label} ({suffix})",
-                partial(make, run),
-                f"{asked.name}-{run.header.id[:6]}.{suffix}",
-                key=f"download-{key}-{suffix}",
-                on_click="ignore",
-                icon=":material/download:",
-            )
+            name = f"{asked.name}-{run.header.id[:6]}.{suffix}"
+            made = partial(make, run)
+            download.button(f"{label} ({suffix})", made, name, f"download-{key}-{suffix}")
         copy_link(f"link-{key}", f"?run={run.header.id}")

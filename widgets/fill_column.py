@@ -23,8 +23,8 @@ def show(found: list[Run]) -> None:
     """Show a line for each of the paper's models and for one of a person's choice."""
     st.write(
         "Runs are made on the machine that serves this page; a command does the same in a shell, "
-        "on any machine. Either goes on where it was stopped. Where there are several GPUs, "
-        "`--device all` gives each a process of its own, and they share the cells out."
+        "on any machine. Either goes on where it was stopped. With `--ray` a command shares the "
+        "cells out among all devices of its machine, or of a cluster."
     )
     names = list(EXPERIMENTS)
     of_table3 = next((k for k, name in enumerate(names) if name in paper_comparison.TABLE3), 0)

@@ -15,7 +15,7 @@ from explorer.inside.header import Part
 from explorer.inside.result import FILE, LOOKS, Inside, folder_of
 from explorer.jobs.client import Job
 from explorer.specs.jobs import InsideSpec
-from widgets import cached, inside_set_up, linked, results, token_strip
+from widgets import cached, inside_set_up, linked, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import follow
@@ -45,7 +45,7 @@ def result() -> None:
 
 def show(file: Path, key: str, query: str) -> None:
     """Show a look inside: its text, one of its views, and downloads."""
-    found = results.inside(file)
+    found = cached.inside.if_there(file)
     if found is None:
         st.info("Nothing was measured here.")
         return
@@ -181,7 +181,7 @@ def _file_of(job_id: str, _job: Job | None) -> Path | None:
 
 
 def _so_far(job: Job) -> None:
-    found = results.inside(folder_of(job.id) / FILE)
+    found = cached.inside.if_there(folder_of(job.id) / FILE)
     if found is not None:
         token_strip.walk(f"lens-{job.id}", strips.through_layers(found), run=job.id)
         chart_widget.show(cached.once(charts.by_layer, found), job.id, extras=False)

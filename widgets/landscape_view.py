@@ -1,6 +1,5 @@
 """A plane on the page: contours that refine, and the text at any of its points."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +12,11 @@ from explorer.jobs.client import Job
 from explorer.landscape.result import Landscape
 from explorer.paths import places
 from explorer.specs.jobs import LandscapeSpec, RadiusSpec
-from widgets import cached, results, token_strip
+from widgets import cached, download, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import follow
-from widgets.linked import Kind
+from widgets.linked import Kind, in_folder
 from widgets.markdown import escaped
 
 
@@ -26,14 +25,14 @@ def _live(job_id: str) -> None:
 
 
 def _so_far(job: Job) -> None:
-    found = results.landscape(places.folder_of(job.id) / places.LANDSCAPE)
+    found = cached.landscape.if_there(places.folder_of(job.id) / places.LANDSCAPE)
     if found is not None and found.ready:
         chart_widget.show(cached.once(charts.plane, found, "accuracy"), job.id, extras=False)
 
 
 def show(file: Path, key: str, query: str) -> None:
     """Show a measured plane: numbers, contours of accuracy or loss, and a point that is read."""
-    found = results.landscape(file)
+    found = cached.landscape.if_there(file)
     if found is None or not found.ready:
         st.info("No whole grid has been measured here.")
         return
@@ -52,10 +51,9 @@ def show(file: Path, key: str, query: str) -> None:
     )
     token_strip.still(f"point-{key}", point_data(found, row, at))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.download_button(
-            "All numbers", file.read_bytes, places.LANDSCAPE, key=f"download-{key}",
-            on_click="ignore", icon=":material/download:", help="As safetensors.",
-        )  # fmt: skip
+        download.button(
+            "All numbers", file.read_bytes, places.LANDSCAPE, f"download-{key}", "As safetensors."
+        )
         copy_link(f"link-{key}", query)
         a, b = found.header.ends
         st.caption(escaped(f"Solutions {a.id} and {b.id}: “{found.header.text.text}”"))
@@ -111,7 +109,7 @@ def _numbers(found: Landscape) -> None:
 
 def _show_radius(file: Path, key: str, _query: str) -> None:
     """Show a walk away from one solution: accuracy by distance."""
-    found = results.surroundings(file)
+    found = cached.surroundings.if_there(file)
     if found is None:
         return
     known = found.radius[np.isfinite(found.radius)]
@@ -126,22 +124,14 @@ def _show_radius(file: Path, key: str, _query: str) -> None:
     st.caption(escaped(found.sentence))
 
 
-def _in_folder(name: str) -> Callable[[str, Job | None], Path | None]:
-    def made(job_id: str, _job: Job | None) -> Path | None:
-        file = places.folder_of(job_id) / name
-        return file if file.is_file() else None
-
-    return made
-
-
 PLANES = Kind(
-    lambda spec: isinstance(spec, LandscapeSpec), _live, _in_folder(places.LANDSCAPE), show,
+    lambda spec: isinstance(spec, LandscapeSpec), _live, in_folder(places.LANDSCAPE), show,
     "This was stopped before its first points; nothing was saved.",
 )  # fmt: skip
 RADII = Kind(
     lambda spec: isinstance(spec, RadiusSpec),
     lambda job_id: follow(job_id, f"?radius={job_id}"),
-    _in_folder(places.RADIUS),
+    in_folder(places.RADIUS),
     _show_radius,
     "This was stopped before its end; nothing was saved.",
     "radius",

@@ -9,6 +9,7 @@ import streamlit as st
 from explorer.base.errors import BadInputError
 from explorer.jobs import client
 from explorer.jobs.client import Job
+from explorer.paths import places
 from explorer.specs.jobs import JobSpec
 from widgets import recorded
 from widgets.job_controls import outcome
@@ -65,6 +66,16 @@ class Kind:
             if job_id.isalnum() and len(job_id) <= 64 and self.made(job_id, None) is not None:
                 return None
             raise
+
+
+def in_folder(name: str) -> Callable[[str, Job | None], Path | None]:
+    """Return a `Kind.made` that finds a result by its file's name in the job's folder."""
+
+    def made(job_id: str, _job: Job | None) -> Path | None:
+        file = places.folder_of(job_id) / name
+        return file if file.is_file() else None
+
+    return made
 
 
 def show(

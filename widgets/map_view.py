@@ -12,8 +12,7 @@ from explorer.base.formatting import counted
 from explorer.figures import maps as charts
 from explorer.figures.strip import preview_data
 from explorer.figures.words import shortened
-from explorer.geometry import maps
-from explorer.geometry.distances import between
+from explorer.geometry.distances import between, stack
 from explorer.geometry.maps import SolutionMap
 from widgets import cached, look_inside, runs, token_strip
 from widgets import charts as chart_widget
@@ -83,10 +82,10 @@ def details(made: SolutionMap, ids: list[str]) -> None:
     if len(shown) < 2:
         return
     vector = made.record.spec.vector
-    rows = [maps.of_pair(solutions[i].e, solutions[i].m, vector) for i in shown]
+    rows = stack([solutions[i] for i in shown], vector)
     names = [i[:6] for i in shown]
     st.write(f"Cosine distances of {VECTORS[vector]}")
-    st.dataframe(pd.DataFrame(between(pd.DataFrame(rows).to_numpy(), "cosine"), names, names))
+    st.dataframe(pd.DataFrame(between(rows, "cosine"), names, names))
     connect({i: solutions[i].record.text for i in shown})
 
 

@@ -6,9 +6,8 @@ from explorer.assets import allowed_folders, catalog
 from explorer.assets.catalog import ModelCard
 from explorer.base.errors import ExplorerError
 from explorer.base.formatting import human_bytes, human_count
-from explorer.jobs import client
 from explorer.specs.jobs import DownloadSpec
-from widgets import server
+from widgets import jobs, server
 from widgets.following import follow
 from widgets.markdown import escaped
 
@@ -68,18 +67,15 @@ def describe(card: ModelCard) -> str:
 
 def download(card: ModelCard) -> None:
     """Show how a model that is not on this disk gets here: in progress, failed, or a button."""
-    jobs = [
-        job
-        for job in client.jobs()
-        if isinstance(job.spec, DownloadSpec) and job.spec.model == card.name
-    ]
-    if jobs and not jobs[0].over:
-        follow(jobs[0].id)
+    spec = DownloadSpec(model=card.name)
+    job = jobs.newest(spec)
+    if job is not None and not job.over:
+        follow(job.id)
         return
-    if jobs and jobs[0].error:
-        st.warning(escaped(jobs[0].error), icon=":material/cloud_off:")
+    if job is not None and job.error:
+        st.warning(escaped(job.error), icon=":material/cloud_off:")
     else:
         st.write(escaped(f"{card.title} is not on this disk yet."))
-    if st.button("Try again" if jobs else "Bring it", icon=":material/download:", key="bring"):
-        server.submit(DownloadSpec(model=card.name))
+    if st.button("Try again" if job else "Bring it", icon=":material/download:", key="bring"):
+        server.submit(spec)
         st.rerun()

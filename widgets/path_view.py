@@ -15,11 +15,11 @@ from explorer.jobs.client import Job
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
 from explorer.specs.jobs import PathsSpec
-from widgets import cached, findings, look_inside, results, run_view, token_strip
+from widgets import cached, download, findings, look_inside, run_view, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import follow
-from widgets.linked import Kind
+from widgets.linked import Kind, in_folder
 from widgets.markdown import escaped
 
 
@@ -32,7 +32,7 @@ def _live(job_id: str) -> None:
 
 
 def _so_far(job: Job) -> None:
-    found = results.paths(places.folder_of(job.id) / FILE)
+    found = cached.paths.if_there(places.folder_of(job.id) / FILE)
     if found is None or not found.measured.any():
         assert isinstance(job.spec, PathsSpec)
         if job.spec.train is not None:
@@ -51,7 +51,7 @@ def _so_far(job: Job) -> None:
 
 def show(file: Path, key: str, query: str) -> None:
     """Show a finished set of paths: all pairs if there are several, then one of them."""
-    found = results.paths(file)
+    found = cached.paths.if_there(file)
     if found is None or not found.measured.any():
         st.info("Nothing has been measured here.")
         return
@@ -73,13 +73,8 @@ def show(file: Path, key: str, query: str) -> None:
     _downloads(found, pair, file, key, query)
 
 
-def _made(job_id: str, _job: Job | None) -> Path | None:
-    file = places.folder_of(job_id) / FILE
-    return file if file.is_file() else None
-
-
 PATHS = Kind(
-    lambda spec: isinstance(spec, PathsSpec), _live, _made, show,
+    lambda spec: isinstance(spec, PathsSpec), _live, in_folder(FILE), show,
     "This was stopped before its first measurement; nothing was saved.",
 )  # fmt: skip
 
@@ -149,28 +144,15 @@ def _lead(accuracy: np.ndarray, line: np.ndarray) -> str:
 
 def _downloads(found: Paths, pair: int, file: Path, key: str, query: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.download_button(
-            "Control point",
-            partial(places.control_point_bytes, found, pair),
-            places.CONTROL_POINT,
-            key=f"download-control-{key}",
-            on_click="ignore",
-            icon=":material/download:",
-            help="The trained point, [e; m], as safetensors.",
-        )
-        st.download_button(
-            "All numbers", file.read_bytes, FILE, key=f"download-paths-{key}", on_click="ignore",
-            icon=":material/download:", help="Everything on this page, as safetensors.",
-        )  # fmt: skip
+        point = partial(places.control_point_bytes, found, pair)
+        download.button("Control point", point, places.CONTROL_POINT, f"download-control-{key}",
+                        "The trained point, [e; m], as safetensors.")  # fmt: skip
+        download.button("All numbers", file.read_bytes, FILE, f"download-paths-{key}",
+                        "Everything on this page, as safetensors.")  # fmt: skip
         a, b = (found.header.solutions[i].id for i in found.header.pairs[pair])
-        st.link_button("Landscape", f"./landscape?paths={_name(file)}&pair={pair}",
+        st.link_button("Landscape", f"./landscape?paths={places.PATHS.id_of(file)}&pair={pair}",
                        icon=":material/landscape:")  # fmt: skip
         look_inside.link(a, "Look inside the first")
         look_inside.link(b, "Look inside the second")
         copy_link(f"link-{key}", query)
         st.caption(escaped(f"Solutions {a} and {b}."))
-
-
-def _name(file: Path) -> str:
-    """Return the name by which `places.find_paths` finds a set of paths again."""
-    return file.parent.name

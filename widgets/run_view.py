@@ -1,6 +1,5 @@
 """One run on the page: live while it trains, played back when it is over."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from explorer.solutions import store
 from explorer.solutions.recording import Recording
 from explorer.solutions.solution import BEATEN, Solution, halted
 from explorer.specs.jobs import ReconstructSpec
-from widgets import cached, look_inside, token_strip
+from widgets import cached, download, look_inside, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import HELP, Restart, follow
@@ -198,25 +197,16 @@ def _downloads(
             width=260,
         )
         file = folder / f"{chosen}.safetensors"
-        _download("Solution", file.read_bytes, file.name, key)
         table = partial(charts.full_table, recording)
-        _download("CSV", lambda: table().to_csv(index=False).encode(), "recording.csv", key)
-        _download("Parquet", lambda: table().to_parquet(index=False), "recording.parquet", key)
+        for label, made, name in (
+            ("Solution", file.read_bytes, file.name),
+            ("CSV", lambda: table().to_csv(index=False).encode(), "recording.csv"),
+            ("Parquet", lambda: table().to_parquet(index=False), "recording.parquet"),
+        ):
+            download.button(label, made, name, f"download-{label}-{key}", DOWNLOAD_HELP[label])
         if chosen:
             look_inside.link(chosen)
         copy_link(f"link-{key}", query)
-
-
-def _download(label: str, data: Callable[[], bytes], name: str, key: str) -> None:
-    st.download_button(
-        label,
-        data,
-        name,
-        key=f"download-{label}-{key}",
-        on_click="ignore",
-        icon=":material/download:",
-        help=DOWNLOAD_HELP[label],
-    )
 
 
 DOWNLOAD_HELP = {

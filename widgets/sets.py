@@ -1,5 +1,7 @@
 """Solution sets on pages: choosing one or several, and reading them once."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from explorer.base.errors import CorruptFileError
@@ -8,8 +10,13 @@ from explorer.solutions.sets import SetRecord, SolutionSet
 from widgets.cached import Newest
 from widgets.markdown import escaped
 
-_record = Newest(sets.load, 64)
-_read = Newest(sets.read, 16)
+
+def _file(folder: Path) -> list[Path]:
+    return [folder / sets.SET_FILE]
+
+
+record = Newest(sets.load, 64, _file)
+_read = Newest(sets.read, 16, _file)
 
 
 def known() -> dict[str, SetRecord]:
@@ -17,11 +24,11 @@ def known() -> dict[str, SetRecord]:
     found: dict[str, SetRecord] = {}
     for folder in sets.set_folders():
         try:
-            record = _record(folder, (folder / sets.SET_FILE).stat().st_mtime_ns)
+            made = record(folder)
         except (CorruptFileError, OSError) as error:
             st.warning(escaped(str(error)), icon=":material/broken_image:")
             continue
-        found[record.id] = record
+        found[made.id] = made
     return found
 
 
@@ -32,8 +39,7 @@ def read(name: str) -> SolutionSet:
         BadInputError: if there is none of that id.
         CorruptFileError: if it cannot be read.
     """
-    folder = sets.find(name)
-    return _read(folder, (folder / sets.SET_FILE).stat().st_mtime_ns)
+    return _read(sets.find(name))
 
 
 def choose() -> str | None:

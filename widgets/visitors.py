@@ -55,6 +55,7 @@ class Visitors:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.append("Set-Cookie", cookie.headers["Set-Cookie"])
+                headers["Cache-Control"] = "no-store"  # no proxy gives it to others
             await send(message)
 
         await self.app(scope, receive, with_cookie)

@@ -136,16 +136,19 @@ function addTile(view, id) {
   return { box, who, score, words, gained, shape: "" };
 }
 
+// Whose a tile is; on a server of one person, when it was started.
+const called = (tile) =>
+  tile.who || new Date(1000 * tile.created).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 const bare = (text) => shown(text).trim() || "\u00a0";
 
 function paintTile(view, at, tile) {
   const mine = tile.by !== null && tile.by === view.data.me;
   const state = tile.exact ? "exact" : tile.over ? "ended" : tile.words ? "training" : "waiting";
   at.box.className = `tile ${state} ${mine ? "mine" : ""}`;
-  set(at.who, (tile.who || "\u2013") + (mine ? " (you)" : ""));
+  set(at.who, called(tile) + (mine ? " (you)" : ""));
   const score = tile.exact ? `\u2713 exact, ${tile.steps} steps` : tile.words ? `${tile.right} / ${tile.total}` : tile.state;
   set(at.score, score);
-  at.box.setAttribute("aria-label", `${tile.who || "Somebody"}: ${tile.exact ? "exact" : score}. Enlarge`);
+  at.box.setAttribute("aria-label", `${called(tile)}: ${tile.exact ? "exact" : score}. Enlarge`);
   at.gained.style.width = tile.words ? `${(100 * tile.right) / tile.total}%` : "0";
   if (!tile.words) {
     at.shape = "";
@@ -228,7 +231,7 @@ function enlarge(view, id) {
   const tile = view.seen.tiles[id];
   const head = element("div", "large-head", dialog);
   const who = element("div", "large-who", head);
-  who.textContent = tile.who || "Somebody";
+  who.textContent = called(tile);
   who.dir = "auto";
   if (data.host) {
     control("plain", "Take off the wall", head, () => {

@@ -6,15 +6,12 @@ separator (`:`, on Windows `;`). What is refused is refused alike, whether it is
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
-
-from pydantic import BaseModel
 
 from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError, ExplorerError
-from explorer.specs.jobs import JobSpec
+from explorer.specs.jobs import JobSpec, names_in
 
 _ID = re.compile(r"[0-9A-Za-z_-]{1,80}")
 
@@ -46,24 +43,11 @@ def in_id(name: str) -> str | None:
 
 def paths_in(spec: JobSpec) -> list[str]:
     """Return every path that a job is asked to read, the specs within it included."""
-    return [path for path in _paths(spec) if path is not None]
-
-
-def _paths(value: BaseModel) -> Iterator[str | None]:
-    for name, part in value:
-        match name, part:
-            case "model", str():
-                yield in_model(part)
-            case "path", Path():
-                yield str(part)
-            case (("solution" | "other" | "set" | "paths"), str()):
-                yield in_id(part)
-            case "sets", tuple():
-                yield from map(in_id, part)
-            case "pairs", tuple():
-                yield from (in_id(end) for pair in part for end in pair)
-            case _, BaseModel():
-                yield from _paths(part)
+    found = (
+        name if kind == "path" else in_model(name) if kind == "model" else in_id(name)
+        for kind, name in names_in(spec)
+    )
+    return [path for path in found if path is not None]
 
 
 def require(*names: str | None) -> None:

@@ -114,6 +114,14 @@ def known_models() -> list[ModelCard]:
     return [_embedded(), *paper_models()]
 
 
+_LENT: dict[str, Path] = {}
+
+
+def lend(name: str, folder: Path) -> None:
+    """Let a name mean a folder in this process, wherever its own machine has that model."""
+    _LENT[name.strip()] = folder
+
+
 def find(name: str) -> ModelCard:
     """Return the model of a name, a hub id (the paper's also by their short name), or a folder.
 
@@ -123,6 +131,8 @@ def find(name: str) -> ModelCard:
         ModelError: if nothing is known by that name, or what is there cannot be used.
     """
     name = name.strip()
+    if (lent := _LENT.get(name)) is not None:
+        return replace(check(lent), name=name)
     if name.lower() == _EMBEDDED.name:
         return _embedded()
     model, revision = hub.split(name)
@@ -259,12 +269,7 @@ def fits(card: ModelCard, bytes_per_parameter: int = 4) -> bool:
 
     What this process has loaded already is not needed again.
     """
-    return _still_needed(card, bytes_per_parameter) <= limits.memory_free()
-
-
-def _still_needed(card: ModelCard, bytes_per_parameter: int) -> int:
-    needed = memory_needed(card, bytes_per_parameter) or 0
-    return max(0, needed - min(LOADED_BYTES, psutil.Process().memory_info().rss))
+    return not _lacking(card, bytes_per_parameter)
 
 
 def require_fits(card: ModelCard, bytes_per_parameter: int = 4) -> None:
@@ -273,16 +278,22 @@ def require_fits(card: ModelCard, bytes_per_parameter: int = 4) -> None:
     Raises:
         ModelError: if it does not.
     """
-    if not fits(card, bytes_per_parameter):
-        needed = human_bytes(_still_needed(card, bytes_per_parameter))
-        free = human_bytes(limits.memory_free())
-        limit = limits.memory_limit()
-        allowed = f" of the {human_bytes(limit)} that this container may use" if limit else ""
-        raise ModelError(
-            f"{card.title} needs about {needed} of memory besides what is loaded, and {free} are "
-            f"free{allowed}. "
-            "Choose a smaller model or close other programs."
-        )
+    if lacking := _lacking(card, bytes_per_parameter):
+        raise ModelError(lacking)
+
+
+def _lacking(card: ModelCard, bytes_per_parameter: int) -> str:
+    """Say how much memory a model needs, if it is more than is free; else nothing."""
+    needed = memory_needed(card, bytes_per_parameter) or 0
+    needed -= min(LOADED_BYTES, psutil.Process().memory_info().rss)
+    free, limit = limits.memory_free(), limits.memory_limit()
+    if needed <= free:
+        return ""
+    allowed = f" of the {human_bytes(limit)} that this container may use" if limit else ""
+    return (
+        f"{card.title} needs about {human_bytes(needed)} of memory besides what is loaded, and "
+        f"{human_bytes(free)} are free{allowed}. Choose a smaller model or close other programs."
+    )
 
 
 def _embedded() -> ModelCard:

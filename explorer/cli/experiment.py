@@ -11,9 +11,9 @@ import pandas as pd
 from explorer.assets import catalog
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
-from explorer.cli import flags, recipes, results
-from explorer.cli.assets import brought
-from explorer.cli.device import alone_on, several, work_on
+from explorer.cli import devices, flags, recipes, results
+from explorer.cli.assets import downloaded
+from explorer.cli.device import alone_on
 from explorer.cli.progress import carry_out, say
 from explorer.estimates import run_time
 from explorer.experiments import exports, over_training
@@ -46,9 +46,10 @@ def add_to(commands: Any) -> None:
     flags.add_common(
         command,
         out="Folder for the run's files and a CSV of every table.",
-        device="Where to compute: auto, cpu, mps, cuda, cuda:1 or another; several with commas "
-        "between, or “all” GPUs, share the cells out.",
+        device="Where to compute: auto, cpu, mps, cuda, cuda:1 or another; several GPUs with "
+        "commas between, or “all” of them, share the cells out.",
     )
+    devices.add_to(command)
     command.set_defaults(run=run)
 
 
@@ -60,10 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
         _print_settings(asked.preset(arguments.preset, cards[0]))
         return 0
     plans = [(card, _settings(arguments, asked, card)) for card in cards]
-    devices = several(arguments.device)
+    where = devices.several(arguments)
     if arguments.out is not None:
         results.folder(arguments.out)
-    made = [_run(arguments, asked, card, settings, devices) for card, settings in plans]
+    made = [_run(arguments, asked, card, settings, where) for card, settings in plans]
     if len(made) > 1:
         _tell_together(arguments, asked, made)
     elif arguments.json:
@@ -78,20 +79,25 @@ def _run(
     asked: Experiment,
     card: catalog.ModelCard,
     settings: Settings,
-    devices: list[str],
+    where: list[str],
 ) -> Run:
     """Run the experiment on one model, and write its files."""
-    device, *others = devices
-    card = brought(card.name)
+    card = downloaded(card.name)
     assert card.folder is not None
     if altered := alterations(settings, Tokenizer.load(card.folder)):
         say(altered)
     changed = bool(arguments.set or arguments.recipe or arguments.arrangement)
     preset = f"{arguments.preset}, changed" if changed else arguments.preset
-    if others:
-        work_on(devices, _without_device(arguments, card))  # what is left is measured below
-    with alone_on(device) as pool:
-        made = _measure(asked, settings, preset, pool, card.parameters)
+    if devices.spreads(arguments, where):
+        from explorer.cluster.runs import RunDivision
+
+        say(run_time.before(asked, settings, card.parameters))
+        division = RunDivision(settings, preset)
+        devices.spread_over(arguments, where, division, card)
+        made = division.run
+    else:
+        with alone_on(where[0]) as pool:
+            made = _measure(asked, settings, preset, pool, card.parameters)
     if arguments.out is not None:
         out = arguments.out / made.header.id if len(arguments.model or ()) > 1 else arguments.out
         _write(made, asked.tables(made), out)
@@ -123,18 +129,6 @@ def _print_settings(usual: Settings) -> None:
     if hasattr(usual, "recipe"):
         for name in SETTINGS:
             print(f"recipe.{name:16} {Recipe.model_fields[name].description}")
-
-
-def _without_device(arguments: argparse.Namespace, card: catalog.ModelCard) -> list[str]:
-    """Return the command that measures the same run, to be given a device."""
-    command = ["run", arguments.experiment, "--model", card.name]
-    command += ["--preset", arguments.preset, "--seed", str(arguments.seed)]
-    for option in ("arrangement", "recipe"):
-        if getattr(arguments, option):
-            command += [f"--{option}", getattr(arguments, option)]
-    for change in arguments.set:
-        command += ["--set", change]
-    return command
 
 
 def _settings(

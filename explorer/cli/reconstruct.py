@@ -11,7 +11,7 @@ from explorer.base.errors import BadInputError, disk_errors
 from explorer.base.progress import Progress
 from explorer.base.value import valid
 from explorer.cli import flags, results
-from explorer.cli.assets import brought
+from explorer.cli.assets import downloaded
 from explorer.cli.device import alone_on, named
 from explorer.cli.progress import carry_out, say
 from explorer.estimates import outlook
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         source=passage.source,
     )
     results.folder(arguments.out)
-    card = brought(arguments.model)
+    card = downloaded(arguments.model)
     assert card.folder is not None
     tokenizer = Tokenizer.load(card.folder)
     ids = target_ids(passage.text, tokenizer, arguments.length)

@@ -13,7 +13,7 @@ from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.base.value import in_words
 from explorer.cli import flags, results
-from explorer.cli.assets import brought
+from explorer.cli.assets import downloaded
 from explorer.cli.device import alone_on, named
 from explorer.cli.progress import carry_out, say
 from explorer.estimates.set_time import estimate
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     device = named(arguments.device)
     if arguments.out is not None:
         results.folder(arguments.out)
-    card = brought(arguments.model)
+    card = downloaded(arguments.model)
     assert card.folder is not None
     given = [text.text for text in spec.texts]
     if altered := find_alterations(given, (), Tokenizer.load(card.folder), spec.length):
@@ -115,19 +115,8 @@ def _as_json(record: SetRecord, card: ModelCard) -> dict[str, Any]:
         "exact": len(record.exact),
         "unsolved": record.unsolved,
         "solutions": [
-            {
-                "path": folder / member.file,
-                "id": member.solution,
-                "context": member.context,
-                "continuation": member.continuation,
-                "restart": member.restart,
-                "attempt": member.attempt,
-                "seed": member.seed,
-                "accuracy": member.accuracy,
-                "exact": member.exact,
-                "steps": member.steps,
-                **({"reason": member.reason} if member.reason else {}),
-            }
+            {"path": folder / member.file, "id": member.solution}
+            | member.model_dump(exclude={"file", "solution", "seconds"}, exclude_none=True)
             for member in record.members
         ],
     }

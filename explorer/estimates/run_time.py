@@ -1,6 +1,6 @@
 """How long a run will take: said before it starts, and while it goes on. Free of torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from math import prod
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from explorer.base.formatting import counted
 from explorer.estimates import usual_steps
 from explorer.estimates.outlook import FORWARD, Expected, about, total, training
-from explorer.estimates.usual_steps import PAIR, SHARED, Usual
+from explorer.estimates.usual_steps import PAIR, SCHEMES, SHARED, Usual
 from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Cell, Run
 from explorer.runtime import step_times
@@ -25,7 +25,6 @@ from explorer.specs.experiments import (
 from explorer.specs.recipes import INDEPENDENT, Recipe
 
 Look = Callable[..., Usual]
-SCHEMES = {"m free": PAIR, "m shared": SHARED}
 WRITTEN = 9
 """N times so many tokens a context of the read-out generates: its continuation of two N, and N
 after each of six starts and after the context itself."""
@@ -65,7 +64,7 @@ def expected(
     step_time: StepTime | None = None,
 ) -> Expected:
     """Return the seconds of a whole run, as they usually are and at most."""
-    step_time, usual = step_time or step_times.assumed(parameters), _looked_up()
+    step_time, usual = step_time or step_times.assumed(parameters), looked_up()
     cells = [of_cell(settings, cell, step_time, usual) for cell in experiment.cells(settings)]
     return total([*cells, _texts(settings, step_time)])
 
@@ -142,38 +141,46 @@ def step(settings: Settings) -> tuple[int, ArrangementChoice, Recipe]:
     return max(_lengths(settings)), arrangement, getattr(settings, "recipe", INDEPENDENT)
 
 
-def fraction(experiment: Experiment, run: Run, under_way: str = "", inside: float = 0.0) -> float:
+def fraction(
+    experiment: Experiment, run: Run, under_way: Mapping[str, float] | None = None
+) -> float:
     """Return the part of a run that is done, 0 to 1; each cell counts as long as it usually takes.
 
     Args:
         experiment: what is run.
         run: as it stands; a cell that is left out counts as done.
-        under_way: key of the cell that is being measured.
-        inside: the part of it that is done.
+        under_way: the part done of each cell that is being measured, by key.
     """
     weights = _weights(experiment.cells, run.settings)
-    rest = sum(weights[cell.key] for cell in experiment.left(run))
-    rest -= weights.get(under_way, 0.0) * inside
+    done = under_way or {}
+    rest = sum(weights[c.key] * (1 - done.get(c.key, 0.0)) for c in experiment.left(run))
     return round(1 - rest / sum(weights.values()), 9)  # so that no rounding takes it back
 
 
-def left(experiment: Experiment, run: Run) -> str:
-    """Say how long what is left takes at the pace of what is done; empty before the first cell."""
+def left(experiment: Experiment, run: Run, at_once: int = 1) -> str:
+    """Say how long what is left takes at the pace of what is done; empty before the first cell.
+
+    Args:
+        experiment: what is run.
+        run: as it stands.
+        at_once: how many cells are measured side by side; the longest is measured as a whole.
+    """
     weights = _weights(experiment.cells, run.settings)
     done = sum(weights.get(cell.key, 0.0) for cell in run.done)
     if not done:
         return ""
-    rest = sum(weights[cell.key] for cell in experiment.left(run))
+    open_ = [weights[cell.key] for cell in experiment.left(run)]
+    rest = max(sum(open_) / max(1, at_once), max(open_, default=0.0))
     return f", about {about(run.seconds / done * rest)} left" if rest else ""
 
 
 @lru_cache(maxsize=16)
 def _weights(cells: Callable[[Any], list[Cell]], settings: Settings) -> dict[str, float]:
-    step_time, usual = step_times.assumed(None), _looked_up()
+    step_time, usual = step_times.assumed(None), looked_up()
     return {c.key: of_cell(settings, c, step_time, usual).usual or 1e-9 for c in cells(settings)}
 
 
-def _looked_up() -> Look:
+def looked_up() -> Look:
     """Return `steps.usual` of what is seen now; for the same arguments it looks once."""
     seen = usual_steps.samples()
     return lru_cache(maxsize=None)(partial(usual_steps.usual, seen=seen))

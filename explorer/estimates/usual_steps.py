@@ -25,6 +25,8 @@ from explorer.specs.recipes import Recipe
 
 PAIR, SHARED = "pair", "shared"
 """Schemes besides the memory vectors of capacity: e and m of a row's own, or one for several."""
+SCHEMES = {"m free": PAIR, "m shared": SHARED}
+"""The same by capacity's names; memory vectors are called alike in both."""
 AS_LONG = {"independent": 1.0, "informed": 0.7, "paper": 12.0}
 """Steps of a kind of recipe in those of `independent`, the embedded model (README)."""
 QUICKER = 0.35
@@ -200,7 +202,7 @@ def _of_run(folder: Path, _changed: int) -> tuple[Sample, ...]:
 
 
 def _sample(asked: Any, row: dict[str, Any], *, here: bool) -> Sample | None:
-    scheme = _SCHEMES.get(row.get("scheme", ""), row.get("scheme", PAIR))
+    scheme = SCHEMES.get(row.get("scheme", ""), row.get("scheme", PAIR))
     if row.get("s_g", 1) > 1:
         scheme = SHARED
     first = asked.experiment != "sharing" and scheme != SHARED
@@ -212,9 +214,6 @@ def _sample(asked: Any, row: dict[str, Any], *, here: bool) -> Sample | None:
         recipe=asked.recipe, n=int(row.get("n", getattr(asked, "length", 0))), steps=steps,
         exact=exact, restarts=asked.restarts if first else 1,
     )  # fmt: skip
-
-
-_SCHEMES = {"m free": PAIR, "m shared": SHARED}
 
 
 def _ended(

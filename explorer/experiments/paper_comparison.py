@@ -182,7 +182,7 @@ def differences(run: Run) -> str:
     preset `paper` settles, is named as such.
     """
     asked = experiment(run.settings.experiment)
-    published = paper.PROTOCOLS[asked.name]
+    published = paper.PROTOCOLS.get(asked.name, {})
     ours: dict[str, Any] = dict(run.settings)
     found = [
         f"{_value(name, ours[name])}, not {_value(name, theirs)}"

@@ -143,6 +143,11 @@ def work_of(name: str) -> Path:
     return folders.local() / "jobs" / f"run-{name}"
 
 
+def checkpoint_name(cell: str) -> str:
+    """Return the name of the file, below `work_of`, that a cell of that key goes on from."""
+    return f"{hashlib.sha256(cell.encode()).hexdigest()[:16]}.safetensors"
+
+
 def save_header(header: Header) -> Path:
     """Write `run.json` of a run of this machine and return the run's folder.
 

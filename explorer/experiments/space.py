@@ -60,7 +60,7 @@ def of_vectors(found: SolutionSet) -> list[Finding]:
     except BadInputError as error:
         return [Finding("F8", None, str(error)), Finding("F9", None, str(error))]
     vector: Vector = "e" if has_one_m(found) else "both"
-    distances = between(stack(found, vector), "cosine")[at.first, at.second]
+    distances = between(stack(found.solutions, vector), "cosine")[at.first, at.second]
     of_kind = {kind: distances[at.kind == i] for i, kind in enumerate(KINDS)}
     comparisons = list(compare(at, distances, resamples=0, permutations=QUICK_PERMUTATIONS))
     medians = {kind: float(np.median(d)) for kind, d in of_kind.items() if len(d)}

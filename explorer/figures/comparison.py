@@ -7,8 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from explorer.figures.chart import SHARE, Chart, layout, log_axis, ticks_for
-from explorer.figures.palette import DASHES, RESTARTS
-from explorer.figures.run import until_done
+from explorer.figures.run import draw_restart
 from explorer.solutions.recording import Recording
 
 Curve = tuple[str, Recording, int]
@@ -17,13 +16,7 @@ Curve = tuple[str, Recording, int]
 
 def accuracy_of(curves: Sequence[Curve]) -> Chart:
     """Draw the token accuracy of some restarts over their steps."""
-    return _compare(
-        curves,
-        "accuracy",
-        "Which one was right sooner",
-        "token accuracy",
-        SHARE,
-    )
+    return _compare(curves, "accuracy", "Which one was right sooner", "token accuracy", SHARE)
 
 
 def loss_of(curves: Sequence[Curve]) -> Chart:
@@ -36,21 +29,12 @@ def loss_of(curves: Sequence[Curve]) -> Chart:
 def _compare(
     curves: Sequence[Curve], column: str, title: str, y: str, axis: dict[str, object]
 ) -> Chart:
-    figure, tables, ends = go.Figure(), [], []
+    figure, tables, ends = go.Figure(), [pd.DataFrame()], []
     for k, (name, recording, restart) in enumerate(curves):
-        frames = recording.frames
-        steps, values = until_done(frames["steps"][:, restart], frames[column][:, restart])
-        figure.add_scatter(
-            x=steps,
-            y=[float(v) if v == v else None for v in values],  # no NaN reaches the browser
-            mode="lines" if len(steps) > 1 else "markers",
-            name=name,
-            line={"color": RESTARTS[k], "dash": DASHES[k], "width": 2},
-            hovertemplate=f"{name}, step %{{x}}: %{{y:.3g}}<extra></extra>",
-        )
-        tables.append(pd.DataFrame({"which": name, "step": steps, column: values.astype(float)}))
+        steps, values = draw_restart(figure, recording, restart, column, name, k)
+        tables.append(pd.DataFrame({"which": name, "step": steps, column: values}))
         ends.append(f"{name} ends at {values[-1]:.2f}" if len(values) else f"{name} has no frames")
     figure.update_yaxes(axis)
     layout(figure, title, "optimiser step", y)
-    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    table = pd.concat(tables, ignore_index=True)
     return Chart(f"compared-{column}", figure, f"{y} over steps: {'; '.join(ends)}.", table)

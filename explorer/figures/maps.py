@@ -44,12 +44,14 @@ def scatter(made: SolutionMap, colour_by: str, trajectory: pd.DataFrame | None =
         _add_way(figure, trajectory, axes)
     title = "UMAP" if spec.method == "umap" else "PCA"
     name = "e and m together" if spec.vector == "both" else spec.vector
-    layout(figure, f"{title} of {name}, by {colour_by}", *_axis_names(made), height=620)
+    named_axes = _axis_names(made)
+    layout(figure, f"{title} of {name}, by {colour_by}", *named_axes[:2], height=620)
     figure.update_layout(
         clickmode="event+select", dragmode="pan" if spec.dimensions == 2 else "orbit"
     )
     if spec.dimensions == 3:
-        figure.update_layout(scene=_scene(made))
+        scene = zip(AXES, named_axes, strict=True)
+        figure.update_layout(scene={f"{axis}axis": {"title": words} for axis, words in scene})
     alt = (
         f"{title} map of {name} of {counted(len(points), spec.noun)} in {spec.dimensions} "
         f"dimensions, coloured by {colour_by}."
@@ -61,20 +63,9 @@ def scatter(made: SolutionMap, colour_by: str, trajectory: pd.DataFrame | None =
 def _axis_names(made: SolutionMap) -> list[str]:
     spec = made.record.spec
     if spec.method == "umap":
-        return [f"UMAP {k + 1} (no unit)" for k in range(2)]
-    return [
-        f"component {k + 1}, {share:.0%} of variance"
-        for k, share in enumerate(made.record.explained[:2])
-    ]
-
-
-def _scene(made: SolutionMap) -> dict[str, object]:
-    names = [*_axis_names(made)]
-    if made.record.spec.method == "umap":
-        names.append("UMAP 3 (no unit)")
-    else:
-        names.append(f"component 3, {made.record.explained[2]:.0%} of variance")
-    return {f"{axis}axis": {"title": name} for axis, name in zip(AXES, names, strict=True)}
+        return [f"UMAP {k} (no unit)" for k in range(1, spec.dimensions + 1)]
+    shares = enumerate(made.record.explained, 1)
+    return [f"component {k}, {share:.0%} of variance" for k, share in shares]
 
 
 def _by_number(values: pd.Series) -> dict[str, object]:

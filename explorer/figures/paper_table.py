@@ -43,13 +43,11 @@ def capacity_beside(value: Value, *, m_shared: bool, ours: pd.DataFrame | None =
     """
     theirs = paper.table3()
     theirs = theirs[(theirs["value"] == value) & (theirs["m_shared"] == m_shared)]
-    columns = ["source", "model", "mean", "sd", "at_least"]
-    drawn = [theirs.assign(at_least=False)[columns].assign(whose="published")]
     if ours is not None and len(ours):
-        mine = ours[ours["m_shared"] == m_shared].rename(columns={value: "mean"})
-        mine["sd"] = mine["h_lm_sd"] if value == "h_lm" else None
-        drawn.append(mine[columns].assign(whose="here"))
-    table = pd.concat([_known(part) for part in drawn], ignore_index=True)
+        ours = ours[ours["m_shared"] == m_shared].rename(columns={value: "mean"})
+        ours["sd"] = ours["h_lm_sd"] if value == "h_lm" else None
+    columns = ["source", "model", "mean", "sd", "at_least"]
+    table = _beside(theirs.assign(at_least=False), ours, columns)
     models = list(dict.fromkeys([*LABELS, *table["model"]]))
     sources = list(dict.fromkeys([*SOURCE_WORDS, *table["source"]]))
     figure = go.Figure()
@@ -95,13 +93,9 @@ def arrangements_beside(ours: pd.DataFrame | None = None) -> Chart:
 
     Args:
         ours: columns arrangement, n, mean, sd (token accuracy over texts), as
-            `explorer.experiments.aggregate.over_texts` gives them; lengths not run are absent.
+            `explorer.experiments.paper_comparison.table1` gives them; lengths not run are absent.
     """
-    columns = ["arrangement", "n", "mean", "sd"]
-    drawn = [paper.table1()[columns].assign(whose="published")]
-    if ours is not None and len(ours):
-        drawn.append(ours[columns].assign(whose="here"))
-    table = pd.concat([_known(part) for part in drawn], ignore_index=True)
+    table = _beside(paper.table1(), ours, ["arrangement", "n", "mean", "sd"])
     table = table.sort_values(["whose", "arrangement", "n"], ignore_index=True)
     figure = go.Figure()
     for (number, arrangement), whose in product(enumerate(ARRANGEMENTS.values()), WHOSE):
@@ -128,6 +122,13 @@ def arrangements_beside(ours: pd.DataFrame | None = None) -> Chart:
         f"and {_count(table, 'here')} of ours (solid); lines between them only guide the eye."
     )
     return Chart("paper-table1", figure, alt, table)
+
+
+def _beside(theirs: pd.DataFrame, ours: pd.DataFrame | None, columns: list[str]) -> pd.DataFrame:
+    """Return the published rows, then ours, with whose they are."""
+    parts = {"published": theirs, "here": ours}
+    drawn = (p[columns].assign(whose=who) for who, p in parts.items() if p is not None and len(p))
+    return pd.concat([_known(part) for part in drawn], ignore_index=True)
 
 
 def _known(part: pd.DataFrame) -> pd.DataFrame:

@@ -40,21 +40,7 @@ def _curves(
     figure = go.Figure()
     frames = recording.frames
     for k, seed in enumerate(recording.header.seeds):
-        steps, values = until_done(frames["steps"][:, k], frames[column][:, k].astype(float))
-        finite = np.isfinite(values)
-        steps, values = steps[finite], values[finite]
-        figure.add_scatter(
-            x=steps,
-            y=values,
-            mode="lines" if len(steps) > 1 else "markers",
-            name=f"seed {seed}",
-            line={
-                "color": RESTARTS[k % len(RESTARTS)],
-                "dash": DASHES[k % len(DASHES)],
-                "width": 2,
-            },
-            hovertemplate=f"seed {seed}, step %{{x}}: %{{y:.3g}}<extra></extra>",
-        )
+        draw_restart(figure, recording, k, column, f"seed {seed}", k)
     figure.update_yaxes(axis)
     layout(figure, title, "optimiser step of the restart", y)
     last = frames[column][-1] if len(frames) else np.zeros(0)
@@ -64,6 +50,26 @@ def _curves(
         else "."
     )
     return Chart(column, figure, alt, curve_table(recording))
+
+
+def draw_restart(
+    figure: go.Figure, recording: Recording, restart: int, column: str, name: str, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a column of a restart over its steps, in the k-th style; return steps and values."""
+    frames = recording.frames
+    steps, values = until_done(
+        frames["steps"][:, restart], frames[column][:, restart].astype(float)
+    )
+    finite = np.isfinite(values)
+    figure.add_scatter(
+        x=steps[finite],
+        y=values[finite],
+        mode="lines" if finite.sum() > 1 else "markers",
+        name=name,
+        line={"color": RESTARTS[k % len(RESTARTS)], "dash": DASHES[k % len(DASHES)], "width": 2},
+        hovertemplate=f"{name}, step %{{x}}: %{{y:.3g}}<extra></extra>",
+    )
+    return steps, values
 
 
 def curve_table(recording: Recording) -> pd.DataFrame:

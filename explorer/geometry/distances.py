@@ -1,5 +1,6 @@
 """How far apart the solutions of a set are (Q7, E6): pairs, their kinds, their distances."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from explorer.base.errors import BadInputError
 from explorer.solutions.sets import SolutionSet
+from explorer.solutions.solution import Solution
 
 Kind = Literal["same text", "same context", "different contexts"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -109,11 +111,18 @@ def require_solutions(found: SolutionSet, least: int = 2) -> None:
     )
 
 
-def stack(found: SolutionSet, vector: Vector) -> Float[np.ndarray, "n d"]:
-    """Return e, m, or both one after the other, of every exact solution, as float64."""
-    e = np.stack([s.e for s in found.solutions]).astype(np.float64)
-    m = np.stack([s.m for s in found.solutions]).astype(np.float64)
-    return {"e": e, "m": m, "both": np.concatenate([e, m], axis=1)}[vector]
+def stack(solutions: Sequence[Solution], vector: Vector) -> Float[np.ndarray, "n D"]:
+    """Return e, m, or both one after the other, of every solution, as float64."""
+    e, m = (np.stack([getattr(s, name) for s in solutions]) for name in "em")
+    return chosen(e, m, vector)
+
+
+def chosen(
+    e: Float[np.ndarray, "n d"], m: Float[np.ndarray, "n d"], vector: Vector
+) -> Float[np.ndarray, "n D"]:
+    """Return e, m, or both one after the other, as float64."""
+    parts = {"e": [e], "m": [m], "both": [e, m]}[vector]
+    return np.concatenate(parts, axis=1).astype(np.float64)
 
 
 def cosine_distances(vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:

@@ -26,17 +26,6 @@ DRAWS = 9999
 LEAST_CONTEXTS = 5
 """Contexts that an interval needs. Of two, the only resample with pairs between contexts is the set
 itself, so both ends would be its own value; the sign flips of four give no p-value under 1/16."""
-COMPARISONS: tuple[tuple[Kind, Kind], ...] = (
-    ("same text", "same context"),
-    ("same context", "different contexts"),
-    ("same text", "different contexts"),
-)
-SHUFFLED = {
-    ("same text", "same context"): "text labels of solutions, within each context",
-    ("same context", "different contexts"): "context labels of texts",
-    ("same text", "different contexts"): "text and context labels of solutions",
-}
-"""What the permutation test of each comparison permutes."""
 
 
 class Comparison(Value):
@@ -96,7 +85,7 @@ def compare(
         seed: of both; the permutations of each comparison begin anew from `seed` + 1.
     """
     level = np.unique(distances, return_inverse=True)[1].reshape(-1).astype(np.int32)
-    for which in COMPARISONS:
+    for which, (permute, shuffled) in COMPARISONS.items():
         near, far = (np.flatnonzero(found.kind == KINDS.index(kind)) for kind in which)
         if not len(near) or not len(far):
             continue
@@ -105,7 +94,7 @@ def compare(
             resampled_aucs(found, level, near, far, resamples, seed), found.contexts
         )
         draw = np.random.default_rng(seed + 1)
-        permuted = PERMUTED[which](found, level, draw)
+        permuted = permute(found, level, draw)
         reached = 1 + sum(next(permuted) >= auc - 1e-12 for _ in range(permutations))
         yield Comparison(
             near=which[0],
@@ -116,7 +105,7 @@ def compare(
             high=high,
             p=reached / (permutations + 1),
             smallest_p=max(1 / relabellings(found, which), 1 / (permutations + 1)),
-            shuffled=SHUFFLED[which],
+            shuffled=shuffled,
         )
 
 
@@ -246,12 +235,16 @@ def _auc_among(farther: float, near: int, count: int) -> float:
     return float((farther - near * near / 2) / (near * far)) if near and far else float("nan")
 
 
-PERMUTED: dict[tuple[Kind, Kind], Permuted] = {
-    ("same text", "same context"): _texts_within_contexts,
-    ("same context", "different contexts"): _contexts_of_texts,
-    ("same text", "different contexts"): _all_labels,
+COMPARISONS: dict[tuple[Kind, Kind], tuple[Permuted, str]] = {
+    ("same text", "same context"): (
+        _texts_within_contexts,
+        "text labels of solutions, within each context",
+    ),
+    ("same context", "different contexts"): (_contexts_of_texts, "context labels of texts"),
+    ("same text", "different contexts"): (_all_labels, "text and context labels of solutions"),
 }
-"""How the labels of each comparison are permuted, for ever: the AUC of one permutation each."""
+"""What is compared, near and far; and what its test permutes: a function that yields the AUC of
+one permutation each, for ever, and the same in words."""
 
 
 def relabellings(found: Pairs, which: tuple[Kind, Kind]) -> int:

@@ -16,7 +16,7 @@ from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
 from explorer.base.provenance import Recorded
 from explorer.geometry import projection
-from explorer.geometry.distances import Vector, between
+from explorer.geometry.distances import Vector, between, chosen, stack
 from explorer.geometry.projection import Purity
 from explorer.solutions import sets as records
 from explorer.solutions.recording import Recording
@@ -106,14 +106,7 @@ def require_comparable(sets: list[SolutionSet]) -> None:
 
 def vectors(sets: list[SolutionSet], vector: Vector) -> Float[np.ndarray, "n d"]:
     """Return e, m or both of all solutions of all sets, as float64."""
-    pairs = [(s.e, s.m) for found in sets for s in found.solutions]
-    return np.stack([of_pair(e, m, vector) for e, m in pairs])
-
-
-def of_pair(e: np.ndarray, m: np.ndarray, vector: Vector) -> Float[np.ndarray, " d"]:
-    """Return e, m, or both one after the other."""
-    chosen = {"e": (e,), "m": (m,), "both": (e, m)}[vector]
-    return np.concatenate(chosen).astype(np.float64)
+    return stack([s for found in sets for s in found.solutions], vector)
 
 
 def describe(sets: list[SolutionSet]) -> pd.DataFrame:
@@ -247,8 +240,8 @@ def trajectory(made: SolutionMap, recording: Recording) -> pd.DataFrame:
     if recording.header.d_model != made.sets[0].record.d_model:
         raise BadInputError("This run is of another model than the map. Choose another run.")
     axes = projection.principal(vectors(made.sets, spec.vector), spec.dimensions)
-    steps = [of_pair(f["e"], f["m"], spec.vector) for f in frames]
-    at: dict[str, Any] = dict(zip(AXES, axes.project(np.stack(steps)).T, strict=False))
+    steps = chosen(frames["e"], frames["m"], spec.vector)
+    at: dict[str, Any] = dict(zip(AXES, axes.project(steps).T, strict=False))
     best = frames["best"]
     accuracy = frames["accuracy"][np.arange(len(frames)), best]
     return pd.DataFrame(at | {"step": frames["step"], "accuracy": accuracy, "restart": best})

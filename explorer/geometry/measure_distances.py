@@ -122,7 +122,7 @@ def _table(found: SolutionSet, at: Pairs) -> pd.DataFrame:
     }
     for metric in METRICS:
         for vector in VECTORS:
-            distances = between(stack(found, vector), metric)
+            distances = between(stack(found.solutions, vector), metric)
             columns[f"{metric}_{vector}"] = distances[at.first, at.second]
     return pd.DataFrame(columns)
 

@@ -7,7 +7,6 @@ goes on from there; who is new, or was away for longer, is told the whole histor
 
 import asyncio
 import contextlib
-import json
 import secrets
 import time
 from collections import deque
@@ -22,8 +21,9 @@ from explorer.solutions.recording import Recording, read_log
 
 TICK_SECONDS = 0.2
 """How often is looked for new frames of jobs that somebody watches."""
-ROWS_SECONDS = 0.38
-"""How often the catalogue is asked about them: a worker writes there every 0.4 s at most."""
+ROWS_SECONDS = 0.98
+"""How often the catalogue is asked about them, which costs more than a frame; at the end of a run
+with every look."""
 BOARD_SECONDS = 0.9
 """How often a board is read: it tells of everybody, to everybody who looks."""
 NOTE_SECONDS = 2.0
@@ -80,6 +80,11 @@ class Channel:
     left: float = -KEPT_SECONDS
     looked: float = 0.0
     whole: tuple[int, asyncio.Task[str]] | None = None
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether nothing is known of it, or its last frame has come and its end has not."""
+        return self.status is None or (not self.status["over"] and feed.is_last(self.newest))
 
     def is_watched(self, now: float) -> bool:
         """Whether somebody looks."""
@@ -279,7 +284,7 @@ class Hub:
             StorageError: if the catalogue cannot be read.
         """
         now = time.monotonic()
-        rows = now - self._asked >= ROWS_SECONDS or any(c.status is None for c in channels)
+        rows = now - self._asked >= ROWS_SECONDS or any(c.is_urgent for c in channels)
         jobs = [channel for channel in channels if channel.job not in self._boards]
         looks = self._look({channel.job: channel.stamp for channel in jobs}, rows=rows)
         if rows:
@@ -306,7 +311,7 @@ class Hub:
         known.looked = time.monotonic()
         if not message and not begins:
             return None
-        text = None if begins else _text(known.job, message)
+        text = None if begins else feed.text(known.job, message)
         return _News(status, look.stamp, newest, say, text)
 
     def _of_board(self, known: Channel) -> _News | None:
@@ -319,7 +324,7 @@ class Hub:
         begins = known.tiles is None
         if not begins and not changed and not gone:
             return None
-        text = None if begins else _text(known.job, {"tiles": changed, "gone": gone})
+        text = None if begins else feed.text(known.job, {"tiles": changed, "gone": gone})
         return _News({"over": False}, None, None, None, text, tiles)
 
     def _wake(self) -> None:
@@ -341,8 +346,4 @@ def _history(
         if whole is None or whole.header != newest.header:
             whole = newest
         message |= feed.history(whole, newest, say)
-    return _text(job, message)
-
-
-def _text(job: str, message: Mapping[str, Any]) -> str:
-    return json.dumps({"job": job} | dict(message), separators=(",", ":"), allow_nan=False)
+    return feed.text(job, message)

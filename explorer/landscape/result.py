@@ -8,16 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from explorer.base.provenance import Versions
+from explorer.base.provenance import Recorded
 from explorer.base.tensor_files import Layout, TensorFormat, Tensors, all_finite
-from explorer.base.value import Value
 from explorer.landscape.plane import COARSEST
 from explorer.paths.curves import BENDS, CurveKind
 from explorer.paths.header import SolutionInfo, TextInfo
 from explorer.specs.arrangements import ArrangementKey
 
 
-class LandscapeHeader(Value):
+class LandscapeHeader(Recorded):
     """What is known about a plane besides its numbers."""
 
     schema_version: Literal[1] = 1
@@ -43,7 +42,6 @@ class LandscapeHeader(Value):
     pieces: dict[int, str] = Field(default={}, description="What every token id in it says.")
     confirmed_in: str = "float32"
     device: str = "cpu"
-    versions: Versions = Field({}, description="Of explorer, torch and transformers.")
     seconds: float = Field(0.0, description="Compute time so far.")
     points_per_second: float = Field(0.0, description="Grid points measured per second.")
     plain_per_second: float = Field(

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from explorer.base.provenance import Versions
+from explorer.base.provenance import Recorded
 from explorer.base.tensor_files import TensorFormat, all_finite
-from explorer.base.value import Value
 
 
-class SurroundingsHeader(Value):
+class SurroundingsHeader(Recorded):
     """What is known about a walk besides its numbers."""
 
     schema_version: Literal[1] = 1
@@ -26,7 +25,6 @@ class SurroundingsHeader(Value):
     seed: int = Field(description="Seed of the directions.")
     confirmed_in: str = "float32"
     device: str = "cpu"
-    versions: Versions = Field({}, description="Of explorer, torch and transformers.")
     seconds: float = 0.0
     created: str = Field("", description="UTC time, ISO 8601.")
     job: str | None = None

@@ -74,11 +74,7 @@ def table(items: Sequence[Item]) -> pd.DataFrame:
         record = item.record.model_dump(exclude={"recipe", "id"})
         record["versions"] = in_words(item.record.versions)
         recipe = {f"recipe_{name}": value for name, value in item.record.recipe.shown.items()}
-        label = {
-            "name": item.label.name,
-            "note": item.label.note,
-            "tags": ", ".join(item.label.tags),
-        }
+        label = item.label.model_dump() | {"tags": ", ".join(item.label.tags)}
         lines.append({"id": item.id, **label, "N": item.length, **record, **recipe})
     return pd.DataFrame(lines)
 

@@ -1,6 +1,6 @@
-"""What the app writes besides solutions: paths, planes, experiments, analyses, models, leftovers.
+"""Lists what the app writes besides solutions: paths, planes, experiments, analyses, leftovers.
 
-Listed for the Library as items, from the metadata of files alone, each read once.
+As items for the Library, from the metadata of files alone, each read once.
 """
 
 import contextlib

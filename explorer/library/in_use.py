@@ -1,10 +1,10 @@
-"""What jobs that are not over write or read: it cannot be deleted meanwhile. Free of torch.
+"""Finds the files that open jobs write or read: they cannot be deleted meanwhile. Free of torch.
 
 Otherwise a job goes on writing into a folder that was moved away, and what was deleted finds its
 place taken when it is to come back.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +15,7 @@ from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.paths import places
 from explorer.solutions import sets, store
-from explorer.specs.jobs import (
-    DepthSpec,
-    DistancesSpec,
-    ExperimentSpec,
-    InsideSpec,
-    LandscapeSpec,
-    MapSpec,
-    PathsSpec,
-    RadiusSpec,
-    SolveSetSpec,
-)
+from explorer.specs.jobs import ExperimentSpec, SolveSetSpec, names_in
 
 PAGES = {
     "solve-set": "Sets",
@@ -42,7 +32,7 @@ PAGES = {
 
 @dataclass(frozen=True)
 class Use:
-    """A file or folder that a job is at.
+    """A file or folder that a job makes or reads.
 
     Attributes:
         job: the job.
@@ -87,7 +77,7 @@ def require_free(paths: Iterable[Path]) -> None:
 
 
 def uses() -> Iterator[Use]:
-    """Yield what the jobs that are not over are at, what they make first."""
+    """Yield the files and folders of open jobs, those that they make first."""
     jobs = client.jobs(open_only=True)
     for job in jobs:
         yield from (Use(job, path, makes=True) for path in _made_by(job))
@@ -112,19 +102,19 @@ def _made_by(job: Job) -> Iterator[Path]:
 
 def _read_by(job: Job) -> Iterator[Path]:
     """Yield what a job reads whenever it is taken up; what is gone is left out."""
-    spec = job.spec
-    if isinstance(spec, DistancesSpec | DepthSpec | MapSpec):
-        for name in spec.sets if isinstance(spec, MapSpec) else (spec.set,):
+    for kind, name in dict.fromkeys(names_in(job.spec)):
+        if kind in FINDERS:
             with suppress(ExplorerError):
-                yield sets.find(name)
-    if isinstance(spec, LandscapeSpec):
-        with suppress(ExplorerError):
-            yield places.find_paths(spec.paths)
-    solutions: list[str] = []
-    if isinstance(spec, PathsSpec):
-        solutions = [name for pair in spec.pairs for name in pair]
-    if isinstance(spec, RadiusSpec | InsideSpec):
-        solutions = [spec.solution]
-    for name in dict.fromkeys(solutions):
-        with suppress(ExplorerError):
-            yield Path(name).absolute() if "/" in name else store.find(name)
+                yield FINDERS[kind](name)
+
+
+def _solution(name: str) -> Path:
+    return Path(name).absolute() if "/" in name else store.find(name)
+
+
+FINDERS: dict[str, Callable[[str], Path]] = {
+    "solution": _solution,
+    "set": sets.find,
+    "paths": places.find_paths,
+}
+"""How what a job names is found."""

@@ -25,7 +25,7 @@ from explorer.solutions import store
 from explorer.solutions.recording import RecordingHeader
 from explorer.solutions.sets import SetRecord
 from explorer.solutions.solution import AnyRecord
-from explorer.specs.jobs import DistancesSpec, ExperimentSpec, MapSpec
+from explorer.specs.jobs import ExperimentSpec, names_in
 
 __all__ = ["SHIPS", "Item", "find", "items", "relabel"]
 
@@ -174,8 +174,7 @@ def _job(row: JobRow, called: Mapping[str, str]) -> Item:
         spec = client.as_job(row).spec
         model = getattr(spec, "model", "")
         text = getattr(spec, "text", "") or getattr(spec, "context", "") or model
-        if isinstance(spec, DistancesSpec | MapSpec):
-            about = (spec.set,) if isinstance(spec, DistancesSpec) else spec.sets
+        if about := [name for kind, name in names_in(spec) if kind == "set"]:
             text = " · ".join(called[name] for name in about if name in called) or model
         asks = f"run {spec.settings.experiment}" if isinstance(spec, ExperimentSpec) else spec.kind
     except (BadInputError, ValueError):

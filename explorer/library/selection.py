@@ -64,19 +64,12 @@ def _fits(item: Item, wish: Wish) -> bool:
 
 
 def _says(item: Item, words: Sequence[str]) -> bool:
-    if not words:
-        return True
     parts = [item.id, item.text, item.label.name, item.label.note, *item.label.tags]
     parts += [str(value) for value in item.facts.values() if isinstance(value, str)]
     if (record := item.record) is not None:
         parts += [record.title, record.source, record.model, record.kind, scheme(record)[1]]
-        parts += [getattr(record, "arrangement", "")]
-        parts += [
-            record.recipe.title,
-            record.recipe.digest,
-            record.reason or "",
-            f"seed {record.seed}",
-        ]
+        parts += [getattr(record, "arrangement", ""), record.reason or "", f"seed {record.seed}"]
+        parts += [record.recipe.title, record.recipe.digest]
     said = "\n".join(parts).casefold()
     return all(word in said for word in words)
 

@@ -1,4 +1,4 @@
-"""What was deleted waits in a folder of the cache until it is taken back or thrown away for good.
+"""The trash: moves what is deleted into a folder of the cache, puts it back, empties it.
 
 A manifest is written before anything moves, so that whatever interrupts a deletion can be undone.
 """

@@ -19,9 +19,21 @@ from explorer.solutions.solution import Solution
 class ModelPool:
     """Frozen models by folder and number format, the least recently used let go first."""
 
-    def __init__(self, device: torch.device | None = None, keep: int = 4) -> None:
+    def __init__(
+        self,
+        device: torch.device | None = None,
+        keep: int = 4,
+        fast: torch.dtype | None = None,
+    ) -> None:
+        """Hold nothing yet.
+
+        Args:
+            device: of all of them; None: the best of this machine.
+            keep: how many are held at most.
+            fast: format of a search whose recipe leaves it open; None: what is fast here.
+        """
         self.device = device or best_device()
-        self.keep = keep
+        self.keep, self.fast = keep, fast
         self._held: OrderedDict[tuple[Path, torch.dtype], FrozenModel] = OrderedDict()
 
     def get(self, folder: Path, name: str, dtype: torch.dtype) -> FrozenModel:
@@ -55,7 +67,8 @@ class ModelPool:
         Raises:
             ModelError: as `get`.
         """
-        return self.get(folder, name, fast_dtype(self.device, precision))
+        fixed = self.fast if precision == "auto" else None
+        return self.get(folder, name, fixed or fast_dtype(self.device, precision))
 
     def confirming(self, folder: Path, name: str, precision: str = "auto") -> FrozenModel:
         """Return the model that results are confirmed on: in float32, where that fits.

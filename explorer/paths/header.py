@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from explorer.assets.tokenizing import Tokenizer
-from explorer.base.provenance import Versions, versions
+from explorer.base.provenance import Recorded
 from explorer.base.value import Value
 from explorer.paths.curves import CurveKind
 from explorer.paths.pairs import text_key
@@ -34,7 +34,7 @@ class SolutionInfo(Value):
     text: int = Field(description="Index of its text.")
 
 
-class PathsHeader(Value):
+class PathsHeader(Recorded):
     """What is known about a set of paths besides its numbers."""
 
     schema_version: Literal[1] = 1
@@ -57,7 +57,6 @@ class PathsHeader(Value):
     confirmed_in: str = Field("float32", description="Number format of everything measured.")
     searched_in: str = Field("float32", description="Number format of the training.")
     device: str = "cpu"
-    versions: Versions = Field({}, description="Of explorer, torch and transformers.")
     seconds: float = Field(0.0, description="Compute time so far.")
     pass_seconds: float = Field(
         0.0, description="Time of the newest forward pass over all points of one path."
@@ -127,7 +126,6 @@ def describe(
             ],
             "pairs": [(index[a.record.id], index[b.record.id]) for a, b in pairs],
             "created": now(),
-            "versions": versions(),
         }
         | more
     )

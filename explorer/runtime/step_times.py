@@ -74,7 +74,7 @@ class StepTime(Value):
 
 
 def assumed(parameters: int | None) -> StepTime:
-    """Return the pace of two CPU cores with bfloat16, for a machine that has timed nothing.
+    """Return the step time of two CPU cores with bfloat16, where nothing was timed yet.
 
     Args:
         parameters: of the model; None counts as the embedded model's.
@@ -84,12 +84,12 @@ def assumed(parameters: int | None) -> StepTime:
 
 
 def expected(model: str, precision: str, parameters: int | None) -> StepTime:
-    """Return the pace that was timed last, else the assumed one of a model of that size."""
+    """Return the step time that was measured last, else what a model of that size may take."""
     return find(model, precision) or assumed(parameters)
 
 
 def keep(step_time: StepTime) -> Path:
-    """Keep the newest pace of a model and number format.
+    """Keep the newest step time of a model and number format.
 
     Raises:
         StorageError: if the disk refuses.
@@ -98,7 +98,7 @@ def keep(step_time: StepTime) -> Path:
 
 
 def find(model: str, precision: str) -> StepTime | None:
-    """Return the pace that was timed last, or None if none was or it cannot be read."""
+    """Return the step time that was measured last; None if none was or it cannot be read."""
     return StepTime.kept(_file(model, precision))
 
 

@@ -1,4 +1,4 @@
-"""Recordings: how a run formed, frame by frame, small enough to play back in a browser.
+"""Recordings: the frames of a run, small enough to play back in a browser.
 
 While a run is going on its frames are appended to a log of fixed-size records, which any process
 can read at any time; a record that is half-written is left out. When the run ends the frames

@@ -13,7 +13,7 @@ from explorer.base.collection import Collection
 from explorer.base.errors import CorruptFileError
 from explorer.base.files import say_kept
 from explorer.base.formatting import counted
-from explorer.base.provenance import Versions
+from explorer.base.provenance import Recorded
 from explorer.base.value import Value
 from explorer.solutions.solution import Solution, load_solution
 from explorer.specs.jobs import SolveSetSpec
@@ -81,7 +81,7 @@ class Joint(Value):
     device: str = Field("", description="Kind of device; empty: not noted.")
 
 
-class SetRecord(Value):
+class SetRecord(Recorded):
     """Everything in `set.json`."""
 
     schema_version: Literal[1] = SCHEMA
@@ -96,7 +96,6 @@ class SetRecord(Value):
     complete: bool = Field(False, description="Whether nothing more will be tried.")
     created: str
     device: str = Field("", description="Kinds of device in their order; each file has its own.")
-    versions: Versions = Field({}, description="Of explorer, torch and transformers.")
     job: str | None = Field(None, description="Id of the job that began it; None: a shell.")
     missing: tuple[str, ...] = Field(
         (), exclude=True, description="Members whose files are gone; they are not among `members`."

@@ -149,11 +149,8 @@ def _is_gone(path: Path, listed: Container[Path]) -> bool:
 
 def _own_files() -> list[Path]:
     """Return the solution files of this machine's runs and sets."""
-    return [path for name in ("solutions", "sets") for path in _solution_files(_local(name))]
-
-
-def _local(name: str) -> Path:
-    return folders.local() / name
+    places = (folders.local() / name for name in ("solutions", "sets"))
+    return [path for place in places for path in _solution_files(place)]
 
 
 def _solution_files(folder: Path) -> list[Path]:

@@ -1,8 +1,11 @@
 """What a job is asked to do: one frozen, validated value for each kind."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    BaseModel,
     Field,
     TypeAdapter,
     ValidationError,
@@ -46,7 +49,7 @@ class ReconstructSpec(Value):
 
 
 class DownloadSpec(Value):
-    """Bring a model (and, with the embedded one, Shakespeare's works) onto the disk."""
+    """Download a model and, with the embedded one, Shakespeare's works."""
 
     kind: Literal["bring"] = "bring"
     model: str = Field(description="Name or hub id of the model.")
@@ -286,6 +289,27 @@ JobSpec = Annotated[
     Field(discriminator="kind"),
 ]
 _adapter: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
+
+
+def names_in(spec: BaseModel) -> Iterator[tuple[str, str]]:
+    """Yield every name by which a spec, or one within it, asks for something that is stored.
+
+    Each with what it is of: a model, a solution, a set or paths by id or path, or plainly a path.
+    """
+    for field, part in spec:
+        match field, part:
+            case (("model" | "solution" | "set" | "paths"), str()):
+                yield field, part
+            case "other", str():
+                yield "solution", part
+            case "path", Path():
+                yield "path", str(part)
+            case "sets", tuple():
+                yield from (("set", name) for name in part)
+            case "pairs", tuple():
+                yield from (("solution", end) for pair in part for end in pair)
+            case _, BaseModel():
+                yield from names_in(part)
 
 
 def parse(text: str) -> JobSpec:

@@ -1,4 +1,4 @@
-"""What a training does at which of its steps: how fast vectors move, how many restarts train."""
+"""Schedules over the steps of a training: its learning rate, and successive halving."""
 
 import math
 from typing import Literal
@@ -32,10 +32,10 @@ def scheduled(full: float, schedule: Schedule, step: int, steps: int, warmup: in
 
 
 def places(recipe: Recipe, restarts: int, steps: int, *, led: bool = False) -> int:
-    """Return how many restarts of one text train at a time after so many steps of the leader.
+    """Return how many restarts of one text train after so many steps of the leader.
 
-    Successive halving: all of them, from `halve_at` on half of them, or one while it leads; and one
-    more after every `WAKE_STEPS` from there.
+    Successive halving: at first all of them, from `halve_at` on half of them, or one while it
+    leads; and one more after every `WAKE_STEPS` from there.
     """
     if recipe.halve_at is None or steps < recipe.halve_at:
         return restarts

@@ -130,10 +130,12 @@ class SharedTask(Task):
     Attributes:
         id: of what it makes.
         timing: always known, for what is made takes long.
+        inside: how much of the part under way is done, 0 to 1.
     """
 
     id: str
     timing: "Timing"
+    inside: float = 0.0
     _part: str = ""  # that is claimed
 
     def steps(self) -> Generator[Progress, None, None]:
@@ -147,12 +149,18 @@ class SharedTask(Task):
             if claimed is None:
                 yield from cell_locks.rest(self._others())
                 continue
-            self._part, claim = claimed
+            part, claim = claimed
             with claim:
+                self._part, self.inside = part, 0.0
                 yield self._progress()
-                if self._part in self._left():  # else it was finished between look and claim
-                    yield from super().steps()
+                if part in self._left():  # else it was finished between look and claim
+                    yield from self.part(part)
             yield self._progress()
+
+    def part(self, name: str) -> Generator[Progress, None, None]:
+        """Do one part, which whoever asks has claimed."""
+        self._part, self.inside = name, 0.0
+        yield from super().steps()
 
     @abstractmethod
     def _left(self) -> list[str]:

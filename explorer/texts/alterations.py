@@ -1,4 +1,4 @@
-"""Where the text that is learned is not the text that was typed: tokenizers change some texts.
+"""Finds where a tokenizer changes a text, so that another one is learned than was typed.
 
 One makes letters small, one composes accents, one has no token for a character and writes <unk>.
 Two vectors then learn what the tokens say, and a person should know that before they start.

@@ -38,13 +38,15 @@ def target_ids(
         raise BadInputError("The text is empty. Type, paste or choose one.")
     if text.isspace():
         raise BadInputError("The text is nothing but white space. Type, paste or choose one.")
-    if length is None:
-        return _whole(text, tokenizer, min(most, MAX_TARGET_TOKENS))
-    ids, _ = tokenizer.encode_prefix(text, length)
-    if len(ids) == length:
-        return ids
+    ids, more = tokenizer.encode_prefix(text, length or min(most, MAX_TARGET_TOKENS))
     if not ids:
         raise BadInputError("The text has no tokens. Type, paste or choose another one.")
+    if length is None and more:
+        raise BadInputError(
+            f"The whole text has more than {len(ids):,} tokens. Choose how many of them to use."
+        )
+    if length is None or len(ids) == length:
+        return ids
     if len(ids) == 1:
         raise BadInputError(
             f"The text is a single token and {length:,} are wanted. "
@@ -54,19 +56,3 @@ def target_ids(
         f"The text has {len(ids):,} tokens and {length:,} are wanted. "
         f"Use a longer text, or lower the length to {len(ids):,}."
     )
-
-
-def _whole(text: str, tokenizer: Tokenizer, most: int) -> list[int]:
-    """Return every token id of `text`, at most `most`.
-
-    Raises:
-        BadInputError: if there are more.
-    """
-    ids, more = tokenizer.encode_prefix(text, most)
-    if more:
-        raise BadInputError(
-            f"The whole text has more than {most:,} tokens. Choose how many of them to use."
-        )
-    if not ids:
-        raise BadInputError("The text has no tokens. Type, paste or choose another one.")
-    return ids

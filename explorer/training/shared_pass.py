@@ -128,12 +128,14 @@ class Step(Generic[Report]):
         due: says, when it is taken, whether predicted ids, p(target) and rank are measured too.
         detail: whether they were.
         seconds: how long it took, by the clock; with others', that of all.
+        share: its part of that in passes, by positions; zero until it is taken.
     """
 
     training: Participant[Report]
     due: Callable[[], bool] = lambda: False
     detail: bool = False
     seconds: float = 0.0
+    share: float = 0.0
     _said: Report | Exception | None = None
 
     @property
@@ -167,6 +169,7 @@ class Step(Generic[Report]):
     def _apply(self, asked: "list[Proposal] | Exception", answers: "Sequence[Said]") -> None:
         bad = [each for each in (asked, *answers) if isinstance(each, Exception)]
         good = [each for each in answers if isinstance(each, Answer)]
+        self.share = sum(each.seconds for each in good)
         try:
             if bad:
                 raise bad[0]

@@ -52,6 +52,7 @@ class Active:
         last_words: what its row will say when it is out of these hands.
         began: monotonic time when it was taken up.
         served: when it last had a turn of the share that is left to those who are behind.
+        spent: seconds of its last step with others: its part of the passes, and what it did then.
     """
 
     job: JobContext
@@ -63,6 +64,7 @@ class Active:
     last_words: dict[str, object] | None = None
     began: float = field(default_factory=time.monotonic)
     served: float = -math.inf
+    spent: float = 0.0
 
     @property
     def ready(self) -> bool:
@@ -79,7 +81,7 @@ class Active:
     @property
     def behind(self) -> bool:
         """Whether people who wait for a page come before it."""
-        return self.job.spec.kind in BEHIND and self.job.next_step is None
+        return self.job.spec.kind in BEHIND
 
     @property
     def needs_device(self) -> bool:

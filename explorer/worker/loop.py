@@ -103,7 +103,8 @@ class Worker:
     def _turn(self) -> bool:
         """Do one round: questions, new jobs, a step or slice of each; say whether there was work.
 
-        Those that wait for nobody come after those for whom people wait, and one at a time.
+        Those for which nobody waits keep their share of the time meanwhile, one of them at a time;
+        where it can, its step is taken with those of the others.
         """
         self._poll()
         for active in [a for a in self.active.values() if a.last_words is not None]:
@@ -119,16 +120,22 @@ class Worker:
         for active in first:
             if not active.shares:
                 busy = self.stays and (self._slice(active) or busy)
-        busy = people = self._share([a for a in first if a.shares]) or busy
+        together = [a for a in first if a.shares]
+        people = busy or bool(together)
         if people and behind:
-            spent = time.monotonic() - began
-            self._owed = min(SLICE_SECONDS, self._owed + spent * BEHIND_SHARE / (1 - BEHIND_SHARE))
             behind = [min(behind, key=lambda a: a.served)] if self._owed > 0 else []
+        guests = [a for a in behind if a.shares]
+        for active in behind:
+            active.served, active.spent = began, 0.0
+        busy = self._share(together + guests) or busy
+        spent = sum(a.spent for a in guests)
+        self._owed += (time.monotonic() - began - spent) * BEHIND_SHARE / (1 - BEHIND_SHARE)
         began = time.monotonic()
         for active in behind:
-            active.served = began
-            busy = self.stays and (self._slice(active) or busy)
-        self._owed = self._owed - (time.monotonic() - began) if people else 0.0
+            if active not in guests:
+                busy = self.stays and (self._slice(active) or busy)
+        spent += time.monotonic() - began
+        self._owed = min(SLICE_SECONDS, self._owed) - spent if people else 0.0
         if not busy:
             self._now_doing("idle")
             self.compute.release()
@@ -156,7 +163,10 @@ class Worker:
             except Exception as error:  # nobody's in particular: each takes its own step
                 log.error(logs.line("shared step", jobs=len(now)) + logs.frames(error))
             for active in now:
+                began = time.monotonic()
+                active.spent = step.share if (step := active.job.next_step) else 0.0
                 self.hands.go_on(active)
+                active.spent += time.monotonic() - began
             left = [a for a in left if a not in now]
             self._poll()
         return worked

@@ -16,7 +16,7 @@ from explorer.landscape.result import Landscape
 from explorer.solutions import sets as records
 from explorer.solutions.solution import Solution, save_solution
 from tests.pages.driving import open_page
-from widgets import cached, results, sets
+from widgets import cached, sets
 from widgets.cached import Newest
 
 
@@ -79,8 +79,9 @@ def test_of_a_growing_result_the_newest_version_is_kept(tmp_path: Path) -> None:
     seen = []
     for version in range(20):
         file.write_text(str(version))
-        found = kept(file, version)
-        assert found.text == str(version) and kept(file, version) is found
+        os.utime(file, ns=(version, version))
+        found = kept(file)
+        assert found.text == str(version) and kept(file) is found
         seen.append(weakref.ref(found))
     del found
     gc.collect()
@@ -91,19 +92,19 @@ def test_places_asked_for_last_are_kept(tmp_path: Path) -> None:
     kept, files = Newest(_Version, 2), [tmp_path / str(k) for k in range(3)]
     for file in files:
         file.write_text("x")
-    first = kept(files[0], 0)
-    kept(files[1], 0)
-    assert kept(files[0], 0) is first
-    kept(files[2], 0)
-    assert kept(files[0], 0) is first and len(kept) == 2
+    first = kept(files[0])
+    kept(files[1])
+    assert kept(files[0]) is first
+    kept(files[2])
+    assert kept(files[0]) is first and len(kept) == 2
 
 
 def test_what_cannot_be_read_is_tried_again(tmp_path: Path) -> None:
     kept, file = Newest(_Version, 2), tmp_path / "x"
     with pytest.raises(FileNotFoundError):
-        kept(file, 0)
+        kept(file)
     file.write_text("there")
-    assert kept(file, 0).text == "there"
+    assert kept(file).text == "there"
 
 
 def test_thirty_who_come_at_once_read_once(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_thirty_who_come_at_once_read_once(tmp_path: Path) -> None:
 
     kept = Newest(load, 2)
     found: list[object] = []
-    threads = [threading.Thread(target=lambda: found.append(kept(tmp_path, 0))) for _ in range(30)]
+    threads = [threading.Thread(target=lambda: found.append(kept(tmp_path))) for _ in range(30)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -136,11 +137,11 @@ def test_a_landscape_that_grows_is_held_once(tmp_path: Path) -> None:
     for version in range(1, 20):
         file.write_bytes(shipped.read_bytes())
         os.utime(file, ns=(version * 10**9, version * 10**9))
-        assert results.landscape(file) is results.landscape(file)
+        assert cached.landscape(file) is cached.landscape(file)
     assert _held(Landscape) == before + 1
     file.write_bytes(b"damaged")
     with pytest.raises(CorruptFileError):
-        results.landscape(file)
+        cached.landscape(file)
 
 
 class Grown:

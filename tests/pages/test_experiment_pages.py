@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.experiments import runs
 from explorer.experiments.arrangements import EXPERIMENT
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
+from explorer.experiments.nodes import write_nodes
 from explorer.experiments.runs import Run
 from explorer.jobs import client
 from explorer.specs.jobs import ExperimentSpec
@@ -163,3 +164,23 @@ def test_the_paper_page_has_every_finding_with_and_without_runs(run: Callable[..
     answers, more = app.table
     assert "I5" in set(more.value["id"])
     assert [f"F{k}" for k in range(1, 11)] == list(dict.fromkeys(answers.value["id"]))
+
+
+def test_a_run_that_a_command_spreads_over_machines_shows_who_is_at_what(
+    run: Callable[..., Run],
+) -> None:
+    made = run()
+    busy = {"name": "**north**", "device": "CPU", "searched_in": "float32", "since": 0.0}
+    cell = EXPERIMENT.cells(made.settings)[0]
+    under_way = busy | {"part": cell.key, "title": cell.title, "fraction": 0.25, "finished": 3}
+    write_nodes(made.header.id, [under_way, busy], ["south has torch 1.0: install the same."])
+    app = open_page("arrangements", run=made.header.id)
+    (shown,) = (frame.value for frame in app.dataframe if "Machine" in frame.value)
+    assert shown["Machine"].tolist() == ["**north**"] * 2
+    assert shown["Done (%)"].tolist() == [25, 0] and shown["Cells finished"].tolist() == [3, 0]
+    assert shown["Measures"][0] == cell.title
+    assert any("south has torch" in warning.value for warning in app.warning)
+    assert any("2 processes" in str(element) for element in app.main)
+    (runs.work_of(made.header.id) / "nodes.json").write_text('{"at": 1, "nodes": []}')
+    gone = open_page("arrangements", run=made.header.id)
+    assert not any("Machine" in frame.value for frame in gone.dataframe)

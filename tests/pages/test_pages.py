@@ -161,15 +161,16 @@ def test_what_suits_the_model_is_offered_first_and_said(tiny_llama_folder: Path)
     first_position.keep(
         FirstPosition(
             fingerprint=weights, words=12, alone=1, behind=9, sink=0, sink_text="BOS", steps=16,
-            computed_in="float32",
+            computed_in="float32", tokens=24, by_paper=10, by_sink=15, pair_steps=24,
         )
     )  # fmt: skip
     app = open_page(None, tiny_llama_folder)
-    assert "A4" in app.selectbox(key="arrangement").options[0]
+    assert "[sink][e][m]×N" in app.selectbox(key="arrangement").options[0]
     assert "cannot say an arbitrary token" in texts_of(app)
+    assert "BOS before e helps: after 24 steps e and m output 15 of 24 tokens" in texts_of(app)
     app.button(key="start").click().run()
     assert {j.spec.arrangement for j in client.jobs() if isinstance(j.spec, ReconstructSpec)} == {
-        "auto", "e+mN",
+        "auto", "sink+e+mN",
     }  # fmt: skip
 
 

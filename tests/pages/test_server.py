@@ -118,7 +118,7 @@ def _specs(path: str) -> list[JobSpec]:
         LandscapeSpec(paths=path),
         RadiusSpec(solution=path),
         InsideSpec(solution=path),
-        InsideSpec(solution="a-1", other=path),
+        InsideSpec(solution="0011223344ff-abcdef01", other=path),
     ]
     return [*made, roots_experiment(path)]
 

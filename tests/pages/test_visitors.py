@@ -43,6 +43,7 @@ class Opened(NamedTuple):
 
     status: int
     location: str | None
+    kept: str | None
     cookies: SimpleCookie
 
 
@@ -62,11 +63,18 @@ def browse(port: int, path: str, method: str = "GET", **headers: str) -> Opened:
     connection.request(method, path, headers=sent)
     answer = connection.getresponse()
     set_cookies = "; ".join(answer.headers.get_all("Set-Cookie") or [])
-    return Opened(answer.status, answer.getheader("Location"), SimpleCookie(set_cookies))
+    return Opened(
+        answer.status,
+        answer.getheader("Location"),
+        answer.getheader("Cache-Control"),
+        SimpleCookie(set_cookies),
+    )
 
 
 def test_a_browser_gets_a_secret_with_its_first_page_and_keeps_it(port: int) -> None:
-    first = browse(port, "/class/").cookies[BROWSER]
+    opened = browse(port, "/class/")
+    assert opened.kept == "no-store", "no proxy gives one person's to another"
+    first = opened.cookies[BROWSER]
     assert len(first.value) >= 32 and first["path"] == "/class"
     assert first["httponly"] and first["samesite"] == "lax" and not first["secure"]
     assert not browse(port, "/class/library", Cookie=f"{BROWSER}={first.value}").cookies

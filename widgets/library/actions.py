@@ -10,7 +10,7 @@ from explorer.library import exchange, trash
 from explorer.library.items import Item, items
 from explorer.library.labels import Kind
 from explorer.people import owners
-from widgets import server
+from widgets import download, server
 
 DELETED = "library_deleted"
 WORDS: dict[Kind, tuple[str, str]] = {
@@ -46,16 +46,12 @@ def show(kind: Kind, listed: Sequence[Item], selected: Sequence[Item]) -> None:
         divided = exchange.parts(solutions)
         for number, part in enumerate(divided, 1):
             of = f" {number} of {len(divided)}" if len(divided) > 1 else ""
-            st.download_button(
-                f"Export{of}",
-                partial(exchange.export, part),
-                f"proto-tokens{of.replace(' ', '-')}.zip",
+            named = of.replace(" ", "-")
+            download.button(
+                f"Export{of}", partial(exchange.export, part), f"proto-tokens{named}.zip",
+                f"export{named}", "A zip: solution files, their recordings, and a CSV table.",
                 "application/zip",
-                icon=":material/download:",
-                key=f"export{of.replace(' ', '-')}",
-                on_click="ignore",
-                help="A zip: solution files, their recordings, and a CSV table.",
-            )
+            )  # fmt: skip
         _delete(kind, selected)
 
 

@@ -14,7 +14,7 @@ from explorer import __version__
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
 from explorer.base.provenance import Computed
-from explorer.experiments.runs import SOLUTIONS, Cell, work_of
+from explorer.experiments.runs import SOLUTIONS, Cell, checkpoint_name, work_of
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import h_lm
 from explorer.runtime.interruption import Interrupted, abandonable
@@ -81,9 +81,8 @@ class Bench:
 
     def begin(self, settings: Settings, cell: Cell) -> CellWork:
         """Take up a cell: where its checkpoint is, or at its beginning."""
-        name = hashlib.sha256(cell.key.encode()).hexdigest()[:16]
         asked = [settings.model_dump(mode="json"), cell.model_dump(mode="json")]
-        file = work_of(self._run) / f"{name}.safetensors"
+        file = work_of(self._run) / checkpoint_name(cell.key)
         self.work = CellWork(Checkpoint(file, self.model, asked))
         return self.work
 
@@ -163,18 +162,23 @@ class Bench:
         recipe: Recipe,
         *,
         until: Literal["first", "all"] = "all",
+        part: tuple[int, int] = (0, 1),
+        alone: bool = False,
     ) -> Generator[float, None, list[Outcome]]:
-        """Train rows to their end; yield after each step and return their outcomes.
+        """Train rows to their end; yield before each step and return their outcomes.
 
         Args:
             rows: what to train, in batches as large as memory allows.
             layout: what is trained: e and m in an arrangement, or memory vectors (E4).
             recipe: how to train.
             until: "first" ends the other restarts of a text once one is exact.
+            part: which training of the cell this is, and of how many.
+            alone: whether no other task may share its passes, since their seconds are compared.
         """
         exact = None if self.exact is self.model else lambda: self.exact
         trainer = Trainer(self.model, rows, layout, recipe, exact_model=exact, until=until)
-        yield from self.work.train(trainer)
+        training = self.work.train(trainer, alone=alone)
+        yield from ((part[0] + done) / part[1] for done in training)
         return [trainer.outcome(i) for i in range(len(rows))]
 
     def keep(

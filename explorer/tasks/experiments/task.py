@@ -9,14 +9,14 @@ from explorer.base.progress import Progress
 from explorer.estimates import run_time
 from explorer.experiments import cell_locks, runs
 from explorer.experiments.catalogue import experiment
+from explorer.experiments.definition import module_of
 from explorer.experiments.runs import Cell, Done, Header, Run
 from explorer.model.frozen import FrozenModel
 from explorer.model.pool import ModelPool
 from explorer.solutions.solution import now
 from explorer.specs.arrangements import AUTO
 from explorer.specs.experiments import Settings
-from explorer.tasks.experiments.bench import CONTEXT_TOKENS, Bench
-from explorer.tasks.experiments.measuring import measure
+from explorer.tasks.experiments.bench import CONTEXT_TOKENS, Bench, Measuring
 from explorer.tasks.task import SharedTask
 from explorer.training.probing import arrangement_for, probed
 
@@ -105,14 +105,17 @@ class RunTask(SharedTask):
         """Measure the cell that was claimed, from its checkpoint if there is one, and keep it."""
         cell = self._cell
         work = self.bench.begin(self.run.settings, cell)
-        measuring = measure(self.bench, self.run.settings, cell)
+        module = module_of("explorer.tasks.experiments", self.run.settings.experiment)
+        measuring: Measuring = module.measure(self.bench, self.run.settings, cell)
         while True:
             try:
-                inside = work.advance(measuring)
+                self.inside = work.advance(measuring)
             except StopIteration as end:
                 rows = end.value
                 break
-            yield self._progress(inside)
+            self.next_step = work.next_step
+            yield self._progress()
+            self.next_step = None
         done = Done(
             key=cell.key,
             rows=rows,
@@ -120,8 +123,7 @@ class RunTask(SharedTask):
             finished=now(),
             computed=self.bench.computed,
         )
-        with cell_locks.lock(self.id, runs.CELLS_FILE):
-            runs.append(self.run.folder, done)
+        keep_cell(self.run, done)
         work.discard()
         self._left()
 
@@ -139,17 +141,27 @@ class RunTask(SharedTask):
         """How many cells there are by now."""
         return f"Cells measured: {len(self.run.done)}."
 
-    def _progress(self, inside: float = 0.0) -> Progress:
-        return self._said(self._cell.title, inside)
+    def _progress(self) -> Progress:
+        return self._said(self._cell.title, {self._part: self.inside})
 
     def _others(self) -> Progress:
-        return self._said(OTHERS)
+        return self._said(OTHERS, {})
 
-    def _said(self, title: str, inside: float = 0.0) -> Progress:
-        fraction = run_time.fraction(self.experiment, self.run, self._part, inside)
+    def _said(self, title: str, under_way: dict[str, float]) -> Progress:
+        fraction = run_time.fraction(self.experiment, self.run, under_way)
         left = run_time.left(self.experiment, self.run)
         done, open_ = len(self.run.done), len(self.experiment.left(self.run))
         return Progress(f"{title}: {done} of {done + open_} cells{left}.", fraction)
+
+
+def keep_cell(run: Run, done: Done) -> None:
+    """Enter a finished cell into a run that several processes may be at.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    with cell_locks.lock(run.header.id, runs.CELLS_FILE):
+        runs.append(run.folder, done)
 
 
 def _settled(settings: Settings, model: FrozenModel, exact: FrozenModel) -> Settings:

@@ -1,12 +1,10 @@
 """Measures a cell of the training time: one text after the other until it is exact (E11)."""
 
-from collections.abc import Generator
-
 from explorer.experiments.runs import Cell
 from explorer.specs.arrangements import settled
 from explorer.specs.experiments import TrainingTimeSettings
 from explorer.tasks.experiments.bench import Bench, Measuring
-from explorer.training import Outcome, Row
+from explorer.training import Row
 from explorer.training.layouts import OnePass
 
 
@@ -24,8 +22,9 @@ def measure(bench: Bench, settings: TrainingTimeSettings, cell: Cell) -> Measuri
     rows: list[dict[str, object]] = []
     for k, text in enumerate(found):
         starts = [Row(text.ids[:n], settings.seed + r) for r in range(settings.restarts)]
-        training = bench.train(starts, layout, settings.recipe, until="first")
-        outcomes = yield from _part(training, k, len(found))
+        outcomes = yield from bench.train(
+            starts, layout, settings.recipe, until="first", part=(k, len(found)), alone=True
+        )
         rows += [
             {
                 "n": n,
@@ -37,15 +36,3 @@ def measure(bench: Bench, settings: TrainingTimeSettings, cell: Cell) -> Measuri
             for restart, outcome in enumerate(outcomes)
         ]
     return rows
-
-
-def _part(
-    training: Generator[float, None, list[Outcome]], k: int, count: int
-) -> Generator[float, None, list[Outcome]]:
-    """Pass a training on as the k-th of `count` parts of a cell."""
-    while True:
-        try:
-            yield (k + next(training)) / count
-        except StopIteration as end:
-            outcomes: list[Outcome] = end.value
-            return outcomes

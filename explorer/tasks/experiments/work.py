@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from explorer.runtime.interruption import Interrupted
 from explorer.training import Trainer
 from explorer.training.checkpoint import Checkpoint, Saved
+from explorer.training.shared_pass import Step
 
 T = TypeVar("T")
 
@@ -20,6 +21,7 @@ class CellWork:
 
     Attributes:
         seconds: compute time of the cell so far, with that before a kill.
+        next_step: the step that comes next, where it may be taken with those of other tasks.
     """
 
     def __init__(self, kept: Checkpoint | None = None) -> None:
@@ -30,21 +32,31 @@ class CellWork:
         self.seconds: float = saved.values["seconds"] if saved else 0.0
         self._known: dict[str, Any] = saved.values["known"] if saved else {}
         self._engines: list[Trainer] = []
+        self.next_step: Step[Any] | None = None
 
     @property
     def spent(self) -> float:
         """Compute time of the steps of the training that was begun last."""
         return self._engines[-1].spent
 
-    def train(self, engine: Trainer) -> Iterator[float]:
-        """Train to the end, from where the cell was left; yield the part done after each step."""
+    def train(self, engine: Trainer, *, alone: bool = False) -> Iterator[float]:
+        """Train to the end, from where the cell was left; yield the part done before each step.
+
+        Args:
+            engine: the training.
+            alone: whether no other task may share its passes, since their seconds are compared.
+        """
         if self._saved is not None:
             self._saved.restore(len(self._engines), engine)
         self._engines.append(engine)
         while not engine.finished:
-            with suppress(Interrupted):  # it stands as before; whoever wants that closes this
-                engine.step()
+            step, before = Step(engine), engine.spent
+            self.next_step = None if alone else step
             yield engine.fraction
+            self.next_step = None
+            self.seconds += engine.spent - before  # of a step that was taken with others'
+            with suppress(Interrupted):  # it stands as before; whoever wants that closes this
+                step.take()
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """Return a plain value of the cell; it is made once, whatever happens in between."""

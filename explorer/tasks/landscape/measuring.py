@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from explorer.base.errors import BadInputError, CorruptFileError
 from explorer.base.files import say_kept
 from explorer.base.progress import Progress
-from explorer.base.provenance import gone_on, versions
+from explorer.base.provenance import gone_on
 from explorer.landscape.plane import COARSEST, Plane, axes_around
 from explorer.landscape.result import Landscape, LandscapeHeader
 from explorer.model.frozen import FrozenModel
@@ -197,7 +197,6 @@ def _lay_out(paths: Paths, spec: LandscapeSpec, model: FrozenModel, job: str | N
         ends=(a, b),
         level=spec.level,
         device=model.device.type,
-        versions=versions(),
         created=now(),
         job=job,
     )

@@ -116,8 +116,7 @@ class RadiusTask(Task):
                 f"{self._measured:,} of {len(places):,} points.",
                 0.5 + 0.5 * self._measured / len(places),
             )
-        header, far = self._header(self._seconds), self._distances
-        self.found = Surroundings(header, far, self._grid, self._radius)
+        self.found = Surroundings(self._header(), distances, self._grid, self._radius)
         self.found.save(self._file)
         self._kept.discard()
 
@@ -161,11 +160,8 @@ class RadiusTask(Task):
         self, distance: Float[np.ndarray, " directions"]
     ) -> Generator[Progress, None, NDArray[np.bool_]]:
         """Return in which directions the text is still reconstructed at a distance."""
-        return (yield from self._accuracy(self._at(distance))) >= THRESHOLD
-
-    def _at(self, distance: Float[np.ndarray, " directions"]) -> Float[np.ndarray, "directions D"]:
-        points: NDArray[np.float64] = self._centre + distance[:, None] * self.directions
-        return points
+        points = self._centre + distance[:, None] * self.directions
+        return (yield from self._accuracy(points)) >= THRESHOLD
 
     def _accuracy(
         self, points: Float[np.ndarray, "rows D"]
@@ -185,7 +181,7 @@ class RadiusTask(Task):
         record = self.solution.record
         return along(self.model, points, self._targets, record.arrangement, record.sink)
 
-    def _header(self, seconds: float) -> SurroundingsHeader:
+    def _header(self) -> SurroundingsHeader:
         record = self.solution.record
         return SurroundingsHeader(
             model=record.model,
@@ -197,7 +193,7 @@ class RadiusTask(Task):
             seed=self.spec.seed,
             device=self.model.device.type,
             versions=versions(),
-            seconds=seconds,
+            seconds=self._seconds,
             created=now(),
             job=self.job,
         )

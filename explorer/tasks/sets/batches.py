@@ -85,7 +85,7 @@ class TrainingBatch:
 
 
 @dataclass(frozen=True)
-class Foreman:
+class BatchMaker:
     """Makes batches of one set: the same model, arrangement and recipe for all.
 
     Attributes:
@@ -165,7 +165,7 @@ class Foreman:
 
 
 def checkpoint(kept: Checkpoint, batches: Sequence[TrainingBatch], **values: Any) -> None:
-    """Write everything that `Foreman.restore` needs to go on with these batches, and the values.
+    """Write everything that `BatchMaker.restore` needs to go on with these batches, and the values.
 
     Raises:
         StorageError: if the disk refuses.

@@ -18,11 +18,19 @@ from explorer.solutions.sets import SetRecord
 from explorer.specs.arrangements import input_length, settled
 from explorer.specs.jobs import SolveSetSpec
 from explorer.tasks.sets import contents
-from explorer.tasks.sets.batches import BATCHES, JOINING, ROWS, Foreman, TrainingBatch, checkpoint
+from explorer.tasks.sets.batches import (
+    BATCHES,
+    JOINING,
+    ROWS,
+    BatchMaker,
+    TrainingBatch,
+    checkpoint,
+)
 from explorer.tasks.sets.record import GrowingSet
 from explorer.tasks.task import SharedTask
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.probing import arrangement_for
+from explorer.training.shared_pass import Step
 
 PATIENCE = 100
 """Joint steps without one more exact row after which the rest is taken for stuck."""
@@ -70,7 +78,7 @@ class SetBuilder(SharedTask):
         key = arrangement_for(spec.arrangement, self.model, self._final)
         self.timing = (self.model, spec.length, spec.arrangement, spec.recipe)
         self.spec = spec = spec.model_copy(update={"arrangement": key})
-        self._foreman = Foreman(self.model, exact_model, key, spec.recipe)
+        self._maker = BatchMaker(self.model, exact_model, key, spec.recipe)
         self._check()
         # a gathered text that is too short is said before anything is timed or written
         self._gathered = contents.gathered(spec, self.model.tokenizer) if spec.texts else None
@@ -156,23 +164,24 @@ class SetBuilder(SharedTask):
     def _learn_m(self) -> Iterator[Progress]:
         """Train one m and the e of many rows jointly, then freeze it."""
         saved = self._kept.read()
-        batches = self._foreman.restore(saved, None)
-        batch = batches[0] if batches else self._foreman.joint(self._set.joint_rows())
+        batches = self._maker.restore(saved, None)
+        batch = batches[0] if batches else self._maker.joint(self._set.joint_rows())
         if saved is not None and batches:
             share, at = saved.values["most"]
             self._most = share, at
         self._batches = [batch]
         most = self.spec.recipe.max_steps
-        while not batch.trainer.finished and not self._has_learned(batch):
-            self._step(batch)
+        while True:
             exact, step, accuracy = _standing(batch)
             if exact > self._most[0]:
                 self._most = exact, step
-            yield Progress(
+            if batch.trainer.finished or self._has_learned(batch):
+                break
+            said = (
                 f"Learning one m for {len(batch.rows)} rows: joint step {step} of at most {most}, "
-                f"{exact:.0%} of the rows exact, accuracy {accuracy:.3f}.",
-                self._joint_share * step / most,
+                f"{exact:.0%} of the rows exact, accuracy {accuracy:.3f}."
             )
+            yield from self._step(batch, Progress(said, self._joint_share * step / most))
         batch.trainer.stop("not exact when m was frozen")
         self._freeze(batch)
 
@@ -208,7 +217,7 @@ class SetBuilder(SharedTask):
 
     def _train(self) -> Iterator[Progress]:
         """Train independent rows, as many side by side as fill a batch, until none is left."""
-        restored = self._foreman.restore(self._kept.read(), self._set.m)
+        restored = self._maker.restore(self._kept.read(), self._set.m)
         batches = self._batches = [batch for batch in restored if not batch.joint]
         for batch in batches:
             self._keep_finished(batch)
@@ -218,17 +227,16 @@ class SetBuilder(SharedTask):
             if not batches:
                 return
             for batch in batches:
-                self._step(batch)
+                yield from self._step(batch, self._progress())
                 self._give_up_stuck(batch)
                 self._keep_finished(batch)
-                yield self._progress()
 
     def _join(self, batches: list[TrainingBatch]) -> None:
         """Let waiting rows begin when enough places are free."""
         free = ROWS - sum(batch.live for batch in batches)
         busy = {slot for batch in batches for slot in batch.live_slots}
         if free >= JOINING and (waiting := self._set.waiting(busy)):
-            batches[:] = [self._foreman.together(batches, waiting[:free], self._set.m)]
+            batches[:] = [self._maker.together(batches, waiting[:free], self._set.m)]
 
     def _give_up_stuck(self, batch: TrainingBatch) -> None:
         """End rows that are far from their text after a while, unless no other seed is left."""
@@ -257,10 +265,13 @@ class SetBuilder(SharedTask):
             self._h_lm[ids] = h_lm(self._final(), ids)
         self._set.keep(batch.trainer.outcome(i), row, self._h_lm[ids])
 
-    def _step(self, batch: TrainingBatch) -> None:
-        """Take one step of a batch; left in the middle, it stands as before."""
+    def _step(self, batch: TrainingBatch, progress: Progress) -> Iterator[Progress]:
+        """Take one step of a batch, alone or with others'; left in the middle, it stands still."""
+        self.next_step = step = Step(batch.trainer)
+        yield progress
+        self.next_step = None
         with contextlib.suppress(Interrupted):
-            batch.trainer.step()
+            step.take()
 
     def _checkpoint(self) -> None:
         if self._batches is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.base.errors import CorruptFileError
-from explorer.base.provenance import gone_on, then, versions
+from explorer.base.provenance import gone_on, then
 from explorer.model.frozen import FrozenModel
 from explorer.solutions import sets
 from explorer.solutions.sets import Joint, Member, SetRecord, SetText
@@ -78,7 +78,6 @@ class GrowingSet:
             d_model=self._model.d_model,
             created=now(),
             device=device,
-            versions=versions(),
             job=self._job,
         )
 

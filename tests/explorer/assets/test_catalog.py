@@ -43,7 +43,7 @@ def test_the_embedded_model_comes_first_then_the_papers() -> None:
 def test_a_default_is_what_a_probe_found_of_the_weights_and_open_before() -> None:
     embedded, *others = catalog.known_models()
 
-    assert embedded.default_arrangement == "e+mN"
+    assert embedded.default_arrangement == "sink+e+mN"
     assert embedded.first_position is not None and not embedded.first_position.can_say
     assert {card.default_arrangement for card in others} == {"auto"}
     assert replace(embedded, fingerprint="0" * 64).default_arrangement == "auto"
@@ -242,7 +242,7 @@ def test_the_embedded_folder_is_recognised_by_its_place(
     monkeypatch.setattr(packaged, "path", lambda _: tiny_llama_folder)
 
     card = catalog.check(tiny_llama_folder)
-    assert (card.name, card.default_arrangement) == ("smollm2-135m", "e+mN")
+    assert (card.name, card.default_arrangement) == ("smollm2-135m", "sink+e+mN")
     assert card.parameters != 134_515_008
 
 

@@ -1,5 +1,6 @@
 """`python -m explorer run`: an experiment without a browser, its JSON, files and sentences."""
 
+import argparse
 import shutil
 from pathlib import Path
 
@@ -7,8 +8,8 @@ import pytest
 import torch
 from huggingface_hub import constants
 
-from explorer.base.errors import BadInputError, ExplorerError
-from explorer.cli.device import several, work_on
+from explorer.base.errors import BadInputError
+from explorer.cli import devices
 from explorer.experiments import runs
 from explorer.runtime import step_times
 from tests.explorer.cli.conftest import Call
@@ -61,29 +62,28 @@ def test_a_step_is_timed_before_a_run_and_kept(
     assert "timed on this machine" not in again.err
 
 
-@pytest.mark.end_to_end
-def test_several_devices_share_one_run(
-    call: Call, tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.trial
+def test_ray_on_this_machine_measures_what_a_plain_run_does(
+    call: Call, tiny_llama_folder: Path, one_thread: None
 ) -> None:
-    monkeypatch.setattr("explorer.cli.experiment.several", lambda names: names.split(","))
-    started: list[list[str]] = []
-
-    def work_on(devices: list[str], arguments: list[str]) -> None:
-        for device in devices:
-            started.append([*arguments, "--device", device])
-            assert call(*started[-1]).code == 0
-
-    monkeypatch.setattr("explorer.cli.experiment.work_on", work_on)
-    said = call(
+    pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
+    asked = [
         *("run", "training-time", "--model", tiny_llama_folder, "--seed", 3, *QUICK, "--json"),
         *("--set", "lengths=[2, 3]", "--set", "texts=1", "--set", "source=unseen"),
-        *("--device", "cpu,cpu"),
-    )
-    assert said.code == 0, said.err
-    assert [arguments[-1] for arguments in started] == ["cpu", "cpu"]
-    assert said.json["cells"] == 2 and said.json["settings"]["seed"] == 3
-    made = [call(*arguments, "--json").json for arguments in started]
-    assert {answer["run"] for answer in made} == {said.json["run"]}
+    ]
+    spread = call(*asked, "--ray", "--cores", 1)
+    assert spread.code == 0, spread.err
+    assert spread.json["cells"] == 2 and spread.json["computed"][0]["threads"] == 1
+    folder = Path(spread.json["folder"])
+    cells = (folder / runs.CELLS_FILE).read_bytes()
+    (folder / runs.CELLS_FILE).unlink()
+    plain = call(*asked, "--device", "cpu").json
+    assert plain["run"] == spread.json["run"] and len(cells.splitlines()) == 2
+    for said in (plain, spread.json):
+        for row in said["measurements"]:
+            row.pop("seconds")
+    by_n = lambda row: (row["n"], row["restart"])  # noqa: E731
+    assert sorted(plain["measurements"], key=by_n) == sorted(spread.json["measurements"], key=by_n)
 
 
 @pytest.mark.parametrize("names", ["cpu,cpu", "cpu, tpu:0"])
@@ -93,17 +93,7 @@ def test_devices_that_cannot_work_side_by_side_are_a_sentence(
     said = call("run", "readout", "--model", tiny_llama_folder, "--device", names)
     assert said.code == 2 and said.out == ""
     assert "twice" in said.err or "There is no device “tpu:0”" in said.err
-    assert several("cpu") == ["cpu"]
-
-
-@pytest.mark.end_to_end
-def test_what_devices_say_is_relayed_and_only_all_failing_is_an_error(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    with pytest.raises(ExplorerError, match="No device"):
-        work_on(["cpu", "tpu"], ["run", "no-such-experiment"])
-    said = capfd.readouterr().err
-    assert "cpu: " in said and "tpu: " in said and "invalid choice" in said
+    assert devices.several(argparse.Namespace(device="cpu", ray=None, cores=None)) == ["cpu"]
 
 
 def test_settings_are_listed_and_unknown_ones_named(call: Call, tiny_llama_folder: Path) -> None:
@@ -132,7 +122,7 @@ def test_what_does_not_fit_is_said_before_anything_is_computed(
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 def test_all_gpus_of_a_machine_without_any_is_a_sentence() -> None:
     with pytest.raises(BadInputError, match="no GPU"):
-        several("all")
+        devices.several(argparse.Namespace(device="all", ray=None, cores=None))
 
 
 @pytest.fixture

@@ -30,33 +30,16 @@ QUICK = INDEPENDENT.model_copy(
 )
 """Exact after some twenty steps on a tiny model, for three or four tokens."""
 
+USUAL: dict[str, Any] = {"lengths": (1, 3), "source": "unseen", "texts": 2, "recipe": QUICK}
+"""Fields that make an experiment a matter of seconds, where it has them."""
+
 SMALL: dict[str, dict[str, Any]] = {
-    "arrangements": {"lengths": (1, 3), "source": "unseen", "texts": 2, "recipe": QUICK},
-    "capacity": {
-        "sources": ("unseen",),
-        "ladder": (2, 6),
-        "texts": 2,
-        "restarts": 2,
-        "recipe": QUICK,
-    },
-    "readout": {
-        "contexts": 2,
-        "context_length": 6,
-        "length": 3,
-        "source": "unseen",
-        "recipe": QUICK,
-    },
+    "capacity": {"sources": ("unseen",), "ladder": (2, 6)},
+    "readout": {"contexts": 2, "context_length": 6, "length": 3},
     "throughput": {"lengths": (2, 5), "repeats": 3},
-    "training-time": {"lengths": (1, 3), "source": "unseen", "texts": 2, "recipe": QUICK},
-    "sharing": {
-        "group_sizes": (1, 2),
-        "length": 3,
-        "source": "unseen",
-        "texts": 4,
-        "recipe": QUICK,
-    },
+    "sharing": {"group_sizes": (1, 2), "length": 3, "texts": 4},
 }
-"""Fields that make each experiment a matter of seconds."""
+"""What each needs besides."""
 
 MakeSettings = Callable[..., Settings]
 MakeTask = Callable[..., "RunTask"]
@@ -68,7 +51,10 @@ def small(tiny_llama_folder: Path) -> MakeSettings:
     """Give small settings of an experiment by its name; keywords replace fields."""
 
     def make(name: str, **fields: Any) -> Settings:
-        return experiment(name).make({"model": str(tiny_llama_folder), **SMALL[name], **fields})
+        asked = experiment(name)
+        usual = {name: USUAL[name] for name in USUAL.keys() & asked.settings.model_fields.keys()}
+        mine = {"model": str(tiny_llama_folder)} | usual | SMALL.get(name, {})
+        return asked.make(mine | fields)
 
     return make
 

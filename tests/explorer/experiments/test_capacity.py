@@ -90,8 +90,8 @@ def test_longer_lengths_of_a_ladder_that_is_over_are_left_out_and_count_as_done(
     half = made(*over.done[:2], sources=("seen", "random"), schemes=("m free",))
     assert {c.at["source"] for c in capacity.EXPERIMENT.left(half)} == {"random"}
     assert run_time.fraction(capacity.EXPERIMENT, half) == pytest.approx(0.5)
-    under_way = run_time.fraction(capacity.EXPERIMENT, half, "random-m-free-4", 0.5)
-    assert 0.5 < under_way < run_time.fraction(capacity.EXPERIMENT, half, "random-m-free-4", 1.0)
+    under_way = run_time.fraction(capacity.EXPERIMENT, half, {"random-m-free-4": 0.5})
+    assert 0.5 < under_way < run_time.fraction(capacity.EXPERIMENT, half, {"random-m-free-4": 1.0})
 
 
 def test_what_ladders_add_up_to() -> None:

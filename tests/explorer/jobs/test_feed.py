@@ -140,7 +140,7 @@ def test_why_nothing_moves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     monkeypatch.setattr(client, "worker_status", lambda: client.WorkerStatus(True, True, "", 3))
     assert feed.worker_note().startswith("2 other jobs share")
 
-    def refuse() -> bool:
+    def refuse(_: str) -> bool:
         raise ExplorerError("Too little memory.")
 
     monkeypatch.setattr(client, "ensure_worker", refuse)

@@ -361,6 +361,30 @@ def test_the_event_loop_never_waits_for_the_disk() -> None:
     run(test())
 
 
+def test_the_end_of_a_run_is_heard_at_once_though_rows_are_read_seldom(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub, "ROWS_SECONDS", 3600.0)
+
+    async def test() -> None:
+        job, one, viewer = begin(), made(), Viewer()
+        log = log_of(job)
+        log.publish(frame(0, WRONG))
+        async with watching(one, job) as stream:
+            await until(stream, viewer, 0)
+            last = frame(1, RIGHT)
+            last["phase"] = feed.DONE
+            log.publish(last)
+            await until(stream, viewer, 1)
+            change(job, state="done")
+            async for _, messages in stream:
+                for text in messages:
+                    viewer.hear(text)
+        assert viewer.status["over"]
+
+    run(test())
+
+
 def test_a_board_is_told_whole_once_and_then_what_has_changed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,5 +1,6 @@
 """Jobs of one model advance together: each as it would alone, whatever becomes of the others."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,9 +11,12 @@ import numpy as np
 import pytest
 
 from explorer.base.database import JobRow, transaction
+from explorer.experiments import runs
+from explorer.experiments.catalogue import experiment
 from explorer.jobs import client
+from explorer.solutions import sets
 from explorer.solutions.solution import Solution, load_solution
-from explorer.specs.jobs import GatheredText, ReconstructSpec, SolveSetSpec
+from explorer.specs.jobs import ExperimentSpec, GatheredText, ReconstructSpec, SolveSetSpec
 from explorer.training import Trainer, memory, shared_pass
 from explorer.training.shared_pass import Step
 from explorer.worker import hands, loop, runners
@@ -250,6 +254,60 @@ def test_who_was_there_when_a_worker_died_goes_alone_until_it_gets_on(
         again.worker.active[job_id].job._kept = 2  # kept twice, as long ones are
     again.turns(1)
     assert groups[-1] == {0, 10, 20, 30, 40}
+
+
+def test_a_set_and_a_cell_are_the_same_alone_and_among_others(
+    shift: "Shift", quick: "MakeSpec", long: "MakeSpec", tiny_llama_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """What they train goes through the passes of somebody who waits for a page."""
+    model, kinds = str(tiny_llama_folder), set[frozenset[str]]()
+    recipe = quick().recipe.model_copy(update={"max_steps": 40})
+
+    def specs(seed: int) -> list[Any]:
+        return [
+            SolveSetSpec(
+                model=model, texts=(GatheredText(text="zzqq"), GatheredText(text="xxvv")),
+                restarts=2, length=4, regime="free", arrangement="halves", recipe=recipe, seed=seed,
+            ),
+            ExperimentSpec(
+                settings=experiment("arrangements").make(
+                    {"model": model, "recipe": recipe, "texts": 2, "seed": seed, "restarts": 2,
+                     "arrangements": ("halves",), "lengths": (4,), "source": "unseen"}
+                )
+            ),
+        ]  # fmt: skip
+
+    def members(job: Any) -> list[tuple[Any, ...]]:
+        if "set" in job.result:
+            record = sets.load(sets.folder_of(job.result["set"]))
+            return [(m.seed, m.steps, m.exact, m.accuracy) for m in record.members]
+        rows = [
+            row for done in runs.load(runs.folder_of(job.result["run"])).done for row in done.rows
+        ]
+        return [(row["restart"], row["steps"], row["exact"], row["accuracy"]) for row in rows]
+
+    before = [members(job) for job in shift.finish(*[client.submit(s) for s in specs(3)])]
+    for job in client.jobs():
+        shutil.rmtree(sets.folder_of(job.result["set"]) if "set" in job.result
+                      else runs.folder_of(job.result["run"]))  # fmt: skip
+    plain = hands.take_together
+
+    def take(steps: Sequence[Any]) -> None:
+        by_step = {id(a.job.next_step): a.job.spec.kind for a in shift.worker.active.values()}
+        kinds.add(frozenset(by_step[id(step)] for step in steps))
+        plain(steps)
+
+    monkeypatch.setattr(hands, "take_together", take)
+    monkeypatch.setattr(loop, "BEHIND_SHARE", 0.5)
+    person = client.submit(long(seed=90))
+    shift.until(lambda: any(a.shares for a in shift.worker.active.values()))
+    ended = shift.finish(*[client.submit(s) for s in specs(3)])
+    assert frozenset({"reconstruct", "solve-set"}) in kinds
+    assert frozenset({"reconstruct", "experiment"}) in kinds
+    assert [members(job) for job in ended] == before
+    client.ask(person, "stop")
+    shift.finish(person)
 
 
 def test_sets_keep_a_fifth_of_the_time_while_people_wait(

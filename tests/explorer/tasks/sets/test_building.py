@@ -146,7 +146,7 @@ def test_a_finished_set_is_not_made_again(
     spec: MakeSpec, pool: "ModelPool", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = _finish(SetBuilder(spec(), pool))
-    monkeypatch.setattr(batch.Foreman, "alone", None)
+    monkeypatch.setattr(batch.BatchMaker, "alone", None)
     assert _finish(SetBuilder(spec(), pool)) == record
 
 

@@ -1,0 +1,211 @@
+"""What runs of the paper's size take on many machines: `python -m benchmarks.scale [--simulate]`.
+
+Without an option: for every experiment at the preset `paper`, on each of the paper's models, how
+many cells it has, and the hours that the estimates of the pages expect on machines of several
+sizes: cells are handed out in order to as many places as there are, the longest as a whole. A step
+of a GPU is not measured here but derived: four floating-point operations for each parameter and
+position (forward, and backward by the inputs alone), at `USED` of what its maker says it can do.
+
+`--simulate` hands the cells of capacity (Table 3) for all six models out by the driver that
+computes with Ray, to processes that sleep as long as a cell is expected to take, so that the ideal
+wall time is `IDEAL` seconds at each number of places. What it adds is the driver's own: starting
+work, waiting for answers, keeping cells. Needs Ray; some minutes.
+"""
+
+import argparse
+import heapq
+import json
+import logging
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from explorer.assets import catalog
+from explorer.base.progress import Progress
+from explorer.base.provenance import versions
+from explorer.cluster.parts import Division, Facts, Files, Finished, Part, Step
+from explorer.estimates import run_time
+from explorer.experiments.catalogue import EXPERIMENTS
+from explorer.experiments.definition import PAPER, Experiment
+from explorer.runtime.step_times import EMBEDDED_PARAMETERS, StepTime, assumed
+from explorer.specs.experiments import Settings
+
+USED = 0.35
+"""Part of a GPU's peak that training reaches."""
+GPUS = {"H100 (bfloat16)": 989e12}
+"""Operations a second, dense, by NVIDIA's data sheet of the H100 SXM."""
+OPERATIONS = 4.0
+"""For each parameter and position: two forward, two backward, since weights have no gradient."""
+PLACES = (1, 8, 64)
+SLOTS = (1, 2, 4, 8, 16, 32, 64)
+IDEAL = 20.0
+"""Seconds of wall time that a simulated sweep takes if nothing is lost."""
+
+
+def of_gpu(parameters: int, peak: float) -> StepTime:
+    """Return the step time of a GPU: no measurement, see above."""
+    token = OPERATIONS * parameters / (USED * peak)
+    return StepTime(
+        model="", precision="bfloat16", token_seconds=token, pass_seconds=0.02,
+        generate_seconds=0.02, exact_factor=4.0,
+    )  # fmt: skip
+
+
+def seconds_of_cells(
+    asked: Experiment, settings: Settings, step_time: StepTime
+) -> list[tuple[str, float]]:
+    """Return the keys of a run's cells and how long each usually takes."""
+    usual = run_time.looked_up()
+    return [
+        (cell.key, run_time.of_cell(settings, cell, step_time, usual).usual)
+        for cell in asked.cells(settings)
+    ]
+
+
+def spread(seconds: Sequence[float], places: int) -> float:
+    """Return the wall time of cells that are handed out in order to whoever is free."""
+    free = [0.0] * places
+    for each in seconds:
+        heapq.heappush(free, heapq.heappop(free) + each)
+    return max(free)
+
+
+def plan() -> list[dict[str, Any]]:
+    """Return a row for each experiment, model and kind of place."""
+    rows = []
+    for asked in EXPERIMENTS.values():
+        for card in catalog.known_models():
+            settings = asked.preset(PAPER, card)
+            parameters = card.parameters or EMBEDDED_PARAMETERS
+            kinds = {"two CPU cores": assumed(parameters)} | {
+                name: of_gpu(parameters, peak) for name, peak in GPUS.items()
+            }
+            for kind, step_time in kinds.items():
+                seconds = [s for _, s in seconds_of_cells(asked, settings, step_time)]
+                hours = {f"{n} h": spread(seconds, n) / 3600 for n in PLACES}
+                longest = max(seconds) / 3600
+                rows.append(
+                    {"experiment": asked.name, "model": card.name, "on": kind,
+                     "cells": len(seconds), "longest h": longest} | hours
+                )  # fmt: skip
+    return rows
+
+
+class Sleeper:
+    """In place of a node: sleeps as long as a part is expected to take."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def facts(self, fetch: bool = False) -> Facts:
+        """Say that it is like all others."""
+        return Facts(socket.gethostname(), "sleeper", "float32", "0" * 64, versions())
+
+    def describe(self, kind: str, described: dict[str, Any]) -> dict[str, Any]:
+        """Say nothing."""
+        return {}
+
+    def carry_out(self, part: Part, known: Files) -> Iterator[Step | Finished]:
+        """Sleep."""
+        time.sleep(float(part.title))
+        yield Finished({}, {})
+
+
+class Sleeping(Division):
+    """Cells that are slept through."""
+
+    kind, model, precision = "sleep", "sleeper", "auto"
+    described: dict[str, Any] = {}  # noqa: RUF012 (nobody changes it)
+
+    def __init__(self, seconds: Sequence[float]) -> None:
+        self._left = {str(k): Part(str(k), str(each)) for k, each in enumerate(seconds)}
+
+    def left(self) -> Sequence[Part]:
+        """Return the cells that nobody has slept through."""
+        return list(self._left.values())
+
+    def claim(self, part: Part) -> AbstractContextManager[object]:
+        """Claim nothing: there is one driver."""
+        return nullcontext()
+
+    def known(self, part: Part) -> Files:
+        """Return nothing: a nap is begun anew."""
+        return {}
+
+    def keep(self, part: Part, found: Finished) -> None:
+        """Strike a cell off."""
+        self._left.pop(part.key)
+
+    def progress(self, under_way: dict[str, float], at_once: int) -> Progress:
+        """Count."""
+        return Progress(f"{len(self._left)} left, {at_once} at once", 0.0)
+
+    outcome = "Slept."
+
+    def finish(self) -> None:
+        """Leave nothing behind."""
+
+
+def simulate(slots: int, seconds: Sequence[float]) -> dict[str, float]:
+    """Sleep through a sweep on so many places; return the speed-up, and the ideal one."""
+    import ray
+
+    from explorer.cluster.joining import Asks
+    from explorer.cluster.spreading import Spread
+
+    ideal = spread(seconds, slots)
+    scale = IDEAL / ideal
+    ray.init(
+        address="local", num_cpus=slots, include_dashboard=False, log_to_driver=False,
+        logging_level=logging.ERROR, _node_ip_address="127.0.0.1",
+    )  # fmt: skip
+    try:
+        task = Spread(Sleeping([each * scale for each in seconds]), Asks(1, 0.0, 0), node=Sleeper)
+        steps = task.steps()
+        while sum(node["part"] != "" for node in task.nodes) < slots:
+            next(steps)  # starting so many processes on one machine is not what is measured
+        asleep = sum(node["since"] for node in task.nodes) / slots
+        for _ in steps:
+            pass
+        took = time.time() - asleep
+    finally:
+        ray.shutdown()
+    whole = sum(seconds) * scale
+    return {"places": slots, "ideal": whole / IDEAL, "speed_up": whole / took, "linear": slots}
+
+
+def table3(step_time: StepTime) -> list[float]:
+    """Return the seconds of all cells of capacity for the paper's six models, longest first."""
+    asked = EXPERIMENTS["capacity"]
+    each = [
+        seconds * (card.parameters or 1) / EMBEDDED_PARAMETERS
+        for card in catalog.paper_models()
+        for _, seconds in seconds_of_cells(asked, asked.preset(PAPER, card), step_time)
+    ]
+    return sorted(each, reverse=True)
+
+
+def main() -> None:
+    """Print the plan, or what a simulated sweep reaches."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--simulate", action="store_true", help="Sleep through a sweep with Ray.")
+    parser.add_argument("--slots", default=",".join(map(str, SLOTS)), help="Default: %(default)s.")
+    parser.add_argument("--json", action="store_true", help="Print JSON.")
+    arguments = parser.parse_args()
+    if arguments.simulate:
+        seconds = table3(of_gpu(EMBEDDED_PARAMETERS, GPUS["H100 (bfloat16)"]))
+        rows = [simulate(int(n), seconds) for n in arguments.slots.split(",")]
+    else:
+        rows = plan()
+    if arguments.json:
+        print(json.dumps(rows))
+        return
+    print(" | ".join(rows[0]))
+    for row in rows:
+        print(" | ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Where a command computes: on one device here, or on all nodes of a Ray cluster."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from explorer.assets.catalog import ModelCard
+from explorer.base.errors import BadInputError
+from explorer.cli.device import held, named
+from explorer.cli.progress import carry_out, say
+from explorer.cluster import joining
+from explorer.cluster.parts import Division
+
+ALL = "all"
+
+
+def add_to(command: argparse.ArgumentParser) -> None:
+    """Add the options that spread a command over machines."""
+    command.add_argument(
+        "--ray",
+        nargs="?",
+        const=joining.LOCAL,
+        metavar="ADDRESS",
+        help="Spread the work over a Ray cluster: HOST:PORT, or “auto” for the one that this "
+        "machine belongs to; without an address over all devices of this machine.",
+    )
+    command.add_argument(
+        "--cores", type=int, metavar="K", help="Processor cores for each process of --ray."
+    )
+
+
+def several(arguments: argparse.Namespace) -> list[str]:
+    """Return the devices that a person named: one, some GPUs with commas between, or `all`.
+
+    Raises:
+        BadInputError: if one is not a device of this machine, or is named twice; if Ray is to be
+            used and is not installed, or no cluster answers.
+    """
+    if arguments.cores is not None and arguments.cores < 1:
+        raise BadInputError("--cores is at least 1.")
+    if arguments.ray is not None:
+        joining.require_ray()
+        joining.require_answer(arguments.ray)
+    names: str = arguments.device.strip()
+    if names == ALL:
+        import torch
+
+        if not torch.cuda.device_count():
+            raise BadInputError(
+                "There is no GPU on this machine. Leave --device out to use what there is, or "
+                "share the processor's cores out with --ray."
+            )
+        return [f"cuda:{k}" for k in range(torch.cuda.device_count())]
+    found = [named(name.strip()) for name in names.split(",")]
+    if len(set(found)) != len(found):
+        raise BadInputError(f"“--device {names}” names a device twice. Name each of them once.")
+    if len(found) > 1 and not all(name.startswith("cuda") for name in found):
+        raise BadInputError("Work is shared out among GPUs only: name several, or one device.")
+    return found
+
+
+def spreads(arguments: argparse.Namespace, devices: list[str]) -> bool:
+    """Return whether a command is to be carried out by Ray."""
+    return arguments.ray is not None or len(devices) > 1
+
+
+def spread_over(
+    arguments: argparse.Namespace, devices: list[str], division: Division, card: ModelCard
+) -> None:
+    """Carry a division out by Ray: on this machine's devices, or on a cluster.
+
+    Raises:
+        BadInputError: if Ray is not installed, or the cluster cannot be joined.
+        ModelError: if the model fits on no node.
+        ExplorerError: if a part fails.
+    """
+    from explorer.cluster.spreading import Spread
+
+    address = arguments.ray or joining.LOCAL
+    with _here(devices) if address == joining.LOCAL else ExitStack(), joining.joined(address):
+        asks = joining.asked(card, arguments.cores, _gpu_memory())
+        joining.require_room(asks, card)
+        task = Spread(division, asks)
+        try:
+            carry_out(task)
+        except KeyboardInterrupt:
+            say("Interrupted: the same command goes on where it was.")
+            raise
+        for why in task.refused.values():
+            say(why)
+
+
+@contextmanager
+def _here(devices: list[str]) -> Iterator[None]:
+    """Hold these devices, and let Ray see no other GPUs."""
+    with ExitStack() as stack:
+        for device in devices:
+            stack.enter_context(held(device))
+        if all(device.startswith("cuda:") for device in devices):
+            seen = ",".join(device.removeprefix("cuda:") for device in devices)
+            os.environ.setdefault("CUDA_VISIBLE_DEVICES", seen)
+        yield
+
+
+def _gpu_memory() -> int | None:
+    """Return the memory of this machine's smallest GPU, if it has one and torch is loaded."""
+    if "torch" not in sys.modules:
+        return None
+    import torch
+
+    count = torch.cuda.device_count()
+    found = [torch.cuda.get_device_properties(k).total_memory for k in range(count)]
+    return min(found, default=None)

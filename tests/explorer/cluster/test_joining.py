@@ -1,0 +1,48 @@
+"""Where Ray is joined, and what is said where it cannot be."""
+
+import pytest
+
+from explorer.base.errors import BadInputError
+from explorer.cluster import joining
+from explorer.cluster.joining import Asks
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("127.0.0.1:9", "No Ray cluster answers at 127.0.0.1:9"),
+        ("127.0.0.1:99999999", "No Ray cluster answers"),
+        ("nonsense", "is not the address of a Ray cluster"),
+        ("ray://127.0.0.1:10001", "is not the address of a Ray cluster"),
+    ],
+)
+def test_an_address_where_no_cluster_is_gets_its_sentence(
+    address: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joining, "require_ray", lambda: None)
+    with pytest.raises(BadInputError, match=said):
+        joining.require_answer(address)
+
+
+def test_without_ray_the_option_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joining.util, "find_spec", lambda name: None)
+    with (
+        pytest.raises(BadInputError, match=r"pip install -r requirements-ray\.txt"),
+        joining.joined(joining.LOCAL),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("asks", "resources", "places"),
+    [
+        (Asks(2, 0.0, 10), {"CPU": 5.0, "memory": 100.0}, 2),
+        (Asks(1, 0.5, 10), {"CPU": 8.0, "GPU": 2.0, "memory": 100.0}, 4),
+        (Asks(1, 0.5, 10), {"CPU": 8.0, "memory": 100.0}, 0),
+        (Asks(1, 0.0, 60), {"CPU": 8.0, "memory": 100.0}, 1),
+    ],
+)
+def test_a_machine_has_room_for_what_its_scarcest_resource_allows(
+    asks: Asks, resources: dict[str, float], places: int
+) -> None:
+    assert asks.places(resources) == places
