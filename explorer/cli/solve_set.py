@@ -12,9 +12,9 @@ from explorer.assets.catalog import ModelCard
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.base.value import in_words
-from explorer.cli import flags, results
+from explorer.cli import devices, flags, results
 from explorer.cli.assets import downloaded
-from explorer.cli.device import alone_on, named
+from explorer.cli.device import alone_on
 from explorer.cli.progress import carry_out, say
 from explorer.estimates.set_time import estimate
 from explorer.solutions.sets import SetRecord, folder_of
@@ -38,6 +38,7 @@ def add_to(commands: Any) -> None:
     )
     flags.add(command, SolveSetSpec)
     flags.add_common(command, out="Folder that the set's files are copied to.")
+    devices.add_to(command)
     command.set_defaults(run=run)
 
 
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         texts=() if arguments.texts is None else _texts(arguments.texts),
         restarts_of=arguments.restarts_of or ("every" if arguments.texts else "last"),
     )
-    device = named(arguments.device)
+    where = devices.several(arguments)
     if arguments.out is not None:
         results.folder(arguments.out)
     card = downloaded(arguments.model)
@@ -58,8 +59,16 @@ def run(arguments: argparse.Namespace) -> int:
     given = [text.text for text in spec.texts]
     if altered := find_alterations(given, (), Tokenizer.load(card.folder), spec.length):
         say(altered)
-    with alone_on(device) as pool:
-        record = _build(spec, pool, card)
+    if devices.spreads(arguments, where):
+        from explorer.cluster.sets import SetDivision
+
+        say(estimate(spec, card.parameters).sentence)
+        division = SetDivision(spec)
+        devices.spread_over(arguments, where, division, card)
+        record = division.record
+    else:
+        with alone_on(where[0]) as pool:
+            record = _build(spec, pool, card)
     if arguments.out is not None:
         folder = folder_of(record.id)
         with results.written(arguments.out, folder):

@@ -10,7 +10,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from explorer.assets.fingerprint import fingerprint as fingerprint_of
 from explorer.base import folders
 from explorer.base.errors import ExplorerError, ModelError
 from explorer.base.provenance import versions
-from explorer.cluster.cells import Cells
+from explorer.cluster.carried import CARRIED_OUT, Carried
 from explorer.cluster.parts import Facts, Files, Finished, Part, Step
 from explorer.model.frozen import best_device, fast_dtype
 from explorer.model.pool import ModelPool
@@ -36,8 +36,6 @@ KEEP_SECONDS = 20.0
 """How often what it would be gone on from is sent: what a lost node costs, besides its start."""
 FOLDER = "proto-tokens-node-"
 """How the folder of a process begins, before its number."""
-CARRIED_OUT: dict[str, Callable[[dict[str, Any], ModelPool], Cells]] = {"cells": Cells}
-"""What carries out the parts of a division, by its kind."""
 
 
 class Node:
@@ -70,7 +68,7 @@ class Node:
         self._fast = (
             getattr(torch, searches_in) if searches_in else fast_dtype(self.device, precision)
         )
-        self._carried: Cells | None = None
+        self._carried: Carried | None = None
         self._folder = _folder()
         at = catalog.find(model).folder if not catalog.is_path(model) else Path(model)
         here = folders.local()
@@ -151,8 +149,8 @@ class Node:
                 said, due = now, now - kept >= KEEP_SECONDS
                 if due:
                     kept = now
-                yield Step(self._carried.inside, self._carried.kept() if due else None)
-        yield self._carried.found()
+                yield Step(self._carried.task.inside, self._carried.kept() if due else None)
+        yield self._carried.found(known)
 
 
 def _folder() -> Path:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
@@ -148,6 +149,12 @@ class SetRecord(Recorded):
         found = {member.slot for member in self.exact}
         return [slot for slot in self.slots if slot not in found]
 
+    @property
+    def to_try(self) -> list[tuple[int, int, int]]:
+        """Slots without an exact member that have attempts left."""
+        tried = Counter(member.slot for member in self.members)
+        return [slot for slot in self.unsolved if tried[slot] < self.spec.attempts]
+
     def text_of(self, member: Member) -> SetText:
         """Return the text that a member was trained on."""
         wanted = member.context, member.continuation
@@ -204,6 +211,27 @@ def set_id(spec: SolveSetSpec, fingerprint: str) -> str:
     spec = spec.model_copy(update={"recipe": spec.recipe.as_recorded})
     made_of = json.dumps([SCHEMA, spec.model_dump(mode="json"), fingerprint], sort_keys=True)
     return hashlib.sha256(made_of.encode()).hexdigest()[:12]
+
+
+LEARNED = "m.safetensors"
+"""Below `work_of`: a shared m, and the rows that were trained with it."""
+WHOLE, TEXTS, LEARNING = SET_FILE, "texts", "m"
+"""Parts of a set's making: all of it, or its texts, then the shared m, then groups of rows."""
+GROUP = 32
+"""Rows of a group."""
+
+
+def groups(record: SetRecord) -> list[str]:
+    """Return the names of the groups with rows that are to be tried."""
+    left, count = set(record.to_try), len(record.slots)
+    names = (f"rows {k} to {min(k + GROUP, count)}" for k in range(0, count, GROUP))
+    return [name for name in names if rows_of(record, name) & left]
+
+
+def rows_of(record: SetRecord, group: str) -> set[tuple[int, int, int]]:
+    """Return the slots of a group."""
+    _, first, _, end = group.split()
+    return set(record.slots[int(first) : int(end)])
 
 
 def work_of(name: str) -> Path:

@@ -13,8 +13,7 @@ from explorer.base.progress import Progress
 from explorer.model.metrics import h_lm
 from explorer.model.pool import ModelPool
 from explorer.runtime.interruption import Interrupted
-from explorer.solutions import sets
-from explorer.solutions.sets import SetRecord
+from explorer.solutions.sets import LEARNING, TEXTS, WHOLE, SetRecord, rows_of
 from explorer.specs.arrangements import input_length, settled
 from explorer.specs.jobs import SolveSetSpec
 from explorer.tasks.sets import contents
@@ -129,19 +128,29 @@ class SetBuilder(SharedTask):
             )
 
     def _left(self) -> list[str]:
-        """Learn how far others are; the whole set is one part, for its rows share batches."""
+        """Learn how far others are; here the whole set is one part, for its rows share batches."""
+        self.read_again()
+        return [] if self.record.complete else [WHOLE]
+
+    def read_again(self) -> None:
+        """Learn how far the set is on the disk."""
         self._set.read_again()
         self._at_start = len(self.record.members)
-        return [] if self.record.complete else [sets.SET_FILE]
 
     def _work(self) -> Iterator[Progress]:
-        yield from self._sample()
-        if self.spec.regime == "shared" and (self._set.m is None or self._is_learning()):
+        """Do the part that was claimed: the whole, or what several machines share out."""
+        whole = self._part == WHOLE
+        if whole or self._part == TEXTS:
+            yield from self._sample()
+        shared = self.spec.regime == "shared" and (whole or self._part == LEARNING)
+        if shared and (self._set.m is None or self._is_learning()):
             yield from self._learn_m()
-        yield from self._train()
+        if whole or self._part not in (TEXTS, LEARNING):
+            yield from self._train()
         self._batches = None
-        self._set.save(complete=True)
-        shutil.rmtree(self._set.scratch, ignore_errors=True)
+        if whole:
+            self._set.save(complete=True)
+            shutil.rmtree(self._set.scratch, ignore_errors=True)
 
     def _sample(self) -> Iterator[Progress]:
         """Draw contexts and sample texts; what is there already is kept."""
@@ -181,6 +190,7 @@ class SetBuilder(SharedTask):
                 f"Learning one m for {len(batch.rows)} rows: joint step {step} of at most {most}, "
                 f"{exact:.0%} of the rows exact, accuracy {accuracy:.3f}."
             )
+            self.inside = step / most
             yield from self._step(batch, Progress(said, self._joint_share * step / most))
         batch.trainer.stop("not exact when m was frozen")
         self._freeze(batch)
@@ -235,8 +245,11 @@ class SetBuilder(SharedTask):
         """Let waiting rows begin when enough places are free."""
         free = ROWS - sum(batch.live for batch in batches)
         busy = {slot for batch in batches for slot in batch.live_slots}
-        if free >= JOINING and (waiting := self._set.waiting(busy)):
+        mine = None if self._part == WHOLE else rows_of(self.record, self._part)
+        if free >= JOINING and (waiting := self._set.waiting(busy, mine)):
             batches[:] = [self._maker.together(batches, waiting[:free], self._set.m)]
+        if mine is not None:
+            self.inside = len(mine & {member.slot for member in self.record.members}) / len(mine)
 
     def _give_up_stuck(self, batch: TrainingBatch) -> None:
         """End rows that are far from their text after a while, unless no other seed is left."""

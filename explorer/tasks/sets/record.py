@@ -21,8 +21,6 @@ from explorer.tasks.sets.batches import Attempt, Slot, read_learned, save_learne
 from explorer.training import Outcome, solved
 from explorer.training.layouts import OnePass
 
-LEARNED = "m.safetensors"
-
 
 class GrowingSet:
     """Keeps what is found of a set at once, and says what is not found yet.
@@ -84,7 +82,7 @@ class GrowingSet:
     def _read_learned(self) -> None:
         """Take up the shared m, and the e that were trained with it, if there are any."""
         try:
-            self.m, self._carried = read_learned(self.scratch / LEARNED)
+            self.m, self._carried = read_learned(self.scratch / sets.LEARNED)
         except CorruptFileError:
             if self.record.members:
                 self.m = load_solution(self.folder / self.record.members[0].file).m
@@ -118,7 +116,7 @@ class GrowingSet:
             device=self._model.device.type,
         )
         self.save(joint=joint)
-        save_learned(self.scratch / LEARNED, self.m, self._carried.values())
+        save_learned(self.scratch / sets.LEARNED, self.m, self._carried.values())
 
     def keep(self, found: Outcome, row: Attempt, nats: tuple[float, int]) -> None:
         """Save the outcome of a row and enter it into the set.
@@ -191,13 +189,18 @@ class GrowingSet:
             slots = sorted(firsts[: self.spec.m_from])
         return [self._attempt(slot, 0) for slot in slots]
 
-    def waiting(self, busy: set[Slot]) -> list[Attempt]:
-        """Return what has to be trained and is not in training: first attempts first."""
+    def waiting(self, busy: set[Slot], among: set[Slot] | None = None) -> list[Attempt]:
+        """Return what has to be trained and is not in training: first attempts first.
+
+        Args:
+            busy: slots in training.
+            among: slots that are looked at; None: all.
+        """
         tried = Counter(member.slot for member in self.record.members)
         waiting = [
             slot
-            for slot in self.record.unsolved
-            if slot not in busy and tried[slot] < self.spec.attempts
+            for slot in self.record.to_try
+            if slot not in busy and (among is None or slot in among)
         ]
         return [self._attempt(s, tried[s]) for s in sorted(waiting, key=lambda s: (tried[s], s))]
 

@@ -28,11 +28,15 @@ from explorer.base.progress import Progress
 from explorer.cluster import joining
 from explorer.cluster.joining import Asks
 from explorer.cluster.runs import RunDivision
+from explorer.cluster.sets import SetDivision
 from explorer.cluster.spreading import Spread
 from explorer.experiments import runs
 from explorer.experiments.nodes import read_nodes
 from explorer.experiments.runs import Run
+from explorer.solutions import sets
+from explorer.specs.jobs import SolveSetSpec
 from explorer.specs.recipes import Recipe
+from tests.explorer.experiments.conftest import QUICK
 
 if TYPE_CHECKING:
     from tests.explorer.experiments.conftest import MakeSettings, MakeTask
@@ -197,3 +201,35 @@ def test_a_model_that_no_node_has_room_for_is_said(nodes: Nodes, tiny_llama_fold
         joining.require_room(Asks(1, 0.0, 10**15), card)
     with pytest.raises(ExplorerError, match="No node has 99 cores"):
         joining.require_room(Asks(99, 0.0, 1), card)
+
+
+@pytest.mark.parametrize("regime", ["free", "shared"])
+def test_a_set_is_made_in_groups_of_rows_by_several_nodes(
+    nodes: Nodes, tiny_llama_folder: Path, regime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sets, "GROUP", 6)
+    words = ("heron", "tram", "bell", "letter", "quarry")
+    spec = SolveSetSpec.model_validate(
+        {
+            "model": str(tiny_llama_folder),
+            "texts": [{"text": word} for word in words],
+            "restarts": 2,
+            "restarts_of": "every",
+            "length": 2,
+            "regime": regime,
+            "recipe": QUICK,
+            "attempts": 2,
+        }
+    )
+    division = SetDivision(spec)
+    spreading = Spread(division, Asks(cores=1, gpu=0.0, memory=0))
+    for progress in spreading.steps():
+        assert 0 <= progress.fraction <= 1
+    made = sets.load(sets.folder_of(division.record.id))
+    assert made.complete and not made.missing and not made.to_try
+    assert {member.slot for member in made.members} == set(made.slots) and len(made.slots) == 10
+    assert len({(m.slot, m.attempt) for m in made.members}) == len(made.members)
+    assert (made.joint is not None) == (regime == "shared")
+    files = {path.name for path in sets.folder_of(made.id).glob("*.safetensors")}
+    assert files == {member.file for member in made.members}
+    assert not sets.work_of(made.id).exists()
