@@ -39,12 +39,16 @@ def person() -> Person:
     """Return who asks: whoever logged in, or the browser; see `widgets.visitors`."""
     if is_private():
         return ALONE
-    cookies = st.context.cookies
-    is_host = host.is_token(cookies.get(HOST, ""))
+    is_host = host.is_token(_cookie(HOST))
     if login := logged_in():
         return recognised(f"login:{login[0]}", is_host=is_host)
     unkept = st.session_state.setdefault(BROWSER, secrets.token_urlsafe(16))
-    return recognised(cookies.get(BROWSER) or unkept, is_host=is_host)
+    return recognised(_cookie(BROWSER) or unkept, is_host=is_host)
+
+
+def _cookie(name: str) -> str:
+    value = st.context.cookies.get(name)
+    return value if isinstance(value, str) else ""  # without a browser (AppTest) it is no text
 
 
 def logged_in() -> tuple[str, str] | None:

@@ -42,7 +42,8 @@ class Load:
         if not busy:
             return ""
         verb = "is" if self.ahead + self.behind == 1 else "are"
-        done = f", so yours takes about {outlook.about(self.seconds)}" if self.seconds else ""
+        known = self.seconds is not None and self.seconds >= 1  # else nobody waits for it
+        done = f", so yours takes about {outlook.about(self.seconds or 0)}" if known else ""
         return f"{' and '.join(busy)} {verb} under way{done}."
 
 

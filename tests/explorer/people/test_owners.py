@@ -1,8 +1,11 @@
 import pytest
 
 from explorer.base.errors import BadInputError
+from explorer.jobs import client
+from explorer.jobs.ownership import Owner
 from explorer.people import owners
 from explorer.people.person import ALONE, Person, names, own_name, recognised, rename
+from tests.explorer.jobs.frames import begin
 
 ADA, BEN = recognised("ada's cookie"), recognised("ben's cookie")
 HOST = recognised("the host's cookie", is_host=True)
@@ -63,3 +66,19 @@ def test_what_several_jobs_make_together_is_the_first_ones() -> None:
     owners.hand_on("job-b", {"set": "s1", "run": "r1"})
     owners.hand_on("nobody's", {"run": "r2"})
     assert owners.owners(["s1", "r1", "r2"]) == {"s1": ADA.id, "r1": BEN.id}
+
+
+@pytest.mark.parametrize("state", ["done", "stopped", "failed", "paused"])
+def test_a_worker_hands_on_what_a_job_has_made_when_it_puts_it_down(state: str) -> None:
+    from explorer.model.pool import ModelPool
+    from explorer.worker.context import JobContext
+    from explorer.worker.hands import Active, Hands
+
+    hands, job_id = Hands(Owner("cpu")), begin()
+    owners.note(ADA, job_id)
+    assert hands.owner.claim(job_id)
+    job = JobContext(job_id, client.get(job_id).spec, ModelPool(), owner=hands.owner)
+    job.result = {"set": "s1"}
+    hands.active[job_id] = active = Active(job, iter(()))
+    hands.let_go(active, state=state)
+    assert client.get(job_id).state == state and owners.owners(["s1"]) == {"s1": ADA.id}

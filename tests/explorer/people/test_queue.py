@@ -81,3 +81,6 @@ def test_a_longer_job_takes_its_part_of_the_time() -> None:
 )
 def test_it_is_said_in_words(ahead: int, behind: int, said: str) -> None:
     assert queue.Load(ahead, behind, 80.0).sentence == said
+    assert queue.Load(ahead, behind, 0.01).sentence == said.replace(
+        ", so yours takes about 1:20 min", ""
+    )

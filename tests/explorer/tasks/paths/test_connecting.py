@@ -3,7 +3,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
 
 from explorer.base.errors import BadInputError, CorruptFileError, ModelError
 from explorer.model.metrics import score
@@ -22,13 +21,6 @@ if TYPE_CHECKING:
 QUICK = PathRecipe(
     max_steps=40, samples=2, points=9, look_every=10, precision="float32", stop_early=False
 )
-
-
-@pytest.fixture(scope="module")
-def pool(one_thread: None) -> "ModelPool":
-    from explorer.model.pool import ModelPool
-
-    return ModelPool(torch.device("cpu"))
 
 
 @pytest.fixture
