@@ -259,6 +259,8 @@ class Process:
 
     def __init__(self, app: App) -> None:
         self._web, self._here = psutil.Process(app.pid), psutil.Process()
+        self._worker = worker()
+        self._worked = self._seconds_of_worker()
         self.rows: list[tuple[float, float, float, float]] = []
 
     async def look(self) -> None:
@@ -271,14 +273,23 @@ class Process:
         web, here = (sum(p.cpu_times()[:2]) for p in (self._web, self._here))
         return time.monotonic(), self._web.memory_info().rss / 1e6, web, here
 
-    def report(self) -> dict[str, float]:
+    def _seconds_of_worker(self) -> float | None:
+        with suppress(psutil.Error):
+            return sum(self._worker.cpu_times()[:2]) if self._worker else None
+        return None  # it was killed
+
+    def report(self) -> dict[str, float | None]:
         """Say how much of a core and of memory, and whether it grows in the second half."""
         self.rows.append(self._row())
         at, memory, web, here = np.array(self.rows).T
         wall, half = at[-1] - at[0], len(at) // 2
         slope = np.polyfit(at[half:] - at[half], memory[half:], 1)[0] * 60 if half > 1 else 0.0
+        began, now = self._worked, self._seconds_of_worker()
         return {
             "seconds": round(wall, 1),
+            "worker's cores": None
+            if began is None or now is None
+            else round((now - began) / wall, 2),
             "web share of a core": round((web[-1] - web[0]) / wall, 3),
             "people's share of a core": round((here[-1] - here[0]) / wall, 3),
             "web MB at first": round(memory[0]),

@@ -3,7 +3,7 @@
 import gc
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from explorer.runtime import limits
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
+    from explorer.model.pool import ModelPool
+    from explorer.solutions.sets import SolutionSet
     from explorer.solutions.solution import Solution
 
 
@@ -130,6 +132,38 @@ def tiny_neox_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     GPTNeoXForCausalLM(config).save_pretrained(folder)
     tiny.save_tokenizer(folder, bos="<|endoftext|>")
     return folder
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: tiny products gain nothing from more, and sums keep their order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def pool(one_thread: None) -> "ModelPool":
+    import torch
+
+    from explorer.model.pool import ModelPool
+
+    return ModelPool(torch.device("cpu"))
+
+
+@pytest.fixture
+def letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Embed texts by their letters: the real sentence model takes seconds to load."""
+    import numpy as np
+
+    class Letters:
+        def encode(self, texts: list[str], **_: object) -> np.ndarray:
+            return np.array([[t.count(chr(i)) for i in range(32, 127)] + [1.0] for t in texts])
+
+    monkeypatch.setattr("explorer.geometry.text_distances.sentence_model", Letters)
 
 
 @pytest.fixture
@@ -262,6 +296,14 @@ def make_set() -> Callable[..., str]:
         return name
 
     return make
+
+
+@pytest.fixture
+def read_set(make_set: Callable[..., str]) -> "Callable[..., SolutionSet]":
+    """Make such a set and read it."""
+    from explorer.solutions import sets
+
+    return lambda **fields: sets.read(sets.find(make_set(**fields)))
 
 
 @pytest.fixture(scope="session")

@@ -76,7 +76,7 @@ def test_its_dependencies_and_version_are_those_of_the_clone(wheel: zipfile.ZipF
     text = (folders.PROJECT / "requirements.txt").read_text()
     pinned = re.findall(r"^[\w-]+==\S+$", text, re.MULTILINE)
     assert {n.replace("_", "-") for n in needed} == {p.replace("_", "-") for p in pinned}
-    assert {"test", "docs"} == set(metadata.get_all("Provides-Extra", []))
+    assert {"test", "docs", "ray"} == set(metadata.get_all("Provides-Extra", []))
 
 
 def test_what_builds_it_is_what_the_tests_build_it_with() -> None:

@@ -133,17 +133,17 @@ def show(asked: Experiment, run: Run) -> None:
     if not run.done:
         st.info("No cell of this run is measured yet. Press Start to go on.")
         return
-    for note in asked.notes(run):
+    for note in cached.once(asked.notes, run):
         st.warning(note, icon=":material/info:")
     key = f"{asked.name}-{run.header.id}"
     drawn = cached.once(charts, run)
     for chart in drawn[:1]:
         chart_widget.show(chart, key)
-    findings.show(asked.findings(run), "run")
+    findings.show(cached.once(asked.findings, run), "run")
     for chart in drawn[1:]:
         chart_widget.show(chart, key)
     _over_training(asked, run)
-    tables = {title: t for title, t in asked.tables(run).items() if not t.empty}
+    tables = {title: t for title, t in cached.once(asked.tables, run).items() if not t.empty}
     if tables:
         st.subheader("Tables", anchor=False)
         for tab, (title, table) in zip(st.tabs(list(tables)), tables.items(), strict=True):

@@ -15,7 +15,7 @@ from explorer.inside.header import Part
 from explorer.inside.result import FILE, LOOKS, Inside, folder_of
 from explorer.jobs.client import Job
 from explorer.specs.jobs import InsideSpec
-from widgets import cached, inside_set_up, linked, token_strip
+from widgets import cached, download, inside_set_up, linked, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import follow
@@ -64,8 +64,7 @@ def show(file: Path, key: str, query: str) -> None:
             ("All tables (zip)", "inside.zip", partial(tables.archive, found, file), "CSV files."),
             ("All numbers", FILE, file.read_bytes, "As safetensors."),
         ):
-            st.download_button(label, data, name, key=f"download-{name}-{key}", help=said,
-                               on_click="ignore", icon=":material/download:")  # fmt: skip
+            download.button(label, data, name, f"download-{name}-{key}", said)
         if query:
             copy_link(f"link-{key}", query)
     taken = ", ".join(f"{part} {human_seconds(s)}" for part, s in header.seconds.items())

@@ -128,9 +128,9 @@ def read_object(file: Path) -> dict[str, Any]:
     Raises:
         IncompleteModelError: if the file does not hold a JSON object.
     """
-    if not file.is_file():
-        return {}
     try:
+        if not file.is_file():
+            return {}
         value = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise IncompleteModelError(
@@ -277,7 +277,7 @@ def weight_files(folder: Path) -> list[Path]:
             " Save them with `save_pretrained(folder, safe_serialization=True)`."
         )
     files = sorted({_inside(folder, str(name)) for name in shards.values()})
-    missing = [file.name for file in files if not file.is_file()]
+    missing = [file.name[:80] for file in files if not _is_file(file)]
     if missing:
         raise IncompleteModelError(
             f"{len(missing)} of the {len(files)} weight files in {folder} are missing, "
@@ -299,6 +299,14 @@ def _inside(folder: Path, name: str) -> Path:
             "folder. Fetch the model again."
         )
     return folder / name
+
+
+def _is_file(file: Path) -> bool:
+    """Return whether there is such a file; a name that is too long to be one is none."""
+    try:
+        return file.is_file()
+    except OSError:
+        return False
 
 
 def stored_formats(folder: Path) -> set[str]:

@@ -17,7 +17,7 @@ FINISH_STEPS = 4
 FORWARD = 1 / 3
 """A forward pass, in training steps of its size."""
 CURVE_ROWS = 64
-"""As `explorer.paths.training`: points of curves that are trained in one step."""
+"""As `explorer.tasks.paths.bends`: points of curves that are trained in one step."""
 QUICK_SECONDS = 180.0
 """What usually takes longer is asked about first; on the command line it is said."""
 
@@ -134,7 +134,7 @@ class TextOutlook:
         return f"Such a text usually takes {_between(self.few, self.many)} steps{took}."
 
     def after(self, step: int, step_seconds: float | None) -> str:
-        """Return the same at a step of it, with the time that is left at the pace of its steps."""
+        """Return the same at a step of it, with the time left by the mean time of its steps."""
         if self.few is None:
             return "No such text was exact within its steps so far."
         if step > self.many:

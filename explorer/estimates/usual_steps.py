@@ -225,8 +225,9 @@ def _ended(
         return None
     alone = steps * restarts**QUICKER if exact else steps
     suits = arrangement in suiting(model)
-    return Sample(model, here, scheme, arrangement, suits, kind_of(recipe), n, alone, exact,
-                  recipe.max_steps)  # fmt: skip
+    return Sample(
+        model, here, scheme, arrangement, suits, kind_of(recipe), n, alone, exact, recipe.max_steps
+    )
 
 
 @lru_cache(maxsize=2)

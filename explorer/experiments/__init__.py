@@ -4,5 +4,6 @@ In: settings and measured cells. Out: runs on the disk, aggregates, findings bes
 Must not know: how a cell is measured (`explorer.tasks.experiments`), or how its numbers are drawn
 (`explorer.figures.experiments`). Free of torch.
 
-Sixteen modules: six experiments, and what they have in common.
+Eighteen modules: six experiments, what they have in common, and what a run over checkpoints or over
+machines needs besides.
 """

@@ -190,9 +190,11 @@ FINDINGS = (
 )  # fmt: skip
 RESULTS = (
     Statement("E11", "Training time grows roughly linearly with N (v2)."),
-    Statement("E12", "What a model goes on to write after the proto-tokens is gibberish or "
-              "unrelated text (v2)."),
-)  # fmt: skip
+    Statement(
+        "E12",
+        "What a model goes on to write after the proto-tokens is gibberish or unrelated text (v2).",
+    ),
+)
 LIMITS = (
     Statement("L1", "No use for it is known yet."),
     Statement("L2", "Model families behave differently, so others may behave differently again."),

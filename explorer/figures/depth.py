@@ -64,8 +64,8 @@ def moving(made: DepthReport, place: Place) -> Chart:
     figure = go.Figure(data=_traces(made, maps[first].at), frames=frames)
     layout(figure, f"The solutions, layer by layer: {PLACE_NAMES[place]}", "component 1",
            "component 2", height=560)  # fmt: skip
-    figure.update_xaxes(range=[-3, 3], zeroline=False, showticklabels=False)
-    figure.update_yaxes(range=[-3, 3], zeroline=False, showticklabels=False, scaleanchor="x")
+    figure.update_xaxes(range=[-4.2, 4.2], zeroline=False, showticklabels=False)
+    figure.update_yaxes(range=[-2.4, 2.4], zeroline=False, showticklabels=False, scaleanchor="x")
     quick = {"frame": {"duration": 250, "redraw": False}, "transition": {"duration": 200}}
     steps = [
         {"label": "input" if one.layer == 0 else str(one.layer), "method": "animate",
@@ -74,10 +74,10 @@ def moving(made: DepthReport, place: Place) -> Chart:
     ]  # fmt: skip
     figure.update_layout(
         sliders=[{"active": first, "steps": steps, "currentvalue": {"prefix": "layer "},
-                  "pad": {"t": 40}}],
-        updatemenus=[{"type": "buttons", "x": 0, "y": -0.12, "xanchor": "left", "yanchor": "top",
-                      "showactive": False, "buttons": [{"label": "Play", "method": "animate",
-                      "args": [None, quick | {"fromcurrent": False}]}]}],
+                  "x": 0.12, "len": 0.88, "pad": {"t": 40}}],
+        updatemenus=[{"type": "buttons", "x": 0, "y": 0, "xanchor": "left", "yanchor": "top",
+                      "pad": {"t": 62}, "showactive": False, "buttons": [{"label": "Play",
+                      "method": "animate", "args": [None, quick | {"fromcurrent": False}]}]}],
         legend={"orientation": "v", "y": 1, "x": 1.02, "yanchor": "top"},
     )  # fmt: skip
     table = pd.DataFrame(

@@ -75,10 +75,12 @@ def _draw_baseline(figure: go.Figure, mean: float, deviation: float) -> None:
         x0=mean - deviation, x1=mean + deviation, fillcolor="gray", opacity=0.18, line_width=0
     )
     figure.add_vline(
-        x=mean, line={"dash": "longdash", "color": "gray", "width": 1.5},
-        annotation_text=f"random vectors 1 ± {deviation:.3f}", annotation_position="top left",
+        x=mean,
+        line={"dash": "longdash", "color": "gray", "width": 1.5},
+        annotation_text=f"random vectors 1 ± {deviation:.3f}",
+        annotation_position="top left",
         annotation_yshift=16,
-    )  # fmt: skip
+    )
 
 
 def against_texts(

@@ -117,8 +117,10 @@ def _add_way(figure: go.Figure, way: pd.DataFrame, axes: list[str]) -> None:
                 "size": np.r_[9, np.full(max(0, len(way) - 2), 3), 11][: len(way)],
                 "color": [WRONG, *[RIGHT] * (len(way) - 1)],
             },
-            text=[f"step {s}, accuracy {a:.2f}" for s, a in
-                  zip(way["step"], way["accuracy"], strict=True)],
+            text=[
+                f"step {s}, accuracy {a:.2f}"
+                for s, a in zip(way["step"], way["accuracy"], strict=True)
+            ],
             hovertemplate="%{text}<extra></extra>",
         )
-    )  # fmt: skip
+    )

@@ -69,10 +69,12 @@ def capacity_beside(value: Value, *, m_shared: bool, ours: pd.DataFrame | None =
         )  # fmt: skip
     shared = "shared by all texts" if m_shared else "not shared"
     layout(
-        figure, f"{TITLES[value]}, published and here: m {shared}",
-        f"model; {AT_LEAST}: no length failed for at least one text", UNITS[value],
+        figure,
+        f"{TITLES[value]}, published and here: m {shared}",
+        f"model; {AT_LEAST}: no length failed for at least one text",
+        UNITS[value],
         height=420,
-    )  # fmt: skip
+    )
     figure.update_xaxes(
         tickvals=list(range(len(models))),
         ticktext=[for_hover(LABELS.get(model, model)) for model in models],

@@ -35,8 +35,10 @@ def text_pairs(table: pd.DataFrame) -> pd.DataFrame:
     count = max(a.max(initial=0), b.max(initial=0)) + 1
     which, first, row, size = np.unique(
         np.minimum(a, b) * count + np.maximum(a, b),
-        return_index=True, return_inverse=True, return_counts=True,
-    )  # fmt: skip
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+    )
     swapped = (a > b)[first]
     found: dict[str, NDArray[np.generic]] = {"text_a": which // count, "text_b": which % count}
     ends = [different[f"context_{end}"].to_numpy()[first] for end in "ab"]

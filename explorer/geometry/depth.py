@@ -117,12 +117,15 @@ class DepthReport(Recorded):
         if not found:
             return f"{PLACE_NAMES[place].capitalize()} there is nothing to compare."
         first, best = found[0], max(found)
-        where = "the input" if best[2] == 0 else f"layer {best[2]} of {self.layers}"
         return (
             f"{PLACE_NAMES[place].capitalize()}: same text against same context, AUC "
-            f"{first[0]:.2f} at the {'input' if first[2] == 0 else f'layer {first[2]}'}, most at "
-            f"{where} ({best[0]:.2f}, p = {best[1]:.3f})."
+            f"{first[0]:.2f} {_after(first[2])}, most {_after(best[2])} "
+            f"({best[0]:.2f}, p = {best[1]:.4f})."
         )
+
+
+def _after(layer: int) -> str:
+    return "at the input" if layer == 0 else f"after layer {layer}"
 
 
 def steps(

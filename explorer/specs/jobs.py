@@ -149,28 +149,25 @@ class SolveSetSpec(Value):
         return count + (count if self.restarts_of == "every" else last) * (self.restarts - 1)
 
 
-class DistancesSpec(Value):
+class _OfSetSpec(Value):
+    set: str = Field(description="Id of the set, or its folder.")
+
+    @property
+    def model(self) -> str:
+        """What a list of jobs shows where others name a model."""
+        return f"set {self.set}"
+
+
+class DistancesSpec(_OfSetSpec):
     """Compute the distances of a set with their statistics (E6, E7)."""
 
     kind: Literal["distances"] = "distances"
-    set: str = Field(description="Id of the set, or its folder.")
-
-    @property
-    def model(self) -> str:
-        """What a list of jobs shows where others name a model."""
-        return f"set {self.set}"
 
 
-class DepthSpec(Value):
+class DepthSpec(_OfSetSpec):
     """Compare the solutions of a set by their hidden states, layer by layer."""
 
     kind: Literal["depth"] = "depth"
-    set: str = Field(description="Id of the set, or its folder.")
-
-    @property
-    def model(self) -> str:
-        """What a list of jobs shows where others name a model."""
-        return f"set {self.set}"
 
 
 class MapSpec(Value):

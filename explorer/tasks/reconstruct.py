@@ -43,7 +43,7 @@ from explorer.training.solved import solution_of
 
 FRAME_SECONDS = 0.25
 RECENT_STEPS = 20
-"""Steps whose pace says how long the others take."""
+"""Steps whose mean time says how long the others take."""
 LEAST_STEPS_TIMED = 5
 
 
@@ -153,7 +153,7 @@ class Reconstruction(Task):
         if not at_its_end:  # it ended between two steps: who watches has not seen how
             self._step += 1
             log.publish(self._frame(self.trainer.report(detailed=True)), last=True)
-        self._keep_finished(self.trainer.report(detailed=False))  # if it ended with its last breath
+        self._keep_finished(self.trainer.report(detailed=False))  # rows that ended without a step
         self._checkpoint()
         self._keep_recording()
         if self.job is not None:

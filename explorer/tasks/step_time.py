@@ -27,7 +27,7 @@ GENERATED = 6
 def timed(
     model: FrozenModel, length: int, arrangement: ArrangementChoice, recipe: Recipe
 ) -> step_times.StepTime:
-    """Time a step, keep its pace for later estimates, and return it."""
+    """Time a step, keep that for later estimates, and return it."""
     step_time = measured(model, length, arrangement, recipe)
     with contextlib.suppress(StorageError):  # an estimate is all that it is for
         step_times.keep(step_time)

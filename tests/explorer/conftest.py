@@ -1,6 +1,6 @@
 """What tests of the torch side share: tiny models loaded once a module, and made-up solutions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +10,6 @@ import pytest
 if TYPE_CHECKING:
     from explorer.model.frozen import FrozenModel
     from explorer.solutions.solution import Solution
-
-
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """Compute on one thread: tiny products gain nothing from more, and sums keep their order."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

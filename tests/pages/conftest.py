@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import streamlit as st
 from streamlit.components.v2 import manifest_scanner
@@ -38,14 +37,3 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def without_shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing that ships with the project."""
     monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "nothing-ships")
-
-
-@pytest.fixture
-def letters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counts of letters in place of the sentence model."""
-
-    class Letters:
-        def encode(self, texts: list[str], **_: object) -> np.ndarray:
-            return np.array([[text.count(c) for c in "abcdefghijkl"] for text in texts])
-
-    monkeypatch.setattr("explorer.geometry.text_distances.sentence_model", Letters)

@@ -1,5 +1,6 @@
 """The page Inside: empty, with a look at it, while it is made, and with bad input."""
 
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from explorer.base import folders
 from explorer.inside.result import FILE, Inside, folder_of
 from explorer.jobs import client
-from explorer.specs.jobs import InsideSpec
+from explorer.solutions import sets
+from explorer.specs.jobs import DepthSpec, InsideSpec
 from tests.pages.driving import carry_out, open_page, texts_of
 
 VIEWS = ("Through the layers", "Where positions look", "What is needed", "Is it understood?")
@@ -125,3 +127,27 @@ def test_the_example_opens_with_its_solution_chosen() -> None:
     (chosen,) = [box for box in app.selectbox if str(box.key).startswith("inside-of")]
     assert chosen.value == "3873ae1ed8eb-062dfa4f"
     assert "32 of 32 tokens are right after the last layer (30)" in texts_of(app)
+
+
+def test_distances_of_a_set_are_shown_by_layer() -> None:
+    app = open_page("distances", set="131d0d8231dc")  # ships with the project
+    assert not app.exception and not app.error
+    assert "Where m stands (mean): same text against same context, AUC 0.54 after layer 1" in (
+        texts_of(app)
+    )
+    app.segmented_control(key="depth-place").set_value("e").run()
+    assert not app.exception
+
+
+def test_distances_by_layer_are_asked_of_the_worker(
+    without_shipped: None, make_set: Callable[..., str]
+) -> None:
+    from explorer.geometry import distance_report, measure_distances
+
+    name = make_set()
+    found = sets.read(sets.find(name))
+    distance_report.save(found, measure_distances.make(found))
+    app = open_page("distances", set=name)
+    assert not app.exception
+    app.button(key="measure-depth").click().run()
+    assert [job.spec for job in client.jobs()] == [DepthSpec(set=name)]

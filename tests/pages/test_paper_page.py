@@ -102,7 +102,7 @@ def test_a_column_is_filled_by_one_press_where_the_model_is_here(tiny_llama_fold
         expected = f"run arrangements --model {model.hub} --preset paper"
         assert command == f"python -m explorer {expected}"
         parsed = parser().parse_args(expected.split())
-        assert (parsed.experiment, parsed.model, parsed.preset) == tuple(expected.split()[1::2])
+        assert (parsed.experiment, *parsed.model, parsed.preset) == tuple(expected.split()[1::2])
     app.selectbox(key="fill-experiment").set_value("training-time").run()
     app.button(key="fill-start-6").click().run()
     assert not app.exception

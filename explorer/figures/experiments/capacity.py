@@ -114,9 +114,10 @@ def _held(run: Run, found: pd.DataFrame, value: str) -> Chart:
         height=420,
     )
     figure.update_xaxes(
-        tickvals=list(range(len(sources))), ticktext=[for_hover(in_words(s)) for s in sources],
+        tickvals=list(range(len(sources))),
+        ticktext=[for_hover(in_words(s)) for s in sources],
         range=[-0.6, len(sources) - 0.4],
-    )  # fmt: skip
+    )
     figure.update_yaxes(rangemode="tozero")
     alt = f"{unit}: " + "; ".join(
         f"{in_words(row['source'])}, {row['scheme']} {row[value]:.0f}"

@@ -29,7 +29,7 @@ def charts(runs: Sequence[Run]) -> list[Chart]:
     drawn = [
         _over_training(
             "capacity", held, "c_tokens", f"Capacity over training: {', '.join(map(_most, ends))}",
-            f"C_tokens, best of the texts ({AT_LEAST}: no length failed for at least one)",
+            "C_tokens, best of the texts", f"; {AT_LEAST}: no length failed for at least one text",
         )
     ]  # fmt: skip
     if len(reached):
@@ -44,10 +44,12 @@ def charts(runs: Sequence[Run]) -> list[Chart]:
 def _most(held: pd.DataFrame) -> str:
     """Say what a checkpoint holds at best."""
     top = max(held.to_dict("records"), key=lambda row: int(row["c_tokens"]))
-    return f"{for_plotly(top['checkpoint'])} {top['mark']}{top['c_tokens']} tokens"
+    return f"{top['mark']}{top['c_tokens']} tokens at {for_plotly(top['checkpoint'])}"
 
 
-def _over_training(key: str, found: pd.DataFrame, value: str, title: str, y: str) -> Chart:
+def _over_training(
+    key: str, found: pd.DataFrame, value: str, title: str, y: str, also: str = ""
+) -> Chart:
     """Draw a value over checkpoints, evenly apart: steps begin at 0, and the last has no number."""
     figure, words = go.Figure(), []
     for k, (name, part) in enumerate(found.groupby("line", sort=False)):
@@ -60,7 +62,7 @@ def _over_training(key: str, found: pd.DataFrame, value: str, title: str, y: str
         )  # fmt: skip
         each = zip(part["checkpoint"], part[value], strict=True)
         words.append(f"{name}: " + ", ".join(f"{label} {number:.3g}" for label, number in each))
-    layout(figure, title, "checkpoint, in the order of training", y, height=420)
+    layout(figure, title, f"checkpoint, in the order of training{also}", y, height=420)
     order = [for_plotly(label) for label in found["checkpoint"].unique()]
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=order)
     figure.update_yaxes(rangemode="tozero")

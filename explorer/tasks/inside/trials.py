@@ -13,7 +13,7 @@ from explorer.solutions.solution import Solution
 from explorer.tasks.landscape.radius import random_directions
 
 FACTORS = (0.5, 0.8, 1.25, 2.0)
-LENGTHS = tuple(2.0**-k for k in range(7, 1, -1))
+LENGTHS = tuple(2.0**-k for k in range(6, 1, -1))
 """Of noise, as shares of the norm of what it is added to."""
 VECTORS: tuple[What, ...] = ("e", "m", "both")
 

@@ -83,7 +83,7 @@ class LandscapeTask(Task):
 
     @property
     def outcome(self) -> str:
-        """How many points are measured, at what pace."""
+        """How many points are measured, and how many a second."""
         done, total = int(np.isfinite(self.found.accuracy).sum()), self.found.accuracy.size
         header = self.found.header
         return (

@@ -1,5 +1,6 @@
 """Trains the bends of many curves side by side: pairs x samples of t are rows of one batch (H6)."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,13 +12,16 @@ from torch import Tensor
 from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
 from explorer.model.head import TokenStatistics
-from explorer.model.metrics import by_proto_token, input_sequence
+from explorer.model.metrics import input_sequence
 from explorer.paths.curves import CurveKind, bends_on_chord, weights
 from explorer.solutions.solution import Solution
 from explorer.specs.arrangements import ArrangementKey, read_from
 from explorer.specs.curves import PathRecipe
 from explorer.specs.recipes import THRESHOLD
 from explorer.specs.schedules import scheduled
+from explorer.training.layouts import OnePass
+from explorer.training.memory import rows_that_fit
+from explorer.training.shared_pass import Answer, Proposal
 
 ROWS_AT_ONCE = 64
 """Rows of one forward pass; more gain little and make a batch take its time."""
@@ -67,7 +71,7 @@ def require_as_recorded(solution: Solution, accuracy: float) -> None:
 class CurveTrainer:
     """Trains the bends of one curve with Adam; its ends never move.
 
-    Several trainers make one batch in `step_together`.
+    Several make one batch in `Curves`.
 
     Attributes:
         ends: float32 (2, 2 d_model), [e; m] of both solutions.
@@ -172,22 +176,49 @@ class CurveTrainer:
         self._adam.load_state_dict(saved)
 
 
-def step_together(
-    model: FrozenModel,
-    arrangement: ArrangementKey,
-    trainers: Sequence[CurveTrainer],
-    sink: int | None = None,
-) -> None:
-    """Move several curves one step in one batch; all have the same number of target tokens."""
-    drawn = [trainer.rows() for trainer in trainers]
-    counts = [len(points) for _, points in drawn]
-    e, m = torch.cat([points for _, points in drawn]).chunk(2, dim=1)
-    length = len(trainers[0].targets)
-    targets = torch.cat(
-        [t.targets.expand(count, -1) for t, count in zip(trainers, counts, strict=True)]
-    )
-    inputs = input_sequence(model, e, m, arrangement, length, sink)
-    _, by_input = model.loss_and_gradient(inputs, targets, read_from(arrangement))
-    parts = by_proto_token(by_input, arrangement, length).flatten(1).split(counts)
-    for trainer, (w, _), gradient in zip(trainers, drawn, parts, strict=True):
-        trainer.update(w, gradient)
+class Curves:
+    """Curves of one model that move together, a step each: one training, as far as passes go.
+
+    Attributes:
+        model: runs the passes.
+        moving: those that take the next step; all have the same number of target tokens.
+        rows_at_once: how many samples memory allows in one pass.
+        spent: compute time of all steps, seconds.
+    """
+
+    def __init__(self, model: FrozenModel, layout: OnePass, N: int) -> None:
+        self.model, self._layout = model, layout
+        self.moving: Sequence[CurveTrainer] = ()
+        self.rows_at_once = rows_that_fit(model, layout.length(N))
+        self.spent = 0.0
+
+    @property
+    def live_lengths(self) -> list[int]:
+        """Target tokens of each sample of the next step."""
+        return [len(curve.targets) for curve in self.moving for _ in range(curve.recipe.samples)]
+
+    def shrink(self, tried: int) -> None:
+        """Take fewer samples at a time from here: so many were too many for memory."""
+        self.rows_at_once = tried // 2
+
+    def propose(self, *, detail: bool = False) -> list[Proposal]:
+        """Return what the next step has to know: the gradient at this step's samples."""
+        points = torch.cat([curve.rows()[1] for curve in self.moving])
+        targets = torch.cat(
+            [curve.targets.expand(curve.recipe.samples, -1) for curve in self.moving]
+        )
+        inputs = self._layout.inputs(self.model, points.unflatten(1, (2, -1)), targets)
+        rows = list(range(len(points)))
+        return [Proposal(self, self.model, rows, inputs, targets, self._layout.first)]
+
+    def apply(self, proposals: Sequence[Proposal], answers: Sequence[Answer]) -> int:
+        """Move each curve's bends; return how many curves there are."""
+        started = time.perf_counter()
+        (asked,), (said,) = proposals, answers
+        assert said.gradient is not None
+        by_point = self._layout.by_vector(said.gradient, asked.targets.shape[1]).flatten(1)
+        parts = by_point.split([curve.recipe.samples for curve in self.moving])
+        for curve, gradient in zip(self.moving, parts, strict=True):
+            curve.update(curve.rows()[0], gradient)
+        self.spent += said.seconds + time.perf_counter() - started
+        return len(self.moving)

@@ -26,12 +26,14 @@ from explorer.solutions.solution import Solution
 from explorer.specs.curves import PathRecipe
 from explorer.tasks.paths.bends import (
     ROWS_AT_ONCE,
+    Curves,
     CurveTrainer,
     along,
     require_as_recorded,
-    step_together,
 )
 from explorer.tasks.task import BY_HAND, MEASURING, Task
+from explorer.training.layouts import OnePass
+from explorer.training.shared_pass import Step
 
 
 class Connecting(Task):
@@ -92,6 +94,8 @@ class Connecting(Task):
         self._pass_seconds = 0.0
         self._pieces: dict[int, str] = {}
         self._trainers = [self._trainer(k) for k in range(len(pairs))]
+        layout = OnePass(header.arrangement, header.sink)
+        self._curves = Curves(self.model, layout, len(self._trainers[0].targets))
         self.resumed = self._restore()
 
     def _trainer(self, pair: int) -> CurveTrainer:
@@ -118,7 +122,7 @@ class Connecting(Task):
         return Progress(sentence, float(done.mean()))
 
     def _work(self) -> Iterator[Progress]:
-        """Work until every pair is over; yield after each step and each measurement."""
+        """Work until every pair is over; yield before each step and after each measurement."""
         at_once = max(1, ROWS_AT_ONCE // self.recipe.samples)
         while (live := np.flatnonzero(~self.paths.over)[:at_once]).size:
             with suppress(Interrupted):  # all stands as before; begun again if it goes on
@@ -127,18 +131,20 @@ class Connecting(Task):
                         with abandonable():
                             self._look(pair)
                         yield self._progress
-                self._step([self._trainers[k] for k in live if not self.paths.over[k]])
+                yield from self._step([self._trainers[k] for k in live if not self.paths.over[k]])
+                continue
             yield self._progress
         self._checkpoint()
 
-    def _step(self, moving: Sequence[CurveTrainer]) -> None:
-        """Move the bends of some curves, in one pass."""
+    def _step(self, moving: Sequence[CurveTrainer]) -> Iterator[Progress]:
+        """Move the bends of some curves, in a pass of their own or in that of others."""
         if moving:
-            started = time.perf_counter()
-            with abandonable():
-                header = self.paths.header
-                step_together(self.model, header.arrangement, moving, header.sink)
-            self._seconds += time.perf_counter() - started
+            self._curves.moving, before = moving, self._curves.spent
+            self.next_step = step = Step(self._curves)
+            yield self._progress
+            self.next_step = None
+            step.take()
+            self._seconds += self._curves.spent - before
 
     def stopping(self, reason: str = BY_HAND) -> Iterator[Progress]:
         """Measure the curves under way where they are, and leave the others out."""

@@ -302,8 +302,8 @@ class SetBuilder(SharedTask):
         done = len(record.members) - self._at_start
         left = ""
         if done >= 4 and over < wanted:
-            pace = (time.monotonic() - self._started) / done
-            left = f", about {human_seconds(pace * (wanted - over))} left"
+            each = (time.monotonic() - self._started) / done
+            left = f", about {human_seconds(each * (wanted - over))} left"
         before = self._joint_share
         return Progress(
             f"{exact} of {wanted} solutions exact, {live} rows in training{left}.",

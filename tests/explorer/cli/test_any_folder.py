@@ -103,3 +103,65 @@ def test_a_tokenizer_that_changes_the_text_says_so_before_it_starts(
     small = ["--set", "lengths=[2]", "--set", "texts=1", "--set", "source=unseen"]
     assert main(["run", "training-time", "--set", "recipe.max_steps=2", *small, *on]) == 0
     assert "it reads “" in capfd.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def sharded(tiny_llama_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model in several files and an index."""
+    from transformers import AutoModelForCausalLM
+
+    folder = tmp_path_factory.mktemp("sharded")
+    network = AutoModelForCausalLM.from_pretrained(tiny_llama_folder)
+    network.save_pretrained(folder, max_shard_size="20KB")
+    for file in tiny_llama_folder.glob("tokenizer*"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    return folder
+
+
+INDEX = "model.safetensors.index.json"
+ENTRIES = VALUES | st.sampled_from(
+    ["model-00002-of-00007.safetensors", "model.safetensors", "config.json", "..", "/dev/zero",
+     "~/x.safetensors", "a\0b", "x" * 300 + ".safetensors"]
+)  # fmt: skip
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(which=st.integers(0, 10), entry=ENTRIES, whole=st.booleans())
+def test_no_index_gives_a_traceback(sharded: Path, which: int, entry: Any, whole: bool) -> None:
+    index = json.loads((sharded / INDEX).read_text())
+    names = sorted(index["weight_map"])
+    index["weight_map"] = entry if whole else index["weight_map"] | {names[which]: entry}
+    with tempfile.TemporaryDirectory() as made, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXPLORER_CACHE", str(Path(made) / "cache"))
+        folder = _files(Path(made) / "model", sharded, {INDEX: json.dumps(index).encode()})
+        assert _reconstruct(folder, Path(made) / "out") in (0, 2, 3)
+
+
+HEADER = st.dictionaries(
+    st.sampled_from(["dtype", "shape", "data_offsets", "other"]),
+    VALUES | st.sampled_from(["F16", "BF16", "I64", "F8_E4M3", [0, 8], [32, -1], [2**63, 4], [1]]),
+    min_size=1,
+    max_size=2,
+)
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(which=st.integers(0, 20), changes=HEADER | st.none())
+def test_no_header_gives_a_traceback(
+    tiny_llama_folder: Path, which: int, changes: dict[str, Any] | None
+) -> None:
+    data = (tiny_llama_folder / "model.safetensors").read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    name = sorted(header)[which % len(header)]
+    header[name] = changes if changes is None else header[name] | changes
+    text = json.dumps(header).encode()
+    with tempfile.TemporaryDirectory() as made, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXPLORER_CACHE", str(Path(made) / "cache"))
+        changed = {"model.safetensors": len(text).to_bytes(8, "little") + text + data[8 + size :]}
+        folder = _files(Path(made) / "model", tiny_llama_folder, changed)
+        assert _reconstruct(folder, Path(made) / "out") in (0, 2, 3)

@@ -121,14 +121,7 @@ def test_a_texts_file_without_texts_is_a_sentence(
     assert said.code == 2 and "one JSON object a line" in said.err
 
 
-def test_distances_in_json_equal_the_files(
-    call: Any, make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Letters:
-        def encode(self, texts: list[str], **_: object) -> np.ndarray:
-            return np.array([[text.count(c) for c in "abcdefgh"] for text in texts])
-
-    monkeypatch.setattr("explorer.geometry.text_distances.sentence_model", Letters)
+def test_distances_in_json_equal_the_files(call: Any, make_set: MakeSet, letters: None) -> None:
     name = make_set()
     said = call("distances", "--set", name, "--json")
     assert said.code == 0

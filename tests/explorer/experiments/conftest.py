@@ -59,15 +59,6 @@ def small(tiny_llama_folder: Path) -> MakeSettings:
     return make
 
 
-@pytest.fixture(scope="module")
-def pool(one_thread: None) -> "ModelPool":
-    import torch
-
-    from explorer.model.pool import ModelPool
-
-    return ModelPool(torch.device("cpu"))
-
-
 @pytest.fixture
 def task(pool: "ModelPool") -> MakeTask:
     """Give a task for settings."""

@@ -70,7 +70,7 @@ def test_capacity_and_accuracy_over_training() -> None:
     assert list(reached["accuracy"]) == [0.75, 1.0, 1.0]
     drawn = charts(row)
     assert [chart.key for chart in drawn] == ["capacity-over-training", "accuracy-over-training"]
-    assert "step1000 4 tokens, main ≥16 tokens" in drawn[0].figure.layout.title.text
+    assert "4 tokens at step1000, ≥16 tokens at main" in drawn[0].figure.layout.title.text
     assert list(drawn[0].figure.data[0].x) == ["step1000", "step2000", "main"]
     assert "step2000 11" in drawn[0].alt
     assert charts([LATE]) == []

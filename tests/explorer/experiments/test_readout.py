@@ -23,13 +23,7 @@ def letters_of(text: str) -> np.ndarray:
     return np.array([text.count(chr(i)) for i in range(32, 127)] + [1.0])
 
 
-@pytest.fixture(autouse=True)
-def letters(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Letters:
-        def encode(self, texts: list[str], **_: object) -> np.ndarray:
-            return np.stack([letters_of(text) for text in texts])
-
-    monkeypatch.setattr("explorer.geometry.text_distances.sentence_model", Letters)
+pytestmark = pytest.mark.usefixtures("letters")
 
 
 @pytest.mark.parametrize("kind", ["tiny_llama_folder", "tiny_neox_folder"])

@@ -12,7 +12,6 @@ from explorer.geometry import binned, effects, measure_distances
 from explorer.geometry.distances import KINDS
 from explorer.paths.header import PathsHeader, SolutionInfo, TextInfo
 from explorer.paths.result import Paths
-from explorer.solutions import sets
 from explorer.solutions.sets import SolutionSet
 from explorer.specs.curves import PathRecipe
 
@@ -22,20 +21,7 @@ if TYPE_CHECKING:
 MakeSet = Callable[..., str]
 
 
-@pytest.fixture(autouse=True)
-def no_sentence_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Embed texts by their letters: the real model takes seconds to load."""
-
-    class Letters:
-        def encode(self, texts: list[str], **_: object) -> np.ndarray:
-            return np.array([[text.count(c) for c in "abcdefghijklmnop"] for text in texts])
-
-    monkeypatch.setattr("explorer.geometry.text_distances.sentence_model", Letters)
-
-
-@pytest.fixture
-def read(make_set: MakeSet) -> Callable[..., SolutionSet]:
-    return lambda **fields: sets.read(sets.find(make_set(**fields)))
+pytestmark = pytest.mark.usefixtures("letters")
 
 
 def medians(found: SolutionSet) -> list[float]:
@@ -51,9 +37,9 @@ def medians(found: SolutionSet) -> list[float]:
 
 
 def test_clusters_of_one_text_are_local_with_and_without_a_report(
-    read: Callable[..., SolutionSet],
+    read_set: Callable[..., SolutionSet],
 ) -> None:
-    found = read(contexts=4, restarts=4)
+    found = read_set(contexts=4, restarts=4)
     measured = space.of_report(measure_distances.make(found).summary)
     quick = space.of_vectors(found)
     for findings in (measured, quick):
@@ -66,22 +52,22 @@ def test_clusters_of_one_text_are_local_with_and_without_a_report(
     assert quick[1].shown is None and "Measure" in quick[1].figure
 
 
-def test_one_m_for_all_is_measured_by_e_alone(read: Callable[..., SolutionSet]) -> None:
-    (local, _) = space.of_vectors(read(regime="shared"))
+def test_one_m_for_all_is_measured_by_e_alone(read_set: Callable[..., SolutionSet]) -> None:
+    (local, _) = space.of_vectors(read_set(regime="shared"))
     assert "distance of e, medians" in local.figure
 
 
 @pytest.mark.parametrize("fields", [{"restarts": 1}, {"inexact": 99}])
 def test_a_set_that_cannot_tell_says_what_it_needs(
-    fields: dict[str, int], read: Callable[..., SolutionSet]
+    fields: dict[str, int], read_set: Callable[..., SolutionSet]
 ) -> None:
-    findings = space.of_vectors(read(**fields))
+    findings = space.of_vectors(read_set(**fields))
     assert [finding.id for finding in findings] == ["F8", "F9"]
     assert all(finding.shown is None and finding.figure for finding in findings)
 
 
-def test_solutions_without_structure_do_not_show_it(read: Callable[..., SolutionSet]) -> None:
-    found = read(contexts=4, restarts=4)
+def test_solutions_without_structure_do_not_show_it(read_set: Callable[..., SolutionSet]) -> None:
+    found = read_set(contexts=4, restarts=4)
     draw = np.random.default_rng(3)
     for solution in found.solutions:
         solution.e[:], solution.m[:] = draw.normal(size=(2, len(solution.e)))
@@ -152,8 +138,8 @@ def test_texts_that_are_nearer_do_not_count_as_a_gap() -> None:
     assert found is not None and abs(found.mean) < 0.1
 
 
-def test_f9_follows_from_the_pairs_of_the_report(read: Callable[..., SolutionSet]) -> None:
-    report = measure_distances.make(read(contexts=6, texts=8, restarts=2))
+def test_f9_follows_from_the_pairs_of_the_report(read_set: Callable[..., SolutionSet]) -> None:
+    report = measure_distances.make(read_set(contexts=6, texts=8, restarts=2))
     (_, closer) = space.of_report(report.summary)
     of_texts = binned.text_pairs(report.pairs)
     gaps = [
@@ -165,21 +151,21 @@ def test_f9_follows_from_the_pairs_of_the_report(read: Callable[..., SolutionSet
     for gap in known:
         assert f"{gap.mean:.4f} closer" in closer.figure
     assert closer.shown is True  # contexts have centres of their own
-    few = space.of_report(measure_distances.make(read(contexts=2, texts=2)).summary)
+    few = space.of_report(measure_distances.make(read_set(contexts=2, texts=2)).summary)
     assert few[1].shown is None and "too few" in few[1].figure
 
 
 def test_without_intervals_the_gap_says_neither_yes_nor_no(
-    read: Callable[..., SolutionSet],
+    read_set: Callable[..., SolutionSet],
 ) -> None:
-    report = measure_distances.make(read(contexts=4, texts=8, restarts=2))
+    report = measure_distances.make(read_set(contexts=4, texts=8, restarts=2))
     (_, closer) = space.of_report(report.summary)
     assert closer.shown is None and "and that 5 contexts" in closer.figure
     assert "(None" not in closer.figure and "nan" not in closer.figure
 
 
-def test_a_gap_the_other_way_is_called_farther(read: Callable[..., SolutionSet]) -> None:
-    report = measure_distances.make(read(contexts=6, texts=8, restarts=2))
+def test_a_gap_the_other_way_is_called_farther(read_set: Callable[..., SolutionSet]) -> None:
+    report = measure_distances.make(read_set(contexts=6, texts=8, restarts=2))
     charts = report.summary.charts
     assert charts is not None
     gap = binned.Gap(-0.003, -0.0113, 0.0068, 0.06, 104, 916, 4)

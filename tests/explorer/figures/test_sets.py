@@ -12,20 +12,14 @@ from explorer.figures import maps as map_charts
 from explorer.figures.words import for_hover, shortened
 from explorer.geometry import histograms, maps, measure_distances
 from explorer.geometry.distance_report import DistanceReport
-from explorer.solutions import sets
 from explorer.specs.jobs import MapSpec
 
 MakeSet = Callable[..., str]
 
 
 @pytest.fixture
-def report(make_set: MakeSet, monkeypatch: pytest.MonkeyPatch) -> DistanceReport:
-    class Letters:
-        def encode(self, texts: list[str], **_: object) -> np.ndarray:
-            return np.array([[text.count(c) for c in "abcdefghijkl"] for text in texts])
-
-    monkeypatch.setattr("explorer.geometry.text_distances.sentence_model", Letters)
-    return measure_distances.make(sets.read(sets.find(make_set(contexts=4, texts=4))))
+def report(letters: None, read_set: Callable[..., Any]) -> DistanceReport:
+    return measure_distances.make(read_set(contexts=4, texts=4))
 
 
 def test_histograms_hold_every_pair_and_have_area_one(report: DistanceReport) -> None:

@@ -35,24 +35,11 @@ from explorer.solutions.sets import SolutionSet
 MakeSet = Callable[..., str]
 
 
-@pytest.fixture(autouse=True)
-def no_sentence_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Embed texts by their letters: the real model takes seconds to load."""
-
-    class Letters:
-        def encode(self, texts: list[str], **_: object) -> np.ndarray:
-            return np.array([[text.count(c) for c in "abcdefghijklmnop"] for text in texts])
-
-    monkeypatch.setattr("explorer.geometry.text_distances.sentence_model", Letters)
+pytestmark = pytest.mark.usefixtures("letters")
 
 
-@pytest.fixture
-def read(make_set: MakeSet) -> Callable[..., SolutionSet]:
-    return lambda **fields: sets.read(sets.find(make_set(**fields)))
-
-
-def test_every_pair_equals_what_the_files_give(read: Callable[..., SolutionSet]) -> None:
-    found = read(contexts=3, inexact=1)
+def test_every_pair_equals_what_the_files_give(read_set: Callable[..., SolutionSet]) -> None:
+    found = read_set(contexts=3, inexact=1)
     report = measure_distances.make(found)
     files = {m.solution: (m, load_file(found.folder / m.file)) for m in found.record.members}
     expected = [
@@ -76,8 +63,8 @@ def test_every_pair_equals_what_the_files_give(read: Callable[..., SolutionSet])
     assert sum(report.summary.counts.values()) == len(expected)
 
 
-def test_the_summary_equals_what_the_pairs_give(read: Callable[..., SolutionSet]) -> None:
-    report = measure_distances.make(read())
+def test_the_summary_equals_what_the_pairs_give(read_set: Callable[..., SolutionSet]) -> None:
+    report = measure_distances.make(read_set())
     for measured in report.summary.measured:
         column = f"{measured.metric}_{measured.vector}"
         groups = dict(list(report.pairs.groupby("kind")[column]))
@@ -121,24 +108,24 @@ def test_the_order_and_what_is_beyond_chance_are_said(swapped: bool) -> None:
     assert "(p ≥ 0.05): same context closer than different contexts (AUC 0.49)." in said
 
 
-def test_a_shared_m_has_no_statistic(read: Callable[..., SolutionSet]) -> None:
-    report = measure_distances.make(read(regime="shared"))
+def test_a_shared_m_has_no_statistic(read_set: Callable[..., SolutionSet]) -> None:
+    report = measure_distances.make(read_set(regime="shared"))
     assert report.summary.one_m
     assert set(report.pairs["cosine_m"]) == {0.0} == set(report.pairs["l2_m"])
     assert {m.vector for m in report.summary.measured} == {"e", "both"}
     assert any("its distance is zero" in note for note in report.summary.notes)
 
 
-def test_one_context_says_what_can_still_be_compared(read: Callable[..., SolutionSet]) -> None:
-    report = measure_distances.make(read(contexts=1))
+def test_one_context_says_what_can_still_be_compared(read_set: Callable[..., SolutionSet]) -> None:
+    report = measure_distances.make(read_set(contexts=1))
     assert report.summary.counts["different contexts"] == 0
     (compared,) = report.summary.measured[0].comparisons
     assert (compared.near, compared.far, compared.low) == ("same text", "same context", None)
     assert any("one context" in note for note in report.summary.notes)
 
 
-def test_one_text_a_context_and_no_restart(read: Callable[..., SolutionSet]) -> None:
-    report = measure_distances.make(read(texts=1, restarts=1))
+def test_one_text_a_context_and_no_restart(read_set: Callable[..., SolutionSet]) -> None:
+    report = measure_distances.make(read_set(texts=1, restarts=1))
     assert report.summary.counts == {"same text": 0, "same context": 0, "different contexts": 3}
     assert all(not m.comparisons for m in report.summary.measured)
     assert len(report.summary.notes) >= 2
@@ -146,10 +133,10 @@ def test_one_text_a_context_and_no_restart(read: Callable[..., SolutionSet]) -> 
 
 @pytest.mark.parametrize(("inexact", "said"), [(15, "no exact solution"), (14, "1 exact solution")])
 def test_too_few_solutions_are_a_sentence(
-    inexact: int, said: str, read: Callable[..., SolutionSet]
+    inexact: int, said: str, read_set: Callable[..., SolutionSet]
 ) -> None:
     with pytest.raises(BadInputError, match=said):
-        distances.pairs(read(inexact=inexact))
+        distances.pairs(read_set(inexact=inexact))
 
 
 def test_a_text_twice_is_a_sentence(make_set: MakeSet) -> None:
@@ -165,9 +152,9 @@ def test_a_text_twice_is_a_sentence(make_set: MakeSet) -> None:
 
 
 def test_a_report_is_kept_and_found_again(
-    read: Callable[..., SolutionSet], make_set: MakeSet
+    read_set: Callable[..., SolutionSet], make_set: MakeSet
 ) -> None:
-    found = read()
+    found = read_set()
     assert distance_report.load(found) is None and distance_report.load_pairs(found) is None
     report = measure_distances.make(found)
     distance_report.save(found, report)
@@ -175,7 +162,7 @@ def test_a_report_is_kept_and_found_again(
     assert report.summary.versions == provenance.versions()
     pairs = distance_report.load_pairs(found)
     assert pairs is not None and pairs.equals(report.pairs)
-    assert distance_report.load(read(seed=1)) is None
+    assert distance_report.load(read_set(seed=1)) is None
 
 
 @given(st.lists(st.lists(st.floats(-5, 5, width=32), min_size=4, max_size=4), min_size=2))
@@ -306,9 +293,9 @@ def test_ways_to_label_are_counted_once(which: tuple[str, str], expected: int) -
 
 
 def test_an_interval_of_few_contexts_is_none_and_says_why(
-    read: Callable[..., SolutionSet],
+    read_set: Callable[..., SolutionSet],
 ) -> None:
-    few, enough = (measure_distances.make(read(contexts=n)).summary for n in (4, 5))
+    few, enough = (measure_distances.make(read_set(contexts=n)).summary for n in (4, 5))
     assert {c.low for m in few.measured for c in m.comparisons} == {None}
     assert any("4 contexts. An interval needs 5 or more" in note for note in few.notes)
     assert None not in {c.low for m in enough.measured for c in m.comparisons}
@@ -355,8 +342,8 @@ def test_noise_is_seldom_significant_and_structure_is() -> None:
     assert structure.low is not None and structure.low > 0.5
 
 
-def test_binned_means_are_over_the_common_support(read: Callable[..., SolutionSet]) -> None:
-    report = measure_distances.make(read(contexts=6, texts=8, restarts=2))
+def test_binned_means_are_over_the_common_support(read_set: Callable[..., SolutionSet]) -> None:
+    report = measure_distances.make(read_set(contexts=6, texts=8, restarts=2))
     points = binned.points(binned.text_pairs(report.pairs), "semantic", "cosine_e")
     different = report.pairs[report.pairs["kind"] != "same text"]
     assert points["solutions"].sum() == len(different)
@@ -390,16 +377,16 @@ def test_binned_means_are_over_the_common_support(read: Callable[..., SolutionSe
             )
 
 
-def test_bins_need_both_kinds(read: Callable[..., SolutionSet]) -> None:
-    report = measure_distances.make(read(texts=1, restarts=2))
+def test_bins_need_both_kinds(read_set: Callable[..., SolutionSet]) -> None:
+    report = measure_distances.make(read_set(texts=1, restarts=2))
     points = binned.points(binned.text_pairs(report.pairs), "semantic", "cosine_e")
     assert binned.compare(points) == ([], None)
 
 
 def test_undefined_text_distances_never_reach_a_chart_or_json(
-    read: Callable[..., SolutionSet],
+    read_set: Callable[..., SolutionSet],
 ) -> None:
-    report = measure_distances.make(read())
+    report = measure_distances.make(read_set())
     report.pairs.loc[report.pairs["text_a"] == 0, "tfidf"] = np.nan
     points = binned.points(binned.text_pairs(report.pairs), "tfidf", "cosine_e")
     assert not points.isna().any(axis=None) and 0 not in set(points["text_a"])
@@ -414,9 +401,9 @@ def test_undefined_text_distances_never_reach_a_chart_or_json(
 
 
 def test_json_written_in_pieces_is_one_object(
-    read: Callable[..., SolutionSet], monkeypatch: pytest.MonkeyPatch
+    read_set: Callable[..., SolutionSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = measure_distances.make(read())
+    report = measure_distances.make(read_set())
     whole = json.loads("".join(distance_report.as_json(report.summary, report.pairs)))
     monkeypatch.setattr(distance_report, "ROWS_AT_ONCE", 7)
     pieces = list(distance_report.as_json(report.summary, report.pairs))
@@ -426,9 +413,9 @@ def test_json_written_in_pieces_is_one_object(
 
 
 def test_a_scatter_draws_some_of_many_and_means_are_over_all(
-    read: Callable[..., SolutionSet], monkeypatch: pytest.MonkeyPatch
+    read_set: Callable[..., SolutionSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = measure_distances.make(read(contexts=6, texts=8, restarts=2))
+    report = measure_distances.make(read_set(contexts=6, texts=8, restarts=2))
     monkeypatch.setattr(distance_charts, "MOST_DRAWN", 50)
     few = finish(distance_charts.make(report.pairs, ["e"]))
     whole = report.summary.charts
@@ -462,9 +449,9 @@ def old_file(found: SolutionSet, report: distance_report.DistanceReport) -> Path
 
 @pytest.mark.parametrize(("contexts", "low"), [(2, None), (6, 0.278)])
 def test_an_old_report_opens_corrected(
-    contexts: int, low: float | None, read: Callable[..., SolutionSet]
+    contexts: int, low: float | None, read_set: Callable[..., SolutionSet]
 ) -> None:
-    found = read(contexts=contexts, regime="shared")
+    found = read_set(contexts=contexts, regime="shared")
     report = measure_distances.make(found)
     old_file(found, report)
     again = distance_report.load(found)
@@ -477,10 +464,10 @@ def test_an_old_report_opens_corrected(
 
 
 def test_one_m_leaves_l2_of_both_as_it_is_and_changes_cosine(
-    read: Callable[..., SolutionSet],
+    read_set: Callable[..., SolutionSet],
 ) -> None:
     """What the remark on a shared m says: true of the numbers beside it."""
-    report = measure_distances.make(read(contexts=5, regime="shared"))
+    report = measure_distances.make(read_set(contexts=5, regime="shared"))
     assert np.allclose(report.pairs["l2_e"], report.pairs["l2_both"])
     by = {(m.vector, m.metric): [c.auc for c in m.comparisons] for m in report.summary.measured}
     assert by["e", "l2"] == pytest.approx(by["both", "l2"])
@@ -489,8 +476,8 @@ def test_one_m_leaves_l2_of_both_as_it_is_and_changes_cosine(
 
 
 def test_more_solutions_than_memory_allows_are_a_sentence(
-    read: Callable[..., SolutionSet], monkeypatch: pytest.MonkeyPatch
+    read_set: Callable[..., SolutionSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(distances, "MOST_SOLUTIONS", 14)
     with pytest.raises(BadInputError, match=r"15 exact solutions\. At most 14 can be compared"):
-        distances.pairs(read())
+        distances.pairs(read_set())

@@ -35,10 +35,10 @@ def room_for(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModelPool, int], None
     """Pretend that memory holds so many models and no more."""
 
     def limit(models: ModelPool, count: int) -> None:
-        def fits(card: catalog.ModelCard, bytes_per_parameter: int = 4) -> bool:
-            return len(models._held) < count
+        def lacking(card: catalog.ModelCard, bytes_per_parameter: int) -> str:
+            return "" if len(models._held) < count else f"{card.title} needs about too much."
 
-        monkeypatch.setattr(catalog, "fits", fits)
+        monkeypatch.setattr(catalog, "_lacking", lacking)
 
     return limit
 

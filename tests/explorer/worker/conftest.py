@@ -95,15 +95,6 @@ class Shift:
                 active.steps.close()  # type: ignore[attr-defined]
 
 
-@pytest.fixture(scope="module")
-def pool(one_thread: None) -> "ModelPool":
-    import torch
-
-    from explorer.model.pool import ModelPool
-
-    return ModelPool(torch.device("cpu"))
-
-
 @pytest.fixture
 def hire(pool: "ModelPool", monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Shift]]:
     """Start workers that look at the queue before every step and take short turns.

@@ -6,7 +6,6 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
 from explorer.base import folders
@@ -86,13 +85,8 @@ def test_a_set_that_is_stopped_keeps_what_it_has(shift: "Shift", spec: SolveSetS
 
 
 def test_distances_and_maps_are_computed_by_the_worker(
-    shift: "Shift", make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+    shift: "Shift", make_set: MakeSet, letters: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Letters:
-        def encode(self, texts: list[str], **_: object) -> np.ndarray:
-            return np.array([[text.count(c) for c in "abcdefgh"] for text in texts])
-
-    monkeypatch.setattr("explorer.geometry.text_distances.sentence_model", Letters)
     monkeypatch.setattr(shift.worker.aside, "submit", _at_once)
     name = make_set()
     flat = MapSpec(sets=(name,), method="pca")

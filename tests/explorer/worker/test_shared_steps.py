@@ -353,3 +353,31 @@ def test_sets_keep_a_fifth_of_the_time_while_people_wait(
     shift.turns(4)
     assert spent["zzqq"] + spent["xxvv"] - behind == pytest.approx(clock[0] - before)
     assert clock[0] - before > 3.5
+
+
+def test_a_set_that_shares_passes_keeps_a_fifth_of_them(
+    shift: "Shift", long: "MakeSpec", tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it costs is its part of the passes and what it does with the answer."""
+    plain, spent = loop.Worker._share, {"solve-set": 0.0, "all": 0.0}
+    for seed in (0, 10):
+        client.submit(long(seed=seed))
+    client.submit(
+        SolveSetSpec(
+            model=str(tiny_llama_folder), texts=(GatheredText(text=LONG_TEXT),), restarts=8,
+            length=30, regime="free", arrangement="halves", recipe=LONG,
+        )
+    )  # fmt: skip
+    shift.until(lambda: len([a for a in shift.worker.active.values() if a.shares]) == 3)
+
+    def share(self: Any, left: Any) -> bool:
+        began = time.monotonic()
+        found = plain(self, left)
+        spent["all"] += time.monotonic() - began
+        spent["solve-set"] += sum(a.spent for a in left if a.behind)
+        return found
+
+    monkeypatch.setattr(loop.Worker, "_share", share)
+    shift.worker._owed = 0.0
+    shift.turns(150)
+    assert spent["solve-set"] / spent["all"] == pytest.approx(0.2, abs=0.05)

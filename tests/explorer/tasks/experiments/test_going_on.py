@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from safetensors import safe_open
 
@@ -34,13 +33,7 @@ KINDS: dict[str, dict[str, Any]] = {
 """Settings of every experiment that trains; a cell of each takes some dozen steps."""
 
 
-@pytest.fixture(autouse=True)
-def letters(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Letters:
-        def encode(self, texts: list[str], **_: object) -> np.ndarray:
-            return np.stack([[t.count(chr(i)) for i in range(32, 127)] + [1.0] for t in texts])
-
-    monkeypatch.setattr("explorer.geometry.text_distances.sentence_model", Letters)
+pytestmark = pytest.mark.usefixtures("letters")
 
 
 @pytest.fixture(autouse=True)

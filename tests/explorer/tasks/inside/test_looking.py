@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 Look = Callable[..., InsideTask]
 
 
-@pytest.fixture(scope="module")
-def pool(one_thread: None) -> "ModelPool":
-    from explorer.model.pool import ModelPool
-
-    return ModelPool(torch.device("cpu"))
-
-
 @pytest.fixture
 def look(pool: "ModelPool", exact_solutions: "list[Solution]", tmp_path: Path) -> Look:
     """Look inside the first of the solutions, or a changed one."""

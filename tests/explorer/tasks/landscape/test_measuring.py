@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
 
 from explorer.base.errors import BadInputError, CorruptFileError
 from explorer.landscape.plane import Plane
@@ -27,13 +26,6 @@ if TYPE_CHECKING:
     from explorer.model.frozen import FrozenModel
     from explorer.model.pool import ModelPool
     from explorer.solutions.solution import Solution
-
-
-@pytest.fixture(scope="module")
-def pool(one_thread: None) -> "ModelPool":
-    from explorer.model.pool import ModelPool
-
-    return ModelPool(torch.device("cpu"))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -8,12 +8,17 @@ from explorer.model.metrics import score
 from explorer.paths.curves import positions
 from explorer.paths.pairs import vector
 from explorer.specs.curves import PathRecipe
-from explorer.tasks.paths.bends import CurveTrainer, along, step_together
+from explorer.specs.recipes import FAST
+from explorer.tasks.paths.bends import Curves, CurveTrainer, along
+from explorer.training import Row, Trainer
+from explorer.training.layouts import OnePass
+from explorer.training.shared_pass import Step, take_together
 
 if TYPE_CHECKING:
     from explorer.model.frozen import FrozenModel
     from explorer.solutions.solution import Solution
 
+QUICK_TEXT = FAST.model_copy(update={"max_steps": 40, "precision": "float32"})
 QUICK = PathRecipe(max_steps=60, samples=3, points=11, look_every=10, precision="float32")
 
 
@@ -57,6 +62,12 @@ def test_measuring_equals_the_training_pass(model: str, request: pytest.FixtureR
         assert torch.equal(getattr(plain, name), getattr(trained, name))
 
 
+def step_together(model: "FrozenModel", arrangement: Any, trainers: list[CurveTrainer]) -> None:
+    curves = Curves(model, OnePass(arrangement), len(trainers[0].targets))
+    curves.moving = trainers
+    Step(curves).take()
+
+
 @pytest.mark.parametrize("kind", ["bezier", "two-bends"])
 def test_the_gradient_by_the_bends_is_that_of_autograd(
     llama: "FrozenModel", exact_solutions: "list[Solution]", kind: str
@@ -88,6 +99,27 @@ def test_pairs_in_one_batch_do_not_see_each_other(
         step_together(llama, "e+mN", together)
         step_together(llama, "e+mN", [alone])
     np.testing.assert_allclose(together[1].bends, alone.bends, atol=1e-5)
+
+
+def test_curves_move_as_alone_in_passes_that_rows_of_texts_share(
+    llama: "FrozenModel", exact_solutions: "list[Solution]"
+) -> None:
+    a, b, _, x, y = exact_solutions
+    curves = Curves(llama, OnePass("e+mN"), len(a.target_ids))
+    curves.moving = [_trainer(llama, a, b), _trainer(llama, x, y)]
+    alone = [_trainer(llama, a, b), _trainer(llama, x, y)]
+    rows = [Row((7, 3, 250, 31, 5), seed) for seed in (0, 1)]
+    among, apart = (Trainer(llama, rows, "halves", QUICK_TEXT) for _ in range(2))
+    for _ in range(5):
+        steps: list[Step[Any]] = [Step(curves), Step(among)]
+        take_together(steps)
+        step_together(llama, "e+mN", alone)
+        apart.step()
+        assert all(step.share > 0 for step in steps)
+    for mine, other in zip(curves.moving, alone, strict=True):
+        assert mine.steps == 5
+        np.testing.assert_allclose(mine.bends, other.bends, atol=1e-5)
+    np.testing.assert_allclose(among.vectors_of(0), apart.vectors_of(0), rtol=2e-3, atol=2e-3)
 
 
 def test_training_lowers_the_loss_along_the_curve_and_leaves_the_ends(

@@ -3,7 +3,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
 
 from explorer.base.errors import BadInputError, CorruptFileError, ModelError
 from explorer.model.metrics import score
@@ -22,13 +21,6 @@ if TYPE_CHECKING:
 QUICK = PathRecipe(
     max_steps=40, samples=2, points=9, look_every=10, precision="float32", stop_early=False
 )
-
-
-@pytest.fixture(scope="module")
-def pool(one_thread: None) -> "ModelPool":
-    from explorer.model.pool import ModelPool
-
-    return ModelPool(torch.device("cpu"))
 
 
 @pytest.fixture
@@ -150,7 +142,7 @@ def test_stopping_measures_what_is_under_way_and_leaves_the_rest_out(
     monkeypatch.setattr(task, "ROWS_AT_ONCE", 2)
     connecting = start((0, 1), (0, 2))
     steps = connecting.steps()
-    for _ in range(5):
+    for _ in range(1 + 5):  # a measurement; then each step is announced
         next(steps)
     steps.close()
     connecting.stop()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import torch
 
 from explorer.paths.result import Paths
 from explorer.specs.curves import PathRecipe
@@ -20,13 +19,6 @@ if TYPE_CHECKING:
     from explorer.solutions.solution import Solution
 
 RECIPE = PathRecipe(max_steps=24, points=5, look_every=8, precision="float32", stop_early=False)
-
-
-@pytest.fixture(scope="module")
-def pool(one_thread: None) -> "ModelPool":
-    from explorer.model.pool import ModelPool
-
-    return ModelPool(torch.device("cpu"))
 
 
 def test_a_kill_at_any_point_changes_nothing(

@@ -2,15 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from explorer.specs.jobs import GatheredText, SolveSetSpec
 from explorer.specs.recipes import INDEPENDENT
-
-if TYPE_CHECKING:
-    from explorer.model.pool import ModelPool
 
 QUICK = INDEPENDENT.model_copy(
     update={
@@ -31,15 +28,6 @@ TEXTS = (
     GatheredText(text="wwff", context="others"),
 )
 """Texts that the tiny model learns within a hundred steps."""
-
-
-@pytest.fixture(scope="module")
-def pool(one_thread: None) -> "ModelPool":
-    import torch
-
-    from explorer.model.pool import ModelPool
-
-    return ModelPool(torch.device("cpu"))
 
 
 @pytest.fixture
