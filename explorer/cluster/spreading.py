@@ -3,8 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,8 @@ from explorer.base.progress import Progress
 from explorer.base.provenance import versions
 from explorer.cluster import joining
 from explorer.cluster.joining import Asks
-from explorer.cluster.parts import Division, Facts, Finished, Part, Step
+from explorer.cluster.parts import Division, Facts, Finished, Step
+from explorer.cluster.process import Process
 from explorer.tasks.task import Task
 
 DEATHS = 3
@@ -25,40 +25,6 @@ NOTE_SECONDS = 2.0
 """How often the division hears who is at work on what."""
 POLL_SECONDS = 0.5
 """How often the driver looks for nodes that have joined."""
-
-
-@dataclass(eq=False)
-class Process:
-    """One process of a node, as the driver sees it.
-
-    Attributes:
-        machine: Ray's id of the node.
-        actor: Ray's handle.
-        waits_for: what it is to answer next.
-        answers: what that answer is: who it is, what the work is, or the step of a part.
-        facts: what it is; None before it has said.
-        part: what it is at.
-        claim: keeps others of this machine from that part.
-        fraction: of the part that is done.
-        since: when the part was handed out, `time.time()`.
-        finished: how many parts it has finished.
-    """
-
-    machine: str
-    actor: Any
-    waits_for: Any
-    answers: str = "facts"
-    facts: Facts | None = None
-    part: Part | None = None
-    claim: AbstractContextManager[object] | None = None
-    fraction: float = 0.0
-    since: float = field(default_factory=time.time)
-    finished: int = 0
-
-    @property
-    def idle(self) -> bool:
-        """Whether it waits for a part."""
-        return self.answers == "nothing"
 
 
 class Spread(Task):
