@@ -133,6 +133,8 @@ def test_nodes_come_and_go_and_every_cell_is_measured_once_as_on_one_machine(
     nodes: Nodes, hard: Any, task: "MakeTask", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("explorer.cluster.spreading.NOTE_SECONDS", 0.0)
+    recipe = hard.recipe.model_copy(update={"max_steps": 4_000})  # still at it when a node joins
+    hard = hard.model_copy(update={"recipe": recipe})
     spreading = spread(hard)
     run = lambda: spreading.division.run  # type: ignore[attr-defined]  # noqa: E731
     with closing(spreading.steps()) as work:
