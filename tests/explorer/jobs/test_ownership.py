@@ -100,6 +100,7 @@ def test_a_lease_that_is_renewed_goes_on_and_one_that_is_lost_is_known() -> None
         owner.require(lost)
 
 
+@pytest.mark.end_to_end
 def test_two_workers_on_one_queue_do_no_job_twice(
     hire: Hire, quick: "MakeSpec", monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +121,7 @@ def test_two_workers_on_one_queue_do_no_job_twice(
     assert all(_row(job_id).attempts == 1 and _row(job_id).owner is None for job_id in ids)
 
 
+@pytest.mark.end_to_end
 def test_two_workers_on_one_device_take_turns_and_share_the_queue(
     hire: Hire, quick: "MakeSpec", long: "MakeSpec", steps_of: StepsOf
 ) -> None:

@@ -59,6 +59,7 @@ def test_a_set_times_its_machine_anew(shift: "Shift", spec: SolveSetSpec) -> Non
     assert kept is not None and kept.token_seconds < 1
 
 
+@pytest.mark.end_to_end
 def test_a_set_outlives_its_worker(hire: Callable[[], "Shift"], spec: SolveSetSpec) -> None:
     first = hire()
     hard = spec.model_copy(
@@ -107,6 +108,7 @@ def _at_once(work: Callable[..., int], *given: object) -> Future[int]:
     return done
 
 
+@pytest.mark.end_to_end
 def test_distances_are_measured_in_a_process_that_says_how_far_it_is(
     shift: "Shift", make_set: MakeSet
 ) -> None:
