@@ -57,9 +57,9 @@ def show(name: str) -> None:
     middle.metric("Attempts not exact", len(record.members) - len(record.exact))
     right.metric("Contexts", len(record.contexts))
     st.dataframe(
-        table(record), hide_index=True, key=f"members-{name}",
-        column_config={
-            "accuracy": st.column_config.NumberColumn(format="percent")
-        },
+        table(record),
+        hide_index=True,
+        key=f"members-{name}",
+        column_config={"accuracy": st.column_config.NumberColumn(format="percent")},
         alt="Table of every attempt of the set",
-    )  # fmt: skip
+    )

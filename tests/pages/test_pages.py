@@ -402,9 +402,7 @@ def test_one_chooses_among_the_recorded_runs(two_recorded: list[Path]) -> None:
     app = open_page()
     assert not app.exception
     (pills,) = [group for group in app.button_group if group.key == "recorded"]
-    assert list(pills.options) == [
-        r"First \*text\* (A4)", r"Second \[text\](x) (A4)"
-    ]  # fmt: skip
+    assert list(pills.options) == [r"First \*text\* (A4)", r"Second \[text\](x) (A4)"]
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown["Exact restarts"] == "4 / 4"
     pills.set_value("2-two").run()

@@ -83,7 +83,7 @@ def test_what_is_written_comes_back_in_the_formats_of_the_layout(tmp_path: Path)
         ),
         ({"a": np.full((2, 3), math.nan, np.float32)}, "t.safetensors holds no numbers."),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_said(tmp_path: Path, change: dict[str, Any], said: str) -> None:
     path = _file(tmp_path, **change)
     with pytest.raises(CorruptFileError) as error:

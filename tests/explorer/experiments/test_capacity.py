@@ -128,9 +128,7 @@ def test_what_ladders_add_up_to() -> None:
 def test_tables_follow_the_settings_in_whatever_order_cells_were_finished() -> None:
     order = [("random", "m free"), ("random", "m shared"), ("seen", "m free"), ("seen", "m shared")]
     run = climbed(dict.fromkeys(order, 8))
-    back = made(
-        *reversed(run.done), sources=("random", "seen"), schemes=("m free", "m shared")
-    )  # fmt: skip
+    back = made(*reversed(run.done), sources=("random", "seen"), schemes=("m free", "m shared"))
     found = ladders.summary(back)
     assert list(zip(found["source"], found["scheme"], strict=True)) == order
     assert found.equals(ladders.summary(run))

@@ -122,9 +122,7 @@ def test_both_readings_of_the_speed_stand_beside_the_papers() -> None:
     assert set(paper_comparison.speed(None)["here"]) == {""}
     table = paper_comparison.speed(timed((10, 0.1, 1.0), (40, 0.2, 8.0)))
     assert table["paper"].str.contains("279").sum() == 2
-    assert list(table["here"]) == [
-        "25.0 (N = 10 to 40)", "40.0 (N = 40)", "100 to 200", "5 to 10",
-    ]  # fmt: skip
+    assert list(table["here"]) == ["25.0 (N = 10 to 40)", "40.0 (N = 40)", "100 to 200", "5 to 10"]
 
 
 @pytest.mark.parametrize(

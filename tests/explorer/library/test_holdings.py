@@ -53,9 +53,9 @@ def everything(own_cache: Path, shipped: Path) -> Path:
     )  # fmt: skip
     import numpy as np
 
-    Surroundings(
-        around, np.zeros(2), np.zeros((1, 2), dtype=np.float32), np.zeros(1)
-    ).save(places.folder_of("radiusjob") / places.RADIUS)  # fmt: skip
+    Surroundings(around, np.zeros(2), np.zeros((1, 2), dtype=np.float32), np.zeros(1)).save(
+        places.folder_of("radiusjob") / places.RADIUS
+    )
     run = next((RECORDED / "experiments").glob("*/run.json")).parent
     shutil.copytree(run, runs.folder_of(run.name))
     folders.make(own_cache / "claims" / run.name).joinpath("x.lock").touch()

@@ -62,9 +62,9 @@ def test_random_models_say_any_token_at_their_first_position(
 
 
 @pytest.mark.parametrize(
-    ("alone", "behind", "can"), [(12, 12, True), (9, 12, True), (8, 12, False), (1, 9, False),
-                                 (3, 4, True), (0, 0, True)],
-)  # fmt: skip
+    ("alone", "behind", "can"),
+    [(12, 12, True), (9, 12, True), (8, 12, False), (1, 9, False), (3, 4, True), (0, 0, True)],
+)
 def test_the_first_position_is_held_against_what_is_said_behind_a_sink(
     alone: int, behind: int, can: bool
 ) -> None:

@@ -81,7 +81,7 @@ def test_a_saved_solution_scores_the_same_in_plain_transformers(
     made = [
         solution_of(best, model, layout, quick(), (1.0, 3), "r")
         for layout in (OnePass(KEY, SINK), OnePass(KEY, SINK + 1), OnePass("e+mN"))
-    ]  # fmt: skip
+    ]
     assert len({s.record.made_from for s in made}) == 3  # the sink is a part of what made it
     kept = load_solution(save_solution(made[0], tmp_path / "s.safetensors"))
     assert (kept.record.arrangement, kept.record.sink) == (KEY, SINK)

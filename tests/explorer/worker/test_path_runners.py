@@ -52,9 +52,8 @@ def test_paths_then_their_landscape_and_a_radius(
 
 
 def test_a_worker_that_dies_loses_nothing(
-    hire: Callable[[], "Shift"], pairs: tuple[tuple[str, str], ...],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    hire: Callable[[], "Shift"], pairs: tuple[tuple[str, str], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("explorer.tasks.task.CheckpointTimer.due", True)
     recipe = QUICK.model_copy(update={"max_steps": 100})
     whole = client.submit(PathsSpec(pairs=pairs, recipe=recipe))
