@@ -241,7 +241,8 @@ class Spread(Task):
     def _hand_out(self, process: Process) -> None:
         """Give a process the next part that nobody is at; end it if there is none."""
         taken = {p.part.key for p in self._processes if p.part is not None}
-        for part in self.division.left():
+        left = self.division.left()
+        for part in left:
             if part.key not in taken and (claim := self.division.claim(part)) is not None:
                 process.part, process.claim = part, claim
                 process.since, process.answers = time.time(), "step"
@@ -249,7 +250,7 @@ class Spread(Task):
                     part, self.division.known(part)
                 )
                 return
-        if taken or not self.division.left():
+        if taken or not left:
             self._end(process)
 
     # -- what goes wrong ------------------------------------------------------------------------

@@ -37,6 +37,7 @@ from explorer.solutions import sets
 from explorer.specs.jobs import SolveSetSpec
 from explorer.specs.recipes import Recipe
 from tests.explorer.experiments.conftest import QUICK
+from tests.steps import exhaust
 
 if TYPE_CHECKING:
     from tests.explorer.experiments.conftest import MakeSettings, MakeTask
@@ -156,23 +157,19 @@ def test_nodes_come_and_go_and_every_cell_is_measured_once_as_on_one_machine(
     assert files == {file.name for file in (run().folder / runs.SOLUTIONS).iterdir()}
     (run().folder / runs.CELLS_FILE).unlink()
     alone = task(hard)
-    for _ in alone.steps():
-        pass
+    exhaust(alone.steps())
     assert numbers(alone.run) == numbers(there)
     assert all(cell.computed is not None and cell.computed.threads == 1 for cell in there.done)
 
 
-def test_a_driver_that_is_ended_goes_on_from_checkpoints_and_finished_cells(
-    nodes: Nodes, hard: Any
-) -> None:
+def test_a_driver_that_is_ended_is_gone_on_with_by_another(nodes: Nodes, hard: Any) -> None:
     first = spread(hard)
     with closing(first.steps()) as work:
         until(work, lambda: any(node["fraction"] > 0.2 for node in first.nodes))
     again = spread(hard)
     with closing(again.steps()) as work:
         until(work, lambda: hasattr(again.division, "run"))
-        for _ in work:
-            pass
+        exhaust(work)
     assert len(again.division.run.done) == 4  # type: ignore[attr-defined]
 
 
@@ -182,8 +179,7 @@ def test_a_process_that_is_killed_gives_its_part_back(nodes: Nodes, hard: Any) -
         until(work, lambda: any(node["fraction"] > 0 for node in spreading.nodes))
         mine = [p for p in psutil.process_iter(["name"]) if p.info["name"] == "ray::Node.carry_out"]
         mine[0].kill()
-        for _ in work:
-            pass
+        exhaust(work)
     assert len(spreading.division.run.done) == 4  # type: ignore[attr-defined]
 
 
