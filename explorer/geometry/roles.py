@@ -18,7 +18,6 @@ from explorer.geometry.distance_report import CHANCE
 from explorer.geometry.distances import Kind
 from explorer.geometry.effects import RESAMPLES, draws, interval, sign_flips
 from explorer.geometry.set_reports import SetReports
-from explorer.inside.header import What
 
 Role = Literal["e", "m"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -124,7 +123,7 @@ class Swap(Value):
 class Noise(OverContexts):
     """Accuracy with noise in a random direction: one for each text."""
 
-    vector: What
+    vector: Role
     length: float = Field(
         description="Of the noise, as a share of the norm of what it is added to."
     )
@@ -133,7 +132,7 @@ class Noise(OverContexts):
 class Radius(OverContexts):
     """How much noise a vector stands: log2 of the share of its norm (`doublings`)."""
 
-    vector: What
+    vector: Role
 
     @property
     def share(self) -> float:
@@ -167,7 +166,7 @@ class RolesReport(Recorded):
         which = (vector, target, layer)
         return next((p for p in self.probes if (p.vector, p.target, p.layer) == which), None)
 
-    def radius(self, vector: What) -> Radius:
+    def radius(self, vector: Role) -> Radius:
         """Return how much noise a vector stands."""
         return next(r for r in self.radii if r.vector == vector)
 

@@ -35,8 +35,8 @@ def measured(name: str, m: float | None) -> RolesReport:
             for k, q in zip(KINDS, (0.1, 0.2, 0.3), strict=True)
         ],
         noise=[Noise.of([1 - length] * 6, vector=v, length=length)
-               for v in ("e", "m", "both") for length in (0.25, 0.5)],
-        radii=[Radius.of([-3.0 - (m is None)] * 6, vector=v) for v in ("e", "m", "both")],
+               for v in "em" for length in (0.25, 0.5)],
+        radii=[Radius.of([-3.0 - (m is None)] * 6, vector=v) for v in "em"],
     )  # fmt: skip
     roles.REPORTS.save(record, made)
     return made
