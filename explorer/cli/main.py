@@ -16,6 +16,7 @@ from explorer.cli import (
     depth,
     distances,
     experiment,
+    export_site,
     inside,
     landscape,
     path,
@@ -55,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
     training = (app, assets, reconstruct, solve_set)
-    for module in (*training, distances, depth, path, landscape, inside, experiment):
+    for module in (*training, distances, depth, path, landscape, inside, experiment, export_site):
         module.add_to(commands)
     return top
 
