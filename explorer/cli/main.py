@@ -13,7 +13,6 @@ from explorer.base.errors import ExplorerError
 from explorer.cli import (
     app,
     assets,
-    depth,
     distances,
     experiment,
     export_site,
@@ -21,6 +20,7 @@ from explorer.cli import (
     landscape,
     path,
     reconstruct,
+    set_reports,
     solve_set,
 )
 from explorer.runtime import logs
@@ -56,7 +56,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
     training = (app, assets, reconstruct, solve_set)
-    for module in (*training, distances, depth, path, landscape, inside, experiment, export_site):
+    modules = (*training, distances, set_reports, path, landscape, inside, experiment, export_site)
+    for module in modules:
         module.add_to(commands)
     return top
 

@@ -32,7 +32,7 @@ RETRY_SECONDS = (2.0, 60.0)
 
 HEAR_SECONDS = 0.5
 """How often the queue is read in the middle of a step."""
-BEHIND = ("solve-set", "experiment", "paths", "landscape", "radius", "depth")
+BEHIND = ("solve-set", "experiment", "paths", "landscape", "radius", "depth", "roles")
 """Kinds of jobs that take long: nobody sits and waits for them."""
 PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN, errno.EROFS, errno.ESTALE)
 """What the system says of a disk that may be well again later."""
