@@ -37,19 +37,23 @@ def show(file: Path, key: str, query: str) -> None:
         st.info("No whole grid has been measured here.")
         return
     _numbers(found)
-    column = st.segmented_control(
-        "Contours of", ["accuracy", "loss"], default="accuracy", required=True, key=f"of-{key}"
-    )
-    row, at = _point(found, key)
+    picture, reading = st.columns([3, 2], gap="large")
+    with reading:
+        column = st.segmented_control(
+            "Contours of", ["accuracy", "loss"], default="accuracy", required=True, key=f"of-{key}"
+        )
+        row, at = _point(found, key)
+        st.caption(
+            f"At {found.x[at]:.2f} along the chord and {found.y[row]:.2f} from it the model "
+            f"outputs, with accuracy {found.accuracy[row, at]:.0%} and loss "
+            f"{found.loss[row, at]:.2f} nats:"
+        )
+        token_strip.still(f"point-{key}", point_data(found, row, at))
     chart = charts.plane(
         found, "loss" if column == "loss" else "accuracy", (row, at), clickable=True
     )
-    chart_widget.show(chart, key, on_select=lambda: _clicked(found, key, chart.key))
-    st.caption(
-        f"At {found.x[at]:.2f} along the chord and {found.y[row]:.2f} from it the model says, with "
-        f"accuracy {found.accuracy[row, at]:.0%} and loss {found.loss[row, at]:.2f} nats:"
-    )
-    token_strip.still(f"point-{key}", point_data(found, row, at))
+    with picture:
+        chart_widget.show(chart, key, on_select=lambda: _clicked(found, key, chart.key))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         download.button(
             "All numbers", file.read_bytes, places.LANDSCAPE, f"download-{key}", "As safetensors."

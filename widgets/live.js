@@ -71,7 +71,7 @@ function stripOf(seen, shown) {
   const which = shownOf(seen, shown);
   const of = (values) => which.map((k) => values.subarray(k * N, (k + 1) * N));
   return {
-    mode: "live", groups, targets, pieces: seen.pieces, steps: [],
+    mode: "live", whole: true, groups, targets, pieces: seen.pieces, steps: [],
     labels: which.map((k) => `seed ${seeds[k]}`),
     predicted: [of(seen.ids)], p: [of(seen.frames.at(-1).p)], rank: [of(seen.ranks)],
   };

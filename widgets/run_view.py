@@ -16,7 +16,7 @@ from explorer.solutions import store
 from explorer.solutions.recording import Recording
 from explorer.solutions.solution import BEATEN, Solution, halted
 from explorer.specs.jobs import ReconstructSpec
-from widgets import cached, download, look_inside, token_strip
+from widgets import cached, download, how_it_works, look_inside, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import HELP, Restart, follow
@@ -29,6 +29,7 @@ BEST, ALL = "Best", "All"
 def _live(job_id: str) -> None:
     spec = client.get(job_id).spec
     assert isinstance(spec, ReconstructSpec)
+    how_it_works.of_spec(spec)
     shown = restart_of(spec, job_id)
     follow(job_id, f"?job={job_id}", ("strip", "numbers", "charts"), shown)
 
@@ -51,6 +52,7 @@ def show_run(folder: Path, key: str, query: str) -> None:
     if recording is None:
         _without_recording(solutions)
         return
+    how_it_works.of_recording(recording.header)
     shown = _which_restarts(recording, key)
     data = cached.once(_playback, recording, tuple(shown))
     token_strip.playback(f"strip-{key}", data, run=f"{key}-{shown}", autoplay=not query)
