@@ -22,7 +22,7 @@ def result() -> None:
 
 start.through_entry()
 st.title("Two vectors, one forward pass", anchor=False)
-left, right = st.columns([2, 5], gap="large")
+left, right = start.sides()
 with left, sentences():
     reconstruct_form.show()
 with right:

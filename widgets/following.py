@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from explorer.base import glossary
+from explorer.figures.look import look_at
 from explorer.figures.palette import DASHES, RESTARTS, RIGHT, WRONG_TO_RIGHT
 from explorer.jobs import client, feed
 from explorer.jobs.client import Job
@@ -28,8 +30,7 @@ HELP = {
     "steps": "Optimiser steps that this restart took itself until the vectors that are shown: none "
     "while it rested. The strip, the charts and the column restart_step count the same way.",
     "pace": "Steps of the whole run, in each of which every restart that trains takes one.",
-    "h_lm": "How surprising the text is to the model itself, read token by token: the sum of "
-    "−log p of each token given those before it.",
+    "h_lm": glossary.entries()["H_LM"].means,
 }
 
 
@@ -81,6 +82,9 @@ def drawing(parts: tuple[Part, ...]) -> dict[str, Any]:
     return {
         "parts": list(parts),
         "help": HELP,
+        "look": {
+            key: look_at(key) for key in ("accuracy", "positions", "loss", "position-accuracy")
+        },
         "palette": {
             "restarts": list(RESTARTS),
             "dashes": list(DASHES),

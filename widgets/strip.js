@@ -116,13 +116,18 @@ function addPlayer(root, state) {
       paint(state);
     }, FRAME_MS);
   };
-  button.onclick = () => (state.timer ? stop() : play());
-  slider.oninput = () => {
+  const toggle = () => (state.timer ? stop() : play());
+  const show = (at) => {
     stop();
-    state.at = Number(slider.value);
+    state.at = Math.max(0, Math.min(at, state.data.steps.length - 1));
     paint(state);
   };
+  button.onclick = toggle;
+  slider.oninput = () => show(Number(slider.value));
   stop();
+  window.explorerPlayers ??= new Set(); // for the keys of the projector's view
+  for (const old of window.explorerPlayers) if (!old.root.isConnected || old.root === root) window.explorerPlayers.delete(old);
+  window.explorerPlayers.add({ root, toggle, step: (by) => show(state.at + by) });
   state.play = play;
   state.stop = stop;
 }
