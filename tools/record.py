@@ -47,6 +47,7 @@ def main() -> None:
             arrangement=example.arrangement,
             recipe=preset("fast"),
             restarts=4,
+            until=example.until,
             title=passage.title,
             source=passage.source,
         )

@@ -26,6 +26,8 @@ _HTML = '<div class="live"></div>'
 STYLES = ("token_strip.css", "live.css")
 SCRIPTS = ("strip.js", "live_state.js", "live_stream.js", "live_charts.js", "live.js")
 """What draws a job under way; the class page does as well."""
+CHARTS = ("accuracy", "positions", "loss", "position-accuracy")
+"""Keys of the charts that the scripts draw, as those of a finished run are called."""
 HELP = {
     "steps": "Optimiser steps that this restart took itself until the vectors that are shown: none "
     "while it rested. The strip, the charts and the column restart_step count the same way.",
@@ -82,9 +84,7 @@ def drawing(parts: tuple[Part, ...]) -> dict[str, Any]:
     return {
         "parts": list(parts),
         "help": HELP,
-        "look": {
-            key: look_at(key) for key in ("accuracy", "positions", "loss", "position-accuracy")
-        },
+        "look": {key: look_at(key) for key in CHARTS},
         "palette": {
             "restarts": list(RESTARTS),
             "dashes": list(DASHES),

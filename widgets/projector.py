@@ -67,7 +67,12 @@ def fitted(figure: go.Figure) -> go.Figure:
     if not on():
         return figure
     height = figure.layout.height or 320
-    larger = {"size": FONT}
-    return go.Figure(figure).update_layout(
-        font=larger, title_font=larger, height=round(height * LARGER), legend_y=-0.35
-    )
+    theme = getattr(st.context, "theme", None)
+    plain = "#ffffff" if getattr(theme, "type", None) == "dark" else "#000000"
+    larger = {"size": FONT, "color": plain}
+    axis = {"tickfont": larger, "title_font": larger}
+    drawn = go.Figure(figure).update_xaxes(axis).update_yaxes(axis)
+    return drawn.update_layout(
+        font=larger, title_font=larger | {"size": round(FONT * LARGER)}, legend_font=larger,
+        legend_y=-0.35, height=round(height * LARGER), margin_t=60,
+    )  # fmt: skip

@@ -41,8 +41,7 @@ class Stop:
 STOPS = (
     Stop(
         "What goes in", "reconstruct",
-        "Look at the drawing under *How it works*, then move the slider below the text to its "
-        "left end and press ▶.",
+        "Look at the drawing under *How it works*, then press ▶ below the text.",
         "The top row is all that goes in: e once, and m again and again. Training changes these "
         "two vectors until the model outputs the text.",
         "Ask first how many different inputs the class expects for a sentence of nineteen words. "
@@ -130,11 +129,8 @@ def _card(number: int, stop: Stop) -> None:
     if stop.without_model and catalog.known_models()[0].folder is None:
         do = stop.without_model
     with st.container(border=True, key="tour-card"):
-        st.markdown(f"**{number} of {len(STOPS)}** · **{stop.title}**")
-        st.markdown(
-            f":material/touch_app: **Do:** {do}  \n:material/visibility: **See:** {stop.see}"
-        )
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f"**{number} of {len(STOPS)} · {stop.title}**", width="content")
             if number > 1:
                 link("Back", number - 1, ":material/arrow_back:")
             if number < len(STOPS):
@@ -144,7 +140,10 @@ def _card(number: int, stop: Stop) -> None:
                 st.rerun()
             with st.popover("Presenter's notes", icon=":material/speaker_notes:", type="tertiary",
                             key="tour-notes"):  # fmt: skip
-                st.markdown(stop.notes)
+                st.markdown(f"**For whoever presents.** {stop.notes}")
+        st.markdown(
+            f":material/touch_app: **Do:** {do}  \n:material/visibility: **See:** {stop.see}"
+        )
 
 
 def link(label: str, number: int, icon: str) -> None:

@@ -3,6 +3,7 @@
 import tomllib
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -23,6 +24,7 @@ class Example(Value):
     random: int | None = Field(None, description="Else the seed of random words.")
     length: int | None = Field(None, ge=1, description="N; None: the whole text.")
     arrangement: ArrangementKey = "e+mN"
+    until: Literal["first", "all"] = Field("first", description="As in a job: when it ends.")
 
     @property
     def spec(self) -> TextSpec:
