@@ -14,7 +14,7 @@ from explorer.figures.strip import preview_data
 from explorer.figures.words import shortened
 from explorer.geometry.distances import between, stack
 from explorer.geometry.maps import SolutionMap
-from widgets import cached, look_inside, runs, token_strip
+from widgets import cached, look_inside, runs, token_strip, words
 from widgets import charts as chart_widget
 from widgets.map_set_up import VECTORS
 from widgets.markdown import escaped
@@ -25,7 +25,7 @@ MOST_SHOWN = 12
 def purity(made: SolutionMap) -> None:
     """Print how pure neighbourhoods are in the full space: the picture cannot show that."""
     for found in made.record.purity:
-        st.metric(
+        words.metric(
             f"Near: same {found.label}", f"{found.share:.0%}",
             f"{found.chance:.0%} by chance", delta_color="off", delta_arrow="off",
             help=f"In the full space, not in the picture: the share of the nearest "
