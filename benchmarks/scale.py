@@ -19,7 +19,6 @@ import logging
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from explorer.assets import catalog
@@ -107,7 +106,7 @@ class Sleeper:
         """Make nothing."""
         return {}
 
-    def carry_out(self, part: Part, known: Files) -> Iterator[Step | Finished]:
+    def carry_out(self, part: Part, *_: object) -> Iterator[Step | Finished]:
         """Sleep."""
         time.sleep(float(part.title))
         yield Finished({})
@@ -129,14 +128,6 @@ class Sleeping(Division):
         """Return the cells that nobody has slept through."""
         return list(self._left.values())
 
-    def claim(self, part: Part) -> AbstractContextManager[object]:
-        """Claim nothing: there is one driver."""
-        return nullcontext()
-
-    def known(self, part: Part) -> Files:
-        """Return nothing: a nap is begun anew."""
-        return {}
-
     def keep(self, part: Part, found: Finished) -> None:
         """Strike a cell off."""
         self._left.pop(part.key)
@@ -146,9 +137,6 @@ class Sleeping(Division):
         return Progress(f"{len(self._left)} left, {at_once} at once", 0.0)
 
     outcome = "Slept."
-
-    def finish(self) -> None:
-        """Leave nothing behind."""
 
 
 def simulate(slots: int, seconds: Sequence[float]) -> dict[str, float]:

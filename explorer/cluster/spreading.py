@@ -21,6 +21,10 @@ from explorer.tasks.task import Task
 
 DEATHS = 3
 """So often a part may end the process that is at it before it counts as the cause."""
+SAY_SECONDS = 1.0
+"""How often a part under way is heard of."""
+KEEP_SECONDS = 20.0
+"""How often what it would be gone on from is sent: what a lost node costs, besides its start."""
 NOTE_SECONDS = 2.0
 """How often the division hears who is at work on what."""
 POLL_SECONDS = 0.5
@@ -251,7 +255,7 @@ class Spread(Task):
                 process.part, process.claim = part, claim
                 process.since, process.answers = time.time(), "step"
                 process.waits_for = process.actor.carry_out.options(num_returns="streaming").remote(
-                    part, self.division.known(part)
+                    part, self.division.known(part), SAY_SECONDS, KEEP_SECONDS
                 )
                 return
         if taken or not left:
