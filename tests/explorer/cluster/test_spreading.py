@@ -239,7 +239,7 @@ def test_a_node_with_other_weights_or_versions_takes_nothing(
 ) -> None:
     monkeypatch.setattr("explorer.cluster.spreading.versions", lambda: {"torch": "1.0"})
     with pytest.raises(ExplorerError, match=r"has torch .*, here it is 1\.0: install the same"):
-        list(spread(RunDivision(hard, "custom")).steps())
+        exhaust(spread(Sleeping([0.1]), Sleeper).steps())
 
 
 def test_a_model_that_no_node_has_room_for_is_said(nodes: Nodes, tiny_llama_folder: Path) -> None:
@@ -275,13 +275,13 @@ def test_curves_and_a_plane_are_measured_by_several_nodes(
     monkeypatch.setattr("explorer.cluster.curves.CURVE_ROWS", 2)
     recipe = PathRecipe(max_steps=10, samples=2, points=5, look_every=5, precision="float32")
     pairs = [*itertools.combinations(exact_solutions[:3], 2)]
-    curves = CurveDivision(pairs, "bezier", recipe, tmp_path)
+    curves = CurveDivision(pairs, "bezier", recipe, tmp_path / "out")
     exhaust(spread(curves).steps())
     assert curves.paths.over.all() and curves.outcome.endswith("of 3 pairs connected.")
-    plane = PlaneDivision(curves.paths, LandscapeSpec(paths="made", level=4), tmp_path)
+    plane = PlaneDivision(curves.paths, LandscapeSpec(paths="made", level=3), tmp_path / "out")
     exhaust(spread(plane).steps())
-    assert plane.found.measured == 17 * 17 and plane.found.header.reached == 4
-    assert {file.name for file in tmp_path.iterdir()} == {FILE, LANDSCAPE}
+    assert plane.found.measured == 9 * 9 and plane.found.header.reached == 3
+    assert {FILE, LANDSCAPE} == {file.name for file in (tmp_path / "out").iterdir()}
 
 
 @pytest.mark.parametrize("regime", ["free", "shared"])
