@@ -3,9 +3,6 @@
 import itertools
 import json
 import os
-import secrets
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterator
@@ -15,21 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-os.environ |= {
-    "RAY_AUTH_MODE": "token",
-    "RAY_AUTH_TOKEN": secrets.token_hex(32),
-    "RAY_health_check_initial_delay_ms": "1000",  # a node that was killed is missed in seconds
-    "RAY_health_check_period_ms": "500",
-    "RAY_health_check_timeout_ms": "2000",
-    "RAY_health_check_failure_threshold": "3",
-}
+from benchmarks.raylets import PATIENCE, STRICT, Nodes, two
+
+os.environ |= STRICT
 pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
 
 import psutil
 import ray
 
 from benchmarks.scale import Sleeper, Sleeping
-from explorer.base.errors import BadInputError, ExplorerError, ModelError, StorageError
+from explorer.base.errors import ExplorerError, ModelError, StorageError
 from explorer.base.progress import Progress
 from explorer.cluster import joining
 from explorer.cluster.curves import CurveDivision
@@ -57,60 +49,13 @@ if TYPE_CHECKING:
     from tests.explorer.experiments.conftest import MakeSettings, MakeTask
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(600)]
-PATIENCE = 240.0
-
-
-class Nodes:
-    """Nodes of one core each on the loopback device, started as people start them."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.2", 0))
-            port = free.getsockname()[1]
-        self.address = f"127.0.0.2:{port}"
-        self._folder = folder
-        self._hosts = itertools.count(2)  # 127.0.0.1 would stand for the machine's address
-        head = self._started("--head", f"--port={port}", "--include-dashboard=false")
-        self.running = [head]
-
-    def _started(self, *options: str) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *options]
-        command += [f"--node-ip-address=127.0.0.{next(self._hosts)}", "--num-cpus=1"]
-        command += [f"--object-store-memory={80_000_000}", "--disable-usage-stats"]
-        with (self._folder / "ray.log").open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log)
-
-    def add(self) -> None:
-        """Let another join."""
-        self.running.append(self._started(f"--address={self.address}"))
-
-    def kill(self) -> None:
-        """Kill the last that joined, with all that it has started."""
-        started = self.running.pop()
-        assert started.poll() is None, (self._folder / "ray.log").read_text()[-2_000:]
-        for process in psutil.Process(started.pid).children(recursive=True):
-            process.kill()
-        started.kill()
-        started.wait()
 
 
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     """A cluster of two nodes."""
-    nodes = Nodes(tmp_path_factory.mktemp("ray"))
-    ends = time.monotonic() + PATIENCE
-    while True:
-        try:
-            joining.require_answer(nodes.address)
-            break
-        except BadInputError:
-            assert time.monotonic() < ends
-            time.sleep(0.5)
-    nodes.add()
-    with joining.joined(nodes.address):
+    with two(tmp_path_factory.mktemp("ray")) as nodes:
         yield nodes
-    while nodes.running:
-        nodes.kill()
 
 
 def spread(division: Division, node: type | None = None) -> Spread:
