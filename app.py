@@ -6,7 +6,7 @@ The server imports this file and finds `app`; for every page that opens it is ru
 import streamlit as st
 from starlette.middleware import Middleware
 
-from widgets import start, who
+from widgets import charts, start, who
 from widgets.push import Push
 from widgets.visitors import Visitors
 
@@ -24,6 +24,7 @@ def main() -> None:
     start.style()
     start.worker()
     who.show()
+    charts.begin()
     st.navigation(
         {
             "": [
@@ -56,6 +57,7 @@ def main() -> None:
         },
         position="top",
     ).run()
+    charts.offer_all()
 
 
 if __name__ == "__main__":

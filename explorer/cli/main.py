@@ -17,6 +17,7 @@ from explorer.cli import (
     distances,
     experiment,
     export_site,
+    figures,
     inside,
     landscape,
     path,
@@ -56,7 +57,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
     training = (app, assets, reconstruct, solve_set)
-    for module in (*training, distances, depth, path, landscape, inside, experiment, export_site):
+    measuring = (distances, depth, path, landscape, inside, experiment)
+    for module in (*training, *measuring, figures, export_site):
         module.add_to(commands)
     return top
 
