@@ -103,14 +103,14 @@ class Sleeper:
         """Say that it is like all others."""
         return Facts(socket.gethostname(), "sleeper", "float32", "0" * 64, versions())
 
-    def describe(self, kind: str, described: dict[str, Any]) -> dict[str, Any]:
-        """Say nothing."""
+    def describe(self, kind: str, described: dict[str, Any]) -> Files:
+        """Make nothing."""
         return {}
 
     def carry_out(self, part: Part, known: Files) -> Iterator[Step | Finished]:
         """Sleep."""
         time.sleep(float(part.title))
-        yield Finished({}, {})
+        yield Finished({})
 
 
 class Sleeping(Division):
@@ -121,6 +121,9 @@ class Sleeping(Division):
 
     def __init__(self, seconds: Sequence[float]) -> None:
         self._left = {str(k): Part(str(k), str(each)) for k, each in enumerate(seconds)}
+
+    def begin(self, made: Files) -> None:
+        """Begin."""
 
     def left(self) -> Sequence[Part]:
         """Return the cells that nobody has slept through."""

@@ -11,7 +11,7 @@ from widgets import cached, jobs
 from widgets import charts as chart_widget
 from widgets.markdown import escaped
 
-_read = cached.Newest(depth.read, 16)
+_read = cached.Newest(depth.REPORTS.read, 16)
 
 
 def show(found: SolutionSet) -> None:
@@ -20,7 +20,7 @@ def show(found: SolutionSet) -> None:
     st.caption("e and m are the paper's space. Here the same pairs are compared by what the model "
                "makes of them: the hidden states after each layer. The paper claims nothing of "
                "it.")  # fmt: skip
-    read = (_read(file) for file in depth.files(found.record))
+    read = (_read(file) for file in depth.REPORTS.files(found.record))
     made = next((each for each in read if each is not None), None)
     if made is None:
         jobs.offer(DepthSpec(set=found.record.id), "Measure by layer", "measure-depth")

@@ -116,8 +116,8 @@ class Node:
         self._at = folder
         return self.facts()
 
-    def describe(self, kind: str, described: dict[str, Any]) -> dict[str, Any]:
-        """Load the model, make ready what all parts share, and say what the driver has to know.
+    def describe(self, kind: str, described: dict[str, Any]) -> Files:
+        """Load the model, make ready what all parts share, and return the files of it.
 
         Raises:
             ExplorerError: as making the task itself does.
@@ -125,8 +125,9 @@ class Node:
         if self._at is None:
             raise ModelError("This node has no model yet.")
         catalog.lend(self.model, self._at)
-        self._carried = CARRIED_OUT[kind](described, ModelPool(self.device, fast=self._fast))
-        return self._carried.said
+        pool = ModelPool(self.device, fast=self._fast)
+        self._carried = Carried(CARRIED_OUT[kind](described, pool))
+        return self._carried.made()
 
     def carry_out(self, part: Part, known: Files) -> Iterator[Step | Finished]:
         """Carry a part out; say every second how far it is, and now and then what is kept.
@@ -150,7 +151,7 @@ class Node:
                 if due:
                     kept = now
                 yield Step(self._carried.task.inside, self._carried.kept() if due else None)
-        yield self._carried.found(known)
+        yield Finished(self._carried.made(known))
 
 
 def _folder() -> Path:

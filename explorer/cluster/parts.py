@@ -47,11 +47,9 @@ class Finished:
     """What a part has come to.
 
     Attributes:
-        values: plain values, as JSON has them.
-        files: what it made.
+        files: what it made or changed.
     """
 
-    values: dict[str, Any]
     files: Files
 
 
@@ -87,8 +85,9 @@ class Division(ABC):
     model: str
     precision: str
 
-    def begin(self, described: dict[str, Any]) -> None:  # noqa: B027 (some need nothing)
-        """Take up what the first node says of the work as a whole."""
+    @abstractmethod
+    def begin(self, made: Files) -> None:
+        """Take up what the first node has made for all parts, such as a header."""
 
     @property
     @abstractmethod
@@ -117,7 +116,14 @@ class Division(ABC):
 
     @abstractmethod
     def keep(self, part: Part, found: Finished) -> None:
-        """Keep what a part has come to; it is on the disk when this returns.
+        """Keep what a part has come to; it is on the disk when this or `checkpoint` returns.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+
+    def checkpoint(self) -> None:  # noqa: B027 (what is kept at once needs none)
+        """Write what is kept in memory alone.
 
         Raises:
             StorageError: if the disk refuses.
@@ -151,9 +157,11 @@ class Division(ABC):
 
 
 def read(folder: Path) -> Files:
-    """Return the files of a folder of `folders.local()`; a missing folder has none."""
+    """Return all files in a folder of `folders.local()`; a missing folder has none."""
     return read_all(
-        file for file in sorted(folder.glob("*")) if not file.name.endswith((".lock", ".tmp"))
+        file
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and not file.name.endswith((".lock", ".tmp"))
     )
 
 
@@ -176,3 +184,15 @@ def write(files: Files) -> None:
         if not path.is_relative_to(root):
             raise CorruptFileError(f"A node sent a file with a name that leads away: {name[:80]}.")
         write_atomically(path, content)
+
+
+def take(files: Files, name: str) -> bytes:
+    """Remove a file from others by its name without folders, and return its content.
+
+    Raises:
+        CorruptFileError: if it is not there.
+    """
+    for path in files:
+        if Path(path).name == name:
+            return files.pop(path)
+    raise CorruptFileError(f"A node has not sent {name}. Run the same version everywhere.")

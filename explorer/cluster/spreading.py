@@ -82,6 +82,10 @@ class Spread(Task):
                 yield self._progress
             self.division.finish()
 
+    def _checkpoint(self) -> None:
+        if self._begun:
+            self.division.checkpoint()
+
     @property
     def outcome(self) -> str:
         """What there is by now, and what was refused."""

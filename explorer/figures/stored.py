@@ -112,7 +112,7 @@ def of_set(found: SolutionSet) -> list[Chart]:
             if not points.empty:
                 axis = TEXT_AXES[against.text_distance]
                 drawn.append(distance_charts.against_texts(points, against, axis, texts))
-    if (layers := depth.load(found.record)) is not None:
+    if (layers := depth.REPORTS.load(found.record)) is not None:
         drawn += [depth_charts.by_layer(layers, place) for place in depth.PLACE_NAMES]
     return drawn + [map_charts.scatter(made, "context") for made in maps.of_set(found.record.id)]
 

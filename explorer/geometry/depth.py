@@ -5,7 +5,6 @@ the cosine distance of hidden states. Nothing about it is claimed by the paper.
 """
 
 from collections.abc import Generator
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,16 +13,15 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from pydantic import Field
 
-from explorer.base import folders
-from explorer.base.files import write_atomically
 from explorer.base.progress import Progress
 from explorer.base.provenance import Recorded
 from explorer.base.value import Value
-from explorer.geometry.distance_report import few_contexts, key
+from explorer.geometry.distance_report import few_contexts
 from explorer.geometry.distances import KINDS, Kind, cosine_distances, pairs
 from explorer.geometry.effects import Comparison, compare
 from explorer.geometry.projection import principal
-from explorer.solutions.sets import SetRecord, SolutionSet
+from explorer.geometry.set_reports import SetReports
+from explorer.solutions.sets import SolutionSet
 
 Place = Literal["e", "m", "last"]
 PLACES: tuple[Place, ...] = get_args(Place)
@@ -227,34 +225,4 @@ def report(
     )
 
 
-def save(record: SetRecord, made: DepthReport) -> Path:
-    """Keep a report.
-
-    Raises:
-        StorageError: if the disk refuses.
-    """
-    folder = folders.make(folders.local() / "analyses")
-    return write_atomically(folder / _name(record), made.model_dump_json().encode())
-
-
-def files(record: SetRecord) -> list[Path]:
-    """Return where a set's report lies, here before what ships; none: not made."""
-    roots = (folders.local(), folders.recorded())
-    return [file for root in roots if (file := root / "analyses" / _name(record)).is_file()]
-
-
-def read(file: Path) -> DepthReport | None:
-    """Return a report, or None if it cannot be read."""
-    try:
-        return DepthReport.model_validate_json(file.read_bytes())
-    except (OSError, ValueError):
-        return None
-
-
-def load(record: SetRecord) -> DepthReport | None:
-    """Return a set's report if it was made here or ships with the project."""
-    return next((made for file in files(record) if (made := read(file)) is not None), None)
-
-
-def _name(record: SetRecord) -> str:
-    return f"depth-{key(record)}.json"
+REPORTS = SetReports("depth", DepthReport)

@@ -170,6 +170,12 @@ class DepthSpec(_OfSetSpec):
     kind: Literal["depth"] = "depth"
 
 
+class RolesSpec(_OfSetSpec):
+    """Measure what e and m of a set carry: probes, swaps, noise."""
+
+    kind: Literal["roles"] = "roles"
+
+
 class MapSpec(Value):
     """Lay the solutions of one or several sets out in two or three dimensions."""
 
@@ -277,6 +283,7 @@ JobSpec = Annotated[
     | SolveSetSpec
     | DistancesSpec
     | DepthSpec
+    | RolesSpec
     | MapSpec
     | PathsSpec
     | LandscapeSpec

@@ -1,7 +1,7 @@
 """Compares the solutions of a set by what the model makes of them, layer by layer."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -16,6 +16,7 @@ from explorer.geometry.depth import DepthReport
 from explorer.geometry.distances import pairs
 from explorer.inside.header import Role, roles_of
 from explorer.model import inside
+from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import input_sequence
 from explorer.model.pool import ModelPool
 from explorer.runtime.interruption import Interrupted, abandonable
@@ -50,16 +51,8 @@ class DepthTask(Task):
         self.found: DepthReport | None = None
 
     def _work(self) -> Iterator[Progress]:
-        started, solutions = time.perf_counter(), self.set.solutions
-        parts: list[NDArray[np.float32]] = []
-        while (at := ROWS * len(parts)) < len(solutions):
-            done = Progress(
-                f"{at} of {len(solutions)} solutions.", PASSES_TAKE * at / len(solutions)
-            )
-            yield done
-            with suppress(Interrupted), abandonable():
-                parts.append(self._states(solutions[at : at + ROWS]))
-        states = np.concatenate(parts, 2)
+        started = time.perf_counter()
+        states = yield from states_of(self.set, self.model, PASSES_TAKE)
         compared = depth.steps(self.set, states)
         while True:
             try:
@@ -76,26 +69,45 @@ class DepthTask(Task):
             device=self.model.device.type,
             seconds=time.perf_counter() - started,
         )
-        depth.save(self.set.record, self.found)
+        depth.REPORTS.save(self.set.record, self.found)
 
     @property
     def outcome(self) -> str:
         """At which depth solutions of one text come together."""
         return self.found.sentence if self.found else "Nothing was compared yet."
 
-    def _states(self, solutions: Sequence[Solution]) -> Float[np.ndarray, "S 3 rows d"]:
-        """Return states after every layer: mean over e, mean over m, last position."""
-        key, length = solutions[0].record.arrangement, solutions[0].length
-        e, m = (
-            torch.from_numpy(np.stack([getattr(s, name) for s in solutions])).to(self.model.device)
-            for name in "em"
-        )
-        laid = input_sequence(self.model, e, m, key, length, solutions[0].record.sink)
-        states = inside.hidden_states(self.model, laid)
-        roles = roles_of(key, length)
-        means = [_mean_at(states, roles, "e"), _mean_at(states, roles, "m")]
-        made: NDArray[np.float32] = torch.stack([*means, states[:, :, -1]], 1).cpu().numpy()
-        return made
+
+def states_of(
+    given: SolutionSet, model: FrozenModel, takes: float
+) -> Generator[Progress, None, Float[np.ndarray, "S 3 K d"]]:
+    """Run every exact solution of a set once; return its states in the order of `PLACES`.
+
+    Args:
+        given: the set.
+        model: that it was made with.
+        takes: what part of the whole this is, for the progress that is yielded.
+    """
+    solutions, parts = given.solutions, list[NDArray[np.float32]]()
+    while (at := ROWS * len(parts)) < len(solutions):
+        yield Progress(f"{at} of {len(solutions)} solutions.", takes * at / len(solutions))
+        with suppress(Interrupted), abandonable():
+            parts.append(_states(model, solutions[at : at + ROWS]))
+    return np.concatenate(parts, 2)
+
+
+def _states(model: FrozenModel, solutions: Sequence[Solution]) -> Float[np.ndarray, "S 3 rows d"]:
+    """Return states after every layer: mean over e, mean over m, last position."""
+    key, length = solutions[0].record.arrangement, solutions[0].length
+    e, m = (
+        torch.from_numpy(np.stack([getattr(s, name) for s in solutions])).to(model.device)
+        for name in "em"
+    )
+    laid = input_sequence(model, e, m, key, length, solutions[0].record.sink)
+    states = inside.hidden_states(model, laid)
+    roles = roles_of(key, length)
+    means = [_mean_at(states, roles, "e"), _mean_at(states, roles, "m")]
+    made: NDArray[np.float32] = torch.stack([*means, states[:, :, -1]], 1).cpu().numpy()
+    return made
 
 
 def _mean_at(

@@ -45,7 +45,7 @@ def test_every_statistic_is_that_of_transformers_hidden_states(
     task = DepthTask(given, pool)
     exhaust(task.steps())
     made = task.found
-    assert made is not None and made == depth.load(given.record)
+    assert made is not None and made == depth.REPORTS.load(given.record)
     network = AutoModelForCausalLM.from_pretrained(tiny_llama_folder, dtype=torch.float32).eval()
     states = []
     last: list[torch.Tensor] = []
