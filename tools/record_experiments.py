@@ -65,8 +65,8 @@ def main() -> int:
         if experiment.left(run):
             incomplete += 1
         else:
-            for folder in runs.run_folders(experiment.name):
-                if folder.parent == to:
+            for folder in to.glob("*"):
+                if runs.load(folder).settings.experiment == experiment.name:
                     shutil.rmtree(folder)
         ship(run.folder, to / run.header.id)
         print(experiment.sentence(run), flush=True)
