@@ -1,10 +1,16 @@
 """The paper's tables on the page, ours beside them where there is a run."""
 
+from collections.abc import Sequence
+
+import pandas as pd
 import streamlit as st
 
 from explorer.base.errors import CorruptFileError
-from explorer.experiments import paper_comparison, runs, training_time
+from explorer.estimates import deciding
+from explorer.experiments import paper, paper_comparison, runs, training_time
 from explorer.experiments.catalogue import EXPERIMENTS
+from explorer.experiments.paper import Statement
+from explorer.experiments.paper_comparison import Evidence
 from explorer.experiments.runs import Run
 from explorer.figures import paper_table
 from explorer.specs.experiments import Name
@@ -23,9 +29,34 @@ def known() -> list[Run]:
     return [run for run in found if run.done and run.settings.experiment in EXPERIMENTS]
 
 
-def as_markdown(cell: object) -> object:
-    """Return a cell for `st.table`, which reads words as Markdown."""
-    return escaped(cell) if isinstance(cell, str) else cell
+def answers(said: list[Evidence], statements: Sequence[Statement] = paper.FINDINGS) -> None:
+    """Show a table: what the paper says and shows, what is shown here, and what would decide."""
+    found = paper_comparison.answers(said, statements, _decides)
+    found = found.reindex(columns=[*found, *{"command", "takes"}.difference(found)], fill_value="")
+    commands = found.pop("command")
+    found = found.map(escaped)
+    shown = pd.DataFrame(
+        {
+            "id": found["id"],
+            "the paper says": found["paper"],
+            "it rests on": found["rests on"],
+            "here": found["here"],
+            "figure": found["figure"],
+            "why it may differ": found["differs"],
+            "what would decide": [
+                f"`{done}` {took}" if done else ""
+                for done, took in zip(commands, found["takes"], strict=True)
+            ],
+            "from": found["from"].where(found["from"] == "", found["model"] + ", " + found["from"]),
+        }
+    )
+    empty = [column for column in shown if (shown[column] == "").all() and column != "figure"]
+    st.table(shown.drop(columns=empty), hide_index=True)
+
+
+def _decides(each: Evidence) -> dict[str, str]:
+    command, takes = deciding.deciding(each.finding, each.model)
+    return {"command": command, "takes": takes}
 
 
 def tables(found: list[Run]) -> None:
