@@ -43,6 +43,7 @@ def main() -> None:
             st.Page("pages/paths.py", title="Paths", icon=":material/timeline:"),
             st.Page("pages/landscape.py", title="Landscape", icon=":material/landscape:"),
             st.Page("pages/inside.py", title="Inside", icon=":material/search_insights:"),
+            st.Page("pages/roles.py", title="e against m", icon=":material/balance:"),
         ],
         "Experiments": [
             st.Page("pages/arrangements.py", title="Arrangements", icon=":material/view_week:"),

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.figures import distances as charts
+from explorer.figures.stored import TEXT_AXES
 from explorer.geometry import distance_report, distances
 from explorer.geometry.binned import LEAST
 from explorer.geometry.distance_report import DistanceSummary
@@ -16,10 +17,6 @@ from widgets.cached import Newest
 from widgets.markdown import escaped
 
 METRICS = {"cosine": "cosine", "l2": "L2"}
-TEXT_AXES = {
-    "tfidf": "TF-IDF cosine distance between texts",
-    "semantic": "Semantic distance between texts (MiniLM cosine)",
-}
 MINILM = "all-MiniLM-L6-v2, offline."
 BARS = "Bars are 95% over resampled contexts."
 

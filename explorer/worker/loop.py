@@ -145,6 +145,8 @@ class Worker:
         """Let each of these take one step, as many of a model in one pass as fit.
 
         One that may be deadly goes alone: if a worker dies of it again, no other is suspected.
+        Who comes meanwhile is next: a round of thirty people's steps takes seconds, and a newcomer
+        waits for a first frame.
 
         Returns:
             Whether there were any.
@@ -167,9 +169,16 @@ class Worker:
                 active.spent = step.share if (step := active.job.next_step) else 0.0
                 self.hands.go_on(active)
                 active.spent += time.monotonic() - began
-            left = [a for a in left if a not in now]
             self._poll()
+            left = [*self._newcomers(), *(a for a in left if a not in now)]
         return worked
+
+    def _newcomers(self) -> list[Active]:
+        """Prepare jobs that people have started meanwhile; return those that can share a step."""
+        new = [a for a in self.active.values() if a.new and a.ready and not a.behind]
+        for active in new:
+            self._slice(active)
+        return [a for a in new if a.shares]
 
     @staticmethod
     def _company(active: Active) -> object:
