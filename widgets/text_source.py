@@ -52,7 +52,7 @@ def _own(first: str) -> Passage:
         "Your text",
         first,
         key="own_text",
-        height=96,
+        height=84,
         persist_state="session",
         help="Any language. Its first tokens become the target.",
     )
