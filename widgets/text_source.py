@@ -51,13 +51,14 @@ def _own(first: str) -> Passage:
         "Your text",
         first,
         key="own_text",
-        height=110,
+        height=96,
         persist_state="session",
         help="Any language. Its first tokens become the target.",
     )
-    file = st.file_uploader(
-        "or a text file", key="own_file", max_upload_size=10, help="UTF-8 or UTF-16, up to 10 MB."
-    )
+    with st.popover("From a file", icon=":material/upload_file:", key="from-file"):
+        file = st.file_uploader(
+            "A text file", key="own_file", max_upload_size=10, help="UTF-8 or UTF-16, up to 10 MB."
+        )
     if file is not None:
         return from_upload(file.name, file.getvalue())
     return draw(make_spec("own", text=typed or ""))

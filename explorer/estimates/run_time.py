@@ -75,19 +75,27 @@ def of_cell(settings: Settings, cell: Cell, step_time: StepTime, usual: Look) ->
     in the cell's arrangement and at its N where it has one.
     """
 
-    def trained(texts: float, restarts: int, scheme: str = PAIR) -> Expected:
+    def trained(texts: float, restarts: int, scheme: str = PAIR, together: int = 1) -> Expected:
         arrangement = str(cell.at.get("arrangement", getattr(settings, "arrangement", AUTO)))
         found = usual(settings.model, arrangement, recipe, n, scheme)
         rest = scheme == PAIR
         return training(
-            step_time, found, recipe, length=n, texts=texts, restarts=restarts, rest=rest
+            step_time,
+            found,
+            recipe,
+            length=n,
+            texts=texts,
+            restarts=restarts,
+            rest=rest,
+            together=together,
         )
 
     recipe: Recipe = getattr(settings, "recipe", INDEPENDENT)
     n = int(cell.at.get("n", getattr(settings, "length", 1)))
     match settings:
         case SharingSettings():
-            return trained(settings.texts, 1, PAIR if cell.at["s_g"] == 1 else SHARED)
+            size = int(cell.at["s_g"])
+            return trained(settings.texts, 1, PAIR if size == 1 else SHARED, size)
         case TrainingTimeSettings():
             return trained(1, settings.restarts) * settings.texts
         case ReadoutSettings():
