@@ -24,6 +24,7 @@ with sentences():
         paper_view.answers(said)
         st.subheader("More of the paper's statements", anchor=False)
         paper_view.answers(said, paper.MEASURED)
+        paper_view.open_questions(said)
     with fill:
         fill_column.show(everything)
     with limits:

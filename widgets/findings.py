@@ -42,4 +42,6 @@ def rules(of: dict[str, Rule]) -> None:
         return
     with st.expander("What counts as shown"):
         for name, rule in of.items():
-            st.markdown(f"**{name}** {escaped(rule.sentence(LEAST))}")
+            st.markdown(f"**{name}** {escaped(rule.question)}")
+        for said in dict.fromkeys(rule.answers(LEAST) for rule in of.values()):
+            st.write(escaped(said))

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
 from explorer.base.errors import CorruptFileError
@@ -11,6 +10,7 @@ from explorer.experiments import paper, paper_comparison, runs, training_time
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.paper import Statement
 from explorer.experiments.paper_comparison import Evidence
+from explorer.experiments.rules import RULES
 from explorer.experiments.runs import Run
 from explorer.figures import paper_table
 from explorer.specs.experiments import Name
@@ -30,33 +30,35 @@ def known() -> list[Run]:
 
 
 def answers(said: list[Evidence], statements: Sequence[Statement] = paper.FINDINGS) -> None:
-    """Show a table: what the paper says and shows, what is shown here, and what would decide."""
-    found = paper_comparison.answers(said, statements, _decides)
-    found = found.reindex(columns=[*found, *{"command", "takes"}.difference(found)], fill_value="")
-    commands = found.pop("command")
-    found = found.map(escaped)
-    shown = pd.DataFrame(
-        {
-            "id": found["id"],
-            "the paper says": found["paper"],
-            "it rests on": found["rests on"],
-            "here": found["here"],
-            "figure": found["figure"],
-            "why it may differ": found["differs"],
-            "what would decide": [
-                f"`{done}` {took}" if done else ""
-                for done, took in zip(commands, found["takes"], strict=True)
-            ],
-            "from": found["from"].where(found["from"] == "", found["model"] + ", " + found["from"]),
-        }
-    )
-    empty = [column for column in shown if (shown[column] == "").all() and column != "figure"]
-    st.table(shown.drop(columns=empty), hide_index=True)
+    """Show a table of what the paper says, what it rests on, and what is shown here."""
+    found = paper_comparison.answers(said, statements)
+    columns = {
+        "id": "id",
+        "paper": "the paper says",
+        "rests on": "it rests on",
+        "here": "here",
+        "figure": "our evidence",
+        "differs": "why it may differ",
+        "from": "from",
+    }
+    found["from"] = (found["model"] + ", " + found["from"]).where(found["from"] != "", "")
+    if not found["differs"].any():
+        del columns["differs"]
+    st.table(found[[*columns]].map(escaped).rename(columns=columns), hide_index=True)
 
 
-def _decides(each: Evidence) -> dict[str, str]:
-    command, takes = deciding.deciding(each.finding, each.model)
-    return {"command": command, "takes": takes}
+def open_questions(said: list[Evidence]) -> None:
+    """Show for every finding that is inconclusive what would decide it, as a command."""
+    st.subheader("What would decide what is inconclusive", anchor=False)
+    decided = {each.finding.id for each in said if each.finding.shown is not None}
+    order = list(RULES)
+    for each in sorted(said, key=lambda e: (*order, e.finding.id).index(e.finding.id)):
+        name = each.finding.id
+        command, takes = deciding.deciding(each.finding, each.model)
+        if command and name not in decided:
+            decided.add(name)
+            st.markdown(f"**{name}** {escaped(takes)}")
+            st.code(command, language="sh", wrap_lines=True)
 
 
 def tables(found: list[Run]) -> None:

@@ -6,10 +6,10 @@ chosen; where a later run says that it takes more texts, the command asks for mo
 
 import json
 import shlex
+from contextlib import suppress
 from typing import Any
 
 from explorer.assets import catalog
-from explorer.assets.catalog import ModelCard
 from explorer.base.errors import ExplorerError
 from explorer.estimates import run_time, set_time
 from explorer.estimates.outlook import about, of_paths
@@ -46,34 +46,32 @@ def deciding(finding: Finding, model: str) -> tuple[str, str]:
     """
     if finding.shown is not None or finding.id not in RULES:
         return "", ""
-    card = _card(model)
     if finding.id == "F4":
         return _other_models()
     if finding.id in ("F8", "F9"):
-        return _more_contexts(finding, card)
+        return _more_contexts(finding, model)
     if finding.id == "F10":
-        return _more_pairs(finding, card)
-    return _larger_run(finding, card)
+        return _more_pairs(finding, model)
+    return _larger_run(finding, model)
 
 
-def _card(model: str) -> ModelCard:
-    try:
-        return catalog.find(model)
-    except ExplorerError:
-        return catalog.known_models()[0]
+def _named(model: str) -> tuple[str, int | None]:
+    """Return the option that names a model, empty for the one taken without it; its parameters."""
+    usual = catalog.known_models()[0]
+    with suppress(ExplorerError):  # what is gone is not found: nobody knows how large it is
+        card = catalog.find(model)
+        return "" if card == usual else f" --model {shlex.quote(model)}", card.parameters
+    return f" --model {shlex.quote(model)}", None
 
 
-def _named(card: ModelCard) -> str:
-    """Return the option that names a model, empty for the one that is taken without it."""
-    return "" if card == catalog.known_models()[0] else f" --model {shlex.quote(card.name)}"
-
-
-def _larger_run(finding: Finding, card: ModelCard) -> tuple[str, str]:
+def _larger_run(finding: Finding, model: str) -> tuple[str, str]:
     rule = RULES[finding.id]
     assert rule.experiment is not None
     experiment = EXPERIMENTS[rule.experiment]
+    option, parameters = _named(model)
     changed = dict(LONGER.get(experiment.name, {}))
-    settings = experiment.make(experiment.preset(EVENING, card).model_dump() | changed)
+    usual = experiment.preset(EVENING, catalog.known_models()[0]).model_dump()
+    settings = experiment.make(usual | changed | {"model": model})
     field = "contexts" if rule.unit == "context" else "texts"
     wanted = finding.needed or 0
     if isinstance(settings, SharingSettings):  # groups of the smallest size, and whole ones of all
@@ -83,14 +81,10 @@ def _larger_run(finding: Finding, card: ModelCard) -> tuple[str, str]:
     if wanted > getattr(settings, field):
         changed[field] = wanted
         settings = experiment.make(settings.model_dump() | changed)
-    command = (
-        f"python -m explorer run {experiment.name}{_named(card)} --preset {EVENING}"
-        + "".join(
-            f" --set {shlex.quote(f'{name}={json.dumps(value)}')}"
-            for name, value in changed.items()
-        )
+    command = f"python -m explorer run {experiment.name}{option} --preset {EVENING}" + "".join(
+        f" --set {shlex.quote(f'{name}={json.dumps(value)}')}" for name, value in changed.items()
     )
-    return command, run_time.before(experiment, settings, card.parameters)
+    return command, run_time.before(experiment, settings, parameters)
 
 
 def _other_models() -> tuple[str, str]:
@@ -102,24 +96,25 @@ def _other_models() -> tuple[str, str]:
     return f"python -m explorer run capacity {names} --preset {PAPER_SIZE}", f"The largest: {took}"
 
 
-def _more_contexts(finding: Finding, card: ModelCard) -> tuple[str, str]:
+def _more_contexts(finding: Finding, model: str) -> tuple[str, str]:
+    option, parameters = _named(model)
     contexts = max(20, finding.needed or 0)
     spec = SolveSetSpec(
-        model=card.name, source="seen", contexts=contexts, continuations=EACH, restarts=EACH,
+        model=model, source="seen", contexts=contexts, continuations=EACH, restarts=EACH,
         length=N, regime="free", recipe=INDEPENDENT,
     )  # fmt: skip
     command = (
-        f"python -m explorer solve-set{_named(card)} --contexts {contexts} --continuations {EACH} "
+        f"python -m explorer solve-set{option} --contexts {contexts} --continuations {EACH} "
         f"--restarts {EACH} --length {N} --regime free"
     )
-    return command, set_time.estimate(spec, card.parameters).sentence
+    return command, set_time.estimate(spec, parameters).sentence
 
 
-def _more_pairs(finding: Finding, card: ModelCard) -> tuple[str, str]:
+def _more_pairs(finding: Finding, model: str) -> tuple[str, str]:
     """Return the paths between the exact solutions of a set whose last texts have restarts."""
     texts = max(LEAST, finding.needed or 0)
     pairs = texts * SOLUTIONS * (SOLUTIONS - 1) // 2
-    seconds = of_paths(PathRecipe(), pairs, N // 2, step_times.assumed(card.parameters))
+    seconds = of_paths(PathRecipe(), pairs, N // 2, step_times.assumed(_named(model)[1]))
     return (
         "python -m explorer paths solutions --out paths",
         f"With {SOLUTIONS} solutions of each of {texts} texts, N = {N // 2}, in the folder "

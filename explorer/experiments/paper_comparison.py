@@ -47,19 +47,16 @@ def of_runs(runs: Iterable[Run]) -> list[Evidence]:
 def answers(
     evidence: Iterable[Evidence],
     statements: Sequence[Statement] = paper.FINDINGS,
-    more: Callable[[Evidence], dict[str, str]] = lambda _each: {},
 ) -> pd.DataFrame:
     """Return what is said of the paper's statements, one row for each that speaks of one.
 
     Columns: id, paper (the statement), rests on (its evidence there), here (the answer), figure,
-    differs (why, where an experiment found it), model, from, and those of `more`. A statement of
-    which nothing speaks has one row whose answer says so and whose other columns are empty, not
-    guessed.
+    differs (why, where an experiment found it), model, from. A statement of which nothing speaks
+    has one row whose answer says so and whose other columns are empty, not guessed.
 
     Args:
         evidence: by runs, sets and paths.
         statements: which.
-        more: returns further columns of a row.
     """
     by_id: dict[str, list[dict[str, str]]] = {}
     for each in evidence:
@@ -70,7 +67,6 @@ def answers(
                 "differs": each.finding.reason,
                 "model": each.model.rpartition("/")[2],
                 "from": each.of,
-                **more(each),
             }
         )
     nothing = [{"here": NOT_RUN, "figure": "", "differs": "", "model": "", "from": ""}]
@@ -84,7 +80,7 @@ def answers(
         for statement in statements
         for answer in by_id.get(statement.id, nothing)
     ]
-    return pd.DataFrame(rows).fillna("")
+    return pd.DataFrame(rows)
 
 
 def table1(run: Run | None) -> pd.DataFrame | None:

@@ -34,13 +34,17 @@ class Rule:
     test: str = "the signs of the differences are flipped"
     few: str = ""
 
-    def sentence(self, least: int) -> str:
+    @property
+    def question(self) -> str:
+        """What is compared, unit by unit, and how."""
+        return f"{self.claim} Compared {self.unit} by {self.unit}; {self.test}."
+
+    def answers(self, least: int) -> str:
         """Say what counts as shown, as not shown and as inconclusive."""
         few = self.few or f"fewer than {least} {self.unit}s"
         return (
-            f"{self.claim} Compared {self.unit} by {self.unit}; {self.test}. Shown: chance alone "
-            "says so at most 2.5% of the time. Not shown: the reverse holds, by the same "
-            f"measure. Anything between is inconclusive, and so are {few}."
+            "Shown: chance alone says so at most 2.5% of the time. Not shown: the reverse holds, "
+            f"by the same measure. Anything between is inconclusive, and so are {few}."
         )
 
 

@@ -63,7 +63,8 @@ class Finding:
     @property
     def rule(self) -> str:
         """What counts as shown, as not shown and as inconclusive; empty where nothing is tested."""
-        return RULES[self.id].sentence(LEAST) if self.id in RULES else ""
+        rule = RULES.get(self.id)
+        return f"{rule.question} {rule.answers(LEAST)}" if rule else ""
 
 
 @dataclass(frozen=True)

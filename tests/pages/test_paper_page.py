@@ -59,7 +59,15 @@ def test_without_anything_every_answer_is_not_run() -> None:
     assert not app.exception and not app.warning
     table = answers(app)
     assert list(table.index) == [f"F{k}" for k in range(1, 11)]
-    assert set(table["here"]) == {paper_comparison.NOT_RUN} and set(table["figure"]) == {""}
+    assert set(table["here"]) == {paper_comparison.NOT_RUN} and set(table["our evidence"]) == {""}
+
+
+def test_what_would_decide_is_a_command_to_copy(make_set: MakeSet) -> None:
+    make_set(contexts=4, restarts=4)
+    codes = [code.value for code in open_page("paper").code]
+    (deciding,) = [code for code in codes if "solve-set" in code]
+    assert "--contexts 20" in deciding and "--model" in deciding
+    assert not [code for code in codes if code.startswith("python -m explorer paths")]
 
 
 def test_sets_and_paths_answer_f8_to_f10(make_set: MakeSet, connected: str) -> None:
@@ -74,7 +82,7 @@ def test_sets_and_paths_answer_f8_to_f10(make_set: MakeSet, connected: str) -> N
     report = measure_distances.make(found)
     distance_report.save(found, report)
     both = next(m for m in report.summary.measured if m.vector == "both")
-    figure = answers(open_page("paper")).loc["F8", "figure"]
+    figure = answers(open_page("paper")).loc["F8", "our evidence"]
     assert f"{both.medians['same text']:.3f} same text" in figure
     assert f"p = {both.comparisons[0].p}" in figure
 
