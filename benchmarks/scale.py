@@ -20,8 +20,10 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
+from benchmarks.two_nodes import two_nodes
 from explorer.assets import catalog
 from explorer.base.progress import Progress
 from explorer.base.provenance import versions
@@ -40,7 +42,7 @@ OPERATIONS = 4.0
 """For each parameter and position: two forward, two backward, since weights have no gradient."""
 PLACES = (1, 8, 64)
 SLOTS = (1, 2, 4, 8, 16, 32, 64)
-IDEAL = 20.0
+IDEAL = 60.0
 """Seconds of wall time that a simulated sweep takes if nothing is lost."""
 
 
@@ -103,14 +105,14 @@ class Sleeper:
         """Say that it is like all others."""
         return Facts(socket.gethostname(), "sleeper", "float32", "0" * 64, versions())
 
-    def describe(self, kind: str, described: dict[str, Any]) -> dict[str, Any]:
-        """Say nothing."""
+    def describe(self, kind: str, described: dict[str, Any]) -> Files:
+        """Make nothing."""
         return {}
 
-    def carry_out(self, part: Part, known: Files) -> Iterator[Step | Finished]:
+    def carry_out(self, part: Part, *_: object) -> Iterator[Step | Finished]:
         """Sleep."""
         time.sleep(float(part.title))
-        yield Finished({}, {})
+        yield Finished({})
 
 
 class Sleeping(Division):
@@ -121,18 +123,18 @@ class Sleeping(Division):
 
     def __init__(self, seconds: Sequence[float]) -> None:
         self._left = {str(k): Part(str(k), str(each)) for k, each in enumerate(seconds)}
+        self.held_back = False
+
+    def begin(self, made: Files) -> None:
+        """Begin."""
 
     def left(self) -> Sequence[Part]:
         """Return the cells that nobody has slept through."""
         return list(self._left.values())
 
-    def claim(self, part: Part) -> AbstractContextManager[object]:
-        """Claim nothing: there is one driver."""
-        return nullcontext()
-
-    def known(self, part: Part) -> Files:
-        """Return nothing: a nap is begun anew."""
-        return {}
+    def claim(self, part: Part) -> AbstractContextManager[object] | None:
+        """Claim nothing, and give nothing out while it is held back."""
+        return None if self.held_back else nullcontext()
 
     def keep(self, part: Part, found: Finished) -> None:
         """Strike a cell off."""
@@ -143,9 +145,6 @@ class Sleeping(Division):
         return Progress(f"{len(self._left)} left, {at_once} at once", 0.0)
 
     outcome = "Slept."
-
-    def finish(self) -> None:
-        """Leave nothing behind."""
 
 
 def simulate(slots: int, seconds: Sequence[float]) -> dict[str, float]:
@@ -162,18 +161,24 @@ def simulate(slots: int, seconds: Sequence[float]) -> dict[str, float]:
         logging_level=logging.ERROR, _node_ip_address="127.0.0.1",
     )  # fmt: skip
     try:
-        task = Spread(Sleeping([each * scale for each in seconds]), Asks(1, 0.0, 0), node=Sleeper)
+        cells = Sleeping([each * scale for each in seconds])
+        task = Spread(cells, Asks(1, 0.0, 0), node=Sleeper)
         steps = task.steps()
-        while sum(node["part"] != "" for node in task.nodes) < slots:
-            next(steps)  # starting so many processes on one machine is not what is measured
-        asleep = sum(node["since"] for node in task.nodes) / slots
+        cells.held_back = True  # starting so many processes on one machine is not what is measured
+        while sum(process.idle for process in task.processes) < slots:
+            next(steps)
+        cells.held_back = False
+        started = time.monotonic()
         for _ in steps:
             pass
-        took = time.time() - asleep
+        took = time.monotonic() - started
     finally:
         ray.shutdown()
-    whole = sum(seconds) * scale
-    return {"places": slots, "ideal": whole / IDEAL, "speed_up": whole / took, "linear": slots}
+    whole = sum(seconds)
+    return {
+        "places": slots, "ideal": whole / ideal, "speed_up": whole * scale / took,
+        "lost_ms_per_cell": 1000 * slots * (took - IDEAL) / len(seconds),
+    }  # fmt: skip
 
 
 def table3(step_time: StepTime) -> list[float]:
@@ -192,8 +197,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--simulate", action="store_true", help="Sleep through a sweep with Ray.")
     parser.add_argument("--slots", default=",".join(map(str, SLOTS)), help="Default: %(default)s.")
+    parser.add_argument("--two-nodes", type=Path, metavar="FOLDER", help="See two_nodes.py.")
+    parser.add_argument("--minutes", type=float, default=1e9, help="Stop after so many.")
+    parser.add_argument("--settings", type=json.loads, default={}, help="JSON, for --two-nodes.")
+    parser.add_argument("--undisturbed", action="store_true", help="Kill no node.")
     parser.add_argument("--json", action="store_true", help="Print JSON.")
     arguments = parser.parse_args()
+    if arguments.two_nodes:
+        folder, asked = arguments.two_nodes.resolve(), (arguments.minutes, arguments.settings)
+        print(json.dumps(two_nodes(folder, *asked, undisturbed=arguments.undisturbed)))
+        return
     if arguments.simulate:
         seconds = table3(of_gpu(EMBEDDED_PARAMETERS, GPUS["H100 (bfloat16)"]))
         rows = [simulate(int(n), seconds) for n in arguments.slots.split(",")]

@@ -9,7 +9,7 @@ start.through_entry()
 st.title("Maps", anchor=False)
 spec, made = None, None
 with sentences():
-    left, right = st.columns([2, 5], gap="large")
+    left, right = start.sides()
     with left, sentences():
         chosen = sets.choose_several()
         spec = map_set_up.settings(chosen) if chosen else None

@@ -7,7 +7,7 @@ from explorer.figures import maps as charts
 from explorer.figures.words import shortened
 from explorer.geometry.maps import SolutionMap
 from widgets import charts as chart_widget
-from widgets import runs
+from widgets import runs, words
 
 LAYERS = (
     "Each layer is laid out from the one before and turned to lie nearest to it, its size divided "
@@ -20,7 +20,7 @@ def purity(made: SolutionMap) -> None:
     last = f"In the hidden states after layer {len(made.record.layers) - 1}"
     where = last if made.record.layers else "In the full space"
     for found in made.record.purity:
-        st.metric(
+        words.metric(
             f"Near: same {found.label}", f"{found.share:.0%}",
             f"{found.chance:.0%} by chance", delta_color="off", delta_arrow="off",
             help=f"{where}, not in the picture: the share of the nearest "

@@ -1,5 +1,6 @@
 """Maps of solutions: coordinates of one or several sets, kept so that a picture comes back."""
 
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
@@ -287,6 +288,21 @@ def _of_depth(spec: MapSpec, sets: list[SolutionSet]) -> SolutionMap | None:
         explained=[], purity=[], versions=report.versions,
     )  # fmt: skip
     return _placed(record, known, sets)
+
+
+def of_set(name: str) -> list[SolutionMap]:
+    """Return every map that is kept of one set alone; one that the set has outgrown is left out.
+
+    Raises:
+        BadInputError, CorruptFileError: as `gather`.
+    """
+    specs: dict[MapSpec, None] = {}
+    for root in (folders.local(), folders.recorded()):
+        for file in sorted((root / "analyses").glob("map-*.json")):
+            with contextlib.suppress(OSError, ValidationError):
+                spec = MapRecord.model_validate_json(file.read_bytes()).spec
+                specs |= {spec: None} if spec.sets == (name,) else {}
+    return [made for spec in specs if (made := load(spec)) is not None]
 
 
 def trajectory(made: SolutionMap, recording: Recording) -> pd.DataFrame:

@@ -215,7 +215,6 @@ class Curves:
         """Move each curve's bends; return how many curves there are."""
         started = time.perf_counter()
         (asked,), (said,) = proposals, answers
-        assert said.gradient is not None
         by_point = self._layout.by_vector(said.gradient, asked.targets.shape[1]).flatten(1)
         parts = by_point.split([curve.recipe.samples for curve in self.moving])
         for curve, gradient in zip(self.moving, parts, strict=True):
