@@ -31,11 +31,6 @@ TARGETS: dict[Target, str] = {
     "last token": "embedding of the last token",
 }
 CLAIM = "m holds more of a text's meaning than e (arXiv 2602.18301)."
-RULE = (
-    "For each context: how often the text's sentence embedding is read right from m, less how "
-    "often from e. Signs of these differences are flipped in all ways. Shown: m is ahead with "
-    f"p < {CHANCE}. Not shown: e is ahead with p < {CHANCE}. Otherwise it cannot be told."
-)
 
 
 class OverContexts(Value):
@@ -85,10 +80,10 @@ class Difference(OverContexts):
 
     @property
     def shown(self) -> bool | None:
-        """True: more; False: less; None: it may be chance."""
-        if self.more < CHANCE:
+        """True: more; False: less; None: it may be chance. One-sided, each at half of `CHANCE`."""
+        if self.more <= CHANCE / 2:
             return True
-        return False if self.less < CHANCE else None
+        return False if self.less <= CHANCE / 2 else None
 
     @property
     def sentence(self) -> str:
@@ -177,7 +172,7 @@ class RolesReport(Recorded):
 
     @property
     def shown(self) -> bool | None:
-        """Whether m holds more of the meaning than e, by `RULE`."""
+        """Whether m holds more of the meaning than e."""
         found = self.m_less_e()
         return found.shown if found else None
 
