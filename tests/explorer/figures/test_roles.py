@@ -23,7 +23,7 @@ def made() -> RolesReport:
 
 def test_marks_lie_where_the_report_says(made: RolesReport) -> None:
     for trace in charts.probes(made).figure.data:
-        for x, target, end in zip(trace.x, trace.y, trace.error_x.array, strict=True):
+        for x, (target, _), end in zip(trace.x, trace.customdata, trace.error_x.array, strict=True):
             probe = made.probe(trace.name, target)
             assert probe is not None and (x, x + end) == pytest.approx((probe.value, probe.high))
     for vector, trace in zip(ROLES, charts.by_layer(made, "length").figure.data, strict=True):
