@@ -42,6 +42,7 @@ def main() -> None:
                 page = browser.new_page(
                     viewport={"width": 1280, "height": 1000}, color_scheme=scheme
                 )
+                page.add_init_script("localStorage.setItem('explorer-tour', 'seen')")
                 page.goto(url + path)
                 page.get_by_role("heading", level=1).wait_for()
                 time.sleep(SETTLED_SECONDS)
