@@ -6,7 +6,7 @@ The server imports this file and finds `app`; for every page that opens it is ru
 import streamlit as st
 from starlette.middleware import Middleware
 
-from widgets import menu, projector, start, tour, who
+from widgets import charts, menu, projector, start, tour, who
 from widgets.push import Push
 from widgets.visitors import Visitors
 
@@ -59,7 +59,9 @@ def main() -> None:
     projector.show(page, [each for group in groups.values() for each in group])
     menu.show()
     tour.show(page)
+    charts.begin()
     page.run()
+    charts.offer_all()
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ def page(name: Name) -> None:
     with left, sentences():
         st.write(asked.question)
         st.caption(f"Checklist {', '.join(asked.checklist)}")
+        findings.rules(asked.rules)
         experiment_set_up.choose(asked)
     with right, sentences():
         _result(asked)

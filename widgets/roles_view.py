@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from explorer.experiments.paper_comparison import ANSWERS
 from explorer.figures import roles as charts
 from explorer.geometry import roles
 from explorer.geometry.roles import CLAIM, RULE, TARGETS, OverContexts, RolesReport, Target
@@ -35,9 +36,9 @@ def show(found: SolutionSet) -> None:
         return
     for note in made.notes:
         st.info(escaped(note), icon=":material/info:")
-    words, icon, color = MARKS[made.shown]
+    icon, color = MARKS[made.shown]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(words.format(what="set"), icon=icon, color=color)
+        st.badge(ANSWERS[made.shown].capitalize(), icon=icon, color=color)
         st.markdown(CLAIM, help=RULE)
     st.write(escaped(made.sentence))
     left, right = st.columns(2, gap="large")

@@ -16,6 +16,7 @@ from explorer.cli import (
     distances,
     experiment,
     export_site,
+    figures,
     inside,
     landscape,
     path,
@@ -56,8 +57,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
     training = (app, assets, reconstruct, solve_set)
-    modules = (*training, distances, set_reports, path, landscape, inside, experiment, export_site)
-    for module in modules:
+    measuring = (distances, set_reports, path, landscape, inside, experiment)
+    for module in (*training, *measuring, figures, export_site):
         module.add_to(commands)
     return top
 

@@ -52,11 +52,15 @@ class Chart:
         said = [*(each.text for each in titles), *(trace.name for trace in self.figure.data)]
         return [each for each in said if each]
 
-    def html(self) -> str:
-        """Return a standalone page that works offline."""
+    def on_white(self) -> go.Figure:
+        """Return the figure as it is printed, on a white ground."""
         figure = go.Figure(self.figure)
         figure.update_layout(paper_bgcolor="white", plot_bgcolor="white", template="plotly_white")
-        page: str = figure.to_html(include_plotlyjs=True, full_html=True)
+        return figure
+
+    def html(self) -> str:
+        """Return a standalone page that works offline."""
+        page: str = self.on_white().to_html(include_plotlyjs=True, full_html=True)
         return page
 
 
