@@ -262,7 +262,7 @@ def main() -> None:
         rows: Iterable[dict[str, Any]] = map(partial(simulate, seconds=seconds), arguments.slots)
     else:
         rows = plan()
-    made = []
+    made: list[dict[str, Any]] = []
     for row in rows:
         if not (made or arguments.json):
             print(" | ".join(row))
