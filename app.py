@@ -6,7 +6,7 @@ The server imports this file and finds `app`; for every page that opens it is ru
 import streamlit as st
 from starlette.middleware import Middleware
 
-from widgets import charts, start, who
+from widgets import charts, start, translation, who
 from widgets.push import Push
 from widgets.visitors import Visitors
 
@@ -58,6 +58,7 @@ def main() -> None:
         position="top",
     ).run()
     charts.offer_all()
+    translation.prepare()
 
 
 if __name__ == "__main__":
