@@ -19,7 +19,7 @@ import logging
 import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -156,6 +156,21 @@ class Sleeping(Division):
     outcome = "Slept."
 
 
+@contextmanager
+def dormitory() -> Iterator[None]:
+    """Start Ray here as if this machine had room for the most places."""
+    import ray
+
+    ray.init(
+        address="local", num_cpus=max(SLOTS), include_dashboard=False, log_to_driver=False,
+        logging_level=logging.ERROR, _node_ip_address="127.0.0.1",
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
 def simulate(slots: int, seconds: Sequence[float]) -> dict[str, float]:
     """Sleep through a sweep on so many places; return the speed-up, and the ideal one."""
     import ray
@@ -175,31 +190,23 @@ def simulate(slots: int, seconds: Sequence[float]) -> dict[str, float]:
             self._release(process)
             self.processes.remove(process)
 
-    ideal = spread(seconds, slots)
-    scale = IDEAL / ideal
-    ray.init(
-        address="local", num_cpus=slots, include_dashboard=False, log_to_driver=False,
-        logging_level=logging.ERROR, _node_ip_address="127.0.0.1",
-    )  # fmt: skip
-    try:
-        shared = ray.remote(Sleeper).options(num_cpus=0, max_concurrency=BEDS)
-        sleepers: list[Any] = [shared.remote() for _ in range(-(-slots // BEDS))]
-        cells = Sleeping([each * scale for each in seconds])
-        task = Dormitory(cells, Asks(1, 0.0, 0), node=Sleeper)
-        steps = task.steps()
-        cells.held_back = True  # until all are there
-        while sum(process.idle for process in task.processes) < slots:
-            next(steps)
-        cells.held_back = False
-        started = time.monotonic()
-        for _ in steps:
-            pass
-        took = time.monotonic() - started
-    finally:
-        ray.shutdown()
+    scale = IDEAL / spread(seconds, slots)
+    shared = ray.remote(Sleeper).options(num_cpus=0, max_concurrency=BEDS)
+    sleepers: list[Any] = [shared.remote() for _ in range(-(-slots // BEDS))]
+    cells = Sleeping([each * scale for each in seconds])
+    task = Dormitory(cells, Asks(max(SLOTS) // slots, 0.0, 0), node=Sleeper)
+    steps = task.steps()
+    cells.held_back = True  # until all are there
+    while sum(process.idle for process in task.processes) < slots:
+        next(steps)
+    cells.held_back = False
+    started = time.monotonic()
+    for _ in steps:
+        pass
+    took = time.monotonic() - started
     whole = sum(seconds)
     return {
-        "places": slots, "ideal": whole / ideal, "speed_up": whole * scale / took,
+        "places": slots, "ideal": whole * scale / IDEAL, "speed_up": whole * scale / took,
         "lost_ms_per_cell": 1000 * slots * (took - IDEAL) / len(seconds),
     }  # fmt: skip
 
@@ -257,18 +264,19 @@ def main() -> None:
         folder, asked = arguments.two_nodes.resolve(), (arguments.minutes, arguments.settings)
         print(json.dumps(two_nodes(folder, *asked, undisturbed=arguments.undisturbed)))
         return
-    if arguments.simulate:
-        seconds = table3(of_gpu(EMBEDDED_PARAMETERS, GPUS["H100 (bfloat16)"]))
-        rows: Iterable[dict[str, Any]] = map(partial(simulate, seconds=seconds), arguments.slots)
-    else:
-        rows = plan()
-    made = []
-    for row in rows:
-        if not (made or arguments.json):
-            print(" | ".join(row))
-        made.append(row)
-        said = (f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values())
-        print(json.dumps(row) if arguments.json else " | ".join(said), flush=True)
+    with dormitory() if arguments.simulate else nullcontext():
+        if not arguments.simulate:
+            rows: Iterable[dict[str, Any]] = plan()
+        else:
+            seconds = table3(of_gpu(EMBEDDED_PARAMETERS, GPUS["H100 (bfloat16)"]))
+            rows = map(partial(simulate, seconds=seconds), arguments.slots)
+        made: list[dict[str, Any]] = []
+        for row in rows:
+            if not (made or arguments.json):
+                print(" | ".join(row))
+            made.append(row)
+            said = (f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values())
+            print(json.dumps(row) if arguments.json else " | ".join(said), flush=True)
     if arguments.chart:
         ((_, image),) = files.files([chart(made)], ["svg"])
         arguments.chart.write_bytes(image)

@@ -197,6 +197,22 @@ def test_a_model_that_no_node_has_room_for_is_said(nodes: Nodes, tiny_llama_fold
         joining.require_room(Asks(99, 0.0, 1), card)
 
 
+def test_a_process_that_waits_for_another_command_takes_over_what_that_leaves(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.assets.catalog.find", lambda name: None)
+    cells = Sleeping([0.1])
+    cells.held_back = True  # somebody else is at it
+    spreading = spread(cells, Sleeper)
+    with closing(spreading.steps()) as work:
+        until(work, lambda: any(process.idle for process in spreading.processes))
+        next(work)
+        assert len(cells.left()) == 1
+        cells.held_back = False
+        exhaust(work)
+    assert not cells.left()
+
+
 def test_a_full_disk_at_the_driver_ends_it_with_a_sentence_and_all_its_processes(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
