@@ -18,7 +18,7 @@ import json
 import logging
 import socket
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -29,17 +29,18 @@ import plotly.graph_objects as go
 
 from benchmarks.two_nodes import two_nodes
 from explorer.assets import catalog
+from explorer.assets.catalog import ModelCard
 from explorer.base.progress import Progress
 from explorer.base.provenance import versions
 from explorer.cluster.parts import Division, Facts, Files, Finished, Part, Step
-from explorer.estimates import run_time
+from explorer.estimates import outlook, run_time
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.definition import PAPER, Experiment
 from explorer.figures import files
 from explorer.figures.chart import Chart, layout
 from explorer.figures.palette import RESTARTS, STRAIGHT
 from explorer.runtime.step_times import EMBEDDED_PARAMETERS, StepTime, assumed
-from explorer.specs.experiments import Settings
+from explorer.specs.curves import PathRecipe
 
 USED = 0.35
 """Part of a GPU's peak that training reaches."""
@@ -47,6 +48,8 @@ GPUS = {"H100 (bfloat16)": 989e12}
 """Operations a second, dense, by NVIDIA's data sheet of the H100 SXM."""
 OPERATIONS = 4.0
 """For each parameter and position: two forward, two backward, since weights have no gradient."""
+CURVES, CURVE_TOKENS = 225, 64
+"""Of E8; the paper does not say how long its texts are there."""
 PLACES = (1, 8, 64)
 SLOTS = (1, 2, 4, 8, 16, 32, 64)
 IDEAL = 60.0
@@ -64,15 +67,11 @@ def of_gpu(parameters: int, peak: float) -> StepTime:
     )  # fmt: skip
 
 
-def seconds_of_cells(
-    asked: Experiment, settings: Settings, step_time: StepTime
-) -> list[tuple[str, float]]:
-    """Return the keys of a run's cells and how long each usually takes."""
-    usual = run_time.looked_up()
-    return [
-        (cell.key, run_time.of_cell(settings, cell, step_time, usual).usual)
-        for cell in asked.cells(settings)
-    ]
+def seconds_of_cells(asked: Experiment, card: ModelCard, step_time: StepTime) -> list[float]:
+    """Return how long each cell of a paper-sized run on a model usually takes."""
+    usual, settings = run_time.looked_up(), asked.preset(PAPER, card)
+    cells = asked.cells(settings)
+    return [run_time.of_cell(settings, cell, step_time, usual).usual for cell in cells]
 
 
 def spread(seconds: Sequence[float], places: int) -> float:
@@ -83,25 +82,32 @@ def spread(seconds: Sequence[float], places: int) -> float:
     return max(free)
 
 
-def plan() -> list[dict[str, Any]]:
-    """Return a row for each experiment, model and kind of place."""
-    rows = []
-    for asked in EXPERIMENTS.values():
+def of_curves(_: ModelCard, step_time: StepTime) -> list[float]:
+    """Return how long each batch of the paper's curves takes (E8)."""
+    recipe = PathRecipe()
+    batch = outlook.CURVE_ROWS // recipe.samples
+    each = outlook.of_paths(recipe, batch, CURVE_TOKENS, step_time).usual
+    return [each] * -(-CURVES // batch)
+
+
+def plan() -> Iterator[dict[str, Any]]:
+    """Yield a row for each experiment, model and kind of place; the curves last."""
+    works: dict[str, Callable[[ModelCard, StepTime], list[float]]] = {
+        name: partial(seconds_of_cells, asked) for name, asked in EXPERIMENTS.items()
+    }
+    for name, seconds_of in {**works, "paths": of_curves}.items():
         for card in catalog.known_models():
-            settings = asked.preset(PAPER, card)
             parameters = card.parameters or EMBEDDED_PARAMETERS
             kinds = {"two CPU cores": assumed(parameters)} | {
-                name: of_gpu(parameters, peak) for name, peak in GPUS.items()
+                gpu: of_gpu(parameters, peak) for gpu, peak in GPUS.items()
             }
             for kind, step_time in kinds.items():
-                seconds = [s for _, s in seconds_of_cells(asked, settings, step_time)]
-                hours = {f"{n} h": spread(seconds, n) / 3600 for n in PLACES}
-                longest = max(seconds) / 3600
-                rows.append(
-                    {"experiment": asked.name, "model": card.name, "on": kind,
-                     "cells": len(seconds), "longest h": longest} | hours
-                )  # fmt: skip
-    return rows
+                seconds = seconds_of(card, step_time)
+                yield {
+                    "experiment": name, "model": card.name, "on": kind, "cells": len(seconds),
+                    "longest h": max(seconds) / 3600,
+                    **{f"{n} h": spread(seconds, n) / 3600 for n in PLACES},
+                }  # fmt: skip
 
 
 class Sleeper:
@@ -243,7 +249,7 @@ def table3(step_time: StepTime) -> list[float]:
     each = [
         seconds * (card.parameters or 1) / EMBEDDED_PARAMETERS
         for card in catalog.paper_models()
-        for _, seconds in seconds_of_cells(asked, asked.preset(PAPER, card), step_time)
+        for seconds in seconds_of_cells(asked, card, step_time)
     ]
     return sorted(each, reverse=True)
 
