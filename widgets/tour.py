@@ -17,7 +17,7 @@ PARAMETER = "tour"
 
 @dataclass(frozen=True)
 class Stop:
-    """One stop: a page, and what stands in the card above it.
+    """One stop: a page, and what stands in the bar below it.
 
     Attributes:
         title: what it is about.
@@ -98,7 +98,7 @@ def visited() -> int | None:
 
 
 def show(page: StreamlitPage) -> None:
-    """Show the card of the stop that the link names, on its page; offer the tour to who is new.
+    """Show the bar of the stop that the link names, on its page; offer the tour to who is new.
 
     Args:
         page: the page that is open.
@@ -128,22 +128,25 @@ def _card(number: int, stop: Stop) -> None:
     do = stop.do
     if stop.without_model and catalog.known_models()[0].folder is None:
         do = stop.without_model
-    with st.container(border=True, key="tour-card"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"**{number} of {len(STOPS)} · {stop.title}**", width="content")
+    with st.container(key="tour-card"):
+        said, ways = st.columns([3, 1], vertical_alignment="center")
+        said.markdown(
+            f"**{number} of {len(STOPS)} · {stop.title}**  \n:material/touch_app: **Do:** {do}  \n"
+            f":material/visibility: **See:** {stop.see}"
+        )
+        with ways.container(
+            horizontal=True, horizontal_alignment="right", gap="small", vertical_alignment="center"
+        ):
             if number > 1:
                 link("Back", number - 1, ":material/arrow_back:")
             if number < len(STOPS):
-                link(f"Next: {STOPS[number].title}", number + 1, ":material/arrow_forward:")
-            if st.button("End the tour", icon=":material/close:", type="tertiary", key="end-tour"):
-                del st.query_params[PARAMETER]
-                st.rerun()
-            with st.popover("Presenter's notes", icon=":material/speaker_notes:", type="tertiary",
+                link("Next", number + 1, ":material/arrow_forward:")
+            with st.popover("Notes", icon=":material/speaker_notes:", type="tertiary",
                             key="tour-notes"):  # fmt: skip
                 st.markdown(f"**For whoever presents.** {stop.notes}")
-        st.markdown(
-            f":material/touch_app: **Do:** {do}  \n:material/visibility: **See:** {stop.see}"
-        )
+            if st.button("End", icon=":material/close:", type="tertiary", key="end-tour"):
+                del st.query_params[PARAMETER]
+                st.rerun()
 
 
 def link(label: str, number: int, icon: str) -> None:

@@ -44,10 +44,12 @@ def column(name: Any) -> str:
 def glossary() -> None:
     """Show every word of the glossary, with its sentence, its note, and where it comes from."""
     st.caption("The words of this field as these pages use them. To print them, print this page.")
-    for word, entry in kept.entries().items():
-        also = f" :small[:gray[also: {escaped(', '.join(entry.forms))}]]" if entry.forms else ""
-        note = f" {escaped(entry.note)}" if entry.note else ""
-        st.markdown(
-            f"**{escaped(word)}**{also}  \n{escaped(entry.means)}{note} "
-            f":small[:gray[{escaped(entry.source)}]]"
-        )
+    with st.container(key="glossary"):
+        for word, entry in kept.entries().items():
+            others = [form for form in entry.forms if word.lower() not in form.lower()]
+            also = f" :small[:gray[also: {escaped(', '.join(others))}]]" if others else ""
+            note = f" {escaped(entry.note)}" if entry.note else ""
+            st.markdown(
+                f"**{escaped(word)}**{also}  \n{escaped(entry.means)}{note} "
+                f":small[:gray[{escaped(entry.source)}]]"
+            )

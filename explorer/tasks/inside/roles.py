@@ -42,7 +42,7 @@ from explorer.tasks.task import Task
 
 DEPTHS = 7
 """Layers whose states are probed, the input and the last among them."""
-LENGTHS = tuple(2.0**k for k in range(-7, 1))
+LENGTHS = tuple(2.0**k for k in range(-6, 0))
 """Of noise, as shares of the norm of what it is added to."""
 ROWS = 64
 ONE_M = (
