@@ -31,12 +31,17 @@ def two_nodes(folder: Path, minutes: float, changes: dict[str, Any], *, undistur
     Args:
         folder: of both, and of what they have taken so far.
         minutes: after which this stops.
-        changes: to the settings of the preset “minutes”.
+        changes: to the settings of the preset “minutes”; those of the first call stay.
         undisturbed: whether no node is killed.
     """
     os.environ |= STRICT | {"OMP_NUM_THREADS": "1"}
     ends = time.monotonic() + 60 * minutes
     preset = experiment("arrangements").preset("minutes", catalog.known_models()[0])
+    kept = folder / "settings.json"
+    if kept.is_file():
+        changes = json.loads(kept.read_text())
+    folder.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps(changes))
     settings = experiment("arrangements").make(preset.model_dump() | changes)
     runs = []
     for name, work in (("plain", _plain), ("nodes", _on_nodes)):

@@ -4,9 +4,11 @@ import pandas as pd
 import streamlit as st
 
 from explorer.experiments.paper_comparison import ANSWERS
+from explorer.experiments.rules import Rule
+from explorer.experiments.verdicts import LEAST
 from explorer.figures import roles as charts
 from explorer.geometry import roles
-from explorer.geometry.roles import CLAIM, RULE, TARGETS, OverContexts, RolesReport, Target
+from explorer.geometry.roles import CLAIM, TARGETS, OverContexts, RolesReport, Target
 from explorer.solutions.sets import SolutionSet
 from explorer.specs.jobs import RolesSpec
 from widgets import cached, jobs, sets
@@ -15,6 +17,10 @@ from widgets.findings import MARKS
 from widgets.markdown import escaped
 
 _read = cached.Newest(roles.REPORTS.read, 16)
+RULE = Rule(
+    "context",
+    "The sentence embedding of texts not seen before is read right more often from m than from e.",
+)
 PROBES = (
     "A linear map (ridge) learns to predict something of a text from its vector, on the texts of "
     "some contexts, and is tested on the texts of others. A text counts as told right when the "
@@ -39,7 +45,7 @@ def show(found: SolutionSet) -> None:
     icon, color = MARKS[made.shown]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(ANSWERS[made.shown].capitalize(), icon=icon, color=color)
-        st.markdown(CLAIM, help=RULE)
+        st.markdown(CLAIM, help=f"{RULE.question} {RULE.answers(LEAST)}")
     st.write(escaped(made.sentence))
     left, right = st.columns(2, gap="large")
     with left:

@@ -113,6 +113,7 @@ def show(page: StreamlitPage) -> None:
     stop = STOPS[number - 1]
     if (page.url_path or "reconstruct") != stop.page:
         st.switch_page(f"pages/{stop.page}.py", query_params=_query(number))
+    st.query_params[PARAMETER] = str(number)  # the browser's address follows a link to this page
     _card(number, stop)
 
 

@@ -8,9 +8,7 @@ import plotly.graph_objects as go
 from explorer.figures.chart import SHARE, Chart, layout, log_axis
 from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT, SYMBOLS
 from explorer.geometry.roles import ROLES, TARGETS, OverContexts, RolesReport, Target
-from explorer.inside.header import What
 
-VECTORS: dict[What, str] = {"e": "e", "m": "m", "both": "e and m together"}
 RIGHT = "share of unseen texts told right"
 
 
@@ -63,18 +61,18 @@ def by_layer(made: RolesReport, target: Target) -> Chart:
 
 
 def noise(made: RolesReport) -> Chart:
-    """Draw accuracy over the size of noise on e, on m and on both."""
+    """Draw accuracy over the size of noise on e and on m."""
     figure, said = go.Figure(), []
-    for k, (vector, name) in enumerate(VECTORS.items()):
+    for k, vector in enumerate(ROLES):
         at = [each for each in made.noise if each.vector == vector]
         figure.add_scatter(
             x=[each.length for each in at], y=[each.value for each in at], mode="lines+markers",
-            name=name, error_y=_bars(at),
+            name=f"noise on {vector}", error_y=_bars(at),
             line={"color": RESTARTS[k], "dash": DASHES[k], "width": 2},
             marker={"symbol": SYMBOLS[k], "size": 8},
-            hovertemplate=f"noise of %{{x:.1%}} on {name}: %{{y:.0%}}<extra></extra>",
+            hovertemplate=f"noise of %{{x:.1%}} on {vector}: %{{y:.0%}}<extra></extra>",
         )  # fmt: skip
-        said.append(f"{name} stands noise of {made.radius(vector).share:.1%} of its norm")
+        said.append(f"{vector} stands noise of {made.radius(vector).share:.1%} of its norm")
     layout(figure, "How much noise each stands", "noise, as a share of the norm", "accuracy",
            height=360)  # fmt: skip
     lengths = [each.length for each in made.noise if each.vector == "e"]
