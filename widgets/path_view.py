@@ -13,6 +13,7 @@ from explorer.figures.walk import walk_data
 from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.paths import places
+from explorer.paths.connection import connection
 from explorer.paths.result import FILE, Paths
 from explorer.specs.jobs import PathsSpec
 from widgets import cached, download, findings, look_inside, run_view, token_strip
@@ -85,18 +86,23 @@ def _pair_label(found: Paths, pair: int) -> str:
 
 
 def _overview(found: Paths, key: str) -> None:
-    measured = int(found.measured.sum())
-    connected = int(found.connected.sum())
-    ratios = [found.ratio(k) for k in np.flatnonzero(found.measured).tolist()]
+    said = connection(found)
+    least, low, median, high, largest = said.ratios
     with st.container(horizontal=True):
-        st.metric("Pairs", f"{measured}")
         st.metric(
-            "Connected", f"{connected / measured:.0%}",
-            help="Share of pairs whose curve keeps accuracy 0.99 or more at every grid point.",
+            "Connected", f"{said.connected} of {said.pairs} pairs",
+            help="Pairs whose curve keeps accuracy 0.99 or more at every grid point.",
         )  # fmt: skip
-        st.metric("Largest length ratio", f"{max(ratios):.3f}")
-        st.metric("Straight lines connected", f"{found.lines_connected.sum()} / {measured}")
-        st.metric("Texts", f"{len(found.header.texts)}")
+        st.metric("Share connected", f"{said.share:.0%}", f"{said.low:.0%} to {said.high:.0%}",
+                  delta_color="off", delta_arrow="off",
+                  help="Below it the 95 % interval (Wilson). It counts texts, not pairs, for pairs "
+                  "of one text share their ends.")  # fmt: skip
+        st.metric("Straight lines connected", f"{said.lines} of {said.pairs}")
+        st.metric("Median length over chord", f"{median:.2f}", f"{least:.2f} to {largest:.2f}",
+                  delta_color="off", delta_arrow="off",
+                  help=f"Half of the curves lie between {low:.2f} and {high:.2f}. Below it the "
+                  "shortest and the longest.")  # fmt: skip
+        st.metric("Texts", f"{said.texts}")
     left, right = st.columns([3, 2])
     with left:
         chart_widget.show(cached.once(charts.all_pairs, found), key)
