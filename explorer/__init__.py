@@ -8,7 +8,8 @@ paths, inside and landscape (between, inside and around solutions), geometry (ho
 experiments (the paper's), estimates (how long it takes), figures (results to charts),
 jobs (the queue), people (who asks for what), tasks (everything that computes),
 cluster (the same on many machines), library (all that is kept),
-worker (the process that carries jobs out), cli (the command line).
+worker (the process that carries jobs out), site (recorded results as HTML),
+cli (the command line). `explorer.api` is all of it as a library.
 None knows of Streamlit: `pages/` and `widgets/` use them.
 """
 

@@ -1,12 +1,42 @@
-"""A chart on a page: the picture, its numbers one click away, and a file that works offline."""
+"""A chart on a page: the picture, what to look at, its numbers, and files of it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import streamlit as st
 
-from explorer.figures import Chart
-from widgets import download
+from explorer.base.formatting import counted
+from explorer.figures import Chart, files
+from widgets import download, projector, words
+
+_SHOWN = "charts-of-page"
+"""Key of the charts with extras that the page shows, by their own keys."""
+
+
+def begin() -> None:
+    """Forget the charts of the page as it was."""
+    st.session_state[_SHOWN] = {}
+
+
+def offer_all() -> None:
+    """Offer every chart that the page shows as one ZIP."""
+    shown = list(st.session_state[_SHOWN].values())
+    if not shown:
+        return
+    with st.popover("All figures", icon=":material/photo_library:", key="all-figures"):
+        drawn = files.has_browser()
+        known = files.FORMATS if drawn else ("html",)
+        formats = st.pills(
+            "Formats", known, selection_mode="multi", default=known[0], format_func=str.upper,
+            key=f"figure-formats-{drawn}",
+        )  # fmt: skip
+        if not drawn:
+            st.caption(files.NO_BROWSER)
+        if formats:
+            made = partial(files.archive, shown, files.require_formats(formats))
+            label = f"Download {counted(len(shown), 'figure')} (ZIP)"
+            download.button(label, made, "figures.zip", "figures-zip", mime="application/zip")
 
 
 def show(
@@ -30,14 +60,16 @@ def show(
         What a person has chosen, in Streamlit's form, if that can be.
     """
     event = st.plotly_chart(
-        chart.figure,
+        projector.fitted(chart.figure),
         key=f"{key}-{chart.key}",
         alt=chart.alt,
         on_select=on_select,
         selection_mode=modes,
         config={"displaylogo": False, "toImageButtonOptions": {"filename": chart.key, "scale": 2}},
     )
-    if extras:
+    st.caption(chart.look, help=words.help_for(chart.look, *chart.words))
+    if extras and not projector.on():
+        st.session_state.setdefault(_SHOWN, {})[f"{key}-{chart.key}"] = chart
         _extras(chart, key)
     return event
 
@@ -46,11 +78,14 @@ def _extras(chart: Chart, key: str) -> None:
     """Offer the chart's numbers and a page of its own."""
     with st.container(horizontal=True, gap="small"):
         with st.popover("Numbers", icon=":material/table:", key=f"{key}-{chart.key}-numbers"):
-            st.dataframe(chart.table, hide_index=True, key=f"{key}-{chart.key}-table")
+            st.dataframe(
+                chart.table.rename(columns=words.column), hide_index=True,
+                key=f"{key}-{chart.key}-table",
+            )  # fmt: skip
         download.button(
-            "Page", chart.html, f"{chart.key}.html", f"{key}-{chart.key}-html",
+            "Chart (HTML)", chart.html, f"{chart.key}.html", f"{key}-{chart.key}-html",
             "This chart as one HTML file that works offline. The camera in the chart's own "
-            "corner saves a PNG.",
+            "corner saves a PNG; SVG and PDF of all charts are at the bottom of the page.",
             "text/html",
         )  # fmt: skip
 

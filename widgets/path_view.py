@@ -16,7 +16,7 @@ from explorer.paths import places
 from explorer.paths.connection import connection
 from explorer.paths.result import FILE, Paths
 from explorer.specs.jobs import PathsSpec
-from widgets import cached, download, findings, look_inside, run_view, token_strip
+from widgets import cached, download, findings, look_inside, run_view, token_strip, words
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import follow
@@ -85,24 +85,30 @@ def _pair_label(found: Paths, pair: int) -> str:
     return f"{found.text(pair).text[:50]} · {found.header.title(pair)} · {state}"
 
 
+PLAIN = {"delta_color": "off", "delta_arrow": "off"}
+"""What stands below a number is its spread and no change."""
+
+
 def _overview(found: Paths, key: str) -> None:
     said = connection(found)
     least, low, median, high, largest = said.ratios
     with st.container(horizontal=True):
-        st.metric(
+        words.metric(
             "Connected", f"{said.connected} of {said.pairs} pairs",
             help="Pairs whose curve keeps accuracy 0.99 or more at every grid point.",
         )  # fmt: skip
-        st.metric("Share connected", f"{said.share:.0%}", f"{said.low:.0%} to {said.high:.0%}",
-                  delta_color="off", delta_arrow="off",
-                  help="Below it the 95 % interval (Wilson). It counts texts, not pairs, for pairs "
-                  "of one text share their ends.")  # fmt: skip
-        st.metric("Straight lines connected", f"{said.lines} of {said.pairs}")
-        st.metric("Median length over chord", f"{median:.2f}", f"{least:.2f} to {largest:.2f}",
-                  delta_color="off", delta_arrow="off",
-                  help=f"Half of the curves lie between {low:.2f} and {high:.2f}. Below it the "
-                  "shortest and the longest.")  # fmt: skip
-        st.metric("Texts", f"{said.texts}")
+        words.metric(
+            "Share connected", f"{said.share:.0%}", f"{said.low:.0%} to {said.high:.0%}",
+            help="Below it the 95% interval (Wilson). It counts texts, not pairs, because pairs of "
+            "one text share their ends.", **PLAIN,
+        )  # fmt: skip
+        words.metric("Straight lines connected", f"{said.lines} of {said.pairs}")
+        words.metric(
+            "Median length over chord", f"{median:.2f}", f"{least:.2f} to {largest:.2f}",
+            help=f"Half of the curves lie between {low:.2f} and {high:.2f}. Below it the shortest "
+            "and the longest.", **PLAIN,
+        )  # fmt: skip
+        words.metric("Texts", f"{said.texts}")
     left, right = st.columns([3, 2])
     with left:
         chart_widget.show(cached.once(charts.all_pairs, found), key)
@@ -129,16 +135,16 @@ def _numbers(found: Paths, pair: int) -> None:
     accuracy, line = found.curve.accuracy[pair], found.line.accuracy[pair]
     at = found.converged_at(pair)
     with st.container(horizontal=True):
-        st.metric("Lowest accuracy, curve", f"{accuracy.min():.0%}", _lead(accuracy, line),
+        words.metric("Lowest accuracy, curve", f"{accuracy.min():.0%}", _lead(accuracy, line),
                   help="Over the grid; the change is against the straight line.")  # fmt: skip
-        st.metric("Mean along the curve", f"{found.mean(pair):.1%}", help=MEAN_HELP)
-        st.metric("Mean along the line", f"{found.mean(pair, line=True):.1%}", help=MEAN_HELP)
-        st.metric("Length over chord", f"{found.ratio(pair):.3f}",
+        words.metric("Mean along the curve", f"{found.mean(pair):.1%}", help=MEAN_HELP)
+        words.metric("Mean along the line", f"{found.mean(pair, line=True):.1%}", help=MEAN_HELP)
+        words.metric("Length over chord", f"{found.ratio(pair):.3f}",
                   help=f"Curve {found.length(pair):.2f}, chord {found.chord(pair):.2f}, in the "
                   "space of [e; m].")  # fmt: skip
-        st.metric("Steps", f"{found.steps[pair]}")
-        st.metric("Connected from step", "not yet" if at is None else f"{at}")
-        st.metric(f"{len(found.t)} points, one pass", human_seconds(found.header.pass_seconds))
+        words.metric("Steps", f"{found.steps[pair]}")
+        words.metric("Connected from step", "not yet" if at is None else f"{at}")
+        words.metric(f"{len(found.t)} points, one pass", human_seconds(found.header.pass_seconds))
 
 
 MEAN_HELP = "Accuracy averaged over the length of the path, not over t."

@@ -7,10 +7,10 @@ formats and shapes of the tensors; what they hold is checked last.
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -160,6 +160,39 @@ class TensorFormat(Generic[H]):
             if len(sizes) != len(shape) or wanted != sizes or empty:
                 raise CorruptFileError(f"{path.name} holds tensors of unexpected shapes.")
         return lengths
+
+
+class TensorFile:
+    """A value with a file of its own: `header`, and a tensor for each other field.
+
+    What inherits from it is a dataclass.
+
+    Attributes:
+        form: the kind of file.
+    """
+
+    form: ClassVar[TensorFormat[Any]]
+
+    def __init__(self, header: Any, /, **tensors: NDArray[Any]) -> None: ...
+
+    def save(self, path: Path) -> Path:
+        """Write everything as one safetensors file.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        own = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return self.form.save(path, own.pop("header"), own)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a file written by `save`.
+
+        Raises:
+            CorruptFileError: if it is missing, damaged, or of another kind.
+        """
+        header, tensors = cls.form.load(path)
+        return cls(header, **tensors)
 
 
 def _written(dtype: np.dtype[Any]) -> str:

@@ -28,6 +28,7 @@ from explorer.specs.jobs import (
     PathsSpec,
     RadiusSpec,
     ReconstructSpec,
+    RolesSpec,
     SolveSetSpec,
 )
 from explorer.specs.recipes import PRESETS, Recipe
@@ -71,6 +72,7 @@ OTHERWISE: dict[type[BaseModel], dict[str, dict[str, Any] | None]] = {
     },
     DistancesSpec: {"set": {"metavar": "S"}},
     DepthSpec: {"set": {"metavar": "S"}},
+    RolesSpec: {"set": {"metavar": "S"}},
     PathsSpec: dict.fromkeys(("pairs", "train")),
     PathRecipe: {
         **dict.fromkeys(("beta1", "beta2", "clip", "schedule", "precision")),

@@ -13,13 +13,15 @@ from explorer.base.errors import ExplorerError
 from explorer.cli import (
     app,
     assets,
-    depth,
     distances,
     experiment,
+    export_site,
+    figures,
     inside,
     landscape,
     path,
     reconstruct,
+    set_reports,
     solve_set,
 )
 from explorer.runtime import logs
@@ -55,7 +57,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
     training = (app, assets, reconstruct, solve_set)
-    for module in (*training, distances, depth, path, landscape, inside, experiment):
+    measuring = (distances, set_reports, path, landscape, inside, experiment)
+    for module in (*training, *measuring, figures, export_site):
         module.add_to(commands)
     return top
 

@@ -1,10 +1,11 @@
 """What goes between a driver and its nodes: plain values and bytes, no file system. No torch."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from explorer.base import folders
@@ -47,11 +48,9 @@ class Finished:
     """What a part has come to.
 
     Attributes:
-        values: plain values, as JSON has them.
-        files: what it made.
+        files: what it made or changed.
     """
 
-    values: dict[str, Any]
     files: Files
 
 
@@ -87,8 +86,9 @@ class Division(ABC):
     model: str
     precision: str
 
-    def begin(self, described: dict[str, Any]) -> None:  # noqa: B027 (some need nothing)
-        """Take up what the first node says of the work as a whole."""
+    @abstractmethod
+    def begin(self, made: Files) -> None:
+        """Take up what the first node has made for all parts, such as a header."""
 
     @property
     @abstractmethod
@@ -99,13 +99,13 @@ class Division(ABC):
     def left(self) -> Sequence[Part]:
         """Return the parts that are not done, in the order in which they are handed out."""
 
-    @abstractmethod
     def claim(self, part: Part) -> AbstractContextManager[object] | None:
         """Keep others on this machine from the part; None if one of them is at it."""
+        return nullcontext()  # nobody else can be
 
-    @abstractmethod
     def known(self, part: Part) -> Files:
         """Return what a node goes on from."""
+        return {}
 
     def keep_step(self, part: Part, files: Files) -> None:
         """Keep what another node would go on from.
@@ -117,7 +117,14 @@ class Division(ABC):
 
     @abstractmethod
     def keep(self, part: Part, found: Finished) -> None:
-        """Keep what a part has come to; it is on the disk when this returns.
+        """Keep what a part has come to; it is on the disk when this or `checkpoint` returns.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+
+    def checkpoint(self) -> None:  # noqa: B027 (what is kept at once needs none)
+        """Write what is kept in memory alone.
 
         Raises:
             StorageError: if the disk refuses.
@@ -145,15 +152,17 @@ class Division(ABC):
     def outcome(self) -> str:
         """What there is by now, in a sentence."""
 
-    @abstractmethod
     def finish(self) -> None:
         """Clear up when no part is left."""
+        self.checkpoint()
 
 
 def read(folder: Path) -> Files:
-    """Return the files of a folder of `folders.local()`; a missing folder has none."""
+    """Return all files in a folder of `folders.local()`; a missing folder has none."""
     return read_all(
-        file for file in sorted(folder.glob("*")) if not file.name.endswith((".lock", ".tmp"))
+        file
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and not file.name.endswith((".lock", ".tmp"))
     )
 
 
@@ -176,3 +185,22 @@ def write(files: Files) -> None:
         if not path.is_relative_to(root):
             raise CorruptFileError(f"A node sent a file with a name that leads away: {name[:80]}.")
         write_atomically(path, content)
+
+
+def take(files: Files, name: str) -> bytes:
+    """Remove a file from others by its name without folders, and return its content.
+
+    Raises:
+        CorruptFileError: if it is not there.
+    """
+    for path in files:
+        if Path(path).name == name:
+            return files.pop(path)
+    raise CorruptFileError(f"A node has not sent {name}. Run the same version everywhere.")
+
+
+@contextmanager
+def opened(content: bytes) -> Iterator[Path]:
+    """Return a file with this content, which is gone at the end."""
+    with TemporaryDirectory() as folder:
+        yield write_atomically(Path(folder, "sent.safetensors"), content)

@@ -50,9 +50,9 @@ class RunDivision(Division):
             "job": self._job,
         }
 
-    def begin(self, described: dict[str, Any]) -> None:
+    def begin(self, made: Files) -> None:
         """Go on with the run of this disk that has these settings and weights, or begin it."""
-        header = Header.model_validate(described["header"])
+        header = Header.model_validate_json(parts.take(made, runs.HEADER_FILE))
         folder = runs.folder_of(header.id)
         if not (folder / runs.HEADER_FILE).is_file():
             runs.save_header(header)
@@ -71,19 +71,24 @@ class RunDivision(Division):
             return None
 
     def known(self, part: Part) -> Files:
-        """Return the cell's checkpoint, and the texts that the model wrote."""
+        """Return the header, the texts that the model wrote, and the cell's checkpoint."""
         folder = runs.work_of(self.run.header.id)
-        files = [*folder.glob(TEXTS), folder / runs.checkpoint_name(part.key)]
+        files = [
+            self.run.folder / runs.HEADER_FILE,
+            *folder.glob(TEXTS),
+            folder / runs.checkpoint_name(part.key),
+        ]
         return parts.read_all(file for file in files if file.is_file())
 
     def keep(self, part: Part, found: Finished) -> None:
         """Enter a cell with its solutions, unless it is done by now."""
-        done = Done.model_validate(found.values["done"])
+        made = dict(found.files)
+        done = Done.model_validate_json(parts.take(made, runs.CELLS_FILE))
         if done.key != part.key:
             raise CorruptFileError(f"A node measured {done.key} where {part.key} was asked.")
         if done.key in runs.load(self.run.folder).keys:
             return
-        parts.write(found.files)
+        parts.write(made)
         with cell_locks.lock(self.run.header.id, runs.CELLS_FILE):
             runs.append(self.run.folder, done)
         folder = runs.work_of(self.run.header.id)

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +46,13 @@ class SetDivision(Division):
         """The spec."""
         return {"spec": self._spec.model_dump(mode="json"), "job": self._job}
 
-    def begin(self, described: dict[str, Any]) -> None:
+    def begin(self, made: Files) -> None:
         """Go on with the set of this disk that has this spec and weights, or begin it.
 
         Raises:
             ExplorerError: if another process of this machine makes it.
         """
-        record = SetRecord.model_validate(described["record"])
+        record = SetRecord.model_validate_json(parts.take(made, sets.SET_FILE))
         if not (sets.folder_of(record.id) / sets.SET_FILE).is_file():
             sets.save(record)
         try:
@@ -77,10 +77,6 @@ class SetDivision(Division):
             names = sets.groups(record)
         return [Part(name, TITLES.get(name, name)) for name in names]
 
-    def claim(self, part: Part) -> AbstractContextManager[object]:
-        """Claim nothing more: the whole set is claimed."""
-        return nullcontext()
-
     def _scratch(self, part: Part) -> Path:
         return sets.work_of(self.record.id) / part.key
 
@@ -101,8 +97,9 @@ class SetDivision(Division):
 
     def keep(self, part: Part, found: Finished) -> None:
         """Enter what a part has made into the set."""
-        there = SetRecord.model_validate(found.values["record"])
-        parts.write(found.files)
+        made = dict(found.files)
+        there = SetRecord.model_validate_json(parts.take(made, sets.SET_FILE))
+        parts.write(made)
         members = {m.solution: m for m in [*self.record.members, *there.members]}
         self.record = self.record.model_copy(
             update={

@@ -53,12 +53,14 @@ def training(
     texts: float,
     restarts: int = 1,
     rest: bool = True,
+    together: int = 1,
 ) -> Expected:
     """Return how long some texts take that are trained side by side.
 
     Each is over with its first exact restart; rows that are all to be exact are texts of one
     restart. A row that is over costs nothing more, so a step costs its passes, as long as the
-    slowest trains, and the tokens of the rows that are left.
+    slowest trains, and the tokens of the rows that are left. Last steps, in float32, have passes
+    of their own, which rows share that come to their end at the same time.
 
     Args:
         step_time: what a step costs.
@@ -68,6 +70,7 @@ def training(
         texts: how many; a part of one is a text that may not be reached.
         restarts: of each.
         rest: whether worse restarts of a text rest, as the recipe has it.
+        together: texts that share a vector, and so end together.
     """
     if texts <= 0:
         return NOTHING
@@ -76,26 +79,27 @@ def training(
     won = min(float(most), usual.mean(most, restarts))
     halved = recipe.halve_at if rest else None
     row_steps = wins * _rows(won, restarts, halved) + (1 - wins) * _rows(most, restarts, halved)
-    if texts * (1 - wins) >= 0.5:
-        slowest = float(most)
-    else:
-        slowest = min(most, usual.at(texts / (texts + 1), restarts))
+    soonest, latest = (usual.at(k / (texts + 1), restarts) for k in (1, texts))
+    slowest = float(most) if texts * (1 - wins) >= 0.5 else min(most, latest)
     passes = step_time.step_seconds(max(1.0, texts * restarts), length)
     passes -= max(1.0, texts * restarts) * length * step_time.token_seconds
     tokens = texts * row_steps * length * step_time.token_seconds
     longest = most * (passes + texts * restarts * length * step_time.token_seconds)
-    exactly = texts * in_float32(wins, restarts) * step_time.exact_step(length)
+    ends = texts * wins * FINISH_STEPS
+    passes_of_ends = min(ends / together, FINISH_STEPS + max(0.0, latest - soonest))
+    finishing = passes_of_ends * step_time.a_pass + ends * length * step_time.token_seconds
+    scores = texts * scores_of(wins, restarts) * step_time.exact_step(length)
+    exactly = step_time.exact_factor * finishing + scores
     usually = slowest * passes * min(1.0, texts) + tokens
     return Expected(usually + exactly, longest + exactly)
 
 
-def in_float32(wins: float, restarts: int) -> float:
-    """Return the steps that a text takes in float32, in passes of its own beside the search.
+def scores_of(wins: float, restarts: int) -> float:
+    """Return the steps that a text's scores take, each alone in a pass in float32.
 
-    Its last steps and the score that ends it, if a restart wins; the final score of every restart,
-    and H_LM of the text.
+    That which ends it, if a restart wins; the final one of every restart, and H_LM of the text.
     """
-    return wins * FINISH_STEPS + FORWARD * (wins + restarts + 1)
+    return FORWARD * (wins + restarts + 1)
 
 
 def _rows(steps: float, restarts: int, halved: int | None) -> float:

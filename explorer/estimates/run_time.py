@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from math import prod
 from typing import Any
 
 from explorer.base.formatting import counted
@@ -76,19 +75,27 @@ def of_cell(settings: Settings, cell: Cell, step_time: StepTime, usual: Look) ->
     in the cell's arrangement and at its N where it has one.
     """
 
-    def trained(texts: float, restarts: int, scheme: str = PAIR) -> Expected:
+    def trained(texts: float, restarts: int, scheme: str = PAIR, together: int = 1) -> Expected:
         arrangement = str(cell.at.get("arrangement", getattr(settings, "arrangement", AUTO)))
         found = usual(settings.model, arrangement, recipe, n, scheme)
         rest = scheme == PAIR
         return training(
-            step_time, found, recipe, length=n, texts=texts, restarts=restarts, rest=rest
+            step_time,
+            found,
+            recipe,
+            length=n,
+            texts=texts,
+            restarts=restarts,
+            rest=rest,
+            together=together,
         )
 
     recipe: Recipe = getattr(settings, "recipe", INDEPENDENT)
     n = int(cell.at.get("n", getattr(settings, "length", 1)))
     match settings:
         case SharingSettings():
-            return trained(settings.texts, 1, PAIR if cell.at["s_g"] == 1 else SHARED)
+            size = int(cell.at["s_g"])
+            return trained(settings.texts, 1, PAIR if size == 1 else SHARED, size)
         case TrainingTimeSettings():
             return trained(1, settings.restarts) * settings.texts
         case ReadoutSettings():
@@ -108,12 +115,16 @@ def of_cell(settings: Settings, cell: Cell, step_time: StepTime, usual: Look) ->
 
 
 def _reached(settings: CapacitySettings, n: int, scheme: str, usual: Look) -> float:
-    """Return how likely a text's ladder is still climbed at a length."""
-    shorter = [k for k in settings.ladder if k < n]
-    found = (
-        usual(settings.model, settings.arrangement, settings.recipe, k, scheme) for k in shorter
-    )
-    return prod(each.any_of(settings.restarts) for each in found)
+    """Return how likely a text's ladder is still climbed at a length.
+
+    `row[k]` is how likely the last k lengths failed and none before them ended it.
+    """
+    row = [1.0] + [0.0] * (settings.failures - 1)
+    for shorter in (k for k in settings.ladder if k < n):
+        found = usual(settings.model, settings.arrangement, settings.recipe, shorter, scheme)
+        held = found.any_of(settings.restarts)
+        row = [held * sum(row), *((1 - held) * before for before in row[:-1])]
+    return sum(row)
 
 
 def _texts(settings: Settings, step_time: StepTime) -> Expected:

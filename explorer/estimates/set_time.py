@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from explorer.estimates import usual_steps
-from explorer.estimates.outlook import Expected, about, in_float32
+from explorer.estimates.outlook import FINISH_STEPS, Expected, about, scores_of
 from explorer.estimates.usual_steps import SHARED
 from explorer.runtime import step_times
 from explorer.runtime.step_times import StepTime
@@ -73,7 +73,9 @@ def estimate(
         batch = max(1.0, min(rows, SIDE_BY_SIDE))
         slowest = found.at(0.95) * cost.a_pass  # the last batch empties while it trains
         searched = rows * each * cost.step_seconds(batch, spec.length) / batch + slowest
-        return longer * searched + rows * in_float32(1.0, 1) * cost.exact_step(spec.length)
+        return longer * searched + rows * (FINISH_STEPS + scores_of(1.0, 1)) * cost.exact_step(
+            spec.length
+        )
 
     written = 0 if spec.texts else spec.contexts * spec.continuations * spec.length
     middle = written * cost.a_generated_token

@@ -5,7 +5,6 @@ the cosine distance of hidden states. Nothing about it is claimed by the paper.
 """
 
 from collections.abc import Generator
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,16 +13,15 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from pydantic import Field
 
-from explorer.base import folders
-from explorer.base.files import write_atomically
 from explorer.base.progress import Progress
 from explorer.base.provenance import Recorded
 from explorer.base.value import Value
-from explorer.geometry.distance_report import few_contexts, key
+from explorer.geometry.distance_report import few_contexts
 from explorer.geometry.distances import KINDS, Kind, cosine_distances, pairs
 from explorer.geometry.effects import Comparison, compare
-from explorer.geometry.projection import principal
-from explorer.solutions.sets import SetRecord, SolutionSet
+from explorer.geometry.projection import following, principal
+from explorer.geometry.set_reports import SetReports
+from explorer.solutions.sets import SolutionSet
 
 Place = Literal["e", "m", "last"]
 PLACES: tuple[Place, ...] = get_args(Place)
@@ -172,11 +170,8 @@ def steps(
 def layouts(states: Float[np.ndarray, "S 3 K d"]) -> list[Layout]:
     """Lay the solutions out in two dimensions after every layer: PCA of their unit vectors.
 
-    Each is turned or mirrored so that it lies nearest to the layer before (orthogonal Procrustes):
-    points then move from layer to layer and do not jump. Its size is divided out.
+    Each is turned or mirrored so that it lies nearest to the layer before (`following`).
     """
-    from scipy.linalg import orthogonal_procrustes
-
     made = []
     for k, place in enumerate(PLACES):
         before: NDArray[np.float64] | None = None
@@ -185,10 +180,7 @@ def layouts(states: Float[np.ndarray, "S 3 K d"]) -> list[Layout]:
             at, explained = np.zeros((len(unit), 2)), 0.0
             if len(np.unique(unit.round(9), axis=0)) > 2:
                 found = principal(unit, 2)
-                at, explained = found.project(unit), float(found.explained.sum())
-                at = at / np.sqrt((at**2).sum(1).mean())
-                if before is not None:
-                    at = at @ orthogonal_procrustes(at, before)[0]
+                at, explained = following(found.project(unit), before), float(found.explained.sum())
                 before = at
             places = [(round(x, 4), round(y, 4)) for x, y in at.tolist()]
             made.append(Layout(place=place, layer=layer, at=places, explained=explained))
@@ -227,34 +219,4 @@ def report(
     )
 
 
-def save(record: SetRecord, made: DepthReport) -> Path:
-    """Keep a report.
-
-    Raises:
-        StorageError: if the disk refuses.
-    """
-    folder = folders.make(folders.local() / "analyses")
-    return write_atomically(folder / _name(record), made.model_dump_json().encode())
-
-
-def files(record: SetRecord) -> list[Path]:
-    """Return where a set's report lies, here before what ships; none: not made."""
-    roots = (folders.local(), folders.recorded())
-    return [file for root in roots if (file := root / "analyses" / _name(record)).is_file()]
-
-
-def read(file: Path) -> DepthReport | None:
-    """Return a report, or None if it cannot be read."""
-    try:
-        return DepthReport.model_validate_json(file.read_bytes())
-    except (OSError, ValueError):
-        return None
-
-
-def load(record: SetRecord) -> DepthReport | None:
-    """Return a set's report if it was made here or ships with the project."""
-    return next((made for file in files(record) if (made := read(file)) is not None), None)
-
-
-def _name(record: SetRecord) -> str:
-    return f"depth-{key(record)}.json"
+REPORTS = SetReports("depth", DepthReport)

@@ -1,7 +1,7 @@
 """The file of a look inside: hidden states through the lens, attention, and what was tried."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.base.collection import Collection
-from explorer.base.tensor_files import Layout, TensorFormat, Tensors
+from explorer.base.tensor_files import Layout, TensorFile, TensorFormat, Tensors
 from explorer.inside.header import InsideHeader, Part, What
 
 FILE = "inside.safetensors"
@@ -17,8 +17,33 @@ TOP = 5
 """Tokens kept of each hidden state."""
 
 
+def _layout(header: InsideHeader) -> Layout:
+    S, N, L = header.layers + 1, len(header.text.target_ids), len(header.roles)
+    heads, T = header.heads, len(header.trials)
+    return {
+        "predicted": ("i4", (S, N)), "p": ("f2", (S, N)), "rank": ("i4", (S, N)),
+        "top_ids": ("i4", (S, N, TOP)), "top_p": ("f2", (S, N, TOP)), "similarity": ("f4", (S, 3)),
+        "attention": ("f2", (S - 1, heads, L, L)), "plain": ("f4", (S - 1, heads)),
+        "trial_predicted": ("i4", (T, N)), "trial_p": ("f2", (T, N)), "trial_rank": ("i4", (T, N)),
+    }  # fmt: skip
+
+
+def _problem(header: InsideHeader, _tensors: Tensors) -> str:
+    N = len(header.text.target_ids)
+    if not N or header.first + N > len(header.roles):
+        return "more outputs than positions"
+    fitting = all(len(other.text.target_ids) == N for other in header.others)
+    return "" if fitting else "solutions of another length"
+
+
+FORMAT = TensorFormat(
+    noun="a look inside", key="inside", header=InsideHeader, layout=_layout, check=_problem
+)
+"""A look inside: one tensor for each field of `Inside`, JSON in `inside`."""
+
+
 @dataclass(frozen=True)
-class Inside:
+class Inside(TensorFile):
     """A look inside one solution's forward pass.
 
     N outputs are read, of L input positions; S = layers + 1 states of each: what goes into the
@@ -41,6 +66,8 @@ class Inside:
         trial_p: float16 (T, N), probability of the target then.
         trial_rank: int32 (T, N).
     """
+
+    form = FORMAT
 
     header: InsideHeader
     predicted: NDArray[np.int32]
@@ -86,50 +113,6 @@ class Inside:
                 for name, (dtype, _) in _layout(self.header).items()
             },
         )
-
-    def save(self, path: Path) -> Path:
-        """Write everything as one safetensors file.
-
-        Raises:
-            StorageError: if the disk refuses.
-        """
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "header"}
-        return FORMAT.save(path, self.header, tensors)
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a file written by `save`.
-
-        Raises:
-            CorruptFileError: if it is missing, damaged, or not a look inside.
-        """
-        header, tensors = FORMAT.load(path)
-        return cls(header, **tensors)
-
-
-def _layout(header: InsideHeader) -> Layout:
-    S, N, L = header.layers + 1, len(header.text.target_ids), len(header.roles)
-    heads, T = header.heads, len(header.trials)
-    return {
-        "predicted": ("i4", (S, N)), "p": ("f2", (S, N)), "rank": ("i4", (S, N)),
-        "top_ids": ("i4", (S, N, TOP)), "top_p": ("f2", (S, N, TOP)), "similarity": ("f4", (S, 3)),
-        "attention": ("f2", (S - 1, heads, L, L)), "plain": ("f4", (S - 1, heads)),
-        "trial_predicted": ("i4", (T, N)), "trial_p": ("f2", (T, N)), "trial_rank": ("i4", (T, N)),
-    }  # fmt: skip
-
-
-def _problem(header: InsideHeader, _tensors: Tensors) -> str:
-    N = len(header.text.target_ids)
-    if not N or header.first + N > len(header.roles):
-        return "more outputs than positions"
-    fitting = all(len(other.text.target_ids) == N for other in header.others)
-    return "" if fitting else "solutions of another length"
-
-
-FORMAT = TensorFormat(
-    noun="a look inside", key="inside", header=InsideHeader, layout=_layout, check=_problem
-)
-"""A look inside: one tensor for each field of `Inside`, JSON in `inside`."""
 
 
 def _header(file: Path) -> InsideHeader:

@@ -1,15 +1,14 @@
 """A measured plane: accuracy, loss and what the model says at every point of a grid."""
 
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Literal, Self
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from explorer.base.provenance import Recorded
-from explorer.base.tensor_files import Layout, TensorFormat, Tensors, all_finite
+from explorer.base.tensor_files import Layout, TensorFile, TensorFormat, Tensors, all_finite
 from explorer.landscape.plane import COARSEST
 from explorer.paths.curves import BENDS, CurveKind
 from explorer.paths.header import SolutionInfo, TextInfo
@@ -51,8 +50,33 @@ class LandscapeHeader(Recorded):
     job: str | None = None
 
 
+def _layout(header: LandscapeHeader) -> Layout:
+    n, length, marks = 2**header.level + 1, len(header.text.target_ids), 2 + BENDS[header.kind]
+    return {
+        "points": ("f4", (marks, "d")), "marks": ("f8", (marks, 2)), "origin": ("f8", ("d",)),
+        "along": ("f8", ("d",)), "across": ("f8", ("d",)), "x": ("f8", (n,)), "y": ("f8", (n,)),
+        "accuracy": ("f4", (n, n)), "loss": ("f4", (n, n)), "predicted": ("i4", (n, n, length)),
+        "p": ("f2", (n, n, length)), "rank": ("i4", (n, n, length)),
+    }  # fmt: skip
+
+
+def _problem(header: LandscapeHeader, tensors: Tensors) -> str:
+    placed = header.reached <= header.level and all_finite(tensors, "points", "marks", "x", "y")
+    return "" if placed else "points that are nowhere"
+
+
+FORMAT = TensorFormat(
+    noun="a landscape",
+    key="landscape",
+    header=LandscapeHeader,
+    layout=_layout,
+    check=_problem,
+)
+"""A measured plane: one tensor for each field of `Landscape`, JSON in `landscape`."""
+
+
 @dataclass(frozen=True)
-class Landscape:
+class Landscape(TensorFile):
     """A plane through two solutions, measured on a grid whose complete part grows finer.
 
     Attributes:
@@ -68,6 +92,8 @@ class Landscape:
         p: float16 (n, n, N), probability of the target.
         rank: int32 (n, n, N), 1 + number of tokens with a larger logit.
     """
+
+    form = FORMAT
 
     header: LandscapeHeader
     points: NDArray[np.float32]
@@ -93,46 +119,25 @@ class Landscape:
         """Whether a whole grid has been measured."""
         return self.header.reached >= COARSEST
 
-    def save(self, path: Path) -> Path:
-        """Write everything as one safetensors file.
+    def same_plane(self, other: "Landscape") -> bool:
+        """Whether another is of the same points."""
+        return np.array_equal(self.points, other.points) and np.array_equal(self.x, other.x)
 
-        Raises:
-            StorageError: if the disk refuses.
-        """
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "header"}
-        return FORMAT.save(path, self.header, tensors)
+    @property
+    def measured(self) -> int:
+        """How many points are measured."""
+        return int(np.isfinite(self.accuracy).sum())
 
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a file written by `save`.
+    @property
+    def share(self) -> float:
+        """Points per second over rows per second of the plain forward pass."""
+        return self.header.points_per_second / max(self.header.plain_per_second, 1e-9)
 
-        Raises:
-            CorruptFileError: if it is missing, damaged, or not a landscape.
-        """
-        header, tensors = FORMAT.load(path)
-        return cls(header, **tensors)
-
-
-def _layout(header: LandscapeHeader) -> Layout:
-    n, length, marks = 2**header.level + 1, len(header.text.target_ids), 2 + BENDS[header.kind]
-    return {
-        "points": ("f4", (marks, "d")), "marks": ("f8", (marks, 2)), "origin": ("f8", ("d",)),
-        "along": ("f8", ("d",)), "across": ("f8", ("d",)), "x": ("f8", (n,)), "y": ("f8", (n,)),
-        "accuracy": ("f4", (n, n)), "loss": ("f4", (n, n)), "predicted": ("i4", (n, n, length)),
-        "p": ("f2", (n, n, length)), "rank": ("i4", (n, n, length)),
-    }  # fmt: skip
-
-
-def _problem(header: LandscapeHeader, tensors: Tensors) -> str:
-    placed = header.reached <= header.level and all_finite(tensors, "points", "marks", "x", "y")
-    return "" if placed else "points that are nowhere"
-
-
-FORMAT = TensorFormat(
-    noun="a landscape",
-    key="landscape",
-    header=LandscapeHeader,
-    layout=_layout,
-    check=_problem,
-)
-"""A measured plane: one tensor for each field of `Landscape`, JSON in `landscape`."""
+    @property
+    def outcome(self) -> str:
+        """How many points are measured, and how many a second."""
+        return (
+            f"{self.measured:,} of {self.accuracy.size:,} points, "
+            f"{self.header.points_per_second:.0f} a second: {self.share:.0%} of the plain forward "
+            "rate."
+        )

@@ -1,15 +1,14 @@
 """What a walk away from one solution found: accuracy by distance, and the radius."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from explorer.base.provenance import Recorded
-from explorer.base.tensor_files import TensorFormat, all_finite
+from explorer.base.tensor_files import TensorFile, TensorFormat, all_finite
 
 
 class SurroundingsHeader(Recorded):
@@ -30,8 +29,22 @@ class SurroundingsHeader(Recorded):
     job: str | None = None
 
 
+FORMAT: TensorFormat[SurroundingsHeader] = TensorFormat(
+    noun="a walk around a solution",
+    key="radius",
+    header=SurroundingsHeader,
+    layout=lambda _: {
+        "distances": ("f8", ("points",)),
+        "accuracy": ("f4", ("directions", "points")),
+        "radius": ("f8", ("directions",)),
+    },
+    check=lambda _, tensors: "" if all_finite(tensors, "distances") else "distances of nowhere",
+)
+"""A walk away from a solution: one tensor for each field of `Surroundings`, JSON in `radius`."""
+
+
 @dataclass(frozen=True)
-class Surroundings:
+class Surroundings(TensorFile):
     """Accuracy around one solution in K random directions.
 
     Attributes:
@@ -41,6 +54,8 @@ class Surroundings:
         radius: float64 (K,), the distance at which accuracy first falls below 0.99, found by
             doubling and halving, good to 1 part in 256; NaN where it never fell.
     """
+
+    form = FORMAT
 
     header: SurroundingsHeader
     distances: NDArray[np.float64]
@@ -63,36 +78,3 @@ class Surroundings:
             f"Median radius {self.median:.3g} over {len(self.radius)} directions, {share:.1%} of "
             "the solution's own norm."
         )
-
-    def save(self, path: Path) -> Path:
-        """Write everything as one safetensors file.
-
-        Raises:
-            StorageError: if the disk refuses.
-        """
-        names = ("distances", "accuracy", "radius")
-        return FORMAT.save(path, self.header, {name: getattr(self, name) for name in names})
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a file written by `save`.
-
-        Raises:
-            CorruptFileError: if it is missing, damaged, or not such a walk.
-        """
-        header, tensors = FORMAT.load(path)
-        return cls(header, **tensors)
-
-
-FORMAT: TensorFormat[SurroundingsHeader] = TensorFormat(
-    noun="a walk around a solution",
-    key="radius",
-    header=SurroundingsHeader,
-    layout=lambda _: {
-        "distances": ("f8", ("points",)),
-        "accuracy": ("f4", ("directions", "points")),
-        "radius": ("f8", ("directions",)),
-    },
-    check=lambda _, tensors: "" if all_finite(tensors, "distances") else "distances of nowhere",
-)
-"""A walk away from a solution: one tensor for each field of `Surroundings`, JSON in `radius`."""

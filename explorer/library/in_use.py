@@ -21,6 +21,7 @@ PAGES = {
     "solve-set": "Sets",
     "distances": "Distances",
     "depth": "Distances",
+    "roles": "e against m",
     "map": "Maps",
     "paths": "Paths",
     "landscape": "Landscape",

@@ -1,10 +1,10 @@
 """One reconstruction from spec to solutions: what the worker and the command line both run."""
 
 import contextlib
+import math
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from explorer.estimates import outlook
 from explorer.jobs.kept import checkpoint_in
 from explorer.model.metrics import h_lm, race
 from explorer.model.pool import ModelPool
-from explorer.runtime.interruption import Interrupted, abandonable
+from explorer.runtime.interruption import Interrupted
 from explorer.solutions import store
 from explorer.solutions.recording import (
     LIVE,
@@ -117,14 +117,9 @@ class Reconstruction(Task):
         return h_lm(self.trainer.exact_model, self.target_ids.tolist())
 
     def _work(self) -> Iterator[Progress]:
-        """Train until every row is over, after a frame of where it begins; then time the race."""
-        begins = not self.resumed
-        log = RecordingLog(self.folder, self.header, until=-1 if begins else self._step)
-        shown = 0.0
-        if begins:
-            with suppress(Interrupted), abandonable():
-                log.publish(self._frame(self.trainer.look()), last=False)
-            shown = time.monotonic()
+        """Train until every row is over, from a frame of where it begins; then time the race."""
+        log = RecordingLog(self.folder, self.header, until=self._step if self.resumed else -1)
+        shown = -math.inf
 
         def due() -> bool:
             return time.monotonic() - shown >= FRAME_SECONDS
@@ -234,9 +229,10 @@ class Reconstruction(Task):
 
     @property
     def result(self) -> dict[str, Any]:
-        """The ids of the solutions, and H_LM of the target once the first step is taken."""
+        """The ids of the solutions, and H_LM of the target; not before the first frame is out."""
         made = {"solutions": [path.stem for _, path in sorted(self.solutions.items())]}
-        return made | ({"h_lm": self.h_lm[0]} if self.report is not None else {})
+        late = self._step > 1 or self.trainer.finished
+        return made | ({"h_lm": self.h_lm[0]} if late else {})
 
     @property
     def notices(self) -> list[str]:

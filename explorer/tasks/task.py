@@ -5,6 +5,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from explorer.base.progress import Progress, Waiting
@@ -124,19 +125,39 @@ class Task(ABC):
         """What came of it, in a sentence, once it has ended or was stopped."""
 
 
-class SharedTask(Task):
-    """A task whose parts other jobs and processes may do too, each part by one of them at a time.
+class Divided(Task):
+    """A task in parts: whoever knows what lies in its two folders can do any of them.
+
+    Attributes:
+        folder: of what it makes.
+        scratch: of what a part goes on from.
+        inside: how much of the part under way is done, 0 to 1.
+    """
+
+    folder: Path
+    scratch: Path
+    inside: float = 0.0
+    _part: str = ""  # under way
+
+    def part(self, name: str) -> Generator[Progress, None, None]:
+        """Do one part, which nobody else is at."""
+        self._part, self.inside = name, 0.0
+        yield from Task.steps(self)
+
+    def read_again(self) -> None:
+        """Learn how far the whole is on the disk."""
+
+
+class SharedTask(Divided):
+    """A divided task that other jobs and processes may be at too, each at another part.
 
     Attributes:
         id: of what it makes.
         timing: always known, for what is made takes long.
-        inside: how much of the part under way is done, 0 to 1.
     """
 
     id: str
     timing: "Timing"
-    inside: float = 0.0
-    _part: str = ""  # that is claimed
 
     def steps(self) -> Generator[Progress, None, None]:
         """Do the parts that are left; yield after every step.
@@ -156,11 +177,6 @@ class SharedTask(Task):
                 if part in self._left():  # else it was finished between look and claim
                     yield from self.part(part)
             yield self._progress()
-
-    def part(self, name: str) -> Generator[Progress, None, None]:
-        """Do one part, which whoever asks has claimed."""
-        self._part, self.inside = name, 0.0
-        yield from super().steps()
 
     @abstractmethod
     def _left(self) -> list[str]:

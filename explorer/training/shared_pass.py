@@ -64,7 +64,6 @@ class Proposal:
         targets: target token ids, (n, N).
         first: input position whose output is to be the first of them.
         detail: whether predicted ids, p(target) and rank are wanted.
-        gradient: whether the gradient by the inputs is.
     """
 
     owner: Participant[object]
@@ -74,7 +73,6 @@ class Proposal:
     targets: Int[Tensor, "n N"]
     first: int
     detail: bool = False
-    gradient: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,12 +81,12 @@ class Answer:
 
     Attributes:
         measured: of each row and target position.
-        gradient: of each row's loss by its inputs, (n, L, d_model); None if it was not wanted.
+        gradient: of each row's loss by its inputs, (n, L, d_model).
         seconds: its share of the passes' time, by positions.
     """
 
     measured: TokenStatistics
-    gradient: Float[Tensor, "n L d"] | None
+    gradient: Float[Tensor, "n L d"]
     seconds: float
 
 
@@ -220,7 +218,7 @@ def answer(proposals: Sequence[Proposal]) -> list[Said]:
     """
     together: defaultdict[object, list[_Part]] = defaultdict(list)
     for k, asked in enumerate(proposals):
-        kind = id(asked.model.network), asked.model.dtype, asked.gradient
+        kind = id(asked.model.network), asked.model.dtype
         together[kind].append(_Part(k, asked, 0, len(asked.rows)))
     said: dict[int, list[Answer]] = {k: [] for k in range(len(proposals))}
     failed: dict[int, BadInputError] = {}
@@ -265,7 +263,7 @@ def _next_pass(left: list[_Part]) -> tuple[list[_Part], list[_Part]]:
 def _run(parts: list[_Part]) -> list[tuple[int, Answer]]:
     """Run one pass, where rows of the same length make one batch; say for which proposal it is."""
     started = time.perf_counter()
-    model, gradient = parts[0].asked.model, parts[0].asked.gradient
+    model = parts[0].asked.model
     detail = any(part.asked.detail for part in parts)
     alike: defaultdict[tuple[int, int, int], list[_Part]] = defaultdict(list)
     for part in parts:
@@ -278,11 +276,7 @@ def _run(parts: list[_Part]) -> list[tuple[int, Answer]]:
         )
         for (_, _, first), same in alike.items()
     ]
-    found: list[tuple[TokenStatistics, Tensor | None]]
-    if gradient:
-        found = [*passes.loss_and_gradient(model, batches, detail=detail)]
-    else:
-        found = [(each, None) for each in passes.measure(model, batches, detail=detail)]
+    found = passes.loss_and_gradient(model, batches, detail=detail)
     each_position = (time.perf_counter() - started) / sum(part.positions for part in parts)
     said = []
     for same, (measured, by_input) in zip(alike.values(), found, strict=True):
@@ -290,8 +284,7 @@ def _run(parts: list[_Part]) -> list[tuple[int, Answer]]:
         for part in same:
             rows = slice(at, at + part.rows)
             of_rows = measured.of_rows(rows, detail=part.asked.detail)
-            own = None if by_input is None else by_input[rows]
-            said.append((part.k, Answer(of_rows, own, each_position * part.positions)))
+            said.append((part.k, Answer(of_rows, by_input[rows], each_position * part.positions)))
             at = rows.stop
     return said
 
@@ -301,9 +294,8 @@ def _joined(said: list[Answer]) -> Answer:
     if len(said) == 1:
         return said[0]
     measured = join([each.measured for each in said], (-1, said[0].measured.loss.shape[1]))
-    gradients = [each.gradient for each in said if each.gradient is not None]
-    whole = torch.cat(gradients) if gradients else None
-    return Answer(measured, whole, sum(each.seconds for each in said))
+    gradient = torch.cat([each.gradient for each in said])
+    return Answer(measured, gradient, sum(each.seconds for each in said))
 
 
 def _shrink(parts: list[_Part]) -> None:

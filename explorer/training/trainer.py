@@ -21,7 +21,7 @@ from explorer.training.layouts import Layout, OnePass
 from explorer.training.memory import rows_that_fit
 from explorer.training.optimiser import VectorAdamW
 from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group, Outcome, Row, StepReport
-from explorer.training.shared_pass import Answer, Proposal, Step, answer
+from explorer.training.shared_pass import Answer, Proposal, Step
 from explorer.training.sharing import groups_of, table
 from explorer.training.state import TrainingState
 from explorer.training.successive_halving import arrange, restarts_of_a_text
@@ -165,12 +165,10 @@ class Trainer:
         for phase in (FINISH, SEARCH):
             if rows := [i for g in groups if g.phase == phase for i in g.rows]:
                 model = self.model if phase == SEARCH else self.exact_model
-                asked += self._proposals(model, rows, detail=detail, gradient=True)
+                asked += self._proposals(model, rows, detail=detail)
         return asked
 
-    def _proposals(
-        self, model: FrozenModel, rows: list[int], *, detail: bool, gradient: bool
-    ) -> list[Proposal]:
+    def _proposals(self, model: FrozenModel, rows: list[int], *, detail: bool) -> list[Proposal]:
         by_length: defaultdict[int, list[int]] = defaultdict(list)
         for i in rows:
             by_length[len(self.rows[i].target_ids)].append(i)
@@ -179,7 +177,7 @@ class Trainer:
             targets = torch.stack([self._targets[i] for i in same])
             inputs = self.layout.inputs(model, self._state.of_rows(same), targets)
             first = self.layout.first
-            found.append(Proposal(self, model, same, inputs, targets, first, detail, gradient))
+            found.append(Proposal(self, model, same, inputs, targets, first, detail))
         return found
 
     @torch.no_grad()
@@ -194,7 +192,6 @@ class Trainer:
         state, live = self._state, self._state.live
         gradient = torch.zeros_like(state.vectors)
         for asked, said in zip(proposals, answers, strict=True):
-            assert said.gradient is not None
             by_vector = self.layout.by_vector(said.gradient, asked.targets.shape[1])
             gradient.index_add_(0, state.uses[asked.rows].flatten(), by_vector.flatten(0, 1))
             state.note(asked.rows, said.measured)
@@ -207,18 +204,6 @@ class Trainer:
         state.spent += time.perf_counter() - started
         self._race()
         return self.report(detailed=any(asked.detail for asked in proposals))
-
-    def look(self) -> StepReport:
-        """Measure every live row where it stands, in detail; nothing moves, no step is counted.
-
-        Takes half of a step's time, without its way back: what somebody who waits sees first.
-        """
-        live = [i for g in self._state.groups if g.phase != DONE for i in g.rows]
-        asked = self._proposals(self.model, live, detail=True, gradient=False)
-        for proposal, said in zip(asked, answer(asked), strict=True):
-            if isinstance(said, Answer):
-                self._state.note(proposal.rows, said.measured)
-        return self.report(detailed=True)
 
     def _advance(
         self, live: list[Group], gradient: Float[Tensor, "V d"]

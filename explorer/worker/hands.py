@@ -32,7 +32,7 @@ RETRY_SECONDS = (2.0, 60.0)
 
 HEAR_SECONDS = 0.5
 """How often the queue is read in the middle of a step."""
-BEHIND = ("solve-set", "experiment", "paths", "landscape", "radius", "depth")
+BEHIND = ("solve-set", "experiment", "paths", "landscape", "radius", "depth", "roles")
 """Kinds of jobs that take long: nobody sits and waits for them."""
 PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN, errno.EROFS, errno.ESTALE)
 """What the system says of a disk that may be well again later."""
@@ -45,6 +45,7 @@ class Active:
     Attributes:
         job: the job.
         steps: its work, as `runners.run` gives it.
+        new: whether it has never had a turn.
         paused: whether it rests.
         waits: whether it said last that it needs no device, since it waits for something else.
         retry_at: monotonic time before which it is left alone, since the disk refused.
@@ -57,6 +58,7 @@ class Active:
 
     job: JobContext
     steps: Iterator[bool]
+    new: bool = True
     paused: bool = False
     waits: bool = False
     retry_at: float = -math.inf
@@ -117,6 +119,7 @@ class Hands:
             StopIteration: if it has come to its end.
         """
         self.owner.require(active.job.id)
+        active.new = False
         with self._guarded(active), self._listening([active]):
             active.waits = next(active.steps) is False
         if active.failures and time.monotonic() > active.retry_at + RETRY_SECONDS[1]:

@@ -35,12 +35,14 @@ from explorer.specs.jobs import (
     PathsSpec,
     RadiusSpec,
     ReconstructSpec,
+    RolesSpec,
     SolveSetSpec,
 )
 from explorer.tasks.experiments.task import RunTask
 from explorer.tasks.generate import Continuation
-from explorer.tasks.inside.depth import DepthTask
+from explorer.tasks.inside.depth import DepthTask, StatesTask
 from explorer.tasks.inside.looking import InsideTask
+from explorer.tasks.inside.roles import RolesTask
 from explorer.tasks.landscape.measuring import LandscapeTask
 from explorer.tasks.landscape.radius import RadiusTask
 from explorer.tasks.paths.connecting import Connecting
@@ -188,8 +190,11 @@ def _inside(job: JobContext, spec: InsideSpec) -> Iterator[Stage]:
 
 
 def _depth(job: JobContext, spec: DepthSpec) -> Iterator[Stage]:
-    found = sets.read(sets.find(spec.set))
-    yield LOADING, lambda: DepthTask(found, job.pool)
+    yield LOADING, lambda: DepthTask(sets.read(sets.find(spec.set)), job.pool)
+
+
+def _roles(job: JobContext, spec: RolesSpec) -> Iterator[Stage]:
+    yield LOADING, lambda: RolesTask(sets.read(sets.find(spec.set)), job.pool)
 
 
 def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[Stage]:
@@ -208,12 +213,15 @@ def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[Stage]:
 
 
 def _map(job: JobContext, spec: MapSpec) -> Iterator[Stage]:
+    states = None if spec.place is None else job.folder / "states.npy"
+    if states is not None and maps.load(spec) is None:
+        yield LOADING, partial(StatesTask, spec, job.pool, states)
     doing = Progress(LAYING_OUT[spec.method], 0.1)
     yield (
         doing.sentence,
         lambda: Beside(
             job.aside,
-            lambda: job.aside.submit(maps.make_and_save, spec),
+            lambda: job.aside.submit(maps.make_and_save, spec, states),
             doing=doing,
             done=lambda points: f"{counted(points, spec.noun)} laid out.",
             dies=DIED.format("lays maps out", "with fewer solutions or with PCA"),
@@ -232,6 +240,7 @@ STAGES: dict[str, Callable[[JobContext, Any], Iterator[Stage]]] = {
     "radius": _radius,
     "inside": _inside,
     "depth": _depth,
+    "roles": _roles,
     "distances": _distances,
     "map": _map,
 }

@@ -59,6 +59,7 @@ class RunTask(SharedTask):
         self.id = runs.run_id(settings, model.fingerprint)
         self.bench = Bench(model, exact, runs.folder_of(self.id), run=self.id, job=job)
         self.timing = (model, *run_time.step(asked))
+        self.folder, self.scratch = self.bench.folder, runs.work_of(self.id)
         self.run = self._begin(settings, preset, card.parameters, job)
         self._known = len(self.run.done)
         self.resumed = self._known > 0
@@ -66,11 +67,10 @@ class RunTask(SharedTask):
     def _begin(
         self, settings: Settings, preset: str, parameters: int | None, job: str | None
     ) -> Run:
-        folder = self.bench.folder
         try:
-            return runs.load(folder)
+            return runs.load(self.folder)
         except CorruptFileError:
-            if (folder / runs.HEADER_FILE).is_file():
+            if (self.folder / runs.HEADER_FILE).is_file():
                 raise  # what is there is not thrown away
         model = self.bench.model
         header = Header(
@@ -89,11 +89,15 @@ class RunTask(SharedTask):
 
     def _left(self) -> list[str]:
         """Learn what other processes have finished; return the keys of the cells that are left."""
-        self.run = Run(self.run.header, self.run.folder, runs.load(self.run.folder).done)
+        self.read_again()
         left = self.experiment.left(self.run)
         if not left:
-            shutil.rmtree(runs.work_of(self.id), ignore_errors=True)
+            shutil.rmtree(self.scratch, ignore_errors=True)
         return [cell.key for cell in left]
+
+    def read_again(self) -> None:
+        """Learn which cells there are on the disk."""
+        self.run = Run(self.run.header, self.folder, runs.load(self.folder).done)
 
     @property
     def _cell(self) -> Cell:

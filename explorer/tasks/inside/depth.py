@@ -1,8 +1,10 @@
 """Compares the solutions of a set by what the model makes of them, layer by layer."""
 
+import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,17 +12,20 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from explorer.base.files import write_atomically
 from explorer.base.progress import Progress
-from explorer.geometry import depth
-from explorer.geometry.depth import DepthReport
+from explorer.geometry import depth, maps
+from explorer.geometry.depth import PLACES, DepthReport
 from explorer.geometry.distances import pairs
 from explorer.inside.header import Role, roles_of
 from explorer.model import inside
+from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import input_sequence
 from explorer.model.pool import ModelPool
 from explorer.runtime.interruption import Interrupted, abandonable
 from explorer.solutions.sets import SolutionSet
 from explorer.solutions.solution import Solution
+from explorer.specs.jobs import MapSpec
 from explorer.tasks.task import Task
 
 ROWS = 16
@@ -50,16 +55,8 @@ class DepthTask(Task):
         self.found: DepthReport | None = None
 
     def _work(self) -> Iterator[Progress]:
-        started, solutions = time.perf_counter(), self.set.solutions
-        parts: list[NDArray[np.float32]] = []
-        while (at := ROWS * len(parts)) < len(solutions):
-            done = Progress(
-                f"{at} of {len(solutions)} solutions.", PASSES_TAKE * at / len(solutions)
-            )
-            yield done
-            with suppress(Interrupted), abandonable():
-                parts.append(self._states(solutions[at : at + ROWS]))
-        states = np.concatenate(parts, 2)
+        started = time.perf_counter()
+        states = yield from states_of(self.set, self.model, PASSES_TAKE)
         compared = depth.steps(self.set, states)
         while True:
             try:
@@ -76,26 +73,82 @@ class DepthTask(Task):
             device=self.model.device.type,
             seconds=time.perf_counter() - started,
         )
-        depth.save(self.set.record, self.found)
+        depth.REPORTS.save(self.set.record, self.found)
 
     @property
     def outcome(self) -> str:
         """At which depth solutions of one text come together."""
         return self.found.sentence if self.found else "Nothing was compared yet."
 
-    def _states(self, solutions: Sequence[Solution]) -> Float[np.ndarray, "S 3 rows d"]:
-        """Return states after every layer: mean over e, mean over m, last position."""
-        key, length = solutions[0].record.arrangement, solutions[0].length
-        e, m = (
-            torch.from_numpy(np.stack([getattr(s, name) for s in solutions])).to(self.model.device)
-            for name in "em"
-        )
-        laid = input_sequence(self.model, e, m, key, length, solutions[0].record.sink)
-        states = inside.hidden_states(self.model, laid)
-        roles = roles_of(key, length)
-        means = [_mean_at(states, roles, "e"), _mean_at(states, roles, "m")]
-        made: NDArray[np.float32] = torch.stack([*means, states[:, :, -1]], 1).cpu().numpy()
-        return made
+
+class StatesTask(Task):
+    """Writes the hidden states of every solution of some sets, after every layer, for a map."""
+
+    def __init__(self, spec: MapSpec, pool: ModelPool, file: Path) -> None:
+        """Load the model.
+
+        Args:
+            spec: of a map of hidden states.
+            pool: where the model comes from.
+            file: where (S, solutions, d) is written, as numpy does.
+
+        Raises:
+            BadInputError: if the sets do not fit together or have no solution.
+            CorruptFileError: if one cannot be read.
+            MissingAssetError: if the model is not on this disk.
+            ModelError: if it cannot be loaded, or has other weights than the sets'.
+        """
+        assert spec.place is not None
+        self.sets = [found for found in maps.gather(spec) if found.solutions]
+        self.model = pool.of_solution(self.sets[0].solutions[0])
+        self._place, self._file = PLACES.index(spec.place), file
+
+    def _work(self) -> Iterator[Progress]:
+        parts = []
+        for found in self.sets:
+            states = yield from states_of(found, self.model, 0.1)
+            parts.append(states[:, self._place])
+        out = io.BytesIO()
+        np.save(out, np.concatenate(parts, 1), allow_pickle=False)
+        write_atomically(self._file, out.getvalue())
+
+    @property
+    def outcome(self) -> str:
+        """Nothing: the map comes next."""
+        return ""
+
+
+def states_of(
+    given: SolutionSet, model: FrozenModel, takes: float
+) -> Generator[Progress, None, Float[np.ndarray, "S 3 K d"]]:
+    """Run every exact solution of a set once; return its states in the order of `PLACES`.
+
+    Args:
+        given: the set.
+        model: that it was made with.
+        takes: what part of the whole this is, for the progress that is yielded.
+    """
+    solutions, parts = given.solutions, list[NDArray[np.float32]]()
+    while (at := ROWS * len(parts)) < len(solutions):
+        yield Progress(f"{at} of {len(solutions)} solutions.", takes * at / len(solutions))
+        with suppress(Interrupted), abandonable():
+            parts.append(_states(model, solutions[at : at + ROWS]))
+    return np.concatenate(parts, 2)
+
+
+def _states(model: FrozenModel, solutions: Sequence[Solution]) -> Float[np.ndarray, "S 3 rows d"]:
+    """Return states after every layer: mean over e, mean over m, last position."""
+    key, length = solutions[0].record.arrangement, solutions[0].length
+    e, m = (
+        torch.from_numpy(np.stack([getattr(s, name) for s in solutions])).to(model.device)
+        for name in "em"
+    )
+    laid = input_sequence(model, e, m, key, length, solutions[0].record.sink)
+    states = inside.hidden_states(model, laid)
+    roles = roles_of(key, length)
+    means = [_mean_at(states, roles, "e"), _mean_at(states, roles, "m")]
+    made: NDArray[np.float32] = torch.stack([*means, states[:, :, -1]], 1).cpu().numpy()
+    return made
 
 
 def _mean_at(

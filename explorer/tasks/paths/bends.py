@@ -223,7 +223,6 @@ class Curves:
         """Move each curve's bends; return how many curves there are."""
         started = time.perf_counter()
         (asked,), (said,) = proposals, answers
-        assert said.gradient is not None
         by_point = self._layout.by_vector(said.gradient, asked.targets.shape[1]).flatten(1)
         samples = [curve.recipe.samples for curve in self.moving]
         losses = said.measured.loss.mean(1).split(samples)

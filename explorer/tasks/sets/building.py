@@ -4,7 +4,6 @@ import contextlib
 import shutil
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from explorer.assets import catalog
 from explorer.base.errors import BadInputError
@@ -13,6 +12,7 @@ from explorer.base.progress import Progress
 from explorer.model.metrics import h_lm
 from explorer.model.pool import ModelPool
 from explorer.runtime.interruption import Interrupted
+from explorer.solutions import sets
 from explorer.solutions.sets import LEARNING, TEXTS, WHOLE, SetRecord, rows_of
 from explorer.specs.arrangements import input_length, settled
 from explorer.specs.jobs import SolveSetSpec
@@ -83,10 +83,11 @@ class SetBuilder(SharedTask):
         self._gathered = contents.gathered(spec, self.model.tokenizer) if spec.texts else None
         self._set = GrowingSet(spec, self.model, job)
         self.id = self.record.id
+        self.folder, self.scratch = sets.folder_of(self.id), sets.work_of(self.id)
         self._at_start = len(self.record.members)
         self.resumed = self._at_start > 0
         self._batches: list[TrainingBatch] | None = None  # None: the checkpoint is not in use
-        self._kept = Checkpoint(self._set.scratch / "crews.safetensors", self.model, self.record.id)
+        self._kept = Checkpoint(self.scratch / "crews.safetensors", self.model, self.record.id)
         self._most = (0.0, 0)  # the largest share of joint rows that was exact, and at which step
         self._h_lm: dict[tuple[int, ...], tuple[float, int]] = {}
         self._started = time.monotonic()
@@ -95,11 +96,6 @@ class SetBuilder(SharedTask):
     def record(self) -> SetRecord:
         """The set as it stands, the same as in `set.json`."""
         return self._set.record
-
-    @property
-    def folder(self) -> Path:
-        """Where the set lies."""
-        return self._set.folder
 
     @property
     def notices(self) -> list[str]:
@@ -150,7 +146,9 @@ class SetBuilder(SharedTask):
         self._batches = None
         if whole:
             self._set.save(complete=True)
-            shutil.rmtree(self._set.scratch, ignore_errors=True)
+            shutil.rmtree(self.scratch, ignore_errors=True)
+        else:
+            self._kept.discard()
 
     def _sample(self) -> Iterator[Progress]:
         """Draw contexts and sample texts; what is there already is kept."""

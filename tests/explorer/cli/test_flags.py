@@ -20,6 +20,7 @@ from explorer.specs.jobs import (
     PathsSpec,
     RadiusSpec,
     ReconstructSpec,
+    RolesSpec,
     SolveSetSpec,
 )
 from tests.explorer.cli.conftest import Call
@@ -68,6 +69,7 @@ SPECS: dict[str, tuple[type[BaseModel], list[str], dict[str, Any]]] = {
     "solve-set": (SolveSetSpec, ["--regime", "shared"], {"texts": ()}),
     "distances": (DistancesSpec, ["--set", "a"], {}),
     "depth": (DepthSpec, ["--set", "a"], {}),
+    "roles": (RolesSpec, ["--set", "a"], {}),
     "path": (PathsSpec, ["a", "b"], {}),
     "paths": (PathsSpec, ["a"], {}),  # the recipe within it
     "landscape": (LandscapeSpec, ["a"], {}),

@@ -115,6 +115,7 @@ NEEDED = {
     "app": [], "assets": [], "reconstruct": ["--text", "a"], "solve-set": ["--regime", "free"],
     "path": ["a", "b"], "paths": ["a"], "landscape": ["a"], "radius": ["a"], "run": ["capacity"],
     "inside": ["a"], "distances": ["--set", "x"], "depth": ["--set", "x"],
+    "roles": ["--set", "x"], "figures": ["x"],
 }  # fmt: skip
 
 

@@ -83,18 +83,35 @@ def test_rows_cost_tokens_until_they_are_exact_and_passes_until_the_slowest_is(
     seen += samples(8, [20.0] * 9)
     fields: dict[str, Any] = {"arrangements": ("e+mN",), "lengths": (8,), "texts": 6}
     found = expected("arrangements", **fields, recipe=RECIPE)
-    exactly = 6 * (4 + 3 / 3) * (0.05 + 8 * 1e-3)  # last steps and forward passes, text by text
+    exactly = 4 * (0.05 + 6 * 8 * 1e-3)  # the last steps, of all at the same time
+    exactly += 6 * (3 / 3) * (0.05 + 8 * 1e-3)  # forward passes, text by text
     assert found.usual == pytest.approx(20 * (0.05 + 6 * 8 * 1e-3) + exactly)
     assert found.most == pytest.approx(100 * (0.05 + 6 * 8 * 1e-3) + exactly)
 
 
 def test_what_is_finished_in_float32_costs_as_much_as_that_does(seen: list[Sample]) -> None:
     """Beside a search in bfloat16: twice a step and more, in passes of their own."""
+    one, rows = 0.05 + 8 * 1e-3, 0.05 + 6 * 8 * 1e-3
     seen += samples(8, [20.0] * 9)
     fields: dict[str, Any] = {"arrangements": ("e+mN",), "lengths": (8,), "texts": 6}
     slow = PACE.model_copy(update={"exact_factor": 3.0})
     alike, slower = (expected("arrangements", p, **fields, recipe=RECIPE) for p in (PACE, slow))
-    assert slower.usual - alike.usual == pytest.approx(2 * 6 * 5 * (0.05 + 8 * 1e-3))
+    assert slower.usual - alike.usual == pytest.approx(2 * (6 * one + 4 * rows))
+
+
+def test_last_steps_share_passes_where_texts_end_together(seen: list[Sample]) -> None:
+    seen += [*samples(8, [20.0, 30.0, 40.0] * 3), *samples(8, [40.0] * 9, scheme="shared")]
+    slow = PACE.model_copy(update={"exact_factor": 2.0})
+
+    def exactly(size: int) -> float:
+        fields: dict[str, Any] = {"group_sizes": (size,), "texts": 6, "restarts": 2, "length": 8}
+        fields |= {"shared": ("e",), "arrangement": "e+mN", "recipe": RECIPE}
+        plain, more = (expected("sharing", pace, **fields) for pace in (PACE, slow))
+        return (more.usual - plain.usual) / 2  # restarts are cells
+
+    tokens, scores = 6 * 4 * 8 * 1e-3, 6 * (0.05 + 8 * 1e-3)
+    assert exactly(6) == pytest.approx(4 * 0.05 + tokens + scores)  # one group has one end
+    assert exactly(1) == pytest.approx((4 + 20) * 0.05 + tokens + scores)  # from 20 to 40
 
 
 def test_what_was_never_exact_takes_all_its_steps(seen: list[Sample]) -> None:

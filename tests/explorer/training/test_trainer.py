@@ -186,26 +186,6 @@ class TestSteps:
         np.testing.assert_array_equal(second.predicted[0], first.predicted[0])
         assert second.loss[0] != first.loss[0]
 
-    def test_a_look_shows_where_rows_start_and_moves_nothing(
-        self, llama: FrozenModel, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        rows = [Row(HARD, 0), Row(HARD, 1), Row((8, 9), 2)]
-        monkeypatch.setattr(trainer, "rows_that_fit", lambda *_: 1)
-        ours = Trainer(llama, rows, "e+mN", PAPER)
-        before = [ours.vectors_of(i).copy() for i in range(3)]
-        seen = ours.look()
-        assert seen.detailed and seen.steps.tolist() == [0, 0, 0]
-        for i, row in enumerate(rows):
-            np.testing.assert_array_equal(ours.vectors_of(i), before[i])
-            np.testing.assert_array_equal(ours.measured_vectors_of(i), before[i])
-            found = score(llama, *before[i], row.target_ids, "e+mN")
-            assert seen.loss[i] == pytest.approx(found.loss, rel=1e-4)
-            np.testing.assert_array_equal(seen.predicted[i], found.predicted)
-            np.testing.assert_allclose(seen.p[i], found.p, rtol=1e-3)
-        first = ours.step()
-        np.testing.assert_allclose(first.loss, seen.loss, rtol=1e-4)
-        assert first.steps.tolist() == [1, 1, 1]
-
 
 class TestEnd:
     @pytest.mark.parametrize(

@@ -1,0 +1,31 @@
+"""What is stored is found by its name, and every chart of it is drawn."""
+
+import pytest
+
+from explorer.base.errors import BadInputError
+from explorer.figures import stored
+from explorer.paths.places import PATHS
+from explorer.paths.result import Paths
+
+
+def test_a_result_that_ships_is_found_and_drawn() -> None:
+    found, drawn = stored.named("reconstruct/1-ferry")
+    assert found == "1-ferry"
+    assert [chart.key for chart in drawn] == ["accuracy", "positions", "loss", "position-accuracy"]
+
+
+@pytest.mark.parametrize("name", ["", "nothing-of-this-name", "/nowhere/at/all"])
+def test_a_name_of_nothing_is_said(name: str) -> None:
+    with pytest.raises(BadInputError, match=r"Nothing stored is called"):
+        stored.named(name)
+
+
+def test_the_pair_that_is_drawn_first_is_connected_if_one_is() -> None:
+    found = Paths.load(PATHS.shipped()[0])
+    assert found.connected[stored.best_pair(found)] == found.connected.any()
+
+
+def test_a_set_is_drawn_with_its_distances_layers_and_maps() -> None:
+    (name,) = {f.parent.name for f in stored.sets.SETS.shipped() if f.parent.name == "131d0d8231dc"}
+    kinds = {chart.key.partition("-")[0] for chart in stored.named(name)[1]}
+    assert {"depth", "map", "texts"} < kinds

@@ -1,0 +1,66 @@
+"""The explorer as a library: what its functions give is what the explorer measures elsewhere."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from explorer import api
+from explorer.base.errors import BadInputError
+
+
+@pytest.fixture(scope="module")
+def model(
+    tiny_llama_folder: Path, tmp_path_factory: pytest.TempPathFactory, one_thread: None
+) -> Iterator[api.Model]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXPLORER_CACHE", str(tmp_path_factory.mktemp("api-cache")))
+        yield api.load_model(str(tiny_llama_folder), device="cpu")
+
+
+QUICK = {"length": 3, "recipe": "independent", "arrangement": "e+mN-1"}
+
+
+def test_a_training_tells_every_step_and_gives_what_it_recorded(model: api.Model) -> None:
+    heard: list[int] = []
+    run = api.train(model, "The heron waits by", restarts=2, seed=5, **QUICK,
+                    on_step=lambda report: heard.append(int(report.steps.max())))  # fmt: skip
+    assert sorted(set(heard)) == list(range(1, max(heard) + 1))
+    assert [s.record.seed for s in run.solutions] == run.recording.header.seeds == [5, 6]
+    accuracies = [s.record.accuracy for s in run.solutions]
+    assert np.allclose(run.recording.frames["accuracy"][-1], accuracies)
+    assert run.best.record.accuracy == max(accuracies)
+    assert next(chart.key for chart in api.draw(run)) == "accuracy"
+
+
+def test_what_the_caller_raises_ends_the_training(model: api.Model) -> None:
+    def enough(_: api.StepReport) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        api.train(model, "The heron waits by", on_step=enough, **QUICK)
+
+
+def test_solutions_are_checked_connected_and_looked_into(
+    model: api.Model, exact_solutions: list[api.Solution]
+) -> None:
+    a, b, *_, other = exact_solutions
+    assert api.check(model, a).accuracy == 1
+    paths = api.connect(model, a, b, recipe=api.PathRecipe(max_steps=4, points=5))
+    assert paths.line.accuracy[0, 0] == paths.line.accuracy[0, -1] == 1
+    assert [chart.key for chart in api.draw(paths)]
+    look = api.look_inside(model, a, swap_with=[other])
+    assert look.header.solution == a.record.id and look.trials("swap")
+    with pytest.raises(BadInputError, match="different texts"):
+        api.connect(model, a, other)
+
+
+@pytest.mark.parametrize(("change", "sentence"), [
+    ({"recipe": "dream"}, "no recipe"), ({"restarts": 0}, "restarts"), ({"length": 0}, "length"),
+])  # fmt: skip
+def test_bad_input_is_a_sentence(
+    model: api.Model, change: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(BadInputError, match=sentence):
+        api.train(model, "The heron waits by", **QUICK | change)
