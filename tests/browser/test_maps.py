@@ -92,6 +92,6 @@ def test_points_move_through_the_layers_and_what_a_lasso_leaves_out_is_grey(
     looks = in_map.evaluate_all("all => all.map(p => p.style.fill + p.style.opacity)")
     grey = [look for look in looks if look == "rgb(138, 143, 152)0.25"]
     with page.expect_download() as download:
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_role("button", name="CSV", exact=True).click()
     rows = pd.read_csv(download.value.path())  # texts have line breaks
     assert 0 < len(rows) == len(looks) - len(grey) < len(looks)
