@@ -56,6 +56,7 @@ def show(found: SolutionSet) -> None:
         _swaps(made)
     with right:
         chart_widget.show(cached.once(charts.noise, made), f"roles-{made.set}")
+        st.write(escaped(made.stands))
         _sharing(made)
     target = st.segmented_control(
         "Read from hidden states", [t for t in TARGETS if made.probe("e", t)], default="meaning",

@@ -191,6 +191,15 @@ class RolesReport(Recorded):
         return f"{read} m minus e: {found.sentence}."
 
     @property
+    def stands(self) -> str:
+        """How much noise each stands, and which stands less."""
+        e, m = self.radius("e"), self.radius("m")
+        return (
+            f"With noise of {e.share:.1%} of its norm on e, or {m.share:.1%} on m, the text comes "
+            f"out all the same. Doublings of noise, m minus e: {m.minus(e).sentence}."
+        )
+
+    @property
     def table(self) -> pd.DataFrame:
         """The probes, a line each."""
         rows = [p.model_dump(exclude={"by_context"}) for p in self.probes]

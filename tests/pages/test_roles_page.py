@@ -61,7 +61,7 @@ def test_the_verdict_and_its_rule_are_on_the_page(
     app = open_page("roles")
     assert not app.exception and not app.error
     said = texts_of(app)
-    assert f"{verdict}]" in said and made.sentence in said
+    assert f"{verdict}]" in said and made.sentence in said and made.stands in said
     (claim,) = [each for each in app.markdown if each.value == roles.CLAIM]
     assert "flipped" in claim.proto.help and "2.5%" in claim.proto.help
     swaps = next(d.value for d in app.dataframe if "pairs" in d.value.columns)
