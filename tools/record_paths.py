@@ -1,9 +1,9 @@
 """Makes the paths and the landscape that ship: `python -m tools.record_paths [--length 8]`.
 
-Trains solutions of six short texts, on from their first exact step to a margin, connects all pairs
-of one text, measures the plane of one pair, and copies the results to cache/recorded/. Every part
-goes on where it was when it is run again after an interruption. `--table` writes docs/paths.md from
-what ships instead.
+Trains solutions of six short texts, on from their first exact step until every token leads,
+connects all pairs of one text, measures the plane of one pair, and copies the results to
+cache/recorded/. Every part goes on where it was when it is run again after an interruption.
+`--table` writes docs/paths.md from what ships instead.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from explorer.paths.pairs import all_pairs
 from explorer.paths.result import FILE, Paths
 from explorer.solutions import sets, store
 from explorer.solutions.solution import Solution, SolutionRecord, load_solution, save_solution
-from explorer.specs.curves import PathRecipe
+from explorer.specs.curves import PathRecipe, trained_on
 from explorer.specs.jobs import GatheredText, LandscapeSpec, PathsSpec, SolveSetSpec
 from explorer.specs.recipes import preset
 from explorer.tasks.sets.building import SetBuilder
@@ -38,8 +38,6 @@ TEXTS = (
     "My grandmother kept her letters in a tin that smelled of oranges.",
     "Between two stations the violin began to play without its owner.",
 )
-MARGIN = 2.0
-"""Logit lead of every token that an end is trained on to, about nine to one for its worst token."""
 STEPS = 250
 """A restart that is not there by then most often never is."""
 PAGE = Path(__file__).parents[1] / "docs" / "paths.md"
@@ -93,14 +91,10 @@ def _given(folder: Path) -> list[Solution]:
 def _trained(asked: argparse.Namespace, pool: ModelPool) -> list[Solution]:
     """Return the exact solutions of all texts, trained in one batch (E8)."""
     card = catalog.known_models()[0]
-    recipe = preset("independent").model_copy(
-        update={
-            "name": f"independent, {STEPS} steps, margin {MARGIN:g}",
-            "max_steps": STEPS,
-            "finish_margin": MARGIN,
-            "finish_lr": None,
-        }
+    limited = preset("independent").model_copy(
+        update={"name": f"independent, {STEPS} steps", "max_steps": STEPS}
     )
+    recipe = trained_on(limited)
     spec = SolveSetSpec(
         model=card.name,
         texts=tuple(GatheredText(text=text, title="Own text") for text in TEXTS),
