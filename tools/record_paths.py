@@ -16,6 +16,7 @@ import numpy as np
 
 from explorer.assets import catalog
 from explorer.base import folders
+from explorer.base.formatting import counted
 from explorer.model.frozen import best_device
 from explorer.model.pool import ModelPool
 from explorer.paths import places
@@ -111,7 +112,7 @@ def _trained(asked: argparse.Namespace, pool: ModelPool) -> list[Solution]:
 
 
 COLUMNS = (
-    "N", "ends", "curve", "texts", "pairs", "connected", "95 %, by text", "by a line",
+    "N", "ends", "curve", "texts", "pairs", "connected", "95%, by text", "by a line", "fails at",
     "length ratio", "steps",
 )  # fmt: skip
 
@@ -123,9 +124,9 @@ def page(files: Iterable[Path]) -> str:
         "",
         "Written by `python -m tools.record_paths --table` from the paths that ship. A pair is "
         "connected if at least .99 of the tokens are right at every point of the grid (F10). The "
-        "interval is Wilson's and counts texts, since pairs of one text share their ends. Length "
-        "ratio: curve over chord (Q9), median, with least and largest. What was tried is in the "
-        "notebook, `benchmarks/README.md`.",
+        "interval is Wilson's and counts texts, since pairs of one text share their ends. Beside "
+        "an end: t at most .1 from it. Length ratio: curve over chord (Q9), median, with least and "
+        "largest. What was tried is in the notebook, `benchmarks/README.md`.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         f"|{'---|' * len(COLUMNS)}",
@@ -148,6 +149,7 @@ def _line(file: Path) -> str:
         f"{said.connected} ({said.share:.0%})",
         f"{said.low:.0%} to {said.high:.0%}",
         f"{said.lines}",
+        f"{counted(said.failing, 'point')}, {said.beside_ends} beside an end",
         f"{median:.2f} ({least:.2f} to {largest:.2f})",
         f"{np.median(paths.steps[paths.measured]):.0f}",
     )
