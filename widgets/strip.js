@@ -73,11 +73,11 @@ function build(root, data) {
     );
   }
   if (data.mode === "play" && data.steps.length > 1) addPlayer(root, state);
-  if (data.whole) addLegend(root);
+  if (data.whole) addLegend(root, data);
   return state;
 }
 
-function addLegend(root) {
+function addLegend(root, data) {
   const legend = element("div", "legend", root);
   for (const [className, strength, label] of [
     ["right", "55%", "correct"],
@@ -90,6 +90,9 @@ function addLegend(root) {
     box.textContent = "\u00a0\u00a0";
     box.setAttribute("aria-hidden", "true");
     element("span", "", entry).textContent = label;
+  }
+  if (Object.values(data.pieces).some((piece) => piece.includes(PART))) {
+    element("span", "entry", legend).textContent = `${PART} a part of a character`;
   }
 }
 
