@@ -6,7 +6,7 @@ The server imports this file and finds `app`; for every page that opens it is ru
 import streamlit as st
 from starlette.middleware import Middleware
 
-from widgets import charts, start, translation, who
+from widgets import charts, menu, projector, start, tour, translation, who
 from widgets.push import Push
 from widgets.visitors import Visitors
 
@@ -24,39 +24,43 @@ def main() -> None:
     start.style()
     start.worker()
     who.show()
+    groups = {
+        "": [
+            st.Page(
+                "pages/reconstruct.py",
+                title="Reconstruct",
+                icon=":material/bolt:",
+                default=True,
+            ),
+            st.Page("pages/library.py", title="Library", icon=":material/inventory_2:"),
+            st.Page("pages/classroom.py", title="Class", icon=":material/groups:"),
+            st.Page("pages/glossary.py", title="Glossary", icon=":material/dictionary:"),
+        ],
+        "Solutions": [
+            st.Page("pages/sets.py", title="Sets", icon=":material/dataset:"),
+            st.Page("pages/distances.py", title="Distances", icon=":material/social_distance:"),
+            st.Page("pages/maps.py", title="Maps", icon=":material/scatter_plot:"),
+            st.Page("pages/paths.py", title="Paths", icon=":material/timeline:"),
+            st.Page("pages/landscape.py", title="Landscape", icon=":material/landscape:"),
+            st.Page("pages/inside.py", title="Inside", icon=":material/search_insights:"),
+            st.Page("pages/roles.py", title="e against m", icon=":material/balance:"),
+        ],
+        "Experiments": [
+            st.Page("pages/arrangements.py", title="Arrangements", icon=":material/view_week:"),
+            st.Page("pages/sharing.py", title="Sharing", icon=":material/group_work:"),
+            st.Page("pages/capacity.py", title="Capacity", icon=":material/stairs_2:"),
+            st.Page("pages/throughput.py", title="Throughput", icon=":material/speed:"),
+            st.Page("pages/training_time.py", title="Training time", icon=":material/timer:"),
+            st.Page("pages/readout.py", title="Read-out", icon=":material/record_voice_over:"),
+            st.Page("pages/paper.py", title="Paper vs here", icon=":material/compare:"),
+        ],
+    }
+    page = st.navigation(groups, position="top")
+    projector.show(page, [each for group in groups.values() for each in group])
+    menu.show()
+    tour.show(page)
     charts.begin()
-    st.navigation(
-        {
-            "": [
-                st.Page(
-                    "pages/reconstruct.py",
-                    title="Reconstruct",
-                    icon=":material/bolt:",
-                    default=True,
-                ),
-                st.Page("pages/library.py", title="Library", icon=":material/inventory_2:"),
-                st.Page("pages/classroom.py", title="Class", icon=":material/groups:"),
-            ],
-            "Solutions": [
-                st.Page("pages/sets.py", title="Sets", icon=":material/dataset:"),
-                st.Page("pages/distances.py", title="Distances", icon=":material/social_distance:"),
-                st.Page("pages/maps.py", title="Maps", icon=":material/scatter_plot:"),
-                st.Page("pages/paths.py", title="Paths", icon=":material/timeline:"),
-                st.Page("pages/landscape.py", title="Landscape", icon=":material/landscape:"),
-                st.Page("pages/inside.py", title="Inside", icon=":material/search_insights:"),
-            ],
-            "Experiments": [
-                st.Page("pages/arrangements.py", title="Arrangements", icon=":material/view_week:"),
-                st.Page("pages/sharing.py", title="Sharing", icon=":material/group_work:"),
-                st.Page("pages/capacity.py", title="Capacity", icon=":material/stairs_2:"),
-                st.Page("pages/throughput.py", title="Throughput", icon=":material/speed:"),
-                st.Page("pages/training_time.py", title="Training time", icon=":material/timer:"),
-                st.Page("pages/readout.py", title="Read-out", icon=":material/record_voice_over:"),
-                st.Page("pages/paper.py", title="Paper vs here", icon=":material/compare:"),
-            ],
-        },
-        position="top",
-    ).run()
+    page.run()
     charts.offer_all()
     translation.prepare()
 

@@ -18,10 +18,16 @@ import json
 import logging
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import plotly.graph_objects as go
+
+from benchmarks.two_nodes import two_nodes
 from explorer.assets import catalog
 from explorer.base.progress import Progress
 from explorer.base.provenance import versions
@@ -29,6 +35,9 @@ from explorer.cluster.parts import Division, Facts, Files, Finished, Part, Step
 from explorer.estimates import run_time
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.definition import PAPER, Experiment
+from explorer.figures import files
+from explorer.figures.chart import Chart, layout
+from explorer.figures.palette import RESTARTS, STRAIGHT
 from explorer.runtime.step_times import EMBEDDED_PARAMETERS, StepTime, assumed
 from explorer.specs.experiments import Settings
 
@@ -40,8 +49,10 @@ OPERATIONS = 4.0
 """For each parameter and position: two forward, two backward, since weights have no gradient."""
 PLACES = (1, 8, 64)
 SLOTS = (1, 2, 4, 8, 16, 32, 64)
-IDEAL = 20.0
+IDEAL = 60.0
 """Seconds of wall time that a simulated sweep takes if nothing is lost."""
+BEDS = 16
+"""Simulated processes that share a real one."""
 
 
 def of_gpu(parameters: int, peak: float) -> StepTime:
@@ -107,7 +118,7 @@ class Sleeper:
         """Make nothing."""
         return {}
 
-    def carry_out(self, part: Part, known: Files) -> Iterator[Step | Finished]:
+    def carry_out(self, part: Part, *_: object) -> Iterator[Step | Finished]:
         """Sleep."""
         time.sleep(float(part.title))
         yield Finished({})
@@ -121,6 +132,7 @@ class Sleeping(Division):
 
     def __init__(self, seconds: Sequence[float]) -> None:
         self._left = {str(k): Part(str(k), str(each)) for k, each in enumerate(seconds)}
+        self.held_back = False
 
     def begin(self, made: Files) -> None:
         """Begin."""
@@ -129,13 +141,9 @@ class Sleeping(Division):
         """Return the cells that nobody has slept through."""
         return list(self._left.values())
 
-    def claim(self, part: Part) -> AbstractContextManager[object]:
-        """Claim nothing: there is one driver."""
-        return nullcontext()
-
-    def known(self, part: Part) -> Files:
-        """Return nothing: a nap is begun anew."""
-        return {}
+    def claim(self, part: Part) -> AbstractContextManager[object] | None:
+        """Claim nothing, and give nothing out while it is held back."""
+        return None if self.held_back else nullcontext()
 
     def keep(self, part: Part, found: Finished) -> None:
         """Strike a cell off."""
@@ -147,16 +155,25 @@ class Sleeping(Division):
 
     outcome = "Slept."
 
-    def finish(self) -> None:
-        """Leave nothing behind."""
-
 
 def simulate(slots: int, seconds: Sequence[float]) -> dict[str, float]:
     """Sleep through a sweep on so many places; return the speed-up, and the ideal one."""
     import ray
 
     from explorer.cluster.joining import Asks
+    from explorer.cluster.process import Process
     from explorer.cluster.spreading import Spread
+
+    class Dormitory(Spread):
+        """A driver whose processes share a few real ones: sleeping takes no processor."""
+
+        def _start(self, machine: str) -> Process:
+            sleeper = sleepers[len(self.processes) % len(sleepers)]
+            return Process(machine, sleeper, sleeper.facts.remote())
+
+        def _end(self, process: Process) -> None:
+            self._release(process)
+            self.processes.remove(process)
 
     ideal = spread(seconds, slots)
     scale = IDEAL / ideal
@@ -165,18 +182,52 @@ def simulate(slots: int, seconds: Sequence[float]) -> dict[str, float]:
         logging_level=logging.ERROR, _node_ip_address="127.0.0.1",
     )  # fmt: skip
     try:
-        task = Spread(Sleeping([each * scale for each in seconds]), Asks(1, 0.0, 0), node=Sleeper)
+        shared = ray.remote(Sleeper).options(num_cpus=0, max_concurrency=BEDS)
+        sleepers: list[Any] = [shared.remote() for _ in range(-(-slots // BEDS))]
+        cells = Sleeping([each * scale for each in seconds])
+        task = Dormitory(cells, Asks(1, 0.0, 0), node=Sleeper)
         steps = task.steps()
-        while sum(node["part"] != "" for node in task.nodes) < slots:
-            next(steps)  # starting so many processes on one machine is not what is measured
-        asleep = sum(node["since"] for node in task.nodes) / slots
+        cells.held_back = True  # until all are there
+        while sum(process.idle for process in task.processes) < slots:
+            next(steps)
+        cells.held_back = False
+        started = time.monotonic()
         for _ in steps:
             pass
-        took = time.time() - asleep
+        took = time.monotonic() - started
     finally:
         ray.shutdown()
-    whole = sum(seconds) * scale
-    return {"places": slots, "ideal": whole / IDEAL, "speed_up": whole / took, "linear": slots}
+    whole = sum(seconds)
+    return {
+        "places": slots, "ideal": whole / ideal, "speed_up": whole * scale / took,
+        "lost_ms_per_cell": 1000 * slots * (took - IDEAL) / len(seconds),
+    }  # fmt: skip
+
+
+def chart(rows: Sequence[dict[str, float]]) -> Chart:
+    """Draw the speed-up over the places, beside the ideal one and one place for each part."""
+    table = pd.DataFrame(rows).sort_values("places")
+    ends = table["places"].iloc[[0, -1]]
+    figure = go.Figure(
+        [
+            go.Scatter(x=ends, y=ends, name="as many times as there are places", mode="lines",
+                       line={"color": STRAIGHT, "dash": "dot"}),
+            go.Scatter(x=table["places"], y=table["ideal"], name="cells as they are, nothing lost",
+                       mode="lines", line={"color": RESTARTS[1]}),
+            go.Scatter(x=table["places"], y=table["speed_up"], name="with the driver",
+                       mode="markers", marker={"size": 9, "color": RESTARTS[0]}),
+        ]
+    )  # fmt: skip
+    last = table.iloc[-1]
+    title = (
+        f"Table 3 on {last['places']:.0f} places: {last['speed_up']:.1f} times as fast as on one, "
+        f"{last['speed_up'] / last['ideal']:.0%} of what its cells allow"
+    )
+    layout(figure, title, "places", "speed-up", height=360)
+    ticks = {"type": "log", "tickvals": table["places"].tolist()}
+    figure.update_xaxes(ticks)
+    figure.update_yaxes(ticks)
+    return Chart("scale", figure, f"{title}.", table)
 
 
 def table3(step_time: StepTime) -> list[float]:
@@ -194,20 +245,33 @@ def main() -> None:
     """Print the plan, or what a simulated sweep reaches."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--simulate", action="store_true", help="Sleep through a sweep with Ray.")
-    parser.add_argument("--slots", default=",".join(map(str, SLOTS)), help="Default: %(default)s.")
-    parser.add_argument("--json", action="store_true", help="Print JSON.")
+    parser.add_argument("--slots", type=int, nargs="+", default=SLOTS, help="Places to simulate.")
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="Draw what it reaches (SVG).")
+    parser.add_argument("--two-nodes", type=Path, metavar="FOLDER", help="See two_nodes.py.")
+    parser.add_argument("--minutes", type=float, default=1e9, help="Stop after so many.")
+    parser.add_argument("--settings", type=json.loads, default={}, help="JSON, for --two-nodes.")
+    parser.add_argument("--undisturbed", action="store_true", help="Kill no node.")
+    parser.add_argument("--json", action="store_true", help="Print a JSON object a line.")
     arguments = parser.parse_args()
+    if arguments.two_nodes:
+        folder, asked = arguments.two_nodes.resolve(), (arguments.minutes, arguments.settings)
+        print(json.dumps(two_nodes(folder, *asked, undisturbed=arguments.undisturbed)))
+        return
     if arguments.simulate:
         seconds = table3(of_gpu(EMBEDDED_PARAMETERS, GPUS["H100 (bfloat16)"]))
-        rows = [simulate(int(n), seconds) for n in arguments.slots.split(",")]
+        rows: Iterable[dict[str, Any]] = map(partial(simulate, seconds=seconds), arguments.slots)
     else:
         rows = plan()
-    if arguments.json:
-        print(json.dumps(rows))
-        return
-    print(" | ".join(rows[0]))
+    made: list[dict[str, Any]] = []
     for row in rows:
-        print(" | ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values()))
+        if not (made or arguments.json):
+            print(" | ".join(row))
+        made.append(row)
+        said = (f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values())
+        print(json.dumps(row) if arguments.json else " | ".join(said), flush=True)
+    if arguments.chart:
+        ((_, image),) = files.files([chart(made)], ["svg"])
+        arguments.chart.write_bytes(image)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ def plane() -> None:
         raise BadInputError("No solutions are connected yet. Connect two on the Paths page first.")
     asked = st.query_params.get("paths")
     names = list(sets)
-    name = st.selectbox(
+    of, at, fine, go = st.columns([3, 3, 2, 2], vertical_alignment="bottom")
+    name = of.selectbox(
         "Paths", names, names.index(asked) if asked in sets else 0,
         format_func=sets.__getitem__, key=f"plane-paths-{asked}",
     )  # fmt: skip
@@ -31,15 +32,15 @@ def plane() -> None:
         raise BadInputError("No curve of these paths has been trained. Connect two solutions anew.")
     given = st.query_params.get("pair", "")
     linked = next((at for at, k in enumerate(pairs) if str(k) == given), 0)
-    pair = st.selectbox(
+    pair = at.selectbox(
         "Pair", pairs, linked,
         format_func=lambda k: _pair_label(found, k), key=f"plane-pair-{name}-{given}",
     )  # fmt: skip
-    level = st.select_slider(
+    level = fine.select_slider(
         "Points", list(SIZES), 5, format_func=SIZES.__getitem__, key="plane-level",
         help="It begins with 9 × 9 and refines.",
     )  # fmt: skip
-    if st.button("Measure the plane", type="primary", icon=":material/landscape:",
+    if go.button("Measure the plane", type="primary", icon=":material/landscape:",
                  key="measure", width="stretch"):  # fmt: skip
         _leave_link()
         st.query_params["job"] = server.submit(LandscapeSpec(paths=name, pair=pair, level=level))
@@ -50,9 +51,11 @@ def around() -> None:
     known = exact_solutions.records()
     if not known:
         raise BadInputError("There are no exact solutions yet. Train some on the Reconstruct page.")
-    solution = exact_solutions.choose("Solution", list(known), "radius-of")
-    directions = st.number_input("Random directions", 1, 256, 24, key="radius-directions")
-    if solution and st.button("Measure the radius", icon=":material/radar:", key="measure-radius",
+    which, many, go = st.columns([6, 2, 2], vertical_alignment="bottom")
+    with which:
+        solution = exact_solutions.choose("Solution", list(known), "radius-of")
+    directions = many.number_input("Random directions", 1, 256, 24, key="radius-directions")
+    if solution and go.button("Measure the radius", icon=":material/radar:", key="measure-radius",
                               width="stretch"):  # fmt: skip
         _leave_link()
         spec = RadiusSpec(solution=solution, directions=directions)
@@ -95,12 +98,9 @@ def result() -> None:
 
 start.through_entry()
 st.title("The landscape around solutions", anchor=False)
-left, right = st.columns([2, 5], gap="large")
-with left:
-    with sentences():
-        plane()
-    st.divider()
-    with sentences():
-        around()
-with right, sentences():
+with sentences():
+    plane()
+with sentences():
     result()
+with st.expander("Walk away from one solution", icon=":material/radar:"), sentences():
+    around()

@@ -21,10 +21,10 @@ with sentences():
         paper_view.tables(everything)
     with findings:
         said = [*paper_comparison.of_runs(everything), *evidence.of_sets(), *evidence.of_paths()]
-        st.table(paper_comparison.answers(said).map(paper_view.as_markdown), hide_index=True)
+        paper_view.answers(said)
         st.subheader("More of the paper's statements", anchor=False)
-        more = paper_comparison.answers(said, paper.MEASURED)
-        st.table(more.map(paper_view.as_markdown), hide_index=True)
+        paper_view.answers(said, paper.MEASURED)
+        paper_view.open_questions(said)
     with fill:
         fill_column.show(everything)
     with limits:

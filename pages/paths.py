@@ -42,7 +42,7 @@ def _find(name: str) -> Path:
 
 start.through_entry()
 st.title("From one solution to another", anchor=False)
-left, right = st.columns([2, 5], gap="large")
+left, right = start.sides()
 with left, sentences():
     set_up()
 with right, sentences():

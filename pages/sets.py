@@ -9,7 +9,7 @@ from widgets.guard import sentences
 
 start.through_entry()
 st.title("Solution sets", anchor=False)
-left, right = st.columns([2, 5], gap="large")
+left, right = start.sides()
 with left, sentences():
     set_set_up.set_up()
 with right, sentences():

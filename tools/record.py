@@ -8,64 +8,62 @@ import shutil
 from collections import deque
 from pathlib import Path
 
+import numpy as np
+
 from explorer.assets import catalog
+from explorer.assets.tokenizing import Tokenizer
 from explorer.base import folders
 from explorer.model.frozen import best_device
 from explorer.model.pool import ModelPool
 from explorer.solutions import store
-from explorer.specs.arrangements import ArrangementKey
+from explorer.solutions.recording import Recording
 from explorer.specs.jobs import JobSpec, ReconstructSpec
 from explorer.specs.recipes import preset
-from explorer.specs.texts import OwnSpec, TextSpec, UnseenSpec
+from explorer.texts import gallery
 from explorer.texts.drawing import draw
 from explorer.worker.context import JobContext
 from explorer.worker.runners import run
 
-PASSAGES: dict[str, tuple[TextSpec, ArrangementKey]] = {
-    "reconstruct/1-ferry": (
-        OwnSpec(
-            text="The ferry leaves at dawn, and nobody on the pier has ever seen who is "
-            "steering it.",
-            title="Own text",
-        ),
-        "e+mN",
-    ),
-    "reconstruct/2-attention-sink": (
-        OwnSpec(
-            text="The ferry leaves at dawn, and nobody on the pier has ever seen who is "
-            "steering it.",
-            title="Own text, arrangement A5",
-        ),
-        "e+mN-1",
-    ),
-    "reconstruct/3-lanternball": (UnseenSpec(seed=None, index=6), "e+mN"),
-}
+MOST_FRAMES = 60
+"""Frames of a run of the gallery: a playback of some seconds, in a file that stays small."""
 
 
 def main() -> None:
-    """Record one run, or all."""
+    """Record one run of the gallery, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *PASSAGES])
-    chosen = parser.parse_args().names or list(PASSAGES)
+    parser.add_argument("names", nargs="*", choices=[[], *gallery.examples()])
+    chosen = parser.parse_args().names or list(gallery.examples())
     pool = ModelPool(best_device())
     card = catalog.known_models()[0]
+    assert card.folder is not None, "the embedded model is on this disk"
+    tokenizer = Tokenizer.load(card.folder)
     for name in chosen:
-        spec, arrangement = PASSAGES[name]
-        passage = draw(spec)
-        length = 19 if spec.source == "own" else 32
+        example = gallery.examples()[name]
+        passage = draw(example.spec)
         asked = ReconstructSpec(
             model=card.name,
             text=passage.text,
-            length=length,
-            arrangement=arrangement,
+            length=example.length or len(tokenizer.encode(passage.text)),
+            arrangement=example.arrangement,
             recipe=preset("fast"),
             restarts=4,
+            until=example.until,
             title=passage.title,
             source=passage.source,
         )
-        job = f"record-{name.replace('/', '-')}"
+        job = f"record-reconstruct-{name}"
         carry_out(job, asked, pool)
-        ship(store.run_folder(job), folders.recorded() / name)
+        made = store.run_folder(job)
+        ship(made, folders.recorded() / "reconstruct" / name)
+        thinned(Recording.load(made / store.RECORDING)).save(
+            folders.recorded() / "reconstruct" / name / store.RECORDING
+        )
+
+
+def thinned(recording: Recording, most: int = MOST_FRAMES) -> Recording:
+    """Return a recording with at most so many frames, evenly spread; first and last stay."""
+    at = np.unique(np.linspace(0, len(recording) - 1, most).round().astype(int))
+    return Recording(recording.header, recording.frames[at])
 
 
 def carry_out(name: str, spec: JobSpec, pool: ModelPool) -> None:

@@ -1,21 +1,26 @@
-"""Makes the runs of experiments that ship: `python -m tools.record_experiments [NAME ...]`.
+"""Makes the runs of experiments that ship: `python -m tools.record_experiments NAME|ID ...`.
 
-Each is an ordinary run on the embedded model, of a size that two cores measure in minutes, copied
-to cache/recorded/experiments/; run again after an interruption, it goes on where it was. With
-`--as-it-is` a run that is not complete is copied too: its page says how many cells are missing.
+By the name of an experiment, a run on the embedded model of the size that is to ship (`SIZES`); by
+the id of a run that ships, the same once more, from its own settings and seed. Each is copied to
+cache/recorded/experiments/ once it is complete, in place of what shipped of that experiment; run
+again after an interruption, it goes on where it was. With `--as-it-is` nothing is measured, and a
+run that is not complete is copied beside the others: its page says how many cells are missing.
 """
 
 import argparse
+import shutil
 import sys
 from typing import Any
 
 from explorer.assets import catalog
 from explorer.base import folders
+from explorer.estimates.deciding import LONGER
+from explorer.experiments import runs
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.definition import EVENING
 from explorer.model.frozen import best_device
 from explorer.model.pool import ModelPool
-from explorer.specs.experiments import LADDER
+from explorer.specs.experiments import Name, Settings
 from explorer.specs.recipes import INDEPENDENT, Recipe
 from explorer.tasks.experiments.task import RunTask
 from tools.record import ship
@@ -28,40 +33,58 @@ def short(steps: int) -> Recipe:
     )
 
 
-SIZES: dict[str, dict[str, Any]] = {
-    "arrangements": {"recipe": short(200)},
-    "sharing": {"length": 8, "recipe": short(200)},
-    "capacity": {"recipe": short(1000), "ladder": LADDER[:9]},
-    "training-time": {"texts": 1, "recipe": short(200)},
-    "readout": {"recipe": short(200)},
-}
-"""Changes to the preset `evening`, where that takes more than minutes."""
+SIZES: dict[Name, dict[str, Any]] = {
+    "sharing": {
+        "texts": 24, "group_sizes": (1, 4, 24), "restarts": 3, "recipe": short(300),
+    },
+    "readout": {"recipe": short(300)},
+    **LONGER,
+}  # fmt: skip
+"""Changes to the preset `evening`."""
 
 
 def main() -> int:
-    """Record some experiments, or all; return how many are not complete."""
+    """Record some experiments; return how many are not complete."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *EXPERIMENTS])
+    parser.add_argument("names", nargs="+", metavar="NAME|ID")
     parser.add_argument(
         "--as-it-is", action="store_true", help="measure nothing, copy what there is"
     )
     arguments = parser.parse_args()
-    pool, card = ModelPool(best_device()), catalog.known_models()[0]
-    incomplete = 0
-    for name in arguments.names or list(EXPERIMENTS):
-        experiment = EXPERIMENTS[name]
-        fields = experiment.preset(EVENING, card).model_dump() | SIZES.get(name, {})
-        task = RunTask(experiment.make(fields), pool, preset=f"{EVENING}, changed")
-        said = ""
+    pool, incomplete = ModelPool(best_device()), 0
+    for name in arguments.names:
+        settings, preset = asked(name)
+        task = RunTask(settings, pool, preset=preset)
+        experiment, said = task.experiment, ""
         for progress in () if arguments.as_it_is else task.steps():
             if progress.sentence != said:
                 said = progress.sentence
                 print(f"{name}: {said}", flush=True)
-        if experiment.left(task.run):
+        run = task.run
+        to = folders.recorded() / "experiments"
+        if experiment.left(run):
             incomplete += 1
-        ship(task.run.folder, folders.recorded() / "experiments" / task.run.header.id)
-        print(experiment.sentence(task.run), flush=True)
+        else:
+            for folder in to.glob("*"):
+                if runs.load(folder).settings.experiment == experiment.name:
+                    shutil.rmtree(folder)
+        ship(run.folder, to / run.header.id)
+        print(experiment.sentence(run), flush=True)
     return incomplete
+
+
+def asked(name: str) -> tuple[Settings, str]:
+    """Return the settings of a run by the name of its experiment, or as a run that ships has them.
+
+    Raises:
+        BadInputError: if it is neither.
+    """
+    if name in EXPERIMENTS:
+        experiment, card = EXPERIMENTS[name], catalog.known_models()[0]
+        fields = experiment.preset(EVENING, card).model_dump() | SIZES.get(experiment.name, {})
+        return experiment.make(fields), f"{EVENING}, changed" if name in SIZES else EVENING
+    header = runs.load(runs.find(name)).header
+    return header.settings, header.preset
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Makes the solution sets that ship: `python -m tools.record_sets [free] [shared]`.
 
-For each regime a set after the paper's protocol on the embedded model, its distances, and its UMAP
-maps, copied to cache/recorded/. Run again after an interruption, it goes on where it was.
+For each regime a set after the paper's protocol on the embedded model, its distances, also by
+layer, what its e and m carry, and its UMAP maps, copied to cache/recorded/. Run again after an
+interruption, it goes on where it was.
 """
 
 import argparse
@@ -10,15 +11,21 @@ from itertools import product
 from pathlib import Path
 from typing import Literal, get_args
 
+import numpy as np
+
 from explorer.assets import catalog
 from explorer.base import folders
-from explorer.geometry import distance_report, maps, measure_distances
+from explorer.geometry import depth, distance_report, maps, measure_distances, roles
+from explorer.geometry.roles import ROLES
 from explorer.model.frozen import best_device
 from explorer.model.pool import ModelPool
 from explorer.solutions import sets
 from explorer.specs.jobs import MapSpec, SolveSetSpec
 from explorer.specs.recipes import preset
+from explorer.tasks.inside.depth import DepthTask, StatesTask
+from explorer.tasks.inside.roles import RolesTask
 from explorer.tasks.sets.building import SetBuilder
+from explorer.tasks.task import finish
 from tools.record import ship
 
 Regime = Literal["free", "shared"]
@@ -34,7 +41,7 @@ def main() -> None:
     for regime in parser.parse_args().regimes:
         name = build(regime, pool)
         ship(sets.folder_of(name), folders.recorded() / "sets" / name)
-        for file in analyse(name):
+        for file in analyse(name, pool):
             ship(file, folders.recorded() / "analyses" / file.name)
 
 
@@ -59,8 +66,8 @@ def build(regime: Regime, pool: ModelPool) -> str:
     return builder.record.id
 
 
-def analyse(name: str) -> list[Path]:
-    """Measure a set's distances and lay out its maps; return the files that hold them."""
+def analyse(name: str, pool: ModelPool) -> list[Path]:
+    """Measure a set and lay out its maps; return the files that hold what was found."""
     found = sets.read(sets.find(name))
     made = distance_report.save(found, measure_distances.make(found))
     files = [made, made.with_suffix(".parquet")]
@@ -68,6 +75,15 @@ def analyse(name: str) -> list[Path]:
     for vector, dimensions in product(own, (2, 3)):
         spec = MapSpec(sets=(name,), method="umap", vector=vector, dimensions=dimensions)
         files.append(maps.save(maps.make(spec)))
+    for reports, task in ((depth.REPORTS, DepthTask), (roles.REPORTS, RolesTask)):
+        finish(task(found, pool))
+        files.append(reports.files(found.record)[0])
+    states = folders.local() / "states.npy"
+    for place in ROLES:
+        spec = MapSpec(sets=(name,), method="umap", place=place)
+        finish(StatesTask(spec, pool, states))
+        files.append(maps.save(maps.make(spec, np.load(states))))
+    states.unlink()
     return files
 
 

@@ -1,19 +1,28 @@
-"""Assignments on the page: a link that was opened fills the form, and one that others can open."""
+"""What fills the form: the link of an assignment, or of a run; and a link that others can open."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 from urllib.parse import quote
 
 import streamlit as st
 
+from explorer.assets import allowed_folders, catalog
 from explorer.base.errors import ExplorerError
+from explorer.base.value import valid
+from explorer.jobs import client
 from explorer.people import assignment, qr
-from explorer.people.assignment import Assignment
+from explorer.people.assignment import MOST_LETTERS, Assignment
+from explorer.solutions import store
+from explorer.solutions.solution import Solution
 from explorer.specs.jobs import ReconstructSpec
+from explorer.specs.recipes import FAST, PRESETS
 from widgets import server
 from widgets.copy_link import copy_link
 from widgets.guard import sentences
 from widgets.markdown import escaped
 
-OPENED = "assignment"
+OPENED, ASKED = "assignment", "asked-for"
 HERE_ONLY = (
     "This address works on this machine only. For a class, start the server with "
     "`--server.address 0.0.0.0` and open the page by this machine's address in the network."
@@ -33,6 +42,63 @@ def opened() -> Assignment | None:
     if not st.query_params.get("job"):
         st.info("This is an assignment: the form is filled in.", icon=":material/assignment:")
     return found
+
+
+def wanted() -> Assignment | None:
+    """Return what the form is to ask for: an opened assignment, else the run that a link names.
+
+    The form of a run is remembered in this visit: whoever starts another one finds theirs.
+    """
+    if (found := opened()) is not None:
+        return found
+    if ASKED not in st.session_state:
+        st.session_state[ASKED] = _of_run()
+    asked: Assignment | None = st.session_state[ASKED]
+    return asked
+
+
+def _of_run() -> Assignment | None:
+    """Return what was asked for when the job, or the solution, that the link names was made."""
+    query = st.query_params
+    with suppress(ExplorerError):
+        if job := query.get("job"):
+            with suppress(ExplorerError):
+                spec = client.get(job).spec
+                return _filled(spec) if isinstance(spec, ReconstructSpec) else None
+            return _filled(_asked(store.siblings(store.run_folder(job) / store.RECORDING)))
+        if solution := query.get("solution"):
+            return _filled(_asked([store.open_solution(str(store.find_pair(solution)))]))
+    return None
+
+
+def _asked(solutions: Sequence[Solution]) -> ReconstructSpec | None:
+    """Return what the solutions of one run were asked for with, as far as they know."""
+    if not solutions:
+        return None
+    first = solutions[0].record
+    known = {"model": first.model, "text": first.text, "length": solutions[0].length}
+    made = {"arrangement": first.arrangement, "recipe": first.recipe, "seed": first.seed}
+    return valid(ReconstructSpec, known | made | {"restarts": len(solutions)})
+
+
+def _filled(spec: ReconstructSpec | None) -> Assignment | None:
+    """Return a form that asks for the same, also where that would be too long for a link."""
+    if spec is None:
+        return None
+    short = Assignment.of(spec, spec.text[:MOST_LETTERS])
+    filled: dict[str, Any] = {"text": spec.text, "on": spec.model if _is_here(spec.model) else None}
+    if short.preset not in PRESETS:  # a recipe of somebody's own: its fields, as changes to ours
+        filled["recipe"] = spec.recipe.model_copy(update={"name": f"{FAST.name}, changed"})
+    return short.model_copy(update=filled)
+
+
+def _is_here(model: str) -> bool:
+    """Return whether this visitor can choose a model, by the name that a run gives."""
+    with suppress(ExplorerError):
+        server.require(allowed_folders.in_model(model))
+        catalog.find(model)
+        return True
+    return False
 
 
 def share(spec: ReconstructSpec, text: str) -> None:

@@ -1,4 +1,4 @@
-"""A chart on a page: the picture, its numbers one click away, and files of it."""
+"""A chart on a page: the picture, what to look at, its numbers, and files of it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer.base.formatting import counted
 from explorer.figures import Chart, files
-from widgets import download
+from widgets import download, projector, words
 
 _SHOWN = "charts-of-page"
 """Key of the charts with extras that the page shows, by their own keys."""
@@ -60,14 +60,15 @@ def show(
         What a person has chosen, in Streamlit's form, if that can be.
     """
     event = st.plotly_chart(
-        chart.figure,
+        projector.fitted(chart.figure),
         key=f"{key}-{chart.key}",
         alt=chart.alt,
         on_select=on_select,
         selection_mode=modes,
         config={"displaylogo": False, "toImageButtonOptions": {"filename": chart.key, "scale": 2}},
     )
-    if extras:
+    st.caption(chart.look, help=words.help_for(chart.look, *chart.words))
+    if extras and not projector.on():
         st.session_state.setdefault(_SHOWN, {})[f"{key}-{chart.key}"] = chart
         _extras(chart, key)
     return event
@@ -77,9 +78,12 @@ def _extras(chart: Chart, key: str) -> None:
     """Offer the chart's numbers and a page of its own."""
     with st.container(horizontal=True, gap="small"):
         with st.popover("Numbers", icon=":material/table:", key=f"{key}-{chart.key}-numbers"):
-            st.dataframe(chart.table, hide_index=True, key=f"{key}-{chart.key}-table")
+            st.dataframe(
+                chart.table.rename(columns=words.column), hide_index=True,
+                key=f"{key}-{chart.key}-table",
+            )  # fmt: skip
         download.button(
-            "Page", chart.html, f"{chart.key}.html", f"{key}-{chart.key}-html",
+            "Chart (HTML)", chart.html, f"{chart.key}.html", f"{key}-{chart.key}-html",
             "This chart as one HTML file that works offline. The camera in the chart's own "
             "corner saves a PNG; SVG and PDF of all charts are at the bottom of the page.",
             "text/html",

@@ -1,13 +1,13 @@
-"""Distances of a set by depth, on the page Distances."""
+"""Distances of a set by depth, on the pages Distances and Maps."""
 
 import streamlit as st
 
 from explorer.figures import depth as charts
 from explorer.geometry import depth
-from explorer.geometry.depth import PLACE_NAMES
+from explorer.geometry.depth import PLACE_NAMES, Place
 from explorer.solutions.sets import SolutionSet
 from explorer.specs.jobs import DepthSpec
-from widgets import cached, jobs
+from widgets import cached, jobs, map_set_up
 from widgets import charts as chart_widget
 from widgets.markdown import escaped
 
@@ -20,6 +20,13 @@ def show(found: SolutionSet) -> None:
     st.caption("e and m are the paper's space. Here the same pairs are compared by what the model "
                "makes of them: the hidden states after each layer. The paper claims nothing of "
                "it.")  # fmt: skip
+    effects(found)
+    link = map_set_up.link(found.record.id, "m")
+    st.link_button("See them move through the layers", link, icon=":material/scatter_plot:")
+
+
+def effects(found: SolutionSet, place: Place | None = None) -> None:
+    """Show the chart of effect sizes of hidden states at a place, or let it be chosen."""
     read = (_read(file) for file in depth.REPORTS.files(found.record))
     made = next((each for each in read if each is not None), None)
     if made is None:
@@ -27,12 +34,9 @@ def show(found: SolutionSet) -> None:
         return
     for note in made.notes:
         st.info(escaped(note), icon=":material/info:")
-    place = st.segmented_control(
+    at = place or st.segmented_control(
         "Hidden states", list(PLACE_NAMES), default="m", required=True, key="depth-place",
         format_func=PLACE_NAMES.__getitem__,
     )  # fmt: skip
-    chart_widget.show(cached.once(charts.by_layer, made, place or "m"), f"depth-{made.set}")
+    chart_widget.show(cached.once(charts.by_layer, made, at), f"depth-{made.set}")
     st.write(escaped(made.sentence))
-    chart_widget.show(cached.once(charts.moving, made, place or "m"), f"depth-{made.set}")
-    st.caption("PCA of each layer, turned to lie nearest to the layer before, its size divided "
-               "out. Lines join the solutions of one text.")  # fmt: skip

@@ -12,6 +12,7 @@ from explorer.geometry.distances import Vector
 from explorer.geometry.effects import Comparison
 from explorer.solutions.sets import SolutionSet
 from widgets import charts as chart_widget
+from widgets import words
 from widgets.cached import Newest
 from widgets.markdown import escaped
 
@@ -70,12 +71,14 @@ def numbers(summary: DistanceSummary, vector: str) -> None:
     measured = summary.of(vector, "cosine")
     medians = measured.medians if measured is not None else {}
     with st.container(horizontal=True):
-        st.metric("Solutions", summary.solutions)
-        st.metric("Contexts", summary.contexts)
-        st.metric("Texts", summary.texts)
+        words.metric("Solutions", summary.solutions)
+        words.metric("Contexts", summary.contexts)
+        words.metric("Texts", summary.texts)
         for kind, count in summary.counts.items():
             middle = f"median {medians[kind]:.3f}" if kind in medians else "no pair"
-            st.metric(f"Pairs, {kind}", f"{count:,}", middle, delta_color="off", delta_arrow="off")
+            words.metric(
+                f"Pairs, {kind}", f"{count:,}", middle, delta_color="off", delta_arrow="off"
+            )
 
 
 def against_texts(summary: DistanceSummary, found: SolutionSet, vector: Vector) -> None:

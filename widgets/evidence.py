@@ -6,8 +6,8 @@ import streamlit as st
 
 from explorer.base.errors import CorruptFileError
 from explorer.experiments import space
-from explorer.experiments.definition import Finding
 from explorer.experiments.paper_comparison import Evidence
+from explorer.experiments.verdicts import Finding
 from explorer.geometry import distance_report
 from explorer.paths import places
 from explorer.solutions import sets as records

@@ -7,12 +7,13 @@ from pydantic.fields import FieldInfo
 
 from explorer.base.errors import BadInputError
 from explorer.estimates import run_time
+from explorer.estimates.outlook import about
 from explorer.experiments.definition import PRESETS, Experiment, alterations
 from explorer.specs.arrangements import ARRANGEMENTS
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import ExperimentSpec
 from explorer.specs.texts import SOURCES
-from widgets import arrangement, cached, models, recipes, server, slow_start, step_time
+from widgets import arrangement, cached, checkpoints, models, recipes, server, slow_start, step_time
 from widgets.markdown import escaped
 
 NOT_ASKED = {"experiment", "model", "recipe"}
@@ -23,9 +24,12 @@ def choose(experiment: Experiment) -> None:
     card = models.choose()
     if card is None:
         return
-    if card.folder is None:
-        models.download(card)
+    more = checkpoints.choose(card, "checkpoints") if experiment.name == "capacity" else []
+    cards = [card, *more]
+    if missing := [each for each in cards if each.folder is None]:
+        models.download(missing[0])
         return
+    assert card.folder is not None
     preset = st.radio(
         "Size", list(PRESETS), format_func=PRESETS.__getitem__, key=f"size-{experiment.name}"
     )
@@ -37,15 +41,24 @@ def choose(experiment: Experiment) -> None:
     known = step_time.known(card.name, step[-1])
     st.caption(escaped(run_time.before(experiment, settings, card.parameters, known)))
     step_time.offer(card.name, *step, f"time-{experiment.name}")
+    once = run_time.expected(experiment, settings, card.parameters, known)
+    if more:
+        st.caption(
+            f"The same for each of {len(cards)} checkpoints, one after the other: usually about "
+            f"{about((once * len(cards)).usual)} in all. Capacity over training shows below a run "
+            "as soon as two are measured."
+        )
     name = preset if settings == usual else f"{preset}, changed"
     if slow_start.button(
-        run_time.expected(experiment, settings, card.parameters, known),
+        once * len(cards),
         f"start-{experiment.name}",
         quicker="Fewer texts, or shorter ones, are quicker.",
         help="Run again with the same settings, it goes on where it was.",
     ):
         st.query_params.pop("run", None)
-        st.query_params["job"] = server.submit(ExperimentSpec(settings=settings, preset=name))
+        asked = [settings.model_copy(update={"model": each.name}) for each in cards]
+        jobs = [server.submit(ExperimentSpec(settings=one, preset=name)) for one in asked]
+        st.query_params["job"] = jobs[0]
 
 
 def _advanced(experiment: Experiment, usual: Settings, preset: str, why: str) -> Settings:

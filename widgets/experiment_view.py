@@ -34,10 +34,11 @@ def page(name: Name) -> None:
     start.through_entry()
     asked = experiment(name)
     st.title(asked.title, anchor=False)
-    left, right = st.columns([2, 5], gap="large")
+    left, right = start.sides()
     with left, sentences():
         st.write(asked.question)
         st.caption(f"Checklist {', '.join(asked.checklist)}")
+        findings.rules(asked.rules)
         experiment_set_up.choose(asked)
     with right, sentences():
         _result(asked)

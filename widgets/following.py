@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from explorer.base import glossary
+from explorer.figures.look import look_at
 from explorer.figures.palette import DASHES, RESTARTS, RIGHT, WRONG_TO_RIGHT
 from explorer.jobs import client, feed
 from explorer.jobs.client import Job
@@ -24,12 +26,13 @@ _HTML = '<div class="live"></div>'
 STYLES = ("token_strip.css", "live.css")
 SCRIPTS = ("strip.js", "live_state.js", "live_stream.js", "live_charts.js", "live.js")
 """What draws a job under way; the class page does as well."""
+CHARTS = ("accuracy", "positions", "loss", "position-accuracy")
+"""Keys of the charts that the scripts draw, as those of a finished run are called."""
 HELP = {
     "steps": "Optimiser steps that this restart took itself until the vectors that are shown: none "
     "while it rested. The strip, the charts and the column restart_step count the same way.",
     "pace": "Steps of the whole run, in each of which every restart that trains takes one.",
-    "h_lm": "How surprising the text is to the model itself, read token by token: the sum of "
-    "−log p of each token given those before it.",
+    "h_lm": glossary.entries()["H_LM"].means,
 }
 
 
@@ -81,6 +84,7 @@ def drawing(parts: tuple[Part, ...]) -> dict[str, Any]:
     return {
         "parts": list(parts),
         "help": HELP,
+        "look": {key: look_at(key) for key in CHARTS},
         "palette": {
             "restarts": list(RESTARTS),
             "dashes": list(DASHES),

@@ -38,7 +38,7 @@ def _limits() -> None:
             for name, label in LIMITS.items()
         }
         everyone = st.toggle(
-            "Everybody may download models from the hub", now.downloads == "everyone",
+            "Everybody may fetch from the hub", now.downloads == "everyone",
             key="limit-downloads",
         )  # fmt: skip
         if st.form_submit_button("Set limits", icon=":material/save:"):

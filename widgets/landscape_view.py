@@ -12,7 +12,7 @@ from explorer.jobs.client import Job
 from explorer.landscape.result import Landscape
 from explorer.paths import places
 from explorer.specs.jobs import LandscapeSpec, RadiusSpec
-from widgets import cached, download, token_strip
+from widgets import cached, download, token_strip, words
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import follow
@@ -37,19 +37,23 @@ def show(file: Path, key: str, query: str) -> None:
         st.info("No whole grid has been measured here.")
         return
     _numbers(found)
-    column = st.segmented_control(
-        "Contours of", ["accuracy", "loss"], default="accuracy", required=True, key=f"of-{key}"
-    )
-    row, at = _point(found, key)
+    picture, reading = st.columns([3, 2], gap="large")
+    with reading:
+        column = st.segmented_control(
+            "Contours of", ["accuracy", "loss"], default="accuracy", required=True, key=f"of-{key}"
+        )
+        row, at = _point(found, key)
+        st.caption(
+            f"At {found.x[at]:.2f} along the chord and {found.y[row]:.2f} from it the model "
+            f"outputs, with accuracy {found.accuracy[row, at]:.0%} and loss "
+            f"{found.loss[row, at]:.2f} nats:"
+        )
+        token_strip.still(f"point-{key}", point_data(found, row, at))
     chart = charts.plane(
         found, "loss" if column == "loss" else "accuracy", (row, at), clickable=True
     )
-    chart_widget.show(chart, key, on_select=lambda: _clicked(found, key, chart.key))
-    st.caption(
-        f"At {found.x[at]:.2f} along the chord and {found.y[row]:.2f} from it the model says, with "
-        f"accuracy {found.accuracy[row, at]:.0%} and loss {found.loss[row, at]:.2f} nats:"
-    )
-    token_strip.still(f"point-{key}", point_data(found, row, at))
+    with picture:
+        chart_widget.show(chart, key, on_select=lambda: _clicked(found, key, chart.key))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         download.button(
             "All numbers", file.read_bytes, places.LANDSCAPE, f"download-{key}", "As safetensors."
@@ -95,16 +99,16 @@ def _numbers(found: Landscape) -> None:
     share = header.points_per_second / max(header.plain_per_second, 1e-9)
     inside = float((found.accuracy[:: found.stride, :: found.stride] >= 0.99).mean())
     with st.container(horizontal=True):
-        st.metric("Grid", f"{n} × {n}")
-        st.metric("Accuracy ≥ 0.99", f"{inside:.1%}", help="Share of this plane's grid points.")
-        st.metric("Points per second", f"{header.points_per_second:.0f}")
-        st.metric(
+        words.metric("Grid", f"{n} × {n}")
+        words.metric("Accuracy ≥ 0.99", f"{inside:.1%}", help="Share of this plane's grid points.")
+        words.metric("Points per second", f"{header.points_per_second:.0f}")
+        words.metric(
             "Of the plain forward rate", f"{share:.0%}",
             help=f"The model's plain forward pass, logits and no more, does "
             f"{header.plain_per_second:.0f} rows of the same length a second.",
         )  # fmt: skip
-        st.metric("Time", human_seconds(header.seconds))
-        st.metric("Chord", f"{found.marks[-1, 0]:.2f}", help="In the space of [e; m].")
+        words.metric("Time", human_seconds(header.seconds))
+        words.metric("Chord", f"{found.marks[-1, 0]:.2f}", help="In the space of [e; m].")
 
 
 def _show_radius(file: Path, key: str, _query: str) -> None:
@@ -114,12 +118,12 @@ def _show_radius(file: Path, key: str, _query: str) -> None:
         return
     known = found.radius[np.isfinite(found.radius)]
     with st.container(horizontal=True):
-        st.metric("Median radius", "–" if found.median is None else f"{found.median:.3g}")
+        words.metric("Median radius", "–" if found.median is None else f"{found.median:.3g}")
         if len(known):
-            st.metric("Smallest", f"{known.min():.3g}")
-            st.metric("Largest", f"{known.max():.3g}")
-        st.metric("Norm of [e; m]", f"{found.header.norm:.3g}")
-        st.metric("Directions", f"{len(found.radius)}")
+            words.metric("Smallest", f"{known.min():.3g}")
+            words.metric("Largest", f"{known.max():.3g}")
+        words.metric("Norm of [e; m]", f"{found.header.norm:.3g}")
+        words.metric("Directions", f"{len(found.radius)}")
     chart_widget.show(charts.around(found), key)
     st.caption(escaped(found.sentence))
 

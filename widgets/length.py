@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from explorer.base.formatting import counted
+
 
 def choose(most: int, usual: int, key: str, help: str | None = None) -> int:  # noqa: A002
     """Show the field for N and return it.
@@ -24,3 +26,23 @@ def choose(most: int, usual: int, key: str, help: str | None = None) -> int:  # 
     return st.number_input(
         "N, target tokens", 1, most, value, key=field, on_change=remember, help=help
     )
+
+
+def offer_all(most: int, chosen: int, total: int, key: str) -> None:
+    """Say how many tokens are left out, with a button that takes as many as can be.
+
+    Args:
+        most: the largest N.
+        chosen: N.
+        total: tokens of the text.
+        key: of the field.
+    """
+
+    def take() -> None:
+        st.session_state[f"{key}-{most}"] = st.session_state[f"{key}-wanted"] = most
+
+    left_out = counted(total - chosen, "token is", "tokens are")
+    st.button(
+        f"{left_out} left out: take {'all ' if most == total else ''}{most}",
+        icon=":material/select_all:", type="tertiary", key=f"{key}-all", on_click=take,
+    )  # fmt: skip

@@ -72,7 +72,7 @@ function stripOf(seen, shown) {
   const which = shownOf(seen, shown);
   const of = (values) => which.map((k) => values.subarray(k * N, (k + 1) * N));
   return {
-    mode: "live", groups, targets, pieces: seen.pieces, steps: [],
+    mode: "live", whole: true, groups, targets, pieces: seen.pieces, steps: [],
     labels: which.map((k) => `seed ${seeds[k]}`),
     predicted: [of(seen.ids)], p: [of(seen.frames.at(-1).p)], rank: [of(seen.ranks)],
   };
@@ -124,14 +124,15 @@ function drawCharts(view, seen) {
   view.drawn = Date.now();
   const { seeds, targets, pieces } = seen.head;
   const { restarts, dashes, scale, right } = view.data.palette;
+  const { look } = view.data;
   const k = shownOf(seen, view.data.shown)[0];
   const N = targets.length;
   const labels = targets.map((id) => pieces[id] ?? "");
   const charts = (view.charts ??= {
-    accuracy: makeChart(view.grid, "Accuracy of each restart"),
-    positions: makeChart(view.grid, ""),
-    loss: makeChart(view.grid, "Training loss"),
-    bars: makeChart(view.grid, "Correct positions, over all restarts"),
+    accuracy: makeChart(view.grid, "Accuracy of each restart", look.accuracy),
+    positions: makeChart(view.grid, "", look.positions),
+    loss: makeChart(view.grid, "Training loss", look.loss),
+    bars: makeChart(view.grid, "Correct positions, over all restarts", look["position-accuracy"]),
   });
   const ends = seeds.map((_, r) => untilDone(seen, r));
   const curves = (column) =>

@@ -11,13 +11,14 @@ function svg(tag, attributes, parent) {
   return made;
 }
 
-// A frame with a title; `draw(area, width)` fills it anew.
-function makeChart(parent, title) {
+// A frame with a title and what to look at; `draw(area, width)` fills it anew.
+function makeChart(parent, title, look) {
   const figure = element("figure", "chart", parent);
   element("figcaption", "title", figure).textContent = title;
   const area = element("div", "area", figure);
   area.setAttribute("role", "img");
   const legend = element("div", "legend", figure);
+  element("div", "look", figure).textContent = look;
   const read = element("div", "read", figure);
   return { figure, area, legend, read, title: figure.firstChild };
 }

@@ -1,32 +1,48 @@
 """How solutions are laid out in a map: the settings, and the map made or asked for."""
 
+from urllib.parse import urlencode
+
 import streamlit as st
 
 from explorer.base.errors import ExplorerError
 from explorer.base.value import valid
 from explorer.geometry import maps
+from explorer.geometry.depth import PLACE_NAMES, Place
 from explorer.geometry.maps import SolutionMap
 from explorer.jobs import client
 from explorer.specs.jobs import MapSpec
-from widgets import jobs
+from widgets import jobs, words
 from widgets.markdown import escaped
 
 VECTORS = {"e": "e", "m": "m", "both": "e and m"}
+INPUT = "input"
+SPACES = {INPUT: "e and m themselves: the paper's own"} | {
+    place: f"Layers: {name}" for place, name in PLACE_NAMES.items()
+}
 
 
 def settings(chosen: list[str]) -> MapSpec:
     """Ask how to lay the solutions out; at first as UMAP where that map is kept, else as PCA."""
     fields: dict[str, object] = {"sets": tuple(chosen)}
+    space = st.selectbox(
+        "Space", list(SPACES), key="space", format_func=SPACES.__getitem__, bind="query-params",
+        help="What is laid out: the vectors, or what the model makes of them: its hidden states "
+        "after each layer. The paper claims nothing of hidden states.",
+    )  # fmt: skip
+    if space != INPUT:
+        fields["place"] = space
     kept = maps.load(valid(MapSpec, fields | {"method": "umap"})) is not None
     method = st.segmented_control(
         "Method", ["pca", "umap"], default="umap" if kept else "pca", required=True, key="method",
-        format_func=str.upper, bind="query-params",
+        format_func=str.upper, bind="query-params", help=words.help_for("UMAP", "PCA"),
     )  # fmt: skip
     fields["method"] = method
-    fields["vector"] = st.segmented_control(
-        "Proto-token", list(VECTORS), default="e", required=True, key="map_vector",
-        format_func=VECTORS.get, bind="query-params",
-    )  # type: ignore[call-overload]  # fmt: skip
+    if space == INPUT:
+        fields["vector"] = st.segmented_control(
+            "Proto-token", list(VECTORS), default="e", required=True, key="map_vector",
+            format_func=VECTORS.get, bind="query-params",
+            help=words.help_for("Proto-token", "e", "m"),
+        )  # type: ignore[call-overload]  # fmt: skip
     fields["dimensions"] = st.segmented_control(
         "Dimensions", [2, 3], default=2, required=True, key="dimensions"
     )
@@ -42,10 +58,15 @@ def settings(chosen: list[str]) -> MapSpec:
     return valid(MapSpec, fields)
 
 
+def link(set_id: str, place: Place) -> str:
+    """Return the address of a set's map through the layers; a choice is named by its words."""
+    return f"./maps?{urlencode({'set': set_id, 'space': SPACES[place]})}"
+
+
 def made_or_asked(spec: MapSpec) -> SolutionMap | None:
     """Return the map: kept, made at once (PCA), or asked of the worker (UMAP)."""
     made = maps.load(spec)
-    if made is None and spec.method == "pca":
+    if made is None and spec.method == "pca" and spec.place is None:
         made = maps.make(spec)
         try:
             maps.save(made)

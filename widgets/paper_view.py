@@ -1,10 +1,16 @@
 """The paper's tables on the page, ours beside them where there is a run."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from explorer.base.errors import CorruptFileError
-from explorer.experiments import paper_comparison, runs, training_time
+from explorer.estimates import deciding
+from explorer.experiments import paper, paper_comparison, runs, training_time
 from explorer.experiments.catalogue import EXPERIMENTS
+from explorer.experiments.paper import Statement
+from explorer.experiments.paper_comparison import Evidence
+from explorer.experiments.rules import RULES
 from explorer.experiments.runs import Run
 from explorer.figures import paper_table
 from explorer.specs.experiments import Name
@@ -23,9 +29,36 @@ def known() -> list[Run]:
     return [run for run in found if run.done and run.settings.experiment in EXPERIMENTS]
 
 
-def as_markdown(cell: object) -> object:
-    """Return a cell for `st.table`, which reads words as Markdown."""
-    return escaped(cell) if isinstance(cell, str) else cell
+def answers(said: list[Evidence], statements: Sequence[Statement] = paper.FINDINGS) -> None:
+    """Show a table of what the paper says, what it rests on, and what is shown here."""
+    found = paper_comparison.answers(said, statements)
+    columns = {
+        "id": "id",
+        "paper": "the paper says",
+        "rests on": "it rests on",
+        "here": "here",
+        "figure": "our evidence",
+        "differs": "why it may differ",
+        "from": "from",
+    }
+    found["from"] = (found["model"] + ", " + found["from"]).where(found["from"] != "", "")
+    if not found["differs"].any():
+        del columns["differs"]
+    st.table(found[[*columns]].map(escaped).rename(columns=columns), hide_index=True)
+
+
+def open_questions(said: list[Evidence]) -> None:
+    """Show for every finding that is inconclusive what would decide it, as a command."""
+    st.subheader("What would decide what is inconclusive", anchor=False)
+    decided = {each.finding.id for each in said if each.finding.shown is not None}
+    order = list(RULES)
+    for each in sorted(said, key=lambda e: (*order, e.finding.id).index(e.finding.id)):
+        name = each.finding.id
+        command, takes = deciding.deciding(each.finding, each.model)
+        if command and name not in decided:
+            decided.add(name)
+            st.markdown(f"**{name}** {escaped(takes)}")
+            st.code(command, language="sh", wrap_lines=True)
 
 
 def tables(found: list[Run]) -> None:

@@ -15,7 +15,7 @@ from explorer.jobs.client import Job
 from explorer.paths import places
 from explorer.paths.result import FILE, Paths
 from explorer.specs.jobs import PathsSpec
-from widgets import cached, download, findings, look_inside, run_view, token_strip
+from widgets import cached, download, findings, look_inside, run_view, token_strip, words
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import follow
@@ -89,14 +89,14 @@ def _overview(found: Paths, key: str) -> None:
     connected = int(found.connected.sum())
     ratios = [found.ratio(k) for k in np.flatnonzero(found.measured).tolist()]
     with st.container(horizontal=True):
-        st.metric("Pairs", f"{measured}")
-        st.metric(
+        words.metric("Pairs", f"{measured}")
+        words.metric(
             "Connected", f"{connected / measured:.0%}",
             help="Share of pairs whose curve keeps accuracy 0.99 or more at every grid point.",
         )  # fmt: skip
-        st.metric("Largest length ratio", f"{max(ratios):.3f}")
-        st.metric("Straight lines connected", f"{found.lines_connected.sum()} / {measured}")
-        st.metric("Texts", f"{len(found.header.texts)}")
+        words.metric("Largest length ratio", f"{max(ratios):.3f}")
+        words.metric("Straight lines connected", f"{found.lines_connected.sum()} / {measured}")
+        words.metric("Texts", f"{len(found.header.texts)}")
     left, right = st.columns([3, 2])
     with left:
         chart_widget.show(cached.once(charts.all_pairs, found), key)
@@ -123,16 +123,16 @@ def _numbers(found: Paths, pair: int) -> None:
     accuracy, line = found.curve.accuracy[pair], found.line.accuracy[pair]
     at = found.converged_at(pair)
     with st.container(horizontal=True):
-        st.metric("Lowest accuracy, curve", f"{accuracy.min():.0%}", _lead(accuracy, line),
+        words.metric("Lowest accuracy, curve", f"{accuracy.min():.0%}", _lead(accuracy, line),
                   help="Over the grid; the change is against the straight line.")  # fmt: skip
-        st.metric("Mean along the curve", f"{found.mean(pair):.1%}", help=MEAN_HELP)
-        st.metric("Mean along the line", f"{found.mean(pair, line=True):.1%}", help=MEAN_HELP)
-        st.metric("Length over chord", f"{found.ratio(pair):.3f}",
+        words.metric("Mean along the curve", f"{found.mean(pair):.1%}", help=MEAN_HELP)
+        words.metric("Mean along the line", f"{found.mean(pair, line=True):.1%}", help=MEAN_HELP)
+        words.metric("Length over chord", f"{found.ratio(pair):.3f}",
                   help=f"Curve {found.length(pair):.2f}, chord {found.chord(pair):.2f}, in the "
                   "space of [e; m].")  # fmt: skip
-        st.metric("Steps", f"{found.steps[pair]}")
-        st.metric("Connected from step", "not yet" if at is None else f"{at}")
-        st.metric(f"{len(found.t)} points, one pass", human_seconds(found.header.pass_seconds))
+        words.metric("Steps", f"{found.steps[pair]}")
+        words.metric("Connected from step", "not yet" if at is None else f"{at}")
+        words.metric(f"{len(found.t)} points, one pass", human_seconds(found.header.pass_seconds))
 
 
 MEAN_HELP = "Accuracy averaged over the length of the path, not over t."

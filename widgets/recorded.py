@@ -1,42 +1,48 @@
-"""Which of the runs that ship with the project is shown."""
+"""Which of the runs that ship with the project is shown: a gallery, each with a line on it."""
 
 from pathlib import Path
 
 import streamlit as st
 
 from explorer.specs.arrangements import ARRANGEMENTS, KEYS
+from explorer.texts import gallery
 from widgets import cached
 from widgets.markdown import escaped
 
 
 def say(button: str) -> None:
     """Say that what is shown ships with the project, and which button makes one's own."""
-    st.badge("recorded", icon=":material/history:", color="gray")
-    st.caption(
-        "Made earlier with the embedded model on two CPU cores, and shipped with the project. "
-        f"Press {button} to make your own."
+    st.markdown(
+        ":gray-badge[:material/history: recorded] :small[:gray[Made with the embedded model on two "
+        f"CPU cores, and shipped with the project. Press {button} to make your own.]]"
     )
 
 
 def choose(runs: list[Path]) -> Path:
-    """Show a row of the titles of several runs; return the chosen one's folder."""
-    titles = {folder.name: _title(folder) for folder in runs}
+    """Show the gallery: the titles of several runs and a line on the chosen one; return its folder.
+
+    What is chosen is part of the link.
+    """
+    order = list(gallery.examples())
+    runs = sorted(runs, key=lambda f: order.index(f.name) if f.name in order else len(order))
     picked = None
     if len(runs) > 1:
+        titles = {folder.name: _title(folder) for folder in runs}
         picked = st.pills(
-            "Recorded run",
-            list(titles),
-            default=runs[0].name,
-            required=True,
-            format_func=lambda name: escaped(titles[name]),
-            key="recorded",
-            label_visibility="collapsed",
-        )
-    return next((folder for folder in runs if folder.name == picked), runs[0])
+            "Recorded run", list(titles), default=runs[0].name, required=True, key="recorded",
+            format_func=lambda name: escaped(titles[name]), label_visibility="collapsed",
+            bind="query-params",
+        )  # fmt: skip
+    folder = next((folder for folder in runs if folder.name == picked), runs[0])
+    if (example := gallery.examples().get(folder.name)) is not None:
+        st.markdown(escaped(example.shows))
+    return folder
 
 
 def _title(folder: Path) -> str:
-    """Return a run's title with the arrangement it was trained in, or its folder's name."""
+    """Return a run's title in the gallery, else its own with its arrangement, else its name."""
+    if (example := gallery.examples().get(folder.name)) is not None:
+        return example.title
     recording, _ = cached.run(folder)
     if recording is None:
         return folder.name

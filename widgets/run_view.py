@@ -16,7 +16,7 @@ from explorer.solutions import store
 from explorer.solutions.recording import Recording
 from explorer.solutions.solution import BEATEN, Solution, halted
 from explorer.specs.jobs import ReconstructSpec
-from widgets import cached, download, look_inside, token_strip
+from widgets import cached, download, how_it_works, look_inside, token_strip, words
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import HELP, Restart, follow
@@ -29,6 +29,7 @@ BEST, ALL = "Best", "All"
 def _live(job_id: str) -> None:
     spec = client.get(job_id).spec
     assert isinstance(spec, ReconstructSpec)
+    how_it_works.of_spec(spec)
     shown = restart_of(spec, job_id)
     follow(job_id, f"?job={job_id}", ("strip", "numbers", "charts"), shown)
 
@@ -51,6 +52,7 @@ def show_run(folder: Path, key: str, query: str) -> None:
     if recording is None:
         _without_recording(solutions)
         return
+    how_it_works.of_recording(recording.header)
     shown = _which_restarts(recording, key)
     data = cached.once(_playback, recording, tuple(shown))
     token_strip.playback(f"strip-{key}", data, run=f"{key}-{shown}", autoplay=not query)
@@ -120,12 +122,12 @@ def _final_numbers(best: Solution, solutions: list[Solution], recording: Recordi
     record = best.record
     exact = sum(s.record.exact for s in solutions)
     with st.container(horizontal=True):
-        st.metric("Right tokens (C_tokens)", f"{record.c_tokens} / {best.length}")
-        st.metric("Exact restarts", f"{exact} / {len(solutions)}")
-        st.metric("H_LM", nats(record.h_lm), help=HELP["h_lm"])
-        st.metric("Steps, best restart", f"{record.steps:,}", help=HELP["steps"])
-        st.metric("Time", human_seconds(record.seconds))
-        st.metric("Steps per second", f"{record.steps / max(record.seconds, 1e-9):.1f}")
+        words.metric("Correct tokens (C_tokens)", f"{record.c_tokens} / {best.length}")
+        words.metric("Exact restarts", f"{exact} / {len(solutions)}")
+        words.metric("H_LM", nats(record.h_lm))
+        words.metric("Steps, best restart", f"{record.steps:,}", help=HELP["steps"])
+        words.metric("Time", human_seconds(record.seconds))
+        words.metric("Steps per second", f"{record.steps / max(record.seconds, 1e-9):.1f}")
     ended = [f"seed {s.record.seed}: {why}" for s in solutions if (why := _why(s, recording))]
     if ended:
         st.text("Not exact: " + "; ".join(ended) + ".")
@@ -148,10 +150,10 @@ def _race(folder: Path) -> None:
     st.subheader("One pass against one token at a time", anchor=False)
     left, right = st.columns(2)
     with left.container(border=True):
-        st.metric("One forward pass from e and m", human_seconds(race.one_forward_seconds))
+        words.metric("One forward pass from e and m", human_seconds(race.one_forward_seconds))
         st.text(race.one_forward_text)
     with right.container(border=True):
-        st.metric("The model's own generation", human_seconds(race.autoregressive_seconds))
+        words.metric("The model's own generation", human_seconds(race.autoregressive_seconds))
         st.text(race.autoregressive_text)
     st.caption(
         f"{counted(race.tokens, 'token')} each, measured once on this run's {device} when it "

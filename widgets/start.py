@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.pages_manager import PagesManager
 
 from explorer import __version__
@@ -75,6 +76,12 @@ class _Failures(logging.Handler):
 def style() -> None:
     """Give every page the house's spacing and figures that do not jump while they count."""
     st.html(Path(__file__).with_name("style.css"))
+
+
+def sides() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Return the two sides of a page: what is set up, hidden on a projector, and what is seen."""
+    left, right = st.columns([2, 5], gap="large")
+    return left.container(key="controls"), right
 
 
 def worker() -> None:

@@ -5,7 +5,28 @@ const LONG_PREVIEW = 60; // in a narrow column, above Start
 
 const visible = (text) =>
   text.replace(/ /g, "\u00b7").replace(/\n/g, "\u21b5").replace(/\t/g, "\u21e5") || "\u2205";
-const shown = (text) => text.replace(/\n/g, "\u21b5").replace(/\t/g, "\u21e5");
+const shown = (text) => text.replace(MARK, "\u25cc$&").replace(/\n/g, "\u21b5").replace(/\t/g, "\u21e5");
+
+const ARABIC = "\\p{Script=Arabic}";
+const ENDS_JOINED = new RegExp(`${ARABIC}\\p{M}*$`, "u");
+const BEGINS_JOINED = new RegExp(`^${ARABIC}`, "u");
+const LETTER = /\p{L}/u;
+const FROM_RIGHT = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+const MOST_MEASURED = 2000; // boxes that are painted to see how high a strip becomes
+const MARK = /^\p{M}/u; // stands on a letter: by itself it is shown on a dotted circle
+const JOINER = "\u200d";
+const PART = "\ufffd"; // what a token shows as that holds only some bytes of a character
+const PART_SAID = ` (${PART}: a part of a character, no letter by itself)`;
+
+// Letters of one word stay joined across the boxes of its tokens, as the script is written.
+const joined = (words, before, after) =>
+  (before && ENDS_JOINED.test(before) && BEGINS_JOINED.test(words) ? JOINER : "") +
+  words +
+  (after && BEGINS_JOINED.test(after) && ENDS_JOINED.test(words) ? JOINER : "");
+
+// What the target says, group by group, and from which side a text is read.
+const wordsOfGroups = (data) => data.groups.map(([at, , text]) => text || data.pieces[data.targets[at]] || "");
+const sideOf = (text) => (FROM_RIGHT.test(LETTER.exec(text)?.[0] ?? "") ? "rtl" : "ltr");
 
 function element(tag, className, parent) {
   const made = document.createElement(tag);
@@ -16,19 +37,29 @@ function element(tag, className, parent) {
 
 function build(root, data) {
   root.replaceChildren();
-  root.translate = false;
   root.onkeydown = walk;
   const state = { data, at: 0, timer: null, boxes: [], shape: shapeOf(data) };
   const rows = data.labels ? data.labels.length : 1;
   const preview = data.mode === "preview";
   const long = rows * data.groups.length > (preview ? LONG_PREVIEW : LONG);
+  const target = wordsOfGroups(data).join("");
+  if (data.whole) {
+    const whole = element("div", "target", root);
+    element("span", "whose", whole).textContent = "Target";
+    const text = element("span", "whole", whole);
+    text.textContent = target;
+    text.dir = sideOf(target);
+    text.translate = false;
+  }
   const lines = element("div", long ? `long ${preview ? "narrow" : ""}` : "", root);
+  state.lines = lines;
   for (let r = 0; r < rows; r++) {
     const line = element("div", "line", lines);
     if (rows > 1) element("span", "label", line).textContent = data.labels[r];
     const list = element("div", "tokens", line);
     list.setAttribute("role", "list");
-    list.setAttribute("dir", "auto");
+    list.dir = sideOf(target);
+    list.translate = false;
     state.boxes.push(
       data.groups.map((_, g) => {
         const box = element("span", "token", list);
@@ -41,6 +72,7 @@ function build(root, data) {
     );
   }
   if (data.mode === "play" && data.steps.length > 1) addPlayer(root, state);
+  if (data.whole) addLegend(root);
   return state;
 }
 
@@ -56,6 +88,23 @@ function walk(event) {
   next.tabIndex = 0;
   next.focus();
   event.preventDefault();
+  event.stopPropagation();
+}
+
+function addLegend(root) {
+  const legend = element("div", "legend", root);
+  for (const [className, strength, label] of [
+    ["right", "55%", "correct"],
+    ["right", "15%", "correct, with a low probability"],
+    ["wrong", "", "another token"],
+  ]) {
+    const entry = element("span", "entry", legend);
+    const box = element("span", `token ${className}`, entry);
+    box.style.setProperty("--strength", strength);
+    box.textContent = "\u00a0\u00a0";
+    box.setAttribute("aria-hidden", "true");
+    element("span", "", entry).textContent = label;
+  }
 }
 
 function addPlayer(root, state) {
@@ -83,13 +132,18 @@ function addPlayer(root, state) {
       paint(state);
     }, FRAME_MS);
   };
-  button.onclick = () => (state.timer ? stop() : play());
-  slider.oninput = () => {
+  const toggle = () => (state.timer ? stop() : play());
+  const show = (at) => {
     stop();
-    state.at = Number(slider.value);
+    state.at = Math.max(0, Math.min(at, state.data.steps.length - 1));
     paint(state);
   };
+  button.onclick = toggle;
+  slider.oninput = () => show(Number(slider.value));
   stop();
+  window.explorerPlayers ??= new Set(); // for the keys of the projector's view
+  for (const old of window.explorerPlayers) if (!old.root.isConnected || old.root === root) window.explorerPlayers.delete(old);
+  window.explorerPlayers.add({ root, toggle, step: (by) => show(state.at + by) });
   state.play = play;
   state.stop = stop;
 }
@@ -99,9 +153,13 @@ function paint(state) {
   if (data.mode === "preview") return paintPreview(state);
   if (!data.predicted.length) return;
   const frame = Math.min(at, data.predicted.length - 1);
-  state.boxes.forEach((line, r) =>
-    line.forEach((box, g) => paintBox(box, data, frame, r, data.groups[g])),
-  );
+  state.boxes.forEach((line, r) => {
+    const words = data.groups.map((group) => wordsOf(data, frame, r, group));
+    line.forEach((box, g) =>
+      paintBox(box, data, frame, r, data.groups[g], joined(words[g], words[g - 1], words[g + 1])),
+    );
+  });
+  keepHeight(state);
   if (state.player) {
     state.player.slider.value = frame;
     const caption = data.captions ? data.captions[frame] : `step ${data.steps[frame]}${data.whose ?? ""}`;
@@ -110,24 +168,45 @@ function paint(state) {
   }
 }
 
-function paintBox(box, data, frame, r, [start, stop, text]) {
+// Finds out how high the lines become, so that nothing below them moves while they play.
+function measure(state) {
+  const frames = state.data.steps.length;
+  const every = Math.ceil((frames * state.data.groups.length) / MOST_MEASURED);
+  for (state.at = 0; state.at < frames; state.at += every) paint(state);
+}
+
+// Lines that break elsewhere in each frame must not move what stands below them.
+function keepHeight(state) {
+  const { lines } = state;
+  if (state.width !== lines.clientWidth) lines.style.minHeight = "";
+  state.width = lines.clientWidth;
+  lines.style.minHeight = `${lines.offsetHeight}px`;
+}
+
+const isRight = (data, frame, r, i) => data.predicted[frame][r][i] === data.targets[i];
+const pieceOf = (data, id) => data.pieces[id] ?? PART;
+
+// What a box says: the text of its group once all of it is correct, else what its tokens say.
+function wordsOf(data, frame, r, [start, stop, text]) {
+  const at = Array.from({ length: stop - start }, (_, k) => start + k);
+  if (text && at.every((i) => isRight(data, frame, r, i))) return text;
+  return at.map((i) => pieceOf(data, data.predicted[frame][r][i])).join("");
+}
+
+function paintBox(box, data, frame, r, [start, stop, text], words) {
   let right = true;
   let p = 100;
-  const said = [];
   const lines = [];
   for (let i = start; i < stop; i++) {
-    const id = data.predicted[frame][r][i];
-    const ok = id === data.targets[i];
-    right = right && ok;
+    const said = pieceOf(data, data.predicted[frame][r][i]);
+    right = right && isRight(data, frame, r, i);
     p = Math.min(p, data.p[frame][r][i]);
-    said.push(data.pieces[id] ?? "\ufffd");
     lines.push(
       `position ${i + 1}: target \u201c${visible(data.pieces[data.targets[i]] ?? text)}\u201d, ` +
-        `says \u201c${visible(data.pieces[id] ?? "\ufffd")}\u201d, ` +
+        `says \u201c${visible(said)}\u201d${said.includes(PART) ? PART_SAID : ""}, ` +
         `p(target) ${(data.p[frame][r][i] / 100).toFixed(2)}, rank ${data.rank[frame][r][i]}`,
     );
   }
-  const words = right && text ? text : said.join("");
   box.className = `token ${right ? "right" : "wrong"}`;
   box.style.setProperty("--strength", `${10 + Math.round(p * 0.5)}%`);
   set(box.children[0], shown(words));
@@ -137,13 +216,14 @@ function paintBox(box, data, frame, r, [start, stop, text]) {
 
 function paintPreview(state) {
   const { data, boxes } = state;
-  data.groups.forEach(([start, stop, text], g) => {
+  const said = wordsOfGroups(data);
+  data.groups.forEach(([start, stop], g) => {
     const box = boxes[0][g];
-    const words = text || data.pieces[data.targets[start]] || "";
+    const words = said[g];
     const chosen = stop <= data.length;
     const altered = data.altered?.includes(g);
     box.className = `token ${chosen ? "chosen" : "left-out"} ${altered ? "altered" : ""}`;
-    set(box.children[0], shown(words));
+    set(box.children[0], shown(joined(words, said[g - 1], said[g + 1])));
     const ids = data.targets.slice(start, stop).join(", ");
     const where = stop - start > 1 ? `tokens ${start + 1}\u2013${stop}` : `token ${start + 1}`;
     const typed = altered ? ", not as you typed it" : "";
@@ -169,12 +249,12 @@ function showStrip(root, data) {
     state = build(root, data);
     kept.set(root, state);
     if (data.mode === "play") {
+      measure(state);
       state.at = data.start ?? data.steps.length - 1;
       const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
       if (data.autoplay && state.play && !still) state.play();
     }
   }
-  const newer = data.mode !== "play" || !state.timer;
   state.data = data;
-  if (newer) paint(state);
+  paint(state);
 }

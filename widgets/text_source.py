@@ -9,6 +9,7 @@ from explorer.assets.catalog import ModelCard
 from explorer.base.errors import BadInputError, ExplorerError
 from explorer.base.value import valid
 from explorer.jobs import client
+from explorer.people import limits
 from explorer.specs.jobs import GenerateSpec
 from explorer.specs.texts import SOURCES, GeneratedSpec, OwnSpec, make_spec
 from explorer.texts.drawing import continuation, draw
@@ -51,13 +52,14 @@ def _own(first: str) -> Passage:
         "Your text",
         first,
         key="own_text",
-        height=110,
+        height=84,
         persist_state="session",
         help="Any language. Its first tokens become the target.",
     )
-    file = st.file_uploader(
-        "or a text file", key="own_file", max_upload_size=10, help="UTF-8 or UTF-16, up to 10 MB."
-    )
+    with st.popover("From a file", icon=":material/upload_file:", key="from-file"):
+        file = st.file_uploader(
+            "A text file", key="own_file", max_upload_size=10, help="UTF-8 or UTF-16, up to 10 MB."
+        )
     if file is not None:
         return from_upload(file.name, file.getvalue())
     return draw(make_spec("own", text=typed or ""))
@@ -65,6 +67,8 @@ def _own(first: str) -> Passage:
 
 def _drawn(source: str) -> Passage:
     fields: dict[str, Any] = {}
+    if source == "pg19":
+        limits.require_hub(server.person())
     if source in ("corpus", "random") and not (server.is_private() or allowed_folders.allowed()):
         if source == "corpus":
             raise BadInputError(allowed_folders.NO_PATHS)

@@ -30,8 +30,8 @@ def still(key: str, data: dict[str, Any]) -> None:
 
 
 def playback(key: str, data: dict[str, Any], *, run: str, autoplay: bool = False) -> None:
-    """Show a finished run with a slider from noise to text; `run` names it."""
-    _mount(key, data | {"mode": "play", "run": run, "autoplay": autoplay})
+    """Show a finished run, named by `run`: its target, a slider from noise to text, a legend."""
+    _mount(key, data | {"mode": "play", "run": run, "autoplay": autoplay, "whole": True})
 
 
 def walk(key: str, data: dict[str, Any], *, run: str) -> None:

@@ -82,6 +82,25 @@ def then(before: str, now: str) -> str:
     return f"{before}, then {now}"
 
 
+def computed_apart(whole: Any, part: Any, *names: str) -> dict[str, Any]:
+    """Return the fields of a record that change when a part comes back that was computed elsewhere.
+
+    Args:
+        whole: has `versions`, and the other fields.
+        part: the same of the part.
+        *names: of the other fields, such as `device`.
+    """
+
+    def both(one: str, other: str) -> str:
+        said = [*one.split(", then "), *other.split(", then ")]
+        return ", then ".join(dict.fromkeys(filter(None, said)))
+
+    changed = {name: both(whole.versions.get(name, ""), v) for name, v in part.versions.items()}
+    return {name: both(getattr(whole, name), getattr(part, name)) for name in names} | {
+        "versions": changed
+    }
+
+
 def gone_on(record: Any, **now: str) -> dict[str, Any]:
     """Return the fields of a record that change when its work goes on here.
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from explorer.assets.catalog import ModelCard
+from explorer.assets import catalog
 from explorer.base.errors import BadInputError
 from explorer.cli.device import held, named
 from explorer.cli.progress import carry_out, say
@@ -14,6 +14,11 @@ from explorer.cluster import joining
 from explorer.cluster.parts import Division
 
 ALL = "all"
+DEVICE = (
+    "Where to compute: auto, cpu, mps, cuda, cuda:1 or another; several GPUs with commas between, "
+    "or “all” of them, share the work out."
+)
+"""The meaning of `--device` where work can be shared out."""
 
 
 def add_to(command: argparse.ArgumentParser) -> None:
@@ -66,9 +71,7 @@ def spreads(arguments: argparse.Namespace, devices: list[str]) -> bool:
     return arguments.ray is not None or len(devices) > 1
 
 
-def spread_over(
-    arguments: argparse.Namespace, devices: list[str], division: Division, card: ModelCard
-) -> None:
+def spread_over(arguments: argparse.Namespace, devices: list[str], division: Division) -> None:
     """Carry a division out by Ray: on this machine's devices, or on a cluster.
 
     Raises:
@@ -78,6 +81,7 @@ def spread_over(
     """
     from explorer.cluster.spreading import Spread
 
+    card = catalog.find(division.model)
     address = arguments.ray or joining.LOCAL
     with _here(devices) if address == joining.LOCAL else ExitStack(), joining.joined(address):
         asks = joining.asked(card, arguments.cores, _gpu_memory())

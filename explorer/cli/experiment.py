@@ -46,8 +46,7 @@ def add_to(commands: Any) -> None:
     flags.add_common(
         command,
         out="Folder for the run's files and a CSV of every table.",
-        device="Where to compute: auto, cpu, mps, cuda, cuda:1 or another; several GPUs with "
-        "commas between, or “all” of them, share the cells out.",
+        device=devices.DEVICE,
     )
     devices.add_to(command)
     command.set_defaults(run=run)
@@ -93,7 +92,7 @@ def _run(
 
         say(run_time.before(asked, settings, card.parameters))
         division = RunDivision(settings, preset)
-        devices.spread_over(arguments, where, division, card)
+        devices.spread_over(arguments, where, division)
         made = division.run
     else:
         with alone_on(where[0]) as pool:

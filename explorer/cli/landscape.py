@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from explorer.cli import flags, results
+from explorer.cli import devices, flags, results
 from explorer.cli.device import alone_on, named
 from explorer.cli.progress import carry_out
 from explorer.paths import places
@@ -30,28 +30,37 @@ def add_to(commands: Any) -> None:
     )
     flags.add(around, RadiusSpec)
     around.set_defaults(run=run_radius)
-    for command in (plane, around):
-        flags.add_common(command, where="landscape")
+    flags.add_common(plane, where="landscape", device=devices.DEVICE)
+    devices.add_to(plane)
+    flags.add_common(around, where="landscape")
 
 
 def run_plane(arguments: argparse.Namespace) -> int:
     """Carry `landscape` out."""
     spec = flags.read(arguments, LandscapeSpec)
     found = Paths.load(places.find_paths(spec.paths))
-    from explorer.tasks.landscape.measuring import LandscapeTask
+    where, folder = devices.several(arguments), results.folder(arguments.out)
+    if devices.spreads(arguments, where):
+        from explorer.cluster.planes import PlaneDivision
 
-    with alone_on(named(arguments.device)) as pool:
-        task = LandscapeTask(found, spec, pool, results.folder(arguments.out))
-        carry_out(task)
-    done = task.found
+        division = PlaneDivision(found, spec, folder)
+        devices.spread_over(arguments, where, division)
+        done = division.found
+    else:
+        from explorer.tasks.landscape.measuring import LandscapeTask
+
+        with alone_on(where[0]) as pool:
+            task = LandscapeTask(found, spec, pool, folder)
+            carry_out(task)
+        done = task.found
     said = {
         "landscape": str((arguments.out / places.LANDSCAPE).resolve()),
         **{name: getattr(done, name) for name in ("x", "y", "marks", "accuracy", "loss")},
         "points_per_second": done.header.points_per_second,
         "plain_forward_rate": done.header.plain_per_second,
-        "share_of_plain_rate": task.share,
+        "share_of_plain_rate": done.share,
     }
-    results.print_json(said) if arguments.json else print(task.outcome)
+    results.print_json(said) if arguments.json else print(done.outcome)
     return 0
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError, NoProtoTokensError
-from explorer.cli import flags, results
+from explorer.cli import devices, flags, results
 from explorer.cli.device import alone_on, named
 from explorer.cli.progress import carry_out, say
 from explorer.estimates import outlook
@@ -43,7 +43,9 @@ def add_to(commands: Any) -> None:
     many.set_defaults(run=run_many)
     for command in (one, many):
         flags.add(command, PathsSpec)
-        flags.add_common(command, where="paths")
+    flags.add_common(one, where="paths")
+    flags.add_common(many, where="paths", device=devices.DEVICE)
+    devices.add_to(many)
 
 
 def run_one(arguments: argparse.Namespace) -> int:
@@ -63,7 +65,12 @@ def run_one(arguments: argparse.Namespace) -> int:
 def run_many(arguments: argparse.Namespace) -> int:
     """Carry `paths` out."""
     pairs = all_pairs(_solutions(arguments.solutions))
-    found = _connect(pairs, arguments, results.folder(arguments.out))
+    where = devices.several(arguments)
+    folder = results.folder(arguments.out)
+    if devices.spreads(arguments, where):
+        found = _spread(pairs, arguments, where, folder)
+    else:
+        found = _connect(pairs, arguments, folder)
     said = {
         "paths": str((arguments.out / FILE).resolve()),
         "share_connected": found.connected.sum() / max(1, found.measured.sum()),
@@ -131,6 +138,21 @@ def _connect(
         _say_long_wait(pairs, spec.recipe)
         carry_out(task)
     return task.paths
+
+
+def _spread(
+    pairs: list[tuple[Solution, Solution]],
+    arguments: argparse.Namespace,
+    where: list[str],
+    folder: Path,
+) -> Paths:
+    from explorer.cluster.curves import CurveDivision
+
+    spec = flags.read(arguments, PathsSpec)
+    _say_long_wait(pairs, spec.recipe)
+    division = CurveDivision(pairs, spec.curve, spec.recipe, folder)
+    devices.spread_over(arguments, where, division)
+    return division.paths
 
 
 def _say_long_wait(pairs: list[tuple[Solution, Solution]], recipe: PathRecipe) -> None:

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         say(estimate(spec, card.parameters).sentence)
         division = SetDivision(spec)
-        devices.spread_over(arguments, where, division, card)
+        devices.spread_over(arguments, where, division)
         record = division.record
     else:
         with alone_on(where[0]) as pool:

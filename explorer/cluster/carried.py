@@ -14,6 +14,8 @@ from explorer.solutions import sets
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import SolveSetSpec
 from explorer.tasks.experiments.task import RunTask
+from explorer.tasks.landscape.patches import LandscapePatches
+from explorer.tasks.paths.batches import CurveBatches
 from explorer.tasks.sets.building import SetBuilder
 from explorer.tasks.task import Divided
 
@@ -68,8 +70,20 @@ def _rows(described: dict[str, Any], pool: ModelPool) -> SetBuilder:
     return task
 
 
+def _curves(described: dict[str, Any], pool: ModelPool) -> CurveBatches:
+    """Return pairs of which none is connected."""
+    return CurveBatches(described["pairs"], described["curve"], described["recipe"], pool)
+
+
+def _patches(described: dict[str, Any], pool: ModelPool) -> LandscapePatches:
+    """Return a plane of which nothing is measured."""
+    return LandscapePatches(described["paths"], described["spec"], pool)
+
+
 CARRIED_OUT: dict[str, Callable[[dict[str, Any], ModelPool], Divided]] = {
     "cells": _cells,
     "rows": _rows,
+    "curves": _curves,
+    "patches": _patches,
 }
 """What makes the task whose parts a division hands out, by the division's kind."""

@@ -30,10 +30,6 @@ from explorer.model.frozen import best_device, fast_dtype
 from explorer.model.pool import ModelPool
 from explorer.runtime.allocator import keep_memory
 
-SAY_SECONDS = 1.0
-"""How often a part under way is heard of."""
-KEEP_SECONDS = 20.0
-"""How often what it would be gone on from is sent: what a lost node costs, besides its start."""
 FOLDER = "proto-tokens-node-"
 """How the folder of a process begins, before its number."""
 
@@ -129,12 +125,16 @@ class Node:
         self._carried = Carried(CARRIED_OUT[kind](described, pool))
         return self._carried.made()
 
-    def carry_out(self, part: Part, known: Files) -> Iterator[Step | Finished]:
-        """Carry a part out; say every second how far it is, and now and then what is kept.
+    def carry_out(
+        self, part: Part, known: Files, say_every: float, keep_every: float
+    ) -> Iterator[Step | Finished]:
+        """Carry a part out; say now and then how far it is, and less often what is kept.
 
         Args:
             part: what to do.
             known: what an earlier node has left.
+            say_every: seconds between two words on how far it is.
+            keep_every: seconds between two of which another node could go on.
 
         Raises:
             ExplorerError: as the task itself does.
@@ -145,9 +145,9 @@ class Node:
         with closing(self._carried.steps(part.key, known)) as steps:
             for _ in steps:
                 now = time.monotonic()
-                if now - said < SAY_SECONDS:
+                if now - said < say_every:
                     continue
-                said, due = now, now - kept >= KEEP_SECONDS
+                said, due = now, now - kept >= keep_every
                 if due:
                     kept = now
                 yield Step(self._carried.task.inside, self._carried.kept() if due else None)

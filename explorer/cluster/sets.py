@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +76,6 @@ class SetDivision(Division):
         else:
             names = sets.groups(record)
         return [Part(name, TITLES.get(name, name)) for name in names]
-
-    def claim(self, part: Part) -> AbstractContextManager[object]:
-        """Claim nothing more: the whole set is claimed."""
-        return nullcontext()
 
     def _scratch(self, part: Part) -> Path:
         return sets.work_of(self.record.id) / part.key

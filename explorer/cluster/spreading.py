@@ -21,6 +21,10 @@ from explorer.tasks.task import Task
 
 DEATHS = 3
 """So often a part may end the process that is at it before it counts as the cause."""
+SAY_SECONDS = 1.0
+"""How often a part under way is heard of."""
+KEEP_SECONDS = 20.0
+"""How often what it would be gone on from is sent: what a lost node costs, besides its start."""
 NOTE_SECONDS = 2.0
 """How often the division hears who is at work on what."""
 POLL_SECONDS = 0.5
@@ -37,6 +41,7 @@ class Spread(Task):
     Attributes:
         division: the work.
         refused: why which machine takes nothing, in sentences.
+        processes: those that there are.
     """
 
     def __init__(self, division: Division, asks: Asks, node: type | None = None) -> None:
@@ -44,7 +49,7 @@ class Spread(Task):
         self.division, self.asks = division, asks
         self._node = node
         self.refused: dict[str, str] = {}
-        self._processes: list[Process] = []
+        self.processes: list[Process] = []
         self._model: dict[str, Any] | None = None  # references to its files, once a node asked
         self._reference: Facts | None = None
         self._begun = False
@@ -69,10 +74,12 @@ class Spread(Task):
             leaving.callback(self._end_all)
             while not self._done:
                 self._staff()
-                waiting = [p.waits_for for p in self._processes if not p.idle]
+                for process in [p for p in self.processes if p.idle]:
+                    self._hand_out(process)  # a part that another command was at may be free
+                waiting = [p.waits_for for p in self.processes if not p.idle]
                 if waiting:
                     ready, _ = ray.wait(waiting, timeout=POLL_SECONDS, fetch_local=False)
-                    for process in [p for p in self._processes if p.waits_for in ready]:
+                    for process in [p for p in self.processes if p.waits_for in ready]:
                         self._hear(process)
                 else:
                     time.sleep(POLL_SECONDS)
@@ -93,18 +100,18 @@ class Spread(Task):
 
     @property
     def _done(self) -> bool:
-        busy = any(process.part for process in self._processes)
+        busy = any(process.part for process in self.processes)
         return self._begun and not busy and not self.division.left()
 
     def _end_all(self) -> None:
-        for process in list(self._processes):
+        for process in list(self.processes):
             self._end(process)
 
     def _end(self, process: Process) -> None:
         import ray
 
         self._release(process)
-        self._processes.remove(process)
+        self.processes.remove(process)
         ray.kill(process.actor)
 
     def _release(self, process: Process) -> None:
@@ -120,14 +127,14 @@ class Spread(Task):
         if time.monotonic() - self._looked < POLL_SECONDS:
             return
         self._looked = time.monotonic()
-        wanted = (len(self.division.left()) if self._begun else 1) - len(self._processes)
+        wanted = (len(self.division.left()) if self._begun else 1) - len(self.processes)
         for name, resources in joining.machines().items():
             if name not in self.refused:
-                room = self.asks.places(resources) - sum(p.machine == name for p in self._processes)
+                room = self.asks.places(resources) - sum(p.machine == name for p in self.processes)
                 for _ in range(min(room, wanted)):
-                    self._processes.append(self._start(name))
+                    self.processes.append(self._start(name))
                     wanted -= 1
-        if not self._processes and self.refused:
+        if not self.processes and self.refused:
             raise self._error or ExplorerError(" ".join(self.refused.values()))
 
     def _start(self, machine: str) -> Process:
@@ -244,14 +251,14 @@ class Spread(Task):
 
     def _hand_out(self, process: Process) -> None:
         """Give a process the next part that nobody is at; end it if there is none."""
-        taken = {p.part.key for p in self._processes if p.part is not None}
+        taken = {p.part.key for p in self.processes if p.part is not None}
         left = self.division.left()
         for part in left:
             if part.key not in taken and (claim := self.division.claim(part)) is not None:
                 process.part, process.claim = part, claim
                 process.since, process.answers = time.time(), "step"
                 process.waits_for = process.actor.carry_out.options(num_returns="streaming").remote(
-                    part, self.division.known(part)
+                    part, self.division.known(part), SAY_SECONDS, KEEP_SECONDS
                 )
                 return
         if taken or not left:
@@ -267,7 +274,7 @@ class Spread(Task):
         """
         part = process.part
         self._release(process)
-        self._processes.remove(process)
+        self.processes.remove(process)
         if part is None:
             self._deaths[""] += 1
             if self._deaths[""] >= 3 * DEATHS:
@@ -316,7 +323,7 @@ class Spread(Task):
                 "since": process.since,
                 "finished": process.finished,
             }
-            for process in self._processes
+            for process in self.processes
             if process.facts is not None
         ]
 
@@ -324,5 +331,5 @@ class Spread(Task):
     def _progress(self) -> Progress:
         if not self._begun:
             return Progress("Waiting for a node that has the model.", 0.0)
-        under_way = {p.part.key: p.fraction for p in self._processes if p.part is not None}
+        under_way = {p.part.key: p.fraction for p in self.processes if p.part is not None}
         return self.division.progress(under_way, max(1, len(under_way)))

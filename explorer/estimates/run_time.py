@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from math import prod
 from typing import Any
 
 from explorer.base.formatting import counted
@@ -116,12 +115,16 @@ def of_cell(settings: Settings, cell: Cell, step_time: StepTime, usual: Look) ->
 
 
 def _reached(settings: CapacitySettings, n: int, scheme: str, usual: Look) -> float:
-    """Return how likely a text's ladder is still climbed at a length."""
-    shorter = [k for k in settings.ladder if k < n]
-    found = (
-        usual(settings.model, settings.arrangement, settings.recipe, k, scheme) for k in shorter
-    )
-    return prod(each.any_of(settings.restarts) for each in found)
+    """Return how likely a text's ladder is still climbed at a length.
+
+    `row[k]` is how likely the last k lengths failed and none before them ended it.
+    """
+    row = [1.0] + [0.0] * (settings.failures - 1)
+    for shorter in (k for k in settings.ladder if k < n):
+        found = usual(settings.model, settings.arrangement, settings.recipe, shorter, scheme)
+        held = found.any_of(settings.restarts)
+        row = [held * sum(row), *((1 - held) * before for before in row[:-1])]
+    return sum(row)
 
 
 def _texts(settings: Settings, step_time: StepTime) -> Expected:

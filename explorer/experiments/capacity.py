@@ -1,17 +1,18 @@
-"""Capacity (E3, E4, E10): the longest text that can be held, in one pass and token by token."""
+"""Capacity (E3, E4, E10): the longest text that can be held, in one pass and token by token.
 
-from typing import Any
+What counts as shown is judged in `capacity_findings`. A ladder ends after `failures` lengths in a
+row at which a text fails, so that one stuck start does not end it.
+"""
 
 import pandas as pd
 
-from explorer.base.formatting import counted
 from explorer.experiments import ladders, paper
+from explorer.experiments.capacity_findings import findings
 from explorer.experiments.definition import (
     EVENING,
     MINUTES,
     PAPER,
     Experiment,
-    Finding,
     best_of,
     in_words,
     settings_of,
@@ -22,8 +23,6 @@ from explorer.specs.recipes import INDEPENDENT, THRESHOLD
 
 SHORT = INDEPENDENT.model_copy(update={"name": "independent, 120 steps", "max_steps": 120})
 LONG = INDEPENDENT.model_copy(update={"name": "independent, 1000 steps", "max_steps": 1000})
-MORE = 1.5
-"""How many times more H_LM counts as more, and how little as alike (F7)."""
 WORDS = {
     "m free": "e and m of each text and restart",
     "m shared": "one m for all texts and restarts of a length, e of each",
@@ -50,8 +49,10 @@ def skip(run: Run, cell: Cell) -> str | None:
     """Say why a length is left out: every text of its ladder failed at a shorter one."""
     if ladders.climbing(run, cell.at["source"], cell.at["scheme"], cell.at["n"]):
         return None
+    row = settings_of(run, CapacitySettings).failures
+    lengths = "a shorter length" if row == 1 else f"{row} shorter lengths in a row"
     return (
-        f"Every text of this ladder failed at a shorter length: no restart reached token accuracy "
+        f"Every text of this ladder failed at {lengths}: no restart reached token accuracy "
         f"{THRESHOLD}."
     )
 
@@ -62,8 +63,9 @@ def protocol(settings: CapacitySettings) -> str:
     return (
         f"{some} of each source ({', '.join(in_words(s) for s in settings.sources)}), each longer "
         f"and longer, N = {', '.join(map(str, settings.ladder))}, until its token accuracy in "
-        f"float32 is below {THRESHOLD} with "
-        f"{best_of(settings.restarts)}; trained are "
+        f"float32 is below {THRESHOLD} with {best_of(settings.restarts)}"
+        + (f" at {settings.failures} lengths in a row" if settings.failures > 1 else "")
+        + "; trained are "
         + ", or ".join(f"{WORDS[s]} ({s})" for s in settings.schemes)
         + "; memory vectors are trained with the true tokens and judged by greedy generation"
         + _first(settings)
@@ -102,120 +104,6 @@ def tables(run: Run) -> dict[str, pd.DataFrame]:
     }
 
 
-def findings(run: Run) -> list[Finding]:
-    """Return what the run says of F4 to F7; ladders that still climb say nothing."""
-    found = ladders.summary(run)
-    whole = found[found["open"] == 0]
-    return [
-        _size(run),
-        _sources(run, whole),
-        _information(run, whole),
-        _token_by_token(ladders.pair_means(run), ladders.doubt(run)),
-    ]
-
-
-def _size(run: Run) -> Finding:
-    top = ladders.best(run)
-    words = "".join(
-        f" It holds {'at least ' if row['at_least'] else ''}{row['c_tokens']} tokens at best."
-        for row in top[top["whose"] == "here"].to_dict("records")
-    )
-    return Finding("F4", None, f"This run is of one model, {ladders.model_name(run)}.{words}")
-
-
-def _one_pass(whole: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the rows of m free, or of m shared where m was never free, by source."""
-    parts = (whole[whole["scheme"] == scheme] for scheme in ladders.ONE_PASS)
-    found = next((part for part in parts if len(part)), whole[:0])
-    return {
-        str(row["source"]): {str(k): v for k, v in row.items()} for row in found.to_dict("records")
-    }
-
-
-def _how_few(by: dict[str, dict[str, Any]]) -> str:
-    few = min(row["texts"] for row in by.values())
-    scheme = next(iter(by.values()))["scheme"]
-    return f"{counted(few, 'text')} of each source, {scheme}"
-
-
-def _sources(run: Run, whole: pd.DataFrame) -> Finding:
-    by = _one_pass(whole)
-    held = {source: int(row["c_tokens"]) for source, row in by.items()}
-    natural = [tokens for source, tokens in held.items() if source != "random"]
-    if "random" not in held or len(natural) < 2:
-        return Finding("F5", None, "Needs random words and two other sources, climbed out.")
-    ladder = [0, *settings_of(run, CapacitySettings).ladder]
-    top, least, random = max(natural), min(natural), held["random"]
-    equal = ladder.index(top) - ladder.index(least) <= 1
-    shown: bool | None = equal and random < least
-    if equal and top == ladder[-1] and (shown or least == top):
-        shown = None  # what reached the end may hold more
-    words = ", ".join(f"{in_words(source)} {tokens}" for source, tokens in held.items())
-    ended = " The ladder ended before the longest failed." if shown is None else ""
-    return Finding("F5", shown, f"C_tokens, best of {_how_few(by)}: {words}.{ended}")
-
-
-def _information(run: Run, whole: pd.DataFrame) -> Finding:
-    by = _one_pass(whole)
-    carried = {
-        str(row["source"]): float(row["nats_per_token"])
-        for row in ladders.density(run).to_dict("records")
-        if row["source"] in by
-    }
-    if len(carried) < 2:
-        return Finding("F6", None, "Needs two sources whose ladders are climbed out.")
-    order = sorted(carried, key=lambda source: carried[source])
-    low, high = by[order[0]], by[order[-1]]
-    less = bool(low["h_lm"] < high["h_lm"])
-    bound = (low if less else high)["at_end"] > 0
-    words = ", ".join(
-        f"{in_words(source)} {by[source]['h_lm']:.0f} ± {by[source]['h_lm_sd']:.0f} nats held at "
-        f"{carried[source]:.1f} nats a token"
-        for source in order
-    )
-    ended = " The ladder ended before the one that decides failed." if bound else ""
-    return Finding("F6", None if bound else less, f"{_how_few(by)}: {words}.{ended}")
-
-
-def _token_by_token(means: pd.DataFrame, doubt: str | None) -> Finding:
-    told = means[means["one_forward_at_end"] == 0].dropna() if len(means) else means
-    random = told[told["source"] == "random"] if len(told) else told
-    natural = told[told["source"] != "random"] if len(told) else told
-    if random.empty or natural.empty:
-        return Finding(
-            "F7",
-            None,
-            "Needs random words and another source, in one pass (until a length fails) and token "
-            "by token.",
-        )
-    more, alike = (
-        [
-            _more(ratio, bool(bound))
-            for ratio, bound in zip(part["ratio"], part["autoregressive_at_end"], strict=True)
-        ]
-        for part in (natural, random)
-    )
-    parts = [*more, *(None if answer is None else not answer for answer in alike)]
-    shown = False if False in parts else None if None in parts else True
-    words = ", ".join(
-        f"{in_words(row['source'])} {'at least ' if row['autoregressive_at_end'] else ''}"
-        f"{row['ratio']:.1f} ({row['pair']})"
-        for row in told.to_dict("records")
-    )
-    few = f"means over {told['texts'].min()} or more texts"
-    figure = f"Times the H_LM of one pass, {few}: {words}."
-    if doubt is not None:
-        return Finding("F7", None, f"Not decided. {figure} {doubt}")
-    return Finding("F7", shown, figure)
-
-
-def _more(ratio: float, bound: bool) -> bool | None:
-    """Return whether clearly more is held token by token; None if a lower bound cannot say."""
-    if ratio >= MORE:
-        return True
-    return None if bound else False
-
-
 EXPERIMENT = Experiment(
     name="capacity",
     title="Capacity",
@@ -235,7 +123,7 @@ EXPERIMENT = Experiment(
             "restarts": 1,
             "recipe": SHORT,
         },
-        EVENING: {"ladder": LADDER[:9], "recipe": LONG},
+        EVENING: {"ladder": LADDER[:9], "failures": 2, "recipe": LONG},
         PAPER: paper.settings(
             "capacity",
             sources=("random", "pg19", "generated"),  # no unseen passage has 724 tokens

@@ -14,8 +14,9 @@ from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted, human_seconds
 from explorer.base.value import valid
-from explorer.experiments.paper import STATEMENTS
+from explorer.experiments.rules import RULES, Rule
 from explorer.experiments.runs import Cell, Run
+from explorer.experiments.verdicts import Finding
 from explorer.specs.arrangements import ARRANGEMENTS, AUTO
 from explorer.specs.experiments import Name, Settings
 from explorer.specs.texts import SOURCES
@@ -29,26 +30,6 @@ PRESETS = {
     PAPER: "The paper's own size (for GPUs)",
 }
 """Sizes in which every experiment comes, with their words."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Whether a run shows what the paper found.
-
-    Attributes:
-        id: of a statement of the paper's (`explorer.experiments.paper`).
-        shown: True, False, or None while the run cannot tell.
-        figure: the numbers that say so, in a sentence.
-    """
-
-    id: str
-    shown: bool | None
-    figure: str
-
-    @property
-    def claim(self) -> str:
-        """What the paper says, in our words."""
-        return STATEMENTS[self.id]
 
 
 @dataclass(frozen=True)
@@ -85,6 +66,11 @@ class Experiment:
     findings: Callable[[Run], list[Finding]] = field(default=lambda run: [])
     skip: Callable[[Run, Cell], str | None] = field(default=lambda run, cell: None)
     notes: Callable[[Run], list[str]] = field(default=lambda run: [])
+
+    @property
+    def rules(self) -> dict[str, Rule]:
+        """What counts as shown, by the finding that this experiment's runs speak of."""
+        return {name: rule for name, rule in RULES.items() if rule.experiment == self.name}
 
     def preset(self, name: str, card: ModelCard) -> Settings:
         """Return the settings of a preset for a model; what suits it is found when the run begins.

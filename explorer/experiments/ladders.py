@@ -5,7 +5,7 @@ when the best restart reaches token accuracy 0.99 (Q3). Free of torch.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,6 +15,7 @@ from explorer.experiments import aggregate, paper
 from explorer.experiments.aggregate import deviation
 from explorer.experiments.definition import in_words, settings_of
 from explorer.experiments.runs import Run
+from explorer.experiments.verdicts import restarts
 from explorer.specs.experiments import CapacitySettings
 from explorer.specs.recipes import THRESHOLD
 
@@ -36,8 +37,9 @@ BY = ["source", "scheme"]
 def climbing(run: Run, source: str, scheme: str, n: int) -> list[int]:
     """Return the texts that are tried at n.
 
-    A text that failed at a shorter length of its ladder is not tried again. Where m is shared, it
-    is shared by all texts at every length, so all of them go on until a length at which each fails.
+    A text that failed at as many shorter lengths in a row as the settings say is not tried again.
+    Where m is shared, it is shared by all texts at every length, so all of them go on until each
+    fails at so many lengths in a row.
     """
     settings = settings_of(run, CapacitySettings)
     best: dict[int, dict[int, float]] = {}
@@ -48,11 +50,22 @@ def climbing(run: Run, source: str, scheme: str, n: int) -> list[int]:
             if row["n"] < n:
                 rung = best.setdefault(row["n"], {})
                 rung[row["text"]] = max(rung.get(row["text"], 0.0), row["accuracy"])
-    failed = [{k for k, a in rung.items() if a < THRESHOLD} for rung in best.values()]
-    texts = set(range(settings.texts))
+    texts = range(settings.texts)
+    ends = {k for k in texts if _gave_up([best[n].get(k, 0.0) for n in sorted(best)], settings)}
     if scheme == "m shared":
-        return [] if texts in failed else sorted(texts)
-    return sorted(texts.difference(*failed))
+        together = [max(best[n].values(), default=0.0) for n in sorted(best)]
+        return [] if _gave_up(together, settings) else list(texts)
+    return [k for k in texts if k not in ends]
+
+
+def _gave_up(rungs: Sequence[float], settings: CapacitySettings) -> bool:
+    """Return whether so many lengths in a row failed, given the best accuracy at each."""
+    row = 0
+    for accuracy in rungs:
+        row = 0 if accuracy >= THRESHOLD else row + 1
+        if row == settings.failures:
+            return True
+    return False
 
 
 def doubt(run: Run) -> str | None:
@@ -134,7 +147,9 @@ def summary(run: Run) -> pd.DataFrame:
 
     Columns: source, scheme, c_tokens (the best over texts), h_lm and h_lm_sd (nats, mean and
     population deviation over texts), texts, how many of their ladders failed, reached at_end
-    without a failure (their values are lower bounds) or are still open, and the layout.
+    without a failure (their values are lower bounds) or are still open, held (share of starts that
+    hold a length which their text holds), restarts_needed (of which one holds in 95% of cases,
+    missing where none did), and the layout.
     """
     found = prefixes(run)
     ends = {name: found["ended"] == how for name, how in ENDS.items()}
@@ -146,8 +161,17 @@ def summary(run: Run) -> pd.DataFrame:
         texts=("text", "count"),
         **{name: (name, "sum") for name in ENDS},
     ).reset_index()
-    settings = settings_of(run, CapacitySettings)
-    return table.assign(layout=[layout(settings, scheme) for scheme in table["scheme"]])
+    rows, settings = measured(run), settings_of(run, CapacitySettings)
+    best = rows.groupby([*BY, "n", "text"])["accuracy"].transform("max")
+    tried = rows[best >= THRESHOLD]
+    held = (tried["accuracy"] >= THRESHOLD).groupby([tried[name] for name in BY]).mean()
+    keys = table[BY].itertuples(index=False, name=None)
+    share = [float(held.get(key, 0.0)) for key in keys]
+    return table.assign(
+        held=share,
+        restarts_needed=[float(restarts(s) or math.nan) for s in share],
+        layout=[layout(settings, scheme) for scheme in table["scheme"]],
+    )
 
 
 def pairs(run: Run) -> pd.DataFrame:

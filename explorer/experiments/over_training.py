@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from explorer.assets import catalog, hub
+from explorer.base.errors import BadInputError
 from explorer.experiments import ladders
 from explorer.experiments.runs import Run
 
@@ -47,6 +48,35 @@ def checkpoint(model: str) -> Checkpoint | None:
     folder = Path(model)
     step = _step(folder.name)
     return None if step == math.inf else Checkpoint(str(folder.parent), folder.name, step)
+
+
+def labels(at: Checkpoint) -> list[str]:
+    """Return how the checkpoints of a training run are called that are on this disk, by step."""
+    if hub.is_id(at.series):
+        names = [at.series, *hub.cached_revisions(at.series)]
+    else:
+        names = [str(folder) for folder in Path(at.series).iterdir() if folder.is_dir()]
+    found = [other for name in names if (other := checkpoint(name)) is not None]
+    return [other.label for other in sorted(found, key=lambda at: (at.step, at.label))]
+
+
+def named(at: Checkpoint, label: str) -> str:
+    """Return the name of the model that is another checkpoint of the same training run.
+
+    Raises:
+        BadInputError: if none can be called so.
+    """
+    label = label.strip()
+    name = f"{at.series}@{label}" if hub.is_id(at.series) else str(Path(at.series) / label)
+    if label == hub.MAIN and hub.is_id(at.series):
+        name = at.series
+    other = checkpoint(name)
+    if other is None or (other.series, other.label) != (at.series, label):
+        raise BadInputError(
+            f"“{label[:80]}” is no name of a checkpoint of {at.series}. Give one such as step1000: "
+            "a revision on the hub, or a folder beside the model's."
+        )
+    return name
 
 
 def _step(label: str) -> float:

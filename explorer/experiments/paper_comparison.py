@@ -7,14 +7,15 @@ from typing import Any
 import pandas as pd
 
 from explorer.base.formatting import counted, plus_minus
-from explorer.experiments import arrangements, ladders, paper, sharing, throughput
+from explorer.experiments import arrangements, ladders, paper, paper_evidence, sharing, throughput
 from explorer.experiments.catalogue import experiment
-from explorer.experiments.definition import PAPER, Finding, in_words
+from explorer.experiments.definition import PAPER, in_words
 from explorer.experiments.paper import Statement
 from explorer.experiments.runs import Run
+from explorer.experiments.verdicts import Finding
 from explorer.specs.arrangements import ARRANGEMENTS
 
-ANSWERS = {True: "shown here", False: "not shown here", None: "cannot be told from our run"}
+ANSWERS = {True: "shown here", False: "not shown here", None: "inconclusive"}
 NOT_RUN = "not run here"
 
 
@@ -44,12 +45,14 @@ def of_runs(runs: Iterable[Run]) -> list[Evidence]:
 
 
 def answers(
-    evidence: Iterable[Evidence], statements: Sequence[Statement] = paper.FINDINGS
+    evidence: Iterable[Evidence],
+    statements: Sequence[Statement] = paper.FINDINGS,
 ) -> pd.DataFrame:
     """Return what is said of the paper's statements, one row for each that speaks of one.
 
-    Columns: id, paper (the statement), here (the answer), figure, model, from. A statement of which
-    nothing speaks has one row whose answer says so and whose other columns are empty, not guessed.
+    Columns: id, paper (the statement), rests on (its evidence there), here (the answer), figure,
+    differs (why, where an experiment found it), model, from. A statement of which nothing speaks
+    has one row whose answer says so and whose other columns are empty, not guessed.
 
     Args:
         evidence: by runs, sets and paths.
@@ -61,18 +64,23 @@ def answers(
             {
                 "here": ANSWERS[each.finding.shown],
                 "figure": each.finding.figure,
+                "differs": each.finding.reason,
                 "model": each.model.rpartition("/")[2],
                 "from": each.of,
             }
         )
-    nothing = [{"here": NOT_RUN, "figure": "", "model": "", "from": ""}]
-    return pd.DataFrame(
-        [
-            {"id": statement.id, "paper": statement.sentence, **answer}
-            for statement in statements
-            for answer in by_id.get(statement.id, nothing)
-        ]
-    )
+    nothing = [{"here": NOT_RUN, "figure": "", "differs": "", "model": "", "from": ""}]
+    rows = [
+        {
+            "id": statement.id,
+            "paper": statement.sentence,
+            "rests on": paper_evidence.evidence(statement.id),
+            **answer,
+        }
+        for statement in statements
+        for answer in by_id.get(statement.id, nothing)
+    ]
+    return pd.DataFrame(rows)
 
 
 def table1(run: Run | None) -> pd.DataFrame | None:

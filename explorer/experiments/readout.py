@@ -1,4 +1,11 @@
-"""Read-out (E12): what a model goes on to write after the proto-tokens of a text."""
+"""Read-out (E12): what a model goes on to write after the proto-tokens of a text.
+
+What counts (`rules.RULES`), by context and of those whose first half came out exactly: what the
+model writes after the context is nearer to the true continuation than what it writes after e, m or
+both, with BOS and without. Whether it is gibberish, only its reader can tell. Six contexts are the
+fewest that decide; how many decide at the spread seen stands in the verdict (`verdicts.deciding`):
+of the first five, the widest of six spreads asked for 18.
+"""
 
 import numpy as np
 import pandas as pd
@@ -11,12 +18,11 @@ from explorer.experiments.definition import (
     MINUTES,
     PAPER,
     Experiment,
-    Finding,
     best_of,
     in_words,
 )
 from explorer.experiments.runs import Cell, Run
-from explorer.geometry import effects
+from explorer.experiments.verdicts import Finding, judged, p_value, part
 from explorer.specs.experiments import ReadoutSettings
 
 CONTEXT = "context"
@@ -28,16 +34,6 @@ LIKE = {
     "similarity_to_continuation": "second half",
 }
 """Columns of similarities, and what a generated text is compared with in each."""
-ALPHA = 0.05
-"""A start is less near than the context when sign flips over contexts reach it this rarely."""
-TEST = (
-    "p is one-sided, from flipping signs of the contexts' differences; shown if it is at most "
-    f"{ALPHA} for every start."
-)
-TOO_FEW = (
-    f"A test needs {effects.LEAST_CONTEXTS} contexts: with fewer, flipping signs gives no p below "
-    f"{ALPHA}."
-)
 
 
 def label(start: str, bos: bool) -> str:
@@ -132,25 +128,18 @@ def findings(run: Run) -> list[Finding]:
     reference = near.pop((CONTEXT, False), None)
     if reference is None or not near or not len(reference):
         return [Finding("E12", None, "Needs texts from the proto-tokens and the context.")]
-    few = len(reference) < effects.LEAST_CONTEXTS
-    p = {} if few else {fed: effects.sign_flips(reference - v) for fed, v in near.items()}
+    tested = {fed: part(reference - values) for fed, values in near.items()}
     each = ", ".join(
-        f"{label(*fed)} {values.mean():.2f}" + ("" if few else f" (p = {p[fed]:.3f})")
+        f"{label(*fed)} {values.mean():.2f} (p = {p_value(tested[fed].favours)})"
         for fed, values in near.items()
     )
-    shown: bool | None = True if p and max(p.values()) <= ALPHA else None
-    if any(values.mean() >= reference.mean() for values in near.values()):
-        shown = False
     without = "" if exact["bos"].any() else " This model has no BOS token, so none stood before."
-    return [
-        Finding(
-            "E12",
-            shown,
-            f"Mean similarity to the continuation, {counted(len(reference), 'context')} with an "
-            f"exact first half: {reference.mean():.2f} from the context itself; {each}. "
-            f"{TOO_FEW if few else TEST} Whether it is gibberish, the texts show.{without}",
-        )
-    ]
+    figure = (
+        f"Mean similarity to the continuation, {counted(len(reference), 'context')} with an exact "
+        f"first half: {reference.mean():.2f} from the context itself; {each}. Whether it is "
+        f"gibberish, the texts show.{without}"
+    )
+    return [judged("E12", list(tested.values()), figure)]
 
 
 EXPERIMENT = Experiment(
@@ -164,7 +153,7 @@ EXPERIMENT = Experiment(
     settings=ReadoutSettings,
     presets={
         MINUTES: {"contexts": 2, "length": 8, "context_length": 32},
-        EVENING: {},
+        EVENING: {"contexts": 24},
         PAPER: paper.settings("readout"),
     },
     cells=cells,

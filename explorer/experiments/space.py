@@ -2,18 +2,25 @@
 
 They are no runs of an experiment: a set's distances (E6, E7) and the paths between solutions (E8)
 are made by themselves. Free of torch.
+
+What counts (`rules.RULES`): F8, that solutions of one text are nearer than those of one context and
+of different ones, by permuted labels; F9, that the interval over resampled contexts, at the same
+distance of the texts, lies above 0; F10, by text, that the curve connects more than half of its
+pairs and the straight line less than half: six texts are the fewest that decide. How many contexts
+or texts decide at the spread seen stands in the verdict (`verdicts.deciding`).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted
-from explorer.experiments.definition import Finding
+from explorer.experiments.verdicts import Finding, Part, judged, of_interval, p_value, part
 from explorer.geometry.binned import LEAST, Gap
-from explorer.geometry.distance_report import CHANCE, DistanceSummary
+from explorer.geometry.distance_report import DistanceSummary
 from explorer.geometry.distances import KINDS, Kind, Vector, between, has_one_m, pairs, stack
 from explorer.geometry.effects import LEAST_CONTEXTS, Comparison, compare
 from explorer.paths.result import Paths
@@ -21,11 +28,6 @@ from explorer.solutions.sets import SolutionSet
 from explorer.specs.recipes import THRESHOLD
 
 MEASURE_FIRST = "The set's distances are not measured yet: press Measure on the page Distances."
-
-MOST = 0.9
-"""Share of pairs that counts as all but a few."""
-FEW_PAIRS = 3
-"""With fewer pairs, curves that fail are not held against the finding (F10)."""
 
 FEW = 200
 """Solutions that are compared at once where no distances are measured yet."""
@@ -42,7 +44,7 @@ def of_report(summary: DistanceSummary) -> list[Finding]:
     measured = summary.of(vector, "cosine")
     if measured is None:
         return [Finding(name, None, MEASURE_FIRST) for name in ("F8", "F9")]
-    local = _local(vector, measured.medians, summary.counts, measured.comparisons)
+    local = _local(vector, measured.medians, summary.counts, measured.comparisons, summary.contexts)
     return [local, _closer(summary, vector)]
 
 
@@ -65,7 +67,7 @@ def of_vectors(found: SolutionSet) -> list[Finding]:
     comparisons = list(compare(at, distances, resamples=0, permutations=QUICK_PERMUTATIONS))
     medians = {kind: float(np.median(d)) for kind, d in of_kind.items() if len(d)}
     counts = {kind: len(d) for kind, d in of_kind.items()}
-    local = _local(vector, medians, counts, comparisons)
+    local = _local(vector, medians, counts, comparisons, len(np.unique(at.contexts)))
     if comparisons:
         note = f" {QUICK_PERMUTATIONS} permutations; intervals once its distances are measured."
         local = replace(local, figure=local.figure + note)
@@ -92,15 +94,19 @@ def of_paths(found: Paths) -> list[Finding]:
         f"({curves / count:.0%}). Lowest accuracy of a line: {lowest:.2f} (median). Longest curve: "
         f"{longest:.2f} chords (the paper: at most 1.2)."
     )
-    if curves >= MOST * count and lines <= (1 - MOST) * count:
-        return [Finding("F10", True, figure)]
-    if count < FEW_PAIRS:
-        return [Finding("F10", None, f"{figure} So few pairs cannot tell.")]
-    if not (found.over & found.measured).all():
-        return [Finding("F10", None, f"{figure} Not every curve is trained to its end.")]
-    if 2 * curves > count and 2 * lines < count:
-        return [Finding("F10", None, f"{figure} It holds for most pairs, not for all.")]
-    return [Finding("F10", False, figure)]
+    over = bool((found.over & found.measured)[at].all()) and len(at) == len(found)
+    by_text = pd.DataFrame(
+        {
+            "text": [found.header.solutions[found.header.pairs[k][0]].text for k in at],
+            "curve": found.connected[at],
+            "line": found.lines_connected[at],
+        }
+    ).groupby("text")[["curve", "line"]]
+    share = by_text.mean()
+    if not over:
+        figure += " Not every curve is trained to its end."
+    parts = [part(share["curve"] - 0.5, at_least=not over), part(0.5 - share["line"])]
+    return [judged("F10", parts, figure)]
 
 
 def _local(
@@ -108,6 +114,7 @@ def _local(
     medians: Mapping[Kind, float],
     counts: Mapping[Kind, int],
     comparisons: Sequence[Comparison],
+    contexts: int,
 ) -> Finding:
     ours = [c for c in comparisons if c.near == KINDS[0]]
     if not ours:
@@ -119,26 +126,21 @@ def _local(
         for kind in KINDS
         if kind in medians
     )
-    chances = "; ".join(f"{c.auc:.2f}{_interval(c)} against {c.far}, p = {_p(c.p)}" for c in ours)
-    shown = True if all(c.p < CHANCE for c in ours) else None
-    if any(c.auc <= 0.5 for c in ours):
-        shown = False
-    open_ = " The difference may be chance: there are too few texts." if shown is None else ""
-    words = "e" if vector == "e" else "e and m together"
-    return Finding(
-        "F8",
-        shown,
-        f"Cosine distance of {words}, medians: {middle}. Chance that a same-text pair is the "
-        f"closer one: {chances}.{open_}",
+    chances = "; ".join(
+        f"{c.auc:.2f}{_interval(c)} against {c.far}, p = {p_value(c.p)}" for c in ours
     )
+    words = "e" if vector == "e" else "e and m together"
+    figure = (
+        f"Cosine distance of {words}, medians: {middle}. Chance that a same-text pair is the "
+        f"closer one: {chances}."
+    )
+    # of permuted labels few are as near as they are; of the reverse, all the others
+    parts = [Part(c.p, 1 - c.p, contexts, c.auc - 0.5, None) for c in ours]
+    return judged("F8", parts, figure)
 
 
 def _interval(c: Comparison) -> str:
     return "" if c.low is None or c.high is None else f" ({c.low:.2f} to {c.high:.2f})"
-
-
-def _p(p: float) -> str:
-    return f"{p:.3f}".rstrip("0") if p >= 0.001 else f"{p:.1g}"
 
 
 def _closer(summary: DistanceSummary, vector: Vector) -> Finding:
@@ -160,15 +162,16 @@ def _closer(summary: DistanceSummary, vector: Vector) -> Finding:
         f"({gap.same:,} text pairs of one context, {gap.different:,} of different ones)"
         for words, gap in gaps.items()
     )
-    lowest = [gap.low for gap in gaps.values()]
-    shown = True if all(low is not None and low > 0 for low in lowest) else None
-    if any(gap.mean <= 0 for gap in gaps.values()):
-        shown = False
-    chance = " An interval that holds 0 may be chance." if shown is None else ""
-    if None in lowest:
-        shown = None
-        chance = f" Whether it is chance takes an interval, and that {LEAST_CONTEXTS} contexts."
-    return Finding("F9", shown, f"{figure[0].upper()}{figure[1:]}.{chance}")
+    figure = f"{figure[0].upper()}{figure[1:]}."
+    parts = [
+        of_interval(gap.low, gap.high, gap.mean, summary.contexts)
+        for gap in gaps.values()
+        if gap.low is not None and gap.high is not None
+    ]
+    if len(parts) < len(gaps):
+        few = f"Whether it is chance takes an interval, and that {LEAST_CONTEXTS} contexts."
+        return Finding("F9", None, f"{figure} {few}")
+    return judged("F9", parts, figure)
 
 
 def _apart(closer: float) -> str:

@@ -3,8 +3,9 @@
 import pandas as pd
 
 from explorer.base.formatting import speed
-from explorer.experiments.definition import EVENING, MINUTES, PAPER, Experiment, Finding
+from explorer.experiments.definition import EVENING, MINUTES, PAPER, Experiment
 from explorer.experiments.runs import Cell, Run
+from explorer.experiments.verdicts import Finding
 from explorer.specs.experiments import ThroughputSettings
 
 ONE_FORWARD, AUTOREGRESSIVE = "one forward", "autoregressive"

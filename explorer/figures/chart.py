@@ -9,6 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
+from explorer.figures.look import look_at
+
 DIGITS = (
     (1, 3),
     (1, 2, 5),
@@ -36,6 +38,19 @@ class Chart:
     figure: go.Figure
     alt: str
     table: pd.DataFrame
+
+    @property
+    def look(self) -> str:
+        """What to look at, in one line."""
+        return look_at(self.key)
+
+    @property
+    def words(self) -> list[str]:
+        """What the figure says: its title, its axes, and the names of what is drawn."""
+        drawn = self.figure.layout
+        titles = (drawn.title, drawn.xaxis.title, drawn.yaxis.title)
+        said = [*(each.text for each in titles), *(trace.name for trace in self.figure.data)]
+        return [each for each in said if each]
 
     def on_white(self) -> go.Figure:
         """Return the figure as it is printed, on a white ground."""

@@ -68,16 +68,16 @@ def plane(
             x=[found.x[chosen[1]]],
             y=[found.y[chosen[0]]],
             mode="markers",
-            name="point that is read below",
+            name="point that is read out",
             marker={"symbol": "cross-open", "size": 16, "line": {"width": 3}, "color": "#111"},
             hoverinfo="skip",
         )
     titles = {
-        "accuracy": "Where the model still says the text",
+        "accuracy": "Where the model still outputs the text",
         "loss": "The loss between two solutions",
     }
     layout(
-        figure, titles[column], "distance along the chord", "distance from the chord", height=520
+        figure, titles[column], "distance along the chord", "distance from the chord", height=600
     )
     figure.update_yaxes(scaleanchor="x", constrain="domain", zeroline=False, showgrid=False)
     figure.update_xaxes(constrain="domain", zeroline=False, showgrid=False)

@@ -1,13 +1,18 @@
-"""Charts of maps: solutions as points in two or three dimensions."""
+"""Charts of maps: solutions as points in two or three dimensions, and moving through the layers."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from jaxtyping import Float, Int
 
 from explorer.base.formatting import counted
 from explorer.figures.chart import Chart, layout
-from explorer.figures.palette import RESTARTS, RIGHT, WRONG, WRONG_TO_RIGHT
+from explorer.figures.palette import DIFFERENT, RESTARTS, RIGHT, WRONG, WRONG_TO_RIGHT
 from explorer.figures.words import for_hover
+from explorer.geometry.depth import PLACE_NAMES
 from explorer.geometry.maps import AXES, SolutionMap
 
 COLOUR_BY = ("context", "text", "source", "accuracy", "restart", "set")
@@ -15,35 +20,50 @@ SYMBOLS = ("circle", "diamond", "square", "cross", "x")
 """Symbols that both flat and spatial scatters know."""
 MOST_NAMED = 24
 """Labels a legend can hold; more are coloured all the same."""
+JOINED = ("not at all", "by lines", "by hulls")
+"""How points of one text can be joined."""
+LEFT_OUT = {"marker": {"color": DIFFERENT, "opacity": 0.25}}
+"""What points look like that a lasso has left out."""
+
+At = Float[np.ndarray, "n k"]
+Trace = tuple[Callable[[At], At], dict[str, Any]]
+"""Where a trace's points lie in a layout, and everything else about it."""
 
 
-def scatter(made: SolutionMap, colour_by: str, trajectory: pd.DataFrame | None = None) -> Chart:
+def scatter(
+    made: SolutionMap,
+    colour_by: str,
+    trajectory: pd.DataFrame | None = None,
+    joined: str = JOINED[0],
+) -> Chart:
     """Draw a map, one trace for each label so that a legend names them.
+
+    A map of hidden states has a slider that moves its points through the layers.
 
     Args:
         made: the map.
         colour_by: a column of its points, of `COLOUR_BY`.
         trajectory: of `explorer.geometry.maps.trajectory`, a run's way through a PCA map.
+        joined: how points of one text are joined, of `JOINED`; in space always by lines.
     """
     spec, points = made.record.spec, made.points
     axes = list(AXES[: spec.dimensions])
-    figure = go.Figure()
-    if colour_by == "accuracy":
-        _add(figure, points, axes, f"{spec.noun}s", _by_number(points["accuracy"]))
-    else:
-        labels = list(dict.fromkeys(points[colour_by]))
-        for k, label in enumerate(labels):
-            marker: dict[str, object] = {
-                "color": RESTARTS[k % len(RESTARTS)],
-                "symbol": SYMBOLS[k % len(SYMBOLS)],
-            }
-            name = for_hover(str(label), 34)
-            here = points[points[colour_by] == label]
-            _add(figure, here, axes, name, marker, named=k < MOST_NAMED)
+    kind = go.Scatter if spec.dimensions == 2 else go.Scatter3d
+    traces = [*_joining(made, joined), *_points(made, colour_by)]
+    layouts = [np.array(at) for at in made.record.layers] or [points[axes].to_numpy()]
+
+    def drawn(at: At) -> list[dict[str, Any]]:
+        return [dict(zip(axes, place(at).T, strict=True)) for place, _ in traces]
+
+    figure = go.Figure(
+        [kind(**at, **more) for at, (_, more) in zip(drawn(layouts[0]), traces, strict=True)]
+    )
     if trajectory is not None and len(trajectory):
         _add_way(figure, trajectory, axes)
     title = "UMAP" if spec.method == "umap" else "PCA"
-    name = "e and m together" if spec.vector == "both" else spec.vector
+    name: str = "e and m together" if spec.vector == "both" else spec.vector
+    if spec.place is not None:
+        name = f"hidden states {PLACE_NAMES[spec.place]}"
     named_axes = _axis_names(made)
     layout(figure, f"{title} of {name}, by {colour_by}", *named_axes[:2], height=620)
     figure.update_layout(
@@ -57,13 +77,66 @@ def scatter(made: SolutionMap, colour_by: str, trajectory: pd.DataFrame | None =
         f"dimensions, coloured by {colour_by}."
     )
     columns = ["id", *axes, "context", "text", "accuracy", "restart", "seed", "set", "regime"]
-    return Chart(f"map-{spec.method}-{spec.vector}-{colour_by}", figure, alt, points[columns])
+    table = points[columns]
+    if made.record.layers:
+        number = list(range(len(traces)))
+        figure.frames = [
+            go.Frame(name=str(k), traces=number, data=[kind(**each) for each in drawn(at)])
+            for k, at in enumerate(layouts)
+        ]
+        _slide(figure, layouts)
+        alt += f" A slider moves it through {counted(len(layouts) - 1, 'layer')}."
+        table = pd.concat(
+            [
+                points[columns].assign(layer=k, **dict(zip(axes, at.T, strict=True)))
+                for k, at in enumerate(layouts)
+            ]
+        )
+    return Chart(f"map-{spec.method}-{spec.place or spec.vector}-{colour_by}", figure, alt, table)
+
+
+def _slide(figure: go.Figure, layouts: list[At]) -> None:
+    """Add a slider over the frames, and a button that plays them; axes stay where they are."""
+    every = np.concatenate(layouts)
+    low, high = every.min(0), every.max(0)
+    edge = 0.06 * (high - low).max()
+    named = ("xaxis", "yaxis", "zaxis")[: every.shape[1]]
+    ranges = {
+        axis: {"range": [float(a - edge), float(b + edge)], "autorange": False}
+        for axis, a, b in zip(named, low, high, strict=True)
+    }
+    spatial = every.shape[1] == 3
+    figure.update_layout({"scene": ranges} if spatial else ranges)
+    quick = {
+        "frame": {"duration": 300, "redraw": spatial},
+        "transition": {"duration": 250},
+        "mode": "immediate",
+    }
+    steps = [
+        {"label": "input" if k == 0 else str(k), "method": "animate", "args": [[str(k)], quick]}
+        for k in range(len(layouts))
+    ]
+    play = {"label": "Play", "method": "animate", "args": [None, quick | {"fromcurrent": True}]}
+    figure.update_layout(
+        height=700,
+        sliders=[
+            {"active": 0, "steps": steps, "currentvalue": {"prefix": "layer: "},
+             "x": 0.1, "len": 0.9, "pad": {"t": 46}}
+        ],
+        updatemenus=[
+            {"type": "buttons", "x": 0, "y": 0, "xanchor": "left", "yanchor": "top",
+             "pad": {"t": 66}, "showactive": False, "buttons": [play]}
+        ],
+        legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"},
+    )  # fmt: skip
 
 
 def _axis_names(made: SolutionMap) -> list[str]:
     spec = made.record.spec
     if spec.method == "umap":
         return [f"UMAP {k} (no unit)" for k in range(1, spec.dimensions + 1)]
+    if made.record.layers:
+        return [f"component {k} of each layer" for k in range(1, spec.dimensions + 1)]
     shares = enumerate(made.record.explained, 1)
     return [f"component {k}, {share:.0%} of variance" for k, share in shares]
 
@@ -78,29 +151,84 @@ def _by_number(values: pd.Series) -> dict[str, object]:
     }
 
 
-def _add(
-    figure: go.Figure,
-    points: pd.DataFrame,
-    axes: list[str],
+def _points(made: SolutionMap, colour_by: str) -> Iterator[Trace]:
+    """Yield a trace for each label, or one with a scale of colours for a number."""
+    spec, points = made.record.spec, made.points
+    if colour_by == "accuracy":
+        everything = np.arange(len(points))
+        yield _trace(made, everything, f"{spec.noun}s", _by_number(points["accuracy"]))
+        return
+    for k, label in enumerate(dict.fromkeys(points[colour_by])):
+        marker = {"color": RESTARTS[k % len(RESTARTS)], "symbol": SYMBOLS[k % len(SYMBOLS)]}
+        here = np.flatnonzero(points[colour_by] == label)
+        yield _trace(made, here, for_hover(str(label), 34), marker, named=k < MOST_NAMED)
+
+
+def _trace(
+    made: SolutionMap,
+    here: Int[np.ndarray, " k"],
     name: str,
-    marker: dict[str, object],
+    marker: dict[str, Any],
     *,
     named: bool = True,
-) -> None:
-    kind = go.Scatter if len(axes) == 2 else go.Scatter3d
-    size = 10 if len(axes) == 2 else 5
-    figure.add_trace(
-        kind(
-            **{axis: points[axis] for axis in axes},
-            mode="markers",
-            name=name,
-            showlegend=named,
-            marker={"size": size, "line": {"width": 1, "color": "rgba(128,128,128,.9)"}} | marker,
-            customdata=points["id"],
-            text=[for_hover(text) for text in points["text"]],
-            hovertemplate="%{text}<extra></extra>",
-        )
+) -> Trace:
+    flat, points = made.record.spec.dimensions == 2, made.points.iloc[here]
+    size = {"size": 10 if flat else 5, "line": {"width": 1, "color": "rgba(128,128,128,.9)"}}
+    return lambda at: at[here], {
+        "mode": "markers",
+        "name": name,
+        "showlegend": named,
+        "marker": size | marker,
+        "customdata": points["id"],
+        "text": [for_hover(text) for text in points["text"]],
+        "hovertemplate": "%{text}<extra></extra>",
+        **({"unselected": LEFT_OUT} if flat else {}),
+    }
+
+
+def _joining(made: SolutionMap, how: str) -> Iterator[Trace]:
+    """Yield one trace that joins the points of each text: to their middle, or by their hull."""
+    labels = made.points["text"].to_numpy()
+    of_text = [np.flatnonzero(labels == text) for text in dict.fromkeys(labels)]
+    several = [members for members in of_text if len(members) > 1]
+    if how == JOINED[0] or not several:
+        return
+    hulls = how == JOINED[2] and made.record.spec.dimensions == 2
+    outline = hull if hulls else _star
+
+    def place(at: At) -> At:
+        gap = np.full((1, at.shape[1]), np.nan)
+        return np.concatenate([part for members in several for part in (outline(at[members]), gap)])
+
+    filled = {"fill": "toself", "fillcolor": "rgba(138,143,152,.18)"} if hulls else {}
+    yield (
+        place,
+        {
+            "mode": "lines",
+            "name": "one text",
+            "line": {"color": DIFFERENT, "width": 1},
+            "hoverinfo": "skip",
+            **filled,
+        },
     )
+
+
+def _star(at: At) -> At:
+    """Return the way from the middle to each point and back."""
+    middle = at.mean(0)
+    return np.concatenate([np.stack([middle, point]) for point in at] + [middle[None]])
+
+
+def hull(at: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "h 2"]:
+    """Return the outline of the convex hull, closed; of points on one line, the line."""
+    from scipy.spatial import ConvexHull, QhullError
+
+    try:
+        around = ConvexHull(at).vertices
+    except (QhullError, ValueError):  # fewer than three points, or on one line
+        around = np.lexsort(at.T)
+    closed: Float[np.ndarray, "h 2"] = at[[*around, around[0]]]
+    return closed
 
 
 def _add_way(figure: go.Figure, way: pd.DataFrame, axes: list[str]) -> None:

@@ -17,7 +17,7 @@ def accuracy_curves(recording: Recording) -> Chart:
     return _curves(
         recording,
         "accuracy",
-        "Share of right tokens, restart by restart",
+        "Accuracy of each restart",
         "token accuracy",
         axis=SHARE,
     )
@@ -28,7 +28,7 @@ def loss_curves(recording: Recording) -> Chart:
     return _curves(
         recording,
         "loss",
-        "Loss on its way down",
+        "Training loss",
         "mean cross-entropy, nats (log)",
         axis=log_axis(ticks_for(recording.frames["loss"])),
     )
@@ -115,7 +115,10 @@ def position_heatmap(recording: Recording, restart: int, labels: list[str]) -> C
     )
     figure.update_yaxes(autorange="reversed")
     layout(
-        figure, f"Which positions come first (seed {seed})", "optimiser step", "position in text"
+        figure,
+        f"Which positions are learned first (seed {seed})",
+        "optimiser step",
+        "position in text",
     )
     table = pd.DataFrame(p.T, columns=[f"{i} {label}" for i, label in enumerate(labels, 1)])
     table.insert(0, "step", steps[keep])
@@ -144,7 +147,7 @@ def position_accuracy(recording: Recording, labels: list[str]) -> Chart:
     figure.update_yaxes(range=[0, 1.05], tickformat=".0%")
     layout(
         figure,
-        "Right positions, over all restarts",
+        "Correct positions, over all restarts",
         "position in text",
         f"share of {len(right)} restarts",
     )

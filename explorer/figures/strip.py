@@ -62,20 +62,27 @@ def strip_data(
         recording: the run.
         restarts: indices of the restarts to show, one line each.
         say: token ids to what each says.
-        play: send every frame, to be played back; else only the newest.
+        play: send every frame until these restarts are over, to be played back; else the newest.
 
     Returns:
         As `strip`; `steps` are of the restart shown or, of several, of the one with most, and
         `whose` says so.
     """
     header, at = recording.header, list(restarts)
-    frames = recording.frames if play else recording.frames[-1:]
+    frames = _until_over(recording.frames, at) if play else recording.frames[-1:]
     columns = [frames[name][:, at] for name in ("predicted", "p", "rank")]
     labels = [f"seed {header.seeds[k]}" for k in at]
     return strip(labels, header.groups, header.target_ids, say, columns) | {
         "steps": frames["steps"][:, at].max(axis=1).tolist() if at else [],
         "whose": " of the restart furthest on" if len(at) > 1 else "",
     }
+
+
+def _until_over(frames: np.ndarray, restarts: list[int]) -> np.ndarray:
+    """Leave out frames in which only other restarts trained; the last holds the final score."""
+    steps = frames["steps"][:, restarts]
+    end = int((steps == steps[-1:]).all(axis=1).argmax()) if len(frames) else 0
+    return np.concatenate([frames[:end], frames[-1:]])
 
 
 def preview_data(

@@ -19,7 +19,7 @@ from explorer.base.value import Value
 from explorer.geometry.distance_report import few_contexts
 from explorer.geometry.distances import KINDS, Kind, cosine_distances, pairs
 from explorer.geometry.effects import Comparison, compare
-from explorer.geometry.projection import principal
+from explorer.geometry.projection import following, principal
 from explorer.geometry.set_reports import SetReports
 from explorer.solutions.sets import SolutionSet
 
@@ -170,11 +170,8 @@ def steps(
 def layouts(states: Float[np.ndarray, "S 3 K d"]) -> list[Layout]:
     """Lay the solutions out in two dimensions after every layer: PCA of their unit vectors.
 
-    Each is turned or mirrored so that it lies nearest to the layer before (orthogonal Procrustes):
-    points then move from layer to layer and do not jump. Its size is divided out.
+    Each is turned or mirrored so that it lies nearest to the layer before (`following`).
     """
-    from scipy.linalg import orthogonal_procrustes
-
     made = []
     for k, place in enumerate(PLACES):
         before: NDArray[np.float64] | None = None
@@ -183,10 +180,7 @@ def layouts(states: Float[np.ndarray, "S 3 K d"]) -> list[Layout]:
             at, explained = np.zeros((len(unit), 2)), 0.0
             if len(np.unique(unit.round(9), axis=0)) > 2:
                 found = principal(unit, 2)
-                at, explained = found.project(unit), float(found.explained.sum())
-                at = at / np.sqrt((at**2).sum(1).mean())
-                if before is not None:
-                    at = at @ orthogonal_procrustes(at, before)[0]
+                at, explained = following(found.project(unit), before), float(found.explained.sum())
                 before = at
             places = [(round(x, 4), round(y, 4)) for x, y in at.tolist()]
             made.append(Layout(place=place, layer=layer, at=places, explained=explained))

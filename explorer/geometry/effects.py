@@ -296,6 +296,8 @@ def sign_flips(differences: Float[np.ndarray, " n"]) -> float:
     """
     from scipy.stats import permutation_test
 
+    if len(differences) == 1:
+        return 0.5 if differences[0] > 0 else 1.0
     found = permutation_test(
         (differences,),
         np.mean,

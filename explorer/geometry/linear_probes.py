@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 STRENGTH = 1.0
 """Of the ridge, as a share of the squared length of a standardised vector."""
 MOST_FOLDS = 10
-PERMUTATIONS = 999
+PERMUTATIONS = 499
 
 Shuffle = Callable[[np.random.Generator], Int[np.ndarray, " T"]]
 

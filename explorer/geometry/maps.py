@@ -16,7 +16,7 @@ from explorer.base import folders
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
 from explorer.base.provenance import Recorded
-from explorer.geometry import projection
+from explorer.geometry import depth, projection
 from explorer.geometry.distances import Vector, between, chosen, stack
 from explorer.geometry.projection import Purity
 from explorer.solutions import sets as records
@@ -27,6 +27,8 @@ from explorer.specs.jobs import MapSpec
 
 VERSION = 1
 AXES = ("x", "y", "z")
+DIGITS = 3
+"""Of coordinates after every layer, where they lie between -5 and 5 or so."""
 
 
 class MapRecord(Recorded):
@@ -39,6 +41,12 @@ class MapRecord(Recorded):
     coordinates: list[list[float]]
     explained: list[float] = Field(description="PCA: share of variance of each axis.")
     purity: list[Purity]
+    layers: list[list[list[float]]] = Field(
+        [],
+        exclude_if=lambda value: not value,
+        description="Of hidden states: coordinates after each layer, the input first. Then "
+        "`coordinates`, `explained` and `purity` are those after the last.",
+    )
 
 
 @dataclass(frozen=True)
@@ -137,25 +145,34 @@ def describe(sets: list[SolutionSet]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def make(spec: MapSpec) -> SolutionMap:
-    """Lay solutions out.
+def make(spec: MapSpec, states: Float[np.ndarray, "S n d"] | None = None) -> SolutionMap:
+    """Lay solutions out, once or after every layer.
+
+    Args:
+        spec: what to lay out, and how.
+        states: hidden states of all solutions after every layer, if the spec is of these.
 
     Raises:
         BadInputError: if the sets do not fit together or are too small.
         CorruptFileError: if a set cannot be read.
     """
     sets = gather(spec)
-    full = vectors(sets, spec.vector)
     known = describe(sets)
-    explained: list[float] = []
-    if spec.method == "pca":
-        found = projection.principal(full, spec.dimensions)
-        coordinates, explained = found.project(full), found.explained.tolist()
+    layers: list[list[list[float]]] = []
+    if states is None:
+        full = vectors(sets, spec.vector)
+        coordinates, explained = _lay_out(spec, full, None)
     else:
-        coordinates = projection.umap(
-            full, spec.dimensions, neighbours=spec.neighbours, min_distance=spec.min_distance,
-            metric=spec.metric, seed=spec.seed,
-        )  # fmt: skip
+        lengths = np.linalg.norm(states.astype(np.float64), axis=-1, keepdims=True)
+        directions = states / lengths
+        full, before, explained = directions[-1], None, []
+        for of_layer in directions:
+            at = np.zeros((len(of_layer), spec.dimensions))
+            if len(np.unique(of_layer, axis=0)) > spec.dimensions + 1:  # else one vector for all
+                laid, explained = _lay_out(spec, of_layer, before)
+                at = before = projection.following(laid, before)
+            layers.append(at.round(DIGITS).tolist())
+        coordinates = np.array(layers[-1])
     distances = between(full, "cosine" if spec.metric == "cosine" else "l2")
     measured = [
         projection.purity(distances, label, known[label].to_numpy())
@@ -168,8 +185,29 @@ def make(spec: MapSpec) -> SolutionMap:
         coordinates=coordinates.tolist(),
         explained=explained,
         purity=[found for found in measured if found is not None],
+        layers=layers,
     )
     return _placed(record, known, sets)
+
+
+def _lay_out(
+    spec: MapSpec, full: Float[np.ndarray, "n d"], start: Float[np.ndarray, "n k"] | None
+) -> tuple[Float[np.ndarray, "n k"], list[float]]:
+    """Return coordinates and, of PCA, the share of variance along each axis.
+
+    Args:
+        spec: how to lay out.
+        full: what is laid out.
+        start: where UMAP begins; None: as it usually does.
+    """
+    if spec.method == "pca":
+        found = projection.principal(full, spec.dimensions)
+        return found.project(full), found.explained.tolist()
+    coordinates = projection.umap(
+        full, spec.dimensions, neighbours=spec.neighbours, min_distance=spec.min_distance,
+        metric=spec.metric, seed=spec.seed, start=start,
+    )  # fmt: skip
+    return coordinates, []
 
 
 def _placed(record: MapRecord, known: pd.DataFrame, sets: list[SolutionSet]) -> SolutionMap:
@@ -182,6 +220,8 @@ def key(spec: MapSpec, sets: list[SolutionSet]) -> str:
     settings = spec.model_dump(mode="json")
     if spec.method == "pca":  # PCA has no such settings; the metric is that of the purity
         settings |= dict.fromkeys(("neighbours", "min_distance", "seed"), 0)
+    if spec.place is not None:
+        settings["vector"] = None
     ids = [s.record.id for found in sets for s in found.solutions]
     return hashlib.sha256(json.dumps([VERSION, settings, ids]).encode()).hexdigest()[:16]
 
@@ -196,16 +236,22 @@ def save(made: SolutionMap) -> Path:
     return write_atomically(file, made.record.model_dump_json().encode())
 
 
-def make_and_save(spec: MapSpec) -> int:
+def make_and_save(spec: MapSpec, states: Path | None = None) -> int:
     """Lay solutions out, keep the map, and return how many there are; one that is here is kept.
+
+    Args:
+        spec: what to lay out, and how.
+        states: file of hidden states that `StatesTask` writes, if the spec is of these.
 
     Raises:
         BadInputError, CorruptFileError, StorageError: as `make` and `save`.
     """
     made = load(spec)
     if made is None:
-        made = make(spec)
+        made = make(spec, None if states is None else np.load(states, allow_pickle=False))
         save(made)
+    if states is not None:
+        states.unlink(missing_ok=True)
     return len(made.points)
 
 
@@ -223,7 +269,25 @@ def load(spec: MapSpec) -> SolutionMap | None:
             return _placed(record, describe(sets), sets)
         except (OSError, ValidationError):
             continue
-    return None
+    return _of_depth(spec, sets)
+
+
+def _of_depth(spec: MapSpec, sets: list[SolutionSet]) -> SolutionMap | None:
+    """Return the flat PCA of one set's hidden states, which comes with its distances by layer."""
+    asked = (spec.method, spec.dimensions, len(sets), spec.inexact)
+    if spec.place is None or asked != ("pca", 2, 1, False):
+        return None
+    report, known = depth.REPORTS.load(sets[0].record), describe(sets)
+    ids = known["id"].tolist()
+    if report is None or [point.id for point in report.points] != ids:
+        return None
+    maps = report.map_of(spec.place)
+    layers = [[list(point) for point in one.at] for one in maps]
+    record = MapRecord(
+        key=key(spec, sets), spec=spec, solutions=ids, coordinates=layers[-1], layers=layers,
+        explained=[], purity=[], versions=report.versions,
+    )  # fmt: skip
+    return _placed(record, known, sets)
 
 
 def of_set(name: str) -> list[SolutionMap]:
@@ -248,6 +312,8 @@ def trajectory(made: SolutionMap, recording: Recording) -> pd.DataFrame:
         BadInputError: if the map is not PCA's, or the run is of another model's width.
     """
     spec = made.record.spec
+    if spec.place is not None:
+        raise BadInputError("A run can be laid into a map of e and m only, not of hidden states.")
     if spec.method != "pca":
         raise BadInputError(
             "A run can be laid into a PCA map only: UMAP has no axes to project on."

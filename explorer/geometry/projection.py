@@ -55,8 +55,18 @@ def umap(
     min_distance: float,
     metric: str,
     seed: int,
+    start: Float[np.ndarray, "n k"] | None = None,
 ) -> Float[np.ndarray, "n k"]:
     """Return UMAP's layout (McInnes et al. 2018); one seed, one thread, one picture.
+
+    Args:
+        vectors: what is laid out.
+        dimensions: of the layout.
+        neighbours: how many count as near.
+        min_distance: how close points may lie.
+        metric: distance in the full space.
+        seed: of its random choices.
+        start: a layout to begin with, so that points move from there and do not jump.
 
     Raises:
         BadInputError: if there are too few vectors for so many neighbours.
@@ -69,7 +79,7 @@ def umap(
         )
     reducer = _reducer(
         n_components=dimensions, n_neighbors=neighbours, min_dist=min_distance, metric=metric,
-        random_state=seed, n_jobs=1,
+        random_state=seed, n_jobs=1, **({} if start is None else {"init": start}),
     )  # fmt: skip
     layout = np.asarray(reducer.fit_transform(vectors.astype(np.float32)), dtype=np.float64)
     if not np.isfinite(layout).all():
@@ -82,7 +92,26 @@ def umap(
 def _reducer(**settings: Any) -> Any:
     from umap import UMAP
 
-    return UMAP(init="spectral" if settings["n_neighbors"] > 2 else "random", **settings)
+    usual = "spectral" if settings["n_neighbors"] > 2 else "random"
+    return UMAP(**{"init": usual} | settings)
+
+
+def following(
+    at: Float[np.ndarray, "n k"], before: Float[np.ndarray, "n k"] | None
+) -> Float[np.ndarray, "n k"]:
+    """Return a layout centred, of root mean square 1, turned or mirrored to lie nearest to another.
+
+    Points then move from one layout to the next and do not jump (orthogonal Procrustes).
+
+    Args:
+        at: the layout, of points that differ.
+        before: the other one, or None.
+    """
+    from scipy.linalg import orthogonal_procrustes
+
+    apart = at - at.mean(0)
+    placed: Float[np.ndarray, "n k"] = apart / np.sqrt((apart**2).sum(1).mean())
+    return placed if before is None else placed @ orthogonal_procrustes(placed, before)[0]
 
 
 def warm_up() -> None:

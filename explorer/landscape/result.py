@@ -118,3 +118,26 @@ class Landscape(TensorFile):
     def ready(self) -> bool:
         """Whether a whole grid has been measured."""
         return self.header.reached >= COARSEST
+
+    def same_plane(self, other: "Landscape") -> bool:
+        """Whether another is of the same points."""
+        return np.array_equal(self.points, other.points) and np.array_equal(self.x, other.x)
+
+    @property
+    def measured(self) -> int:
+        """How many points are measured."""
+        return int(np.isfinite(self.accuracy).sum())
+
+    @property
+    def share(self) -> float:
+        """Points per second over rows per second of the plain forward pass."""
+        return self.header.points_per_second / max(self.header.plain_per_second, 1e-9)
+
+    @property
+    def outcome(self) -> str:
+        """How many points are measured, and how many a second."""
+        return (
+            f"{self.measured:,} of {self.accuracy.size:,} points, "
+            f"{self.header.points_per_second:.0f} a second: {self.share:.0%} of the plain forward "
+            "rate."
+        )

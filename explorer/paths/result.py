@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.base.files import write_atomically
 from explorer.base.tensor_files import Layout, TensorFormat, Tensors, all_finite
 from explorer.paths.curves import BENDS, arc_lengths, bends_on_chord, mean_along
 from explorer.paths.header import PathsHeader, TextInfo
@@ -185,14 +186,16 @@ class Paths:
         Raises:
             StorageError: if the disk refuses.
         """
-        return FORMAT.save(path, self.header, {**self._tensors(), **(more or {})})
+        return write_atomically(path, self.packed(more))
 
-    def _tensors(self) -> dict[str, NDArray[Any]]:
+    def packed(self, more: Mapping[str, NDArray[Any]] | None = None) -> bytes:
+        """Return the content of such a file."""
         own = {name: getattr(self, name) for name in ("vectors", "bends", "t", "steps", "over")}
         for which in ("line", "curve"):
             profile = getattr(self, which)
             own |= {f"{which}.{f.name}": getattr(profile, f.name) for f in fields(Profile)}
-        return own | {f"history.{name}": self.history[name] for name in HISTORY.names or ()}
+        own |= {f"history.{name}": self.history[name] for name in HISTORY.names or ()}
+        return FORMAT.pack(self.header, {**own, **(more or {})})
 
     @classmethod
     def load(cls, path: Path) -> Self:

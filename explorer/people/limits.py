@@ -36,7 +36,7 @@ class Limits(Value):
     rows: int = Field(128, ge=1, le=100_000, description="Restarts of all of them together.")
     queue: int = Field(200, ge=1, le=10_000, description="Jobs under way, of all people.")
     downloads: Literal["host", "everyone"] = Field(
-        "host", description="Who may download models from the hub."
+        "host", description="Who may fetch models and books from the hub."
     )
 
 
@@ -91,8 +91,9 @@ def require_room(spec: JobSpec, person: Person, *, of: str | None = None) -> Non
     if person.is_host:
         return
     limits = load()
+    if _reads_hub(spec):
+        require_hub(person)
     if isinstance(spec, DownloadSpec):
-        _require_download(spec, limits)
         return
     under_way = [job for job in client.jobs(open_only=True) if job.state != "paused"]
     under_way = [job for job in under_way if job.id != of]
@@ -126,12 +127,27 @@ def rows(spec: JobSpec) -> int:
             return 0
 
 
-def _require_download(spec: DownloadSpec, limits: Limits) -> None:
-    if limits.downloads == "host" and catalog.find(spec.model).origin == "hub":
+def require_hub(person: Person) -> None:
+    """Refuse to fetch something from the hub where that is the host's to do.
+
+    Raises:
+        BadInputError: with what to do.
+    """
+    if not person.is_host and load().downloads == "host":
         raise BadInputError(
-            "Only the host of this server can download models. Ask them, or choose one that is on "
-            "its disk."
+            "Only the host of this server can fetch models and books from the hub. Ask them, or "
+            "choose what is on its disk."
         )
+
+
+def _reads_hub(spec: JobSpec) -> bool:
+    """Return whether a job fetches a model, or books as it draws its texts."""
+    if isinstance(spec, DownloadSpec):
+        return catalog.find(spec.model).origin == "hub"
+    if not isinstance(spec, ExperimentSpec | SolveSetSpec):
+        return False  # its text is in it
+    drawn = spec.settings if isinstance(spec, ExperimentSpec) else spec
+    return "pg19" in getattr(drawn, "sources", (getattr(drawn, "source", ""),))
 
 
 def _require_rows(spec: JobSpec, mine: list[Job], most: int) -> None:

@@ -113,6 +113,13 @@ class CapacitySettings(_Trained):
     ladder: Lengths = Field(LADDER, description="Lengths to climb, until one fails (H5).")
     texts: int = Field(2, ge=1, le=200, description="Texts of each source.")
     restarts: int = Field(2, ge=1, le=64, description="Starts of each text; the best one counts.")
+    failures: int = Field(
+        1,
+        ge=1,
+        le=10,
+        exclude_if=lambda value: value == 1,  # runs from before it had a name go on
+        description="Lengths in a row at which a text fails before its ladder ends.",
+    )
 
 
 class ThroughputSettings(_Settings):

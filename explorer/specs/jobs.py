@@ -193,6 +193,12 @@ class MapSpec(Value):
     )
     seed: int = Field(0, ge=0, lt=2**31, description="UMAP: of its random choices.")
     inexact: bool = Field(False, description="Show attempts that are not exact as well.")
+    place: Literal["e", "m", "last"] | None = Field(
+        None,
+        exclude_if=lambda value: value is None,  # maps of before are found under their key
+        description="A map of hidden states instead, after every layer: where e stands, where m "
+        "stands, or at the last position.",
+    )
 
     @property
     def model(self) -> str:

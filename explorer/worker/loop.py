@@ -6,7 +6,6 @@ answers small questions between two steps.
 """
 
 import contextlib
-import importlib
 import json
 import math
 import os
@@ -14,11 +13,9 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-import torch
 from filelock import FileLock, Timeout
 from sqlalchemy import select
 
-from explorer.assets import catalog
 from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.base.errors import ExplorerError, StorageError
 from explorer.geometry import projection
@@ -28,13 +25,12 @@ from explorer.model.frozen import choose_device
 from explorer.model.pool import ModelPool
 from explorer.runtime import logs
 from explorer.runtime.interruption import Interrupted
-from explorer.specs.recipes import FAST
-from explorer.training import Row, Trainer
 from explorer.training.shared_pass import that_fit
 from explorer.worker import requests
 from explorer.worker.context import JobContext
 from explorer.worker.hands import Active, Hands
 from explorer.worker.side_process import SideProcess
+from explorer.worker.warming import warm_up
 
 log = logs.log
 
@@ -48,8 +44,6 @@ IDLE_SECONDS = 0.08
 """How often it is read when there is nothing to compute: somebody waits for a first frame."""
 LEAVE_SECONDS = 2.0
 """How long a worker leaves a new job to others that hold fewer."""
-WARM_UP_LENGTH, WARM_UP_RESTARTS = 24, 4
-"""Shape of the step that is taken before anybody asks: what the page begins with."""
 TAKEN = "Waiting: another process is computing on this device."
 
 
@@ -84,7 +78,7 @@ class Worker:
         """Work until the process that started this one is gone, or until `leave`."""
         self.owner.succeed()
         threading.Thread(target=self._heartbeat, daemon=True).start()
-        self._warm_up()
+        warm_up(self.pool)
         self._now_doing("idle")
         while self.stays and not self._orphaned():
             if not self._turn():
@@ -300,21 +294,6 @@ class Worker:
         except StorageError as error:
             return f"Waiting: {error}"
         return ""
-
-    def _warm_up(self) -> None:
-        """Load the embedded model if it is here, and take a step, so that Start answers at once.
-
-        The library that loads models comes first, with or without one: it takes seconds, which
-        would be the first job's, and a death in them as well.
-        """
-        importlib.import_module("transformers.modeling_utils")
-        card = catalog.known_models()[0]
-        if card.folder is not None:
-            with contextlib.suppress(ExplorerError):
-                model = self.pool.searching(card.folder, card.name)
-                self.pool.get(card.folder, card.name, torch.float32)
-                rows = [Row(tuple(range(WARM_UP_LENGTH)), seed) for seed in range(WARM_UP_RESTARTS)]
-                Trainer(model, rows, "e+mN", FAST).step(detail=True)
 
     def _prepare_maps(self) -> None:
         """Let UMAP compile, once: somebody looks at a map that is not made yet."""

@@ -40,7 +40,7 @@ from explorer.specs.jobs import (
 )
 from explorer.tasks.experiments.task import RunTask
 from explorer.tasks.generate import Continuation
-from explorer.tasks.inside.depth import DepthTask
+from explorer.tasks.inside.depth import DepthTask, StatesTask
 from explorer.tasks.inside.looking import InsideTask
 from explorer.tasks.inside.roles import RolesTask
 from explorer.tasks.landscape.measuring import LandscapeTask
@@ -213,12 +213,15 @@ def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[Stage]:
 
 
 def _map(job: JobContext, spec: MapSpec) -> Iterator[Stage]:
+    states = None if spec.place is None else job.folder / "states.npy"
+    if states is not None and maps.load(spec) is None:
+        yield LOADING, partial(StatesTask, spec, job.pool, states)
     doing = Progress(LAYING_OUT[spec.method], 0.1)
     yield (
         doing.sentence,
         lambda: Beside(
             job.aside,
-            lambda: job.aside.submit(maps.make_and_save, spec),
+            lambda: job.aside.submit(maps.make_and_save, spec, states),
             doing=doing,
             done=lambda points: f"{counted(points, spec.noun)} laid out.",
             dies=DIED.format("lays maps out", "with fewer solutions or with PCA"),

@@ -1,9 +1,12 @@
 """A map under a person's mouse: click, one more with Shift, lasso, and on to Paths."""
 
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+
+from widgets import map_set_up
 
 pytestmark = pytest.mark.browser
 
@@ -42,18 +45,22 @@ def test_a_click_chooses_a_solution(map_page: Page) -> None:
     expect(chosen(map_page)).to_have_count(1)
 
 
-def test_a_lasso_chooses_several_and_two_of_one_text_lead_to_paths(map_page: Page) -> None:
-    area = map_page.locator(".nsewdrag").first.bounding_box()
+def lasso(page: Page, *corners: tuple[float, float]) -> None:
+    """Draw a lasso in a map, through corners in shares of its width and height."""
+    area = page.locator(".nsewdrag").first.bounding_box()
     assert area is not None
-    map_page.locator(".js-plotly-plot").first.hover()
-    map_page.locator('.modebar-btn[data-title="Lasso Select"]').click()
-    corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.04)]
+    page.locator(".js-plotly-plot").first.hover()
+    page.locator('.modebar-btn[data-title="Lasso Select"]').first.click()
     at = [(area["x"] + area["width"] * x, area["y"] + area["height"] * y) for x, y in corners]
-    map_page.mouse.move(*at[0])
-    map_page.mouse.down()
+    page.mouse.move(*at[0])
+    page.mouse.down()
     for corner in at[1:]:
-        map_page.mouse.move(*corner, steps=8)
-    map_page.mouse.up()
+        page.mouse.move(*corner, steps=8)
+    page.mouse.up()
+
+
+def test_a_lasso_chooses_several_and_two_of_one_text_lead_to_paths(map_page: Page) -> None:
+    lasso(map_page, (0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.04))
     expect(map_page.get_by_text("chosen, the first 12 shown")).to_be_visible()
     expect(chosen(map_page)).to_have_count(12)
     link = map_page.get_by_role("link", name="Connect these two")
@@ -62,3 +69,28 @@ def test_a_lasso_chooses_several_and_two_of_one_text_lead_to_paths(map_page: Pag
     with map_page.expect_popup() as opened:
         link.click()
     expect(opened.value.get_by_role("button", name="Connect", exact=True)).to_be_visible()
+
+
+def test_points_move_through_the_layers_and_what_a_lasso_leaves_out_is_grey(
+    page: Page, app_url: str
+) -> None:
+    page.goto(app_url + map_set_up.link("131d0d8231dc", "m").removeprefix(".") + "&method=PCA")
+    expect(points(page).first).to_be_visible(timeout=60_000)
+    page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
+    expect(page.get_by_text("layer: input")).to_be_visible()
+    before = points(page).first.bounding_box()
+    rail = page.locator(".slider-rail-touch-rect").first.bounding_box()
+    assert rail is not None
+    page.mouse.click(rail["x"] + rail["width"] * 0.99, rail["y"] + rail["height"] / 2)
+    expect(page.get_by_text("layer: 30")).to_be_visible()
+    page.wait_for_timeout(600)  # until the points have arrived
+    assert points(page).first.bounding_box() != before
+    lasso(page, (0.02, 0.02), (0.55, 0.02), (0.55, 0.98), (0.02, 0.98), (0.02, 0.04))
+    expect(page.get_by_text("chosen, the first 12 shown")).to_be_visible()
+    expect(page.get_by_text("layer: 30")).to_be_visible()  # it stays where it was
+    looks = points(page).evaluate_all("all => all.map(p => p.style.fill + p.style.opacity)")
+    grey = [look for look in looks if look == "rgb(138, 143, 152)0.25"]
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    rows = Path(download.value.path()).read_text().splitlines()[1:]
+    assert 0 < len(rows) == len(looks) - len(grey) < len(looks)

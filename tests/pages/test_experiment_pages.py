@@ -1,5 +1,6 @@
 """Pages of experiments and of the paper: empty, populated, live and in error, without a worker."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,6 +102,27 @@ def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> N
     settings = job.spec.settings.model_dump()
     assert (settings["lengths"], settings["texts"]) == ((2, 6), 3)
     assert job.id in app.query_params["job"]
+
+
+def test_several_checkpoints_of_one_training_are_started_as_one_experiment(
+    tiny_llama_folder: Path, tmp_path: Path
+) -> None:
+    training = tmp_path / "training"
+    first, *others = [training / f"checkpoint-{step}" for step in (10, 20, 300)]
+    for folder in (first, *others):
+        shutil.copytree(tiny_llama_folder, folder)
+    (training / "logs").mkdir()
+    app = open_page("capacity", first)
+    picker = app.multiselect(key="checkpoints")
+    assert picker.options == ["checkpoint-20", "checkpoint-300"]
+    picker.set_value(["checkpoint-300", "checkpoint-20"]).run()
+    assert "The same for each of 3 checkpoints" in texts_of(app)
+    app.button(key="start-capacity").click().run()
+    assert not app.exception
+    specs = [job.spec for job in client.jobs() if isinstance(job.spec, ExperimentSpec)]
+    assert {spec.settings.model for spec in specs} == {str(f) for f in (first, *others)}
+    asked = [spec.settings.model_dump(exclude={"model"}) for spec in specs]
+    assert asked == asked[:1] * 3
 
 
 def test_a_run_that_takes_long_is_asked_about_first(

@@ -148,7 +148,7 @@ def test_two_solutions_are_compared(keep: Keep) -> None:
     app = select(open_page("library"), 0, 1)
     assert not app.exception
     labels = [metric.label for metric in app.metric]
-    assert labels.count("Right tokens") == 2 and "Cosine distance of e" in labels
+    assert labels.count("Correct tokens") == 2 and "Cosine distance of e" in labels
     settings = app.dataframe[-1].value.set_index("setting")
     assert settings.loc["seed"].tolist() == ["2", "1"]
     assert settings.loc["arrangement", "first"].startswith("A5")
@@ -386,7 +386,7 @@ def test_a_solution_without_its_recording_has_a_page(keep: Keep) -> None:
     app.run()
     assert not app.exception and not app.error
     assert HOSTILE in [text.value for text in app.text]
-    assert "Right tokens (C_tokens)" in [metric.label for metric in app.metric]
+    assert "Correct tokens (C_tokens)" in [metric.label for metric in app.metric]
 
 
 @pytest.fixture

@@ -51,9 +51,9 @@ def test_first_view_shows_a_recorded_run_before_any_model_is_there() -> None:
     assert not app.exception
     assert any("recorded" in str(badge.value).lower() for badge in app.markdown)
     labels = [metric.label for metric in app.metric]
-    assert "Right tokens (C_tokens)" in labels
+    assert "Correct tokens (C_tokens)" in labels
     assert "not on this disk yet" in texts_of(app)
-    assert [button.label for button in app.button] == ["Bring it"]
+    assert [button.label for button in app.button] == ["Projector view", "Bring it"]
 
 
 def test_bring_queues_a_job() -> None:
@@ -290,7 +290,7 @@ def test_a_finished_job_shows_what_its_files_say(trained: str, tiny_llama_folder
     solutions = store.siblings(store.run_folder(trained) / store.RECORDING)
     best = max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps))
     shown = {metric.label: metric.value for metric in app.metric}
-    assert shown["Right tokens (C_tokens)"] == f"{best.record.c_tokens} / 3"
+    assert shown["Correct tokens (C_tokens)"] == f"{best.record.c_tokens} / 3"
     exact = sum(s.record.exact for s in solutions)
     assert shown["Exact restarts"] == f"{exact} / 2"
 
@@ -300,7 +300,7 @@ def test_a_solution_is_found_again_through_its_link(trained: str) -> None:
     app = open_page(solution=solution.record.id)
     assert not app.exception
     assert not app.error
-    assert "Right tokens (C_tokens)" in [metric.label for metric in app.metric]
+    assert "Correct tokens (C_tokens)" in [metric.label for metric in app.metric]
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ def test_an_unwritable_cache_is_a_sentence_and_recorded_runs_stay(
     app = open_page()
     assert not app.exception
     assert any("EXPLORER_CACHE" in error.value for error in app.error)
-    assert "Right tokens (C_tokens)" in [metric.label for metric in app.metric]
+    assert "Correct tokens (C_tokens)" in [metric.label for metric in app.metric]
 
 
 @pytest.mark.end_to_end
@@ -418,7 +418,7 @@ def test_a_single_recorded_run_needs_no_choice(
     shutil.rmtree(two_recorded[1])
     app = open_page()
     assert not app.exception and "recorded" not in [group.key for group in app.button_group]
-    assert "Right tokens (C_tokens)" in [metric.label for metric in app.metric]
+    assert "Correct tokens (C_tokens)" in [metric.label for metric in app.metric]
 
 
 @pytest.mark.parametrize(("early", "until"), [(True, "first"), (False, "all")])

@@ -39,14 +39,15 @@ def answers(app: AppTest) -> pd.DataFrame:
 
 @pytest.fixture
 def connected() -> str:
-    """Two pairs of one text: the line fails, the curve holds."""
+    """A pair of each of six texts: the line fails, the curve holds."""
     header = PathsHeader(
         model="a/tiny", fingerprint="f" * 64, arrangement="e+mN", kind="bezier",
-        recipe=PathRecipe(points=5), texts=[TextInfo(text="heron", target_ids=[1, 2])],
-        solutions=[SolutionInfo(id=str(k), seed=k, text=0) for k in range(3)],
-        pairs=[(0, 1), (0, 2)],
+        recipe=PathRecipe(points=5),
+        texts=[TextInfo(text=f"heron {t}", target_ids=[1, 2]) for t in range(6)],
+        solutions=[SolutionInfo(id=str(k), seed=k, text=k // 2) for k in range(12)],
+        pairs=[(2 * t, 2 * t + 1) for t in range(6)],
     )  # fmt: skip
-    found = Paths.empty(header, np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32))
+    found = Paths.empty(header, np.random.default_rng(0).normal(size=(12, 6)).astype(np.float32))
     found.line.accuracy[:], found.curve.accuracy[:] = 0.5, 1
     found.steps[:], found.over[:] = 10, True
     found.save(places.folder_of("b1a2") / FILE)
@@ -58,7 +59,15 @@ def test_without_anything_every_answer_is_not_run() -> None:
     assert not app.exception and not app.warning
     table = answers(app)
     assert list(table.index) == [f"F{k}" for k in range(1, 11)]
-    assert set(table["here"]) == {paper_comparison.NOT_RUN} and set(table["figure"]) == {""}
+    assert set(table["here"]) == {paper_comparison.NOT_RUN} and set(table["our evidence"]) == {""}
+
+
+def test_what_would_decide_is_a_command_to_copy(make_set: MakeSet) -> None:
+    make_set(contexts=4, restarts=4)
+    codes = [code.value for code in open_page("paper").code]
+    (deciding,) = [code for code in codes if "solve-set" in code]
+    assert "--contexts 20" in deciding and "--model" in deciding
+    assert not [code for code in codes if code.startswith("python -m explorer paths")]
 
 
 def test_sets_and_paths_answer_f8_to_f10(make_set: MakeSet, connected: str) -> None:
@@ -67,13 +76,13 @@ def test_sets_and_paths_answer_f8_to_f10(make_set: MakeSet, connected: str) -> N
     assert table.loc["F8", "here"] == paper_comparison.ANSWERS[True]
     assert table.loc["F9", "here"] == paper_comparison.ANSWERS[None]
     assert table.loc["F10", "here"] == paper_comparison.ANSWERS[True]
-    assert (table.loc["F8", "model"], table.loc["F8", "from"]) == ("tiny", f"set {name[:6]}")
-    assert (table.loc["F10", "model"], table.loc["F10", "from"]) == ("tiny", f"paths {connected}")
+    assert table.loc["F8", "from"] == f"tiny, set {name[:6]}"
+    assert table.loc["F10", "from"] == f"tiny, paths {connected}"
     found = sets.read(sets.find(name))
     report = measure_distances.make(found)
     distance_report.save(found, report)
     both = next(m for m in report.summary.measured if m.vector == "both")
-    figure = answers(open_page("paper")).loc["F8", "figure"]
+    figure = answers(open_page("paper")).loc["F8", "our evidence"]
     assert f"{both.medians['same text']:.3f} same text" in figure
     assert f"p = {both.comparisons[0].p}" in figure
 
@@ -87,7 +96,7 @@ def test_the_pages_of_sets_and_paths_say_their_findings(make_set: MakeSet, conne
     ships.parent.mkdir(parents=True)
     ships.write_bytes((places.folder_of(connected) / FILE).read_bytes())
     paths = open_page("paths")
-    assert not paths.exception and "the Bezier curve in 2 (100%)" in texts_of(paths)
+    assert not paths.exception and "the Bezier curve in 6 (100%)" in texts_of(paths)
 
 
 def test_a_column_is_filled_by_one_press_where_the_model_is_here(tiny_llama_folder: Path) -> None:
@@ -144,8 +153,8 @@ def test_a_timed_step_is_used_wherever_time_is_estimated(
 def test_runs_stand_beside_the_papers_numbers() -> None:
     made = {
         "sharing": [
-            {"shared": "m", "s_g": 4, "text": k, "restart": r, "accuracy": (k + r) / 8,
-             "exact": False}
+            {"shared": "m", "s_g": 4, "group": 0, "text": k, "restart": r,
+             "accuracy": (k + r) / 8, "exact": False, "steps": 9}
             for k in range(4) for r in range(2)
         ],
         "throughput": [
@@ -153,8 +162,8 @@ def test_runs_stand_beside_the_papers_numbers() -> None:
             for side, s in (("one forward", 0.1), ("autoregressive", 1.0)) for r in range(3)
         ],
         "training-time": [
-            {"n": n, "text": 0, "restart": 0, "exact": True, "steps": n, "text_seconds": n / 4}
-            for n in (8, 16, 32)
+            {"n": n, "text": k, "restart": 0, "exact": True, "steps": n, "text_seconds": n / 4}
+            for n in (8, 16, 32) for k in range(6)
         ],
     }  # fmt: skip
     for number, (name, rows) in enumerate(made.items()):
@@ -189,5 +198,5 @@ def test_damaged_sets_paths_and_solutions_are_sentences(make_set: MakeSet, conne
     (headless / sets.SET_FILE).write_text("{")
     app = open_page("paper")
     assert not app.exception and len(app.warning) == 3
-    assert set(answers(app).loc[["F8"], "from"]) == {f"set {whole.name[:6]}"}
+    assert set(answers(app).loc[["F8"], "from"]) == {f"tiny, set {whole.name[:6]}"}
     assert answers(app).loc["F10", "here"] == paper_comparison.NOT_RUN

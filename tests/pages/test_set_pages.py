@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.base.database import JobRow, RequestRow, transaction
 from explorer.geometry import distance_report, measure_distances
 from explorer.jobs import client
+from explorer.library import labels
 from explorer.solutions import sets
 from explorer.specs.jobs import DistancesSpec, MapSpec, SolveSetSpec
 from explorer.specs.recipes import FAST
@@ -248,3 +249,28 @@ def test_sets_that_do_not_fit_together_are_a_sentence(make_set: MakeSet) -> None
     app.multiselect(key="chosen_sets").set_value(names).run()
     assert not app.exception
     assert any("different models" in error.value for error in app.error)
+
+
+def test_a_map_through_the_layers_is_asked_of_the_worker(make_set: MakeSet) -> None:
+    name = make_set()
+    app = open_page("maps")
+    app.selectbox(key="space").set_value("m").run()
+    assert not app.exception and "vector" not in {w.key for w in app.segmented_control}
+    app.button(key="lay-out").click().run()
+    (job,) = client.jobs()
+    assert job.spec == MapSpec(sets=(name,), place="m")
+
+
+def test_what_is_chosen_in_a_map_can_be_tagged(make_set: MakeSet) -> None:
+    found = sets.read(sets.find(make_set()))
+    ids = [solution.record.id for solution in found.solutions[:2]]
+    labels.put("solution", ids[0], name="", note="mine", tags=["old"])
+    app = open_page("maps")
+    (picker,) = [w for w in app.multiselect if str(w.key).startswith("named-")]
+    picker.set_value(ids).run()
+    app.text_input(key="tag-word").set_value("cluster").run()
+    app.button(key="tag-them").click().run()
+    assert not app.exception and "2 solutions tagged" in app.success[0].value
+    kept = labels.labels("solution")
+    assert kept[ids[0]].tags == ("old", "cluster") and kept[ids[0]].note == "mine"
+    assert kept[ids[1]].tags == ("cluster",) and len(kept) == 2

@@ -7,7 +7,7 @@ from explorer.figures.comparison import Curve
 from explorer.library.comparison import cosine_distance, side_by_side
 from explorer.library.items import Item
 from explorer.solutions.solution import MemoryRecord, Solution, load_solution
-from widgets import cached, charts
+from widgets import cached, charts, words
 from widgets.library.panel import tokens
 from widgets.markdown import escaped
 
@@ -39,9 +39,9 @@ def _side(item: Item, name: str) -> None:
         st.text(item.label.name)
     tokens(item, f"compare-{name}")
     with st.container(horizontal=True):
-        st.metric("Right tokens", f"{record.c_tokens} / {item.length}")
-        st.metric("Steps", f"{record.steps}")
-        st.metric("Seed", f"{record.seed}")
+        words.metric("Correct tokens", f"{record.c_tokens} / {item.length}")
+        words.metric("Steps", f"{record.steps}")
+        words.metric("Seed", f"{record.seed}")
 
 
 def _distances(one: Solution, other: Solution) -> None:
@@ -50,8 +50,8 @@ def _distances(one: Solution, other: Solution) -> None:
         st.caption("Their vectors cannot be compared: they belong to models of different d_model.")
         return
     with st.container(horizontal=True):
-        st.metric("Cosine distance of e", f"{e:.3f}", help=DISTANCE_HELP)
-        st.metric("Cosine distance of m", f"{m:.3f}", help=DISTANCE_HELP)
+        words.metric("Cosine distance of e", f"{e:.3f}", help=DISTANCE_HELP)
+        words.metric("Cosine distance of m", f"{m:.3f}", help=DISTANCE_HELP)
     if one.record.fingerprint != other.record.fingerprint:
         st.caption("They belong to different models, so these distances mean little.")
 

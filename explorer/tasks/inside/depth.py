@@ -1,8 +1,10 @@
 """Compares the solutions of a set by what the model makes of them, layer by layer."""
 
+import io
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,9 +12,10 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from explorer.base.files import write_atomically
 from explorer.base.progress import Progress
-from explorer.geometry import depth
-from explorer.geometry.depth import DepthReport
+from explorer.geometry import depth, maps
+from explorer.geometry.depth import PLACES, DepthReport
 from explorer.geometry.distances import pairs
 from explorer.inside.header import Role, roles_of
 from explorer.model import inside
@@ -22,6 +25,7 @@ from explorer.model.pool import ModelPool
 from explorer.runtime.interruption import Interrupted, abandonable
 from explorer.solutions.sets import SolutionSet
 from explorer.solutions.solution import Solution
+from explorer.specs.jobs import MapSpec
 from explorer.tasks.task import Task
 
 ROWS = 16
@@ -75,6 +79,43 @@ class DepthTask(Task):
     def outcome(self) -> str:
         """At which depth solutions of one text come together."""
         return self.found.sentence if self.found else "Nothing was compared yet."
+
+
+class StatesTask(Task):
+    """Writes the hidden states of every solution of some sets, after every layer, for a map."""
+
+    def __init__(self, spec: MapSpec, pool: ModelPool, file: Path) -> None:
+        """Load the model.
+
+        Args:
+            spec: of a map of hidden states.
+            pool: where the model comes from.
+            file: where (S, solutions, d) is written, as numpy does.
+
+        Raises:
+            BadInputError: if the sets do not fit together or have no solution.
+            CorruptFileError: if one cannot be read.
+            MissingAssetError: if the model is not on this disk.
+            ModelError: if it cannot be loaded, or has other weights than the sets'.
+        """
+        assert spec.place is not None
+        self.sets = [found for found in maps.gather(spec) if found.solutions]
+        self.model = pool.of_solution(self.sets[0].solutions[0])
+        self._place, self._file = PLACES.index(spec.place), file
+
+    def _work(self) -> Iterator[Progress]:
+        parts = []
+        for found in self.sets:
+            states = yield from states_of(found, self.model, 0.1)
+            parts.append(states[:, self._place])
+        out = io.BytesIO()
+        np.save(out, np.concatenate(parts, 1), allow_pickle=False)
+        write_atomically(self._file, out.getvalue())
+
+    @property
+    def outcome(self) -> str:
+        """Nothing: the map comes next."""
+        return ""
 
 
 def states_of(

@@ -79,23 +79,12 @@ class LandscapeTask(Task):
 
     @property
     def _progress(self) -> Progress:
-        return Progress(self.outcome, float(np.isfinite(self.found.accuracy).mean()))
+        return Progress(self.outcome, self.found.measured / self.found.accuracy.size)
 
     @property
     def outcome(self) -> str:
         """How many points are measured, and how many a second."""
-        done, total = int(np.isfinite(self.found.accuracy).sum()), self.found.accuracy.size
-        header = self.found.header
-        return (
-            f"{done:,} of {total:,} points, {header.points_per_second:.0f} a second: "
-            f"{self.share:.0%} of the plain forward rate."
-        )
-
-    @property
-    def share(self) -> float:
-        """Points per second over rows per second of the plain forward pass."""
-        header = self.found.header
-        return header.points_per_second / max(header.plain_per_second, 1e-9)
+        return self.found.outcome
 
     def _work(self) -> Iterator[Progress]:
         """Measure every level; yield after each forward pass."""
@@ -129,8 +118,7 @@ class LandscapeTask(Task):
         for name in ("accuracy", "loss", "predicted", "p", "rank"):
             getattr(found, name)[rows, columns] = getattr(profile, name)
         seconds = found.header.seconds + time.perf_counter() - started
-        done = int(np.isfinite(found.accuracy).sum())
-        self._note(seconds=seconds, points_per_second=done / max(seconds, 1e-9))
+        self._note(seconds=seconds, points_per_second=found.measured / max(seconds, 1e-9))
 
     def _time_plain(self) -> None:
         """Time the model's plain forward pass on rows of the same length, once for each level.
@@ -155,19 +143,21 @@ class LandscapeTask(Task):
         self.found = replace(self.found, header=header)
 
     def _checkpoint(self) -> None:
+        self._name_tokens()
+        self.found.save(self._file)
+        say_kept()
+
+    def _name_tokens(self) -> None:
+        """Note what every token that occurs says, so that pages need no tokenizer."""
         ids = np.union1d(self.found.predicted, self.found.header.text.target_ids).tolist()
         new = sorted(set(ids) - self.found.header.pieces.keys())
         said = dict(zip(new, self.model.tokenizer.pieces(new), strict=True))
         self._note(pieces=self.found.header.pieces | said)
-        self.found.save(self._file)
-        say_kept()
 
     def _restore(self) -> bool:
         with contextlib.suppress(CorruptFileError):
             kept = Landscape.load(self._file)
-            if np.array_equal(kept.points, self.found.points) and np.array_equal(
-                kept.x, self.found.x
-            ):
+            if kept.same_plane(self.found):
                 self.found = kept
                 if kept.header.reached < kept.header.level:
                     self._note(**gone_on(kept.header, device=self.model.device.type))

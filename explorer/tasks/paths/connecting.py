@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,10 +16,11 @@ from explorer.base.progress import Progress
 from explorer.base.provenance import gone_on
 from explorer.model.head import TokenStatistics
 from explorer.model.pool import ModelPool
+from explorer.paths import batches
 from explorer.paths.curves import CurveKind, mean_along, positions
 from explorer.paths.header import describe
 from explorer.paths.pairs import require_pair, require_usable, vector
-from explorer.paths.result import FILE, FORMAT, HISTORY, Paths, Profile
+from explorer.paths.result import FILE, HISTORY, Paths, Profile
 from explorer.runtime.interruption import Interrupted, abandonable
 from explorer.solutions.solution import Solution
 from explorer.specs.curves import PathRecipe
@@ -215,13 +215,9 @@ class Connecting(Task):
             }
         )
         self.paths = replace(self.paths, header=header)
-        states = {
-            f"trainer.{pair}.{name}": value
-            for pair in np.flatnonzero(~self.paths.over)
-            if self._trainers[pair].steps
-            for name, value in self._trainers[pair].state().items()
-        }
-        self.paths.save(self._file, states)
+        under_way = [k for k in np.flatnonzero(~self.paths.over) if self._trainers[k].steps]
+        states = {int(k): self._trainers[k].state() for k in under_way}
+        self.paths.save(self._file, batches.tensors_of(states))
         say_kept()
 
     def _name_tokens(self) -> None:
@@ -238,7 +234,7 @@ class Connecting(Task):
             found = Paths.load(self._file)
             if not found.same_task(self.paths):
                 return False
-            for pair, state in _trainer_states(self._file).items():
+            for pair, state in batches.states_in(self._file).items():
                 self._trainers[pair].restore(state)
         except (CorruptFileError, KeyError, ValueError, IndexError):
             self._trainers = [self._trainer(k) for k in range(len(self.paths))]
@@ -253,17 +249,6 @@ class Connecting(Task):
             self.paths = replace(found, header=found.header.model_copy(update=going_on))
         self._seconds, self._pieces = found.header.seconds, dict(found.header.pieces)
         return True
-
-
-def _trainer_states(file: Path) -> dict[int, dict[str, NDArray[Any]]]:
-    """Return the states of the curves under way, by pair, from a checkpoint."""
-    states: dict[int, dict[str, NDArray[Any]]] = {}
-    _, tensors = FORMAT.load(file, beside="trainer.")
-    for name, tensor in tensors.items():
-        if name.startswith("trainer."):
-            _, pair, key = name.split(".", 2)
-            states.setdefault(int(pair), {})[key] = tensor
-    return states
 
 
 def as_profile(found: TokenStatistics) -> Profile:

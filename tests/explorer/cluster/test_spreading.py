@@ -3,104 +3,68 @@
 import itertools
 import json
 import os
-import secrets
-import socket
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-os.environ |= {
-    "RAY_AUTH_MODE": "token",
-    "RAY_AUTH_TOKEN": secrets.token_hex(32),
-}
+from benchmarks.raylets import PATIENCE, STRICT, Nodes, two
+
+os.environ |= STRICT
 pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
 
 import psutil
+import ray
 
-from explorer.base.errors import BadInputError, ExplorerError, ModelError
+from benchmarks.scale import Sleeper, Sleeping
+from explorer.base.errors import ExplorerError, ModelError, StorageError
 from explorer.base.progress import Progress
 from explorer.cluster import joining
+from explorer.cluster.curves import CurveDivision
 from explorer.cluster.joining import Asks
+from explorer.cluster.node import Node
+from explorer.cluster.parts import Division, Files, Finished, Part
+from explorer.cluster.planes import PlaneDivision
 from explorer.cluster.runs import RunDivision
 from explorer.cluster.sets import SetDivision
 from explorer.cluster.spreading import Spread
 from explorer.experiments import runs
 from explorer.experiments.nodes import read_nodes
 from explorer.experiments.runs import Run
+from explorer.paths.places import LANDSCAPE
+from explorer.paths.result import FILE
 from explorer.solutions import sets
-from explorer.specs.jobs import SolveSetSpec
+from explorer.specs.curves import PathRecipe
+from explorer.specs.jobs import LandscapeSpec, SolveSetSpec
 from explorer.specs.recipes import Recipe
 from tests.explorer.experiments.conftest import QUICK
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
+    from explorer.solutions.solution import Solution
     from tests.explorer.experiments.conftest import MakeSettings, MakeTask
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(600)]
-PATIENCE = 240.0
-
-
-class Nodes:
-    """Nodes of one core each on the loopback device, started as people start them."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.2", 0))
-            port = free.getsockname()[1]
-        self.address = f"127.0.0.2:{port}"
-        self._folder = folder
-        self._hosts = itertools.count(2)  # 127.0.0.1 would stand for the machine's address
-        head = self._started("--head", f"--port={port}", "--include-dashboard=false")
-        self.running = [head]
-
-    def _started(self, *options: str) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *options]
-        command += [f"--node-ip-address=127.0.0.{next(self._hosts)}", "--num-cpus=1"]
-        command += [f"--object-store-memory={80_000_000}", "--disable-usage-stats"]
-        with (self._folder / "ray.log").open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log)
-
-    def add(self) -> None:
-        """Let another join."""
-        self.running.append(self._started(f"--address={self.address}"))
-
-    def kill(self) -> None:
-        """Kill the last that joined, with all that it has started."""
-        started = self.running.pop()
-        assert started.poll() is None, (self._folder / "ray.log").read_text()[-2_000:]
-        for process in psutil.Process(started.pid).children(recursive=True):
-            process.kill()
-        started.kill()
-        started.wait()
 
 
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     """A cluster of two nodes."""
-    nodes = Nodes(tmp_path_factory.mktemp("ray"))
-    ends = time.monotonic() + PATIENCE
-    while True:
-        try:
-            joining.require_answer(nodes.address)
-            break
-        except BadInputError:
-            assert time.monotonic() < ends
-            time.sleep(0.5)
-    nodes.add()
-    with joining.joined(nodes.address):
+    with two(tmp_path_factory.mktemp("ray")) as nodes:
         yield nodes
-    while nodes.running:
-        nodes.kill()
 
 
-def spread(settings: Any) -> Spread:
-    return Spread(RunDivision(settings, "custom"), Asks(cores=1, gpu=0.0, memory=0))
+def spread(division: Division, node: type | None = None) -> Spread:
+    return Spread(division, Asks(cores=1, gpu=0.0, memory=0), node)
+
+
+def run_of(spreading: Spread) -> Run:
+    run: Run = spreading.division.run  # type: ignore[attr-defined]
+    return run
 
 
 def numbers(run: Run) -> dict[str, list[str]]:
@@ -123,64 +87,96 @@ def until(work: Iterator[Progress], what: Any) -> None:
 
 
 @pytest.fixture
-def hard(small: "MakeSettings") -> Any:
-    """Settings whose cells take seconds, since nothing becomes exact."""
+def hard(small: "MakeSettings", monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Settings whose cells take a while, since nothing becomes exact; they are heard of often."""
+    monkeypatch.setattr("explorer.cluster.spreading.SAY_SECONDS", 0.1)
+    monkeypatch.setattr("explorer.cluster.spreading.KEEP_SECONDS", 0.5)
+    monkeypatch.setattr("explorer.cluster.spreading.NOTE_SECONDS", 0.0)
     quick: Any = small("arrangements")
-    recipe: Recipe = quick.recipe.model_copy(update={"max_steps": 800, "lr": 0.001})
+    recipe: Recipe = quick.recipe.model_copy(update={"max_steps": 600, "lr": 0.001})
     return small("arrangements", recipe=recipe, arrangements=("halves", "e+mN"), lengths=(3, 5))
 
 
+@pytest.fixture
+def brake(tmp_path: Path) -> Path:
+    """A file: while it is there, a `slow` node takes a twentieth of a second for every step."""
+    brake = tmp_path / "brake"
+    brake.touch()
+    return brake
+
+
+@pytest.fixture
+def slow(brake: Path) -> type:
+    """A node that computes as any other, and rests after every step while it is told to."""
+
+    class Slow(Node):
+        def describe(self, kind: str, described: dict[str, Any]) -> Files:
+            made = super().describe(kind, described)
+            carried: Any = self._carried
+            begin = carried.steps
+
+            def slowly(key: str, known: Files) -> Generator[Progress, None, None]:
+                for progress in begin(key, known):
+                    if brake.exists():
+                        time.sleep(0.05)
+                    yield progress
+
+            carried.steps = slowly
+            return made
+
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # not there on a node
+    return Slow
+
+
 def test_nodes_come_and_go_and_every_cell_is_measured_once_as_on_one_machine(
-    nodes: Nodes, hard: Any, task: "MakeTask", monkeypatch: pytest.MonkeyPatch
+    nodes: Nodes, hard: Any, task: "MakeTask", slow: type, brake: Path
 ) -> None:
-    monkeypatch.setattr("explorer.cluster.spreading.NOTE_SECONDS", 0.0)
-    recipe = hard.recipe.model_copy(update={"max_steps": 4_000})  # still at it when a node joins
-    hard = hard.model_copy(update={"recipe": recipe})
-    spreading = spread(hard)
-    run = lambda: spreading.division.run  # type: ignore[attr-defined]  # noqa: E731
+    spreading = spread(RunDivision(hard, "custom"), slow)
+    at = lambda: {node["part"]: node["fraction"] for node in spreading.nodes}  # noqa: E731
     with closing(spreading.steps()) as work:
-        until(work, lambda: sum(node["fraction"] > 0 for node in spreading.nodes) == 2)
-        said = read_nodes(run().header.id)
+        until(work, lambda: len(at()) == 2 and min(at().values()) > 0.2)
+        said = read_nodes(run_of(spreading).header.id)
         assert said is not None and len(said.nodes) == 2
         assert all(node.searched_in == "float32" for node in said.nodes)
+        before = at()
         nodes.kill()
         until(work, lambda: len(spreading.nodes) == 1)
+        (lost,) = before.keys() - at().keys()
         nodes.add()
         until(work, lambda: len(spreading.nodes) == 2)
+        until(work, lambda: at().get(lost, 0.0) > 0)
+        assert at()[lost] > 0.05  # from scratch it would be a hundredth
+        brake.unlink()
         for progress in work:
             assert 0 <= progress.fraction <= 1
-    there = runs.load(run().folder)
-    lines = (run().folder / runs.CELLS_FILE).read_bytes().splitlines()
+    run = run_of(spreading)
+    there = runs.load(run.folder)
+    lines = (run.folder / runs.CELLS_FILE).read_bytes().splitlines()
     assert len(lines) == 4 == len(there.keys)
-    assert not runs.work_of(run().header.id).exists()
+    assert not runs.work_of(run.header.id).exists()
     files = {row["solution"] for cell in there.done for row in cell.rows}
-    assert files == {file.name for file in (run().folder / runs.SOLUTIONS).iterdir()}
-    (run().folder / runs.CELLS_FILE).unlink()
+    assert files == {file.name for file in (run.folder / runs.SOLUTIONS).iterdir()}
+    (run.folder / runs.CELLS_FILE).unlink()
     alone = task(hard)
     exhaust(alone.steps())
     assert numbers(alone.run) == numbers(there)
     assert all(cell.computed is not None and cell.computed.threads == 1 for cell in there.done)
 
 
-def test_a_driver_that_is_ended_is_gone_on_with_by_another(nodes: Nodes, hard: Any) -> None:
-    first = spread(hard)
+def test_a_killed_process_gives_its_part_back_and_an_ended_driver_is_gone_on_with(
+    nodes: Nodes, hard: Any, slow: type, brake: Path
+) -> None:
+    first = spread(RunDivision(hard, "custom"), slow)
     with closing(first.steps()) as work:
-        until(work, lambda: any(node["fraction"] > 0.2 for node in first.nodes))
-    again = spread(hard)
-    with closing(again.steps()) as work:
-        until(work, lambda: hasattr(again.division, "run"))
-        exhaust(work)
-    assert len(again.division.run.done) == 4  # type: ignore[attr-defined]
-
-
-def test_a_process_that_is_killed_gives_its_part_back(nodes: Nodes, hard: Any) -> None:
-    spreading = spread(hard)
-    with closing(spreading.steps()) as work:
-        until(work, lambda: any(node["fraction"] > 0 for node in spreading.nodes))
-        mine = [p for p in psutil.process_iter(["name"]) if p.info["name"] == "ray::Node.carry_out"]
+        until(work, lambda: any(node["fraction"] > 0.1 for node in first.nodes))
+        mine = [p for p in psutil.process_iter(["name"]) if p.info["name"] == "ray::Slow.carry_out"]
         mine[0].kill()
-        exhaust(work)
-    assert len(spreading.division.run.done) == 4  # type: ignore[attr-defined]
+        until(work, lambda: first._deaths.total() > 0)
+        brake.unlink()
+        until(work, lambda: len(run_of(first).done) > 0)
+    again = spread(RunDivision(hard, "custom"))
+    exhaust(again.steps())
+    assert len(run_of(again).done) == 4
 
 
 def test_a_node_with_other_weights_or_versions_takes_nothing(
@@ -188,7 +184,7 @@ def test_a_node_with_other_weights_or_versions_takes_nothing(
 ) -> None:
     monkeypatch.setattr("explorer.cluster.spreading.versions", lambda: {"torch": "1.0"})
     with pytest.raises(ExplorerError, match=r"has torch .*, here it is 1\.0: install the same"):
-        list(spread(hard).steps())
+        exhaust(spread(Sleeping([0.1]), Sleeper).steps())
 
 
 def test_a_model_that_no_node_has_room_for_is_said(nodes: Nodes, tiny_llama_folder: Path) -> None:
@@ -199,6 +195,38 @@ def test_a_model_that_no_node_has_room_for_is_said(nodes: Nodes, tiny_llama_fold
         joining.require_room(Asks(1, 0.0, 10**15), card)
     with pytest.raises(ExplorerError, match="No node has 99 cores"):
         joining.require_room(Asks(99, 0.0, 1), card)
+
+
+def test_a_full_disk_at_the_driver_ends_it_with_a_sentence_and_all_its_processes(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(Sleeping):
+        def keep(self, part: Part, found: Finished) -> None:
+            raise StorageError("A finished cell could not be written (No space left on device).")
+
+    monkeypatch.setattr("explorer.assets.catalog.find", lambda name: None)
+    spreading = spread(Full([0.1, 0.1]), Sleeper)
+    with pytest.raises(StorageError, match="No space left"):
+        exhaust(spreading.steps())
+    assert not spreading.nodes and len(spreading.division.left()) == 2
+
+
+def test_curves_and_a_plane_are_measured_by_several_nodes(
+    nodes: Nodes,
+    exact_solutions: "list[Solution]",
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("explorer.cluster.curves.CURVE_ROWS", 2)
+    recipe = PathRecipe(max_steps=10, samples=2, points=5, look_every=5, precision="float32")
+    pairs = [*itertools.combinations(exact_solutions[:3], 2)]
+    curves = CurveDivision(pairs, "bezier", recipe, tmp_path / "out")
+    exhaust(spread(curves).steps())
+    assert curves.paths.over.all() and curves.outcome.endswith("of 3 pairs connected.")
+    plane = PlaneDivision(curves.paths, LandscapeSpec(paths="made", level=3), tmp_path / "out")
+    exhaust(spread(plane).steps())
+    assert plane.found.measured == 9 * 9 and plane.found.header.reached == 3
+    assert {FILE, LANDSCAPE} == {file.name for file in (tmp_path / "out").iterdir()}
 
 
 @pytest.mark.parametrize("regime", ["free", "shared"])
@@ -220,8 +248,7 @@ def test_a_set_is_made_in_groups_of_rows_by_several_nodes(
         }
     )
     division = SetDivision(spec)
-    spreading = Spread(division, Asks(cores=1, gpu=0.0, memory=0))
-    for progress in spreading.steps():
+    for progress in spread(division).steps():
         assert 0 <= progress.fraction <= 1
     made = sets.load(sets.folder_of(division.record.id))
     assert made.complete and not made.missing and not made.to_try

@@ -6,28 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks import tiny
 from explorer.experiments.catalogue import experiment
 from explorer.experiments.runs import Run
 from explorer.specs.experiments import Settings
-from explorer.specs.recipes import INDEPENDENT
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
     from explorer.model.pool import ModelPool
     from explorer.tasks.experiments.task import RunTask
 
-QUICK = INDEPENDENT.model_copy(
-    update={
-        "name": "quick",
-        "max_steps": 60,
-        "lr": 0.5,
-        "warmup_steps": 5,
-        "init_scale": 1.0,
-        "ease_below": None,
-        "flatten": 0.0,
-        "precision": "float32",
-    }
-)
+QUICK = tiny.QUICK.model_copy(update={"max_steps": 60})
 """Exact after some twenty steps on a tiny model, for three or four tokens."""
 
 USUAL: dict[str, Any] = {"lengths": (1, 3), "source": "unseen", "texts": 2, "recipe": QUICK}

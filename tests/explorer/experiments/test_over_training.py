@@ -1,9 +1,11 @@
 """Runs on the checkpoints of one training run, told together."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from explorer.base.errors import BadInputError
 from explorer.experiments import over_training
 from explorer.experiments.over_training import Checkpoint, checkpoint
 from explorer.experiments.runs import Run
@@ -87,3 +89,23 @@ def test_checkpoints_that_suit_another_arrangement_say_so() -> None:
     early = at("org/tiny@step1000", "a", 4, 0, arrangement="halves")
     (note,) = over_training.notes(over_training.together(LATE, [early, LATE]))
     assert "not all" in note.lower() and "step1000 halves" in note
+
+
+def test_other_checkpoints_are_named_as_the_model_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "explorer.assets.hub.cached_revisions", lambda name: [f"{name}@step9", f"{name}@step10"]
+    )
+    own = checkpoint("org/tiny@step9")
+    assert own is not None and over_training.labels(own) == ["step9", "step10", "main"]
+    assert over_training.named(own, " step10") == "org/tiny@step10"
+    assert over_training.named(own, "main") == "org/tiny"
+    for name in ("checkpoint-20", "checkpoint-3", "logs"):
+        (tmp_path / name).mkdir()
+    own = checkpoint(str(tmp_path / "checkpoint-3"))
+    assert own is not None and over_training.labels(own) == ["checkpoint-3", "checkpoint-20"]
+    assert over_training.named(own, "checkpoint-20") == str(tmp_path / "checkpoint-20")
+    for label in ("logs", "../checkpoint-3", "", "a/checkpoint-20"):
+        with pytest.raises(BadInputError, match="is no name of a checkpoint"):
+            over_training.named(own, label)

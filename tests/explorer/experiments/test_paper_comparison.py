@@ -38,8 +38,8 @@ def hand_made(name: str, rows: list[dict[str, Any]], **fields: Any) -> Run:
 def shared(accuracy: dict[tuple[str, int], list[list[float]]]) -> Run:
     """Give a sharing run: (shared, S_g) to accuracies, one list a restart."""
     rows = [
-        {"shared": vector, "s_g": size, "text": k, "restart": restart, "accuracy": a,
-         "exact": a == 1}
+        {"shared": vector, "s_g": size, "group": k // size, "text": k, "restart": restart,
+         "accuracy": a, "exact": a == 1}
         for (vector, size), restarts in accuracy.items()
         for restart, texts in enumerate(restarts)
         for k, a in enumerate(texts)
@@ -58,13 +58,20 @@ def timed(*lengths: tuple[int, float, float]) -> Run:
     return hand_made("throughput", rows)
 
 
-def trained(*lengths: tuple[int, float]) -> Run:
-    """Give a training-time run of one exact text: n, seconds."""
+def trained(*lengths: tuple[int, float], texts: int = 6, exact: int = 1000) -> Run:
+    """Give a training-time run of texts that are alike but for a little: n, seconds.
+
+    Args:
+        lengths: N, and the seconds of the first text.
+        texts: how many.
+        exact: the longest N at which they are.
+    """
     rows = [
-        {"n": n, "text": 0, "restart": 0, "exact": True, "steps": n, "text_seconds": s}
-        for n, s in lengths
-    ]
-    return hand_made("training-time", rows)
+        {"n": n, "text": k, "restart": 0, "exact": n <= exact, "steps": n,
+         "text_seconds": s * (1 + k * n / 5000)}
+        for n, s in lengths for k in range(texts)
+    ]  # fmt: skip
+    return hand_made("training-time", rows, texts=texts)
 
 
 def test_every_finding_has_an_answer_and_none_is_guessed(measured: "MakeRun") -> None:
@@ -125,22 +132,36 @@ def test_both_readings_of_the_speed_stand_beside_the_papers() -> None:
     assert list(table["here"]) == ["25.0 (N = 10 to 40)", "40.0 (N = 40)", "100 to 200", "5 to 10"]
 
 
+LINEAR = [(8, 1.0), (16, 2.0), (32, 4.0)]
+STEEP = [(8, 1.0), (16, 4.0), (32, 16.0)]
+
+
 @pytest.mark.parametrize(
-    ("lengths", "shown"),
+    ("lengths", "fields", "shown"),
     [
-        ([(8, 1.0), (16, 2.0)], None),
-        ([(8, 1.0), (16, 2.0), (32, 4.0)], True),
-        ([(8, 1.0), (16, 4.0), (32, 16.0)], False),
+        (LINEAR[:2], {}, None),
+        (LINEAR, {}, True),
+        (LINEAR, {"texts": 5}, None),
+        (LINEAR, {"exact": 16}, None),  # the longest takes longer than it was given
+        (STEEP, {}, False),
+        (STEEP, {"exact": 16}, False),
+        ([(n, 1.0) for n, _ in LINEAR], {}, False),
+        ([(n, 1.0) for n, _ in LINEAR], {"exact": 16}, None),
     ],
 )
 def test_e11_is_shown_where_the_slope_is_about_one(
-    lengths: list[tuple[int, float]], shown: bool | None
+    lengths: list[tuple[int, float]], fields: dict[str, int], shown: bool | None
 ) -> None:
-    run = trained(*lengths)
+    run = trained(*lengths, **fields)
     (finding,) = times.findings(run)
-    slope = np.polyfit(*np.log(np.array(lengths)).T, 1)[0]
+    slopes = [
+        np.polyfit(*np.log(rows[["n", "text_seconds"]].to_numpy(float)).T, 1)[0]
+        for _, rows in run.table.groupby("text")
+    ]
     assert finding.id == "E11" and finding.shown is shown
-    assert f"seconds {slope:.2f}" in finding.figure
+    if len(lengths) > 2:
+        assert f"mean {np.mean(slopes):.2f}, {min(slopes):.2f} to" in finding.figure
+        assert ("never became exact" in finding.figure) is ("exact" in fields)
 
 
 def test_table3_takes_the_newest_measurement_of_a_cell(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def made(accuracy: dict[tuple[str, int], list[list[float]]], **fields: Any) -> Run:
     """Make a run of numbers: (shared, S_g) to accuracies, one list a restart."""
-    settings = SharingSettings(model="tiny", group_sizes=(1, 2), texts=2, **fields)
+    usual: dict[str, Any] = {"model": "tiny", "group_sizes": (1, 2), "texts": 2}
+    settings = SharingSettings(**(usual | fields))
     header = Header(
         id="0" * 12, settings=settings, fingerprint="f" * 64, d_model=4, rotary=True,
         device="CPU", created="2026-01-02T03:04:05+00:00",
@@ -83,20 +84,41 @@ def test_the_two_aggregates_of_table_2() -> None:
     assert "shared e 0.88 at S_g = 2" in chart.alt
 
 
+HELD, HALF, NONE = ([[a] * 12 for a in restarts] for restarts in ((0.5, 1), (0.5, 0.5), (0, 0)))
+"""Accuracies of twelve texts, a list a restart."""
+IN_TURN = [[1.0, 0.0] * 6, [0.0, 1.0] * 6]
+ONE_FAILS = [[1.0] * 10 + [0.0] * 2] * 2
+
+
 @pytest.mark.parametrize(
     ("e", "m", "shown"),
     [
-        ([[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0], [0.5, 0.5]], True),
-        ([[1.0, 0.9], [1.0, 0.9]], [[1.0, 1.0], [0.5, 0.5]], False),
-        ([[1.0, 1.0], [1.0, 1.0]], [[0.0, 0.0]], None),  # the other restart may still hold it
-        ([[1.0, 0.0]], [[0.0, 0.0]], None),
+        (IN_TURN, HELD, True),  # of each text the best restart
+        (HELD, HALF, False),
+        (HELD, [[1.0] * 6 + [0.85] * 6] * 2, None),
+        (HELD, ONE_FAILS, None),
+        (HELD, HELD[1:], None),  # the other restart is not measured
+        ([row[:10] for row in HELD], [row[:10] for row in HELD], None),  # five groups
     ],
 )
 def test_either_can_be_shared_when_the_best_restarts_hold_it(
     e: list[list[float]], m: list[list[float]], shown: bool | None
 ) -> None:
-    (finding,) = sharing.findings(made({("e", 2): e, ("m", 2): m}))
+    cells = {("nothing", 1): [[1.0] * len(e[0])] * 2, ("e", 2): e, ("m", 2): m}
+    (finding,) = sharing.findings(made(cells, texts=len(e[0])))
     assert finding.id == "F3" and finding.shown is shown
+
+
+def test_what_texts_do_not_reach_alone_is_not_held_against_sharing() -> None:
+    cells = {("nothing", 1): HALF, ("e", 2): HALF, ("m", 2): HALF}
+    assert sharing.findings(made(cells, texts=12))[0].shown is True
+
+
+def test_a_group_needs_as_many_restarts_as_its_share_of_good_ones_says() -> None:
+    cells = {("nothing", 1): HELD, ("e", 2): HELD, ("m", 2): NONE}
+    table = sharing.summary(made(cells, texts=12)).set_index(["shared", "s_g"])
+    assert table.loc[("e", 2), ["groups", "held", "restarts_needed"]].tolist() == [6, 0.5, 5]
+    assert table.loc[("m", 2), "held"] == 0 and np.isnan(table.loc[("m", 2), "restarts_needed"])
 
 
 def test_groups_that_do_not_come_out_even_are_a_sentence(small: "MakeSettings") -> None:

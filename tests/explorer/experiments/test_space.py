@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from explorer.experiments import space
+from explorer.experiments.verdicts import Finding
 from explorer.geometry import binned, effects, measure_distances
 from explorer.geometry.distances import KINDS
 from explorer.paths.header import PathsHeader, SolutionInfo, TextInfo
@@ -168,31 +169,41 @@ def test_a_gap_the_other_way_is_called_farther(read_set: Callable[..., SolutionS
     report = measure_distances.make(read_set(contexts=6, texts=8, restarts=2))
     charts = report.summary.charts
     assert charts is not None
-    gap = binned.Gap(-0.003, -0.0113, 0.0068, 0.06, 104, 916, 4)
-    turned = [a.model_copy(update={"gap": gap}) for a in charts.against_texts]
-    summary = report.summary.model_copy(
-        update={"charts": charts.model_copy(update={"against_texts": turned})}
-    )
-    (_, closer) = space.of_report(summary)
-    assert closer.shown is False and "-0.0" not in closer.figure
+
+    def closer_of(low: float, high: float) -> Finding:
+        gap = binned.Gap(-0.003, low, high, 0.06, 104, 916, 4)
+        turned = [a.model_copy(update={"gap": gap}) for a in charts.against_texts]
+        changed = {"charts": charts.model_copy(update={"against_texts": turned})}
+        return space.of_report(report.summary.model_copy(update=changed))[1]
+
+    assert closer_of(-0.0113, -0.0001).shown is False
+    closer = closer_of(-0.0113, 0.0068)
+    assert closer.shown is None and "-0.0" not in closer.figure
+    assert "contexts would decide" in closer.figure
     assert (
         "same-context pairs are 0.0030 farther apart in cosine (interval: 0.0113 farther apart to "
         "0.0068 closer), 0.05 of their standard deviation" in closer.figure
     )
 
 
-def paths(line: Sequence[float], curve: Sequence[float], kind: "CurveKind" = "bezier") -> Paths:
-    """Give paths of one text with these lowest accuracies."""
+def paths(
+    line: Sequence[float], curve: Sequence[float], kind: "CurveKind" = "bezier", texts: int = 6
+) -> Paths:
+    """Give paths with these lowest accuracies, the same of each text."""
+    pairs, ends = len(line), len(line) + 1
     header = PathsHeader(
         model="a/tiny", fingerprint="f" * 64, arrangement="e+mN", kind=kind,
-        recipe=PathRecipe(points=5), texts=[TextInfo(text="heron", target_ids=[1, 2])],
-        solutions=[SolutionInfo(id=str(k), seed=k, text=0) for k in range(len(line) + 1)],
-        pairs=[(0, k + 1) for k in range(len(line))],
+        recipe=PathRecipe(points=5),
+        texts=[TextInfo(text=f"heron {t}", target_ids=[1, 2]) for t in range(texts)],
+        solutions=[
+            SolutionInfo(id=f"{t}-{k}", seed=k, text=t) for t in range(texts) for k in range(ends)
+        ],
+        pairs=[(t * ends, t * ends + k + 1) for t in range(texts) for k in range(pairs)],
     )  # fmt: skip
-    vectors = np.random.default_rng(0).normal(size=(len(line) + 1, 6)).astype(np.float32)
+    vectors = np.random.default_rng(0).normal(size=(texts * ends, 6)).astype(np.float32)
     found = Paths.empty(header, vectors)
     found.line.accuracy[:], found.curve.accuracy[:] = 1, 1
-    found.line.accuracy[:, 2], found.curve.accuracy[:, 2] = line, curve
+    found.line.accuracy[:, 2], found.curve.accuracy[:, 2] = [*line] * texts, [*curve] * texts
     found.steps[:], found.over[:] = 10, True
     return found
 
@@ -201,29 +212,33 @@ def test_curves_that_hold_where_lines_fail_show_f10() -> None:
     found = paths([0.2, 0.4, 0.5], [1, 1, 0.99])
     (finding,) = space.of_paths(found)
     assert finding.id == "F10" and finding.shown is True
-    assert "3 pairs of 1 text:" in finding.figure
-    assert "in 0 (0%), the Bezier curve in 3 (100%)" in finding.figure
+    assert "18 pairs of 6 texts:" in finding.figure
+    assert "in 0 (0%), the Bezier curve in 18 (100%)" in finding.figure
     assert "Lowest accuracy of a line: 0.40" in finding.figure
-    assert f"{max(found.ratio(k) for k in range(3)):.2f} chords" in finding.figure
+    assert f"{max(found.ratio(k) for k in range(18)):.2f} chords" in finding.figure
 
 
 @pytest.mark.parametrize(
-    ("line", "curve", "shown"),
+    ("line", "curve", "texts", "shown"),
     [
-        ([1, 1, 1], [1, 1, 1], False),
-        ([0.2, 0.2, 0.2], [0.5, 0.5, 1], False),
-        ([0.2, 0.2, 0.2], [0.5, 1, 1], None),
-        ([0.2], [0.5], None),
-        ([0.2], [1], True),
+        ([1, 1, 1], [1, 1, 1], 6, False),
+        ([0.2, 0.2, 0.2], [0.5, 0.5, 1], 6, False),
+        ([0.2, 0.2, 0.2], [0.5, 1, 1], 6, True),  # most of them
+        ([0.2, 0.2], [0.5, 1], 6, None),
+        ([0.2, 0.2, 0.2], [0.5, 0.5, 0.5], 5, None),
+        ([0.2, 0.2, 0.2], [1, 1, 1], 5, None),
     ],
 )
-def test_what_fails_is_said(line: list[float], curve: list[float], shown: bool | None) -> None:
-    (finding,) = space.of_paths(paths(line, curve))
+def test_what_fails_is_said(
+    line: list[float], curve: list[float], texts: int, shown: bool | None
+) -> None:
+    (finding,) = space.of_paths(paths(line, curve, texts=texts))
     assert finding.shown is shown
 
 
 def test_paths_under_way_or_of_another_curve_cannot_tell() -> None:
     found = paths([0.2, 0.2], [0.5, 0.5])
+    assert space.of_paths(found)[0].shown is False
     found.over[1] = False
     assert space.of_paths(found)[0].shown is None
     found.steps[:] = -1

@@ -84,3 +84,61 @@ def test_texts_are_escaped_cut_and_on_one_line() -> None:
     assert for_hover("<b>a\n b</b>") == "&lt;b&gt;a b&lt;/b&gt;"
     assert shortened("<b>a\n b</b>", 5) == "<b>a…"
     assert len(for_hover("x" * 500)) == 90
+
+
+def _through(make_set: MakeSet, dimensions: int = 2) -> maps.SolutionMap:
+    states = np.random.default_rng(0).normal(size=(3, 15, 8)).astype(np.float32)
+    return maps.make(MapSpec(sets=(make_set(),), dimensions=dimensions, place="m"), states)
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_a_slider_moves_every_point_to_its_place_after_each_layer(
+    dimensions: int, make_set: MakeSet
+) -> None:
+    made = _through(make_set, dimensions)
+    chart = map_charts.scatter(made, "context", joined="by lines")
+    figure = chart.figure
+    assert [f.name for f in figure.frames] == ["0", "1", "2"]
+    assert [s.args[0][0] for s in figure.layout.sliders[0].steps] == ["0", "1", "2"]
+    ids = made.points["id"].tolist()
+    for layer, frame in enumerate(figure.frames):
+        at = {}
+        for shown, moved in zip(figure.data, frame.data, strict=True):
+            if shown.customdata is not None:
+                ends = zip(shown.customdata, moved.x, moved.y, strict=True)
+                at |= {i: [x, y] for i, x, y in ends}
+        assert [at[i] for i in ids] == [p[:2] for p in made.record.layers[layer]]
+    assert len(chart.table) == 3 * len(ids) and set(chart.table["layer"]) == {0, 1, 2}
+    low, high = figure.layout.xaxis.range or figure.layout.scene.xaxis.range
+    every = np.array(made.record.layers)[..., 0]
+    assert low < every.min() and every.max() < high  # nothing leaves the picture on its way
+
+
+def test_points_of_one_text_are_joined_by_lines_to_their_middle_or_by_a_hull(
+    make_set: MakeSet,
+) -> None:
+    made = maps.make(MapSpec(sets=(make_set(restarts=5),)))
+    groups = [g[["x", "y"]].to_numpy() for _, g in made.points.groupby("text", sort=False)]
+    several = [g for g in groups if len(g) > 1]
+    (lines,) = [t for t in map_charts.scatter(made, "text", joined="by lines").figure.data
+                if t.mode == "lines"]  # fmt: skip
+    drawn = np.stack([lines.x, lines.y], 1)
+    for group in several:
+        for point in [*group, group.mean(0)]:
+            assert np.isclose(drawn, point).all(1).any()
+    (outline,) = [t for t in map_charts.scatter(made, "text", joined="by hulls").figure.data
+                  if t.fill == "toself"]  # fmt: skip
+    rows = np.stack([outline.x, outline.y], 1)
+    around = np.split(rows, np.flatnonzero(np.isnan(rows[:, 0])) + 1)[: len(several)]
+    for group, hull in zip(several, around, strict=True):
+        edge = np.diff(hull[:-1], axis=0)  # all points lie on one side of every edge
+        apart = group[:, None] - hull[:-2]
+        side = edge[:, 0] * apart[..., 1] - edge[:, 1] * apart[..., 0]
+        assert (side >= -1e-9).all() or (side <= 1e-9).all()
+    assert not [t for t in map_charts.scatter(made, "text").figure.data if t.mode == "lines"]
+
+
+def test_the_hull_of_points_on_a_line_is_the_line() -> None:
+    line = np.array([[1.0, 1], [0, 0], [2, 2]])
+    assert map_charts.hull(line).tolist() == [[0, 0], [1, 1], [2, 2], [0, 0]]
+    assert len(map_charts.hull(line[:2])) == 3

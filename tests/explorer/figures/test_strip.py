@@ -51,9 +51,12 @@ def test_restarts_come_in_the_order_that_was_asked_for(
 ) -> None:
     data = strip_data(recording, restarts, _say, play=True)
     assert data["labels"] == [f"seed {10 + k}" for k in restarts]
+    steps = recording.frames["steps"][:, restarts]
+    over = next(f for f in range(len(steps)) if (steps[f] == steps[-1]).all())
     for name in ("predicted", "rank"):
-        assert data[name] == recording.frames[name][:, restarts].tolist()
-    assert data["steps"] == recording.frames["steps"][:, restarts].max(1).tolist()
+        shown = recording.frames[name][:, restarts].tolist()
+        assert data[name] == [*shown[:over], shown[-1]]  # and the last is the final score
+    assert data["steps"] == steps[: over + 1].max(1).tolist()
 
 
 def test_percentages_are_whole_and_finite(recording: Recording) -> None:

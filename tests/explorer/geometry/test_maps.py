@@ -6,7 +6,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from explorer.base.errors import BadInputError
-from explorer.geometry import maps, projection
+from explorer.geometry import depth, maps, projection
 from explorer.solutions import sets
 from explorer.solutions.recording import Recording, RecordingHeader
 from explorer.specs.jobs import MapSpec
@@ -119,3 +119,73 @@ def test_a_run_that_does_not_fit_is_a_sentence(make_set: MakeSet) -> None:
     umap = maps.make(MapSpec(sets=(name,), method="umap", neighbours=4))
     with pytest.raises(BadInputError, match="PCA map only"):
         maps.trajectory(umap, _recording(6, np.zeros((2, 6))))
+
+
+def _states(count: int, layers: int = 4, d: int = 12) -> np.ndarray:
+    """Hidden states that drift from layer to layer; at the input all are one."""
+    draw = np.random.default_rng(0)
+    states = [np.ones((count, d))]
+    at = draw.normal(size=(count, d))
+    for _ in range(layers):
+        at = at + 0.15 * draw.normal(size=(count, d))
+        states.append(at * draw.uniform(0.5, 2, size=(count, 1)))  # only directions count
+    return np.array(states, dtype=np.float32)
+
+
+@pytest.mark.parametrize("method", ["pca", "umap"])
+def test_points_move_from_layer_to_layer_and_do_not_jump(make_set: MakeSet, method: str) -> None:
+    spec = MapSpec(sets=(make_set(contexts=6),), method=method, neighbours=5, place="m")
+    states = _states(30)
+    made = maps.make(spec, states)
+    layers = np.array(made.record.layers)
+    assert layers.shape == (5, 30, 2) and not layers[0].any()  # one state for all: no picture
+    assert made.record.coordinates == layers[-1].tolist()
+    moved = np.linalg.norm(np.diff(layers[1:], axis=0), axis=-1).mean()
+    alone = []
+    for of_layer in states[1:]:
+        unit = of_layer / np.linalg.norm(of_layer, axis=1, keepdims=True)
+        laid = (
+            projection.principal(unit, 2).project(unit)
+            if method == "pca"
+            else projection.umap(unit, 2, neighbours=5, min_distance=0.1, metric="cosine", seed=7)
+        )
+        alone.append(projection.following(laid, None))
+    jumped = np.linalg.norm(np.diff(np.array(alone), axis=0), axis=-1).mean()
+    assert moved < 0.7 * jumped
+    assert layers[1:] == pytest.approx(layers[1:] - layers[1:].mean(1, keepdims=True), abs=2e-3)
+    assert (layers[1:] ** 2).sum(-1).mean(-1) == pytest.approx(1, abs=1e-2)
+
+
+def test_a_layout_is_turned_back_to_the_one_before() -> None:
+    before = projection.following(np.random.default_rng(1).normal(size=(20, 2)), None)
+    turn = np.array([[0.6, 0.8], [0.8, -0.6]])  # turned and mirrored
+    assert projection.following(3 * before @ turn + 5, before) == pytest.approx(before)
+
+
+def test_a_map_of_hidden_states_is_kept_apart_from_that_of_the_vectors(make_set: MakeSet) -> None:
+    plain = MapSpec(sets=(make_set(),))
+    assert "place" not in plain.model_dump()  # maps of before keep their key
+    layers = plain.model_copy(update={"place": "e"})
+    maps.save(maps.make(layers, _states(15)))
+    found = maps.load(layers)
+    assert found is not None and len(found.record.layers) == 5
+    assert maps.load(plain) is None
+    assert maps.load(layers.model_copy(update={"vector": "m"})) is not None
+    assert maps.load(layers.model_copy(update={"place": "m"})) is None
+
+
+def test_flat_pca_of_one_set_comes_from_its_distances_by_layer() -> None:
+    spec = MapSpec(sets=("131d0d8231dc",), place="m")  # ships with the project
+    found = maps.load(spec)
+    report = depth.REPORTS.load(sets.read(sets.find(spec.sets[0])).record)
+    assert found is not None and report is not None
+    for layer, one in enumerate(report.map_of("m")):
+        assert found.record.layers[layer] == [list(at) for at in one.at]
+    assert found.points["id"].tolist() == [point.id for point in report.points]
+    assert maps.load(spec.model_copy(update={"dimensions": 3})) is None
+
+
+def test_no_run_is_laid_into_hidden_states(make_set: MakeSet) -> None:
+    made = maps.make(MapSpec(sets=(make_set(),), place="m"), _states(15))
+    with pytest.raises(BadInputError, match="of e and m only"):
+        maps.trajectory(made, None)  # type: ignore[arg-type]

@@ -3,11 +3,19 @@ from typing import Any
 import pytest
 
 from explorer.base.errors import BadInputError
+from explorer.experiments.catalogue import experiment
 from explorer.jobs import client
 from explorer.people import limits, owners
 from explorer.people.limits import Limits
 from explorer.people.person import ALONE, recognised
-from explorer.specs.jobs import DownloadSpec, GenerateSpec, ReconstructSpec
+from explorer.specs.jobs import (
+    DownloadSpec,
+    ExperimentSpec,
+    GenerateSpec,
+    JobSpec,
+    ReconstructSpec,
+    SolveSetSpec,
+)
 from explorer.specs.recipes import FAST
 
 ADA, BEN = recognised("ada"), recognised("ben")
@@ -72,6 +80,23 @@ def test_models_are_downloaded_by_the_host_unless_all_may() -> None:
     limits.submit(DownloadSpec(model="pythia-160m"), HOST)
     set_limits(downloads="everyone")
     limits.submit(DownloadSpec(model="pythia-160m"), ADA)
+
+
+@pytest.mark.parametrize("fields", [{"source": "pg19"}, {"sources": ("seen", "pg19")}])
+def test_books_are_fetched_by_the_host_unless_all_may(fields: dict[str, Any]) -> None:
+    name = "capacity" if "sources" in fields else "sharing"
+    settings = experiment(name).make({"model": "tiny", **fields})
+    asked: list[JobSpec] = [ExperimentSpec(settings=settings, preset="mine")]
+    if "source" in fields:
+        asked.append(SolveSetSpec(model="tiny", regime="free", recipe=FAST, length=3, **fields))
+    for spec in asked:
+        with pytest.raises(BadInputError, match=r"Only the host .* books"):
+            limits.require_room(spec, ADA)
+        limits.require_room(spec, HOST)
+    limits.require_room(text(source="pg19"), ADA)  # whose text is in it
+    set_limits(downloads="everyone", rows=1000)
+    for spec in asked:
+        limits.require_room(spec, ADA)
 
 
 def test_only_the_host_sets_limits_and_damaged_ones_are_the_usual() -> None:

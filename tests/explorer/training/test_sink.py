@@ -8,19 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional
 
 from explorer.base.errors import BadInputError, CorruptFileError
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import score
 from explorer.solutions.solution import Solution, SolutionRecord, load_solution, save_solution
-from explorer.specs.recipes import PAPER
 from explorer.tasks.paths.bends import along
 from explorer.training import Outcome, Row, Trainer
 from explorer.training.layouts import OnePass
 from explorer.training.shared_pass import Step, take_together
 from explorer.training.solved import solution_of
-from tests.explorer.training.cases import EASY, quick, run, trajectory
+from tests.explorer.training.cases import EASY, follow_plain_adamw, quick, run, trajectory
 
 KEY = "sink+e+mN"
 SINK = 7
@@ -47,27 +45,7 @@ def plain(model: FrozenModel, found: Solution | Outcome, sink: int) -> list[int]
 
 def test_two_vectors_learn_behind_a_token_that_stays(model: FrozenModel) -> None:
     """Step by step the same as AdamW on e and m over plain transformers."""
-    texts = [(17, 250, 99), (8, 9, 10)]
-    rows = [Row(ids, seed, m_key="both") for seed, ids in enumerate(texts)]
-    ours = Trainer(model, rows, OnePass(KEY, SINK), PAPER)
-    (e0, m), (e1, _) = (
-        [torch.nn.Parameter(torch.from_numpy(v.copy())) for v in ours.vectors_of(i)]
-        for i in range(2)
-    )
-    sink = model.network.get_input_embeddings().weight[SINK].detach().clone()
-    optimiser = torch.optim.AdamW([e0, e1, m], lr=0.01, betas=(0.9, 0.9), weight_decay=0.01)
-    for _ in range(5):
-        inputs = torch.stack([torch.stack([sink, e, m, m, m]) for e in (e0, e1)])
-        logits = model.network(inputs_embeds=inputs).logits[:, 2:]
-        losses = [functional.cross_entropy(logits[i], torch.tensor(texts[i])) for i in range(2)]
-        optimiser.zero_grad()
-        sum(losses).backward()
-        optimiser.step()
-        ours.step()
-        for i, e in enumerate((e0, e1)):
-            expected = torch.stack([e, m]).detach().numpy()
-            np.testing.assert_allclose(ours.vectors_of(i), expected, rtol=1e-3, atol=1e-3)
-    assert torch.equal(sink, model.network.get_input_embeddings().weight[SINK])
+    follow_plain_adamw(model, 5, OnePass(KEY, SINK))
 
 
 def test_a_saved_solution_scores_the_same_in_plain_transformers(

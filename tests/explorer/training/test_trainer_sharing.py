@@ -1,37 +1,16 @@
 from collections.abc import Callable
 
 import numpy as np
-import torch
-from torch.nn import functional
 
 from explorer.model.frozen import FrozenModel
-from explorer.specs.recipes import PAPER
 from explorer.training import Row, Trainer
-from tests.explorer.training.cases import EASY, HARD, QUICK, quick, run
+from explorer.training.layouts import OnePass
+from tests.explorer.training.cases import EASY, HARD, QUICK, follow_plain_adamw, quick, run
 
 
 class TestShared:
     def test_one_m_learns_from_the_sum_of_its_rows_losses(self, llama: FrozenModel) -> None:
-        texts = [(17, 250, 99), (8, 9, 10)]
-        rows = [Row(ids, seed, m_key="both") for seed, ids in enumerate(texts)]
-        ours = Trainer(llama, rows, "e+mN", PAPER)
-        (e0, m), (e1, _) = (
-            [torch.nn.Parameter(torch.from_numpy(v.copy())) for v in ours.vectors_of(i)]
-            for i in range(2)
-        )
-        np.testing.assert_array_equal(ours.vectors_of(0)[1], ours.vectors_of(1)[1])
-        optimiser = torch.optim.AdamW([e0, e1, m], lr=0.01, betas=(0.9, 0.9), weight_decay=0.01)
-        for _ in range(10):
-            inputs = torch.stack([torch.stack([e, m, m, m]) for e in (e0, e1)])
-            logits = llama.network(inputs_embeds=inputs).logits[:, 1:]
-            losses = [functional.cross_entropy(logits[i], torch.tensor(texts[i])) for i in range(2)]
-            optimiser.zero_grad()
-            sum(losses).backward()
-            optimiser.step()
-            ours.step()
-            for i, e in enumerate((e0, e1)):
-                expected = torch.stack([e, m]).detach().numpy()
-                np.testing.assert_allclose(ours.vectors_of(i), expected, rtol=1e-3, atol=1e-3)
+        follow_plain_adamw(llama, 10, OnePass("e+mN"))
 
     def test_a_group_ends_as_one(self, llama: FrozenModel) -> None:
         rows = [Row(EASY, 2, m_key="both"), Row((33, 99), 1, m_key="both"), Row(EASY, 2)]

@@ -21,7 +21,7 @@ from explorer.solutions.recording import Recording
 from explorer.solutions.solution import load_solution
 from explorer.specs.jobs import DownloadSpec
 from explorer.training import StepReport, Trainer
-from explorer.worker import loop, runners
+from explorer.worker import loop, runners, warming
 from tests.explorer.worker.cases import solutions_of
 from tests.explorer.worker.conftest import LONG
 
@@ -162,8 +162,8 @@ def test_a_step_is_taken_before_anybody_asks(
     here = catalog.find(str(tiny_llama_folder))
     for card in (here, replace(here, folder=None), replace(here, folder=tiny_llama_folder / "no")):
         monkeypatch.setattr(catalog, "known_models", lambda card=card: [card])
-        shift.worker._warm_up()
-    assert taken == [loop.WARM_UP_RESTARTS]
+        warming.warm_up(shift.worker.pool)
+    assert taken == [warming.RESTARTS]
     assert client.jobs() == []
 
 

@@ -72,9 +72,6 @@ def test_every_statistic_is_that_of_transformers_hidden_states(
     assert len(made.rows) == 3 * (made.layers + 1)
     assert "same text against same context, AUC" in made.sentence
     chart = charts.by_layer(made, "m")
-    moving = charts.moving(made, "m")
-    assert len(moving.figure.frames) == made.layers + 1
-    assert len(moving.table) == len(made.points) * (made.layers + 1)
     for earlier, later in pairwise(made.map_of("e")):
         a, b = np.array(earlier.at), np.array(later.at)
         assert np.sqrt((b**2).sum(1).mean()) == pytest.approx(1, abs=1e-3)

@@ -94,8 +94,7 @@ def test_every_trial_is_what_transformers_says_of_those_vectors(
     s, twin, other = (exact_solutions[k] for k in (0, 1, 3))
     found = look(swap_with=(other, twin), draws=2, seed=3).found
     assert found is not None
-    draw = np.random.default_rng(3)
-    directions = {"e": draw.standard_normal((2, 32)), "both": None}
+    one, both = (np.random.default_rng(3).standard_normal((2, d)) for d in (32, 64))
     seen = set()
     for k, trial in enumerate(found.header.trials):
         e, m = s.e, s.m
@@ -106,11 +105,12 @@ def test_every_trial_is_what_transformers_says_of_those_vectors(
         elif trial.part == "swap":
             partner = (other, twin)[int(trial.at)]
             e, m = (e, partner.m) if trial.what == "e" else (partner.e, m)
-        elif trial.what == "e":
-            direction = directions["e"][trial.draw]
-            e = e + trial.at * np.linalg.norm(e) * direction / np.linalg.norm(direction)
         else:
-            continue
+            start = {"e": e, "m": m, "both": np.concatenate([e, m])}[trial.what]
+            direction = (both if trial.what == "both" else one)[trial.draw]
+            moved = start + trial.at * np.linalg.norm(start) * direction / np.linalg.norm(direction)
+            e = moved[:32] if trial.what != "m" else e
+            m = moved[-32:] if trial.what != "e" else m
         seen.add((trial.part, trial.what))
         logits = _outputs(network, e, m, s.length).logits[0, 1:]
         assert np.array_equal(found.trial_predicted[k], logits.argmax(-1)), trial
@@ -118,7 +118,8 @@ def test_every_trial_is_what_transformers_says_of_those_vectors(
         np.testing.assert_allclose(found.trial_p[k], p, rtol=5e-3, atol=1e-3)
         rank = (logits > logits[range(s.length), s.target_ids][:, None]).sum(-1) + 1
         assert np.array_equal(found.trial_rank[k], rank)
-    assert seen == {("scale", "e"), ("scale", "m"), ("swap", "e"), ("swap", "m"), ("noise", "e")}
+    parts = {"scale": "e m", "swap": "e m", "noise": "e m both"}
+    assert seen == {(part, what) for part, whats in parts.items() for what in whats.split()}
     assert [o.same_text for o in found.header.others] == [False, True]
 
 

@@ -94,7 +94,7 @@ def test_the_grid_refines_and_is_drawn_only_where_it_is_complete(
             assert np.isfinite(found.accuracy[::s, ::s]).all()
     assert seen == sorted(seen) and {-1, 3} <= set(seen)
     assert running.found.header.reached == 4 and said[-1] == 1
-    assert running.found.header.points_per_second > 0 and running.share > 0
+    assert running.found.header.points_per_second > 0 and running.found.share > 0
 
 
 def test_an_interrupted_landscape_goes_on_and_gives_the_same(

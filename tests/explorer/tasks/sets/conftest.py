@@ -6,21 +6,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks import tiny
 from explorer.specs.jobs import GatheredText, SolveSetSpec
-from explorer.specs.recipes import INDEPENDENT
 
-QUICK = INDEPENDENT.model_copy(
-    update={
-        "name": "quick",
-        "lr": 0.5,
-        "warmup_steps": 5,
-        "init_scale": 1.0,
-        "ease_below": None,
-        "flatten": 0.0,
-        "max_steps": 120,
-        "precision": "float32",
-    }
-)
+QUICK = tiny.QUICK.model_copy(update={"max_steps": 120})
 TEXTS = (
     GatheredText(text="zzqq", context="letters"),
     GatheredText(text="xxvv", context="letters"),

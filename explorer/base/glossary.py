@@ -1,0 +1,42 @@
+"""The glossary: what each word of the field means, for the places where the words stand."""
+
+import re
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+
+from explorer.base.value import Value
+
+FILE = Path(__file__).resolve().parent.parent / "data" / "glossary.toml"
+
+
+class Entry(Value):
+    """What a word means."""
+
+    forms: tuple[str, ...] = Field((), description="Other ways in which it stands on a page.")
+    means: str = Field(max_length=200, description="One sentence.")
+    note: str = Field("", max_length=400, description="What else helps.")
+    source: str = Field(description="Where the word comes from.")
+
+
+@lru_cache(maxsize=1)
+def entries() -> dict[str, Entry]:
+    """Return every entry by its word, in the order a newcomer meets them."""
+    found = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    return {word: Entry.model_validate(fields) for word, fields in found.items()}
+
+
+@lru_cache(maxsize=1)
+def _pattern() -> tuple[re.Pattern[str], dict[str, str]]:
+    """Return what finds any form of any word, the longest first, and each form's word."""
+    words = {form: word for word, entry in entries().items() for form in (word, *entry.forms)}
+    any_of = "|".join(re.escape(form) for form in sorted(words, key=len, reverse=True))
+    return re.compile(rf"(?<![\w.’'-])(?:{any_of})(?![\w’'-]|\.\w)"), words
+
+
+def found_in(*texts: str) -> list[str]:
+    """Return the words of the glossary that stand in texts, each once, as they come."""
+    pattern, words = _pattern()
+    return list(dict.fromkeys(words[form] for text in texts for form in pattern.findall(text)))

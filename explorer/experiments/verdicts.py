@@ -1,0 +1,179 @@
+"""Verdicts: what differences by text, group or context say of a claim, tested in both directions.
+
+Every finding is judged alike. A claim is made of parts, each with one number for every unit that is
+independent of the others (a text, a group of texts, a context), positive where the unit speaks for
+the claim; restarts, lengths and pairs of one unit are summed up before. Free of torch.
+
+- Shown: in every part the mean is above 0, p at most LEVEL / 2.
+- Not shown: in some part it is below 0, p at most LEVEL / 2, or LEVEL / parts if that is less.
+- Inconclusive: between. Of noise, at most LEVEL of all verdicts are another one.
+
+p comes from flipping the signs of the differences, all 2ⁿ ways for few units, so that fewer than
+`LEAST` of them decide nothing. Findings on distances (F8, F9) permute labels and resample contexts
+instead, since one solution is in many pairs.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from explorer.base.formatting import counted
+from explorer.experiments.paper import STATEMENTS
+from explorer.experiments.rules import RULES
+from explorer.geometry.effects import sign_flips
+
+LEVEL = 0.05
+"""Share of noise that is called shown or not shown, at most."""
+LEAST = math.ceil(math.log2(2 / LEVEL))
+"""Units that a verdict needs: the signs of fewer give no p as small as LEVEL / 2."""
+POWER = 0.8
+"""How often a run of the size that is said to decide does so."""
+MOST = 1000
+"""Units beyond which no run is suggested."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Whether a run shows what the paper found.
+
+    Attributes:
+        id: of a statement of the paper's (`explorer.experiments.paper`).
+        shown: True, False, or None where it is inconclusive.
+        figure: the numbers that say so, in a sentence.
+        needed: units that would decide at the spread seen; None: nothing is known, or no number
+            that could be measured.
+        reason: why it differs from the paper, where an experiment has found that; else empty.
+    """
+
+    id: str
+    shown: bool | None
+    figure: str
+    needed: int | None = None
+    reason: str = ""
+
+    @property
+    def claim(self) -> str:
+        """What the paper says, in our words."""
+        return STATEMENTS[self.id]
+
+    @property
+    def rule(self) -> str:
+        """What counts as shown, as not shown and as inconclusive; empty where nothing is tested."""
+        rule = RULES.get(self.id)
+        return f"{rule.question} {rule.answers(LEAST)}" if rule else ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a claim, tested.
+
+    Attributes:
+        favours: p of it, one-sided: how rarely chance alone speaks for it as much.
+        opposes: p of its reverse.
+        units: how many there were.
+        mean: of the differences; its sign says which way the part points.
+        needed: units that would decide it at this mean and spread, either way; None: too many, or
+            nothing is known.
+        told: whether the p are numbers, not sides of a threshold.
+    """
+
+    favours: float
+    opposes: float
+    units: int
+    mean: float
+    needed: int | None
+    told: bool = True
+
+
+def part(differences: ArrayLike, *, at_least: bool = False, at_most: bool = False) -> Part:
+    """Test whether a mean is above or below 0, by flipping signs.
+
+    Args:
+        differences: one a unit, finite, positive where the unit speaks for the claim.
+        at_least: some may be larger than what was measured, so they cannot speak against it.
+        at_most: some may be smaller, so they cannot speak for it.
+    """
+    found = np.asarray(differences, dtype=np.float64)
+    if not len(found):
+        return Part(1.0, 1.0, 0, 0.0, None)
+    favours = 1.0 if at_most else sign_flips(found)
+    opposes = 1.0 if at_least else sign_flips(-found)
+    spread = float(found.std(ddof=1)) if len(found) > 1 else math.nan
+    return Part(favours, opposes, len(found), float(found.mean()), deciding(found.mean(), spread))
+
+
+def of_interval(low: float, high: float, mean: float, units: int) -> Part:
+    """Return what a two-sided interval of 1 - LEVEL says: on which side of 0 it lies, no more.
+
+    Its half-width shrinks with the root of the units.
+    """
+    edge = LEVEL / 2
+    spread = (high - low) / 2 / NormalDist().inv_cdf(1 - edge) * math.sqrt(units)
+    favours, opposes = (edge if beyond else 1.0 for beyond in (low > 0, high < 0))
+    return Part(favours, opposes, units, mean, deciding(mean, spread), told=False)
+
+
+def deciding(mean: float, spread: float) -> int | None:
+    """Return how many units decide in `POWER` of all runs at this mean and standard deviation.
+
+    By the normal approximation with Guenther's correction for a spread that is itself estimated; at
+    least `LEAST`, and None where it takes more than `MOST`.
+    """
+    if not mean or math.isnan(spread):
+        return None
+    edge, power = map(NormalDist().inv_cdf, (1 - LEVEL / 2, POWER))
+    units = max(LEAST, math.ceil(((edge + power) * spread / mean) ** 2 + edge**2 / 2))
+    return units if units <= MOST else None
+
+
+def restarts(share: float) -> int | None:
+    """Return of how many restarts at least one holds in 1 - LEVEL of all cases, if so many do each.
+
+    None where none of them does.
+    """
+    if share <= 0:
+        return None
+    return 1 if share >= 1 - LEVEL else math.ceil(math.log(LEVEL) / math.log(1 - share))
+
+
+def judged(name: str, parts: Sequence[Part], figure: str, *, reason: str = "") -> Finding:
+    """Return what the parts of a claim say together.
+
+    Args:
+        name: id of the statement; its rule names the units.
+        parts: at least one.
+        figure: the numbers in a sentence; how sure they are is added.
+        reason: why it differs from the paper, if an experiment has found that.
+    """
+    favours, opposes = max(p.favours for p in parts), min(p.opposes for p in parts)
+    against = opposes <= LEVEL / max(2, len(parts))
+    shown = True if favours <= LEVEL / 2 else False if against else None
+    units, unit = min(p.units for p in parts), RULES[name].unit
+    said = [figure, counted(units, unit)]
+    if all(p.told for p in parts):
+        said[-1] += f": p = {p_value(favours)} for it, {p_value(opposes)} against it"
+    said[-1] += "."
+    needed = _needed(parts) if shown is None else None
+    if needed is not None:
+        said.append(f"At this spread, {counted(needed, unit)} would decide.")
+    elif shown is None and units > 1:
+        said.append(f"At this spread, not even {MOST:,} {unit}s would decide.")
+    return Finding(name, shown, " ".join(said), needed, "" if shown else reason)
+
+
+def _needed(parts: Sequence[Part]) -> int | None:
+    """Return the units that decide: all parts for the claim, or the plainest one against it."""
+    against = [p.needed for p in parts if p.mean < 0 and p.needed is not None]
+    if against:
+        return min(against)
+    every = [p.needed for p in parts]
+    return None if None in every else max(n for n in every if n is not None)
+
+
+def p_value(p: float) -> str:
+    """Return a p-value for a sentence."""
+    return f"{p:.3f}".rstrip("0") if 0.001 <= p < 1 else f"{p:.1g}"

@@ -1,0 +1,95 @@
+"""Charts of what e and m carry: probes of the vectors and by layer, accuracy over noise."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from explorer.figures.chart import SHARE, Chart, layout, log_axis
+from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT, SYMBOLS
+from explorer.geometry.roles import ROLES, TARGETS, OverContexts, RolesReport, Target
+
+RIGHT = "share of unseen texts told right"
+
+
+def probes(made: RolesReport) -> Chart:
+    """Draw how well each target is read from e and from m, with 95% intervals over contexts."""
+    figure, said = go.Figure(), []
+    for k, vector in enumerate(ROLES):
+        read = [(t, p) for t in reversed(TARGETS) if (p := made.probe(vector, t))]
+        if not read:
+            continue
+        values = [p for _, p in read]
+        figure.add_scatter(
+            x=[p.value for p in values], y=[t for t, _ in read], mode="markers", name=vector,
+            marker={"symbol": SYMBOLS[k], "size": 11, "color": RESTARTS[k]},
+            error_x=_bars(values), customdata=[p.p for p in values],
+            hovertemplate=f"%{{y}} from {vector}: %{{x:.2f}}, p = %{{customdata:.3f}}"
+            "<extra></extra>",
+        )  # fmt: skip
+        said += [f"{t} from {vector}: {p.value:.2f} (p = {p.p:.3f})" for t, p in reversed(read)]
+    figure.add_vline(0.5, line={"color": STRAIGHT, "dash": "dot", "width": 1})
+    layout(figure, "What can be read from e and from m", f"{RIGHT} (0.5: chance)", "", height=360)
+    figure.update_layout(scattermode="group")
+    return Chart("roles-probes", figure, ". ".join(said), made.table)
+
+
+def by_layer(made: RolesReport, target: Target) -> Chart:
+    """Draw how well a target is read from the states where e and m stand, over the layers."""
+    figure, said = go.Figure(), []
+    for k, vector in enumerate(ROLES):
+        read = sorted(
+            (p for p in made.probes if (p.vector, p.target) == (vector, target)),
+            key=lambda p: p.layer,
+        )
+        if not read:
+            continue
+        best = max(read, key=lambda p: p.value)
+        figure.add_scatter(
+            x=[p.layer for p in read], y=[p.value for p in read], mode="lines+markers",
+            name=f"where {vector} stands", error_y=_bars(read), customdata=[p.p for p in read],
+            line={"color": RESTARTS[k], "dash": DASHES[k], "width": 2},
+            marker={"symbol": SYMBOLS[k], "size": 8},
+            hovertemplate="layer %{x}: %{y:.2f}, p = %{customdata:.3f}<extra></extra>",
+        )  # fmt: skip
+        said.append(f"Where {vector} stands most after layer {best.layer}: {best.value:.2f}")
+    figure.add_hline(0.5, line={"color": STRAIGHT, "dash": "dot", "width": 1})
+    layout(figure, f"Reading the {target} from hidden states", "layer (0: e and m themselves)",
+           RIGHT, height=360)  # fmt: skip
+    table = made.table[made.table["target"] == target]
+    return Chart(f"roles-{target.replace(' ', '-')}", figure, ". ".join(said), table)
+
+
+def noise(made: RolesReport) -> Chart:
+    """Draw accuracy over the size of noise on e and on m."""
+    figure, said = go.Figure(), []
+    for k, vector in enumerate(ROLES):
+        at = [each for each in made.noise if each.vector == vector]
+        figure.add_scatter(
+            x=[each.length for each in at], y=[each.value for each in at], mode="lines+markers",
+            name=f"noise on {vector}", error_y=_bars(at),
+            line={"color": RESTARTS[k], "dash": DASHES[k], "width": 2},
+            marker={"symbol": SYMBOLS[k], "size": 8},
+            hovertemplate=f"noise of %{{x:.1%}} on {vector}: %{{y:.0%}}<extra></extra>",
+        )  # fmt: skip
+        said.append(f"{vector} stands noise of {made.radius(vector).share:.1%} of its norm")
+    layout(figure, "How much noise each stands", "noise, as a share of the norm", "accuracy",
+           height=360)  # fmt: skip
+    lengths = [each.length for each in made.noise if each.vector == "e"]
+    figure.update_xaxes(**log_axis(lengths), tickformat=".1%")
+    figure.update_xaxes(ticktext=[f"{length:.3g}" for length in lengths])
+    figure.update_yaxes(**SHARE)
+    table = pd.DataFrame([each.model_dump(exclude={"by_context"}) for each in made.noise])
+    return Chart("roles-noise", figure, ". ".join(said), table)
+
+
+def _bars(values: Sequence[OverContexts]) -> dict[str, object]:
+    """Return error bars up to the ends of the intervals; none with few contexts."""
+    ends = [(v.low, v.high) for v in values]
+    if any(low is None or high is None for low, high in ends):
+        return {"visible": False}
+    return {
+        "type": "data", "symmetric": False, "thickness": 1.5, "width": 4,
+        "array": [(v.high or 0) - v.value for v in values],
+        "arrayminus": [v.value - (v.low or 0) for v in values],
+    }  # fmt: skip

@@ -1,0 +1,9 @@
+"""Every word of the field that the pages use, in one sentence each; it prints well."""
+
+import streamlit as st
+
+from widgets import start, words
+
+start.through_entry()
+st.title("Glossary", anchor=False)
+words.glossary()

@@ -1,0 +1,13 @@
+"""e against m: what each of the two vectors carries, over a set."""
+
+import streamlit as st
+
+from widgets import roles_view, sets, start
+from widgets.guard import sentences
+
+start.through_entry()
+st.title("e against m", anchor=False)
+with sentences():
+    chosen = sets.choose()
+    if chosen is not None:
+        roles_view.show(sets.read(chosen))

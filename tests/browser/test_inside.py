@@ -1,0 +1,40 @@
+"""Inside, live: a solution is trained, its pass is looked into by the worker, layer by layer."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_reconstruct import choose_tiny_model
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_solution_just_trained_is_looked_into(page: Page, app_url: str, tiny_model: str) -> None:
+    choose_tiny_model(page, app_url, tiny_model)
+    length = page.get_by_role("spinbutton", name="N, target tokens")
+    length.fill("3")
+    length.press("Enter")
+    expect(page.get_by_text("the first 3 are the target")).to_be_visible()
+    page.get_by_test_id("stBaseButton-primary").click()
+    expect(page).to_have_url(re.compile("job="))
+    inside = page.get_by_role("link", name="Look inside")
+    expect(inside.first).to_be_visible(timeout=240_000)
+    solution = (inside.first.get_attribute("href") or "").rpartition("=")[2]
+    page.goto(f"{app_url}/inside?solution={solution}")
+    page.get_by_role("button", name="Look inside").click()
+    expect(page).to_have_url(re.compile("job="))
+    said = page.get_by_text("3 of 3 tokens are right after the last layer (2)")
+    expect(said).to_be_visible(timeout=120_000)
+    slider = page.get_by_label("Layer", exact=False).first
+    expect(page.locator(".tokens .token.right")).to_have_count(3, timeout=60_000)
+    expect(slider).to_be_visible()
+    for view, title in (
+        ("Where positions look", "Where positions look (all heads)"),
+        ("What is needed", "What is left when attention to e is cut"),
+    ):
+        page.get_by_role("radio", name=view).or_(page.get_by_role("button", name=view)).click()
+        expect(page.get_by_text(title)).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="All tables (zip)").click()
+    assert download.value.suggested_filename == "inside.zip"

@@ -1,0 +1,100 @@
+"""Verdicts: right both ways, silent on noise, and never wrong more often than they may be."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from explorer.experiments import verdicts
+from explorer.experiments.paper import STATEMENTS
+from explorer.experiments.rules import RULES
+from explorer.experiments.verdicts import LEAST, LEVEL, Part, judged, of_interval, part
+
+SIZES = np.array([0.3, 0.1, 0.25, 0.05, 0.4, 0.2])
+"""Six differences without a sign."""
+
+
+def shown(*parts: Part) -> bool | None:
+    return judged("F1", parts, "Numbers.").shown
+
+
+def test_a_clear_effect_is_shown_its_reverse_is_not_and_noise_decides_nothing() -> None:
+    noise = SIZES * [1, -1, 1, -1, -1, 1]
+    assert shown(part(SIZES)) is True
+    assert shown(part(-SIZES)) is False
+    assert shown(part(noise)) is None
+    assert shown(part(SIZES), part(noise)) is None
+    assert shown(part(SIZES), part(-SIZES)) is False
+    assert shown(part(SIZES[: LEAST - 1])) is shown(part(-SIZES[: LEAST - 1])) is None
+    assert shown(part([])) is None
+
+
+def test_of_noise_no_more_than_the_level_is_called_anything() -> None:
+    """Exactly: without an effect every choice of signs is as likely as any other."""
+    tested = [part(SIZES * signs) for signs in product((1, -1), repeat=len(SIZES))]
+    wrong = {
+        "one part": [shown(a) for a in tested],
+        "two that go together": [shown(a, a) for a in tested],
+        "two against each other": [shown(a, b) for a, b in zip(tested, tested[::-1], strict=True)],
+        "two apart": [shown(a, b) for a, b in product(tested, tested)],
+        "three apart": [
+            shown(*(tested[k] for k in which))
+            for which in np.random.default_rng(0).integers(0, len(tested), (4000, 3))
+        ],
+    }
+    for how, verdict in wrong.items():
+        sampled = 0.01 if len(verdict) == 4000 else 0.0  # three of its standard errors
+        assert np.mean([v is not None for v in verdict]) <= LEVEL + sampled, how
+    assert any(v is not None for v in wrong["one part"])
+
+
+def test_what_may_be_larger_speaks_only_for_and_what_may_be_smaller_only_against() -> None:
+    assert shown(part(SIZES, at_least=True)) is True and shown(part(-SIZES, at_least=True)) is None
+    assert shown(part(SIZES, at_most=True)) is None and shown(part(-SIZES, at_most=True)) is False
+
+
+def test_an_interval_says_on_which_side_of_nothing_it_lies() -> None:
+    ends = {(0.1, 0.3): True, (-0.1, 0.3): None, (-0.3, -0.1): False}
+    for (low, high), verdict in ends.items():
+        found = judged("F9", [of_interval(low, high, (low + high) / 2, 8)], "Numbers.")
+        assert found.shown is verdict and "p =" not in found.figure
+    open_ = of_interval(-0.1, 0.3, 0.1, 8)
+    assert open_.needed == verdicts.deciding(0.1, 0.2 / 1.95996 * 8**0.5)
+
+
+def test_so_many_units_decide_as_are_said_to() -> None:
+    units = verdicts.deciding(1.0, 1.0)
+    assert units == 10
+    draw = np.random.default_rng(0).normal(1.0, 1.0, (100, units))
+    assert 0.7 < np.mean([shown(part(row)) is True for row in draw]) < 0.9
+    assert verdicts.deciding(-1.0, 1.0) == units and verdicts.deciding(9.0, 1.0) == LEAST
+    assert verdicts.deciding(0.0, 1.0) is None and verdicts.deciding(0.001, 1.0) is None
+    assert verdicts.deciding(1.0, float("nan")) is None
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.95, 1.0])
+def test_so_many_restarts_hold_as_are_said_to(share: float) -> None:
+    count = verdicts.restarts(share)
+    assert count is not None and (1 - share) ** count <= LEVEL + 1e-12
+    assert count == 1 or (1 - share) ** (count - 1) > LEVEL
+    assert verdicts.restarts(0.0) is None
+
+
+def test_an_open_verdict_says_what_would_decide_and_a_closed_one_does_not() -> None:
+    noise = SIZES * [1, 1, 1, -1, 1, -1]
+    found = judged("F2", [part(noise), part(SIZES)], "Numbers.", reason="Why.")
+    assert found.needed == part(noise).needed and found.needed is not None
+    assert found.figure.endswith(f"At this spread, {found.needed} texts would decide.")
+    assert found.figure.startswith("Numbers. 6 texts: p = ") and found.reason == "Why."
+    over = judged("F2", [part(SIZES)], "Numbers.", reason="Why.")
+    assert over.needed is None and not over.reason and "would decide" not in over.figure
+    even = judged("F2", [part([1, -1, 1, -1, 1, -1])], "Numbers.")
+    assert even.needed is None and "not even 1,000 texts" in even.figure
+
+
+def test_every_finding_of_the_paper_has_a_rule_that_says_all_three() -> None:
+    assert {*RULES} == {f"F{k}" for k in range(1, 11)} | {"E11", "E12"} <= {*STATEMENTS}
+    for name, rule in RULES.items():
+        said = verdicts.Finding(name, None, "").rule
+        assert all(word in said for word in ("Shown:", "Not shown:", "inconclusive", rule.claim))
+    assert verdicts.Finding("I5", True, "").rule == ""

@@ -1,0 +1,110 @@
+"""Solutions chosen in a map: their texts and distances, and what can be done with them."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from explorer.assets import catalog
+from explorer.base.errors import ExplorerError
+from explorer.base.formatting import counted
+from explorer.figures.strip import preview_data
+from explorer.figures.words import shortened
+from explorer.geometry.distances import between, stack
+from explorer.geometry.maps import SolutionMap
+from explorer.library.items import items
+from explorer.library.labels import MAX_TAG
+from widgets import cached, download, look_inside, server, token_strip
+from widgets.map_set_up import VECTORS
+from widgets.markdown import escaped
+
+MOST_SHOWN = 12
+
+
+def details(made: SolutionMap, ids: list[str]) -> None:
+    """Texts, token strips and mutual distances of chosen solutions, and the way to Paths."""
+    if not ids:
+        st.caption("Click a point, draw a lasso around several (map's corner), or choose by name.")
+        return
+    shown = ids[:MOST_SHOWN]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        some = f", the first {len(shown)} shown" if len(ids) > len(shown) else ""
+        st.caption(f"{len(ids)} chosen{some}.")
+        download.button(
+            "CSV", made.points[made.points["id"].isin(ids)].to_csv, "chosen.csv", "chosen-csv",
+            "What is chosen, one line each: place in the map, context, text, seed, accuracy.",
+            "text/csv",
+        )  # fmt: skip
+        _tag(ids)
+    solutions = made.solutions
+    folder = model_folder(solutions[shown[0]].record.model)
+    for i in shown:
+        solution = solutions[i]
+        record = solution.record
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"{escaped(i[:6])} · seed {record.seed} · accuracy {record.accuracy:.3f}")
+            look_inside.link(i)
+        if folder is None:
+            st.text(record.text)
+            continue
+        tokenizer = cached.tokenizer(folder)
+        target = solution.target_ids.tolist()
+        groups = [(g.start, g.stop, g.text) for g in tokenizer.groups(target)]
+        data = preview_data(target, groups, tokenizer.pieces(target), len(target))
+        token_strip.preview(f"chosen-{i}", data)
+    if len(shown) < 2:
+        return
+    vector = made.record.spec.vector
+    rows = stack([solutions[i] for i in shown], vector)
+    names = [i[:6] for i in shown]
+    st.write(f"Cosine distances of {VECTORS[vector]}")
+    st.dataframe(pd.DataFrame(between(rows, "cosine"), names, names))
+    connect({i: solutions[i].record.text for i in shown})
+
+
+def _tag(ids: Sequence[str]) -> None:
+    """Offer to give everything that is chosen a tag, by which the Library finds it."""
+    with st.popover("Tag", icon=":material/sell:", key="tag-chosen"):
+        word = st.text_input("Tag", max_chars=MAX_TAG, key="tag-word", placeholder="type a word")
+        if not st.button("Tag them", key="tag-them", disabled=not (word or "").strip()):
+            return
+        found = [item for item in items("solution") if item.id in set(ids)]
+        for item in (own := [item for item in found if not item.ships]):
+            tags = [*item.label.tags, word]
+            server.relabel(item, name=item.label.name, note=item.label.note, tags=tags)
+        if own:
+            st.success(f"{counted(len(own), 'solution')} tagged. The Library filters by tags.")
+        if len(own) < len(ids):
+            st.info("What ships with the project cannot be tagged.")
+
+
+def model_folder(name: str) -> Path | None:
+    """Return where a model's tokenizer lies, None if the model is not on this disk."""
+    try:
+        return catalog.find(name).folder
+    except ExplorerError:
+        return None
+
+
+def connect(texts: dict[str, str]) -> None:
+    """Offer to walk from one solution to another, at first to one of the same text.
+
+    Args:
+        texts: of two solutions or more, by id.
+    """
+    ids = list(texts)
+    pairs = [(a, b) for a, b in combinations(ids, 2) if texts[a] == texts[b]]
+    first, second = pairs[0] if pairs else ids[:2]
+    left, right = st.columns(2)
+    named = {i: f"{shortened(text, 40)} ({i[:6]})" for i, text in texts.items()}.__getitem__
+    a = left.selectbox("From", ids, ids.index(first), format_func=named, key="connect_a")
+    b = right.selectbox("To", ids, ids.index(second), format_func=named, key="connect_b")
+    same = texts[a] == texts[b]
+    st.link_button(
+        "Connect these two", f"./paths?a={a}&b={b}", icon=":material/conversion_path:",
+        disabled=a == b or not same,
+    )  # fmt: skip
+    if not same:
+        st.caption("Only two solutions of the same text can be connected.")

@@ -1,0 +1,130 @@
+"""The form of the page Reconstruct: model, text, length, advanced settings, and Start."""
+
+from typing import Any
+
+import streamlit as st
+
+from explorer.assets.catalog import ModelCard
+from explorer.assets.tokenizing import Tokenizer
+from explorer.base.formatting import counted
+from explorer.base.value import valid
+from explorer.estimates import outlook
+from explorer.figures.strip import preview_data
+from explorer.people import queue
+from explorer.people.assignment import MOST_LETTERS, Assignment
+from explorer.runtime import step_times
+from explorer.specs.jobs import MAX_RESTARTS, ReconstructSpec
+from explorer.texts.alterations import find_alteration
+from explorer.texts.passages import Passage
+from explorer.texts.targets import MAX_TARGET_TOKENS, target_ids
+from widgets import (
+    arrangement,
+    assignments,
+    cached,
+    length,
+    models,
+    recipes,
+    server,
+    slow_start,
+    step_time,
+    text_source,
+    token_strip,
+    words,
+)
+from widgets.markdown import escaped
+
+MOST_PREVIEWED = 160
+MAX_SEED = 2**31 - 1 - MAX_RESTARTS
+ROOM = 8  # tokens behind the target that an assignment keeps, for the last word to end alike
+UNTIL = "Once one restart is exact the others end, and keep the best vectors they have."
+LENGTH = "The first N tokens of the text are the target. Up to about 32 is quick on a CPU."
+
+
+def show() -> None:
+    """Show the form, filled in as its link says; Start stands before what few people change."""
+    wanted = assignments.wanted() or Assignment(text=text_source.DEFAULT)
+    card = models.choose(wanted.on)
+    if card is None:
+        return
+    if card.folder is None:
+        models.download(card)
+        return
+    passage = text_source.choose(card, wanted.text)
+    if passage is None:
+        return
+    tokenizer = cached.tokenizer(card.folder)
+    ids, more = tokenizer.encode_prefix(passage.text, MAX_TARGET_TOKENS)
+    target_ids(passage.text, tokenizer, 1)  # says what is wrong with an empty text
+    most = min(len(ids), MAX_TARGET_TOKENS, (card.max_positions or 10**6) - 1)
+    chosen = length.choose(
+        most, wanted.n, "length", help=words.help_for("N", "target", more=LENGTH)
+    )
+    count = f"{len(ids)}+ tokens" if more else counted(len(ids), "token")
+    first_of = "the first is" if chosen == 1 else f"the first {chosen} are"
+    st.caption(f"{count}; {'it is' if len(ids) == 1 else first_of} the target.")
+    if chosen < most and not more:
+        length.offer_all(most, chosen, len(ids), "length")
+    start = st.container()
+    _preview(passage, ids[:MOST_PREVIEWED], chosen, tokenizer)
+    settings = _advanced(card, wanted)
+    with start:
+        if settings is None:
+            slow_start.button(None)
+            return
+        text = tokenizer.decode(ids[: min(len(ids), chosen + 64)]) if more else passage.text
+        drawn = {"title": passage.title[:300], "source": passage.source}
+        fields = {"model": card.name, "text": text, "length": chosen} | settings | drawn
+        spec = valid(ReconstructSpec, fields)
+        _start(spec, card)
+    short = len(passage.text) <= MOST_LETTERS and not more
+    assignments.share(spec, passage.text if short else tokenizer.decode(ids[: chosen + ROOM]))
+
+
+def _preview(passage: Passage, first: list[int], chosen: int, tokenizer: Tokenizer) -> None:
+    """Show the text's first tokens: which of them are the target, which differ from the text."""
+    groups = [(g.start, g.stop, g.text) for g in tokenizer.groups(first)]
+    altered = find_alteration(passage.text, tokenizer, first[:chosen])
+    token_strip.preview(
+        "preview",
+        preview_data(
+            first, groups, tokenizer.pieces(first), chosen, altered.groups if altered else ()
+        ),
+    )
+    if altered:
+        st.warning(escaped(altered.sentence), icon=":material/spellcheck:")
+
+
+def _advanced(card: ModelCard, wanted: Assignment) -> dict[str, Any] | None:
+    """Show what few people change; return it, or None while the recipe cannot be used."""
+    with st.expander("Advanced", icon=":material/tune:", key="advanced"):
+        laid_out = arrangement.choose(card, wanted.arrangement)
+        left, right = st.columns(2)
+        restarts = left.number_input(
+            "Restarts", 1, MAX_RESTARTS, wanted.restarts, key="restarts",
+            help=words.help_for("Restarts"),
+        )  # fmt: skip
+        seed = right.number_input(
+            "First seed", 0, MAX_SEED, wanted.seed, key="seed", help=words.help_for("seed")
+        )
+        early = st.toggle(
+            "Stop at the first exact restart",
+            wanted.until == "first",
+            key="until",
+            help=words.help_for("exact", more=UNTIL),
+        )
+        recipe = recipes.choose(wanted.preset, wanted.recipe)
+    if recipe is None:
+        return None
+    until = "first" if early else "all"
+    said = {"restarts": restarts, "seed": seed, "until": until}
+    return said | {"arrangement": laid_out, "recipe": recipe}
+
+
+def _start(spec: ReconstructSpec, card: ModelCard) -> None:
+    """Show Start, and how long it will take."""
+    timed = step_time.known(card.name, spec.recipe)
+    assumed = timed or step_times.assumed(card.parameters)
+    if slow_start.button(outlook.of_text(spec, assumed).seconds):
+        st.query_params.pop("solution", None)
+        st.query_params["job"] = server.submit(spec)
+    st.caption(f"{outlook.of_text(spec, timed).sentence} {queue.load(spec, assumed).sentence}")

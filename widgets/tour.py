@@ -1,0 +1,162 @@
+"""The tour: five stops on live pages, each with one thing to do and one thing to see.
+
+A link names a stop (`?tour=2`). Who opens the first page for the first time is taken along; their
+browser remembers that (`tour.js`). Recorded results are enough for every stop.
+"""
+
+from dataclasses import dataclass, field
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from explorer.assets import catalog
+from widgets import sources
+
+PARAMETER = "tour"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One stop: a page, and what stands in the bar below it.
+
+    Attributes:
+        title: what it is about.
+        page: the file in pages/, without its ending.
+        do: one thing to do on that page; what it names in italics can be read there.
+        see: one thing to see.
+        notes: what a presenter can say.
+        query: what else the page's link says.
+        without_model: what to do instead where the embedded model is not on this machine.
+    """
+
+    title: str
+    page: str
+    do: str
+    see: str
+    notes: str
+    query: dict[str, str] = field(default_factory=dict)
+    without_model: str = ""
+
+
+STOPS = (
+    Stop(
+        "What goes in", "reconstruct",
+        "Look at the drawing under *How it works*, then press ▶ below the text.",
+        "The top row is all that goes in: e once, and m again and again. Training changes these "
+        "two vectors until the model outputs the text.",
+        "Ask first how many different inputs the class expects for a sentence of nineteen words. "
+        "There are two. Nothing about the text is in the model, which is frozen: all of it is in "
+        "the numbers of e and m. Blue boxes are correct tokens, orange dashed ones are others.",
+    ),
+    Stop(
+        "Press Start and watch", "reconstruct",
+        "Write a sentence of your own under *Your text* and press *Start*.",
+        "Orange boxes turn blue, and not from left to right: no token waits for the one before it.",
+        "A sentence of up to 24 tokens takes seconds to a few minutes on two processor cores. "
+        "Meanwhile: ordinary generation makes one token after another, and each sees those before "
+        "it. Here all tokens come out of the same pass. Suggest a sentence nobody has ever "
+        "written.",
+        without_model="The model is not on this machine yet, so choose another recorded run above "
+        "the text and press ▶.",
+    ),
+    Stop(
+        "One text, two starts", "maps",
+        "Find two points with the same colour and the same mark, and click on one of them.",
+        "Each point is a trained e. Two points that look the same output the same text, and yet "
+        "they lie apart: a text has many solutions.",
+        "The same text, trained from two random starts, ends in two places. The map flattens "
+        "hundreds of dimensions to two, so sizes and gaps mean nothing; who is near whom does. "
+        "*Near: same text* says how often a neighbour has the same text, and how often it would "
+        "by chance.",
+        {"colour": "text"},
+    ),
+    Stop(
+        "The way between them", "paths",
+        "Scroll to *One pair* and press ▶ to walk from one solution to the other, on the straight "
+        "line and on the curve at once.",
+        "On the line the text falls apart. On the curve, which was trained to keep it, it stays.",
+        "Take any two solutions of one text. Half-way between them, on the straight line, the "
+        "model outputs something else. A curve with one trained control point goes around. It "
+        "does not work for every pair: *Connected* says for how many.",
+    ),
+    Stop(
+        "Inside the one pass", "inside",
+        "Press ▶ below the text to go through the model layer by layer.",
+        "All inputs but one are the same, and still every position becomes another word, most of "
+        "them only in the last layers.",
+        "Each frame asks what the model would output if it stopped after this layer. *Where "
+        "positions look* shows the attention to e; *What is needed* shows how much can be taken "
+        "away before the text breaks.",
+    ),
+)  # fmt: skip
+
+
+def visited() -> int | None:
+    """Return the number of the stop that the link names, from 1; None: there is no such stop."""
+    named = st.query_params.get(PARAMETER, "")
+    return int(named) if named in map(str, range(1, len(STOPS) + 1)) else None
+
+
+def show(page: StreamlitPage) -> None:
+    """Show the bar of the stop that the link names, on its page; offer the tour to who is new.
+
+    Args:
+        page: the page that is open.
+    """
+    number = visited()
+    bare = page.url_path == "" and not st.query_params.to_dict()
+    if _is_new(offered=bare or number is not None) and number is None:
+        st.query_params[PARAMETER] = "1"
+        st.rerun()
+    if number is None:
+        return
+    stop = STOPS[number - 1]
+    if (page.url_path or "reconstruct") != stop.page:
+        st.switch_page(f"pages/{stop.page}.py", query_params=_query(number))
+    st.query_params[PARAMETER] = str(number)  # the browser's address follows a link to this page
+    _card(number, stop)
+
+
+def _is_new(*, offered: bool) -> bool:
+    """Return whether this browser is offered the tour for the first time; it remembers that."""
+    component = st.components.v2.component("tour", html="<i></i>", js=sources.script("tour.js"))
+    with st.container(key="first-visit"):
+        result = component(key="tour", data={"offered": offered}, on_start_change=lambda: None)
+    return bool(result.get("start"))
+
+
+def _card(number: int, stop: Stop) -> None:
+    do = stop.do
+    if stop.without_model and catalog.known_models()[0].folder is None:
+        do = stop.without_model
+    with st.container(key="tour-card"):
+        said, ways = st.columns([3, 1], vertical_alignment="center")
+        said.markdown(
+            f"**{number} of {len(STOPS)} · {stop.title}**  \n:material/touch_app: **Do:** {do}  \n"
+            f":material/visibility: **See:** {stop.see}"
+        )
+        with ways.container(
+            horizontal=True, horizontal_alignment="right", gap="small", vertical_alignment="center"
+        ):
+            if number > 1:
+                link("Back", number - 1, ":material/arrow_back:")
+            if number < len(STOPS):
+                link("Next", number + 1, ":material/arrow_forward:")
+            with st.popover("Notes", icon=":material/speaker_notes:", type="tertiary",
+                            key="tour-notes"):  # fmt: skip
+                st.markdown(f"**For whoever presents.** {stop.notes}")
+            if st.button("End", icon=":material/close:", type="tertiary", key="end-tour"):
+                del st.query_params[PARAMETER]
+                st.rerun()
+
+
+def link(label: str, number: int, icon: str) -> None:
+    """Show a link to a stop."""
+    st.page_link(
+        f"pages/{STOPS[number - 1].page}.py", label=label, icon=icon, query_params=_query(number)
+    )
+
+
+def _query(number: int) -> dict[str, str]:
+    kept = {name: st.query_params[name] for name in ("view", "embed") if name in st.query_params}
+    return {PARAMETER: str(number)} | STOPS[number - 1].query | kept

@@ -1,0 +1,55 @@
+"""Words of the field explain themselves where they stand, from the glossary."""
+
+from typing import Any
+
+import streamlit as st
+
+from explorer.base import glossary as kept
+from widgets.markdown import escaped
+
+
+def help_for(*texts: str, more: str | None = None) -> str | None:
+    """Return the tooltip of what says `texts`: what they mean here, then the words in them.
+
+    Args:
+        texts: a label, a title, a sentence.
+        more: about this place alone.
+    """
+    found = kept.entries()
+    words = [f"**{escaped(word)}**: {escaped(found[word].means)}" for word in kept.found_in(*texts)]
+    return "\n\n".join([*([more] if more else []), *words]) or None
+
+
+def metric(
+    label: str, value: str | int, delta: str | None = None, *, help: str | None = None,  # noqa: A002
+    **options: Any,
+) -> None:  # fmt: skip
+    """Show a number; the words in its label explain themselves."""
+    st.metric(label, value, delta, help=help_for(label, more=help), **options)
+
+
+COLUMNS = {
+    "n": "N", "sd": "standard deviation", "p_target": "p(target)",
+    "s_g": "texts in a group", "best_sd": "best restart, standard deviation", "h_lm": "H_LM",
+    "c_tokens": "C_tokens", "auc": "AUC", "paper_best": "paper, best restart", "t": "t",
+}  # fmt: skip
+"""What the columns of tables are called, where that is more than their name without underscores."""
+
+
+def column(name: Any) -> str:
+    """Return the heading of a column in words."""
+    return COLUMNS.get(str(name), str(name).replace("_", " "))
+
+
+def glossary() -> None:
+    """Show every word of the glossary, with its sentence, its note, and where it comes from."""
+    st.caption("The words of this field as these pages use them. To print them, print this page.")
+    with st.container(key="glossary"):
+        for word, entry in kept.entries().items():
+            others = [form for form in entry.forms if word.lower() not in form.lower()]
+            also = f" :small[:gray[also: {escaped(', '.join(others))}]]" if others else ""
+            note = f" {escaped(entry.note)}" if entry.note else ""
+            st.markdown(
+                f"**{escaped(word)}**{also}  \n{escaped(entry.means)}{note} "
+                f":small[:gray[{escaped(entry.source)}]]"
+            )
