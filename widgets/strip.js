@@ -37,7 +37,6 @@ function element(tag, className, parent) {
 
 function build(root, data) {
   root.replaceChildren();
-  root.translate = false;
   root.onkeydown = walk;
   const state = { data, at: 0, timer: null, boxes: [], shape: shapeOf(data) };
   const rows = data.labels ? data.labels.length : 1;
@@ -108,6 +107,7 @@ function walk(event) {
   next.tabIndex = 0;
   next.focus();
   event.preventDefault();
+  event.stopPropagation();
 }
 
 function addPlayer(root, state) {
