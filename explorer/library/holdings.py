@@ -87,6 +87,14 @@ def _experiment(run: Stored[runs.Header]) -> dict[str, Any]:
     }
 
 
+REPORTS = {
+    "distances": "Distances",
+    "depth": "Distances by layer",
+    "roles": "e against m",
+}
+"""What reports on a set are called, by the beginning of their files' names."""
+
+
 def analyses() -> list[Item]:
     """Return the maps and distances that were computed here: the files of one name are one."""
     by_name: dict[str, list[Path]] = {}
@@ -101,10 +109,10 @@ def _analysis(name: str, files: list[Path]) -> Item:
     text, what = name, name.partition("-")[0]
     with contextlib.suppress(KeyError, TypeError):
         if what == "map":
-            text = f"{spec['method'].upper()} of {spec['vector']}, {_sets(spec['sets'])}"
+            of = "hidden states" if spec.get("place") else spec["vector"]
+            text = f"{spec['method'].upper()} of {of}, {_sets(spec['sets'])}"
         else:
-            by = " by layer" if what == "depth" else ""
-            text = f"Distances{by}, {_sets([said['set']])}"
+            text = f"{REPORTS[what]}, {_sets([said['set']])}"
     return Item(
         kind="analysis",
         id=name,
@@ -204,7 +212,7 @@ def _json(file: Path) -> dict[str, Any]:
         said = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
         raise CorruptFileError(f"{file.name} is damaged.") from error
-    large = ("coordinates", "solutions", "rows", "points", "layouts")
+    large = ("coordinates", "solutions", "layers", "rows", "points", "layouts", "probes", "noise")
     known = said if isinstance(said, dict) else {}
     return {name: value for name, value in known.items() if name not in large}
 

@@ -60,7 +60,7 @@ def everything(own_cache: Path, shipped: Path) -> Path:
     shutil.copytree(run, runs.folder_of(run.name))
     folders.make(own_cache / "claims" / run.name).joinpath("x.lock").touch()
     for file in (RECORDED / "analyses").glob("*"):
-        if file.name.startswith("distances-8280") or file.name.startswith("map-0609"):
+        if file.name.startswith(("distances-8280", "depth-8280", "map-0609")):
             _copy(file, own_cache / "analyses" / file.name)
     for asset in packaged.ALL:
         folders.make(packaged.path(asset)).joinpath("file").write_bytes(b"weights")
@@ -90,11 +90,12 @@ def test_all_kinds_are_listed_with_what_they_say(everything: Path) -> None:
     (experiment,) = library.items("experiment")
     assert experiment.facts["asks"] in experiment.text and experiment.id[:6] in experiment.text
     texts = {item.facts["asks"]: item.text for item in library.items("analysis")}
-    assert set(texts) == {"distances", "map"}
+    assert set(texts) == {"distances", "depth", "map"}
+    assert texts["depth"].startswith("Distances by layer, set ")
     assert texts["distances"].startswith("Distances, set ") and " of " in texts["map"]
     assert {item.text for item in library.items("asset")} == {asset.title for asset in packaged.ALL}
     found = [item for kind in LISTS for item in library.items(kind)]  # type: ignore[arg-type]
-    assert len(found) == 9
+    assert len(found) == 10
     assert all(item.created and item.problem is None and not item.ships for item in found)
 
 
@@ -124,7 +125,7 @@ def test_one_analysis_takes_its_table_along_and_leaves_the_others(everything: Pa
     (distances,) = [i for i in library.items("analysis") if i.facts["asks"] == "distances"]
     trash.throw([distances])
     left = [file.name for file in (everything / "analyses").iterdir()]
-    assert len(left) == 1 and left[0].startswith("map-")
+    assert {name.partition("-")[0] for name in left} == {"depth", "map"}
 
 
 def test_an_experiment_takes_its_work_and_claims_along(everything: Path) -> None:

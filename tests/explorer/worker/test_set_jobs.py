@@ -13,7 +13,7 @@ from explorer.geometry import distance_report, maps
 from explorer.jobs import client
 from explorer.runtime import step_times
 from explorer.solutions import sets
-from explorer.specs.jobs import DistancesSpec, GatheredText, MapSpec, SolveSetSpec
+from explorer.specs.jobs import DistancesSpec, GatheredText, MapSpec, RolesSpec, SolveSetSpec
 from explorer.specs.recipes import FAST
 
 if TYPE_CHECKING:
@@ -185,3 +185,29 @@ def test_a_step_can_be_timed_before_a_set_is_made(shift: "Shift", spec: SolveSet
     assert 0 < heard[0]["token_seconds"] < 1
     kept = step_times.find(spec.model, spec.recipe.precision)
     assert kept is not None and kept.token_seconds == heard[0]["token_seconds"]
+
+
+def test_maps_of_hidden_states_and_roles_are_computed_by_the_worker(
+    shift: "Shift", make_set: MakeSet, letters: None, monkeypatch: pytest.MonkeyPatch,
+    tiny_llama_folder: Path,
+) -> None:  # fmt: skip
+    import torch
+
+    from explorer.geometry import linear_probes, roles
+    from explorer.model.pool import ModelPool
+
+    def of_solution(pool: ModelPool, _: object) -> object:
+        return pool.get(tiny_llama_folder, "tiny", torch.float32)
+
+    monkeypatch.setattr(ModelPool, "of_solution", of_solution)
+    monkeypatch.setattr(linear_probes.probe, "__defaults__", (9, 0))
+    monkeypatch.setattr(shift.worker.aside, "submit", _at_once)
+    name = make_set(d=32, contexts=4)
+    spec = MapSpec(sets=(name,), method="pca", place="m")
+    laid, measured = shift.finish(client.submit(spec), client.submit(RolesSpec(set=name)))
+    assert (laid.error, measured.error) == (None, None)
+    made = maps.load(spec)
+    assert made is not None and len(made.record.layers) == 3  # the input and two layers
+    assert not list(client.folder_of(laid.id).glob("states*"))  # nobody needs them any more
+    report = roles.REPORTS.load(sets.load(sets.find(name)))
+    assert report is not None and measured.sentence == report.sentence
