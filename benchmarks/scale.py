@@ -7,10 +7,10 @@ of a GPU is not measured here but derived: four floating-point operations for ea
 position (forward, and backward by the inputs alone), at `USED` of what its maker says it can do.
 
 `--simulate` hands the cells of capacity (Table 3) for all six models out by the driver that
-computes with Ray, to sleepers: a cell is a nap, the whole sweep `IDEAL` seconds at each number of places. What
-that takes beyond them is the driver's own (starting work, hearing of it every second, keeping
-cells), and is added to the hours that the sweep would take. Needs Ray; ten minutes, and little of
-the processor.
+computes with Ray, to sleepers: a cell is a nap, the whole sweep `IDEAL` seconds at each number of
+places. What that takes beyond them is the driver's own (starting work, hearing of it every second,
+keeping cells), and is added to the hours that the sweep would take. Needs Ray; ten minutes, and
+little of the processor. `--two-nodes`: see `two_nodes`.
 """
 
 import argparse
