@@ -14,19 +14,16 @@ import json
 import os
 import random
 import sys
-import tempfile
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 
 from benchmarks.pupils import AND, LOOK_SECONDS, Person, Seen, Written, text
-from benchmarks.running_app import App, worker
+from benchmarks.running_app import App, own_cache, worker
 from benchmarks.visitor import Visitor
-from explorer.base import folders
 from explorer.jobs import client
 from explorer.solutions import store
 
@@ -239,15 +236,10 @@ def main() -> int:
     parser.add_argument("--kills", action="store_true", help="kill the worker twice; some reload")
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     asked = parser.parse_args()
-    had = folders.local()
-    with tempfile.TemporaryDirectory(prefix="classroom-", ignore_cleanup_errors=True) as scratch:
-        for name in () if asked.model else ("models", "assets", "texts"):
-            if (had / name).is_dir():
-                (Path(scratch) / name).symlink_to((had / name).resolve())
-        os.environ["EXPLORER_CACHE"] = scratch
+    with own_cache(linked=not asked.model) as scratch:
         if asked.model:  # the embedded model stays away
             os.environ |= {"HF_HUB_OFFLINE": "1", "PIP_NO_INDEX": "1"}
-        app = App(Path(scratch) / "server.log")
+        app = App(scratch / "server.log")
         app.start()
         try:
             asyncio.run(_warm(app))

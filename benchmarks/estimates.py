@@ -9,16 +9,13 @@ Some six minutes on two quiet cores; `--preset minutes` runs the experiments at 
 
 import argparse
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.running_app import own_cache
 from explorer.assets import catalog
 from explorer.assets.catalog import ModelCard
 from explorer.base import folders
@@ -60,7 +57,7 @@ def main() -> None:
     pool = ModelPool(torch.device("cpu"))
     kinds = {**dict.fromkeys(EXPERIMENTS, _experiment), SET: _set, ONE: _text}
     table = []
-    with _own_cache():
+    with own_cache():
         for name in asked.names or list(kinds):
             found = kinds[name](name, card, pool, asked.preset)
             print(json.dumps(found), flush=True)
@@ -128,25 +125,6 @@ def _outcome(name: str, said: str, expected: Expected, work: Callable[[], None])
         "outcome": round(took, 1),
         "ratio": round(took / expected.usual, 2),
     }
-
-
-@contextmanager
-def _own_cache() -> Iterator[None]:
-    """Leave what this machine has seen and timed as it is; models and texts are linked."""
-    real = folders.local()
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("models", "assets"):
-            if (real / name).is_dir():
-                (Path(folder) / name).symlink_to(real / name)
-        before = os.environ.get("EXPLORER_CACHE")
-        os.environ["EXPLORER_CACHE"] = folder
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["EXPLORER_CACHE"]
-            else:
-                os.environ["EXPLORER_CACHE"] = before
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """The app as a person starts it: a server, somebody who looks at it, and the worker it starts."""
 
+import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,8 +18,8 @@ from explorer.base import folders
 class App:
     """The app as a person starts it, and somebody who looks at a page once a second."""
 
-    def __init__(self, log: Path) -> None:
-        self._log = log
+    def __init__(self, log: Path, address: str = "127.0.0.1") -> None:
+        self._log, self._address = log, address
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
 
@@ -40,7 +42,7 @@ class App:
         command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
         with self._log.open("ab") as out:
             self._process = subprocess.Popen(  # noqa: S603 (our own app)
-                [*command, "--server.port", str(self._port), "--server.address", "127.0.0.1"],
+                [*command, "--server.port", str(self._port), "--server.address", self._address],
                 cwd=folders.PROJECT,
                 stdout=out,
                 stderr=out,
@@ -90,9 +92,34 @@ class App:
 
 
 @contextmanager
-def running_app() -> Iterator[str]:
-    """Start the app and give its address; end it, and what it has started, afterwards."""
-    app = App(folders.make(folders.local() / "logs") / "server.log")
+def own_cache(*, linked: bool = True) -> Iterator[Path]:
+    """Use a cache that is gone afterwards, so that this machine's stays as it is.
+
+    Args:
+        linked: whether it has the models and texts that are here.
+    """
+    real, before = folders.local(), os.environ.get("EXPLORER_CACHE")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        for name in ("models", "assets", "texts") if linked else ():
+            if (real / name).is_dir():
+                (Path(folder) / name).symlink_to((real / name).resolve())
+        os.environ["EXPLORER_CACHE"] = folder
+        try:
+            yield Path(folder)
+        finally:
+            del os.environ["EXPLORER_CACHE"]
+            if before is not None:
+                os.environ["EXPLORER_CACHE"] = before
+
+
+@contextmanager
+def running_app(address: str = "127.0.0.1") -> Iterator[str]:
+    """Start the app and give its address; end it, and what it has started, afterwards.
+
+    Args:
+        address: at which it listens; `0.0.0.0` for a class.
+    """
+    app = App(folders.make(folders.local() / "logs") / "server.log", address)
     app.start()
     try:
         yield f"http://127.0.0.1:{app.port}"

@@ -11,6 +11,7 @@ from explorer.specs.arrangements import (
     ArrangementChoice,
     ArrangementKey,
 )
+from widgets import words
 from widgets.markdown import escaped
 
 WORDS: dict[str, str] = {
@@ -39,6 +40,7 @@ def choose(card: ModelCard, first: ArrangementChoice = AUTO) -> ArrangementChoic
         (AUTO, *KEYS).index(first),
         format_func=lambda key: _suiting(card) if key == AUTO else in_words(key),
         key="arrangement",
+        help=words.help_for("Arrangement", "e", "m"),
     )
     meant = card.default_arrangement if chosen == AUTO else chosen
     if meant != AUTO:

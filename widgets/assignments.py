@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import streamlit as st
 
+from explorer.assets import allowed_folders, catalog
 from explorer.base.errors import ExplorerError
 from explorer.base.value import valid
 from explorer.jobs import client
@@ -85,10 +86,19 @@ def _filled(spec: ReconstructSpec | None) -> Assignment | None:
     if spec is None:
         return None
     short = Assignment.of(spec, spec.text[:MOST_LETTERS])
-    filled: dict[str, Any] = {"text": spec.text, "on": short.on or spec.model}
+    filled: dict[str, Any] = {"text": spec.text, "on": spec.model if _is_here(spec.model) else None}
     if short.preset not in PRESETS:  # a recipe of somebody's own: its fields, as changes to ours
         filled["recipe"] = spec.recipe.model_copy(update={"name": f"{FAST.name}, changed"})
     return short.model_copy(update=filled)
+
+
+def _is_here(model: str) -> bool:
+    """Return whether this visitor can choose a model, by the name that a run gives."""
+    with suppress(ExplorerError):
+        server.require(allowed_folders.in_model(model))
+        catalog.find(model)
+        return True
+    return False
 
 
 def share(spec: ReconstructSpec, text: str) -> None:

@@ -11,7 +11,7 @@ from explorer.geometry.depth import PLACE_NAMES, Place
 from explorer.geometry.maps import SolutionMap
 from explorer.jobs import client
 from explorer.specs.jobs import MapSpec
-from widgets import jobs
+from widgets import jobs, words
 from widgets.markdown import escaped
 
 VECTORS = {"e": "e", "m": "m", "both": "e and m"}
@@ -34,13 +34,14 @@ def settings(chosen: list[str]) -> MapSpec:
     kept = maps.load(valid(MapSpec, fields | {"method": "umap"})) is not None
     method = st.segmented_control(
         "Method", ["pca", "umap"], default="umap" if kept else "pca", required=True, key="method",
-        format_func=str.upper, bind="query-params",
+        format_func=str.upper, bind="query-params", help=words.help_for("UMAP", "PCA"),
     )  # fmt: skip
     fields["method"] = method
     if space == INPUT:
         fields["vector"] = st.segmented_control(
             "Proto-token", list(VECTORS), default="e", required=True, key="map_vector",
             format_func=VECTORS.get, bind="query-params",
+            help=words.help_for("Proto-token", "e", "m"),
         )  # type: ignore[call-overload]  # fmt: skip
     fields["dimensions"] = st.segmented_control(
         "Dimensions", [2, 3], default=2, required=True, key="dimensions"

@@ -17,11 +17,13 @@ LAYERS = (
 
 def purity(made: SolutionMap) -> None:
     """Print how pure neighbourhoods are in the full space: the picture cannot show that."""
-    last = f"In the hidden states after layer {len(made.record.layers) - 1}"
-    where = last if made.record.layers else "In the full space"
+    last = len(made.record.layers) - 1
+    where, label = "In the full space", "Near"
+    if made.record.layers:
+        where, label = "In the hidden states", f"Near after layer {last}"
     for found in made.record.purity:
         words.metric(
-            f"Near: same {found.label}", f"{found.share:.0%}",
+            f"{label}: same {found.label}", f"{found.share:.0%}",
             f"{found.chance:.0%} by chance", delta_color="off", delta_arrow="off",
             help=f"{where}, not in the picture: the share of the nearest "
             f"{found.neighbours} (or as many as there are others) with the same {found.label}, "

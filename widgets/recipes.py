@@ -8,7 +8,15 @@ from pydantic.fields import FieldInfo
 
 from explorer.base.value import in_words
 from explorer.specs.recipes import PRESETS, SETTINGS, Recipe
+from widgets import words
 from widgets.markdown import escaped
+
+RECIPES = (
+    "fast: starts at the model's own embeddings, with a rate to match; e begins near the text's "
+    "own tokens, m near other solutions. independent: the same from starts that know neither, so "
+    "that where solutions lie is not a matter of where they began. paper: exactly the paper's "
+    "settings; needs several times the steps."
+)
 
 
 def choose(default: str = "fast", first: Recipe | None = None) -> Recipe | None:
@@ -25,10 +33,7 @@ def choose(default: str = "fast", first: Recipe | None = None) -> Recipe | None:
         required=True,
         key="recipe",
         bind="query-params",
-        help="fast: starts at the model's own embeddings, with a rate to match; e begins near the "
-        "text's own tokens, m near other solutions. independent: the same from starts that know "
-        "neither, so that where solutions lie is not a matter of where they began. "
-        "paper: exactly the paper's settings; needs several times the steps.",
+        help=words.help_for("recipe", "warm start", more=RECIPES),
     )
     preset = PRESETS[name or default]
     held = first if first is not None and preset.name == default else preset

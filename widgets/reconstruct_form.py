@@ -29,13 +29,13 @@ from widgets import (
     step_time,
     text_source,
     token_strip,
+    words,
 )
 from widgets.markdown import escaped
 
 MOST_PREVIEWED = 160
 MAX_SEED = 2**31 - 1 - MAX_RESTARTS
 ROOM = 8  # tokens behind the target that an assignment keeps, for the last word to end alike
-RESTARTS = "Different starts of one text, trained side by side."
 UNTIL = "Once one restart is exact the others end, and keep the best vectors they have."
 LENGTH = "The first N tokens of the text are the target. Up to about 32 is quick on a CPU."
 
@@ -56,7 +56,9 @@ def show() -> None:
     ids, more = tokenizer.encode_prefix(passage.text, MAX_TARGET_TOKENS)
     target_ids(passage.text, tokenizer, 1)  # says what is wrong with an empty text
     most = min(len(ids), MAX_TARGET_TOKENS, (card.max_positions or 10**6) - 1)
-    chosen = length.choose(most, wanted.n, "length", help=LENGTH)
+    chosen = length.choose(
+        most, wanted.n, "length", help=words.help_for("N", "target", more=LENGTH)
+    )
     count = f"{len(ids)}+ tokens" if more else counted(len(ids), "token")
     first_of = "the first is" if chosen == 1 else f"the first {chosen} are"
     st.caption(f"{count}; {'it is' if len(ids) == 1 else first_of} the target.")
@@ -70,8 +72,8 @@ def show() -> None:
             slow_start.button(None)
             return
         text = tokenizer.decode(ids[: min(len(ids), chosen + 64)]) if more else passage.text
-        about = {"title": passage.title[:300], "source": passage.source}
-        fields = {"model": card.name, "text": text, "length": chosen} | settings | about
+        drawn = {"title": passage.title[:300], "source": passage.source}
+        fields = {"model": card.name, "text": text, "length": chosen} | settings | drawn
         spec = valid(ReconstructSpec, fields)
         _start(spec, card)
     short = len(passage.text) <= MOST_LETTERS and not more
@@ -98,11 +100,17 @@ def _advanced(card: ModelCard, wanted: Assignment) -> dict[str, Any] | None:
         laid_out = arrangement.choose(card, wanted.arrangement)
         left, right = st.columns(2)
         restarts = left.number_input(
-            "Restarts", 1, MAX_RESTARTS, wanted.restarts, key="restarts", help=RESTARTS
+            "Restarts", 1, MAX_RESTARTS, wanted.restarts, key="restarts",
+            help=words.help_for("Restarts"),
+        )  # fmt: skip
+        seed = right.number_input(
+            "First seed", 0, MAX_SEED, wanted.seed, key="seed", help=words.help_for("seed")
         )
-        seed = right.number_input("First seed", 0, MAX_SEED, wanted.seed, key="seed")
         early = st.toggle(
-            "Stop at the first exact restart", wanted.until == "first", key="until", help=UNTIL
+            "Stop at the first exact restart",
+            wanted.until == "first",
+            key="until",
+            help=words.help_for("exact", more=UNTIL),
         )
         recipe = recipes.choose(wanted.preset, wanted.recipe)
     if recipe is None:

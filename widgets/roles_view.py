@@ -4,9 +4,11 @@ import pandas as pd
 import streamlit as st
 
 from explorer.experiments.paper_comparison import ANSWERS
+from explorer.experiments.rules import Rule
+from explorer.experiments.verdicts import LEAST
 from explorer.figures import roles as charts
 from explorer.geometry import roles
-from explorer.geometry.roles import CLAIM, RULE, TARGETS, OverContexts, RolesReport, Target
+from explorer.geometry.roles import CLAIM, TARGETS, OverContexts, RolesReport, Target
 from explorer.solutions.sets import SolutionSet
 from explorer.specs.jobs import RolesSpec
 from widgets import cached, jobs, sets
@@ -15,6 +17,10 @@ from widgets.findings import MARKS
 from widgets.markdown import escaped
 
 _read = cached.Newest(roles.REPORTS.read, 16)
+RULE = Rule(
+    "context",
+    "The sentence embedding of texts not seen before is read right more often from m than from e.",
+)
 PROBES = (
     "A linear map (ridge) learns to predict something of a text from its vector, on the texts of "
     "some contexts, and is tested on the texts of others. A text counts as told right when the "
@@ -39,7 +45,7 @@ def show(found: SolutionSet) -> None:
     icon, color = MARKS[made.shown]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(ANSWERS[made.shown].capitalize(), icon=icon, color=color)
-        st.markdown(CLAIM, help=RULE)
+        st.markdown(CLAIM, help=f"{RULE.question} {RULE.answers(LEAST)}")
     st.write(escaped(made.sentence))
     left, right = st.columns(2, gap="large")
     with left:
@@ -92,18 +98,18 @@ def _sharing(made: RolesReport) -> None:
     if other is None:
         return
     shared, free = (made, other) if made.regime == "shared" else (other, made)
-    st.markdown(f"**What sharing m changes in e** (set {shared.set[:6]} less set {free.set[:6]})")
+    st.markdown(f"**What sharing m changes in e** (set {shared.set[:6]} minus set {free.set[:6]})")
     st.dataframe(
         pd.DataFrame(
             [
                 {"e": "doublings of noise it stands" if name == "noise" else f"{name} read right",
-                 "shared less free": f"{d.value:+.2f}", "95%": _interval(d, "+.2f"),
+                 "shared minus free": f"{d.value:+.2f}", "95%": _interval(d, "+.2f"),
                  "p more": round(d.more, 3), "p less": round(d.less, 3)}
                 for name, d in roles.sharing(shared, free).items()
             ]
         ),
         hide_index=True, key="roles-sharing",
-        alt="Table of what is read from e where m is shared, less the same where it is free",
+        alt="Table of what is read from e where m is shared, minus the same where it is free",
     )  # fmt: skip
 
 

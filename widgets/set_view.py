@@ -7,10 +7,14 @@ import streamlit as st
 
 from explorer.jobs.client import Job
 from explorer.solutions.sets import SetRecord
-from widgets import job_controls, sets
+from widgets import job_controls, sets, words
 from widgets.following import follow
 
 A_DAY = 86_400
+SOLUTIONS_HELP = (
+    "Found, of those asked for. An attempt that is not exact is followed by another, with the next "
+    "seed."
+)
 
 
 def table(record: SetRecord) -> pd.DataFrame:
@@ -52,10 +56,12 @@ def show(name: str) -> None:
     record = sets.known().get(name)
     if record is None or not record.members:
         return
-    left, middle, right = st.columns(3)
-    left.metric("Exact solutions", f"{len(record.exact)} / {len(record.slots)}")
-    middle.metric("Attempts not exact", len(record.members) - len(record.exact))
-    right.metric("Contexts", len(record.contexts))
+    exact = len(record.exact)
+    with st.container(horizontal=True):
+        words.metric("Exact solutions", f"{exact} / {len(record.slots)}", help=SOLUTIONS_HELP)
+        words.metric("Attempts", len(record.members))
+        words.metric("Attempts not exact", len(record.members) - exact)
+        words.metric("Contexts", len(record.contexts))
     st.dataframe(
         table(record),
         hide_index=True,

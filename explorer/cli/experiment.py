@@ -214,7 +214,7 @@ def _print(asked: Experiment, made: Run) -> None:
         if not table.empty:
             _print_table(title, table)
     for finding in asked.findings(made):
-        answer = {True: "shown", False: "not shown", None: "open"}[finding.shown]
+        answer = {True: "shown", False: "not shown", None: "inconclusive"}[finding.shown]
         print(f"\n{finding.id}, {answer}: {finding.claim} {finding.figure}")
 
 

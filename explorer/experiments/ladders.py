@@ -15,6 +15,7 @@ from explorer.experiments import aggregate, paper
 from explorer.experiments.aggregate import deviation
 from explorer.experiments.definition import in_words, settings_of
 from explorer.experiments.runs import Run
+from explorer.experiments.verdicts import restarts
 from explorer.specs.experiments import CapacitySettings
 from explorer.specs.recipes import THRESHOLD
 
@@ -146,7 +147,9 @@ def summary(run: Run) -> pd.DataFrame:
 
     Columns: source, scheme, c_tokens (the best over texts), h_lm and h_lm_sd (nats, mean and
     population deviation over texts), texts, how many of their ladders failed, reached at_end
-    without a failure (their values are lower bounds) or are still open, and the layout.
+    without a failure (their values are lower bounds) or are still open, held (share of starts that
+    hold a length which their text holds), restarts_needed (of which one holds in 95% of cases,
+    missing where none did), and the layout.
     """
     found = prefixes(run)
     ends = {name: found["ended"] == how for name, how in ENDS.items()}
@@ -158,8 +161,17 @@ def summary(run: Run) -> pd.DataFrame:
         texts=("text", "count"),
         **{name: (name, "sum") for name in ENDS},
     ).reset_index()
-    settings = settings_of(run, CapacitySettings)
-    return table.assign(layout=[layout(settings, scheme) for scheme in table["scheme"]])
+    rows, settings = measured(run), settings_of(run, CapacitySettings)
+    best = rows.groupby([*BY, "n", "text"])["accuracy"].transform("max")
+    tried = rows[best >= THRESHOLD]
+    held = (tried["accuracy"] >= THRESHOLD).groupby([tried[name] for name in BY]).mean()
+    keys = table[BY].itertuples(index=False, name=None)
+    share = [float(held.get(key, 0.0)) for key in keys]
+    return table.assign(
+        held=share,
+        restarts_needed=[float(restarts(s) or math.nan) for s in share],
+        layout=[layout(settings, scheme) for scheme in table["scheme"]],
+    )
 
 
 def pairs(run: Run) -> pd.DataFrame:

@@ -8,31 +8,31 @@ import plotly.graph_objects as go
 from explorer.figures.chart import SHARE, Chart, layout, log_axis
 from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT, SYMBOLS
 from explorer.geometry.roles import ROLES, TARGETS, OverContexts, RolesReport, Target
-from explorer.inside.header import What
 
-VECTORS: dict[What, str] = {"e": "e", "m": "m", "both": "e and m together"}
 RIGHT = "share of unseen texts told right"
 
 
 def probes(made: RolesReport) -> Chart:
     """Draw how well each target is read from e and from m, with 95% intervals over contexts."""
     figure, said = go.Figure(), []
+    named = [t for t in reversed(TARGETS) if any(made.probe(vector, t) for vector in ROLES)]
     for k, vector in enumerate(ROLES):
-        read = [(t, p) for t in reversed(TARGETS) if (p := made.probe(vector, t))]
+        read = [(t, p) for t in named if (p := made.probe(vector, t))]
         if not read:
             continue
         values = [p for _, p in read]
         figure.add_scatter(
-            x=[p.value for p in values], y=[t for t, _ in read], mode="markers", name=vector,
+            x=[p.value for p in values], mode="markers", name=vector,
+            y=[named.index(t) + 0.12 - 0.24 * k for t, _ in read],  # e above m
             marker={"symbol": SYMBOLS[k], "size": 11, "color": RESTARTS[k]},
-            error_x=_bars(values), customdata=[p.p for p in values],
-            hovertemplate=f"%{{y}} from {vector}: %{{x:.2f}}, p = %{{customdata:.3f}}"
-            "<extra></extra>",
+            error_x=_bars(values), customdata=[(t, p.p) for t, p in read],
+            hovertemplate=f"%{{customdata[0]}} from {vector}: %{{x:.2f}}, "
+            "p = %{customdata[1]:.3f}<extra></extra>",
         )  # fmt: skip
         said += [f"{t} from {vector}: {p.value:.2f} (p = {p.p:.3f})" for t, p in reversed(read)]
     figure.add_vline(0.5, line={"color": STRAIGHT, "dash": "dot", "width": 1})
     layout(figure, "What can be read from e and from m", f"{RIGHT} (0.5: chance)", "", height=360)
-    figure.update_layout(scattermode="group")
+    figure.update_yaxes(tickvals=list(range(len(named))), ticktext=named, zeroline=False)
     return Chart("roles-probes", figure, ". ".join(said), made.table)
 
 
@@ -63,18 +63,18 @@ def by_layer(made: RolesReport, target: Target) -> Chart:
 
 
 def noise(made: RolesReport) -> Chart:
-    """Draw accuracy over the size of noise on e, on m and on both."""
+    """Draw accuracy over the size of noise on e and on m."""
     figure, said = go.Figure(), []
-    for k, (vector, name) in enumerate(VECTORS.items()):
+    for k, vector in enumerate(ROLES):
         at = [each for each in made.noise if each.vector == vector]
         figure.add_scatter(
             x=[each.length for each in at], y=[each.value for each in at], mode="lines+markers",
-            name=name, error_y=_bars(at),
+            name=f"noise on {vector}", error_y=_bars(at),
             line={"color": RESTARTS[k], "dash": DASHES[k], "width": 2},
             marker={"symbol": SYMBOLS[k], "size": 8},
-            hovertemplate=f"noise of %{{x:.1%}} on {name}: %{{y:.0%}}<extra></extra>",
+            hovertemplate=f"noise of %{{x:.1%}} on {vector}: %{{y:.0%}}<extra></extra>",
         )  # fmt: skip
-        said.append(f"{name} stands noise of {made.radius(vector).share:.1%} of its norm")
+        said.append(f"{vector} stands noise of {made.radius(vector).share:.1%} of its norm")
     layout(figure, "How much noise each stands", "noise, as a share of the norm", "accuracy",
            height=360)  # fmt: skip
     lengths = [each.length for each in made.noise if each.vector == "e"]

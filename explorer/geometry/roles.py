@@ -18,7 +18,6 @@ from explorer.geometry.distance_report import CHANCE
 from explorer.geometry.distances import Kind
 from explorer.geometry.effects import RESAMPLES, draws, interval, sign_flips
 from explorer.geometry.set_reports import SetReports
-from explorer.inside.header import What
 
 Role = Literal["e", "m"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -32,11 +31,6 @@ TARGETS: dict[Target, str] = {
     "last token": "embedding of the last token",
 }
 CLAIM = "m holds more of a text's meaning than e (arXiv 2602.18301)."
-RULE = (
-    "For each context: how often the text's sentence embedding is read right from m, less how "
-    "often from e. Signs of these differences are flipped in all ways. Shown: m is ahead with "
-    f"p < {CHANCE}. Not shown: e is ahead with p < {CHANCE}. Otherwise it cannot be told."
-)
 
 
 class OverContexts(Value):
@@ -86,10 +80,10 @@ class Difference(OverContexts):
 
     @property
     def shown(self) -> bool | None:
-        """True: more; False: less; None: it may be chance."""
-        if self.more < CHANCE:
+        """True: more; False: less; None: it may be chance. One-sided, each at half of `CHANCE`."""
+        if self.more <= CHANCE / 2:
             return True
-        return False if self.less < CHANCE else None
+        return False if self.less <= CHANCE / 2 else None
 
     @property
     def sentence(self) -> str:
@@ -124,7 +118,7 @@ class Swap(Value):
 class Noise(OverContexts):
     """Accuracy with noise in a random direction: one for each text."""
 
-    vector: What
+    vector: Role
     length: float = Field(
         description="Of the noise, as a share of the norm of what it is added to."
     )
@@ -133,7 +127,7 @@ class Noise(OverContexts):
 class Radius(OverContexts):
     """How much noise a vector stands: log2 of the share of its norm (`doublings`)."""
 
-    vector: What
+    vector: Role
 
     @property
     def share(self) -> float:
@@ -167,7 +161,7 @@ class RolesReport(Recorded):
         which = (vector, target, layer)
         return next((p for p in self.probes if (p.vector, p.target, p.layer) == which), None)
 
-    def radius(self, vector: What) -> Radius:
+    def radius(self, vector: Role) -> Radius:
         """Return how much noise a vector stands."""
         return next(r for r in self.radii if r.vector == vector)
 
@@ -178,7 +172,7 @@ class RolesReport(Recorded):
 
     @property
     def shown(self) -> bool | None:
-        """Whether m holds more of the meaning than e, by `RULE`."""
+        """Whether m holds more of the meaning than e."""
         found = self.m_less_e()
         return found.shown if found else None
 
@@ -194,7 +188,7 @@ class RolesReport(Recorded):
         found = self.m_less_e()
         if found is None:
             return f"{read} There is no m of each text's own to compare e with."
-        return f"{read} m less e: {found.sentence}."
+        return f"{read} m minus e: {found.sentence}."
 
     @property
     def table(self) -> pd.DataFrame:

@@ -18,6 +18,8 @@ from explorer.base import folders
 
 expect.set_options(timeout=30_000)
 APP = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+TOUR_SEEN = "try { localStorage.setItem('explorer-tour', 'seen') } catch {}"
+"""Keeps the tour from beginning by itself, as in a browser that was here before."""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
 
@@ -89,6 +91,7 @@ def app_url(app_cache: Path) -> Iterator[str]:
 def page(browser: Browser) -> Iterator[Page]:
     """A page that fails the test on script errors and on requests that leave this machine."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.add_init_script(TOUR_SEEN)
     opened = context.new_page()
     opened.set_default_timeout(30_000)
     problems: list[str] = []

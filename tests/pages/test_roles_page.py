@@ -35,8 +35,8 @@ def measured(name: str, m: float | None) -> RolesReport:
             for k, q in zip(KINDS, (0.1, 0.2, 0.3), strict=True)
         ],
         noise=[Noise.of([1 - length] * 6, vector=v, length=length)
-               for v in ("e", "m", "both") for length in (0.25, 0.5)],
-        radii=[Radius.of([-3.0 - (m is None)] * 6, vector=v) for v in ("e", "m", "both")],
+               for v in "em" for length in (0.25, 0.5)],
+        radii=[Radius.of([-3.0 - (m is None)] * 6, vector=v) for v in "em"],
     )  # fmt: skip
     roles.REPORTS.save(record, made)
     return made
@@ -52,7 +52,7 @@ def test_measuring_is_asked_of_the_worker(make_set: MakeSet) -> None:
 
 @pytest.mark.parametrize(
     ("m", "verdict"),
-    [(0.9, "shown here"), (0.3, "not shown here"), (0.6, "cannot be told from this set")],
+    [(0.9, "Shown here"), (0.3, "Not shown here"), (0.6, "Inconclusive")],
 )
 def test_the_verdict_and_its_rule_are_on_the_page(
     m: float, verdict: str, make_set: MakeSet
@@ -63,7 +63,7 @@ def test_the_verdict_and_its_rule_are_on_the_page(
     said = texts_of(app)
     assert f"{verdict}]" in said and made.sentence in said
     (claim,) = [each for each in app.markdown if each.value == roles.CLAIM]
-    assert "flipped" in claim.proto.help
+    assert "flipped" in claim.proto.help and "2.5%" in claim.proto.help
     swaps = next(d.value for d in app.dataframe if "pairs" in d.value.columns)
     assert swaps["right of m's text"].str.startswith("50%").all() and len(swaps) == 3
 
@@ -74,6 +74,6 @@ def test_sharing_is_compared_with_the_set_that_differs_in_it_alone(make_set: Mak
     measured(shared, None)
     app = open_page("roles", set=shared)
     assert not app.exception and not app.error
-    table = next(d.value for d in app.dataframe if "shared less free" in d.value.columns)
+    table = next(d.value for d in app.dataframe if "shared minus free" in d.value.columns)
     row = table.set_index("e").loc["doublings of noise it stands"]
-    assert row["shared less free"] == "-1.00" and row["p less"] == round(1 / 64, 3)
+    assert row["shared minus free"] == "-1.00" and row["p less"] == round(1 / 64, 3)

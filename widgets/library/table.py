@@ -13,25 +13,28 @@ from explorer.library.items import SHIPS, Item
 from explorer.library.labels import Kind
 from explorer.library.selection import size_of
 from explorer.people.person import names
+from widgets import words
 from widgets.markdown import escaped
 
 MOST_PROBLEMS = 3
 _config = st.column_config
 ROWS_SHOWN = 9
 _COLUMNS: dict[str, Any] = {  # at 1280 pixels all of them fit; what has no width takes the rest
-    "accuracy": _config.NumberColumn(format="percent", width=72),
-    "steps": _config.NumberColumn(width=56),
-    "text": _config.TextColumn(width=385),
-    "N": _config.NumberColumn(width=44, help="Number of target tokens"),
+    "accuracy": _config.NumberColumn(format="percent", width=72, help=words.help_for("accuracy")),
+    "steps": _config.NumberColumn(width=56, help=words.help_for("step")),
+    "text": _config.TextColumn(width=355),
+    "N": _config.NumberColumn(width=44, help=words.help_for("N")),
     "model": _config.TextColumn(),
     "scheme": _config.TextColumn(
-        width=62, help="Arrangement, A1 to A5 or Sink; mem: K memory vectors, the baseline"
+        "arrangement", width=92, help=words.help_for("arrangement", "memory vectors")
     ),
     "by": _config.TextColumn(width=95, help="Who made it"),
     "tags": _config.TextColumn(width=105),
     "made": _config.DatetimeColumn(format="D MMM, HH:mm", width=118),
     "from": _config.TextColumn(width=76, help=f"recorded: {SHIPS}"),
-    "exact": _config.TextColumn(width=60, help="Exact restarts of all"),
+    "exact": _config.TextColumn(
+        width=60, help=words.help_for("exact", "restart", more="Exact restarts of all.")
+    ),
     "state": _config.TextColumn(width=72),
     "asks": _config.TextColumn("kind", width=95),
     "size": _config.TextColumn(width=72, help="On the disk"),

@@ -173,16 +173,16 @@ class RolesTask(Task):
         return found
 
     def _swap(self) -> Generator[Progress, None, list[Swap]]:
-        """Run e of every solution with m of another: same text, same context, another context."""
+        """Run e of one solution of every text with m of another, of each kind that there is."""
         at, draw, solutions = self._pairs, np.random.default_rng(0), self.set.solutions
         every = np.arange(len(solutions))
         chosen: dict[int, list[tuple[int, int]]] = {}
-        for i in every:
+        for i in self._firsts:
             kind = kinds(at.contexts, at.texts, np.full_like(every, i), every)
             for k in range(len(KINDS)):
                 fitting = np.flatnonzero((kind == k) & (every != i))
                 if len(fitting):
-                    chosen.setdefault(k, []).append((int(i), int(draw.choice(fitting))))
+                    chosen.setdefault(k, []).append((i, int(draw.choice(fitting))))
         made = []
         for k, of_kind in sorted(chosen.items()):
             said = yield from self._say(
@@ -207,7 +207,7 @@ class RolesTask(Task):
         """Add noise of growing length to one solution of every text; find how much each stands."""
         solutions = [self.set.solutions[k] for k in self._firsts]
         context, noise, radii = self._pairs.contexts[self._firsts], list[Noise](), list[Radius]()
-        for number, vector in enumerate(trials.VECTORS):
+        for number, vector in enumerate(ROLES):
             accuracy = []
             for length in LENGTHS:
                 moved = [
@@ -215,7 +215,7 @@ class RolesTask(Task):
                 ]
                 said = yield from self._say(
                     [(pair.e, pair.m) for pair in moved],
-                    Progress(f"Adding noise to {vector}.", 0.85 + 0.05 * number),
+                    Progress(f"Adding noise to {vector}.", 0.85 + 0.07 * number),
                 )
                 right = (said == np.stack([s.target_ids for s in solutions])).mean(1)
                 accuracy.append(right)

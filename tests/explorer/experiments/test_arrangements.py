@@ -1,14 +1,17 @@
 """Arrangements: the numbers of a run, and the mathematics of why A1 must fail."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from explorer.experiments import arrangements, runs
+from explorer.experiments.runs import Done, Header, Run
 from explorer.figures.experiments.drawing import charts
 from explorer.solutions.solution import load_solution
-from explorer.specs.arrangements import PAPER_KEYS
+from explorer.specs.arrangements import ARRANGEMENTS, PAPER_KEYS
+from explorer.specs.experiments import ArrangementsSettings
 
 if TYPE_CHECKING:
     from explorer.model.pool import ModelPool
@@ -65,3 +68,67 @@ def test_charts_have_words_and_numbers(measured: "MakeRun") -> None:
     over_length, where = charts(measured("arrangements"))
     assert "A4" in over_length.alt and len(over_length.table) == 2 * len(PAPER_KEYS)
     assert set(where.table["n"]) == {3} and where.table["right"].between(0, 1).all()
+
+
+def made(**accuracy: list[list[float]]) -> Run:
+    """Give a run of arrangements at N = 4: the accuracy of each text, a list a restart."""
+    keys = {ARRANGEMENTS[key].checklist_id: key for key in PAPER_KEYS}
+    rows = [
+        {"arrangement": keys[name], "id": name, "n": 4, "text": text, "restart": restart,
+         "accuracy": a, "exact": a == 1, "correct": [int(i < 4 * a) for i in range(4)],
+         "most_frequent": 0.25}
+        for name, restarts in accuracy.items()
+        for restart, texts in enumerate(restarts) for text, a in enumerate(texts)
+    ]  # fmt: skip
+    header = Header(
+        id="0" * 12, settings=ArrangementsSettings(model="tiny"), fingerprint="f" * 64, d_model=4,
+        rotary=False, device="CPU", created="2026-01-02T03:04:05+00:00",
+    )  # fmt: skip
+    cell = Done(key="all", rows=rows, seconds=1.0, finished=header.created)
+    return Run(header, Path("nowhere"), (cell,))
+
+
+ALL, HALF, FEW = ([[a] * 6] for a in (1.0, 0.5, 0.25))
+MIXED = [[1.0, 0.0, 1.0, 0.0, 0.75, 0.25]]
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "shown"),
+    [(FEW, ALL, True), (HALF, FEW, False), (HALF, MIXED, None), (ALL, ALL, False),
+     ([FEW[0][:5]], [ALL[0][:5]], None)],
+)  # fmt: skip
+def test_two_vectors_are_needed_where_one_fails_and_two_do_not(
+    one: list[list[float]], two: list[list[float]], shown: bool | None
+) -> None:
+    for name in ("A4", "A5"):
+        found = arrangements.findings(made(A1=one, **{name: two}))[0]
+        assert (found.id, found.shown) == ("F1", shown)
+        assert f"{name} {np.mean(two):.2f}" in found.figure
+
+
+@pytest.mark.parametrize(
+    ("halves", "alternating", "last", "shown"),
+    [(FEW, HALF, ALL, True), (FEW, ALL, HALF, False), (FEW, HALF, MIXED, None),
+     (ALL, ALL, ALL, None), (FEW, FEW, [HALF[0], ALL[0]], True)],
+)  # fmt: skip
+def test_order_matters_where_a5_beats_both_of_the_others(
+    halves: list[list[float]],
+    alternating: list[list[float]],
+    last: list[list[float]],
+    shown: bool | None,
+) -> None:
+    """A4 says nothing of it: the paper means A5."""
+    run = made(A2=halves, A3=alternating, A4=ALL, A5=last)
+    found = arrangements.findings(run)[1]
+    assert (found.id, found.shown) == ("F2", shown)
+    assert arrangements.findings(made(A2=FEW, A3=FEW, A4=ALL))[1].shown is None
+
+
+def test_what_a5_misses_is_told_from_its_stuck_starts() -> None:
+    stuck = [[0.75, 0.75, 0.75, 0.75, 0.0, 0.0]]
+    reason = arrangements.findings(made(A2=HALF, A3=HALF, A5=stuck))[1].reason
+    assert "2 of 6 texts found no start" in reason and "A5 the first in 100%" in reason
+    assert "3 restarts would leave one in twenty so" in reason
+    both = [stuck[0], stuck[0][::-1]]
+    moved = arrangements.findings(made(A2=ALL, A3=ALL, A5=both))[1]
+    assert moved.shown is False and moved.reason.startswith("Of A5, 0 of 6 texts")

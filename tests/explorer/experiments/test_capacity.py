@@ -105,6 +105,7 @@ def test_what_ladders_add_up_to() -> None:
     free = found.loc["m free"]
     assert (free["c_tokens"], free["h_lm"], free["h_lm_sd"]) == (5, 18.0, 2.0)
     assert (free["texts"], free["failed"], free["at_end"], free["open"]) == (2, 2, 0, 0)
+    assert (free["held"], free["restarts_needed"]) == (0.5, 5)  # one start of two
     assert found.loc["two mem", "open"] == 2 and ladders.pairs(run).empty
     assert ladders.paper_rows(run).to_dict("records") == [
         {"model": "tiny", "source": "Shakespeare", "m_shared": False, "c_tokens": 5,

@@ -88,7 +88,7 @@ def test_books_are_fetched_by_the_host_unless_all_may(fields: dict[str, Any]) ->
     settings = experiment(name).make({"model": "tiny", **fields})
     asked: list[JobSpec] = [ExperimentSpec(settings=settings, preset="mine")]
     if "source" in fields:
-        asked.append(SolveSetSpec(model="tiny", contexts=2, restarts=1, length=3, **fields))
+        asked.append(SolveSetSpec(model="tiny", regime="free", recipe=FAST, length=3, **fields))
     for spec in asked:
         with pytest.raises(BadInputError, match=r"Only the host .* books"):
             limits.require_room(spec, ADA)

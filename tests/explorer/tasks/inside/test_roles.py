@@ -66,7 +66,9 @@ def test_swaps_and_noise_are_what_transformers_outputs(
     draw, everyone = np.random.default_rng(0), given.solutions
     group = [(m.context, m.continuation) for m in given.members]
     right: dict[str, dict[int, list[tuple[float, float]]]] = {s.kind: {} for s in made.swaps}
-    for i, (context, text) in enumerate(group):  # the same draws in the same order
+    firsts = [group.index(g) for g in dict.fromkeys(group)]
+    for i in firsts:  # the same draws in the same order
+        context, text = group[i]
         for kind, fits in {
             "same text": [j for j, g in enumerate(group) if g == (context, text) and j != i],
             "same context": [j for j, g in enumerate(group) if g[0] == context and g[1] != text],
@@ -82,7 +84,6 @@ def test_swaps_and_noise_are_what_transformers_outputs(
             of_e, of_m = np.mean(pairs, 0)
             assert swap.of_e.by_context[c] == pytest.approx(of_e)
             assert swap.of_m.by_context[c] == pytest.approx(of_m)
-    firsts = [group.index(g) for g in dict.fromkeys(group)]
     for noise in made.noise[:: len(LENGTHS) - 1]:
         accuracy: dict[int, list[float]] = {}
         for seed, k in enumerate(firsts):
@@ -188,4 +189,4 @@ def test_the_command_says_all_of_it(
     lines = (tmp_path / f"roles-{made.set}.csv").read_text().splitlines()
     assert len(lines) == 1 + len(made.probes)
     assert main(["roles", "--set", made.set]) == 0
-    assert "m less e" in capsys.readouterr().out
+    assert "m minus e" in capsys.readouterr().out
