@@ -6,7 +6,7 @@ The server imports this file and finds `app`; for every page that opens it is ru
 import streamlit as st
 from starlette.middleware import Middleware
 
-from widgets import charts, menu, projector, start, tour, who
+from widgets import charts, menu, projector, start, tour, translation, who
 from widgets.push import Push
 from widgets.visitors import Visitors
 
@@ -62,6 +62,7 @@ def main() -> None:
     charts.begin()
     page.run()
     charts.offer_all()
+    translation.prepare()
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 Random models of the embedded model's shapes, one training step of 8 rows × N = 64. Prints how long
 a family's step takes over Llama's, and over its own through transformers and autograd, the two
-sides of each ratio in turn. `--short` takes seconds and says nothing about speed.
+sides of each ratio in turn: up to nine times, and three at least, as many as fit in eight minutes
+for all families. `--short` takes seconds and says nothing about speed.
 """
 
 import argparse
 import json
+import math
 import statistics
 import tempfile
 from dataclasses import replace
@@ -34,6 +36,12 @@ SHAPES: dict[str, Any] = {
 """SmolLM2-135M's, of which a family takes what it has."""
 SHORT = {"vocab_size": tiny.VOCABULARY, "num_hidden_layers": 2}
 ROWS, LENGTH = 8, 64
+MOST, LEAST = 9, 3
+"""Rounds of a ratio."""
+SECONDS = 480.0
+"""For all families' rounds together; a slow machine takes fewer of them."""
+AGAINST_LLAMA = 0.6
+"""The part of a family's time for that ratio; the other one's steps are slower."""
 
 
 def random_model(family: str, folder: Path, shapes: dict[str, Any]) -> FrozenModel:
@@ -53,33 +61,48 @@ def random_model(family: str, folder: Path, shapes: dict[str, Any]) -> FrozenMod
     return model
 
 
-def beside(one: FrozenModel, other: FrozenModel, rounds: int) -> tuple[float, float]:
-    """Time steps of two models turn by turn; return how long one takes over the other, and one.
+def beside(
+    one: FrozenModel, other: FrozenModel, most: int, within: float = math.inf
+) -> tuple[float, float, int]:
+    """Time steps of two models turn by turn, after a round that counts for nothing.
 
-    The ratio is the median of the rounds' ratios.
+    Args:
+        one: takes the first turn.
+        other: takes the second; the ratio is over its time.
+        most: rounds.
+        within: seconds after which no further round begins, once there are `LEAST`.
+
+    Returns:
+        How long one takes over the other, the median of the rounds' ratios; how long one takes,
+        the median; and the number of rounds.
     """
     engines = [trainer(model, ROWS, LENGTH) for model in (one, other)]
-    times = [[seconds(engine.step, one.device) for engine in engines] for _ in range(rounds + 1)]
+    times: list[list[float]] = []
+    while len(times) <= most and (len(times) <= LEAST or sum(map(sum, times)) < within):
+        times.append([seconds(engine.step, one.device) for engine in engines])
     return (
         statistics.median(mine / theirs for mine, theirs in times[1:]),
         statistics.median(mine for mine, _ in times[1:]),
+        len(times) - 1,
     )
 
 
 def measure(*, short: bool) -> dict[str, Any]:
     """Measure every family."""
-    rounds, shapes = (1, SHAPES | SHORT) if short else (9, SHAPES)
+    most, shapes = (1, SHAPES | SHORT) if short else (MOST, SHAPES)
+    each = SECONDS / len(FAMILIES)
     with tempfile.TemporaryDirectory() as root:
         llama = random_model("llama", Path(root, "llama"), shapes)
         result: dict[str, Any] = {"machine": machine(llama), "short": short, "families": []}
         for family in FAMILIES:
             model = random_model(family, Path(root, family), shapes)
-            over_llama, step = beside(model, llama, rounds)
-            over_autograd, _ = beside(model, replace(model, body=None), max(1, rounds // 3))
+            over_llama, step, rounds = beside(model, llama, most, AGAINST_LLAMA * each)
+            by_autograd = replace(model, body=None)
+            over_autograd, *_ = beside(model, by_autograd, most, (1 - AGAINST_LLAMA) * each)
             weights = sum(weight.numel() for weight in model.network.parameters())
             result["families"].append(
                 {"family": family, "over_llama": over_llama, "over_autograd": over_autograd,
-                 "step_seconds": step, "weights": weights}
+                 "step_seconds": step, "weights": weights, "rounds": rounds}
             )  # fmt: skip
             del model
     return result

@@ -7,9 +7,10 @@ of a GPU is not measured here but derived: four floating-point operations for ea
 position (forward, and backward by the inputs alone), at `USED` of what its maker says it can do.
 
 `--simulate` hands the cells of capacity (Table 3) for all six models out by the driver that
-computes with Ray, to processes that sleep as long as a cell is expected to take, so that the ideal
-wall time is `IDEAL` seconds at each number of places. What it adds is the driver's own: starting
-work, waiting for answers, keeping cells. Needs Ray; some minutes.
+computes with Ray, to sleepers: a cell is a nap, the whole sweep `IDEAL` seconds at each number of places. What
+that takes beyond them is the driver's own (starting work, hearing of it every second, keeping
+cells), and is added to the hours that the sweep would take. Needs Ray; ten minutes, and little of
+the processor.
 """
 
 import argparse
@@ -18,8 +19,8 @@ import json
 import logging
 import socket
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,17 +30,18 @@ import plotly.graph_objects as go
 
 from benchmarks.two_nodes import two_nodes
 from explorer.assets import catalog
+from explorer.assets.catalog import ModelCard
 from explorer.base.progress import Progress
 from explorer.base.provenance import versions
 from explorer.cluster.parts import Division, Facts, Files, Finished, Part, Step
-from explorer.estimates import run_time
+from explorer.estimates import outlook, run_time
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.definition import PAPER, Experiment
 from explorer.figures import files
 from explorer.figures.chart import Chart, layout
 from explorer.figures.palette import RESTARTS, STRAIGHT
 from explorer.runtime.step_times import EMBEDDED_PARAMETERS, StepTime, assumed
-from explorer.specs.experiments import Settings
+from explorer.specs.curves import PathRecipe
 
 USED = 0.35
 """Part of a GPU's peak that training reaches."""
@@ -47,6 +49,8 @@ GPUS = {"H100 (bfloat16)": 989e12}
 """Operations a second, dense, by NVIDIA's data sheet of the H100 SXM."""
 OPERATIONS = 4.0
 """For each parameter and position: two forward, two backward, since weights have no gradient."""
+CURVES, CURVE_TOKENS = 225, 64
+"""Of E8; the paper does not say how long its texts are there."""
 PLACES = (1, 8, 64)
 SLOTS = (1, 2, 4, 8, 16, 32, 64)
 IDEAL = 60.0
@@ -64,15 +68,11 @@ def of_gpu(parameters: int, peak: float) -> StepTime:
     )  # fmt: skip
 
 
-def seconds_of_cells(
-    asked: Experiment, settings: Settings, step_time: StepTime
-) -> list[tuple[str, float]]:
-    """Return the keys of a run's cells and how long each usually takes."""
-    usual = run_time.looked_up()
-    return [
-        (cell.key, run_time.of_cell(settings, cell, step_time, usual).usual)
-        for cell in asked.cells(settings)
-    ]
+def seconds_of_cells(asked: Experiment, card: ModelCard, step_time: StepTime) -> list[float]:
+    """Return how long each cell of a paper-sized run on a model usually takes."""
+    usual, settings = run_time.looked_up(), asked.preset(PAPER, card)
+    cells = asked.cells(settings)
+    return [run_time.of_cell(settings, cell, step_time, usual).usual for cell in cells]
 
 
 def spread(seconds: Sequence[float], places: int) -> float:
@@ -83,25 +83,32 @@ def spread(seconds: Sequence[float], places: int) -> float:
     return max(free)
 
 
-def plan() -> list[dict[str, Any]]:
-    """Return a row for each experiment, model and kind of place."""
-    rows = []
-    for asked in EXPERIMENTS.values():
+def of_curves(_: ModelCard, step_time: StepTime) -> list[float]:
+    """Return how long each batch of the paper's curves takes (E8)."""
+    recipe = PathRecipe()
+    batch = outlook.CURVE_ROWS // recipe.samples
+    each = outlook.of_paths(recipe, batch, CURVE_TOKENS, step_time).usual
+    return [each] * -(-CURVES // batch)
+
+
+def plan() -> Iterator[dict[str, Any]]:
+    """Yield a row for each experiment, model and kind of place; the curves last."""
+    works: dict[str, Callable[[ModelCard, StepTime], list[float]]] = {
+        name: partial(seconds_of_cells, asked) for name, asked in EXPERIMENTS.items()
+    }
+    for name, seconds_of in {**works, "paths": of_curves}.items():
         for card in catalog.known_models():
-            settings = asked.preset(PAPER, card)
             parameters = card.parameters or EMBEDDED_PARAMETERS
             kinds = {"two CPU cores": assumed(parameters)} | {
-                name: of_gpu(parameters, peak) for name, peak in GPUS.items()
+                gpu: of_gpu(parameters, peak) for gpu, peak in GPUS.items()
             }
             for kind, step_time in kinds.items():
-                seconds = [s for _, s in seconds_of_cells(asked, settings, step_time)]
-                hours = {f"{n} h": spread(seconds, n) / 3600 for n in PLACES}
-                longest = max(seconds) / 3600
-                rows.append(
-                    {"experiment": asked.name, "model": card.name, "on": kind,
-                     "cells": len(seconds), "longest h": longest} | hours
-                )  # fmt: skip
-    return rows
+                seconds = seconds_of(card, step_time)
+                yield {
+                    "experiment": name, "model": card.name, "on": kind, "cells": len(seconds),
+                    "longest h": max(seconds) / 3600,
+                    **{f"{n} h": spread(seconds, n) / 3600 for n in PLACES},
+                }  # fmt: skip
 
 
 class Sleeper:
@@ -119,8 +126,12 @@ class Sleeper:
         return {}
 
     def carry_out(self, part: Part, *_: object) -> Iterator[Step | Finished]:
-        """Sleep."""
-        time.sleep(float(part.title))
+        """Sleep, and say so every second."""
+        seconds = float(part.title)
+        for second in range(int(seconds)):
+            time.sleep(1)
+            yield Step(second / seconds)
+        time.sleep(seconds % 1)
         yield Finished({})
 
 
@@ -156,6 +167,21 @@ class Sleeping(Division):
     outcome = "Slept."
 
 
+@contextmanager
+def dormitory() -> Iterator[None]:
+    """Start Ray here as if this machine had room for the most places."""
+    import ray
+
+    ray.init(
+        address="local", num_cpus=max(SLOTS), include_dashboard=False, log_to_driver=False,
+        logging_level=logging.ERROR, _node_ip_address="127.0.0.1",
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
 def simulate(slots: int, seconds: Sequence[float]) -> dict[str, float]:
     """Sleep through a sweep on so many places; return the speed-up, and the ideal one."""
     import ray
@@ -175,32 +201,24 @@ def simulate(slots: int, seconds: Sequence[float]) -> dict[str, float]:
             self._release(process)
             self.processes.remove(process)
 
-    ideal = spread(seconds, slots)
-    scale = IDEAL / ideal
-    ray.init(
-        address="local", num_cpus=slots, include_dashboard=False, log_to_driver=False,
-        logging_level=logging.ERROR, _node_ip_address="127.0.0.1",
-    )  # fmt: skip
-    try:
-        shared = ray.remote(Sleeper).options(num_cpus=0, max_concurrency=BEDS)
-        sleepers: list[Any] = [shared.remote() for _ in range(-(-slots // BEDS))]
-        cells = Sleeping([each * scale for each in seconds])
-        task = Dormitory(cells, Asks(1, 0.0, 0), node=Sleeper)
-        steps = task.steps()
-        cells.held_back = True  # until all are there
-        while sum(process.idle for process in task.processes) < slots:
-            next(steps)
-        cells.held_back = False
-        started = time.monotonic()
-        for _ in steps:
-            pass
-        took = time.monotonic() - started
-    finally:
-        ray.shutdown()
-    whole = sum(seconds)
+    scale = IDEAL / spread(seconds, slots)
+    shared = ray.remote(Sleeper).options(num_cpus=0, max_concurrency=BEDS)
+    sleepers: list[Any] = [shared.remote() for _ in range(-(-slots // BEDS))]
+    cells = Sleeping([each * scale for each in seconds])
+    task = Dormitory(cells, Asks(max(SLOTS) // slots, 0.0, 0), node=Sleeper)
+    steps = task.steps()
+    cells.held_back = True  # until all are there
+    while sum(process.idle for process in task.processes) < slots:
+        next(steps)
+    cells.held_back = False
+    started = time.monotonic()
+    for _ in steps:
+        pass
+    took = time.monotonic() - started
+    wall, lost = spread(seconds, slots), took - IDEAL
     return {
-        "places": slots, "ideal": whole / ideal, "speed_up": whole * scale / took,
-        "lost_ms_per_cell": 1000 * slots * (took - IDEAL) / len(seconds),
+        "places": slots, "ideal": sum(seconds) / wall, "speed_up": sum(seconds) / (wall + lost),
+        "hours": wall / 3600, "lost_seconds": lost,
     }  # fmt: skip
 
 
@@ -236,7 +254,7 @@ def table3(step_time: StepTime) -> list[float]:
     each = [
         seconds * (card.parameters or 1) / EMBEDDED_PARAMETERS
         for card in catalog.paper_models()
-        for _, seconds in seconds_of_cells(asked, asked.preset(PAPER, card), step_time)
+        for seconds in seconds_of_cells(asked, card, step_time)
     ]
     return sorted(each, reverse=True)
 
@@ -257,18 +275,19 @@ def main() -> None:
         folder, asked = arguments.two_nodes.resolve(), (arguments.minutes, arguments.settings)
         print(json.dumps(two_nodes(folder, *asked, undisturbed=arguments.undisturbed)))
         return
-    if arguments.simulate:
-        seconds = table3(of_gpu(EMBEDDED_PARAMETERS, GPUS["H100 (bfloat16)"]))
-        rows: Iterable[dict[str, Any]] = map(partial(simulate, seconds=seconds), arguments.slots)
-    else:
-        rows = plan()
-    made: list[dict[str, Any]] = []
-    for row in rows:
-        if not (made or arguments.json):
-            print(" | ".join(row))
-        made.append(row)
-        said = (f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values())
-        print(json.dumps(row) if arguments.json else " | ".join(said), flush=True)
+    with dormitory() if arguments.simulate else nullcontext():
+        if not arguments.simulate:
+            rows: Iterable[dict[str, Any]] = plan()
+        else:
+            seconds = table3(of_gpu(EMBEDDED_PARAMETERS, GPUS["H100 (bfloat16)"]))
+            rows = map(partial(simulate, seconds=seconds), arguments.slots)
+        made: list[dict[str, Any]] = []
+        for row in rows:
+            if not (made or arguments.json):
+                print(" | ".join(row))
+            made.append(row)
+            said = (f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values())
+            print(json.dumps(row) if arguments.json else " | ".join(said), flush=True)
     if arguments.chart:
         ((_, image),) = files.files([chart(made)], ["svg"])
         arguments.chart.write_bytes(image)

@@ -1,26 +1,33 @@
-"""Makes the paths and the landscape that ship: `python -m tools.record_paths [--steps 2000]`.
+"""Makes the paths and the landscape that ship: `python -m tools.record_paths [--length 8]`.
 
-Trains restarts of four short texts, connects all pairs of four exact ones each, measures the plane
-of one pair, and copies the results to cache/recorded/. Every part is an ordinary job with a fixed
-id: run again after an interruption, it goes on where it was.
+Trains solutions of six short texts, on from their first exact step to a margin, connects all pairs
+of one text, measures the plane of one pair, and copies the results to cache/recorded/. Every part
+goes on where it was when it is run again after an interruption. `--table` writes docs/paths.md from
+what ships instead.
 """
 
 import argparse
 import shutil
+from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
+
+import numpy as np
 
 from explorer.assets import catalog
 from explorer.base import folders
 from explorer.model.frozen import best_device
 from explorer.model.pool import ModelPool
 from explorer.paths import places
+from explorer.paths.connection import connection
 from explorer.paths.pairs import all_pairs
 from explorer.paths.result import FILE, Paths
-from explorer.solutions import store
-from explorer.solutions.solution import Solution, load_solution, save_solution
+from explorer.solutions import sets, store
+from explorer.solutions.solution import Solution, SolutionRecord, load_solution, save_solution
 from explorer.specs.curves import PathRecipe
-from explorer.specs.jobs import LandscapeSpec, PathsSpec, ReconstructSpec
+from explorer.specs.jobs import GatheredText, LandscapeSpec, PathsSpec, SolveSetSpec
 from explorer.specs.recipes import preset
+from explorer.tasks.sets.building import SetBuilder
 from tools.record import carry_out, ship
 
 TEXTS = (
@@ -28,39 +35,54 @@ TEXTS = (
     "Nobody had told the lighthouse keeper that the sea was leaving him.",
     "Fold the dough twice, let it rest, and sing to it softly until noon.",
     "On Tuesday the committee voted to give every goat a small brass bell.",
+    "My grandmother kept her letters in a tin that smelled of oranges.",
+    "Between two stations the violin began to play without its owner.",
 )
-LENGTH, RESTARTS, KEPT = 8, 8, 4
-STEPS = 160
-"""A restart that is not exact by then most often never is."""
-NAME = "1-four-texts"
+MARGIN = 2.0
+"""Logit lead of every token that an end is trained on to, about nine to one for its worst token."""
+STEPS = 250
+"""A restart that is not there by then most often never is."""
+PAGE = Path(__file__).parents[1] / "docs" / "paths.md"
 
 
 def main() -> None:
     """Make what is missing, then copy everything."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--length", type=int, default=8, help="N")
+    parser.add_argument("--restarts", type=int, default=5, help="solutions of each text")
     parser.add_argument("--steps", type=int, default=PathRecipe().max_steps)
-    parser.add_argument("--samples", type=int, default=2)
+    parser.add_argument("--samples", type=int, default=PathRecipe().samples)
     parser.add_argument("--solutions", type=Path, help="a folder of solutions, instead of training")
-    arguments = parser.parse_args()
+    parser.add_argument("--no-plane", action="store_true", help="leave the landscape as it is")
+    parser.add_argument("--table", action="store_true", help="only write docs/paths.md")
+    asked = parser.parse_args()
+    if asked.table:
+        PAGE.write_text(page(places.PATHS.shipped()), encoding="utf-8")
+        return
     pool = ModelPool(best_device())
-    solutions = _given(arguments.solutions) if arguments.solutions else _train(pool)
+    solutions = _given(asked.solutions) if asked.solutions else _trained(asked, pool)
     pairs = all_pairs(solutions)
-    used = {s.record.id: s for pair in pairs for s in pair}
-    to = folders.recorded() / "paths" / NAME
-    shutil.rmtree(to, ignore_errors=True)
-    for solution in used.values():
-        save_solution(solution, to / f"{solution.record.id}.safetensors")
-    recipe = PathRecipe(max_steps=arguments.steps, samples=arguments.samples, look_every=150)
+    name = f"six-texts-{asked.length}"
+    recipe = PathRecipe(max_steps=asked.steps, samples=asked.samples, look_every=150)
     names = tuple((a.record.id, b.record.id) for a, b in pairs)
-    carry_out("recordpaths", PathsSpec(pairs=names, recipe=recipe), pool)
-    found = places.folder_of("recordpaths") / FILE
+    carry_out(f"record-{name}", PathsSpec(pairs=names, recipe=recipe), pool)
+    found = places.folder_of(f"record-{name}") / FILE
+    to = folders.recorded() / "paths" / name
+    shutil.rmtree(to, ignore_errors=True)
+    for solution in {s.record.id: s for pair in pairs for s in pair}.values():
+        save_solution(solution, to / f"{solution.record.id}.safetensors")
     ship(found, to / FILE)
-    paths = Paths.load(found)
+    if not asked.no_plane:
+        _plane(Paths.load(found), name, pool)
+
+
+def _plane(paths: Paths, name: str, pool: ModelPool) -> None:
     lowest = paths.line.accuracy.min(1)
     best = max(range(len(paths)), key=lambda k: (paths.connected[k], -lowest[k], paths.mean(k)))
-    carry_out("recordplane", LandscapeSpec(paths="recordpaths", pair=best, level=5), pool)
-    plane = folders.recorded() / "landscape" / NAME
-    ship(places.folder_of("recordplane") / places.LANDSCAPE, plane / places.LANDSCAPE)
+    job = f"record-plane-{name}"
+    carry_out(job, LandscapeSpec(paths=f"record-{name}", pair=best, level=5), pool)
+    plane = folders.recorded() / "landscape" / name
+    ship(places.folder_of(job) / places.LANDSCAPE, plane / places.LANDSCAPE)
 
 
 def _given(folder: Path) -> list[Solution]:
@@ -68,28 +90,80 @@ def _given(folder: Path) -> list[Solution]:
     return [load_solution(file) for file in files if not file.name.endswith(store.NOT_SOLUTIONS)]
 
 
-def _train(pool: ModelPool) -> list[Solution]:
+def _trained(asked: argparse.Namespace, pool: ModelPool) -> list[Solution]:
+    """Return the exact solutions of all texts, trained in one batch (E8)."""
     card = catalog.known_models()[0]
-    solutions: list[Solution] = []
-    for k, text in enumerate(TEXTS):
-        job = f"recordtext{k}"
-        if len(store.siblings(store.run_folder(job) / store.RECORDING)) < RESTARTS:
-            recipe = preset("independent").model_copy(
-                update={"max_steps": STEPS, "name": f"independent, {STEPS} steps"}
-            )
-            spec = ReconstructSpec(
-                model=card.name,
-                text=text,
-                length=LENGTH,
-                arrangement=card.default_arrangement,
-                recipe=recipe,
-                restarts=RESTARTS,
-                title="Own text",
-            )
-            carry_out(job, spec, pool)
-        found = store.siblings(store.run_folder(job) / store.RECORDING)
-        solutions += [s for s in found if s.record.exact][:KEPT]
-    return solutions
+    recipe = preset("independent").model_copy(
+        update={
+            "name": f"independent, {STEPS} steps, margin {MARGIN:g}",
+            "max_steps": STEPS,
+            "finish_margin": MARGIN,
+            "finish_lr": None,
+        }
+    )
+    spec = SolveSetSpec(
+        model=card.name,
+        texts=tuple(GatheredText(text=text, title="Own text") for text in TEXTS),
+        restarts=asked.restarts,
+        length=asked.length,
+        regime="free",
+        arrangement=card.default_arrangement,
+        recipe=recipe,
+    )
+    builder = SetBuilder(spec, pool)
+    deque((print(progress.sentence, flush=True) for progress in builder.steps()), maxlen=0)
+    found: list[Solution] = sets.read(builder.folder).solutions
+    return found
+
+
+COLUMNS = (
+    "N", "ends", "curve", "texts", "pairs", "connected", "95 %, by text", "by a line",
+    "length ratio", "steps",
+)  # fmt: skip
+
+
+def page(files: Iterable[Path]) -> str:
+    """Return docs/paths.md: a line for each set of paths that ships, counted from its file."""
+    lines = [
+        "# Which pairs are connected",
+        "",
+        "Written by `python -m tools.record_paths --table` from the paths that ship. A pair is "
+        "connected if at least .99 of the tokens are right at every point of the grid (F10). The "
+        "interval is Wilson's and counts texts, since pairs of one text share their ends. Length "
+        "ratio: curve over chord (Q9), median, with least and largest. What was tried is in the "
+        "notebook, `benchmarks/README.md`.",
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        f"|{'---|' * len(COLUMNS)}",
+    ]
+    return "\n".join([*lines, *(_line(file) for file in files), ""])
+
+
+def _line(file: Path) -> str:
+    paths = Paths.load(file)
+    header, said = paths.header, connection(paths)
+    one = load_solution(file.parent / f"{header.solutions[0].id}.safetensors").record
+    curve = header.recipe
+    least, _, median, _, largest = said.ratios
+    cells = (
+        f"{len(header.texts[0].target_ids)}",
+        f"{one.arrangement}, {_ends(one)}",
+        f"{header.kind}, {curve.max_steps} steps of {curve.samples}, worst {curve.worst:g}",
+        f"{said.texts}",
+        f"{said.pairs}",
+        f"{said.connected} ({said.share:.0%})",
+        f"{said.low:.0%} to {said.high:.0%}",
+        f"{said.lines}",
+        f"{median:.2f} ({least:.2f} to {largest:.2f})",
+        f"{np.median(paths.steps[paths.measured]):.0f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _ends(record: SolutionRecord) -> str:
+    margin = record.recipe.finish_margin
+    until = f"to a lead of {margin:g}" if margin >= 0.1 else "to the first exact step"
+    return f"{record.recipe.short_title} {until}"
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-_HTML = '<button type="button" class="copy"></button>'
+_HTML = '<button type="button" class="copy">Copy link</button>'
 _CSS = """
 .copy {
   font: inherit; cursor: pointer; padding: 0.35rem 0.75rem; border-radius: var(--st-button-radius);
@@ -29,7 +29,6 @@ async function copy(text) {
 export default function ({ data, parentElement }) {
   const button = parentElement.querySelector(".copy");
   const link = window.location.origin + window.location.pathname + data.query;
-  button.textContent = "Copy link";
   button.title = link;
   button.onclick = async () => {
     await copy(link);

@@ -24,6 +24,7 @@ function buildLive(root, data) {
   view.note = element("div", "note", root);
   view.note.setAttribute("role", "status");
   view.text = element("div", "text", root);
+  view.text.translate = false;
   view.strip = element("div", "strip", root);
   view.strip.setAttribute("role", "group");
   view.strip.setAttribute("aria-label", "Tokens");

@@ -1,6 +1,7 @@
 """Solutions chosen in a map: their texts and distances, and what can be done with them."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def details(made: SolutionMap, ids: list[str]) -> None:
         some = f", the first {len(shown)} shown" if len(ids) > len(shown) else ""
         st.caption(f"{len(ids)} chosen{some}.")
         download.button(
-            "CSV", made.points[made.points["id"].isin(ids)].to_csv, "chosen.csv", "chosen-csv",
+            "CSV", partial(made.csv, ids), "chosen.csv", "chosen-csv",
             "What is chosen, one line each: place in the map, context, text, seed, accuracy.",
             "text/csv",
         )  # fmt: skip

@@ -13,6 +13,7 @@ from explorer.figures.walk import walk_data
 from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.paths import places
+from explorer.paths.connection import connection
 from explorer.paths.result import FILE, Paths
 from explorer.specs.jobs import PathsSpec
 from widgets import cached, download, findings, look_inside, run_view, token_strip, words
@@ -84,19 +85,30 @@ def _pair_label(found: Paths, pair: int) -> str:
     return f"{found.text(pair).text[:50]} · {found.header.title(pair)} · {state}"
 
 
+PLAIN = {"delta_color": "off", "delta_arrow": "off"}
+"""What stands below a number is its spread and no change."""
+
+
 def _overview(found: Paths, key: str) -> None:
-    measured = int(found.measured.sum())
-    connected = int(found.connected.sum())
-    ratios = [found.ratio(k) for k in np.flatnonzero(found.measured).tolist()]
+    said = connection(found)
+    least, low, median, high, largest = said.ratios
     with st.container(horizontal=True):
-        words.metric("Pairs", f"{measured}")
         words.metric(
-            "Connected", f"{connected / measured:.0%}",
-            help="Share of pairs whose curve keeps accuracy 0.99 or more at every grid point.",
+            "Connected", f"{said.connected} of {said.pairs} pairs",
+            help="Pairs whose curve keeps accuracy 0.99 or more at every grid point.",
         )  # fmt: skip
-        words.metric("Largest length ratio", f"{max(ratios):.3f}")
-        words.metric("Straight lines connected", f"{found.lines_connected.sum()} / {measured}")
-        words.metric("Texts", f"{len(found.header.texts)}")
+        words.metric(
+            "Share connected", f"{said.share:.0%}", f"{said.low:.0%} to {said.high:.0%}",
+            help="Below it the 95% interval (Wilson). It counts texts, not pairs, because pairs of "
+            "one text share their ends.", **PLAIN,
+        )  # fmt: skip
+        words.metric("Straight lines connected", f"{said.lines} of {said.pairs}")
+        words.metric(
+            "Median length over chord", f"{median:.2f}", f"{least:.2f} to {largest:.2f}",
+            help=f"Half of the curves lie between {low:.2f} and {high:.2f}. Below it the shortest "
+            "and the longest.", **PLAIN,
+        )  # fmt: skip
+        words.metric("Texts", f"{said.texts}")
     left, right = st.columns([3, 2])
     with left:
         chart_widget.show(cached.once(charts.all_pairs, found), key)

@@ -97,18 +97,18 @@ def _sharing(made: RolesReport) -> None:
     if other is None:
         return
     shared, free = (made, other) if made.regime == "shared" else (other, made)
-    st.markdown(f"**What sharing m changes in e** (set {shared.set[:6]} less set {free.set[:6]})")
+    st.markdown(f"**What sharing m changes in e** (set {shared.set[:6]} minus set {free.set[:6]})")
     st.dataframe(
         pd.DataFrame(
             [
                 {"e": "doublings of noise it stands" if name == "noise" else f"{name} read right",
-                 "shared less free": f"{d.value:+.2f}", "95%": _interval(d, "+.2f"),
+                 "shared minus free": f"{d.value:+.2f}", "95%": _interval(d, "+.2f"),
                  "p more": round(d.more, 3), "p less": round(d.less, 3)}
                 for name, d in roles.sharing(shared, free).items()
             ]
         ),
         hide_index=True, key="roles-sharing",
-        alt="Table of what is read from e where m is shared, less the same where it is free",
+        alt="Table of what is read from e where m is shared, minus the same where it is free",
     )  # fmt: skip
 
 

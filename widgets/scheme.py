@@ -17,7 +17,7 @@ _STYLE = """<style>
   padding: .05rem .2rem; }
 .scheme .s { border-style: dashed; opacity: .8; }
 .scheme .say { border-color: #0b84c6; background: color-mix(in srgb, #0b84c6 22%, transparent); }
-.scheme .none { border-style: dotted; opacity: .55; }
+.scheme .none { border-style: dotted; opacity: .75; }
 .scheme .model { align-self: stretch; text-align: center; border: 1.5px solid currentColor;
   border-radius: .3rem; padding: .25rem; opacity: .85;
   background: repeating-linear-gradient(45deg, transparent 0 8px,

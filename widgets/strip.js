@@ -37,6 +37,8 @@ function element(tag, className, parent) {
 
 function build(root, data) {
   root.replaceChildren();
+  root.translate = false;
+  root.onkeydown = walk;
   const state = { data, at: 0, timer: null, boxes: [], shape: shapeOf(data) };
   const rows = data.labels ? data.labels.length : 1;
   const preview = data.mode === "preview";
@@ -60,10 +62,10 @@ function build(root, data) {
     list.dir = sideOf(target);
     list.translate = false;
     state.boxes.push(
-      data.groups.map(() => {
+      data.groups.map((_, g) => {
         const box = element("span", "token", list);
         box.setAttribute("role", "listitem");
-        box.tabIndex = 0;
+        box.tabIndex = g ? -1 : 0;
         element("span", "say", box);
         element("span", "tip", box).setAttribute("aria-hidden", "true");
         return box;
@@ -89,6 +91,20 @@ function addLegend(root) {
     box.setAttribute("aria-hidden", "true");
     element("span", "", entry).textContent = label;
   }
+}
+
+// One token of a line is reached with Tab, the others from there with the arrow keys.
+const KEYS = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
+function walk(event) {
+  const here = event.target.closest(".token");
+  if (!here || !(event.key in KEYS)) return;
+  const line = [...here.parentElement.children];
+  const leftwards = getComputedStyle(here.parentElement).direction === "rtl" && event.key.startsWith("Arrow") ? -1 : 1;
+  const next = line[Math.min(Math.max(line.indexOf(here) + leftwards * KEYS[event.key], 0), line.length - 1)];
+  here.tabIndex = -1;
+  next.tabIndex = 0;
+  next.focus();
+  event.preventDefault();
 }
 
 function addPlayer(root, state) {

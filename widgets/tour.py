@@ -104,7 +104,8 @@ def show(page: StreamlitPage) -> None:
         page: the page that is open.
     """
     number = visited()
-    bare = page.url_path == "" and not st.query_params.to_dict()
+    embedded = getattr(st.context, "is_embedded", False)
+    bare = page.url_path == "" and not st.query_params.to_dict() and not embedded
     if _is_new(offered=bare or number is not None) and number is None:
         st.query_params[PARAMETER] = "1"
         st.rerun()

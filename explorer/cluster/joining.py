@@ -95,13 +95,15 @@ def joined(address: str) -> Iterator[None]:
             )
         else:
             ray.init(address=address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # Ray raises that itself where a machine is too slow to start it
         said = " ".join(str(error).split())[:300]
-        where = "on this machine" if address == LOCAL else f"at {address}"
         raise BadInputError(
-            f"Ray could not be started or joined {where}: {said} Run the same versions of Python "
-            "and Ray on every machine, give all of them the same token, and run this command on "
-            "one of the cluster's."
+            f"Ray could not be started on this machine: {said} Try again when the machine is less "
+            "busy, or leave --ray out."
+            if address == LOCAL
+            else f"The Ray cluster at {address} could not be joined: {said} Run the same versions "
+            "of Python and Ray on every machine, give all of them the same token, and run this "
+            "command on one of the cluster's."
         ) from error
     try:
         yield

@@ -23,6 +23,7 @@ from explorer.geometry.binned import LEAST, Gap
 from explorer.geometry.distance_report import DistanceSummary
 from explorer.geometry.distances import KINDS, Kind, Vector, between, has_one_m, pairs, stack
 from explorer.geometry.effects import LEAST_CONTEXTS, Comparison, compare
+from explorer.paths.connection import connection
 from explorer.paths.result import Paths
 from explorer.solutions.sets import SolutionSet
 from explorer.specs.recipes import THRESHOLD
@@ -80,19 +81,18 @@ def of_paths(found: Paths) -> list[Finding]:
     if not len(at):
         return []
     if found.header.kind != "bezier":
-        said = f"The curve trained here is of another kind, {found.header.kind}."
-        return [Finding("F10", None, said)]
-    count = len(at)
-    lines, curves = int(found.lines_connected.sum()), int(found.connected.sum())
-    texts = len({found.header.solutions[found.header.pairs[k][0]].text for k in at})
+        other = f"The curve trained here is of another kind, {found.header.kind}."
+        return [Finding("F10", None, other)]
+    said = connection(found)
     lowest = np.median(found.line.accuracy[at].min(axis=1))
-    longest = max(found.ratio(int(k)) for k in at)
+    _, _, median, _, longest = said.ratios
     figure = (
-        f"{count} {'pair' if count == 1 else 'pairs'} of {texts} "
-        f"{'text' if texts == 1 else 'texts'}: the straight line keeps accuracy {THRESHOLD} all "
-        f"along in {lines} ({lines / count:.0%}), the Bezier curve in {curves} "
-        f"({curves / count:.0%}). Lowest accuracy of a line: {lowest:.2f} (median). Longest curve: "
-        f"{longest:.2f} chords (the paper: at most 1.2)."
+        f"{counted(said.pairs, 'pair')} of {counted(said.texts, 'text')}: the straight line keeps "
+        f"accuracy {THRESHOLD} all along in {said.lines} ({said.lines / said.pairs:.0%}), the "
+        f"Bezier curve in {said.connected} ({said.share:.0%}; 95% interval by text "
+        f"{said.low:.0%} to {said.high:.0%}). Lowest accuracy of a line: {lowest:.2f} (median). "
+        f"Curves are {median:.2f} chords long (median), the longest {longest:.2f} (the paper: at "
+        "most 1.2)."
     )
     over = bool((found.over & found.measured)[at].all()) and len(at) == len(found)
     by_text = pd.DataFrame(

@@ -292,6 +292,8 @@ def _accuracy(
     figure, said, parts = go.Figure(), [], []
     for k, (what, name) in enumerate(names.items()):
         drawn = reading.curve(found, part, what)  # type: ignore[arg-type]
+        if not len(drawn.at):
+            continue
         at, mean = drawn.at, drawn.accuracy.mean(1)
         low, high = drawn.accuracy.min(1, initial=1), drawn.accuracy.max(1, initial=0)
         parts.append(
@@ -312,7 +314,8 @@ def _accuracy(
         said.append(f"{name}: {mean.min(initial=1):.0%} to {mean.max(initial=0):.0%}")
     layout(figure, title, x, "share of right tokens", height=360)
     figure.update_yaxes(range=[-0.03, 1.05], tickformat=".0%")
-    return Chart(key, figure, f"{title}. {'; '.join(said)}.", pd.concat(parts, ignore_index=True))
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return Chart(key, figure, f"{title}. {'; '.join(said)}.", table)
 
 
 def _with(

@@ -15,22 +15,24 @@ RIGHT = "share of unseen texts told right"
 def probes(made: RolesReport) -> Chart:
     """Draw how well each target is read from e and from m, with 95% intervals over contexts."""
     figure, said = go.Figure(), []
+    named = [t for t in reversed(TARGETS) if any(made.probe(vector, t) for vector in ROLES)]
     for k, vector in enumerate(ROLES):
-        read = [(t, p) for t in reversed(TARGETS) if (p := made.probe(vector, t))]
+        read = [(t, p) for t in named if (p := made.probe(vector, t))]
         if not read:
             continue
         values = [p for _, p in read]
         figure.add_scatter(
-            x=[p.value for p in values], y=[t for t, _ in read], mode="markers", name=vector,
+            x=[p.value for p in values], mode="markers", name=vector,
+            y=[named.index(t) + 0.12 - 0.24 * k for t, _ in read],  # e above m
             marker={"symbol": SYMBOLS[k], "size": 11, "color": RESTARTS[k]},
-            error_x=_bars(values), customdata=[p.p for p in values],
-            hovertemplate=f"%{{y}} from {vector}: %{{x:.2f}}, p = %{{customdata:.3f}}"
-            "<extra></extra>",
+            error_x=_bars(values), customdata=[(t, p.p) for t, p in read],
+            hovertemplate=f"%{{customdata[0]}} from {vector}: %{{x:.2f}}, "
+            "p = %{customdata[1]:.3f}<extra></extra>",
         )  # fmt: skip
         said += [f"{t} from {vector}: {p.value:.2f} (p = {p.p:.3f})" for t, p in reversed(read)]
     figure.add_vline(0.5, line={"color": STRAIGHT, "dash": "dot", "width": 1})
     layout(figure, "What can be read from e and from m", f"{RIGHT} (0.5: chance)", "", height=360)
-    figure.update_layout(scattermode="group")
+    figure.update_yaxes(tickvals=list(range(len(named))), ticktext=named, zeroline=False)
     return Chart("roles-probes", figure, ". ".join(said), made.table)
 
 

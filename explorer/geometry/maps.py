@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,12 @@ class SolutionMap:
     def solutions(self) -> dict[str, Solution]:
         """The solutions by id."""
         return {s.record.id: s for found in self.sets for s in found.solutions}
+
+    def csv(self, ids: Collection[str]) -> str:
+        """Return the rows of some points as CSV."""
+        chosen = self.points[self.points["id"].isin(ids)]
+        text: str = chosen.to_csv(index=False)
+        return text
 
 
 def gather(spec: MapSpec) -> list[SolutionSet]:

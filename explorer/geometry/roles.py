@@ -188,7 +188,7 @@ class RolesReport(Recorded):
         found = self.m_less_e()
         if found is None:
             return f"{read} There is no m of each text's own to compare e with."
-        return f"{read} m less e: {found.sentence}."
+        return f"{read} m minus e: {found.sentence}."
 
     @property
     def table(self) -> pd.DataFrame:

@@ -1,9 +1,9 @@
 """What is known about a set of paths besides its numbers."""
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.provenance import Recorded
@@ -63,6 +63,12 @@ class PathsHeader(Recorded):
     )
     created: str = Field("", description="UTC time, ISO 8601.")
     job: str | None = None
+
+    @field_validator("recipe", mode="before")
+    @classmethod
+    def _points_counted_alike_before(cls, recipe: Any) -> Any:
+        """Files that do not say how much worse points count are of a time when all did alike."""
+        return {"worst": 0.0, **recipe} if isinstance(recipe, dict) else recipe
 
     @model_validator(mode="after")
     def _pairs_solutions_and_texts_name_each_other(self) -> Self:

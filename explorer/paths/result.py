@@ -53,6 +53,10 @@ class Profile:
         for field in fields(self):
             getattr(self, field.name)[pair] = getattr(measured, field.name)
 
+    def of(self, pair: int) -> Self:
+        """Return what is measured of one pair, without a pair axis."""
+        return type(self)(*(getattr(self, field.name)[pair] for field in fields(self)))
+
 
 HISTORY = np.dtype(
     [("pair", "<i4"), ("step", "<i4"), ("minimum", "<f4"), ("mean", "<f4"), ("loss", "<f4")]

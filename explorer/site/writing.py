@@ -16,7 +16,7 @@ from explorer.site.page import Page, html_of
 
 THEMES = {"light": "plotly_white", "dark": "plotly_dark"}
 COLOURS = """
-:root {{ color-scheme: light dark; --right: {right}; --wrong: {wrong}; --st-primary-color: #0b6fa8; --st-background-color: #ffffff; --st-text-color: #1c2127; }}
+:root {{ color-scheme: light dark; --right: {right}; --wrong: {wrong}; --st-primary-color: #0b6fa8; --st-background-color: #ffffff; --st-text-color: #10151a; }}
 @media (prefers-color-scheme: dark) {{ :root {{ --st-primary-color: #4fb3ea; --st-background-color: #12161b; --st-text-color: #eceff3; }} }}
 """  # noqa: E501 (as the app: .streamlit/config.toml)
 

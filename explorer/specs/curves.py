@@ -31,6 +31,14 @@ class PathRecipe(Value):
         description="Largest gradient of one point of the curve, in nats per deviation of the "
         "embeddings, so that no point on a cliff drowns the others; none: no clipping.",
     )
+    worst: float = Field(
+        1.0,
+        ge=0,
+        le=16,
+        description="How much more the worse points of a step count: the gradient at each is "
+        "weighted by its loss to this power, so 1 lowers the mean of the squared loss; 0: all "
+        "alike, as in the paper.",
+    )
     schedule: Literal["constant", "cosine"] = Field(
         "cosine", description="Rate: kept, or a half cosine down to a twentieth at the last step."
     )

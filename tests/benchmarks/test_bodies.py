@@ -43,6 +43,8 @@ def test_a_family_is_timed_beside_llama_turn_by_turn(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(bodies, "seconds", timed)
     one = SimpleNamespace(name="a", pace=3.0, device="cpu")
     other = SimpleNamespace(name="b", pace=1.0, device="cpu")
-    ratio, own = bodies.beside(one, other, 4)  # type: ignore[arg-type]
-    assert (ratio, own) == (3.0, (3.0 + 30.0) / 2)
+    ratio, own, rounds = bodies.beside(one, other, 4)  # type: ignore[arg-type]
+    assert (ratio, own, rounds) == (3.0, (3.0 + 30.0) / 2, 4)
     assert turns == ["a", "b"] * 5
+    for within, expected in ((0.0, bodies.LEAST), (5 * 40.0, 4), (1e9, 9)):
+        assert bodies.beside(one, other, 9, within)[2] == expected  # type: ignore[arg-type]

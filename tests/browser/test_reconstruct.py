@@ -71,7 +71,7 @@ def test_type_start_watch_and_come_back(page: Page, app_url: str, tiny_model: st
     page.goto(f"{app_url}/?job={job}")
     expect(page.get_by_text("3 / 3")).to_be_visible()
     expect(page.locator(".tokens .token.right")).to_have_count(3)
-    token = page.locator(".tokens .token").first
+    token = page.locator(".tokens .token.right").first
     token.focus()  # reachable by keyboard, with all numbers
     assert re.search(
         r"position 1: target .* p\(target\) [01]\.\d\d, rank 1",

@@ -228,7 +228,7 @@ def test_every_result_is_listed_deleted_and_put_back(
 @pytest.mark.parametrize(
     ("page", "name", "source", "said"),
     [
-        ("paths", "job", "paths/1-four-texts", "Largest length ratio"),
+        ("paths", "job", "paths/1-four-texts", "Median length over chord"),
         ("landscape", "job", "landscape/1-four-texts", "Accuracy ≥ 0.99"),
     ],
 )

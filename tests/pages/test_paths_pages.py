@@ -94,8 +94,8 @@ def test_a_finished_job_shows_what_its_file_says(connected: str) -> None:
     found = Paths.load(places.folder_of(connected) / FILE)
     shown = {metric.label: metric.value for metric in app.metric}
     pair = max(range(2), key=lambda k: (found.connected[k], found.mean(k)))
-    assert shown["Pairs"] == "2"
-    assert shown["Largest length ratio"] == f"{max(found.ratio(0), found.ratio(1)):.3f}"
+    assert shown["Connected"] == f"{found.connected.sum()} of 2 pairs"
+    assert shown["Median length over chord"] == f"{(found.ratio(0) + found.ratio(1)) / 2:.2f}"
     assert shown["Length over chord"] == f"{found.ratio(pair):.3f}"
     assert shown["Lowest accuracy, curve"] == f"{found.curve.accuracy[pair].min():.0%}"
     assert shown["Mean along the line"] == f"{found.mean(pair, line=True):.1%}"

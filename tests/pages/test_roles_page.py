@@ -74,6 +74,6 @@ def test_sharing_is_compared_with_the_set_that_differs_in_it_alone(make_set: Mak
     measured(shared, None)
     app = open_page("roles", set=shared)
     assert not app.exception and not app.error
-    table = next(d.value for d in app.dataframe if "shared less free" in d.value.columns)
+    table = next(d.value for d in app.dataframe if "shared minus free" in d.value.columns)
     row = table.set_index("e").loc["doublings of noise it stands"]
-    assert row["shared less free"] == "-1.00" and row["p less"] == round(1 / 64, 3)
+    assert row["shared minus free"] == "-1.00" and row["p less"] == round(1 / 64, 3)

@@ -136,16 +136,24 @@ class CurveTrainer:
         return w, w @ points
 
     def update(
-        self, w: Float[Tensor, "samples points"], gradient: Float[Tensor, "samples D"]
+        self,
+        w: Float[Tensor, "samples points"],
+        gradient: Float[Tensor, "samples D"],
+        loss: Float[Tensor, " samples"],
     ) -> None:
-        """Move the bends one step, given the gradient of the loss at the points of `rows`."""
+        """Move the bends one step, given loss and gradient at the points of `rows`.
+
+        What breaks a path is its worst stretch, and that is narrow: where the recipe says so, a
+        point counts by its loss, so that the many good points do not outvote the few bad ones.
+        """
         recipe = self.recipe
         for group in self._adam.param_groups:
             group["lr"] = scheduled(self._rate, recipe.schedule, self.steps, recipe.max_steps)
         if self._clip is not None:
             norm = gradient.norm(dim=1, keepdim=True)
             gradient = gradient * (self._clip / norm.clamp_min(1e-30)).clamp_max(1.0)
-        self._bends.grad = w[:, 1:-1].T @ gradient / len(gradient)
+        count = loss.clamp_min(1e-6) ** recipe.worst
+        self._bends.grad = (w[:, 1:-1] * (count / count.sum())[:, None]).T @ gradient
         self._adam.step()
         self.steps += 1
 
@@ -216,8 +224,9 @@ class Curves:
         started = time.perf_counter()
         (asked,), (said,) = proposals, answers
         by_point = self._layout.by_vector(said.gradient, asked.targets.shape[1]).flatten(1)
-        parts = by_point.split([curve.recipe.samples for curve in self.moving])
-        for curve, gradient in zip(self.moving, parts, strict=True):
-            curve.update(curve.rows()[0], gradient)
+        samples = [curve.recipe.samples for curve in self.moving]
+        losses = said.measured.loss.mean(1).split(samples)
+        for curve, gradient, loss in zip(self.moving, by_point.split(samples), losses, strict=True):
+            curve.update(curve.rows()[0], gradient, loss)
         self.spent += said.seconds + time.perf_counter() - started
         return len(self.moving)

@@ -184,7 +184,10 @@ class Connecting(Task):
             for end, at in zip(self._pairs[pair], (0, -1), strict=True):
                 require_as_recorded(end, float(paths.line.accuracy[pair, at]))
         points = trainer.points
-        self._measure(pair, positions(trainer.kind, points, paths.t), paths.curve)
+        if trainer.steps:
+            self._measure(pair, positions(trainer.kind, points, paths.t), paths.curve)
+        else:  # the curve is the chord yet
+            paths.curve.keep(pair, paths.line.of(pair))
         paths.bends[pair], paths.steps[pair] = points[1:-1], trainer.steps
         accuracy, loss = paths.curve.accuracy[pair], paths.curve.loss[pair]
         mean = mean_along(trainer.kind, points, paths.t, np.stack([accuracy, loss]))

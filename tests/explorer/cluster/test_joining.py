@@ -1,5 +1,8 @@
 """Where Ray is joined, and what is said where it cannot be."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 
 from explorer.base.errors import BadInputError
@@ -28,6 +31,22 @@ def test_without_ray_the_option_says_how_to_install_it(monkeypatch: pytest.Monke
     monkeypatch.setattr(joining.util, "find_spec", lambda name: None)
     with (
         pytest.raises(BadInputError, match=r"pip install -r requirements-ray\.txt"),
+        joining.joined(joining.LOCAL),
+    ):
+        pass
+
+
+def test_a_machine_on_which_ray_does_not_start_gets_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def init(**_: object) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    ray = SimpleNamespace(init=init, is_initialized=lambda: False)
+    monkeypatch.setattr(joining, "require_ray", lambda: None)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    with (
+        pytest.raises(BadInputError, match="could not be started on this machine: The"),
         joining.joined(joining.LOCAL),
     ):
         pass

@@ -98,6 +98,13 @@ def hard(small: "MakeSettings", monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
+def one_node(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the driver see the first node alone: a process takes seconds to start."""
+    first = dict([*joining.machines().items()][:1])
+    monkeypatch.setattr(joining, "machines", lambda: first)
+
+
+@pytest.fixture
 def brake(tmp_path: Path) -> Path:
     """A file: while it is there, a `slow` node takes a twentieth of a second for every step."""
     brake = tmp_path / "brake"
@@ -164,7 +171,7 @@ def test_nodes_come_and_go_and_every_cell_is_measured_once_as_on_one_machine(
 
 
 def test_a_killed_process_gives_its_part_back_and_an_ended_driver_is_gone_on_with(
-    nodes: Nodes, hard: Any, slow: type, brake: Path
+    one_node: None, hard: Any, slow: type, brake: Path
 ) -> None:
     first = spread(RunDivision(hard, "custom"), slow)
     with closing(first.steps()) as work:
@@ -195,6 +202,22 @@ def test_a_model_that_no_node_has_room_for_is_said(nodes: Nodes, tiny_llama_fold
         joining.require_room(Asks(1, 0.0, 10**15), card)
     with pytest.raises(ExplorerError, match="No node has 99 cores"):
         joining.require_room(Asks(99, 0.0, 1), card)
+
+
+def test_a_process_that_waits_for_another_command_takes_over_what_that_leaves(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.assets.catalog.find", lambda name: None)
+    cells = Sleeping([0.1])
+    cells.held_back = True  # somebody else is at it
+    spreading = spread(cells, Sleeper)
+    with closing(spreading.steps()) as work:
+        until(work, lambda: any(process.idle for process in spreading.processes))
+        next(work)
+        assert len(cells.left()) == 1
+        cells.held_back = False
+        exhaust(work)
+    assert not cells.left()
 
 
 def test_a_full_disk_at_the_driver_ends_it_with_a_sentence_and_all_its_processes(
@@ -229,10 +252,15 @@ def test_curves_and_a_plane_are_measured_by_several_nodes(
     assert {FILE, LANDSCAPE} == {file.name for file in (tmp_path / "out").iterdir()}
 
 
-@pytest.mark.parametrize("regime", ["free", "shared"])
+@pytest.mark.parametrize(("regime", "where"), [("free", "one_node"), ("shared", "nodes")])
 def test_a_set_is_made_in_groups_of_rows_by_several_nodes(
-    nodes: Nodes, tiny_llama_folder: Path, regime: str, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    where: str,
+    tiny_llama_folder: Path,
+    regime: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    request.getfixturevalue(where)
     monkeypatch.setattr(sets, "GROUP", 6)
     words = ("heron", "tram", "bell", "letter", "quarry")
     spec = SolveSetSpec.model_validate(

@@ -118,7 +118,8 @@ def test_charts_tell_nothing_by_colour_alone_and_read_no_markup() -> None:
     assert {t.name for t in drawn.figure.data if t.type == "scatter" and t.name} == {
         "right for the first time", "right from here on",
     }  # fmt: skip
-    for chart in (charts.attention_by_layer(found, None), charts.by_layer(found)):
+    lines = (charts.by_layer, charts.cuts, charts.scales, charts.noise)
+    for chart in (charts.attention_by_layer(found, None), *(draw(found) for draw in lines)):
         looks = [(t.line.dash, t.marker.symbol) for t in chart.figure.data if t.fill is None]
         assert len(set(looks)) == len(looks)
     assert charts.attention_map(found, 0, 1).table.shape == (4, 5)

@@ -189,4 +189,4 @@ def test_the_command_says_all_of_it(
     lines = (tmp_path / f"roles-{made.set}.csv").read_text().splitlines()
     assert len(lines) == 1 + len(made.probes)
     assert main(["roles", "--set", made.set]) == 0
-    assert "m less e" in capsys.readouterr().out
+    assert "m minus e" in capsys.readouterr().out

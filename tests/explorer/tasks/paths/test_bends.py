@@ -68,13 +68,14 @@ def step_together(model: "FrozenModel", arrangement: Any, trainers: list[CurveTr
     Step(curves).take()
 
 
+@pytest.mark.parametrize("worst", [0.0, 1.0, 3.0])
 @pytest.mark.parametrize("kind", ["bezier", "two-bends"])
 def test_the_gradient_by_the_bends_is_that_of_autograd(
-    llama: "FrozenModel", exact_solutions: "list[Solution]", kind: str
+    llama: "FrozenModel", exact_solutions: "list[Solution]", kind: str, worst: float
 ) -> None:
-    """Adam's first step moves by rate x sign of the gradient, so signs and moments must agree."""
+    """It is that of the sum of powers of the losses, as long as their own sum of powers."""
     a, b = exact_solutions[:2]
-    trainer = _trainer(llama, a, b, kind, clip=None, beta1=0.0, beta2=0.0)
+    trainer = _trainer(llama, a, b, kind, worst=worst)
     w, _ = trainer.rows()
     before = torch.from_numpy(trainer.bends).requires_grad_()
     ends = torch.from_numpy(trainer.ends)
@@ -82,7 +83,9 @@ def test_the_gradient_by_the_bends_is_that_of_autograd(
     sequence = torch.cat([points[:, None, :32], points[:, None, 32:].expand(-1, 3, -1)], 1)
     logits = llama.network(inputs_embeds=sequence).logits[:, 1:]
     targets = trainer.targets.expand(3, -1)
-    torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten()).backward()
+    loss = torch.nn.functional.cross_entropy(logits.mT, targets, reduction="none").mean(1)
+    power = (loss ** (worst + 1)).sum() / (worst + 1)
+    (power / (loss.detach() ** worst).sum()).backward()
     step_together(llama, "e+mN", [trainer])
     gradient = trainer._bends.grad
     assert gradient is not None and before.grad is not None
@@ -138,6 +141,21 @@ def test_training_lowers_the_loss_along_the_curve_and_leaves_the_ends(
         step_together(llama, "e+mN", [trainer])
     assert loss() < 0.7 * before
     assert np.array_equal(trainer.points[[0, -1]], np.stack([vector(a), vector(b)]))
+
+
+def test_the_worst_point_of_a_step_counts_most(
+    llama: "FrozenModel", exact_solutions: "list[Solution]"
+) -> None:
+    """Many good points do not outvote a bad one, as they do where all count alike."""
+    alike, by_loss = (_trainer(llama, *exact_solutions[:2], worst=q) for q in (0.0, 2.0))
+    chord = alike.bends
+    w, points = alike.rows()
+    gradient = torch.zeros_like(points)
+    gradient[0], gradient[1:] = 1.0, -1.0
+    for trainer in (alike, by_loss):
+        trainer.update(w[1].expand(3, -1), gradient, torch.tensor([5.0, 0.1, 0.1]))
+    assert (alike.bends > chord).all()
+    assert (by_loss.bends < chord).all()
 
 
 def test_drawn_t_are_uniform_and_one_from_each_part(

@@ -1,0 +1,96 @@
+"""What axe finds on every page, light and dark; keys alone; and the pages within a frame."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from explorer.base import folders
+from explorer.site.writing import write
+
+pytestmark = pytest.mark.browser
+
+PAGES = sorted(file.stem for file in (folders.PROJECT / "pages").glob("[!_]*.py"))
+AXE = Axe()
+
+
+def faults(page: Page) -> list[str]:
+    """Every serious or critical fault that axe finds: its rule, where, and why."""
+    found: dict[str, Any] = AXE.run(page).response
+    return [
+        f"{v['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+        for v in found["violations"]
+        if v["impact"] in ("serious", "critical")
+        for node in v["nodes"]
+    ]
+
+
+@pytest.fixture(params=["light", "dark"])
+def themed(request: pytest.FixtureRequest, browser: Browser) -> Any:
+    context = browser.new_context(
+        color_scheme=request.param, viewport={"width": 1280, "height": 900}
+    )
+    yield context.new_page()
+    context.close()
+
+
+@pytest.mark.timeout(900)
+def test_no_page_has_a_serious_fault(themed: Page, app_url: str) -> None:
+    themed.set_default_timeout(90_000)
+    found = {}
+    for name in PAGES:
+        themed.goto(f"{app_url}/{'' if name == 'reconstruct' else name}")
+        themed.get_by_role("heading", level=1).first.wait_for()
+        themed.locator("[data-test-script-state=notRunning]").wait_for()
+        themed.wait_for_timeout(1_500)  # charts and components have drawn
+        found[name] = faults(themed)
+    assert {name: found[name] for name in found if found[name]} == {}
+
+
+def test_no_page_of_the_exported_site_has_one(themed: Page, tmp_path: Path) -> None:
+    found = {}
+    for file in write(tmp_path / "site"):
+        themed.goto(file.as_uri())
+        themed.wait_for_timeout(1_000)
+        found[file.name] = faults(themed)
+    assert {name: found[name] for name in found if found[name]} == {}
+
+
+def test_keys_alone_reach_tokens_and_play_a_run(page: Page, app_url: str) -> None:
+    page.goto(f"{app_url}/?embed=true")
+    tokens = page.locator(".strip .token")
+    tokens.first.wait_for(timeout=60_000)
+    page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
+    first = page.locator(".strip .token[tabindex='0']")
+    expect(first).to_have_count(1)  # one stop of the Tab key, however long the text
+    first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(tokens.nth(2)).to_be_focused()
+    expect(tokens.nth(2).locator(".tip")).to_be_visible()
+    page.keyboard.press("End")
+    expect(tokens.last).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator(".player .play")).to_be_focused()
+    page.keyboard.press("Tab")
+    time = page.locator(".player .time")
+    expect(time).to_be_focused()
+    page.keyboard.press("Home")
+    expect(time).to_have_value("0")
+    page.keyboard.press("ArrowRight")
+    expect(time).to_have_value("1")
+
+
+@pytest.mark.parametrize("width", [900, 390])
+def test_within_a_frame_one_can_go_from_page_to_page(page: Page, app_url: str, width: int) -> None:
+    page.set_content(f'<iframe src="{app_url}/?embed=true" width="{width}" height="700"></iframe>')
+    inside = page.frame_locator("iframe")
+    expect(inside.get_by_role("heading", level=1)).to_be_visible(timeout=60_000)
+    if width < 768:  # the navigation of a narrow page is behind a button
+        inside.get_by_test_id("stExpandSidebarButton").click()
+    inside.get_by_text("Library", exact=True).first.click()
+    expect(inside.get_by_role("heading", level=1)).to_have_text("Library")
+    assert page.frames[1].url == f"{app_url}/library?embed=true"
+    expect(inside.get_by_text("Class", exact=True).first).to_be_visible()  # and on from there
