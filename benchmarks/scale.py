@@ -7,10 +7,10 @@ of a GPU is not measured here but derived: four floating-point operations for ea
 position (forward, and backward by the inputs alone), at `USED` of what its maker says it can do.
 
 `--simulate` hands the cells of capacity (Table 3) for all six models out by the driver that
-computes with Ray, to sleepers: a cell is a nap, the whole sweep `IDEAL` seconds at each number of places. What
-that takes beyond them is the driver's own (starting work, hearing of it every second, keeping
-cells), and is added to the hours that the sweep would take. Needs Ray; ten minutes, and little of
-the processor.
+computes with Ray, to sleepers: a cell is a nap, the whole sweep `IDEAL` seconds at each number of
+places. What that takes beyond them is the driver's own (starting work, hearing of it every second,
+keeping cells), and is added to the hours that the sweep would take. Needs Ray; ten minutes, and
+little of the processor. `--two-nodes`: see `two_nodes`.
 """
 
 import argparse
@@ -248,13 +248,14 @@ def chart(rows: Sequence[dict[str, float]]) -> Chart:
     return Chart("scale", figure, f"{title}.", table)
 
 
-def table3(step_time: StepTime) -> list[float]:
-    """Return the seconds of all cells of capacity for the paper's six models, longest first."""
-    asked = EXPERIMENTS["capacity"]
+def table3(peak: float) -> list[float]:
+    """Return the seconds on a GPU of all cells of the paper's six models, longest first."""
     each = [
-        seconds * (card.parameters or 1) / EMBEDDED_PARAMETERS
+        seconds
         for card in catalog.paper_models()
-        for seconds in seconds_of_cells(asked, card, step_time)
+        for seconds in seconds_of_cells(
+            EXPERIMENTS["capacity"], card, of_gpu(card.parameters or 1, peak)
+        )
     ]
     return sorted(each, reverse=True)
 
@@ -279,7 +280,7 @@ def main() -> None:
         if not arguments.simulate:
             rows: Iterable[dict[str, Any]] = plan()
         else:
-            seconds = table3(of_gpu(EMBEDDED_PARAMETERS, GPUS["H100 (bfloat16)"]))
+            seconds = table3(GPUS["H100 (bfloat16)"])
             rows = map(partial(simulate, seconds=seconds), arguments.slots)
         made: list[dict[str, Any]] = []
         for row in rows:

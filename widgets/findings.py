@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.experiments.paper_comparison import ANSWERS
 from explorer.experiments.rules import Rule
-from explorer.experiments.verdicts import LEAST, Finding
+from explorer.experiments.verdicts import Finding
 from widgets.markdown import escaped
 
 MARKS: dict[bool | None, tuple[str, Literal["green", "orange", "gray"]]] = {
@@ -43,5 +43,5 @@ def rules(of: dict[str, Rule]) -> None:
     with st.expander("What counts as shown"):
         for name, rule in of.items():
             st.markdown(f"**{name}** {escaped(rule.question)}")
-        for said in dict.fromkeys(rule.answers(LEAST) for rule in of.values()):
+        for said in dict.fromkeys(rule.answers for rule in of.values()):
             st.write(escaped(said))

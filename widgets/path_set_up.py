@@ -13,7 +13,7 @@ from explorer.estimates import outlook
 from explorer.estimates.outlook import Expected
 from explorer.paths.pairs import all_pairs, require_pair
 from explorer.runtime import step_times
-from explorer.specs.curves import PathRecipe
+from explorer.specs.curves import PathRecipe, trained_on
 from explorer.specs.jobs import PathsSpec, ReconstructSpec
 from explorer.specs.recipes import FAST
 from explorer.texts.targets import target_ids
@@ -131,7 +131,7 @@ def _to_train() -> ReconstructSpec | None:
         "text": text,
         "length": chosen,
         "arrangement": card.default_arrangement,
-        "recipe": FAST,
+        "recipe": trained_on(FAST),
         "restarts": RESTARTS,
         "seed": seed,
         "title": "Own text",

@@ -6,17 +6,26 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from explorer.base.formatting import human_seconds
+from explorer.base.formatting import counted, human_seconds
 from explorer.experiments import space
 from explorer.figures import paths as charts
 from explorer.figures.walk import walk_data
 from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.paths import places
-from explorer.paths.connection import connection
+from explorer.paths.connection import BESIDE, connection
 from explorer.paths.result import FILE, Paths
 from explorer.specs.jobs import PathsSpec
-from widgets import cached, download, findings, look_inside, run_view, token_strip, words
+from widgets import (
+    cached,
+    download,
+    findings,
+    look_inside,
+    path_set_up,
+    run_view,
+    token_strip,
+    words,
+)
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import follow
@@ -109,6 +118,14 @@ def _overview(found: Paths, key: str) -> None:
             "and the longest.", **PLAIN,
         )  # fmt: skip
         words.metric("Texts", f"{said.texts}")
+    if said.failing:
+        st.caption(
+            f"The curves fail at {counted(said.failing, 'grid point')}, {said.beside_ends} of them "
+            f"beside an end (t below {BESIDE:g} or above {1 - BESIDE:g}). A solution that stopped "
+            "at its first exact step lies at the edge of what is right. Solutions that were "
+            f"trained on, as *{path_set_up.TRAIN}* does, are easier to connect; so is a pair with "
+            "more steps, or with two bends."
+        )
     left, right = st.columns([3, 2])
     with left:
         chart_widget.show(cached.once(charts.all_pairs, found), key)

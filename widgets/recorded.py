@@ -31,7 +31,7 @@ def choose(runs: list[Path]) -> Path:
         picked = st.pills(
             "Recorded run", list(titles), default=runs[0].name, required=True, key="recorded",
             format_func=lambda name: escaped(titles[name]), label_visibility="collapsed",
-            bind="query-params",
+            bind="query-params", wrap=True,
         )  # fmt: skip
     folder = next((folder for folder in runs if folder.name == picked), runs[0])
     if (example := gallery.examples().get(folder.name)) is not None:

@@ -5,7 +5,6 @@ import streamlit as st
 
 from explorer.experiments.paper_comparison import ANSWERS
 from explorer.experiments.rules import Rule
-from explorer.experiments.verdicts import LEAST
 from explorer.figures import roles as charts
 from explorer.geometry import roles
 from explorer.geometry.roles import CLAIM, TARGETS, OverContexts, RolesReport, Target
@@ -45,7 +44,7 @@ def show(found: SolutionSet) -> None:
     icon, color = MARKS[made.shown]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(ANSWERS[made.shown].capitalize(), icon=icon, color=color)
-        st.markdown(CLAIM, help=f"{RULE.question} {RULE.answers(LEAST)}")
+        st.markdown(CLAIM, help=f"{RULE.question} {RULE.answers}")
     st.write(escaped(made.sentence))
     left, right = st.columns(2, gap="large")
     with left:

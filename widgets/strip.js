@@ -37,7 +37,6 @@ function element(tag, className, parent) {
 
 function build(root, data) {
   root.replaceChildren();
-  root.translate = false;
   root.onkeydown = walk;
   const state = { data, at: 0, timer: null, boxes: [], shape: shapeOf(data) };
   const rows = data.labels ? data.labels.length : 1;
@@ -73,11 +72,11 @@ function build(root, data) {
     );
   }
   if (data.mode === "play" && data.steps.length > 1) addPlayer(root, state);
-  if (data.whole) addLegend(root);
+  if (data.whole) addLegend(root, data);
   return state;
 }
 
-function addLegend(root) {
+function addLegend(root, data) {
   const legend = element("div", "legend", root);
   for (const [className, strength, label] of [
     ["right", "55%", "correct"],
@@ -90,6 +89,9 @@ function addLegend(root) {
     box.textContent = "\u00a0\u00a0";
     box.setAttribute("aria-hidden", "true");
     element("span", "", entry).textContent = label;
+  }
+  if (Object.values(data.pieces).some((piece) => piece.includes(PART))) {
+    element("span", "entry", legend).textContent = `${PART} a part of a character`;
   }
 }
 
@@ -105,6 +107,7 @@ function walk(event) {
   next.tabIndex = 0;
   next.focus();
   event.preventDefault();
+  event.stopPropagation();
 }
 
 function addPlayer(root, state) {

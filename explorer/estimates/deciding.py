@@ -17,8 +17,8 @@ from explorer.experiments import paper
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.definition import EVENING
 from explorer.experiments.definition import PAPER as PAPER_SIZE
-from explorer.experiments.rules import RULES
-from explorer.experiments.verdicts import LEAST, Finding
+from explorer.experiments.rules import LEAST, RULES
+from explorer.experiments.verdicts import Finding
 from explorer.runtime import step_times
 from explorer.specs.curves import PathRecipe
 from explorer.specs.experiments import LADDER, Name, SharingSettings

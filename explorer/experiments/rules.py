@@ -3,11 +3,16 @@
 Shown on the page of its experiment, and in the tooltip of its verdict (`verdicts.judged`).
 """
 
+import math
 from dataclasses import dataclass
 
 from explorer.geometry.effects import LEAST_CONTEXTS
 from explorer.specs.experiments import Name
 
+LEVEL = 0.05
+"""Share of noise that is called shown or not shown, at most."""
+LEAST = math.ceil(math.log2(2 / LEVEL))
+"""Units that a verdict needs: the signs of fewer give no p as small as LEVEL / 2."""
 SHARED_COSTS = 0.05
 """Token accuracy that a shared vector may cost and still count as one that can be shared (F3)."""
 LINEAR = (0.75, 1.25)
@@ -39,12 +44,14 @@ class Rule:
         """What is compared, unit by unit, and how."""
         return f"{self.claim} Compared {self.unit} by {self.unit}; {self.test}."
 
-    def answers(self, least: int) -> str:
+    @property
+    def answers(self) -> str:
         """Say what counts as shown, as not shown and as inconclusive."""
-        few = self.few or f"fewer than {least} {self.unit}s"
+        few = self.few or f"fewer than {LEAST} {self.unit}s"
         return (
-            "Shown: chance alone says so at most 2.5% of the time. Not shown: the reverse holds, "
-            f"by the same measure. Anything between is inconclusive, and so are {few}."
+            f"Shown: chance alone says so at most {LEVEL / 2:.1%} of the time. Not shown: the "
+            "reverse holds, by the same measure. Anything between is inconclusive, and so are "
+            f"{few}."
         )
 
 

@@ -24,9 +24,9 @@ from explorer.experiments.definition import (
     settings_of,
     the_same,
 )
-from explorer.experiments.rules import SHARED_COSTS
+from explorer.experiments.rules import LEAST, SHARED_COSTS
 from explorer.experiments.runs import Cell, Run
-from explorer.experiments.verdicts import LEAST, Finding, judged, part, restarts
+from explorer.experiments.verdicts import Finding, judged, part, restarts
 from explorer.specs.experiments import SharingSettings
 from explorer.specs.recipes import THRESHOLD
 

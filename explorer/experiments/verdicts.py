@@ -23,13 +23,9 @@ from numpy.typing import ArrayLike
 
 from explorer.base.formatting import counted
 from explorer.experiments.paper import STATEMENTS
-from explorer.experiments.rules import RULES
+from explorer.experiments.rules import LEAST, LEVEL, RULES
 from explorer.geometry.effects import sign_flips
 
-LEVEL = 0.05
-"""Share of noise that is called shown or not shown, at most."""
-LEAST = math.ceil(math.log2(2 / LEVEL))
-"""Units that a verdict needs: the signs of fewer give no p as small as LEVEL / 2."""
 POWER = 0.8
 """How often a run of the size that is said to decide does so."""
 MOST = 1000
@@ -64,7 +60,7 @@ class Finding:
     def rule(self) -> str:
         """What counts as shown, as not shown and as inconclusive; empty where nothing is tested."""
         rule = RULES.get(self.id)
-        return f"{rule.question} {rule.answers(LEAST)}" if rule else ""
+        return f"{rule.question} {rule.answers}" if rule else ""
 
 
 @dataclass(frozen=True)

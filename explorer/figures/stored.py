@@ -15,10 +15,11 @@ from explorer.figures import inside as inside_charts
 from explorer.figures import landscape as plane_charts
 from explorer.figures import maps as map_charts
 from explorer.figures import paths as path_charts
+from explorer.figures import roles as role_charts
 from explorer.figures import run as run_charts
 from explorer.figures.chart import Chart
 from explorer.figures.experiments import drawing
-from explorer.geometry import depth, distance_report, distances, maps
+from explorer.geometry import depth, distance_report, distances, maps, roles
 from explorer.inside import reading
 from explorer.inside.header import Part
 from explorer.inside.result import LOOKS, Inside
@@ -98,7 +99,7 @@ def of_inside(found: Inside) -> list[Chart]:
 
 
 def of_set(found: SolutionSet) -> list[Chart]:
-    """Draw what has been measured of a set: its distances, the same by layer, its maps."""
+    """Draw what is measured of a set: distances, the same by layer, what e and m carry, maps."""
     drawn: list[Chart] = []
     summary = distance_report.load(found)
     if summary is not None and summary.charts is not None:
@@ -114,6 +115,8 @@ def of_set(found: SolutionSet) -> list[Chart]:
                 drawn.append(distance_charts.against_texts(points, against, axis, texts))
     if (layers := depth.REPORTS.load(found.record)) is not None:
         drawn += [depth_charts.by_layer(layers, place) for place in depth.PLACE_NAMES]
+    if (carried := roles.REPORTS.load(found.record)) is not None:
+        drawn += [role_charts.probes(carried), role_charts.noise(carried)]
     return drawn + [map_charts.scatter(made, "context") for made in maps.of_set(found.record.id)]
 
 

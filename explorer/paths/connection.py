@@ -6,9 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from explorer.paths.result import Paths
+from explorer.specs.recipes import THRESHOLD
 
 Z = 1.96
 """Normal deviate of a 95 % interval."""
+BESIDE = 0.1
+"""Up to this t from 0 or 1 a point lies beside an end."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Connection:
         lines: connected by the straight line.
         low: lower end of the share connected by the curve, by text.
         high: its upper end.
+        failing: grid points at which a curve falls below `THRESHOLD`, of all pairs.
+        beside_ends: those of them with t at most `BESIDE` from an end.
         ratios: float64 (5,), least, lower quartile, median, upper quartile and largest of curve
             length over chord length.
     """
@@ -32,6 +37,8 @@ class Connection:
     lines: int
     low: float
     high: float
+    failing: int
+    beside_ends: int
     ratios: np.ndarray
 
     @property
@@ -50,6 +57,8 @@ def connection(paths: Paths) -> Connection:
     of = np.array([paths.header.solutions[paths.header.pairs[k][0]].text for k in at])
     texts = np.unique(of)
     low, high = wilson(np.mean([paths.connected[at][of == k].mean() for k in texts]), len(texts))
+    fails = paths.curve.accuracy[at] < THRESHOLD
+    beside = np.minimum(paths.t, 1 - paths.t) <= BESIDE + 1e-9
     return Connection(
         texts=len(texts),
         pairs=len(at),
@@ -57,6 +66,8 @@ def connection(paths: Paths) -> Connection:
         lines=int(paths.lines_connected.sum()),
         low=low,
         high=high,
+        failing=int(fails.sum()),
+        beside_ends=int(fails[:, beside].sum()),
         ratios=np.quantile([paths.ratio(k) for k in at], [0, 0.25, 0.5, 0.75, 1]),
     )
 

@@ -60,10 +60,10 @@ def test_no_page_of_the_exported_site_has_one(themed: Page, tmp_path: Path) -> N
 
 def test_keys_alone_reach_tokens_and_play_a_run(page: Page, app_url: str) -> None:
     page.goto(f"{app_url}/?embed=true")
-    tokens = page.locator(".strip .token")
+    tokens = page.locator(".tokens .token")
     tokens.first.wait_for(timeout=60_000)
     page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
-    first = page.locator(".strip .token[tabindex='0']")
+    first = page.locator(".tokens .token[tabindex='0']")
     expect(first).to_have_count(1)  # one stop of the Tab key, however long the text
     first.focus()
     page.keyboard.press("ArrowRight")

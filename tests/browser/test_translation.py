@@ -46,7 +46,7 @@ def test_a_translated_page_goes_on(page: Page, app_url: str, way: str) -> None:
 def test_tokens_are_left_alone_wherever_they_are_shown(page: Page, app_url: str) -> None:
     page.goto(f"{app_url}/inside")
     page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
-    expect(page.locator(".strip[translate=no] .token").first).to_be_visible()
+    expect(page.locator(".tokens[translate=no] .token").first).to_be_visible()
     for name in ("stText", "stPlotlyChart"):
         shown = page.get_by_test_id(name)
         expect(shown.first).to_be_visible()

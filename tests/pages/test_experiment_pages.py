@@ -55,6 +55,9 @@ def test_without_a_run_the_page_says_so(name: str) -> None:
     assert not app.exception
     assert "No run of this experiment" in texts_of(app)
     assert app.title[0].value == experiment(name).title
+    asked = experiment(name).rules  # said before anything is measured
+    assert bool(asked) is (name != "throughput")
+    assert all(escaped(rule.question) in texts_of(app) for rule in asked.values())
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -65,6 +68,8 @@ def test_a_run_is_shown_with_its_protocol_and_findings(name: str, run: Callable[
     assert escaped(asked.sentence(made)) in texts_of(app)
     findings = asked.findings(made)
     assert findings and all(escaped(f.figure) in texts_of(app) for f in findings)
+    badges = {m.proto.help for m in app.markdown if "-badge[" in m.value}
+    assert badges >= {escaped(f.rule) for f in findings if f.rule}
     assert {tab.label for tab in app.tabs} == {
         title for title, table in asked.tables(made).items() if not table.empty
     }

@@ -35,6 +35,23 @@ def test_a_recorded_run_is_of_its_text_and_shows_what_is_said(run: Path) -> None
     assert NUMBERS.get(first, solutions[0].length) == solutions[0].length
 
 
+def test_what_is_said_of_random_words_digits_and_characters_is_so() -> None:
+    def first(name: str) -> tuple[RecordingHeader, float]:
+        run = next(run for run in RUNS if run.name == name)
+        record = store.siblings(run / store.RECORDING)[0].record
+        header = Recording.load(run / store.RECORDING).header
+        return header, record.h_lm / len(header.target_ids)
+
+    surprise = {run.name: first(run.name)[1] for run in RUNS}
+    assert max(surprise, key=surprise.__getitem__) == "random-words"
+    sizes = {name: [b - a for a, b, _ in first(name)[0].groups] for name in surprise}
+    assert set(sizes["6-numbers"]) == {1}
+    assert sum(size in (2, 3) for size in sizes["8-chinese"]) > len(sizes["8-chinese"]) / 2
+    assert min(sizes["emoji"]) > 1
+    letters = [text.strip() for _, _, text in first("9-arabic")[0].groups]
+    assert sum(len(letter) == 1 for letter in letters) > len(letters) / 2
+
+
 def test_what_ships_of_the_gallery_is_small() -> None:
     later = [run for run in RUNS if not run.name.startswith(("1-", "2-", "3-"))]
     size = sum(file.stat().st_size for run in later for file in run.iterdir())

@@ -14,6 +14,7 @@ from explorer.paths import places
 from explorer.paths.connection import connection
 from explorer.paths.result import Paths
 from explorer.solutions.solution import load_solution
+from explorer.specs import curves
 from tools import record_paths
 
 
@@ -24,7 +25,7 @@ def recorded(tiny_llama_folder: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(catalog, "known_models", lambda: [card])
     monkeypatch.setattr(record_paths.folders, "recorded", lambda: tmp_path / "recorded")
     monkeypatch.setattr(record_paths, "TEXTS", record_paths.TEXTS[:2])
-    monkeypatch.setattr(record_paths, "MARGIN", 0.7)
+    monkeypatch.setattr(curves, "MARGIN", 0.7)
     options = ["--length", "2", "--restarts", "2", "--steps", "4", "--no-plane"]
     monkeypatch.setattr(sys, "argv", ["record_paths", *options])
     record_paths.main()

@@ -8,8 +8,8 @@ from explorer.assets import catalog
 from explorer.cli.main import parser
 from explorer.estimates import deciding
 from explorer.experiments.catalogue import EXPERIMENTS
-from explorer.experiments.rules import RULES
-from explorer.experiments.verdicts import LEAST, Finding
+from explorer.experiments.rules import LEAST, RULES
+from explorer.experiments.verdicts import Finding
 
 MODEL = catalog.known_models()[0].name
 

@@ -7,8 +7,8 @@ import pytest
 
 from explorer.experiments import verdicts
 from explorer.experiments.paper import STATEMENTS
-from explorer.experiments.rules import RULES
-from explorer.experiments.verdicts import LEAST, LEVEL, Part, judged, of_interval, part
+from explorer.experiments.rules import LEAST, LEVEL, RULES
+from explorer.experiments.verdicts import Part, judged, of_interval, part
 
 SIZES = np.array([0.3, 0.1, 0.25, 0.05, 0.4, 0.2])
 """Six differences without a sign."""

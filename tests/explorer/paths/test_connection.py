@@ -11,7 +11,7 @@ from explorer.paths.result import Paths
 from explorer.specs.curves import PathRecipe
 
 
-def _paths(lowest: list[list[float]]) -> Paths:
+def _paths(lowest: list[list[float]], points: int = 5) -> Paths:
     """Give paths of some texts, with the lowest accuracy of each of their pairs."""
     texts, pairs, solutions = [], [], []
     for k, of_text in enumerate(lowest):
@@ -21,12 +21,12 @@ def _paths(lowest: list[list[float]]) -> Paths:
         solutions += [SolutionInfo(id=f"{k}-{i}", seed=i, text=k) for i in range(len(of_text) + 1)]
     header = PathsHeader(
         model="a/tiny", fingerprint="f" * 64, arrangement="e+mN", kind="bezier",
-        recipe=PathRecipe(points=5), texts=texts, solutions=solutions, pairs=pairs,
+        recipe=PathRecipe(points=points), texts=texts, solutions=solutions, pairs=pairs,
     )  # fmt: skip
     vectors = np.random.default_rng(0).normal(size=(len(solutions), 6)).astype(np.float32)
     found = Paths.empty(header, vectors)
     found.line.accuracy[:], found.curve.accuracy[:], found.steps[:] = 0.5, 1, 10
-    found.curve.accuracy[:, 2] = np.concatenate([np.array(each) for each in lowest])
+    found.curve.accuracy[:, points // 2] = np.concatenate([np.array(each) for each in lowest])
     return found
 
 
@@ -37,6 +37,13 @@ def test_shares_are_counted_over_measured_pairs_and_sure_by_text() -> None:
     assert (said.low, said.high) == pytest.approx(wilson((0.75 + 1 + 0) / 3, 3))
     found.steps[-1] = -1
     assert (connection(found).texts, connection(found).share) == (2, 0.8)
+
+
+def test_points_that_fail_are_counted_by_where_they_lie() -> None:
+    found = _paths([[0.5, 1, 1]], points=21)
+    found.curve.accuracy[1, [1, 2, 3, 19]] = 0.5
+    said = connection(found)
+    assert (said.failing, said.beside_ends) == (5, 3)
 
 
 def test_ratios_are_the_quartiles_of_curve_over_chord() -> None:
