@@ -139,6 +139,13 @@ def test_distances_of_a_set_are_shown_by_layer() -> None:
     assert not app.exception
 
 
+def test_what_e_and_m_carry_opens_recorded() -> None:
+    app = open_page("roles", set="9fc05a49eeb4")  # ships with the project
+    assert not app.exception and not app.error
+    assert "Meaning read right in held-out texts: e 0.57 (0.45 to 0.69)" in texts_of(app)
+    assert any("shared minus free" in d.value.columns for d in app.dataframe)
+
+
 def test_distances_by_layer_are_asked_of_the_worker(
     without_shipped: None, make_set: Callable[..., str]
 ) -> None:

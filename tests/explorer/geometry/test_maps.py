@@ -1,5 +1,6 @@
 import os
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
@@ -183,6 +184,9 @@ def test_flat_pca_of_one_set_comes_from_its_distances_by_layer() -> None:
         assert found.record.layers[layer] == [list(at) for at in one.at]
     assert found.points["id"].tolist() == [point.id for point in report.points]
     assert maps.load(spec.model_copy(update={"dimensions": 3})) is None
+    for name, place in product(("131d0d8231dc", "9fc05a49eeb4"), "em"):  # these ship as well
+        shipped = maps.load(MapSpec(sets=(name,), method="umap", place=place))
+        assert shipped is not None and len(shipped.record.layers) == report.layers + 1
 
 
 def test_no_run_is_laid_into_hidden_states(make_set: MakeSet) -> None:
