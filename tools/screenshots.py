@@ -27,6 +27,7 @@ PAGES = {
     "paths": "/paths",
     "landscape": "/landscape",
     "inside": "/inside",
+    "roles": "/roles",
     "arrangements": "/arrangements",
     "paper": "/paper",
     "library": "/library",
