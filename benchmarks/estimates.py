@@ -97,9 +97,14 @@ def _set(name: str, card: ModelCard, pool: ModelPool, preset: str | None) -> dic
 
 def _text(name: str, card: ModelCard, pool: ModelPool, preset: str | None) -> dict[str, Any]:
     spec = ReconstructSpec(
-        model=card.name, text=TEXT, length=16, arrangement=card.default_arrangement, recipe=FAST,
-        restarts=4, until="first",
-    )  # fmt: skip
+        model=card.name,
+        text=TEXT,
+        length=16,
+        arrangement=card.default_arrangement,
+        recipe=FAST,
+        restarts=4,
+        until="first",
+    )
     out = folders.local() / "text"
     task = Reconstruction(spec, pool, out, None, out)
     step_time = timed(task.model, spec.length, spec.arrangement, spec.recipe)

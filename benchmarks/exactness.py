@@ -117,9 +117,13 @@ def fast_arm(
                 name, found[name], pool, where, length=length, restarts=restarts, cap=cap
             )
             lines.append(line)
-            print(f"{line['name']:12} exact={line['exact']} steps={line['steps']} "
-                  f"{line['seconds']:.0f} s  best {line['best_accuracy']:.2f}  "
-                  f"{line['text'][:50]!r}", file=sys.stderr, flush=True)  # fmt: skip
+            print(
+                f"{line['name']:12} exact={line['exact']} steps={line['steps']} "
+                f"{line['seconds']:.0f} s  best {line['best_accuracy']:.2f}  "
+                f"{line['text'][:50]!r}",
+                file=sys.stderr,
+                flush=True,
+            )
             if between is not None:
                 between()
     return lines

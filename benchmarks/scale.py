@@ -63,9 +63,13 @@ def of_gpu(parameters: int, peak: float) -> StepTime:
     """Return the step time of a GPU: no measurement, see above."""
     token = OPERATIONS * parameters / (USED * peak)
     return StepTime(
-        model="", precision="bfloat16", token_seconds=token, pass_seconds=0.02,
-        generate_seconds=0.02, exact_factor=4.0,
-    )  # fmt: skip
+        model="",
+        precision="bfloat16",
+        token_seconds=token,
+        pass_seconds=0.02,
+        generate_seconds=0.02,
+        exact_factor=4.0,
+    )
 
 
 def seconds_of_cells(asked: Experiment, card: ModelCard, step_time: StepTime) -> list[float]:
@@ -105,10 +109,13 @@ def plan() -> Iterator[dict[str, Any]]:
             for kind, step_time in kinds.items():
                 seconds = seconds_of(card, step_time)
                 yield {
-                    "experiment": name, "model": card.name, "on": kind, "cells": len(seconds),
+                    "experiment": name,
+                    "model": card.name,
+                    "on": kind,
+                    "cells": len(seconds),
                     "longest h": max(seconds) / 3600,
                     **{f"{n} h": spread(seconds, n) / 3600 for n in PLACES},
-                }  # fmt: skip
+                }
 
 
 class Sleeper:
@@ -173,9 +180,13 @@ def dormitory() -> Iterator[None]:
     import ray
 
     ray.init(
-        address="local", num_cpus=max(SLOTS), include_dashboard=False, log_to_driver=False,
-        logging_level=logging.ERROR, _node_ip_address="127.0.0.1",
-    )  # fmt: skip
+        address="local",
+        num_cpus=max(SLOTS),
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        _node_ip_address="127.0.0.1",
+    )
     try:
         yield
     finally:
@@ -217,9 +228,12 @@ def simulate(slots: int, seconds: Sequence[float]) -> dict[str, float]:
     took = time.monotonic() - started
     wall, lost = spread(seconds, slots), took - IDEAL
     return {
-        "places": slots, "ideal": sum(seconds) / wall, "speed_up": sum(seconds) / (wall + lost),
-        "hours": wall / 3600, "lost_seconds": lost,
-    }  # fmt: skip
+        "places": slots,
+        "ideal": sum(seconds) / wall,
+        "speed_up": sum(seconds) / (wall + lost),
+        "hours": wall / 3600,
+        "lost_seconds": lost,
+    }
 
 
 def chart(rows: Sequence[dict[str, float]]) -> Chart:

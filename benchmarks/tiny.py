@@ -90,9 +90,14 @@ def save_llama(folder: Path) -> Path:
 def short(model: Path, seed: int) -> ReconstructSpec:
     """Ask for a reconstruction of a second."""
     return ReconstructSpec(
-        model=str(model), text="The heron waits by the reservoir", length=3, seed=seed,
-        arrangement="e+mN-1", recipe=QUICK, restarts=2,
-    )  # fmt: skip
+        model=str(model),
+        text="The heron waits by the reservoir",
+        length=3,
+        seed=seed,
+        arrangement="e+mN-1",
+        recipe=QUICK,
+        restarts=2,
+    )
 
 
 def round_of(model: Path, seed: int) -> list[JobSpec]:

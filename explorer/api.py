@@ -134,10 +134,15 @@ def train(
         ModelError: if the model cannot be loaded.
     """
     given = {
-        "model": model.name, "text": text, "restarts": restarts, "seed": seed, "until": until,
-        "length": len(target_ids(text, model.tokenizer, length)), "arrangement": arrangement,
+        "model": model.name,
+        "text": text,
+        "restarts": restarts,
+        "seed": seed,
+        "until": until,
+        "length": len(target_ids(text, model.tokenizer, length)),
+        "arrangement": arrangement,
         "recipe": preset(recipe) if isinstance(recipe, str) else recipe,
-    }  # fmt: skip
+    }
     spec = valid(ReconstructSpec, given)
     with _computing(model) as scratch:
         task = Reconstruction(spec, model.pool, scratch, None, scratch)

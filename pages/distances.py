@@ -23,9 +23,14 @@ with sentences():
             for note in summary.notes:
                 st.info(escaped(note), icon=":material/info:")
             vector = st.segmented_control(
-                "Proto-token", list(VECTORS), default="e", required=True, key="vector",
-                format_func=VECTORS.get, bind="query-params",
-            )  # type: ignore[call-overload]  # fmt: skip
+                "Proto-token",
+                list(VECTORS),
+                default="e",
+                required=True,
+                key="vector",
+                format_func=VECTORS.get,
+                bind="query-params",
+            )  # type: ignore[call-overload]
             distance_view.numbers(summary, vector)
             if vector == "m" and summary.one_m:
                 st.info("m is shared over this set: its distance is zero for every pair.")

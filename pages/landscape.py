@@ -23,9 +23,12 @@ def plane() -> None:
     names = list(sets)
     of, at, fine, go = st.columns([3, 3, 2, 2], vertical_alignment="bottom")
     name = of.selectbox(
-        "Paths", names, names.index(asked) if asked in sets else 0,
-        format_func=sets.__getitem__, key=f"plane-paths-{asked}",
-    )  # fmt: skip
+        "Paths",
+        names,
+        names.index(asked) if asked in sets else 0,
+        format_func=sets.__getitem__,
+        key=f"plane-paths-{asked}",
+    )
     found = cached.paths(places.find_paths(name))
     pairs = [k for k in np.flatnonzero(found.measured).tolist() if found.steps[k] > 0]
     if not pairs:
@@ -33,15 +36,27 @@ def plane() -> None:
     given = st.query_params.get("pair", "")
     linked = next((at for at, k in enumerate(pairs) if str(k) == given), 0)
     pair = at.selectbox(
-        "Pair", pairs, linked,
-        format_func=lambda k: _pair_label(found, k), key=f"plane-pair-{name}-{given}",
-    )  # fmt: skip
+        "Pair",
+        pairs,
+        linked,
+        format_func=lambda k: _pair_label(found, k),
+        key=f"plane-pair-{name}-{given}",
+    )
     level = fine.select_slider(
-        "Points", list(SIZES), 5, format_func=SIZES.__getitem__, key="plane-level",
+        "Points",
+        list(SIZES),
+        5,
+        format_func=SIZES.__getitem__,
+        key="plane-level",
         help="It begins with 9 × 9 and refines.",
-    )  # fmt: skip
-    if go.button("Measure the plane", type="primary", icon=":material/landscape:",
-                 key="measure", width="stretch"):  # fmt: skip
+    )
+    if go.button(
+        "Measure the plane",
+        type="primary",
+        icon=":material/landscape:",
+        key="measure",
+        width="stretch",
+    ):
         _leave_link()
         st.query_params["job"] = server.submit(LandscapeSpec(paths=name, pair=pair, level=level))
 
@@ -55,8 +70,9 @@ def around() -> None:
     with which:
         solution = exact_solutions.choose("Solution", list(known), "radius-of")
     directions = many.number_input("Random directions", 1, 256, 24, key="radius-directions")
-    if solution and go.button("Measure the radius", icon=":material/radar:", key="measure-radius",
-                              width="stretch"):  # fmt: skip
+    if solution and go.button(
+        "Measure the radius", icon=":material/radar:", key="measure-radius", width="stretch"
+    ):
         _leave_link()
         spec = RadiusSpec(solution=solution, directions=directions)
         st.query_params["radius"] = server.submit(spec)

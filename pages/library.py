@@ -82,9 +82,14 @@ st.title("Library", anchor=False)
 with sentences():
     with st.container(horizontal=True, vertical_alignment="center"):
         room = st.segmented_control(
-            "What", list(ROOMS), default="Solutions", required=True, key="room",
-            bind="query-params", label_visibility="collapsed",
-        )  # fmt: skip
+            "What",
+            list(ROOMS),
+            default="Solutions",
+            required=True,
+            key="room",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
         imports.show()
     imports.report()
     actions.undo_bar()

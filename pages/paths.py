@@ -14,9 +14,12 @@ def set_up() -> None:
     """What to connect, with which curve, and Connect."""
     spec = path_set_up.choose()
     pressed = slow_start.button(
-        path_set_up.expected(spec), "connect", label="Connect", icon=":material/timeline:",
+        path_set_up.expected(spec),
+        "connect",
+        label="Connect",
+        icon=":material/timeline:",
         quicker="Fewer pairs or steps are quicker.",
-    )  # fmt: skip
+    )
     if pressed and spec is not None:
         for name in ("a", "b", "record"):
             st.query_params.pop(name, None)

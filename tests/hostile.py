@@ -72,10 +72,15 @@ def _hostile_solution(path: Path, to: Path, end: str) -> str:
     found = load(path)
     assert isinstance(found, Solution)
     said = {
-        "id": f"{found.record.id[:12]}-{end}", "text": HOSTILE, "title": HOSTILE,
-        "model": HOSTILE, "source": HOSTILE[:80], "device": HOSTILE[:80], "reason": HOSTILE,
+        "id": f"{found.record.id[:12]}-{end}",
+        "text": HOSTILE,
+        "title": HOSTILE,
+        "model": HOSTILE,
+        "source": HOSTILE[:80],
+        "device": HOSTILE[:80],
+        "reason": HOSTILE,
         "job": None,
-    }  # fmt: skip
+    }
     record = type(found.record).model_validate(found.record.model_dump() | said)
     save_solution(
         Solution(found.e, found.m, found.target_ids, record), to / f"{record.id}.safetensors"
@@ -112,9 +117,13 @@ def fill() -> dict[str, str]:
     files = sorted(shipped.glob("*-*.safetensors"))
     ids = [_hostile_solution(file, run, "e0000001") for file in files]
     race = {
-        "tokens": 3, "one_forward_seconds": 1.0, "autoregressive_seconds": 2.0,
-        "one_forward_text": HOSTILE, "autoregressive_text": HOSTILE, "device": HOSTILE[:80],
-    }  # fmt: skip
+        "tokens": 3,
+        "one_forward_seconds": 1.0,
+        "autoregressive_seconds": 2.0,
+        "one_forward_text": HOSTILE,
+        "autoregressive_text": HOSTILE,
+        "device": HOSTILE[:80],
+    }
     write_atomically(run / store.RACE, json.dumps(race).encode())
     write_atomically(run / f"{NAME}.safetensors", b"broken")
     links["solution"] = ids[0]

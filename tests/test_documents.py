@@ -85,8 +85,10 @@ def test_files_that_documents_name_are_there() -> None:
     for file in DOCUMENTS:
         if file.name == "README.md" and file.parent.name == "benchmarks":
             continue  # a notebook: it names what was tried and is gone
-        named = re.findall(r"`((?:explorer|widgets|pages|tools|tests|benchmarks|docs)/[\w./]*)`",
-                           file.read_text(encoding="utf-8"))  # fmt: skip
+        named = re.findall(
+            r"`((?:explorer|widgets|pages|tools|tests|benchmarks|docs)/[\w./]*)`",
+            file.read_text(encoding="utf-8"),
+        )
         gone = [name for name in named if not (folders.PROJECT / name).exists()]
         assert gone == [], file.name
 

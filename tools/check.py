@@ -19,9 +19,10 @@ def main(arguments: list[str]) -> int:
     """Run every step, even after one failed; return the number that failed."""
     parser = argparse.ArgumentParser(prog="python -m tools.check", description=__doc__)
     parser.add_argument(
-        "--fast", action="store_true",
+        "--fast",
+        action="store_true",
         help="the unit tests alone: no browser, no embedded model, no processes, no trials",
-    )  # fmt: skip
+    )
     fast = parser.parse_args(arguments).fast
     failed = []
     for name, command in STEPS.items():

@@ -26,11 +26,16 @@ REQUIREMENT = "glassllm==0.1.0"
 SHA256 = "1611801c031d0fc300dc89d3c07cd6be56dc1784e38e24422b2242d0761a333b"
 SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>")
 OF_LAYER = {
-    "norm1.gamma": "input_layernorm", "norm2.gamma": "post_attention_layernorm",
-    "attn.W_Q": "self_attn.q_proj", "attn.W_K": "self_attn.k_proj",
-    "attn.W_V": "self_attn.v_proj", "attn.W_O": "self_attn.o_proj",
-    "ffn.W1": "mlp.gate_proj", "ffn.W3": "mlp.up_proj", "ffn.W2": "mlp.down_proj",
-}  # fmt: skip
+    "norm1.gamma": "input_layernorm",
+    "norm2.gamma": "post_attention_layernorm",
+    "attn.W_Q": "self_attn.q_proj",
+    "attn.W_K": "self_attn.k_proj",
+    "attn.W_V": "self_attn.v_proj",
+    "attn.W_O": "self_attn.o_proj",
+    "ffn.W1": "mlp.gate_proj",
+    "ffn.W3": "mlp.up_proj",
+    "ffn.W2": "mlp.down_proj",
+}
 """What a layer's arrays are called there and in transformers; matrices lie the other way round."""
 
 

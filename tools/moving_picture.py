@@ -31,9 +31,10 @@ def main() -> None:
     with own_cache(), running_app() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(
-            viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light",
+            viewport={"width": WIDTH, "height": HEIGHT},
+            color_scheme="light",
             reduced_motion="reduce",
-        )  # fmt: skip
+        )
         page.add_init_script(TOUR_SEEN)
         page.goto(url)
         frames = _frames(page)
@@ -41,9 +42,13 @@ def main() -> None:
     palette = _palette(frames)  # one for all: only what moves is stored
     first, *others = [f.quantize(palette=palette, dither=Image.Dither.NONE) for f in frames]
     first.save(
-        TARGET, save_all=True, append_images=others, loop=0, optimize=True,
+        TARGET,
+        save_all=True,
+        append_images=others,
+        loop=0,
+        optimize=True,
         duration=[*[EACH_MS] * len(others), LAST_MS],
-    )  # fmt: skip
+    )
     print(f"{TARGET}: {len(frames)} frames, {TARGET.stat().st_size / 1e6:.2f} MB")
 
 

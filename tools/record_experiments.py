@@ -35,11 +35,14 @@ def short(steps: int) -> Recipe:
 
 SIZES: dict[Name, dict[str, Any]] = {
     "sharing": {
-        "texts": 24, "group_sizes": (1, 4, 24), "restarts": 3, "recipe": short(300),
+        "texts": 24,
+        "group_sizes": (1, 4, 24),
+        "restarts": 3,
+        "recipe": short(300),
     },
     "readout": {"recipe": short(300)},
     **LONGER,
-}  # fmt: skip
+}
 """Changes to the preset `evening`."""
 
 

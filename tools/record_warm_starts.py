@@ -124,9 +124,10 @@ def handed_down(
     for _ in range(MOST_STEPS + 1):
         report = trainer.step()
         exact += [
-            i for i, phase in enumerate(report.phase)
+            i
+            for i, phase in enumerate(report.phase)
             if i not in exact and phase == "done" and report.reason[i] is None
-        ]  # fmt: skip
+        ]
         if trainer.finished or 2 * len(exact) >= len(rows):
             break
     quickest = sorted(int(report.steps[i]) for i in exact)[:4]

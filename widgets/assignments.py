@@ -123,8 +123,10 @@ def _shown(made: Assignment) -> None:
         st.warning(HERE_ONLY, icon=":material/wifi_off:")
     link = f"{address or server.address()}{made.query}"
     if (code := qr.svg(link)) is None:
-        st.info("The link is too long for a QR code that phones can read. Copy it instead.",
-                icon=":material/info:")  # fmt: skip
+        st.info(
+            "The link is too long for a QR code that phones can read. Copy it instead.",
+            icon=":material/info:",
+        )
     else:
         drawn = f"data:image/svg+xml,{quote(code)}"
         st.html(f'<img class="qr" alt="QR code of the assignment" src="{drawn}">')

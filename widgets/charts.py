@@ -28,9 +28,13 @@ def offer_all() -> None:
         drawn = files.has_browser()
         known = files.FORMATS if drawn else ("html",)
         formats = st.pills(
-            "Formats", known, selection_mode="multi", default=known[0], format_func=str.upper,
+            "Formats",
+            known,
+            selection_mode="multi",
+            default=known[0],
+            format_func=str.upper,
             key=f"figure-formats-{drawn}",
-        )  # fmt: skip
+        )
         if not drawn:
             st.caption(files.NO_BROWSER)
         if formats:
@@ -79,15 +83,19 @@ def _extras(chart: Chart, key: str) -> None:
     with st.container(horizontal=True, gap="small"):
         with st.popover("Numbers", icon=":material/table:", key=f"{key}-{chart.key}-numbers"):
             st.dataframe(
-                chart.table.rename(columns=words.column), hide_index=True,
+                chart.table.rename(columns=words.column),
+                hide_index=True,
                 key=f"{key}-{chart.key}-table",
-            )  # fmt: skip
+            )
         download.button(
-            "Chart (HTML)", chart.html, f"{chart.key}.html", f"{key}-{chart.key}-html",
+            "Chart (HTML)",
+            chart.html,
+            f"{chart.key}.html",
+            f"{key}-{chart.key}-html",
             "This chart as one HTML file that works offline. The camera in the chart's own "
             "corner saves a PNG; SVG and PDF of all charts are at the bottom of the page.",
             "text/html",
-        )  # fmt: skip
+        )
 
 
 def show_selectable(chart: Chart, key: str) -> list[Any]:

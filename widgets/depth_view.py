@@ -17,9 +17,11 @@ _read = cached.Newest(depth.REPORTS.read, 16)
 def show(found: SolutionSet) -> None:
     """Show how the kinds of pairs come apart by layer, or offer to measure it."""
     st.subheader("By layer", anchor=False)
-    st.caption("e and m are the paper's space. Here the same pairs are compared by what the model "
-               "makes of them: the hidden states after each layer. The paper claims nothing of "
-               "it.")  # fmt: skip
+    st.caption(
+        "e and m are the paper's space. Here the same pairs are compared by what the model "
+        "makes of them: the hidden states after each layer. The paper claims nothing of "
+        "it."
+    )
     effects(found)
     link = map_set_up.link(found.record.id, "m")
     st.link_button("See them move through the layers", link, icon=":material/scatter_plot:")
@@ -35,8 +37,12 @@ def effects(found: SolutionSet, place: Place | None = None) -> None:
     for note in made.notes:
         st.info(escaped(note), icon=":material/info:")
     at = place or st.segmented_control(
-        "Hidden states", list(PLACE_NAMES), default="m", required=True, key="depth-place",
+        "Hidden states",
+        list(PLACE_NAMES),
+        default="m",
+        required=True,
+        key="depth-place",
         format_func=PLACE_NAMES.__getitem__,
-    )  # fmt: skip
+    )
     chart_widget.show(cached.once(charts.by_layer, made, at), f"depth-{made.set}")
     st.write(escaped(made.sentence))

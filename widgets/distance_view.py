@@ -33,18 +33,25 @@ _read = Newest(distance_report.read, 16)
 def histograms(summary: DistanceSummary, vector: str) -> None:
     """The histogram of one vector with its statistics."""
     metric = st.segmented_control(
-        "Distance", list(METRICS), default="cosine", required=True, key="metric",
-        format_func=METRICS.get, bind="query-params",
-    )  # type: ignore[call-overload]  # fmt: skip
+        "Distance",
+        list(METRICS),
+        default="cosine",
+        required=True,
+        key="metric",
+        format_func=METRICS.get,
+        bind="query-params",
+    )  # type: ignore[call-overload]
     measured = summary.of(vector, metric)
     assert measured is not None
     chart_widget.show(charts.histogram(summary.histogram(measured), measured), "distances")
     st.write(escaped(distance_report.order_in_words(measured)))
     if measured.comparisons:
         st.dataframe(
-            pd.DataFrame([_row(c) for c in measured.comparisons]), hide_index=True,
-            key="comparisons", alt="Table of effect sizes with intervals and permutation tests",
-        )  # fmt: skip
+            pd.DataFrame([_row(c) for c in measured.comparisons]),
+            hide_index=True,
+            key="comparisons",
+            alt="Table of effect sizes with intervals and permutation tests",
+        )
     intervals = any(c.low is not None for c in measured.comparisons)
     over = f" Intervals: 95% over {summary.resamples} resamplings of contexts." if intervals else ""
     st.caption(
@@ -84,10 +91,14 @@ def numbers(summary: DistanceSummary, vector: str) -> None:
 def against_texts(summary: DistanceSummary, found: SolutionSet, vector: Vector) -> None:
     """Proto-token distance against text distance; choosing points shows the two texts."""
     axis = st.segmented_control(
-        "Text distance", list(TEXT_AXES), default="tfidf", required=True, key="text_axis",
+        "Text distance",
+        list(TEXT_AXES),
+        default="tfidf",
+        required=True,
+        key="text_axis",
         format_func=lambda a: {"tfidf": "TF-IDF", "semantic": "semantic"}[a],
         bind="query-params",
-    )  # fmt: skip
+    )
     assert summary.charts is not None
     points = summary.charts.points(axis, vector)
     if points.empty:

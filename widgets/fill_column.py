@@ -31,13 +31,20 @@ def show(found: list[Run]) -> None:
     left, right = st.columns(2)
     with left:
         name = st.selectbox(
-            "Experiment", names, of_table3, key="fill-experiment",
+            "Experiment",
+            names,
+            of_table3,
+            key="fill-experiment",
             format_func=lambda name: EXPERIMENTS[name].title,
-        )  # fmt: skip
+        )
         preset = st.segmented_control(
-            "Size", list(PRESETS), default=PAPER, required=True, key="fill-size",
+            "Size",
+            list(PRESETS),
+            default=PAPER,
+            required=True,
+            key="fill-size",
             format_func=PRESETS.__getitem__,
-        )  # fmt: skip
+        )
     with right:
         picked = models.choose()
     cards = {card.name: card for card in catalog.paper_models()}

@@ -38,9 +38,8 @@ def _limits() -> None:
             for name, label in LIMITS.items()
         }
         everyone = st.toggle(
-            "Everybody may fetch from the hub", now.downloads == "everyone",
-            key="limit-downloads",
-        )  # fmt: skip
+            "Everybody may fetch from the hub", now.downloads == "everyone", key="limit-downloads"
+        )
         if st.form_submit_button("Set limits", icon=":material/save:"):
             downloads = {"downloads": "everyone" if everyone else "host"}
             limits.keep(valid(Limits, numbers | downloads), server.person())
@@ -51,8 +50,12 @@ def _clear_up() -> None:
     st.write("Clear up")
     under_way = client.jobs(open_only=True)
     with st.container(horizontal=True):
-        if st.button("Clear the wall", icon=":material/ink_eraser:", key="clear-wall",
-                     help="Texts that are on it now are taken off; none is deleted."):  # fmt: skip
+        if st.button(
+            "Clear the wall",
+            icon=":material/ink_eraser:",
+            key="clear-wall",
+            help="Texts that are on it now are taken off; none is deleted.",
+        ):
             wall.clear(server.person())
             st.rerun()
         with st.popover("Stop everything", icon=":material/stop:", disabled=not under_way):

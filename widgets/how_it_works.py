@@ -44,8 +44,12 @@ def of_spec(spec: ReconstructSpec) -> None:
 
 def _show(arrangement: ArrangementChoice | str, d_model: int, words: Sequence[str]) -> None:
     key = next((key for key in KEYS if key == arrangement), PAPER_DEFAULT)
-    with st.expander("How it works", icon=":material/school:", key="how",
-                     expanded=st.query_params.get("tour") == "1"):  # fmt: skip
+    with st.expander(
+        "How it works",
+        icon=":material/school:",
+        key="how",
+        expanded=st.query_params.get("tour") == "1",
+    ):
         scheme(key, [word.strip() or "␣" for word in words[:MOST_DRAWN]])
         st.caption(
             f"Arrangement {ARRANGEMENTS[key].checklist_id}, {ARRANGEMENTS[key].formula}. "

@@ -26,21 +26,28 @@ def ask() -> None:
         chosen = exact_solutions.choose("Solution", short, "inside-of", linked)
         with st.popover("Settings", icon=":material/tune:"):
             depths = st.number_input(
-                "Layers at which attention is cut", 1, 256, 10, key="inside-depths",
+                "Layers at which attention is cut",
+                1,
+                256,
+                10,
+                key="inside-depths",
                 help="Evenly spread over the model's layers. More take longer.",
-            )  # fmt: skip
+            )
             draws = st.number_input("Random directions of noise", 1, 32, 2, key="inside-draws")
             write = st.toggle(
-                "Let the model go on writing", key="inside-write",
+                "Let the model go on writing",
+                key="inside-write",
                 help="After e and m, after the text itself, and after nothing; and let it answer "
                 "two questions. Takes longer than everything else.",
-            )  # fmt: skip
+            )
             other = st.text_input(
-                "Swap e and m with (id of a solution)", key="inside-other",
+                "Swap e and m with (id of a solution)",
+                key="inside-other",
                 help="Empty: one of another text and one of this text, where there are such.",
-            )  # fmt: skip
-        asked = st.button("Look inside", type="primary", icon=":material/search_insights:",
-                          key="look-inside")  # fmt: skip
+            )
+        asked = st.button(
+            "Look inside", type="primary", icon=":material/search_insights:", key="look-inside"
+        )
     if asked and chosen:
         submit(InsideSpec(solution=chosen, depths=depths, draws=draws, write=write,
                           other=other.strip() or None))  # fmt: skip

@@ -33,8 +33,13 @@ def result() -> None:
     name = st.query_params.get("solution")
     if KIND.show_job() or not name:
         if not st.query_params.get("job"):
-            linked.show(KIND, {}, LOOKS.shipped(), button="Look inside",
-                        empty="Choose a solution and press Look inside.")  # fmt: skip
+            linked.show(
+                KIND,
+                {},
+                LOOKS.shipped(),
+                button="Look inside",
+                empty="Choose a solution and press Look inside.",
+            )
         return
     looks = [look for look in LOOKS.all() if look.said is not None and look.said.solution == name]
     if not looks:
@@ -55,9 +60,13 @@ def show(file: Path, key: str, query: str) -> None:
     for notice in header.notices:
         st.info(escaped(notice), icon=":material/info:")
     view = st.segmented_control(
-        "View", list(VIEWS), default=next(iter(VIEWS)), required=True, key=f"view-{key}",
+        "View",
+        list(VIEWS),
+        default=next(iter(VIEWS)),
+        required=True,
+        key=f"view-{key}",
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
     VIEWS[view or next(iter(VIEWS))](found, key)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for label, name, data, said in (
@@ -68,13 +77,19 @@ def show(file: Path, key: str, query: str) -> None:
         if query:
             copy_link(f"link-{key}", query)
     taken = ", ".join(f"{part} {human_seconds(s)}" for part, s in header.seconds.items())
-    st.caption(escaped(f"Solution {header.solution}, seed {header.seed}. Computed in "
-                       f"{header.confirmed_in}: {taken}."))  # fmt: skip
+    st.caption(
+        escaped(
+            f"Solution {header.solution}, seed {header.seed}. Computed in "
+            f"{header.confirmed_in}: {taken}."
+        )
+    )
 
 
 def _layers(found: Inside, key: str) -> None:
-    st.write("Each layer's hidden state is sent straight to the final norm and the output matrix. "
-             "Play it: the text comes into being from the input to the last layer.")  # fmt: skip
+    st.write(
+        "Each layer's hidden state is sent straight to the final norm and the output matrix. "
+        "Play it: the text comes into being from the input to the last layer."
+    )
     token_strip.walk(f"lens-{key}", strips.through_layers(found), run=key)
     chart_widget.show(cached.once(charts.by_layer, found), key)
     chart_widget.show(cached.once(charts.lens, found), key)
@@ -95,8 +110,9 @@ def _attention(found: Inside, key: str) -> None:
     asked = left.selectbox("Head", ["all", *range(1, header.heads + 1)], key=f"head-{key}")
     head = None if asked == "all" or asked is None else int(asked) - 1
     to_e = reading.shares(found)[..., 1].mean(1)
-    layer = right.slider("Layer of the map", 1, header.layers, int(to_e.argmin()) + 1,
-                         key=f"layer-{key}")  # fmt: skip
+    layer = right.slider(
+        "Layer of the map", 1, header.layers, int(to_e.argmin()) + 1, key=f"layer-{key}"
+    )
     chart_widget.show(cached.once(charts.attention_by_layer, found, head), key)
     left, right = st.columns([3, 2])
     with left:
@@ -108,10 +124,14 @@ def _attention(found: Inside, key: str) -> None:
 def _needed(found: Inside, key: str) -> None:
     parts: tuple[tuple[Part, str, Callable[[Inside], charts.Chart]], ...] = (
         ("cut", CUT_HELP, charts.cuts),
-        ("noise", "Noise goes into a random direction, of e alone, of m alone, or of both. The "
-         "strip shows the first direction.", charts.noise),
+        (
+            "noise",
+            "Noise goes into a random direction, of e alone, of m alone, or of both. The "
+            "strip shows the first direction.",
+            charts.noise,
+        ),
         ("scale", "e or m is multiplied by a factor.", charts.scales),
-    )  # fmt: skip
+    )
     for part, said, draw in parts:
         if found.trials(part):
             st.caption(said)
@@ -142,11 +162,14 @@ def _swap(found: Inside, key: str, row: int, line: Mapping[Hashable, Any]) -> No
 
 
 def _writing(found: Inside, key: str) -> None:
-    st.write("If e and m carried the text's meaning, the model could go on from them, or answer "
-             "questions about it, as it does after the text itself.")  # fmt: skip
+    st.write(
+        "If e and m carried the text's meaning, the model could go on from them, or answer "
+        "questions about it, as it does after the text itself."
+    )
     if not found.header.writings:
-        if st.button("Let the model go on writing", icon=":material/edit_note:",
-                     key=f"write-{key}"):  # fmt: skip
+        if st.button(
+            "Let the model go on writing", icon=":material/edit_note:", key=f"write-{key}"
+        ):
             inside_set_up.submit(InsideSpec(solution=found.header.solution, write=True))
         return
     table = tables.writings(found)

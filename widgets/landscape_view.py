@@ -71,13 +71,19 @@ def _point(found: Landscape, key: str) -> tuple[int, int]:
     start = int(np.argmin(np.abs(found.y)))
     left, right = st.columns(2)
     at = left.select_slider(
-        "Along the chord", columns, _nearest(columns, middle), key=f"column-{key}",
+        "Along the chord",
+        columns,
+        _nearest(columns, middle),
+        key=f"column-{key}",
         format_func=lambda k: f"{found.x[k]:.2f}",
-    )  # fmt: skip
+    )
     row = right.select_slider(
-        "From the chord", rows, _nearest(rows, start), key=f"row-{key}",
+        "From the chord",
+        rows,
+        _nearest(rows, start),
+        key=f"row-{key}",
         format_func=lambda k: f"{found.y[k]:.2f}",
-    )  # fmt: skip
+    )
     return int(row), int(at)
 
 
@@ -103,10 +109,11 @@ def _numbers(found: Landscape) -> None:
         words.metric("Accuracy ≥ 0.99", f"{inside:.1%}", help="Share of this plane's grid points.")
         words.metric("Points per second", f"{header.points_per_second:.0f}")
         words.metric(
-            "Of the plain forward rate", f"{share:.0%}",
+            "Of the plain forward rate",
+            f"{share:.0%}",
             help=f"The model's plain forward pass, logits and no more, does "
             f"{header.plain_per_second:.0f} rows of the same length a second.",
-        )  # fmt: skip
+        )
         words.metric("Time", human_seconds(header.seconds))
         words.metric("Chord", f"{found.marks[-1, 0]:.2f}", help="In the space of [e; m].")
 
@@ -129,9 +136,12 @@ def _show_radius(file: Path, key: str, _query: str) -> None:
 
 
 PLANES = Kind(
-    lambda spec: isinstance(spec, LandscapeSpec), _live, in_folder(places.LANDSCAPE), show,
+    lambda spec: isinstance(spec, LandscapeSpec),
+    _live,
+    in_folder(places.LANDSCAPE),
+    show,
     "This was stopped before its first points; nothing was saved.",
-)  # fmt: skip
+)
 RADII = Kind(
     lambda spec: isinstance(spec, RadiusSpec),
     lambda job_id: follow(job_id, f"?radius={job_id}"),

@@ -44,5 +44,8 @@ def offer_all(most: int, chosen: int, total: int, key: str) -> None:
     left_out = counted(total - chosen, "token is", "tokens are")
     st.button(
         f"{left_out} left out: take {'all ' if most == total else ''}{most}",
-        icon=":material/select_all:", type="tertiary", key=f"{key}-all", on_click=take,
-    )  # fmt: skip
+        icon=":material/select_all:",
+        type="tertiary",
+        key=f"{key}-all",
+        on_click=take,
+    )

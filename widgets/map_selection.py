@@ -34,10 +34,13 @@ def details(made: SolutionMap, ids: list[str]) -> None:
         some = f", the first {len(shown)} shown" if len(ids) > len(shown) else ""
         st.caption(f"{len(ids)} chosen{some}.")
         download.button(
-            "CSV", partial(made.csv, ids), "chosen.csv", "chosen-csv",
+            "CSV",
+            partial(made.csv, ids),
+            "chosen.csv",
+            "chosen-csv",
             "What is chosen, one line each: place in the map, context, text, seed, accuracy.",
             "text/csv",
-        )  # fmt: skip
+        )
         _tag(ids)
     solutions = made.solutions
     folder = model_folder(solutions[shown[0]].record.model)
@@ -104,8 +107,10 @@ def connect(texts: dict[str, str]) -> None:
     b = right.selectbox("To", ids, ids.index(second), format_func=named, key="connect_b")
     same = texts[a] == texts[b]
     st.link_button(
-        "Connect these two", f"./paths?a={a}&b={b}", icon=":material/conversion_path:",
+        "Connect these two",
+        f"./paths?a={a}&b={b}",
+        icon=":material/conversion_path:",
         disabled=a == b or not same,
-    )  # fmt: skip
+    )
     if not same:
         st.caption("Only two solutions of the same text can be connected.")

@@ -25,10 +25,14 @@ def settings(chosen: list[str]) -> MapSpec:
     """Ask how to lay the solutions out; at first as UMAP where that map is kept, else as PCA."""
     fields: dict[str, object] = {"sets": tuple(chosen)}
     space = st.selectbox(
-        "Space", list(SPACES), key="space", format_func=SPACES.__getitem__, bind="query-params",
+        "Space",
+        list(SPACES),
+        key="space",
+        format_func=SPACES.__getitem__,
+        bind="query-params",
         help="What is laid out: the vectors, or what the model makes of them: its hidden states "
         "after each layer. The paper claims nothing of hidden states.",
-    )  # fmt: skip
+    )
     if space != INPUT:
         fields["place"] = space
     kept = maps.load(valid(MapSpec, fields | {"method": "umap"})) is not None
@@ -39,10 +43,15 @@ def settings(chosen: list[str]) -> MapSpec:
     fields["method"] = method
     if space == INPUT:
         fields["vector"] = st.segmented_control(
-            "Proto-token", list(VECTORS), default="e", required=True, key="map_vector",
-            format_func=VECTORS.get, bind="query-params",
+            "Proto-token",
+            list(VECTORS),
+            default="e",
+            required=True,
+            key="map_vector",
+            format_func=VECTORS.get,
+            bind="query-params",
             help=words.help_for("Proto-token", "e", "m"),
-        )  # type: ignore[call-overload]  # fmt: skip
+        )  # type: ignore[call-overload]
     fields["dimensions"] = st.segmented_control(
         "Dimensions", [2, 3], default=2, required=True, key="dimensions"
     )

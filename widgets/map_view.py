@@ -23,12 +23,15 @@ def purity(made: SolutionMap) -> None:
         where, label = "In the hidden states", f"Near after layer {last}"
     for found in made.record.purity:
         words.metric(
-            f"{label}: same {found.label}", f"{found.share:.0%}",
-            f"{found.chance:.0%} by chance", delta_color="off", delta_arrow="off",
+            f"{label}: same {found.label}",
+            f"{found.share:.0%}",
+            f"{found.chance:.0%} by chance",
+            delta_color="off",
+            delta_arrow="off",
             help=f"{where}, not in the picture: the share of the nearest "
             f"{found.neighbours} (or as many as there are others) with the same {found.label}, "
             f"over {counted(found.solutions, made.record.spec.noun)}.",
-        )  # fmt: skip
+        )
     if made.record.spec.method == "umap":
         st.caption(
             "UMAP shows who is near whom. Sizes of clusters, and gaps between them, mean nothing."
@@ -41,9 +44,11 @@ def picture(made: SolutionMap) -> list[str]:
     left, right = st.columns(2)
     colour = left.selectbox("Colour", charts.COLOUR_BY, key="colour", bind="query-params")
     joined = right.selectbox(
-        "Join points of one text", charts.JOINED, int(bool(made.record.layers)),
+        "Join points of one text",
+        charts.JOINED,
+        int(bool(made.record.layers)),
         key="joined" if spec.place is None else "joined-by-layer",
-    )  # fmt: skip
+    )
     way = None
     if spec.method == "pca" and spec.place is None:
         way = runs.choose_trajectory(made)
@@ -53,10 +58,12 @@ def picture(made: SolutionMap) -> list[str]:
         st.caption(LAYERS)
     named = made.points.set_index("id")["text"]
     also = st.multiselect(
-        "Solutions by name", list(named.index), key=f"named-{made.record.key}",
+        "Solutions by name",
+        list(named.index),
+        key=f"named-{made.record.key}",
         format_func=lambda i: f"{shortened(named[i], 50)} ({i[:6]})",
         help="A click in a flat map chooses as well, with Shift one more; box and lasso are in the "
         "map's corner.",
-    )  # fmt: skip
+    )
     ids = [str(c[0] if isinstance(c, list) else c) for c in chosen]
     return [i for i in dict.fromkeys([*ids, *also]) if i in named.index]

@@ -16,6 +16,9 @@ def show() -> None:
             tour.link(f"{number}. {stop.title}", number, ":material/tour:")
         st.page_link("pages/glossary.py", label="Glossary", icon=":material/dictionary:")
         st.button(
-            "Projector view", icon=":material/cast:", key="projector", on_click=projector.enter,
+            "Projector view",
+            icon=":material/cast:",
+            key="projector",
+            on_click=projector.enter,
             help="Large type and no controls. " + projector.KEYS,
-        )  # fmt: skip
+        )

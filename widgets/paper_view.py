@@ -74,24 +74,30 @@ def tables(found: list[Run]) -> None:
     )
     ours = _pick(found, "sharing", compare=True)
     st.dataframe(
-        paper_comparison.table2(ours), hide_index=True, key="paper-table2",
+        paper_comparison.table2(ours),
+        hide_index=True,
+        key="paper-table2",
         alt="Table 2 of the paper, ours beside it",
-    )  # fmt: skip
+    )
     _table3(found)
     st.subheader("Throughput", anchor=False)
     st.caption("Paper: on its own GPUs, A100 or H100 (E5, H4).")
     st.dataframe(
-        paper_comparison.speed(_pick(found, "throughput")), hide_index=True, key="paper-speed",
+        paper_comparison.speed(_pick(found, "throughput")),
+        hide_index=True,
+        key="paper-speed",
         alt="Throughput, the paper's and ours",
-    )  # fmt: skip
+    )
     st.subheader("Training time", anchor=False)
     st.caption("Paper (v2): roughly linear in N (E11). Its numbers are missing from our copy.")
     ours = _pick(found, "training-time")
     if ours is not None:
         st.dataframe(
-            training_time.summary(ours), hide_index=True, key="paper-time",
+            training_time.summary(ours),
+            hide_index=True,
+            key="paper-time",
             alt="Median steps and seconds until a text is exact, by N",
-        )  # fmt: skip
+        )
         st.caption(escaped(training_time.growth(ours)))
 
 

@@ -84,9 +84,12 @@ def show(file: Path, key: str, query: str) -> None:
 
 
 PATHS = Kind(
-    lambda spec: isinstance(spec, PathsSpec), _live, in_folder(FILE), show,
+    lambda spec: isinstance(spec, PathsSpec),
+    _live,
+    in_folder(FILE),
+    show,
     "This was stopped before its first measurement; nothing was saved.",
-)  # fmt: skip
+)
 
 
 def _pair_label(found: Paths, pair: int) -> str:
@@ -103,20 +106,27 @@ def _overview(found: Paths, key: str) -> None:
     least, low, median, high, largest = said.ratios
     with st.container(horizontal=True):
         words.metric(
-            "Connected", f"{said.connected} of {said.pairs} pairs",
+            "Connected",
+            f"{said.connected} of {said.pairs} pairs",
             help="Pairs whose curve keeps accuracy 0.99 or more at every grid point.",
-        )  # fmt: skip
+        )
         words.metric(
-            "Share connected", f"{said.share:.0%}", f"{said.low:.0%} to {said.high:.0%}",
+            "Share connected",
+            f"{said.share:.0%}",
+            f"{said.low:.0%} to {said.high:.0%}",
             help="Below it the 95% interval (Wilson). It counts texts, not pairs, because pairs of "
-            "one text share their ends.", **PLAIN,
-        )  # fmt: skip
+            "one text share their ends.",
+            **PLAIN,
+        )
         words.metric("Straight lines connected", f"{said.lines} of {said.pairs}")
         words.metric(
-            "Median length over chord", f"{median:.2f}", f"{least:.2f} to {largest:.2f}",
+            "Median length over chord",
+            f"{median:.2f}",
+            f"{least:.2f} to {largest:.2f}",
             help=f"Half of the curves lie between {low:.2f} and {high:.2f}. Below it the shortest "
-            "and the longest.", **PLAIN,
-        )  # fmt: skip
+            "and the longest.",
+            **PLAIN,
+        )
         words.metric("Texts", f"{said.texts}")
     if said.failing:
         st.caption(
@@ -152,13 +162,20 @@ def _numbers(found: Paths, pair: int) -> None:
     accuracy, line = found.curve.accuracy[pair], found.line.accuracy[pair]
     at = found.converged_at(pair)
     with st.container(horizontal=True):
-        words.metric("Lowest accuracy, curve", f"{accuracy.min():.0%}", _lead(accuracy, line),
-                  help="Over the grid; the change is against the straight line.")  # fmt: skip
+        words.metric(
+            "Lowest accuracy, curve",
+            f"{accuracy.min():.0%}",
+            _lead(accuracy, line),
+            help="Over the grid; the change is against the straight line.",
+        )
         words.metric("Mean along the curve", f"{found.mean(pair):.1%}", help=MEAN_HELP)
         words.metric("Mean along the line", f"{found.mean(pair, line=True):.1%}", help=MEAN_HELP)
-        words.metric("Length over chord", f"{found.ratio(pair):.3f}",
-                  help=f"Curve {found.length(pair):.2f}, chord {found.chord(pair):.2f}, in the "
-                  "space of [e; m].")  # fmt: skip
+        words.metric(
+            "Length over chord",
+            f"{found.ratio(pair):.3f}",
+            help=f"Curve {found.length(pair):.2f}, chord {found.chord(pair):.2f}, in the "
+            "space of [e; m].",
+        )
         words.metric("Steps", f"{found.steps[pair]}")
         words.metric("Connected from step", "not yet" if at is None else f"{at}")
         words.metric(f"{len(found.t)} points, one pass", human_seconds(found.header.pass_seconds))
@@ -174,13 +191,26 @@ def _lead(accuracy: np.ndarray, line: np.ndarray) -> str:
 def _downloads(found: Paths, pair: int, file: Path, key: str, query: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         point = partial(places.control_point_bytes, found, pair)
-        download.button("Control point", point, places.CONTROL_POINT, f"download-control-{key}",
-                        "The trained point, [e; m], as safetensors.")  # fmt: skip
-        download.button("All numbers", file.read_bytes, FILE, f"download-paths-{key}",
-                        "Everything on this page, as safetensors.")  # fmt: skip
+        download.button(
+            "Control point",
+            point,
+            places.CONTROL_POINT,
+            f"download-control-{key}",
+            "The trained point, [e; m], as safetensors.",
+        )
+        download.button(
+            "All numbers",
+            file.read_bytes,
+            FILE,
+            f"download-paths-{key}",
+            "Everything on this page, as safetensors.",
+        )
         a, b = (found.header.solutions[i].id for i in found.header.pairs[pair])
-        st.link_button("Landscape", f"./landscape?paths={places.PATHS.id_of(file)}&pair={pair}",
-                       icon=":material/landscape:")  # fmt: skip
+        st.link_button(
+            "Landscape",
+            f"./landscape?paths={places.PATHS.id_of(file)}&pair={pair}",
+            icon=":material/landscape:",
+        )
         look_inside.link(a, "Look inside the first")
         look_inside.link(b, "Look inside the second")
         copy_link(f"link-{key}", query)

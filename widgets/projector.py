@@ -73,6 +73,10 @@ def fitted(figure: go.Figure) -> go.Figure:
     axis = {"tickfont": larger, "title_font": larger}
     drawn = go.Figure(figure).update_xaxes(axis).update_yaxes(axis)
     return drawn.update_layout(
-        font=larger, title_font=larger | {"size": round(FONT * LARGER)}, legend_font=larger,
-        legend_y=-0.35, height=round(height * LARGER), margin_t=60,
-    )  # fmt: skip
+        font=larger,
+        title_font=larger | {"size": round(FONT * LARGER)},
+        legend_font=larger,
+        legend_y=-0.35,
+        height=round(height * LARGER),
+        margin_t=60,
+    )

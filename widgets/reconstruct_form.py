@@ -100,9 +100,13 @@ def _advanced(card: ModelCard, wanted: Assignment) -> dict[str, Any] | None:
         laid_out = arrangement.choose(card, wanted.arrangement)
         left, right = st.columns(2)
         restarts = left.number_input(
-            "Restarts", 1, MAX_RESTARTS, wanted.restarts, key="restarts",
+            "Restarts",
+            1,
+            MAX_RESTARTS,
+            wanted.restarts,
+            key="restarts",
             help=words.help_for("Restarts"),
-        )  # fmt: skip
+        )
         seed = right.number_input(
             "First seed", 0, MAX_SEED, wanted.seed, key="seed", help=words.help_for("seed")
         )

@@ -58,9 +58,13 @@ def show(found: SolutionSet) -> None:
         st.write(escaped(made.stands))
         _sharing(made)
     target = st.segmented_control(
-        "Read from hidden states", [t for t in TARGETS if made.probe("e", t)], default="meaning",
-        required=True, key="roles-target", bind="query-params",
-    )  # fmt: skip
+        "Read from hidden states",
+        [t for t in TARGETS if made.probe("e", t)],
+        default="meaning",
+        required=True,
+        key="roles-target",
+        bind="query-params",
+    )
     chosen: Target = target or "meaning"
     chart_widget.show(cached.once(charts.by_layer, made, chosen), f"roles-{made.set}")
     st.caption(f"{TARGETS[chosen].capitalize()}. {STATES}")
@@ -78,22 +82,28 @@ def _swaps(made: RolesReport) -> None:
     st.dataframe(
         pd.DataFrame(
             [
-                {"the two are of": s.kind, "pairs": s.pairs, "right of e's text": _share(s.of_e),
-                 "right of m's text": _share(s.of_m)}
+                {
+                    "the two are of": s.kind,
+                    "pairs": s.pairs,
+                    "right of e's text": _share(s.of_e),
+                    "right of m's text": _share(s.of_m),
+                }
                 for s in made.swaps
             ]
         ),
-        hide_index=True, key="roles-swaps",
+        hide_index=True,
+        key="roles-swaps",
         alt="Table of tokens right after e or m was swapped with another solution's",
-    )  # fmt: skip
+    )
 
 
 def _sharing(made: RolesReport) -> None:
     """Compare with the set that differs in how m is made."""
     others = [
-        other for record in sets.known().values()
+        other
+        for record in sets.known().values()
         if record.id != made.set and (other := _of(sets.read(record.id))) is not None
-    ]  # fmt: skip
+    ]
     other = roles.partner(made, others)
     if other is None:
         return

@@ -46,8 +46,11 @@ def show_run(folder: Path, key: str, query: str) -> None:
     """
     recording, solutions = cached.run(folder)
     if not solutions:
-        st.error("This run has no solution that can be read; its files may still be in the cache "
-                 "folder.", icon=":material/error:")  # fmt: skip
+        st.error(
+            "This run has no solution that can be read; its files may still be in the cache "
+            "folder.",
+            icon=":material/error:",
+        )
         return
     if recording is None:
         _without_recording(solutions)
@@ -64,9 +67,12 @@ def show_run(folder: Path, key: str, query: str) -> None:
 
 
 RUNS = Kind(
-    lambda spec: isinstance(spec, ReconstructSpec), _live, _made, show_run,
+    lambda spec: isinstance(spec, ReconstructSpec),
+    _live,
+    _made,
+    show_run,
     "This run was stopped before its first step; nothing was saved.",
-)  # fmt: skip
+)
 
 
 def _playback(recording: Recording, shown: tuple[int, ...]) -> dict[str, Any]:

@@ -19,9 +19,11 @@ def choose_trajectory(made: SolutionMap) -> pd.DataFrame | None:
     if not known:
         return None
     name = st.selectbox(
-        "Lay a recorded run into the map", [NONE, *known], key="trajectory",
+        "Lay a recorded run into the map",
+        [NONE, *known],
+        key="trajectory",
         help="The best restart's e and m while it was trained, along the map's axes.",
-    )  # fmt: skip
+    )
     if name == NONE:
         return None
     recording, _ = cached.run(known[name])

@@ -38,23 +38,33 @@ def set_up() -> None:
         left, right = st.columns(2)
         fields["contexts"] = left.number_input("Contexts", 1, 500, 8, key="set_contexts")
         fields["continuations"] = right.number_input(
-            "Continuations of each", 1, 100, 6, key="set_continuations",
+            "Continuations of each",
+            1,
+            100,
+            6,
+            key="set_continuations",
             help="Written by the model itself: multinomial, temperature 1.",
-        )  # fmt: skip
+        )
     left, right = st.columns(2)
     fields["restarts"] = left.number_input(
-        "Restarts of each" if what == GATHER else "Restarts of the last", 1, 64, 8,
-        key="set_restarts", help="Solutions of each text." if what == GATHER else
-        "The last text of each context gets so many solutions, the others one.",
-    )  # fmt: skip
+        "Restarts of each" if what == GATHER else "Restarts of the last",
+        1,
+        64,
+        8,
+        key="set_restarts",
+        help="Solutions of each text."
+        if what == GATHER
+        else "The last text of each context gets so many solutions, the others one.",
+    )
     fields["restarts_of"] = "every" if what == GATHER else "last"
     fields["length"] = right.number_input("N, target tokens", 1, 512, 16, key="set_length")
     fields["regime"] = st.radio("Regime", list(REGIMES), format_func=REGIMES.get, key="set_regime")
     if fields["regime"] == "shared" and st.checkbox(
-        "Learn m on a part only", key="set_part",
+        "Learn m on a part only",
+        key="set_part",
         help="Faster, and not what the paper does: m is learned on some texts, then frozen for the "
         "others. The set says so wherever it is shown.",
-    ):  # fmt: skip
+    ):
         fields["m_from"] = st.number_input("Texts that m is learned on", 1, 500, 8, key="set_k")
     with st.expander("Advanced", icon=":material/tune:", key="set_advanced"):
         fields["seed"] = st.number_input("Seed", 0, 2**30 - 1, 0, key="set_seed")

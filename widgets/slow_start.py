@@ -28,14 +28,23 @@ def button(
     long = outlook.long_wait(expected) if expected is not None else ""
     if expected is None or not long:
         return st.button(
-            label, type="primary", icon=icon, key=key, disabled=expected is None, width="stretch",
+            label,
+            type="primary",
+            icon=icon,
+            key=key,
+            disabled=expected is None,
+            width="stretch",
             help=help,
-        )  # fmt: skip
+        )
     st.caption(long)
     with st.popover(
-        label, type="primary", icon=":material/hourglass_top:", key=f"{key}-ask", width="stretch",
+        label,
+        type="primary",
+        icon=":material/hourglass_top:",
+        key=f"{key}-ask",
+        width="stretch",
         help=help,
-    ):  # fmt: skip
+    ):
         st.write(
             f"It usually takes about {outlook.about(expected.usual)}. {quicker} You can stop at "
             "any time and keep what has been found."

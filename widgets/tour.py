@@ -40,7 +40,8 @@ class Stop:
 
 STOPS = (
     Stop(
-        "What goes in", "reconstruct",
+        "What goes in",
+        "reconstruct",
         "Look at the drawing under *How it works*, then press ▶ below the text.",
         "The top row is all that goes in: e once, and m again and again. Training changes these "
         "two vectors until the model outputs the text.",
@@ -49,7 +50,8 @@ STOPS = (
         "the numbers of e and m. Blue boxes are correct tokens, orange dashed ones are others.",
     ),
     Stop(
-        "Press Start and watch", "reconstruct",
+        "Press Start and watch",
+        "reconstruct",
         "Write a sentence of your own under *Your text* and press *Start*.",
         "Orange boxes turn blue, and not from left to right: no token waits for the one before it.",
         "A sentence of up to 24 tokens takes seconds to a few minutes on two processor cores. "
@@ -60,7 +62,8 @@ STOPS = (
         "the text and press ▶.",
     ),
     Stop(
-        "One text, two starts", "maps",
+        "One text, two starts",
+        "maps",
         "Find two points with the same colour and the same mark, and click on one of them.",
         "Each point is a trained e. Two points that look the same output the same text, and yet "
         "they lie apart: a text has many solutions.",
@@ -71,7 +74,8 @@ STOPS = (
         {"colour": "text"},
     ),
     Stop(
-        "The way between them", "paths",
+        "The way between them",
+        "paths",
         "Scroll to *One pair* and press ▶ to walk from one solution to the other, on the straight "
         "line and on the curve at once.",
         "On the line the text falls apart. On the curve, which was trained to keep it, it stays.",
@@ -80,7 +84,8 @@ STOPS = (
         "does not work for every pair: *Connected* says for how many.",
     ),
     Stop(
-        "Inside the one pass", "inside",
+        "Inside the one pass",
+        "inside",
         "Press ▶ below the text to go through the model layer by layer.",
         "All inputs but one are the same, and still every position becomes another word, most of "
         "them only in the last layers.",
@@ -88,7 +93,7 @@ STOPS = (
         "positions look* shows the attention to e; *What is needed* shows how much can be taken "
         "away before the text breaks.",
     ),
-)  # fmt: skip
+)
 
 
 def visited() -> int | None:
@@ -143,8 +148,9 @@ def _card(number: int, stop: Stop) -> None:
                 link("Back", number - 1, ":material/arrow_back:")
             if number < len(STOPS):
                 link("Next", number + 1, ":material/arrow_forward:")
-            with st.popover("Notes", icon=":material/speaker_notes:", type="tertiary",
-                            key="tour-notes"):  # fmt: skip
+            with st.popover(
+                "Notes", icon=":material/speaker_notes:", type="tertiary", key="tour-notes"
+            ):
                 st.markdown(f"**For whoever presents.** {stop.notes}")
             if st.button("End", icon=":material/close:", type="tertiary", key="end-tour"):
                 del st.query_params[PARAMETER]

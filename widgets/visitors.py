@@ -63,9 +63,14 @@ class Visitors:
     def _keep(self, answer: Response, request: Request, name: str, value: str) -> None:
         scheme = request.headers.get("X-Forwarded-Proto", request.url.scheme)
         answer.set_cookie(
-            name, value, max_age=KEPT_SECONDS, path=self.path, secure=scheme == "https",
-            httponly=True, samesite="lax",
-        )  # fmt: skip
+            name,
+            value,
+            max_age=KEPT_SECONDS,
+            path=self.path,
+            secure=scheme == "https",
+            httponly=True,
+            samesite="lax",
+        )
 
 
 def _without_key(request: Request) -> str:

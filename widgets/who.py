@@ -53,9 +53,13 @@ def _name(name: str) -> None:
 
     st.session_state.setdefault(NAME, name)
     st.text_input(
-        "Your name", max_chars=MOST_LETTERS, key=NAME, placeholder="as you like", help=NAME_HELP,
+        "Your name",
+        max_chars=MOST_LETTERS,
+        key=NAME,
+        placeholder="as you like",
+        help=NAME_HELP,
         on_change=rename_me,
-    )  # fmt: skip
+    )
 
 
 def _log_in() -> None:

@@ -21,9 +21,13 @@ def help_for(*texts: str, more: str | None = None) -> str | None:
 
 
 def metric(
-    label: str, value: str | int, delta: str | None = None, *, help: str | None = None,  # noqa: A002
+    label: str,
+    value: str | int,
+    delta: str | None = None,
+    *,
+    help: str | None = None,  # noqa: A002
     **options: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Show a number; the words in its label explain themselves."""
     st.metric(label, value, delta, help=help_for(label, more=help), **options)
 

@@ -15,14 +15,23 @@ from safetensors import SafetensorError, safe_open
 
 from explorer.base.errors import ModelError
 
-BUFFERS = (".attention.bias", ".attention.masked_bias", ".attn.bias", ".attn.masked_bias",
-           ".rotary_emb.inv_freq")  # fmt: skip
+BUFFERS = (
+    ".attention.bias",
+    ".attention.masked_bias",
+    ".attn.bias",
+    ".attn.masked_bias",
+    ".rotary_emb.inv_freq",
+)
 """Constants that older checkpoints (Pythia, GPT-2) store beside their parameters."""
 
 MAX_POSITIONS = (
-    "max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "model_max_length",
+    "max_position_embeddings",
+    "n_positions",
+    "n_ctx",
+    "max_seq_len",
+    "model_max_length",
     "max_target_positions",
-)  # fmt: skip
+)
 """What configurations call the longest input."""
 WIDTH = ("hidden_size", "n_embd", "d_model", "emb_dim", "embedding_dim")
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers",

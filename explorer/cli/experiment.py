@@ -39,8 +39,12 @@ def add_to(commands: Any) -> None:
     )
     add = command.add_argument
     add("experiment", choices=list(EXPERIMENTS), help="Which one.")
-    add("--preset", choices=list(PRESETS), default="minutes",
-        help="How large. Default: %(default)s.")  # fmt: skip
+    add(
+        "--preset",
+        choices=list(PRESETS),
+        default="minutes",
+        help="How large. Default: %(default)s.",
+    )
     add("--list-settings", action="store_true", help="Say what --set can change, and stop.")
     flags.add(command, ReadoutSettings)
     flags.add_common(

@@ -21,9 +21,10 @@ def add_to(commands: Any) -> None:
         "names", nargs="+", metavar="NAME", help="A result's id, its beginning, or its folder."
     )
     command.add_argument(
-        "--format", default="svg", help="svg, pdf, png and html; several with commas between. "
-        "Default: svg.",
-    )  # fmt: skip
+        "--format",
+        default="svg",
+        help="svg, pdf, png and html; several with commas between. Default: svg.",
+    )
     command.add_argument(
         "--out", type=Path, default=Path("figures"), help="Folder. Default: figures."
     )

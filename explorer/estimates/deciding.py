@@ -29,9 +29,11 @@ EACH, N = 6, 16
 """Texts of each context, and restarts of a text, of a set; and its N, as in the sets that ship."""
 LONGER: dict[Name, dict[str, Any]] = {
     "capacity": {
-        "schemes": ("m free", "two mem"), "ladder": LADDER[2:12], "texts": 8,
-    },
-}  # fmt: skip
+        "schemes": ("m free", "two mem"),
+        "ladder": LADDER[2:12],
+        "texts": 8,
+    }
+}
 """Changes to the size `evening` where that is too small to decide: capacity takes a day."""
 SOLUTIONS = 4
 """Solutions of each text of which all pairs are connected."""

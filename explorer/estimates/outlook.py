@@ -163,9 +163,13 @@ def of_text(spec: ReconstructSpec, step_time: StepTime | None = None) -> TextOut
     seconds = None
     if step_time is not None:
         seconds = training(
-            step_time, found, spec.recipe, length=spec.length, restarts=side_by_side,
+            step_time,
+            found,
+            spec.recipe,
+            length=spec.length,
+            restarts=side_by_side,
             texts=1 if first else spec.restarts,
-        )  # fmt: skip
+        )
     if not found.share:
         return TextOutlook(None, spec.recipe.max_steps, seconds)
     few, many = (

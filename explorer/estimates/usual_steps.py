@@ -246,13 +246,17 @@ def _of_records(read: Iterable[Any], beside: Counter[Any]) -> Iterable[Sample]:
         with suppress(KeyError, ValueError, TypeError):
             alone = record.get("kind", "one-forward") == "one-forward"
             made = _ended(
-                model=record["model"], here=True,
-                scheme=PAIR if alone else ("two mem" if record["tokens_of_memory"] > 1
-                                           else "one mem"),
+                model=record["model"],
+                here=True,
+                scheme=PAIR
+                if alone
+                else ("two mem" if record["tokens_of_memory"] > 1 else "one mem"),
                 arrangement=record.get("arrangement", ""),
-                recipe=Recipe.model_validate(record["recipe"]), n=n, steps=record["steps"],
+                recipe=Recipe.model_validate(record["recipe"]),
+                n=n,
+                steps=record["steps"],
                 exact=record["exact"] and not record.get("shared_m", False),
                 restarts=beside[job, record.get("text")],
-            )  # fmt: skip
+            )
             if made is not None:
                 yield made

@@ -199,9 +199,12 @@ LIMITS = (
     Statement("L1", "No use for it is known yet."),
     Statement("L2", "Model families behave differently, so others may behave differently again."),
     Statement("L3", "Four kinds of text were tried."),
-    Statement("L4", "5,000 steps may not converge: the lengths reached show what is possible, not "
-              "where the bound lies (v2)."),
-)  # fmt: skip
+    Statement(
+        "L4",
+        "5,000 steps may not converge: the lengths reached show what is possible, not "
+        "where the bound lies (v2).",
+    ),
+)
 INCONSISTENCIES = (
     Statement("I1", "One pass is called 279 times faster 'on average' in section 4 and 'up to' 279 "
               "times faster in section 5; both hold only if every ratio is the same."),

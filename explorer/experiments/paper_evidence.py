@@ -16,8 +16,11 @@ NOT_IN_TABLES = {
 }
 """What is in no table of v1."""
 CALLED = {
-    "random": "random words", "fanfics": "fan fiction", "pg19": "PG-19", "pg19-gen": "generated",
-}  # fmt: skip
+    "random": "random words",
+    "fanfics": "fan fiction",
+    "pg19": "PG-19",
+    "pg19-gen": "generated",
+}
 """Table 3's sources inside a sentence."""
 
 

@@ -33,14 +33,23 @@ def by_layer(made: DepthReport, place: Place) -> Chart:
                 fillcolor=RESTARTS[k], opacity=0.18, showlegend=False,
             )  # fmt: skip
         figure.add_scatter(
-            x=x, y=auc, mode="lines+markers", name=name,
+            x=x,
+            y=auc,
+            mode="lines+markers",
+            name=name,
             line={"color": RESTARTS[k], "dash": DASHES[k], "width": 2},
-            marker={"symbol": SYMBOLS[k], "size": 6}, customdata=[c.p for _, c in points],
+            marker={"symbol": SYMBOLS[k], "size": 6},
+            customdata=[c.p for _, c in points],
             hovertemplate="layer %{x}: AUC %{y:.3f}, p = %{customdata:.3f}<extra></extra>",
-        )  # fmt: skip
+        )
         best = int(auc.argmax())
         said.append(f"{name}: AUC {auc[0]:.2f} at layer {x[0]}, most {auc[best]:.2f} at {x[best]}")
     figure.add_hline(0.5, line={"color": STRAIGHT, "dash": "dot", "width": 1})
-    layout(figure, f"Who lies close, layer by layer: {PLACE_NAMES[place]}",
-           "layer (0: the input)", "AUC (0.5: no difference)", height=400)  # fmt: skip
+    layout(
+        figure,
+        f"Who lies close, layer by layer: {PLACE_NAMES[place]}",
+        "layer (0: the input)",
+        "AUC (0.5: no difference)",
+        height=400,
+    )
     return Chart(f"depth-{place}", figure, ". ".join(said) or "No pairs to compare.", made.table)

@@ -35,23 +35,36 @@ def histogram(found: Histogram, measured: Summarised) -> Chart:
     for kind, counts in found.pairs.items():
         heights = np.array(counts) / (sum(counts) * width)
         figure.add_bar(
-            x=(edges[:-1] + edges[1:]) / 2, y=heights, width=width, opacity=0.45,
-            name=f"{kind} ({counted(sum(counts), 'pair')})", legendgroup=kind,
+            x=(edges[:-1] + edges[1:]) / 2,
+            y=heights,
+            width=width,
+            opacity=0.45,
+            name=f"{kind} ({counted(sum(counts), 'pair')})",
+            legendgroup=kind,
             marker={"color": COLOURS[kind], "pattern": {"shape": PATTERNS[kind]}},
             hovertemplate=f"{kind}: %{{x:.3f}}, density %{{y:.2f}}<extra></extra>",
-        )  # fmt: skip
+        )
         smooth = found.smooth[kind]
         figure.add_scatter(
-            x=np.linspace(edges[0], edges[-1], len(smooth)), y=smooth, mode="lines",
-            legendgroup=kind, showlegend=False, hoverinfo="skip",
+            x=np.linspace(edges[0], edges[-1], len(smooth)),
+            y=smooth,
+            mode="lines",
+            legendgroup=kind,
+            showlegend=False,
+            hoverinfo="skip",
             line={"color": COLOURS[kind], "dash": DASHES[kind], "width": 2},
-        )  # fmt: skip
+        )
         rows.append(
             pd.DataFrame(
-                {"kind": kind, "from": edges[:-1], "to": edges[1:], "pairs": counts,
-                 "density": heights}
+                {
+                    "kind": kind,
+                    "from": edges[:-1],
+                    "to": edges[1:],
+                    "pairs": counts,
+                    "density": heights,
+                }
             )
-        )  # fmt: skip
+        )
     if measured.baseline is not None:
         _draw_baseline(figure, *measured.baseline)
     figure.update_layout(barmode="overlay")
@@ -109,12 +122,15 @@ def against_texts(
         )  # fmt: skip
     for mean in found.bins:
         figure.add_scatter(
-            x=mean.centre, y=mean.mean, mode="lines+markers", name=f"{mean.kind}, binned mean",
+            x=mean.centre,
+            y=mean.mean,
+            mode="lines+markers",
+            name=f"{mean.kind}, binned mean",
             line={"color": COLOURS[mean.kind], "dash": DASHES[mean.kind], "width": 3},
             marker={"size": 9, "symbol": "square", "line": {"width": 1.5, "color": "white"}},
             error_y=_bars(mean),
             hovertemplate=f"{mean.kind}: mean %{{y:.3f}} at %{{x:.2f}}<extra></extra>",
-        )  # fmt: skip
+        )
     name = "e and m together" if found.vector == "both" else found.vector
     layout(
         figure,
@@ -143,6 +159,9 @@ def _bars(mean: Bins) -> dict[str, object] | None:
     if not np.isfinite(low).all():
         return None
     return {
-        "type": "data", "symmetric": False, "thickness": 2,
-        "array": high - middle, "arrayminus": middle - low,
-    }  # fmt: skip
+        "type": "data",
+        "symmetric": False,
+        "thickness": 2,
+        "array": high - middle,
+        "arrayminus": middle - low,
+    }

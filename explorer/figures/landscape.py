@@ -110,9 +110,14 @@ def _draw_paths(figure: go.Figure, found: Landscape) -> None:
         halo = {"color": HALO, "width": 7}
         for line, shown in ((halo, False), (style, True)):
             figure.add_scatter(
-                x=points[:, 0], y=points[:, 1], mode="lines", line=line, name=name,
-                showlegend=shown, hoverinfo="skip",
-            )  # fmt: skip
+                x=points[:, 0],
+                y=points[:, 1],
+                mode="lines",
+                line=line,
+                name=name,
+                showlegend=shown,
+                hoverinfo="skip",
+            )
     seeds = [f"seed {end.seed}" for end in found.header.ends]
     bends = [f"bend {k}" for k in range(1, len(marks) - 1)]
     names = [seeds[0], *(bends if len(bends) > 1 else ["control point"]), seeds[1]]
@@ -154,21 +159,32 @@ def around(found: Surroundings) -> Chart:
     low, high, mean = values.min(axis=0), values.max(axis=0), values.mean(axis=0)
     figure = go.Figure()
     figure.add_scatter(
-        x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]), fill="toself",
-        mode="lines", line={"width": 0}, fillcolor="rgba(11,132,198,0.22)",
-        name="worst to best direction", hoverinfo="skip",
-    )  # fmt: skip
+        x=np.concatenate([x, x[::-1]]),
+        y=np.concatenate([high, low[::-1]]),
+        fill="toself",
+        mode="lines",
+        line={"width": 0},
+        fillcolor="rgba(11,132,198,0.22)",
+        name="worst to best direction",
+        hoverinfo="skip",
+    )
     figure.add_scatter(
-        x=x, y=mean, mode="lines", line={"color": RIGHT, "width": 3},
+        x=x,
+        y=mean,
+        mode="lines",
+        line={"color": RIGHT, "width": 3},
         name=f"mean of {len(values)} directions",
         hovertemplate="distance %{x:.3g}: mean accuracy %{y:.1%}<extra></extra>",
-    )  # fmt: skip
+    )
     known = found.radius[np.isfinite(found.radius)]
     figure.add_scatter(
-        x=known, y=np.full(len(known), THRESHOLD), mode="markers", name="radius of a direction",
+        x=known,
+        y=np.full(len(known), THRESHOLD),
+        mode="markers",
+        name="radius of a direction",
         marker={"symbol": "line-ns-open", "size": 12, "color": BEZIER, "line": {"width": 2}},
         hovertemplate="accuracy falls below 0.99 at %{x:.3g}<extra></extra>",
-    )  # fmt: skip
+    )
     figure.update_yaxes(SHARE)
     layout(
         figure,

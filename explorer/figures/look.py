@@ -44,7 +44,7 @@ LOOK_AT: dict[str, str] = {
     "readout": "Look at whether any mark comes near those of the text itself.",
     "paper-table1": "Look at ours beside the paper's, arrangement by arrangement.",
     "paper-table3-": "Filled marks are ours, hollow ones the paper's. Look at where both stand.",
-}  # fmt: skip
+}
 """By a chart's key, or by its beginning; the longest that fits counts."""
 
 OVER_TRAINING = "Look at whether the line rises or falls as the model's own training goes on."

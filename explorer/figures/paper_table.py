@@ -23,8 +23,11 @@ TITLES: dict[Value, str] = {
     "h_lm": "How much information models hold (H_LM)",
 }
 SOURCE_WORDS = {
-    "random": "Random", "fanfics": "Fanfics", "pg19": "PG-19", "pg19-gen": "PG-19 (gen)",
-}  # fmt: skip
+    "random": "Random",
+    "fanfics": "Fanfics",
+    "pg19": "PG-19",
+    "pg19-gen": "PG-19 (gen)",
+}
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x")
 WHOSE = ("published", "here")
 LABELS = {model.key: model.label for model in paper.PAPER_MODELS}
@@ -60,13 +63,17 @@ def capacity_beside(value: Value, *, m_shared: bool, ours: pd.DataFrame | None =
         name = f"{for_hover(SOURCE_WORDS.get(source, source))}, {whose}"
         figure.add_scatter(
             x=[models.index(model) + shift for model in rows["model"]],
-            y=rows["mean"].tolist(), error_y=_bars(rows, colour), name=name,
-            mode="markers+text", textposition="middle left", cliponaxis=False,
+            y=rows["mean"].tolist(),
+            error_y=_bars(rows, colour),
+            name=name,
+            mode="markers+text",
+            textposition="middle left",
+            cliponaxis=False,
             text=[AT_LEAST if more else "" for more in rows["at_least"]],
             marker={"symbol": symbol if here else f"{symbol}-open", "size": 10, "color": colour},
             customdata=[for_hover(LABELS.get(model, model)) for model in rows["model"]],
             hovertemplate=f"%{{customdata}}, {name}: %{{y}}<extra></extra>",
-        )  # fmt: skip
+        )
     shared = "shared by all texts" if m_shared else "not shared"
     layout(
         figure,
@@ -106,16 +113,22 @@ def arrangements_beside(ours: pd.DataFrame | None = None) -> Chart:
             continue
         name = f"{arrangement.formula} ({arrangement.checklist_id})"
         figure.add_scatter(
-            x=rows["n"].tolist(), y=rows["mean"].tolist(), error_y=_bars(rows, RESTARTS[number]),
-            mode="lines+markers", name=f"{name}, {whose}",
+            x=rows["n"].tolist(),
+            y=rows["mean"].tolist(),
+            error_y=_bars(rows, RESTARTS[number]),
+            mode="lines+markers",
+            name=f"{name}, {whose}",
             line={"color": RESTARTS[number], "dash": "solid" if here else "dash"},
             marker={"symbol": SYMBOLS[number] if here else f"{SYMBOLS[number]}-open", "size": 9},
             hovertemplate=f"{name}, {whose}: %{{y:.2f}} at N = %{{x}}<extra></extra>",
-        )  # fmt: skip
+        )
     layout(
-        figure, "Which arrangements say long texts? Published and here", "N, tokens (log scale)",
-        "token accuracy, mean ± sd over texts", height=420,
-    )  # fmt: skip
+        figure,
+        "Which arrangements say long texts? Published and here",
+        "N, tokens (log scale)",
+        "token accuracy, mean ± sd over texts",
+        height=420,
+    )
     figure.update_xaxes(log_axis(sorted(set(table["n"]))))
     figure.update_yaxes(range=[-0.05, 1.1])
     alt = (

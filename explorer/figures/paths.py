@@ -243,9 +243,14 @@ def ratios(paths: Paths) -> Chart:
         )
     figure.add_vline(x=PAPER_RATIO, line={"dash": "dash", "width": 1.5, "color": STRAIGHT})
     figure.add_annotation(
-        x=PAPER_RATIO, y=1, yref="paper", text="paper's largest", showarrow=False,
-        xanchor="left", yanchor="top",
-    )  # fmt: skip
+        x=PAPER_RATIO,
+        y=1,
+        yref="paper",
+        text="paper's largest",
+        showarrow=False,
+        xanchor="left",
+        yanchor="top",
+    )
     figure.update_yaxes(tickformat=".0%")
     layout(
         figure,

@@ -22,13 +22,16 @@ def probes(made: RolesReport) -> Chart:
             continue
         values = [p for _, p in read]
         figure.add_scatter(
-            x=[p.value for p in values], mode="markers", name=vector,
+            x=[p.value for p in values],
+            mode="markers",
+            name=vector,
             y=[named.index(t) + 0.12 - 0.24 * k for t, _ in read],  # e above m
             marker={"symbol": SYMBOLS[k], "size": 11, "color": RESTARTS[k]},
-            error_x=_bars(values), customdata=[(t, p.p) for t, p in read],
+            error_x=_bars(values),
+            customdata=[(t, p.p) for t, p in read],
             hovertemplate=f"%{{customdata[0]}} from {vector}: %{{x:.2f}}, "
             "p = %{customdata[1]:.3f}<extra></extra>",
-        )  # fmt: skip
+        )
         said += [f"{t} from {vector}: {p.value:.2f} (p = {p.p:.3f})" for t, p in reversed(read)]
     figure.add_vline(0.5, line={"color": STRAIGHT, "dash": "dot", "width": 1})
     layout(figure, "What can be read from e and from m", f"{RIGHT} (0.5: chance)", "", height=360)
@@ -48,16 +51,25 @@ def by_layer(made: RolesReport, target: Target) -> Chart:
             continue
         best = max(read, key=lambda p: p.value)
         figure.add_scatter(
-            x=[p.layer for p in read], y=[p.value for p in read], mode="lines+markers",
-            name=f"where {vector} stands", error_y=_bars(read), customdata=[p.p for p in read],
+            x=[p.layer for p in read],
+            y=[p.value for p in read],
+            mode="lines+markers",
+            name=f"where {vector} stands",
+            error_y=_bars(read),
+            customdata=[p.p for p in read],
             line={"color": RESTARTS[k], "dash": DASHES[k], "width": 2},
             marker={"symbol": SYMBOLS[k], "size": 8},
             hovertemplate="layer %{x}: %{y:.2f}, p = %{customdata:.3f}<extra></extra>",
-        )  # fmt: skip
+        )
         said.append(f"Where {vector} stands most after layer {best.layer}: {best.value:.2f}")
     figure.add_hline(0.5, line={"color": STRAIGHT, "dash": "dot", "width": 1})
-    layout(figure, f"Reading the {target} from hidden states", "layer (0: e and m themselves)",
-           RIGHT, height=360)  # fmt: skip
+    layout(
+        figure,
+        f"Reading the {target} from hidden states",
+        "layer (0: e and m themselves)",
+        RIGHT,
+        height=360,
+    )
     table = made.table[made.table["target"] == target]
     return Chart(f"roles-{target.replace(' ', '-')}", figure, ". ".join(said), table)
 
@@ -68,15 +80,23 @@ def noise(made: RolesReport) -> Chart:
     for k, vector in enumerate(ROLES):
         at = [each for each in made.noise if each.vector == vector]
         figure.add_scatter(
-            x=[each.length for each in at], y=[each.value for each in at], mode="lines+markers",
-            name=f"noise on {vector}", error_y=_bars(at),
+            x=[each.length for each in at],
+            y=[each.value for each in at],
+            mode="lines+markers",
+            name=f"noise on {vector}",
+            error_y=_bars(at),
             line={"color": RESTARTS[k], "dash": DASHES[k], "width": 2},
             marker={"symbol": SYMBOLS[k], "size": 8},
             hovertemplate=f"noise of %{{x:.1%}} on {vector}: %{{y:.0%}}<extra></extra>",
-        )  # fmt: skip
+        )
         said.append(f"{vector} stands noise of {made.radius(vector).share:.1%} of its norm")
-    layout(figure, "How much noise each stands", "noise, as a share of the norm", "accuracy",
-           height=360)  # fmt: skip
+    layout(
+        figure,
+        "How much noise each stands",
+        "noise, as a share of the norm",
+        "accuracy",
+        height=360,
+    )
     lengths = [each.length for each in made.noise if each.vector == "e"]
     figure.update_xaxes(**log_axis(lengths), tickformat=".1%")
     figure.update_xaxes(ticktext=[f"{length:.3g}" for length in lengths])
@@ -91,7 +111,10 @@ def _bars(values: Sequence[OverContexts]) -> dict[str, object]:
     if any(low is None or high is None for low, high in ends):
         return {"visible": False}
     return {
-        "type": "data", "symmetric": False, "thickness": 1.5, "width": 4,
+        "type": "data",
+        "symmetric": False,
+        "thickness": 1.5,
+        "width": 4,
         "array": [(v.high or 0) - v.value for v in values],
         "arrayminus": [v.value - (v.low or 0) for v in values],
-    }  # fmt: skip
+    }

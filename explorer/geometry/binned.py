@@ -147,11 +147,14 @@ def compare(drawn: pd.DataFrame, count: int = 8, *, seed: int = 0) -> tuple[list
         ends_of = [interval(means[:, bin_, k], names) for bin_ in range(len(kept))]
         both.append(
             Bins(
-                kind=name, centre=centre[kept].tolist(), mean=mean[:, k].tolist(),
-                low=[low for low, _ in ends_of], high=[high for _, high in ends_of],
+                kind=name,
+                centre=centre[kept].tolist(),
+                mean=mean[:, k].tolist(),
+                low=[low for low, _ in ends_of],
+                high=[high for _, high in ends_of],
                 count=whole[:, k].tolist(),
             )
-        )  # fmt: skip
+        )
     low, high = interval(_differences(size.reshape(shape), means), names)
     spread = math.sqrt(((y - mean.reshape(-1)[cell]) ** 2).sum() / len(y))
     closer = float(_differences(whole[None], mean[None])[0])

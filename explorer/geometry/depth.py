@@ -94,11 +94,16 @@ class DepthReport(Recorded):
         """Everything, a line for each place, layer and comparison."""
         return pd.DataFrame(
             [
-                {"place": row.place, "layer": row.layer, **c.model_dump(),
-                 **{f"median {kind}": row.medians.get(kind) for kind in KINDS}}
-                for row in self.rows for c in row.comparisons
+                {
+                    "place": row.place,
+                    "layer": row.layer,
+                    **c.model_dump(),
+                    **{f"median {kind}": row.medians.get(kind) for kind in KINDS},
+                }
+                for row in self.rows
+                for c in row.comparisons
             ]
-        )  # fmt: skip
+        )
 
     @property
     def sentence(self) -> str:

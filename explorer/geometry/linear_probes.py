@@ -95,9 +95,13 @@ def held_out(
     of_text = np.eye(int(texts.max()) + 1)[texts]
     ridge = make_pipeline(StandardScaler(), Ridge(alpha=STRENGTH * vectors.shape[1]))
     predicted = cross_val_predict(
-        ridge, vectors, of_text, groups=folds.fold[texts], cv=LeaveOneGroupOut(),
+        ridge,
+        vectors,
+        of_text,
+        groups=folds.fold[texts],
+        cv=LeaveOneGroupOut(),
         params={"ridge__sample_weight": weight},
-    )  # fmt: skip
+    )
     found: Float[np.ndarray, "T T"] = (weight[:, None] * of_text).T @ predicted
     return found
 

@@ -211,9 +211,14 @@ def _lay_out(
         found = projection.principal(full, spec.dimensions)
         return found.project(full), found.explained.tolist()
     coordinates = projection.umap(
-        full, spec.dimensions, neighbours=spec.neighbours, min_distance=spec.min_distance,
-        metric=spec.metric, seed=spec.seed, start=start,
-    )  # fmt: skip
+        full,
+        spec.dimensions,
+        neighbours=spec.neighbours,
+        min_distance=spec.min_distance,
+        metric=spec.metric,
+        seed=spec.seed,
+        start=start,
+    )
     return coordinates, []
 
 

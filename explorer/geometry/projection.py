@@ -78,9 +78,14 @@ def umap(
             f"are {len(vectors)}. Lower the neighbours to {len(vectors) - 1} or less, or use PCA."
         )
     reducer = _reducer(
-        n_components=dimensions, n_neighbors=neighbours, min_dist=min_distance, metric=metric,
-        random_state=seed, n_jobs=1, **({} if start is None else {"init": start}),
-    )  # fmt: skip
+        n_components=dimensions,
+        n_neighbors=neighbours,
+        min_dist=min_distance,
+        metric=metric,
+        random_state=seed,
+        n_jobs=1,
+        **({} if start is None else {"init": start}),
+    )
     layout = np.asarray(reducer.fit_transform(vectors.astype(np.float32)), dtype=np.float64)
     if not np.isfinite(layout).all():
         raise BadInputError(

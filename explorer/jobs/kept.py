@@ -59,7 +59,11 @@ def resume(job_id: str) -> None:
     with transaction() as session:
         session.execute(
             failed.values(
-                state="queued", requested="run", error=None, finished=None, deaths=0,
+                state="queued",
+                requested="run",
+                error=None,
+                finished=None,
+                deaths=0,
                 sentence="Waiting for its turn.",
             )
-        )  # fmt: skip
+        )

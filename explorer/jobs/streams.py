@@ -229,8 +229,9 @@ class Hub:
     async def _whole(self, channel: Channel) -> tuple[int, str]:
         """Return the whole history, made once for all who come within some seconds."""
         if channel.whole is None or channel.whole[0] < channel.forgotten:
-            making = asyncio.to_thread(_history, channel.job, channel.status, channel.newest,
-                                       channel.say, channel.tiles)  # fmt: skip
+            making = asyncio.to_thread(
+                _history, channel.job, channel.status, channel.newest, channel.say, channel.tiles
+            )
             channel.whole = channel.number, asyncio.create_task(making)
         number, task = channel.whole
         return number, await asyncio.shield(task)

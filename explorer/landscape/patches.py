@@ -89,10 +89,12 @@ def brought_back(found: Landscape, name: str, file: Path) -> Landscape:
 def _layout(header: LandscapeHeader) -> Layout:
     length = len(header.text.target_ids)
     return {
-        "accuracy": ("f4", ("points",)), "loss": ("f4", ("points",)),
-        "predicted": ("i4", ("points", length)), "p": ("f2", ("points", length)),
+        "accuracy": ("f4", ("points",)),
+        "loss": ("f4", ("points",)),
+        "predicted": ("i4", ("points", length)),
+        "p": ("f2", ("points", length)),
         "rank": ("i4", ("points", length)),
-    }  # fmt: skip
+    }
 
 
 def _problem(_: LandscapeHeader, tensors: Tensors) -> str:

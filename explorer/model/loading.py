@@ -23,9 +23,14 @@ from explorer.runtime.interruption import check_between
 FAR = 1000.0
 """A logit that no cap lets through; known caps lie between 5 and 50."""
 SHAPED = {
-    "final_logit_softcapping": None, "logits_soft_cap": None, "softcap": None, "logit_scale": 1.0,
-    "logits_scaling": 1.0, "lm_head_multiplier": 1.0, "output_multiplier": 1.0,
-}  # fmt: skip
+    "final_logit_softcapping": None,
+    "logits_soft_cap": None,
+    "softcap": None,
+    "logit_scale": 1.0,
+    "logits_scaling": 1.0,
+    "lm_head_multiplier": 1.0,
+    "output_multiplier": 1.0,
+}
 """What configurations call a cap or a factor of the logits, and its value that leaves them."""
 
 

@@ -123,8 +123,12 @@ class Paths:
         mine, theirs = self.header, other.header
         same = (mine.pairs, mine.kind, mine.recipe, mine.solutions, mine.fingerprint)
         return same == (
-            theirs.pairs, theirs.kind, theirs.recipe, theirs.solutions, theirs.fingerprint
-        )  # fmt: skip
+            theirs.pairs,
+            theirs.kind,
+            theirs.recipe,
+            theirs.solutions,
+            theirs.fingerprint,
+        )
 
     def points(self, pair: int) -> NDArray[np.float32]:
         """Return the points of a pair's curve: end, bends, end, (2 + bends, 2 d_model)."""
@@ -223,17 +227,21 @@ class Paths:
 def _layout(header: PathsHeader) -> Layout:
     pairs, length = len(header.pairs), len(header.texts[0].target_ids)
     profile: Layout = {
-        "accuracy": ("f4", (pairs, "T")), "loss": ("f4", (pairs, "T")),
-        "predicted": ("i4", (pairs, "T", length)), "p": ("f2", (pairs, "T", length)),
+        "accuracy": ("f4", (pairs, "T")),
+        "loss": ("f4", (pairs, "T")),
+        "predicted": ("i4", (pairs, "T", length)),
+        "p": ("f2", (pairs, "T", length)),
         "rank": ("i4", (pairs, "T", length)),
-    }  # fmt: skip
+    }
     return {
         "vectors": ("f4", (len(header.solutions), "d")),
         "bends": ("f4", (pairs, BENDS[header.kind], "d")),
-        "t": ("f8", ("T",)), "steps": ("i4", (pairs,)), "over": ("?", (pairs,)),
+        "t": ("f8", ("T",)),
+        "steps": ("i4", (pairs,)),
+        "over": ("?", (pairs,)),
         **{f"{which}.{name}": of for which in ("line", "curve") for name, of in profile.items()},
         **{f"history.{name}": (HISTORY[name], ("H",)) for name in HISTORY.names or ()},
-    }  # fmt: skip
+    }
 
 
 def _problem(header: PathsHeader, tensors: Tensors) -> str:

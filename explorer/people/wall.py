@@ -104,9 +104,12 @@ def strip_of(newest: Recording, say: Say) -> Tile:
     right = int(np.sum(frame["predicted"][best] == np.array(targets)))
     exact = right == len(targets) and int(frame["phase"][best]) == DONE
     return {
-        "words": words, "right": right, "total": len(targets), "exact": exact,
+        "words": words,
+        "right": right,
+        "total": len(targets),
+        "exact": exact,
         "steps": int(frame["steps"][best]),
-    }  # fmt: skip
+    }
 
 
 def hide(person: Person, jobs: Iterable[str], *, hidden: bool = True) -> None:

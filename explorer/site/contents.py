@@ -73,8 +73,13 @@ def _runs() -> Iterator[Page]:
         )
         parts: list[Part] = [Target(best.text), said, _played(recording)]
         parts += stored.of_recording(recording)
-        yield Page(_name("run", folder), "Recorded runs", shortened(best.text, 28),
-                   shortened(best.text, 60), parts)  # fmt: skip
+        yield Page(
+            _name("run", folder),
+            "Recorded runs",
+            shortened(best.text, 28),
+            shortened(best.text, 60),
+            parts,
+        )
 
 
 def _best(folder: Path) -> SolutionRecord:
@@ -112,13 +117,18 @@ def _sets() -> Iterator[Page]:
             f"{record.regime_in_words}"
         ]
         if (summary := distance_report.load(found)) is not None:
-            parts += [distance_report.order_in_words(m) for m in summary.measured
-                      if m.metric == "cosine"]  # fmt: skip
+            parts += [
+                distance_report.order_in_words(m) for m in summary.measured if m.metric == "cosine"
+            ]
             parts += summary.notes
         short, title = f"m {record.spec.regime} ({record.id[:6]})", record.name
-        yield Page(_name("set", file.parent), "Distances and maps", short,
-                   f"How far apart solutions are: {title}",
-                   [*parts, *stored.of_set(found)])  # fmt: skip
+        yield Page(
+            _name("set", file.parent),
+            "Distances and maps",
+            short,
+            f"How far apart solutions are: {title}",
+            [*parts, *stored.of_set(found)],
+        )
 
 
 def _paths() -> Iterator[Page]:
@@ -137,8 +147,13 @@ def _paths() -> Iterator[Page]:
             Strip("What the model outputs along both paths", walk_data(found, pair)),
             *drawn[len(overview) :],
         ]
-        yield Page(_name("paths", file.parent), "Between and around", "Paths",
-                   "From one solution to another", parts)  # fmt: skip
+        yield Page(
+            _name("paths", file.parent),
+            "Between and around",
+            "Paths",
+            "From one solution to another",
+            parts,
+        )
 
 
 def _landscapes() -> Iterator[Page]:
@@ -150,8 +165,13 @@ def _landscapes() -> Iterator[Page]:
             Target(found.header.text.text),
             *stored.of_landscape(found),
         ]
-        yield Page(_name("landscape", file.parent), "Between and around", "Landscape",
-                   "The landscape around solutions", parts)  # fmt: skip
+        yield Page(
+            _name("landscape", file.parent),
+            "Between and around",
+            "Landscape",
+            "The landscape around solutions",
+            parts,
+        )
 
 
 def _looks() -> Iterator[Page]:
@@ -167,8 +187,13 @@ def _looks() -> Iterator[Page]:
         ]
         if found.header.writings:
             parts.append(Table("What the model goes on to write", tables.writings(found)))
-        yield Page(_name("inside", file.parent), "Between and around", "Inside",
-                   "Inside the one pass", parts)  # fmt: skip
+        yield Page(
+            _name("inside", file.parent),
+            "Between and around",
+            "Inside",
+            "Inside the one pass",
+            parts,
+        )
 
 
 def _experiments() -> Iterator[Page]:
@@ -208,12 +233,16 @@ def _paper() -> Page:
         Table("What the paper found, and what is seen here", paper_comparison.answers(said)),
         paper_table.arrangements_beside(paper_comparison.table1(first.get("arrangements"))),
         Table("Texts that share e or m", paper_comparison.table2(first.get("sharing"))),
-        *(paper_table.capacity_beside(value, m_shared=shared, ours=capacity)
-          for shared in (False, True) for value in ("c_tokens", "h_lm")),
+        *(
+            paper_table.capacity_beside(value, m_shared=shared, ours=capacity)
+            for shared in (False, True)
+            for value in ("c_tokens", "h_lm")
+        ),
         Table("Throughput", paper_comparison.speed(first.get("throughput"))),
-    ]  # fmt: skip
-    return Page("paper", "Experiments", "Paper vs here", "The paper, and what runs here show",
-                parts)  # fmt: skip
+    ]
+    return Page(
+        "paper", "Experiments", "Paper vs here", "The paper, and what runs here show", parts
+    )
 
 
 def _name(kind: str, folder: Path) -> str:

@@ -36,10 +36,13 @@ PAIR_TOKENS, PAIRS = 6, 4
 """Words that a pair is to output at once, and how many pairs try."""
 RECIPE = INDEPENDENT.model_copy(
     update={
-        "name": "probe", "warmup_steps": 0, "schedule": "constant",
-        "precision": "float32", "finish_margin": 0.0,
+        "name": "probe",
+        "warmup_steps": 0,
+        "schedule": "constant",
+        "precision": "float32",
+        "finish_margin": 0.0,
     }
-)  # fmt: skip
+)
 STANDING_IN = ("\n", ".", " the")
 """Where there is no BOS token, the one of these behind which most is said is the sink."""
 

@@ -35,9 +35,14 @@ class Run:
 
     def __init__(self, model: str) -> None:
         spec = ReconstructSpec(
-            model=model, text="The heron waits", length=3, arrangement="e+mN", recipe=FAST,
-            restarts=2, seed=3,
-        )  # fmt: skip
+            model=model,
+            text="The heron waits",
+            length=3,
+            arrangement="e+mN",
+            recipe=FAST,
+            restarts=2,
+            seed=3,
+        )
         self.job = client.submit(spec)
         self.header = RecordingHeader(
             model=model, target_ids=[20, 21, 22], seeds=[3, 4], d_model=32, arrangement="e+mN"

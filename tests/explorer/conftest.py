@@ -133,9 +133,14 @@ def record_run() -> Callable[..., "Path"]:
 
     def record(folder: Path, seeds: tuple[int, ...] = (1,), frames: int = 3) -> Path:
         header = RecordingHeader(
-            model="tiny", target_ids=[5, 3, 8], seeds=list(seeds), d_model=4, arrangement="e+mN",
-            title="Own text", pieces={5: "a", 3: "b", 8: "c", 0: "?"},
-        )  # fmt: skip
+            model="tiny",
+            target_ids=[5, 3, 8],
+            seeds=list(seeds),
+            d_model=4,
+            arrangement="e+mN",
+            title="Own text",
+            pieces={5: "a", 3: "b", 8: "c", 0: "?"},
+        )
         made = np.zeros(frames, dtype=header.frame_dtype)
         made["step"] = made["steps"][:, 0] = np.arange(frames)
         folder.mkdir(parents=True, exist_ok=True)

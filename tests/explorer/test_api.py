@@ -56,9 +56,10 @@ def test_solutions_are_checked_connected_and_looked_into(
         api.connect(model, a, other)
 
 
-@pytest.mark.parametrize(("change", "sentence"), [
-    ({"recipe": "dream"}, "no recipe"), ({"restarts": 0}, "restarts"), ({"length": 0}, "length"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [({"recipe": "dream"}, "no recipe"), ({"restarts": 0}, "restarts"), ({"length": 0}, "length")],
+)
 def test_bad_input_is_a_sentence(
     model: api.Model, change: dict[str, object], sentence: str
 ) -> None:

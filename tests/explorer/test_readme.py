@@ -23,9 +23,11 @@ N = 7
 
 @pytest.fixture
 def check(
-    tmp_path: Path, tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    tiny_llama_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Callable[["Solution"], float]:  # fmt: skip
+) -> Callable[["Solution"], float]:
     """Run the check by hand of docs/files.md on a solution's file; return what it prints."""
     text = (folders.PROJECT / "docs" / "files.md").read_text()
     (block,) = (b for b in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "safe_open" in b)

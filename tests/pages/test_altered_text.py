@@ -39,8 +39,9 @@ def test_an_experiment_and_a_set_say_it_before_they_start(
     app.segmented_control(key="set_what").set_value("My choice").run()
     app.session_state["set_typed"] = {
         "edited_rows": {0: {"text": "The heron waits by the Reservoir"}},
-        "added_rows": [], "deleted_rows": [],
-    }  # fmt: skip
+        "added_rows": [],
+        "deleted_rows": [],
+    }
     app.run()
     assert not app.exception
     assert any("reads “The” as “the”" in warning.value for warning in app.warning)

@@ -89,8 +89,10 @@ def test_runs_on_checkpoints_are_shown_over_training() -> None:
     assert not app.exception
     assert "Over training" in [part.value for part in app.subheader]
     assert "step2000 and main hold the same weights" in texts_of(app)
-    shown = [chart.proto.figure.spec if hasattr(chart.proto, "figure") else chart.proto.spec
-             for chart in app.get("plotly_chart")]  # fmt: skip
+    shown = [
+        chart.proto.figure.spec if hasattr(chart.proto, "figure") else chart.proto.spec
+        for chart in app.get("plotly_chart")
+    ]
     assert any(
         "Capacity over training: 4 tokens at step1000, 11 tokens at main" in s for s in shown
     )

@@ -203,11 +203,16 @@ def _copied(shipped: str, to: Path) -> None:
     [
         ("Paths", "paths", "paths/1-four-texts", "paths/job1", "1 set of paths"),
         ("Landscapes", "landscape", "landscape/1-four-texts", "paths/job2", "1 landscape"),
-        ("Experiments", "experiment", "experiments/330bfc2676cd", "experiments/330bfc2676cd",
-         "1 run of an experiment"),
+        (
+            "Experiments",
+            "experiment",
+            "experiments/330bfc2676cd",
+            "experiments/330bfc2676cd",
+            "1 run of an experiment",
+        ),
         ("Analyses", "analysis", "analyses/map-06095d687f50ef35.json", "analyses", "1 analysis"),
     ],
-)  # fmt: skip
+)
 def test_every_result_is_listed_deleted_and_put_back(
     own_cache: Path, room: str, kind: Kind, source: str, place: str, said: str
 ) -> None:
@@ -247,9 +252,14 @@ def test_a_result_whose_job_was_deleted_has_its_page(
 @pytest.mark.usefixtures("without_shipped")
 def test_a_walk_whose_job_was_deleted_has_its_page(own_cache: Path) -> None:
     header = SurroundingsHeader(
-        model="tiny", fingerprint="f" * 64, solution="s-1", solution_seed=0, text="The heron",
-        norm=1.0, seed=0,
-    )  # fmt: skip
+        model="tiny",
+        fingerprint="f" * 64,
+        solution="s-1",
+        solution_seed=0,
+        text="The heron",
+        norm=1.0,
+        seed=0,
+    )
     walk = Surroundings(
         header, np.linspace(0, 1, 5), np.ones((2, 5), dtype=np.float32), np.array([0.5, np.nan])
     )

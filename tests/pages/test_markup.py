@@ -146,8 +146,9 @@ def test_no_page_reads_words_of_others_as_markup(page: str, links: dict[str, str
     assert seen or page == "glossary"  # the hostile words are there, and were looked at
 
 
-@pytest.mark.parametrize(("room", "rows"), [("Solutions", 1), ("Solutions", 2), ("Runs", 1),
-                                            ("Sets", 1), ("Jobs", 1)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("room", "rows"), [("Solutions", 1), ("Solutions", 2), ("Runs", 1), ("Sets", 1), ("Jobs", 1)]
+)
 def test_the_library_shows_a_hostile_entry_as_it_is(
     room: str, rows: int, links: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,9 +104,14 @@ def test_a_long_text_takes_long_and_a_short_one_does_not() -> None:
 
     def expected(length: int) -> float:
         spec = ReconstructSpec(
-            model="smollm2-135m", text="x", length=length, arrangement="e+mN", recipe=FAST,
-            restarts=4, until="first",
-        )  # fmt: skip
+            model="smollm2-135m",
+            text="x",
+            length=length,
+            arrangement="e+mN",
+            recipe=FAST,
+            restarts=4,
+            until="first",
+        )
         seconds = outlook.of_text(spec, step_times.assumed(None)).seconds
         assert seconds is not None
         return seconds.usual
@@ -170,8 +175,9 @@ def test_what_suits_the_model_is_offered_first_and_said(tiny_llama_folder: Path)
     assert "BOS before e helps: after 24 steps e and m output 15 of 24 tokens" in texts_of(app)
     app.button(key="start").click().run()
     assert {j.spec.arrangement for j in client.jobs() if isinstance(j.spec, ReconstructSpec)} == {
-        "auto", "sink+e+mN",
-    }  # fmt: skip
+        "auto",
+        "sink+e+mN",
+    }
 
 
 def test_a_changed_recipe_is_named_as_changed(tiny_llama_folder: Path) -> None:

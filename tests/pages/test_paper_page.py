@@ -41,12 +41,15 @@ def answers(app: AppTest) -> pd.DataFrame:
 def connected() -> str:
     """A pair of each of six texts: the line fails, the curve holds."""
     header = PathsHeader(
-        model="a/tiny", fingerprint="f" * 64, arrangement="e+mN", kind="bezier",
+        model="a/tiny",
+        fingerprint="f" * 64,
+        arrangement="e+mN",
+        kind="bezier",
         recipe=PathRecipe(points=5),
         texts=[TextInfo(text=f"heron {t}", target_ids=[1, 2]) for t in range(6)],
         solutions=[SolutionInfo(id=str(k), seed=k, text=k // 2) for k in range(12)],
         pairs=[(2 * t, 2 * t + 1) for t in range(6)],
-    )  # fmt: skip
+    )
     found = Paths.empty(header, np.random.default_rng(0).normal(size=(12, 6)).astype(np.float32))
     found.line.accuracy[:], found.curve.accuracy[:] = 0.5, 1
     found.steps[:], found.over[:] = 10, True
@@ -170,9 +173,14 @@ def test_runs_stand_beside_the_papers_numbers() -> None:
         settings = EXPERIMENTS[name].make({"model": "a/tiny"})
         now = "2026-01-02T03:04:05+00:00"
         header = Header(
-            id=str(number) * 12, settings=settings, fingerprint="f" * 64, d_model=4, rotary=True,
-            device="CPU", created=now,
-        )  # fmt: skip
+            id=str(number) * 12,
+            settings=settings,
+            fingerprint="f" * 64,
+            d_model=4,
+            rotary=True,
+            device="CPU",
+            created=now,
+        )
         folder = runs.save_header(header)
         key = EXPERIMENTS[name].cells(settings)[0].key
         runs.append(folder, Done(key=key, rows=rows, seconds=1, finished=now))

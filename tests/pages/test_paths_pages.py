@@ -108,9 +108,13 @@ def test_while_two_ends_are_trained_the_page_shows_what_they_say(tiny_llama_fold
 
     recipe = FAST.model_copy(update={"max_steps": 30, "precision": "float32"})
     train = ReconstructSpec(
-        model=str(tiny_llama_folder), text="The heron waits", length=3, arrangement="e+mN",
-        recipe=recipe, restarts=2,
-    )  # fmt: skip
+        model=str(tiny_llama_folder),
+        text="The heron waits",
+        length=3,
+        arrangement="e+mN",
+        recipe=recipe,
+        restarts=2,
+    )
     spec = PathsSpec(train=train, recipe=QUICK)
     job = JobContext(client.submit(spec), spec, ModelPool())
     steps = run(job)

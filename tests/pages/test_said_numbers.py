@@ -72,9 +72,12 @@ def test_a_halted_restart_of_an_old_run_is_not_said_to_have_lost_at_the_end(
 
 @pytest.mark.parametrize(
     ("one", "many", "said"),
-    [(0.07, 0.67, "9.6 times as fast"), (0.07, 0.05, "1.4 times as slow"),
-     (0.07, 0.07, "about as fast")],
-)  # fmt: skip
+    [
+        (0.07, 0.67, "9.6 times as fast"),
+        (0.07, 0.05, "1.4 times as slow"),
+        (0.07, 0.07, "about as fast"),
+    ],
+)
 def test_one_pass_that_is_slower_is_called_slower(
     one: float, many: float, said: str, ferry: Path
 ) -> None:

@@ -42,9 +42,12 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Visit:
     plain = st.get_option
 
     def ask(
-        address: str | None = "127.0.0.1", ip: str | None = None, drop: str = "",
-        cookies: dict[str, str] | None = None, **headers: str,
-    ) -> None:  # fmt: skip
+        address: str | None = "127.0.0.1",
+        ip: str | None = None,
+        drop: str = "",
+        cookies: dict[str, str] | None = None,
+        **headers: str,
+    ) -> None:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {name: value for name, value in (HERE | named).items() if name != drop}
         monkeypatch.setattr(
@@ -175,8 +178,10 @@ CHECKED = {
 
 
 def test_pages_and_widgets_change_things_through_the_check_alone() -> None:
-    for file in [*(folders.PROJECT / "pages").glob("*.py"),
-                 *(folders.PROJECT / "widgets").rglob("*.py")]:  # fmt: skip
+    for file in [
+        *(folders.PROJECT / "pages").glob("*.py"),
+        *(folders.PROJECT / "widgets").rglob("*.py"),
+    ]:
         named = {  # also as a button's callback, without being called
             f"{node.value.id}.{node.attr}"
             for node in ast.walk(ast.parse(file.read_text()))
@@ -220,9 +225,12 @@ def test_a_record_in_a_link_is_refused_alike(visit: Visit, record: str) -> None:
 
 @pytest.mark.parametrize("source", ["corpus", "random"])
 def test_texts_of_this_disk_are_offered_where_they_may_be_read(
-    visit: Visit, tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    visit: Visit,
+    tiny_llama_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     source: str,
-) -> None:  # fmt: skip
+) -> None:
     def offered() -> tuple[bool, str]:
         app = open_page(None, tiny_llama_folder)
         app.selectbox(key="source").set_value(source).run()

@@ -211,8 +211,11 @@ def test_a_map_shows_chosen_solutions_and_leads_to_paths(make_set: MakeSet) -> N
     assert not app.exception
     links = [link.proto.url for link in app.get("link_button")]
     assert links == [*(f"./inside?solution={i}" for i in (a, b)), f"./paths?a={a}&b={b}"]
-    shown = next(d.value for d in app.dataframe if isinstance(d.value, pd.DataFrame)
-                 and d.value.shape == (2, 2))  # fmt: skip
+    shown = next(
+        d.value
+        for d in app.dataframe
+        if isinstance(d.value, pd.DataFrame) and d.value.shape == (2, 2)
+    )
     e1, e2 = (found.solutions[k].e.astype(float) for k in (0, 4))
     cosine = 1 - e1 @ e2 / np.linalg.norm(e1) / np.linalg.norm(e2)
     assert shown.to_numpy()[0, 1] == pytest.approx(cosine)

@@ -63,9 +63,7 @@ def test_what_ships_of_the_gallery_is_small() -> None:
 
 @pytest.mark.parametrize("frames", [1, 59, 60, 61, 200])
 def test_thinning_keeps_the_first_and_the_last_frame(frames: int) -> None:
-    header = RecordingHeader(
-        model="m", target_ids=[1, 2], seeds=[0], d_model=3, arrangement="e+mN"
-    )  # fmt: skip
+    header = RecordingHeader(model="m", target_ids=[1, 2], seeds=[0], d_model=3, arrangement="e+mN")
     full = np.zeros(frames, dtype=header.frame_dtype)
     full["step"] = np.arange(frames)
     kept = thinned(Recording(header, full)).frames["step"]

@@ -48,10 +48,13 @@ def show(kind: Kind, listed: Sequence[Item], selected: Sequence[Item]) -> None:
             of = f" {number} of {len(divided)}" if len(divided) > 1 else ""
             named = of.replace(" ", "-")
             download.button(
-                f"Export{of}", partial(exchange.export, part), f"proto-tokens{named}.zip",
-                f"export{named}", "A zip: solution files, their recordings, and a CSV table.",
+                f"Export{of}",
+                partial(exchange.export, part),
+                f"proto-tokens{named}.zip",
+                f"export{named}",
+                "A zip: solution files, their recordings, and a CSV table.",
                 "application/zip",
-            )  # fmt: skip
+            )
         _delete(kind, selected)
 
 

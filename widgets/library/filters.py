@@ -29,9 +29,14 @@ def choose(kind: Kind, items: Sequence[Item]) -> list[Item]:
             wish = _wish(kind, items, words or "")
         if (me := server.person().id) is not None:
             whose = st.segmented_control(
-                "Whose", (EVERYONES, MINE), default=EVERYONES, required=True, key="whose",
-                bind="query-params", label_visibility="collapsed",
-            )  # fmt: skip
+                "Whose",
+                (EVERYONES, MINE),
+                default=EVERYONES,
+                required=True,
+                key="whose",
+                bind="query-params",
+                label_visibility="collapsed",
+            )
             wish = replace(wish, owner=me if whose == MINE else None)
     return chosen(items, wish)
 

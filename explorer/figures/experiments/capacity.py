@@ -37,9 +37,13 @@ def _climbed(run: Run) -> Chart:
     schemes = list(dict.fromkeys(rungs["scheme"]))
     wide = 1 if len(schemes) == 1 else 2
     figure = make_subplots(
-        rows=-(-len(schemes) // wide), cols=wide, subplot_titles=schemes, shared_yaxes=True,
-        horizontal_spacing=0.04, vertical_spacing=0.16,
-    )  # fmt: skip
+        rows=-(-len(schemes) // wide),
+        cols=wide,
+        subplot_titles=schemes,
+        shared_yaxes=True,
+        horizontal_spacing=0.04,
+        vertical_spacing=0.16,
+    )
     named: set[str] = set()
     for place, scheme in enumerate(schemes):
         at = {"row": place // wide + 1, "col": place % wide + 1}
@@ -47,14 +51,18 @@ def _climbed(run: Run) -> Chart:
             part = rungs[(rungs["scheme"] == scheme) & (rungs["source"] == source)]
             for text, line in part.groupby("text"):
                 figure.add_scatter(
-                    x=line["n"], y=line["accuracy"], mode="lines+markers",
-                    name=in_words(source), legendgroup=source, showlegend=source not in named,
+                    x=line["n"],
+                    y=line["accuracy"],
+                    mode="lines+markers",
+                    name=in_words(source),
+                    legendgroup=source,
+                    showlegend=source not in named,
                     line={"color": RESTARTS[k], "dash": DASHES[k % len(DASHES)], "width": 1.5},
                     marker={"symbol": SYMBOLS[k], "size": 7},
                     hovertemplate=f"{in_words(source)}, text {int(str(text)) + 1}, N = %{{x}}: "
                     f"%{{y:.3f}}<extra>{scheme}</extra>",
                     **at,
-                )  # fmt: skip
+                )
                 named.add(source)
         figure.add_hline(y=THRESHOLD, line={"color": STRAIGHT, "dash": "dot", "width": 1}, **at)
     title = f"Each text climbs until its accuracy falls below {THRESHOLD} (dotted)"
@@ -82,21 +90,27 @@ def _held(run: Run, found: pd.DataFrame, value: str) -> Chart:
         shift = 0.16 * (k - (len(schemes) - 1) / 2)
         part, texts = (table[table["scheme"] == scheme] for table in (found, each))
         figure.add_scatter(
-            x=[sources.index(s) + shift + 0.04 for s in texts["source"]], y=texts[value],
-            mode="markers", showlegend=False, legendgroup=scheme,
+            x=[sources.index(s) + shift + 0.04 for s in texts["source"]],
+            y=texts[value],
+            mode="markers",
+            showlegend=False,
+            legendgroup=scheme,
             marker={"symbol": f"{SYMBOLS[k]}-open", "size": 6, "color": RESTARTS[k]},
             hovertemplate=f"a text, {scheme}: %{{y:.4g}}<extra></extra>",
-        )  # fmt: skip
+        )
         figure.add_scatter(
-            x=[sources.index(s) + shift for s in part["source"]], y=part[value],
-            mode="markers+text", name=scheme, legendgroup=scheme,
+            x=[sources.index(s) + shift for s in part["source"]],
+            y=part[value],
+            mode="markers+text",
+            name=scheme,
+            legendgroup=scheme,
             text=[AT_LEAST if n else "" for n in part["at_end"] + part["open"]],
-            textposition="middle left", cliponaxis=False,
+            textposition="middle left",
+            cliponaxis=False,
             marker={"symbol": SYMBOLS[k], "size": 12, "color": RESTARTS[k]},
-            error_y=spread(part["h_lm_sd"])
-            if value == "h_lm" else None,
+            error_y=spread(part["h_lm_sd"]) if value == "h_lm" else None,
             hovertemplate=f"{scheme}: %{{y:.4g}}<extra></extra>",
-        )  # fmt: skip
+        )
     unit, words = (
         ("C_tokens, best of the texts", "tokens at best")
         if value == "c_tokens"
@@ -210,12 +224,16 @@ def _best(run: Run) -> Iterator[Chart]:
     for whose, symbol in (("published", "circle-open"), ("here", "circle")):
         part = found[found["whose"] == whose]
         figure.add_scatter(
-            x=[for_hover(model) for model in part["model"]], y=part["c_tokens"], name=whose,
-            mode="markers+text", text=[AT_LEAST if more else "" for more in part["at_least"]],
-            textposition="top center", cliponaxis=False,
+            x=[for_hover(model) for model in part["model"]],
+            y=part["c_tokens"],
+            name=whose,
+            mode="markers+text",
+            text=[AT_LEAST if more else "" for more in part["at_least"]],
+            textposition="top center",
+            cliponaxis=False,
             marker={"symbol": symbol, "size": 12, "color": RESTARTS[0]},
             hovertemplate="%{x}: %{y} tokens<extra>" + whose + "</extra>",
-        )  # fmt: skip
+        )
     mine = ours.iloc[0]
     held = f"{'at least ' if mine['at_least'] else ''}{mine['c_tokens']} tokens"
     layout(

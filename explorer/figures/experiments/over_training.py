@@ -28,10 +28,14 @@ def charts(runs: Sequence[Run]) -> list[Chart]:
     ends = [held[held["checkpoint"] == at] for at in held["checkpoint"].iloc[[0, -1]]]
     drawn = [
         _over_training(
-            "capacity", held, "c_tokens", f"Capacity over training: {', '.join(map(_most, ends))}",
-            "C_tokens, best of the texts", f"; {AT_LEAST}: no length failed for at least one text",
+            "capacity",
+            held,
+            "c_tokens",
+            f"Capacity over training: {', '.join(map(_most, ends))}",
+            "C_tokens, best of the texts",
+            f"; {AT_LEAST}: no length failed for at least one text",
         )
-    ]  # fmt: skip
+    ]
     if len(reached):
         lines = [f"{s}, N = {n}" for s, n in zip(reached["scheme"], reached["n"], strict=True)]
         title = "Accuracy over training, at lengths that every checkpoint was tried at"
@@ -54,12 +58,17 @@ def _over_training(
     figure, words = go.Figure(), []
     for k, (name, part) in enumerate(found.groupby("line", sort=False)):
         figure.add_scatter(
-            x=[for_plotly(label) for label in part["checkpoint"]], y=part[value], name=str(name),
-            mode="lines+markers+text", text=part["mark"], textposition="top center",
+            x=[for_plotly(label) for label in part["checkpoint"]],
+            y=part[value],
+            name=str(name),
+            mode="lines+markers+text",
+            text=part["mark"],
+            textposition="top center",
             line={"color": RESTARTS[k % len(RESTARTS)], "dash": DASHES[k % len(DASHES)]},
-            marker={"symbol": SYMBOLS[k % len(SYMBOLS)], "size": 9}, cliponaxis=False,
+            marker={"symbol": SYMBOLS[k % len(SYMBOLS)], "size": 9},
+            cliponaxis=False,
             hovertemplate=f"%{{x}}, {name}: %{{y:.4g}}<extra></extra>",
-        )  # fmt: skip
+        )
         each = zip(part["checkpoint"], part[value], strict=True)
         words.append(f"{name}: " + ", ".join(f"{label} {number:.3g}" for label, number in each))
     layout(figure, title, f"checkpoint, in the order of training{also}", y, height=420)

@@ -292,9 +292,12 @@ class InsideTask(Task):
     def _save(self) -> None:
         found = self._with_trials()
         ids = ids_in(
-            found.targets, found.predicted, found.top_ids, found.trial_predicted,
+            found.targets,
+            found.predicted,
+            found.top_ids,
+            found.trial_predicted,
             *(other.text.target_ids for other in found.header.others),
-        )  # fmt: skip
+        )
         update = {
             "pieces": dict(zip(ids, self.model.tokenizer.pieces(ids), strict=True)),
             "seconds": dict(self._seconds),

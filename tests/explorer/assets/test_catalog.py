@@ -268,12 +268,15 @@ def test_the_embedded_card_is_true(embedded_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "found", "title"),
     [
-        ("EleutherAI/pythia-160m@step1000", "EleutherAI/pythia-160m@step1000",
-         "Pythia 160M, step1000"),
+        (
+            "EleutherAI/pythia-160m@step1000",
+            "EleutherAI/pythia-160m@step1000",
+            "Pythia 160M, step1000",
+        ),
         ("pythia-160m@step1000", "EleutherAI/pythia-160m@step1000", "Pythia 160M, step1000"),
         ("org/tiny@refs/pr/1", "org/tiny@refs/pr/1", "org/tiny@refs/pr/1"),
     ],
-)  # fmt: skip
+)
 def test_a_hub_model_takes_a_revision(name: str, found: str, title: str) -> None:
     card = catalog.find(name)
     assert (card.name, card.title, card.origin) == (found, title, "hub")

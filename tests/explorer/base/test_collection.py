@@ -58,9 +58,11 @@ def test_nothing_is_listed_where_nothing_is() -> None:
 def test_the_newest_come_first_and_what_ships_last(files: dict[str, Path]) -> None:
     listed = [(found.id, found.said, found.ships) for found in NOTES.all()]
     assert listed == [
-        ("ab2", "new", False), ("cd3", None, False), ("ab1", "old", False),
+        ("ab2", "new", False),
+        ("cd3", None, False),
+        ("ab1", "old", False),
         ("deep/ef4", "ships", True),
-    ]  # fmt: skip
+    ]
     assert [found.problem for found in NOTES.all()] == [None, "note.txt is damaged.", None, None]
     assert NOTES.folders() == [found.folder for found in NOTES.all()]
     assert NOTES.folder_of("ab1") == files["ab1"].parent

@@ -76,8 +76,11 @@ def test_a_speed_is_slower_where_it_is(ratio: float, said: str) -> None:
 
 def test_counts_agree_with_their_nouns() -> None:
     assert [counted(n, "pair") for n in (0, 1, 2, 1095)] == [
-        "0 pairs", "1 pair", "2 pairs", "1,095 pairs",
-    ]  # fmt: skip
+        "0 pairs",
+        "1 pair",
+        "2 pairs",
+        "1,095 pairs",
+    ]
     assert counted(2, "attempt not exact", "attempts not exact") == "2 attempts not exact"
 
 

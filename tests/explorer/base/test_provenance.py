@@ -65,17 +65,24 @@ def test_work_that_goes_on_names_both_versions() -> None:
 
 
 FRAMES: dict[str, Any] = {
-    "model": "tiny", "target_ids": [1], "seeds": [0], "d_model": 8, "arrangement": "e",
-}  # fmt: skip
+    "model": "tiny",
+    "target_ids": [1],
+    "seeds": [0],
+    "d_model": 8,
+    "arrangement": "e",
+}
 RACE = dict.fromkeys(("one_forward_text", "autoregressive_text", "device"), "") | {
-    "tokens": 1, "one_forward_seconds": 0, "autoregressive_seconds": 0,
-}  # fmt: skip
+    "tokens": 1,
+    "one_forward_seconds": 0,
+    "autoregressive_seconds": 0,
+}
 PROBE = dict.fromkeys(("fingerprint", "sink_text", "computed_in"), "") | dict.fromkeys(
     ("words", "alone", "behind", "sink", "steps"), 1
 )
 MAP = dict.fromkeys(("solutions", "coordinates", "explained", "purity"), ()) | {
-    "key": "k", "spec": MapSpec(sets=("a",)),
-}  # fmt: skip
+    "key": "k",
+    "spec": MapSpec(sets=("a",)),
+}
 
 
 @pytest.mark.parametrize(

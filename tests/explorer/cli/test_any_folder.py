@@ -21,13 +21,20 @@ KEYS = st.sampled_from(
      "attn_implementation", "transformers_version"]
 )  # fmt: skip
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 400) | st.sampled_from([1e9, 2**70, 0.5, -1.0])
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 400)
+    | st.sampled_from([1e9, 2**70, 0.5, -1.0])
     | st.sampled_from(["", "llama", "gpt2", "silu", "float16", "nonsense", "default", "é"]),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=2),
     max_leaves=4,
-)  # fmt: skip
-FILES = ("config.json", "tokenizer_config.json", "special_tokens_map.json",
-         "generation_config.json")  # fmt: skip
+)
+FILES = (
+    "config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "generation_config.json",
+)
 
 
 def _reconstruct(folder: Path, out: Path) -> int:

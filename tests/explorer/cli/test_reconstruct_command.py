@@ -157,9 +157,13 @@ def test_recipe_fields_can_be_changed(reconstruct: Reconstruct) -> None:
         *("--set", "lr_unit=embedding std", "--set", "clip=none"),
     )
     changed = {
-        "name": "paper, changed", "lr": 0.5, "lr_unit": "embedding std", "clip": None,
-        "max_steps": 3, "precision": "float32",
-    }  # fmt: skip
+        "name": "paper, changed",
+        "lr": 0.5,
+        "lr_unit": "embedding std",
+        "clip": None,
+        "max_steps": 3,
+        "precision": "float32",
+    }
     assert _recipe_of(said) == PAPER.model_dump() | changed
 
 
@@ -266,9 +270,11 @@ BAD_TEXTS: dict[str, tuple[tuple[object, ...], str]] = {
 
 @pytest.mark.parametrize(("text", "sentence"), BAD_TEXTS.values(), ids=BAD_TEXTS)
 def test_a_text_that_cannot_be_used_is_one_sentence(
-    reconstruct: Reconstruct, monkeypatch: pytest.MonkeyPatch, text: tuple[object, ...],
+    reconstruct: Reconstruct,
+    monkeypatch: pytest.MonkeyPatch,
+    text: tuple[object, ...],
     sentence: str,
-) -> None:  # fmt: skip
+) -> None:
     from explorer.assets import packaged
     from explorer.base.errors import MissingAssetError
 

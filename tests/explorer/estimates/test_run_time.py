@@ -168,8 +168,11 @@ def test_a_pace_is_kept_for_each_model_and_number_format() -> None:
 
 
 def test_months_are_said_as_months() -> None:
-    paper = before("arrangements", StepTime(model="a", precision="auto", token_seconds=2e-3),
-                   **experiment("arrangements").presets["paper"])  # fmt: skip
+    paper = before(
+        "arrangements",
+        StepTime(model="a", precision="auto", token_seconds=2e-3),
+        **experiment("arrangements").presets["paper"],
+    )
     assert "months" in paper and " h" not in paper
 
 
@@ -187,8 +190,13 @@ def recorded_pace(found: list[Run]) -> StepTime:
                 costs.append([max(took), sum(row.get("n", n) * row["steps"] for row in cell.rows)])
                 seconds.append(cell.seconds)
     (a_pass, token), *_ = np.linalg.lstsq(np.array(costs), np.array(seconds))
-    return StepTime(model="recorded", precision="auto", token_seconds=token, pass_seconds=a_pass,
-                generate_seconds=float(np.median(alone)))  # fmt: skip
+    return StepTime(
+        model="recorded",
+        precision="auto",
+        token_seconds=token,
+        pass_seconds=a_pass,
+        generate_seconds=float(np.median(alone)),
+    )
 
 
 def test_every_recorded_run_would_have_been_estimated_within_a_half(

@@ -30,10 +30,14 @@ def test_one_value_alone_does_not_spread() -> None:
 
 def test_a_prefix_is_reconstructed_from_099_on_and_failures_below_are_told() -> None:
     cells = ladder(
-        ("a", 4, 1.0), ("a", 5, 0.8), ("a", 8, 0.99), ("a", 11, 0.98),
-        ("b", 4, 1.0), ("b", 5, 1.0),
+        ("a", 4, 1.0),
+        ("a", 5, 0.8),
+        ("a", 8, 0.99),
+        ("a", 11, 0.98),
+        ("b", 4, 1.0),
+        ("b", 5, 1.0),
         ("c", 4, 0.75),
-    )  # fmt: skip
+    )
     found = aggregate.longest_prefixes(cells, ["model"]).set_index("text")
     assert list(found["c_tokens"]) == [8, 5, 0]
     assert list(found["h_lm"]) == [20.0, 12.5, 0.0]

@@ -81,9 +81,14 @@ def made(**accuracy: list[list[float]]) -> Run:
         for restart, texts in enumerate(restarts) for text, a in enumerate(texts)
     ]  # fmt: skip
     header = Header(
-        id="0" * 12, settings=ArrangementsSettings(model="tiny"), fingerprint="f" * 64, d_model=4,
-        rotary=False, device="CPU", created="2026-01-02T03:04:05+00:00",
-    )  # fmt: skip
+        id="0" * 12,
+        settings=ArrangementsSettings(model="tiny"),
+        fingerprint="f" * 64,
+        d_model=4,
+        rotary=False,
+        device="CPU",
+        created="2026-01-02T03:04:05+00:00",
+    )
     cell = Done(key="all", rows=rows, seconds=1.0, finished=header.created)
     return Run(header, Path("nowhere"), (cell,))
 
@@ -94,9 +99,14 @@ MIXED = [[1.0, 0.0, 1.0, 0.0, 0.75, 0.25]]
 
 @pytest.mark.parametrize(
     ("one", "two", "shown"),
-    [(FEW, ALL, True), (HALF, FEW, False), (HALF, MIXED, None), (ALL, ALL, False),
-     ([FEW[0][:5]], [ALL[0][:5]], None)],
-)  # fmt: skip
+    [
+        (FEW, ALL, True),
+        (HALF, FEW, False),
+        (HALF, MIXED, None),
+        (ALL, ALL, False),
+        ([FEW[0][:5]], [ALL[0][:5]], None),
+    ],
+)
 def test_two_vectors_are_needed_where_one_fails_and_two_do_not(
     one: list[list[float]], two: list[list[float]], shown: bool | None
 ) -> None:
@@ -108,9 +118,14 @@ def test_two_vectors_are_needed_where_one_fails_and_two_do_not(
 
 @pytest.mark.parametrize(
     ("halves", "alternating", "last", "shown"),
-    [(FEW, HALF, ALL, True), (FEW, ALL, HALF, False), (FEW, HALF, MIXED, None),
-     (ALL, ALL, ALL, None), (FEW, FEW, [HALF[0], ALL[0]], True)],
-)  # fmt: skip
+    [
+        (FEW, HALF, ALL, True),
+        (FEW, ALL, HALF, False),
+        (FEW, HALF, MIXED, None),
+        (ALL, ALL, ALL, None),
+        (FEW, FEW, [HALF[0], ALL[0]], True),
+    ],
+)
 def test_order_matters_where_a5_beats_both_of_the_others(
     halves: list[list[float]],
     alternating: list[list[float]],

@@ -44,9 +44,14 @@ def done(source: str, scheme: str, n: int, *texts: float | None) -> Done:
 def made(*cells: Done, **fields: Any) -> Run:
     usual = {"model": "some/tiny", "ladder": (4, 5, 8, 11, 16), "texts": 2}
     header = Header(
-        id="0" * 12, settings=CapacitySettings(**(usual | fields)), fingerprint="f" * 64,
-        d_model=4, rotary=True, device="CPU", created="2026-01-02T03:04:05+00:00",
-    )  # fmt: skip
+        id="0" * 12,
+        settings=CapacitySettings(**(usual | fields)),
+        fingerprint="f" * 64,
+        d_model=4,
+        rotary=True,
+        device="CPU",
+        created="2026-01-02T03:04:05+00:00",
+    )
     return Run(header, Path("nowhere"), cells)
 
 
@@ -96,11 +101,15 @@ def test_longer_lengths_of_a_ladder_that_is_over_are_left_out_and_count_as_done(
 
 def test_what_ladders_add_up_to() -> None:
     run = made(
-        done("seen", "m free", 4, 1.0, 1.0), done("seen", "m free", 5, 0.5, 1.0),
+        done("seen", "m free", 4, 1.0, 1.0),
+        done("seen", "m free", 5, 0.5, 1.0),
         done("seen", "m free", 8, None, 0.5),
-        done("seen", "two mem", 4, 1.0, 1.0), done("seen", "two mem", 5, 1.0, 1.0),
-        ladder=(4, 5, 8), sources=("seen",), schemes=("m free", "two mem"),
-    )  # fmt: skip
+        done("seen", "two mem", 4, 1.0, 1.0),
+        done("seen", "two mem", 5, 1.0, 1.0),
+        ladder=(4, 5, 8),
+        sources=("seen",),
+        schemes=("m free", "two mem"),
+    )
     found = ladders.summary(run).set_index("scheme")
     free = found.loc["m free"]
     assert (free["c_tokens"], free["h_lm"], free["h_lm_sd"]) == (5, 18.0, 2.0)
@@ -112,9 +121,12 @@ def test_what_ladders_add_up_to() -> None:
          "h_lm": 18.0, "h_lm_sd": 2.0, "at_least": False}
     ]  # fmt: skip
     more = made(
-        *run.done, done("seen", "two mem", 8, 1.0, 0.5),
-        ladder=(4, 5, 8), sources=("seen",), schemes=("m free", "two mem"),
-    )  # fmt: skip
+        *run.done,
+        done("seen", "two mem", 8, 1.0, 0.5),
+        ladder=(4, 5, 8),
+        sources=("seen",),
+        schemes=("m free", "two mem"),
+    )
     both = ladders.summary(more).set_index("scheme").loc["two mem"]
     assert (both["c_tokens"], both["failed"], both["at_end"]) == (8, 1, 1)
     pairs = ladders.pairs(more)
@@ -139,9 +151,13 @@ def test_tables_follow_the_settings_in_whatever_order_cells_were_finished() -> N
 
 def test_the_title_says_which_end_of_a_span_is_a_lower_bound() -> None:
     run = climbed(
-        {("seen", "m free"): 8, ("seen", "two mem"): 16,
-         ("random", "m free"): 8, ("random", "two mem"): 8},
-    )  # fmt: skip
+        {
+            ("seen", "m free"): 8,
+            ("seen", "two mem"): 16,
+            ("random", "m free"): 8,
+            ("random", "two mem"): 8,
+        }
+    )
     many = next(c for c in charts(run) if c.key == "capacity-one-pass-against-many")
     assert "Token by token 1.0 to at least 2.0 times" in many.figure.layout.title.text
 
@@ -154,8 +170,10 @@ def test_a_paper_model_goes_by_the_papers_name_and_only_shared_sources_by_theirs
     rows = ladders.paper_rows(run)
     assert set(rows["model"]) == {"pythia-160m"} and rows["m_shared"].all()
     assert rows["source"].tolist() == [
-        "random", "Written for this project", "The model's own continuation",
-    ]  # fmt: skip
+        "random",
+        "Written for this project",
+        "The model's own continuation",
+    ]
     assert "3 of ours" in paper_table.capacity_beside("h_lm", m_shared=True, ours=rows).alt
 
 
@@ -235,17 +253,24 @@ SINK = FirstPosition(
 
 @pytest.mark.parametrize(
     ("layout", "known", "said"),
-    [("mem", SINK, "cannot say an arbitrary token"), ("mem", None, "never probed"),
-     ("mem", SINK.model_copy(update={"alone": 9}), None), ("bos+mem", SINK, None)],
-)  # fmt: skip
+    [
+        ("mem", SINK, "cannot say an arbitrary token"),
+        ("mem", None, "never probed"),
+        ("mem", SINK.model_copy(update={"alone": 9}), None),
+        ("bos+mem", SINK, None),
+    ],
+)
 def test_one_vector_at_a_first_position_that_is_a_sink_decides_nothing(
     layout: str, known: FirstPosition | None, said: str | None
 ) -> None:
     """From the layout that the run records and the probe of its weights, not from its name."""
     if known is not None:
         first_position.keep(known)
-    heights = {(s, scheme): 8 if scheme == "m shared" else 4
-               for s in ("seen", "random") for scheme in ("m shared", "one mem")}  # fmt: skip
+    heights = {
+        (s, scheme): 8 if scheme == "m shared" else 4
+        for s in ("seen", "random")
+        for scheme in ("m shared", "one mem")
+    }
     run = climbed(heights, layout=layout, texts=6)
     f7 = next(f for f in capacity.findings(run) if f.id == "F7")
     many = next(c for c in charts(run) if c.key == "capacity-one-pass-against-many")

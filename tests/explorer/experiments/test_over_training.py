@@ -54,8 +54,10 @@ def test_a_models_name_says_which_checkpoint_it_is(model: str, found: Checkpoint
 def test_runs_that_were_asked_alike_stand_together_in_the_order_of_training() -> None:
     found = over_training.together(LATE, TRAINED)
     assert [run.settings.model for run in found] == [
-        "org/tiny@step1000", "org/tiny@step2000", "org/tiny",
-    ]  # fmt: skip
+        "org/tiny@step1000",
+        "org/tiny@step2000",
+        "org/tiny",
+    ]
     assert found[0].header.fingerprint == "a" * 64  # the newest of this checkpoint
     assert over_training.together(TRAINED[-1], TRAINED) == [TRAINED[-1]]
 

@@ -11,9 +11,14 @@ from explorer.specs.experiments import LADDER
 
 @pytest.mark.parametrize(
     ("key", "n", "mean", "sd"),
-    [("e", 2, 0.45, 0.31), ("halves", 4, 0.12, 0.13), ("alternating", 256, 0.17, 0.34),
-     ("e+mN", 256, 0.97, 0.15), ("e+mN-1", 256, 0.99, 0.10)],
-)  # fmt: skip
+    [
+        ("e", 2, 0.45, 0.31),
+        ("halves", 4, 0.12, 0.13),
+        ("alternating", 256, 0.17, 0.34),
+        ("e+mN", 256, 0.97, 0.15),
+        ("e+mN-1", 256, 0.99, 0.10),
+    ],
+)
 def test_table_1_is_told_apart_by_formula(key: str, n: int, mean: float, sd: float) -> None:
     table = paper.table1()
     row = table[(table["arrangement"] == key) & (table["n"] == n)].iloc[0]
@@ -49,15 +54,17 @@ def test_table_3_is_complete_and_only_tokens_have_no_spread() -> None:
 
 @pytest.mark.parametrize(
     ("source", "shared", "model", "value", "mean", "sd"),
-    [("random", False, "pythia-410m", "c_tokens", 92, None),
-     ("random", False, "llama-3.1-8b", "h_lm", 2974.4, 298.3),
-     ("fanfics", True, "llama-3.2-3b", "c_tokens", 288, None),
-     ("fanfics", True, "pythia-410m", "h_lm", 82.3, 28.1),
-     ("pg19", False, "llama-3.1-8b", "c_tokens", 724, None),
-     ("pg19", True, "pythia-1.4b", "h_lm", 156.0, 30.2),
-     ("pg19-gen", True, "llama-3.2-3b", "c_tokens", 362, None),
-     ("pg19-gen", False, "pythia-160m", "h_lm", 354.1, 72.0)],
-)  # fmt: skip
+    [
+        ("random", False, "pythia-410m", "c_tokens", 92, None),
+        ("random", False, "llama-3.1-8b", "h_lm", 2974.4, 298.3),
+        ("fanfics", True, "llama-3.2-3b", "c_tokens", 288, None),
+        ("fanfics", True, "pythia-410m", "h_lm", 82.3, 28.1),
+        ("pg19", False, "llama-3.1-8b", "c_tokens", 724, None),
+        ("pg19", True, "pythia-1.4b", "h_lm", 156.0, 30.2),
+        ("pg19-gen", True, "llama-3.2-3b", "c_tokens", 362, None),
+        ("pg19-gen", False, "pythia-160m", "h_lm", 354.1, 72.0),
+    ],
+)
 def test_table_3_spot_values(
     source: str, shared: bool, model: str, value: str, mean: float, sd: float | None
 ) -> None:

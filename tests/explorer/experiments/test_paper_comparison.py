@@ -26,10 +26,14 @@ if TYPE_CHECKING:
 def hand_made(name: str, rows: list[dict[str, Any]], **fields: Any) -> Run:
     """Give a run with these rows, all in one cell."""
     header = Header(
-        id="0123456789ab", settings=EXPERIMENTS[name].make({"model": "a/tiny", **fields}),
-        fingerprint="f" * 64, d_model=4, rotary=True, device="CPU",
+        id="0123456789ab",
+        settings=EXPERIMENTS[name].make({"model": "a/tiny", **fields}),
+        fingerprint="f" * 64,
+        d_model=4,
+        rotary=True,
+        device="CPU",
         created="2026-01-02T03:04:05+00:00",
-    )  # fmt: skip
+    )
     return Run(
         header, Path("nowhere"), (Done(key="all", rows=rows, seconds=1, finished=header.created),)
     )
@@ -188,10 +192,15 @@ def test_differences_of_protocol_are_words() -> None:
     run = hand_made("sharing", [], texts=16, length=16)
     said = paper_comparison.differences(run)
     assert "The paper does not say" not in said
-    for words in ("N = 16, not N = 256", "16 texts, not 256 texts", "arrangement A4, not",
-                  "Shakespeare, not PG-19", "a model that the paper does not use",
-                  "recipe “independent”",
-                  "S_g = 1, 4, 16, not S_g = 1, 4, 16, 64, 256"):  # fmt: skip
+    for words in (
+        "N = 16, not N = 256",
+        "16 texts, not 256 texts",
+        "arrangement A4, not",
+        "Shakespeare, not PG-19",
+        "a model that the paper does not use",
+        "recipe “independent”",
+        "S_g = 1, 4, 16, not S_g = 1, 4, 16, 64, 256",
+    ):
         assert words in said
     asked = EXPERIMENTS["sharing"]
     own = {**asked.presets["paper"], "model": "EleutherAI/pythia-160m", "arrangement": "e+mN-1"}

@@ -22,9 +22,14 @@ def made(accuracy: dict[tuple[str, int], list[list[float]]], **fields: Any) -> R
     usual: dict[str, Any] = {"model": "tiny", "group_sizes": (1, 2), "texts": 2}
     settings = SharingSettings(**(usual | fields))
     header = Header(
-        id="0" * 12, settings=settings, fingerprint="f" * 64, d_model=4, rotary=True,
-        device="CPU", created="2026-01-02T03:04:05+00:00",
-    )  # fmt: skip
+        id="0" * 12,
+        settings=settings,
+        fingerprint="f" * 64,
+        d_model=4,
+        rotary=True,
+        device="CPU",
+        created="2026-01-02T03:04:05+00:00",
+    )
     done = [
         Done(
             key=f"{vector}-{size}-{restart}",

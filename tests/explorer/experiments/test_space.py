@@ -192,14 +192,17 @@ def paths(
     """Give paths with these lowest accuracies, the same of each text."""
     pairs, ends = len(line), len(line) + 1
     header = PathsHeader(
-        model="a/tiny", fingerprint="f" * 64, arrangement="e+mN", kind=kind,
+        model="a/tiny",
+        fingerprint="f" * 64,
+        arrangement="e+mN",
+        kind=kind,
         recipe=PathRecipe(points=5),
         texts=[TextInfo(text=f"heron {t}", target_ids=[1, 2]) for t in range(texts)],
         solutions=[
             SolutionInfo(id=f"{t}-{k}", seed=k, text=t) for t in range(texts) for k in range(ends)
         ],
         pairs=[(t * ends, t * ends + k + 1) for t in range(texts) for k in range(pairs)],
-    )  # fmt: skip
+    )
     vectors = np.random.default_rng(0).normal(size=(texts * ends, 6)).astype(np.float32)
     found = Paths.empty(header, vectors)
     found.line.accuracy[:], found.curve.accuracy[:] = 1, 1

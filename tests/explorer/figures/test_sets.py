@@ -120,14 +120,20 @@ def test_points_of_one_text_are_joined_by_lines_to_their_middle_or_by_a_hull(
     made = maps.make(MapSpec(sets=(make_set(restarts=5),)))
     groups = [g[["x", "y"]].to_numpy() for _, g in made.points.groupby("text", sort=False)]
     several = [g for g in groups if len(g) > 1]
-    (lines,) = [t for t in map_charts.scatter(made, "text", joined="by lines").figure.data
-                if t.mode == "lines"]  # fmt: skip
+    (lines,) = [
+        t
+        for t in map_charts.scatter(made, "text", joined="by lines").figure.data
+        if t.mode == "lines"
+    ]
     drawn = np.stack([lines.x, lines.y], 1)
     for group in several:
         for point in [*group, group.mean(0)]:
             assert np.isclose(drawn, point).all(1).any()
-    (outline,) = [t for t in map_charts.scatter(made, "text", joined="by hulls").figure.data
-                  if t.fill == "toself"]  # fmt: skip
+    (outline,) = [
+        t
+        for t in map_charts.scatter(made, "text", joined="by hulls").figure.data
+        if t.fill == "toself"
+    ]
     rows = np.stack([outline.x, outline.y], 1)
     around = np.split(rows, np.flatnonzero(np.isnan(rows[:, 0])) + 1)[: len(several)]
     for group, hull in zip(several, around, strict=True):

@@ -98,10 +98,14 @@ def test_the_order_and_what_is_beyond_chance_are_said(swapped: bool) -> None:
     ]  # fmt: skip
     said = order_in_words(
         Summarised(
-            vector="e", metric="cosine", dimensions=8, baseline=None, comparisons=compared,
+            vector="e",
+            metric="cosine",
+            dimensions=8,
+            baseline=None,
+            comparisons=compared,
             medians=dict(zip(KINDS, medians, strict=True)),
         )
-    )  # fmt: skip
+    )
     assert ("not in the paper's order" in said) is swapped
     assert said.index("same text 0.700") < said.index("0.800") < said.index("0.900")
     assert "Beyond chance (p < 0.05): same text closer than same context (AUC 0.81)." in said
@@ -201,8 +205,10 @@ def _some(contexts: int) -> tuple[Pairs, np.ndarray]:
 
 def _weights(found: Pairs, times: np.ndarray) -> np.ndarray:
     """Return by the rule itself how often each pair is in a resample of contexts."""
-    a, b = (times[np.searchsorted(np.unique(found.contexts), found.contexts[end])]
-            for end in (found.first, found.second))  # fmt: skip
+    a, b = (
+        times[np.searchsorted(np.unique(found.contexts), found.contexts[end])]
+        for end in (found.first, found.second)
+    )
     return np.where(found.kind < 2, a, a * b)
 
 
@@ -313,11 +319,15 @@ def test_memory_grows_with_pairs_not_with_resamples(count: int) -> None:
     list(effects.compare(found, d, permutations=99))
     points = pd.DataFrame(
         {
-            "text_a": found.first, "text_b": found.second, "x": d, "y": d,
-            "context_a": found.contexts[found.first], "context_b": found.contexts[found.second],
+            "text_a": found.first,
+            "text_b": found.second,
+            "x": d,
+            "y": d,
+            "context_a": found.contexts[found.first],
+            "context_b": found.contexts[found.second],
             "kind": np.where(found.kind == 2, KINDS[2], KINDS[1]),
         }
-    )  # fmt: skip
+    )
     binned.compare(points)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -349,8 +359,9 @@ def test_binned_means_are_over_the_common_support(read_set: Callable[..., Soluti
     assert points["solutions"].sum() == len(different)
     row = points.iloc[5]
     both = {row["text_a"], row["text_b"]}
-    these = different[[{a, b} == both for a, b in
-                       zip(different["text_a"], different["text_b"], strict=True)]]  # fmt: skip
+    these = different[
+        [{a, b} == both for a, b in zip(different["text_a"], different["text_b"], strict=True)]
+    ]
     assert row["y"] == pytest.approx(these["cosine_e"].mean())
     means, gap = binned.compare(points, 4)
     assert gap is not None
@@ -361,8 +372,9 @@ def test_binned_means_are_over_the_common_support(read_set: Callable[..., Soluti
     for found in means:
         assert found.centre and all(low <= centre <= high for centre in found.centre)
         for k, (centre, mean) in enumerate(zip(found.centre, found.mean, strict=True)):
-            here = points[(points["kind"] == found.kind) & (points["x"] <= high)
-                          & (points["x"] >= low)]  # fmt: skip
+            here = points[
+                (points["kind"] == found.kind) & (points["x"] <= high) & (points["x"] >= low)
+            ]
             inside = here[(here["x"] - centre).abs() <= width / 2 + 1e-12]
             assert len(inside) == found.count[k] >= binned.LEAST
             assert inside["y"].mean() == pytest.approx(mean)

@@ -60,8 +60,11 @@ def test_where_tokens_appear_and_stay() -> None:
 def test_shares_of_attention_count_every_position_once() -> None:
     found = made()
     uniform = reading.shares(found, 0)  # positions 2, 3 and 4 of the input, evenly
-    assert np.allclose(uniform[0], [[0, 1 / 2, 0, 1 / 2], [0, 1 / 3, 1 / 3, 1 / 3],
-                                    [0, 1 / 4, 2 / 4, 1 / 4]], atol=1e-3)  # fmt: skip
+    assert np.allclose(
+        uniform[0],
+        [[0, 1 / 2, 0, 1 / 2], [0, 1 / 3, 1 / 3, 1 / 3], [0, 1 / 4, 2 / 4, 1 / 4]],
+        atol=1e-3,
+    )
     assert np.allclose(reading.shares(found, 1)[0], [[0, 1, 0, 0]] * 3)
     both = (uniform + reading.shares(found, 1)) / 2
     assert np.allclose(reading.shares(found), both, atol=1e-3)
@@ -116,8 +119,9 @@ def test_charts_tell_nothing_by_colour_alone_and_read_no_markup() -> None:
     assert text[3] == "<b>a</b>"
     assert text[0] == "&lt;b&gt;" and text[1] == "<b>↵</b>"
     assert {t.name for t in drawn.figure.data if t.type == "scatter" and t.name} == {
-        "right for the first time", "right from here on",
-    }  # fmt: skip
+        "right for the first time",
+        "right from here on",
+    }
     lines = (charts.by_layer, charts.cuts, charts.scales, charts.noise)
     for chart in (charts.attention_by_layer(found, None), *(draw(found) for draw in lines)):
         looks = [(t.line.dash, t.marker.symbol) for t in chart.figure.data if t.fill is None]

@@ -211,16 +211,18 @@ def test_what_macos_and_windows_add_to_a_zip_is_passed_over(
     file_of: Callable[..., bytes], record_run: Callable[..., Path], tmp_path: Path
 ) -> None:
     double = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        "
-    data = _zip(**{
-        "run/a.safetensors": file_of(id="a-1"),
-        "run/recording.safetensors": record_run(tmp_path / "r").read_bytes(),
-        "__MACOSX/run/._a.safetensors": double,
-        "__MACOSX/run/._recording.safetensors": double,
-        "run/._a.safetensors": double,
-        "run/.DS_Store": double,
-        "run/Thumbs.db": double,
-        "run/desktop.ini": double,
-    })  # fmt: skip
+    data = _zip(
+        **{
+            "run/a.safetensors": file_of(id="a-1"),
+            "run/recording.safetensors": record_run(tmp_path / "r").read_bytes(),
+            "__MACOSX/run/._a.safetensors": double,
+            "__MACOSX/run/._recording.safetensors": double,
+            "run/._a.safetensors": double,
+            "run/.DS_Store": double,
+            "run/Thumbs.db": double,
+            "run/desktop.ini": double,
+        }
+    )
     (found,) = exchange.take_in("from a Mac.zip", data)
     assert found.id == "a-1"
     assert len(library.items("run")) == 1
@@ -251,9 +253,11 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyP
 
 
 @settings(
-    max_examples=80, deadline=None, derandomize=True,
+    max_examples=80,
+    deadline=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-)  # fmt: skip
+)
 @given(draw=st.data())
 def test_any_zip_is_taken_in_or_a_sentence(
     file_of: Callable[..., bytes], draw: st.DataObject
@@ -301,9 +305,12 @@ def test_an_upload_may_be_as_large_as_any_part_of_an_export() -> None:
     settings = tomllib.loads((folders.PROJECT / ".streamlit" / "config.toml").read_text())
     most = settings["server"]["maxUploadSize"] * 2**20  # Streamlit's megabytes
     header = RecordingHeader(
-        model="m", target_ids=[0] * MAX_LENGTH, seeds=list(range(MAX_RESTARTS)), d_model=16_384,
+        model="m",
+        target_ids=[0] * MAX_LENGTH,
+        seeds=list(range(MAX_RESTARTS)),
+        d_model=16_384,
         arrangement="e+mN",
-    )  # fmt: skip
+    )
     longest = header.frame_dtype.itemsize * MAX_FRAMES
     assert longest < exchange.MAX_RECORDING
     assert max(exchange.PART_BYTES, longest + 20_000_000) < most

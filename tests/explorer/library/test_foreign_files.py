@@ -127,32 +127,39 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Files:
     found = Recording.load(RECORDING)
     short = Recording(found.header, found.frames[:4]).save(file.with_name("r.safetensors"))
     paths = next(RECORDED.rglob(f"*{FILE}"))
-    return Files({
-        "solution": SOLUTION.read_bytes(),
-        "recording": short.read_bytes(),
-        "paths": paths.read_bytes(),
-        "landscape": next(RECORDED.rglob(f"*{places.LANDSCAPE}")).read_bytes(),
-        "radius": file.read_bytes(),
-        "control point": places.control_point_bytes(Paths.load(paths), 0),
-        "memory": MEMORY.read_bytes(),
-        "checkpoint": checkpoint.FORMAT.pack(
-            checkpoint.CheckpointHeader(
-                of="0" * 64, trainings=[{"trains": "0", "best": math.inf}], values={"step": 3}
+    return Files(
+        {
+            "solution": SOLUTION.read_bytes(),
+            "recording": short.read_bytes(),
+            "paths": paths.read_bytes(),
+            "landscape": next(RECORDED.rglob(f"*{places.LANDSCAPE}")).read_bytes(),
+            "radius": file.read_bytes(),
+            "control point": places.control_point_bytes(Paths.load(paths), 0),
+            "memory": MEMORY.read_bytes(),
+            "checkpoint": checkpoint.FORMAT.pack(
+                checkpoint.CheckpointHeader(
+                    of="0" * 64, trainings=[{"trains": "0", "best": math.inf}], values={"step": 3}
+                ),
+                {"0/e": np.zeros((2, 4), np.float32), "arrays/radius": np.ones(3)},
             ),
-            {"0/e": np.zeros((2, 4), np.float32), "arrays/radius": np.ones(3)},
-        ),
-        "learned m": _learned_file(file.with_name("m.safetensors")).read_bytes(),
-        "warm starts": starts.FORMAT.pack(
-            starts.WarmHeader(), {"pairs": np.zeros((3, 2, 4), np.float16)}
-        ),
-    })  # fmt: skip
+            "learned m": _learned_file(file.with_name("m.safetensors")).read_bytes(),
+            "warm starts": starts.FORMAT.pack(
+                starts.WarmHeader(), {"pairs": np.zeros((3, 2, 4), np.float16)}
+            ),
+        }
+    )
 
 
 def _learned_file(path: Path) -> Path:
     row = batches.Attempt(
-        slot=(0, 1, 2), attempt=1, seed=7, target_ids=(5, 3, 8), e=np.ones(4, np.float32), steps=9,
+        slot=(0, 1, 2),
+        attempt=1,
+        seed=7,
+        target_ids=(5, 3, 8),
+        e=np.ones(4, np.float32),
+        steps=9,
         seconds=0.5,
-    )  # fmt: skip
+    )
     batches.save_learned(path, np.zeros(4, np.float32), [row])
     return path
 

@@ -78,8 +78,10 @@ def _state(cache: Path) -> dict[str, bytes]:
 def test_all_kinds_are_listed_with_what_they_say(everything: Path) -> None:
     (paths,) = library.items("paths")
     assert (paths.id, paths.facts["asks"], paths.facts["model"]) == (
-        "pathsjob", "24 pairs", "smollm2-135m",
-    )  # fmt: skip
+        "pathsjob",
+        "24 pairs",
+        "smollm2-135m",
+    )
     assert paths.text.startswith("The heron waits") and paths.created.startswith("2026-11")
     planes = {item.id: item for item in library.items("landscape")}
     assert planes["planejob"].facts["asks"] == "landscape"
@@ -209,9 +211,13 @@ def test_leftovers_are_what_nobody_has_touched_for_a_day_and_nothing_needs(own_c
                   "solutions/run1/.a.safetensors.123456.tmp"):  # fmt: skip
         _age(own_cache / place)
     expected = {of[state] for state in ("done", "failed", "stopped")} | {
-        "gone", "set-bb", "run-dd", "incoming/half.safetensors",
-        "assets/.model.staging", "solutions/run1/.a.safetensors.123456.tmp",
-    }  # fmt: skip
+        "gone",
+        "set-bb",
+        "run-dd",
+        "incoming/half.safetensors",
+        "assets/.model.staging",
+        "solutions/run1/.a.safetensors.123456.tmp",
+    }
     assert set(_ids("leftover")) == expected
     before = _state(own_cache)
     deletion = trash.throw(library.items("leftover"))

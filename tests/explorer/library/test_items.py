@@ -73,8 +73,9 @@ def test_runs_that_ship_have_names_of_their_own(
     record_run(shipped / "reconstruct" / "1-ferry")
     own, ships = items.items("run")
     assert (own.id, own.ships, ships.id, ships.ships) == (
-        *("1-ferry", False), *("reconstruct/1-ferry", True),
-    )  # fmt: skip
+        *("1-ferry", False),
+        *("reconstruct/1-ferry", True),
+    )
 
 
 def test_sets_are_listed_by_their_files(own_cache: Path, make_set: Callable[..., str]) -> None:

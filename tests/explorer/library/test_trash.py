@@ -119,9 +119,12 @@ def test_what_is_under_way_or_ships_is_not_deleted(
     before = _files(own_cache)
     own, ships = library.items("solution")
     for items, sentence in (
-        ([own], "is not over"), (library.items("job"), "is not over"), ([ships], "ships"),
-        ([], "Select"), ([own, *library.items("job")], "Select"),
-    ):  # fmt: skip
+        ([own], "is not over"),
+        (library.items("job"), "is not over"),
+        ([ships], "ships"),
+        ([], "Select"),
+        ([own, *library.items("job")], "Select"),
+    ):
         with pytest.raises(BadInputError, match=sentence):
             trash.throw(items)
     assert _files(own_cache) == before and trash.deletions() == []
@@ -134,8 +137,9 @@ def test_a_solution_of_a_set_goes_only_with_its_set(
     library.relabel(library.find("set", name), name="Herons", note="", tags=[])
     kept(7)
     before = _files(own_cache)
-    member = next(item for item in library.items("solution") if item.path and "sets" in
-                  item.path.parts)  # fmt: skip
+    member = next(
+        item for item in library.items("solution") if item.path and "sets" in item.path.parts
+    )
     with pytest.raises(BadInputError, match=r"belongs to the set “Herons”.*Delete the whole set"):
         trash.throw([member])
     with pytest.raises(BadInputError, match="belongs to the set"):
@@ -169,10 +173,13 @@ def test_a_set_is_not_deleted_while_a_job_makes_or_needs_it(
         (record.spec, {}, "makes this. Stop it on the page Sets"),  # it has not begun yet
         (MapSpec(sets=(name, other)), {}, "needs this. Stop it on the page Maps"),
         (DistancesSpec(set=name), {}, "needs this. Stop it on the page Distances"),
-        (PathsSpec(pairs=((record.exact[0].solution, record.exact[1].solution),)), {},
-         "needs this. Stop it on the page Paths"),
+        (
+            PathsSpec(pairs=((record.exact[0].solution, record.exact[1].solution),)),
+            {},
+            "needs this. Stop it on the page Paths",
+        ),
         (RadiusSpec(solution=record.exact[0].solution), {}, "needs this"),
-    ):  # fmt: skip
+    ):
         job = client.submit(spec)
         with transaction() as session:
             row = session.get(JobRow, job)
@@ -194,9 +201,14 @@ def test_everything_that_a_job_makes_stays_while_it_is_open(own_cache: Path) -> 
     """Runs, paths, landscapes and experiments: by their places, whatever lists them."""
     settings = experiment("throughput").make({"model": "some/model"})
     header = runs.Header(
-        id=runs.run_id(settings, "f"), settings=settings, fingerprint="f", d_model=4, rotary=True,
-        device="CPU", created="2026-01-02T03:04:05+00:00",
-    )  # fmt: skip
+        id=runs.run_id(settings, "f"),
+        settings=settings,
+        fingerprint="f",
+        d_model=4,
+        rotary=True,
+        device="CPU",
+        created="2026-01-02T03:04:05+00:00",
+    )
     folder = runs.save_header(header)
     job = client.submit(ExperimentSpec(settings=settings))
     landscape = client.submit(LandscapeSpec(paths="anything"))

@@ -118,8 +118,10 @@ def test_a_score_is_one_plain_forward_pass(
     assert found.accuracy == pytest.approx(found.c_tokens / 5)
     assert found.exact == (found.c_tokens == 5)
     assert (found.p.dtype, found.predicted.dtype, found.rank.dtype) == (
-        np.float32, np.int64, np.int64,
-    )  # fmt: skip
+        np.float32,
+        np.int64,
+        np.int64,
+    )
 
 
 def test_saying_what_the_model_says_is_exact(model: FrozenModel, pair: Any) -> None:
@@ -184,9 +186,12 @@ def test_h_lm_of_the_longest_target_fits(model: FrozenModel) -> None:
 def test_greedy_generation_is_transformers_own(model: FrozenModel) -> None:
     found = list(generate(model, IDS, 12))
     whole = model.network.generate(
-        torch.tensor([IDS]), do_sample=False, max_new_tokens=12, pad_token_id=0,
+        torch.tensor([IDS]),
+        do_sample=False,
+        max_new_tokens=12,
+        pad_token_id=0,
         eos_token_id=[10_000],
-    )  # fmt: skip
+    )
     assert found == whole[0, len(IDS) :].tolist()
     assert len(found) == 12
 

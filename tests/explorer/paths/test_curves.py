@@ -36,8 +36,9 @@ def test_the_quadratic_is_equation_3() -> None:
     p1, pi, p2 = _points("bezier")
     for t in (0.0, 0.13, 0.5, 0.9):
         expected = (1 - t) ** 2 * p1 + 2 * t * (1 - t) * pi + t**2 * p2
-        np.testing.assert_allclose(positions("bezier", np.stack([p1, pi, p2]), np.array([t]))[0],
-                                   expected, atol=1e-14)  # fmt: skip
+        np.testing.assert_allclose(
+            positions("bezier", np.stack([p1, pi, p2]), np.array([t]))[0], expected, atol=1e-14
+        )
 
 
 def test_two_bends_pass_through_their_bends_and_go_straight_between() -> None:
@@ -52,8 +53,9 @@ def test_with_its_bends_on_the_chord_a_curve_is_the_straight_line(kind: CurveKin
     a, b = _points("line")
     points = np.stack([a, *bends_on_chord(kind, a, b), b])
     t = np.linspace(0, 1, 37)
-    np.testing.assert_allclose(positions(kind, points, t), positions("line", points[[0, -1]], t),
-                               atol=1e-13)  # fmt: skip
+    np.testing.assert_allclose(
+        positions(kind, points, t), positions("line", points[[0, -1]], t), atol=1e-13
+    )
     assert length_ratio(kind, points) == pytest.approx(1, abs=1e-12)
     np.testing.assert_allclose(arc_lengths(kind, points, t), t * np.linalg.norm(b - a), atol=1e-11)
 

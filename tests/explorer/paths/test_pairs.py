@@ -78,8 +78,10 @@ def test_all_pairs_of_the_paper_are_225(make: Make) -> None:
 def test_all_pairs_refuse_nothing_mixtures_and_too_many(make: Make) -> None:
     with pytest.raises(BadInputError, match="nothing to connect"):
         all_pairs([make(seed=0), make(seed=1, exact=False)])
-    mixed = [make(seed=k, fingerprint=("f" if k < 2 else "e") * 64,
-                  target_ids=(k // 2, 1, 2)) for k in range(4)]  # fmt: skip
+    mixed = [
+        make(seed=k, fingerprint=("f" if k < 2 else "e") * 64, target_ids=(k // 2, 1, 2))
+        for k in range(4)
+    ]
     with pytest.raises(BadInputError, match="different models"):
         all_pairs(mixed)
     with pytest.raises(BadInputError, match="at most 500"):

@@ -21,11 +21,14 @@ def opened(link: str) -> Assignment | None:
 
 @given(
     text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=MOST_LETTERS),
-    n=st.integers(1, 2048), restarts=st.integers(1, 64), seed=st.integers(0, 2**31 - 65),
-    until=st.sampled_from(["first", "all"]), arrangement=st.sampled_from(["auto", *KEYS]),
+    n=st.integers(1, 2048),
+    restarts=st.integers(1, 64),
+    seed=st.integers(0, 2**31 - 65),
+    until=st.sampled_from(["first", "all"]),
+    arrangement=st.sampled_from(["auto", *KEYS]),
     on=st.sampled_from([None, "EleutherAI/pythia-160m"]),
     recipe=st.sampled_from(list(PRESETS.values())),
-)  # fmt: skip
+)
 def test_a_link_holds_everything(**fields: Any) -> None:
     made = Assignment(**fields)
     assert opened(made.query) == made

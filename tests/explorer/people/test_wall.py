@@ -69,9 +69,14 @@ def test_what_came_to_nothing_is_not_there(look: Wall) -> None:
 
 def test_tokens_that_show_as_one_are_one_word() -> None:
     header = RecordingHeader(
-        model="m", target_ids=[5, 6, 7], seeds=[3], d_model=2, arrangement="e+mN",
-        groups=[(0, 2, "é"), (2, 3, "")], pieces={7: " x", 1: "?"},
-    )  # fmt: skip
+        model="m",
+        target_ids=[5, 6, 7],
+        seeds=[3],
+        d_model=2,
+        arrangement="e+mN",
+        groups=[(0, 2, "é"), (2, 3, "")],
+        pieces={7: " x", 1: "?"},
+    )
     strip = strip_of(Recording(header, frame(1, [[5, 1, 7]], header)), say)
     assert strip["words"] == [["é", "<5>?", False], [" x", " x", True]]
     strip = strip_of(Recording(header, frame(1, [[5, 6, 7]], header)), say)

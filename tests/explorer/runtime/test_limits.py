@@ -206,8 +206,12 @@ def test_a_real_group_is_seen_from_inside(real_group: Path) -> None:
 
     done = subprocess.run(
         [sys.executable, "-c", INSIDE],
-        cwd=folders.PROJECT, capture_output=True, text=True, check=True, preexec_fn=enter,
-    )  # fmt: skip
+        cwd=folders.PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+        preexec_fn=enter,
+    )
     limit, free = map(int, done.stdout.split())
     assert abs(limit - LIMIT) < 10_000, "in whole pages"
     assert LIMIT / 2 < free < limit

@@ -59,9 +59,13 @@ def said(entry: str, tmp_path: Path, **own: str) -> str:
     added = {"OMP_DISPLAY_ENV": "verbose", "PYTHONPATH": str(folders.PROJECT), **own}
     cache = {"EXPLORER_CACHE": str(folders.local())}
     done = subprocess.run(
-        [sys.executable, script], cwd=folders.PROJECT, env=clean | added | cache,
-        capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
+        [sys.executable, script],
+        cwd=folders.PROJECT,
+        env=clean | added | cache,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout + done.stderr
 
@@ -141,7 +145,11 @@ assert "OMP_NUM_THREADS" not in os.environ
 """
     clean = {k: v for k, v in os.environ.items() if not k.startswith("OMP_")}
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=folders.PROJECT, env=clean, capture_output=True,
-        text=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", script],
+        cwd=folders.PROJECT,
+        env=clean,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.split() == ["{1}", "1"]

@@ -46,8 +46,11 @@ def test_words_of_others_end_no_element_and_begin_none() -> None:
     read = Read(html_of(everything(), [everything()]))
     assert [tag for tag, _ in read.elements if tag == "img"] == []
     assert [a.get("src") for tag, a in read.elements if tag == "script" and "src" in a] == [
-        "plotly.min.js", "data.js", "strip.js", "site.js"
-    ]  # fmt: skip
+        "plotly.min.js",
+        "data.js",
+        "strip.js",
+        "site.js",
+    ]
     strip, chart = (json.loads(text) for text in read.scripts)
     assert strip["pieces"]["1"] == chart["data"][0]["name"] == EVIL
 
@@ -62,8 +65,11 @@ def test_nothing_is_asked_of_another_place() -> None:
 
 
 def test_a_translation_leaves_target_tokens_alone() -> None:
-    kept = {a.get("class") or tag for tag, a in Read(html_of(everything(), [])).elements
-            if a.get("translate") == "no"}  # fmt: skip
+    kept = {
+        a.get("class") or tag
+        for tag, a in Read(html_of(everything(), [])).elements
+        if a.get("translate") == "no"
+    }
     assert kept == {"blockquote", "strip", "plot", "table"}
 
 
@@ -72,5 +78,6 @@ def test_a_long_table_is_a_file_alone() -> None:
     made = page(Table("short", short), Table("long", long))
     assert html_of(made, []).count("<table") == 1
     assert {name: len(table) for name, table in made.tables.items()} == {
-        "one-0.csv": MOST_ROWS, "one-1.csv": MOST_ROWS + 1
-    }  # fmt: skip
+        "one-0.csv": MOST_ROWS,
+        "one-1.csv": MOST_ROWS + 1,
+    }

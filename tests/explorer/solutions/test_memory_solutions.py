@@ -144,8 +144,9 @@ def test_an_import_refuses_what_cannot_be_true(memory: Memory, tmp_path: Path) -
     assert items.items("solution") == []
 
 
-@pytest.mark.parametrize("command", [["path", "FILE", "FILE"], ["radius", "FILE"],
-                                     ["paths", "FILE"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "command", [["path", "FILE", "FILE"], ["radius", "FILE"], ["paths", "FILE"]]
+)
 def test_commands_refuse_it(
     memory: Memory, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:

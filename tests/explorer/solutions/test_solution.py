@@ -151,8 +151,12 @@ def test_a_foreign_safetensors_file_is_no_solution(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     tensors = {"e": np.zeros(2, np.float32)}
     metadata: list[dict[str, str] | None] = [
-        None, {"format": "pt"}, {"solution": "{}"}, {"solution": "no JSON"}, {"solution": "[]"},
-    ]  # fmt: skip
+        None,
+        {"format": "pt"},
+        {"solution": "{}"},
+        {"solution": "no JSON"},
+        {"solution": "[]"},
+    ]
     for each in metadata:
         path.write_bytes(safetensors.numpy.save(tensors, each))
         with pytest.raises(CorruptFileError, match="not a solution of this version"):

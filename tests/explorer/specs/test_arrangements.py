@@ -62,9 +62,13 @@ def test_alternating_vectors_have_no_equal_neighbours(length: int) -> None:
 
 def test_only_the_fourth_arrangement_and_ours_ignore_the_output_of_e() -> None:
     assert {key: read_from(key) for key in arrangements.KEYS} == {
-        "e": 0, "halves": 0, "alternating": 0, "e+mN": 1, "e+mN-1": 0,
+        "e": 0,
+        "halves": 0,
+        "alternating": 0,
+        "e+mN": 1,
+        "e+mN-1": 0,
         "sink+e+mN": 2,
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("key", arrangements.KEYS)

@@ -50,8 +50,13 @@ def test_no_name_is_given_a_new_meaning() -> None:
 
 def test_a_digest_follows_from_every_setting_and_from_nothing_else() -> None:
     assert FAST.model_copy(update={"name": "mine", "recorded_as": "yours"}).digest == FAST.digest
-    changes = {"init": "normal", "lr_unit": "absolute", "schedule": "constant", "clip": 1.5,
-               "precision": "float32"}  # fmt: skip
+    changes = {
+        "init": "normal",
+        "lr_unit": "absolute",
+        "schedule": "constant",
+        "clip": 1.5,
+        "precision": "float32",
+    }
     for name in recipes.SETTINGS:
         value = getattr(FAST, name)
         number = value + 1 if isinstance(value, int) else None
@@ -112,9 +117,13 @@ def test_what_ships_says_what_it_was_made_with_and_keeps_its_ids() -> None:
             solution = load_solution(entry.path)
             record = solution.record
             again = made_from(
-                record.model, record.fingerprint, solution.target_ids, record.arrangement,
-                record.recipe, record.seed,
-            )  # fmt: skip
+                record.model,
+                record.fingerprint,
+                solution.target_ids,
+                record.arrangement,
+                record.recipe,
+                record.seed,
+            )
             assert record.made_from == again == record.id.partition("-")[0]
             alone += 1
     assert alone > 0

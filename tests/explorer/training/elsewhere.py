@@ -166,14 +166,21 @@ def reads_back(how: str) -> None:
     """Read a number back: must fail."""
     with MODE, NoWayBack():
         tensor = moved(torch.zeros(2))
-        {"item": tensor.amax().item, "list": tensor.tolist, "where": tensor.nonzero,
-         "copy": tensor.cpu}[how]()  # fmt: skip
+        {
+            "item": tensor.amax().item,
+            "list": tensor.tolist,
+            "where": tensor.nonzero,
+            "copy": tensor.cpu,
+        }[how]()
 
 
 def main() -> None:
     """Try everything, and print what was wrong."""
-    found = {f"passes, {f}, {d}": wrong(passes, f, d)
-             for f in PLAIN for d in (torch.float32, torch.bfloat16)}  # fmt: skip
+    found = {
+        f"passes, {f}, {d}": wrong(passes, f, d)
+        for f in PLAIN
+        for d in (torch.float32, torch.bfloat16)
+    }
     found |= {f"step, {family}": wrong(step, family) for family in PLAIN}
     found |= {f"caught, {how}": wrong(reads_back, how) for how in ("item", "list", "where", "copy")}
     found["caught, mixed"] = wrong(mixes)

@@ -49,8 +49,11 @@ def greedy(model: FrozenModel, mem: np.ndarray, count: int, sink: int | None = N
 
 
 @pytest.fixture(scope="module")
-def gemma(load_model: Callable[..., FrozenModel], tiny_llama_folder: Path,
-          tmp_path_factory: pytest.TempPathFactory) -> FrozenModel:  # fmt: skip
+def gemma(
+    load_model: Callable[..., FrozenModel],
+    tiny_llama_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> FrozenModel:
     """A tiny random Gemma: a model that scales its embeddings."""
     import shutil
 
@@ -219,9 +222,12 @@ def test_stopping_keeps_the_best(llama: FrozenModel) -> None:
 
 @pytest.mark.parametrize(
     ("rows", "K", "said"),
-    [([], 1, "nothing to train"), ([Row(HARD, 0)], 0, "memory vectors"),
-     ([Row(HARD * 22, 0)], 1, "input positions")],
-)  # fmt: skip
+    [
+        ([], 1, "nothing to train"),
+        ([Row(HARD, 0)], 0, "memory vectors"),
+        ([Row(HARD * 22, 0)], 1, "input positions"),
+    ],
+)
 def test_what_cannot_be_trained_is_said(llama: FrozenModel, rows: Any, K: int, said: str) -> None:
     with pytest.raises(BadInputError, match=said):
         Trainer(llama, rows, TeacherForced(K), RECIPE)

@@ -88,13 +88,15 @@ def test_rows_of_several_lengths_fill_a_pass_together() -> None:
     [
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
         RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate "
-                     "memory: you tried to allocate 8 bytes. Error code 12"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate "
+            "memory: you tried to allocate 8 bytes. Error code 12"
+        ),
         RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes."),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
     ],
     ids=["cuda", "mps", "linux", "windows", "cublas"],
-)  # fmt: skip
+)
 def test_failed_allocations_are_recognised(error: RuntimeError) -> None:
     assert is_out_of_memory(error)
 

@@ -107,8 +107,11 @@ def test_a_sink_is_tried_only_where_the_first_position_is_one(
     found = probing.probe(llama)
     assert found.sink_helps and found.pair_steps == probing.PAIR_STEPS
     assert [getattr(layout, "arrangement", "mem") for layout in tried] == [
-        "mem", "mem", "e+mN", "sink+e+mN",
-    ]  # fmt: skip
+        "mem",
+        "mem",
+        "e+mN",
+        "sink+e+mN",
+    ]
 
 
 def test_a_sink_that_is_named_is_looked_for_where_there_is_no_bos(

@@ -159,9 +159,14 @@ def test_memory_that_runs_short_is_everybodys(
     for one, two in zip(free, tight, strict=True):
         for mine, other in zip(seen(one), seen(two), strict=True):
             np.testing.assert_allclose(mine, other, rtol=1e-3, atol=1e-3)
-    assert all(t.notices == ["Memory was short: 3 rows at a time from here.",
-                             "Memory was short: 1 rows at a time from here."]
-               for t in tight[:1])  # fmt: skip
+    assert all(
+        t.notices
+        == [
+            "Memory was short: 3 rows at a time from here.",
+            "Memory was short: 1 rows at a time from here.",
+        ]
+        for t in tight[:1]
+    )
     assert max(call_log) <= 2 and sum(call_log) == 6
 
 

@@ -211,8 +211,12 @@ class TestEnd:
             assert found.e.dtype == found.m.dtype == np.float32
 
     def test_rows_that_are_exact_stop_while_others_go_on(self, llama: FrozenModel) -> None:
-        ours = Trainer(llama, [Row(EASY, seed) for seed in range(4)] + [Row(HARD, 0)], "halves",
-                       quick(max_steps=40))  # fmt: skip
+        ours = Trainer(
+            llama,
+            [Row(EASY, seed) for seed in range(4)] + [Row(HARD, 0)],
+            "halves",
+            quick(max_steps=40),
+        )
         ended: dict[int, Any] = {}
         while not ours.finished:
             report = ours.step(detail=True)

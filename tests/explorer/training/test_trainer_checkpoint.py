@@ -12,8 +12,12 @@ from tests.explorer.training.cases import EASY, HARD, QUICK, quick, run
 class TestCheckpoint:
     @pytest.mark.parametrize("at", [1, 12, 22])
     def test_going_on_is_as_if_never_interrupted(self, llama: FrozenModel, at: int) -> None:
-        rows = [Row(EASY, 2), Row(EASY, 3, m_key="both"), Row((33, 99), 1, m_key="both"),
-                Row(HARD, 0)]  # fmt: skip
+        rows = [
+            Row(EASY, 2),
+            Row(EASY, 3, m_key="both"),
+            Row((33, 99), 1, m_key="both"),
+            Row(HARD, 0),
+        ]
         recipe = quick(max_steps=35)
         whole = Trainer(llama, rows, "halves", recipe)
         run(whole, at)

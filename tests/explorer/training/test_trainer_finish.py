@@ -81,8 +81,9 @@ class TestFinish:
     def test_float32_is_what_a_row_without_an_end_is_scored_in(
         self, llama: FrozenModel, fast_llama: FrozenModel
     ) -> None:
-        ours = Trainer(fast_llama, [Row(HARD, 0)], "e+mN", quick(max_steps=4),
-                       exact_model=lambda: llama)  # fmt: skip
+        ours = Trainer(
+            fast_llama, [Row(HARD, 0)], "e+mN", quick(max_steps=4), exact_model=lambda: llama
+        )
         run(ours)
         found = ours.outcome(0)
         assert found.confirmed_in == "float32"

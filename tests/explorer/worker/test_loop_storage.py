@@ -60,9 +60,12 @@ def _full(*names: str) -> Iterator[None]:
 
 
 def test_a_full_disk_is_waited_out_and_the_job_goes_on_from_its_checkpoint(
-    shift: "Shift", long: "MakeSpec", quick: "MakeSpec", steps_of: StepsOf,
+    shift: "Shift",
+    long: "MakeSpec",
+    quick: "MakeSpec",
+    steps_of: StepsOf,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr("explorer.tasks.task.CheckpointTimer.due", True)
     job_id = client.submit(long())
     shift.until(lambda: steps_of(job_id) > 10)
@@ -167,9 +170,12 @@ def test_putting_down_survives_a_job_that_cannot_be(
 
 
 def test_a_failed_job_with_a_checkpoint_is_resumed_by_hand(
-    shift: "Shift", long: "MakeSpec", quick: "MakeSpec", steps_of: StepsOf,
+    shift: "Shift",
+    long: "MakeSpec",
+    quick: "MakeSpec",
+    steps_of: StepsOf,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     job_id = client.submit(long())
     shift.until(lambda: steps_of(job_id) > 5)
     with monkeypatch.context() as patch:

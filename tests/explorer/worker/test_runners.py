@@ -93,9 +93,12 @@ def _download_with(
 
 
 def test_bringing_a_model_shows_how_far_it_is_and_lets_others_compute(
-    shift: "Shift", long: "MakeSpec", steps_of: StepsOf, monkeypatch: pytest.MonkeyPatch,
+    shift: "Shift",
+    long: "MakeSpec",
+    steps_of: StepsOf,
+    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-) -> None:  # fmt: skip
+) -> None:
     gate = threading.Event()
 
     def work(report: Report) -> None:

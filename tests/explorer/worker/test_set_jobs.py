@@ -133,9 +133,13 @@ def _map_of(**named: str) -> MapSpec:
 
 @pytest.mark.parametrize("spec", [DistancesSpec, _map_of])
 def test_training_goes_on_beside_distances_and_maps(
-    shift: "Shift", make_set: MakeSet, long: "MakeSpec", steps_of: Callable[[str], int],
-    monkeypatch: pytest.MonkeyPatch, spec: Callable[..., DistancesSpec | MapSpec],
-) -> None:  # fmt: skip
+    shift: "Shift",
+    make_set: MakeSet,
+    long: "MakeSpec",
+    steps_of: Callable[[str], int],
+    monkeypatch: pytest.MonkeyPatch,
+    spec: Callable[..., DistancesSpec | MapSpec],
+) -> None:
     never: Future[int] = Future()
     monkeypatch.setattr(shift.worker.aside, "submit", lambda *_: never)
     asked = spec(set=make_set())
@@ -188,9 +192,12 @@ def test_a_step_can_be_timed_before_a_set_is_made(shift: "Shift", spec: SolveSet
 
 
 def test_maps_of_hidden_states_and_roles_are_computed_by_the_worker(
-    shift: "Shift", make_set: MakeSet, letters: None, monkeypatch: pytest.MonkeyPatch,
+    shift: "Shift",
+    make_set: MakeSet,
+    letters: None,
+    monkeypatch: pytest.MonkeyPatch,
     tiny_llama_folder: Path,
-) -> None:  # fmt: skip
+) -> None:
     import torch
 
     from explorer.geometry import linear_probes, roles

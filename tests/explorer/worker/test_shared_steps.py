@@ -65,8 +65,10 @@ def same(one: str, other: str) -> None:
     """Check that two jobs came to the same end by the same way, to rounding."""
     for a, b in zip(found(one), found(other), strict=True):
         assert (a.record.seed, a.record.steps, a.record.exact) == (
-            b.record.seed, b.record.steps, b.record.exact,
-        )  # fmt: skip
+            b.record.seed,
+            b.record.steps,
+            b.record.exact,
+        )
         assert a.record.reason == b.record.reason
         np.testing.assert_allclose(a.e, b.e, rtol=2e-3, atol=2e-3)
         np.testing.assert_allclose(a.m, b.m, rtol=2e-3, atol=2e-3)
@@ -282,9 +284,12 @@ def test_who_was_there_when_a_worker_died_goes_alone_until_it_gets_on(
 
 
 def test_a_set_and_a_cell_are_the_same_alone_and_among_others(
-    shift: "Shift", quick: "MakeSpec", long: "MakeSpec", tiny_llama_folder: Path,
+    shift: "Shift",
+    quick: "MakeSpec",
+    long: "MakeSpec",
+    tiny_llama_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     """What they train goes through the passes of somebody who waits for a page."""
     model, kinds = str(tiny_llama_folder), set[frozenset[str]]()
     recipe = quick().recipe.model_copy(update={"max_steps": 40})
@@ -314,8 +319,11 @@ def test_a_set_and_a_cell_are_the_same_alone_and_among_others(
 
     before = [members(job) for job in shift.finish(*[client.submit(s) for s in specs(3)])]
     for job in client.jobs():
-        shutil.rmtree(sets.folder_of(job.result["set"]) if "set" in job.result
-                      else runs.folder_of(job.result["run"]))  # fmt: skip
+        shutil.rmtree(
+            sets.folder_of(job.result["set"])
+            if "set" in job.result
+            else runs.folder_of(job.result["run"])
+        )
     plain = hands.take_together
 
     def take(steps: Sequence[Any]) -> None:
@@ -363,10 +371,15 @@ def test_sets_keep_a_fifth_of_the_time_while_people_wait(
     for text in ("zzqq", "xxvv"):
         client.submit(
             SolveSetSpec(
-                model=str(tiny_llama_folder), texts=(GatheredText(text=text),), restarts=1,
-                length=4, regime="free", arrangement="halves", recipe=LONG,
+                model=str(tiny_llama_folder),
+                texts=(GatheredText(text=text),),
+                restarts=1,
+                length=4,
+                regime="free",
+                arrangement="halves",
+                recipe=LONG,
             )
-        )  # fmt: skip
+        )
     for seed in (0, 1):
         client.submit(quick(seed=seed))
     shift.turns(40)
@@ -389,10 +402,15 @@ def test_a_set_that_shares_passes_keeps_a_fifth_of_them(
         client.submit(long(seed=seed))
     client.submit(
         SolveSetSpec(
-            model=str(tiny_llama_folder), texts=(GatheredText(text=LONG_TEXT),), restarts=8,
-            length=30, regime="free", arrangement="halves", recipe=LONG,
+            model=str(tiny_llama_folder),
+            texts=(GatheredText(text=LONG_TEXT),),
+            restarts=8,
+            length=30,
+            regime="free",
+            arrangement="halves",
+            recipe=LONG,
         )
-    )  # fmt: skip
+    )
     shift.until(lambda: len([a for a in shift.worker.active.values() if a.shares]) == 3)
 
     def share(self: Any, left: Any) -> bool:

@@ -174,8 +174,13 @@ def test_a_process_that_is_killed_loses_seconds_of_a_cell(
         *("--set", "recipe.lr=0.0001"),  # never exact
     ]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "EXPLORER_CACHE": str(own_cache)}
-    first = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL, cwd=folders.PROJECT)  # fmt: skip
+    first = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folders.PROJECT,
+    )
     deadline, said = time.monotonic() + 120, {"values": {"seconds": 0.0}}
     while said["values"]["seconds"] < 2:
         assert time.monotonic() < deadline and first.poll() is None
@@ -185,8 +190,9 @@ def test_a_process_that_is_killed_loses_seconds_of_a_cell(
                 said = json.loads(file.metadata()["checkpoint"])
     first.kill()
     first.wait()
-    again = subprocess.run(command, env=environment, capture_output=True, check=True,
-                           cwd=folders.PROJECT)  # fmt: skip
+    again = subprocess.run(
+        command, env=environment, capture_output=True, check=True, cwd=folders.PROJECT
+    )
     made = json.loads(again.stdout)
     (cell,) = runs.load(runs.folder_of(made["run"])).done
     assert cell.seconds > said["values"]["seconds"]

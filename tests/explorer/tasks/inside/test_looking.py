@@ -138,8 +138,11 @@ def test_cuts_are_what_transformers_says_with_masks(
             "attention_mask": named["attention_mask"].masked_fill(barred, -torch.inf)
         }
 
-    spans = {"one": lambda a: {a}, "until": lambda a: set(range(1, a + 1)),
-             "from": lambda a: set(range(a, layers + 1))}  # fmt: skip
+    spans = {
+        "one": lambda a: {a},
+        "until": lambda a: set(range(1, a + 1)),
+        "from": lambda a: set(range(a, layers + 1)),
+    }
     tried = found.trials("cut")
     assert len(tried) == 3 * layers
     for k in tried:

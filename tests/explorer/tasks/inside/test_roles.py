@@ -139,8 +139,10 @@ def test_the_verdict_works_both_ways(m: float, shown: bool | None) -> None:
     e = OverContexts.of(0.5 + around[::-1])
     found = OverContexts.of(m + around).minus(e)
     assert found.shown is shown
-    every = [np.mean(signs * np.abs(np.array(found.by_context))) for signs in
-             np.array(np.meshgrid(*[[-1, 1]] * 8)).reshape(8, -1).T]  # fmt: skip
+    every = [
+        np.mean(signs * np.abs(np.array(found.by_context)))
+        for signs in np.array(np.meshgrid(*[[-1, 1]] * 8)).reshape(8, -1).T
+    ]
     assert found.more == pytest.approx(np.mean(np.array(every) >= found.value - 1e-12))
     assert "p = " in found.sentence
 

@@ -22,9 +22,11 @@ RECIPE = PathRecipe(max_steps=24, points=5, look_every=8, precision="float32", s
 
 
 def test_a_kill_at_any_point_changes_nothing(
-    pool: "ModelPool", exact_solutions: "list[Solution]", tmp_path: Path,
+    pool: "ModelPool",
+    exact_solutions: "list[Solution]",
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     a, b, c = exact_solutions[:3]
     pairs = [(a, b), (a, c), (b, c)]
 
@@ -58,9 +60,11 @@ def test_a_kill_at_any_point_changes_nothing(
 
 
 def test_what_was_measured_before_the_first_step_is_kept(
-    pool: "ModelPool", exact_solutions: "list[Solution]", tmp_path: Path,
+    pool: "ModelPool",
+    exact_solutions: "list[Solution]",
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     """Hundreds of pairs are measured one after the other before any curve moves."""
     monkeypatch.setattr("explorer.tasks.task.CheckpointTimer.due", True)
     a, b, c = exact_solutions[:3]

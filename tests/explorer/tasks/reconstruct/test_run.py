@@ -237,8 +237,9 @@ def test_a_search_in_bfloat16_is_confirmed_in_float32(
     exact = models.get(tiny_llama_folder, str(tiny_llama_folder), torch.float32)
     for solution in found:
         assert (solution.record.searched_in, solution.record.confirmed_in) == (
-            "bfloat16", "float32",
-        )  # fmt: skip
+            "bfloat16",
+            "float32",
+        )
         again = score(exact, solution.e, solution.m, solution.target_ids.tolist(), "halves")
         assert again.accuracy == pytest.approx(solution.record.accuracy)
         assert again.loss == solution.record.loss

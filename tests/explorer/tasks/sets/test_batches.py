@@ -11,16 +11,25 @@ from explorer.tasks.sets.batches import Attempt, read_learned, save_learned
 from explorer.training.checkpoint import FORMAT
 
 ROW = Attempt(
-    slot=(0, 1, 2), attempt=3, seed=7, target_ids=(5, 3, 8), e=np.ones(4, np.float32), steps=9,
+    slot=(0, 1, 2),
+    attempt=3,
+    seed=7,
+    target_ids=(5, 3, 8),
+    e=np.ones(4, np.float32),
+    steps=9,
     seconds=0.25,
-)  # fmt: skip
+)
 
 
 def test_a_learned_m_of_old_opens(tmp_path: Path) -> None:
     said = {
-        "slot": [0, 1, 2], "attempt": 3, "seed": 7, "target_ids": [5, 3, 8], "steps": 9,
+        "slot": [0, 1, 2],
+        "attempt": 3,
+        "seed": 7,
+        "target_ids": [5, 3, 8],
+        "steps": 9,
         "seconds": 0.25,
-    }  # fmt: skip
+    }
     tensors = {"m": np.arange(4, dtype=np.float32), "e": np.ones((1, 4), np.float32)}
     path = tmp_path / "m.safetensors"
     path.write_bytes(save(tensors, {"tasks": json.dumps([said])}))

@@ -34,8 +34,10 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def plain(record: SetRecord) -> tuple[Any, ...]:
-    members = [(m.slot, m.attempt, m.seed, m.solution, m.accuracy, m.steps, m.reason)
-               for m in record.members]  # fmt: skip
+    members = [
+        (m.slot, m.attempt, m.seed, m.solution, m.accuracy, m.steps, m.reason)
+        for m in record.members
+    ]
     joint = record.joint and record.joint.model_dump(exclude={"seconds"})
     return members, joint, record.texts, record.complete
 
