@@ -42,7 +42,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give each process whole files, which share fixtures, and one of them the patient tests."""
+    """Give each process whole files, which share fixtures, and each a group of patient tests."""
     from xdist.scheduler import LoadGroupScheduling
 
     class ByFile(LoadGroupScheduling):
@@ -54,10 +54,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the patient tests never run beside each other; what is in a group begins first."""
+    """Let patient tests of one kind never run beside each other; what is in a group begins first.
+
+    Two processes have two groups: browsers here, the embedded model and what is killed there.
+    """
     for item in items:
-        if any(item.get_closest_marker(name) for name in PATIENT):
-            item.add_marker(pytest.mark.xdist_group("patient"))
+        marks = [name for name in PATIENT if item.get_closest_marker(name)]
+        if marks:
+            item.add_marker(
+                pytest.mark.xdist_group("browser" if marks == ["browser"] else "patient")
+            )
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 

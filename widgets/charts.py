@@ -24,7 +24,7 @@ def offer_all() -> None:
     shown = list(st.session_state[_SHOWN].values())
     if not shown:
         return
-    with st.popover("All figures", icon=":material/photo_library:", key="all-figures"):
+    with st.expander("All figures", icon=":material/photo_library:", key="all-figures"):
         drawn = files.has_browser()
         known = files.FORMATS if drawn else ("html",)
         formats = st.pills(

@@ -88,7 +88,7 @@ def test_the_wall_fills_in_while_the_script_stands_still(page: Page, server: str
     expect(page.locator(".tile").first).to_have_class("tile exact mine")
     tile.first.click()
     large = page.locator("dialog")
-    expect(large.locator(".token.right")).to_have_count(3)
+    expect(large.locator(".tokens .token.right")).to_have_count(3)
     expect(large.locator(".chart")).to_have_count(4)
     expect(large.get_by_role("button", name="Take off the wall")).to_have_count(0)
     page.keyboard.press("Escape")

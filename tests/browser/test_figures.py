@@ -13,7 +13,7 @@ def test_every_chart_of_a_page_is_downloaded_at_once(page: Page, app_url: str) -
     shown = page.get_by_test_id("stPlotlyChart")
     expect(shown.first).to_be_visible(timeout=60_000)
     page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
-    page.get_by_role("button", name="All figures").click()
+    page.get_by_text("All figures", exact=True).click()
     page.get_by_role("button", name="PDF", exact=True).click()
     with page.expect_download(timeout=90_000) as started:
         page.get_by_role("button", name="figures (ZIP)").click()

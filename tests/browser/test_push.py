@@ -67,7 +67,7 @@ def run(server: tuple[str, Path], tiny_model: str, monkeypatch: pytest.MonkeyPat
 
 
 def right_tokens(page: Page) -> Any:
-    return page.locator(".live .token.right")
+    return page.locator(".live .tokens .token.right")
 
 
 def number(page: Page, name: str) -> Any:

@@ -8,6 +8,7 @@ from explorer.solutions import store
 from explorer.solutions.solution import load_solution, made_from
 from explorer.specs import recipes
 from explorer.specs.recipes import FAST, INDEPENDENT, PAPER, Recipe
+from explorer.training.layouts import OnePass
 
 
 def test_the_papers_recipe_is_h1_to_h3() -> None:
@@ -120,9 +121,10 @@ def test_what_ships_says_what_it_was_made_with_and_keeps_its_ids() -> None:
                 record.model,
                 record.fingerprint,
                 solution.target_ids,
-                record.arrangement,
+                OnePass(record.arrangement, record.sink).words,
                 record.recipe,
                 record.seed,
+                record.known_starts,
             )
             assert record.made_from == again == record.id.partition("-")[0]
             alone += 1
