@@ -6,13 +6,14 @@ The server imports this file and finds `app`; for every page that opens it is ru
 import streamlit as st
 from starlette.middleware import Middleware
 
-from widgets import charts, menu, projector, start, tour, translation, who
+from widgets import charts, language, menu, projector, start, tour, translation, who
 from widgets.push import Push
 from widgets.visitors import Visitors
 
 
 def main() -> None:
     """Show the page that is asked for."""
+    language.begin()
     st.set_page_config(
         "Proto-Token Explorer",
         page_icon=start.ICON,

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+from explorer.base.language import tr
 from widgets import start, words
 
 start.through_entry()
-st.title("Glossary", anchor=False)
+st.title(tr("Glossary"), anchor=False)
 words.glossary()

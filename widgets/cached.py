@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from explorer.assets.tokenizing import Tokenizer
+from explorer.base import language
 from explorer.inside.result import Inside
 from explorer.landscape.result import Landscape
 from explorer.landscape.surroundings import Surroundings
@@ -95,7 +96,7 @@ MOST_MADE = 32
 
 
 def once(make: Callable[..., Made], value: Any, *details: Hashable) -> Made:
-    """Return `make(value, *details)`, made once for all pages that show the same value.
+    """Return `make(value, *details)`, made once for all pages of a language that show the value.
 
     It is forgotten with the value: a result that grows is another value, and nothing is left of the
     one before. What is returned is shared: nobody may change it.
@@ -111,7 +112,7 @@ def once(make: Callable[..., Made], value: Any, *details: Hashable) -> Made:
             _made[number] = _Made(value, lambda _: _made.pop(number, None))
         made = _made[number]
     with made.lock:  # who comes while it is made waits for it
-        key = (make, details)
+        key = (make, details, language.current())
         if key not in made.kept:
             while len(made.kept) >= MOST_MADE:
                 made.kept.pop(next(iter(made.kept)))

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explorer.base.formatting import counted
+from explorer.base.language import tr
 
 
 def choose(most: int, usual: int, key: str, help: str | None = None) -> int:  # noqa: A002
@@ -24,7 +25,7 @@ def choose(most: int, usual: int, key: str, help: str | None = None) -> int:  # 
 
     value = min(int(st.session_state.get(wanted, usual)), most)
     return st.number_input(
-        "N, target tokens", 1, most, value, key=field, on_change=remember, help=help
+        tr("N, target tokens"), 1, most, value, key=field, on_change=remember, help=help
     )
 
 
@@ -43,7 +44,9 @@ def offer_all(most: int, chosen: int, total: int, key: str) -> None:
 
     left_out = counted(total - chosen, "token is", "tokens are")
     st.button(
-        f"{left_out} left out: take {'all ' if most == total else ''}{most}",
+        tr("{tokens} left out: take all {most}", tokens=left_out, most=most)
+        if most == total
+        else tr("{tokens} left out: take {most}", tokens=left_out, most=most),
         icon=":material/select_all:",
         type="tertiary",
         key=f"{key}-all",

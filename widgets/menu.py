@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from widgets import projector, tour
+from widgets import language, projector, tour
 
 
 def show() -> None:
@@ -22,3 +22,4 @@ def show() -> None:
             on_click=projector.enter,
             help="Large type and no controls. " + projector.KEYS,
         )
+        language.choose()

@@ -1,8 +1,9 @@
-"""Who asks is told apart by two cookies, which no script can read: set with the page itself.
+"""Who asks, and in which language: cookies that no script can read, set with the page itself.
 
 Each browser gets a random secret of its own when it first opens a page. Whoever opens a page once
 with the host's key (`?host=KEY`) gets the host's, and is led to the same address without the key.
-The websocket, over which Streamlit talks to the page, carries both (`st.context.cookies`).
+Whoever opens one with a language (`?lang=de`) keeps it. The websocket, over which Streamlit talks
+to the page, carries them all (`st.context.cookies`).
 """
 
 import secrets
@@ -13,8 +14,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from explorer.base.language import NAMES
 from explorer.people import host
 from explorer.runtime import logs
+from widgets.language import LANGUAGE
 from widgets.server import BROWSER, HOST
 
 KEPT_SECONDS = 400 * 24 * 3600
@@ -44,21 +47,23 @@ class Visitors:
             self._keep(answer, request, HOST, host.token())
             await answer(scope, receive, send)
             return
-        is_page = "text/html" in request.headers.get("Accept", "")
-        if not is_page or BROWSER in request.cookies:
-            await self.app(scope, receive, send)
-            return
-        cookie = Response()
-        self._keep(cookie, request, BROWSER, secrets.token_urlsafe(24))
+        kept = Response()
+        if "text/html" in request.headers.get("Accept", ""):
+            if BROWSER not in request.cookies:
+                self._keep(kept, request, BROWSER, secrets.token_urlsafe(24))
+            if (asked := request.query_params.get(LANGUAGE)) in NAMES:
+                self._keep(kept, request, LANGUAGE, asked)
+        cookies = kept.headers.getlist("Set-Cookie")
 
-        async def with_cookie(message: Message) -> None:
-            if message["type"] == "http.response.start":
+        async def with_cookies(message: Message) -> None:
+            if message["type"] == "http.response.start" and cookies:
                 headers = MutableHeaders(scope=message)
-                headers.append("Set-Cookie", cookie.headers["Set-Cookie"])
+                for cookie in cookies:
+                    headers.append("Set-Cookie", cookie)
                 headers["Cache-Control"] = "no-store"  # no proxy gives it to others
             await send(message)
 
-        await self.app(scope, receive, with_cookie)
+        await self.app(scope, receive, with_cookies)
 
     def _keep(self, answer: Response, request: Request, name: str, value: str) -> None:
         scheme = request.headers.get("X-Forwarded-Proto", request.url.scheme)

@@ -1,0 +1,35 @@
+"""In which language a person reads the pages: what the link says, what they chose, their browser's.
+
+A link with `?lang=de` opens a page in that language and is remembered by a cookie (`visitors.py`).
+"""
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from explorer.base import language
+from explorer.base.language import tr
+
+LANGUAGE = "lang"
+
+
+def current() -> str:
+    """Return the language of the person whose page runs; English where none does."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return language.ENGLISH
+    browsers = (getattr(st.context, "locale", None) or "").partition("-")[0]
+    for asked in (st.query_params.get(LANGUAGE), st.context.cookies.get(LANGUAGE), browsers):
+        if asked in language.NAMES:
+            return str(asked)
+    return language.ENGLISH
+
+
+def begin() -> None:
+    """Let everything that is said follow the person whose page runs."""
+    language.follow(current)
+
+
+def choose() -> None:
+    """Offer the other languages: a link each, which loads the page anew."""
+    others = [code for code in language.NAMES if code != current()]
+    links = " · ".join(f"[{language.NAMES[code]}](?{LANGUAGE}={code})" for code in others)
+    st.markdown(f":material/translate: {tr('In another language:')} {links}")
