@@ -164,7 +164,8 @@ class Worker:
                 self.hands.go_on(active)
                 active.spent += time.monotonic() - began
             self._poll()
-            left = [*self._newcomers(), *(a for a in left if a not in now)]
+            left = [a for a in left if a not in now]
+            self._share(self._newcomers())  # by themselves, in a pass that is soon over
         return worked
 
     def _newcomers(self) -> list[Active]:

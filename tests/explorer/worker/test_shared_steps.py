@@ -138,26 +138,26 @@ def test_the_first_step_of_those_who_come_is_shared_as_well(
     shift.finish(*jobs)
 
 
-def test_who_comes_in_the_middle_of_a_round_is_next(
+def test_who_comes_in_the_middle_of_a_round_is_next_and_by_themselves(
     shift: "Shift", long: "MakeSpec", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "POSITIONS", 1)  # a pass for each
+    monkeypatch.setattr(loop, "that_fit", lambda steps: min(2, len(steps)))
     monkeypatch.setattr(loop, "POLL_SECONDS", 0.0)
     monkeypatch.setattr(loop, "SLICE_SECONDS", 60.0)
-    early = [client.submit(long(seed=k * 10)) for k in range(3)]
-    shift.until(lambda: len([a for a in shift.worker.active.values() if a.shares]) == 3)
-    plain, late, taken = shift.worker.hands.step_together, list[str](), list[str]()
+    early = [client.submit(long(seed=k * 10)) for k in range(4)]
+    shift.until(lambda: len([a for a in shift.worker.active.values() if a.shares]) == 4)
+    plain, late, taken = shift.worker.hands.step_together, list[str](), list[list[str]]()
 
     def step_together(group: Sequence[hands.Active]) -> None:
         if not late:
             late.append(client.submit(long(seed=90)))
         else:
-            taken.append(group[0].job.id)
+            taken.append([each.job.id for each in group])
         plain(group)
 
     monkeypatch.setattr(shift.worker.hands, "step_together", step_together)
     shift.turns(1)
-    assert taken == [late[0], *early[1:]]
+    assert taken == [late, early[2:]]
     for job in early + late:
         client.ask(job, "stop")
     shift.finish(*early, *late)
