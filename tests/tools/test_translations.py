@@ -54,5 +54,8 @@ def test_what_is_gone_leaves_and_what_is_new_comes(tmp_path: Path) -> None:
     with file.open("wb") as target:
         translations.write_po(target, old)
     now = translations.renewed(file, template)
-    assert {message.id: message.string for message in now if message.id} == {"Go": "Los", "Come": None}
+    assert {message.id: message.string for message in now if message.id} == {
+        "Go": "Los",
+        "Come": None,
+    }
     assert not now.obsolete
