@@ -155,9 +155,21 @@ def test_who_comes_in_the_middle_of_a_round_is_next_and_by_themselves(
             taken.append([each.job.id for each in group])
         plain(group)
 
+    go_on, gone = shift.worker.hands.go_on, list[str]()
+
+    def goes_on(active: hands.Active) -> bool:
+        if not gone:
+            client.ask(early[1], "pause")  # heard once its answer is taken
+        gone.append(active.job.id)
+        return go_on(active)
+
     monkeypatch.setattr(shift.worker.hands, "step_together", step_together)
+    monkeypatch.setattr(shift.worker.hands, "go_on", goes_on)
     shift.turns(1)
     assert taken == [late, early[2:]]
+    first_of_late = gone.index(late[0])
+    assert gone[0] == early[0] and gone.index(early[1]) > first_of_late > 0
+    assert shift.worker.active[early[1]].paused
     for job in early + late:
         client.ask(job, "stop")
     shift.finish(*early, *late)
