@@ -83,9 +83,10 @@ def _climbed(run: Run) -> Chart:
     figure.update_yaxes(title=tr("token accuracy"), col=1)
     over = rungs[rungs["accuracy"] >= THRESHOLD]
     longest = over.groupby("scheme", sort=False)["n"].max().to_dict()
+    none = tr("none")
     alt = tr(
         "Token accuracy over N, the best restart of each text; longest length held: {lengths}",
-        lengths="; ".join(f"{tr(scheme)} {longest.get(scheme, tr('none'))}" for scheme in schemes),
+        lengths="; ".join(f"{tr(scheme)} {longest.get(scheme, none)}" for scheme in schemes),
     )
     return Chart("capacity-ladders", figure, alt, rungs)
 

@@ -39,7 +39,7 @@ def _over_length(
         name=tr("one text"),
         mode="markers",
         marker={"color": STRAIGHT, "symbol": "circle-open", "size": 8},
-        hovertemplate=f"N = %{{x}}: %{{y:.3g}}<extra>{tr('one text')}</extra>",
+        hovertemplate="N = %{x}: %{y:.3g}<extra>" + tr("one text") + "</extra>",
     )
     figure.add_scatter(
         x=medians["n"],
@@ -48,7 +48,7 @@ def _over_length(
         mode="lines+markers",
         line={"color": RESTARTS[0]},
         marker={"size": 9},
-        hovertemplate=f"N = %{{x}}: %{{y:.3g}}<extra>{tr('median')}</extra>",
+        hovertemplate="N = %{x}: %{y:.3g}<extra>" + tr("median") + "</extra>",
     )
     last = medians.iloc[-1]
     title = tr(
