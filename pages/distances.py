@@ -24,7 +24,7 @@ with sentences():
                     "been measured yet."
                 )
             )
-            jobs.offer(DistancesSpec(set=chosen), tr("Measure distances"), "measure")
+            jobs.offer(DistancesSpec(set=chosen), tr("Measure"), "measure")
         else:
             for note in summary.notes:
                 st.info(escaped(note), icon=":material/info:")

@@ -80,7 +80,7 @@ def tables(found: list[Run]) -> None:
     )
     ours = _pick(found, "sharing", compare=True)
     st.dataframe(
-        paper_comparison.table2(ours).rename(columns=words.column),
+        paper_comparison.table2(ours).rename(columns=tr),
         hide_index=True,
         key="paper-table2",
         alt=tr("Table 2 of the paper, ours beside it"),
@@ -90,7 +90,7 @@ def tables(found: list[Run]) -> None:
     st.caption(tr("Paper: on its own GPUs, A100 or H100 (E5, H4)."))
     speed = paper_comparison.speed(_pick(found, "throughput"))
     st.dataframe(
-        speed.assign(what=speed["what"].map(tr)).rename(columns=words.column),
+        speed.assign(what=speed["what"].map(tr)).rename(columns=tr),
         hide_index=True,
         key="paper-speed",
         alt=tr("Throughput, the paper's and ours"),

@@ -27,7 +27,7 @@ SOURCE_WORDS = {
     "random": later("Random words"),
     "fanfics": later("Fan fiction"),
     "pg19": "PG-19",
-    "pg19-gen": later("PG-19, generated"),
+    "pg19-gen": later("PG-19 (generated)"),
 }
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x")
 WHOSE = (later("published"), later("here"))
