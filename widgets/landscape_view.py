@@ -42,7 +42,7 @@ def show(file: Path, key: str, query: str) -> None:
     with reading:
         column = st.segmented_control(
             tr("Contours of"),
-            ["accuracy", "loss"],
+            [later("accuracy"), later("loss")],
             default="accuracy",
             required=True,
             key=f"of-{key}",

@@ -52,7 +52,7 @@ def answers(said: list[Evidence], statements: Sequence[Statement] = paper.FINDIN
 
 def open_questions(said: list[Evidence]) -> None:
     """Show for every finding that is inconclusive what would decide it, as a command."""
-    st.subheader(tr("What would settle the inconclusive ones"), anchor=False)
+    st.subheader(tr("What would settle the inconclusive findings"), anchor=False)
     decided = {each.finding.id for each in said if each.finding.shown is not None}
     order = list(RULES)
     for each in sorted(said, key=lambda e: (*order, e.finding.id).index(e.finding.id)):

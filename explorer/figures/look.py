@@ -9,9 +9,7 @@ LOOK_AT: dict[str, str] = {
     "loss": later("Each line is one restart. Look at which falls steadily and which stays flat."),
     "positions": later("Each row is a position. Look at the order in which the rows turn blue."),
     "position-accuracy": later("Look for short bars: positions that few restarts get right."),
-    "compared-": later(
-        "Each line is one solution's restart. Look at which gets there in fewer steps."
-    ),
+    "compared-": later("Each line is one restart. Look at which needs fewer steps."),
     "path-accuracy": later(
         "Look at the middle: the straight line falls, and the curve should not."
     ),
@@ -40,7 +38,7 @@ LOOK_AT: dict[str, str] = {
     "inside-lens": later("Each row is a position. Look at the layer from which a row is blue."),
     "inside-by-layer": later("Look at the layer at which the share of correct tokens rises."),
     "inside-attention": later("Look at how much attention goes to e, and in which layers."),
-    "inside-heads": later("Look for bright cells: heads that look at e most of the time."),
+    "inside-heads": later("Look for bright cells: heads that attend to e most of the time."),
     "inside-map-": later(
         "Look at the column of e, then at which positions read the ones before them."
     ),
@@ -49,7 +47,7 @@ LOOK_AT: dict[str, str] = {
     "inside-scales": later("Look at how far from 1 the factor can go until the text breaks."),
     "roles-probes": later("Look at which marks lie right of the dotted line, which is chance."),
     "roles-": later("Look at the layer from which a line leaves the dotted one, which is chance."),
-    "roles-noise": later("Look at which line falls first: that vector stands less noise."),
+    "roles-noise": later("Look at which line falls first: that vector withstands less noise."),
     "arrangements": later("Look at which line stays at the top as the texts get longer."),
     "arrangements-positions": later("Each row is an arrangement. Look at which positions fail."),
     "sharing": later("Look at how much accuracy is lost when more texts share a vector."),
@@ -62,15 +60,15 @@ LOOK_AT: dict[str, str] = {
     "capacity-one-pass-against-many": later(
         "Marks above the dashed line: token by token holds more."
     ),
-    "capacity-best": later("Look at ours beside the paper's."),
+    "capacity-best": later("Compare ours with the paper's."),
     "throughput": later("Look at how the gap between the two lines grows with the text."),
     "throughput-ratio": later("Look at how many times as fast one pass is, at each length."),
     "training-time-": later("Look at how the time grows as the texts get longer."),
     "training-time-exact": later(
         "Look at the share of texts that became exact: only their times count."
     ),
-    "readout": later("Look at whether any mark comes near those of the text itself."),
-    "paper-table1": later("Look at ours beside the paper's, arrangement by arrangement."),
+    "readout": later("Look at whether any mark comes near those of the context."),
+    "paper-table1": later("Compare ours with the paper's, arrangement by arrangement."),
     "paper-table3-": later(
         "Filled marks are ours, hollow ones the paper's. Look at where both stand."
     ),

@@ -171,7 +171,7 @@ def convergence(paths: Paths, pair: int) -> Chart:
     figure.update_yaxes(SHARE)
     layout(
         figure,
-        tr("The curve is being trained") if at is None else tr("The curve is trained and connects"),
+        tr("Accuracy while the curve is trained"),
         tr("optimiser step"),
         tr("token accuracy on the grid"),
     )

@@ -24,42 +24,8 @@ def for_hover(text: str, most: int = 90) -> str:
     return for_plotly(shortened(text, most))
 
 
-NAMES = (
-    later("same text"),
-    later("same context"),
-    later("different contexts"),
-    later("where e stands (mean)"),
-    later("where m stands (mean)"),
-    later("at the last position"),
-    later("Own text"),
-    later("Shakespeare"),
-    later("PG-19 books"),
-    later("Written for this project"),
-    later("A corpus of one's own"),
-    later("The model's own continuation"),
-    later("m free"),
-    later("m shared"),
-    later("one mem"),
-    later("two mem"),
-    later("one mem against m shared"),
-    later("two mem against m free"),
-    later("meaning"),
-    later("length"),
-    later("first token"),
-    later("last token"),
-    later("first half"),
-    later("second half"),
-    later("the context"),
-    later("loss"),
-    later("seconds"),
-    later("steps"),
-    later("solution"),
-    later("solutions"),
-    later("attempt"),
-    later("attempts"),
-    later("token"),
-)
-"""What charts call their data by, marked here for translation: it comes from stored results."""
+NAMES = (later("solution"), later("solutions"), later("attempt"), later("attempts"))
+"""What the points of a map are (`MapSpec.noun`)."""
 
 HEADINGS = (
     later("seed"),

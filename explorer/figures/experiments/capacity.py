@@ -41,7 +41,7 @@ def _climbed(run: Run) -> Chart:
     figure = make_subplots(
         rows=-(-len(schemes) // wide),
         cols=wide,
-        subplot_titles=[tr(scheme) for scheme in schemes],
+        subplot_titles=schemes,
         shared_yaxes=True,
         horizontal_spacing=0.04,
         vertical_spacing=0.16,
@@ -56,17 +56,17 @@ def _climbed(run: Run) -> Chart:
                     x=line["n"],
                     y=line["accuracy"],
                     mode="lines+markers",
-                    name=tr(in_words(source)),
+                    name=in_words(source),
                     legendgroup=source,
                     showlegend=source not in named,
                     line={"color": RESTARTS[k], "dash": DASHES[k % len(DASHES)], "width": 1.5},
                     marker={"symbol": SYMBOLS[k], "size": 7},
                     hovertemplate=tr(
                         "{source}, text {number}, N = %{{x}}: %{{y:.3f}}",
-                        source=tr(in_words(source)),
+                        source=in_words(source),
                         number=int(str(text)) + 1,
                     )
-                    + f"<extra>{tr(scheme)}</extra>",
+                    + f"<extra>{scheme}</extra>",
                     **at,
                 )
                 named.add(source)
@@ -86,7 +86,7 @@ def _climbed(run: Run) -> Chart:
     none = tr("none")
     alt = tr(
         "Token accuracy over N, the best restart of each text; longest length held: {lengths}",
-        lengths="; ".join(f"{tr(scheme)} {longest.get(scheme, none)}" for scheme in schemes),
+        lengths="; ".join(f"{scheme} {longest.get(scheme, none)}" for scheme in schemes),
     )
     return Chart("capacity-ladders", figure, alt, rungs)
 
@@ -107,26 +107,25 @@ def _held(run: Run, found: pd.DataFrame, value: str) -> Chart:
             showlegend=False,
             legendgroup=scheme,
             marker={"symbol": f"{SYMBOLS[k]}-open", "size": 6, "color": RESTARTS[k]},
-            hovertemplate=tr("one text, {scheme}: %{{y:.4g}}", scheme=tr(scheme))
-            + "<extra></extra>",
+            hovertemplate=tr("one text, {scheme}: %{{y:.4g}}", scheme=scheme) + "<extra></extra>",
         )
         figure.add_scatter(
             x=[sources.index(s) + shift for s in part["source"]],
             y=part[value],
             mode="markers+text",
-            name=tr(scheme),
+            name=scheme,
             legendgroup=scheme,
             text=[AT_LEAST if n else "" for n in part["at_end"] + part["open"]],
             textposition="middle left",
             cliponaxis=False,
             marker={"symbol": SYMBOLS[k], "size": 12, "color": RESTARTS[k]},
             error_y=spread(part["h_lm_sd"]) if value == "h_lm" else None,
-            hovertemplate=f"{tr(scheme)}: %{{y:.4g}}<extra></extra>",
+            hovertemplate=f"{scheme}: %{{y:.4g}}<extra></extra>",
         )
     top = max(found.to_dict("records"), key=lambda row: float(row[value]))
     most = {
-        "source": tr(in_words(top["source"])),
-        "scheme": tr(top["scheme"]),
+        "source": in_words(top["source"]),
+        "scheme": top["scheme"],
         "most": f"{AT_LEAST + ' ' if top['at_end'] + top['open'] else ''}{top[value]:.0f}",
         "texts": counted(int(found["texts"].max()), "text"),
     }
@@ -147,12 +146,12 @@ def _held(run: Run, found: pd.DataFrame, value: str) -> Chart:
     )
     figure.update_xaxes(
         tickvals=list(range(len(sources))),
-        ticktext=[for_hover(tr(in_words(s))) for s in sources],
+        ticktext=[for_hover(in_words(s)) for s in sources],
         range=[-0.6, len(sources) - 0.4],
     )
     figure.update_yaxes(rangemode="tozero")
     alt = f"{unit}: " + "; ".join(
-        f"{tr(in_words(row['source']))}, {tr(row['scheme'])} {row[value]:.0f}"
+        f"{in_words(row['source'])}, {row['scheme']} {row[value]:.0f}"
         for row in found.to_dict("records")
     )
     return Chart(f"capacity-{value.replace('_', '-')}", figure, alt, found)
@@ -174,8 +173,8 @@ def _one_pass_against_many(run: Run) -> Iterator[Chart]:
         shared_yaxes=True,
         horizontal_spacing=0.04,
         subplot_titles=[
-            tr("{pair} ([mem] t1 …: due to its layout)", pair=words) if n in doubted else words
-            for n, words in zip(names, map(tr, names), strict=True)
+            tr("{pair} ([mem] t1 …: due to its layout)", pair=n) if n in doubted else n
+            for n in names
         ],
     )
     named: set[str] = set()
@@ -194,13 +193,13 @@ def _one_pass_against_many(run: Run) -> Iterator[Chart]:
                     mode="markers" if small else "markers+text", textposition="middle right",
                     text=None if small else
                     [AT_LEAST if ended else "" for ended in part["autoregressive_at_end"]],
-                    name=tr(in_words(source)), legendgroup=source,
+                    name=in_words(source), legendgroup=source,
                     showlegend=not small and len(part) > 0 and source not in named,
                     marker={"symbol": SYMBOLS[k] + ("-open" if small else ""),
                             "size": 6 if small else 14, "color": RESTARTS[k]},
                     hovertemplate=tr(
                         "{source}, {which}: %{{x:.1f}} token by token, %{{y:.1f}} in one pass",
-                        source=tr(in_words(source)),
+                        source=in_words(source),
                         which=tr("one text") if small else tr("mean"),
                     )
                     + "<extra></extra>",
@@ -234,7 +233,7 @@ def _one_pass_against_many(run: Run) -> Iterator[Chart]:
     figure.update_yaxes(range=[0, most])
     figure.update_yaxes(title=tr("H_LM in one pass, nats"), col=1)
     each_mean = "; ".join(
-        f"{tr(in_words(row['source']))}, {tr(row['pair'])}: {row['autoregressive']:.0f} / "
+        f"{in_words(row['source'])}, {row['pair']}: {row['autoregressive']:.0f} / "
         f"{row['one_forward']:.0f}"
         + (
             " " + tr("(a ladder ended without a failure)")
@@ -274,7 +273,7 @@ def _best(run: Run) -> Iterator[Chart]:
             "{model} holds up to {most} tokens ({source}, m free)",
             model=mine["model"],
             most=f"{AT_LEAST + ' ' if mine['at_least'] else ''}{mine['c_tokens']}",
-            source=tr(mine["source"]),
+            source=mine["source"],
         ),
         tr("model"),
         tr("tokens, best over sources"),

@@ -25,7 +25,7 @@ def charts(runs: Sequence[Run]) -> list[Chart]:
         return []
     bounds = held["at_end"] + held["open"] > 0
     sides = zip(held["source"], held["scheme"], strict=True)
-    lines = [f"{tr(in_words(source))}, {tr(scheme)}" for source, scheme in sides]
+    lines = [f"{in_words(source)}, {scheme}" for source, scheme in sides]
     held = held.assign(mark=bounds.map({True: AT_LEAST, False: ""}), line=lines)
     ends = [held[held["checkpoint"] == at] for at in held["checkpoint"].iloc[[0, -1]]]
     drawn = [
@@ -39,7 +39,7 @@ def charts(runs: Sequence[Run]) -> list[Chart]:
         )
     ]
     if len(reached):
-        lines = [f"{tr(s)}, N = {n}" for s, n in zip(reached["scheme"], reached["n"], strict=True)]
+        lines = [f"{s}, N = {n}" for s, n in zip(reached["scheme"], reached["n"], strict=True)]
         title = tr("Accuracy over training, at lengths that every checkpoint was tried at")
         reached = reached.assign(mark="", line=lines)
         y = tr("token accuracy, mean over texts")

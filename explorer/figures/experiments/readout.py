@@ -16,7 +16,7 @@ def charts(run: Run) -> list[Chart]:
     for k, words in enumerate(readout.LIKE.values()):
         part = found[found["compared_with"] == words]
         figure.add_scatter(
-            x=part["fed"].map(tr),
+            x=part["fed"],
             y=part["mean"],
             name=tr("similarity to: {text}", text=tr(words)),
             mode="markers",
@@ -39,11 +39,11 @@ def charts(run: Run) -> list[Chart]:
         )
     y = tr("cosine similarity of sentence embeddings")
     layout(figure, title, tr("what the model is fed"), y, height=440)
-    order = [tr(fed) for fed in dict.fromkeys(found["fed"])]
+    order = list(dict.fromkeys(found["fed"]))
     figure.update_layout(scattermode="group")
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=order)
     starts = "; ".join(
-        f"{tr(row['fed'])} {row['mean']:.2f} ± {row['sd']:.2f}" for row in after.to_dict("records")
+        f"{row['fed']} {row['mean']:.2f} ± {row['sd']:.2f}" for row in after.to_dict("records")
     )
     alt = tr("Mean similarity to the second half, by what the model is fed: {each}", each=starts)
     return [Chart("readout", figure, alt, found)]

@@ -3,7 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from explorer.base.language import tr
+from explorer.base.language import later, tr
 from explorer.experiments import training_time
 from explorer.experiments.runs import Run
 from explorer.figures.chart import Chart, layout, log_axis
@@ -21,8 +21,8 @@ def charts(run: Run) -> list[Chart]:
     drawn = [
         _over_length(found[found["exact"] > 0], timed, name, unit, grown)
         for name, unit in (
-            ("seconds", tr("seconds until exact")),
-            ("steps", tr("steps until exact")),
+            (later("seconds"), tr("seconds until exact")),
+            (later("steps"), tr("steps until exact")),
         )
         if len(timed)
     ]
