@@ -83,10 +83,9 @@ def _climbed(run: Run) -> Chart:
     figure.update_yaxes(title=tr("token accuracy"), col=1)
     over = rungs[rungs["accuracy"] >= THRESHOLD]
     longest = over.groupby("scheme", sort=False)["n"].max().to_dict()
-    none = tr("none")
     alt = tr(
         "Token accuracy over N, the best restart of each text; longest length held: {lengths}",
-        lengths="; ".join(f"{scheme} {longest.get(scheme, none)}" for scheme in schemes),
+        lengths="; ".join(f"{scheme} {longest.get(scheme, '–')}" for scheme in schemes),
     )
     return Chart("capacity-ladders", figure, alt, rungs)
 
