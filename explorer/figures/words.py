@@ -24,8 +24,19 @@ def for_hover(text: str, most: int = 90) -> str:
     return for_plotly(shortened(text, most))
 
 
-NAMES = (later("solution"), later("solutions"), later("attempt"), later("attempts"))
-"""What the points of a map are (`MapSpec.noun`)."""
+NAMES = (
+    later("solution"),
+    later("solutions"),
+    later("attempt"),
+    later("attempts"),
+    later("where e stands (mean)"),
+    later("where m stands (mean)"),
+    later("at the last position"),
+    later("text labels of solutions, within each context"),
+    later("context labels of texts"),
+    later("text and context labels of solutions"),
+)
+"""What results call their points, places and permuted labels, marked here for translation."""
 
 HEADINGS = (
     later("seed"),
