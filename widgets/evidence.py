@@ -63,6 +63,7 @@ def _findings(folder: Path) -> list[Finding]:
 
 @cache
 def _of_set(_language: str) -> Newest[list[Finding]]:
+    """Return what is kept of the sets' findings, which are sentences of a language."""
     return Newest(_findings, 64, _files)
 
 
