@@ -1,9 +1,11 @@
 """What sets and paths on this machine say of the paper's findings, read once for each version."""
 
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
 
+from explorer.base import language
 from explorer.base.errors import CorruptFileError
 from explorer.experiments import space
 from explorer.experiments.paper_comparison import Evidence
@@ -41,7 +43,7 @@ def of_set(record: SetRecord) -> list[Finding]:
     Raises:
         CorruptFileError: if one of its files cannot be read.
     """
-    return _of_set(records.find(record.id))
+    return _of_set(language.current())(records.find(record.id))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -56,7 +58,10 @@ def _findings(folder: Path) -> list[Finding]:
     return space.of_vectors(records.read(folder))
 
 
-_of_set = Newest(_findings, 64, _files)
+@cache
+def _of_set(_language: str) -> Newest[list[Finding]]:
+    """Return what is kept of the sets' findings, which are sentences of a language."""
+    return Newest(_findings, 64, _files)
 
 
 def of_paths() -> list[Evidence]:

@@ -221,7 +221,7 @@ def test_curves_that_hold_where_lines_fail_show_f10() -> None:
     )
     assert "Lowest accuracy of a line: 0.40" in finding.figure
     ratios = [found.ratio(k) for k in range(18)]
-    assert f"{np.median(ratios):.2f} chords long (median)" in finding.figure
+    assert f"{np.median(ratios):.2f} times as long as the line (median)" in finding.figure
     assert f"the longest {max(ratios):.2f}" in finding.figure
 
 
