@@ -7,6 +7,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from explorer.base.errors import BadInputError, StorageError, disk_errors
+from explorer.base.language import tr
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The folder that `explorer` lies in: a clone, or where packages are installed."""
@@ -70,6 +71,6 @@ def make(folder: Path) -> Path:
     Raises:
         StorageError: if the disk refuses.
     """
-    with disk_errors(f"The folder {folder} cannot be created"):
+    with disk_errors(tr("The folder {folder} cannot be created", folder=folder)):
         folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
+from explorer.base.formatting import counted
+from explorer.base.language import tr
 
 
 class Value(BaseModel):
@@ -56,29 +58,34 @@ def in_words(error: ValidationError, kind: type[BaseModel] | None = None) -> str
     """
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    reason = first["msg"].removeprefix("Value error, ")
+    reason = tr(first["msg"].removeprefix("Value error, "))
     match first["type"]:
         case "extra_forbidden":
             known = _fields(kind, first["loc"][:-1])
-            choose = f" Choose one of: {', '.join(known)}." if known else ""
-            return f"There is no setting “{where}”.{choose}"
+            said = tr("There is no setting “{name}”.", name=where)
+            names = ", ".join(known)
+            return f"{said} {tr('Choose one of: {names}.', names=names)}" if known else said
         case "missing":
-            return f"The setting “{where}” is needed."
+            return tr("The setting “{name}” is needed.", name=where)
         case "json_invalid":
-            return "The settings cannot be read: this is not valid JSON."
+            return tr("The settings cannot be read: this is not valid JSON.")
         case "tuple_type":
-            return f"The setting “{where}” takes a list, such as [4, 8]."
+            return tr("The setting “{name}” takes a list, such as [4, 8].", name=where)
         case "string_too_long":
-            most = first["ctx"]["max_length"]
-            return f"The setting “{where}” takes at most {most:,} characters. Shorten it."
+            most = counted(first["ctx"]["max_length"], "character")
+            return tr(
+                "The setting “{name}” takes at most {most}. Shorten it.", name=where, most=most
+            )
         case "too_long":
-            most = first["ctx"]["max_length"]
-            return f"The setting “{where}” takes at most {most:,} values. Choose fewer."
+            most = counted(first["ctx"]["max_length"], "value")
+            return tr(
+                "The setting “{name}” takes at most {most}. Choose fewer.", name=where, most=most
+            )
         case "too_short" if not first.get("input"):
-            return f"The setting “{where}” needs at least one value."
+            return tr("The setting “{name}” needs at least one value.", name=where)
     if not where:
-        return f"These settings cannot be used: {reason}."
-    return f"The setting “{where}” cannot be used: {reason}."
+        return tr("These settings cannot be used: {reason}.", reason=reason)
+    return tr("The setting “{name}” cannot be used: {reason}.", name=where, reason=reason)
 
 
 def _fields(kind: Any, within: Sequence[int | str]) -> Mapping[str, Any]:

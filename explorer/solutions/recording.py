@@ -18,6 +18,7 @@ from pydantic import Field
 
 from explorer.base.errors import disk_errors
 from explorer.base.files import require_mine, write_atomically
+from explorer.base.language import tr
 from explorer.base.provenance import Recorded, gone_on
 from explorer.base.tensor_files import Layout, TensorFormat, Tensors
 
@@ -213,7 +214,7 @@ class RecordingLog:
         write_atomically(self.live, frame.tobytes())
         if last or self._published % self.stride == 0:
             require_mine()
-            with disk_errors("The recording cannot be written"), self.path.open("ab") as file:
+            with disk_errors(tr("The recording cannot be written")), self.path.open("ab") as file:
                 file.write(frame.tobytes())
             self._count += 1
             if self._count >= MAX_FRAMES:

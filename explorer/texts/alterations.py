@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 
 from explorer.assets.tokenizing import Group, Tokenizer
 from explorer.base.errors import ExplorerError
+from explorer.base.language import tr
 from explorer.specs.texts import make_spec
 from explorer.texts.drawing import draw
 
@@ -37,25 +38,26 @@ class Alteration:
     @property
     def sentence(self) -> str:
         """What a person should know before the start."""
-        return _said("the text", self)
+        return _said(tr("the text"), self)
 
     @property
     def what(self) -> str:
         """What is changed first, inside a sentence."""
         typed, learned = _quotable(self.typed), _quotable(self.learned)
         if not typed:
-            return f"it adds “{learned}”"
+            return tr("it adds “{learned}”", learned=learned)
         if not learned:
-            return f"it leaves out “{typed}”"
+            return tr("it leaves out “{typed}”", typed=typed)
         if unicodedata.normalize("NFKC", typed) == unicodedata.normalize("NFKC", learned):
-            return f"it writes “{learned}” with other Unicode characters"
-        return f"it reads “{typed}” as “{learned}”"
+            return tr("it writes “{learned}” with other Unicode characters", learned=learned)
+        return tr("it reads “{typed}” as “{learned}”", typed=typed, learned=learned)
 
 
 def _said(changed: str, first: Alteration) -> str:
-    return (
-        f"This model's tokenizer changes {changed}: {first.what}. "
-        "The vectors learn what the tokens say."
+    return tr(
+        "This model's tokenizer changes {texts}: {what}. The vectors learn what the tokens spell.",
+        texts=changed,
+        what=first.what,
     )
 
 
@@ -103,8 +105,9 @@ def find_alterations(
             found.append(alteration)
     if not found:
         return None
-    few = "the text" if count == 1 else "the texts" if len(found) == count else "some of the texts"
-    return _said(few, found[0])
+    if count == 1:
+        return _said(tr("the text"), found[0])
+    return _said(tr("the texts") if len(found) == count else tr("some of the texts"), found[0])
 
 
 def _example(source: str) -> str:

@@ -65,7 +65,7 @@ def test_a_path_in_a_spec_does_not_depend_on_the_working_folder() -> None:
         ("sean", {}, "There is no text source “sean”. Choose one of: own, seen"),
         ("seen", {"seed": -1}, "“seed” of the text source “seen” cannot be used: input should be"),
         ("seen", {"sed": 1}, "“sed” of the text source “seen”"),
-        ("corpus", {}, "“path” of the text source “corpus” cannot be used: field required"),
+        ("corpus", {}, "The text source “corpus” needs the setting “path”"),
         ("corpus", {"path": "a\0b"}, "cannot be used: it holds a NUL character"),
         ("random", {"path": "~nobody-has-this-name/x"}, "the home folder in it is unknown"),
         ("generated", {"context": {"source": "generated"}}, "“context” of the text source"),

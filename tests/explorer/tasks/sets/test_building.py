@@ -253,7 +253,7 @@ def test_what_cannot_be_made_is_a_sentence(
 
 
 def test_a_model_that_is_not_here_is_a_sentence(spec: MakeSpec, pool: "ModelPool") -> None:
-    with pytest.raises(MissingAssetError, match="not on this disk"):
+    with pytest.raises(MissingAssetError, match="not downloaded yet"):
         SetBuilder(spec(model="EleutherAI/pythia-160m"), pool)
 
 
