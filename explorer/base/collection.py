@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError
+from explorer.base.language import tr
 
 S = TypeVar("S")
 
@@ -114,7 +115,13 @@ class Collection(Generic[S]):
                     return file.resolve()
             begun = any(known_id.startswith(name) for known_id in known)
             if (path.suffix or "/" in name) and not begun:
-                raise BadInputError(f"There is no {self.noun} at {name[-200:]}. Check its path.")
+                raise BadInputError(
+                    tr(
+                        "There is no {noun} at {name}. Check its path.",
+                        noun=tr(self.noun),
+                        name=name[-200:],
+                    )
+                )
         return known[the_one(self.noun, known, name, self.advice)]
 
     def find_folder(self, name: str) -> Path:
@@ -140,9 +147,21 @@ def the_one(noun: str, ids: Iterable[str], beginning: str, advice: str) -> str:
         return found[0]
     if found:
         raise BadInputError(
-            f"{len(found)} ids begin with “{beginning[:60]}”. Give more of the id of the {noun}."
+            tr(
+                "{count} ids begin with “{beginning}”. Give more of the id of the {noun}.",
+                count=len(found),
+                beginning=beginning[:60],
+                noun=tr(noun),
+            )
         )
-    raise BadInputError(f"There is no {noun} “{beginning[:60]}” on this machine. {advice}")
+    raise BadInputError(
+        tr(
+            "There is no {noun} “{beginning}” on this machine. {advice}",
+            noun=tr(noun),
+            beginning=beginning[:60],
+            advice=tr(advice),
+        )
+    )
 
 
 def read_once(read: Callable[[Path], S], file: Path) -> tuple[S | None, str | None]:
@@ -154,21 +173,19 @@ def read_once(read: Callable[[Path], S], file: Path) -> tuple[S | None, str | No
     """
     with contextlib.suppress(OSError):
         state = file.stat()
-        found: tuple[S | None, str | None] = _read_once(
-            read, file, state.st_size, state.st_mtime_ns
-        )
-        return found
-    return None, f"{file.name} cannot be read any more."
+        said: S | None = _read_once(read, file, state.st_size, state.st_mtime_ns)
+        try:  # the sentence is in the language of who looks, so it is not kept
+            return (read(file) if said is None else said), None
+        except CorruptFileError as error:
+            return None, str(error)
+    return None, tr("{name} cannot be read any more.", name=file.name)
 
 
 @lru_cache(maxsize=20_000)
-def _read_once(
-    read: Callable[[Path], Any], file: Path, _size: int, _changed: int
-) -> tuple[Any, str | None]:
-    try:
-        return read(file), None
-    except CorruptFileError as error:
-        return None, str(error)
+def _read_once(read: Callable[[Path], Any], file: Path, _size: int, _changed: int) -> Any:
+    with contextlib.suppress(CorruptFileError):
+        return read(file)
+    return None
 
 
 def _changed(file: Path) -> float:

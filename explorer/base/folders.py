@@ -43,7 +43,7 @@ def local() -> Path:
         return PROJECT / "cache" / "local"
     except (OSError, RuntimeError) as error:  # an unknown ~user, or links that go in circles
         raise StorageError(
-            "EXPLORER_CACHE names no folder that there can be. Set it to one you can write to."
+            tr("EXPLORER_CACHE names no folder that there can be. Set it to one you can write to.")
         ) from error
 
 
@@ -60,7 +60,11 @@ def given(name: str | Path) -> Path:
     except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, an unknown ~user
         reason = f" ({error.strerror})" if isinstance(error, OSError) else ""
         raise BadInputError(
-            f"“{str(name)[:60]}” cannot be used as a path{reason}. Check how it is written."
+            tr(
+                "“{name}” cannot be used as a path{reason}. Check how it is written.",
+                name=str(name)[:60],
+                reason=reason,
+            )
         ) from error
     return path
 

@@ -20,7 +20,7 @@ from explorer.base import folders
 from explorer.base.collection import Collection, Stored
 from explorer.base.errors import CorruptFileError, StorageError
 from explorer.base.files import require_mine, say_kept, write_atomically
-from explorer.base.language import tr
+from explorer.base.language import later, tr
 from explorer.base.provenance import Computed
 from explorer.base.value import Value
 from explorer.specs.experiments import Name, Settings
@@ -238,11 +238,11 @@ def load(folder: Path) -> Run:
 
 
 RUNS = Collection(
-    noun="run of an experiment",
+    noun=later("run of an experiment"),
     place="experiments",
     file=HEADER_FILE,
     read=read_header,
-    advice="Start one on the page of its experiment.",
+    advice=later("Start one on the page of its experiment."),
 )
 folder_of, find = RUNS.folder_of, RUNS.find_folder
 

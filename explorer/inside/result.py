@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.base.collection import Collection
+from explorer.base.language import later
 from explorer.base.tensor_files import Layout, TensorFile, TensorFormat, Tensors
 from explorer.inside.header import InsideHeader, Part, What
 
@@ -120,11 +121,11 @@ def _header(file: Path) -> InsideHeader:
 
 
 LOOKS = Collection(
-    noun="look inside",
+    noun=later("look inside"),
     place="paths",
     file=FILE,
     read=_header,
-    advice="Look inside a solution first.",
+    advice=later("Look inside a solution first."),
     ships_in="inside",
 )
 folder_of = LOOKS.folder_of

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.base.provenance import Recorded
 from explorer.base.tensor_files import TensorFile, TensorFormat, all_finite
 
@@ -72,9 +74,11 @@ class Surroundings(TensorFile):
     def sentence(self) -> str:
         """The result in one line."""
         if self.median is None:
-            return "Accuracy stayed at 0.99 or more as far as was looked."
+            return tr("Accuracy stayed at 0.99 or more at every distance tried.")
         share = self.median / self.header.norm
-        return (
-            f"Median radius {self.median:.3g} over {len(self.radius)} directions, {share:.1%} of "
-            "the solution's own norm."
+        return tr(
+            "Median radius {median} over {directions}, {share} of the solution's own norm.",
+            median=f"{self.median:.3g}",
+            directions=counted(len(self.radius), "direction"),
+            share=f"{share:.1%}",
         )

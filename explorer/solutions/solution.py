@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from explorer.base.errors import CorruptFileError, NoProtoTokensError
 from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.base.provenance import Versions
 from explorer.base.tensor_files import Layout as TensorLayout
 from explorer.base.tensor_files import TensorFormat, Tensors, all_finite
@@ -333,5 +334,8 @@ def _require_agreement(path: Path, record: AnyRecord, N: int) -> None:
     right = record.c_tokens == round(record.accuracy * N)
     if not right or record.exact != (record.c_tokens == N) or record.h_lm_terms not in (N - 1, N):
         raise CorruptFileError(
-            f"What {path.name} says of itself does not agree with its number of tokens."
+            tr(
+                "What {name} says of itself does not agree with its number of tokens.",
+                name=path.name,
+            )
         )

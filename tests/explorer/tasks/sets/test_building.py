@@ -96,7 +96,7 @@ def test_each_regime_is_named(spec: MakeSpec, pool: "ModelPool") -> None:
     assert joint.joint is not None and joint.joint.rows == 6
     assert "jointly, the paper's default" in joint.regime_in_words
     assert part.joint is not None and (part.joint.rows, part.joint.texts) == (2, 2)
-    assert "deviation of ours" in part.regime_in_words
+    assert "not the paper's procedure" in part.regime_in_words
 
 
 def test_an_attempt_that_fails_is_kept_and_tried_from_another_seed(
