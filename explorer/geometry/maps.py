@@ -121,10 +121,7 @@ def require_comparable(sets: list[SolutionSet]) -> None:
             )
     if not any(found.solutions for found in sets):
         raise BadInputError(
-            tr(
-                "These sets have no exact solution. Let them go on, or show attempts that are not "
-                "exact as well."
-            )
+            tr("These sets have no exact solution. Let them go on, or show inexact attempts too.")
         )
 
 
