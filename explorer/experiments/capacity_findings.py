@@ -43,9 +43,9 @@ def _size(run: Run) -> Finding:
     for row in top[top["whose"] == "here"].to_dict("records"):
         tokens = counted(row["c_tokens"], "token")
         said.append(
-            tr("It holds at least {tokens} at best.", tokens=tokens)
+            tr("At best it holds {tokens} or more.", tokens=tokens)
             if row["at_least"]
-            else tr("It holds {tokens} at best.", tokens=tokens)
+            else tr("At best it holds {tokens}.", tokens=tokens)
         )
     return Finding("F4", None, " ".join(said))
 

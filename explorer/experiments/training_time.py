@@ -21,6 +21,7 @@ from explorer.experiments.definition import (
     MINUTES,
     PAPER,
     Experiment,
+    best_of,
     in_words,
     the_same,
 )
@@ -41,13 +42,15 @@ def cells(settings: TrainingTimeSettings) -> list[Cell]:
 def protocol(settings: TrainingTimeSettings) -> str:
     """Say what was done."""
     return tr(
-        "{texts} ({source}) for N = {first} to {last}, one text after the other, {restarts} side "
-        "by side, until the first is exact",
+        "{texts} ({source}) for N = {first} to {last}, one text after the other, {restarts}, until "
+        "the first is exact",
         texts=the_same(settings.texts),
         source=in_words(settings.source),
         first=settings.lengths[0],
         last=settings.lengths[-1],
-        restarts=counted(settings.restarts, "restart"),
+        restarts=best_of(1)
+        if settings.restarts == 1
+        else tr("{count} restarts side by side", count=settings.restarts),
     )
 
 

@@ -38,7 +38,11 @@ class Alteration:
     @property
     def sentence(self) -> str:
         """What a person should know before the start."""
-        return _said(tr("the text"), self)
+        return tr(
+            "This model's tokenizer changes the text: {what}. The vectors learn what the tokens "
+            "spell.",
+            what=self.what,
+        )
 
     @property
     def what(self) -> str:
@@ -51,14 +55,6 @@ class Alteration:
         if unicodedata.normalize("NFKC", typed) == unicodedata.normalize("NFKC", learned):
             return tr("it writes “{learned}” with other Unicode characters", learned=learned)
         return tr("it reads “{typed}” as “{learned}”", typed=typed, learned=learned)
-
-
-def _said(changed: str, first: Alteration) -> str:
-    return tr(
-        "This model's tokenizer changes {texts}: {what}. The vectors learn what the tokens spell.",
-        texts=changed,
-        what=first.what,
-    )
 
 
 def find_alteration(text: str, tokenizer: Tokenizer, ids: Sequence[int]) -> Alteration | None:
@@ -106,8 +102,18 @@ def find_alterations(
     if not found:
         return None
     if count == 1:
-        return _said(tr("the text"), found[0])
-    return _said(tr("the texts") if len(found) == count else tr("some of the texts"), found[0])
+        return found[0].sentence
+    if len(found) == count:
+        return tr(
+            "This model's tokenizer changes the texts: {what}. The vectors learn what the tokens "
+            "spell.",
+            what=found[0].what,
+        )
+    return tr(
+        "This model's tokenizer changes some of the texts: {what}. The vectors learn what the "
+        "tokens spell.",
+        what=found[0].what,
+    )
 
 
 def _example(source: str) -> str:
