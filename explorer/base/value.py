@@ -63,8 +63,8 @@ def in_words(error: ValidationError, kind: type[BaseModel] | None = None) -> str
         case "extra_forbidden":
             known = _fields(kind, first["loc"][:-1])
             said = tr("There is no setting “{name}”.", name=where)
-            names = ", ".join(known)
-            return f"{said} {tr('Choose one of: {names}.', names=names)}" if known else said
+            choose = tr("Choose one of: {names}.", names=", ".join(known))
+            return f"{said} {choose}" if known else said
         case "missing":
             return tr("The setting “{name}” is needed.", name=where)
         case "json_invalid":

@@ -64,7 +64,7 @@ def protocol(settings: SharingSettings) -> str:
         source=in_words(settings.source),
         n=settings.length,
         sizes=sizes,
-        vectors=" / ".join(settings.shared),
+        vectors=tr("e or m") if len(settings.shared) > 1 else settings.shared[0],
         restarts=counted(settings.restarts, "restart"),
     )
 

@@ -169,7 +169,8 @@ def _local(
 def _interval(c: Comparison) -> str:
     if c.low is None or c.high is None:
         return ""
-    return f" ({tr('{first} to {last}', first=f'{c.low:.2f}', last=f'{c.high:.2f}')})"
+    ends = tr("{first} to {last}", first=f"{c.low:.2f}", last=f"{c.high:.2f}")
+    return f" ({ends})"
 
 
 def _closer(summary: DistanceSummary, vector: Vector) -> Finding:
@@ -225,9 +226,10 @@ def _ends(gap: Gap) -> str:
     if gap.low is None or gap.high is None:
         return ""
     if gap.low > 0:
-        return f" ({tr('{first} to {last}', first=f'{gap.low:.4f}', last=f'{gap.high:.4f}')})"
-    low, high = _apart(gap.low), _apart(gap.high)
-    return f" ({tr('interval: {low} to {high}', low=low, high=high)})"
+        ends = tr("{first} to {last}", first=f"{gap.low:.4f}", last=f"{gap.high:.4f}")
+    else:
+        ends = tr("interval: {low} to {high}", low=_apart(gap.low), high=_apart(gap.high))
+    return f" ({ends})"
 
 
 def _spreads(gap: Gap) -> str:

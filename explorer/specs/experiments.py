@@ -21,6 +21,20 @@ LADDER = (4, 5, 8, 11, 16, 22, 32, 45, 64, 90, 128, 181, 256, 362, 512, 724, 102
 
 LAID_OUT = later("How e and m are laid out; auto: what a test of the model says suits it.")
 
+LABELS = (
+    later("arrangements"),
+    later("lengths"),
+    later("source"),
+    later("sources"),
+    later("group sizes"),
+    later("length"),
+    later("schemes"),
+    later("ladder"),
+    later("failures"),
+    later("context length"),
+)
+"""What pages call settings: their names, where no column of a table has the same one."""
+
 Name = Literal["arrangements", "sharing", "capacity", "throughput", "training-time", "readout"]
 
 
