@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from explorer.base import folders
+from explorer.base import folders, language
 from explorer.base.errors import BadInputError, CorruptFileError
 from explorer.base.language import tr
 
@@ -173,19 +173,22 @@ def read_once(read: Callable[[Path], S], file: Path) -> tuple[S | None, str | No
     """
     with contextlib.suppress(OSError):
         state = file.stat()
-        said: S | None = _read_once(read, file, state.st_size, state.st_mtime_ns)
-        try:  # the sentence is in the language of who looks, so it is not kept
-            return (read(file) if said is None else said), None
-        except CorruptFileError as error:
-            return None, str(error)
+        said, problem, spoken = _read_once(read, file, state.st_size, state.st_mtime_ns)
+        if problem is not None and spoken != language.current():
+            said, problem, _ = _read(read, file)
+        return said, problem
     return None, tr("{name} cannot be read any more.", name=file.name)
 
 
-@lru_cache(maxsize=20_000)
-def _read_once(read: Callable[[Path], Any], file: Path, _size: int, _changed: int) -> Any:
-    with contextlib.suppress(CorruptFileError):
-        return read(file)
-    return None
+def _read(read: Callable[[Path], Any], file: Path, *_state: int) -> tuple[Any, str | None, str]:
+    """Return what a file says, or what is wrong with it; and the language that is said in."""
+    try:
+        return read(file), None, language.current()
+    except CorruptFileError as error:
+        return None, str(error), language.current()
+
+
+_read_once = lru_cache(maxsize=20_000)(_read)
 
 
 def _changed(file: Path) -> float:

@@ -158,7 +158,7 @@ def test_an_answer_that_is_a_problem_is_raised() -> None:
 
 def test_without_a_worker_the_question_is_taken_back() -> None:
     start = time.monotonic()
-    with pytest.raises(ExplorerError, match="did not answer in time"):
+    with pytest.raises(ExplorerError, match="did not answer"):
         client.request("decode", {}, patience=0.1)
     assert time.monotonic() - start < 5
     assert _requests() == 0
