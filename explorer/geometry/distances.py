@@ -116,7 +116,9 @@ def require_solutions(found: SolutionSet, least: int = 2) -> None:
         return
     tried = found.record.members
     best = max((member.accuracy for member in tried), default=0.0)
-    exact = counted(len(found.solutions), "exact solution")
+    exact = tr("no exact solution")
+    if found.solutions:
+        exact = counted(len(found.solutions), "exact solution")
     raise BadInputError(
         tr(
             "The set has {exact} among {attempts} (best accuracy {best}) and at least {least} are "
