@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
@@ -34,6 +35,8 @@ class Value(BaseModel):
             return None
 
 
+LIMITS = ("ge", "le", "gt", "lt")
+"""What pydantic calls the bounds of a number."""
 V = TypeVar("V", bound=BaseModel)
 
 
@@ -59,6 +62,8 @@ def in_words(error: ValidationError, kind: type[BaseModel] | None = None) -> str
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     reason = tr(first["msg"].removeprefix("Value error, "))
+    if said := wrong_number(first, where):
+        return said
     match first["type"]:
         case "extra_forbidden":
             known = _fields(kind, first["loc"][:-1])
@@ -86,6 +91,25 @@ def in_words(error: ValidationError, kind: type[BaseModel] | None = None) -> str
     if not where:
         return tr("These settings cannot be used: {reason}.", reason=reason)
     return tr("The setting “{name}” cannot be used: {reason}.", name=where, reason=reason)
+
+
+def wrong_number(error: ErrorDetails, name: str) -> str:
+    """Say what a number has to be; nothing where something else is wrong with a setting."""
+    limits = {key: f"{limit:.15g}" for key, limit in error.get("ctx", {}).items() if key in LIMITS}
+    match error["type"]:
+        case "greater_than_equal":
+            return tr("The setting “{name}” must be at least {ge}.", name=name, **limits)
+        case "less_than_equal":
+            return tr("The setting “{name}” must be at most {le}.", name=name, **limits)
+        case "greater_than":
+            return tr("The setting “{name}” must be greater than {gt}.", name=name, **limits)
+        case "less_than":
+            return tr("The setting “{name}” must be less than {lt}.", name=name, **limits)
+        case "float_parsing" | "float_type":
+            return tr("The setting “{name}” must be a number.", name=name)
+        case "int_parsing" | "int_type" | "int_from_float":
+            return tr("The setting “{name}” must be a whole number.", name=name)
+    return ""
 
 
 def _fields(kind: Any, within: Sequence[int | str]) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from pydantic import (
 
 from explorer.base.errors import BadInputError
 from explorer.base.language import later, tr
-from explorer.base.value import Value
+from explorer.base.value import Value, wrong_number
 from explorer.specs.cleaning import clean
 
 Source = Literal["own", "seen", "pg19", "unseen", "random", "corpus", "generated"]
@@ -168,8 +168,14 @@ def make_spec(source: str, **fields: Any) -> TextSpec:
     try:
         return _TEXT_SPEC.validate_python({"source": source, **fields})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
+        first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"][1:]) or "text"
+        if said := wrong_number(first, name):
+            raise BadInputError(said) from error
+        if first["type"] == "extra_forbidden":
+            raise BadInputError(
+                tr("The text source “{source}” has no setting “{name}”.", source=source, name=name)
+            ) from error
         if first["type"] == "missing":
             raise BadInputError(
                 tr(

@@ -46,7 +46,7 @@ def test_many_from_a_corpus_leave_out_what_is_short_or_double(
         ("generated", 1, 1, "are not drawn"),
         ("random", 0, 1, "at least one text"),
         ("random", 1, 0, "at least one text"),
-        ("corpus", 1, 1, "field required"),
+        ("corpus", 1, 1, "needs the setting “path”"),
         ("random", 1, 200_000, "“characters”"),
     ],
 )
