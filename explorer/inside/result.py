@@ -32,13 +32,13 @@ def _layout(header: InsideHeader) -> Layout:
 def _problem(header: InsideHeader, _tensors: Tensors) -> str:
     N = len(header.text.target_ids)
     if not N or header.first + N > len(header.roles):
-        return "more outputs than positions"
+        return later("more outputs than positions")
     fitting = all(len(other.text.target_ids) == N for other in header.others)
-    return "" if fitting else "solutions of another length"
+    return "" if fitting else later("solutions of another length")
 
 
 FORMAT = TensorFormat(
-    noun="a look inside", key="inside", header=InsideHeader, layout=_layout, check=_problem
+    noun=later("a look inside"), key="inside", header=InsideHeader, layout=_layout, check=_problem
 )
 """A look inside: one tensor for each field of `Inside`, JSON in `inside`."""
 

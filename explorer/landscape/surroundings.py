@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from explorer.base.formatting import counted
-from explorer.base.language import tr
+from explorer.base.language import later, tr
 from explorer.base.provenance import Recorded
 from explorer.base.tensor_files import TensorFile, TensorFormat, all_finite
 
@@ -32,7 +32,7 @@ class SurroundingsHeader(Recorded):
 
 
 FORMAT: TensorFormat[SurroundingsHeader] = TensorFormat(
-    noun="a walk around a solution",
+    noun=later("a walk around a solution"),
     key="radius",
     header=SurroundingsHeader,
     layout=lambda _: {
@@ -40,7 +40,9 @@ FORMAT: TensorFormat[SurroundingsHeader] = TensorFormat(
         "accuracy": ("f4", ("directions", "points")),
         "radius": ("f8", ("directions",)),
     },
-    check=lambda _, tensors: "" if all_finite(tensors, "distances") else "distances of nowhere",
+    check=lambda _, tensors: (
+        "" if all_finite(tensors, "distances") else later("distances of nowhere")
+    ),
 )
 """A walk away from a solution: one tensor for each field of `Surroundings`, JSON in `radius`."""
 

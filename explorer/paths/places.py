@@ -53,10 +53,12 @@ def _bends(header: PathsHeader) -> Layout:
 
 
 POINT = TensorFormat(
-    noun="a control point",
+    noun=later("a control point"),
     key="paths",
     header=PathsHeader,
     layout=_bends,
-    check=lambda _, tensors: "" if all_finite(tensors, *tensors) else "a point that is nowhere",
+    check=lambda _, tensors: (
+        "" if all_finite(tensors, *tensors) else later("a point that is nowhere")
+    ),
 )
 """The trained points of one pair, with the header of its paths."""

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from explorer.base.errors import disk_errors
 from explorer.base.files import require_mine, write_atomically
-from explorer.base.language import tr
+from explorer.base.language import later, tr
 from explorer.base.provenance import Recorded, gone_on
 from explorer.base.tensor_files import Layout, TensorFormat, Tensors
 
@@ -162,17 +162,17 @@ def _problem(header: RecordingHeader, frames: Tensors) -> str:
         (frames["predicted"] >= 0).all() and np.isfinite(frames["seconds"]).all(),
         all(0 <= start < stop <= N for start, stop, _ in header.groups),
     )
-    return "" if all(good) else "frames that cannot be"
+    return "" if all(good) else later("frames that cannot be")
 
 
 FORMAT = TensorFormat(
-    noun="a recording",
+    noun=later("a recording"),
     key="recording",
     header=RecordingHeader,
     layout=_layout,
     may_be_empty="frames",
     check=_problem,
-    advice="delete it or fetch it again",
+    advice=later("delete it or fetch it again"),
 )
 """A recording: one tensor for each column of `frame_dtype`, JSON in `recording`."""
 
