@@ -33,7 +33,7 @@ def embedded() -> tuple[ModelCard, Path]:
     """
     card = catalog.known_models()[0]
     if card.folder is None:
-        sys.exit(f"{card.title} is not on this disk. Bring it with: python -m explorer assets")
+        sys.exit(f"{card.title} is not downloaded yet. Download it with: python -m explorer assets")
     return card, card.folder
 
 

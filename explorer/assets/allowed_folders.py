@@ -11,6 +11,7 @@ from pathlib import Path
 from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError, ExplorerError
+from explorer.base.language import later, tr
 from explorer.specs.jobs import JobSpec, names_in
 
 _ID = re.compile(r"[0-9A-Za-z_-]{1,80}")
@@ -60,10 +61,10 @@ def require(*names: str | None) -> None:
         BadInputError: if one does not; the sentence is the same whether it is there or not.
     """
     if not all(allows(name) for name in names if name is not None):
-        raise BadInputError(NO_PATHS)
+        raise BadInputError(tr(NO_PATHS))
 
 
-NO_PATHS = (
+NO_PATHS = later(
     "This server is open to other machines, so files are not read from its disk by their path, "
     "except in folders that whoever started it allows (EXPLORER_ROOTS). Upload the text under "
     "“Own text”, or start the explorer on your own machine."

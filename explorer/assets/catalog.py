@@ -13,6 +13,7 @@ from explorer.assets.first_position import FirstPosition
 from explorer.assets.model_files import IncompleteModelError, read_facts
 from explorer.base.errors import MissingAssetError, ModelError
 from explorer.base.formatting import human_bytes
+from explorer.base.language import tr
 from explorer.base.progress import Report
 from explorer.runtime import limits
 from explorer.specs.arrangements import AUTO, ArrangementChoice
@@ -146,9 +147,13 @@ def find(name: str) -> ModelCard:
     if hub.is_id(name):
         return _with_hub_cache(ModelCard(name, name, "hub"))
     raise ModelError(
-        f"There is no model {name[:80]!r}. Choose {_EMBEDDED.name}, "
-        f"{', '.join(map(_short, _PAPER))}, a hub id such as organisation/model (or one of its "
-        "revisions, organisation/model@step1000), or the path of a model folder."
+        tr(
+            "There is no model {name}. Choose one of {names}, a hub id such as "
+            "organisation/model (or one of its revisions, organisation/model@step1000), or the "
+            "path of a model folder.",
+            name=f"{name[:80]!r}",
+            names=", ".join((_EMBEDDED.name, *map(_short, _PAPER))),
+        )
     )
 
 
@@ -161,8 +166,12 @@ def require(name: str) -> tuple[Path, str]:
     card = find(name)
     if card.folder is None:
         raise MissingAssetError(
-            f"{card.title} is not on this disk. Bring it with: python -m explorer assets "
-            f"--model {card.name}"
+            tr(
+                "{title} is not downloaded yet. Download it with: python -m explorer assets "
+                "--model {name}",
+                title=card.title,
+                name=card.name,
+            )
         )
     return card.folder, card.name
 
@@ -289,10 +298,19 @@ def _lacking(card: ModelCard, bytes_per_parameter: int) -> str:
     free, limit = limits.memory_free(), limits.memory_limit()
     if needed <= free:
         return ""
-    allowed = f" of the {human_bytes(limit)} that this container may use" if limit else ""
-    return (
-        f"{card.title} needs about {human_bytes(needed)} of memory besides what is loaded, and "
-        f"{human_bytes(free)} are free{allowed}. Choose a smaller model or close other programs."
+    told = {"model": card.title, "needed": human_bytes(needed), "free": human_bytes(free)}
+    if limit:
+        return tr(
+            "{model} needs about {needed} of memory besides what is loaded, and {free} of the "
+            "{limit} that this container may use are free. Choose a smaller model or close other "
+            "programs.",
+            limit=human_bytes(limit),
+            **told,
+        )
+    return tr(
+        "{model} needs about {needed} of memory besides what is loaded, and {free} are free. "
+        "Choose a smaller model or close other programs.",
+        **told,
     )
 
 

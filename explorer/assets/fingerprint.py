@@ -13,6 +13,7 @@ from explorer.assets.model_files import weight_files
 from explorer.base import folders
 from explorer.base.errors import ModelError, StorageError
 from explorer.base.files import write_atomically
+from explorer.base.language import tr
 
 
 def fingerprint(folder: Path) -> str:
@@ -26,7 +27,7 @@ def fingerprint(folder: Path) -> str:
     """
     files = _weights(folder)
     if not files:
-        raise ModelError(f"{folder} holds no safetensors weights.")
+        raise ModelError(tr("{folder} holds no safetensors weights.", folder=folder))
     return _hashed(folder, files)
 
 
@@ -90,7 +91,9 @@ def _hash_weights(files: list[Path]) -> str:
                     start, stop = entry["data_offsets"]
                     spans[name] = (path, entry["shape"], 8 + size + start, 8 + size + stop)
     except Exception as error:  # a damaged header can be anything
-        raise ModelError(f"The weights in {path.name} cannot be read; fetch them again.") from error
+        raise ModelError(
+            tr("The weights in {name} cannot be read; fetch them again.", name=path.name)
+        ) from error
     digest = hashlib.sha256()
     opened: dict[Path, mmap.mmap] = {}
     for name in sorted(spans):
@@ -99,7 +102,9 @@ def _hash_weights(files: list[Path]) -> str:
             with path.open("rb") as file:
                 opened[path] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         if stop > len(opened[path]):
-            raise ModelError(f"The weights in {path.name} are cut short; fetch them again.")
+            raise ModelError(
+                tr("The weights in {name} are cut short; fetch them again.", name=path.name)
+            )
         digest.update(json.dumps([name, shape]).encode())
         with memoryview(opened[path]) as view:
             digest.update(view[start:stop])

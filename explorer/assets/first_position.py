@@ -12,6 +12,7 @@ from pydantic import Field
 
 from explorer.base import folders
 from explorer.base.errors import StorageError
+from explorer.base.language import tr
 from explorer.base.provenance import Recorded
 from explorer.specs.arrangements import PAPER_DEFAULT, ArrangementKey, Layout
 
@@ -79,19 +80,29 @@ class FirstPosition(Recorded):
     @property
     def sentence(self) -> str:
         """What was found, for a person."""
-        can = "can" if self.can_say else "cannot"
-        said = (
-            f"This model's first position {can} say an arbitrary token: of {self.words} words a "
-            f"vector there learned {self.alone} within {self.steps} steps, and {self.behind} "
-            f"behind {self.sink_text}."
-        )
-        if not self.pair_steps:
-            return said
-        helps = "helps" if self.sink_helps else "does not help"
-        return (
-            f"{said} {self.sink_text} before e {helps}: after {self.pair_steps} steps e and m "
-            f"output {self.by_sink} of {self.tokens} tokens with it and {self.by_paper} without."
-        )
+        told = self.model_dump()
+        said = [
+            tr("This model's first position can output any token.")
+            if self.can_say
+            else tr("This model's first position cannot output every token."),
+            tr(
+                "Of {words} words, a vector there learned {alone} within {steps} steps, and one "
+                "after {sink_text} learned {behind}.",
+                **told,
+            ),
+        ]
+        if self.pair_steps:
+            said += [
+                tr("{sink_text} before e helps:", **told)
+                if self.sink_helps
+                else tr("{sink_text} before e does not help:", **told),
+                tr(
+                    "after {pair_steps} steps e and m output {by_sink} of {tokens} tokens with it "
+                    "and {by_paper} without.",
+                    **told,
+                ),
+            ]
+        return " ".join(said)
 
 
 def keep(found: FirstPosition) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 from explorer.assets.model_files import read_object
 from explorer.base.errors import ExplorerError, MissingAssetError, ModelError, StorageError
 from explorer.base.formatting import human_bytes
+from explorer.base.language import tr
 from explorer.base.progress import Report, Reporter
 
 INDEX = "model.safetensors.index.json"
@@ -126,8 +127,11 @@ def download(name: str, report: Report | None = None) -> Path:
         names = {file.filename for file in plan}
         if not any(name.endswith(".safetensors") for name in names):
             raise ModelError(
-                f"{name} has no model.safetensors on the hub, and other formats can run code. "
-                "Choose a model that is published as safetensors."
+                tr(
+                    "{name} has no model.safetensors on the hub, and other formats can run code. "
+                    "Choose a model that is published as safetensors.",
+                    name=name,
+                )
             )
         wanted = list(WANTED)
         if "model.safetensors" not in names and INDEX in names:
@@ -153,29 +157,45 @@ def _explain(name: str, error: BaseException) -> ExplorerError:
         error = error.__cause__
     if isinstance(error, errors.GatedRepoError):
         return ModelError(
-            f"{name} is gated: ask for access on its page on the hub, then run `hf auth login` "
-            "on this machine."
+            tr(
+                "{name} is gated: ask for access on its page on the hub, then run `hf auth login` "
+                "on this machine.",
+                name=name,
+            )
         )
     if isinstance(error, errors.RevisionNotFoundError):
         repository, revision = split(name)
         return ModelError(
-            f"The hub knows {repository}, but no revision {revision} of it. Look at the branches "
-            "on its page on the hub."
+            tr(
+                "The hub knows {repository}, but no revision {revision} of it. Look at the "
+                "branches on its page on the hub.",
+                repository=repository,
+                revision=revision,
+            )
         )
     if isinstance(error, errors.RepositoryNotFoundError):
         return ModelError(
-            f"The hub knows no model {name}, or it is private. Check the id, or run "
-            "`hf auth login` on this machine."
+            tr(
+                "The hub knows no model {name}, or it is private. Check the id, or run `hf auth "
+                "login` on this machine.",
+                name=name,
+            )
         )
     if isinstance(error, OSError) and error.errno in _REFUSALS:
         return StorageError(
-            f"{name} cannot be stored ({error.strerror}). Make room on the disk, or set HF_HOME "
-            "to a folder you can write to."
+            tr(
+                "{name} cannot be stored ({reason}). Make room on the disk, or set HF_HOME to a "
+                "folder you can write to.",
+                name=name,
+                reason=error.strerror,
+            )
         )
     return MissingAssetError(
-        f"{name} is not complete on this disk and the hub cannot be reached. "
-        "Try again with a network connection and without HF_HUB_OFFLINE, or choose a model "
-        "that is on this disk."
+        tr(
+            "{name} is not complete on this disk and the hub cannot be reached. Try again with a "
+            "network connection and without HF_HUB_OFFLINE, or choose a model that is here.",
+            name=name,
+        )
     )
 
 

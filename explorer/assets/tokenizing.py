@@ -12,6 +12,7 @@ from tokenizers.pre_tokenizers import ByteLevel
 
 from explorer.assets.model_files import read_object, read_vocabulary
 from explorer.base.errors import BadInputError, ModelError
+from explorer.base.language import tr
 
 MARGIN = 1000
 """Characters before a cut whose tokens may depend on what follows it (`encode_prefix`)."""
@@ -73,14 +74,22 @@ class Tokenizer:
         file = folder / "tokenizer.json"
         if not file.is_file():
             raise ModelError(
-                f"The model folder {folder} has no tokenizer.json. "
-                "Save the model's fast tokenizer into it (`tokenizer.save_pretrained`)."
+                tr(
+                    "The model folder {folder} has no tokenizer.json. Save the model's fast "
+                    "tokenizer into it (`tokenizer.save_pretrained`).",
+                    folder=folder,
+                )
             )
         try:
             backend = tokenizers.Tokenizer.from_file(str(file))
         except Exception as error:  # tokenizers raises nothing more specific
             raise ModelError(
-                f"{file} cannot be read as a tokenizer ({error}). {_what_helps(file)}"
+                tr(
+                    "{file} cannot be read as a tokenizer ({error}). {advice}",
+                    file=file,
+                    error=error,
+                    advice=_what_helps(file),
+                )
             ) from error
         backend.encode_special_tokens = True
         backend.no_truncation()
@@ -189,16 +198,24 @@ class Tokenizer:
             text.encode("utf-8")
         except UnicodeEncodeError as error:
             raise BadInputError(
-                f"Character {error.start + 1} of the text is half a character (a lone surrogate). "
-                "Remove it, or save the text as UTF-8 again."
+                tr(
+                    "Character {number} of the text is half a character (a lone surrogate). Remove "
+                    "it, or save the text as UTF-8 again.",
+                    number=error.start + 1,
+                )
             ) from error
         encoding = self.backend.encode(text, add_special_tokens=False)
         if self.embedded is not None and max(encoding.ids, default=0) >= self.embedded:
             at = next(i for i, token in enumerate(encoding.ids) if token >= self.embedded)
             raise BadInputError(
-                f"The text holds “{encoding.tokens[at]}”, token {encoding.ids[at]} of the "
-                f"tokenizer, and this model has embeddings for {self.embedded:,} tokens only. "
-                "Take it out of the text, or choose a model that goes with the tokenizer."
+                tr(
+                    "The text holds “{token}”, token {number} of the tokenizer, and this model has "
+                    "embeddings for {count} tokens only. Take it out of the text, or choose a "
+                    "model that goes with the tokenizer.",
+                    token=encoding.tokens[at],
+                    number=encoding.ids[at],
+                    count=f"{self.embedded:,}",
+                )
             )
         return encoding
 
@@ -222,11 +239,11 @@ def _what_helps(file: Path) -> str:
     except (OSError, ValueError, AttributeError, RecursionError):
         sound = False
     if not sound:
-        return "Fetch the model again."
-    return (
+        return tr("Fetch the model again.")
+    return tr(
         "The file is whole, so it was probably written for a newer version of the package "
-        f"“tokenizers” than the {tokenizers.__version__} here: upgrade that, or choose another "
-        "model."
+        "“tokenizers” than the {version} here: upgrade that, or choose another model.",
+        version=tokenizers.__version__,
     )
 
 

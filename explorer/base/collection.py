@@ -7,8 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from explorer.base import folders
+from explorer.base import folders, language
 from explorer.base.errors import BadInputError, CorruptFileError
+from explorer.base.language import tr
 
 S = TypeVar("S")
 
@@ -114,7 +115,13 @@ class Collection(Generic[S]):
                     return file.resolve()
             begun = any(known_id.startswith(name) for known_id in known)
             if (path.suffix or "/" in name) and not begun:
-                raise BadInputError(f"There is no {self.noun} at {name[-200:]}. Check its path.")
+                raise BadInputError(
+                    tr(
+                        "There is no {noun} at {name}. Check its path.",
+                        noun=tr(self.noun),
+                        name=name[-200:],
+                    )
+                )
         return known[the_one(self.noun, known, name, self.advice)]
 
     def find_folder(self, name: str) -> Path:
@@ -140,9 +147,21 @@ def the_one(noun: str, ids: Iterable[str], beginning: str, advice: str) -> str:
         return found[0]
     if found:
         raise BadInputError(
-            f"{len(found)} ids begin with “{beginning[:60]}”. Give more of the id of the {noun}."
+            tr(
+                "{count} ids begin with “{beginning}”. Give more of the id of the {noun}.",
+                count=len(found),
+                beginning=beginning[:60],
+                noun=tr(noun),
+            )
         )
-    raise BadInputError(f"There is no {noun} “{beginning[:60]}” on this machine. {advice}")
+    raise BadInputError(
+        tr(
+            "There is no {noun} “{beginning}” on this machine. {advice}",
+            noun=tr(noun),
+            beginning=beginning[:60],
+            advice=tr(advice),
+        )
+    )
 
 
 def read_once(read: Callable[[Path], S], file: Path) -> tuple[S | None, str | None]:
@@ -154,21 +173,22 @@ def read_once(read: Callable[[Path], S], file: Path) -> tuple[S | None, str | No
     """
     with contextlib.suppress(OSError):
         state = file.stat()
-        found: tuple[S | None, str | None] = _read_once(
-            read, file, state.st_size, state.st_mtime_ns
-        )
-        return found
-    return None, f"{file.name} cannot be read any more."
+        said, problem, spoken = _read_once(read, file, state.st_size, state.st_mtime_ns)
+        if problem is not None and spoken != language.current():
+            said, problem, _ = _read(read, file)
+        return said, problem
+    return None, tr("{name} cannot be read any more.", name=file.name)
 
 
-@lru_cache(maxsize=20_000)
-def _read_once(
-    read: Callable[[Path], Any], file: Path, _size: int, _changed: int
-) -> tuple[Any, str | None]:
+def _read(read: Callable[[Path], Any], file: Path, *_state: int) -> tuple[Any, str | None, str]:
+    """Return what a file says, or what is wrong with it; and the language that is said in."""
     try:
-        return read(file), None
+        return read(file), None, language.current()
     except CorruptFileError as error:
-        return None, str(error)
+        return None, str(error), language.current()
+
+
+_read_once = lru_cache(maxsize=20_000)(_read)
 
 
 def _changed(file: Path) -> float:

@@ -7,6 +7,8 @@ box, the command line prints it on stderr. Anything else that is raised is a def
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from explorer.base.language import later, tr
+
 
 class ExplorerError(Exception):
     """A problem the person in front of the screen can solve."""
@@ -39,7 +41,7 @@ class StorageError(ExplorerError):
 @contextmanager
 def disk_errors(
     what: str,
-    advice: str = "Free some space, or set EXPLORER_CACHE to a folder you can write to.",
+    advice: str = later("Free some space, or set EXPLORER_CACHE to a folder you can write to."),
     kind: type[ExplorerError] = StorageError,
 ) -> Iterator[None]:
     """Turn what the disk refuses during a block into a sentence.
@@ -55,4 +57,4 @@ def disk_errors(
     try:
         yield
     except OSError as error:
-        raise kind(f"{what} ({error.strerror or error}). {advice}") from error
+        raise kind(f"{what} ({error.strerror or error}). {tr(advice)}") from error

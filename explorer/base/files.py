@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from explorer.base.errors import disk_errors
+from explorer.base.language import tr
 
 _guard: ContextVar[Callable[[], None] | None] = ContextVar("guard", default=None)
 _hear: ContextVar[Callable[[], None] | None] = ContextVar("hear", default=None)
@@ -53,7 +54,9 @@ def write_atomically(path: Path, data: bytes) -> Path:
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:6]}.tmp")
     try:
-        with disk_errors(f"{path.name} could not be written to {path.parent}"):
+        with disk_errors(
+            tr("{name} could not be written to {folder}", name=path.name, folder=path.parent)
+        ):
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(data)
             require_mine()

@@ -7,6 +7,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from explorer.base.errors import BadInputError, StorageError, disk_errors
+from explorer.base.language import tr
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The folder that `explorer` lies in: a clone, or where packages are installed."""
@@ -42,7 +43,7 @@ def local() -> Path:
         return PROJECT / "cache" / "local"
     except (OSError, RuntimeError) as error:  # an unknown ~user, or links that go in circles
         raise StorageError(
-            "EXPLORER_CACHE names no folder that there can be. Set it to one you can write to."
+            tr("EXPLORER_CACHE names no folder that there can be. Set it to one you can write to.")
         ) from error
 
 
@@ -59,7 +60,11 @@ def given(name: str | Path) -> Path:
     except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, an unknown ~user
         reason = f" ({error.strerror})" if isinstance(error, OSError) else ""
         raise BadInputError(
-            f"“{str(name)[:60]}” cannot be used as a path{reason}. Check how it is written."
+            tr(
+                "“{name}” cannot be used as a path{reason}. Check how it is written.",
+                name=str(name)[:60],
+                reason=reason,
+            )
         ) from error
     return path
 
@@ -70,6 +75,6 @@ def make(folder: Path) -> Path:
     Raises:
         StorageError: if the disk refuses.
     """
-    with disk_errors(f"The folder {folder} cannot be created"):
+    with disk_errors(tr("The folder {folder} cannot be created", folder=folder)):
         folder.mkdir(parents=True, exist_ok=True)
     return folder

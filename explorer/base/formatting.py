@@ -2,7 +2,7 @@
 
 import math
 
-from explorer.base.language import ENGLISH, current, tr
+from explorer.base.language import ENGLISH, current, later, tr
 
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 NEARLY_ONE = (1 / 1.05, 1.05)
@@ -10,10 +10,10 @@ NEARLY_ONE = (1 / 1.05, 1.05)
 _STEPS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
 _DAY = 24 * 60
 _LONG = (
-    (730 * _DAY, "years", 365.25 * _DAY),
-    (60 * _DAY, "months", 30.44 * _DAY),
-    (14 * _DAY, "weeks", 7 * _DAY),
-    (2 * _DAY, "days", _DAY),
+    (730 * _DAY, later("years"), 365.25 * _DAY),
+    (60 * _DAY, later("months"), 30.44 * _DAY),
+    (14 * _DAY, later("weeks"), 7 * _DAY),
+    (2 * _DAY, later("days"), _DAY),
 )
 """From how many minutes on a duration is said in a unit, and the minutes of one."""
 
@@ -50,11 +50,12 @@ def speed(ratio: float) -> str:
         ratio: how many times as long the other takes.
     """
     if not NEARLY_ONE[0] <= ratio <= NEARLY_ONE[1]:
-        times, words = (ratio, "fast") if ratio > 1 else (1 / ratio, "slow")
-        return (
-            f"{times:,.0f} times as {words}" if times >= 9.95 else f"{times:.1f} times as {words}"
-        )
-    return "about as fast"
+        times = max(ratio, 1 / ratio)
+        said = f"{times:,.0f}" if times >= 9.95 else f"{times:.1f}"
+        if ratio > 1:
+            return tr("{times} times as fast", times=said)
+        return tr("{times} times as slow", times=said)
+    return tr("about as fast")
 
 
 def plus_minus(mean: float, deviation: float) -> str:
@@ -85,14 +86,14 @@ def human_seconds(seconds: float) -> str:
         return f"{minutes}:{rest:02d} min"
     for least, unit, length in _LONG:
         if minutes >= least:
-            return f"{round(minutes / length)} {unit}"
+            return f"{round(minutes / length)} {tr(unit)}"
     return f"{minutes // 60}:{minutes % 60:02d} h"
 
 
 def nats(value: float) -> str:
     """Return an amount of information: 31.2 -> "31.2 nats · 45 bits"."""
     if not math.isfinite(value):
-        return "not a number"
+        return tr("not a number")
     return f"{value:.1f} nats · {value / math.log(2):.0f} bits"
 
 

@@ -20,6 +20,7 @@ from safetensors.numpy import save
 
 from explorer.base.errors import CorruptFileError
 from explorer.base.files import write_atomically
+from explorer.base.language import later, tr
 
 MAX_HEADER = 16_000_000
 """Bytes of a header; the longest of ours, what each of 128,000 token ids says, takes a third."""
@@ -57,7 +58,7 @@ class TensorFormat(Generic[H]):
     layout: Callable[[H], Layout]
     may_be_empty: str = ""
     check: Callable[[H, Tensors], str] = _sound
-    advice: str = "make it again"
+    advice: str = later("make it again")
     schema: int = 1
 
     def pack(self, header: H, tensors: Tensors) -> bytes:
@@ -94,7 +95,7 @@ class TensorFormat(Generic[H]):
                 names += [n for n in file.keys() if n.startswith(beside) and n not in names]  # noqa: SIM118
             tensors = {name: file.get_tensor(name) for name in names}
             if wrong := self.check(header, tensors):
-                raise CorruptFileError(f"{path.name} holds {wrong}.")
+                raise CorruptFileError(tr("{name} holds {wrong}.", name=path.name, wrong=tr(wrong)))
         return header, tensors
 
     def read_header(self, path: Path) -> H:
@@ -127,30 +128,51 @@ class TensorFormat(Generic[H]):
                 header = self._adapter.validate_json(text)
                 yield file, header, self._lengths(path, file, self.layout(header))
         except FileNotFoundError as error:
-            raise CorruptFileError(f"There is no file {path.name}.") from error
+            raise CorruptFileError(tr("There is no file {name}.", name=path.name)) from error
         except IsADirectoryError as error:
             raise CorruptFileError(
-                f"{path.name} is a folder; name the file of {self.noun} in it."
+                tr(
+                    "{name} is a folder; name the file of {noun} in it.",
+                    name=path.name,
+                    noun=tr(self.noun),
+                )
             ) from error
         except (SafetensorError, OSError) as error:
             raise CorruptFileError(
-                f"{path.name} is damaged or not a safetensors file; {self.advice}."
+                tr(
+                    "{name} is damaged or not a safetensors file; {advice}.",
+                    name=path.name,
+                    advice=tr(self.advice),
+                )
             ) from error
         except ValidationError as error:
             raise CorruptFileError(
-                f"{path.name} is a safetensors file, but not {self.noun} of this version "
-                f"(schema {self.schema})."
+                tr(
+                    "{name} is a safetensors file, but not {noun} of this version (schema "
+                    "{schema}).",
+                    name=path.name,
+                    noun=tr(self.noun),
+                    schema=self.schema,
+                )
             ) from error
 
     def _lengths(self, path: Path, file: Any, layout: Layout) -> dict[str, int]:
         """Compare names, number formats and shapes with the layout; return what its letters are."""
         if lacking := layout.keys() - set(file.keys()):
-            raise CorruptFileError(f"{path.name} holds no tensor {', '.join(sorted(lacking))}.")
+            raise CorruptFileError(
+                tr(
+                    "{name} holds no tensor {names}.",
+                    name=path.name,
+                    names=", ".join(sorted(lacking)),
+                )
+            )
         lengths: dict[str, int] = {}
         for name, (dtype, shape) in layout.items():
             found = file.get_slice(name)
             if found.get_dtype() != _written(np.dtype(dtype)):
-                raise CorruptFileError(f"{path.name} holds tensors of unexpected number formats.")
+                raise CorruptFileError(
+                    tr("{name} holds tensors of unexpected number formats.", name=path.name)
+                )
             sizes = list(found.get_shape())
             wanted = [
                 lengths.setdefault(length, size) if isinstance(length, str) else length
@@ -158,7 +180,9 @@ class TensorFormat(Generic[H]):
             ]
             empty = any(n == 0 for letter, n in lengths.items() if letter != self.may_be_empty)
             if len(sizes) != len(shape) or wanted != sizes or empty:
-                raise CorruptFileError(f"{path.name} holds tensors of unexpected shapes.")
+                raise CorruptFileError(
+                    tr("{name} holds tensors of unexpected shapes.", name=path.name)
+                )
         return lengths
 
 

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
+from explorer.base.formatting import counted
+from explorer.base.language import tr
 
 
 class Value(BaseModel):
@@ -32,6 +35,8 @@ class Value(BaseModel):
             return None
 
 
+LIMITS = ("ge", "le", "gt", "lt")
+"""What pydantic calls the bounds of a number."""
 V = TypeVar("V", bound=BaseModel)
 
 
@@ -56,29 +61,55 @@ def in_words(error: ValidationError, kind: type[BaseModel] | None = None) -> str
     """
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    reason = first["msg"].removeprefix("Value error, ")
+    reason = tr(first["msg"].removeprefix("Value error, "))
+    if said := wrong_number(first, where):
+        return said
     match first["type"]:
         case "extra_forbidden":
             known = _fields(kind, first["loc"][:-1])
-            choose = f" Choose one of: {', '.join(known)}." if known else ""
-            return f"There is no setting “{where}”.{choose}"
+            said = tr("There is no setting “{name}”.", name=where)
+            choose = tr("Choose one of: {names}.", names=", ".join(known))
+            return f"{said} {choose}" if known else said
         case "missing":
-            return f"The setting “{where}” is needed."
+            return tr("The setting “{name}” is needed.", name=where)
         case "json_invalid":
-            return "The settings cannot be read: this is not valid JSON."
+            return tr("The settings cannot be read: this is not valid JSON.")
         case "tuple_type":
-            return f"The setting “{where}” takes a list, such as [4, 8]."
+            return tr("The setting “{name}” takes a list, such as [4, 8].", name=where)
         case "string_too_long":
-            most = first["ctx"]["max_length"]
-            return f"The setting “{where}” takes at most {most:,} characters. Shorten it."
+            most = counted(first["ctx"]["max_length"], "character")
+            return tr(
+                "The setting “{name}” takes at most {most}. Shorten it.", name=where, most=most
+            )
         case "too_long":
-            most = first["ctx"]["max_length"]
-            return f"The setting “{where}” takes at most {most:,} values. Choose fewer."
+            most = counted(first["ctx"]["max_length"], "value")
+            return tr(
+                "The setting “{name}” takes at most {most}. Choose fewer.", name=where, most=most
+            )
         case "too_short" if not first.get("input"):
-            return f"The setting “{where}” needs at least one value."
+            return tr("The setting “{name}” needs at least one value.", name=where)
     if not where:
-        return f"These settings cannot be used: {reason}."
-    return f"The setting “{where}” cannot be used: {reason}."
+        return tr("These settings cannot be used: {reason}.", reason=reason)
+    return tr("The setting “{name}” cannot be used: {reason}.", name=where, reason=reason)
+
+
+def wrong_number(error: ErrorDetails, name: str) -> str:
+    """Say what a number has to be; nothing where something else is wrong with a setting."""
+    limits = {key: f"{limit:.15g}" for key, limit in error.get("ctx", {}).items() if key in LIMITS}
+    match error["type"]:
+        case "greater_than_equal":
+            return tr("The setting “{name}” must be at least {ge}.", name=name, **limits)
+        case "less_than_equal":
+            return tr("The setting “{name}” must be at most {le}.", name=name, **limits)
+        case "greater_than":
+            return tr("The setting “{name}” must be greater than {gt}.", name=name, **limits)
+        case "less_than":
+            return tr("The setting “{name}” must be less than {lt}.", name=name, **limits)
+        case "float_parsing" | "float_type":
+            return tr("The setting “{name}” must be a number.", name=name)
+        case "int_parsing" | "int_type" | "int_from_float":
+            return tr("The setting “{name}” must be a whole number.", name=name)
+    return ""
 
 
 def _fields(kind: Any, within: Sequence[int | str]) -> Mapping[str, Any]:

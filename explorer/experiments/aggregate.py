@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.specs.recipes import THRESHOLD
 
 
@@ -70,12 +71,14 @@ def best_restart(cells: pd.DataFrame, by: Sequence[str], extra: Sequence[str] = 
     unique = [*keys, "restart"] if "restart" in cells else keys
     needed = [*keys, "accuracy", *extra]
     if missing := [name for name in needed if name not in cells]:
-        raise BadInputError(f"The measurements lack {', '.join(missing)}.")
+        raise BadInputError(tr("The measurements lack {columns}.", columns=", ".join(missing)))
     if cells[needed].isna().any(axis=None):
-        raise BadInputError("A measurement holds no number; leave out cells that were not run.")
+        raise BadInputError(tr("A measurement holds no number; leave out cells that were not run."))
     if cells.duplicated(unique).any():
-        raise BadInputError(f"Two measurements have the same {', '.join(unique)}.")
+        raise BadInputError(
+            tr("Two measurements have the same {columns}.", columns=", ".join(unique))
+        )
     if not cells["accuracy"].between(0, 1).all():
-        raise BadInputError("An accuracy lies between 0 and 1.")
+        raise BadInputError(tr("An accuracy must lie between 0 and 1."))
     cells = cells.reset_index(drop=True)
     return cells.loc[cells.groupby(keys, sort=False)["accuracy"].idxmax()].copy()

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from explorer.base.formatting import counted
+from explorer.base.language import later, tr
 from explorer.experiments import paper
 from explorer.experiments.aggregate import best_restart, deviation
 from explorer.experiments.definition import (
@@ -50,10 +51,13 @@ def cells(settings: ArrangementsSettings) -> list[Cell]:
 
 def protocol(settings: ArrangementsSettings) -> str:
     """Say what was done."""
-    return (
-        f"{the_same(settings.texts)} ({in_words(settings.source)}) for every arrangement and "
-        f"N = {settings.lengths[0]} to {settings.lengths[-1]}, "
-        f"{best_of(settings.restarts)} of each"
+    return tr(
+        "{texts} ({source}) for every arrangement and N = {first} to {last}, {best} of each",
+        texts=the_same(settings.texts),
+        source=in_words(settings.source),
+        first=settings.lengths[0],
+        last=settings.lengths[-1],
+        best=best_of(settings.restarts),
     )
 
 
@@ -109,9 +113,9 @@ def spread(run: Run) -> pd.DataFrame:
 def tables(run: Run) -> dict[str, pd.DataFrame]:
     """Return everything the run adds up to."""
     return {
-        "Accuracy over N": summary(run),
-        "Right at each position": by_position(run),
-        "How far outputs differ between positions": spread(run),
+        later("Accuracy over N"): summary(run),
+        later("Right at each position"): by_position(run),
+        later("How far outputs differ between positions"): spread(run),
     }
 
 
@@ -138,25 +142,31 @@ def _two_are_essential(run: Run) -> Finding:
     if found is None:
         found, two = _longest(run, "A1", "A4"), "A4"
     if found is None:
-        return Finding("F1", None, "Needs A1 and A4 or A5 at N = 4 or more.")
+        return Finding("F1", None, tr("Needs A1 and A4 or A5 at N = 4 or more."))
     n, wide = found
     return judged(
         "F1",
         [part(wide[two] - wide["A1"]), part(THRESHOLD - wide["A1"])],
-        f"At N = {n} A1 reaches {wide['A1'].mean():.2f} and {two} {wide[two].mean():.2f}.",
+        tr(
+            "At N = {n} A1 reaches {one} and {name} {other}.",
+            n=n,
+            one=f"{wide['A1'].mean():.2f}",
+            name=two,
+            other=f"{wide[two].mean():.2f}",
+        ),
     )
 
 
 def _order_matters(run: Run) -> Finding:
     found = _longest(run, "A2", "A3", "A5")
     if found is None:
-        return Finding("F2", None, "Needs A2 and A3 beside A5 at N = 4 or more.")
+        return Finding("F2", None, tr("Needs A2 and A3 beside A5 at N = 4 or more."))
     n, wide = found
     words = ", ".join(f"{name} {value:.2f}" for name, value in wide.mean().items())
     return judged(
         "F2",
         [part(wide["A5"] - wide[other]) for other in ("A2", "A3")],
-        f"At N = {n}: {words}.",
+        tr("At N = {n}: {each}.", n=n, each=words),
         reason=_what_it_misses(run, n),
     )
 
@@ -170,46 +180,63 @@ def _what_it_misses(run: Run, n: int) -> str:
     stuck = texts["A5"].mean(axis=1) < HALF
     starts = run.table.query("n == @n and id == 'A5'")["accuracy"] >= HALF
     wanted = restarts(float(starts.mean()))
-    enough = f" {counted(wanted, 'restart')} would leave one in twenty so." if wanted else ""
+    each = counted(wanted, "restart") if wanted else ""
+    enough = " " + tr("{restarts} would leave one in twenty so.", restarts=each) if wanted else ""
     told = {
         name: correct[correct.mean(axis=1) >= HALF].mean(axis=0)
         for name, correct in texts.items()
         if name in ("A3", "A5") and (correct.mean(axis=1) >= HALF).any()
     }
     words = "; ".join(
-        f"{name} the first in {right[0]:.0%}, later ones in {right[1:].mean():.0%}"
+        tr(
+            "{name} the first in {first}, later ones in {later}",
+            name=name,
+            first=f"{right[0]:.0%}",
+            later=f"{right[1:].mean():.0%}",
+        )
         for name, right in told.items()
     )
-    return (
-        f"Of A5, {int(stuck.sum())} of {counted(len(stuck), 'text')} found no start that gets half "
-        f"of its tokens right.{enough} Of the others these tokens are right: {words}."
+    return tr(
+        "With A5, {stuck} of {texts} had no restart that gets half of the tokens right.{enough} Of "
+        "the others these tokens are right: {each}.",
+        stuck=int(stuck.sum()),
+        texts=counted(len(stuck), "text"),
+        enough=enough,
+        each=words,
     )
 
 
 def _why_one_fails(run: Run, found: pd.DataFrame) -> Finding:
     if not run.header.rotary:
-        return Finding("I5", None, "This model's positions change the values: no such bound.")
+        said = tr("This model's positions change the values, so there is no such bound.")
+        return Finding("I5", None, said)
     alone = found[(found["id"] == "A1") & (found["n"] > 1)]
     apart = spread(run)
     if alone.empty or apart.empty:
-        return Finding("I5", None, "Needs A1 at N = 2 or more.")
+        return Finding("I5", None, tr("Needs A1 at N = 2 or more."))
     difference = float(apart.loc[apart["id"] == "A1", "difference"].max())
     over = float((alone["mean"] - alone["bound"]).max())
     return Finding(
         "I5",
         bool(difference < 1e-2 and over <= 1e-9),
-        f"Logits at different positions differ by at most {difference:.1e} of their deviation, "
-        f"and A1's accuracy is never above the bound ({alone['mean'].iloc[-1]:.2f} against "
-        f"{alone['bound'].iloc[-1]:.2f} at N = {alone['n'].iloc[-1]}).",
+        tr(
+            "Logits at different positions differ by at most {difference} of their standard "
+            "deviation, and A1's accuracy is never above the bound ({mean} against {bound} at "
+            "N = {n}).",
+            difference=f"{difference:.1e}",
+            mean=f"{alone['mean'].iloc[-1]:.2f}",
+            bound=f"{alone['bound'].iloc[-1]:.2f}",
+            n=alone["n"].iloc[-1],
+        ),
     )
 
 
 EXPERIMENT = Experiment(
     name="arrangements",
-    title="Arrangements",
-    question=(
-        "In which order must e and m be fed so that a whole text comes out? The same texts are "
-        "trained in all five arrangements, for longer and longer N."
+    title=later("Arrangements"),
+    question=later(
+        "How must e and m be ordered so that a whole text comes out? The same texts are trained in "
+        "all five arrangements, for increasing N."
     ),
     checklist=("E1", "E9"),
     settings=ArrangementsSettings,

@@ -4,8 +4,12 @@ What counts as shown is judged in `capacity_findings`. A ladder ends after `fail
 row at which a text fails, so that one stuck start does not end it.
 """
 
+from collections.abc import Iterator
+
 import pandas as pd
 
+from explorer.base.formatting import counted
+from explorer.base.language import later, tr
 from explorer.experiments import ladders, paper
 from explorer.experiments.capacity_findings import findings
 from explorer.experiments.definition import (
@@ -24,10 +28,10 @@ from explorer.specs.recipes import INDEPENDENT, THRESHOLD
 SHORT = INDEPENDENT.model_copy(update={"name": "independent, 120 steps", "max_steps": 120})
 LONG = INDEPENDENT.model_copy(update={"name": "independent, 1000 steps", "max_steps": 1000})
 WORDS = {
-    "m free": "e and m of each text and restart",
-    "m shared": "one m for all texts and restarts of a length, e of each",
-    "one mem": "one memory vector",
-    "two mem": "two memory vectors",
+    "m free": later("e and m of each text and restart"),
+    "m shared": later("one m for all texts and restarts of a length, e of each"),
+    "one mem": later("one memory vector"),
+    "two mem": later("two memory vectors"),
 }
 
 
@@ -50,33 +54,58 @@ def skip(run: Run, cell: Cell) -> str | None:
     if ladders.climbing(run, cell.at["source"], cell.at["scheme"], cell.at["n"]):
         return None
     row = settings_of(run, CapacitySettings).failures
-    lengths = "a shorter length" if row == 1 else f"{row} shorter lengths in a row"
     return (
-        f"Every text of this ladder failed at {lengths}: no restart reached token accuracy "
-        f"{THRESHOLD}."
+        tr(
+            "Every text of this ladder failed at {lengths} in a row: no restart reached token "
+            "accuracy {threshold}.",
+            lengths=counted(row, "shorter length"),
+            threshold=THRESHOLD,
+        )
+        if row > 1
+        else tr(
+            "Every text of this ladder failed at a shorter length: no restart reached token "
+            "accuracy {threshold}.",
+            threshold=THRESHOLD,
+        )
     )
 
 
 def protocol(settings: CapacitySettings) -> str:
     """Say what was done."""
-    some = "one text" if settings.texts == 1 else f"{settings.texts} texts"
-    return (
-        f"{some} of each source ({', '.join(in_words(s) for s in settings.sources)}), each longer "
-        f"and longer, N = {', '.join(map(str, settings.ladder))}, until its token accuracy in "
-        f"float32 is below {THRESHOLD} with {best_of(settings.restarts)}"
-        + (f" at {settings.failures} lengths in a row" if settings.failures > 1 else "")
-        + "; trained are "
-        + ", or ".join(f"{WORDS[s]} ({s})" for s in settings.schemes)
-        + "; memory vectors are trained with the true tokens and judged by greedy generation"
-        + _first(settings)
+    told = {
+        "texts": counted(settings.texts, "text"),
+        "sources": ", ".join(in_words(source) for source in settings.sources),
+        "lengths": ", ".join(map(str, settings.ladder)),
+        "threshold": THRESHOLD,
+        "best": best_of(settings.restarts),
+    }
+    row = settings.failures
+    said = (
+        tr(
+            "{texts} of each source ({sources}), tried at N = {lengths} until token accuracy in "
+            "float32 is below {threshold} with {best} at {row} lengths in a row",
+            row=row,
+            **told,
+        )
+        if row > 1
+        else tr(
+            "{texts} of each source ({sources}), tried at N = {lengths} until token accuracy in "
+            "float32 is below {threshold} with {best}",
+            **told,
+        )
     )
+    trained = ", ".join(f"{tr(WORDS[scheme])} ({scheme})" for scheme in settings.schemes)
+    return "; ".join([said, tr("trained: {vectors}", vectors=trained), *_memories(settings)])
 
 
-def _first(settings: CapacitySettings) -> str:
-    """Say what stands first where memory vectors are trained, empty where none are."""
-    first = {"mem": ", they stand first", "bos+mem": ", behind [BOS] or what stands in for it"}
-    trained = set(settings.schemes) & set(ladders.MEMORIES)
-    return first.get(settings.layout, "") if trained else ""
+def _memories(settings: CapacitySettings) -> Iterator[str]:
+    """Say how memory vectors are trained, and what stands first; nothing where none are."""
+    if set(settings.schemes) & set(ladders.MEMORIES):
+        yield tr("memory vectors are trained with the true tokens and judged by greedy generation")
+        if settings.layout == "mem":
+            yield tr("they stand first")
+        elif settings.layout == "bos+mem":
+            yield tr("they stand after [BOS] or the token that replaces it")
 
 
 def notes(run: Run) -> list[str]:
@@ -93,25 +122,25 @@ def left_out(run: Run) -> pd.DataFrame:
 def tables(run: Run) -> dict[str, pd.DataFrame]:
     """Return everything the run adds up to."""
     return {
-        "Capacity by source and scheme": ladders.summary(run),
-        "Longest prefix of each text": ladders.prefixes(run),
-        "One pass against token by token": ladders.pair_means(run),
-        "One pass against token by token for each text": ladders.pairs(run),
-        "Best over sources": ladders.best(run),
-        "Accuracy over N": ladders.rungs(run),
-        "Information of the texts": ladders.density(run),
-        "Lengths left out": left_out(run),
+        later("Capacity by source and scheme"): ladders.summary(run),
+        later("Longest prefix of each text"): ladders.prefixes(run),
+        later("One pass against token by token"): ladders.pair_means(run),
+        later("One pass against token by token for each text"): ladders.pairs(run),
+        later("Best over sources"): ladders.best(run),
+        later("Accuracy over N"): ladders.rungs(run),
+        later("Information of the texts"): ladders.density(run),
+        later("Lengths left out"): left_out(run),
     }
 
 
 EXPERIMENT = Experiment(
     name="capacity",
-    title="Capacity",
-    question=(
-        "How long a text can two vectors hold? Texts grow along a ladder of lengths until one "
-        "cannot be said any more, in one forward pass and token by token (Kuratov et al.). The "
-        "sources are this project's own: Shakespeare is not the paper's PG-19, and the passages "
-        "written for this project are not its fan fiction."
+    title=later("Capacity"),
+    question=later(
+        "How long a text can two vectors hold? Texts grow along a ladder of lengths until one can "
+        "no longer be output, in one forward pass and token by token (Kuratov et al.). The sources "
+        "are this project's own: Shakespeare is not the paper's PG-19, and the passages written "
+        "for this project are not its fan fiction."
     ),
     checklist=("E3", "E4", "E10", "H5", "Q3"),
     settings=CapacitySettings,

@@ -17,6 +17,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.experiments import ladders
 from explorer.experiments.aggregate import deviation
 from explorer.experiments.definition import in_words, settings_of
@@ -37,11 +39,15 @@ def findings(run: Run) -> list[Finding]:
 
 def _size(run: Run) -> Finding:
     top = ladders.best(run)
-    words = "".join(
-        f" It holds {'at least ' if row['at_least'] else ''}{row['c_tokens']} tokens at best."
-        for row in top[top["whose"] == "here"].to_dict("records")
-    )
-    return Finding("F4", None, f"This run is of one model, {ladders.model_name(run)}.{words}")
+    said = [tr("This run is of one model, {model}.", model=ladders.model_name(run))]
+    for row in top[top["whose"] == "here"].to_dict("records"):
+        tokens = counted(row["c_tokens"], "token")
+        said.append(
+            tr("At best it holds {tokens} or more.", tokens=tokens)
+            if row["at_least"]
+            else tr("At best it holds {tokens}.", tokens=tokens)
+        )
+    return Finding("F4", None, " ".join(said))
 
 
 def _one_pass(whole: pd.DataFrame, value: str) -> pd.DataFrame:
@@ -60,14 +66,15 @@ def _bounded(whole: pd.DataFrame) -> list[str]:
 
 def _said(bounded: list[str]) -> str:
     names = ", ".join(map(in_words, bounded))
-    return f" It takes a longer ladder, not every text failed: {names}." if names else ""
+    said = tr("A longer ladder is needed, since not every text failed: {names}.", names=names)
+    return f" {said}" if names else ""
 
 
 def _sources(run: Run, whole: pd.DataFrame) -> Finding:
     tokens = _one_pass(whole, "c_tokens")
     natural = [source for source in tokens if source != "random"]
     if "random" not in tokens or len(natural) < 2:
-        return Finding("F5", None, "Needs random words and two other sources, climbed out.")
+        return Finding("F5", None, tr("Needs random words and two other sources, run to the end."))
     ladder = [0, *settings_of(run, CapacitySettings).ladder]
     step, bounded = tokens.map(ladder.index), _bounded(whole)
     more = any(source in bounded for source in natural)
@@ -77,22 +84,33 @@ def _sources(run: Run, whole: pd.DataFrame) -> Finding:
         apart = step[source] - step[natural].drop(columns=source).mean(axis=1)
         parts += [part(1 + sign * apart, at_least=more, at_most=more) for sign in (1, -1)]
     words = ", ".join(
-        f"{in_words(str(source))} {held.mean():.0f} (best {held.max()})"
+        tr(
+            "{source} {mean} (best {best})",
+            source=in_words(str(source)),
+            mean=f"{held.mean():.0f}",
+            best=held.max(),
+        )
         for source, held in tokens.items()
     )
-    return judged("F5", parts, f"C_tokens, means over texts: {words}.{_said(bounded)}")
+    figure = tr("C_tokens, means over texts: {each}.", each=words)
+    return judged("F5", parts, f"{figure}{_said(bounded)}")
 
 
 def _information(run: Run, whole: pd.DataFrame) -> Finding:
     held, density = _one_pass(whole, "h_lm"), ladders.density(run)
     carried = density[density["source"].isin(held)].sort_values("nats_per_token")
     if len(carried) < 2:
-        return Finding("F6", None, "Needs two sources whose ladders are climbed out.")
+        return Finding("F6", None, tr("Needs two sources whose ladders are run to the end."))
     low, high = (str(carried["source"].iloc[end]) for end in (0, -1))
     bounded = [source for source in _bounded(whole) if source in (low, high)]
-    words = ", ".join(
-        f"{in_words(source)} {held[source].mean():.0f} ± {deviation(held[source]):.0f} nats "
-        f"held at {nats:.1f} nats a token"
+    words = "; ".join(
+        tr(
+            "{source}: {mean} ± {deviation} nats held, of texts with {nats} nats per token",
+            source=in_words(source),
+            mean=f"{held[source].mean():.0f}",
+            deviation=f"{deviation(held[source]):.0f}",
+            nats=f"{nats:.1f}",
+        )
         for source, nats in zip(carried["source"], carried["nats_per_token"], strict=True)
     )
     more = part(held[high] - held[low], at_least=high in bounded, at_most=low in bounded)
@@ -110,14 +128,16 @@ def _token_by_token(run: Run) -> Finding:
         if len(rows):
             parts += _times(rows, random=random)
     words = ", ".join(
-        f"{in_words(str(source))} {at_least}{ratio:.1f} ({pair})"
+        tr("{source} at least {times} ({pair})", **told)
+        if (rows["autoregressive_ended"] == AT_END).any()
+        else tr("{source} {times} ({pair})", **told)
         for (pair, source), rows in told.groupby(["pair", "source"], sort=False)
         for ratio in [rows["autoregressive"].sum() / rows["one_forward"].sum()]
-        for at_least in ["at least " if (rows["autoregressive_ended"] == AT_END).any() else ""]
+        for told in [{"source": in_words(str(source)), "times": f"{ratio:.1f}", "pair": pair}]
     )
-    figure = f"Times the H_LM of one pass, means over texts: {words}."
+    figure = tr("Times the H_LM of one pass, means over texts: {each}.", each=words)
     if not {"random"} < set(sure["source"]):
-        needs = (
+        needs = tr(
             "Needs random words and another source, in one pass and token by token, until a length "
             "fails."
         )

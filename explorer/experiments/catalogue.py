@@ -3,6 +3,7 @@
 from typing import get_args
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.experiments.definition import Experiment, module_of
 from explorer.specs.experiments import Name
 
@@ -19,6 +20,10 @@ def experiment(name: str) -> Experiment:
     """
     if name not in EXPERIMENTS:
         raise BadInputError(
-            f"There is no experiment “{name[:60]}”. Choose one of: {', '.join(EXPERIMENTS)}."
+            tr(
+                "There is no experiment “{name}”. Choose one of: {names}.",
+                name=name[:60],
+                names=", ".join(EXPERIMENTS),
+            )
         )
     return EXPERIMENTS[name]

@@ -13,6 +13,7 @@ from explorer.assets.catalog import ModelCard
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted, human_seconds
+from explorer.base.language import later, tr
 from explorer.base.value import valid
 from explorer.experiments.rules import RULES, Rule
 from explorer.experiments.runs import Cell, Run
@@ -25,9 +26,9 @@ from explorer.texts.alterations import find_alterations
 S = TypeVar("S", bound=BaseModel)
 MINUTES, EVENING, PAPER = "minutes", "evening", "paper"
 PRESETS = {
-    MINUTES: "Minutes on a laptop",
-    EVENING: "An evening",
-    PAPER: "The paper's own size (for GPUs)",
+    MINUTES: later("Minutes on a laptop"),
+    EVENING: later("An evening"),
+    PAPER: later("The paper's own size (for GPUs)"),
 }
 """Sizes in which every experiment comes, with their words."""
 
@@ -80,7 +81,11 @@ class Experiment:
         """
         if name not in self.presets:
             raise BadInputError(
-                f"There is no preset “{name}”. Choose one of: {', '.join(self.presets)}."
+                tr(
+                    "There is no preset “{name}”. Choose one of: {names}.",
+                    name=name,
+                    names=", ".join(self.presets),
+                )
             )
         fields = self.settings.model_fields
         left_open: dict[str, Any] = {
@@ -112,24 +117,26 @@ class Experiment:
         with contextlib.suppress(BadInputError):  # today's fields do not go with the run's others
             if self.make(run.settings.model_dump() | dict(self.presets[name])) == run.settings:
                 return name
-        return f"{name}, modified"
+        return tr("{name}, modified", name=name)
 
     def sentence(self, run: Run) -> str:
         """Say everything that a reader of its figures has to know, in one sentence."""
         header = run.header
         model = header.settings.model.rpartition("/")[2]
         recipe = getattr(header.settings, "recipe", None)
-        called = f", recipe “{recipe.short_title}” ({recipe.digest})" if recipe else ""
-        steps = f"{called}, at most {recipe.max_steps:,} steps" if recipe else ""
         arrangement = getattr(header.settings, "arrangement", None)
-        laid = f", arrangement {ARRANGEMENTS[arrangement].checklist_id}" if arrangement else ""
-        left = len(self.left(run))
-        state = f", {counted(left, 'cell')} not measured yet" if left else ""
-        return (
-            f"{model}: {self.protocol(run.settings)}{laid}{steps}; "
-            f"{run.devices}, {header.created[:10]}, {human_seconds(run.seconds)} of "
-            f"computing{state}."
-        )
+        asked = [self.protocol(run.settings)]
+        if arrangement:
+            asked.append(tr("arrangement {id}", id=ARRANGEMENTS[arrangement].checklist_id))
+        if recipe:
+            title, steps = recipe.short_title, counted(recipe.max_steps, "step")
+            asked.append(tr("recipe “{title}” ({digest})", title=title, digest=recipe.digest))
+            asked.append(tr("at most {steps}", steps=steps))
+        took = tr("{time} of computing", time=human_seconds(run.seconds))
+        done = [run.devices, header.created[:10], took]
+        if left := len(self.left(run)):
+            done.append(tr("{cells} not measured yet", cells=counted(left, "cell")))
+        return f"{model}: {', '.join(asked)}; {', '.join(done)}."
 
 
 def alterations(settings: Settings, tokenizer: Tokenizer) -> str | None:
@@ -143,7 +150,7 @@ def alterations(settings: Settings, tokenizer: Tokenizer) -> str | None:
 def in_words(source: str) -> str:
     """Return how a text source is called inside a sentence."""
     words = {str(key): value for key, value in SOURCES.items()}
-    return words.get(source, source).partition(" (")[0]
+    return tr(words.get(source, source)).partition(" (")[0]
 
 
 def settings_of(run: Run, kind: type[S]) -> S:
@@ -154,19 +161,25 @@ def settings_of(run: Run, kind: type[S]) -> S:
     """
     if not isinstance(run.settings, kind):
         raise BadInputError(
-            f"The run {run.header.id} is of the experiment “{run.settings.experiment}”."
+            tr(
+                "The run {id} is of the experiment “{name}”.",
+                id=run.header.id,
+                name=run.settings.experiment,
+            )
         )
     return run.settings
 
 
 def the_same(texts: int) -> str:
     """Return how many texts all cells of a grid have in common, inside a sentence."""
-    return "the same text" if texts == 1 else f"the same {texts} texts"
+    return tr("the same text") if texts == 1 else tr("the same {count} texts", count=texts)
 
 
 def best_of(restarts: int) -> str:
-    """Return which start of a text counts, inside a sentence."""
-    return "one start" if restarts == 1 else f"the best of {restarts} restarts"
+    """Return which restart of a text counts, inside a sentence."""
+    return (
+        tr("one restart") if restarts == 1 else tr("the best of {count} restarts", count=restarts)
+    )
 
 
 def module_of(package: str, name: Name) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from explorer.assets import first_position
+from explorer.base.language import tr
 from explorer.experiments import aggregate, paper
 from explorer.experiments.aggregate import deviation
 from explorer.experiments.definition import in_words, settings_of
@@ -71,8 +72,8 @@ def _gave_up(rungs: Sequence[float], settings: CapacitySettings) -> bool:
 def doubt(run: Run) -> str | None:
     """Say why what one memory vector holds is a product of the layout; None where it is not.
 
-    At the first position it has to say the first token. A model whose first position cannot say
-    an arbitrary token fails there whatever the vector could hold.
+    At the first position it has to output the first token. A model whose first position cannot
+    output an arbitrary token fails there whatever the vector could hold.
     """
     settings = settings_of(run, CapacitySettings)
     tried = {row["scheme"] for cell in run.done for row in cell.rows}
@@ -80,15 +81,16 @@ def doubt(run: Run) -> str | None:
         return None
     found = first_position.find(run.header.fingerprint)
     if found is None:
-        why = "Whether this model's first position can say an arbitrary token was never probed."
+        why = tr("This model was never tested for whether its first position can output any token.")
     elif found.can_say:
         return None
     else:
         why = found.sentence
-    return (
-        "One mem is of the layout [mem] t1 …: the vector stands at the first position and has to "
-        f"say the first token. {why} What it holds here is a product of that layout. To decide, "
-        "run capacity again with the layout bos+mem."
+    return tr(
+        "“one mem” has the layout [mem] t1 …: the vector stands at the first position and has to "
+        "output the first token. {why} What it holds here is an effect of that layout. To decide, "
+        "run Capacity again with the layout bos+mem.",
+        why=why,
     )
 
 
@@ -188,7 +190,7 @@ def pairs(run: Run) -> pd.DataFrame:
     for one, many in PAIRS:
         sides = [found[found["scheme"] == scheme][kept] for scheme in (many, one)]
         both = sides[0].merge(sides[1], on=["source", "text"], suffixes=("_many", "_one"))
-        parts.append(both.assign(pair=f"{many} against {one}"))
+        parts.append(both.assign(pair=tr("{many} against {one}", many=many, one=one)))
     table = pd.concat(parts, ignore_index=True).rename(
         columns={
             "h_lm_many": "autoregressive",

@@ -16,6 +16,7 @@ import pandas as pd
 
 from explorer.assets import catalog, hub
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.experiments import ladders
 from explorer.experiments.runs import Run
 
@@ -73,8 +74,12 @@ def named(at: Checkpoint, label: str) -> str:
     other = checkpoint(name)
     if other is None or (other.series, other.label) != (at.series, label):
         raise BadInputError(
-            f"“{label[:80]}” is no name of a checkpoint of {at.series}. Give one such as step1000: "
-            "a revision on the hub, or a folder beside the model's."
+            tr(
+                "“{label}” is not a checkpoint of {series}. Give a name such as step1000: a "
+                "revision on the hub, or a folder beside the model's.",
+                label=label[:80],
+                series=at.series,
+            )
         )
     return name
 
@@ -158,9 +163,12 @@ def _notes(runs: list[Run]) -> Iterator[str]:
     labels = [at.label for run in runs if (at := checkpoint(run.settings.model)) is not None]
     for (one, a), (other, b) in combinations(zip(labels, runs, strict=True), 2):
         if a.header.fingerprint == b.header.fingerprint:
-            yield (
-                f"{one} and {other} hold the same weights (fingerprint "
-                f"{a.header.fingerprint[:8]}): this is one state of the model, not two."
+            yield tr(
+                "{one} and {other} hold the same weights (fingerprint {fingerprint}): this is one "
+                "state of the model, not two.",
+                one=one,
+                other=other,
+                fingerprint=a.header.fingerprint[:8],
             )
     for name in sorted(FOUND - {"model"}):
         found = {getattr(run.settings, name, None) for run in runs}
@@ -169,4 +177,8 @@ def _notes(runs: list[Run]) -> Iterator[str]:
                 f"{label} {getattr(run.settings, name)}"
                 for label, run in zip(labels, runs, strict=True)
             )
-            yield f"Not all checkpoints have the same {name}, the one that suits each: {each}."
+            yield tr(
+                "The checkpoints differ in the setting “{name}”, each with what suits it: {each}.",
+                name=name,
+                each=each,
+            )

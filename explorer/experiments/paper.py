@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from explorer.base.language import later
 from explorer.specs.arrangements import ARRANGEMENTS, PAPER_DEFAULT, ArrangementKey
 from explorer.specs.experiments import LADDER, Name
 from explorer.specs.recipes import PAPER as PAPER_RECIPE
@@ -29,8 +30,8 @@ PROTOCOLS: dict[Name, dict[str, Any]] = {
         "source": "pg19", "recipe": PAPER_RECIPE, "arrangement": PAPER_DEFAULT,
     },
     "capacity": {
-        "sources": ("random", "fan fiction", "pg19", "continuations of PG-19"), "ladder": LADDER,
-        "recipe": PAPER_RECIPE, "arrangement": PAPER_DEFAULT,
+        "sources": ("random", "fan fiction", "pg19", later("continuations of PG-19")),
+        "ladder": LADDER, "recipe": PAPER_RECIPE, "arrangement": PAPER_DEFAULT,
     },
     "throughput": {"arrangement": PAPER_DEFAULT},
     "training-time": {"recipe": PAPER_RECIPE, "arrangement": PAPER_DEFAULT},
@@ -92,7 +93,7 @@ class Statement:
 
     Attributes:
         id: of the checklist.
-        sentence: one or two sentences.
+        sentence: one or two sentences, for `tr`.
     """
 
     id: str
@@ -171,56 +172,133 @@ def best_capacity() -> pd.DataFrame:
 
 
 FINDINGS = (
-    Statement("F1", "Two trained vectors are needed: one repeated vector fails from 2 tokens on."),
-    Statement("F2", "Order matters: one e followed by copies of m is best, as if e were a sink."),
-    Statement("F3", "Either e or m can be shared by many texts, given enough restarts; the outcome "
-              "depends much on the start."),
-    Statement("F4", "Llama models hold more as they grow, Pythia models do not; Llama 1B holds "
-              "almost three times what a Pythia of its size holds."),
-    Statement("F5", "Natural texts, seen, unseen or generated, are equal in tokens; random words "
-              "are worse."),
-    Statement("F6", "Less information (H_LM) is stored of texts that carry less of it."),
-    Statement("F7", "Autoregressive decoding holds about twice the information, up to five times; "
-              "on random words both are alike."),
-    Statement("F8", "Solutions of one text lie closer together than solutions of different texts."),
-    Statement("F9", "At the same distance of the texts, solutions for one context lie a little "
-              "closer than solutions for different contexts."),
-    Statement("F10", "The straight line between two solutions of a text fails; a quadratic curve "
-              "connects them."),
-)  # fmt: skip
+    Statement(
+        "F1",
+        later("Two trained vectors are needed: one repeated vector fails from 2 tokens on."),
+    ),
+    Statement(
+        "F2",
+        later("Order matters: one e followed by copies of m is best, as if e were a sink."),
+    ),
+    Statement(
+        "F3",
+        later(
+            "Either e or m can be shared by many texts, given enough restarts; the outcome depends "
+            "much on the start."
+        ),
+    ),
+    Statement(
+        "F4",
+        later(
+            "Larger Llama models hold more, larger Pythia models do not; Llama 1B holds almost "
+            "three times as much as a Pythia of its size."
+        ),
+    ),
+    Statement(
+        "F5",
+        later(
+            "Natural texts, whether seen in training, unseen or generated, are held to equal "
+            "lengths; random words only to shorter ones."
+        ),
+    ),
+    Statement(
+        "F6",
+        later("Less informative texts (lower H_LM) are compressed to less information."),
+    ),
+    Statement(
+        "F7",
+        later(
+            "Autoregressive decoding holds about twice the information, up to five times; on "
+            "random words both are alike."
+        ),
+    ),
+    Statement(
+        "F8",
+        later("Solutions of one text lie closer together than solutions of different texts."),
+    ),
+    Statement(
+        "F9",
+        later(
+            "At the same distance between the texts, solutions for one context lie a little closer "
+            "than solutions for different contexts."
+        ),
+    ),
+    Statement(
+        "F10",
+        later(
+            "The straight line between two solutions of a text fails; a quadratic curve connects "
+            "them."
+        ),
+    ),
+)
 RESULTS = (
-    Statement("E11", "Training time grows roughly linearly with N (v2)."),
+    Statement("E11", later("Training time grows roughly linearly with N (v2).")),
     Statement(
         "E12",
-        "What a model goes on to write after the proto-tokens is gibberish or unrelated text (v2).",
+        later(
+            "What a model goes on to write after the proto-tokens is gibberish or unrelated text "
+            "(v2)."
+        ),
     ),
 )
 LIMITS = (
-    Statement("L1", "No use for it is known yet."),
-    Statement("L2", "Model families behave differently, so others may behave differently again."),
-    Statement("L3", "Four kinds of text were tried."),
+    Statement("L1", later("No use for it is known yet.")),
+    Statement(
+        "L2", later("Model families behave differently, so others may behave differently again.")
+    ),
+    Statement("L3", later("Four kinds of text were tried.")),
     Statement(
         "L4",
-        "5,000 steps may not converge: the lengths reached show what is possible, not "
-        "where the bound lies (v2).",
+        later(
+            "5,000 steps may not be enough to converge: the lengths reached show what is possible, "
+            "not where the limit lies (v2)."
+        ),
     ),
 )
 INCONSISTENCIES = (
-    Statement("I1", "One pass is called 279 times faster 'on average' in section 4 and 'up to' 279 "
-              "times faster in section 5; both hold only if every ratio is the same."),
-    Statement("I2", "Table 1's caption swaps its last two rows: by count, [e][m]×N (A4) has N + 1 "
-              "inputs, so it is the one whose e is not guided."),
-    Statement("I3", "Four values of Table 3, 92, 131, 167 and 288, are no lengths of the ladder."),
-    Statement("I4", "v1 calls the second vector m in places and p in others; it is m here."),
-    Statement("I5", "Why one repeated vector must fail is not said. Where positions leave the "
-              "values alone (rotary, ALiBi), identical inputs give identical outputs everywhere: "
-              "at most the share of the most frequent token is right."),
-    Statement("I6", "v1 calls the curve 'degree-one' beside a quadratic formula."),
-    Statement("I7", "Section 4 says that tokens are not stored as such, section 5 that the vectors "
-              "may rely mostly on low-level token patterns."),
-    Statement("I8", "v1 calls same-context solutions 'significantly closer'; v2 calls the effect "
-              "small, with distributions that overlap heavily."),
-)  # fmt: skip
+    Statement(
+        "I1",
+        later(
+            "One pass is called 279 times faster “on average” in section 4 and “up to” 279 times "
+            "faster in section 5; both hold only if every ratio is the same."
+        ),
+    ),
+    Statement(
+        "I2",
+        later(
+            "Table 1's caption swaps its last two rows: by count, [e][m]×N (A4) has N + 1 inputs, "
+            "so it is the one in which e's own output is not read."
+        ),
+    ),
+    Statement(
+        "I3",
+        later("Four values of Table 3, 92, 131, 167 and 288, are not among the tested lengths."),
+    ),
+    Statement("I4", later("v1 calls the second vector m in places and p in others; it is m here.")),
+    Statement(
+        "I5",
+        later(
+            "The paper does not say why one repeated vector must fail. With position encodings "
+            "that do not change the values (rotary, ALiBi), identical inputs give identical "
+            "outputs everywhere: at most the share of the most frequent token is right."
+        ),
+    ),
+    Statement("I6", later("v1 calls the curve “degree-one” beside a quadratic formula.")),
+    Statement(
+        "I7",
+        later(
+            "Section 4 says that tokens are not stored as such, section 5 that the vectors may "
+            "rely mostly on low-level token patterns."
+        ),
+    ),
+    Statement(
+        "I8",
+        later(
+            "v1 calls same-context solutions “significantly closer”; v2 calls the effect small, "
+            "with distributions that overlap heavily."
+        ),
+    ),
+)
 """I1 to I8: where the paper disagrees with itself, or needs a word."""
 MEASURED = tuple(s for s in INCONSISTENCIES if s.id in ("I1", "I5")) + RESULTS
 """What else the paper says that a run can tell."""

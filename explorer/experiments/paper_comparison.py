@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from explorer.base.formatting import counted, plus_minus
+from explorer.base.language import later, tr
 from explorer.experiments import arrangements, ladders, paper, paper_evidence, sharing, throughput
 from explorer.experiments.catalogue import experiment
 from explorer.experiments.definition import PAPER, in_words
@@ -15,8 +16,12 @@ from explorer.experiments.runs import Run
 from explorer.experiments.verdicts import Finding
 from explorer.specs.arrangements import ARRANGEMENTS
 
-ANSWERS = {True: "shown here", False: "not shown here", None: "inconclusive"}
-NOT_RUN = "not run here"
+ANSWERS = {
+    True: later("shown here"),
+    False: later("not shown here"),
+    None: later("inconclusive"),
+}
+NOT_RUN = later("not run here")
 
 
 @dataclass(frozen=True)
@@ -37,10 +42,15 @@ class Evidence:
 def of_runs(runs: Iterable[Run]) -> list[Evidence]:
     """Return what runs of experiments say."""
     return [
-        Evidence(finding, run.settings.model, f"{run.settings.experiment} run {run.header.id[:6]}")
+        Evidence(
+            finding,
+            run.settings.model,
+            tr("{title} run {id}", title=tr(asked.title), id=run.header.id[:6]),
+        )
         for run in runs
         if run.done
-        for finding in experiment(run.settings.experiment).findings(run)
+        for asked in [experiment(run.settings.experiment)]
+        for finding in asked.findings(run)
     ]
 
 
@@ -62,18 +72,18 @@ def answers(
     for each in evidence:
         by_id.setdefault(each.finding.id, []).append(
             {
-                "here": ANSWERS[each.finding.shown],
+                "here": tr(ANSWERS[each.finding.shown]),
                 "figure": each.finding.figure,
                 "differs": each.finding.reason,
                 "model": each.model.rpartition("/")[2],
                 "from": each.of,
             }
         )
-    nothing = [{"here": NOT_RUN, "figure": "", "differs": "", "model": "", "from": ""}]
+    nothing = [{"here": tr(NOT_RUN), "figure": "", "differs": "", "model": "", "from": ""}]
     rows = [
         {
             "id": statement.id,
-            "paper": statement.sentence,
+            "paper": tr(statement.sentence),
             "rests on": paper_evidence.evidence(statement.id),
             **answer,
         }
@@ -110,11 +120,13 @@ def table2(run: Run | None) -> pd.DataFrame:
             {
                 "shared": shared,
                 "S_g": size,
-                "best restart, paper": theirs.get((shared, size, "max"), ""),
-                "best restart, here": plus_minus(best["best"], best["best_sd"]) if best else "",
-                "all restarts, paper": theirs.get((shared, size, "avg"), ""),
-                "all restarts, here": plus_minus(ours["mean"], ours["sd"]) if ours else "",
-                "restarts here": str(ours["restarts"]) if ours else "",
+                later("best restart, paper"): theirs.get((shared, size, "max"), ""),
+                later("best restart, here"): plus_minus(best["best"], best["best_sd"])
+                if best
+                else "",
+                later("all restarts, paper"): theirs.get((shared, size, "avg"), ""),
+                later("all restarts, here"): plus_minus(ours["mean"], ours["sd"]) if ours else "",
+                later("restarts here"): str(ours["restarts"]) if ours else "",
             }
         )
     return pd.DataFrame(rows)
@@ -151,16 +163,16 @@ def speed(run: Run | None) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "what": [
-                "times as fast, mean over N",
-                "times as fast, largest",
-                "tokens/s in one pass",
-                "tokens/s token by token",
+                tr("times as fast, mean over N"),
+                tr("times as fast, largest"),
+                tr("tokens/s in one pass"),
+                tr("tokens/s token by token"),
             ],
             "paper": [
-                f"{throughput.PAPER_RATIO} (section 4: on average)",
-                f"{throughput.PAPER_RATIO} (section 5: up to)",
-                f"{one[0]:,} to {one[1]:,} (axis)",
-                f"{many[0]:,} to {many[1]:,} (axis)",
+                tr("{ratio} (section 4: on average)", ratio=throughput.PAPER_RATIO),
+                tr("{ratio} (section 5: up to)", ratio=throughput.PAPER_RATIO),
+                tr("{low} to {high} (axis)", low=f"{one[0]:,}", high=f"{one[1]:,}"),
+                tr("{low} to {high} (axis)", low=f"{many[0]:,}", high=f"{many[1]:,}"),
             ],
             "here": "",
         }
@@ -178,7 +190,10 @@ def speed(run: Run | None) -> pd.DataFrame:
             f"{ratio:.1f} (N = {n})"
             for ratio, n in zip(readings["ratio"], readings["n"], strict=True)
         ),
-        *(f"{way['min']:,.0f} to {way['max']:,.0f}" for way in ways),
+        *(
+            tr("{first} to {last}", first=f"{way['min']:,.0f}", last=f"{way['max']:,.0f}")
+            for way in ways
+        ),
     ]
     return table
 
@@ -193,41 +208,50 @@ def differences(run: Run) -> str:
     published = paper.PROTOCOLS.get(asked.name, {})
     ours: dict[str, Any] = dict(run.settings)
     found = [
-        f"{_value(name, ours[name])}, not {_value(name, theirs)}"
+        tr("{ours}, not {theirs}", ours=_value(name, ours[name]), theirs=_value(name, theirs))
         for name, theirs in published.items()
         if ours[name] != theirs
     ]
     if ours["model"] not in {model.hub for model in paper.PAPER_MODELS}:
-        found.insert(0, "a model that the paper does not use")
+        found.insert(0, tr("a model that the paper does not use"))
     evidence = (
-        f"Other than in the paper: {'; '.join(found)}." if found else "The protocol is the paper's."
+        tr("Different from the paper: {differences}.", differences="; ".join(found))
+        if found
+        else tr("The protocol is the paper's.")
     )
     left_open = [_value(name, ours[name]) for name in asked.presets[PAPER] if name not in published]
-    return (
-        f"{evidence} The paper does not say; here: {'; '.join(left_open)}."
-        if left_open
-        else evidence
-    )
+    if not left_open:
+        return evidence
+    chosen = tr("The paper does not give these; here: {settings}.", settings="; ".join(left_open))
+    return f"{evidence} {chosen}"
 
 
 def _value(name: str, value: Any) -> str:
     """Return a setting in words."""
     if name == "recipe":
-        return f"recipe “{value.short_title}” with at most {value.max_steps:,} steps"
+        title, steps = value.short_title, counted(value.max_steps, "step")
+        return tr("recipe “{title}” with at most {steps}", title=title, steps=steps)
     if name == "arrangement":
-        return f"arrangement {ARRANGEMENTS[value].checklist_id}"
+        return tr("arrangement {id}", id=ARRANGEMENTS[value].checklist_id)
     if name == "source":
         return in_words(value)
     if isinstance(value, tuple):
         words = ", ".join(in_words(str(part)) for part in value)
-        return f"{WORDS.get(name, name)} {words}"
+        return f"{tr(WORDS.get(name, name))} {words}"
     if name == "length":
         return f"N = {value}"
     if name == "context_length":
-        return f"contexts of {counted(value, 'token')}"
+        return tr("contexts of {tokens}", tokens=counted(value, "token"))
     noun = name.replace("_", " ")
     return counted(value, noun.removesuffix("s"), noun)
 
 
-WORDS = {"lengths": "N =", "group_sizes": "S_g =", "ladder": "lengths"}
+WORDS = {
+    "lengths": "N =",
+    "group_sizes": "S_g =",
+    "ladder": later("lengths"),
+    "sources": later("sources"),
+}
 """How settings with several values are called in a sentence."""
+NOUNS = (later("repeat"), later("repeats"))
+"""Settings that are counted and that no other sentence counts."""

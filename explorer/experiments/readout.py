@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from explorer.base.formatting import counted
+from explorer.base.language import later, tr
 from explorer.experiments import paper
 from explorer.experiments.aggregate import deviation
 from explorer.experiments.definition import (
@@ -29,9 +30,9 @@ CONTEXT = "context"
 """The start that is no proto-token: the context's own tokens."""
 STARTS = ("e", "m", "e, m", CONTEXT)
 LIKE = {
-    "similarity_to_context": "context",
-    "similarity_to_first_half": "first half",
-    "similarity_to_continuation": "second half",
+    "similarity_to_context": later("context"),
+    "similarity_to_first_half": later("first half"),
+    "similarity_to_continuation": later("second half"),
 }
 """Columns of similarities, and what a generated text is compared with in each."""
 
@@ -39,7 +40,7 @@ LIKE = {
 def label(start: str, bos: bool) -> str:
     """Return how a start is written: what the model is fed before it writes."""
     if start == CONTEXT:
-        return "the context"
+        return tr("the context")
     return f"[BOS, {start}]" if bos else f"[{start}]"
 
 
@@ -54,12 +55,16 @@ def cells(settings: ReadoutSettings) -> list[Cell]:
 
 def protocol(settings: ReadoutSettings) -> str:
     """Say what was done."""
-    return (
-        f"{settings.contexts} contexts of {settings.context_length} tokens "
-        f"({in_words(settings.source)}), each with one sampled continuation of "
-        f"{2 * settings.length} tokens, e and m trained on its first {settings.length} "
-        f"({best_of(settings.restarts)}), then {settings.length} tokens written greedily from "
-        "each start"
+    return tr(
+        "{contexts} of {read} tokens each ({source}), one sampled continuation of {both} tokens "
+        "for each, e and m trained on its first {half} ({best}), then {half} tokens written "
+        "greedily from each start",
+        contexts=counted(settings.contexts, "context"),
+        read=settings.context_length,
+        source=in_words(settings.source),
+        both=2 * settings.length,
+        half=settings.length,
+        best=best_of(settings.restarts),
     )
 
 
@@ -108,14 +113,17 @@ def side_by_side(run: Run) -> pd.DataFrame:
 
 def tables(run: Run) -> dict[str, pd.DataFrame]:
     """Return everything the run adds up to."""
-    return {"Similarity by start": summary(run), "Texts side by side": side_by_side(run)}
+    return {
+        later("Similarity by start"): summary(run),
+        later("Texts side by side"): side_by_side(run),
+    }
 
 
 def findings(run: Run) -> list[Finding]:
     """Return what the run says of E12, from the contexts whose first half came out exactly."""
     exact = run.table[run.table["exact"].astype(bool)]
     if exact.empty:
-        return [Finding("E12", None, "No first half was reconstructed exactly.")]
+        return [Finding("E12", None, tr("No first half was reconstructed exactly."))]
     table = exact.pivot_table(
         index="context", columns=["start", "bos"], values="similarity_to_continuation"
     ).dropna()
@@ -127,26 +135,30 @@ def findings(run: Run) -> list[Finding]:
     }
     reference = near.pop((CONTEXT, False), None)
     if reference is None or not near or not len(reference):
-        return [Finding("E12", None, "Needs texts from the proto-tokens and the context.")]
+        needs = tr("Needs texts written after the proto-tokens and after the context.")
+        return [Finding("E12", None, needs)]
     tested = {fed: part(reference - values) for fed, values in near.items()}
     each = ", ".join(
         f"{label(*fed)} {values.mean():.2f} (p = {p_value(tested[fed].favours)})"
         for fed, values in near.items()
     )
-    without = "" if exact["bos"].any() else " This model has no BOS token, so none stood before."
-    figure = (
-        f"Mean similarity to the continuation, {counted(len(reference), 'context')} with an exact "
-        f"first half: {reference.mean():.2f} from the context itself; {each}. Whether it is "
-        f"gibberish, the texts show.{without}"
+    figure = tr(
+        "Mean similarity to the continuation, {contexts} with an exact first half: {own} after the "
+        "context itself; {each}. Judge from the texts whether it is gibberish.",
+        contexts=counted(len(reference), "context"),
+        own=f"{reference.mean():.2f}",
+        each=each,
     )
+    if not exact["bos"].any():
+        figure += " " + tr("This model has no BOS token, so none stood before.")
     return [judged("E12", list(tested.values()), figure)]
 
 
 EXPERIMENT = Experiment(
     name="readout",
-    title="Read-out",
-    question=(
-        "Do e and m carry a meaning that the model can go on from? They are trained on the first "
+    title=later("Read-out"),
+    question=later(
+        "Do e and m carry a meaning that the model can build on? They are trained on the first "
         "half of a continuation; then the model writes freely after them, and after the context."
     ),
     checklist=("E12",),

@@ -6,6 +6,8 @@ Shown on the page of its experiment, and in the tooltip of its verdict (`verdict
 import math
 from dataclasses import dataclass
 
+from explorer.base.formatting import counted
+from explorer.base.language import later, tr
 from explorer.geometry.effects import LEAST_CONTEXTS
 from explorer.specs.experiments import Name
 
@@ -27,7 +29,8 @@ class Rule:
 
     Attributes:
         unit: what is independent of each other, in the singular.
-        claim: what every unit is asked; the finding holds if it is so of all of them on average.
+        claim: what every unit is asked, with places for the numbers above; the finding holds if it
+            is so of all of them on average.
         experiment: whose runs tell, None for sets and paths.
         test: what p is found with.
         few: what else is inconclusive; empty: fewer units than the signs can tell of.
@@ -36,97 +39,129 @@ class Rule:
     unit: str
     claim: str
     experiment: Name | None = None
-    test: str = "the signs of the differences are flipped"
+    test: str = later("the signs of the differences are flipped")
     few: str = ""
 
     @property
     def question(self) -> str:
         """What is compared, unit by unit, and how."""
-        return f"{self.claim} Compared {self.unit} by {self.unit}; {self.test}."
+        claim = tr(self.claim, costs=SHARED_COSTS, more=MORE, low=LINEAR[0], high=LINEAR[1])
+        compared = tr("Compared {unit} by {unit}; {test}.", unit=tr(self.unit), test=tr(self.test))
+        return f"{claim} {compared}"
 
     @property
     def answers(self) -> str:
         """Say what counts as shown, as not shown and as inconclusive."""
-        few = self.few or f"fewer than {LEAST} {self.unit}s"
-        return (
-            f"Shown: chance alone says so at most {LEVEL / 2:.1%} of the time. Not shown: the "
-            "reverse holds, by the same measure. Anything between is inconclusive, and so are "
-            f"{few}."
+        few = (
+            tr(self.few, contexts=LEAST_CONTEXTS)
+            if self.few
+            else tr("fewer than {units}", units=counted(LEAST, self.unit))
+        )
+        return tr(
+            "Shown: chance alone says so at most {level} of the time. Not shown: the reverse "
+            "holds, by the same measure. Anything between is inconclusive, and so are {few}.",
+            level=f"{LEVEL / 2:.1%}",
+            few=few,
         )
 
 
+TEXT, GROUP, MODEL, CONTEXT = later("text"), later("group"), later("model"), later("context")
+UNITS = (later("texts"), later("groups"), later("models"), later("contexts"))
+"""The plurals of those, for `counted`."""
 RULES: dict[str, Rule] = {
     "F1": Rule(
-        "text",
-        "At the longest N, 4 or more, A5 (or A4, where A5 was not run) has more tokens right than "
-        "A1, and A1 is not exact.",
+        TEXT,
+        later(
+            "At the longest N, 4 or more, A5 (or A4, where A5 was not run) has more tokens right "
+            "than A1, and A1 is not exact."
+        ),
         "arrangements",
     ),
     "F2": Rule(
-        "text",
-        "At the longest N, 4 or more, A5 has more tokens right than A2, and more than A3.",
+        TEXT,
+        later("At the longest N, 4 or more, A5 has more tokens right than A2, and more than A3."),
         "arrangements",
     ),
     "F3": Rule(
-        "group",
-        "A shared e costs less than "
-        f"{SHARED_COSTS} of token accuracy, and so does a shared m: the best restart of each text "
-        "against the best of the same text alone, at the largest S_g that has enough groups.",
+        GROUP,
+        later(
+            "A shared e costs less than {costs} of token accuracy, and so does a shared m: the "
+            "best restart of each text against the best of the same text alone, at the largest S_g "
+            "that has enough groups."
+        ),
         "sharing",
     ),
     "F4": Rule(
-        "model",
-        "Larger models of the one family hold longer texts, those of the other do not. A run is "
-        "of one model, so it decides nothing alone.",
+        MODEL,
+        later(
+            "Larger models of the one family hold longer texts, those of the other do not. A run "
+            "is of one model, so it decides nothing alone."
+        ),
         "capacity",
     ),
     "F5": Rule(
-        "text",
-        "Natural texts are held further up the ladder than random words, and each natural source "
-        "within one step of the others. Text 1 of a source is compared with text 1 of the others, "
-        "and so on.",
+        TEXT,
+        later(
+            "Natural texts are held further up the ladder than random words, and each natural "
+            "source is within one step of the others. Text 1 of a source is compared with text 1 "
+            "of the others, and so on."
+        ),
         "capacity",
     ),
     "F6": Rule(
-        "text",
-        "More nats are held of the source that carries most of them a token than of the one that "
-        "carries least. Text 1 is compared with text 1, and so on.",
+        TEXT,
+        later(
+            "Two vectors hold more nats of the source with the most nats per token than of the one "
+            "with the fewest. Text 1 is compared with text 1, and so on."
+        ),
         "capacity",
     ),
     "F7": Rule(
-        "text",
-        f"Token by token {MORE} times the nats of one pass are held, or more; of random words "
-        f"less than {MORE} times, and more than a part in {MORE}.",
+        TEXT,
+        later(
+            "Token by token, at least {more} times as many nats are held as in one pass. Of random "
+            "words, neither way holds {more} times as many as the other."
+        ),
         "capacity",
     ),
     "F8": Rule(
-        "context",
-        "Solutions of one text are nearer to each other than to those of other texts of their "
-        "context, and than to those of other contexts.",
-        test="the labels of texts and contexts are permuted",
-        few="too few texts for any order of the labels to be rare",
+        CONTEXT,
+        later(
+            "Solutions of one text are nearer to each other than to those of other texts of their "
+            "context, and than to those of other contexts."
+        ),
+        test=later("the labels of texts and contexts are permuted"),
+        few=later("too few texts for any order of the labels to be rare"),
     ),
     "F9": Rule(
-        "context",
-        "At the same distance of the texts, by TF-IDF and by meaning, solutions of one context are "
-        "nearer to each other.",
-        test="contexts are resampled, and the interval of 95% is to leave out 0",
-        few=f"fewer than {LEAST_CONTEXTS} contexts",
+        CONTEXT,
+        later(
+            "At the same distance between the texts, by TF-IDF and by meaning, solutions of one "
+            "context are nearer to each other."
+        ),
+        test=later("contexts are resampled, and the 95% interval must not include 0"),
+        few=later("fewer than {contexts} contexts"),
     ),
     "F10": Rule(
-        "text",
-        "The curve connects more than half of a text's pairs, the straight line less than half.",
+        TEXT,
+        later(
+            "The curve connects more than half of a text's pairs, the straight line less than half."
+        ),
     ),
     "E11": Rule(
-        "text",
-        f"The slope of log seconds over log N is above {LINEAR[0]} and below {LINEAR[1]}. Where a "
-        "text is not exact, it takes at least the time that it was given.",
+        TEXT,
+        later(
+            "The slope of log seconds over log N is above {low} and below {high}. A text that is "
+            "not exact takes at least the time that it was given."
+        ),
         "training-time",
     ),
     "E12": Rule(
-        "context",
-        "What is written after the context is nearer to the true continuation than what is "
-        "written after e, m or both, with BOS before them or not.",
+        CONTEXT,
+        later(
+            "What is written after the context is nearer to the true continuation than what is "
+            "written after e, m or both, with BOS before them or without."
+        ),
         "readout",
     ),
 }

@@ -20,6 +20,7 @@ from explorer.base import folders
 from explorer.base.collection import Collection, Stored
 from explorer.base.errors import CorruptFileError, StorageError
 from explorer.base.files import require_mine, say_kept, write_atomically
+from explorer.base.language import later, tr
 from explorer.base.provenance import Computed
 from explorer.base.value import Value
 from explorer.specs.experiments import Name, Settings
@@ -194,11 +195,15 @@ def read_header(file: Path) -> Header:
         return Header.model_validate_json(file.read_bytes())
     except OSError as error:
         raise CorruptFileError(
-            f"The folder {file.parent} holds no run of an experiment."
+            tr("The folder {folder} holds no run of an experiment.", folder=file.parent)
         ) from error
     except ValidationError as error:
         raise CorruptFileError(
-            f"{file.name} in {file.parent} is damaged or of another version. Run it again."
+            tr(
+                "{name} in {folder} is damaged or of another version. Run it again.",
+                name=file.name,
+                folder=file.parent,
+            )
         ) from error
 
 
@@ -213,25 +218,31 @@ def load(folder: Path) -> Run:
         header = read_header(folder / HEADER_FILE)
         lines = (folder / CELLS_FILE).read_bytes() if (folder / CELLS_FILE).is_file() else b""
     except OSError as error:
-        raise CorruptFileError(f"{CELLS_FILE} in {folder} cannot be read.") from error
+        raise CorruptFileError(
+            tr("{name} in {folder} cannot be read.", name=CELLS_FILE, folder=folder)
+        ) from error
     whole, _, _ = lines.rpartition(b"\n")
     try:
         cells = [Done.model_validate_json(line) for line in whole.splitlines() if line.strip()]
     except ValidationError as error:
         raise CorruptFileError(
-            f"{CELLS_FILE} in {folder} has a damaged line. Delete that line; its cell is then "
-            "measured again."
+            tr(
+                "{name} in {folder} has a damaged line. Delete that line; its cell is then "
+                "measured again.",
+                name=CELLS_FILE,
+                folder=folder,
+            )
         ) from error
     newest = {cell.key: cell for cell in cells}
     return Run(header, folder, tuple(newest.values()))
 
 
 RUNS = Collection(
-    noun="run of an experiment",
+    noun=later("run of an experiment"),
     place="experiments",
     file=HEADER_FILE,
     read=read_header,
-    advice="Start one on the page of its experiment.",
+    advice=later("Start one on the page of its experiment."),
 )
 folder_of, find = RUNS.folder_of, RUNS.find_folder
 

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from explorer.base.formatting import counted, plus_minus
+from explorer.base.language import later, tr
 from explorer.experiments import paper
 from explorer.experiments.aggregate import deviation
 from explorer.experiments.definition import (
@@ -56,10 +57,15 @@ def cells(settings: SharingSettings) -> list[Cell]:
 def protocol(settings: SharingSettings) -> str:
     """Say what was done."""
     sizes = ", ".join(map(str, settings.group_sizes))
-    return (
-        f"{the_same(settings.texts)} ({in_words(settings.source)}) of N = {settings.length} "
-        f"in groups of S_g = {sizes} that share {' or '.join(settings.shared)}, "
-        f"{settings.restarts} restarts of each group"
+    return tr(
+        "{texts} ({source}) of N = {n} in groups of S_g = {sizes} that share {vectors}, {restarts} "
+        "of each group",
+        texts=the_same(settings.texts),
+        source=in_words(settings.source),
+        n=settings.length,
+        sizes=sizes,
+        vectors=tr("e or m") if len(settings.shared) > 1 else settings.shared[0],
+        restarts=counted(settings.restarts, "restart"),
     )
 
 
@@ -120,7 +126,7 @@ def summary(run: Run) -> pd.DataFrame:
 
 def tables(run: Run) -> dict[str, pd.DataFrame]:
     """Return everything the run adds up to."""
-    return {"Accuracy over S_g": summary(run)}
+    return {later("Accuracy over S_g"): summary(run)}
 
 
 def findings(run: Run) -> list[Finding]:
@@ -132,26 +138,40 @@ def findings(run: Run) -> list[Finding]:
     ]
     sizes = [size for size in whole if asked.texts // size >= LEAST] or whole
     if not sizes:
-        needs = "Needs all restarts of groups of 2 or more texts that share e, and that share m."
+        needs = tr(
+            "Needs all restarts of groups of 2 or more texts, some that share e and some that "
+            "share m."
+        )
         return [Finding("F3", None, needs)]
     size, lines = sizes[-1], by_line(run)
     best = lines.groupby(["shared", "s_g", "text"])["accuracy"].max()
     alone = best["e", 1] if 1 in asked.group_sizes else 1.0
     kept = {v: (best[v, size] - alone).groupby(lambda text: text // size).mean() for v in "em"}
     words = "; ".join(
-        f"shared {row['shared']} at S_g = {row['s_g']}: {row['best']:.2f} with the best restart of "
-        f"each text, {plus_minus(row['mean'], row['sd'])} over all, "
-        f"{row['held']:.0%} of starts hold {counted(row['s_g'], 'text')}"
+        tr(
+            "{vector} shared at S_g = {size}: {best} with the best restart of each text, {mean} "
+            "over all; {share} of restarts hold {texts}",
+            vector=row["shared"],
+            size=row["s_g"],
+            best=f"{row['best']:.2f}",
+            mean=plus_minus(row["mean"], row["sd"]),
+            share=f"{row['held']:.0%}",
+            texts=counted(row["s_g"], "text"),
+        )
         for row in done[done["s_g"].isin({size, done["s_g"].max()})].to_dict("records")
     )
-    words = f"{words[0].upper()}{words[1:]}. {asked.restarts} restarts of each group (paper: 10)."
-    return [judged("F3", [part(SHARED_COSTS + cost) for cost in kept.values()], words)]
+    figure = tr(
+        "{each}. {restarts} of each group (paper: 10).",
+        each=words,
+        restarts=counted(asked.restarts, "restart"),
+    )
+    return [judged("F3", [part(SHARED_COSTS + cost) for cost in kept.values()], figure)]
 
 
 EXPERIMENT = Experiment(
     name="sharing",
-    title="Sharing",
-    question=(
+    title=later("Sharing"),
+    question=later(
         "Can many texts have one of their two vectors in common? The same texts are trained in "
         "larger and larger groups that share e, or share m."
     ),

@@ -18,6 +18,7 @@ import pandas as pd
 
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted
+from explorer.base.language import later, tr
 from explorer.experiments.verdicts import Finding, Part, judged, of_interval, p_value, part
 from explorer.geometry.binned import LEAST, Gap
 from explorer.geometry.distance_report import DistanceSummary
@@ -28,7 +29,12 @@ from explorer.paths.result import Paths
 from explorer.solutions.sets import SolutionSet
 from explorer.specs.recipes import THRESHOLD
 
-MEASURE_FIRST = "The set's distances are not measured yet: press Measure on the page Distances."
+MEASURE_FIRST = later(
+    "The set's distances are not measured yet: press Measure on the page Distances."
+)
+
+NAMED = (later("same text"), later("same context"), later("different contexts"))
+"""What `KINDS` are called."""
 
 FEW = 200
 """Solutions that are compared at once where no distances are measured yet."""
@@ -44,7 +50,7 @@ def of_report(summary: DistanceSummary) -> list[Finding]:
     vector: Vector = "e" if summary.one_m else "both"
     measured = summary.of(vector, "cosine")
     if measured is None:
-        return [Finding(name, None, MEASURE_FIRST) for name in ("F8", "F9")]
+        return [Finding(name, None, tr(MEASURE_FIRST)) for name in ("F8", "F9")]
     local = _local(vector, measured.medians, summary.counts, measured.comparisons, summary.contexts)
     return [local, _closer(summary, vector)]
 
@@ -55,9 +61,9 @@ def of_vectors(found: SolutionSet) -> list[Finding]:
     The distances of at most `FEW` solutions are computed here, with a shorter permutation test and
     no intervals. F9 needs distances between texts, which only the worker can compute.
     """
-    later = Finding("F9", None, MEASURE_FIRST)
+    unknown = Finding("F9", None, tr(MEASURE_FIRST))
     if len(found.solutions) > FEW:
-        return [Finding("F8", None, MEASURE_FIRST), later]
+        return [Finding("F8", None, tr(MEASURE_FIRST)), unknown]
     try:
         at = pairs(found)
     except BadInputError as error:
@@ -70,9 +76,12 @@ def of_vectors(found: SolutionSet) -> list[Finding]:
     counts = {kind: len(d) for kind, d in of_kind.items()}
     local = _local(vector, medians, counts, comparisons, len(np.unique(at.contexts)))
     if comparisons:
-        note = f" {QUICK_PERMUTATIONS} permutations; intervals once its distances are measured."
-        local = replace(local, figure=local.figure + note)
-    return [local, later]
+        note = tr(
+            "{count} permutations; intervals once its distances are measured.",
+            count=QUICK_PERMUTATIONS,
+        )
+        local = replace(local, figure=f"{local.figure} {note}")
+    return [local, unknown]
 
 
 def of_paths(found: Paths) -> list[Finding]:
@@ -81,18 +90,29 @@ def of_paths(found: Paths) -> list[Finding]:
     if not len(at):
         return []
     if found.header.kind != "bezier":
-        other = f"The curve trained here is of another kind, {found.header.kind}."
+        kind = found.header.kind
+        other = tr("The curve trained here is of another kind, {kind}.", kind=kind)
         return [Finding("F10", None, other)]
     said = connection(found)
     lowest = np.median(found.line.accuracy[at].min(axis=1))
     _, _, median, _, longest = said.ratios
-    figure = (
-        f"{counted(said.pairs, 'pair')} of {counted(said.texts, 'text')}: the straight line keeps "
-        f"accuracy {THRESHOLD} all along in {said.lines} ({said.lines / said.pairs:.0%}), the "
-        f"Bezier curve in {said.connected} ({said.share:.0%}; 95% interval by text "
-        f"{said.low:.0%} to {said.high:.0%}). Lowest accuracy of a line: {lowest:.2f} (median). "
-        f"Curves are {median:.2f} chords long (median), the longest {longest:.2f} (the paper: at "
-        "most 1.2)."
+    figure = tr(
+        "{pairs} of {texts}: the straight line keeps accuracy {threshold} all along for {lines} "
+        "({line_share}), the Bezier curve for {curves} ({curve_share}; 95% interval by text {low} "
+        "to {high}). Lowest accuracy on a line: {lowest} (median). The curve is {median} times as "
+        "long as the line (median), at most {longest} times (the paper: at most 1.2).",
+        pairs=counted(said.pairs, "pair"),
+        texts=counted(said.texts, "text"),
+        threshold=THRESHOLD,
+        lines=said.lines,
+        line_share=f"{said.lines / said.pairs:.0%}",
+        curves=said.connected,
+        curve_share=f"{said.share:.0%}",
+        low=f"{said.low:.0%}",
+        high=f"{said.high:.0%}",
+        lowest=f"{lowest:.2f}",
+        median=f"{median:.2f}",
+        longest=f"{longest:.2f}",
     )
     over = bool((found.over & found.measured)[at].all()) and len(at) == len(found)
     by_text = pd.DataFrame(
@@ -104,7 +124,7 @@ def of_paths(found: Paths) -> list[Finding]:
     ).groupby("text")[["curve", "line"]]
     share = by_text.mean()
     if not over:
-        figure += " Not every curve is trained to its end."
+        figure += " " + tr("Not every curve is trained to its end.")
     parts = [part(share["curve"] - 0.5, at_least=not over), part(0.5 - share["line"])]
     return [judged("F10", parts, figure)]
 
@@ -118,21 +138,28 @@ def _local(
 ) -> Finding:
     ours = [c for c in comparisons if c.near == KINDS[0]]
     if not ours:
-        return Finding(
-            "F8", None, "Needs two solutions of one text, and a second text beside them."
-        )
+        needs = tr("Needs two solutions of one text, and a second text beside them.")
+        return Finding("F8", None, needs)
     middle = ", ".join(
-        f"{medians[kind]:.3f} {kind} ({counted(counts[kind], 'pair')})"
+        f"{medians[kind]:.3f} {tr(kind)} ({counted(counts[kind], 'pair')})"
         for kind in KINDS
         if kind in medians
     )
     chances = "; ".join(
-        f"{c.auc:.2f}{_interval(c)} against {c.far}, p = {p_value(c.p)}" for c in ours
+        tr(
+            "{auc} against {kind}, p = {p}",
+            auc=f"{c.auc:.2f}{_interval(c)}",
+            kind=tr(c.far),
+            p=p_value(c.p),
+        )
+        for c in ours
     )
-    words = "e" if vector == "e" else "e and m together"
-    figure = (
-        f"Cosine distance of {words}, medians: {middle}. Chance that a same-text pair is the "
-        f"closer one: {chances}."
+    figure = tr(
+        "Cosine distance of {vectors}, medians: {medians}. Chance that a same-text pair is the "
+        "closer one: {chances}.",
+        vectors="e" if vector == "e" else tr("e and m together"),
+        medians=middle,
+        chances=chances,
     )
     # of permuted labels few are as near as they are; of the reverse, all the others
     parts = [Part(c.p, 1 - c.p, contexts, c.auc - 0.5, None) for c in ours]
@@ -140,26 +167,39 @@ def _local(
 
 
 def _interval(c: Comparison) -> str:
-    return "" if c.low is None or c.high is None else f" ({c.low:.2f} to {c.high:.2f})"
+    if c.low is None or c.high is None:
+        return ""
+    ends = tr("{first} to {last}", first=f"{c.low:.2f}", last=f"{c.high:.2f}")
+    return f" ({ends})"
 
 
 def _closer(summary: DistanceSummary, vector: Vector) -> Finding:
     gaps = {
         words: gap
-        for name, words in (("tfidf", "TF-IDF"), ("semantic", "semantic"))
+        for name, words in (("tfidf", "TF-IDF"), ("semantic", tr("semantic")))
         if (gap := summary.against_texts(vector, name).gap)
     }
     if not gaps:
         return Finding(
             "F9",
             None,
-            f"Needs {LEAST} text pairs or more of one and of different contexts at the same "
-            "distance of the texts; this set has too few.",
+            tr(
+                "Needs {least} text pairs or more of one and of different contexts at the same "
+                "distance between the texts; this set has too few.",
+                least=LEAST,
+            ),
         )
     figure = "; ".join(
-        f"at the same {words} distance same-context pairs are {_apart(gap.mean)} in cosine"
-        f"{_ends(gap)}, {_spreads(gap)} "
-        f"({gap.same:,} text pairs of one context, {gap.different:,} of different ones)"
+        tr(
+            "{distance}: at the same distance between the texts, same-context pairs are {apart} in "
+            "cosine{ends}, {spreads} ({same} of one context, {different} of different contexts)",
+            distance=words,
+            apart=_apart(gap.mean),
+            ends=_ends(gap),
+            spreads=_spreads(gap),
+            same=counted(gap.same, "text pair"),
+            different=f"{gap.different:,}",
+        )
         for words, gap in gaps.items()
     )
     figure = f"{figure[0].upper()}{figure[1:]}."
@@ -169,24 +209,31 @@ def _closer(summary: DistanceSummary, vector: Vector) -> Finding:
         if gap.low is not None and gap.high is not None
     ]
     if len(parts) < len(gaps):
-        few = f"Whether it is chance takes an interval, and that {LEAST_CONTEXTS} contexts."
+        few = tr(
+            "Telling this from chance needs an interval, which takes at least {contexts} contexts.",
+            contexts=LEAST_CONTEXTS,
+        )
         return Finding("F9", None, f"{figure} {few}")
     return judged("F9", parts, figure)
 
 
 def _apart(closer: float) -> str:
-    return f"{abs(closer):.4f} {'closer' if closer > 0 else 'farther apart'}"
+    by = f"{abs(closer):.4f}"
+    return tr("{by} closer", by=by) if closer > 0 else tr("{by} farther apart", by=by)
 
 
 def _ends(gap: Gap) -> str:
     if gap.low is None or gap.high is None:
         return ""
     if gap.low > 0:
-        return f" ({gap.low:.4f} to {gap.high:.4f})"
-    return f" (interval: {_apart(gap.low)} to {_apart(gap.high)})"
+        ends = tr("{first} to {last}", first=f"{gap.low:.4f}", last=f"{gap.high:.4f}")
+    else:
+        ends = tr("interval: {low} to {high}", low=_apart(gap.low), high=_apart(gap.high))
+    return f" ({ends})"
 
 
 def _spreads(gap: Gap) -> str:
     if gap.spread <= 0:
-        return "with no spread within a bin"
-    return f"{abs(gap.mean) / gap.spread:.2f} of their standard deviation"
+        return tr("with no spread within a bin")
+    share = f"{abs(gap.mean) / gap.spread:.2f}"
+    return tr("{share} of their standard deviation", share=share)

@@ -1,8 +1,9 @@
-"""Throughput (E5): one forward pass that says N tokens against generation token by token."""
+"""Throughput (E5): one forward pass that gives N tokens against generation token by token."""
 
 import pandas as pd
 
-from explorer.base.formatting import speed
+from explorer.base.formatting import counted, speed
+from explorer.base.language import later, tr
 from explorer.experiments.definition import EVENING, MINUTES, PAPER, Experiment
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.verdicts import Finding
@@ -25,11 +26,13 @@ def cells(settings: ThroughputSettings) -> list[Cell]:
 
 def protocol(settings: ThroughputSettings) -> str:
     """Say what was done."""
-    return (
+    return tr(
         "seconds of one forward pass that gives N token ids and of greedy generation of N tokens "
-        f"with a KV cache after the BOS token, N = {settings.lengths[0]} to "
-        f"{settings.lengths[-1]}, one text at a time, warm, the median of {settings.repeats} "
-        "timings of each"
+        "with a KV cache after the BOS token, N = {first} to {last}, one text at a time, after a "
+        "warm-up, the median of {timings} of each",
+        first=settings.lengths[0],
+        last=settings.lengths[-1],
+        timings=counted(settings.repeats, "timing"),
     )
 
 
@@ -65,9 +68,12 @@ def ratios(run: Run) -> pd.DataFrame:
     top = found.iloc[int(found["ratio"].to_numpy().argmax())]
     return pd.DataFrame(
         {
-            "reading": ["on average (mean over N)", "up to (the largest)"],
+            "reading": [tr("on average (mean over N)"), tr("up to (the largest)")],
             "ratio": [float(found["ratio"].mean()), float(top["ratio"])],
-            "n": [f"{found['n'].min()} to {found['n'].max()}", str(int(top["n"]))],
+            "n": [
+                tr("{first} to {last}", first=found["n"].min(), last=found["n"].max()),
+                str(int(top["n"])),
+            ],
             "paper": [PAPER_RATIO, PAPER_RATIO],
         }
     )
@@ -75,7 +81,10 @@ def ratios(run: Run) -> pd.DataFrame:
 
 def tables(run: Run) -> dict[str, pd.DataFrame]:
     """Return everything the run adds up to."""
-    return {"Throughput over N": summary(run), "Both readings of 279": ratios(run)}
+    return {
+        later("Throughput over N"): summary(run),
+        later("Both readings of 279"): ratios(run),
+    }
 
 
 def findings(run: Run) -> list[Finding]:
@@ -87,21 +96,27 @@ def findings(run: Run) -> list[Finding]:
         found[f"{side}_tokens_per_second"].agg(["min", "max"])
         for side in ("one_forward", "autoregressive")
     )
-    said = (
-        f"Here one forward pass is {speed(mean)} on average over "
-        f"N = {over}, and {speed(top)} at best, at N = {at}: "
-        f"{many['min']:,.0f} to {many['max']:,.0f} tokens/s token by token and "
-        f"{one['min']:,.0f} to {one['max']:,.0f} in one pass."
+    said = tr(
+        "Here one forward pass is {mean} on average over N = {over}, and {top} at best, at N = "
+        "{at}: {slowest} to {slow} tokens/s token by token and {fast} to {fastest} in one pass.",
+        mean=speed(mean),
+        over=over,
+        top=speed(top),
+        at=at,
+        slowest=f"{many['min']:,.0f}",
+        slow=f"{many['max']:,.0f}",
+        fast=f"{one['min']:,.0f}",
+        fastest=f"{one['max']:,.0f}",
     )
     return [Finding("I1", None if len(found) < 2 else f"{mean:.1f}" != f"{top:.1f}", said)]
 
 
 EXPERIMENT = Experiment(
     name="throughput",
-    title="Throughput",
-    question=(
-        "How much faster is a text said in one forward pass than token by token? Both ways are "
-        "timed on this machine, for longer and longer N."
+    title=later("Throughput"),
+    question=later(
+        "How much faster is a text output in one forward pass than token by token? Both ways are "
+        "timed on this machine, for increasing N."
     ),
     checklist=("E5", "I1"),
     settings=ThroughputSettings,

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from explorer.base.formatting import counted
+from explorer.base.language import later, tr
 from explorer.experiments import paper
 from explorer.experiments.arrangements import SHORT
 from explorer.experiments.definition import (
@@ -20,6 +21,7 @@ from explorer.experiments.definition import (
     MINUTES,
     PAPER,
     Experiment,
+    best_of,
     in_words,
     the_same,
 )
@@ -39,11 +41,16 @@ def cells(settings: TrainingTimeSettings) -> list[Cell]:
 
 def protocol(settings: TrainingTimeSettings) -> str:
     """Say what was done."""
-    starts = "one start" if settings.restarts == 1 else f"{settings.restarts} restarts side by side"
-    return (
-        f"{the_same(settings.texts)} ({in_words(settings.source)}) for "
-        f"N = {settings.lengths[0]} to {settings.lengths[-1]}, one text after the other, "
-        f"{starts}, until the first is exact"
+    return tr(
+        "{texts} ({source}) for N = {first} to {last}, one text after the other, {restarts}, until "
+        "the first is exact",
+        texts=the_same(settings.texts),
+        source=in_words(settings.source),
+        first=settings.lengths[0],
+        last=settings.lengths[-1],
+        restarts=best_of(1)
+        if settings.restarts == 1
+        else tr("{count} restarts side by side", count=settings.restarts),
     )
 
 
@@ -108,33 +115,40 @@ def slopes(run: Run) -> pd.DataFrame:
 
 def growth(run: Run) -> str:
     """Say how training time grows with N, or that it is open, beside the paper's word (E11)."""
-    claim = "The paper (v2): roughly linear in N, a slope of about 1."
+    claim = tr("The paper (v2): roughly linear in N, a slope of about 1.")
     found = slopes(run)
     by = dict(zip(found["of"], found["slope"], strict=True)) if len(found) else {}
     if "seconds" not in by:
-        return f"Open here: fewer than two lengths have every text exact. {claim}"
-    steps = f", of steps {by['steps']:.2f}" if "steps" in by else ""
-    few = " Two lengths alone say little." if found["lengths"].iloc[0] == 2 else ""
-    return f"Slope over N of seconds {by['seconds']:.2f}{steps}.{few} {claim}"
+        few = tr("Inconclusive here: at fewer than two lengths every text is exact.")
+        return f"{few} {claim}"
+    said = tr("Slope over N of seconds {slope}.", slope=f"{by['seconds']:.2f}")
+    if "steps" in by:
+        said += " " + tr("Slope over N of steps {slope}.", slope=f"{by['steps']:.2f}")
+    if found["lengths"].iloc[0] == 2:
+        said += " " + tr("Two lengths alone say little.")
+    return f"{said} {claim}"
 
 
 def findings(run: Run) -> list[Finding]:
     """Return what the run says of E11, from the slope of each text over all lengths."""
     found = _each_slope(run)
     if found["lengths"].min() < LEAST_LENGTHS:
-        return [Finding("E11", None, f"Needs {LEAST_LENGTHS} lengths of a text. {growth(run)}")]
+        needs = tr("Needs {lengths} lengths of a text.", lengths=LEAST_LENGTHS)
+        return [Finding("E11", None, f"{needs} {growth(run)}")]
     slope, open_ = found["slope"], not bool(found["exact"].all())
     low, high = LINEAR
-    longer = (
-        f" {counted(int((~found['exact']).sum()), 'text')} of {len(found)} never became exact at "
-        "some length, so the slope is at least that."
-        if open_
-        else ""
+    figure = tr(
+        "Slope of log seconds over log N: mean {mean}, {least} to {most} by text.",
+        mean=f"{slope.mean():.2f}",
+        least=f"{slope.min():.2f}",
+        most=f"{slope.max():.2f}",
     )
-    figure = (
-        f"Slope of log seconds over log N: mean {slope.mean():.2f}, {slope.min():.2f} to "
-        f"{slope.max():.2f} by text.{longer}"
-    )
+    if open_:
+        figure += " " + tr(
+            "At some length {missed} of {texts} never became exact, so the slope is at least that.",
+            missed=int((~found["exact"]).sum()),
+            texts=counted(len(found), "text"),
+        )
     parts = [part(slope - low, at_least=open_), part(high - slope, at_most=open_)]
     return [judged("E11", parts, figure)]
 
@@ -164,18 +178,18 @@ def _each_slope(run: Run) -> pd.DataFrame:
 def tables(run: Run) -> dict[str, pd.DataFrame]:
     """Return everything the run adds up to."""
     return {
-        "Time until exact over N": summary(run),
-        "Growth (log-log slope)": slopes(run),
-        "First exact restart of each text": first_exact(run),
+        later("Time until exact over N"): summary(run),
+        later("Growth (log-log slope)"): slopes(run),
+        later("First exact restart of each text"): first_exact(run),
     }
 
 
 EXPERIMENT = Experiment(
     name="training-time",
-    title="Training time",
-    question=(
-        "How long does it take until a text is exact, and how does that grow with N? A text "
-        "that never is exact is counted apart, not given a time."
+    title=later("Training time"),
+    question=later(
+        "How long does it take until a text is exact, and how does that grow with N? A text that "
+        "never becomes exact is counted separately and given no time."
     ),
     checklist=("E11",),
     settings=TrainingTimeSettings,

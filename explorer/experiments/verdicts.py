@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.experiments.paper import STATEMENTS
 from explorer.experiments.rules import LEAST, LEVEL, RULES
 from explorer.geometry.effects import sign_flips
@@ -54,7 +55,7 @@ class Finding:
     @property
     def claim(self) -> str:
         """What the paper says, in our words."""
-        return STATEMENTS[self.id]
+        return tr(STATEMENTS[self.id])
 
     @property
     def rule(self) -> str:
@@ -149,15 +150,20 @@ def judged(name: str, parts: Sequence[Part], figure: str, *, reason: str = "") -
     against = opposes <= LEVEL / max(2, len(parts))
     shown = True if favours <= LEVEL / 2 else False if against else None
     units, unit = min(p.units for p in parts), RULES[name].unit
-    said = [figure, counted(units, unit)]
+    said = [figure, f"{counted(units, unit)}."]
     if all(p.told for p in parts):
-        said[-1] += f": p = {p_value(favours)} for it, {p_value(opposes)} against it"
-    said[-1] += "."
+        said[-1] = tr(
+            "{units}: p = {favours} for it, {opposes} against it.",
+            units=counted(units, unit),
+            favours=p_value(favours),
+            opposes=p_value(opposes),
+        )
     needed = _needed(parts) if shown is None else None
     if needed is not None:
-        said.append(f"At this spread, {counted(needed, unit)} would decide.")
+        said.append(tr("At this spread, {units} would decide.", units=counted(needed, unit)))
     elif shown is None and units > 1:
-        said.append(f"At this spread, not even {MOST:,} {unit}s would decide.")
+        more = counted(MOST, unit)
+        said.append(tr("At this spread, not even {units} would decide.", units=more))
     return Finding(name, shown, " ".join(said), needed, "" if shown else reason)
 
 

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from explorer.base import folders
 from explorer.base.files import write_atomically
+from explorer.base.language import later, tr
 from explorer.base.progress import finish
 from explorer.base.provenance import Recorded
 from explorer.base.value import Value
@@ -32,7 +33,7 @@ VERSION = 1
 """Of what is computed; reports of another version are made again."""
 ROWS_AT_ONCE = 10_000
 """Pairs that are written as JSON at a time."""
-ONE_M = (
+ONE_M = later(
     "m is shared: all its vectors are equal, its distance is zero, and there is no statistic for "
     "it. In L2, e and m together are as far apart as e alone. In cosine they are not: the shared m "
     "draws all of them together, the more the shorter their e, so read the cosine of e alone."
@@ -64,19 +65,33 @@ def order_in_words(measured: Summarised) -> str:
     The paper's order is same text, same context, different contexts, the closest first (E6).
     """
     by_median = sorted(measured.medians.items(), key=lambda kind: kind[1])
-    listed = ", ".join(f"{kind} {median:.3f}" for kind, median in by_median)
+    listed = ", ".join(f"{tr(kind)} {median:.3f}" for kind, median in by_median)
     kept = [kind for kind, _ in by_median] == [k for k in KINDS if k in measured.medians]
-    order = "are in the paper's order" if kept else "are not in the paper's order here"
-    said = [f"From near to far, the medians {order}: {listed}."]
+    said = [
+        tr("From near to far, the medians are in the paper's order: {medians}.", medians=listed)
+        if kept
+        else tr(
+            "From near to far, the medians are not in the paper's order here: {medians}.",
+            medians=listed,
+        )
+    ]
     words = {
-        True: f"Beyond chance (p < {CHANCE})",
-        False: f"Not told from chance (p ≥ {CHANCE})",
-        None: f"Too few texts or contexts for any p below {CHANCE}",
+        True: tr("Beyond chance (p < {level})", level=CHANCE),
+        False: tr("Not distinguishable from chance (p ≥ {level})", level=CHANCE),
+        None: tr("Too few texts or contexts for any p below {level}", level=CHANCE),
     }
     for verdict, begins in words.items():
         which = [c for c in measured.comparisons if _beyond_chance(c) is verdict]
         if which:
-            pairs = "; ".join(f"{c.near} closer than {c.far} (AUC {c.auc:.2f})" for c in which)
+            pairs = "; ".join(
+                tr(
+                    "{near} closer than {far} (AUC {auc})",
+                    near=tr(c.near),
+                    far=tr(c.far),
+                    auc=f"{c.auc:.2f}",
+                )
+                for c in which
+            )
             said.append(f"{begins}: {pairs}.")
     return " ".join(said)
 

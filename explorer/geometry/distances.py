@@ -9,6 +9,8 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from explorer.base.errors import BadInputError
+from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.solutions.sets import SolutionSet
 from explorer.solutions.solution import Solution
 
@@ -65,9 +67,13 @@ def pairs(found: SolutionSet) -> Pairs:
     require_solutions(found)
     if len(found.solutions) > MOST_SOLUTIONS:
         raise BadInputError(
-            f"The set has {len(found.solutions):,} exact solutions. At most {MOST_SOLUTIONS:,} "
-            "can be compared, for every two of them are a pair. Make a set with fewer contexts, "
-            "continuations or restarts."
+            tr(
+                "The set has {count} exact solutions. At most {most} can be compared, because "
+                "every two of them are a pair. Make a set with fewer contexts, continuations "
+                "or restarts.",
+                count=f"{len(found.solutions):,}",
+                most=f"{MOST_SOLUTIONS:,}",
+            )
         )
     numbers: dict[tuple[int, ...], int] = {}
     places: dict[int, tuple[int, int]] = {}
@@ -76,9 +82,15 @@ def pairs(found: SolutionSet) -> Pairs:
         place = places.setdefault(number, (member.context, member.continuation))
         if place != (member.context, member.continuation):
             raise BadInputError(
-                f"Texts {place[1] + 1} of context {place[0] + 1} and {member.continuation + 1} of "
-                f"context {member.context + 1} are the same, so “same text” has no clear meaning. "
-                "Make the set again without one of them."
+                tr(
+                    "Text {one} of context {context} and text {other} of context {others} are the "
+                    "same, so “same text” has no clear meaning. Make the set again without one of "
+                    "them.",
+                    one=place[1] + 1,
+                    context=place[0] + 1,
+                    other=member.continuation + 1,
+                    others=member.context + 1,
+                )
             )
     contexts = np.array([member.context for member in found.members])
     texts = np.array([numbers[tuple(s.target_ids.tolist())] for s in found.solutions])
@@ -104,10 +116,18 @@ def require_solutions(found: SolutionSet, least: int = 2) -> None:
         return
     tried = found.record.members
     best = max((member.accuracy for member in tried), default=0.0)
-    count = "no exact solution" if not found.solutions else f"{len(found.solutions)} exact solution"
+    exact = tr("no exact solution")
+    if found.solutions:
+        exact = counted(len(found.solutions), "exact solution")
     raise BadInputError(
-        f"The set has {count} among {len(tried)} attempts (best accuracy {best:.2f}) and at least "
-        f"{least} are needed. Let it go on, or make one with a shorter length or more attempts."
+        tr(
+            "The set has {exact} among {attempts} (best accuracy {best}) and at least {least} are "
+            "needed. Let it go on, or make one with a shorter length or more attempts.",
+            exact=exact,
+            attempts=counted(len(tried), "attempt"),
+            best=f"{best:.2f}",
+            least=least,
+        )
     )
 
 

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 from explorer.base import folders
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
+from explorer.base.language import tr
 from explorer.base.provenance import Recorded
 from explorer.geometry import depth, projection
 from explorer.geometry.distances import Vector, between, chosen, stack
@@ -101,22 +102,26 @@ def require_comparable(sets: list[SolutionSet]) -> None:
     for other in (found.record for found in sets[1:]):
         if other.fingerprint != first.fingerprint:
             raise BadInputError(
-                f"These sets are of different models ({first.spec.model} and {other.spec.model}), "
-                "whose proto-tokens live in different spaces. Look at them one after the other."
+                tr(
+                    "These sets are of different models ({model} and {other}), whose "
+                    "proto-tokens live in different spaces. Look at them one after the other.",
+                    model=first.spec.model,
+                    other=other.spec.model,
+                )
             )
-        if (other.spec.length, other.spec.arrangement) != (
-            first.spec.length,
-            first.spec.arrangement,
-        ):
+        one, two = (f"N = {r.spec.length}, {r.spec.arrangement}" for r in (first, other))
+        if one != two:
             raise BadInputError(
-                f"These sets differ in length or arrangement (N = {first.spec.length}, "
-                f"{first.spec.arrangement}; N = {other.spec.length}, {other.spec.arrangement}). "
-                "Choose sets that agree in both, or look at them one after the other."
+                tr(
+                    "These sets differ in length or arrangement ({one}; {other}). Choose sets that "
+                    "agree in both, or look at them one after the other.",
+                    one=one,
+                    other=two,
+                )
             )
     if not any(found.solutions for found in sets):
         raise BadInputError(
-            "These sets have no exact solution. Let them go on, or show attempts that are not "
-            "exact as well."
+            tr("These sets have no exact solution. Let them go on, or show inexact attempts too.")
         )
 
 
@@ -325,14 +330,16 @@ def trajectory(made: SolutionMap, recording: Recording) -> pd.DataFrame:
     """
     spec = made.record.spec
     if spec.place is not None:
-        raise BadInputError("A run can be laid into a map of e and m only, not of hidden states.")
+        raise BadInputError(
+            tr("A run can be laid into a map of e and m only, not of hidden states.")
+        )
     if spec.method != "pca":
         raise BadInputError(
-            "A run can be laid into a PCA map only: UMAP has no axes to project on."
+            tr("A run can be laid into a PCA map only: UMAP has no axes to project on.")
         )
     frames = recording.frames
     if recording.header.d_model != made.sets[0].record.d_model:
-        raise BadInputError("This run is of another model than the map. Choose another run.")
+        raise BadInputError(tr("This run is of another model than the map. Choose another run."))
     axes = projection.principal(vectors(made.sets, spec.vector), spec.dimensions)
     steps = chosen(frames["e"], frames["m"], spec.vector)
     at: dict[str, Any] = dict(zip(AXES, axes.project(steps).T, strict=False))

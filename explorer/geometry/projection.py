@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from explorer.base.errors import BadInputError
+from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.base.value import Value
 
 
@@ -74,8 +76,13 @@ def umap(
     require_different(vectors, dimensions + 2)
     if neighbours >= len(vectors):
         raise BadInputError(
-            f"UMAP with {neighbours} neighbours needs more than {neighbours} solutions and there "
-            f"are {len(vectors)}. Lower the neighbours to {len(vectors) - 1} or less, or use PCA."
+            tr(
+                "UMAP with {neighbours} neighbours needs more than {neighbours} solutions and "
+                "there are {count}. Lower the neighbours to {most} or less, or use PCA.",
+                neighbours=neighbours,
+                count=len(vectors),
+                most=len(vectors) - 1,
+            )
         )
     reducer = _reducer(
         n_components=dimensions,
@@ -89,7 +96,7 @@ def umap(
     layout = np.asarray(reducer.fit_transform(vectors.astype(np.float32)), dtype=np.float64)
     if not np.isfinite(layout).all():
         raise BadInputError(
-            "UMAP found no place for some solutions. Choose more neighbours, or use PCA."
+            tr("UMAP found no place for some solutions. Choose more neighbours, or use PCA.")
         )
     return layout
 
@@ -135,8 +142,14 @@ def require_different(vectors: Float[np.ndarray, "n d"], least: int) -> None:
     count = len(np.unique(vectors, axis=0)) if len(vectors) else 0
     if count < least:
         raise BadInputError(
-            f"There are {count} different vectors among {len(vectors)} solutions and the picture "
-            f"needs at least {least}. Choose more sets, e where m is shared, or fewer dimensions."
+            tr(
+                "There are {count} different vectors among {solutions} and the picture "
+                "needs at least {least}. Choose more sets, e where m is shared, or fewer "
+                "dimensions.",
+                count=count,
+                solutions=counted(len(vectors), "solution"),
+                least=least,
+            )
         )
 
 

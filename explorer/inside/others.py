@@ -3,6 +3,7 @@
 import numpy as np
 
 from explorer.base.errors import BadInputError, ExplorerError
+from explorer.base.language import tr
 from explorer.solutions import store
 from explorer.solutions.solution import Solution, SolutionRecord
 
@@ -26,9 +27,13 @@ def require_fits(solution: Solution, other: Solution) -> None:
     """
     if not fits(solution, other.record, other.length):
         raise BadInputError(
-            f"The solutions {solution.record.id} and {other.record.id} cannot swap e and m: that "
-            "takes two different ones of the same model, arrangement and N, the other one exact. "
-            "Choose another, or leave the choice open."
+            tr(
+                "The solutions {one} and {other} cannot swap e and m: that takes two different "
+                "ones of the same model, arrangement and N, the other one exact. Choose another, "
+                "or leave the choice open.",
+                one=solution.record.id,
+                other=other.record.id,
+            )
         )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.inside.header import Part, What
 from explorer.inside.result import Inside
 from explorer.specs.recipes import THRESHOLD
@@ -113,8 +114,10 @@ def radius_in_words(found: Inside, what: What) -> str:
         return "–"
     low, high = float(np.median(bounds[:, 0])), float(np.median(bounds[:, 1]))
     if not np.isfinite(high):
-        return f"more than {low:.0%}"
-    return f"{low:.1%} to {high:.1%}" if low > 0 else f"less than {high:.1%}"
+        return tr("more than {low}", low=f"{low:.0%}")
+    if low > 0:
+        return tr("{first} to {last}", first=f"{low:.1%}", last=f"{high:.1%}")
+    return tr("less than {high}", high=f"{high:.1%}")
 
 
 def sentence(found: Inside) -> str:
@@ -122,21 +125,31 @@ def sentence(found: Inside) -> str:
     header, right = found.header, found.right.sum(1)
     N, last = found.right.shape[1], header.layers
     half = np.flatnonzero(right >= N / 2)
-    said = (
-        f"{right[-1]} of {counted(N, 'token')} are right after the last layer ({last}), "
-        f"{right[-2]} after the one before."
-    )
+    said = [
+        tr(
+            "{right} of {tokens} are right after the last layer ({layer}), {before} after the "
+            "one before.",
+            right=right[-1],
+            tokens=counted(N, "token"),
+            layer=last,
+            before=right[-2],
+        )
+    ]
     if not len(half):
-        said += " At no layer is half of the text readable."
+        said.append(tr("At no layer is half of the text readable."))
     elif half[0] == 0:
-        said += " Half of the text is readable in the input already."
+        said.append(tr("Half of the text is readable in the input already."))
     else:
-        said += f" Half of the text is first readable after layer {half[0]}."
-    attention = ""
+        said.append(tr("Half of the text is first readable after layer {layer}.", layer=half[0]))
     if header.heads and "m" in header.roles:
         to_e = shares(found)[:, :, SOURCES.index("e")].mean(1)
-        attention = (
-            f" A position gives e {to_e.mean():.0%} of its attention on average, "
-            f"most in layer {int(to_e.argmax()) + 1} ({to_e.max():.0%})."
+        said.append(
+            tr(
+                "On average, a position gives {mean} of its attention to e, most in layer {layer} "
+                "({most}).",
+                mean=f"{to_e.mean():.0%}",
+                layer=int(to_e.argmax()) + 1,
+                most=f"{to_e.max():.0%}",
+            )
         )
-    return said + attention
+    return " ".join(said)

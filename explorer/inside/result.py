@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.base.collection import Collection
+from explorer.base.language import later
 from explorer.base.tensor_files import Layout, TensorFile, TensorFormat, Tensors
 from explorer.inside.header import InsideHeader, Part, What
 
@@ -31,13 +32,13 @@ def _layout(header: InsideHeader) -> Layout:
 def _problem(header: InsideHeader, _tensors: Tensors) -> str:
     N = len(header.text.target_ids)
     if not N or header.first + N > len(header.roles):
-        return "more outputs than positions"
+        return later("more outputs than positions")
     fitting = all(len(other.text.target_ids) == N for other in header.others)
-    return "" if fitting else "solutions of another length"
+    return "" if fitting else later("solutions of another length")
 
 
 FORMAT = TensorFormat(
-    noun="a look inside", key="inside", header=InsideHeader, layout=_layout, check=_problem
+    noun=later("a look inside"), key="inside", header=InsideHeader, layout=_layout, check=_problem
 )
 """A look inside: one tensor for each field of `Inside`, JSON in `inside`."""
 
@@ -120,11 +121,11 @@ def _header(file: Path) -> InsideHeader:
 
 
 LOOKS = Collection(
-    noun="look inside",
+    noun=later("look inside"),
     place="paths",
     file=FILE,
     read=_header,
-    advice="Look inside a solution first.",
+    advice=later("Look inside a solution first."),
     ships_in="inside",
 )
 folder_of = LOOKS.folder_of

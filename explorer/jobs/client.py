@@ -19,6 +19,7 @@ from explorer.base import folders
 from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.base.errors import BadInputError, ExplorerError, StorageError
 from explorer.base.formatting import human_bytes
+from explorer.base.language import tr
 from explorer.base.locks import LockFile
 from explorer.jobs.devices import devices
 from explorer.runtime import limits, logs
@@ -113,7 +114,7 @@ def get(job_id: str) -> Job:
     with transaction() as session:
         row = session.get(JobRow, job_id)
     if row is None:
-        raise BadInputError(f"There is no job “{job_id[:60]}” on this machine.")
+        raise BadInputError(tr("There is no job “{id}” on this machine.", id=job_id[:60]))
     return as_job(row)
 
 
@@ -189,7 +190,7 @@ def request(kind: str, payload: dict[str, Any], *, patience: float = 20.0) -> di
     with transaction() as session:
         if (late := session.get(RequestRow, number)) is not None:
             session.delete(late)
-    raise ExplorerError("The worker did not answer in time. It may be loading a model; try again.")
+    raise ExplorerError(tr("The worker did not answer. It may be loading a model; try again."))
 
 
 def announce(what: str) -> None:
@@ -273,8 +274,12 @@ def ensure_worker(device: str = "auto") -> bool:
         return False
     except OSError as error:
         raise StorageError(
-            f"No worker can be started: {folders.local()} cannot be written ({error.strerror}). "
-            "Free some space, or set EXPLORER_CACHE to a folder you can write to."
+            tr(
+                "No worker can be started: {folder} cannot be written ({reason}). Free some space, "
+                "or set EXPLORER_CACHE to a folder you can write to.",
+                folder=folders.local(),
+                reason=error.strerror,
+            )
         ) from error
     return True
 
@@ -282,11 +287,18 @@ def ensure_worker(device: str = "auto") -> bool:
 def _require_memory() -> None:
     free, limit = limits.memory_free(), limits.memory_limit()
     if free < LOADED_BYTES:
-        allowed = f" of the {human_bytes(limit)} that this container may use" if limit else ""
+        left = human_bytes(free)
+        if limit:
+            most = human_bytes(limit)
+            left = tr("{free} of the {limit} that this container may use", free=left, limit=most)
         raise ExplorerError(
-            f"Nothing can be computed: the worker needs about {human_bytes(LOADED_BYTES)} of "
-            f"memory to start, and {human_bytes(free)} are free{allowed}. Close other programs or "
-            "allow more memory; it starts by itself then."
+            tr(
+                "Nothing can be computed: the worker needs about {needed} of memory to start, and "
+                "{free} are free. Close other programs or allow more memory; then it starts by "
+                "itself.",
+                needed=human_bytes(LOADED_BYTES),
+                free=left,
+            )
         )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.base.language import later
 from explorer.base.provenance import computed_apart
 from explorer.base.tensor_files import Layout, TensorFormat, Tensors
 from explorer.landscape.plane import COARSEST
@@ -98,11 +99,11 @@ def _layout(header: LandscapeHeader) -> Layout:
 
 
 def _problem(_: LandscapeHeader, tensors: Tensors) -> str:
-    return "" if np.isfinite(tensors["accuracy"]).all() else "points that were not measured"
+    return "" if np.isfinite(tensors["accuracy"]).all() else later("points that were not measured")
 
 
 FORMAT = TensorFormat(
-    noun="a patch of a landscape",
+    noun=later("a patch of a landscape"),
     key="landscape",
     header=LandscapeHeader,
     layout=_layout,

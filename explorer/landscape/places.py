@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from explorer.base.collection import Collection
+from explorer.base.language import later
 from explorer.landscape import result, surroundings
 from explorer.landscape.result import LandscapeHeader
 from explorer.paths.places import LANDSCAPE, RADIUS
@@ -13,18 +14,18 @@ def _header(file: Path) -> LandscapeHeader:
 
 
 LANDSCAPES = Collection(
-    noun="landscape",
+    noun=later("landscape"),
     place="paths",
     file=LANDSCAPE,
     read=_header,
-    advice="Measure one around a pair first.",
+    advice=later("Measure one around a pair first."),
     ships_in="landscape",
 )
 WALKS = Collection(
-    noun="walk around a solution",
+    noun=later("walk around a solution"),
     place="paths",
     file=RADIUS,
     read=surroundings.FORMAT.read_header,
-    advice="Measure one around a solution first.",
+    advice=later("Measure one around a solution first."),
     ships_in="landscape",
 )

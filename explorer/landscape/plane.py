@@ -8,6 +8,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 
 THIN = 1e-6
 """Least height of a control point over the chord, as a share of the chord."""
@@ -45,15 +46,17 @@ class Plane:
         a, b, control = (np.asarray(p, dtype=np.float64) for p in (a, b, control))
         chord = float(np.linalg.norm(b - a))
         if chord == 0:
-            raise BadInputError("Both solutions are the same point. Pick two different ones.")
+            raise BadInputError(tr("Both solutions are the same point. Pick two different ones."))
         along = (b - a) / chord
         up = (control - a) - ((control - a) @ along) * along
         up -= (up @ along) * along  # once more: rounding of the first time
         height = float(np.linalg.norm(up))
         if height < THIN * chord:
             raise BadInputError(
-                "The control point lies on the chord, so there is no plane yet. Let the curve "
-                "train for a few steps first."
+                tr(
+                    "The control point lies on the chord, so there is no plane yet. Let the curve "
+                    "train for a few steps first."
+                )
             )
         return cls(a, along, up / height)
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from explorer.base.language import later
 from explorer.base.provenance import Recorded
 from explorer.base.tensor_files import Layout, TensorFile, TensorFormat, Tensors, all_finite
 from explorer.landscape.plane import COARSEST
@@ -62,11 +63,11 @@ def _layout(header: LandscapeHeader) -> Layout:
 
 def _problem(header: LandscapeHeader, tensors: Tensors) -> str:
     placed = header.reached <= header.level and all_finite(tensors, "points", "marks", "x", "y")
-    return "" if placed else "points that are nowhere"
+    return "" if placed else later("points that are nowhere")
 
 
 FORMAT = TensorFormat(
-    noun="a landscape",
+    noun=later("a landscape"),
     key="landscape",
     header=LandscapeHeader,
     layout=_layout,

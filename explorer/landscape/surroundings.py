@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from explorer.base.formatting import counted
+from explorer.base.language import later, tr
 from explorer.base.provenance import Recorded
 from explorer.base.tensor_files import TensorFile, TensorFormat, all_finite
 
@@ -30,7 +32,7 @@ class SurroundingsHeader(Recorded):
 
 
 FORMAT: TensorFormat[SurroundingsHeader] = TensorFormat(
-    noun="a walk around a solution",
+    noun=later("a walk around a solution"),
     key="radius",
     header=SurroundingsHeader,
     layout=lambda _: {
@@ -38,7 +40,9 @@ FORMAT: TensorFormat[SurroundingsHeader] = TensorFormat(
         "accuracy": ("f4", ("directions", "points")),
         "radius": ("f8", ("directions",)),
     },
-    check=lambda _, tensors: "" if all_finite(tensors, "distances") else "distances of nowhere",
+    check=lambda _, tensors: (
+        "" if all_finite(tensors, "distances") else later("distances of nowhere")
+    ),
 )
 """A walk away from a solution: one tensor for each field of `Surroundings`, JSON in `radius`."""
 
@@ -72,9 +76,11 @@ class Surroundings(TensorFile):
     def sentence(self) -> str:
         """The result in one line."""
         if self.median is None:
-            return "Accuracy stayed at 0.99 or more as far as was looked."
+            return tr("Accuracy stayed at 0.99 or more at every distance tried.")
         share = self.median / self.header.norm
-        return (
-            f"Median radius {self.median:.3g} over {len(self.radius)} directions, {share:.1%} of "
-            "the solution's own norm."
+        return tr(
+            "Median radius {median} over {directions}, {share} of the solution's own norm.",
+            median=f"{self.median:.3g}",
+            directions=counted(len(self.radius), "direction"),
+            share=f"{share:.1%}",
         )

@@ -28,6 +28,7 @@ from explorer.base.errors import (
     disk_errors,
 )
 from explorer.base.files import write_atomically
+from explorer.base.language import later, tr
 from explorer.base.provenance import in_words
 from explorer.library.items import Item
 from explorer.library.selection import size_of
@@ -110,11 +111,15 @@ def export(items: Sequence[Item]) -> bytes:
     """
     good = [item for item in items if item.record is not None and item.path is not None]
     if not good:
-        raise BadInputError("There is nothing to export: select at least one readable solution.")
+        raise BadInputError(
+            tr("There is nothing to export: select at least one readable solution.")
+        )
     out = io.BytesIO()
     extras: set[Path] = set()
     with (
-        disk_errors("A file cannot be read any more", "Reload the page and select again."),
+        disk_errors(
+            tr("A file cannot be read any more"), later("Reload the page and select again.")
+        ),
         zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
         archive.writestr(TABLE, table(good).to_csv(index=False))
@@ -159,7 +164,7 @@ def take_in(
         if kept:
             _keep_extras(folder, files)
     if not arrivals:
-        raise BadInputError(f"{name[:80]} holds no solution files (.safetensors).")
+        raise BadInputError(tr("{name} holds no solution files (.safetensors).", name=name[:80]))
     return arrivals
 
 
@@ -171,8 +176,11 @@ def check(solution: Solution | Memory, may_name: Callable[[str], bool] = lambda 
     """
     record = solution.record
     if f"{record.id}.safetensors".endswith(store.NOT_SOLUTIONS):
-        raise BadInputError("Its id is not one that the explorer gives.")
-    absent = f"The model {record.model[:80]} is not on this disk, so it could not be checked."
+        raise BadInputError(tr("Its id is not one that the explorer gives."))
+    absent = tr(
+        "The model {model} is not downloaded, so the solution could not be checked against it.",
+        model=record.model[:80],
+    )
     if catalog.is_path(record.model) and not may_name(record.model):
         return absent
     try:
@@ -180,23 +188,39 @@ def check(solution: Solution | Memory, may_name: Callable[[str], bool] = lambda 
     except ExplorerError:
         return absent
     if card.folder is None:
-        return f"{card.title} is not on this disk, so it could not be checked against the model."
+        return tr(
+            "The model {model} is not downloaded, so the solution could not be checked against it.",
+            model=card.title,
+        )
     if not matches(card.folder, record.fingerprint):
         raise BadInputError(
-            f"It was trained on other weights than {card.title} on this disk "
-            f"(fingerprint {record.fingerprint[:8]} against {fingerprint(card.folder)[:8]})."
+            tr(
+                "It was trained on other weights than {title} on this disk (fingerprint "
+                "{theirs}, not {ours}).",
+                title=card.title,
+                theirs=record.fingerprint[:8],
+                ours=fingerprint(card.folder)[:8],
+            )
         )
     if card.d_model not in (None, solution.d_model):
-        raise BadInputError(f"Its vectors have {solution.d_model} numbers, not {card.d_model}.")
+        raise BadInputError(
+            tr(
+                "Its vectors have {theirs} numbers, not {ours}.",
+                theirs=solution.d_model,
+                ours=card.d_model,
+            )
+        )
     if card.vocab_size is not None and int(solution.target_ids.max()) >= card.vocab_size:
-        raise BadInputError(f"It holds token ids that {card.title} does not have.")
+        raise BadInputError(tr("It holds token ids that {title} does not have.", title=card.title))
     try:
         said = Tokenizer.load(card.folder).decode(solution.target_ids.tolist())
     except ModelError as error:
-        return f"{error} So its text could not be checked."
+        return tr("{error} So its text could not be checked.", error=error)
     if said != record.text:
-        raise BadInputError(f"Its text is not what its token ids say in {card.title}.")
-    return f"It belongs to the weights of {card.title} on this disk."
+        raise BadInputError(
+            tr("Its text is not what its token ids spell in {title}.", title=card.title)
+        )
+    return tr("It belongs to the weights of {title} on this disk.", title=card.title)
 
 
 def _keep(
@@ -213,7 +237,7 @@ def _keep(
         write_atomically(waiting, data)
         solution = load(waiting)
         if solution.record.id in known:
-            return Arrival(file, None, "It is in the library already.")
+            return Arrival(file, None, tr("It is in the library already."))
         said = check(solution, may_name)
         write_atomically(folder / f"{solution.record.id}.safetensors", data)
     except (BadInputError, CorruptFileError) as error:
@@ -250,12 +274,18 @@ def _groups(name: str, data: bytes) -> dict[str, Files]:
     if not name.lower().endswith(".zip"):
         return {"": {PurePosixPath(name).name[:120]: lambda: data}}
     if data.count(_ENTRY) > MAX_FILES:  # before a list of them is made
-        raise BadInputError(f"{short} holds more than {MAX_FILES:,} files.")
+        raise BadInputError(
+            tr(
+                "{file} holds more than {most} files.",
+                file=short,
+                most=f"{MAX_FILES:,}",
+            )
+        )
     groups: defaultdict[str, Files] = defaultdict(dict)
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except Exception as error:  # as `_unpacked`
-        raise BadInputError(f"{short} is not a zip file that can be read.") from error
+        raise BadInputError(tr("{file} is not a zip file that can be read.", file=short)) from error
     total = 0
     for info in archive.infolist():
         path = PurePosixPath(info.filename)
@@ -265,7 +295,9 @@ def _groups(name: str, data: bytes) -> dict[str, Files]:
         most = MAX_RECORDING if path.name == store.RECORDING else MAX_SOLUTION
         total += info.file_size  # no more than that is ever read
         if info.file_size > most or total > max(MAX_BYTES, MAX_RATIO * len(data)):
-            raise BadInputError(f"{short} unpacks to more than is taken in at once.")
+            raise BadInputError(
+                tr("{file} unpacks to more than can be imported at once.", file=short)
+            )
         groups[str(path.parent)][path.name[:120]] = partial(_unpacked, archive, info)
     return groups
 
@@ -284,4 +316,4 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         with archive.open(info) as member:
             return member.read()
     except Exception as error:  # zipfile lets those of every way of packing through
-        raise BadInputError("It cannot be unpacked; export it again.") from error
+        raise BadInputError(tr("It cannot be unpacked; export it again.")) from error

@@ -18,6 +18,7 @@ from explorer.base.collection import Stored, read_once
 from explorer.base.database import JobRow, transaction
 from explorer.base.errors import CorruptFileError, StorageError
 from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.experiments import cell_locks, runs
 from explorer.inside.header import InsideHeader
 from explorer.inside.result import LOOKS
@@ -211,7 +212,7 @@ def _json(file: Path) -> dict[str, Any]:
     try:
         said = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
-        raise CorruptFileError(f"{file.name} is damaged.") from error
+        raise CorruptFileError(tr("{name} is damaged.", name=file.name)) from error
     large = ("coordinates", "solutions", "layers", "rows", "points", "layouts", "probes", "noise")
     known = said if isinstance(said, dict) else {}
     return {name: value for name, value in known.items() if name not in large}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from explorer.base.errors import BadInputError, ExplorerError
+from explorer.base.language import later, tr
 from explorer.experiments import runs
 from explorer.jobs import client
 from explorer.jobs.client import Job
@@ -18,15 +19,15 @@ from explorer.solutions import sets, store
 from explorer.specs.jobs import ExperimentSpec, SolveSetSpec, names_in
 
 PAGES = {
-    "solve-set": "Sets",
-    "distances": "Distances",
-    "depth": "Distances",
-    "roles": "e against m",
-    "map": "Maps",
-    "paths": "Paths",
-    "landscape": "Landscape",
-    "radius": "Landscape",
-    "inside": "Inside",
+    "solve-set": later("Sets"),
+    "distances": later("Distances"),
+    "depth": later("Distances"),
+    "roles": later("e against m"),
+    "map": later("Maps"),
+    "paths": later("Paths"),
+    "landscape": later("Landscape"),
+    "radius": later("Landscape"),
+    "inside": later("Inside"),
 }
 """Where jobs are stopped; all others on the Reconstruct page, or that of their experiment."""
 
@@ -49,13 +50,15 @@ class Use:
     def sentence(self) -> str:
         """Why it cannot be deleted, and what to do."""
         spec = self.job.spec
-        page = PAGES.get(spec.kind, "Reconstruct")
+        page = PAGES.get(spec.kind, later("Reconstruct"))
         if isinstance(spec, ExperimentSpec):
             page = spec.settings.experiment.replace("-", " ").capitalize()
-        return (
-            f"The job {self.job.id} is not over and {'makes' if self.makes else 'needs'} this. "
-            f"Stop it on the page {page}, then delete."
+        why = (
+            tr("The job {id} is not over and makes this.", id=self.job.id)
+            if self.makes
+            else tr("The job {id} is not over and needs this.", id=self.job.id)
         )
+        return f"{why} " + tr("Stop it on the page {page}, then delete.", page=tr(page))
 
 
 def require_free(paths: Iterable[Path]) -> None:

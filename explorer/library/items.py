@@ -15,6 +15,7 @@ from sqlalchemy import select
 from explorer.base.collection import Stored
 from explorer.base.database import JobRow, transaction
 from explorer.base.errors import BadInputError, StorageError
+from explorer.base.language import tr
 from explorer.jobs import client
 from explorer.library import holdings, labels
 from explorer.library.item import Item, listed, time_of
@@ -65,7 +66,13 @@ def find(kind: Kind, entry_id: str) -> Item:
     for item in items(kind):
         if item.id == entry_id:
             return item
-    raise BadInputError(f"There is no {kind} “{entry_id[:60]}” in the library any more.")
+    raise BadInputError(
+        tr(
+            "There is no {kind} “{id}” in the library any more.",
+            kind=tr(kind),
+            id=entry_id[:60],
+        )
+    )
 
 
 def relabel(item: Item, *, name: str, note: str, tags: Iterable[str]) -> Label:
@@ -77,7 +84,10 @@ def relabel(item: Item, *, name: str, note: str, tags: Iterable[str]) -> Label:
     """
     if item.ships:
         raise BadInputError(
-            "What ships with the project cannot be renamed. Export it, and import it under a name."
+            tr(
+                "What ships with the project cannot be renamed. Export it, and import it under a "
+                "name."
+            )
         )
     return labels.put(item.kind, item.id, name=name, note=note, tags=tags)
 

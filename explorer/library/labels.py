@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from explorer.base.database import LabelRow, transaction
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.base.value import Value, valid
 
 Kind = Literal[
@@ -64,7 +65,9 @@ def put(kind: Kind, entry_id: str, *, name: str, note: str, tags: Iterable[str])
     """
     words = tuple(dict.fromkeys(" ".join(tag.split()) for tag in tags if tag.strip()))
     if any(len(word) > MAX_TAG for word in words):
-        raise BadInputError(f"A tag has at most {MAX_TAG} characters. Choose shorter ones.")
+        raise BadInputError(
+            tr("A tag has at most {most} characters. Choose shorter ones.", most=MAX_TAG)
+        )
     label = valid(Label, {"name": " ".join(name.split()), "note": note, "tags": words})
     if label == NO_LABEL:
         forget(kind, [entry_id])

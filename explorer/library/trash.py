@@ -17,6 +17,7 @@ from sqlalchemy import select
 from explorer.base import folders
 from explorer.base.database import JobRow, transaction
 from explorer.base.errors import BadInputError, CorruptFileError, disk_errors
+from explorer.base.language import tr
 from explorer.base.value import Value
 from explorer.jobs import client
 from explorer.library import in_use, labels
@@ -66,9 +67,9 @@ def throw(items: Sequence[Item]) -> Deletion:
         StorageError: if the disk refuses.
     """
     if not items or len({item.kind for item in items}) != 1:
-        raise BadInputError("Select what is to be deleted.")
+        raise BadInputError(tr("Select what you want to delete."))
     if any(item.ships for item in items):
-        raise BadInputError("What ships with the project cannot be deleted. Leave it out.")
+        raise BadInputError(tr("What ships with the project cannot be deleted. Leave it out."))
     kind = items[0].kind
     paths = [item.path or client.folder_of(item.id) for item in items]
     in_use.require_free(paths)
@@ -106,12 +107,15 @@ def undo(deletion_id: str) -> Deletion:
     """
     deletion = next((d for d in deletions() if d.id == deletion_id), None)
     if deletion is None:
-        raise BadInputError("This is not in the trash any more.")
+        raise BadInputError(tr("This is not in the trash any more."))
     taken = [path.name for path, held in _pairs(deletion) if held.exists() and path.exists()]
     if taken:
         raise BadInputError(
-            f"{taken[0]} is in the library again, so the deleted one cannot come back. "
-            "Delete that one first."
+            tr(
+                "{file} is in the library again, so the deleted one cannot come back. Delete that "
+                "one first.",
+                file=taken[0],
+            )
         )
     with _disk_errors():
         for path, held in _pairs(deletion):
@@ -171,7 +175,7 @@ def _is_safe(deletion: Deletion, name: str) -> bool:
 def _must_be_over(items: Sequence[Item]) -> None:
     """Refuse open jobs, also those of another version of the project."""
     if job := next((item for item in items if not item.facts.get("over", True)), None):
-        raise BadInputError(f"The job {job.id} is not over. Stop it, then delete.")
+        raise BadInputError(tr("The job {id} is not over. Stop it, then delete.", id=job.id))
 
 
 def _must_stand_alone(items: Sequence[Item]) -> None:
@@ -189,9 +193,12 @@ def _must_stand_alone(items: Sequence[Item]) -> None:
                 continue
             name = name or record.name
         raise BadInputError(
-            f"The solution “{item.title[:60]}” belongs to the set “{name or folder.name}”, whose "
-            "results count it: it cannot be deleted alone. Delete the whole set, under Sets, or "
-            "leave it."
+            tr(
+                "The solution “{title}” belongs to the set “{set}”, whose results count it: it "
+                "cannot be deleted alone. Delete the whole set, under Sets, or leave it.",
+                title=item.title[:60],
+                set=name or folder.name,
+            )
         )
 
 
@@ -207,4 +214,4 @@ def _columns() -> dict[str, str]:
 
 
 def _disk_errors() -> contextlib.AbstractContextManager[None]:
-    return disk_errors(f"The trash in {_trash()} cannot be used")
+    return disk_errors(tr("The trash in {folder} cannot be used", folder=_trash()))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.solutions.solution import Solution
 from explorer.specs.jobs import MAX_PAIRS
 
@@ -31,14 +32,19 @@ def require_pair(a: Solution, b: Solution) -> None:
     require_usable(a, b)
     if text_key(a) != text_key(b):
         raise BadInputError(
-            f"These solutions say different texts, “{_short(a)}” and “{_short(b)}”, so no point "
-            "between them could be right. Pick two solutions of one text, such as two restarts of "
-            "a run."
+            tr(
+                "These solutions output different texts, “{a}” and “{b}”, so no point between them "
+                "could be right. Pick two solutions of one text, such as two restarts of a run.",
+                a=_short(a),
+                b=_short(b),
+            )
         )
     if a.record.id == b.record.id or np.array_equal(vector(a), vector(b)):
         raise BadInputError(
-            "Both ends are the same solution, so the path would be a single point. Pick two "
-            "restarts with different seeds."
+            tr(
+                "Both ends are the same solution, so the path would be a single point. Pick two "
+                "restarts with different seeds."
+            )
         )
 
 
@@ -51,30 +57,50 @@ def require_usable(a: Solution, *others: Solution) -> None:
     for s in (a, *others):
         if not s.record.exact:
             raise BadInputError(
-                f"The solution with seed {s.record.seed} is not exact: {s.record.c_tokens} of its "
-                f"{s.length} tokens are right. A path needs two exact ends; pick another restart, "
-                "or train with more restarts or a shorter length."
+                tr(
+                    "The solution with seed {seed} is not exact: {correct} of its {length} tokens "
+                    "are correct. A path needs two exact ends; pick another restart, or train with "
+                    "more restarts or a shorter length.",
+                    seed=s.record.seed,
+                    correct=s.record.c_tokens,
+                    length=s.length,
+                )
             )
     for b in others:
         if a.record.fingerprint != b.record.fingerprint:
             raise BadInputError(
-                f"These solutions belong to different models, {a.record.model} and "
-                f"{b.record.model} (weights {a.record.fingerprint[:8]} and "
-                f"{b.record.fingerprint[:8]}). Pick solutions of one model."
+                tr(
+                    "These solutions belong to different models, {model} and {other} (weights "
+                    "{weights} and {others}). Pick solutions of one model.",
+                    model=a.record.model,
+                    other=b.record.model,
+                    weights=a.record.fingerprint[:8],
+                    others=b.record.fingerprint[:8],
+                )
             )
         if a.length != b.length:
             raise BadInputError(
-                f"These solutions have different lengths, {a.length} and {b.length} tokens. Pick "
-                "solutions of one length, or train the text again with the length you want."
+                tr(
+                    "These solutions have different lengths, {length} and {other} tokens. Pick "
+                    "solutions of one length, or train the text again with the length you want.",
+                    length=a.length,
+                    other=b.length,
+                )
             )
         laid = [
-            r.arrangement if r.sink is None else f"{r.arrangement} with token {r.sink} as the sink"
+            r.arrangement
+            if r.sink is None
+            else tr("{name} with token {number} as the sink", name=r.arrangement, number=r.sink)
             for r in (a.record, b.record)
         ]
         if laid[0] != laid[1]:
             raise BadInputError(
-                f"These solutions have different arrangements, {laid[0]} and {laid[1]}, so a point "
-                "between them has no input sequence. Pick solutions of one arrangement."
+                tr(
+                    "These solutions have different arrangements, {one} and {other}, so a point "
+                    "between them has no input sequence. Pick solutions of one arrangement.",
+                    one=laid[0],
+                    other=laid[1],
+                )
             )
 
 
@@ -94,13 +120,19 @@ def all_pairs(solutions: Sequence[Solution]) -> list[tuple[Solution, Solution]]:
     pairs = [p for group in by_text.values() for p in combinations(group.values(), 2)]
     if not pairs:
         raise BadInputError(
-            "No two of these solutions are exact and say one text, so there is nothing to connect. "
-            "Train one text with several restarts."
+            tr(
+                "No two of these solutions are exact and of the same text, so there is nothing to "
+                "connect. Train one text with several restarts."
+            )
         )
     if len(pairs) > MAX_PAIRS:
         raise BadInputError(
-            f"These solutions make {len(pairs)} pairs; at most {MAX_PAIRS} are connected at once. "
-            "Leave some texts or restarts out."
+            tr(
+                "These solutions make {count} pairs; at most {most} are connected at once. "
+                "Leave some texts or restarts out.",
+                count=len(pairs),
+                most=MAX_PAIRS,
+            )
         )
     used = {s.record.id: s for pair in pairs for s in pair}
     require_usable(*used.values())

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from explorer.base.collection import Collection
 from explorer.base.files import write_atomically
+from explorer.base.language import later
 from explorer.base.tensor_files import Layout, TensorFormat, all_finite
 from explorer.paths.curves import BENDS
 from explorer.paths.header import PathsHeader
@@ -18,11 +19,11 @@ def _header(file: Path) -> PathsHeader:
 
 
 PATHS = Collection(
-    noun="set of paths",
+    noun=later("set of paths"),
     place="paths",
     file=FILE,
     read=_header,
-    advice="Connect two solutions first.",
+    advice=later("Connect two solutions first."),
 )
 folder_of, find_paths = PATHS.folder_of, PATHS.find
 
@@ -52,10 +53,12 @@ def _bends(header: PathsHeader) -> Layout:
 
 
 POINT = TensorFormat(
-    noun="a control point",
+    noun=later("a control point"),
     key="paths",
     header=PathsHeader,
     layout=_bends,
-    check=lambda _, tensors: "" if all_finite(tensors, *tensors) else "a point that is nowhere",
+    check=lambda _, tensors: (
+        "" if all_finite(tensors, *tensors) else later("a point that is nowhere")
+    ),
 )
 """The trained points of one pair, with the header of its paths."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.base.files import write_atomically
+from explorer.base.language import later
 from explorer.base.tensor_files import Layout, TensorFormat, Tensors, all_finite
 from explorer.paths.curves import BENDS, arc_lengths, bends_on_chord, mean_along
 from explorer.paths.header import PathsHeader, TextInfo
@@ -247,17 +248,17 @@ def _layout(header: PathsHeader) -> Layout:
 def _problem(header: PathsHeader, tensors: Tensors) -> str:
     t, vectors = tensors["t"], tensors["vectors"].astype(np.float64)
     if not all_finite(tensors, "vectors", "bends", "t") or (np.diff(t) <= 0).any():
-        return "points that are nowhere"
+        return later("points that are nowhere")
     starts, ends = (vectors[list(side)] for side in zip(*header.pairs, strict=True))
     if not (np.linalg.norm(ends - starts, axis=1) > 0).all():
-        return "a path that goes nowhere"
+        return later("a path that goes nowhere")
     if len(t) < 2 or (tensors["line.predicted"] < 0).any():
-        return "no grid, or no token ids"
+        return later("no grid, or no token ids")
     return ""
 
 
 FORMAT = TensorFormat(
-    noun="a set of paths",
+    noun=later("a set of paths"),
     key="paths",
     header=PathsHeader,
     layout=_layout,

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from explorer.base.errors import disk_errors
 from explorer.base.files import require_mine, write_atomically
+from explorer.base.language import later, tr
 from explorer.base.provenance import Recorded, gone_on
 from explorer.base.tensor_files import Layout, TensorFormat, Tensors
 
@@ -161,17 +162,17 @@ def _problem(header: RecordingHeader, frames: Tensors) -> str:
         (frames["predicted"] >= 0).all() and np.isfinite(frames["seconds"]).all(),
         all(0 <= start < stop <= N for start, stop, _ in header.groups),
     )
-    return "" if all(good) else "frames that cannot be"
+    return "" if all(good) else later("frames that cannot be")
 
 
 FORMAT = TensorFormat(
-    noun="a recording",
+    noun=later("a recording"),
     key="recording",
     header=RecordingHeader,
     layout=_layout,
     may_be_empty="frames",
     check=_problem,
-    advice="delete it or fetch it again",
+    advice=later("delete it or fetch it again"),
 )
 """A recording: one tensor for each column of `frame_dtype`, JSON in `recording`."""
 
@@ -213,7 +214,7 @@ class RecordingLog:
         write_atomically(self.live, frame.tobytes())
         if last or self._published % self.stride == 0:
             require_mine()
-            with disk_errors("The recording cannot be written"), self.path.open("ab") as file:
+            with disk_errors(tr("The recording cannot be written")), self.path.open("ab") as file:
                 file.write(frame.tobytes())
             self._count += 1
             if self._count >= MAX_FRAMES:

@@ -14,6 +14,7 @@ from explorer.base.collection import Collection
 from explorer.base.errors import CorruptFileError
 from explorer.base.files import say_kept
 from explorer.base.formatting import counted
+from explorer.base.language import later, tr
 from explorer.base.provenance import Recorded
 from explorer.base.value import Value
 from explorer.solutions.solution import Solution, load_solution
@@ -164,8 +165,9 @@ class SetRecord(Recorded):
     def name(self) -> str:
         """What a set is called in a list."""
         size = counted(len({t.context for t in self.texts}) or self.spec.contexts, "context")
+        shared = tr("m free") if self.spec.regime == "free" else tr("m shared")
         return (
-            f"{self.spec.model.rpartition('/')[2]}, N = {self.spec.length}, m {self.spec.regime}, "
+            f"{self.spec.model.rpartition('/')[2]}, N = {self.spec.length}, {shared}, "
             f"{size}, {counted(len(self.exact), 'solution')} ({self.id[:6]})"
         )
 
@@ -173,20 +175,24 @@ class SetRecord(Recorded):
     def regime_in_words(self) -> str:
         """Name the regime and how m was learned, in a sentence."""
         if self.spec.regime == "free":
-            return "m free: every solution has its own e and its own m."
+            return tr("m free: every solution has its own e and its own m.")
         if self.spec.m_from is not None:
-            return (
-                f"m shared by the whole set, learned jointly on {self.spec.m_from} of its texts "
-                "and frozen for the others: a faster deviation of ours from the paper."
+            return tr(
+                "m shared by the whole set, learned jointly on {count} of its texts and frozen for "
+                "the others: faster, but not the paper's procedure.",
+                count=self.spec.m_from,
             )
-        jointly = "m shared: all e and one m trained jointly, the paper's default."
+        jointly = tr("m shared: all e and one m trained jointly, the paper's default.")
         if self.joint is None or self.joint.exact == self.joint.rows:
             return jointly
-        return (
-            f"{jointly} After {self.joint.steps} joint steps {self.joint.exact} of "
-            f"{self.joint.rows} rows were exact with that m; the other e finished alone with m "
-            "frozen."
+        alone = tr(
+            "After {steps} joint steps, {exact} of {solutions} were exact with that m; the others "
+            "trained their e alone, with m frozen.",
+            steps=self.joint.steps,
+            exact=self.joint.exact,
+            solutions=counted(self.joint.rows, "solution"),
         )
+        return f"{jointly} {alone}"
 
 
 @dataclass(frozen=True)
@@ -259,10 +265,16 @@ def load(folder: Path) -> SetRecord:
     try:
         record = SetRecord.model_validate_json((folder / SET_FILE).read_bytes())
     except OSError as error:
-        raise CorruptFileError(f"The folder {folder} holds no solution set.") from error
+        raise CorruptFileError(
+            tr("The folder {folder} holds no solution set.", folder=folder)
+        ) from error
     except ValidationError as error:
         raise CorruptFileError(
-            f"{SET_FILE} in {folder} is damaged or of another version. Make the set again."
+            tr(
+                "{set_file} in {folder} is damaged or of another version. Make the set again.",
+                set_file=SET_FILE,
+                folder=folder,
+            )
         ) from error
     gone = tuple(m.file for m in record.members if not (folder / m.file).is_file())
     left = [m for m in record.members if m.file not in gone]
@@ -270,11 +282,11 @@ def load(folder: Path) -> SetRecord:
 
 
 SETS = Collection(
-    noun="solution set",
+    noun=later("solution set"),
     place="sets",
     file=SET_FILE,
     read=lambda file: load(file.parent),
-    advice="Make one with: python -m explorer solve-set",
+    advice=later("Make one with: python -m explorer solve-set"),
 )
 folder_of, find, set_folders = SETS.folder_of, SETS.find_folder, SETS.folders
 
@@ -294,5 +306,11 @@ def read(folder: Path, *, inexact: bool = False) -> SolutionSet:
     solutions = [load_solution(folder / member.file) for member in members]
     for member, solution in zip(members, solutions, strict=True):
         if solution.record.id != member.solution:
-            raise CorruptFileError(f"{member.file} is not the solution that {SET_FILE} names.")
+            raise CorruptFileError(
+                tr(
+                    "{file} is not the solution that {set_file} names.",
+                    file=member.file,
+                    set_file=SET_FILE,
+                )
+            )
     return SolutionSet(record, folder, members, solutions)

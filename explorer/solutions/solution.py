@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from explorer.base.errors import CorruptFileError, NoProtoTokensError
 from explorer.base.formatting import counted
+from explorer.base.language import later, tr
 from explorer.base.provenance import Versions
 from explorer.base.tensor_files import Layout as TensorLayout
 from explorer.base.tensor_files import TensorFormat, Tensors, all_finite
@@ -172,12 +173,12 @@ def _layout(record: AnyRecord) -> TensorLayout:
 
 def _problem(record: AnyRecord, tensors: Tensors) -> str:
     if not all_finite(tensors, *(name for name in tensors if name != "target_ids")):
-        return "numbers that are not finite"
-    return "numbers that are no token ids" if tensors["target_ids"].min() < 0 else ""
+        return later("numbers that are not finite")
+    return later("numbers that are no token ids") if tensors["target_ids"].min() < 0 else ""
 
 
 FORMAT: TensorFormat[AnyRecord] = TensorFormat(
-    noun="a solution",
+    noun=later("a solution"),
     key="solution",
     header=Annotated[
         Annotated[SolutionRecord, Tag("one-forward")]
@@ -186,7 +187,7 @@ FORMAT: TensorFormat[AnyRecord] = TensorFormat(
     ],
     layout=_layout,
     check=_problem,
-    advice="delete it or fetch it again",
+    advice=later("delete it or fetch it again"),
     schema=SCHEMA_VERSION,
 )
 """A file of either kind: float32 `e` and `m`, or `mem`; int64 `target_ids`; JSON in `solution`."""
@@ -333,5 +334,8 @@ def _require_agreement(path: Path, record: AnyRecord, N: int) -> None:
     right = record.c_tokens == round(record.accuracy * N)
     if not right or record.exact != (record.c_tokens == N) or record.h_lm_terms not in (N - 1, N):
         raise CorruptFileError(
-            f"What {path.name} says of itself does not agree with its number of tokens."
+            tr(
+                "What {name} says of itself does not agree with its number of tokens.",
+                name=path.name,
+            )
         )

@@ -17,6 +17,7 @@ from explorer.base import folders
 from explorer.base.collection import Collection, read_once, the_one
 from explorer.base.database import SolutionRow, transaction
 from explorer.base.errors import CorruptFileError, NoProtoTokensError, StorageError
+from explorer.base.language import later
 from explorer.base.provenance import Recorded
 from explorer.solutions.recording import FORMAT, Recording
 from explorer.solutions.solution import (
@@ -181,7 +182,7 @@ def find(solution_id: str) -> Path:
         if (path := look(solution_id)) is not None:
             return path
     files = {entry.id: entry.path for entry in reversed(entries()) if entry.record}
-    advice = "It may have been made elsewhere; import its file, or pick another."
+    advice = later("It may have been made elsewhere; import its file, or pick another.")
     return files[the_one("solution", files, solution_id, advice)]
 
 
@@ -254,11 +255,11 @@ def recording_of(path: Path) -> Recording | None:
 
 
 RUNS = Collection(
-    noun="run",
+    noun=later("run"),
     place="solutions",
     file=RECORDING,
     read=FORMAT.read_header,
-    advice="It may have been made elsewhere; import its solutions.",
+    advice=later("It may have been made elsewhere; import its solutions."),
     ships_in="",
 )
 run_folder = RUNS.folder_of

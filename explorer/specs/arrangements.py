@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import later, tr
 
 PaperKey = Literal["e", "halves", "alternating", "e+mN", "e+mN-1"]
 ArrangementKey = Literal["e", "halves", "alternating", "e+mN", "e+mN-1", "sink+e+mN"]
@@ -58,33 +59,36 @@ ARRANGEMENTS: dict[ArrangementKey, Arrangement] = {
     a.key: a
     for a in (
         Arrangement(
-            "e", "A1", "[e]×N", "One vector, repeated: every position sees the same past.",
+            "e", "A1", "[e]×N",
+            later("One vector, repeated: every position sees the same past."),
             "", lambda at, N: at < 0,
         ),
         Arrangement(
             "halves", "A2", "[e]×⌈N/2⌉ [m]×⌊N/2⌋",
-            "First half e, second half m: one change of input.",
+            later("First half e, second half m: one change of input."),
             "", lambda at, N: at >= (N + 1) // 2,
         ),
         Arrangement(
-            "alternating", "A3", "[e, m]×N/2", "e and m take turns, starting with e.",
+            "alternating", "A3", "[e, m]×N/2",
+            later("e and m alternate, starting with e."),
             "", lambda at, N: at % 2 == 1,
         ),
         Arrangement(
             "e+mN", "A4", "[e][m]×N",
-            "e opens the sequence and its own output is not read; the first m says the first "
-            "token.",
+            later("e comes first and its own output is not read; the first m outputs the first "
+                  "token."),
             "e", lambda at, N: at >= 0,
         ),
         Arrangement(
             "e+mN-1", "A5", "[e][m]×(N−1)",
-            "The paper's default: e itself says the first token.",
+            later("The paper's default: e itself outputs the first token."),
             "", lambda at, N: at > 0,
         ),
         Arrangement(
             "sink+e+mN", "Sink", "[sink][e][m]×N",
-            "Not the paper's: a fixed token, BOS where the model has one, stands before e as "
-            "the attention sink, so e need not be it; the first m outputs the first token.",
+            later("Not in the paper: a fixed token, BOS where the model has one, stands before e "
+                  "as the attention sink, so e need not be one; the first m outputs the first "
+                  "token."),
             "se", lambda at, N: at >= 0,
         ),
     )
@@ -98,7 +102,8 @@ def settled(choice: ArrangementChoice) -> ArrangementKey:
         BadInputError: if it is still open.
     """
     if choice == "auto":
-        raise BadInputError("The arrangement is still open. Name one of: " + ", ".join(KEYS) + ".")
+        names = ", ".join(KEYS)
+        raise BadInputError(tr("The arrangement is still open. Name one of: {names}.", names=names))
     return choice
 
 
@@ -113,7 +118,7 @@ def stands(key: ArrangementKey, length: int) -> NDArray[np.str_]:
         BadInputError: if N is less than 1.
     """
     if length < 1:
-        raise BadInputError("A target needs at least one token.")
+        raise BadInputError(tr("A target needs at least one token."))
     found = ARRANGEMENTS[key]
     read = np.where(found.m_at(np.arange(length), length), "m", "e")
     return np.concatenate([np.array(list(found.opening), dtype="U1"), read])

@@ -3,6 +3,7 @@
 import codecs
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 
 MAX_CONTROL_SHARE = 0.1
 """Share of control characters above which a file is taken for something binary."""
@@ -38,8 +39,11 @@ def decode(name: str, data: bytes) -> str:
     marks = (mark for mark in _BYTE_ORDER_MARKS if data.startswith(mark))
     encoding = _BYTE_ORDER_MARKS.get(next(marks, b""), "utf-8")
     refusal = BadInputError(
-        f"{name} is not text in UTF-8, or in UTF-16 with a byte-order mark. "
-        "Save it as plain text in UTF-8 and try again."
+        tr(
+            "{name} is not text in UTF-8, or in UTF-16 with a byte-order mark. Save it as plain "
+            "text in UTF-8 and try again.",
+            name=name,
+        )
     )
     try:
         text = data.decode(encoding)

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from explorer.base.language import later
 from explorer.base.value import Value
 from explorer.specs.recipes import Recipe
 
@@ -35,7 +36,10 @@ class PathRecipe(Value):
         "from every equal part of it.",
     )
     lr: float = Field(
-        0.25, gt=0, le=100, description="Rate of Adam, in deviations of the model's embeddings."
+        0.25,
+        gt=0,
+        le=100,
+        description=later("Rate of Adam, in deviations of the model's embeddings."),
     )
     beta1: float = Field(0.9, ge=0, lt=1, description="Adam's decay of the mean gradient.")
     beta2: float = Field(0.9, ge=0, lt=1, description="Adam's decay of the squared gradient.")
@@ -65,8 +69,10 @@ class PathRecipe(Value):
     )
     stop_early: bool = Field(
         True,
-        description="End a curve once every token is right at every point of the grid, in two "
-        "measurements running.",
+        description=later(
+            "End a curve once every token is right at every point of the grid, in two "
+            "measurements in a row."
+        ),
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",

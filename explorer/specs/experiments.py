@@ -10,6 +10,7 @@ from pydantic import (
     field_validator,
 )
 
+from explorer.base.language import later
 from explorer.base.value import Value
 from explorer.specs.arrangements import PAPER_KEYS, ArrangementChoice, ArrangementKey, LayoutChoice
 from explorer.specs.recipes import INDEPENDENT, Recipe
@@ -18,20 +19,34 @@ from explorer.specs.texts import Source
 LADDER = (4, 5, 8, 11, 16, 22, 32, 45, 64, 90, 128, 181, 256, 362, 512, 724, 1024, 1448)
 """Lengths at which capacity is tried (H5)."""
 
-LAID_OUT = "How e and m are laid out; auto: what a probe of the model says suits it."
+LAID_OUT = later("How e and m are laid out; auto: what a test of the model says suits it.")
+
+LABELS = (
+    later("arrangements"),
+    later("lengths"),
+    later("source"),
+    later("sources"),
+    later("group sizes"),
+    later("length"),
+    later("schemes"),
+    later("ladder"),
+    later("failures"),
+    later("context length"),
+)
+"""What pages call settings: their names, where no column of a table has the same one."""
 
 Name = Literal["arrangements", "sharing", "capacity", "throughput", "training-time", "readout"]
 
 
 def _rising(lengths: tuple[int, ...]) -> tuple[int, ...]:
     if list(lengths) != sorted(set(lengths)) or lengths[0] < 1:
-        raise ValueError("give different lengths of at least 1, the shortest first")
+        raise ValueError(later("give different lengths of at least 1, the shortest first"))
     return lengths
 
 
 def _different(values: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(values)) != len(values):
-        raise ValueError("each can be named once")
+        raise ValueError(later("each can be named once"))
     return values
 
 
@@ -40,12 +55,19 @@ Drawn = Annotated[tuple[Source, ...], Field(min_length=1, max_length=7), AfterVa
 
 
 class _Settings(Value):
-    model: str = Field(description="Name, hub id or folder of the model.")
-    seed: int = Field(0, ge=0, lt=2**30, description="Decides texts, sampling and starts.")
+    model: str = Field(description=later("Name, hub id or folder of the model."))
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**30,
+        description=later(
+            "Decides which texts are drawn, how they are sampled, and where restarts begin."
+        ),
+    )
 
 
 class _Trained(_Settings):
-    recipe: Recipe = Field(INDEPENDENT, description="How proto-tokens are trained.")
+    recipe: Recipe = Field(INDEPENDENT, description=later("How proto-tokens are trained."))
 
 
 class ArrangementsSettings(_Trained):
@@ -54,11 +76,13 @@ class ArrangementsSettings(_Trained):
     experiment: Literal["arrangements"] = "arrangements"
     arrangements: Annotated[
         tuple[ArrangementKey, ...], Field(min_length=1), AfterValidator(_different)
-    ] = Field(PAPER_KEYS, description="Which arrangements.")
-    lengths: Lengths = Field((1, 2, 4, 8, 16, 32), description="N, shortest first.")
-    source: Source = Field("seen", description="Where the texts come from.")
-    texts: int = Field(6, ge=1, le=200, description="How many texts.")
-    restarts: int = Field(1, ge=1, le=64, description="Starts of each text; the best one counts.")
+    ] = Field(PAPER_KEYS, description=later("Which arrangements."))
+    lengths: Lengths = Field((1, 2, 4, 8, 16, 32), description=later("N, shortest first."))
+    source: Source = Field("seen", description=later("Where the texts come from."))
+    texts: int = Field(6, ge=1, le=200, description=later("How many texts."))
+    restarts: int = Field(
+        1, ge=1, le=64, description=later("Restarts of each text; the best one counts.")
+    )
 
 
 class SharingSettings(_Trained):
@@ -70,12 +94,12 @@ class SharingSettings(_Trained):
     arrangement: ArrangementChoice = Field("e+mN", description=LAID_OUT)
     shared: Annotated[
         tuple[Literal["e", "m"], ...], Field(min_length=1), AfterValidator(_different)
-    ] = Field(("e", "m"), description="What the texts of a group have in common.")
-    group_sizes: Lengths = Field((1, 4, 16), description="S_g, texts in a group.")
-    length: int = Field(16, ge=1, le=2048, description="N of every text.")
-    source: Source = Field("seen", description="Where the texts come from.")
-    texts: int = Field(16, ge=1, le=1024, description="How many texts, over all groups.")
-    restarts: int = Field(2, ge=2, le=64, description="Seeds of every group.")
+    ] = Field(("e", "m"), description=later("What the texts of a group have in common."))
+    group_sizes: Lengths = Field((1, 4, 16), description=later("S_g, texts in a group."))
+    length: int = Field(16, ge=1, le=2048, description=later("N of every text."))
+    source: Source = Field("seen", description=later("Where the texts come from."))
+    texts: int = Field(16, ge=1, le=1024, description=later("How many texts, over all groups."))
+    restarts: int = Field(2, ge=2, le=64, description=later("Restarts of every group."))
 
     @field_validator("texts")
     @classmethod
@@ -94,31 +118,39 @@ class CapacitySettings(_Trained):
 
     experiment: Literal["capacity"] = "capacity"
     arrangement: ArrangementChoice = Field("e+mN", description=LAID_OUT)
-    sources: Drawn = Field(("random", "unseen", "seen", "generated"), description="Text sources.")
+    sources: Drawn = Field(
+        ("random", "unseen", "seen", "generated"), description=later("Text sources.")
+    )
     schemes: Annotated[
         tuple[Literal["m free", "m shared", "one mem", "two mem"], ...],
         Field(min_length=1),
         AfterValidator(_different),
     ] = Field(
         ("m free", "one mem", "two mem", "m shared"),
-        description="What is trained: e and m of each text, one m for all texts, or the "
-        "autoregressive baseline with one or two memory vectors.",
+        description=later(
+            "What is trained: e and m of each text, one m for all texts, or the "
+            "autoregressive baseline with one or two memory vectors."
+        ),
     )
     layout: LayoutChoice = Field(
         "mem",  # of runs from before it had a name; presets leave it to the probe
-        description="What stands first in the baseline: its memory vectors (mem), or a token, BOS "
-        "where there is one (bos+mem); auto: mem if the model's first position can say an "
-        "arbitrary token, else bos+mem.",
+        description=later(
+            "What stands first in the baseline: its memory vectors (mem), or a token, BOS "
+            "where there is one (bos+mem); auto: mem if the model's first position can output any "
+            "token, else bos+mem."
+        ),
     )
-    ladder: Lengths = Field(LADDER, description="Lengths to climb, until one fails (H5).")
-    texts: int = Field(2, ge=1, le=200, description="Texts of each source.")
-    restarts: int = Field(2, ge=1, le=64, description="Starts of each text; the best one counts.")
+    ladder: Lengths = Field(LADDER, description=later("Lengths to climb, until one fails (H5)."))
+    texts: int = Field(2, ge=1, le=200, description=later("Texts of each source."))
+    restarts: int = Field(
+        2, ge=1, le=64, description=later("Restarts of each text; the best one counts.")
+    )
     failures: int = Field(
         1,
         ge=1,
         le=10,
         exclude_if=lambda value: value == 1,  # runs from before it had a name go on
-        description="Lengths in a row at which a text fails before its ladder ends.",
+        description=later("Lengths in a row at which a text fails before its ladder ends."),
     )
 
 
@@ -127,8 +159,8 @@ class ThroughputSettings(_Settings):
 
     experiment: Literal["throughput"] = "throughput"
     arrangement: ArrangementChoice = Field("e+mN", description=LAID_OUT)
-    lengths: Lengths = Field((8, 16, 32, 64, 128, 256), description="N, shortest first.")
-    repeats: int = Field(5, ge=3, le=100, description="Timings of each; the median counts.")
+    lengths: Lengths = Field((8, 16, 32, 64, 128, 256), description=later("N, shortest first."))
+    repeats: int = Field(5, ge=3, le=100, description=later("Timings of each; the median counts."))
 
 
 class TrainingTimeSettings(_Trained):
@@ -136,11 +168,11 @@ class TrainingTimeSettings(_Trained):
 
     experiment: Literal["training-time"] = "training-time"
     arrangement: ArrangementChoice = Field("e+mN", description=LAID_OUT)
-    lengths: Lengths = Field((8, 16, 32, 64, 128, 256), description="N, shortest first.")
-    source: Source = Field("seen", description="Where the texts come from.")
-    texts: int = Field(2, ge=1, le=200, description="How many texts.")
+    lengths: Lengths = Field((8, 16, 32, 64, 128, 256), description=later("N, shortest first."))
+    source: Source = Field("seen", description=later("Where the texts come from."))
+    texts: int = Field(2, ge=1, le=200, description=later("How many texts."))
     restarts: int = Field(
-        2, ge=1, le=64, description="Starts of each text; the first exact counts."
+        2, ge=1, le=64, description=later("Restarts of each text; the first exact one counts.")
     )
 
 
@@ -149,13 +181,15 @@ class ReadoutSettings(_Trained):
 
     experiment: Literal["readout"] = "readout"
     arrangement: ArrangementChoice = Field("e+mN", description=LAID_OUT)
-    source: Source = Field("seen", description="Where the contexts come from.")
-    contexts: int = Field(6, ge=1, le=200, description="How many contexts.")
-    context_length: int = Field(64, ge=1, le=2048, description="Tokens of a context.")
+    source: Source = Field("seen", description=later("Where the contexts come from."))
+    contexts: int = Field(6, ge=1, le=200, description=later("How many contexts."))
+    context_length: int = Field(64, ge=1, le=2048, description=later("Tokens of a context."))
     length: int = Field(
-        16, ge=1, le=1024, description="N: the first half of a continuation, trained on."
+        16, ge=1, le=1024, description=later("N: the first half of a continuation, trained on.")
     )
-    restarts: int = Field(2, ge=1, le=64, description="Starts of each text; the best one counts.")
+    restarts: int = Field(
+        2, ge=1, le=64, description=later("Restarts of each text; the best one counts.")
+    )
 
 
 Settings = Annotated[

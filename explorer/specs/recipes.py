@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import later, tr
 from explorer.base.value import Value
 
 THRESHOLD = 0.99
@@ -21,100 +22,131 @@ class Recipe(Value):
     a rate given in that unit suits a model whose embeddings have any scale.
     """
 
-    name: str = Field("custom", description="What this recipe is called in tables and files.")
+    name: str = Field(
+        "custom", description=later("What this recipe is called in tables and files.")
+    )
     recorded_as: str | None = Field(
         None,
         exclude_if=lambda value: value is None,
-        description="Name that it was recorded under, where that name means something else by now; "
-        "ids of that time were made with it.",
+        description=later(
+            "Name that it was recorded under, where that name means something else by now; "
+            "ids of that time were made with it."
+        ),
     )
     init: Literal["normal", "embeddings"] = Field(
-        description="Where e and m start: N(0, 1), or around the mean of the input embeddings "
-        "with their spread."
+        description=later(
+            "Where e and m start: N(0, 1), or around the mean of the input embeddings "
+            "with their spread."
+        )
     )
     init_scale: float = Field(
-        1.0, ge=0, le=100, description="Multiplies the spread of the starting point."
+        1.0, ge=0, le=100, description=later("Multiplies the spread of the starting point.")
     )
     target_in_e: float = Field(
         0.0,
         ge=0,
         le=100,
         exclude_if=lambda value: value == 0.0,  # recipes of before are written as they were
-        description="How far e's start leans towards the mean input embedding of the target's "
-        "tokens, in embedding std per dimension; 0: e knows nothing of the target.",
+        description=later(
+            "How far e's start leans towards the mean input embedding of the target's "
+            "tokens, in embedding std per dimension; 0: e knows nothing of the target."
+        ),
     )
     known_m: float | None = Field(
         None,
         gt=0,
         le=100,
         exclude_if=lambda value: value is None,
-        description="m starts in the direction of an m that ships for the model, another one for "
-        "each seed, handed down through other texts; so many embedding std per dimension long. "
-        "None, or a model that none ship for: m starts like e.",
+        description=later(
+            "m starts in the direction of an m that ships for the model and was trained on "
+            "other texts, a different one for each seed. This is its length, in embedding std per "
+            "dimension. None, or a model without such vectors: m starts like e."
+        ),
     )
     known_e: float = Field(
         0.0,
         ge=0,
         le=1,
         exclude_if=lambda value: value == 0.0,
-        description="How much of e's start, before it leans, is the e that was handed down beside "
-        "that m: the cosine between the two. The rest of its spread stays random.",
+        description=later(
+            "How close e's start is to the e that ships beside that m, before it leans "
+            "towards the target: the cosine between the two. The rest stays random."
+        ),
     )
-    lr: float = Field(gt=0, le=100, description="Learning rate of AdamW.")
+    lr: float = Field(gt=0, le=100, description=later("Learning rate of AdamW."))
     lr_unit: Literal["absolute", "embedding std"] = Field(
-        "absolute", description="Unit of both learning rates."
+        "absolute", description=later("Unit of both learning rates.")
     )
-    beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's decay of the mean gradient.")
-    beta2: float = Field(0.9, ge=0, lt=1, description="AdamW's decay of the squared gradient.")
-    eps: float = Field(1e-8, gt=0, le=1, description="AdamW's epsilon.")
-    weight_decay: float = Field(0.0, ge=0, le=10, description="AdamW's decoupled weight decay.")
-    warmup_steps: int = Field(0, ge=0, le=100_000, description="Steps of linear warm-up.")
+    beta1: float = Field(0.9, ge=0, lt=1, description=later("AdamW's decay of the mean gradient."))
+    beta2: float = Field(
+        0.9, ge=0, lt=1, description=later("AdamW's decay of the squared gradient.")
+    )
+    eps: float = Field(1e-8, gt=0, le=1, description=later("AdamW's epsilon."))
+    weight_decay: float = Field(
+        0.0, ge=0, le=10, description=later("AdamW's decoupled weight decay.")
+    )
+    warmup_steps: int = Field(0, ge=0, le=100_000, description=later("Steps of linear warm-up."))
     schedule: Literal["constant", "cosine"] = Field(
-        "constant", description="Rate after warm-up: kept, or a half cosine down to a twentieth."
+        "constant",
+        description=later("Rate after warm-up: kept, or a half cosine down to a twentieth."),
     )
     ease_below: float | None = Field(
         None,
         gt=0,
         le=100,
-        description="Mean loss in nats below which a row's rate falls with the square root of its "
-        "loss; none: the rate does not look at the loss.",
+        description=later(
+            "Mean loss in nats below which a restart's rate falls with the square root of "
+            "its loss; none: the rate does not depend on the loss."
+        ),
     )
-    max_steps: int = Field(5000, ge=1, le=1_000_000, description="Steps after which a row ends.")
+    max_steps: int = Field(
+        5000, ge=1, le=1_000_000, description=later("Steps after which a restart ends.")
+    )
     halve_at: int | None = Field(
         None,
         ge=1,
         le=1_000_000,
-        description="Step from which the worse half of a text's restarts rests, and all but one "
-        "that is far ahead, when the first exact restart is enough; none: all go on.",
+        description=later(
+            "Step from which the worse half of a text's restarts pauses, or all but one "
+            "that is far ahead, when the first exact restart is enough; none: all go on."
+        ),
     )
     clip: float | None = Field(
-        None, gt=0, description="Largest gradient norm of one vector; none: no clipping."
+        None, gt=0, description=later("Largest gradient norm of one vector; none: no clipping.")
     )
     flatten: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="Share of a gradient's size that is taken out before AdamW sees it, as a power "
-        "of its norm: 0 leaves it as it is, 1 makes every step's gradient equally long.",
+        description=later(
+            "Share of a gradient's size that is taken out before AdamW sees it, as a power "
+            "of its norm: 0 leaves it as it is, 1 makes every step's gradient equally long."
+        ),
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
-        description="Number format in which the search runs. Auto takes bfloat16 where a timed "
-        "product says it pays. Results are confirmed in float32 either way.",
+        description=later(
+            "Number format in which the search runs. Auto takes bfloat16 where a timed "
+            "product says it pays. Results are confirmed in float32 either way."
+        ),
     )
     finish_lr: float | None = Field(
         None,
         gt=0,
         le=100,
-        description="Rate of the last float32 steps of a row that is exact in the faster format; "
-        "none: the optimiser goes on unchanged.",
+        description=later(
+            "Rate of the last float32 steps of a restart that is exact in the faster "
+            "format; none: the optimiser goes on unchanged."
+        ),
     )
     finish_margin: float = Field(
         1e-3,
         ge=0,
         le=10,
-        description="Least float32 logit lead of every target token over the runner-up before "
-        "a row counts as exact, so that another machine's rounding cannot undo it.",
+        description=later(
+            "Least float32 logit lead of every target token over the runner-up before a "
+            "restart counts as exact, so that another machine's rounding cannot undo it."
+        ),
     )
 
     @property
@@ -228,5 +260,11 @@ def preset(name: str) -> Recipe:
         BadInputError: if there is none.
     """
     if name not in PRESETS:
-        raise BadInputError(f"There is no recipe “{name}”. Choose one of: {', '.join(PRESETS)}.")
+        raise BadInputError(
+            tr(
+                "There is no recipe “{name}”. Choose one of: {names}.",
+                name=name,
+                names=", ".join(PRESETS),
+            )
+        )
     return PRESETS[name]

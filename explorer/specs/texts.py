@@ -17,19 +17,20 @@ from pydantic import (
 )
 
 from explorer.base.errors import BadInputError
-from explorer.base.value import Value
+from explorer.base.language import later, tr
+from explorer.base.value import Value, wrong_number
 from explorer.specs.cleaning import clean
 
 Source = Literal["own", "seen", "pg19", "unseen", "random", "corpus", "generated"]
 
 SOURCES: dict[Source, str] = {
-    "own": "Own text",
-    "seen": "Shakespeare (seen in training)",
-    "pg19": "PG-19 books (seen in training, needs the hub)",
-    "unseen": "Written for this project (unseen)",
-    "random": "Random words",
-    "corpus": "A corpus of one's own",
-    "generated": "The model's own continuation",
+    "own": later("Own text"),
+    "seen": later("Shakespeare (seen in training)"),
+    "pg19": later("PG-19 books (seen in training, needs the hub)"),
+    "unseen": later("Written for this project (unseen)"),
+    "random": later("Random words"),
+    "corpus": later("A corpus of one's own"),
+    "generated": later("The model's own continuation"),
 }
 """Every source with the words it goes by."""
 
@@ -43,11 +44,11 @@ def _clean(text: object) -> object:
 
 def _absolute(path: Path) -> Path:
     if "\0" in str(path):
-        raise ValueError("it holds a NUL character")
+        raise ValueError(later("it holds a NUL character"))
     try:
         return path.expanduser().absolute()
     except RuntimeError as error:
-        raise ValueError("the home folder in it is unknown") from error
+        raise ValueError(later("the home folder in it is unknown")) from error
 
 
 CleanText = Annotated[str, BeforeValidator(_clean)]
@@ -158,15 +159,37 @@ def make_spec(source: str, **fields: Any) -> TextSpec:
     """
     if source not in SOURCES:
         raise BadInputError(
-            f"There is no text source “{source}”. Choose one of: {', '.join(SOURCES)}."
+            tr(
+                "There is no text source “{source}”. Choose one of: {names}.",
+                source=source,
+                names=", ".join(SOURCES),
+            )
         )
     try:
         return _TEXT_SPEC.validate_python({"source": source, **fields})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
+        first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"][1:]) or "text"
-        reason = first["msg"].removeprefix("Value error, ")
+        if said := wrong_number(first, name):
+            raise BadInputError(said) from error
+        if first["type"] == "extra_forbidden":
+            raise BadInputError(
+                tr("The text source “{source}” has no setting “{name}”.", source=source, name=name)
+            ) from error
+        if first["type"] == "missing":
+            raise BadInputError(
+                tr(
+                    "The text source “{source}” needs the setting “{name}”.",
+                    source=source,
+                    name=name,
+                )
+            ) from error
+        reason = tr(first["msg"].removeprefix("Value error, "))
         raise BadInputError(
-            f"The setting “{name}” of the text source “{source}” cannot be used: "
-            f"{reason[0].lower()}{reason[1:]}."
+            tr(
+                "The setting “{name}” of the text source “{source}” cannot be used: {reason}.",
+                name=name,
+                source=source,
+                reason=f"{reason[0].lower()}{reason[1:]}",
+            )
         ) from error

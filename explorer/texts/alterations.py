@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 
 from explorer.assets.tokenizing import Group, Tokenizer
 from explorer.base.errors import ExplorerError
+from explorer.base.language import tr
 from explorer.specs.texts import make_spec
 from explorer.texts.drawing import draw
 
@@ -37,26 +38,23 @@ class Alteration:
     @property
     def sentence(self) -> str:
         """What a person should know before the start."""
-        return _said("the text", self)
+        return tr(
+            "This model's tokenizer changes the text: {what}. The vectors learn what the tokens "
+            "spell.",
+            what=self.what,
+        )
 
     @property
     def what(self) -> str:
         """What is changed first, inside a sentence."""
         typed, learned = _quotable(self.typed), _quotable(self.learned)
         if not typed:
-            return f"it adds “{learned}”"
+            return tr("it adds “{learned}”", learned=learned)
         if not learned:
-            return f"it leaves out “{typed}”"
+            return tr("it leaves out “{typed}”", typed=typed)
         if unicodedata.normalize("NFKC", typed) == unicodedata.normalize("NFKC", learned):
-            return f"it writes “{learned}” with other Unicode characters"
-        return f"it reads “{typed}” as “{learned}”"
-
-
-def _said(changed: str, first: Alteration) -> str:
-    return (
-        f"This model's tokenizer changes {changed}: {first.what}. "
-        "The vectors learn what the tokens say."
-    )
+            return tr("it writes “{learned}” with other Unicode characters", learned=learned)
+        return tr("it reads “{typed}” as “{learned}”", typed=typed, learned=learned)
 
 
 def find_alteration(text: str, tokenizer: Tokenizer, ids: Sequence[int]) -> Alteration | None:
@@ -103,8 +101,19 @@ def find_alterations(
             found.append(alteration)
     if not found:
         return None
-    few = "the text" if count == 1 else "the texts" if len(found) == count else "some of the texts"
-    return _said(few, found[0])
+    if count == 1:
+        return found[0].sentence
+    if len(found) == count:
+        return tr(
+            "This model's tokenizer changes the texts: {what}. The vectors learn what the tokens "
+            "spell.",
+            what=found[0].what,
+        )
+    return tr(
+        "This model's tokenizer changes some of the texts: {what}. The vectors learn what the "
+        "tokens spell.",
+        what=found[0].what,
+    )
 
 
 def _example(source: str) -> str:

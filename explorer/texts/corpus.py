@@ -6,7 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from explorer.base.errors import BadInputError
-from explorer.base.formatting import human_bytes
+from explorer.base.formatting import counted, human_bytes
+from explorer.base.language import tr
 from explorer.specs.cleaning import clean, decode
 from explorer.specs.texts import CorpusSpec
 from explorer.texts.passages import Passage, excerpt, pick
@@ -40,20 +41,31 @@ def read_corpus(path: Path) -> Texts:
             files = []
         if not files:
             raise BadInputError(
-                f"{path} is no corpus: it must be a folder that holds .txt files, or a .jsonl "
-                'file with a "text" in every line.'
+                tr(
+                    "{path} is not a corpus: it must be a folder of .txt files, or a .jsonl file "
+                    'with a "text" in every line.',
+                    path=path,
+                )
             )
         stats = [file.stat() for file in files]
         if sum(stat.st_size for stat in stats) > MAX_CORPUS_BYTES:
             raise BadInputError(
-                f"The corpus {path} is larger than {human_bytes(MAX_CORPUS_BYTES)}. "
-                "Choose a part of it."
+                tr(
+                    "The corpus {path} is larger than {size}. Choose a part of it.",
+                    path=path,
+                    size=human_bytes(MAX_CORPUS_BYTES),
+                )
             )
         signature = tuple((stat.st_size, stat.st_mtime_ns) for stat in stats)
         return _read(tuple(files), signature)
     except OSError as error:
         raise BadInputError(
-            f"{error.filename or path} cannot be read ({error.strerror}). Check the corpus {path}."
+            tr(
+                "{file} cannot be read ({reason}). Check the corpus {path}.",
+                file=error.filename or path,
+                reason=error.strerror,
+                path=path,
+            )
         ) from error
 
 
@@ -70,12 +82,19 @@ def _read(files: tuple[Path, ...], signature: tuple[tuple[int, int], ...]) -> Te
     if problems:
         more = len(problems) - NAMED_PROBLEMS
         raise BadInputError(
-            f"{len(problems):,} of {len(problems) + len(texts):,} texts cannot be read. "
+            tr(
+                "{bad} of {texts} cannot be read.",
+                bad=len(problems),
+                texts=counted(len(problems) + len(texts), "text"),
+            )
+            + " "
             + " ".join(problems[:NAMED_PROBLEMS])
-            + (f" And {more:,} more." if more > 0 else "")
+            + (" " + tr("And {count} more.", count=f"{more:,}") if more > 0 else "")
         )
     if not texts:
-        raise BadInputError(f"{files[0].name} holds no texts. Put one JSON object on each line.")
+        raise BadInputError(
+            tr("{name} holds no texts. Put one JSON object on each line.", name=files[0].name)
+        )
     return tuple(texts)
 
 
@@ -88,7 +107,8 @@ def _documents(files: Iterable[Path]) -> Iterator[tuple[str, bytes, Callable[[st
         else:
             for number, line in enumerate(data.splitlines(), start=1):
                 if line.strip():
-                    yield f"{file.name}, line {number}", line, _text_of_line
+                    name = f"{file.name}, line {number}"  # it is kept as the title of a text
+                    yield name, line, _text_of_line
 
 
 def _text_of_line(name: str, line: bytes) -> str:
@@ -100,10 +120,10 @@ def _text_of_line(name: str, line: bytes) -> str:
     try:
         value = json.loads(decode(name, line))
     except (ValueError, RecursionError) as error:
-        raise BadInputError(f"{name} is not JSON.") from error
+        raise BadInputError(tr("{name} is not JSON.", name=name)) from error
     text = value.get("text") if isinstance(value, dict) else None
     if not isinstance(text, str):
-        raise BadInputError(f'{name} has no "text".')
+        raise BadInputError(tr('{name} has no "text".', name=name))
     return clean(text)
 
 
@@ -115,5 +135,7 @@ def passage(spec: CorpusSpec) -> Passage:
         EndOfSourceError: if it has fewer texts than the index asks for.
     """
     texts = read_corpus(spec.path)
-    name, text = texts[pick(len(texts), spec.seed, spec.index, f"texts in {spec.path.name}")]
+    name, text = texts[
+        pick(len(texts), spec.seed, spec.index, tr("texts in {name}", name=spec.path.name))
+    ]
     return Passage(excerpt(text.strip(), 0, spec.characters), name, spec, work=name)

@@ -6,6 +6,8 @@ from typing import assert_never
 
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
+from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.specs.texts import (
     PASSAGE_CHARACTERS,
     CorpusSpec,
@@ -51,8 +53,10 @@ def draw(spec: TextSpec) -> Passage:
             return corpus.passage(spec)
         case GeneratedSpec():
             raise BadInputError(
-                "A continuation is sampled from the model and cannot be drawn without it. "
-                "Choose a model first."
+                tr(
+                    "A continuation is sampled from the model and cannot be drawn without it. "
+                    "Choose a model first."
+                )
             )
         case _:
             assert_never(spec)
@@ -84,9 +88,11 @@ def draw_many(
         MissingAssetError: if the source is not on this disk and cannot be reached.
     """
     if source in ("own", "generated"):
-        raise BadInputError(f"Texts of the source “{source}” are not drawn; give them one by one.")
+        raise BadInputError(
+            tr("Texts of the source “{source}” are not drawn; give them one by one.", source=source)
+        )
     if count < 1 or length < 1:
-        raise BadInputError("Choose at least one text of at least one token.")
+        raise BadInputError(tr("Choose at least one text of at least one token."))
     fields = {
         "seed": seed,
         "characters": max(PASSAGE_CHARACTERS, CHARACTERS_PER_TOKEN * length),
@@ -120,8 +126,14 @@ def draw_many(
         if len(passages) == count:
             return passages
     raise BadInputError(
-        f"The source “{source}” gives {len(passages):,} different texts of {length:,} tokens and "
-        f"{count:,} are wanted. Choose fewer or shorter ones."
+        tr(
+            "The source “{source}” gives {texts} of {tokens} that do not overlap, and {wanted} are "
+            "wanted. Choose fewer or shorter ones.",
+            source=source,
+            texts=counted(len(passages), "text"),
+            tokens=counted(length, "token"),
+            wanted=f"{count:,}",
+        )
     )
 
 

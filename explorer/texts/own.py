@@ -2,6 +2,7 @@
 
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import human_bytes
+from explorer.base.language import tr
 from explorer.specs.cleaning import decode
 from explorer.specs.texts import OwnSpec
 from explorer.texts.passages import Passage
@@ -27,10 +28,15 @@ def from_upload(name: str, data: bytes) -> Passage:
     """
     if len(data) > MAX_UPLOAD_BYTES:
         raise BadInputError(
-            f"{name} has {human_bytes(len(data))} and a text may have "
-            f"{human_bytes(MAX_UPLOAD_BYTES)}. Upload the part that you want to use."
+            tr(
+                "{name} has {size} and a text may have {most}. Upload the part that you want to "
+                "use.",
+                name=name,
+                size=human_bytes(len(data)),
+                most=human_bytes(MAX_UPLOAD_BYTES),
+            )
         )
     text = decode(name, data)
     if not text.strip():
-        raise BadInputError(f"{name} is empty. Upload a file with some text in it.")
+        raise BadInputError(tr("{name} is empty. Upload a file with some text in it.", name=name))
     return passage(OwnSpec(text=text, title=name))

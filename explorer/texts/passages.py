@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.specs.texts import PASSAGE_CHARACTERS, Source, TextSpec
 
 LONGEST_WORD = 40
@@ -58,7 +59,12 @@ def pick(count: int, seed: int | None, index: int, what: str) -> int:
     """
     if index >= count:
         raise EndOfSourceError(
-            f"There are {count:,} {what}; choose an index from 0 to {count - 1:,}."
+            tr(
+                "There are {count} {what}; choose an index from 0 to {last}.",
+                count=f"{count:,}",
+                what=what,
+                last=f"{count - 1:,}",
+            )
         )
     return index if seed is None else shuffled(count, seed)[index]
 

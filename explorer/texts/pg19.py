@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any
 
 from explorer.base.errors import MissingAssetError
+from explorer.base.language import tr
 from explorer.specs.cleaning import clean
 from explorer.specs.texts import PG19Spec
 from explorer.texts.passages import Passage, excerpt, roomy, shuffled
@@ -49,8 +50,11 @@ class _Books:
             except Exception as error:  # the hub's libraries raise those of several packages
                 self._stream, self._read = None, []
                 raise MissingAssetError(
-                    f"PG-19 cannot be streamed from the hub ({type(error).__name__}). "
-                    "Choose Shakespeare, the seen text that works offline."
+                    tr(
+                        "PG-19 cannot be streamed from the hub ({error}). Choose Shakespeare, "
+                        "the seen text that works offline.",
+                        error=type(error).__name__,
+                    )
                 ) from error
             return self._read[number]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from explorer.assets import packaged
 from explorer.base.errors import MissingAssetError
+from explorer.base.language import tr
 from explorer.specs.texts import SeenSpec
 from explorer.texts.passages import Passage, excerpt, pick, roomy
 
@@ -83,14 +84,22 @@ def works(folder: Path) -> tuple[Work, ...]:
         }
     except (OSError, UnicodeDecodeError) as error:
         raise MissingAssetError(
-            f"Shakespeare's works in {folder} cannot be read. Delete that folder and run "
-            f"`{packaged.COMMAND}`."
+            tr(
+                "Shakespeare's works in {folder} cannot be read. Delete that folder and run "
+                "`{command}`.",
+                folder=folder,
+                command=packaged.COMMAND,
+            )
         ) from error
     parsed = (parse(key, found[key]) for key in sorted(found))
     if full := tuple(work for work in parsed if work.starts):
         return full
     raise MissingAssetError(
-        f"There are no plays in {folder}. Delete that folder and run `{packaged.COMMAND}`."
+        tr(
+            "There are no plays in {folder}. Delete that folder and run `{command}`.",
+            folder=folder,
+            command=packaged.COMMAND,
+        )
     )
 
 
@@ -103,11 +112,14 @@ def passage(spec: SeenSpec) -> Passage:
     """
     if not packaged.is_present(packaged.SHAKESPEARE):
         raise MissingAssetError(
-            f"Shakespeare's works are not on this disk. Run `{packaged.COMMAND}` once, while you "
-            "are online."
+            tr(
+                "Shakespeare's works are not downloaded yet. Run `{command}` once, while you are "
+                "online.",
+                command=packaged.COMMAND,
+            )
         )
     plays = works(packaged.path(packaged.SHAKESPEARE))
-    number = pick(sum(len(work.starts) for work in plays), spec.seed, spec.index, "speeches")
+    number = pick(sum(len(work.starts) for work in plays), spec.seed, spec.index, tr("speeches"))
     for work in plays:
         if number < len(work.starts):
             break

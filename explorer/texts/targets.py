@@ -2,6 +2,7 @@
 
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 
 MAX_TARGET_TOKENS = 2_048
 """Most tokens of a target whose length was not chosen; the paper's longest has 1,448."""
@@ -28,31 +29,47 @@ def target_ids(
     """
     most = max_positions if max_positions is not None else length or MAX_TARGET_TOKENS
     if length is not None and length < 1:
-        raise BadInputError(f"A target of {length} tokens is impossible. Choose a length from 1.")
+        raise BadInputError(
+            tr("A target of {length} tokens is impossible. Choose a length from 1.", length=length)
+        )
     if length is not None and length > most:
         raise BadInputError(
-            f"The model has positions for {most:,} target tokens and {length:,} are wanted. "
-            f"Lower the length to {most:,} or less."
+            tr(
+                "The model has positions for {most} target tokens and {length} are wanted. Lower "
+                "the length to {most} or less.",
+                most=f"{most:,}",
+                length=f"{length:,}",
+            )
         )
     if not text:
-        raise BadInputError("The text is empty. Type, paste or choose one.")
+        raise BadInputError(tr("The text is empty. Type, paste or choose one."))
     if text.isspace():
-        raise BadInputError("The text is nothing but white space. Type, paste or choose one.")
+        raise BadInputError(tr("The text is nothing but white space. Type, paste or choose one."))
     ids, more = tokenizer.encode_prefix(text, length or min(most, MAX_TARGET_TOKENS))
     if not ids:
-        raise BadInputError("The text has no tokens. Type, paste or choose another one.")
+        raise BadInputError(tr("The text has no tokens. Type, paste or choose another one."))
     if length is None and more:
         raise BadInputError(
-            f"The whole text has more than {len(ids):,} tokens. Choose how many of them to use."
+            tr(
+                "The whole text has more than {count} tokens. Choose how many of them to use.",
+                count=f"{len(ids):,}",
+            )
         )
     if length is None or len(ids) == length:
         return ids
     if len(ids) == 1:
         raise BadInputError(
-            f"The text is a single token and {length:,} are wanted. "
-            "Use a longer text, or lower the length to 1."
+            tr(
+                "The text is a single token and {length} are wanted. Use a longer text, or lower "
+                "the length to 1.",
+                length=f"{length:,}",
+            )
         )
     raise BadInputError(
-        f"The text has {len(ids):,} tokens and {length:,} are wanted. "
-        f"Use a longer text, or lower the length to {len(ids):,}."
+        tr(
+            "The text has {count} tokens and {length} are wanted. Use a longer text, or lower the "
+            "length to {count}.",
+            count=f"{len(ids):,}",
+            length=f"{length:,}",
+        )
     )

@@ -4,6 +4,7 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
+from explorer.base.language import tr
 from explorer.specs.cleaning import clean
 from explorer.specs.texts import UnseenSpec
 from explorer.texts.passages import Passage, excerpt, pick
@@ -36,6 +37,6 @@ def passage(spec: UnseenSpec) -> Passage:
     Raises:
         EndOfSourceError: if there are fewer passages than the index asks for.
     """
-    number = pick(count(), spec.seed, spec.index, "unseen passages")
+    number = pick(count(), spec.seed, spec.index, tr("unseen passages"))
     file, title, text = _shipped()[number]
     return Passage(excerpt(text, 0, spec.characters), title, spec, work=file)

@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from explorer.base.errors import BadInputError, disk_errors
+from explorer.base.language import later, tr
 from explorer.specs.texts import RandomSpec
 from explorer.texts.passages import Passage
 
@@ -33,12 +34,19 @@ def glove_words(path: Path) -> tuple[str, ...]:
         BadInputError: if there is no such file or it is not in this format.
     """
     try:
-        with disk_errors(f"The GloVe file {path} cannot be read", "Check its path.", BadInputError):
+        with disk_errors(
+            tr("The GloVe file {path} cannot be read", path=path),
+            later("Check its path."),
+            BadInputError,
+        ):
             stat = path.stat()
             return _glove_words(path, stat.st_size, stat.st_mtime_ns)
     except UnicodeDecodeError as error:
         raise BadInputError(
-            f"{path.name} is not text, so it is not a GloVe file. If it is compressed, unpack it."
+            tr(
+                "{name} is not text, so it is not a GloVe file. If it is compressed, unpack it.",
+                name=path.name,
+            )
         ) from error
 
 
@@ -54,13 +62,19 @@ def _glove_words(path: Path, size: int, modified: int) -> tuple[str, ...]:
             word, *vector = line.rstrip().rsplit(" ", dimensions)
             if not word.strip() or len(vector) != dimensions or not _is_vector(vector):
                 raise BadInputError(
-                    f"{path.name} is not a GloVe file: line {number} is not a word followed by "
-                    f"{dimensions or 'its'} numbers. Every line must be a word and its vector, "
-                    "separated by spaces, without a header."
+                    tr(
+                        "{name} is not a GloVe file: line {number} is not a word followed by as "
+                        "many numbers as in line 1. Every line must be a word and its vector, "
+                        "separated by spaces, without a header.",
+                        name=path.name,
+                        number=number,
+                    )
                 )
             words.append(word)
     if not words:
-        raise BadInputError(f"{path.name} is empty. Choose a GloVe file, one word a line.")
+        raise BadInputError(
+            tr("{name} is empty. Choose a GloVe file, one word a line.", name=path.name)
+        )
     return tuple(words)
 
 

@@ -171,7 +171,7 @@ def test_what_suits_the_model_is_offered_first_and_said(tiny_llama_folder: Path)
     )  # fmt: skip
     app = open_page(None, tiny_llama_folder)
     assert "[sink][e][m]×N" in app.selectbox(key="arrangement").options[0]
-    assert "cannot say an arbitrary token" in texts_of(app)
+    assert "cannot output every token" in texts_of(app)
     assert "BOS before e helps: after 24 steps e and m output 15 of 24 tokens" in texts_of(app)
     app.button(key="start").click().run()
     assert {j.spec.arrangement for j in client.jobs() if isinstance(j.spec, ReconstructSpec)} == {

@@ -99,7 +99,7 @@ def test_the_pages_of_sets_and_paths_say_their_findings(make_set: MakeSet, conne
     ships.parent.mkdir(parents=True)
     ships.write_bytes((places.folder_of(connected) / FILE).read_bytes())
     paths = open_page("paths")
-    assert not paths.exception and "Bezier curve in 6 (100%" in texts_of(paths)
+    assert not paths.exception and "Bezier curve for 6 (100%" in texts_of(paths)
 
 
 def test_a_column_is_filled_by_one_press_where_the_model_is_here(tiny_llama_folder: Path) -> None:

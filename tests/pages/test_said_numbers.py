@@ -109,4 +109,4 @@ def test_a_p_that_cannot_be_small_is_not_called_chance(make_set: MakeSet) -> Non
     app = open_page("distances")
     assert not app.exception
     assert "Too few texts or contexts for any p below 0.05: same context" in texts_of(app)
-    assert "Not told from chance" not in texts_of(app)
+    assert "Not distinguishable from chance" not in texts_of(app)

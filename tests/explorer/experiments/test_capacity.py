@@ -254,7 +254,7 @@ SINK = FirstPosition(
 @pytest.mark.parametrize(
     ("layout", "known", "said"),
     [
-        ("mem", SINK, "cannot say an arbitrary token"),
+        ("mem", SINK, "cannot output every token"),
         ("mem", None, "never probed"),
         ("mem", SINK.model_copy(update={"alone": 9}), None),
         ("bos+mem", SINK, None),
@@ -432,7 +432,7 @@ def test_a_ladder_that_is_too_long_is_a_sentence_before_anything_is_trained(
     with pytest.raises(BadInputError, match="shortest first"):
         small("capacity", ladder=(8, 4))
     short = task(small("capacity", sources=("random", "unseen"), texts=50))
-    with pytest.raises(BadInputError, match="different texts of 6 tokens and 50 are wanted"):
+    with pytest.raises(BadInputError, match="of 6 tokens that do not overlap, and 50 are wanted"):
         exhaust(short.steps())
     assert not short.run.done
 

@@ -109,5 +109,5 @@ def test_other_checkpoints_are_named_as_the_model_is(
     assert own is not None and over_training.labels(own) == ["checkpoint-3", "checkpoint-20"]
     assert over_training.named(own, "checkpoint-20") == str(tmp_path / "checkpoint-20")
     for label in ("logs", "../checkpoint-3", "", "a/checkpoint-20"):
-        with pytest.raises(BadInputError, match="is no name of a checkpoint"):
+        with pytest.raises(BadInputError, match="is not a checkpoint of"):
             over_training.named(own, label)

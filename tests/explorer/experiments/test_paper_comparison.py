@@ -91,7 +91,7 @@ def test_every_finding_has_an_answer_and_none_is_guessed(measured: "MakeRun") ->
     assert found.loc["F8", "here"] == paper_comparison.NOT_RUN
     assert two.claim == found.loc["F1", "paper"]
     more = paper_comparison.answers(paper_comparison.of_runs([run]), paper.MEASURED).set_index("id")
-    assert more.loc["I5", "from"] == f"arrangements run {run.header.id[:6]}"
+    assert more.loc["I5", "from"] == f"Arrangements run {run.header.id[:6]}"
 
 
 def test_our_table1_is_the_runs_own(measured: "MakeRun") -> None:
@@ -191,7 +191,7 @@ def test_table3_takes_the_newest_measurement_of_a_cell(monkeypatch: pytest.Monke
 def test_differences_of_protocol_are_words() -> None:
     run = hand_made("sharing", [], texts=16, length=16)
     said = paper_comparison.differences(run)
-    assert "The paper does not say" not in said
+    assert "The paper does not give" not in said
     for words in (
         "N = 16, not N = 256",
         "16 texts, not 256 texts",
@@ -230,7 +230,7 @@ def test_what_only_our_preset_settles_is_no_difference_from_the_paper() -> None:
     for name in ("capacity", "training-time"):
         run = hand_made(name, [], texts=2, restarts=2)
         differs, _, left_open = paper_comparison.differences(run).partition(
-            " The paper does not say; here: "
+            " The paper does not give these; here: "
         )
         assert "not 10 texts" not in differs and "restart" not in differs
         assert "2 texts" in left_open and "2 restarts" in left_open

@@ -216,13 +216,13 @@ def test_curves_that_hold_where_lines_fail_show_f10() -> None:
     (finding,) = space.of_paths(found)
     assert finding.id == "F10" and finding.shown is True
     assert "18 pairs of 6 texts:" in finding.figure
-    assert "in 0 (0%), the Bezier curve in 18 (100%; 95% interval by text 61% to 100%)" in (
+    assert "for 0 (0%), the Bezier curve for 18 (100%; 95% interval by text 61% to 100%)" in (
         finding.figure
     )
-    assert "Lowest accuracy of a line: 0.40" in finding.figure
+    assert "Lowest accuracy on a line: 0.40" in finding.figure
     ratios = [found.ratio(k) for k in range(18)]
-    assert f"{np.median(ratios):.2f} chords long (median)" in finding.figure
-    assert f"the longest {max(ratios):.2f}" in finding.figure
+    assert f"{np.median(ratios):.2f} times as long as the line (median)" in finding.figure
+    assert f"at most {max(ratios):.2f} times" in finding.figure
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_curves_and_sentence() -> None:
     said = reading.sentence(made())
     assert "2 of 3 tokens are right after the last layer (3), 1 after the one before" in said
     assert "first readable after layer 1" in said and "to e" not in said
-    assert f"gives e {np.mean([1.5 / 2, (4 / 3) / 2, 1.25 / 2]):.0%} of its attention" in said
+    assert f"gives {np.mean([1.5 / 2, (4 / 3) / 2, 1.25 / 2]):.0%} of its attention to e" in said
 
 
 def test_a_swap_is_compared_with_both_texts() -> None:

@@ -108,7 +108,7 @@ def test_a_file_for_the_model_on_this_disk_is_recognised(
         ({"d_model": 32, "fingerprint": "e" * 64}, "trained on other weights"),
         ({"d_model": 8}, "vectors have 8 numbers, not 32"),
         ({"d_model": 32, "target_ids": (1, 2, 300)}, "token ids that"),
-        ({"d_model": 32, "text": "Something else"}, "not what its token ids say"),
+        ({"d_model": 32, "text": "Something else"}, "not what its token ids spell"),
     ):
         (bad,) = exchange.take_in("c.safetensors", file_of(**{"id": "c-1"} | here | fields))  # type: ignore[arg-type]
         assert bad.id is None and sentence in bad.sentence
@@ -179,7 +179,7 @@ def test_a_zip_keeps_to_its_folder_and_its_size(
         exchange.take_in("b.zip", _zip(**{"notes.txt": b"text"}))
     monkeypatch.setattr(exchange, "MAX_BYTES", 10)
     monkeypatch.setattr(exchange, "MAX_RATIO", 0)
-    with pytest.raises(BadInputError, match="more than is taken in at once"):
+    with pytest.raises(BadInputError, match="more than can be imported at once"):
         exchange.take_in("c.zip", data)
     monkeypatch.setattr(exchange, "MAX_FILES", 1)
     with pytest.raises(BadInputError, match="more than 1 files"):
@@ -248,7 +248,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyP
         for n in range(4):
             archive.writestr(f"{n}/x.safetensors", bytes(19_000_000))
     monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("was unpacked"))
-    with pytest.raises(BadInputError, match="more than is taken in at once"):
+    with pytest.raises(BadInputError, match="more than can be imported at once"):
         exchange.take_in("a.zip", out.getvalue())
 
 

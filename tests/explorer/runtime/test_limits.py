@@ -156,7 +156,7 @@ def test_models_and_batches_are_held_to_the_container(
     with pytest.raises(ModelError) as raised:
         catalog.require_fits(catalog.find("smollm2-135m"), bytes_per_parameter=2)
     assert str(raised.value).endswith(
-        "besides what is loaded, and 100 MB are free of the 1.3 GB that this container may use. "
+        "besides what is loaded, and 100 MB of the 1.3 GB that this container may use are free. "
         "Choose a smaller model or close other programs."
     )
 

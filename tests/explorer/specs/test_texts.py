@@ -63,9 +63,9 @@ def test_a_path_in_a_spec_does_not_depend_on_the_working_folder() -> None:
     ("source", "fields", "sentence"),
     [
         ("sean", {}, "There is no text source “sean”. Choose one of: own, seen"),
-        ("seen", {"seed": -1}, "“seed” of the text source “seen” cannot be used: input should be"),
-        ("seen", {"sed": 1}, "“sed” of the text source “seen”"),
-        ("corpus", {}, "“path” of the text source “corpus” cannot be used: field required"),
+        ("seen", {"seed": -1}, "The setting “seed” must be at least 0."),
+        ("seen", {"sed": 1}, "The text source “seen” has no setting “sed”."),
+        ("corpus", {}, "The text source “corpus” needs the setting “path”"),
         ("corpus", {"path": "a\0b"}, "cannot be used: it holds a NUL character"),
         ("random", {"path": "~nobody-has-this-name/x"}, "the home folder in it is unknown"),
         ("generated", {"context": {"source": "generated"}}, "“context” of the text source"),

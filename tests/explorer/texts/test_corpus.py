@@ -60,9 +60,9 @@ def test_what_is_no_corpus_is_explained(
     empty = tmp_path / "empty.jsonl"
     empty.write_text("\n")
     for path, sentence in {
-        tmp_path / "none": "is no corpus",
-        tmp_path: "is no corpus",
-        folder / "notes.md": "is no corpus",
+        tmp_path / "none": "is not a corpus",
+        tmp_path: "is not a corpus",
+        folder / "notes.md": "is not a corpus",
         tmp_path / "none.jsonl": "cannot be read (No such file or directory)",
         tmp_path / ("x" * 300): "cannot be read (File name too long)",
         empty: "empty.jsonl holds no texts",

@@ -35,7 +35,7 @@ def test_many_from_a_corpus_leave_out_what_is_short_or_double(
     file.write_text("\n".join(json.dumps({"text": line}) for line in lines))
     drawn = draw_many("corpus", 2, 0, tokenizer, 5, file)
     assert sorted(passage.text for passage in drawn) == [lines[3], lines[1]]
-    with pytest.raises(BadInputError, match="gives 2 different texts of 5 tokens and 3 are wanted"):
+    with pytest.raises(BadInputError, match="gives 2 texts of 5 tokens that do not overlap, and 3"):
         draw_many("corpus", 3, 0, tokenizer, 5, file)
 
 
@@ -46,7 +46,7 @@ def test_many_from_a_corpus_leave_out_what_is_short_or_double(
         ("generated", 1, 1, "are not drawn"),
         ("random", 0, 1, "at least one text"),
         ("random", 1, 0, "at least one text"),
-        ("corpus", 1, 1, "field required"),
+        ("corpus", 1, 1, "needs the setting “path”"),
         ("random", 1, 200_000, "“characters”"),
     ],
 )
@@ -63,5 +63,5 @@ def test_a_source_of_short_texts_is_given_up(
 ) -> None:
     monkeypatch.setattr("explorer.texts.drawing.MAX_MISSES", 3)
     monkeypatch.setattr("explorer.texts.drawing.CHARACTERS_PER_TOKEN", 0.001)
-    with pytest.raises(BadInputError, match="gives 0 different texts of 9,999 tokens"):
+    with pytest.raises(BadInputError, match="gives 0 texts of 9,999 tokens"):
         draw_many("random", 1, 0, tokenizer, 9_999)

@@ -45,7 +45,7 @@ def test_a_glove_file_gives_its_words(tmp_path: Path, monkeypatch: pytest.Monkey
     [
         (b"", "is empty"),
         (b"just some prose\nhere\n", "line 1 is not a word followed by"),
-        (b"the 0.1 0.2 0.3\nof 0.1 0.2\n", "line 2 is not a word followed by 3 numbers"),
+        (b"the 0.1 0.2 0.3\nof 0.1 0.2\n", "line 2 is not a word followed by as many"),
         (b"400000 300\n", "line 1 is not a word"),
         (b"word\nother\n", "line 1 is not a word"),
         (b"We waited until 1987\n", "line 1 is not a word"),

@@ -92,7 +92,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "not here": (
         {"model": "nobody/nothing"},
         MissingAssetError,
-        "nobody/nothing is not on this disk",
+        "nobody/nothing is not downloaded yet",
     ),
     "unknown": ({"model": "no such model"}, ModelError, "There is no model"),
     "moved": ({"model": "/nowhere/at/all"}, ModelError, "There is no model folder"),

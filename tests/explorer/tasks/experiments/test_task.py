@@ -104,7 +104,7 @@ def test_what_cannot_be_run_is_said_before_anything_is_computed(
 ) -> None:
     with pytest.raises(BadInputError, match="128 positions"):
         task(small("arrangements", lengths=(4, 127)))
-    with pytest.raises(MissingAssetError, match="not on this disk"):
+    with pytest.raises(MissingAssetError, match="not downloaded yet"):
         task(small("arrangements").model_copy(update={"model": "EleutherAI/pythia-160m"}))
     with pytest.raises(BadInputError, match="shortest first"):
         small("arrangements", lengths=(4, 2))

@@ -114,7 +114,7 @@ def test_the_first_exact_restart_counts_and_a_text_without_one_is_counted_apart(
     assert found["exact"].tolist() == [1.0, 0.5, 0.0]
     assert found["not_exact"].tolist() == [0, 1, 1]
     assert training_time.slopes(run).empty
-    assert training_time.growth(run).startswith("Open here")
+    assert training_time.growth(run).startswith("Inconclusive here")
     assert no_gaps(run)
 
 

@@ -310,7 +310,7 @@ def test_models_that_cannot_be_used_are_said(
     make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(hub, "cached", lambda name: None)
-    with pytest.raises(MissingAssetError, match=r"not on this disk.*assets"):
+    with pytest.raises(MissingAssetError, match=r"not downloaded yet.*assets"):
         make(model="EleutherAI/pythia-160m")
     with pytest.raises(ModelError, match="no model"):
         make(model="no such model")

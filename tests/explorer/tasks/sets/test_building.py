@@ -96,7 +96,7 @@ def test_each_regime_is_named(spec: MakeSpec, pool: "ModelPool") -> None:
     assert joint.joint is not None and joint.joint.rows == 6
     assert "jointly, the paper's default" in joint.regime_in_words
     assert part.joint is not None and (part.joint.rows, part.joint.texts) == (2, 2)
-    assert "deviation of ours" in part.regime_in_words
+    assert "not the paper's procedure" in part.regime_in_words
 
 
 def test_an_attempt_that_fails_is_kept_and_tried_from_another_seed(
@@ -253,7 +253,7 @@ def test_what_cannot_be_made_is_a_sentence(
 
 
 def test_a_model_that_is_not_here_is_a_sentence(spec: MakeSpec, pool: "ModelPool") -> None:
-    with pytest.raises(MissingAssetError, match="not on this disk"):
+    with pytest.raises(MissingAssetError, match="not downloaded yet"):
         SetBuilder(spec(model="EleutherAI/pythia-160m"), pool)
 
 
