@@ -26,6 +26,7 @@ SENTENCES: dict[str, Any] = {"tr": None, "later": None}
 NOUNS: dict[str, Any] = {"counted": {2: (2,), 3: (2, 3)}}
 """Of `counted`: the noun for one, and the one for more where that is not an s away."""
 METHODS = [(f"{where}.py", "python") for where in ("app", "pages/**", "widgets/**", "explorer/**")]
+METHODS += [("widgets/**.js", "javascript")]
 WIDTH = 100
 HEADER: dict[str, Any] = {
     "project": "Proto-Token Explorer",

@@ -6,16 +6,17 @@ import streamlit as st
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from explorer.base.language import later, tr
 from explorer.base.value import in_words
 from explorer.specs.recipes import PRESETS, SETTINGS, Recipe
 from widgets import words
 from widgets.markdown import escaped
 
-RECIPES = (
-    "fast: starts at the model's own embeddings, with a rate to match; e begins near the text's "
-    "own tokens, m near other solutions. independent: the same from starts that know neither, so "
-    "that where solutions lie is not a matter of where they began. paper: exactly the paper's "
-    "settings; needs several times the steps."
+RECIPES = later(
+    "**fast** starts from the model's own embeddings, with a learning rate to match; e begins near "
+    "the text's own tokens, and m near other solutions. **independent** does the same from starts "
+    "that know neither, so that where a solution lies does not depend on where it began. **paper** "
+    "uses exactly the paper's settings and takes several times as many steps."
 )
 
 
@@ -27,13 +28,13 @@ def choose(default: str = "fast", first: Recipe | None = None) -> Recipe | None:
         first: what its fields hold then, if not the preset's own.
     """
     name = st.segmented_control(
-        "Recipe",
+        tr("Recipe"),
         list(PRESETS),
         default=default,
         required=True,
         key="recipe",
         bind="query-params",
-        help=words.help_for("recipe", "warm start", more=RECIPES),
+        help=words.help_for(tr("recipe"), tr("warm start"), more=tr(RECIPES)),
     )
     preset = PRESETS[name or default]
     held = first if first is not None and preset.name == default else preset
@@ -52,10 +53,10 @@ def choose(default: str = "fast", first: Recipe | None = None) -> Recipe | None:
 
 
 def _field(name: str, info: FieldInfo, value: Any, key: str) -> Any:
-    label = name.replace("_", " ")
+    label, said = words.column(name), tr(info.description or "")
     if get_origin(info.annotation) is Literal:
         options = list(get_args(info.annotation))
-        return st.selectbox(label, options, options.index(value), key=key, help=info.description)
+        return st.selectbox(label, options, options.index(value), key=key, help=said)
     whole = int in (info.annotation, *get_args(info.annotation))
     return st.number_input(
         label,
@@ -64,8 +65,8 @@ def _field(name: str, info: FieldInfo, value: Any, key: str) -> Any:
         format="%d" if whole else "%g",
         min_value=0 if whole else 0.0,
         key=key,
-        help=info.description,
-        placeholder="none",
+        help=said,
+        placeholder=tr("none"),
     )
 
 
