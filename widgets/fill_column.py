@@ -113,7 +113,7 @@ def _state(experiment: Experiment, settings: Settings, card: ModelCard, found: l
     if card.folder is None:
         return tr(
             "Not downloaded yet, so it cannot be started here. Download it with: {command}",
-            command=f"python -m explorer assets --model {shlex.quote(card.name)}",
+            command="python -m explorer assets --model " + shlex.quote(card.name),
         )
     seconds = step_time.known(card.name, run_time.step(settings)[-1])
     return run_time.before(experiment, settings, card.parameters, seconds)

@@ -67,6 +67,6 @@ def _show(arrangement: ArrangementChoice | str, d_model: int, words: Sequence[st
                 "a vector of {count} numbers; e and m are two more such vectors, and stand for no "
                 "word.\n- **Frozen** means that training changes e and m, and nothing in the "
                 "model.",
-                count=f"{d_model:,}",
+                count=format(d_model, ","),
             )
         )

@@ -102,7 +102,8 @@ function drawLines(chart, series, { log = false, yLabel, percent = false }) {
     if (s.x.length === 1) path += "h0.1";
     svg("path", { d: path, stroke: s.color, "stroke-dasharray": DASHES[s.dash] ?? "", class: "curve" }, root);
   }
-  const now = series.map((s) => `${s.name}: ${s.y.length ? show(s.y.at(-1)) : tr("nothing yet")}`).join(", ");
+  const newest = (s) => (s.y.length ? show(s.y.at(-1)) : tr("nothing yet"));
+  const now = series.map((s) => `${s.name}: ${newest(s)}`).join(", ");
   const title = chart.title.textContent;
   chart.area.setAttribute("aria-label", tr("{title}. {value} over steps; now {now}.", { title, value: yLabel, now }));
   root.onmousemove = (event) => {

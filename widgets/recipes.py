@@ -53,7 +53,7 @@ def choose(default: str = "fast", first: Recipe | None = None) -> Recipe | None:
 
 
 def _field(name: str, info: FieldInfo, value: Any, key: str) -> Any:
-    label, said = words.column(name), tr(info.description or "")
+    label, said = words.column(name), tr(info.description) if info.description else None
     if get_origin(info.annotation) is Literal:
         options = list(get_args(info.annotation))
         return st.selectbox(label, options, options.index(value), key=key, help=said)

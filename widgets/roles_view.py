@@ -157,4 +157,4 @@ def _share(of: OverContexts) -> str:
 def _interval(of: OverContexts, how: str) -> str:
     if of.low is None:
         return ""
-    return tr("({low} to {high})", low=f"{of.low:{how}}", high=f"{of.high:{how}}")
+    return tr("({low} to {high})", low=format(of.low, how), high=format(of.high, how))

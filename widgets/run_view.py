@@ -214,7 +214,7 @@ def _downloads(
             format_func=lambda i: tr(
                 "seed {seed}, accuracy {accuracy}",
                 seed=records[i].seed,
-                accuracy=f"{records[i].accuracy:.3f}",
+                accuracy=format(records[i].accuracy, ".3f"),
             ),
             key=f"solution-{key}",
             width=260,

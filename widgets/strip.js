@@ -208,12 +208,13 @@ function paintBox(box, data, frame, r, [start, stop, text], words) {
     const said = pieceOf(data, data.predicted[frame][r][i]);
     right = right && isRight(data, frame, r, i);
     p = Math.min(p, data.p[frame][r][i]);
+    const note = said.includes(PART) ? tr("{mark}: a part of a character, no letter by itself", { mark: PART }) : "";
     lines.push(
       tr("position {position}: target “{target}”, output “{output}”{note}, p(target) {p}, rank {rank}", {
         position: i + 1,
         target: visible(data.pieces[data.targets[i]] ?? text),
         output: visible(said),
-        note: said.includes(PART) ? tr(" ({mark}: a part of a character, no letter by itself)", { mark: PART }) : "",
+        note: note && ` (${note})`,
         p: (data.p[frame][r][i] / 100).toFixed(2),
         rank: data.rank[frame][r][i],
       }),
@@ -223,7 +224,8 @@ function paintBox(box, data, frame, r, [start, stop, text], words) {
   box.style.setProperty("--strength", `${10 + Math.round(p * 0.5)}%`);
   set(box.children[0], shown(words));
   set(box.children[1], lines.join("\n"));
-  box.setAttribute("aria-label", `${right ? tr("correct") : tr("not correct")}, ${lines.join("; ")}`);
+  const verdict = right ? tr("correct") : tr("not correct");
+  box.setAttribute("aria-label", `${verdict}, ${lines.join("; ")}`);
 }
 
 function paintPreview(state) {

@@ -53,7 +53,7 @@ def test_first_view_shows_a_recorded_run_before_any_model_is_there() -> None:
     labels = [metric.label for metric in app.metric]
     assert "Correct tokens (C_tokens)" in labels
     assert "not on this disk yet" in texts_of(app)
-    assert [button.label for button in app.button] == ["Projector view", "Bring it"]
+    assert [button.label for button in app.button] == ["Projector view", "Download"]
 
 
 def test_bring_queues_a_job() -> None:
@@ -92,7 +92,7 @@ def test_what_takes_long_is_asked_about_first(
     said = texts_of(app)
     assert "This takes long: usually about " in said and "stop at any time" in said
     (start,) = [button for button in app.button if button.key == "start"]
-    assert start.label == "Start all the same" and not client.jobs()
+    assert start.label == "Start anyway" and not client.jobs()
     start.click().run()
     assert not app.exception and len(client.jobs()) == 1
 
@@ -129,7 +129,7 @@ def test_stopping_is_said_at_once(tiny_llama_folder: Path) -> None:
         row.state, row.attempts = "running", 1
     app.run()
     app.button(key=f"stop-{job.id}").click().run()
-    assert "Stopping: it ends with this step." in texts_of(app)
+    assert "Stopping after this step." in texts_of(app)
     assert app.button(key=f"stop-{job.id}").disabled
 
 
@@ -158,7 +158,7 @@ def test_what_suits_the_model_is_offered_first_and_said(tiny_llama_folder: Path)
     app = open_page(None, tiny_llama_folder)
     chosen = app.selectbox(key="arrangement")
     assert chosen.value == "auto" and "to be checked" in chosen.options[0]
-    assert "Checked when this model first runs" in texts_of(app)
+    assert "checked when this model first runs" in texts_of(app)
     app.button(key="start").click().run()
     (job,) = client.jobs()
     assert isinstance(job.spec, ReconstructSpec) and job.spec.arrangement == "auto"
