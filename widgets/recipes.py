@@ -20,6 +20,32 @@ RECIPES = later(
 )
 
 
+LABELS = {
+    "init": later("where e and m start"),
+    "init_scale": later("spread of the start"),
+    "target_in_e": later("lean of e towards the text"),
+    "known_m": later("length of a known m"),
+    "known_e": later("closeness to a known e"),
+    "lr": later("learning rate"),
+    "lr_unit": later("unit of the learning rates"),
+    "beta1": "beta 1",
+    "beta2": "beta 2",
+    "eps": "epsilon",
+    "weight_decay": later("weight decay"),
+    "warmup_steps": later("warm-up steps"),
+    "schedule": later("schedule of the learning rate"),
+    "ease_below": later("loss below which the rate falls"),
+    "max_steps": later("max steps"),
+    "halve_at": later("step from which worse restarts pause"),
+    "clip": later("largest gradient norm"),
+    "flatten": later("flattening of gradients"),
+    "precision": later("precision"),
+    "finish_lr": later("learning rate of the last steps"),
+    "finish_margin": later("least lead of each target token"),
+}
+"""What the fields of a recipe are called in the form."""
+
+
 def choose(default: str = "fast", first: Recipe | None = None) -> Recipe | None:
     """Show the preset and its fields; return the recipe, or None while a field is impossible.
 
@@ -53,7 +79,8 @@ def choose(default: str = "fast", first: Recipe | None = None) -> Recipe | None:
 
 
 def _field(name: str, info: FieldInfo, value: Any, key: str) -> Any:
-    label, said = words.column(name), tr(info.description) if info.description else None
+    label = tr(LABELS[name])
+    said = f"{tr(info.description or name)} `{name}`"
     if get_origin(info.annotation) is Literal:
         options = list(get_args(info.annotation))
         return st.selectbox(label, options, options.index(value), key=key, help=said)

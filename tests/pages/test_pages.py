@@ -22,8 +22,9 @@ from explorer.jobs import client, feed, kept
 from explorer.solutions import store
 from explorer.solutions.recording import Recording, RecordingHeader, RecordingLog
 from explorer.specs.jobs import ReconstructSpec
-from explorer.specs.recipes import FAST
+from explorer.specs.recipes import FAST, SETTINGS
 from tests.pages.driving import APP, carry_out, followed, open_page, texts_of
+from widgets import recipes
 
 TEXT = "abc <script>alert(1)</script> & more words to say"
 
@@ -188,6 +189,10 @@ def test_a_changed_recipe_is_named_as_changed(tiny_llama_folder: Path) -> None:
     assert isinstance(job.spec, ReconstructSpec)
     assert job.spec.recipe.max_steps == 50
     assert job.spec.recipe.name == "fast, changed"
+
+
+def test_every_field_of_a_recipe_has_a_label() -> None:
+    assert set(recipes.LABELS) == set(SETTINGS)
 
 
 def test_a_recipes_number_that_is_zero_moves_by_a_visible_step(tiny_llama_folder: Path) -> None:
