@@ -76,7 +76,9 @@ def _mount(job: Job, parts: tuple[Part, ...], shown: Restart) -> None:
     )
     component(
         key=f"live-{job.id}",
-        data={"job": job.id, "shown": shown, "stamp": feed.stamp_of(job)} | drawing(parts),
+        data={"job": job.id, "shown": shown, "stamp": feed.stamp_of(job)}
+        | {"spoken": sources.spoken(*SCRIPTS)}
+        | drawing(parts),
         on_news_change=lambda: None,
     )
 
@@ -85,7 +87,6 @@ def drawing(parts: tuple[Part, ...]) -> dict[str, Any]:
     """Return what the scripts need to draw these parts of a run."""
     return {
         "parts": list(parts),
-        "spoken": sources.spoken(*SCRIPTS),
         "help": {name: tr(said) for name, said in HELP.items()}
         | {"h_lm": glossary.entries()["H_LM"].means},
         "look": {key: look_at(key) for key in CHARTS},

@@ -9,6 +9,7 @@ from babel.messages.extract import extract_from_file
 
 from explorer.base import language
 from explorer.figures import palette
+from tools import translations
 from widgets import following, sources, token_strip, wall_view
 
 SCRIPTS = sorted(file.name for file in Path(sources.__file__).parent.glob("*.js"))
@@ -41,6 +42,7 @@ def test_what_a_script_says_is_sent_to_it_and_found_by_the_tool(
 ) -> None:
     file = Path(sources.__file__).with_name(name)
     found = {said[1] for said in extract_from_file("javascript", file, keywords={"tr": None})}
+    assert ("widgets/**.js", "javascript") in translations.METHODS
     assert sources.spoken(name) == {}  # in English the sentences are there
     monkeypatch.setattr(language, "words_of", lambda _: Loud())
     assert sources.spoken(name) == {said: said.upper() for said in found}
