@@ -1,10 +1,10 @@
 """Bring the interface's words into the files of its languages: `python -m tools.translations`.
 
 Reads what `tr`, `later` and `counted` mark in the code and in the scripts of components, and what
-the gallery says. New sentences
-come into each `explorer/data/languages/*.po` without a translation, gone ones leave it; a page's
-words stand together, below the name of its file. `--new CODE` begins a language, `--check` changes
-nothing and fails where a sentence has no translation or fills other places than the English one.
+the gallery says. New sentences come into each `explorer/data/languages/*.po` without a translation,
+gone ones leave it; a page's words stand together, below the name of its file. `--new CODE` begins a
+language, `--check` changes nothing and fails where a sentence has no translation or fills other
+places than the English one.
 """
 
 import argparse
