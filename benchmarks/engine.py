@@ -123,7 +123,7 @@ def main() -> None:
     result: dict[str, Any] = {"machine": machine(model), "short": arguments.short}
     result |= speed.throughput(model, reference, rounds)
     result |= speed.gemm_fraction(model, rounds)
-    result |= speed.captured(model, rounds)
+    result |= speed.switches(model, rounds)
     result |= speed.peak_memory(device)
     result["table"] = speed.table(model, rounds, short=arguments.short)
     small: dict[str, Any] = {"texts": 1, "length": 8, "restarts": 2, "generated": False}

@@ -131,16 +131,26 @@ def gemm_fraction(model: FrozenModel, rounds: int) -> dict[str, float]:
     }
 
 
-def captured(model: FrozenModel, rounds: int) -> dict[str, float]:
-    """Compare steps of 4 rows × N = 24 with and without captured graphs, turn by turn; medians.
+def switches(model: FrozenModel, rounds: int) -> dict[str, float]:
+    """Compare steps of 4 rows × N = 24 with and without each switch, turn by turn; medians.
 
-    Empty where there is no GPU. Above 1 graphs pay: then switch them on (`explorer.model.graphs`).
+    Empty where there is no GPU. Above 1 a switch pays: captured graphs (`explorer.model.graphs`),
+    fused attention (`explorer.model.attention`), both.
     """
     if model.device.type != "cuda":
         return {}
-    engines = [trainer(replace(model, graphs=held), 4, 24) for held in (None, Graphs())]
-    times = [[seconds(e.step, model.device) for e in engines] for _ in range(rounds + AFTER + 2)]
-    return {"graphs_ratio": statistics.median(plain / ours for plain, ours in times[AFTER + 2 :])}
+    fused = replace(model, body=model.body and replace(model.body, fused=True))
+    captured = {"graphs_ratio": model, "graphs_and_fused_ratio": fused}
+    asked = {name: replace(each, graphs=Graphs()) for name, each in captured.items()}
+    engines = {
+        name: trainer(each, 4, 24)
+        for name, each in {"": model, "fused_ratio": fused, **asked}.items()
+    }
+    times = [
+        {name: seconds(each.step, model.device) for name, each in engines.items()}
+        for _ in range(rounds + AFTER + 2)
+    ][AFTER + 2 :]
+    return {name: statistics.median(t[""] / t[name] for t in times) for name in engines if name}
 
 
 def table(model: FrozenModel, rounds: int, *, short: bool) -> list[dict[str, float]]:

@@ -2,38 +2,44 @@
 
 import streamlit as st
 
+from explorer.base.language import later, tr
 from explorer.specs.jobs import DistancesSpec
 from widgets import depth_view, distance_view, evidence, findings, jobs, sets, start
 from widgets.guard import sentences
 from widgets.markdown import escaped
 
-VECTORS = {"e": "e", "m": "m", "both": "e and m together"}
+VECTORS = {"e": "e", "m": "m", "both": later("e and m together")}
 
 start.through_entry()
-st.title("Distances", anchor=False)
+st.title(tr("Distances"), anchor=False)
 with sentences():
     chosen = sets.choose()
     if chosen is not None:
         found = sets.read(chosen)
         summary = distance_view.read(found)
         if summary is None:
-            st.write("The distances of this set, and of its texts, are not measured yet.")
-            jobs.offer(DistancesSpec(set=chosen), "Measure", "measure")
+            st.write(
+                tr(
+                    "The distances between this set's solutions, and between its texts, have not "
+                    "been measured yet."
+                )
+            )
+            jobs.offer(DistancesSpec(set=chosen), tr("Measure"), "measure")
         else:
             for note in summary.notes:
                 st.info(escaped(note), icon=":material/info:")
             vector = st.segmented_control(
-                "Proto-token",
+                tr("Proto-token"),
                 list(VECTORS),
                 default="e",
                 required=True,
                 key="vector",
-                format_func=VECTORS.get,
+                format_func=lambda vector: tr(VECTORS[vector]),
                 bind="query-params",
             )  # type: ignore[call-overload]
             distance_view.numbers(summary, vector)
             if vector == "m" and summary.one_m:
-                st.info("m is shared over this set: its distance is zero for every pair.")
+                st.info(tr("The solutions of this set share one m: its distance is always zero."))
             else:
                 left, right = st.columns(2, gap="large")
                 with left:
@@ -41,4 +47,4 @@ with sentences():
                 with right:
                     distance_view.against_texts(summary, found, vector)
             depth_view.show(found)
-            findings.show(evidence.of_set(found.record), "set")
+            findings.show(evidence.of_set(found.record))

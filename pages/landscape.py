@@ -4,6 +4,8 @@ import numpy as np
 import streamlit as st
 
 from explorer.base.errors import BadInputError
+from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.landscape.places import LANDSCAPES
 from explorer.paths import places
 from explorer.paths.result import Paths
@@ -18,12 +20,14 @@ def plane() -> None:
     """Which path's plane, how fine, and Measure."""
     sets = _sets()
     if not sets:
-        raise BadInputError("No solutions are connected yet. Connect two on the Paths page first.")
+        raise BadInputError(
+            tr("No solutions are connected yet. Connect two on the Paths page first.")
+        )
     asked = st.query_params.get("paths")
     names = list(sets)
     of, at, fine, go = st.columns([3, 3, 2, 2], vertical_alignment="bottom")
     name = of.selectbox(
-        "Paths",
+        tr("Paths"),
         names,
         names.index(asked) if asked in sets else 0,
         format_func=sets.__getitem__,
@@ -32,26 +36,28 @@ def plane() -> None:
     found = cached.paths(places.find_paths(name))
     pairs = [k for k in np.flatnonzero(found.measured).tolist() if found.steps[k] > 0]
     if not pairs:
-        raise BadInputError("No curve of these paths has been trained. Connect two solutions anew.")
+        raise BadInputError(
+            tr("None of these paths has a trained curve. Connect two solutions again.")
+        )
     given = st.query_params.get("pair", "")
     linked = next((at for at, k in enumerate(pairs) if str(k) == given), 0)
     pair = at.selectbox(
-        "Pair",
+        tr("Pair"),
         pairs,
         linked,
         format_func=lambda k: _pair_label(found, k),
         key=f"plane-pair-{name}-{given}",
     )
     level = fine.select_slider(
-        "Points",
+        tr("Points"),
         list(SIZES),
         5,
         format_func=SIZES.__getitem__,
         key="plane-level",
-        help="It begins with 9 × 9 and refines.",
+        help=tr("The grid starts with 9 × 9 points and becomes finer step by step."),
     )
     if go.button(
-        "Measure the plane",
+        tr("Measure the plane"),
         type="primary",
         icon=":material/landscape:",
         key="measure",
@@ -65,13 +71,15 @@ def around() -> None:
     """Which solution to walk away from, and Measure."""
     known = exact_solutions.records()
     if not known:
-        raise BadInputError("There are no exact solutions yet. Train some on the Reconstruct page.")
+        raise BadInputError(
+            tr("There are no exact solutions yet. Train some on the Reconstruct page.")
+        )
     which, many, go = st.columns([6, 2, 2], vertical_alignment="bottom")
     with which:
-        solution = exact_solutions.choose("Solution", list(known), "radius-of")
-    directions = many.number_input("Random directions", 1, 256, 24, key="radius-directions")
+        solution = exact_solutions.choose(tr("Solution"), list(known), "radius-of")
+    directions = many.number_input(tr("Random directions"), 1, 256, 24, key="radius-directions")
     if solution and go.button(
-        "Measure the radius", icon=":material/radar:", key="measure-radius", width="stretch"
+        tr("Measure the radius"), icon=":material/radar:", key="measure-radius", width="stretch"
     ):
         _leave_link()
         spec = RadiusSpec(solution=solution, directions=directions)
@@ -91,7 +99,7 @@ def _sets() -> dict[str, str]:
 
 def _label(paths: Paths) -> str:
     text = paths.header.texts[0].text
-    many = f"{len(paths)} pairs, " if len(paths) > 1 else ""
+    many = f"{counted(len(paths), 'pair')}, " if len(paths) > 1 else ""
     return f"{many}{text[:50]}"
 
 
@@ -107,16 +115,16 @@ def result() -> None:
         landscape_view.PLANES,
         {},
         LANDSCAPES.shipped(),
-        button="Measure",
-        empty="Choose a pair and press Measure.",
+        button=tr("Measure the plane"),
+        empty=tr("Choose a pair and press “Measure the plane”."),
     )
 
 
 start.through_entry()
-st.title("The landscape around solutions", anchor=False)
+st.title(tr("The landscape around solutions"), anchor=False)
 with sentences():
     plane()
 with sentences():
     result()
-with st.expander("Walk away from one solution", icon=":material/radar:"), sentences():
+with st.expander(tr("Walk away from one solution"), icon=":material/radar:"), sentences():
     around()

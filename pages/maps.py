@@ -2,11 +2,12 @@
 
 import streamlit as st
 
+from explorer.base.language import tr
 from widgets import depth_view, map_selection, map_set_up, map_view, sets, start
 from widgets.guard import sentences
 
 start.through_entry()
-st.title("Maps", anchor=False)
+st.title(tr("Maps"), anchor=False)
 spec, made = None, None
 with sentences():
     left, right = start.sides()

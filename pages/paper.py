@@ -2,31 +2,39 @@
 
 import streamlit as st
 
+from explorer.base.language import tr
 from explorer.experiments import paper, paper_comparison
 from widgets import evidence, fill_column, paper_view, start
 from widgets.guard import sentences
 
 start.through_entry()
-st.title("The paper, and what runs here show", anchor=False)
+st.title(tr("What the paper reports, and what runs here show"), anchor=False)
 st.write(
-    "Published numbers are v1's of arXiv 2505.21189. A cell that was never run here is empty; "
-    "run an experiment and its numbers appear beside the paper's."
+    tr(
+        "The published numbers are those of version 1 of arXiv 2505.21189. What has not been run "
+        "here is empty: run an experiment, and its numbers appear beside the paper's."
+    )
 )
 with sentences():
     everything = paper_view.known()
     numbers, findings, fill, limits = st.tabs(
-        ["Numbers", "Findings", "Fill a column", "Limits and inconsistencies"]
+        [
+            tr("Numbers"),
+            tr("Findings"),
+            tr("Run for other models"),
+            tr("Limits and inconsistencies"),
+        ]
     )
     with numbers:
         paper_view.tables(everything)
     with findings:
         said = [*paper_comparison.of_runs(everything), *evidence.of_sets(), *evidence.of_paths()]
         paper_view.answers(said)
-        st.subheader("More of the paper's statements", anchor=False)
+        st.subheader(tr("Other statements of the paper"), anchor=False)
         paper_view.answers(said, paper.MEASURED)
         paper_view.open_questions(said)
     with fill:
         fill_column.show(everything)
     with limits:
         for statement in (*paper.INCONSISTENCIES, *paper.LIMITS):
-            st.markdown(f"**{statement.id}** {statement.sentence}")
+            st.markdown(f"**{statement.id}** {tr(statement.sentence)}")

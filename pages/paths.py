@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.assets import allowed_folders
+from explorer.base.language import tr
 from explorer.paths import places
 from widgets import linked, path_set_up, path_view, server, slow_start, start
 from widgets.guard import sentences
@@ -16,9 +17,9 @@ def set_up() -> None:
     pressed = slow_start.button(
         path_set_up.expected(spec),
         "connect",
-        label="Connect",
+        label=tr("Connect"),
         icon=":material/timeline:",
-        quicker="Fewer pairs or steps are quicker.",
+        quicker=tr("Fewer pairs or fewer steps are quicker."),
     )
     if pressed and spec is not None:
         for name in ("a", "b", "record"):
@@ -32,8 +33,8 @@ def result() -> None:
         path_view.PATHS,
         {"record": _find},
         places.PATHS.shipped(),
-        button="Connect",
-        empty="Pick two solutions and press Connect.",
+        button=tr("Connect"),
+        empty=tr("Choose two solutions and press Connect."),
         record="record",
     )
 
@@ -44,7 +45,7 @@ def _find(name: str) -> Path:
 
 
 start.through_entry()
-st.title("From one solution to another", anchor=False)
+st.title(tr("From one solution to another"), anchor=False)
 left, right = start.sides()
 with left, sentences():
     set_up()

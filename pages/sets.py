@@ -2,20 +2,24 @@
 
 import streamlit as st
 
+from explorer.base.language import tr
 from explorer.jobs import client
 from explorer.specs.jobs import SolveSetSpec
 from widgets import set_set_up, set_view, sets, start
 from widgets.guard import sentences
 
 start.through_entry()
-st.title("Solution sets", anchor=False)
+st.title(tr("Solution sets"), anchor=False)
 left, right = start.sides()
 with left, sentences():
     set_set_up.set_up()
 with right, sentences():
     st.write(
-        "Many solutions of one model and length: several texts for each context, several "
-        "solutions of one text. Distances and maps are made of them."
+        tr(
+            "A set holds many solutions of one model and one length: several texts for each "
+            "context, and several solutions of the same text. Distances and maps are made from "
+            "sets."
+        )
     )
     asked = [job for job in client.jobs() if isinstance(job.spec, SolveSetSpec)]
     working = [job for job in asked if not job.over]
@@ -26,5 +30,5 @@ with right, sentences():
     if not working and (chosen := sets.choose()) is not None:
         set_view.show(chosen)
         with st.container(horizontal=True):
-            st.link_button("Distances", f"./distances?set={chosen}")
-            st.link_button("Map", f"./maps?set={chosen}")
+            st.link_button(tr("Distances"), f"./distances?set={chosen}")
+            st.link_button(tr("Map"), f"./maps?set={chosen}")

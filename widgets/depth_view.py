@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from explorer.base.language import tr
 from explorer.figures import depth as charts
 from explorer.geometry import depth
 from explorer.geometry.depth import PLACE_NAMES, Place
@@ -16,15 +17,17 @@ _read = cached.Newest(depth.REPORTS.read, 16)
 
 def show(found: SolutionSet) -> None:
     """Show how the kinds of pairs come apart by layer, or offer to measure it."""
-    st.subheader("By layer", anchor=False)
+    st.subheader(tr("By layer"), anchor=False)
     st.caption(
-        "e and m are the paper's space. Here the same pairs are compared by what the model "
-        "makes of them: the hidden states after each layer. The paper claims nothing of "
-        "it."
+        tr(
+            "The paper compares e and m themselves. Here the same pairs are compared by what the "
+            "model makes of them: its hidden states after each layer. The paper says nothing about "
+            "these."
+        )
     )
     effects(found)
     link = map_set_up.link(found.record.id, "m")
-    st.link_button("See them move through the layers", link, icon=":material/scatter_plot:")
+    st.link_button(tr("See them move through the layers"), link, icon=":material/scatter_plot:")
 
 
 def effects(found: SolutionSet, place: Place | None = None) -> None:
@@ -32,17 +35,17 @@ def effects(found: SolutionSet, place: Place | None = None) -> None:
     read = (_read(file) for file in depth.REPORTS.files(found.record))
     made = next((each for each in read if each is not None), None)
     if made is None:
-        jobs.offer(DepthSpec(set=found.record.id), "Measure by layer", "measure-depth")
+        jobs.offer(DepthSpec(set=found.record.id), tr("Measure by layer"), "measure-depth")
         return
     for note in made.notes:
         st.info(escaped(note), icon=":material/info:")
     at = place or st.segmented_control(
-        "Hidden states",
+        tr("Hidden states"),
         list(PLACE_NAMES),
         default="m",
         required=True,
         key="depth-place",
-        format_func=PLACE_NAMES.__getitem__,
+        format_func=lambda place: tr(PLACE_NAMES[place]),
     )
     chart_widget.show(cached.once(charts.by_layer, made, at), f"depth-{made.set}")
     st.write(escaped(made.sentence))

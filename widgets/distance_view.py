@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from explorer.base.language import later, tr
 from explorer.figures import distances as charts
 from explorer.figures.stored import TEXT_AXES
 from explorer.geometry import distance_report, distances
@@ -16,9 +17,8 @@ from widgets import words
 from widgets.cached import Newest
 from widgets.markdown import escaped
 
-METRICS = {"cosine": "cosine", "l2": "L2"}
-MINILM = "all-MiniLM-L6-v2, offline."
-BARS = "Bars are 95% over resampled contexts."
+METRICS = {"cosine": later("cosine"), "l2": "L2"}
+AXES = {"tfidf": "TF-IDF", "semantic": later("semantic")}
 
 
 def read(found: SolutionSet) -> DistanceSummary | None:
@@ -33,12 +33,12 @@ _read = Newest(distance_report.read, 16)
 def histograms(summary: DistanceSummary, vector: str) -> None:
     """The histogram of one vector with its statistics."""
     metric = st.segmented_control(
-        "Distance",
+        tr("Distance"),
         list(METRICS),
         default="cosine",
         required=True,
         key="metric",
-        format_func=METRICS.get,
+        format_func=lambda metric: tr(METRICS[metric]),
         bind="query-params",
     )  # type: ignore[call-overload]
     measured = summary.of(vector, metric)
@@ -50,26 +50,34 @@ def histograms(summary: DistanceSummary, vector: str) -> None:
             pd.DataFrame([_row(c) for c in measured.comparisons]),
             hide_index=True,
             key="comparisons",
-            alt="Table of effect sizes with intervals and permutation tests",
+            alt=tr("Table of effect sizes with intervals and permutation tests"),
         )
     intervals = any(c.low is not None for c in measured.comparisons)
-    over = f" Intervals: 95% over {summary.resamples} resamplings of contexts." if intervals else ""
-    st.caption(
-        "AUC: the chance that a pair of the first kind is closer than one of the second (0.5: no "
-        f"difference); Cliff's δ = 2·AUC − 1.{over} p: one-sided, {summary.permutations} "
-        "permutations of labels, never of pairs."
-    )
+    said = [
+        tr(
+            "AUC: the chance that a pair of the first kind is closer than one of the second (0.5: "
+            "no difference). Cliff's δ = 2·AUC − 1."
+        ),
+        tr("Intervals: 95%, from {count} resamples of the contexts.", count=summary.resamples)
+        if intervals
+        else "",
+        tr(
+            "p: one-sided, from {count} permutations of the labels, never of pairs.",
+            count=summary.permutations,
+        ),
+    ]
+    st.caption(" ".join(sentence for sentence in said if sentence))
 
 
 def _row(c: Comparison) -> dict[str, object]:
     return {
-        "closer": c.near,
-        "than": c.far,
+        tr("closer"): tr(c.near),
+        tr("than"): tr(c.far),
         "AUC": round(c.auc, 4),
-        "95% interval": "–" if c.low is None else f"{c.low:.3f} to {c.high:.3f}",
+        tr("95% interval"): "–" if c.low is None else f"{c.low:.3f} – {c.high:.3f}",
         "Cliff's δ": round(c.cliffs_delta, 4),
         "p": c.p,
-        "permuted": c.shuffled,
+        tr("permuted"): tr(c.shuffled),
     }
 
 
@@ -78,51 +86,59 @@ def numbers(summary: DistanceSummary, vector: str) -> None:
     measured = summary.of(vector, "cosine")
     medians = measured.medians if measured is not None else {}
     with st.container(horizontal=True):
-        words.metric("Solutions", summary.solutions)
-        words.metric("Contexts", summary.contexts)
-        words.metric("Texts", summary.texts)
+        words.metric(tr("Solutions"), summary.solutions)
+        words.metric(tr("Contexts"), summary.contexts)
+        words.metric(tr("Texts"), summary.texts)
         for kind, count in summary.counts.items():
-            middle = f"median {medians[kind]:.3f}" if kind in medians else "no pair"
-            words.metric(
-                f"Pairs, {kind}", f"{count:,}", middle, delta_color="off", delta_arrow="off"
+            middle = (
+                tr("median {value}", value=f"{medians[kind]:.3f}")
+                if kind in medians
+                else tr("no pair")
             )
+            name = tr("Pairs, {kind}", kind=tr(kind))
+            words.metric(name, f"{count:,}", middle, delta_color="off", delta_arrow="off")
 
 
 def against_texts(summary: DistanceSummary, found: SolutionSet, vector: Vector) -> None:
     """Proto-token distance against text distance; choosing points shows the two texts."""
     axis = st.segmented_control(
-        "Text distance",
+        tr("Text distance"),
         list(TEXT_AXES),
         default="tfidf",
         required=True,
         key="text_axis",
-        format_func=lambda a: {"tfidf": "TF-IDF", "semantic": "semantic"}[a],
+        format_func=lambda axis: tr(AXES[axis]),
         bind="query-params",
     )
     assert summary.charts is not None
     points = summary.charts.points(axis, vector)
     if points.empty:
-        st.info("There is no pair of different texts with such a distance.")
+        st.info(tr("No pair of different texts has such a distance."))
         return
     against = summary.against_texts(vector, axis)
     texts = distances.texts(found)
     chart = charts.against_texts(points, against, TEXT_AXES[axis], texts)
     event = chart_widget.show_selectable(chart, f"texts-{found.record.id}")
-    fitted = f"TF-IDF is fitted on {escaped(summary.tfidf_corpus)}." if axis == "tfidf" else MINILM
     some = len(points) < sum(against.text_pairs.values())
     said = [
-        fitted,
-        "A point is a pair of texts, its height the mean over their solutions.",
-        "Points are drawn at random from all; means are over all." if some else "",
-        f"Binned means only where both kinds have at least {LEAST} text pairs.",
-        BARS if any(None not in mean.low for mean in against.bins) else "",
+        tr("TF-IDF is fitted on {corpus}.", corpus=escaped(summary.tfidf_corpus))
+        if axis == "tfidf"
+        else tr("Semantic distances come from all-MiniLM-L6-v2, offline."),
+        tr("A point is a pair of texts; its height is the mean over their solutions."),
+        tr("The points are a random choice of all pairs; the means are over all.") if some else "",
+        tr(
+            "Binned means are drawn only where both kinds have {count} text pairs or more.",
+            count=LEAST,
+        ),
+        tr("Bars are 95% intervals over resampled contexts.")
+        if any(None not in mean.low for mean in against.bins)
+        else "",
+        "" if against.bins else tr("That is nowhere the case here, so there are none."),
     ]
     st.caption(" ".join(sentence for sentence in said if sentence))
-    if not against.bins:
-        st.caption("There is no such place here, so there are no binned means.")
     for a, b in event[:5]:
         with st.container(border=True):
             st.text(texts[a])
             st.text(texts[b])
     if not event:
-        st.caption("Choose points to read their two texts.")
+        st.caption(tr("Click a point to read its two texts."))

@@ -1,10 +1,13 @@
 """What sets and paths on this machine say of the paper's findings, read once for each version."""
 
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
 
+from explorer.base import language
 from explorer.base.errors import CorruptFileError
+from explorer.base.language import tr
 from explorer.experiments import space
 from explorer.experiments.paper_comparison import Evidence
 from explorer.experiments.verdicts import Finding
@@ -29,9 +32,11 @@ def of_sets() -> list[Evidence]:
         try:
             findings = of_set(record)
         except CorruptFileError as error:
-            st.warning(escaped(f"Set {name[:6]}: {error}"), icon=":material/broken_image:")
+            warned = tr("Set {id}: {error}", id=name[:6], error=error)
+            st.warning(escaped(warned), icon=":material/broken_image:")
             continue
-        found += [Evidence(f, record.spec.model, f"set {name[:6]}") for f in findings]
+        of = tr("set {id}", id=name[:6])
+        found += [Evidence(f, record.spec.model, of) for f in findings]
     return found
 
 
@@ -41,7 +46,7 @@ def of_set(record: SetRecord) -> list[Finding]:
     Raises:
         CorruptFileError: if one of its files cannot be read.
     """
-    return _of_set(records.find(record.id))
+    return _of_set(language.current())(records.find(record.id))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -56,7 +61,10 @@ def _findings(folder: Path) -> list[Finding]:
     return space.of_vectors(records.read(folder))
 
 
-_of_set = Newest(_findings, 64, _files)
+@cache
+def _of_set(_language: str) -> Newest[list[Finding]]:
+    """Return what is kept of the sets' findings, which are sentences of a language."""
+    return Newest(_findings, 64, _files)
 
 
 def of_paths() -> list[Evidence]:
@@ -66,10 +74,10 @@ def of_paths() -> list[Evidence]:
         try:
             made = cached.paths.if_there(file)
         except CorruptFileError as error:
-            evidence = f"Paths {file.parent.name}: {error}"
-            st.warning(escaped(evidence), icon=":material/broken_image:")
+            warned = tr("Paths {id}: {error}", id=file.parent.name, error=error)
+            st.warning(escaped(warned), icon=":material/broken_image:")
             continue
         if made is not None:
-            of = f"paths {file.parent.name}"
+            of = tr("paths {id}", id=file.parent.name)
             found += [Evidence(f, made.header.model, of) for f in space.of_paths(made)]
     return found

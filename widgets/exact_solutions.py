@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.solutions import store
 from explorer.solutions.solution import Solution, SolutionRecord
 
@@ -20,7 +21,7 @@ def label(record: SolutionRecord, length: int = 44) -> str:
     """Name a solution in a list; what tells restarts of a text apart comes first."""
     text = " ".join(record.text.split())
     text = text if len(text) <= length else f"{text[: length - 1]}…"
-    return f"seed {record.seed} · N {record.c_tokens} · {text}"
+    return f"{tr('seed {seed}', seed=record.seed)} · N {record.c_tokens} · {text}"
 
 
 def group(record: SolutionRecord) -> tuple[str, str, str, int]:
@@ -56,5 +57,5 @@ def open_solution(solution_id: str) -> Solution:
         CorruptFileError: if it cannot be read.
     """
     if not solution_id:
-        raise BadInputError("Pick a solution.")
+        raise BadInputError(tr("Choose a solution."))
     return store.open_solution(str(store.find(solution_id)))

@@ -6,6 +6,7 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.estimates import run_time
 from explorer.estimates.outlook import about
 from explorer.experiments.definition import PRESETS, Experiment, alterations
@@ -31,7 +32,10 @@ def choose(experiment: Experiment) -> None:
         return
     assert card.folder is not None
     preset = st.radio(
-        "Size", list(PRESETS), format_func=PRESETS.__getitem__, key=f"size-{experiment.name}"
+        tr("Size"),
+        list(PRESETS),
+        format_func=lambda name: tr(PRESETS[name]),
+        key=f"size-{experiment.name}",
     )
     usual = experiment.preset(preset, card)
     settings = _advanced(experiment, usual, preset, arrangement.why(card))
@@ -44,16 +48,20 @@ def choose(experiment: Experiment) -> None:
     once = run_time.expected(experiment, settings, card.parameters, known)
     if more:
         st.caption(
-            f"The same for each of {len(cards)} checkpoints, one after the other: usually about "
-            f"{about((once * len(cards)).usual)} in all. Capacity over training shows below a run "
-            "as soon as two are measured."
+            tr(
+                "The same for each of {count} checkpoints, one after the other: usually about "
+                "{time} in all. The chart “Capacity over training” appears below a run as soon as "
+                "two are measured.",
+                count=len(cards),
+                time=about((once * len(cards)).usual),
+            )
         )
     name = preset if settings == usual else f"{preset}, changed"
     if slow_start.button(
         once * len(cards),
         f"start-{experiment.name}",
-        quicker="Fewer texts, or shorter ones, are quicker.",
-        help="Run again with the same settings, it goes on where it was.",
+        quicker=tr("Fewer or shorter texts are quicker."),
+        help=tr("If you start it again with the same settings, it goes on where it stopped."),
     ):
         st.query_params.pop("run", None)
         asked = [settings.model_copy(update={"model": each.name}) for each in cards]
@@ -68,7 +76,7 @@ def _advanced(experiment: Experiment, usual: Settings, preset: str, why: str) ->
         BadInputError: if they cannot be used.
     """
     fields: dict[str, Any] = usual.model_dump()
-    with st.expander("Advanced", icon=":material/tune:", key=f"advanced-{experiment.name}"):
+    with st.expander(tr("Advanced"), icon=":material/tune:", key=f"advanced-{experiment.name}"):
         for name, info in type(usual).model_fields.items():
             if name not in NOT_ASKED:
                 key = f"{experiment.name}-{preset}-{name}"
@@ -77,17 +85,23 @@ def _advanced(experiment: Experiment, usual: Settings, preset: str, why: str) ->
             st.caption(why)
         if "recipe" in fields:
             recipe = usual.recipe  # type: ignore[union-attr]
-            st.caption(f"Recipe {escaped(recipe.name)}: at most {recipe.max_steps} steps.")
-            if st.toggle("Another recipe", key=f"{experiment.name}-{preset}-recipe"):
+            st.caption(
+                tr(
+                    "Recipe {name}: at most {steps} steps.",
+                    name=escaped(recipe.name),
+                    steps=recipe.max_steps,
+                )
+            )
+            if st.toggle(tr("Use another recipe"), key=f"{experiment.name}-{preset}-recipe"):
                 chosen = recipes.choose("independent")
                 if chosen is None:
-                    raise BadInputError("Mend the recipe first.")
+                    raise BadInputError(tr("Fix the recipe first."))
                 fields["recipe"] = chosen
     return experiment.make(fields)
 
 
 def _field(name: str, info: FieldInfo, value: Any, key: str) -> Any:
-    label, text = name.replace("_", " "), info.description
+    label, text = tr(name.replace("_", " ")), tr(info.description or "") or None
     if isinstance(value, int):
         return st.number_input(label, min_value=0, value=value, step=1, key=key, help=text)
     if isinstance(value, tuple) and all(isinstance(part, int) for part in value):
@@ -108,7 +122,10 @@ def _whole_numbers(label: str, typed: str) -> tuple[int, ...]:
         return tuple(int(part) for part in typed.replace(",", " ").split())
     except ValueError as error:
         raise BadInputError(
-            f"Give whole numbers for “{label}”, with commas between them, such as 4, 8, 16."
+            tr(
+                "Give whole numbers for “{setting}”, with commas between them, such as 4, 8, 16.",
+                setting=label,
+            )
         ) from error
 
 
@@ -128,4 +145,4 @@ def _words(option: str) -> str:
         known = ARRANGEMENTS[option]
         return f"{known.checklist_id} {known.formula}"
     words = {str(key): said for key, said in SOURCES.items()} | arrangement.WORDS
-    return words.get(option, option)
+    return tr(words.get(option, option))

@@ -8,6 +8,7 @@ import streamlit as st
 
 from explorer.base.errors import CorruptFileError
 from explorer.base.formatting import counted
+from explorer.base.language import later, tr
 from explorer.estimates import run_time
 from explorer.experiments import exports, over_training, runs
 from explorer.experiments.catalogue import experiment
@@ -19,7 +20,7 @@ from explorer.figures.experiments.over_training import charts as over_training_c
 from explorer.jobs.client import Job
 from explorer.specs.experiments import Name
 from explorer.specs.jobs import ExperimentSpec
-from widgets import cached, download, experiment_set_up, findings, start
+from widgets import cached, download, experiment_set_up, findings, start, words
 from widgets import charts as chart_widget
 from widgets.cached import Newest
 from widgets.copy_link import copy_link
@@ -33,11 +34,11 @@ def page(name: Name) -> None:
     """Show the page of an experiment."""
     start.through_entry()
     asked = experiment(name)
-    st.title(asked.title, anchor=False)
+    st.title(tr(asked.title), anchor=False)
     left, right = start.sides()
     with left, sentences():
-        st.write(asked.question)
-        st.caption(f"Checklist {', '.join(asked.checklist)}")
+        st.write(tr(asked.question))
+        st.caption(tr("In the paper's checklist: {ids}", ids=", ".join(asked.checklist)))
         findings.rules(asked.rules)
         experiment_set_up.choose(asked)
     with right, sentences():
@@ -50,23 +51,27 @@ def _result(asked: Experiment) -> None:
         return
     folders = {folder.name: folder for folder in runs.run_folders(asked.name)}
     if not folders:
-        st.info("No run of this experiment is on this machine yet. Press Start.")
+        st.info(tr("This experiment has not been run on this machine yet. Press Start."))
         return
     wanted = st.query_params.get("run", "")
     names = list(folders)
     first = next((k for k, name in enumerate(names) if wanted and name.startswith(wanted)), None)
     if first is None:
         if wanted:
-            st.info("The run of this link is not on this machine; this is another one.")
+            st.info(tr("The run that the link names is not on this machine. This is another one."))
         first = next((k for k, name in enumerate(names) if _ships(folders[name])), 0)
     chosen = names[first]
     if len(names) > 1:
         chosen = st.selectbox(
-            "Run", names, first, format_func=lambda n: _label(folders[n]), key=f"run-{asked.name}"
+            tr("Run"),
+            names,
+            first,
+            format_func=lambda n: _label(folders[n]),
+            key=f"run-{asked.name}",
         )
     found = read(folders[chosen])
     if found.ships:
-        st.badge("recorded", icon=":material/history:", color="gray")
+        st.badge(tr("recorded"), icon=":material/history:", color="gray")
     show(asked, found)
 
 
@@ -78,14 +83,14 @@ def _label(folder: Path) -> str:
     try:
         return label(read(folder))
     except CorruptFileError:
-        return f"{folder.name}: cannot be read"
+        return tr("{run}: cannot be read", run=folder.name)
 
 
 def label(found: Run) -> str:
     """Return what a run is called in a list."""
     header = found.header
     model = header.settings.model.rpartition("/")[2]
-    state = "recorded" if found.ships else header.created[:16].replace("T", " ")
+    state = tr("recorded") if found.ships else header.created[:16].replace("T", " ")
     size = experiment(found.settings.experiment).size(found)
     return f"{model}, {size}, {state} ({header.id[:6]})"
 
@@ -104,7 +109,7 @@ def _kind(asked: Experiment) -> Kind:
         _live,
         _made,
         lambda folder, _key, _query: show(asked, read(folder)),
-        "This was stopped before it began.",
+        later("This was stopped before it began."),
     )
 
 
@@ -112,7 +117,7 @@ def _made(_job_id: str, job: Job | None) -> Path | None:
     if job is None or "run" not in job.result:
         return None
     if job.state == "stopped":
-        st.info("Stopped. Start goes on where it was, also in the middle of a cell.")
+        st.info(tr("Stopped. Press Start to go on from here, even in the middle of a cell."))
     return runs.find(str(job.result["run"]))
 
 
@@ -132,7 +137,7 @@ def show(asked: Experiment, run: Run) -> None:
     st.caption(escaped(asked.sentence(run)))
     _at_work(asked, run)
     if not run.done:
-        st.info("No cell of this run is measured yet. Press Start to go on.")
+        st.info(tr("No cell of this run has been measured yet. Press Start to go on."))
         return
     for note in cached.once(asked.notes, run):
         st.warning(note, icon=":material/info:")
@@ -140,15 +145,21 @@ def show(asked: Experiment, run: Run) -> None:
     drawn = cached.once(charts, run)
     for chart in drawn[:1]:
         chart_widget.show(chart, key)
-    findings.show(cached.once(asked.findings, run), "run")
+    findings.show(cached.once(asked.findings, run))
     for chart in drawn[1:]:
         chart_widget.show(chart, key)
     _over_training(asked, run)
     tables = {title: t for title, t in cached.once(asked.tables, run).items() if not t.empty}
     if tables:
-        st.subheader("Tables", anchor=False)
-        for tab, (title, table) in zip(st.tabs(list(tables)), tables.items(), strict=True):
-            tab.dataframe(table, hide_index=True, key=f"{key}-{title}", alt=title)
+        st.subheader(tr("Tables"), anchor=False)
+        tabs = st.tabs([tr(title) for title in tables])
+        for tab, (title, table) in zip(tabs, tables.items(), strict=True):
+            tab.dataframe(
+                table.rename(columns=words.column),
+                hide_index=True,
+                key=f"{key}-{title}",
+                alt=tr(title),
+            )
     _downloads(asked, run, key)
 
 
@@ -163,7 +174,7 @@ def _over_training(asked: Experiment, run: Run) -> None:
     row = over_training.together(run, others)
     if not (drawn := over_training_charts(row)):
         return
-    st.subheader("Over training", anchor=False)
+    st.subheader(tr("Over the model's training"), anchor=False)
     for note in over_training.notes(row):
         st.warning(escaped(note), icon=":material/info:")
     for chart in drawn:
@@ -178,19 +189,23 @@ def _at_work(asked: Experiment, run: Run) -> None:
     under_way = {node.part: node.fraction for node in said.nodes if node.part}
     st.progress(
         run_time.fraction(asked, run, under_way),
-        f"A command measures this run on {counted(len(said.nodes), 'process', 'processes')}: "
-        f"{counted(len(run.done), 'cell')} done"
-        f"{run_time.left(asked, run, max(1, len(under_way)))}.",
+        tr(
+            "This run is being measured by a command. Processes: {processes}, finished: {cells}"
+            "{left}.",
+            processes=len(said.nodes),
+            cells=counted(len(run.done), "cell"),
+            left=run_time.left(asked, run, max(1, len(under_way))),
+        ),
     )
     st.dataframe(
         [
             {
-                "Machine": node.name,
-                "Device": node.device,
-                "Format": node.searched_in,
-                "Measures": node.title,
-                "Done (%)": round(100 * node.fraction),
-                "Cells finished": node.finished,
+                tr("Machine"): node.name,
+                tr("Device"): node.device,
+                tr("Number format"): node.searched_in,
+                tr("Measures"): node.title,
+                tr("Done (%)"): round(100 * node.fraction),
+                tr("Cells finished"): node.finished,
             }
             for node in said.nodes
         ],
@@ -199,15 +214,15 @@ def _at_work(asked: Experiment, run: Run) -> None:
     )
     for why in said.refused:
         st.warning(escaped(why), icon=":material/info:")
-    st.button("Look again", key=f"look-{run.header.id}", icon=":material/refresh:")
+    st.button(tr("Refresh"), key=f"look-{run.header.id}", icon=":material/refresh:")
 
 
 def _downloads(asked: Experiment, run: Run, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for label, suffix, make in (
-            ("Measurements", "csv", exports.csv),
-            ("Measurements", "parquet", exports.parquet),
-            ("Everything", "zip", partial(exports.archive, asked)),
+            (tr("Measurements"), "csv", exports.csv),
+            (tr("Measurements"), "parquet", exports.parquet),
+            (tr("Everything"), "zip", partial(exports.archive, asked)),
         ):
             name = f"{asked.name}-{run.header.id[:6]}.{suffix}"
             made = partial(make, run)

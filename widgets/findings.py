@@ -4,6 +4,7 @@ from typing import Literal
 
 import streamlit as st
 
+from explorer.base.language import tr
 from explorer.experiments.paper_comparison import ANSWERS
 from explorer.experiments.rules import Rule
 from explorer.experiments.verdicts import Finding
@@ -16,31 +17,30 @@ MARKS: dict[bool | None, tuple[str, Literal["green", "orange", "gray"]]] = {
 }
 
 
-def show(found: list[Finding], what: str) -> None:
+def show(found: list[Finding]) -> None:
     """Show findings with their figures; the rule of each verdict stands in its tooltip.
 
     Args:
         found: what to show; nothing is shown for none.
-        what: they were found with: run, set, or the like.
     """
     if not found:
         return
-    st.subheader(f"What the paper found, and what this {what} shows", anchor=False)
+    st.subheader(tr("What the paper found, and what is shown here"), anchor=False)
     for finding in found:
         icon, color = MARKS[finding.shown]
-        verdict = f"{finding.id}: {ANSWERS[finding.shown]}"
+        verdict = f"{finding.id}: {tr(ANSWERS[finding.shown])}"
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(verdict, icon=icon, color=color, help=escaped(finding.rule) or None)
-        st.write(escaped(f"{finding.claim} {finding.figure}"))
+        st.write(escaped(f"{tr(finding.claim)} {finding.figure}"))
         if finding.reason:
-            st.caption(escaped(f"Why it may differ: {finding.reason}"))
+            st.caption(escaped(tr("Why it may differ: {reason}", reason=finding.reason)))
 
 
 def rules(of: dict[str, Rule]) -> None:
     """Show what counts as shown, before anything is measured; nothing for no rules."""
     if not of:
         return
-    with st.expander("What counts as shown"):
+    with st.expander(tr("What counts as shown")):
         for name, rule in of.items():
             st.markdown(f"**{name}** {escaped(rule.question)}")
         for said in dict.fromkeys(rule.answers for rule in of.values()):

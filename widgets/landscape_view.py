@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.base.formatting import human_seconds
+from explorer.base.language import later, tr
 from explorer.figures import landscape as charts
 from explorer.figures.walk import point_data
 from explorer.jobs.client import Job
@@ -34,19 +35,29 @@ def show(file: Path, key: str, query: str) -> None:
     """Show a measured plane: numbers, contours of accuracy or loss, and a point that is read."""
     found = cached.landscape.if_there(file)
     if found is None or not found.ready:
-        st.info("No whole grid has been measured here.")
+        st.info(tr("No complete grid has been measured here."))
         return
     _numbers(found)
     picture, reading = st.columns([3, 2], gap="large")
     with reading:
         column = st.segmented_control(
-            "Contours of", ["accuracy", "loss"], default="accuracy", required=True, key=f"of-{key}"
+            tr("Contours of"),
+            [later("accuracy"), later("loss")],
+            default="accuracy",
+            required=True,
+            key=f"of-{key}",
+            format_func=tr,
         )
         row, at = _point(found, key)
         st.caption(
-            f"At {found.x[at]:.2f} along the chord and {found.y[row]:.2f} from it the model "
-            f"outputs, with accuracy {found.accuracy[row, at]:.0%} and loss "
-            f"{found.loss[row, at]:.2f} nats:"
+            tr(
+                "What the model outputs at this point ({x} along the chord, {y} from it): accuracy "
+                "{accuracy}, loss {loss} nats.",
+                x=f"{found.x[at]:.2f}",
+                y=f"{found.y[row]:.2f}",
+                accuracy=f"{found.accuracy[row, at]:.0%}",
+                loss=f"{found.loss[row, at]:.2f}",
+            )
         )
         token_strip.still(f"point-{key}", point_data(found, row, at))
     chart = charts.plane(
@@ -56,11 +67,21 @@ def show(file: Path, key: str, query: str) -> None:
         chart_widget.show(chart, key, on_select=lambda: _clicked(found, key, chart.key))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         download.button(
-            "All numbers", file.read_bytes, places.LANDSCAPE, f"download-{key}", "As safetensors."
+            tr("All numbers"),
+            file.read_bytes,
+            places.LANDSCAPE,
+            f"download-{key}",
+            tr("As safetensors."),
         )
         copy_link(f"link-{key}", query)
         a, b = found.header.ends
-        st.caption(escaped(f"Solutions {a.id} and {b.id}: “{found.header.text.text}”"))
+        said = tr(
+            "Solutions {first} and {second}: “{text}”",
+            first=a.id,
+            second=b.id,
+            text=found.header.text.text,
+        )
+        st.caption(escaped(said))
 
 
 def _point(found: Landscape, key: str) -> tuple[int, int]:
@@ -71,14 +92,14 @@ def _point(found: Landscape, key: str) -> tuple[int, int]:
     start = int(np.argmin(np.abs(found.y)))
     left, right = st.columns(2)
     at = left.select_slider(
-        "Along the chord",
+        tr("Along the chord"),
         columns,
         _nearest(columns, middle),
         key=f"column-{key}",
         format_func=lambda k: f"{found.x[k]:.2f}",
     )
     row = right.select_slider(
-        "From the chord",
+        tr("From the chord"),
         rows,
         _nearest(rows, start),
         key=f"row-{key}",
@@ -105,17 +126,25 @@ def _numbers(found: Landscape) -> None:
     share = header.points_per_second / max(header.plain_per_second, 1e-9)
     inside = float((found.accuracy[:: found.stride, :: found.stride] >= 0.99).mean())
     with st.container(horizontal=True):
-        words.metric("Grid", f"{n} × {n}")
-        words.metric("Accuracy ≥ 0.99", f"{inside:.1%}", help="Share of this plane's grid points.")
-        words.metric("Points per second", f"{header.points_per_second:.0f}")
+        words.metric(tr("Grid"), f"{n} × {n}")
         words.metric(
-            "Of the plain forward rate",
-            f"{share:.0%}",
-            help=f"The model's plain forward pass, logits and no more, does "
-            f"{header.plain_per_second:.0f} rows of the same length a second.",
+            tr("Accuracy 0.99 or more"),
+            f"{inside:.1%}",
+            help=tr("Share of the grid points of this plane."),
         )
-        words.metric("Time", human_seconds(header.seconds))
-        words.metric("Chord", f"{found.marks[-1, 0]:.2f}", help="In the space of [e; m].")
+        words.metric(tr("Points per second"), f"{header.points_per_second:.0f}")
+        words.metric(
+            tr("Share of the model's own speed"),
+            f"{share:.0%}",
+            help=tr(
+                "The forward pass alone, without anything measured, does {rows} rows of the same "
+                "length per second.",
+                rows=f"{header.plain_per_second:.0f}",
+            ),
+        )
+        words.metric(tr("Time"), human_seconds(header.seconds))
+        chord = f"{found.marks[-1, 0]:.2f}"
+        words.metric(tr("Chord"), chord, help=tr("In the space of [e; m]."))
 
 
 def _show_radius(file: Path, key: str, _query: str) -> None:
@@ -125,12 +154,12 @@ def _show_radius(file: Path, key: str, _query: str) -> None:
         return
     known = found.radius[np.isfinite(found.radius)]
     with st.container(horizontal=True):
-        words.metric("Median radius", "–" if found.median is None else f"{found.median:.3g}")
+        words.metric(tr("Median radius"), "–" if found.median is None else f"{found.median:.3g}")
         if len(known):
-            words.metric("Smallest", f"{known.min():.3g}")
-            words.metric("Largest", f"{known.max():.3g}")
-        words.metric("Norm of [e; m]", f"{found.header.norm:.3g}")
-        words.metric("Directions", f"{len(found.radius)}")
+            words.metric(tr("Smallest"), f"{known.min():.3g}")
+            words.metric(tr("Largest"), f"{known.max():.3g}")
+        words.metric(tr("Norm of [e; m]"), f"{found.header.norm:.3g}")
+        words.metric(tr("Directions"), f"{len(found.radius)}")
     chart_widget.show(charts.around(found), key)
     st.caption(escaped(found.sentence))
 
@@ -140,13 +169,13 @@ PLANES = Kind(
     _live,
     in_folder(places.LANDSCAPE),
     show,
-    "This was stopped before its first points; nothing was saved.",
+    later("This was stopped before its first points were measured; nothing was saved."),
 )
 RADII = Kind(
     lambda spec: isinstance(spec, RadiusSpec),
     lambda job_id: follow(job_id, f"?radius={job_id}"),
     in_folder(places.RADIUS),
     _show_radius,
-    "This was stopped before its end; nothing was saved.",
+    later("This was stopped before it was finished; nothing was saved."),
     "radius",
 )

@@ -11,6 +11,7 @@ import streamlit as st
 from explorer.assets import catalog
 from explorer.base.errors import ExplorerError
 from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.figures.strip import preview_data
 from explorer.figures.words import shortened
 from explorer.geometry.distances import between, stack
@@ -27,18 +28,29 @@ MOST_SHOWN = 12
 def details(made: SolutionMap, ids: list[str]) -> None:
     """Texts, token strips and mutual distances of chosen solutions, and the way to Paths."""
     if not ids:
-        st.caption("Click a point, draw a lasso around several (map's corner), or choose by name.")
+        st.caption(
+            tr(
+                "Click a point, draw a lasso around several (in the corner of the map), or choose "
+                "solutions by name."
+            )
+        )
         return
     shown = ids[:MOST_SHOWN]
     with st.container(horizontal=True, vertical_alignment="center"):
-        some = f", the first {len(shown)} shown" if len(ids) > len(shown) else ""
-        st.caption(f"{len(ids)} chosen{some}.")
+        st.caption(
+            tr("{count} chosen, the first {shown} shown.", count=len(ids), shown=len(shown))
+            if len(ids) > len(shown)
+            else tr("{count} chosen.", count=len(ids))
+        )
         download.button(
             "CSV",
             partial(made.csv, ids),
             "chosen.csv",
             "chosen-csv",
-            "What is chosen, one line each: place in the map, context, text, seed, accuracy.",
+            tr(
+                "The chosen solutions, one row each: place in the map, context, text, seed, "
+                "accuracy."
+            ),
             "text/csv",
         )
         _tag(ids)
@@ -48,7 +60,14 @@ def details(made: SolutionMap, ids: list[str]) -> None:
         solution = solutions[i]
         record = solution.record
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"{escaped(i[:6])} · seed {record.seed} · accuracy {record.accuracy:.3f}")
+            st.caption(
+                tr(
+                    "{id} · seed {seed} · accuracy {accuracy}",
+                    id=escaped(i[:6]),
+                    seed=record.seed,
+                    accuracy=f"{record.accuracy:.3f}",
+                )
+            )
             look_inside.link(i)
         if folder is None:
             st.text(record.text)
@@ -63,25 +82,28 @@ def details(made: SolutionMap, ids: list[str]) -> None:
     vector = made.record.spec.vector
     rows = stack([solutions[i] for i in shown], vector)
     names = [i[:6] for i in shown]
-    st.write(f"Cosine distances of {VECTORS[vector]}")
+    st.write(tr("Cosine distances of {name}", name=tr(VECTORS[vector])))
     st.dataframe(pd.DataFrame(between(rows, "cosine"), names, names))
     connect({i: solutions[i].record.text for i in shown})
 
 
 def _tag(ids: Sequence[str]) -> None:
     """Offer to give everything that is chosen a tag, by which the Library finds it."""
-    with st.popover("Tag", icon=":material/sell:", key="tag-chosen"):
-        word = st.text_input("Tag", max_chars=MAX_TAG, key="tag-word", placeholder="type a word")
-        if not st.button("Tag them", key="tag-them", disabled=not (word or "").strip()):
+    with st.popover(tr("Tag"), icon=":material/sell:", key="tag-chosen"):
+        word = st.text_input(
+            tr("Tag"), max_chars=MAX_TAG, key="tag-word", placeholder=tr("type a word")
+        )
+        if not st.button(tr("Tag them"), key="tag-them", disabled=not (word or "").strip()):
             return
         found = [item for item in items("solution") if item.id in set(ids)]
         for item in (own := [item for item in found if not item.ships]):
             tags = [*item.label.tags, word]
             server.relabel(item, name=item.label.name, note=item.label.note, tags=tags)
         if own:
-            st.success(f"{counted(len(own), 'solution')} tagged. The Library filters by tags.")
+            tagged = counted(len(own), "solution")
+            st.success(tr("{solutions} tagged. The Library filters by tags.", solutions=tagged))
         if len(own) < len(ids):
-            st.info("What ships with the project cannot be tagged.")
+            st.info(tr("Solutions that ship with the project cannot be tagged."))
 
 
 def model_folder(name: str) -> Path | None:
@@ -103,14 +125,14 @@ def connect(texts: dict[str, str]) -> None:
     first, second = pairs[0] if pairs else ids[:2]
     left, right = st.columns(2)
     named = {i: f"{shortened(text, 40)} ({i[:6]})" for i, text in texts.items()}.__getitem__
-    a = left.selectbox("From", ids, ids.index(first), format_func=named, key="connect_a")
-    b = right.selectbox("To", ids, ids.index(second), format_func=named, key="connect_b")
+    a = left.selectbox(tr("From"), ids, ids.index(first), format_func=named, key="connect_a")
+    b = right.selectbox(tr("To"), ids, ids.index(second), format_func=named, key="connect_b")
     same = texts[a] == texts[b]
     st.link_button(
-        "Connect these two",
+        tr("Connect these two"),
         f"./paths?a={a}&b={b}",
         icon=":material/conversion_path:",
         disabled=a == b or not same,
     )
     if not same:
-        st.caption("Only two solutions of the same text can be connected.")
+        st.caption(tr("Only two solutions of the same text can be connected."))

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from explorer.base.errors import ExplorerError
+from explorer.base.language import later, tr
 from explorer.base.value import valid
 from explorer.geometry import maps
 from explorer.geometry.depth import PLACE_NAMES, Place
@@ -14,62 +15,71 @@ from explorer.specs.jobs import MapSpec
 from widgets import jobs, words
 from widgets.markdown import escaped
 
-VECTORS = {"e": "e", "m": "m", "both": "e and m"}
+VECTORS = {"e": "e", "m": "m", "both": later("e and m together")}
 INPUT = "input"
-SPACES = {INPUT: "e and m themselves: the paper's own"} | {
-    place: f"Layers: {name}" for place, name in PLACE_NAMES.items()
-}
+
+
+def space_name(space: str) -> str:
+    """Return what can be laid out, in words: the vectors, or the states of each layer."""
+    if space == INPUT:
+        return tr("e and m themselves, as in the paper")
+    return tr("Layer by layer: {place}", place=tr(PLACE_NAMES[space]))  # type: ignore[index]
 
 
 def settings(chosen: list[str]) -> MapSpec:
     """Ask how to lay the solutions out; at first as UMAP where that map is kept, else as PCA."""
     fields: dict[str, object] = {"sets": tuple(chosen)}
     space = st.selectbox(
-        "Space",
-        list(SPACES),
+        tr("What the map shows"),
+        [INPUT, *PLACE_NAMES],
         key="space",
-        format_func=SPACES.__getitem__,
+        format_func=space_name,
         bind="query-params",
-        help="What is laid out: the vectors, or what the model makes of them: its hidden states "
-        "after each layer. The paper claims nothing of hidden states.",
+        help=tr(
+            "The vectors themselves, or what the model makes of them: its hidden states after each "
+            "layer. The paper says nothing about hidden states."
+        ),
     )
     if space != INPUT:
         fields["place"] = space
     kept = maps.load(valid(MapSpec, fields | {"method": "umap"})) is not None
     method = st.segmented_control(
-        "Method", ["pca", "umap"], default="umap" if kept else "pca", required=True, key="method",
-        format_func=str.upper, bind="query-params", help=words.help_for("UMAP", "PCA"),
+        tr("Method"), ["pca", "umap"], default="umap" if kept else "pca", required=True,
+        key="method", format_func=str.upper, bind="query-params",
+        help=words.help_for("UMAP", "PCA"),
     )  # fmt: skip
     fields["method"] = method
     if space == INPUT:
         fields["vector"] = st.segmented_control(
-            "Proto-token",
+            tr("Proto-token"),
             list(VECTORS),
             default="e",
             required=True,
             key="map_vector",
-            format_func=VECTORS.get,
+            format_func=lambda vector: tr(VECTORS[vector]),
             bind="query-params",
-            help=words.help_for("Proto-token", "e", "m"),
+            help=words.help_for(tr("Proto-token"), "e", "m"),
         )  # type: ignore[call-overload]
     fields["dimensions"] = st.segmented_control(
-        "Dimensions", [2, 3], default=2, required=True, key="dimensions"
+        tr("Dimensions"), [2, 3], default=2, required=True, key="dimensions"
     )
     if method == "umap":
         left, right = st.columns(2)
-        fields["neighbours"] = left.number_input("Neighbours", 2, 200, 10, key="neighbours")
+        fields["neighbours"] = left.number_input(tr("Neighbours"), 2, 200, 10, key="neighbours")
         fields["min_distance"] = right.number_input(
-            "Minimum distance", 0.0, 0.99, 0.1, 0.05, key="min_distance"
+            tr("Minimum distance"), 0.0, 0.99, 0.1, 0.05, key="min_distance"
         )
-        fields["metric"] = left.selectbox("Metric", ["cosine", "euclidean"], key="map_metric")
-        fields["seed"] = right.number_input("Seed", 0, 2**31 - 1, 0, key="map_seed")
-    fields["inexact"] = st.checkbox("Show attempts that are not exact as well", key="inexact")
+        fields["metric"] = left.selectbox(
+            tr("Distance"), ["cosine", "euclidean"], key="map_metric", format_func=tr
+        )
+        fields["seed"] = right.number_input(tr("Seed"), 0, 2**31 - 1, 0, key="map_seed")
+    fields["inexact"] = st.checkbox(tr("Also show attempts that are not exact"), key="inexact")
     return valid(MapSpec, fields)
 
 
 def link(set_id: str, place: Place) -> str:
     """Return the address of a set's map through the layers; a choice is named by its words."""
-    return f"./maps?{urlencode({'set': set_id, 'space': SPACES[place]})}"
+    return f"./maps?{urlencode({'set': set_id, 'space': space_name(place)})}"
 
 
 def made_or_asked(spec: MapSpec) -> SolutionMap | None:
@@ -83,7 +93,7 @@ def made_or_asked(spec: MapSpec) -> SolutionMap | None:
             st.caption(escaped(str(error)))
     if made is None:
         _announce()
-        jobs.offer(spec, "Lay out", "lay-out")
+        jobs.offer(spec, tr("Compute map"), "lay-out")
     return made
 
 

@@ -3,38 +3,48 @@
 import streamlit as st
 
 from explorer.base.formatting import counted
+from explorer.base.language import later, tr
 from explorer.figures import maps as charts
 from explorer.figures.words import shortened
 from explorer.geometry.maps import SolutionMap
 from widgets import charts as chart_widget
 from widgets import runs, words
 
-LAYERS = (
-    "Each layer is laid out from the one before and turned to lie nearest to it, its size divided "
-    "out. The paper claims nothing of hidden states."
+LAYERS = later(
+    "Each layer has a map of its own, scaled to the same size and turned to match the one before. "
+    "The paper says nothing about hidden states."
 )
 
 
 def purity(made: SolutionMap) -> None:
     """Print how pure neighbourhoods are in the full space: the picture cannot show that."""
     last = len(made.record.layers) - 1
-    where, label = "In the full space", "Near"
-    if made.record.layers:
-        where, label = "In the hidden states", f"Near after layer {last}"
+    where = tr("In the hidden states") if made.record.layers else tr("In the full space")
     for found in made.record.purity:
+        shared = tr(found.label)
         words.metric(
-            f"{label}: same {found.label}",
+            tr("Near after layer {layer}: same {what}", layer=last, what=shared)
+            if made.record.layers
+            else tr("Near: same {what}", what=shared),
             f"{found.share:.0%}",
-            f"{found.chance:.0%} by chance",
+            tr("{share} by chance", share=f"{found.chance:.0%}"),
             delta_color="off",
             delta_arrow="off",
-            help=f"{where}, not in the picture: the share of the nearest "
-            f"{found.neighbours} (or as many as there are others) with the same {found.label}, "
-            f"over {counted(found.solutions, made.record.spec.noun)}.",
+            help=tr(
+                "{where}, not in the picture: how many of the {neighbours} nearest neighbours (or "
+                "of all others, if there are fewer) have the same {what}. Measured on {points}.",
+                where=where,
+                neighbours=found.neighbours,
+                what=shared,
+                points=counted(found.solutions, made.record.spec.noun),
+            ),
         )
     if made.record.spec.method == "umap":
         st.caption(
-            "UMAP shows who is near whom. Sizes of clusters, and gaps between them, mean nothing."
+            tr(
+                "UMAP shows which solutions are close to each other. The sizes of clusters and the "
+                "gaps between them mean nothing."
+            )
         )
 
 
@@ -42,12 +52,15 @@ def picture(made: SolutionMap) -> list[str]:
     """Show the map and return the ids of the chosen solutions."""
     spec = made.record.spec
     left, right = st.columns(2)
-    colour = left.selectbox("Colour", charts.COLOUR_BY, key="colour", bind="query-params")
+    colour = left.selectbox(
+        tr("Colour by"), charts.COLOUR_BY, key="colour", format_func=tr, bind="query-params"
+    )
     joined = right.selectbox(
-        "Join points of one text",
+        tr("Join points of one text"),
         charts.JOINED,
         int(bool(made.record.layers)),
         key="joined" if spec.place is None else "joined-by-layer",
+        format_func=tr,
     )
     way = None
     if spec.method == "pca" and spec.place is None:
@@ -55,15 +68,17 @@ def picture(made: SolutionMap) -> list[str]:
     chart = charts.scatter(made, colour, way, joined)
     chosen = chart_widget.show_selectable(chart, f"map-{made.record.key}")
     if made.record.layers:
-        st.caption(LAYERS)
+        st.caption(tr(LAYERS))
     named = made.points.set_index("id")["text"]
     also = st.multiselect(
-        "Solutions by name",
+        tr("Solutions by name"),
         list(named.index),
         key=f"named-{made.record.key}",
         format_func=lambda i: f"{shortened(named[i], 50)} ({i[:6]})",
-        help="A click in a flat map chooses as well, with Shift one more; box and lasso are in the "
-        "map's corner.",
+        help=tr(
+            "You can also click points in a flat map, several with Shift. Box and lasso are in the "
+            "corner of the map."
+        ),
     )
     ids = [str(c[0] if isinstance(c, list) else c) for c in chosen]
     return [i for i in dict.fromkeys([*ids, *also]) if i in named.index]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explorer.base.errors import CorruptFileError
+from explorer.base.language import later, tr
 from explorer.estimates import deciding
 from explorer.experiments import paper, paper_comparison, runs, training_time
 from explorer.experiments.catalogue import EXPERIMENTS
@@ -14,7 +15,7 @@ from explorer.experiments.rules import RULES
 from explorer.experiments.runs import Run
 from explorer.figures import paper_table
 from explorer.specs.experiments import Name
-from widgets import charts, experiment_view
+from widgets import charts, experiment_view, words
 from widgets.markdown import escaped
 
 
@@ -33,23 +34,25 @@ def answers(said: list[Evidence], statements: Sequence[Statement] = paper.FINDIN
     """Show a table of what the paper says, what it rests on, and what is shown here."""
     found = paper_comparison.answers(said, statements)
     columns = {
-        "id": "id",
-        "paper": "the paper says",
-        "rests on": "it rests on",
-        "here": "here",
-        "figure": "our evidence",
-        "differs": "why it may differ",
-        "from": "from",
+        "id": tr("id"),
+        "paper": tr("the paper says"),
+        "rests on": tr("based on"),
+        "here": tr("here"),
+        "figure": tr("our evidence"),
+        "differs": tr("why it may differ"),
+        "from": tr("from"),
     }
     found["from"] = (found["model"] + ", " + found["from"]).where(found["from"] != "", "")
     if not found["differs"].any():
         del columns["differs"]
+    for column in ("paper", "rests on", "here", "differs"):
+        found[column] = found[column].map(tr)
     st.table(found[[*columns]].map(escaped).rename(columns=columns), hide_index=True)
 
 
 def open_questions(said: list[Evidence]) -> None:
     """Show for every finding that is inconclusive what would decide it, as a command."""
-    st.subheader("What would decide what is inconclusive", anchor=False)
+    st.subheader(tr("What would settle the inconclusive findings"), anchor=False)
     decided = {each.finding.id for each in said if each.finding.shown is not None}
     order = list(RULES)
     for each in sorted(said, key=lambda e: (*order, e.finding.id).index(e.finding.id)):
@@ -63,52 +66,63 @@ def open_questions(said: list[Evidence]) -> None:
 
 def tables(found: list[Run]) -> None:
     """Show tables 1 to 3 and the numbers outside the tables."""
-    st.subheader("Table 1: arrangements", anchor=False)
-    st.caption("Paper: Llama 3.2 1B, the same 50 texts of PG-19 for every arrangement (E1).")
+    st.subheader(tr("Table 1: arrangements"), anchor=False)
+    st.caption(tr("Paper: Llama 3.2 1B, the same 50 texts from PG-19 for every arrangement (E1)."))
     ours = _pick(found, "arrangements", compare=True)
     charts.show(paper_table.arrangements_beside(paper_comparison.table1(ours)), "paper")
-    st.subheader("Table 2: texts that share e or m", anchor=False)
+    st.subheader(tr("Table 2: texts that share e or m"), anchor=False)
     st.caption(
-        "Paper: 256 texts of 256 tokens from PG-19, ten restarts (E2). Best restart: the best of "
-        "each text, mean ± sd over texts; all restarts: mean ± sd over texts and restarts."
+        tr(
+            "Paper: 256 texts of 256 tokens from PG-19, ten restarts (E2). Best restart: the best "
+            "of each text, mean ± standard deviation over texts. All restarts: mean ± standard "
+            "deviation over texts and restarts."
+        )
     )
     ours = _pick(found, "sharing", compare=True)
     st.dataframe(
-        paper_comparison.table2(ours),
+        paper_comparison.table2(ours).rename(columns=tr),
         hide_index=True,
         key="paper-table2",
-        alt="Table 2 of the paper, ours beside it",
+        alt=tr("Table 2 of the paper, ours beside it"),
     )
     _table3(found)
-    st.subheader("Throughput", anchor=False)
-    st.caption("Paper: on its own GPUs, A100 or H100 (E5, H4).")
+    st.subheader(tr("Throughput"), anchor=False)
+    st.caption(tr("Paper: on its own GPUs, A100 or H100 (E5, H4)."))
+    speed = paper_comparison.speed(_pick(found, "throughput"))
     st.dataframe(
-        paper_comparison.speed(_pick(found, "throughput")),
+        speed.assign(what=speed["what"].map(tr)).rename(columns=tr),
         hide_index=True,
         key="paper-speed",
-        alt="Throughput, the paper's and ours",
+        alt=tr("Throughput, the paper's and ours"),
     )
-    st.subheader("Training time", anchor=False)
-    st.caption("Paper (v2): roughly linear in N (E11). Its numbers are missing from our copy.")
+    st.subheader(tr("Training time"), anchor=False)
+    st.caption(
+        tr("Paper (v2): roughly linear in N (E11). Its numbers could not be read from our copy.")
+    )
     ours = _pick(found, "training-time")
     if ours is not None:
         st.dataframe(
-            training_time.summary(ours),
+            training_time.summary(ours).rename(columns=words.column),
             hide_index=True,
             key="paper-time",
-            alt="Median steps and seconds until a text is exact, by N",
+            alt=tr("Median steps and seconds until a text is exact, by N"),
         )
         st.caption(escaped(training_time.growth(ours)))
 
 
 def _table3(found: list[Run]) -> None:
-    st.subheader("Table 3: capacity", anchor=False)
-    st.caption("Paper: six models, texts of four sources, up to 5,000 steps (E3).")
+    st.subheader(tr("Table 3: capacity"), anchor=False)
+    st.caption(tr("Paper: six models, texts from four sources, up to 5,000 steps (E3)."))
     for run in found:
         if run.settings.experiment in paper_comparison.TABLE3:
             _protocol(run, compare=True)
     shared = st.segmented_control(
-        "m", ["not shared", "shared"], default="not shared", required=True, key="paper-m"
+        "m",
+        [later("not shared"), later("shared")],
+        default="not shared",
+        required=True,
+        key="paper-m",
+        format_func=tr,
     )
     ours = paper_comparison.table3(found)
     for value in ("c_tokens", "h_lm"):
@@ -126,7 +140,7 @@ def _pick(found: list[Run], name: Name, *, compare: bool = False) -> Run | None:
     if not labels:
         return None
     picked = st.selectbox(
-        "Our run", list(labels), format_func=labels.__getitem__, key=f"ours-{name}"
+        tr("Our run"), list(labels), format_func=labels.__getitem__, key=f"ours-{name}"
     )
     run = next(run for run in found if run.header.id == picked)
     _protocol(run, compare=compare)
@@ -134,6 +148,7 @@ def _pick(found: list[Run], name: Name, *, compare: bool = False) -> Run | None:
 
 
 def _protocol(run: Run, *, compare: bool) -> None:
-    st.caption(escaped("Here: " + EXPERIMENTS[run.settings.experiment].sentence(run)))
+    sentence = EXPERIMENTS[run.settings.experiment].sentence(run)
+    st.caption(escaped(tr("Here: {sentence}", sentence=sentence)))
     if compare:
         st.caption(escaped(paper_comparison.differences(run)))

@@ -8,6 +8,7 @@ from explorer.assets import catalog
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted
+from explorer.base.language import later, tr
 from explorer.base.value import valid
 from explorer.estimates import outlook
 from explorer.estimates.outlook import Expected
@@ -20,7 +21,7 @@ from explorer.texts.targets import target_ids
 from widgets import cached, exact_solutions, length
 from widgets.markdown import escaped
 
-PICK, TRAIN, ALL = "Two solutions", "Train me two", "All pairs"
+PICK, TRAIN, ALL = later("Two solutions"), later("Train two first"), later("All pairs")
 DEFAULT_TEXT = "The bell rang twice, and the whole valley turned to look."
 RESTARTS = 6
 """Restarts of which the first two exact ones are connected."""
@@ -33,7 +34,7 @@ def choose() -> PathsSpec | None:
         BadInputError: if what is chosen cannot be connected.
     """
     ways = [PICK, TRAIN, ALL]
-    way = st.radio("Connect", ways, key="path-way")
+    way = st.radio(tr("What to connect"), ways, key="path-way", format_func=tr)
     if way == TRAIN:
         train = _to_train()
         return None if train is None else valid(PathsSpec, {"train": train, **_settings()})
@@ -61,12 +62,15 @@ def _two() -> tuple[tuple[str, str], ...]:
     wanted = [st.query_params.get(name) for name in ("a", "b")]
     if not known and not any(wanted):
         raise BadInputError(
-            "There are no exact solutions yet. Train some on the Reconstruct page, or choose "
-            f"“{TRAIN}”."
+            tr(
+                "There are no exact solutions yet. Train some on the Reconstruct page, or choose "
+                "“{train}”.",
+                train=tr(TRAIN),
+            )
         )
     many = Counter(exact_solutions.group(record) for record in known.values())
     paired_first = sorted(known, key=lambda i: many[exact_solutions.group(known[i])] < 2)
-    a = exact_solutions.choose("From", paired_first, "path-a", wanted[0])
+    a = exact_solutions.choose(tr("From"), paired_first, "path-a", wanted[0])
     near = [
         i
         for i, record in known.items()
@@ -76,11 +80,14 @@ def _two() -> tuple[tuple[str, str], ...]:
     ]
     if a in known and not near and wanted[1] is None:
         raise BadInputError(
-            "This is the only exact solution of its text, model, length and arrangement. Train "
-            f"another restart of it, or choose “{TRAIN}”."
+            tr(
+                "This is the only exact solution of its text, model, length and arrangement. Train "
+                "another restart of it, or choose “{train}”.",
+                train=tr(TRAIN),
+            )
         )
     others = near + [i for i in known if i not in near and i != a]
-    b = exact_solutions.choose("To", others, f"path-b-{a}", wanted[1])
+    b = exact_solutions.choose(tr("To"), others, f"path-b-{a}", wanted[1])
     if a is None or b is None:
         return ()
     require_pair(exact_solutions.open_solution(a), exact_solutions.open_solution(b))
@@ -95,17 +102,19 @@ def _all() -> tuple[tuple[str, str], ...]:
     groups = {key: ids for key, ids in groups.items() if len(ids) > 1}
     if not groups:
         raise BadInputError(
-            "No text has two exact solutions yet. Train one with several restarts on the "
-            "Reconstruct page."
+            tr(
+                "No text has two exact solutions yet. Train one with several restarts on the "
+                "Reconstruct page."
+            )
         )
     keys = list(groups)
     chosen = st.multiselect(
-        "Texts",
+        tr("Texts"),
         range(len(keys)),
         default=[0],
         format_func=lambda k: f"{keys[k][0][:60]} · {counted(len(groups[keys[k]]), 'solution')}",
         key="path-texts",
-        help="The paper connects 5 texts with 10 solutions each: 225 pairs.",
+        help=tr("The paper connects 5 texts with 10 solutions each: 225 pairs."),
     )
     ids = [i for k in chosen for i in groups[keys[k]]]
     if not ids:
@@ -118,14 +127,21 @@ def _all() -> tuple[tuple[str, str], ...]:
 def _to_train() -> ReconstructSpec | None:
     card = catalog.known_models()[0]
     if card.folder is None:
-        st.info(f"{escaped(card.title)} is not on this disk yet; the Reconstruct page brings it.")
+        st.info(
+            tr(
+                "{model} is not downloaded yet. Download it on the Reconstruct page.",
+                model=escaped(card.title),
+            )
+        )
         return None
-    text = st.text_area("Text", DEFAULT_TEXT, key="path-text", height=90) or ""
+    text = st.text_area(tr("Text"), DEFAULT_TEXT, key="path-text", height=90) or ""
     ids = target_ids(text, _tokenizer(card), None)
     most = min(64, len(ids))
     chosen = length.choose(most, 12, "path-n")
-    seed = st.number_input("First seed", 0, 2**31 - 1 - RESTARTS, 0, key="path-train-seed")
-    st.caption(f"{RESTARTS} restarts are trained; the first two exact ones are connected.")
+    seed = st.number_input(tr("First seed"), 0, 2**31 - 1 - RESTARTS, 0, key="path-train-seed")
+    st.caption(
+        tr("{count} restarts are trained; the first two exact ones are connected.", count=RESTARTS)
+    )
     fields = {
         "model": card.name,
         "text": text,
@@ -148,33 +164,37 @@ def _settings() -> dict[str, object]:
     """Show curve and recipe; return them as fields of a spec."""
     usual = PathRecipe()
     curve = st.segmented_control(
-        "Curve",
+        tr("Curve"),
         ["bezier", "two-bends"],
         default="bezier",
         required=True,
-        format_func={"bezier": "Bezier", "two-bends": "Two bends"}.__getitem__,
+        format_func={"bezier": tr("Bezier"), "two-bends": tr("Two bends")}.__getitem__,
         key="path-curve",
-        help="A quadratic Bezier curve has one control point, as in the paper. Two bends with "
-        "straight pieces reach further, for pairs that a quadratic cannot connect.",
+        help=tr(
+            "A quadratic Bezier curve has one control point, as in the paper. A path of straight "
+            "pieces with two bends reaches further, for pairs that such a curve cannot connect."
+        ),
     )
-    with st.expander("Advanced", icon=":material/tune:", key="path-advanced"):
+    with st.expander(tr("Advanced"), icon=":material/tune:", key="path-advanced"):
         left, right = st.columns(2)
         fields = {
             "max_steps": left.number_input(
-                "Steps at most", 0, 100_000, usual.max_steps, 100, key="path-steps"
+                tr("Steps at most"), 0, 100_000, usual.max_steps, 100, key="path-steps"
             ),
-            "points": right.number_input("Grid points", 3, 501, usual.points, key="path-points"),
+            "points": right.number_input(
+                tr("Grid points"), 3, 501, usual.points, key="path-points"
+            ),
             "samples": left.number_input(
-                "Samples of t a step", 1, 64, usual.samples, key="path-samples"
+                tr("Samples of t per step"), 1, 64, usual.samples, key="path-samples"
             ),
             "lr": right.number_input(
-                "Rate", 0.0, 10.0, usual.lr, 0.01, format="%g", key="path-lr",
-                help=PathRecipe.model_fields["lr"].description,
+                tr("Learning rate"), 0.0, 10.0, usual.lr, 0.01, format="%g", key="path-lr",
+                help=tr(PathRecipe.model_fields["lr"].description or ""),
             ),
-            "seed": left.number_input("Seed", 0, 2**31 - 1, 0, key="path-seed"),
+            "seed": left.number_input(tr("Seed"), 0, 2**31 - 1, 0, key="path-seed"),
             "stop_early": st.toggle(
-                "Stop when connected", usual.stop_early, key="path-stop",
-                help=PathRecipe.model_fields["stop_early"].description,
+                tr("Stop when connected"), usual.stop_early, key="path-stop",
+                help=tr(PathRecipe.model_fields["stop_early"].description or ""),
             ),
         }  # fmt: skip
     return {"curve": curve, "recipe": valid(PathRecipe, fields)}

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.base.formatting import counted, human_seconds
+from explorer.base.language import later, tr
 from explorer.experiments import space
 from explorer.figures import paths as charts
 from explorer.figures.walk import walk_data
@@ -46,7 +47,7 @@ def _so_far(job: Job) -> None:
     if found is None or not found.measured.any():
         assert isinstance(job.spec, PathsSpec)
         if job.spec.train is not None:
-            st.caption("First its two ends are trained: what the restarts output by now.")
+            st.caption(tr("The two ends are trained first. This is what the restarts output now."))
         return
     if len(found) > 1:
         chart_widget.show(cached.once(charts.all_pairs, found), job.id, extras=False)
@@ -63,23 +64,23 @@ def show(file: Path, key: str, query: str) -> None:
     """Show a finished set of paths: all pairs if there are several, then one of them."""
     found = cached.paths.if_there(file)
     if found is None or not found.measured.any():
-        st.info("Nothing has been measured here.")
+        st.info(tr("Nothing has been measured here."))
         return
     measured = np.flatnonzero(found.measured).tolist()
     pair = measured[0]
     if len(found) > 1:
         _overview(found, key)
-        st.subheader("One pair", anchor=False)
+        st.subheader(tr("One pair"), anchor=False)
         best = max(measured, key=lambda k: (found.connected[k], found.mean(k)))
         pair = st.selectbox(
-            "Pair",
+            tr("Pair"),
             measured,
             measured.index(best),
             format_func=partial(_pair_label, found),
             key=f"pair-{key}",
         )
     _one(found, pair, key)
-    findings.show(space.of_paths(found), "set of paths")
+    findings.show(space.of_paths(found))
     _downloads(found, pair, file, key, query)
 
 
@@ -88,12 +89,12 @@ PATHS = Kind(
     _live,
     in_folder(FILE),
     show,
-    "This was stopped before its first measurement; nothing was saved.",
+    later("This was stopped before its first measurement; nothing was saved."),
 )
 
 
 def _pair_label(found: Paths, pair: int) -> str:
-    state = "connected" if found.connected[pair] else "not connected"
+    state = tr("connected") if found.connected[pair] else tr("not connected")
     return f"{found.text(pair).text[:50]} · {found.header.title(pair)} · {state}"
 
 
@@ -106,35 +107,48 @@ def _overview(found: Paths, key: str) -> None:
     least, low, median, high, largest = said.ratios
     with st.container(horizontal=True):
         words.metric(
-            "Connected",
-            f"{said.connected} of {said.pairs} pairs",
-            help="Pairs whose curve keeps accuracy 0.99 or more at every grid point.",
+            tr("Connected pairs"),
+            tr("{some} of {all}", some=said.connected, all=said.pairs),
+            help=tr("Pairs whose curve keeps an accuracy of 0.99 or more at every grid point."),
         )
         words.metric(
-            "Share connected",
+            tr("Share connected"),
             f"{said.share:.0%}",
-            f"{said.low:.0%} to {said.high:.0%}",
-            help="Below it the 95% interval (Wilson). It counts texts, not pairs, because pairs of "
-            "one text share their ends.",
+            tr("{low} to {high}", low=f"{said.low:.0%}", high=f"{said.high:.0%}"),
+            help=tr(
+                "Below it the 95% interval (Wilson). It counts texts, not pairs, because pairs of "
+                "one text share their ends."
+            ),
             **PLAIN,
         )
-        words.metric("Straight lines connected", f"{said.lines} of {said.pairs}")
+        lines = tr("{some} of {all}", some=said.lines, all=said.pairs)
+        words.metric(tr("Connected by a straight line"), lines)
         words.metric(
-            "Median length over chord",
+            tr("Median curve length ÷ chord"),
             f"{median:.2f}",
-            f"{least:.2f} to {largest:.2f}",
-            help=f"Half of the curves lie between {low:.2f} and {high:.2f}. Below it the shortest "
-            "and the longest.",
+            tr("{low} to {high}", low=f"{least:.2f}", high=f"{largest:.2f}"),
+            help=tr(
+                "How much longer a curve is than the straight line. Half of the curves lie between "
+                "{low} and {high}. Below it the shortest and the longest.",
+                low=f"{low:.2f}",
+                high=f"{high:.2f}",
+            ),
             **PLAIN,
         )
-        words.metric("Texts", f"{said.texts}")
+        words.metric(tr("Texts"), f"{said.texts}")
     if said.failing:
         st.caption(
-            f"The curves fail at {counted(said.failing, 'grid point')}, {said.beside_ends} of them "
-            f"beside an end (t below {BESIDE:g} or above {1 - BESIDE:g}). A solution that stopped "
-            "at its first exact step lies at the edge of what is right. Solutions that were "
-            f"trained on, as *{path_set_up.TRAIN}* does, are easier to connect; so is a pair with "
-            "more steps, or with two bends."
+            tr(
+                "Where the curves fail: {points}, {beside} of them close to an end (t below {low} "
+                "or above {high}). A solution whose training stopped at its first exact step lies "
+                "at the edge of what works. Solutions that were trained further, as *{train}* "
+                "does, are easier to connect. More steps, or two bends, help as well.",
+                points=counted(said.failing, "grid point"),
+                beside=said.beside_ends,
+                low=f"{BESIDE:g}",
+                high=f"{1 - BESIDE:g}",
+                train=tr(path_set_up.TRAIN),
+            )
         )
     left, right = st.columns([3, 2])
     with left:
@@ -145,7 +159,9 @@ def _overview(found: Paths, key: str) -> None:
 
 def _one(found: Paths, pair: int, key: str) -> None:
     _numbers(found, pair)
-    st.caption("Walk along both paths: what the model says at every t, in one forward pass.")
+    st.caption(
+        tr("Walk along both paths: what the model outputs at each t, all in one forward pass.")
+    )
     token_strip.walk(f"walk-{key}", walk_data(found, pair), run=f"{key}-{pair}")
     text = found.text(pair)
     labels = [found.header.pieces.get(i, "") for i in text.target_ids]
@@ -163,55 +179,62 @@ def _numbers(found: Paths, pair: int) -> None:
     at = found.converged_at(pair)
     with st.container(horizontal=True):
         words.metric(
-            "Lowest accuracy, curve",
+            tr("Lowest accuracy, curve"),
             f"{accuracy.min():.0%}",
             _lead(accuracy, line),
-            help="Over the grid; the change is against the straight line.",
+            help=tr("Of all grid points. Below it the difference from the straight line."),
         )
-        words.metric("Mean along the curve", f"{found.mean(pair):.1%}", help=MEAN_HELP)
-        words.metric("Mean along the line", f"{found.mean(pair, line=True):.1%}", help=MEAN_HELP)
+        mean, straight = f"{found.mean(pair):.1%}", f"{found.mean(pair, line=True):.1%}"
+        words.metric(tr("Mean accuracy, curve"), mean, help=tr(MEAN_HELP))
+        words.metric(tr("Mean accuracy, line"), straight, help=tr(MEAN_HELP))
         words.metric(
-            "Length over chord",
+            tr("Curve length ÷ chord"),
             f"{found.ratio(pair):.3f}",
-            help=f"Curve {found.length(pair):.2f}, chord {found.chord(pair):.2f}, in the "
-            "space of [e; m].",
+            help=tr(
+                "Curve {curve}, chord (straight line) {chord}, in the space of [e; m].",
+                curve=f"{found.length(pair):.2f}",
+                chord=f"{found.chord(pair):.2f}",
+            ),
         )
-        words.metric("Steps", f"{found.steps[pair]}")
-        words.metric("Connected from step", "not yet" if at is None else f"{at}")
-        words.metric(f"{len(found.t)} points, one pass", human_seconds(found.header.pass_seconds))
+        words.metric(tr("Steps"), f"{found.steps[pair]}")
+        words.metric(tr("Connected from step"), tr("not yet") if at is None else f"{at}")
+        points = counted(len(found.t), "point")
+        time = human_seconds(found.header.pass_seconds)
+        words.metric(tr("Time of one pass ({points})", points=points), time)
 
 
-MEAN_HELP = "Accuracy averaged over the length of the path, not over t."
+MEAN_HELP = later("Averaged over the length of the path, not over t.")
 
 
 def _lead(accuracy: np.ndarray, line: np.ndarray) -> str:
-    return f"{100 * (accuracy.min() - line.min()):+.0f} points"
+    points = f"{100 * (accuracy.min() - line.min()):+.0f}"
+    return tr("{points} percentage points", points=points)
 
 
 def _downloads(found: Paths, pair: int, file: Path, key: str, query: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         point = partial(places.control_point_bytes, found, pair)
         download.button(
-            "Control point",
+            tr("Control point"),
             point,
             places.CONTROL_POINT,
             f"download-control-{key}",
-            "The trained point, [e; m], as safetensors.",
+            tr("The trained control point, [e; m], as safetensors."),
         )
         download.button(
-            "All numbers",
+            tr("All numbers"),
             file.read_bytes,
             FILE,
             f"download-paths-{key}",
-            "Everything on this page, as safetensors.",
+            tr("Everything on this page, as safetensors."),
         )
         a, b = (found.header.solutions[i].id for i in found.header.pairs[pair])
         st.link_button(
-            "Landscape",
+            tr("Landscape"),
             f"./landscape?paths={places.PATHS.id_of(file)}&pair={pair}",
             icon=":material/landscape:",
         )
-        look_inside.link(a, "Look inside the first")
-        look_inside.link(b, "Look inside the second")
+        look_inside.link(a, tr("Look inside the first"))
+        look_inside.link(b, tr("Look inside the second"))
         copy_link(f"link-{key}", query)
-        st.caption(escaped(f"Solutions {a} and {b}."))
+        st.caption(escaped(tr("Solutions {first} and {second}.", first=a, second=b)))

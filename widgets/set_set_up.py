@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explorer.assets import catalog
+from explorer.base.language import later, tr
 from explorer.base.value import valid
 from explorer.estimates.set_time import estimate
 from explorer.specs.jobs import GatheredText, SolveSetSpec
@@ -11,8 +12,11 @@ from explorer.texts.alterations import find_alterations
 from widgets import arrangement, cached, models, recipes, server, set_texts, slow_start, step_time
 from widgets.markdown import escaped
 
-REGIMES = {"shared": "m shared over the set (the paper's default)", "free": "m free"}
-PROTOCOL, GATHER = "Continuations", "My choice"
+REGIMES = {
+    "shared": later("One m shared by the whole set (the paper's default)"),
+    "free": later("m free: every solution has its own"),
+}
+PROTOCOL, GATHER = later("Continuations"), later("My own choice")
 
 
 def set_up() -> None:
@@ -25,7 +29,12 @@ def set_up() -> None:
         return
     fields: dict[str, object] = {"model": card.name, "arrangement": card.default_arrangement}
     what = st.segmented_control(
-        "Texts", [PROTOCOL, GATHER], default=PROTOCOL, required=True, key="set_what"
+        tr("Texts"),
+        [PROTOCOL, GATHER],
+        default=PROTOCOL,
+        required=True,
+        key="set_what",
+        format_func=tr,
     )
     gathered: tuple[GatheredText, ...] = ()
     if what == GATHER:
@@ -33,42 +42,54 @@ def set_up() -> None:
     else:
         drawn = [s for s in SOURCES if s not in ("own", "generated", "corpus")]
         fields["source"] = st.selectbox(
-            "Contexts", drawn, format_func=lambda s: SOURCES[s], key="set_source"
+            tr("Source of the contexts"),
+            drawn,
+            format_func=lambda s: tr(SOURCES[s]),
+            key="set_source",
         )
         left, right = st.columns(2)
-        fields["contexts"] = left.number_input("Contexts", 1, 500, 8, key="set_contexts")
+        fields["contexts"] = left.number_input(tr("Contexts"), 1, 500, 8, key="set_contexts")
         fields["continuations"] = right.number_input(
-            "Continuations of each",
+            tr("Continuations of each"),
             1,
             100,
             6,
             key="set_continuations",
-            help="Written by the model itself: multinomial, temperature 1.",
+            help=tr("The model writes them itself: it samples at temperature 1."),
         )
     left, right = st.columns(2)
     fields["restarts"] = left.number_input(
-        "Restarts of each" if what == GATHER else "Restarts of the last",
+        tr("Solutions of each text") if what == GATHER else tr("Solutions of the last text"),
         1,
         64,
         8,
         key="set_restarts",
-        help="Solutions of each text."
+        help=tr("How many solutions each text gets.")
         if what == GATHER
-        else "The last text of each context gets so many solutions, the others one.",
+        else tr("The last text of each context gets this many solutions, the others get one."),
     )
     fields["restarts_of"] = "every" if what == GATHER else "last"
-    fields["length"] = right.number_input("N, target tokens", 1, 512, 16, key="set_length")
-    fields["regime"] = st.radio("Regime", list(REGIMES), format_func=REGIMES.get, key="set_regime")
+    fields["length"] = right.number_input(tr("N, target tokens"), 1, 512, 16, key="set_length")
+    fields["regime"] = st.radio(
+        tr("m of the solutions"),
+        list(REGIMES),
+        format_func=lambda regime: tr(REGIMES[regime]),
+        key="set_regime",
+    )
     if fields["regime"] == "shared" and st.checkbox(
-        "Learn m on a part only",
+        tr("Learn m on some of the texts only"),
         key="set_part",
-        help="Faster, and not what the paper does: m is learned on some texts, then frozen for the "
-        "others. The set says so wherever it is shown.",
+        help=tr(
+            "Faster, but not what the paper does: m is learned on some of the texts, then frozen "
+            "for the others. The set says so wherever it is shown."
+        ),
     ):
-        fields["m_from"] = st.number_input("Texts that m is learned on", 1, 500, 8, key="set_k")
-    with st.expander("Advanced", icon=":material/tune:", key="set_advanced"):
-        fields["seed"] = st.number_input("Seed", 0, 2**30 - 1, 0, key="set_seed")
-        fields["attempts"] = st.number_input("Seeds tried for each", 1, 20, 3, key="set_attempts")
+        fields["m_from"] = st.number_input(tr("Texts that m is learned on"), 1, 500, 8, key="set_k")
+    with st.expander(tr("Advanced"), icon=":material/tune:", key="set_advanced"):
+        fields["seed"] = st.number_input(tr("Seed"), 0, 2**30 - 1, 0, key="set_seed")
+        fields["attempts"] = st.number_input(
+            tr("Attempts at each solution"), 1, 20, 3, key="set_attempts"
+        )
         fields["recipe"] = recipes.choose("independent")
         st.caption(arrangement.why(card))
     if fields["recipe"] is None or (what == GATHER and not gathered):
@@ -85,6 +106,6 @@ def _start(spec: SolveSetSpec, card: catalog.ModelCard) -> None:
     found = estimate(spec, card.parameters, seconds)
     st.caption(escaped(found.sentence))
     step_time.offer(spec.model, spec.length, spec.arrangement, spec.recipe, "set_time")
-    if slow_start.button(found.expected, "set_start", quicker="A smaller set is quicker."):
+    if slow_start.button(found.expected, "set_start", quicker=tr("A smaller set is quicker.")):
         server.submit(spec)
         st.rerun()

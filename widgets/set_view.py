@@ -5,15 +5,16 @@ import time
 import pandas as pd
 import streamlit as st
 
+from explorer.base.language import later, tr
 from explorer.jobs.client import Job
 from explorer.solutions.sets import SetRecord
 from widgets import job_controls, sets, words
 from widgets.following import follow
 
 A_DAY = 86_400
-SOLUTIONS_HELP = (
-    "Found, of those asked for. An attempt that is not exact is followed by another, with the next "
-    "seed."
+SOLUTIONS_HELP = later(
+    "Found so far, of those asked for. If an attempt is not exact, another one follows with the "
+    "next seed."
 )
 
 
@@ -28,7 +29,7 @@ def table(record: SetRecord) -> pd.DataFrame:
             "steps": member.steps,
             "seed": member.seed,
             "solution": member.solution,
-            "why not exact": member.reason or "",
+            later("why not exact"): member.reason or "",
         }
         for member in record.members
     ]
@@ -58,14 +59,15 @@ def show(name: str) -> None:
         return
     exact = len(record.exact)
     with st.container(horizontal=True):
-        words.metric("Exact solutions", f"{exact} / {len(record.slots)}", help=SOLUTIONS_HELP)
-        words.metric("Attempts", len(record.members))
-        words.metric("Attempts not exact", len(record.members) - exact)
-        words.metric("Contexts", len(record.contexts))
+        found = f"{exact} / {len(record.slots)}"
+        words.metric(tr("Exact solutions"), found, help=tr(SOLUTIONS_HELP))
+        words.metric(tr("Attempts"), len(record.members))
+        words.metric(tr("Attempts not exact"), len(record.members) - exact)
+        words.metric(tr("Contexts"), len(record.contexts))
     st.dataframe(
-        table(record),
+        table(record).rename(columns=words.column),
         hide_index=True,
         key=f"members-{name}",
-        column_config={"accuracy": st.column_config.NumberColumn(format="percent")},
-        alt="Table of every attempt of the set",
+        column_config={words.column("accuracy"): st.column_config.NumberColumn(format="percent")},
+        alt=tr("Table of every attempt of the set"),
     )

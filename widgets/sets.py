@@ -5,6 +5,8 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.base.errors import CorruptFileError
+from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.solutions import sets
 from explorer.solutions.sets import SetRecord, SolutionSet
 from widgets.cached import Newest
@@ -50,7 +52,7 @@ def choose() -> str | None:
         return None
     ids = list(found)
     chosen = st.selectbox(
-        "Solution set",
+        tr("Solution set"),
         ids,
         ids.index(_linked(ids)),
         format_func=lambda i: found[i].name,
@@ -67,12 +69,12 @@ def choose_several() -> list[str]:
         _none_yet()
         return []
     chosen = st.multiselect(
-        "Solution sets",
+        tr("Solution sets"),
         list(found),
         [_linked(list(found))],
         format_func=lambda i: found[i].name,
         key="chosen_sets",
-        help="Sets of one model and length can be laid out together.",
+        help=tr("Sets of one model and one length can share a map."),
     )
     for name in chosen:
         _describe(found[name])
@@ -86,7 +88,7 @@ def _linked(ids: list[str]) -> str:
 
 
 def _none_yet() -> None:
-    st.info("There is no solution set on this machine yet. Make one on the Sets page.")
+    st.info(tr("There is no solution set on this machine yet. Make one on the Sets page."))
 
 
 def _describe(record: SetRecord) -> None:
@@ -95,6 +97,10 @@ def _describe(record: SetRecord) -> None:
     said = [record.regime_in_words]
     if record.unsolved and not record.complete:
         said.append(
-            f"{len(record.unsolved)} of its {len(record.slots)} solutions are not found yet."
+            tr(
+                "Still to be found: {missing} of {solutions}.",
+                missing=len(record.unsolved),
+                solutions=counted(len(record.slots), "solution"),
+            )
         )
     st.caption(escaped(" ".join(said)))

@@ -4,6 +4,7 @@ import math
 
 from explorer.base.language import ENGLISH, current, tr
 
+NARROW = "\N{NARROW NO-BREAK SPACE}"
 NEARLY_ONE = (1 / 1.05, 1.05)
 """Ratios between which two speeds count as alike: a 1.0 is what a reader would see."""
 _STEPS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
@@ -39,7 +40,7 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     more = plural or f"{noun}s"
     said = tr(noun if number == 1 else more)
     count = f"{number:,}"
-    return f"{count if current() == ENGLISH else count.replace(',', ' ')} {said}"
+    return f"{count if current() == ENGLISH else count.replace(',', NARROW)} {said}"
 
 
 def speed(ratio: float) -> str:

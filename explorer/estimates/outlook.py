@@ -1,4 +1,4 @@
-"""How long training will take: usual steps times the pieces of a step. Free of torch."""
+"""How long a text or a path will take: usual steps times the pieces of a step. Free of torch."""
 
 from dataclasses import dataclass
 from functools import reduce

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from explorer.base.language import tr
 from explorer.figures.chart import SHARE, Chart, layout, log_axis, ticks_for
 from explorer.figures.run import draw_restart
 from explorer.solutions.recording import Recording
@@ -16,14 +17,15 @@ Curve = tuple[str, Recording, int]
 
 def accuracy_of(curves: Sequence[Curve]) -> Chart:
     """Draw the token accuracy of some restarts over their steps."""
-    return _compare(curves, "accuracy", "Which one was right sooner", "token accuracy", SHARE)
+    return _compare(curves, "accuracy", tr("Accuracy of both"), tr("token accuracy"), SHARE)
 
 
 def loss_of(curves: Sequence[Curve]) -> Chart:
     """Draw the mean cross-entropy of some restarts over their steps, on a logarithmic axis."""
     drawn = [recording.frames["loss"][:, restart] for _, recording, restart in curves]
     axis = log_axis(ticks_for(np.concatenate(drawn) if drawn else []))
-    return _compare(curves, "loss", "Loss of both", "mean cross-entropy, nats (log)", axis)
+    y = tr("mean cross-entropy, nats (log)")
+    return _compare(curves, "loss", tr("Training loss of both"), y, axis)
 
 
 def _compare(
@@ -33,8 +35,13 @@ def _compare(
     for k, (name, recording, restart) in enumerate(curves):
         steps, values = draw_restart(figure, recording, restart, column, name, k)
         tables.append(pd.DataFrame({"which": name, "step": steps, column: values}))
-        ends.append(f"{name} ends at {values[-1]:.2f}" if len(values) else f"{name} has no frames")
+        ends.append(
+            tr("{name} ends at {value}", name=name, value=f"{values[-1]:.2f}")
+            if len(values)
+            else tr("{name} has no frames", name=name)
+        )
     figure.update_yaxes(axis)
-    layout(figure, title, "optimiser step", y)
+    layout(figure, title, tr("optimiser step"), y)
     table = pd.concat(tables, ignore_index=True)
-    return Chart(f"compared-{column}", figure, f"{y} over steps: {'; '.join(ends)}.", table)
+    alt = tr("{what} over steps: {ends}.", what=y, ends="; ".join(ends))
+    return Chart(f"compared-{column}", figure, alt, table)

@@ -3,6 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from explorer.base.language import tr
 from explorer.figures.chart import Chart, layout
 from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT
 from explorer.geometry.depth import PLACE_NAMES, DepthReport, Place
@@ -24,7 +25,8 @@ def by_layer(made: DepthReport, place: Place) -> Chart:
         if not points:
             continue
         x, auc = np.array([layer for layer, _ in points]), np.array([c.auc for _, c in points])
-        name = f"{which[0]} closer than {which[1]}"
+        near, far = map(tr, which)
+        name = tr("{near} closer than {far}", near=near, far=far)
         if all(c.low is not None for _, c in points):
             low, high = ([getattr(c, end) for _, c in points] for end in ("low", "high"))
             figure.add_scatter(
@@ -40,16 +42,27 @@ def by_layer(made: DepthReport, place: Place) -> Chart:
             line={"color": RESTARTS[k], "dash": DASHES[k], "width": 2},
             marker={"symbol": SYMBOLS[k], "size": 6},
             customdata=[c.p for _, c in points],
-            hovertemplate="layer %{x}: AUC %{y:.3f}, p = %{customdata:.3f}<extra></extra>",
+            hovertemplate=tr("layer %{x}: AUC %{y:.3f}, p = %{customdata:.3f}") + "<extra></extra>",
         )
         best = int(auc.argmax())
-        said.append(f"{name}: AUC {auc[0]:.2f} at layer {x[0]}, most {auc[best]:.2f} at {x[best]}")
+        said.append(
+            tr(
+                "{pairs}: AUC {first} at layer {start}, highest {most} at layer {best}",
+                pairs=name,
+                first=f"{auc[0]:.2f}",
+                start=x[0],
+                most=f"{auc[best]:.2f}",
+                best=x[best],
+            )
+        )
     figure.add_hline(0.5, line={"color": STRAIGHT, "dash": "dot", "width": 1})
     layout(
         figure,
-        f"Who lies close, layer by layer: {PLACE_NAMES[place]}",
-        "layer (0: the input)",
-        "AUC (0.5: no difference)",
+        tr("Which pairs are closer, layer by layer: {place}", place=tr(PLACE_NAMES[place])),
+        tr("layer (0: the input)"),
+        tr("AUC (0.5: no difference)"),
         height=400,
     )
-    return Chart(f"depth-{place}", figure, ". ".join(said) or "No pairs to compare.", made.table)
+    return Chart(
+        f"depth-{place}", figure, ". ".join(said) or tr("No pairs to compare."), made.table
+    )

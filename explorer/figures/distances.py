@@ -5,6 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from explorer.base.formatting import counted
+from explorer.base.language import later, tr
 from explorer.figures.chart import Chart, layout
 from explorer.figures.palette import DIFFERENT, SAME_CONTEXT, SAME_TEXT
 from explorer.figures.words import for_hover
@@ -18,7 +19,11 @@ COLOURS: dict[Kind, str] = dict(zip(KINDS, (SAME_TEXT, SAME_CONTEXT, DIFFERENT),
 DASHES: dict[Kind, str] = dict(zip(KINDS, ("solid", "dash", "dot"), strict=True))
 SYMBOLS: dict[Kind, str] = dict(zip(KINDS, ("circle", "diamond", "x-thin-open"), strict=True))
 PATTERNS: dict[Kind, str] = dict(zip(KINDS, ("", "/", "."), strict=True))
-UNITS: dict[Metric, str] = {"cosine": "cosine distance, 0 to 2", "l2": "L2 distance"}
+UNITS: dict[Metric, str] = {
+    "cosine": later("cosine distance, 0 to 2"),
+    "l2": later("L2 distance"),
+}
+TOGETHER = later("e and m together")
 
 
 def histogram(found: Histogram, measured: Summarised) -> Chart:
@@ -39,10 +44,11 @@ def histogram(found: Histogram, measured: Summarised) -> Chart:
             y=heights,
             width=width,
             opacity=0.45,
-            name=f"{kind} ({counted(sum(counts), 'pair')})",
+            name=f"{tr(kind)} ({counted(sum(counts), 'pair')})",
             legendgroup=kind,
             marker={"color": COLOURS[kind], "pattern": {"shape": PATTERNS[kind]}},
-            hovertemplate=f"{kind}: %{{x:.3f}}, density %{{y:.2f}}<extra></extra>",
+            hovertemplate=tr("{kind}: %{{x:.3f}}, density %{{y:.2f}}", kind=tr(kind))
+            + "<extra></extra>",
         )
         smooth = found.smooth[kind]
         figure.add_scatter(
@@ -57,7 +63,7 @@ def histogram(found: Histogram, measured: Summarised) -> Chart:
         rows.append(
             pd.DataFrame(
                 {
-                    "kind": kind,
+                    "kind": tr(kind),
                     "from": edges[:-1],
                     "to": edges[1:],
                     "pairs": counts,
@@ -68,16 +74,21 @@ def histogram(found: Histogram, measured: Summarised) -> Chart:
     if measured.baseline is not None:
         _draw_baseline(figure, *measured.baseline)
     figure.update_layout(barmode="overlay")
-    name = "e and m together" if measured.vector == "both" else measured.vector
+    name = tr(TOGETHER) if measured.vector == "both" else measured.vector
+    distance = tr(UNITS[measured.metric])
     layout(
         figure,
-        f"Are solutions of one text close? Distances of {name}",
-        f"{UNITS[measured.metric]}, of {name}",
-        "density of pairs",
+        tr("Are solutions of one text close? Distances of {name}", name=name),
+        tr("{distance}, of {name}", distance=distance, name=name),
+        tr("density of pairs"),
         height=380,
     )
-    medians = ", ".join(f"{kind} {median:.3f}" for kind, median in measured.medians.items())
-    alt = f"Histograms of {UNITS[measured.metric]} between {name}; medians: {medians}."
+    alt = tr(
+        "Histograms of {distance} between {name}; medians: {medians}.",
+        distance=distance,
+        name=name,
+        medians=", ".join(f"{tr(kind)} {middle:.3f}" for kind, middle in measured.medians.items()),
+    )
     key = f"distances-{measured.metric}_{measured.vector}"
     return Chart(key, figure, alt, pd.concat(rows, ignore_index=True))
 
@@ -90,7 +101,7 @@ def _draw_baseline(figure: go.Figure, mean: float, deviation: float) -> None:
     figure.add_vline(
         x=mean,
         line={"dash": "longdash", "color": "gray", "width": 1.5},
-        annotation_text=f"random vectors 1 ± {deviation:.3f}",
+        annotation_text=tr("random vectors: {range}", range=f"1 ± {deviation:.3f}"),
         annotation_position="top left",
         annotation_yshift=16,
     )
@@ -104,7 +115,7 @@ def against_texts(
     Args:
         points: the text pairs to draw, all or some, as `explorer.geometry.binned.points`.
         found: binned means of all of them.
-        text_axis: what the text distance is, in words.
+        text_axis: what the text distance is, of `explorer.figures.stored.TEXT_AXES`.
         texts: the texts by number, for hover boxes.
     """
     figure = go.Figure()
@@ -112,37 +123,44 @@ def against_texts(
         here = points[points["kind"] == kind]
         figure.add_scatter(
             x=here["x"], y=here["y"], mode="markers",
-            name=f"{kind} ({_of(len(here), found.text_pairs[kind])})",
+            name=f"{tr(kind)} ({_of(len(here), found.text_pairs[kind])})",
             marker={"color": COLOURS[kind], "symbol": SYMBOLS[kind], "size": 7, "opacity": 0.6,
                     "line": {"width": 1.5, "color": COLOURS[kind]}},
             customdata=np.stack([here["text_a"], here["text_b"]], 1),
             text=[f"{for_hover(texts[a])}<br>{for_hover(texts[b])}"
                   for a, b in zip(here["text_a"], here["text_b"], strict=True)],
-            hovertemplate="%{text}<br>text %{x:.3f}, proto-tokens %{y:.3f}<extra></extra>",
+            hovertemplate="%{text}<br>" + tr("text %{x:.3f}, proto-tokens %{y:.3f}")
+            + "<extra></extra>",
         )  # fmt: skip
     for mean in found.bins:
         figure.add_scatter(
             x=mean.centre,
             y=mean.mean,
             mode="lines+markers",
-            name=f"{mean.kind}, binned mean",
+            name=tr("{kind}, binned mean", kind=tr(mean.kind)),
             line={"color": COLOURS[mean.kind], "dash": DASHES[mean.kind], "width": 3},
             marker={"size": 9, "symbol": "square", "line": {"width": 1.5, "color": "white"}},
             error_y=_bars(mean),
-            hovertemplate=f"{mean.kind}: mean %{{y:.3f}} at %{{x:.2f}}<extra></extra>",
+            hovertemplate=tr("{kind}: mean %{{y:.3f}} at %{{x:.2f}}", kind=tr(mean.kind))
+            + "<extra></extra>",
         )
-    name = "e and m together" if found.vector == "both" else found.vector
+    name = tr(TOGETHER) if found.vector == "both" else found.vector
+    distance = tr(text_axis)
     layout(
         figure,
-        f"Are close texts close as {name}?",
-        f"{text_axis}, 0 to 1",
-        f"cosine distance of {name}",
+        tr("Do similar texts have similar proto-tokens? Distances of {name}", name=name),
+        tr("{distance}, 0 to 1", distance=distance),
+        tr("cosine distance of {name}", name=name),
         height=420,
     )
     figure.update_layout(clickmode="event+select", dragmode="pan")
-    alt = (
-        f"Scatter of {_of(len(points), sum(found.text_pairs.values()))}: {text_axis} against "
-        f"cosine distance of {name}, with binned means of {counted(len(found.bins), 'kind')}."
+    alt = tr(
+        "Scatter of {pairs}: {distance} against cosine distance of {name}, with binned means of "
+        "{kinds}.",
+        pairs=_of(len(points), sum(found.text_pairs.values())),
+        distance=distance,
+        name=name,
+        kinds=counted(len(found.bins), "kind"),
     )
     key = f"texts-{text_axis.partition(' ')[0].lower()}-{found.vector}"
     return Chart(key, figure, alt, points)
@@ -150,7 +168,8 @@ def against_texts(
 
 def _of(drawn: int, count: int) -> str:
     """Say how many of the text pairs are drawn, where not all are."""
-    return counted(count, "text pair") if drawn == count else f"{drawn:,} of {count:,} text pairs"
+    every = counted(count, "text pair")
+    return every if drawn == count else tr("{drawn} of {pairs}", drawn=drawn, pairs=every)
 
 
 def _bars(mean: Bins) -> dict[str, object] | None:

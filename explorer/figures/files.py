@@ -13,13 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, get_args
 
 from explorer.base.errors import BadInputError, MissingAssetError
+from explorer.base.language import later, tr
 from explorer.figures.chart import Chart
 
 Format = Literal["svg", "pdf", "png", "html"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 WIDTH, HEIGHT, SCALE = 900, 320, 2
 """Of an image in pixels; a chart that asks for a height has that one. PNG has twice as many."""
-NO_BROWSER = (
+NO_BROWSER = later(
     "SVG, PDF and PNG are drawn by Chrome or Chromium, and there is none on this machine. Install "
     "one (Debian: apt-get install chromium), or choose html."
 )
@@ -35,7 +36,9 @@ def require_formats(names: Sequence[str]) -> list[Format]:
     """
     found = [known for known in FORMATS if known in names]
     if not found or set(names) - set(found):
-        raise BadInputError(f"Name one or more of the formats {', '.join(FORMATS)}.")
+        raise BadInputError(
+            tr("Name one or more of the formats {formats}.", formats=", ".join(FORMATS))
+        )
     return found
 
 
@@ -76,14 +79,17 @@ def archive(charts: Sequence[Chart], formats: Sequence[Format]) -> bytes:
 def _drawn(charts: Sequence[Chart], formats: Sequence[str]) -> list[bytes]:
     """Draw every chart in every format; in a thread, since a caller may have a loop of its own."""
     if not has_browser():
-        raise MissingAssetError(NO_BROWSER)
+        raise MissingAssetError(tr(NO_BROWSER))
     with _one, ThreadPoolExecutor(1) as thread:
         try:
             return thread.submit(asyncio.run, _draw(charts, formats)).result()
         except (RuntimeError, OSError, TimeoutError) as error:
             raise MissingAssetError(
-                f"The browser that draws images could not be used ({error}). Choose html, or "
-                "install another Chrome or Chromium."
+                tr(
+                    "The browser that draws images could not be used ({error}). Choose html, or "
+                    "install another Chrome or Chromium.",
+                    error=error,
+                )
             ) from error
 
 

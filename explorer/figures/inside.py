@@ -11,6 +11,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from explorer.base.language import tr
+from explorer.figures import inside_names as named
 from explorer.figures.chart import Chart, layout, log_axis
 from explorer.figures.palette import BEZIER, DASHES, RESTARTS, RIGHT, STRAIGHT
 from explorer.figures.words import for_plotly
@@ -26,49 +28,31 @@ FAINT_TO_RIGHT = (
     (0.0, "rgba(213,94,0,0.10)"), (0.5, "rgba(156,154,151,0.30)"), (1.0, "rgba(11,132,198,0.45)"),
 )  # fmt: skip
 """The scale of p(target), its wrong end so faint that the tokens of a thousand cells are read."""
-CUTS: dict[What, str] = {
-    "one": "at this layer alone",
-    "until": "up to this layer",
-    "from": "from this layer on",
-}
-MOVED: dict[What, str] = {"e": "e alone", "m": "m alone", "both": "both"}
-SOURCE_NAMES = {"before e": "to what stands before e", "e": "to e", "earlier m": "to earlier m",
-                "itself": "to itself"}  # fmt: skip
-
-
-def shown(piece: str) -> str:
-    """Return a token as a label of Plotly shows it, its blanks and line ends visible."""
-    return for_plotly(piece.replace("\n", "↵").replace("\t", "⇥")) or "∅"
-
-
-def labels(found: Inside) -> list[str]:
-    """Return what each target token says, N of them."""
-    return [shown(found.header.pieces.get(i, "�")) for i in found.header.text.target_ids]
-
-
-def layer_names(found: Inside) -> list[str]:
-    """Return what the S states are called."""
-    return ["input", *(str(k) for k in range(1, found.header.layers + 1))]
 
 
 def lens(found: Inside) -> Chart:
     """Draw what every layer's hidden state would say at every position, shaded by p(target)."""
     header, (S, N) = found.header, found.predicted.shape
-    pieces, targets = header.pieces, labels(found)
+    pieces, targets, names = header.pieces, named.labels(found), named.layer_names(found)
     text, hover = np.empty((S, N), object), np.empty((S, N), object)
     for s in range(S):
         for n in range(N):
             piece = pieces.get(int(found.predicted[s, n]), "�").strip(" ") or "·"
-            cell = shown(piece[:CELL])
+            cell = named.shown(piece[:CELL])
             text[s, n] = f"<b>{cell}</b>" if found.right[s, n] else cell
             five = (
-                f"{found.top_p[s, n, k]:.2f} {shown(pieces.get(int(found.top_ids[s, n, k]), '�'))}"
-                for k in range(TOP)
+                f"{p:.2f} {named.shown(pieces.get(int(i), '�'))}"
+                for p, i in zip(found.top_p[s, n, :TOP], found.top_ids[s, n, :TOP], strict=True)
             )
-            hover[s, n] = (
-                f"{layer_names(found)[s]}, position {n + 1}, target {targets[n]}: "
-                f"p {found.p[s, n]:.3f}, rank {found.rank[s, n]}<br>{'<br>'.join(five)}"
+            at = tr(
+                "{layer}, position {position}, target {target}: p {p}, rank {rank}",
+                layer=names[s],
+                position=n + 1,
+                target=targets[n],
+                p=f"{found.p[s, n]:.3f}",
+                rank=found.rank[s, n],
             )
+            hover[s, n] = "<br>".join((at, *five))
     x, y = np.arange(1, N + 1), np.arange(S)
     figure = go.Figure(
         go.Heatmap(
@@ -85,8 +69,8 @@ def lens(found: Inside) -> Chart:
     )  # fmt: skip
     first, stays = reading.appears(found)
     for states, name, symbol, beside in (
-        (first, "right for the first time", "triangle-right-open", -0.38),
-        (stays, "right from here on", "diamond", 0.38),
+        (first, tr("correct for the first time"), "triangle-right-open", -0.38),
+        (stays, tr("correct from here on"), "diamond", 0.38),
     ):
         there = states < S
         figure.add_scatter(
@@ -95,14 +79,14 @@ def lens(found: Inside) -> Chart:
         )  # fmt: skip
     layout(
         figure,
-        "What the model would say, layer by layer",
-        "position in text",
-        "layer",
+        tr("What the model would output, layer by layer"),
+        tr("position in text"),
+        tr("layer"),
         height=120 + 21 * S,
     )
     figure.update_xaxes(tickvals=x, ticktext=targets, tickangle=-60, side="top", showgrid=False)
     figure.update_yaxes(
-        tickvals=y[:: max(1, S // 16)], ticktext=layer_names(found)[:: max(1, S // 16)],
+        tickvals=y[:: max(1, S // 16)], ticktext=names[:: max(1, S // 16)],
         showgrid=False, zeroline=False,
     )  # fmt: skip
     figure.update_layout(margin={"t": 120}, legend={"y": -0.03})
@@ -117,32 +101,42 @@ def by_layer(found: Inside) -> Chart:
     figure.add_scatter(
         x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]), fill="toself",
         mode="lines", line={"width": 0}, fillcolor="rgba(181,83,156,0.18)", hoverinfo="skip",
-        name="least to most alike pair",
+        name=tr("least to most similar pair"),
     )  # fmt: skip
     figure.add_scatter(
-        x=x, y=mean, mode="lines+markers", name="similarity of two positions (cosine)",
+        x=x, y=mean, mode="lines+markers", name=tr("similarity of two positions (cosine)"),
         line={"color": BEZIER, "dash": "dash", "width": 2}, marker={"symbol": "square", "size": 5},
-        hovertemplate="layer %{x}: cosine %{y:.2f}<extra></extra>",
+        hovertemplate=tr("layer %{x}: cosine %{y:.2f}") + "<extra></extra>",
     )  # fmt: skip
     figure.add_scatter(
-        x=x, y=share, mode="lines+markers", name="share of right tokens",
+        x=x, y=share, mode="lines+markers", name=tr("share of correct tokens"),
         line={"color": RIGHT, "width": 3}, marker={"size": 6},
-        hovertemplate="layer %{x}: %{y:.0%} right<extra></extra>",
+        hovertemplate=tr("layer %{x}: %{y:.0%} correct") + "<extra></extra>",
     )  # fmt: skip
     figure.add_scatter(
-        x=x, y=found.p.astype(np.float32).mean(1), mode="lines", name="mean p(target)",
+        x=x, y=found.p.astype(np.float32).mean(1), mode="lines", name=tr("mean p(target)"),
         line={"color": STRAIGHT, "dash": "dot", "width": 2},
-        hovertemplate="layer %{x}: mean p %{y:.2f}<extra></extra>",
+        hovertemplate=tr("layer %{x}: mean p %{y:.2f}") + "<extra></extra>",
     )  # fmt: skip
-    layout(figure, "How equal inputs become different tokens", "layer (0: the input)",
-           "share, or cosine", height=380)  # fmt: skip
+    title = tr("How equal inputs become different tokens")
+    layout(figure, title, tr("layer (0: the input)"), tr("share, or cosine"), height=380)
     figure.update_yaxes(range=[min(0.0, float(low.min())) - 0.03, 1.04])
     half = np.flatnonzero(share >= 0.5)
-    when = f"half are right after layer {half[0]}" if len(half) else "never half are right"
-    alt = (
-        f"Share of right tokens by layer: {share[-1]:.0%} after the last, {when}. Mean cosine "
-        f"between positions: {mean[0]:.2f} at the input, at least {mean.min():.2f} after layer "
-        f"{int(mean.argmin())}, {mean[-1]:.2f} after the last."
+    when = (
+        tr("half are correct after layer {layer}", layer=half[0])
+        if len(half)
+        else tr("never half of them")
+    )
+    alt = tr(
+        "Share of correct tokens by layer: {share} after the last, {when}. Mean cosine between "
+        "positions: {first} at the input, lowest {least} after layer {layer}, {last} after the "
+        "last.",
+        share=f"{share[-1]:.0%}",
+        when=when,
+        first=f"{mean[0]:.2f}",
+        least=f"{mean.min():.2f}",
+        layer=int(mean.argmin()),
+        last=f"{mean[-1]:.2f}",
     )
     return Chart("inside-by-layer", figure, alt, tables.layers(found))
 
@@ -157,29 +151,37 @@ def attention_by_layer(found: Inside, head: int | None) -> Chart:
         if source == "before e" and "token" not in found.header.roles:
             continue
         mean, sd = values.mean(1), values.std(1)
-        table[f"{SOURCE_NAMES[source]}"], table[f"{SOURCE_NAMES[source]}, sd"] = mean, sd
+        name = tr(named.SOURCE_NAMES[source])
+        table[name], table[tr("{column}, standard deviation", column=name)] = mean, sd
         figure.add_scatter(
-            x=x, y=mean, mode="lines+markers", name=SOURCE_NAMES[source],
+            x=x, y=mean, mode="lines+markers", name=name,
             line={"color": RESTARTS[k], "dash": DASHES[k], "width": 2},
             marker={"symbol": SYMBOLS[k], "size": 6},
             error_y={"type": "data", "array": sd, "thickness": 1, "width": 2},
-            hovertemplate=f"layer %{{x}}: %{{y:.0%}} {SOURCE_NAMES[source]}<extra></extra>",
+            hovertemplate=tr("layer %{{x}}: %{{y:.0%}} {where}", where=name) + "<extra></extra>",
         )  # fmt: skip
     plain = found.plain.mean(1) if head is None else found.plain[:, head]
-    table["ordinary text, to its first position"] = plain
+    table[tr("ordinary text, to its first position")] = plain
     figure.add_scatter(
-        x=x, y=plain, mode="lines", name="for comparison: ordinary text, to its first position",
+        x=x, y=plain, mode="lines",
+        name=tr("for comparison: ordinary text, to its first position"),
         line={"color": STRAIGHT, "dash": "dot", "width": 2},
-        hovertemplate="layer %{x}: %{y:.0%} when the text is read as tokens<extra></extra>",
+        hovertemplate=tr("layer %{x}: %{y:.0%} when the text is read as tokens")
+        + "<extra></extra>",
     )  # fmt: skip
-    which = "all heads" if head is None else f"head {head + 1}"
-    layout(figure, f"Where positions look ({which})", "layer", "share of attention", height=400)
+    which = tr("all heads") if head is None else tr("head {number}", number=head + 1)
+    title = tr("Where attention goes ({heads})", heads=which)
+    layout(figure, title, tr("layer"), tr("share of attention"), height=400)
     figure.update_yaxes(range=[0, 1.04], tickformat=".0%")
     to_e = by_source[..., reading.SOURCES.index("e")].mean(1)
-    alt = (
-        f"Share of attention by layer, {which}. To e {to_e.mean():.0%} on average, most in layer "
-        f"{int(to_e.argmax()) + 1} ({to_e.max():.0%}); ordinary text gives its first position "
-        f"{plain.mean():.0%}."
+    alt = tr(
+        "Share of attention by layer, {heads}. To e {mean} on average, most in layer {layer} "
+        "({most}); ordinary text gives its first position {plain}.",
+        heads=which,
+        mean=f"{to_e.mean():.0%}",
+        layer=int(to_e.argmax()) + 1,
+        most=f"{to_e.max():.0%}",
+        plain=f"{plain.mean():.0%}",
     )
     return Chart("inside-attention", figure, alt, table)
 
@@ -192,15 +194,21 @@ def heads(found: Inside) -> Chart:
     figure = go.Figure(
         go.Heatmap(
             x=np.arange(1, count + 1), y=np.arange(1, layers + 1), z=share, zmin=0, zmax=1,
-            colorscale="Cividis", colorbar={"title": "to e", "thickness": 10, "tickformat": ".0%"},
-            hovertemplate="layer %{y}, head %{x}: %{z:.0%} to e<extra></extra>",
+            colorscale="Cividis",
+            colorbar={"title": tr("to e"), "thickness": 10, "tickformat": ".0%"},
+            hovertemplate=tr("layer %{y}, head %{x}: %{z:.0%} to e") + "<extra></extra>",
         )
     )  # fmt: skip
-    layout(figure, "Which heads look at e", "head", "layer", height=400)
+    layout(figure, tr("Which heads attend to e"), tr("head"), tr("layer"), height=400)
     top = np.unravel_index(share.argmax(), share.shape)
-    alt = (
-        f"Share of attention to e of {count} heads in {layers} layers, most in head "
-        f"{top[1] + 1} of layer {top[0] + 1}: {share.max():.0%}."
+    alt = tr(
+        "Share of attention to e of each head ({heads} in each of {layers} layers), most in head "
+        "{head} of layer {layer}: {share}.",
+        heads=count,
+        layers=layers,
+        head=top[1] + 1,
+        layer=top[0] + 1,
+        share=f"{share.max():.0%}",
     )
     return Chart("inside-heads", figure, alt, tables.attention(found))
 
@@ -209,55 +217,52 @@ def attention_map(found: Inside, layer: int, head: int | None) -> Chart:
     """Draw from where to where attention goes in one layer (from 0), in one head or on average."""
     header, weights = found.header, found.attention[layer].astype(np.float32)
     square = weights.mean(0) if head is None else weights[head]
-    names = position_names(found)
+    names = named.position_names(found)
     places = np.arange(len(names))
-    hover = [[f"{names[i]} reads {names[j]}" for j in places] for i in places]
+    hover = [
+        [tr("{reader} reads {read}", reader=names[i], read=names[j]) for j in places]
+        for i in places
+    ]
     figure = go.Figure(
         go.Heatmap(
             x=places, y=places, z=np.where(np.tri(len(places), dtype=bool), square, np.nan),
             zmin=0, zmax=1, colorscale="Cividis", customdata=hover,
-            colorbar={"title": "share", "thickness": 10, "tickformat": ".0%"},
+            colorbar={"title": tr("share"), "thickness": 10, "tickformat": ".0%"},
             hovertemplate="%{customdata}: %{z:.1%}<extra></extra>",
         )
     )  # fmt: skip
-    which = "mean of all heads" if head is None else f"head {head + 1}"
-    layout(figure, f"Who reads whom in layer {layer + 1}, {which}", "read position",
-           "reading position", height=560)  # fmt: skip
+    which = tr("mean of all heads") if head is None else tr("head {number}", number=head + 1)
+    title = tr("Which position reads which: layer {layer}, {heads}", layer=layer + 1, heads=which)
+    layout(figure, title, tr("read position"), tr("reading position"), height=560)
     ticks = {"tickvals": places, "ticktext": names, "tickfont": {"size": 9}, "showgrid": False}
     figure.update_xaxes(**ticks, tickangle=-60)
     figure.update_yaxes(**ticks, autorange="reversed")
     table = pd.DataFrame(square, columns=[f"{k} {name}" for k, name in enumerate(names)])
     table.insert(0, "reads", names)
-    alt = (
-        f"Map of the attention between {len(names)} positions in layer {layer + 1} of "
-        f"{header.layers}, {which}. The first position gets {square[1:, :1].mean():.0%} of the "
-        "attention of later ones."
+    alt = tr(
+        "Map of the attention between {positions} positions in layer {layer} of {layers}, "
+        "{heads}. The first position gets {share} of the attention of later ones.",
+        positions=len(names),
+        layer=layer + 1,
+        layers=header.layers,
+        heads=which,
+        share=f"{square[1:, :1].mean():.0%}",
     )
     return Chart(f"inside-map-{layer + 1}", figure, alt, table)
 
 
-def position_names(found: Inside) -> list[str]:
-    """Return what each input position holds, with the token that is read there."""
-    header, said = found.header, labels(found)
-    names = []
-    for place, role in enumerate(header.roles):
-        at = place - header.first
-        names.append(f"{role} → {said[at]}" if 0 <= at < len(said) else role)
-    return names
-
-
 def cuts(found: Inside) -> Chart:
     """Draw accuracy when m's positions cannot see e at some layers."""
-    return _accuracy(
-        found, "cut", CUTS, "What is left when attention to e is cut", "layer", key="inside-cuts"
-    )
+    title = tr("What is left when attention to e is cut")
+    return _accuracy(found, "cut", named.CUTS, title, tr("layer"), key="inside-cuts")
 
 
 def scales(found: Inside) -> Chart:
     """Draw accuracy over a factor that e or m is multiplied by; 1 is the solution itself."""
+    title, itself = tr("What is left when e or m is scaled"), float(found.right[-1].mean())
     chart = _accuracy(
-        found, "scale", {"e": "e", "m": "m"}, "What is left when e or m is scaled",
-        "factor", key="inside-scales", origin=(1.0, float(found.right[-1].mean())),
+        found, "scale", {"e": "e", "m": "m"}, title, tr("factor"),
+        key="inside-scales", origin=(1.0, itself),
     )  # fmt: skip
     chart.figure.update_xaxes(**log_axis(sorted({*_at(found, "scale"), 1.0})))
     return chart
@@ -266,13 +271,17 @@ def scales(found: Inside) -> Chart:
 def noise(found: Inside) -> Chart:
     """Draw accuracy over the length of random noise, with the radius in the legend."""
     names = {
-        what: f"{name}: below 0.99 at {reading.radius_in_words(found, what)}"
-        for what, name in MOVED.items()
+        what: tr(
+            "{what}: below 0.99 at {share}",
+            what=tr(name),
+            share=reading.radius_in_words(found, what),
+        )
+        for what, name in named.MOVED.items()
     }
+    x = tr("length of the noise, as a share of the norm of what it is added to")
     chart = _accuracy(
-        found, "noise", names, "How much noise a solution bears",
-        "length of the noise, as a share of the norm of what it is added to", key="inside-noise",
-    )  # fmt: skip
+        found, "noise", names, tr("How much noise a solution withstands"), x, key="inside-noise"
+    )
     chart.figure.add_hline(THRESHOLD, line={"color": STRAIGHT, "dash": "dot", "width": 1})
     at = reading.curve(found, "noise", "e").at.tolist()
     chart.figure.update_xaxes(type="log", tickvals=at, ticktext=[f"{length:.1%}" for length in at])
@@ -290,7 +299,8 @@ def _accuracy(
     origin: tuple[float, float] | None = None,
 ) -> Chart:
     figure, said, parts = go.Figure(), [], []
-    for k, (what, name) in enumerate(names.items()):
+    for k, (what, called) in enumerate(names.items()):
+        name = tr(called)
         drawn = reading.curve(found, part, what)  # type: ignore[arg-type]
         if not len(drawn.at):
             continue
@@ -308,11 +318,12 @@ def _accuracy(
             error_y={"type": "data", "symmetric": False, "array": high - mean,
                      "arrayminus": mean - low, "thickness": 1, "width": 3,
                      "visible": bool((high > low).any())},
-            hovertemplate=f"{for_plotly(name)}, {x.partition(',')[0]} %{{x:.3g}}: %{{y:.0%}} "
-            "right<extra></extra>",
+            hovertemplate=tr("{what}, {x} %{{x:.3g}}: %{{y:.0%}} correct",
+                             what=for_plotly(name), x=x.partition(",")[0]) + "<extra></extra>",
         )  # fmt: skip
-        said.append(f"{name}: {mean.min(initial=1):.0%} to {mean.max(initial=0):.0%}")
-    layout(figure, title, x, "share of right tokens", height=360)
+        low_mean, high_mean = f"{mean.min(initial=1):.0%}", f"{mean.max(initial=0):.0%}"
+        said.append(tr("{what}: {low} to {high}", what=name, low=low_mean, high=high_mean))
+    layout(figure, title, x, tr("share of correct tokens"), height=360)
     figure.update_yaxes(range=[-0.03, 1.05], tickformat=".0%")
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     return Chart(key, figure, f"{title}. {'; '.join(said)}.", table)

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from explorer.figures.inside import CUTS, MOVED, layer_names
+from explorer.base.language import tr
+from explorer.figures.inside_names import CUTS, MOVED, layer_names
 from explorer.figures.walk import COLUMNS, frames
 from explorer.inside import reading
 from explorer.inside.header import Part, What
@@ -23,14 +24,16 @@ def through_layers(found: Inside) -> dict[str, Any]:
     text, share = found.header.text, found.right.mean(1)
     columns = [getattr(found, name)[:, None] for name in COLUMNS]
     captions = [
-        f"{'the input' if k == 0 else f'after layer {name}'}: {right:.0%} right"
+        tr("the input: {share} correct", share=f"{right:.0%}")
+        if k == 0
+        else tr("after layer {layer}: {share} correct", layer=name, share=f"{right:.0%}")
         for k, (name, right) in enumerate(zip(layer_names(found), share, strict=True))
     ]
     return frames(text, found.header.pieces, ["lens"], columns) | {
         "captions": captions,
         "start": len(captions) - 1,
-        "slider": "Layer",
-        "play": "Play through the layers",
+        "slider": tr("Layer"),
+        "play": tr("Play through the layers"),
     }
 
 
@@ -44,7 +47,7 @@ def trials(found: Inside, part: Part) -> dict[str, Any]:
         places = np.searchsorted(curve.at, at)
         rows[:, k] = np.array(curve.rows)[places]
         means[:, k] = curve.accuracy.mean(1)[places]
-    names = list(LABELS[part].values())
+    names = [tr(label) for label in LABELS[part].values()]
     captions = [
         f"{_place(part, place)}: "
         + ", ".join(f"{n} {v:.0%}" for n, v in zip(names, values, strict=True))
@@ -54,8 +57,8 @@ def trials(found: Inside, part: Part) -> dict[str, Any]:
     return frames(found.header.text, found.header.pieces, names, columns) | {
         "captions": captions,
         "start": 0,
-        "slider": "Which size, or layer",
-        "play": "Play from the smallest to the largest",
+        "slider": tr("Size of the change, or layer"),
+        "play": tr("Play from the smallest to the largest"),
     }
 
 
@@ -74,5 +77,5 @@ def swap(found: Inside, row: int, *, other: bool) -> dict[str, Any]:
 
 def _place(part: Part, at: float) -> str:
     if part == "cut":
-        return f"layer {at:.0f}"
-    return f"× {at:g}" if part == "scale" else f"noise of {at:.1%}"
+        return tr("layer {layer}", layer=f"{at:.0f}")
+    return f"× {at:g}" if part == "scale" else tr("noise of {share}", share=f"{at:.1%}")

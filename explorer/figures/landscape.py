@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from explorer.base.language import tr
 from explorer.figures.chart import SHARE, Chart, layout
 from explorer.figures.palette import BEZIER, RIGHT, STRAIGHT, WRONG_TO_RIGHT
 from explorer.figures.paths import CURVE_NAMES, LINE_NAME
@@ -42,8 +43,8 @@ def plane(
             x=x,
             y=y,
             z=z,
-            hovertemplate=f"{column} %{{z:.3g}}<extra></extra>",
-            colorbar={"title": {"text": column, "side": "right"}, "thickness": 12},
+            hovertemplate=f"{tr(column)} %{{z:.3g}}<extra></extra>",
+            colorbar={"title": {"text": tr(column), "side": "right"}, "thickness": 12},
             line={"width": 0.4},
             **_colours(column),
         )
@@ -68,23 +69,26 @@ def plane(
             x=[found.x[chosen[1]]],
             y=[found.y[chosen[0]]],
             mode="markers",
-            name="point that is read out",
+            name=tr("point whose text is shown"),
             marker={"symbol": "cross-open", "size": 16, "line": {"width": 3}, "color": "#111"},
             hoverinfo="skip",
         )
     titles = {
-        "accuracy": "Where the model still outputs the text",
-        "loss": "The loss between two solutions",
+        "accuracy": tr("Where the model still outputs the text"),
+        "loss": tr("The loss between two solutions"),
     }
-    layout(
-        figure, titles[column], "distance along the chord", "distance from the chord", height=600
-    )
+    along, beside = tr("distance along the chord"), tr("distance from the chord")
+    layout(figure, titles[column], along, beside, height=600)
     figure.update_yaxes(scaleanchor="x", constrain="domain", zeroline=False, showgrid=False)
     figure.update_xaxes(constrain="domain", zeroline=False, showgrid=False)
     share = float((found.accuracy[::s, ::s] >= THRESHOLD).mean())
-    alt = (
-        f"Contours of {column} on a plane of {len(x)} by {len(y)} points through two solutions; "
-        f"{share:.0%} of them have accuracy 0.99 or more."
+    alt = tr(
+        "Contours of {what} on a plane of {columns} by {rows} points through two solutions; "
+        "{share} of them have an accuracy of 0.99 or more.",
+        what=tr(column),
+        columns=len(x),
+        rows=len(y),
+        share=f"{share:.0%}",
     )
     return Chart(f"landscape-{column}", figure, alt, grid_table(found))
 
@@ -114,13 +118,13 @@ def _draw_paths(figure: go.Figure, found: Landscape) -> None:
                 y=points[:, 1],
                 mode="lines",
                 line=line,
-                name=name,
+                name=tr(name),
                 showlegend=shown,
                 hoverinfo="skip",
             )
-    seeds = [f"seed {end.seed}" for end in found.header.ends]
-    bends = [f"bend {k}" for k in range(1, len(marks) - 1)]
-    names = [seeds[0], *(bends if len(bends) > 1 else ["control point"]), seeds[1]]
+    seeds = [tr("seed {seed}", seed=end.seed) for end in found.header.ends]
+    bends = [tr("bend {number}", number=k) for k in range(1, len(marks) - 1)]
+    names = [seeds[0], *(bends if len(bends) > 1 else [tr("control point")]), seeds[1]]
     figure.add_scatter(
         x=marks[:, 0],
         y=marks[:, 1],
@@ -165,7 +169,7 @@ def around(found: Surroundings) -> Chart:
         mode="lines",
         line={"width": 0},
         fillcolor="rgba(11,132,198,0.22)",
-        name="worst to best direction",
+        name=tr("worst to best direction"),
         hoverinfo="skip",
     )
     figure.add_scatter(
@@ -173,25 +177,26 @@ def around(found: Surroundings) -> Chart:
         y=mean,
         mode="lines",
         line={"color": RIGHT, "width": 3},
-        name=f"mean of {len(values)} directions",
-        hovertemplate="distance %{x:.3g}: mean accuracy %{y:.1%}<extra></extra>",
+        name=tr("mean of all directions ({count})", count=len(values)),
+        hovertemplate=tr("distance %{x:.3g}: mean accuracy %{y:.1%}") + "<extra></extra>",
     )
     known = found.radius[np.isfinite(found.radius)]
     figure.add_scatter(
         x=known,
         y=np.full(len(known), THRESHOLD),
         mode="markers",
-        name="radius of a direction",
+        name=tr("radius of a direction"),
         marker={"symbol": "line-ns-open", "size": 12, "color": BEZIER, "line": {"width": 2}},
-        hovertemplate="accuracy falls below 0.99 at %{x:.3g}<extra></extra>",
+        hovertemplate=tr("accuracy falls below 0.99 at %{x:.3g}") + "<extra></extra>",
     )
     figure.update_yaxes(SHARE)
     layout(
         figure,
-        "How far one can stray from a solution",
-        "distance from the solution in the space of [e; m]",
-        "token accuracy",
+        tr("How far one can move away from a solution"),
+        tr("distance from the solution in the space of [e; m]"),
+        tr("token accuracy"),
     )
-    table = pd.DataFrame(values.T, columns=[f"direction {k}" for k in range(len(values))])
+    named = [tr("direction {number}", number=k) for k in range(len(values))]
+    table = pd.DataFrame(values.T, columns=named)
     table.insert(0, "distance", x)
     return Chart("radius", figure, found.sentence, table)

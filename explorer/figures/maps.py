@@ -9,18 +9,26 @@ import plotly.graph_objects as go
 from jaxtyping import Float, Int
 
 from explorer.base.formatting import counted
+from explorer.base.language import later, tr
 from explorer.figures.chart import Chart, layout
 from explorer.figures.palette import DIFFERENT, RESTARTS, RIGHT, WRONG, WRONG_TO_RIGHT
 from explorer.figures.words import for_hover
 from explorer.geometry.depth import PLACE_NAMES
 from explorer.geometry.maps import AXES, SolutionMap
 
-COLOUR_BY = ("context", "text", "source", "accuracy", "restart", "set")
+COLOUR_BY = (
+    later("context"),
+    later("text"),
+    later("source"),
+    later("accuracy"),
+    later("restart"),
+    later("set"),
+)
 SYMBOLS = ("circle", "diamond", "square", "cross", "x")
 """Symbols that both flat and spatial scatters know."""
 MOST_NAMED = 24
 """Labels a legend can hold; more are coloured all the same."""
-JOINED = ("not at all", "by lines", "by hulls")
+JOINED = (later("not at all"), later("by lines"), later("by hulls"))
 """How points of one text can be joined."""
 LEFT_OUT = {"marker": {"color": DIFFERENT, "opacity": 0.25}}
 """What points look like that a lasso has left out."""
@@ -61,20 +69,26 @@ def scatter(
     if trajectory is not None and len(trajectory):
         _add_way(figure, trajectory, axes)
     title = "UMAP" if spec.method == "umap" else "PCA"
-    name: str = "e and m together" if spec.vector == "both" else spec.vector
+    name: str = tr("e and m together") if spec.vector == "both" else spec.vector
     if spec.place is not None:
-        name = f"hidden states {PLACE_NAMES[spec.place]}"
+        name = tr("hidden states {place}", place=tr(PLACE_NAMES[spec.place]))
+    by = tr(colour_by)
     named_axes = _axis_names(made)
-    layout(figure, f"{title} of {name}, by {colour_by}", *named_axes[:2], height=620)
+    said = tr("{method} of {name}, by {label}", method=title, name=name, label=by)
+    layout(figure, said, *named_axes[:2], height=620)
     figure.update_layout(
         clickmode="event+select", dragmode="pan" if spec.dimensions == 2 else "orbit"
     )
     if spec.dimensions == 3:
         scene = zip(AXES, named_axes, strict=True)
         figure.update_layout(scene={f"{axis}axis": {"title": words} for axis, words in scene})
-    alt = (
-        f"{title} map of {name} of {counted(len(points), spec.noun)} in {spec.dimensions} "
-        f"dimensions, coloured by {colour_by}."
+    alt = tr(
+        "{method} map of {name} in {dimensions} dimensions: {points}, coloured by {label}.",
+        method=title,
+        name=name,
+        dimensions=spec.dimensions,
+        points=counted(len(points), spec.noun),
+        label=by,
     )
     columns = ["id", *axes, "context", "text", "accuracy", "restart", "seed", "set", "regime"]
     table = points[columns]
@@ -85,7 +99,8 @@ def scatter(
             for k, at in enumerate(layouts)
         ]
         _slide(figure, layouts)
-        alt += f" A slider moves it through {counted(len(layouts) - 1, 'layer')}."
+        through = counted(len(layouts) - 1, "layer")
+        alt += " " + tr("A slider moves it through {layers}.", layers=through)
         table = pd.concat(
             [
                 points[columns].assign(layer=k, **dict(zip(axes, at.T, strict=True)))
@@ -113,14 +128,14 @@ def _slide(figure: go.Figure, layouts: list[At]) -> None:
         "mode": "immediate",
     }
     steps = [
-        {"label": "input" if k == 0 else str(k), "method": "animate", "args": [[str(k)], quick]}
+        {"label": tr("input") if k == 0 else str(k), "method": "animate", "args": [[str(k)], quick]}
         for k in range(len(layouts))
     ]
-    play = {"label": "Play", "method": "animate", "args": [None, quick | {"fromcurrent": True}]}
+    play = {"label": tr("Play"), "method": "animate", "args": [None, quick | {"fromcurrent": True}]}
     figure.update_layout(
         height=700,
         sliders=[
-            {"active": 0, "steps": steps, "currentvalue": {"prefix": "layer: "},
+            {"active": 0, "steps": steps, "currentvalue": {"prefix": tr("layer: ")},
              "x": 0.1, "len": 0.9, "pad": {"t": 46}}
         ],
         updatemenus=[
@@ -134,11 +149,16 @@ def _slide(figure: go.Figure, layouts: list[At]) -> None:
 def _axis_names(made: SolutionMap) -> list[str]:
     spec = made.record.spec
     if spec.method == "umap":
-        return [f"UMAP {k} (no unit)" for k in range(1, spec.dimensions + 1)]
+        return [tr("UMAP {number} (no unit)", number=k) for k in range(1, spec.dimensions + 1)]
     if made.record.layers:
-        return [f"component {k} of each layer" for k in range(1, spec.dimensions + 1)]
+        return [
+            tr("component {number} of each layer", number=k) for k in range(1, spec.dimensions + 1)
+        ]
     shares = enumerate(made.record.explained, 1)
-    return [f"component {k}, {share:.0%} of variance" for k, share in shares]
+    return [
+        tr("component {number}, {share} of variance", number=k, share=f"{share:.0%}")
+        for k, share in shares
+    ]
 
 
 def _by_number(values: pd.Series) -> dict[str, object]:
@@ -147,7 +167,7 @@ def _by_number(values: pd.Series) -> dict[str, object]:
         "cmin": 0,
         "cmax": 1,
         "colorscale": WRONG_TO_RIGHT,
-        "colorbar": {"title": "accuracy", "thickness": 10},
+        "colorbar": {"title": tr("accuracy"), "thickness": 10},
     }
 
 
@@ -156,7 +176,7 @@ def _points(made: SolutionMap, colour_by: str) -> Iterator[Trace]:
     spec, points = made.record.spec, made.points
     if colour_by == "accuracy":
         everything = np.arange(len(points))
-        yield _trace(made, everything, f"{spec.noun}s", _by_number(points["accuracy"]))
+        yield _trace(made, everything, tr(spec.noun + "s"), _by_number(points["accuracy"]))
         return
     for k, label in enumerate(dict.fromkeys(points[colour_by])):
         marker = {"color": RESTARTS[k % len(RESTARTS)], "symbol": SYMBOLS[k % len(SYMBOLS)]}
@@ -205,7 +225,7 @@ def _joining(made: SolutionMap, how: str) -> Iterator[Trace]:
         place,
         {
             "mode": "lines",
-            "name": "one text",
+            "name": tr("one text"),
             "line": {"color": DIFFERENT, "width": 1},
             "hoverinfo": "skip",
             **filled,
@@ -239,14 +259,14 @@ def _add_way(figure: go.Figure, way: pd.DataFrame, axes: list[str]) -> None:
         kind(
             **at,
             mode="lines+markers",
-            name="a run's way",
+            name=tr("training of one restart"),
             line={"color": RIGHT, "width": 2},
             marker={
                 "size": np.r_[9, np.full(max(0, len(way) - 2), 3), 11][: len(way)],
                 "color": [WRONG, *[RIGHT] * (len(way) - 1)],
             },
             text=[
-                f"step {s}, accuracy {a:.2f}"
+                tr("step {step}, accuracy {accuracy}", step=s, accuracy=f"{a:.2f}")
                 for s, a in zip(way["step"], way["accuracy"], strict=True)
             ],
             hovertemplate="%{text}<extra></extra>",

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from explorer.base.language import later, tr
 from explorer.experiments import paper
 from explorer.figures.chart import Chart, layout, log_axis
 from explorer.figures.palette import RESTARTS
@@ -15,21 +16,21 @@ from explorer.specs.arrangements import ARRANGEMENTS
 
 Value = Literal["c_tokens", "h_lm"]
 UNITS: dict[Value, str] = {
-    "c_tokens": "C_tokens, best of the texts",
-    "h_lm": "H_LM, nats, mean ± sd over texts",
+    "c_tokens": later("C_tokens, best of the texts"),
+    "h_lm": later("H_LM, nats, mean ± sd over texts"),
 }
 TITLES: dict[Value, str] = {
-    "c_tokens": "How many tokens models hold (C_tokens)",
-    "h_lm": "How much information models hold (H_LM)",
+    "c_tokens": later("How many tokens models hold (C_tokens)"),
+    "h_lm": later("How much information models hold (H_LM)"),
 }
 SOURCE_WORDS = {
-    "random": "Random",
-    "fanfics": "Fanfics",
+    "random": later("Random words"),
+    "fanfics": later("Fan fiction"),
     "pg19": "PG-19",
-    "pg19-gen": "PG-19 (gen)",
+    "pg19-gen": later("PG-19 (generated)"),
 }
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x")
-WHOSE = ("published", "here")
+WHOSE = (later("published"), later("here"))
 LABELS = {model.key: model.label for model in paper.PAPER_MODELS}
 
 
@@ -60,7 +61,7 @@ def capacity_beside(value: Value, *, m_shared: bool, ours: pd.DataFrame | None =
             continue
         symbol, colour = SYMBOLS[number % len(SYMBOLS)], RESTARTS[number % len(RESTARTS)]
         shift = 0.16 * (number - (len(sources) - 1) / 2) + (0.06 if here else 0)
-        name = f"{for_hover(SOURCE_WORDS.get(source, source))}, {whose}"
+        name = f"{for_hover(tr(SOURCE_WORDS.get(source, source)))}, {tr(whose)}"
         figure.add_scatter(
             x=[models.index(model) + shift for model in rows["model"]],
             y=rows["mean"].tolist(),
@@ -74,12 +75,13 @@ def capacity_beside(value: Value, *, m_shared: bool, ours: pd.DataFrame | None =
             customdata=[for_hover(LABELS.get(model, model)) for model in rows["model"]],
             hovertemplate=f"%{{customdata}}, {name}: %{{y}}<extra></extra>",
         )
-    shared = "shared by all texts" if m_shared else "not shared"
+    shared = tr("m shared by all texts") if m_shared else tr("m not shared")
+    unit = tr(UNITS[value])
     layout(
         figure,
-        f"{TITLES[value]}, published and here: m {shared}",
-        f"model; {AT_LEAST}: no length failed for at least one text",
-        UNITS[value],
+        tr("{title}, published and here: {shared}", title=tr(TITLES[value]), shared=shared),
+        tr("model; {mark}: no length failed for at least one text", mark=AT_LEAST),
+        unit,
         height=420,
     )
     figure.update_xaxes(
@@ -88,9 +90,13 @@ def capacity_beside(value: Value, *, m_shared: bool, ours: pd.DataFrame | None =
         range=[-0.6, len(models) - 0.4],
     )
     figure.update_yaxes(rangemode="tozero")
-    alt = (
-        f"{UNITS[value]}, by model and source of text, m {shared}: {_count(table, 'published')} "
-        f"published and {_count(table, 'here')} of ours; cells never run are empty."
+    alt = tr(
+        "{unit}, by model and source of text, {shared}: {published} published and {here} of ours; "
+        "cells that were never run are empty.",
+        unit=unit,
+        shared=shared,
+        published=_count(table, "published"),
+        here=_count(table, "here"),
     )
     key = f"paper-table3-{value}-{'shared' if m_shared else 'own'}"
     table["model"] = [LABELS.get(model, model) for model in table["model"]]
@@ -117,24 +123,27 @@ def arrangements_beside(ours: pd.DataFrame | None = None) -> Chart:
             y=rows["mean"].tolist(),
             error_y=_bars(rows, RESTARTS[number]),
             mode="lines+markers",
-            name=f"{name}, {whose}",
+            name=f"{name}, {tr(whose)}",
             line={"color": RESTARTS[number], "dash": "solid" if here else "dash"},
             marker={"symbol": SYMBOLS[number] if here else f"{SYMBOLS[number]}-open", "size": 9},
-            hovertemplate=f"{name}, {whose}: %{{y:.2f}} at N = %{{x}}<extra></extra>",
+            hovertemplate=f"{name}, {tr(whose)}, N = %{{x}}: %{{y:.2f}}<extra></extra>",
         )
     layout(
         figure,
-        "Which arrangements say long texts? Published and here",
-        "N, tokens (log scale)",
-        "token accuracy, mean ± sd over texts",
+        tr("Which arrangements can hold long texts? Published and here"),
+        tr("N, tokens (log scale)"),
+        tr("token accuracy, mean ± sd over texts"),
         height=420,
     )
     figure.update_xaxes(log_axis(sorted(set(table["n"]))))
     figure.update_yaxes(range=[-0.05, 1.1])
-    alt = (
-        f"Token accuracy over N for {table['arrangement'].nunique()} arrangements: "
-        f"{_count(table, 'published')} values published (dashed, at N = 1, 2, 4 and 256 only) "
-        f"and {_count(table, 'here')} of ours (solid); lines between them only guide the eye."
+    alt = tr(
+        "Token accuracy over N for {arrangements} arrangements: {published} values published "
+        "(dashed, at N = 1, 2, 4 and 256 only) and {here} of ours (solid); lines between them only "
+        "guide the eye.",
+        arrangements=table["arrangement"].nunique(),
+        published=_count(table, "published"),
+        here=_count(table, "here"),
     )
     return Chart("paper-table1", figure, alt, table)
 

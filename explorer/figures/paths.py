@@ -5,19 +5,21 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from explorer.base.formatting import counted
+from explorer.base.language import later, tr
 from explorer.figures.chart import SHARE, Chart, layout
 from explorer.figures.palette import BEZIER, RIGHT, STRAIGHT, WRONG, WRONG_TO_RIGHT
 from explorer.figures.words import for_plotly
 from explorer.paths.result import Paths
 
-LINE_NAME = "straight line"
-CURVE_NAMES = {"bezier": "Bezier curve", "two-bends": "path with two bends"}
+LINE_NAME = later("straight line")
+CURVE_NAMES = {"bezier": later("Bezier curve"), "two-bends": later("path with two bends")}
 PAPER_RATIO = 1.2
 """Largest length ratio the paper reports (E8)."""
 
 
 def curve_name(paths: Paths) -> str:
-    """Return what the trained curve is called."""
+    """Return what the trained curve is called, in English."""
     return CURVE_NAMES[paths.header.kind]
 
 
@@ -27,8 +29,8 @@ def accuracy_along(paths: Paths, pair: int) -> Chart:
         paths,
         pair,
         "accuracy",
-        "A straight line loses the text; does a curve?",
-        "token accuracy",
+        tr("The straight line loses the text. Does the curve?"),
+        tr("token accuracy"),
         SHARE,
     )
 
@@ -39,8 +41,8 @@ def loss_along(paths: Paths, pair: int) -> Chart:
         paths,
         pair,
         "loss",
-        "The barrier between two solutions",
-        "mean cross-entropy, nats (log)",
+        tr("The barrier between two solutions"),
+        tr("mean cross-entropy, nats (log)"),
         {"type": "log", "dtick": 1, "exponentformat": "power"},
     )
 
@@ -58,21 +60,27 @@ def _along(
         figure.add_scatter(
             x=paths.t[usable],
             y=drawn[usable],
-            name=name,
+            name=tr(name),
             mode="lines",
             line=_style(name),
-            hovertemplate=f"{name}, t %{{x:.3f}}: %{{y:.3g}}<extra></extra>",
+            hovertemplate=f"{tr(name)}, t %{{x:.3f}}: %{{y:.3g}}<extra></extra>",
         )
     figure.update_yaxes(axis)
     figure.update_xaxes(range=[-0.02, 1.02])
-    layout(figure, title, "t, from one solution (0) to the other (1)", y)
-    alt = f"{y} over t: " + "; ".join(
-        f"{name} from {np.nanmin(v):.2f} to {np.nanmax(v):.2f}"
+    layout(figure, title, tr("t, from one solution (0) to the other (1)"), y)
+    ranges = "; ".join(
+        tr(
+            "{path} from {low} to {high}",
+            path=tr(name),
+            low=f"{np.nanmin(v):.2f}",
+            high=f"{np.nanmax(v):.2f}",
+        )
         for name, v in values.items()
         if np.isfinite(v).any()
     )
     table = pd.DataFrame({"t": paths.t, **values})
-    return Chart(f"path-{column}", figure, alt + ".", table)
+    alt = tr("{what} over t: {ranges}.", what=y, ranges=ranges)
+    return Chart(f"path-{column}", figure, alt, table)
 
 
 def _style(name: str) -> dict[str, object]:
@@ -89,7 +97,7 @@ def positions_along(paths: Paths, pair: int, labels: list[str]) -> Chart:
         pair: which of it.
         labels: what each target token says, N of them.
     """
-    names = (LINE_NAME, curve_name(paths))
+    names = (tr(LINE_NAME), tr(curve_name(paths)))
     both = (paths.line.p[pair].T, paths.curve.p[pair].T)
     figure = make_subplots(rows=1, cols=2, shared_yaxes=True, subplot_titles=names)
     figure.update_annotations(font_size=13)
@@ -101,12 +109,14 @@ def positions_along(paths: Paths, pair: int, labels: list[str]) -> Chart:
             y=np.arange(1, len(labels) + 1),
             customdata=np.tile(said[:, None], (1, len(paths.t))),
             coloraxis="coloraxis",
-            hovertemplate="t %{x:.3f}, position %{y} “%{customdata}”: p %{z:.2f}<extra></extra>",
+            hovertemplate=tr("t %{x:.3f}, position %{y} “%{customdata}”: p %{z:.2f}")
+            + "<extra></extra>",
             row=1,
             col=column,
         )
     figure.update_yaxes(autorange="reversed")
-    layout(figure, "Which positions break on the way", "t", "position in text", height=340)
+    title = tr("Which positions break on the way")
+    layout(figure, title, "t", tr("position in text"), height=340)
     figure.update_xaxes(title="t")
     figure.update_layout(
         margin={"t": 74},
@@ -126,9 +136,13 @@ def positions_along(paths: Paths, pair: int, labels: list[str]) -> Chart:
             f"p, {names[1]}": both[1].T.ravel().astype(np.float32),
         }
     )
-    alt = (
-        f"Two heat maps of the probability of the right token at {len(labels)} positions over "
-        f"{len(paths.t)} points of t: the straight line and the {names[1]}."
+    alt = tr(
+        "Two heat maps of the probability of the correct token ({positions}, {points} along t): "
+        "{line} and {curve}.",
+        positions=counted(len(labels), "position"),
+        points=counted(len(paths.t), "point"),
+        line=names[0],
+        curve=names[1],
     )
     return Chart("path-positions", figure, alt, table)
 
@@ -138,8 +152,8 @@ def convergence(paths: Paths, pair: int) -> Chart:
     own = paths.history[paths.history["pair"] == pair]
     figure = go.Figure()
     for column, name, dash in (
-        ("mean", "mean along the curve", "solid"),
-        ("minimum", "lowest point", "dot"),
+        ("mean", tr("mean along the curve"), "solid"),
+        ("minimum", tr("lowest point"), "dot"),
     ):
         figure.add_scatter(
             x=own["step"],
@@ -147,23 +161,25 @@ def convergence(paths: Paths, pair: int) -> Chart:
             name=name,
             mode="lines+markers" if len(own) < 60 else "lines",
             line={"color": BEZIER, "dash": dash, "width": 2},
-            hovertemplate=f"step %{{x}}, {name}: %{{y:.1%}}<extra></extra>",
+            hovertemplate=tr("step %{{x}}, {name}: %{{y:.1%}}", name=name) + "<extra></extra>",
         )
     at = paths.converged_at(pair)
+    said = tr("not connected yet") if at is None else tr("connected from step {step}", step=at)
     if at is not None:
         figure.add_vline(x=at, line={"color": RIGHT, "dash": "dash", "width": 1.5})
-        figure.add_annotation(
-            x=at, y=0.05, text=f"connected from step {at}", showarrow=False, xanchor="left"
-        )
+        figure.add_annotation(x=at, y=0.05, text=said, showarrow=False, xanchor="left")
     figure.update_yaxes(SHARE)
     layout(
         figure,
-        "The control point learns" if at is None else "The control point learns, and converges",
-        "optimiser step",
-        "token accuracy on the grid",
+        tr("Accuracy while the curve is trained"),
+        tr("optimiser step"),
+        tr("token accuracy on the grid"),
     )
-    said = "not connected yet" if at is None else f"connected from step {at}"
-    alt = f"Accuracy along the curve over {len(own)} measurements; {said}."
+    alt = tr(
+        "Accuracy along the curve, {measurements}; {state}.",
+        measurements=counted(len(own), "measurement"),
+        state=said,
+    )
     table = pd.DataFrame({name: own[name] for name in ("step", "minimum", "mean", "loss")})
     return Chart("path-convergence", figure, alt, table)
 
@@ -193,25 +209,37 @@ def all_pairs(paths: Paths) -> Chart:
                 x=paths.t,
                 y=mean,
                 mode="lines",
-                name=f"{name}, mean of {len(seen)} pairs",
+                name=tr("{path}, mean of all pairs ({count})", path=tr(name), count=len(seen)),
                 line=style | {"width": 4},
-                hovertemplate=f"{name}, t %{{x:.3f}}: mean %{{y:.1%}}<extra></extra>",
+                hovertemplate=tr("{path}, t %{{x:.3f}}: mean %{{y:.1%}}", path=tr(name))
+                + "<extra></extra>",
             )
-            alt.append(f"{name}: mean {mean.mean():.2f}, lowest mean {mean.min():.2f}")
+            alt.append(
+                tr(
+                    "{path}: mean {mean}, lowest mean {lowest}",
+                    path=tr(name),
+                    mean=f"{mean.mean():.2f}",
+                    lowest=f"{mean.min():.2f}",
+                )
+            )
             for k, row in zip(seen.tolist(), values, strict=True):
-                table[f"{name}, {k}: {paths.header.title(k)}"] = row
+                table[f"{tr(name)}, {k}: {paths.header.title(k)}"] = row
     figure.update_yaxes(SHARE)
     layout(
         figure,
-        "All pairs: does the text survive on the way?",
-        "t, from one solution (0) to the other (1)",
-        "token accuracy",
+        tr("All pairs: does the text survive on the way?"),
+        tr("t, from one solution (0) to the other (1)"),
+        tr("token accuracy"),
         height=380,
     )
     return Chart(
         "all-pairs",
         figure,
-        f"Accuracy along {len(seen)} pairs. " + "; ".join(alt),
+        tr(
+            "Accuracy along {pairs}. {means}",
+            pairs=counted(len(seen), "pair"),
+            means="; ".join(alt),
+        ),
         pd.DataFrame(table),
     )
 
@@ -228,8 +256,8 @@ def ratios(paths: Paths) -> Chart:
     table = pair_table(paths)
     figure = go.Figure()
     for connected, name, colour, symbol in (
-        (True, "connected", RIGHT, "circle"),
-        (False, "not connected", WRONG, "x"),
+        (True, tr("connected"), RIGHT, "circle"),
+        (False, tr("not connected"), WRONG, "x"),
     ):
         own = table[table["connected"] == connected]
         figure.add_scatter(
@@ -239,14 +267,14 @@ def ratios(paths: Paths) -> Chart:
             name=name,
             marker={"color": colour, "symbol": symbol, "size": 9},
             customdata=own[["ends"]],
-            hovertemplate="%{customdata[0]}: ratio %{x:.3f}, mean %{y:.1%}<extra></extra>",
+            hovertemplate=tr("%{customdata[0]}: ratio %{x:.3f}, mean %{y:.1%}") + "<extra></extra>",
         )
     figure.add_vline(x=PAPER_RATIO, line={"dash": "dash", "width": 1.5, "color": STRAIGHT})
     figure.add_annotation(
         x=PAPER_RATIO,
         y=1,
         yref="paper",
-        text="paper's largest",
+        text=tr("largest in the paper"),
         showarrow=False,
         xanchor="left",
         yanchor="top",
@@ -254,12 +282,13 @@ def ratios(paths: Paths) -> Chart:
     figure.update_yaxes(tickformat=".0%")
     layout(
         figure,
-        "How much longer than the chord",
-        "curve length / chord length",
-        "mean accuracy along the curve",
+        tr("How much longer than the straight line is the curve?"),
+        tr("curve length ÷ chord length"),
+        tr("mean accuracy along the curve"),
         height=380,
     )
-    return Chart("length-ratios", figure, f"Length ratios of {len(table)} pairs.", table)
+    alt = tr("Length ratios of {pairs}.", pairs=counted(len(table), "pair"))
+    return Chart("length-ratios", figure, alt, table)
 
 
 def pair_table(paths: Paths) -> pd.DataFrame:

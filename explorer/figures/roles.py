@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
+from explorer.base.language import later, tr
 from explorer.figures.chart import SHARE, Chart, layout, log_axis
 from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT, SYMBOLS
 from explorer.geometry.roles import ROLES, TARGETS, OverContexts, RolesReport, Target
 
-RIGHT = "share of unseen texts told right"
+RIGHT = later("share of held-out texts predicted correctly")
 
 
 def probes(made: RolesReport) -> Chart:
@@ -28,14 +29,28 @@ def probes(made: RolesReport) -> Chart:
             y=[named.index(t) + 0.12 - 0.24 * k for t, _ in read],  # e above m
             marker={"symbol": SYMBOLS[k], "size": 11, "color": RESTARTS[k]},
             error_x=_bars(values),
-            customdata=[(t, p.p) for t, p in read],
-            hovertemplate=f"%{{customdata[0]}} from {vector}: %{{x:.2f}}, "
-            "p = %{customdata[1]:.3f}<extra></extra>",
+            customdata=[(tr(t), p.p) for t, p in read],
+            hovertemplate=tr(
+                "%{{customdata[0]}} from {vector}: %{{x:.2f}}, p = %{{customdata[1]:.3f}}",
+                vector=vector,
+            )
+            + "<extra></extra>",
         )
-        said += [f"{t} from {vector}: {p.value:.2f} (p = {p.p:.3f})" for t, p in reversed(read)]
+        said += [
+            tr(
+                "{target} from {vector}: {value} (p = {p})",
+                target=tr(t),
+                vector=vector,
+                value=f"{p.value:.2f}",
+                p=f"{p.p:.3f}",
+            )
+            for t, p in reversed(read)
+        ]
     figure.add_vline(0.5, line={"color": STRAIGHT, "dash": "dot", "width": 1})
-    layout(figure, "What can be read from e and from m", f"{RIGHT} (0.5: chance)", "", height=360)
-    figure.update_yaxes(tickvals=list(range(len(named))), ticktext=named, zeroline=False)
+    x = tr("{share} (0.5: chance)", share=tr(RIGHT))
+    layout(figure, tr("What can be read from e and from m"), x, "", height=360)
+    words = [tr(target) for target in named]
+    figure.update_yaxes(tickvals=list(range(len(named))), ticktext=words, zeroline=False)
     return Chart("roles-probes", figure, ". ".join(said), made.table)
 
 
@@ -54,20 +69,27 @@ def by_layer(made: RolesReport, target: Target) -> Chart:
             x=[p.layer for p in read],
             y=[p.value for p in read],
             mode="lines+markers",
-            name=f"where {vector} stands",
+            name=tr("where {vector} stands", vector=vector),
             error_y=_bars(read),
             customdata=[p.p for p in read],
             line={"color": RESTARTS[k], "dash": DASHES[k], "width": 2},
             marker={"symbol": SYMBOLS[k], "size": 8},
-            hovertemplate="layer %{x}: %{y:.2f}, p = %{customdata:.3f}<extra></extra>",
+            hovertemplate=tr("layer %{x}: %{y:.2f}, p = %{customdata:.3f}") + "<extra></extra>",
         )
-        said.append(f"Where {vector} stands most after layer {best.layer}: {best.value:.2f}")
+        said.append(
+            tr(
+                "Where {vector} stands, highest after layer {layer}: {value}",
+                vector=vector,
+                layer=best.layer,
+                value=f"{best.value:.2f}",
+            )
+        )
     figure.add_hline(0.5, line={"color": STRAIGHT, "dash": "dot", "width": 1})
     layout(
         figure,
-        f"Reading the {target} from hidden states",
-        "layer (0: e and m themselves)",
-        RIGHT,
+        tr("What can be read from hidden states: {target}", target=tr(target)),
+        tr("layer (0: e and m themselves)"),
+        tr(RIGHT),
         height=360,
     )
     table = made.table[made.table["target"] == target]
@@ -83,18 +105,22 @@ def noise(made: RolesReport) -> Chart:
             x=[each.length for each in at],
             y=[each.value for each in at],
             mode="lines+markers",
-            name=f"noise on {vector}",
+            name=tr("noise on {vector}", vector=vector),
             error_y=_bars(at),
             line={"color": RESTARTS[k], "dash": DASHES[k], "width": 2},
             marker={"symbol": SYMBOLS[k], "size": 8},
-            hovertemplate=f"noise of %{{x:.1%}} on {vector}: %{{y:.0%}}<extra></extra>",
+            hovertemplate=tr("noise of %{{x:.1%}} on {vector}: %{{y:.0%}}", vector=vector)
+            + "<extra></extra>",
         )
-        said.append(f"{vector} stands noise of {made.radius(vector).share:.1%} of its norm")
+        share = f"{made.radius(vector).share:.1%}"
+        said.append(
+            tr("{vector} withstands noise of {share} of its norm", vector=vector, share=share)
+        )
     layout(
         figure,
-        "How much noise each stands",
-        "noise, as a share of the norm",
-        "accuracy",
+        tr("How much noise e and m withstand"),
+        tr("noise, as a share of the norm"),
+        tr("accuracy"),
         height=360,
     )
     lengths = [each.length for each in made.noise if each.vector == "e"]

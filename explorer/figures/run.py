@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.figures.chart import SHARE, Chart, layout, log_axis, ticks_for
 from explorer.figures.palette import DASHES, RESTARTS, RIGHT, WRONG_TO_RIGHT
 from explorer.figures.words import for_plotly
@@ -17,8 +19,8 @@ def accuracy_curves(recording: Recording) -> Chart:
     return _curves(
         recording,
         "accuracy",
-        "Accuracy of each restart",
-        "token accuracy",
+        tr("Accuracy of each restart"),
+        tr("token accuracy"),
         axis=SHARE,
     )
 
@@ -28,8 +30,8 @@ def loss_curves(recording: Recording) -> Chart:
     return _curves(
         recording,
         "loss",
-        "Training loss",
-        "mean cross-entropy, nats (log)",
+        tr("Training loss"),
+        tr("mean cross-entropy, nats (log)"),
         axis=log_axis(ticks_for(recording.frames["loss"])),
     )
 
@@ -40,15 +42,15 @@ def _curves(
     figure = go.Figure()
     frames = recording.frames
     for k, seed in enumerate(recording.header.seeds):
-        draw_restart(figure, recording, k, column, f"seed {seed}", k)
+        draw_restart(figure, recording, k, column, tr("seed {seed}", seed=seed), k)
     figure.update_yaxes(axis)
-    layout(figure, title, "optimiser step of the restart", y)
+    layout(figure, title, tr("optimiser step of the restart"), y)
     last = frames[column][-1] if len(frames) else np.zeros(0)
-    alt = f"{y} over steps, one line for each of {len(recording.header.seeds)} restarts" + (
-        f"; now {', '.join(f'{v:.2f}' if np.isfinite(v) else 'not a number' for v in last)}."
-        if len(last)
-        else "."
-    )
+    restarts = counted(len(recording.header.seeds), "restart")
+    alt = tr("{what} over steps, a line each: {restarts}.", what=y, restarts=restarts)
+    if len(last):
+        now = (f"{v:.2f}" if np.isfinite(v) else tr("not a number") for v in last)
+        alt += " " + tr("Now: {values}.", values=", ".join(now))
     return Chart(column, figure, alt, curve_table(recording))
 
 
@@ -67,7 +69,7 @@ def draw_restart(
         mode="lines" if finite.sum() > 1 else "markers",
         name=name,
         line={"color": RESTARTS[k % len(RESTARTS)], "dash": DASHES[k % len(DASHES)], "width": 2},
-        hovertemplate=f"{name}, step %{{x}}: %{{y:.3g}}<extra></extra>",
+        hovertemplate=tr("{name}, step %{{x}}: %{{y:.3g}}", name=name) + "<extra></extra>",
     )
     return steps, values
 
@@ -110,21 +112,25 @@ def position_heatmap(recording: Recording, restart: int, labels: list[str]) -> C
             zmax=1,
             colorscale=WRONG_TO_RIGHT,
             colorbar={"title": "p", "thickness": 10, "tickformat": ".1f"},
-            hovertemplate="step %{x}, position %{y} “%{customdata}”: p %{z:.2f}<extra></extra>",
+            hovertemplate=tr("step %{x}, position %{y} “%{customdata}”: p %{z:.2f}")
+            + "<extra></extra>",
         )
     )
     figure.update_yaxes(autorange="reversed")
     layout(
         figure,
-        f"Which positions are learned first (seed {seed})",
-        "optimiser step",
-        "position in text",
+        tr("Which positions are learned first (seed {seed})", seed=seed),
+        tr("optimiser step"),
+        tr("position in text"),
     )
     table = pd.DataFrame(p.T, columns=[f"{i} {label}" for i, label in enumerate(labels, 1)])
     table.insert(0, "step", steps[keep])
-    alt = (
-        f"Heat map of the probability of the right token at {len(labels)} positions over "
-        f"{len(steps)} frames, restart with seed {seed}."
+    alt = tr(
+        "Heat map of the probability of the correct token: {positions}, {frames}, restart with "
+        "seed {seed}.",
+        positions=counted(len(labels), "position"),
+        frames=counted(len(steps), "frame"),
+        seed=seed,
     )
     return Chart("positions", figure, alt, table)
 
@@ -141,20 +147,25 @@ def position_accuracy(recording: Recording, labels: list[str]) -> Chart:
             y=share,
             marker_color=RIGHT,
             customdata=_in_hover(labels),
-            hovertemplate="position %{x} “%{customdata}”: %{y:.0%} of restarts<extra></extra>",
+            hovertemplate=tr("position %{x} “%{customdata}”: %{y:.0%} of restarts")
+            + "<extra></extra>",
         )
     )
     figure.update_yaxes(range=[0, 1.05], tickformat=".0%")
     layout(
         figure,
-        "Correct positions, over all restarts",
-        "position in text",
-        f"share of {len(right)} restarts",
+        tr("Correct positions, over all restarts"),
+        tr("position in text"),
+        tr("share of restarts ({count})", count=len(right)),
     )
-    table = pd.DataFrame({"position": positions, "token": labels, "share right": share})
+    table = pd.DataFrame({"position": positions, "token": labels, "share correct": share})
     for k, seed in enumerate(recording.header.seeds):
-        table[f"seed {seed}"] = right[k]
-    alt = f"Bars: {int((share == 1).sum())} of {len(labels)} positions are right in every restart."
+        table[tr("seed {seed}", seed=seed)] = right[k]
+    alt = tr(
+        "Bars: positions that are correct in every restart, {correct} of {count}.",
+        correct=int((share == 1).sum()),
+        count=len(labels),
+    )
     return Chart("position-accuracy", figure, alt, table)
 
 

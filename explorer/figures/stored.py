@@ -8,6 +8,7 @@ import numpy as np
 
 from explorer.base.collection import Collection
 from explorer.base.errors import BadInputError
+from explorer.base.language import later
 from explorer.experiments import runs
 from explorer.figures import depth as depth_charts
 from explorer.figures import distances as distance_charts
@@ -33,8 +34,8 @@ from explorer.solutions.recording import Recording
 from explorer.solutions.sets import SolutionSet
 
 TEXT_AXES = {
-    "tfidf": "TF-IDF cosine distance between texts",
-    "semantic": "Semantic distance between texts (MiniLM cosine)",
+    "tfidf": later("TF-IDF cosine distance between texts"),
+    "semantic": later("Semantic distance between texts (MiniLM cosine)"),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from explorer.base.language import tr
 from explorer.solutions.recording import Recording
 
 Groups = Sequence[tuple[int, int, str]]
@@ -71,10 +72,10 @@ def strip_data(
     header, at = recording.header, list(restarts)
     frames = _until_over(recording.frames, at) if play else recording.frames[-1:]
     columns = [frames[name][:, at] for name in ("predicted", "p", "rank")]
-    labels = [f"seed {header.seeds[k]}" for k in at]
+    labels = [tr("seed {seed}", seed=header.seeds[k]) for k in at]
     return strip(labels, header.groups, header.target_ids, say, columns) | {
         "steps": frames["steps"][:, at].max(axis=1).tolist() if at else [],
-        "whose": " of the restart furthest on" if len(at) > 1 else "",
+        "whose": " " + tr("of the restart furthest on") if len(at) > 1 else "",
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from explorer.base.language import tr
 from explorer.figures.paths import LINE_NAME, curve_name
 from explorer.figures.strip import strip
 from explorer.landscape.result import Landscape
@@ -18,21 +19,27 @@ def walk_data(paths: Paths, pair: int) -> dict[str, Any]:
     """Return the strip of a walk along t: one line for each path."""
     both = (paths.line, paths.curve)
     columns = [np.stack([getattr(p, name)[pair] for p in both], axis=1) for name in COLUMNS]
-    names = [LINE_NAME, curve_name(paths)]
+    names = [tr(LINE_NAME), tr(curve_name(paths))]
     accuracy = zip(paths.t, *(path.accuracy[pair] for path in both), strict=True)
     return frames(paths.text(pair), paths.header.pieces, names, columns) | {
         "captions": [
-            f"t {t:.2f}: line {line:.0%}, curve {curve:.0%}" for t, line, curve in accuracy
+            tr(
+                "t {t}: line {line}, curve {curve}",
+                t=f"{t:.2f}",
+                line=f"{line:.0%}",
+                curve=f"{curve:.0%}",
+            )
+            for t, line, curve in accuracy
         ],
         "start": len(paths.t) // 2,
-        "slider": "Where on the path, t from 0 to 1",
+        "slider": tr("Position on the path, t from 0 to 1"),
     }
 
 
 def point_data(found: Landscape, row: int, column: int) -> dict[str, Any]:
     """Return the strip of one grid point."""
     columns = [getattr(found, name)[row, column][None, None] for name in COLUMNS]
-    return frames(found.header.text, found.header.pieces, ["here"], columns)
+    return frames(found.header.text, found.header.pieces, [tr("here")], columns)
 
 
 def frames(

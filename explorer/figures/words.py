@@ -2,6 +2,8 @@
 
 import html
 
+from explorer.base.language import later
+
 AT_LEAST = "≥"
 """Marks a lower bound."""
 
@@ -20,3 +22,100 @@ def for_plotly(text: str) -> str:
 def for_hover(text: str, most: int = 90) -> str:
     """Return a text for Plotly on one line, cut."""
     return for_plotly(shortened(text, most))
+
+
+NAMES = (
+    later("solution"),
+    later("solutions"),
+    later("attempt"),
+    later("attempts"),
+    later("where e stands (mean)"),
+    later("where m stands (mean)"),
+    later("at the last position"),
+    later("text labels of solutions, within each context"),
+    later("context labels of texts"),
+    later("text and context labels of solutions"),
+)
+"""What results call their points, places and permuted labels, marked here for translation."""
+
+HEADINGS = (
+    later("seed"),
+    later("step"),
+    later("position"),
+    later("correct"),
+    later("rank"),
+    later("target"),
+    later("layer"),
+    later("kind"),
+    later("from"),
+    later("to"),
+    later("pairs"),
+    later("density"),
+    later("regime"),
+    later("share correct"),
+    later("lowest, line"),
+    later("mean, line"),
+    later("lowest, curve"),
+    later("mean, curve"),
+    later("length ratio"),
+    later("connected from step"),
+    later("pair"),
+    later("ends"),
+    later("connected"),
+    later("minimum"),
+    later("mean"),
+    later("distance"),
+    later("which"),
+    later("place"),
+    later("near"),
+    later("far"),
+    later("low"),
+    later("high"),
+    later("says"),
+    later("right"),
+    later("what"),
+    later("least"),
+    later("most"),
+    later("head"),
+    later("value"),
+    later("vector"),
+    later("arrangement"),
+    later("id"),
+    later("texts"),
+    later("exact"),
+    later("bound"),
+    later("difference"),
+    later("shared"),
+    later("best"),
+    later("restarts"),
+    later("groups"),
+    later("held"),
+    later("restarts needed"),
+    later("paper mean"),
+    later("scheme"),
+    later("gap"),
+    later("ended"),
+    later("failed"),
+    later("at end"),
+    later("open"),
+    later("layout"),
+    later("autoregressive"),
+    later("one forward"),
+    later("ratio"),
+    later("model"),
+    later("whose"),
+    later("at least"),
+    later("checkpoint"),
+    later("fingerprint"),
+    later("n"),
+    later("not exact"),
+    later("repeats"),
+    later("fed"),
+    later("compared with"),
+    later("contexts"),
+    later("start"),
+    later("reading"),
+    later("paper"),
+    later("nats per token"),
+)
+"""Columns of tables, marked in the same way; `widgets.words.column` says them."""

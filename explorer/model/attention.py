@@ -1,8 +1,14 @@
 """Causal attention with rotary positions, and the gradient by its input, weights frozen.
 
 H query heads share K key-value heads in groups of G; D is the size of a head. B = rows × K.
+
+Between the matrices stand batched products and a softmax, whose weights are kept: on a CPU that is
+quickest. On a GPU they wait for memory, and PyTorch's fused kernel keeps no weights; which is
+quicker there, `python -m benchmarks.engine --device cuda` says, and `EXPLORER_FUSED_ATTENTION=1`
+switches it on.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +21,7 @@ from torch import Tensor
 from explorer.model.mlps import Linear
 from explorer.model.norms import Norm
 
+SWITCH = "EXPLORER_FUSED_ATTENTION"
 BLOCK = 128
 """Positions whose attention is computed at one time; none of them looks at later blocks."""
 
@@ -30,13 +37,15 @@ class Positions(NamedTuple):
     """What every layer of one pass is told of its T positions.
 
     They are those of all rows, one after another: of batches of (rows, L), whose lengths differ.
-    The rotation is for the longest, masks are by window and L.
+    The rotation is for the longest, masks are by window and L; with `fused`, attention to all that
+    came before, from the first position on, is left to PyTorch's kernel.
     """
 
     shapes: Sequence[tuple[int, int]]
     dtype: torch.dtype
     rotation: Rotation
     masks: Mapping[tuple[int | None, int], Masks]
+    fused: bool = False
 
     def by_batch(self, whole: Float[Tensor, "T ..."]) -> list[Float[Tensor, "rows L ..."]]:
         """Return views of what all positions have, a batch each."""
@@ -45,13 +54,22 @@ class Positions(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What attention keeps of a batch for the way back; keys, values of all positions seen."""
+    """What attention keeps of a batch for the way back; keys, values of all positions seen.
+
+    Either its weights, or what the fused kernel said, which knows its own way back.
+    """
 
     q: Float[Tensor, "B G L D"]
     k: Float[Tensor, "B seen D"]
     v: Float[Tensor, "B seen D"]
     weights: list[Float[Tensor, "B G*block seen"]]
     turns: tuple[Any, Any]
+    said: Float[Tensor, "B G L D"] | None = None
+
+
+def fused_wanted(device: torch.device) -> bool:
+    """Return whether attention on a device is left to the fused kernel."""
+    return device.type == "cuda" and os.environ.get(SWITCH, "") not in ("", "0")
 
 
 @dataclass(frozen=True)
@@ -147,10 +165,15 @@ class Attention:
             q, k, v = q.flatten(0, 1), k.flatten(0, 1), v.reshape(rows * K, L, -1)
             if past is not None:
                 k, v = torch.cat([past[0], k], 1), torch.cat([past[1], v], 1)
-            heard, weights = _attend(q, k, v, at.masks[self.window, L])
+            if at.fused and self.window is None and past is None:
+                own = _attend_fused(q, k, v, (of_q, of_k))
+                heard = own.said
+            else:
+                heard, weights = _attend(q, k, v, at.masks[self.window, L])
+                own = Kept(q, k, v, weights, (of_q, of_k))
             heads = heard.unflatten(0, (rows, K)).permute(0, 3, 1, 2, 4)
             output.unflatten(2, (K, G)).copy_(heads)
-            kept.append(Kept(q, k, v, weights, (of_q, of_k)))
+            kept.append(own)
         return self.out.forward(said.flatten(1), at.dtype), kept
 
     def backward(
@@ -161,7 +184,11 @@ class Attention:
         by_said = self.out.backward(gradient, at.dtype).unflatten(1, (K, G, -1))
         by_qkv = by_said.new_empty(len(by_said), K * G + 2 * K, by_said.shape[-1])
         for part, output, own in zip(at.by_batch(by_qkv), at.by_batch(by_said), kept, strict=True):
-            dq, dk, dv = _attend_backward(output.permute(0, 2, 3, 1, 4).flatten(0, 1), own)
+            by_heard = output.permute(0, 2, 3, 1, 4).flatten(0, 1)
+            if own.said is not None:
+                dq, dk, dv = torch.autograd.grad(own.said, (own.q, own.k, own.v), by_heard)
+            else:
+                dq, dk, dv = _attend_backward(by_heard, own)
             by_q, by_k, by_v = self.split(part, K, G)
             self.turn_q.backward(dq.view(by_q.shape), at.rotation, own.turns[0], by_q)
             self.turn_k.backward(dk.view(by_k.shape), at.rotation, own.turns[1], by_k)
@@ -223,6 +250,20 @@ def _attend(
         weights.append(torch.softmax(scores, -1))
         said.append((weights[-1] @ v[:, :seen]).view(B, G, block, D))
     return torch.cat(said, 2) if len(said) > 1 else said[0], weights
+
+
+@torch.enable_grad()
+def _attend_fused(
+    q: Float[Tensor, "B G L D"],
+    k: Float[Tensor, "B L D"],
+    v: Float[Tensor, "B L D"],
+    turns: tuple[Any, Any],
+) -> Kept:
+    """Return what causal attention says by PyTorch's kernel, and the graph of its way back."""
+    q, k, v = (each.detach().requires_grad_() for each in (q, k, v))
+    shared = (each[:, None].expand(-1, q.shape[1], -1, -1) for each in (k, v))
+    said = torch.nn.functional.scaled_dot_product_attention(q, *shared, is_causal=True)
+    return Kept(q, k, v, [], turns, said)
 
 
 def _attend_backward(

@@ -124,12 +124,14 @@ class Body:
         norm: of what comes out of the last.
         head_size: D, numbers a head.
         rotary: the network's own, gives cosines and sines of the angles.
+        fused: whether attention is left to PyTorch's kernel where it can be.
     """
 
     layers: Sequence[Layer]
     norm: Norm
     head_size: int
     rotary: Any
+    fused: bool = False
 
     @torch.no_grad()
     def forward(
@@ -189,4 +191,5 @@ class Body:
                 for window in {attention.window for attention in attentions}
                 for L in lengths
             },
+            self.fused,
         )

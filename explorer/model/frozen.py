@@ -101,12 +101,18 @@ class FrozenModel:
         """
         if self.body is None or self.head is None or not self.stored_in_bfloat16:
             return None
-        return replace(self, dtype=torch.float32, graphs=Graphs() if self.graphs else None)
+        return replace(
+            self,
+            dtype=torch.float32,
+            body=replace(self.body, fused=False),
+            graphs=Graphs() if self.graphs else None,
+        )
 
     @property
     def number_format(self) -> str:
-        """What it computes in: float32 or bfloat16."""
-        return str(self.dtype).removeprefix("torch.")
+        """What it computes in: float32 or bfloat16, and whether a fused kernel rounds attention."""
+        by_whom = ", fused attention" if self.body is not None and self.body.fused else ""
+        return str(self.dtype).removeprefix("torch.") + by_whom
 
     @property
     def threads(self) -> int | None:

@@ -6,7 +6,7 @@ Of others transformers gives hidden states, and attention weights where its eage
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -67,7 +67,7 @@ def trace(model: FrozenModel, inputs: Float[Tensor, "L d"]) -> Trace:
     """
     if model.body is None:
         return _trace_of_network(model, inputs)
-    done = model.body.forward([inputs[None]], model.dtype)
+    done = replace(model.body, fused=False).forward([inputs[None]], model.dtype)
     states = [layer.before_attention for layer in done.layers] + [done.before_norm]
     weights = [_whole(layer.attention[0], len(inputs)) for layer in done.layers]
     return Trace(torch.stack(states).float(), torch.stack(weights))
@@ -182,7 +182,7 @@ def _cut(
             barred = (cuts[:, None, None] & here).repeat_interleave(kv_heads, 0)
             masks[key].append(mask.expand(len(barred), -1, -1).masked_fill(barred, -torch.inf))
             end += block
-    return at._replace(shapes=[(rows, L)], masks=masks)
+    return at._replace(shapes=[(rows, L)], masks=masks, fused=False)
 
 
 def _whole(kept: Kept, L: int) -> Float[Tensor, "heads L L"]:

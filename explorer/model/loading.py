@@ -1,6 +1,7 @@
 """From a model folder to a frozen model: the weights, and what makes them fast."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from explorer.assets.model_files import stored_formats
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import ModelError
 from explorer.model import families, probes
+from explorer.model.attention import fused_wanted
 from explorer.model.body import Body
 from explorer.model.frozen import FrozenModel, best_device
 from explorer.model.graphs import Graphs
@@ -206,7 +208,7 @@ def _own_body(network: Any, device: torch.device) -> Body | None:
     table = network.get_input_embeddings()
     ids = torch.arange(8, device=device)[None] * (table.num_embeddings // 8)
     own = network.base_model(input_ids=ids, use_cache=False, return_dict=True).last_hidden_state
-    body = families.body_of(network)
+    body = replace(families.body_of(network), fused=fused_wanted(device))
     ours = body.forward([table(ids)], network.dtype, keep=False).hidden[None]
     difference = (ours.float() - own.float()).norm(dim=-1) / own.float().norm(dim=-1)
     return body if bool(difference.median() < probes.tolerance(network)) else None

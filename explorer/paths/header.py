@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from explorer.assets.tokenizing import Tokenizer
+from explorer.base.language import tr
 from explorer.base.provenance import Recorded
 from explorer.base.value import Value
 from explorer.paths.curves import CurveKind
@@ -86,7 +87,7 @@ class PathsHeader(Recorded):
     def title(self, pair: int) -> str:
         """Return a short name of a pair for lists and charts."""
         a, b = (self.solutions[i] for i in self.pairs[pair])
-        return f"seeds {a.seed} and {b.seed}"
+        return tr("seeds {first} and {second}", first=a.seed, second=b.seed)
 
 
 def describe(

@@ -58,6 +58,7 @@ class Worker:
     _polled: float = -math.inf
     _prepared: bool = False
     _owed: float = 0.0
+    _midway: bool = False
 
     def __post_init__(self) -> None:
         name, _, one_of_several = self.device_key.partition("#")
@@ -158,13 +159,17 @@ class Worker:
                 continue
             except Exception as error:  # nobody's in particular: each takes its own step
                 log.error(logs.line("shared step", jobs=len(now)) + logs.frames(error))
+            outer, self._midway = self._midway, True
             for active in now:
                 began = time.monotonic()
                 active.spent = step.share if (step := active.job.next_step) else 0.0
                 self.hands.go_on(active)
                 active.spent += time.monotonic() - began
+                self._poll()
+                self._share(self._newcomers())  # by themselves, in a pass that is soon over
+            self._midway = outer
             self._poll()
-            left = [*self._newcomers(), *(a for a in left if a not in now)]
+            left = [a for a in left if a not in now]
         return worked
 
     def _newcomers(self) -> list[Active]:
@@ -199,12 +204,17 @@ class Worker:
         return True
 
     def _poll(self) -> None:
-        """Answer questions, take new jobs, and hear what is wanted; at most every so often."""
+        """Answer questions, hear what is wanted, and take new jobs; at most every so often.
+
+        While answers to a shared step are still to be taken, it only takes new jobs: whoever was
+        put down then would stand in the middle of a step.
+        """
         if self.active and time.monotonic() - self._polled < POLL_SECONDS:
             return
-        self._polled = time.monotonic()
         try:
-            self._answer()
+            if not self._midway:
+                self._polled = time.monotonic()
+                self._answer()
             with transaction() as session:
                 query = select(JobRow).where(JobRow.state.not_in(client.OVER))
                 in_order = query.order_by(
@@ -215,7 +225,8 @@ class Worker:
                 self.owner.free_expired()  # heard of at the next look
             for row in rows:
                 if row.id in self.active:
-                    self.hands.hear(self.active[row.id], row)
+                    if not self._midway:
+                        self.hands.hear(self.active[row.id], row)
                 elif row.owner in (None, self.owner.id) and row.requested != "pause":
                     self._begin(row)
         except StorageError as error:

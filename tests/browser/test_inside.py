@@ -30,7 +30,7 @@ def test_a_solution_just_trained_is_looked_into(page: Page, app_url: str, tiny_m
     expect(page.locator(".tokens .token.right")).to_have_count(3, timeout=60_000)
     expect(slider).to_be_visible()
     for view, title in (
-        ("Where positions look", "Where positions look (all heads)"),
+        ("Where positions look", "Where attention goes (all heads)"),
         ("What is needed", "What is left when attention to e is cut"),
     ):
         page.get_by_role("radio", name=view).or_(page.get_by_role("button", name=view)).click()

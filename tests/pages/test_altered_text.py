@@ -36,7 +36,7 @@ def test_an_experiment_and_a_set_say_it_before_they_start(
         assert len(warnings) == said and all("it reads “" in warning for warning in warnings)
     app = open_page("sets", small_letters)
     assert not any("tokenizer changes" in warning.value for warning in app.warning)
-    app.segmented_control(key="set_what").set_value("My choice").run()
+    app.segmented_control(key="set_what").set_value("My own choice").run()
     app.session_state["set_typed"] = {
         "edited_rows": {0: {"text": "The heron waits by the Reservoir"}},
         "added_rows": [],

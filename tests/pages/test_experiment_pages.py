@@ -53,7 +53,7 @@ def run(pool: "ModelPool", tiny_llama_folder: Path) -> Callable[..., Run]:
 def test_without_a_run_the_page_says_so(name: str) -> None:
     app = open_page(name.replace("-", "_"))
     assert not app.exception
-    assert "No run of this experiment" in texts_of(app)
+    assert "This experiment has not been run" in texts_of(app)
     assert app.title[0].value == experiment(name).title
     asked = experiment(name).rules  # said before anything is measured
     assert bool(asked) is (name != "throughput")
@@ -87,7 +87,7 @@ def test_runs_on_checkpoints_are_shown_over_training() -> None:
             runs.append(folder, cell)
     app = open_page("capacity", run=f"{1:012}")
     assert not app.exception
-    assert "Over training" in [part.value for part in app.subheader]
+    assert "Over the model's training" in [part.value for part in app.subheader]
     assert "step2000 and main hold the same weights" in texts_of(app)
     shown = [
         chart.proto.figure.spec if hasattr(chart.proto, "figure") else chart.proto.spec

@@ -233,8 +233,8 @@ def test_every_result_is_listed_deleted_and_put_back(
 @pytest.mark.parametrize(
     ("page", "name", "source", "said"),
     [
-        ("paths", "job", "paths/1-four-texts", "Median length over chord"),
-        ("landscape", "job", "landscape/1-four-texts", "Accuracy ≥ 0.99"),
+        ("paths", "job", "paths/1-four-texts", "Median curve length ÷ chord"),
+        ("landscape", "job", "landscape/1-four-texts", "Accuracy 0.99 or more"),
     ],
 )
 def test_a_result_whose_job_was_deleted_has_its_page(

@@ -94,7 +94,7 @@ def test_the_pages_of_sets_and_paths_say_their_findings(make_set: MakeSet, conne
     found = sets.read(sets.find(make_set(contexts=4, restarts=4)))
     distance_report.save(found, measure_distances.make(found))
     distances = open_page("distances")
-    assert not distances.exception and "this set shows" in texts_of(distances)
+    assert not distances.exception and "what is shown here" in texts_of(distances)
     ships = folders.recorded() / "paths" / "1-made" / FILE
     ships.parent.mkdir(parents=True)
     ships.write_bytes((places.folder_of(connected) / FILE).read_bytes())
@@ -191,7 +191,7 @@ def test_runs_stand_beside_the_papers_numbers() -> None:
     assert shared.loc[("m", 4), "best restart, here"] == "0.31 ± 0.14"
     assert shared.loc[("m", 256), "all restarts, paper"] == "0.83 ± 0.18"
     assert list(tables["what"]["here"][:2]) == ["10.0 (N = 10 to 10)", "10.0 (N = 10)"]
-    assert list(tables["n"]["seconds"]) == [2, 4, 8]
+    assert list(tables["N"]["seconds"]) == [2, 4, 8]
     words = texts_of(app)
     for expected in ("Slope over N of seconds 1.00", "16 texts, not 256 texts"):
         assert expected in words

@@ -94,11 +94,11 @@ def test_a_finished_job_shows_what_its_file_says(connected: str) -> None:
     found = Paths.load(places.folder_of(connected) / FILE)
     shown = {metric.label: metric.value for metric in app.metric}
     pair = max(range(2), key=lambda k: (found.connected[k], found.mean(k)))
-    assert shown["Connected"] == f"{found.connected.sum()} of 2 pairs"
-    assert shown["Median length over chord"] == f"{(found.ratio(0) + found.ratio(1)) / 2:.2f}"
-    assert shown["Length over chord"] == f"{found.ratio(pair):.3f}"
+    assert shown["Connected pairs"] == f"{found.connected.sum()} of 2"
+    assert shown["Median curve length ÷ chord"] == f"{(found.ratio(0) + found.ratio(1)) / 2:.2f}"
+    assert shown["Curve length ÷ chord"] == f"{found.ratio(pair):.3f}"
     assert shown["Lowest accuracy, curve"] == f"{found.curve.accuracy[pair].min():.0%}"
-    assert shown["Mean along the line"] == f"{found.mean(pair, line=True):.1%}"
+    assert shown["Mean accuracy, line"] == f"{found.mean(pair, line=True):.1%}"
 
 
 def test_while_two_ends_are_trained_the_page_shows_what_they_say(tiny_llama_folder: Path) -> None:
@@ -121,7 +121,7 @@ def test_while_two_ends_are_trained_the_page_shows_what_they_say(tiny_llama_fold
     exhaust(islice(steps, 12))
     app = open_page("paths", job=job.id)
     assert not app.exception
-    assert "First its two ends are trained" in texts_of(app)
+    assert "The two ends are trained first" in texts_of(app)
     (restarts,) = [w for w in app.segmented_control if w.key == f"restarts-{job.id}"]
     assert restarts.options == ["Best", "seed 0", "seed 1", "All"]
     assert followed(app, job.id)["parts"] == ["strip"]
@@ -137,7 +137,7 @@ def test_what_ships_opens_at_once(
         folder.mkdir(parents=True)
         (folder / file).write_bytes((places.folder_of(job) / file).read_bytes())
     monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path / "another"))
-    for page, label in (("paths", "Length over chord"), ("landscape", "Points per second")):
+    for page, label in (("paths", "Curve length ÷ chord"), ("landscape", "Points per second")):
         app = open_page(page)
         assert not app.exception
         assert label in [metric.label for metric in app.metric]

@@ -66,7 +66,7 @@ def test_a_gathered_text_that_is_too_long_is_a_sentence(
     typed = pd.DataFrame({"context": ["", None], "text": ["a" * 200_001, "b"]}, dtype="string")
     monkeypatch.setattr(st, "data_editor", lambda *_, **__: typed)
     app = open_page("sets", tiny_llama_folder)
-    app.segmented_control(key="set_what").set_value("My choice").run()
+    app.segmented_control(key="set_what").set_value("My own choice").run()
     assert not app.exception and "at most 200,000 characters" in texts_of(app)
 
 

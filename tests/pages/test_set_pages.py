@@ -97,7 +97,7 @@ def test_texts_of_the_library_become_a_set(tiny_llama_folder: Path, make_set: Ma
     found = sets.read(sets.find(make_set()))
     first = found.solutions[0].record
     app = open_page("sets", tiny_llama_folder)
-    app.segmented_control(key="set_what").set_value("My choice").run()
+    app.segmented_control(key="set_what").set_value("My own choice").run()
     app.multiselect(key="set_library").set_value([first.id]).run()
     assert not app.exception and not app.error
     app.button(key="set_start").click().run()
@@ -183,7 +183,7 @@ def test_a_shared_m_has_no_chart(make_set: MakeSet) -> None:
     app = open_page("distances")
     app.segmented_control(key="vector").set_value("m").run()
     assert not app.exception
-    assert "its distance is zero for every pair" in texts_of(app)
+    assert "its distance is always zero" in texts_of(app)
     assert "jointly, the paper's default" in texts_of(app)
     app.segmented_control(key="vector").set_value("both").run()
     assert not app.exception

@@ -27,6 +27,7 @@ from tests.pages.driving import open_page, texts_of
 from tests.pages.test_push import served
 from tests.pages.test_server import Visit, visit
 from widgets import server
+from widgets.language import LANGUAGE
 from widgets.server import BROWSER, HOST
 from widgets.visitors import Visitors
 
@@ -85,6 +86,14 @@ def test_only_pages_set_it_and_over_https_it_stays_there(port: int) -> None:
     assert not browse(port, "/class/static/a.js", Accept="*/*").cookies
     assert not browse(port, "/class/", "POST").cookies
     assert browse(port, "/class/", X_Forwarded_Proto="https").cookies[BROWSER]["secure"]
+
+
+def test_a_language_in_the_address_is_kept_if_it_is_one(port: int) -> None:
+    assert browse(port, "/class/?lang=de").cookies[LANGUAGE].value == "de"
+    assert LANGUAGE not in browse(port, "/class/?lang=<b>").cookies
+    again = browse(port, "/class/?lang=en", Cookie=f"{BROWSER}=kept; {LANGUAGE}=de")
+    assert again.cookies[LANGUAGE].value == "en" and BROWSER not in again.cookies
+    assert not browse(port, "/class/", Cookie=f"{BROWSER}=kept; {LANGUAGE}=de").cookies
 
 
 def test_the_key_makes_a_browser_the_hosts_and_leaves_the_address(port: int) -> None:

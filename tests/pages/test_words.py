@@ -34,7 +34,7 @@ def test_the_glossary_has_every_word_once_in_a_sentence() -> None:
 @pytest.mark.parametrize(
     ("said", "found"),
     [
-        ("Length over chord", ["length ratio"]),
+        ("Curve length ÷ chord", ["length ratio"]),
         ("Exact restarts", ["exact", "restart"]),
         ("H_LM of e and m", ["H_LM", "e", "m"]),
         ("some, i.e. e.g. them; don't", []),

@@ -3,6 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
+from explorer.base.language import tr
 from explorer.experiments import arrangements
 from explorer.experiments.runs import Run
 from explorer.figures.chart import Chart, layout, log_axis, spread
@@ -38,7 +39,7 @@ def _over_length(found: pd.DataFrame) -> Chart:
         figure.add_scatter(
             x=alone["n"],
             y=alone["bound"],
-            name="share of the most frequent token: A1 cannot exceed it",
+            name=tr("share of the most frequent token: A1 cannot exceed it"),
             mode="lines",
             line={"color": RESTARTS[0], "dash": "dot", "width": 1},
         )
@@ -46,17 +47,23 @@ def _over_length(found: pd.DataFrame) -> Chart:
     top = found[found["n"] == longest].sort_values("mean").iloc[-1]
     layout(
         figure,
-        f"At N = {longest} {top['id']} holds most: {top['mean']:.2f} of the tokens",
-        "N, target tokens",
-        "token accuracy",
+        tr(
+            "At N = {n}, {arrangement} holds the most: {share} of the tokens",
+            n=longest,
+            arrangement=top["id"],
+            share=f"{top['mean']:.0%}",
+        ),
+        tr("N, target tokens"),
+        tr("token accuracy"),
         height=440,
     )
     figure.update_xaxes(log_axis(sorted(set(found["n"]))))
     figure.update_yaxes(range=[-0.03, 1.08])
-    alt = "Accuracy over N: " + "; ".join(
-        f"{name} {part['mean'].iloc[-1]:.2f} at N = {part['n'].iloc[-1]}"
+    ends = "; ".join(
+        f"{name} {part['mean'].iloc[-1]:.2f} (N = {part['n'].iloc[-1]})"
         for name, part in found.groupby("id")
     )
+    alt = tr("Accuracy over N: {ends}", ends=ends)
     return Chart("arrangements", figure, alt, found)
 
 
@@ -77,12 +84,20 @@ def _where(positions: pd.DataFrame) -> list[Chart]:
             colorscale=WRONG_TO_RIGHT,
             xgap=1,
             ygap=3,
-            colorbar={"title": "share of<br>texts right"},
-            hovertemplate="%{y}, position %{x}: %{z:.0%}<extra></extra>",
+            colorbar={"title": tr("share of<br>texts correct")},
+            hovertemplate=tr("%{y}, position %{x}: %{z:.0%}") + "<extra></extra>",
         )
     )
-    layout(figure, f"Where each fails at N = {longest}", "position", "", height=330)
-    alt = "Share of texts that are right at each position: " + "; ".join(
-        f"{name} first {row.iloc[0]:.2f}, last {row.iloc[-1]:.2f}" for name, row in grid.iterrows()
+    title = tr("Where each arrangement fails at N = {n}", n=longest)
+    layout(figure, title, tr("position"), "", height=330)
+    ends = "; ".join(
+        tr(
+            "{arrangement} first {first}, last {last}",
+            arrangement=name,
+            first=f"{row.iloc[0]:.2f}",
+            last=f"{row.iloc[-1]:.2f}",
+        )
+        for name, row in grid.iterrows()
     )
+    alt = tr("Share of texts that are correct at each position: {ends}", ends=ends)
     return [Chart("arrangements-positions", figure, alt, at.reset_index(drop=True))]

@@ -6,6 +6,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.experiments import ladders
 from explorer.experiments.definition import in_words, settings_of
 from explorer.experiments.runs import Run
@@ -59,23 +61,31 @@ def _climbed(run: Run) -> Chart:
                     showlegend=source not in named,
                     line={"color": RESTARTS[k], "dash": DASHES[k % len(DASHES)], "width": 1.5},
                     marker={"symbol": SYMBOLS[k], "size": 7},
-                    hovertemplate=f"{in_words(source)}, text {int(str(text)) + 1}, N = %{{x}}: "
-                    f"%{{y:.3f}}<extra>{scheme}</extra>",
+                    hovertemplate=tr(
+                        "{source}, text {number}, N = %{{x}}: %{{y:.3f}}",
+                        source=in_words(source),
+                        number=int(str(text)) + 1,
+                    )
+                    + f"<extra>{scheme}</extra>",
                     **at,
                 )
                 named.add(source)
         figure.add_hline(y=THRESHOLD, line={"color": STRAIGHT, "dash": "dot", "width": 1}, **at)
-    title = f"Each text climbs until its accuracy falls below {THRESHOLD} (dotted)"
+    title = tr(
+        "How long each text can be before its accuracy falls below {threshold} (dotted)",
+        threshold=THRESHOLD,
+    )
     layout(figure, title, "", "", height=340 * (-(-len(schemes) // wide)))
     figure.update_layout(legend={"y": -0.16}, margin={"t": 76, "b": 40})
     lengths = log_axis(sorted(set(rungs["n"])))
-    figure.update_xaxes(lengths, title="N, target tokens", matches="x")
+    figure.update_xaxes(lengths, title=tr("N, target tokens"), matches="x")
     figure.update_yaxes(range=[-0.03, 1.08])
-    figure.update_yaxes(title="token accuracy", col=1)
+    figure.update_yaxes(title=tr("token accuracy"), col=1)
     over = rungs[rungs["accuracy"] >= THRESHOLD]
     longest = over.groupby("scheme", sort=False)["n"].max().to_dict()
-    alt = "Token accuracy over N, the best restart of each text; longest length held: " + "; ".join(
-        f"{scheme} {longest.get(scheme, 'none')}" for scheme in schemes
+    alt = tr(
+        "Token accuracy over N, the best restart of each text; longest length held: {lengths}",
+        lengths="; ".join(f"{scheme} {longest.get(scheme, '–')}" for scheme in schemes),
     )
     return Chart("capacity-ladders", figure, alt, rungs)
 
@@ -96,7 +106,7 @@ def _held(run: Run, found: pd.DataFrame, value: str) -> Chart:
             showlegend=False,
             legendgroup=scheme,
             marker={"symbol": f"{SYMBOLS[k]}-open", "size": 6, "color": RESTARTS[k]},
-            hovertemplate=f"a text, {scheme}: %{{y:.4g}}<extra></extra>",
+            hovertemplate=tr("one text, {scheme}: %{{y:.4g}}", scheme=scheme) + "<extra></extra>",
         )
         figure.add_scatter(
             x=[sources.index(s) + shift for s in part["source"]],
@@ -111,19 +121,25 @@ def _held(run: Run, found: pd.DataFrame, value: str) -> Chart:
             error_y=spread(part["h_lm_sd"]) if value == "h_lm" else None,
             hovertemplate=f"{scheme}: %{{y:.4g}}<extra></extra>",
         )
-    unit, words = (
-        ("C_tokens, best of the texts", "tokens at best")
-        if value == "c_tokens"
-        else ("H_LM, nats, mean ± sd over texts", "nats on average")
-    )
     top = max(found.to_dict("records"), key=lambda row: float(row[value]))
-    few = int(found["texts"].max())
+    most = {
+        "source": in_words(top["source"]),
+        "scheme": top["scheme"],
+        "most": f"{AT_LEAST + ' ' if top['at_end'] + top['open'] else ''}{top[value]:.0f}",
+        "texts": counted(int(found["texts"].max()), "text"),
+    }
+    if value == "c_tokens":
+        unit = tr("C_tokens, best of the texts")
+        title = tr("The most: {most} tokens ({source}, {scheme}; {texts} of each source)", **most)
+    else:
+        unit = tr("H_LM, nats, mean ± sd over texts")
+        title = tr(
+            "The most: {most} nats on average ({source}, {scheme}; {texts} of each source)", **most
+        )
     layout(
         figure,
-        f"{in_words(top['source'])}, {top['scheme']}: "
-        f"{AT_LEAST + ' ' if top['at_end'] + top['open'] else ''}{top[value]:.0f} {words}, "
-        f"the most ({few} {'text' if few == 1 else 'texts'} of each source)",
-        f"source of the texts; {AT_LEAST}: no length failed for at least one of them",
+        title,
+        tr("source of the texts; {mark}: no length failed for at least one of them", mark=AT_LEAST),
         unit,
         height=420,
     )
@@ -156,7 +172,8 @@ def _one_pass_against_many(run: Run) -> Iterator[Chart]:
         shared_yaxes=True,
         horizontal_spacing=0.04,
         subplot_titles=[
-            f"{n} ([mem] t1 …: its layout’s doing)" if n in doubted else n for n in names
+            tr("{pair} ([mem] t1 …: due to its layout)", pair=n) if n in doubted else n
+            for n in names
         ],
     )
     named: set[str] = set()
@@ -179,38 +196,52 @@ def _one_pass_against_many(run: Run) -> Iterator[Chart]:
                     showlegend=not small and len(part) > 0 and source not in named,
                     marker={"symbol": SYMBOLS[k] + ("-open" if small else ""),
                             "size": 6 if small else 14, "color": RESTARTS[k]},
-                    hovertemplate=f"{in_words(source)}, {'a text' if small else 'mean'}: "
-                    "%{x:.1f} token by token, %{y:.1f} in one pass<extra></extra>",
+                    hovertemplate=tr(
+                        "{source}, {which}: %{{x:.1f}} token by token, %{{y:.1f}} in one pass",
+                        source=in_words(source),
+                        which=tr("one text") if small else tr("mean"),
+                    )
+                    + "<extra></extra>",
                     row=1, col=col,
                 )  # fmt: skip
             if len(part):
                 named.add(source)
     told = means[(means["one_forward_at_end"] == 0) & ~at_first].dropna(subset=["ratio"])
-    title = "How much more is held token by token is open: no length failed in one pass"
+    title = tr("How much more is held token by token is open: no length failed in one pass")
     if len(told):
         order = told.sort_values("ratio").to_dict("records")
-        spread = " to ".join(
-            f"{'at least ' if end['autoregressive_at_end'] else ''}{end['ratio']:.1f}"
-            for end in (order[:1] + order[1:][-1:])
+        ends = [
+            f"{AT_LEAST + ' ' if end['autoregressive_at_end'] else ''}{end['ratio']:.1f}"
+            for end in (order[0], order[-1])
+        ]
+        title = (
+            tr("Token by token, {ratio} times the information of one pass is held", ratio=ends[0])
+            if len(told) == 1
+            else tr(
+                "Token by token, {low} to {high} times the information of one pass is held",
+                low=ends[0],
+                high=ends[1],
+            )
         )
-        title = f"Token by token {spread} times the information of one pass is held"
     layout(figure, title, "", "", height=440)
     figure.update_layout(margin={"t": 76})
     figure.update_xaxes(
-        title=f"H_LM token by token, nats ({AT_LEAST}: no length failed)", range=[0, most]
+        title=tr("H_LM token by token, nats ({mark}: no length failed)", mark=AT_LEAST),
+        range=[0, most],
     )
     figure.update_yaxes(range=[0, most])
-    figure.update_yaxes(title="H_LM in one pass, nats", col=1)
-    alt = "Mean H_LM token by token and in one pass, nats: " + "; ".join(
-        f"{in_words(row['source'])}, {row['pair']}: {row['autoregressive']:.0f} and "
+    figure.update_yaxes(title=tr("H_LM in one pass, nats"), col=1)
+    each_mean = "; ".join(
+        f"{in_words(row['source'])}, {row['pair']}: {row['autoregressive']:.0f} / "
         f"{row['one_forward']:.0f}"
         + (
-            " (a ladder ended without a failure)"
+            " " + tr("(a ladder ended without a failure)")
             if row["autoregressive_at_end"] or row["one_forward_at_end"]
             else ""
         )
         for row in means.to_dict("records")
     )
+    alt = tr("Mean H_LM token by token / in one pass, nats: {means}", means=each_mean)
     yield Chart("capacity-one-pass-against-many", figure, alt, each)
 
 
@@ -226,26 +257,31 @@ def _best(run: Run) -> Iterator[Chart]:
         figure.add_scatter(
             x=[for_hover(model) for model in part["model"]],
             y=part["c_tokens"],
-            name=whose,
+            name=tr(whose),
             mode="markers+text",
             text=[AT_LEAST if more else "" for more in part["at_least"]],
             textposition="top center",
             cliponaxis=False,
             marker={"symbol": symbol, "size": 12, "color": RESTARTS[0]},
-            hovertemplate="%{x}: %{y} tokens<extra>" + whose + "</extra>",
+            hovertemplate=tr("%{x}: %{y} tokens") + f"<extra>{tr(whose)}</extra>",
         )
     mine = ours.iloc[0]
-    held = f"{'at least ' if mine['at_least'] else ''}{mine['c_tokens']} tokens"
     layout(
         figure,
-        f"{mine['model']} holds {held} at best ({mine['source']}, m free)",
-        "model",
-        "tokens, best over sources",
+        tr(
+            "{model} holds up to {most} tokens ({source}, m free)",
+            model=mine["model"],
+            most=f"{AT_LEAST + ' ' if mine['at_least'] else ''}{mine['c_tokens']}",
+            source=mine["source"],
+        ),
+        tr("model"),
+        tr("tokens, best over sources"),
         height=380,
     )
     figure.update_xaxes(type="category")
     figure.update_yaxes(rangemode="tozero")
-    alt = "Best capacity over sources, tokens: " + "; ".join(
-        f"{row['model']} {row['c_tokens']} ({row['whose']})" for row in found.to_dict("records")
+    each = "; ".join(
+        f"{row['model']} {row['c_tokens']} ({tr(row['whose'])})" for row in found.to_dict("records")
     )
+    alt = tr("Best capacity over sources, tokens: {each}", each=each)
     yield Chart("capacity-best", figure, alt, found)

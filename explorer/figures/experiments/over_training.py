@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
+from explorer.base.language import tr
 from explorer.experiments import over_training
 from explorer.experiments.definition import in_words
 from explorer.experiments.runs import Run
@@ -23,7 +24,8 @@ def charts(runs: Sequence[Run]) -> list[Chart]:
     if held.empty or held["checkpoint"].nunique() < 2:
         return []
     bounds = held["at_end"] + held["open"] > 0
-    lines = [f"{in_words(s)}, {t}" for s, t in zip(held["source"], held["scheme"], strict=True)]
+    sides = zip(held["source"], held["scheme"], strict=True)
+    lines = [f"{in_words(source)}, {scheme}" for source, scheme in sides]
     held = held.assign(mark=bounds.map({True: AT_LEAST, False: ""}), line=lines)
     ends = [held[held["checkpoint"] == at] for at in held["checkpoint"].iloc[[0, -1]]]
     drawn = [
@@ -31,16 +33,16 @@ def charts(runs: Sequence[Run]) -> list[Chart]:
             "capacity",
             held,
             "c_tokens",
-            f"Capacity over training: {', '.join(map(_most, ends))}",
-            "C_tokens, best of the texts",
-            f"; {AT_LEAST}: no length failed for at least one text",
+            tr("Capacity over training: {ends}", ends=", ".join(map(_most, ends))),
+            tr("C_tokens, best of the texts"),
+            "; " + tr("{mark}: no length failed for at least one text", mark=AT_LEAST),
         )
     ]
     if len(reached):
         lines = [f"{s}, N = {n}" for s, n in zip(reached["scheme"], reached["n"], strict=True)]
-        title = "Accuracy over training, at lengths that every checkpoint was tried at"
+        title = tr("Accuracy over training, at lengths that every checkpoint was tried at")
         reached = reached.assign(mark="", line=lines)
-        y = "token accuracy, mean over texts"
+        y = tr("token accuracy, mean over texts")
         drawn.append(_over_training("accuracy", reached, "accuracy", title, y))
     return drawn
 
@@ -48,7 +50,11 @@ def charts(runs: Sequence[Run]) -> list[Chart]:
 def _most(held: pd.DataFrame) -> str:
     """Say what a checkpoint holds at best."""
     top = max(held.to_dict("records"), key=lambda row: int(row["c_tokens"]))
-    return f"{top['mark']}{top['c_tokens']} tokens at {for_plotly(top['checkpoint'])}"
+    return tr(
+        "{most} tokens at {checkpoint}",
+        most=f"{top['mark']}{top['c_tokens']}",
+        checkpoint=for_plotly(top["checkpoint"]),
+    )
 
 
 def _over_training(
@@ -71,9 +77,9 @@ def _over_training(
         )
         each = zip(part["checkpoint"], part[value], strict=True)
         words.append(f"{name}: " + ", ".join(f"{label} {number:.3g}" for label, number in each))
-    layout(figure, title, f"checkpoint, in the order of training{also}", y, height=420)
+    layout(figure, title, tr("checkpoint, in the order of training") + also, y, height=420)
     order = [for_plotly(label) for label in found["checkpoint"].unique()]
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=order)
     figure.update_yaxes(rangemode="tozero")
-    alt = f"{y}, by checkpoint. {'; '.join(words)}"
+    alt = tr("{what}, by checkpoint. {values}", what=y, values="; ".join(words))
     return Chart(f"{key}-over-training", figure, alt, found.drop(columns=["line", "mark"]))

@@ -2,6 +2,7 @@
 
 import plotly.graph_objects as go
 
+from explorer.base.language import tr
 from explorer.experiments import readout
 from explorer.experiments.runs import Run
 from explorer.figures.chart import Chart, layout, spread
@@ -17,28 +18,32 @@ def charts(run: Run) -> list[Chart]:
         figure.add_scatter(
             x=part["fed"],
             y=part["mean"],
-            name=f"similarity to the {words}",
+            name=tr("similarity to: {text}", text=tr(words)),
             mode="markers",
             offsetgroup=words,
             marker={"symbol": SYMBOLS[k], "size": 10, "color": RESTARTS[k]},
             error_y=spread(part["sd"]),
-            hovertemplate="%{x}: %{y:.2f}<extra>" + words + "</extra>",
+            hovertemplate="%{x}: %{y:.2f}<extra>" + tr(words) + "</extra>",
         )
     after = found[found["compared_with"] == readout.LIKE["similarity_to_continuation"]]
     proto = after[after["start"] != readout.CONTEXT]
     own = after[after["start"] == readout.CONTEXT]
-    title = "How near what the model writes comes to context and continuation"
+    title = tr("How similar what the model writes is to context and continuation")
     if len(proto) and len(own):
         top = proto.sort_values("mean").iloc[-1]
-        title = (
-            f"Similarity to the second half: {own['mean'].iloc[0]:.2f} from the context, "
-            f"at most {top['mean']:.2f} from proto-tokens"
+        title = tr(
+            "Similarity to the second half: {context} from the context, at most {most} from "
+            "proto-tokens",
+            context=f"{own['mean'].iloc[0]:.2f}",
+            most=f"{top['mean']:.2f}",
         )
-    layout(figure, title, "what the model is fed", "cosine of sentence embeddings", height=440)
+    y = tr("cosine similarity of sentence embeddings")
+    layout(figure, title, tr("what the model is fed"), y, height=440)
     order = list(dict.fromkeys(found["fed"]))
     figure.update_layout(scattermode="group")
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=order)
-    alt = "Mean similarity to the second half by start: " + "; ".join(
+    starts = "; ".join(
         f"{row['fed']} {row['mean']:.2f} ± {row['sd']:.2f}" for row in after.to_dict("records")
     )
+    alt = tr("Mean similarity to the second half, by what the model is fed: {each}", each=starts)
     return [Chart("readout", figure, alt, found)]

@@ -3,6 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
+from explorer.base.language import later, tr
 from explorer.experiments import sharing
 from explorer.experiments.runs import Run
 from explorer.figures.chart import Chart, layout, log_axis, spread
@@ -10,8 +11,8 @@ from explorer.figures.palette import RESTARTS
 
 SYMBOLS = {"e": "circle", "m": "square"}
 AGGREGATES = (
-    ("best", "best_sd", "best restart", "solid", ""),
-    ("mean", "sd", "all", "dash", "-open"),
+    ("best", "best_sd", later("best restart"), "solid", ""),
+    ("mean", "sd", later("all restarts"), "dash", "-open"),
 )
 """Columns of an aggregate, its words, and how its line and markers look."""
 
@@ -25,29 +26,43 @@ def _over_size(found: pd.DataFrame) -> Chart:
     figure = go.Figure()
     for k, (vector, part) in enumerate(found.groupby("shared")):
         for column, deviation, words, dash, filling in AGGREGATES:
+            name = tr("shared {vector}, {restarts}", vector=vector, restarts=tr(words))
             figure.add_scatter(
                 x=part["s_g"],
                 y=part[column],
-                name=f"shared {vector}, {words}",
+                name=name,
                 mode="lines+markers",
                 line={"color": RESTARTS[k], "dash": dash, "width": 4 - 2 * k},
                 marker={"symbol": SYMBOLS[str(vector)] + filling, "size": 13 - 4 * k},
                 error_y=spread(part[deviation]),
-                hovertemplate=f"S_g = %{{x}}: %{{y:.3f}}<extra>shared {vector}, {words}</extra>",
+                hovertemplate=f"S_g = %{{x}}: %{{y:.3f}}<extra>{name}</extra>",
             )
     last = found.loc[found.groupby("shared")["s_g"].idxmax()].to_dict("records")
-    ends = [f"shared {row['shared']} {row['best']:.2f} at S_g = {row['s_g']}" for row in last]
+    ends = [
+        tr(
+            "shared {vector} {accuracy} at S_g = {size}",
+            vector=row["shared"],
+            accuracy=f"{row['best']:.2f}",
+            size=row["s_g"],
+        )
+        for row in last
+    ]
     layout(
         figure,
-        "With the best restart: " + ", ".join(ends),
-        "S_g, texts in a group",
-        "token accuracy",
+        tr("With the best restart: {ends}", ends=", ".join(ends)),
+        tr("S_g, texts in a group"),
+        tr("token accuracy"),
         height=440,
     )
     figure.update_xaxes(log_axis(sorted(set(found["s_g"]))))
     figure.update_yaxes(range=[-0.03, 1.08])
-    alt = "Accuracy over the size of a group: " + "; ".join(
-        f"{end} with the best restart, {row['mean']:.2f} over all restarts"
+    both = "; ".join(
+        tr(
+            "{end} with the best restart, {mean} over all restarts",
+            end=end,
+            mean=f"{row['mean']:.2f}",
+        )
         for end, row in zip(ends, last, strict=True)
     )
+    alt = tr("Accuracy over the size of a group: {ends}", ends=both)
     return Chart("sharing", figure, alt, found)

@@ -4,12 +4,16 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from explorer.base.formatting import speed
+from explorer.base.language import later, tr
 from explorer.experiments import throughput
 from explorer.experiments.runs import Run
 from explorer.figures.chart import Chart, layout, log_axis, ticks_for
 from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT
 
-SIDES = (("one_forward", "one forward pass"), ("autoregressive", "token by token"))
+SIDES = (
+    ("one_forward", later("one forward pass")),
+    ("autoregressive", later("token by token")),
+)
 
 
 def charts(run: Run) -> list[Chart]:
@@ -24,23 +28,29 @@ def _speed(found: pd.DataFrame) -> Chart:
         figure.add_scatter(
             x=found["n"],
             y=found[f"{side}_tokens_per_second"],
-            name=name,
+            name=tr(name),
             mode="lines+markers",
             line={"color": RESTARTS[k], "dash": DASHES[k]},
             marker={"symbol": ("circle", "square")[k], "size": 9},
-            hovertemplate="N = %{x}: %{y:,.0f} tokens/s<extra>" + name + "</extra>",
+            hovertemplate=f"N = %{{x}}: %{{y:,.0f}} tokens/s<extra>{tr(name)}</extra>",
         )
     last = found.iloc[-1]
-    title = f"At N = {int(last['n'])} one forward pass is {speed(last['ratio'])}"
-    layout(figure, title, "N, target tokens", "tokens a second", height=420)
+    n, ratio = int(last["n"]), speed(last["ratio"])
+    title = tr("At N = {n}, one forward pass is {speed}", n=n, speed=ratio)
+    layout(figure, title, tr("N, target tokens"), tr("tokens per second"), height=420)
     figure.update_xaxes(log_axis(found["n"]))
     speeds = found[[f"{side}_tokens_per_second" for side, _ in SIDES]]
     figure.update_yaxes(log_axis(ticks_for(speeds)))
-    alt = "Tokens a second: " + "; ".join(
-        f"N = {int(row['n'])}: {row['one_forward_tokens_per_second']:,.0f} in one pass, "
-        f"{row['autoregressive_tokens_per_second']:,.0f} token by token"
+    each = "; ".join(
+        tr(
+            "N = {n}: {one} in one pass, {many} token by token",
+            n=int(row["n"]),
+            one=f"{row['one_forward_tokens_per_second']:,.0f}",
+            many=f"{row['autoregressive_tokens_per_second']:,.0f}",
+        )
         for row in found.to_dict("records")
     )
+    alt = tr("Tokens per second: {each}", each=each)
     return Chart("throughput", figure, alt, found)
 
 
@@ -50,21 +60,29 @@ def _ratio(run: Run, found: pd.DataFrame) -> Chart:
     figure.add_scatter(
         x=found["n"],
         y=found["ratio"],
-        name="times as fast",
+        name=tr("times as fast"),
         mode="lines+markers",
         line={"color": RESTARTS[0]},
-        hovertemplate="N = %{x}: %{y:.1f} times<extra></extra>",
+        hovertemplate=tr("N = %{x}: %{y:.1f} times as fast") + "<extra></extra>",
     )
     figure.add_scatter(
         x=found["n"],
         y=[mean] * len(found),
-        name="mean over N",
+        name=tr("mean over N"),
         mode="lines",
         line={"color": STRAIGHT, "dash": "dash"},
-        hovertemplate="mean over N: %{y:.1f}<extra></extra>",
+        hovertemplate=tr("mean over N: %{y:.1f}") + "<extra></extra>",
     )
-    title = f"One pass is {speed(mean)} on average, {speed(top)} at best: two readings (I1)"
-    layout(figure, title, "N, target tokens", "times as fast", height=340)
+    title = tr(
+        "One pass is {mean} on average, {most} at best: the two readings of the paper (I1)",
+        mean=speed(mean),
+        most=speed(top),
+    )
+    layout(figure, title, tr("N, target tokens"), tr("times as fast"), height=340)
     figure.update_xaxes(log_axis(found["n"]))
-    alt = f"Speed of one pass against token by token: mean over N {mean:.1f}, largest {top:.1f}"
+    alt = tr(
+        "Speed of one pass compared with token by token: mean over N {mean}, largest {most}",
+        mean=f"{mean:.1f}",
+        most=f"{top:.1f}",
+    )
     return Chart("throughput-ratio", figure, alt, found[["n", "ratio"]])

@@ -3,6 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
+from explorer.base.language import later, tr
 from explorer.experiments import training_time
 from explorer.experiments.runs import Run
 from explorer.figures.chart import Chart, layout, log_axis
@@ -19,7 +20,10 @@ def charts(run: Run) -> list[Chart]:
     grown = training_time.growth(run)
     drawn = [
         _over_length(found[found["exact"] > 0], timed, name, unit, grown)
-        for name, unit in (("seconds", "seconds until exact"), ("steps", "steps until exact"))
+        for name, unit in (
+            (later("seconds"), tr("seconds until exact")),
+            (later("steps"), tr("steps until exact")),
+        )
         if len(timed)
     ]
     return [*drawn, _exact(found)]
@@ -32,28 +36,32 @@ def _over_length(
     figure.add_scatter(
         x=timed["n"],
         y=timed[name],
-        name="a text",
+        name=tr("one text"),
         mode="markers",
         marker={"color": STRAIGHT, "symbol": "circle-open", "size": 8},
-        hovertemplate="N = %{x}: %{y:.3g}<extra>a text</extra>",
+        hovertemplate="N = %{x}: %{y:.3g}<extra>" + tr("one text") + "</extra>",
     )
     figure.add_scatter(
         x=medians["n"],
         y=medians[name],
-        name="median of the exact texts",
+        name=tr("median of the exact texts"),
         mode="lines+markers",
         line={"color": RESTARTS[0]},
         marker={"size": 9},
-        hovertemplate="N = %{x}: %{y:.3g}<extra>median</extra>",
+        hovertemplate="N = %{x}: %{y:.3g}<extra>" + tr("median") + "</extra>",
     )
     last = medians.iloc[-1]
-    title = f"At N = {int(last['n'])} a text takes {last[name]:.3g} {name}"
-    layout(figure, title, "N, target tokens", unit, height=420)
+    title = tr(
+        "At N = {n}, a text takes {value} {unit}",
+        n=int(last["n"]),
+        value=f"{last[name]:.3g}",
+        unit=tr(name),
+    )
+    layout(figure, title, tr("N, target tokens"), unit, height=420)
     figure.update_xaxes(log_axis(medians["n"]))
     figure.update_yaxes(log_axis(TICKS))
-    alt = f"Median {unit}: " + "; ".join(
-        f"N = {int(row['n'])}: {row[name]:.3g}" for row in medians.to_dict("records")
-    )
+    each = "; ".join(f"N = {int(row['n'])}: {row[name]:.3g}" for row in medians.to_dict("records"))
+    alt = tr("Median of {what}: {each}", what=unit, each=each)
     table = medians[["n", "texts", "not_exact", name]].reset_index(drop=True)
     return Chart(f"training-time-{name}", figure, f"{alt}. {grown}", table)
 
@@ -64,16 +72,18 @@ def _exact(found: pd.DataFrame) -> Chart:
         x=[str(n) for n in found["n"]],
         y=found["exact"],
         marker={"color": RESTARTS[0]},
-        hovertemplate="N = %{x}: %{y:.0%} of texts<extra></extra>",
+        hovertemplate=tr("N = %{x}: %{y:.0%} of texts") + "<extra></extra>",
     )
-    missed = int(found["not_exact"].sum())
-    title = (
-        f"{missed} of {int(found['texts'].sum())} trainings never became exact: no time for them"
+    title = tr(
+        "Never exact, and so without a time: {missed} of {count} trainings",
+        missed=int(found["not_exact"].sum()),
+        count=int(found["texts"].sum()),
     )
-    layout(figure, title, "N, target tokens", "share of texts exact", height=300)
+    layout(
+        figure, title, tr("N, target tokens"), tr("share of texts that became exact"), height=300
+    )
     figure.update_xaxes(type="category")
     figure.update_yaxes(range=[0, 1.05], tickformat=".0%")
-    alt = "Share of texts that became exact: " + "; ".join(
-        f"N = {int(row['n'])}: {row['exact']:.0%}" for row in found.to_dict("records")
-    )
+    each = "; ".join(f"N = {int(row['n'])}: {row['exact']:.0%}" for row in found.to_dict("records"))
+    alt = tr("Share of texts that became exact: {each}", each=each)
     return Chart("training-time-exact", figure, alt, found[["n", "texts", "exact", "not_exact"]])

@@ -159,7 +159,7 @@ def test_the_title_says_which_end_of_a_span_is_a_lower_bound() -> None:
         }
     )
     many = next(c for c in charts(run) if c.key == "capacity-one-pass-against-many")
-    assert "Token by token 1.0 to at least 2.0 times" in many.figure.layout.title.text
+    assert "Token by token, 1.0 to ≥ 2.0 times" in many.figure.layout.title.text
 
 
 def test_a_paper_model_goes_by_the_papers_name_and_only_shared_sources_by_theirs() -> None:
@@ -339,7 +339,7 @@ def test_charts_have_words_and_only_numbers_that_were_measured() -> None:
     many = drawn["capacity-one-pass-against-many"]
     lines = [t for t in many.figure.data if t.mode == "lines"]
     assert [t.y[1] / t.x[1] for t in lines] == pytest.approx([1, 1 / 2, 1 / 5] * 2)
-    assert "Shakespeare, two mem against m free: 64 and 32 (a ladder ended" in many.alt
+    assert "Shakespeare, two mem against m free: 64 / 32 (a ladder ended" in many.alt
     best = drawn["capacity-best"]
     hollow = {trace.name: trace.marker.symbol for trace in best.figure.data}
     assert hollow == {"published": "circle-open", "here": "circle"} and "tiny 8" in best.alt

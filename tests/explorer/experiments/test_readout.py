@@ -170,7 +170,7 @@ def test_the_finding_needs_every_start_to_be_less_near_beyond_chance(measured: "
     (said,) = readout.findings(made(run, {("e", False): 0.1} | context))
     assert "no BOS token" in said.figure and "[e] 0.13 (p = 0.016)" in said.figure
     (chart,) = charts(made(run, near))  # as a partial result: no text from the context yet
-    assert "How near" in chart.figure.layout.title.text
+    assert "How similar" in chart.figure.layout.title.text
 
 
 def test_bad_input_is_a_sentence_before_training(

@@ -32,7 +32,7 @@ def test_marks_lie_where_the_report_says(made: RolesReport) -> None:
     noise = charts.noise(made)
     drawn = [y for trace in noise.figure.data for y in trace.y]
     assert drawn == [each.value for each in made.noise] == noise.table["value"].tolist()
-    assert "e stands noise of 25.0% of its norm" in noise.alt
+    assert "e withstands noise of 25.0% of its norm" in noise.alt
 
 
 def test_vectors_are_told_apart_without_colours(made: RolesReport) -> None:

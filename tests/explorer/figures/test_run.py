@@ -108,11 +108,11 @@ def test_positions_show_the_newest_frame_over_all_restarts(make: Make, labels: l
     assert trace.x.tolist() == [1, 2, 3, 4]
     np.testing.assert_allclose(trace.y, [1, 1, 2 / 3, 1 / 3])
     assert trace.customdata.tolist() == [html.escape(x, quote=False) for x in labels]
-    assert "2 of 4 positions" in chart.alt
+    assert chart.alt.endswith("2 of 4.")
     assert chart.table.columns.tolist() == [
-        *("position", "token", "share right", "seed 10", "seed 11", "seed 12")
+        *("position", "token", "share correct", "seed 10", "seed 11", "seed 12")
     ]
-    np.testing.assert_allclose(chart.table["share right"], trace.y)
+    np.testing.assert_allclose(chart.table["share correct"], trace.y)
     assert chart.table["token"].tolist() == labels
     assert chart.table["seed 10"].tolist() == [True, True, False, False]
     assert chart.table["seed 12"].tolist() == [True] * 4
@@ -162,7 +162,7 @@ def test_curves_and_tables_of_no_frame_are_empty(make: Make) -> None:
     recording = make(0)
     for chart in (charts.accuracy_curves(recording), charts.loss_curves(recording)):
         assert [len(trace.x) for trace in chart.figure.data] == [0, 0, 0]
-        assert len(chart.table) == 0 and "now" not in chart.alt
+        assert len(chart.table) == 0 and "Now" not in chart.alt
     table = charts.full_table(recording)
     assert len(table) == 0 and "p_target" in table.columns
 

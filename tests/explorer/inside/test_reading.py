@@ -119,8 +119,8 @@ def test_charts_tell_nothing_by_colour_alone_and_read_no_markup() -> None:
     assert text[3] == "<b>a</b>"
     assert text[0] == "&lt;b&gt;" and text[1] == "<b>↵</b>"
     assert {t.name for t in drawn.figure.data if t.type == "scatter" and t.name} == {
-        "right for the first time",
-        "right from here on",
+        "correct for the first time",
+        "correct from here on",
     }
     lines = (charts.by_layer, charts.cuts, charts.scales, charts.noise)
     for chart in (charts.attention_by_layer(found, None), *(draw(found) for draw in lines)):

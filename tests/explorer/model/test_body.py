@@ -1,6 +1,7 @@
 """The body written out gives what transformers and autograd give."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
-from explorer.model import attention, families, head
+from explorer.model import attention, families, head, inside, loading
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import generate
 from tests.explorer.model.networks import PLAIN, VARIANTS, network, save
@@ -19,9 +20,14 @@ Folders = Callable[[str, torch.dtype], Path]
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize(("rows", "length"), [(1, 1), (3, 9)])
-@pytest.mark.parametrize("block", [128, 4])
+@pytest.mark.parametrize(("block", "fused"), [(128, False), (4, False), (128, True)])
 def test_hidden_states_and_gradient_are_those_of_the_network(
-    variant: str, rows: int, length: int, block: int, monkeypatch: pytest.MonkeyPatch
+    variant: str,
+    rows: int,
+    length: int,
+    block: int,
+    fused: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(attention, "BLOCK", block)
     family, changed = VARIANTS[variant]
@@ -31,8 +37,12 @@ def test_hidden_states_and_gradient_are_those_of_the_network(
     direction = torch.randn_like(expected)
     (by_inputs,) = torch.autograd.grad(expected, inputs, direction)
     assert families.supports(plain)
-    body = families.body_of(plain)
+    body = replace(families.body_of(plain), fused=fused)
     done = body.forward([inputs], torch.float32)
+    windows = [layer.attention.window for layer in body.layers]
+    assert [own.attention[0].said is not None for own in done.layers] == [
+        fused and window is None for window in windows
+    ]
     torch.testing.assert_close(done.by_batch(done.hidden)[0], expected, rtol=1e-4, atol=1e-5)
     (ours,) = done.by_batch(body.backward(done, direction.flatten(0, 1)))
     torch.testing.assert_close(ours, by_inputs, rtol=1e-4, atol=1e-4 * float(by_inputs.abs().max()))
@@ -224,3 +234,31 @@ def test_going_on_gives_the_logits_of_the_whole_sequence(
         logits, past = model.go_on(inputs[:, start:end], past)
         assert logits.dtype == torch.float32
         torch.testing.assert_close(logits, expected[end - 1], rtol=1e-4, atol=1e-5)
+
+
+def test_fused_attention_is_for_gpus_that_ask_and_is_recorded(
+    tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cpu, cuda = torch.device("cpu"), torch.device("cuda:0")
+    assert not attention.fused_wanted(cuda)
+    monkeypatch.setenv(attention.SWITCH, "1")
+    assert attention.fused_wanted(cuda) and not attention.fused_wanted(cpu)
+    model = loading.load(tiny_llama_folder, dtype=torch.bfloat16, device=cpu)
+    assert model.body is not None and model.number_format == "bfloat16"
+    fused = replace(model, body=replace(model.body, fused=True), stored_in_bfloat16=True)
+    assert fused.number_format == "bfloat16, fused attention"
+    confirming = fused.in_float32()
+    assert confirming is not None and confirming.number_format == "float32"
+
+
+def test_a_look_inside_has_the_weights_also_where_training_keeps_none(
+    load_model: LoadModel, folders: Folders
+) -> None:
+    model = load_model(folders("llama", torch.float32), dtype=torch.float32)
+    assert model.body is not None
+    fused = replace(model, body=replace(model.body, fused=True))
+    given = torch.randn(7, model.d_model)
+    ours, plain = inside.trace(fused, given), inside.trace(model, given)
+    assert ours.attention is not None and plain.attention is not None
+    torch.testing.assert_close(ours.attention, plain.attention)
+    torch.testing.assert_close(ours.states, plain.states)

@@ -138,26 +138,38 @@ def test_the_first_step_of_those_who_come_is_shared_as_well(
     shift.finish(*jobs)
 
 
-def test_who_comes_in_the_middle_of_a_round_is_next(
+def test_who_comes_in_the_middle_of_a_round_is_next_and_by_themselves(
     shift: "Shift", long: "MakeSpec", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "POSITIONS", 1)  # a pass for each
+    monkeypatch.setattr(loop, "that_fit", lambda steps: min(2, len(steps)))
     monkeypatch.setattr(loop, "POLL_SECONDS", 0.0)
     monkeypatch.setattr(loop, "SLICE_SECONDS", 60.0)
-    early = [client.submit(long(seed=k * 10)) for k in range(3)]
-    shift.until(lambda: len([a for a in shift.worker.active.values() if a.shares]) == 3)
-    plain, late, taken = shift.worker.hands.step_together, list[str](), list[str]()
+    early = [client.submit(long(seed=k * 10)) for k in range(4)]
+    shift.until(lambda: len([a for a in shift.worker.active.values() if a.shares]) == 4)
+    plain, late, taken = shift.worker.hands.step_together, list[str](), list[list[str]]()
 
     def step_together(group: Sequence[hands.Active]) -> None:
         if not late:
             late.append(client.submit(long(seed=90)))
         else:
-            taken.append(group[0].job.id)
+            taken.append([each.job.id for each in group])
         plain(group)
 
+    go_on, gone = shift.worker.hands.go_on, list[str]()
+
+    def goes_on(active: hands.Active) -> bool:
+        if not gone:
+            client.ask(early[1], "pause")  # heard once its answer is taken
+        gone.append(active.job.id)
+        return go_on(active)
+
     monkeypatch.setattr(shift.worker.hands, "step_together", step_together)
+    monkeypatch.setattr(shift.worker.hands, "go_on", goes_on)
     shift.turns(1)
-    assert taken == [late[0], *early[1:]]
+    assert taken == [late, early[2:]]
+    first_of_late = gone.index(late[0])
+    assert gone[0] == early[0] and gone.index(early[1]) > first_of_late > 0
+    assert shift.worker.active[early[1]].paused
     for job in early + late:
         client.ask(job, "stop")
     shift.finish(*early, *late)

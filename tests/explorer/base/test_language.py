@@ -1,0 +1,62 @@
+"""The interface's words in another language."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from explorer.base import language
+from explorer.base.formatting import counted
+from explorer.base.language import later, tr
+
+PO = """
+msgid ""
+msgstr "Content-Type: text/plain; charset=utf-8\\n"
+
+msgid "Start"
+msgstr "Starten"
+
+msgid "{left} of {all} left"
+msgstr "von {all} noch {left}"
+
+msgid "pairs"
+msgstr "Paare"
+"""
+
+
+@pytest.fixture
+def speak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    (tmp_path / "de.po").write_text(PO, encoding="utf-8")
+    monkeypatch.setattr(language, "FOLDER", tmp_path)
+    monkeypatch.setattr(language, "_current", language._current)
+    language.words_of.cache_clear()
+    yield lambda code: language.follow(lambda: code)
+    language.words_of.cache_clear()
+
+
+def test_a_sentence_follows_who_looks(speak: Callable[[str], None]) -> None:
+    assert tr("Start") == "Start"
+    speak("de")
+    assert tr("Start") == "Starten"
+    assert tr(later("Start")) == "Starten"
+    assert tr("{left} of {all} left", left=2, all=5) == "von 5 noch 2"
+    speak("en")
+    assert tr("{left} of {all} left", left=2, all=5) == "2 of 5 left"
+
+
+@pytest.mark.parametrize("code", ["de", "xx"])
+def test_what_is_not_translated_stays_english(code: str, speak: Callable[[str], None]) -> None:
+    speak(code)
+    assert tr("Nobody has translated {this}", this="{it}") == "Nobody has translated {it}"
+    assert tr("") == ""  # where a .po keeps its header
+
+
+def test_braces_of_a_sentence_without_values_stay(speak: Callable[[str], None]) -> None:
+    speak("de")
+    assert tr("{not a place") == "{not a place"
+
+
+def test_a_count_is_not_read_as_a_decimal(speak: Callable[[str], None]) -> None:
+    assert counted(1200, "pair") == "1,200 pairs"
+    speak("de")
+    assert counted(1200, "pair") == "1\N{NARROW NO-BREAK SPACE}200 Paare"

@@ -1,0 +1,61 @@
+"""Every language has every sentence of the interface."""
+
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+
+from explorer.base.language import ENGLISH, FOLDER, NAMES
+from tools import translations
+
+
+@pytest.fixture(scope="module")
+def english() -> Catalog:
+    return translations.english()
+
+
+@pytest.mark.parametrize("code", [code for code in NAMES if code != ENGLISH])
+def test_a_language_is_whole_and_as_the_tool_writes_it(code: str, english: Catalog) -> None:
+    file = FOLDER / f"{code}.po"
+    kept = {message.id for message in translations.read(file)}
+    catalog = translations.renewed(file, english)
+    assert translations.faults(catalog) == []
+    assert {message.id for message in catalog} == kept
+
+
+def test_sentences_of_pages_nouns_and_the_gallery_are_found(english: Catalog) -> None:
+    for found in ("Glossary", "pair", "pairs", "A proverb"):
+        assert english.get(found) is not None, found
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ("von {all} noch {left}", None),
+        ("", "not translated"),
+        ("von {all} noch {links}", "fills other places"),
+        ("noch {left}", "fills other places"),
+    ],
+)
+def test_a_missing_sentence_and_other_places_are_faults(said: str, wrong: str | None) -> None:
+    catalog = Catalog(locale="de")
+    catalog.add("{left} of {all} left", said)
+    found = translations.faults(catalog)
+    assert [line.partition(":")[0] for line in found] == ([wrong] if wrong else [])
+
+
+def test_what_is_gone_leaves_and_what_is_new_comes(tmp_path: Path) -> None:
+    old, template = Catalog(locale="de"), Catalog()
+    old.add("Go", "Los")
+    old.add("Gone", "Weg")
+    for sentence in ("Go", "Come"):
+        template.add(sentence, locations=[("pages/a.py", 1)])
+    file = tmp_path / "de.po"
+    with file.open("wb") as target:
+        translations.write_po(target, old)
+    now = translations.renewed(file, template)
+    assert {message.id: message.string for message in now if message.id} == {
+        "Go": "Los",
+        "Come": None,
+    }
+    assert not now.obsolete
