@@ -193,7 +193,7 @@ function drawBars(chart, shares, labels, color, restarts) {
   const y = linear(0, 1.05, HEIGHT - MARGIN.bottom, MARGIN.top);
   const root = axes(chart.area, width, {
     x: (n) => x(n - 0.5), y,
-    xLabel: tr("position in text"), yLabel: tr("share of {restarts} restarts", { restarts }),
+    xLabel: tr("position in text"), yLabel: tr("share of restarts ({count})", { count: restarts }),
     xTicks: roundTicks(1, N, Math.min(N, width / 60)).filter((t) => Number.isInteger(t) && t >= 1),
     yTicks: [0, 0.25, 0.5, 0.75, 1], yText: (v) => `${Math.round(v * 100)}%`,
   });
