@@ -6,6 +6,7 @@ The server imports this file and finds `app`; for every page that opens it is ru
 import streamlit as st
 from starlette.middleware import Middleware
 
+from explorer.base.language import tr
 from widgets import charts, language, menu, projector, start, tour, translation, who
 from widgets.push import Push
 from widgets.visitors import Visitors
@@ -18,7 +19,7 @@ def main() -> None:
         "Proto-Token Explorer",
         page_icon=start.ICON,
         layout="wide",
-        menu_items={"About": start.ABOUT},
+        menu_items={"About": start.about()},
     )
     start.server()
     start.entry()
@@ -29,31 +30,31 @@ def main() -> None:
         "": [
             st.Page(
                 "pages/reconstruct.py",
-                title="Reconstruct",
+                title=tr("Reconstruct"),
                 icon=":material/bolt:",
                 default=True,
             ),
-            st.Page("pages/library.py", title="Library", icon=":material/inventory_2:"),
-            st.Page("pages/classroom.py", title="Class", icon=":material/groups:"),
-            st.Page("pages/glossary.py", title="Glossary", icon=":material/dictionary:"),
+            st.Page("pages/library.py", title=tr("Library"), icon=":material/inventory_2:"),
+            st.Page("pages/classroom.py", title=tr("Class"), icon=":material/groups:"),
+            st.Page("pages/glossary.py", title=tr("Glossary"), icon=":material/dictionary:"),
         ],
-        "Solutions": [
-            st.Page("pages/sets.py", title="Sets", icon=":material/dataset:"),
-            st.Page("pages/distances.py", title="Distances", icon=":material/social_distance:"),
-            st.Page("pages/maps.py", title="Maps", icon=":material/scatter_plot:"),
-            st.Page("pages/paths.py", title="Paths", icon=":material/timeline:"),
-            st.Page("pages/landscape.py", title="Landscape", icon=":material/landscape:"),
-            st.Page("pages/inside.py", title="Inside", icon=":material/search_insights:"),
-            st.Page("pages/roles.py", title="e against m", icon=":material/balance:"),
+        tr("Solutions"): [
+            st.Page("pages/sets.py", title=tr("Sets"), icon=":material/dataset:"),
+            st.Page("pages/distances.py", title=tr("Distances"), icon=":material/social_distance:"),
+            st.Page("pages/maps.py", title=tr("Maps"), icon=":material/scatter_plot:"),
+            st.Page("pages/paths.py", title=tr("Paths"), icon=":material/timeline:"),
+            st.Page("pages/landscape.py", title=tr("Landscape"), icon=":material/landscape:"),
+            st.Page("pages/inside.py", title=tr("Inside"), icon=":material/search_insights:"),
+            st.Page("pages/roles.py", title=tr("e against m"), icon=":material/balance:"),
         ],
-        "Experiments": [
-            st.Page("pages/arrangements.py", title="Arrangements", icon=":material/view_week:"),
-            st.Page("pages/sharing.py", title="Sharing", icon=":material/group_work:"),
-            st.Page("pages/capacity.py", title="Capacity", icon=":material/stairs_2:"),
-            st.Page("pages/throughput.py", title="Throughput", icon=":material/speed:"),
-            st.Page("pages/training_time.py", title="Training time", icon=":material/timer:"),
-            st.Page("pages/readout.py", title="Read-out", icon=":material/record_voice_over:"),
-            st.Page("pages/paper.py", title="Paper vs here", icon=":material/compare:"),
+        tr("Experiments"): [
+            st.Page("pages/arrangements.py", title=tr("Arrangements"), icon=":material/view_week:"),
+            st.Page("pages/sharing.py", title=tr("Sharing"), icon=":material/group_work:"),
+            st.Page("pages/capacity.py", title=tr("Capacity"), icon=":material/stairs_2:"),
+            st.Page("pages/throughput.py", title=tr("Throughput"), icon=":material/speed:"),
+            st.Page("pages/training_time.py", title=tr("Training time"), icon=":material/timer:"),
+            st.Page("pages/readout.py", title=tr("Read-out"), icon=":material/record_voice_over:"),
+            st.Page("pages/paper.py", title=tr("Paper vs here"), icon=":material/compare:"),
         ],
     }
     page = st.navigation(groups, position="top")

@@ -2,11 +2,12 @@
 
 import streamlit as st
 
+from explorer.base.language import tr
 from widgets import inside_set_up, inside_view, start
 from widgets.guard import sentences
 
 start.through_entry()
-st.title("Inside the one pass", anchor=False)
+st.title(tr("Inside the one pass"), anchor=False)
 with sentences():
     inside_set_up.ask()
 with sentences():

@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer.assets import hub
 from explorer.base.formatting import human_bytes
+from explorer.base.language import later, tr
 from explorer.library.items import Item, items
 from explorer.library.labels import Kind
 from explorer.library.selection import disk_use, size_of
@@ -12,29 +13,29 @@ from widgets.guard import sentences
 from widgets.library import actions, compare, filters, imports, panel, table, trash
 
 ROOMS: dict[str, Kind | None] = {
-    "Solutions": "solution",
-    "Runs": "run",
-    "Sets": "set",
-    "Paths": "paths",
-    "Landscapes": "landscape",
-    "Experiments": "experiment",
-    "Analyses": "analysis",
-    "Models and texts": "asset",
-    "Jobs": "job",
-    "Leftovers": "leftover",
-    "Trash": None,
+    later("Solutions"): "solution",
+    later("Runs"): "run",
+    later("Sets"): "set",
+    later("Paths"): "paths",
+    later("Landscapes"): "landscape",
+    later("Experiments"): "experiment",
+    later("Analyses"): "analysis",
+    later("Models and texts"): "asset",
+    later("Jobs"): "job",
+    later("Leftovers"): "leftover",
+    later("Trash"): None,
 }
 EMPTY = {
-    "solution": "No solution is stored yet. Train something on the Reconstruct page.",
-    "run": "No run is recorded yet. Train something on the Reconstruct page.",
-    "set": "There are no sets yet.",
-    "paths": "No two solutions have been connected yet. Do so on the Paths page.",
-    "landscape": "No plane has been measured yet. Do so on the Landscape page.",
-    "experiment": "No experiment has been run yet.",
-    "analysis": "No map and no distances have been computed here yet.",
-    "asset": "No model and no texts have been downloaded yet.",
-    "job": "No job has been started yet.",
-    "leftover": "Nothing is left over: here comes what jobs that are long over left behind.",
+    "solution": later("No solution is stored yet. Train one on the Reconstruct page."),
+    "run": later("No run is recorded yet. Start one on the Reconstruct page."),
+    "set": later("There are no sets yet. Make one on the Sets page."),
+    "paths": later("No two solutions are connected yet. Connect two on the Paths page."),
+    "landscape": later("No plane is measured yet. Measure one on the Landscape page."),
+    "experiment": later("No experiment has been run yet. Choose one under Experiments."),
+    "analysis": later("No map or distance is computed yet. Use the Maps or the Distances page."),
+    "asset": later("No model or text is downloaded yet. Choose a model on the Reconstruct page."),
+    "job": later("No job has been started yet."),
+    "leftover": later("Nothing is left over. Files that old jobs left behind are listed here."),
 }
 
 
@@ -42,11 +43,11 @@ def browse(kind: Kind) -> None:
     """Everything of one kind: search, table, and what is selected in it."""
     everything = items(kind)
     if not everything:
-        st.info(EMPTY[kind], icon=":material/info:")
+        st.info(tr(EMPTY[kind]), icon=":material/info:")
         return
     listed = filters.choose(kind, everything)
     if not listed:
-        st.info("Nothing fits. Search for less, or take a filter away.", icon=":material/search:")
+        st.info(tr("No matches. Shorten the search or remove a filter."), icon=":material/search:")
         return
     selected = table.show(kind, listed)
     actions.show(kind, listed, selected)
@@ -65,29 +66,34 @@ def hub_models() -> None:
     """Say what models from the hub take: they lie where other programs look for them too."""
     if size := size_of(hub.cache_folder()):
         st.caption(
-            f"Models from the hub take {human_bytes(size)} more. They lie in the hub's own cache, "
-            "which other programs share: `hf cache ls` lists them, `hf cache rm` deletes them."
+            tr(
+                "Models from the hub take up another {size}. They are in the hub's own cache, "
+                "which other programs share: `hf cache ls` lists them, `hf cache rm` deletes them.",
+                size=human_bytes(size),
+            )
         )
 
 
 def disk() -> None:
     """Say how much of the disk is taken, and by what."""
     parts = {name: size for name, size in disk_use().items() if size}
-    said = " · ".join(f"{name} {human_bytes(size)}" for name, size in parts.items())
-    st.caption(f"On this disk {human_bytes(sum(parts.values()))}: {said or 'nothing'}")
+    said = " · ".join(f"{tr(name)} {human_bytes(size)}" for name, size in parts.items())
+    size = human_bytes(sum(parts.values()))
+    st.caption(tr("{size} on this disk: {parts}", size=size, parts=said or tr("nothing")))
 
 
 start.through_entry()
-st.title("Library", anchor=False)
+st.title(tr("Library"), anchor=False)
 with sentences():
     with st.container(horizontal=True, vertical_alignment="center"):
         room = st.segmented_control(
-            "What",
+            tr("What to show"),
             list(ROOMS),
             default="Solutions",
             required=True,
             key="room",
             bind="query-params",
+            format_func=tr,
             label_visibility="collapsed",
         )
         imports.show()

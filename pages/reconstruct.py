@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from explorer.base.language import tr
 from explorer.solutions import store
 from widgets import linked, reconstruct_form, recorded, run_view, start
 from widgets.guard import sentences
@@ -14,18 +15,18 @@ def result() -> None:
         run_view.RUNS,
         {"solution": lambda name: store.find_pair(name).parent},
         store.shipped_runs(),
-        button="Start",
-        empty="Choose a text and press Start.",
+        button=tr("Start"),
+        empty=tr("Choose a text and press Start."),
         choose=recorded.choose,
     )
 
 
 start.through_entry()
-st.title("Two vectors, one forward pass", anchor=False)
+st.title(tr("Two vectors, one forward pass"), anchor=False)
 left, right = start.sides()
 with left, sentences():
     reconstruct_form.show()
 with right:
-    st.markdown(INTRODUCTION)
+    st.markdown(tr(INTRODUCTION))
     with sentences():
         result()

@@ -2,11 +2,12 @@
 
 import streamlit as st
 
+from explorer.base.language import tr
 from widgets import roles_view, sets, start
 from widgets.guard import sentences
 
 start.through_entry()
-st.title("e against m", anchor=False)
+st.title(tr("e against m"), anchor=False)
 with sentences():
     chosen = sets.choose()
     if chosen is not None:

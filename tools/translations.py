@@ -1,9 +1,10 @@
 """Bring the interface's words into the files of its languages: `python -m tools.translations`.
 
-Reads what `tr`, `later` and `counted` mark in the code, and what the gallery says. New sentences
-come into each `explorer/data/languages/*.po` without a translation, gone ones leave it; a page's
-words stand together, below the name of its file. `--new CODE` begins a language, `--check` changes
-nothing and fails where a sentence has no translation or fills other places than the English one.
+Reads what `tr`, `later` and `counted` mark in the code and in the scripts of components, and what
+the gallery says. New sentences come into each `explorer/data/languages/*.po` without a translation,
+gone ones leave it; a page's words stand together, below the name of its file. `--new CODE` begins a
+language, `--check` changes nothing and fails where a sentence has no translation or fills other
+places than the English one.
 """
 
 import argparse
@@ -26,6 +27,7 @@ SENTENCES: dict[str, Any] = {"tr": None, "later": None}
 NOUNS: dict[str, Any] = {"counted": {2: (2,), 3: (2, 3)}}
 """Of `counted`: the noun for one, and the one for more where that is not an s away."""
 METHODS = [(f"{where}.py", "python") for where in ("app", "pages/**", "widgets/**", "explorer/**")]
+METHODS += [("widgets/**.js", "javascript")]
 WIDTH = 100
 HEADER: dict[str, Any] = {
     "project": "Proto-Token Explorer",

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explorer.assets.catalog import ModelCard
+from explorer.base.language import later, tr
 from explorer.specs.arrangements import (
     ARRANGEMENTS,
     AUTO,
@@ -15,15 +16,15 @@ from widgets import words
 from widgets.markdown import escaped
 
 WORDS: dict[str, str] = {
-    AUTO: "What suits the model",
-    "mem": "[mem]×K, then the text",
-    "bos+mem": "[BOS][mem]×K, then the text",
+    AUTO: later("What suits the model"),
+    "mem": later("[mem]×K, then the text"),
+    "bos+mem": later("[BOS][mem]×K, then the text"),
 }
 """What is left open, and the layouts of the autoregressive baseline."""
-NOT_KNOWN = (
-    "Checked when this model first runs, in seconds: whether its first position can say an "
-    "arbitrary token, and whether a sink before e helps. If it helps that is taken, else A5, the "
-    "paper's default, or A4."
+NOT_KNOWN = later(
+    "Two things are checked when this model first runs, which takes seconds: whether its first "
+    "position can output any token, and whether a sink before e helps. If a sink helps, it is "
+    "used; if not, A5, the paper's default, or A4."
 )
 
 
@@ -35,16 +36,16 @@ def choose(card: ModelCard, first: ArrangementChoice = AUTO) -> ArrangementChoic
         first: what is chosen before anybody has.
     """
     chosen = st.selectbox(
-        "Arrangement",
+        tr("Arrangement"),
         (AUTO, *KEYS),
         (AUTO, *KEYS).index(first),
         format_func=lambda key: _suiting(card) if key == AUTO else in_words(key),
         key="arrangement",
-        help=words.help_for("Arrangement", "e", "m"),
+        help=words.help_for(tr("Arrangement"), "e", "m"),
     )
     meant = card.default_arrangement if chosen == AUTO else chosen
     if meant != AUTO:
-        st.caption(ARRANGEMENTS[meant].sentence)
+        st.caption(tr(ARRANGEMENTS[meant].sentence))
     st.caption(why(card))
     return meant
 
@@ -58,12 +59,17 @@ def why(card: ModelCard) -> str:
     """Say what the model's first position can do, and what follows for its default."""
     found = card.first_position
     if found is None:
-        return NOT_KNOWN
-    return f"{escaped(found.sentence)} So its default is {in_words(found.arrangement)}."
+        return tr(NOT_KNOWN)
+    return tr(
+        "{finding} So its default is {arrangement}.",
+        finding=escaped(found.sentence),
+        arrangement=in_words(found.arrangement),
+    )
 
 
 def _suiting(card: ModelCard) -> str:
     key = card.default_arrangement
     if key == AUTO:
-        return f"Suits this model: {ARRANGEMENTS[PAPER_DEFAULT].checklist_id}, to be checked"
-    return f"Suits this model: {in_words(key)}"
+        usual = ARRANGEMENTS[PAPER_DEFAULT].checklist_id
+        return tr("Suits this model: {arrangement}, to be checked", arrangement=usual)
+    return tr("Suits this model: {arrangement}", arrangement=in_words(key))

@@ -9,6 +9,7 @@ import streamlit as st
 
 from explorer.assets import allowed_folders, catalog
 from explorer.base.errors import ExplorerError
+from explorer.base.language import later, tr
 from explorer.base.value import valid
 from explorer.jobs import client
 from explorer.people import assignment, qr
@@ -23,9 +24,9 @@ from widgets.guard import sentences
 from widgets.markdown import escaped
 
 OPENED, ASKED = "assignment", "asked-for"
-HERE_ONLY = (
+HERE_ONLY = later(
     "This address works on this machine only. For a class, start the server with "
-    "`--server.address 0.0.0.0` and open the page by this machine's address in the network."
+    "`--server.address 0.0.0.0` and open the page at this machine's address in the network."
 )
 
 
@@ -40,7 +41,7 @@ def opened() -> Assignment | None:
         return st.session_state.get(OPENED)
     st.session_state[OPENED] = found
     if not st.query_params.get("job"):
-        st.info("This is an assignment: the form is filled in.", icon=":material/assignment:")
+        st.info(tr("This is an assignment: the form is filled in."), icon=":material/assignment:")
     return found
 
 
@@ -108,26 +109,30 @@ def share(spec: ReconstructSpec, text: str) -> None:
         spec: what the form asks for.
         text: as much of the text as the target needs.
     """
-    if st.button("Share as assignment", icon=":material/qr_code_2:", key="share", type="tertiary"):
+    if st.button(
+        tr("Share as assignment"), icon=":material/qr_code_2:", key="share", type="tertiary"
+    ):
         with sentences():
-            _shown(Assignment.of(spec, text))
+            made = Assignment.of(spec, text)
+            dialog = st.dialog(tr("Assignment"), width="large", icon=":material/assignment:")
+            dialog(_shown)(made)
 
 
-@st.dialog("Assignment", width="large", icon=":material/assignment:")
 def _shown(made: Assignment) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.write("Whoever opens this link finds the form filled in.")
+        st.write(tr("Whoever opens this link finds the form filled in."))
         copy_link("share-link", made.query)
     address = server.reachable()
     if address is None:
-        st.warning(HERE_ONLY, icon=":material/wifi_off:")
+        st.warning(tr(HERE_ONLY), icon=":material/wifi_off:")
     link = f"{address or server.address()}{made.query}"
     if (code := qr.svg(link)) is None:
         st.info(
-            "The link is too long for a QR code that phones can read. Copy it instead.",
+            tr("The link is too long for a QR code that phones can read. Copy it instead."),
             icon=":material/info:",
         )
     else:
         drawn = f"data:image/svg+xml,{quote(code)}"
-        st.html(f'<img class="qr" alt="QR code of the assignment" src="{drawn}">')
+        called = tr("QR code of the assignment")
+        st.html(f'<img class="qr" alt="{called}" src="{drawn}">')
     st.code(link, language=None, wrap_lines=True)

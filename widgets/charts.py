@@ -7,6 +7,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.figures import Chart, files
 from widgets import download, projector, words
 
@@ -24,11 +25,11 @@ def offer_all() -> None:
     shown = list(st.session_state[_SHOWN].values())
     if not shown:
         return
-    with st.expander("All figures", icon=":material/photo_library:", key="all-figures"):
+    with st.expander(tr("All figures"), icon=":material/photo_library:", key="all-figures"):
         drawn = files.has_browser()
         known = files.FORMATS if drawn else ("html",)
         formats = st.pills(
-            "Formats",
+            tr("Formats"),
             known,
             selection_mode="multi",
             default=known[0],
@@ -36,10 +37,10 @@ def offer_all() -> None:
             key=f"figure-formats-{drawn}",
         )
         if not drawn:
-            st.caption(files.NO_BROWSER)
+            st.caption(tr(files.NO_BROWSER))
         if formats:
             made = partial(files.archive, shown, files.require_formats(formats))
-            label = f"Download {counted(len(shown), 'figure')} (ZIP)"
+            label = tr("Download {figures} (ZIP)", figures=counted(len(shown), "figure"))
             download.button(label, made, "figures.zip", "figures-zip", mime="application/zip")
 
 
@@ -81,19 +82,21 @@ def show(
 def _extras(chart: Chart, key: str) -> None:
     """Offer the chart's numbers and a page of its own."""
     with st.container(horizontal=True, gap="small"):
-        with st.popover("Numbers", icon=":material/table:", key=f"{key}-{chart.key}-numbers"):
+        with st.popover(tr("Numbers"), icon=":material/table:", key=f"{key}-{chart.key}-numbers"):
             st.dataframe(
                 chart.table.rename(columns=words.column),
                 hide_index=True,
                 key=f"{key}-{chart.key}-table",
             )
         download.button(
-            "Chart (HTML)",
+            tr("Chart (HTML)"),
             chart.html,
             f"{chart.key}.html",
             f"{key}-{chart.key}-html",
-            "This chart as one HTML file that works offline. The camera in the chart's own "
-            "corner saves a PNG; SVG and PDF of all charts are at the bottom of the page.",
+            tr(
+                "This chart as one HTML file that works offline. The camera in the chart's own "
+                "corner saves a PNG; SVG and PDF of all charts are at the bottom of the page."
+            ),
             "text/html",
         )
 

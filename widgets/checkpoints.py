@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer.assets import allowed_folders, catalog
 from explorer.assets.catalog import ModelCard
+from explorer.base.language import tr
 from explorer.experiments import over_training
 from widgets import server
 
@@ -18,13 +19,15 @@ def choose(card: ModelCard, key: str) -> list[ModelCard]:
     if at is None:
         return []
     labels = st.multiselect(
-        "More checkpoints",
+        tr("More checkpoints"),
         [label for label in over_training.labels(at) if label != at.label],
         accept_new_options=True,
         key=key,
-        placeholder="Choose, or type a name such as step1000",
-        help="Revisions of the model on the hub, or folders beside this one. Each gets a run of "
-        "its own; together they show capacity over training.",
+        placeholder=tr("Choose, or type a name such as step1000"),
+        help=tr(
+            "Revisions of the model on the hub, or folders beside this one. Each gets a run of "
+            "its own; together they show capacity over training."
+        ),
     )
     names = [over_training.named(at, label) for label in labels]
     server.require(*map(allowed_folders.in_model, names))

@@ -2,7 +2,9 @@
 
 import streamlit as st
 
-_HTML = '<button type="button" class="copy">Copy link</button>'
+from explorer.base.language import tr
+
+_HTML = '<button type="button" class="copy"></button>'
 _CSS = """
 .copy {
   font: inherit; cursor: pointer; padding: 0.35rem 0.75rem; border-radius: var(--st-button-radius);
@@ -30,10 +32,11 @@ export default function ({ data, parentElement }) {
   const button = parentElement.querySelector(".copy");
   const link = window.location.origin + window.location.pathname + data.query;
   button.title = link;
+  button.textContent = data.label;
   button.onclick = async () => {
     await copy(link);
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = "Copy link"), 1500);
+    button.textContent = data.copied;
+    setTimeout(() => (button.textContent = data.label), 1500);
   };
 }
 """
@@ -42,4 +45,5 @@ export default function ({ data, parentElement }) {
 def copy_link(key: str, query: str) -> None:
     """Show “Copy link” for this page with a query such as `?job=…`."""
     component = st.components.v2.component("copy_link", html=_HTML, css=_CSS, js=_JS)
-    component(key=key, data={"query": query})
+    said = {"label": tr("Copy link"), "copied": tr("Copied")}
+    component(key=key, data={"query": query} | said)

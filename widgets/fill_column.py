@@ -6,6 +6,8 @@ import streamlit as st
 
 from explorer.assets import catalog
 from explorer.assets.catalog import ModelCard
+from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.estimates import run_time
 from explorer.experiments import paper_comparison
 from explorer.experiments.catalogue import EXPERIMENTS
@@ -22,28 +24,30 @@ from widgets.markdown import escaped
 def show(found: list[Run]) -> None:
     """Show a line for each of the paper's models and for one of a person's choice."""
     st.write(
-        "Runs are made on the machine that serves this page; a command does the same in a shell, "
-        "on any machine. Either goes on where it was stopped. With `--ray` a command shares the "
-        "cells out among all devices of its machine, or of a cluster."
+        tr(
+            "Start runs an experiment on the machine that serves this page; the command does the "
+            "same in a shell, on any machine. Both go on where they were stopped. With `--ray`, a "
+            "command shares the cells among all devices of its machine or of a cluster."
+        )
     )
     names = list(EXPERIMENTS)
     of_table3 = next((k for k, name in enumerate(names) if name in paper_comparison.TABLE3), 0)
     left, right = st.columns(2)
     with left:
         name = st.selectbox(
-            "Experiment",
+            tr("Experiment"),
             names,
             of_table3,
             key="fill-experiment",
-            format_func=lambda name: EXPERIMENTS[name].title,
+            format_func=lambda name: tr(EXPERIMENTS[name].title),
         )
         preset = st.segmented_control(
-            "Size",
+            tr("Size"),
             list(PRESETS),
             default=PAPER,
             required=True,
             key="fill-size",
-            format_func=PRESETS.__getitem__,
+            format_func=lambda name: tr(PRESETS[name]),
         )
     with right:
         picked = models.choose()
@@ -80,16 +84,18 @@ def _button(
     number: int, card: ModelCard, experiment: Experiment, spec: ExperimentSpec, job: Job | None
 ) -> None:
     if job is not None:
-        st.link_button("Follow", f"./{_page(experiment)}?job={job.id}", icon=":material/pending:")
+        address = f"./{_page(experiment)}?job={job.id}"
+        st.link_button(tr("Follow"), address, icon=":material/pending:")
         return
-    missing, expected = "This model is not on this disk; the command brings it first.", None
+    missing = tr("This model is not downloaded yet; the command downloads it first.")
+    expected = None
     if card.folder is not None:
         seconds = step_time.known(card.name, run_time.step(spec.settings)[-1])
         expected = run_time.expected(experiment, spec.settings, card.parameters, seconds)
     if slow_start.button(
         expected,
         f"fill-start-{number}",
-        quicker="A smaller size is quicker.",
+        quicker=tr("A smaller size is quicker."),
         help=missing if expected is None else None,
     ):
         server.submit(spec)
@@ -100,11 +106,15 @@ def _state(experiment: Experiment, settings: Settings, card: ModelCard, found: l
     """Say what is measured of exactly these settings, or how long they take."""
     run = next((run for run in found if run.settings == settings), None)
     if run is not None:
-        left = len(experiment.left(run))
-        return f"Measured here: {len(run.done)} cells, {left} left." if left else "Measured here."
+        done, left = counted(len(run.done), "cell"), len(experiment.left(run))
+        if left:
+            return tr("Measured here: {done}, {left} left.", done=done, left=left)
+        return tr("Measured here.")
     if card.folder is None:
-        download = f"python -m explorer assets --model {shlex.quote(card.name)}"
-        return f"Not on this disk, so it cannot be started here. Bring it with: {download}"
+        return tr(
+            "Not downloaded yet, so it cannot be started here. Download it with: {command}",
+            command="python -m explorer assets --model " + shlex.quote(card.name),
+        )
     seconds = step_time.known(card.name, run_time.step(settings)[-1])
     return run_time.before(experiment, settings, card.parameters, seconds)
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from explorer.base import glossary
+from explorer.base.language import later, tr
 from explorer.figures.look import look_at
 from explorer.figures.palette import DASHES, RESTARTS, RIGHT, WRONG_TO_RIGHT
 from explorer.jobs import client, feed
@@ -29,10 +30,11 @@ SCRIPTS = ("strip.js", "live_state.js", "live_stream.js", "live_charts.js", "liv
 CHARTS = ("accuracy", "positions", "loss", "position-accuracy")
 """Keys of the charts that the scripts draw, as those of a finished run are called."""
 HELP = {
-    "steps": "Optimiser steps that this restart took itself until the vectors that are shown: none "
-    "while it rested. The strip, the charts and the column restart_step count the same way.",
-    "pace": "Steps of the whole run, in each of which every restart that trains takes one.",
-    "h_lm": glossary.entries()["H_LM"].means,
+    "steps": later(
+        "Optimiser steps that this restart took to reach the vectors shown; while it rests it "
+        "takes none. The strip, the charts and the column restart_step count in the same way."
+    ),
+    "pace": later("Steps of the whole run. In each, every restart that still trains takes one."),
 }
 
 
@@ -74,7 +76,9 @@ def _mount(job: Job, parts: tuple[Part, ...], shown: Restart) -> None:
     )
     component(
         key=f"live-{job.id}",
-        data={"job": job.id, "shown": shown, "stamp": feed.stamp_of(job)} | drawing(parts),
+        data={"job": job.id, "shown": shown, "stamp": feed.stamp_of(job)}
+        | {"spoken": sources.spoken(*SCRIPTS)}
+        | drawing(parts),
         on_news_change=lambda: None,
     )
 
@@ -83,7 +87,8 @@ def drawing(parts: tuple[Part, ...]) -> dict[str, Any]:
     """Return what the scripts need to draw these parts of a run."""
     return {
         "parts": list(parts),
-        "help": HELP,
+        "help": {name: tr(said) for name, said in HELP.items()}
+        | {"h_lm": glossary.entries()["H_LM"].means},
         "look": {key: look_at(key) for key in CHARTS},
         "palette": {
             "restarts": list(RESTARTS),

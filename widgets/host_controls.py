@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from explorer.base.language import later, tr
 from explorer.base.value import valid
 from explorer.jobs import client
 from explorer.people import limits, wall
@@ -11,9 +12,9 @@ from widgets.guard import sentences
 from widgets.markdown import escaped
 
 LIMITS = {
-    "jobs": "Jobs at once, of one person",
-    "rows": "Restarts at once, of one person",
-    "queue": "Jobs at once, of all",
+    "jobs": later("Jobs at once, for each person"),
+    "rows": later("Restarts at once, for each person"),
+    "queue": later("Jobs at once, for all together"),
 }
 
 
@@ -21,7 +22,7 @@ def show() -> None:
     """Show them to the host alone."""
     if not server.person().is_host:
         return
-    with st.expander("Host", icon=":material/shield_person:", key="host"), sentences():
+    with st.expander(tr("Host"), icon=":material/shield_person:", key="host"), sentences():
         left, right = st.columns(2, gap="large")
         with left:
             _limits()
@@ -32,44 +33,46 @@ def show() -> None:
 def _limits() -> None:
     now = limits.load()
     with st.form("limits", border=False):
-        st.write("Limits, for everybody but the host")
+        st.write(tr("Limits for everybody but the host"))
         numbers = {
-            name: st.number_input(label, value=getattr(now, name), step=1, key=f"limit-{name}")
+            name: st.number_input(tr(label), value=getattr(now, name), step=1, key=f"limit-{name}")
             for name, label in LIMITS.items()
         }
         everyone = st.toggle(
-            "Everybody may fetch from the hub", now.downloads == "everyone", key="limit-downloads"
+            tr("Everybody may download from the hub"),
+            now.downloads == "everyone",
+            key="limit-downloads",
         )
-        if st.form_submit_button("Set limits", icon=":material/save:"):
+        if st.form_submit_button(tr("Set limits"), icon=":material/save:"):
             downloads = {"downloads": "everyone" if everyone else "host"}
             limits.keep(valid(Limits, numbers | downloads), server.person())
-            st.toast("The limits are set.", icon=":material/check:")
+            st.toast(tr("The limits are set."), icon=":material/check:")
 
 
 def _clear_up() -> None:
-    st.write("Clear up")
+    st.write(tr("Clear up"))
     under_way = client.jobs(open_only=True)
     with st.container(horizontal=True):
         if st.button(
-            "Clear the wall",
+            tr("Clear the wall"),
             icon=":material/ink_eraser:",
             key="clear-wall",
-            help="Texts that are on it now are taken off; none is deleted.",
+            help=tr("Takes off every text that is on it now; deletes none."),
         ):
             wall.clear(server.person())
             st.rerun()
-        with st.popover("Stop everything", icon=":material/stop:", disabled=not under_way):
-            st.write("Stops every job of everybody. What has been found is kept.")
-            if st.button("Yes, stop everything", type="primary", key="stop-everything"):
+        with st.popover(tr("Stop everything"), icon=":material/stop:", disabled=not under_way):
+            st.write(tr("This stops everybody's jobs. What has been found is kept."))
+            if st.button(tr("Yes, stop everything"), type="primary", key="stop-everything"):
                 for job in under_way:
                     server.ask(job.id, "stop")
                 st.rerun()
     if not (hidden := wall.hidden()):
         return
-    st.caption("Taken off the wall")
+    st.caption(tr("Taken off the wall"))
     for taken, text in list(hidden.items())[:20]:
         with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button("Put back", key=f"put-back-{taken}", icon=":material/undo:"):
+            if st.button(tr("Put back"), key=f"put-back-{taken}", icon=":material/undo:"):
                 wall.hide(server.person(), [taken], hidden=False)
                 st.rerun()
             st.caption(escaped(text[:80]))

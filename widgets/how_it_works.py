@@ -6,6 +6,7 @@ import streamlit as st
 
 from explorer.assets import catalog
 from explorer.base.errors import ExplorerError
+from explorer.base.language import later, tr
 from explorer.solutions.recording import RecordingHeader
 from explorer.specs.arrangements import ARRANGEMENTS, AUTO, KEYS, PAPER_DEFAULT, ArrangementChoice
 from explorer.specs.jobs import ReconstructSpec
@@ -13,7 +14,7 @@ from explorer.texts.targets import target_ids
 from widgets import cached
 from widgets.scheme import scheme
 
-INTRODUCTION = (
+INTRODUCTION = later(
     "Two trained vectors, **e** and **m**, are all that goes in. From them a frozen language model "
     "outputs a whole text in one forward pass: every token at once, and no token sees the one "
     "before it."
@@ -45,21 +46,27 @@ def of_spec(spec: ReconstructSpec) -> None:
 def _show(arrangement: ArrangementChoice | str, d_model: int, words: Sequence[str]) -> None:
     key = next((key for key in KEYS if key == arrangement), PAPER_DEFAULT)
     with st.expander(
-        "How it works",
+        tr("How it works"),
         icon=":material/school:",
         key="how",
         expanded=st.query_params.get("tour") == "1",
     ):
         scheme(key, [word.strip() or "␣" for word in words[:MOST_DRAWN]])
-        st.caption(
-            f"Arrangement {ARRANGEMENTS[key].checklist_id}, {ARRANGEMENTS[key].formula}. "
-            f"{ARRANGEMENTS[key].sentence}"
-            + ("" if len(words) <= MOST_DRAWN else f" Drawn: the first {MOST_DRAWN} words.")
-        )
+        drawn = ARRANGEMENTS[key]
+        said = [
+            tr("Arrangement {id}, {formula}.", id=drawn.checklist_id, formula=drawn.formula),
+            tr(drawn.sentence),
+        ]
+        if len(words) > MOST_DRAWN:
+            said += [tr("Only the first {count} words are drawn.", count=MOST_DRAWN)]
+        st.caption(" ".join(said))
         st.markdown(
-            "- A **token** is a word or a piece of a word. The model reads and writes text token "
-            "by token.\n"
-            f"- A **vector** is a list of numbers. To this model each token is a vector of "
-            f"{d_model:,} numbers; e and m are two more such vectors, and stand for no word.\n"
-            "- **Frozen** means that training changes e and m, and nothing in the model."
+            tr(
+                "- A **token** is a word or a piece of a word. The model reads and writes text "
+                "token by token.\n- A **vector** is a list of numbers. To this model each token is "
+                "a vector of {count} numbers; e and m are two more such vectors, and stand for no "
+                "word.\n- **Frozen** means that training changes e and m, and nothing in the "
+                "model.",
+                count=format(d_model, ","),
+            )
         )

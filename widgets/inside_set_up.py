@@ -5,6 +5,7 @@ import contextlib
 import streamlit as st
 
 from explorer.base.errors import BadInputError, ExplorerError
+from explorer.base.language import tr
 from explorer.inside.header import MOST_TOKENS
 from explorer.inside.result import LOOKS
 from explorer.jobs import client
@@ -21,32 +22,36 @@ def ask() -> None:
     short = [name for name, record in known.items() if record.c_tokens <= MOST_TOKENS]
     linked = st.query_params.get("solution") or _shown()
     if not short and not linked:
-        raise BadInputError("There are no exact solutions yet. Train one on the Reconstruct page.")
+        raise BadInputError(
+            tr("There are no exact solutions yet. Train one on the Reconstruct page.")
+        )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = exact_solutions.choose("Solution", short, "inside-of", linked)
-        with st.popover("Settings", icon=":material/tune:"):
+        chosen = exact_solutions.choose(tr("Solution"), short, "inside-of", linked)
+        with st.popover(tr("Settings"), icon=":material/tune:"):
             depths = st.number_input(
-                "Layers at which attention is cut",
+                tr("Layers at which attention is cut"),
                 1,
                 256,
                 10,
                 key="inside-depths",
-                help="Evenly spread over the model's layers. More take longer.",
+                help=tr("Evenly spread over the model's layers. More take longer."),
             )
-            draws = st.number_input("Random directions of noise", 1, 32, 2, key="inside-draws")
+            draws = st.number_input(tr("Random directions of noise"), 1, 32, 2, key="inside-draws")
             write = st.toggle(
-                "Let the model go on writing",
+                tr("Let the model go on writing"),
                 key="inside-write",
-                help="After e and m, after the text itself, and after nothing; and let it answer "
-                "two questions. Takes longer than everything else.",
+                help=tr(
+                    "After e and m, after the text itself, and after nothing. It also answers two "
+                    "questions. This takes longer than everything else."
+                ),
             )
             other = st.text_input(
-                "Swap e and m with (id of a solution)",
+                tr("Swap e and m with another solution (its id)"),
                 key="inside-other",
-                help="Empty: one of another text and one of this text, where there are such.",
+                help=tr("If empty: one of another text and one of this text, if there are any."),
             )
         asked = st.button(
-            "Look inside", type="primary", icon=":material/search_insights:", key="look-inside"
+            tr("Look inside"), type="primary", icon=":material/search_insights:", key="look-inside"
         )
     if asked and chosen:
         submit(InsideSpec(solution=chosen, depths=depths, draws=draws, write=write,

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.base.formatting import human_seconds
+from explorer.base.language import later, tr
 from explorer.figures import inside as charts
 from explorer.figures import inside_strips as strips
 from explorer.inside import reading, tables
@@ -22,7 +23,7 @@ from widgets.following import follow
 from widgets.linked import Kind
 from widgets.markdown import escaped
 
-CUT_HELP = (
+CUT_HELP = later(
     "At a layer where attention to e is cut, positions that hold m cannot see e; what is left of "
     "their attention adds up to 1 again."
 )
@@ -37,13 +38,13 @@ def result() -> None:
                 KIND,
                 {},
                 LOOKS.shipped(),
-                button="Look inside",
-                empty="Choose a solution and press Look inside.",
+                button=tr("Look inside"),
+                empty=tr("Choose a solution and press Look inside."),
             )
         return
     looks = [look for look in LOOKS.all() if look.said is not None and look.said.solution == name]
     if not looks:
-        st.info("Press Look inside: the pass of this solution was not looked into yet.")
+        st.info(tr("Nobody has looked inside this solution yet. Press Look inside."))
         return
     show(looks[0].file, f"solution-{looks[0].id}", f"?solution={name}")
 
@@ -52,7 +53,7 @@ def show(file: Path, key: str, query: str) -> None:
     """Show a look inside: its text, one of its views, and downloads."""
     found = cached.inside.if_there(file)
     if found is None:
-        st.info("Nothing was measured here.")
+        st.info(tr("Nothing was measured here."))
         return
     header = found.header
     st.text(header.text.text)
@@ -60,8 +61,9 @@ def show(file: Path, key: str, query: str) -> None:
     for notice in header.notices:
         st.info(escaped(notice), icon=":material/info:")
     view = st.segmented_control(
-        "View",
+        tr("View"),
         list(VIEWS),
+        format_func=tr,
         default=next(iter(VIEWS)),
         required=True,
         key=f"view-{key}",
@@ -70,8 +72,8 @@ def show(file: Path, key: str, query: str) -> None:
     VIEWS[view or next(iter(VIEWS))](found, key)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for label, name, data, said in (
-            ("All tables (zip)", "inside.zip", partial(tables.archive, found, file), "CSV files."),
-            ("All numbers", FILE, file.read_bytes, "As safetensors."),
+            (tr("All tables (zip)"), "inside.zip", partial(tables.archive, found, file), "CSV"),
+            (tr("All numbers"), FILE, file.read_bytes, "safetensors"),
         ):
             download.button(label, data, name, f"download-{name}-{key}", said)
         if query:
@@ -79,16 +81,23 @@ def show(file: Path, key: str, query: str) -> None:
     taken = ", ".join(f"{part} {human_seconds(s)}" for part, s in header.seconds.items())
     st.caption(
         escaped(
-            f"Solution {header.solution}, seed {header.seed}. Computed in "
-            f"{header.confirmed_in}: {taken}."
+            tr(
+                "Solution {id}, seed {seed}. Computed in {precision}: {times}.",
+                id=header.solution,
+                seed=header.seed,
+                precision=header.confirmed_in,
+                times=taken,
+            )
         )
     )
 
 
 def _layers(found: Inside, key: str) -> None:
     st.write(
-        "Each layer's hidden state is sent straight to the final norm and the output matrix. "
-        "Play it: the text comes into being from the input to the last layer."
+        tr(
+            "Each layer's hidden state is sent straight to the final norm and the output matrix. "
+            "Press ▶ to see the text take shape from the input to the last layer."
+        )
     )
     token_strip.walk(f"lens-{key}", strips.through_layers(found), run=key)
     chart_widget.show(cached.once(charts.by_layer, found), key)
@@ -98,20 +107,28 @@ def _layers(found: Inside, key: str) -> None:
 def _attention(found: Inside, key: str) -> None:
     header = found.header
     if not header.heads:
-        st.info("This model gives no attention weights.")
+        st.info(tr("This model gives no attention weights."))
         return
     if header.roles[0] == "e":
         st.write(
-            "e stands first here. Models like this send attention that reads nothing to the first "
-            "position, whatever stands there (an attention sink): the dotted line shows how much "
-            "when the same text is read as ordinary tokens. What goes to e is both."
+            tr(
+                "Here e comes first. Models like this one send spare attention to the first "
+                "position, whatever is there (an attention sink). The dotted line shows how much, "
+                "when the model reads the same text as ordinary tokens. Attention to e is the sum "
+                "of both kinds."
+            )
         )
     left, right = st.columns(2)
-    asked = left.selectbox("Head", ["all", *range(1, header.heads + 1)], key=f"head-{key}")
+    asked = left.selectbox(
+        tr("Head"),
+        ["all", *range(1, header.heads + 1)],
+        format_func=lambda head: tr("all") if head == "all" else str(head),
+        key=f"head-{key}",
+    )
     head = None if asked == "all" or asked is None else int(asked) - 1
     to_e = reading.shares(found)[..., 1].mean(1)
     layer = right.slider(
-        "Layer of the map", 1, header.layers, int(to_e.argmin()) + 1, key=f"layer-{key}"
+        tr("Layer of the map"), 1, header.layers, int(to_e.argmin()) + 1, key=f"layer-{key}"
     )
     chart_widget.show(cached.once(charts.attention_by_layer, found, head), key)
     left, right = st.columns([3, 2])
@@ -123,14 +140,16 @@ def _attention(found: Inside, key: str) -> None:
 
 def _needed(found: Inside, key: str) -> None:
     parts: tuple[tuple[Part, str, Callable[[Inside], charts.Chart]], ...] = (
-        ("cut", CUT_HELP, charts.cuts),
+        ("cut", tr(CUT_HELP), charts.cuts),
         (
             "noise",
-            "Noise goes into a random direction, of e alone, of m alone, or of both. The "
-            "strip shows the first direction.",
+            tr(
+                "Noise is added in a random direction: to e alone, to m alone, or to both. The "
+                "strip shows the first direction."
+            ),
             charts.noise,
         ),
-        ("scale", "e or m is multiplied by a factor.", charts.scales),
+        ("scale", tr("e or m is multiplied by a factor."), charts.scales),
     )
     for part, said, draw in parts:
         if found.trials(part):
@@ -138,37 +157,48 @@ def _needed(found: Inside, key: str) -> None:
             chart_widget.show(cached.once(draw, found), key)
             token_strip.walk(f"{part}-{key}", strips.trials(found, part), run=f"{part}-{key}")
     if rows := found.trials("swap"):
-        st.subheader("e of one solution, m of another", anchor=False)
+        st.subheader(tr("e of one solution, m of another"), anchor=False)
         for row, line in zip(rows, tables.swaps(found).to_dict("records"), strict=True):
             _swap(found, key, row, line)
 
 
 def _swap(found: Inside, key: str, row: int, line: Mapping[Hashable, Any]) -> None:
     other = found.header.others[int(found.header.trials[row].at)]
-    theirs = f"another restart of this text (seed {other.seed})"
+    theirs = tr("another restart of this text (seed {seed})", seed=other.seed)
     if not other.same_text:
         theirs = f"“{other.text.text}”"
     own_e = found.header.trials[row].what == "e"
-    parts = ("this e with the m of", "this m with the e of")
-    said = (
-        f"{parts[0] if own_e else parts[1]} {theirs}: {line['share of this text']:.0%} of this text"
+    pair = (
+        tr("This e with the m of {other}", other=theirs)
+        if own_e
+        else tr("This m with the e of {other}", other=theirs)
     )
-    if not other.same_text:
-        said += f" and {line['share of the other text']:.0%} of the other text"
-    said += " is right; both share one m" if other.same_m else " is right"
-    st.caption(escaped(f"{said[0].upper()}{said[1:]}."))
+    share, others = (f"{line[f'share of {text} text']:.0%}" for text in ("this", "the other"))
+    said = (
+        tr("{pair}: {share} of this text is correct.", pair=pair, share=share)
+        if other.same_text
+        else tr(
+            "{pair}: {share} of this text and {others} of the other text is correct.",
+            pair=pair,
+            share=share,
+            others=others,
+        )
+    )
+    st.caption(escaped(said + (" " + tr("Both share one m.") if other.same_m else "")))
     shows_other = not other.same_text and not own_e
     token_strip.still(f"swap-{row}-{key}", strips.swap(found, row, other=shows_other))
 
 
 def _writing(found: Inside, key: str) -> None:
     st.write(
-        "If e and m carried the text's meaning, the model could go on from them, or answer "
-        "questions about it, as it does after the text itself."
+        tr(
+            "If e and m carried the text's meaning, the model could go on from them, or answer "
+            "questions about it, as it does after the text itself."
+        )
     )
     if not found.header.writings:
         if st.button(
-            "Let the model go on writing", icon=":material/edit_note:", key=f"write-{key}"
+            tr("Let the model go on writing"), icon=":material/edit_note:", key=f"write-{key}"
         ):
             inside_set_up.submit(InsideSpec(solution=found.header.solution, write=True))
         return
@@ -177,23 +207,24 @@ def _writing(found: Inside, key: str) -> None:
     table = table.assign(question=asked)
     st.dataframe(
         table, hide_index=True, key=f"writings-{key}", row_height=70, height=40 + 70 * len(table),
-        alt="What the model writes after e and m, after the text itself and after nothing",
+        alt=tr("What the model writes after e and m, after the text itself and after nothing"),
         column_config={
-            "start": "after", "question": st.column_config.TextColumn("asked", width="medium"),
-            "text": st.column_config.TextColumn("it writes", width="large"),
-            "like_text": st.column_config.NumberColumn("like the text", format="%.2f",
-                help="Cosine of sentence embeddings with the solution's text."),
-            "like_next": st.column_config.NumberColumn("like what follows it", format="%.2f",
-                help="The same with what the model writes after the text itself."),
+            "start": tr("after"),
+            "question": st.column_config.TextColumn(tr("asked"), width="medium"),
+            "text": st.column_config.TextColumn(tr("it writes"), width="large"),
+            "like_text": st.column_config.NumberColumn(tr("like the text"), format="%.2f",
+                help=tr("Cosine of its sentence embedding with that of the solution's text.")),
+            "like_next": st.column_config.NumberColumn(tr("like what follows it"), format="%.2f",
+                help=tr("The same with what the model writes after the text itself.")),
         },
     )  # fmt: skip
 
 
 VIEWS: dict[str, Callable[[Inside, str], None]] = {
-    "Through the layers": _layers,
-    "Where positions look": _attention,
-    "What is needed": _needed,
-    "Is it understood?": _writing,
+    later("Through the layers"): _layers,
+    later("Where positions look"): _attention,
+    later("What is needed"): _needed,
+    later("Is it understood?"): _writing,
 }
 
 
@@ -214,5 +245,5 @@ KIND = Kind(
     lambda job_id: follow(job_id, f"?job={job_id}", results=_so_far),
     _file_of,
     show,
-    "This was stopped before the first part was measured; nothing was saved.",
+    later("This was stopped before the first part was measured; nothing was saved."),
 )

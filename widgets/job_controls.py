@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from explorer.base.language import tr
 from explorer.jobs import kept
 from explorer.jobs.client import Job
 from explorer.people import owners
@@ -19,24 +20,24 @@ def buttons(job: Job, query: str) -> None:
         if owners.may(person, owner):
             _pause_and_stop(job)
         if owner is not None and owner != person.id:
-            st.caption(f"By {escaped(names([owner])[owner])}")
+            st.caption(tr("By {name}", name=escaped(names([owner])[owner])))
         if query:
             copy_link(f"link-{job.id}", query)
     if job.requested == "stop":
-        st.caption("Stopping: it ends with this step. What has been found is measured and kept.")
+        st.caption(tr("Stopping after this step. What has been found is measured and kept."))
 
 
 def _pause_and_stop(job: Job) -> None:
     paused = job.requested == "pause"
     st.button(
-        "Resume" if paused else "Pause",
+        tr("Resume") if paused else tr("Pause"),
         key=f"pause-{job.id}",
         icon=":material/play_arrow:" if paused else ":material/pause:",
         on_click=server.ask,
         args=(job.id, "run" if paused else "pause"),
     )
     st.button(
-        "Stop",
+        tr("Stop"),
         key=f"stop-{job.id}",
         icon=":material/stop:",
         on_click=server.ask,
@@ -51,10 +52,10 @@ def outcome(job: Job) -> None:
         st.error(escaped(job.error), icon=":material/error:")
     if kept.can_resume(job) and server.is_theirs(job.id):
         st.button(
-            "Resume",
+            tr("Resume"),
             key=f"resume-{job.id}",
             icon=":material/play_arrow:",
-            help="Goes on from what this job has left on the disk.",
+            help=tr("Goes on from what this job has saved."),
             on_click=server.resume,
             args=(job.id,),
         )

@@ -32,4 +32,4 @@ def choose() -> None:
     """Offer the other languages: a link each, which loads the page anew."""
     others = [code for code in language.NAMES if code != current()]
     links = " · ".join(f"[{language.NAMES[code]}](?{LANGUAGE}={code})" for code in others)
-    st.markdown(f":material/translate: {tr('In another language:')} {links}")
+    st.markdown(tr(":material/translate: In another language: {links}", links=links))

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.paths import places
@@ -47,7 +48,7 @@ class Kind:
             return False
         job = self._job(job_id)
         if job is not None and not self.belongs(job.spec):
-            st.info("This link leads to a job of another page.")
+            st.info(tr("This link leads to a job of another page."))
         elif job is not None and not job.over:
             self.live(job_id)
         else:
@@ -56,7 +57,7 @@ class Kind:
             if (place := self.made(job_id, job)) is not None:
                 self.show(place, job_id, f"?{self.parameter}={job_id}")
             elif job is not None and not job.error:
-                st.info(self.nothing)
+                st.info(tr(self.nothing))
         return True
 
     def _job(self, job_id: str) -> Job | None:

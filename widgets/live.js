@@ -4,10 +4,24 @@ const DRAW_MS = 1000; // charts, at most this often; tokens and numbers with eve
 const RESULTS_MS = 3000; // new results of a job make the page run again at most this often
 const DONE = 2; // the phase of a restart that has ended
 
-const SAID = {
-  lost: "The connection is lost; trying again.",
-  held: "Updates come every two seconds: something between this page and the server holds them back.",
-};
+// What is said of the connection, and what a job's state is called.
+const ofConnection = (name) =>
+  ({
+    lost: tr("The connection is lost; trying again."),
+    held: tr("Updates come every two seconds: something between this page and the server holds them back."),
+  })[name];
+const ofState = (name) =>
+  ({
+    queued: tr("queued"),
+    running: tr("running"),
+    pausing: tr("pausing"),
+    paused: tr("paused"),
+    stopping: tr("stopping"),
+    stopped: tr("stopped"),
+    done: tr("done"),
+    failed: tr("failed"),
+    gone: tr("gone"),
+  })[name] ?? name;
 
 function buildLive(root, data) {
   root.replaceChildren();
@@ -17,7 +31,7 @@ function buildLive(root, data) {
   view.sentence = element("span", "sentence", top);
   view.bar = element("div", "bar", root);
   view.bar.setAttribute("role", "progressbar");
-  view.bar.setAttribute("aria-label", "Progress");
+  view.bar.setAttribute("aria-label", tr("Progress"));
   view.bar.setAttribute("aria-valuemin", "0");
   view.bar.setAttribute("aria-valuemax", "100");
   view.fill = element("div", "fill", view.bar);
@@ -27,7 +41,7 @@ function buildLive(root, data) {
   view.text.translate = false;
   view.strip = element("div", "strip", root);
   view.strip.setAttribute("role", "group");
-  view.strip.setAttribute("aria-label", "Tokens");
+  view.strip.setAttribute("aria-label", tr("Tokens"));
   view.numbers = element("dl", "numbers", root);
   view.grid = element("div", "charts", root);
   if (data.parts.includes("charts")) {
@@ -40,14 +54,14 @@ function draw(view, charts = false) {
   const { data, seen } = view;
   if (!seen) return;
   const status = seen.status ?? { state: "", sentence: "", fraction: 0 };
-  set(view.state, status.state);
+  set(view.state, ofState(status.state));
   view.state.className = `state ${status.state === "running" ? "running" : ""}`;
   set(view.sentence, status.sentence);
   const percent = Math.round(100 * status.fraction);
   view.fill.style.width = `${percent}%`;
   view.bar.setAttribute("aria-valuenow", percent);
   view.bar.setAttribute("aria-valuetext", `${percent}%, ${status.sentence}`);
-  set(view.note, SAID[view.connection] ?? status.note ?? "");
+  set(view.note, ofConnection(view.connection) ?? status.note ?? "");
   set(view.text, status.text ?? "");
   if (!seen.head || !seen.frames.length) return;
   if (data.parts.includes("strip")) showStrip(view.strip, stripOf(seen, data.shown));
@@ -73,7 +87,7 @@ function stripOf(seen, shown) {
   const of = (values) => which.map((k) => values.subarray(k * N, (k + 1) * N));
   return {
     mode: "live", whole: true, groups, targets, pieces: seen.pieces, steps: [],
-    labels: which.map((k) => `seed ${seeds[k]}`),
+    labels: which.map((k) => tr("seed {seed}", { seed: seeds[k] })),
     predicted: [of(seen.ids)], p: [of(seen.frames.at(-1).p)], rank: [of(seen.ranks)],
   };
 }
@@ -99,12 +113,12 @@ function drawNumbers(view, seen) {
   const right = correct(seen, best).filter(Boolean).length;
   const done = frame.phase.filter((phase) => phase === DONE).length;
   const numbers = [
-    ["Correct tokens, best restart", `${right} / ${targets.length}`],
-    ["Finished restarts", `${done} / ${seeds.length}`],
+    [tr("Correct tokens, best restart"), `${right} / ${targets.length}`],
+    [tr("Finished restarts"), `${done} / ${seeds.length}`],
     ...(surprise ? [["H_LM", surprise, view.data.help.h_lm]] : []),
-    ["Steps, best restart", frame.steps[best].toLocaleString("en"), view.data.help.steps],
-    ["Elapsed", duration(frame.seconds)],
-    ["Steps per second", frame.seconds > 0 ? (frame.step / frame.seconds).toFixed(1) : "\u2013", view.data.help.pace],
+    [tr("Steps, best restart"), frame.steps[best].toLocaleString("en"), view.data.help.steps],
+    [tr("Elapsed"), duration(frame.seconds)],
+    [tr("Steps per second"), frame.seconds > 0 ? (frame.step / frame.seconds).toFixed(1) : "\u2013", view.data.help.pace],
   ];
   while (view.numbers.childElementCount > numbers.length) view.numbers.lastChild.remove();
   numbers.forEach(([label, value, help], i) => {
@@ -129,28 +143,28 @@ function drawCharts(view, seen) {
   const N = targets.length;
   const labels = targets.map((id) => pieces[id] ?? "");
   const charts = (view.charts ??= {
-    accuracy: makeChart(view.grid, "Accuracy of each restart", look.accuracy),
+    accuracy: makeChart(view.grid, tr("Accuracy of each restart"), look.accuracy),
     positions: makeChart(view.grid, "", look.positions),
-    loss: makeChart(view.grid, "Training loss", look.loss),
-    bars: makeChart(view.grid, "Correct positions, over all restarts", look["position-accuracy"]),
+    loss: makeChart(view.grid, tr("Training loss"), look.loss),
+    bars: makeChart(view.grid, tr("Correct positions, over all restarts"), look["position-accuracy"]),
   });
   const ends = seeds.map((_, r) => untilDone(seen, r));
   const curves = (column) =>
     seeds.map((seed, r) => ({
-      name: `seed ${seed}`,
+      name: tr("seed {seed}", { seed }),
       color: restarts[r % restarts.length],
       dash: dashes[r % dashes.length],
       x: ends[r].map((frame) => frame.steps[r]),
       y: ends[r].map((frame) => frame[column][r]),
     }));
   for (const [column, options] of [
-    ["accuracy", { percent: true, yLabel: "token accuracy" }],
-    ["loss", { log: true, yLabel: "mean cross-entropy, nats (log)" }],
+    ["accuracy", { percent: true, yLabel: tr("token accuracy") }],
+    ["loss", { log: true, yLabel: tr("mean cross-entropy, nats (log)") }],
   ]) {
     drawLines(charts[column], curves(column), options);
     drawLegend(charts[column], curves(column));
   }
-  set(charts.positions.title, `Which positions are learned first (seed ${seeds[k]})`);
+  set(charts.positions.title, tr("Which positions are learned first (seed {seed})", { seed: seeds[k] }));
   const some = ends[k].length <= 120 ? ends[k] : ends[k].filter((_, f) => f % Math.ceil(ends[k].length / 120) === 0 || f === ends[k].length - 1);
   const columns = some.map((frame) => ({ step: frame.steps[k], p: frame.p.subarray(k * N, (k + 1) * N) }));
   drawHeat(charts.positions, columns, labels, scale);

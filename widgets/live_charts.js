@@ -85,7 +85,7 @@ function drawLines(chart, series, { log = false, yLabel, percent = false }) {
   const y = (v) => at(f(v));
   const root = axes(chart.area, width, {
     x, y, yLabel,
-    xLabel: "optimiser step of the restart",
+    xLabel: tr("optimiser step of the restart"),
     xTicks: roundTicks(0, most, Math.max(2, width / 90)),
     yTicks: percent ? [0, 0.25, 0.5, 0.75, 1] : logTicks(sane[0], sane[1]),
     yText: percent ? (v) => `${Math.round(v * 100)}%` : (v) => String(Number(v.toPrecision(3))),
@@ -102,13 +102,15 @@ function drawLines(chart, series, { log = false, yLabel, percent = false }) {
     if (s.x.length === 1) path += "h0.1";
     svg("path", { d: path, stroke: s.color, "stroke-dasharray": DASHES[s.dash] ?? "", class: "curve" }, root);
   }
-  const now = series.map((s) => `${s.name}: ${s.y.length ? show(s.y.at(-1)) : "nothing yet"}`);
-  chart.area.setAttribute("aria-label", `${chart.title.textContent}. ${yLabel} over steps; now ${now.join(", ")}.`);
+  const newest = (s) => (s.y.length ? show(s.y.at(-1)) : tr("nothing yet"));
+  const now = series.map((s) => `${s.name}: ${newest(s)}`).join(", ");
+  const title = chart.title.textContent;
+  chart.area.setAttribute("aria-label", tr("{title}. {value} over steps; now {now}.", { title, value: yLabel, now }));
   root.onmousemove = (event) => {
     const step = ((event.offsetX - MARGIN.left) / (width - MARGIN.left - MARGIN.right)) * most;
     set(chart.read, series.filter((s) => s.x.length).map((s) => {
       const i = s.x.reduce((best, v, k) => (Math.abs(v - step) < Math.abs(s.x[best] - step) ? k : best), 0);
-      return `${s.name}, step ${s.x[i]}: ${show(s.y[i])}`;
+      return tr("{curve}, step {step}: {value}", { curve: s.name, step: s.x[i], value: show(s.y[i]) });
     }).slice(0, 4).join(" · "));
   };
   root.onmouseleave = () => set(chart.read, "");
@@ -146,7 +148,7 @@ function drawHeat(chart, columns, labels, scale) {
   const root = axes(chart.area, width, {
     x: (k) => x(k + 0.5),
     y: (n) => y(n - 0.5),
-    xLabel: "optimiser step of the restart", yLabel: "position in text",
+    xLabel: tr("optimiser step of the restart"), yLabel: tr("position in text"),
     xTicks: columns.map((_, k) => k).filter((k) => k % spread === 0),
     xText: (k) => String(columns[k].step),
     yTicks: roundTicks(1, N, Math.min(N, 8)).filter((t) => Number.isInteger(t) && t >= 1),
@@ -163,12 +165,15 @@ function drawHeat(chart, columns, labels, scale) {
   pen.putImageData(image, 0, 0);
   const box = { x: MARGIN.left, y: MARGIN.top, width: width - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.top - MARGIN.bottom };
   const picture = svg("image", { ...box, href: canvas.toDataURL(), preserveAspectRatio: "none", class: "heat" }, root);
-  chart.area.setAttribute("aria-label", `${chart.title.textContent}. Heat map of the probability of the correct token at ${N} positions over ${columns.length} frames.`);
+  const title = chart.title.textContent;
+  const seen = { title, positions: N, frames: columns.length };
+  chart.area.setAttribute("aria-label", tr("{title}. Heat map of the probability of the correct token at {positions} positions over {frames} frames.", seen));
   picture.onmousemove = (event) => {
     const k = Math.floor(((event.offsetX - MARGIN.left) / box.width) * columns.length);
     const n = Math.floor(((event.offsetY - MARGIN.top) / box.height) * N);
     if (columns[k] && labels[n] !== undefined) {
-      set(chart.read, `step ${columns[k].step}, position ${n + 1} \u201c${visible(labels[n])}\u201d: p ${(columns[k].p[n] / 100).toFixed(2)}`);
+      const here = { step: columns[k].step, position: n + 1, token: visible(labels[n]), p: (columns[k].p[n] / 100).toFixed(2) };
+      set(chart.read, tr("step {step}, position {position} “{token}”: p {p}", here));
     }
   };
   picture.onmouseleave = () => set(chart.read, "");
@@ -188,16 +193,17 @@ function drawBars(chart, shares, labels, color, restarts) {
   const y = linear(0, 1.05, HEIGHT - MARGIN.bottom, MARGIN.top);
   const root = axes(chart.area, width, {
     x: (n) => x(n - 0.5), y,
-    xLabel: "position in text", yLabel: `share of ${restarts} restarts`,
+    xLabel: tr("position in text"), yLabel: tr("share of restarts ({count})", { count: restarts }),
     xTicks: roundTicks(1, N, Math.min(N, width / 60)).filter((t) => Number.isInteger(t) && t >= 1),
     yTicks: [0, 0.25, 0.5, 0.75, 1], yText: (v) => `${Math.round(v * 100)}%`,
   });
   shares.forEach((share, n) => {
     const bar = { x: x(n + 0.1), width: Math.max(1, x(n + 0.9) - x(n + 0.1)), y: y(share), height: y(0) - y(share), fill: color };
     const made = svg("rect", bar, root);
-    made.onmouseenter = () => set(chart.read, `position ${n + 1} \u201c${visible(labels[n])}\u201d: ${Math.round(share * 100)}% of restarts`);
+    const here = { position: n + 1, token: visible(labels[n]), percent: Math.round(share * 100) };
+    made.onmouseenter = () => set(chart.read, tr("position {position} “{token}”: {percent}% of restarts", here));
     made.onmouseleave = () => set(chart.read, "");
   });
-  const all = shares.filter((share) => share === 1).length;
-  chart.area.setAttribute("aria-label", `${chart.title.textContent}. ${all} of ${N} positions are correct in every restart.`);
+  const counts = { title: chart.title.textContent, correct: shares.filter((share) => share === 1).length, positions: N };
+  chart.area.setAttribute("aria-label", tr("{title}. {correct} of {positions} positions are correct in every restart.", counts));
 }

@@ -2,6 +2,7 @@
 export default function (component) {
   const { data, parentElement } = component;
   const root = parentElement.querySelector(".live");
+  spoken = data.spoken;
   let view = mounted.get(root);
   if (!view || view.data.job !== data.job) {
     view?.leave?.();

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from explorer.base.language import tr
 from widgets import language, projector, tour
 
 
@@ -9,17 +10,17 @@ def show() -> None:
     """Show the menu."""
     with (
         st.container(key="menu"),
-        st.popover("Help", icon=":material/help:", type="tertiary", key="help"),
+        st.popover(tr("Help"), icon=":material/help:", type="tertiary", key="help"),
     ):
-        st.markdown("**Tour**, five minutes")
+        st.markdown(tr("**Tour**, five minutes"))
         for number, stop in enumerate(tour.STOPS, 1):
-            tour.link(f"{number}. {stop.title}", number, ":material/tour:")
-        st.page_link("pages/glossary.py", label="Glossary", icon=":material/dictionary:")
+            tour.link(f"{number}. " + tr(stop.title), number, ":material/tour:")
+        st.page_link("pages/glossary.py", label=tr("Glossary"), icon=":material/dictionary:")
         st.button(
-            "Projector view",
+            tr("Projector view"),
             icon=":material/cast:",
             key="projector",
             on_click=projector.enter,
-            help="Large type and no controls. " + projector.KEYS,
+            help=tr("Large type, no controls. {keys}", keys=tr(projector.KEYS)),
         )
         language.choose()

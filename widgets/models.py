@@ -6,6 +6,7 @@ from explorer.assets import allowed_folders, catalog
 from explorer.assets.catalog import ModelCard
 from explorer.base.errors import ExplorerError
 from explorer.base.formatting import human_bytes, human_count
+from explorer.base.language import tr
 from explorer.specs.jobs import DownloadSpec
 from widgets import jobs, server
 from widgets.following import follow
@@ -21,19 +22,24 @@ def choose(first: str | None = None) -> ModelCard | None:
         first: name or hub id of what is chosen before anybody has; None: the embedded model.
     """
     cards = {card.name: card for card in catalog.known_models()}
-    names = {name: card.title for name, card in cards.items()} | {OTHER: "Another model"}
+    names = {name: card.title for name, card in cards.items()} | {OTHER: tr("Another model")}
     at = 0 if first is None else [*cards, OTHER].index(first if first in cards else OTHER)
     name = st.selectbox(
-        "Model", list(names), at, format_func=names.__getitem__, key="model", bind="query-params"
+        tr("Model"),
+        list(names),
+        at,
+        format_func=names.__getitem__,
+        key="model",
+        bind="query-params",
     )
     if name != OTHER:
         card = cards[name]
     else:
         typed = st.text_input(
-            "Hub id or folder",
+            tr("Hub id or folder"),
             "" if first is None or first in cards else first,
             key="other_model",
-            placeholder="EleutherAI/pythia-70m or /path/to/a/model",
+            placeholder=tr("EleutherAI/pythia-70m or /path/to/a/model"),
             persist_state="session",
         )
         if not typed:
@@ -52,16 +58,16 @@ def describe(card: ModelCard) -> str:
     """Say in one line how large a model is and whether it is here."""
     parts = []
     if card.parameters:
-        parts.append(f"{human_count(card.parameters)} parameters")
+        parts.append(tr("{count} parameters", count=human_count(card.parameters)))
     if card.d_model:
-        parts.append(f"d_model {card.d_model}")
+        parts.append(tr("vectors of {count} numbers", count=card.d_model))
     if needed := catalog.memory_needed(card):
-        parts.append(f"about {human_bytes(needed)} of memory in float32")
-    parts.append("on this disk" if card.folder else "not on this disk yet")
+        parts.append(tr("needs about {size} of memory (float32)", size=human_bytes(needed)))
+    parts.append(tr("on this disk") if card.folder else tr("not downloaded yet"))
     if same := catalog.same_weights(card):
-        parts.append(f"the same weights as {', '.join(same)}")
+        parts.append(tr("same weights as {models}", models=", ".join(same)))
     if card.gated and not card.folder:
-        parts.append("gated: accept its licence on the hub first")
+        parts.append(tr("gated: accept its licence on the hub first"))
     return " · ".join(parts)
 
 
@@ -75,7 +81,9 @@ def download(card: ModelCard) -> None:
     if job is not None and job.error:
         st.warning(escaped(job.error), icon=":material/cloud_off:")
     else:
-        st.write(escaped(f"{card.title} is not on this disk yet."))
-    if st.button("Try again" if job else "Bring it", icon=":material/download:", key="bring"):
+        st.write(escaped(tr("{model} is not downloaded yet.", model=card.title)))
+    if st.button(
+        tr("Try again") if job else tr("Download"), icon=":material/download:", key="bring"
+    ):
         server.submit(spec)
         st.rerun()

@@ -7,10 +7,11 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from explorer.base.language import later, tr
 from widgets import sources, tour
 
 PARAMETER, NAME = "view", "projector"
-KEYS = (
+KEYS = later(
     "Space: play or pause · ← →: one step · S: Start · Page Down, Page Up: next page, previous "
     "page · Esc: leave this view"
 )
@@ -43,7 +44,7 @@ def show(page: StreamlitPage, pages: Sequence[StreamlitPage]) -> None:
     )
     with st.container(key="projector-keys"):
         result = component(key="keys", data={}, on_leave_change=lambda: None)
-        st.caption(KEYS)
+        st.caption(tr(KEYS))
         for name, way in (("next", 1), ("previous", -1)):
             with st.container(key=f"page-{name}"):
                 _way(page, pages, way)

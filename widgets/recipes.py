@@ -6,17 +6,44 @@ import streamlit as st
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from explorer.base.language import later, tr
 from explorer.base.value import in_words
 from explorer.specs.recipes import PRESETS, SETTINGS, Recipe
 from widgets import words
 from widgets.markdown import escaped
 
-RECIPES = (
-    "fast: starts at the model's own embeddings, with a rate to match; e begins near the text's "
-    "own tokens, m near other solutions. independent: the same from starts that know neither, so "
-    "that where solutions lie is not a matter of where they began. paper: exactly the paper's "
-    "settings; needs several times the steps."
+RECIPES = later(
+    "**fast** starts from the model's own embeddings, with a learning rate to match; e begins near "
+    "the text's own tokens, and m near other solutions. **independent** does the same from starts "
+    "that know neither, so that where a solution lies does not depend on where it began. **paper** "
+    "uses exactly the paper's settings and takes several times as many steps."
 )
+
+
+LABELS = {
+    "init": later("where e and m start"),
+    "init_scale": later("spread of the start"),
+    "target_in_e": later("lean of e towards the text"),
+    "known_m": later("length of a known m"),
+    "known_e": later("closeness to a known e"),
+    "lr": later("learning rate"),
+    "lr_unit": later("unit of the learning rates"),
+    "beta1": "beta 1",
+    "beta2": "beta 2",
+    "eps": "epsilon",
+    "weight_decay": later("weight decay"),
+    "warmup_steps": later("warm-up steps"),
+    "schedule": later("schedule of the learning rate"),
+    "ease_below": later("loss below which the rate falls"),
+    "max_steps": later("max steps"),
+    "halve_at": later("step from which worse restarts pause"),
+    "clip": later("largest gradient norm"),
+    "flatten": later("flattening of gradients"),
+    "precision": later("precision"),
+    "finish_lr": later("learning rate of the last steps"),
+    "finish_margin": later("least lead of each target token"),
+}
+"""What the fields of a recipe are called in the form."""
 
 
 def choose(default: str = "fast", first: Recipe | None = None) -> Recipe | None:
@@ -27,13 +54,13 @@ def choose(default: str = "fast", first: Recipe | None = None) -> Recipe | None:
         first: what its fields hold then, if not the preset's own.
     """
     name = st.segmented_control(
-        "Recipe",
+        tr("Recipe"),
         list(PRESETS),
         default=default,
         required=True,
         key="recipe",
         bind="query-params",
-        help=words.help_for("recipe", "warm start", more=RECIPES),
+        help=words.help_for(tr("recipe"), tr("warm start"), more=tr(RECIPES)),
     )
     preset = PRESETS[name or default]
     held = first if first is not None and preset.name == default else preset
@@ -52,10 +79,11 @@ def choose(default: str = "fast", first: Recipe | None = None) -> Recipe | None:
 
 
 def _field(name: str, info: FieldInfo, value: Any, key: str) -> Any:
-    label = name.replace("_", " ")
+    label = tr(LABELS[name])
+    said = f"{tr(info.description or name)} `{name}`"
     if get_origin(info.annotation) is Literal:
         options = list(get_args(info.annotation))
-        return st.selectbox(label, options, options.index(value), key=key, help=info.description)
+        return st.selectbox(label, options, options.index(value), key=key, help=said)
     whole = int in (info.annotation, *get_args(info.annotation))
     return st.number_input(
         label,
@@ -64,8 +92,8 @@ def _field(name: str, info: FieldInfo, value: Any, key: str) -> Any:
         format="%d" if whole else "%g",
         min_value=0 if whole else 0.0,
         key=key,
-        help=info.description,
-        placeholder="none",
+        help=said,
+        placeholder=tr("none"),
     )
 
 

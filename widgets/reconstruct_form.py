@@ -7,6 +7,7 @@ import streamlit as st
 from explorer.assets.catalog import ModelCard
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.formatting import counted
+from explorer.base.language import later, tr
 from explorer.base.value import valid
 from explorer.estimates import outlook
 from explorer.figures.strip import preview_data
@@ -36,8 +37,10 @@ from widgets.markdown import escaped
 MOST_PREVIEWED = 160
 MAX_SEED = 2**31 - 1 - MAX_RESTARTS
 ROOM = 8  # tokens behind the target that an assignment keeps, for the last word to end alike
-UNTIL = "Once one restart is exact the others end, and keep the best vectors they have."
-LENGTH = "The first N tokens of the text are the target. Up to about 32 is quick on a CPU."
+UNTIL = later("Once one restart is exact, the others end and keep their best vectors.")
+LENGTH = later(
+    "The first N tokens of the text are the target. Up to about 32 tokens train quickly on a CPU."
+)
 
 
 def show() -> None:
@@ -57,11 +60,9 @@ def show() -> None:
     target_ids(passage.text, tokenizer, 1)  # says what is wrong with an empty text
     most = min(len(ids), MAX_TARGET_TOKENS, (card.max_positions or 10**6) - 1)
     chosen = length.choose(
-        most, wanted.n, "length", help=words.help_for("N", "target", more=LENGTH)
+        most, wanted.n, "length", help=words.help_for("N", tr("target"), more=tr(LENGTH))
     )
-    count = f"{len(ids)}+ tokens" if more else counted(len(ids), "token")
-    first_of = "the first is" if chosen == 1 else f"the first {chosen} are"
-    st.caption(f"{count}; {'it is' if len(ids) == 1 else first_of} the target.")
+    st.caption(_which(len(ids), chosen, more=more))
     if chosen < most and not more:
         length.offer_all(most, chosen, len(ids), "length")
     start = st.container()
@@ -80,6 +81,16 @@ def show() -> None:
     assignments.share(spec, passage.text if short else tokenizer.decode(ids[: chosen + ROOM]))
 
 
+def _which(total: int, chosen: int, *, more: bool) -> str:
+    """Say how many tokens a text has, and which of them are the target."""
+    tokens = tr("{count}+ tokens", count=total) if more else counted(total, "token")
+    if total == 1:
+        return tr("{tokens}; it is the target.", tokens=tokens)
+    if chosen == 1:
+        return tr("{tokens}; the first is the target.", tokens=tokens)
+    return tr("{tokens}; the first {chosen} are the target.", tokens=tokens, chosen=chosen)
+
+
 def _preview(passage: Passage, first: list[int], chosen: int, tokenizer: Tokenizer) -> None:
     """Show the text's first tokens: which of them are the target, which differ from the text."""
     groups = [(g.start, g.stop, g.text) for g in tokenizer.groups(first)]
@@ -96,25 +107,25 @@ def _preview(passage: Passage, first: list[int], chosen: int, tokenizer: Tokeniz
 
 def _advanced(card: ModelCard, wanted: Assignment) -> dict[str, Any] | None:
     """Show what few people change; return it, or None while the recipe cannot be used."""
-    with st.expander("Advanced", icon=":material/tune:", key="advanced"):
+    with st.expander(tr("Advanced"), icon=":material/tune:", key="advanced"):
         laid_out = arrangement.choose(card, wanted.arrangement)
         left, right = st.columns(2)
         restarts = left.number_input(
-            "Restarts",
+            tr("Restarts"),
             1,
             MAX_RESTARTS,
             wanted.restarts,
             key="restarts",
-            help=words.help_for("Restarts"),
+            help=words.help_for(tr("Restarts")),
         )
         seed = right.number_input(
-            "First seed", 0, MAX_SEED, wanted.seed, key="seed", help=words.help_for("seed")
+            tr("First seed"), 0, MAX_SEED, wanted.seed, key="seed", help=words.help_for(tr("seed"))
         )
         early = st.toggle(
-            "Stop at the first exact restart",
+            tr("Stop at the first exact restart"),
             wanted.until == "first",
             key="until",
-            help=words.help_for("exact", more=UNTIL),
+            help=words.help_for(tr("exact"), more=tr(UNTIL)),
         )
         recipe = recipes.choose(wanted.preset, wanted.recipe)
     if recipe is None:

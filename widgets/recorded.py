@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from explorer.base.language import tr
 from explorer.specs.arrangements import ARRANGEMENTS, KEYS
 from explorer.texts import gallery
 from widgets import cached
@@ -13,8 +14,11 @@ from widgets.markdown import escaped
 def say(button: str) -> None:
     """Say that what is shown ships with the project, and which button makes one's own."""
     st.markdown(
-        ":gray-badge[:material/history: recorded] :small[:gray[Made with the embedded model on two "
-        f"CPU cores, and shipped with the project. Press {button} to make your own.]]"
+        tr(
+            ":gray-badge[:material/history: recorded] :small[:gray[Made with the embedded model on "
+            "two CPU cores, and shipped with the project. Press {button} to make your own.]]",
+            button=button,
+        )
     )
 
 
@@ -29,20 +33,20 @@ def choose(runs: list[Path]) -> Path:
     if len(runs) > 1:
         titles = {folder.name: _title(folder) for folder in runs}
         picked = st.pills(
-            "Recorded run", list(titles), default=runs[0].name, required=True, key="recorded",
+            tr("Recorded run"), list(titles), default=runs[0].name, required=True, key="recorded",
             format_func=lambda name: escaped(titles[name]), label_visibility="collapsed",
             bind="query-params", wrap=True,
         )  # fmt: skip
     folder = next((folder for folder in runs if folder.name == picked), runs[0])
     if (example := gallery.examples().get(folder.name)) is not None:
-        st.markdown(escaped(example.shows))
+        st.markdown(escaped(tr(example.shows)))
     return folder
 
 
 def _title(folder: Path) -> str:
     """Return a run's title in the gallery, else its own with its arrangement, else its name."""
     if (example := gallery.examples().get(folder.name)) is not None:
-        return example.title
+        return tr(example.title)
     recording, _ = cached.run(folder)
     if recording is None:
         return folder.name

@@ -3,6 +3,8 @@
 import pandas as pd
 import streamlit as st
 
+from explorer.base.formatting import counted
+from explorer.base.language import later, tr
 from explorer.experiments.paper_comparison import ANSWERS
 from explorer.experiments.rules import Rule
 from explorer.figures import roles as charts
@@ -18,39 +20,55 @@ from widgets.markdown import escaped
 _read = cached.Newest(roles.REPORTS.read, 16)
 RULE = Rule(
     "context",
-    "The sentence embedding of texts not seen before is read right more often from m than from e.",
+    later(
+        "For held-out texts, the sentence embedding is read correctly more often from m than from "
+        "e."
+    ),
 )
-PROBES = (
-    "A linear map (ridge) learns to predict something of a text from its vector, on the texts of "
-    "some contexts, and is tested on the texts of others. A text counts as told right when the "
-    "prediction lies nearer to it than to another text that was left out with it. The context "
-    "itself is predicted for texts left out, since a context that is left out has no name to be "
-    "predicted. p: permutations of texts within contexts, and of contexts."
+PROBES = later(
+    "A linear map (ridge regression) learns to predict a property of a text from its vector. It is "
+    "trained on the texts of some contexts and tested on those of the others. A text counts as "
+    "read correctly when the prediction is closer to it than to another held-out text. Which "
+    "context a text continues is tested on held-out texts instead, since a held-out context has no "
+    "name that could be predicted. p: permutations of texts within contexts, and of contexts."
 )
-STATES = (
-    "Where m stands the states have seen e as well. So only at layer 0 does this compare e with m."
+STATES = later(
+    "At positions of m, the hidden states have already seen e, so only layer 0 compares e with m."
 )
+NAMES: dict[str, str] = {
+    "meaning": later("meaning"),
+    "context": later("context"),
+    "source": later("source"),
+    "length": later("length"),
+    "first token": later("first token"),
+    "last token": later("last token"),
+}
+"""What can be read from a vector, in a word or two."""
 
 
 def show(found: SolutionSet) -> None:
     """Show what a set's e and m carry, or offer to measure it."""
     made = _of(found)
     if made is None:
-        st.write("What e and m of this set carry is not measured yet.")
-        jobs.offer(RolesSpec(set=found.record.id), "Measure", "measure-roles")
+        st.write(tr("What e and m of this set carry has not been measured yet."))
+        jobs.offer(RolesSpec(set=found.record.id), tr("Measure"), "measure-roles")
         return
     for note in made.notes:
         st.info(escaped(note), icon=":material/info:")
     icon, color = MARKS[made.shown]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(ANSWERS[made.shown].capitalize(), icon=icon, color=color)
-        st.markdown(CLAIM, help=f"{RULE.question} {RULE.answers}")
+        st.badge(tr(ANSWERS[made.shown]).capitalize(), icon=icon, color=color)
+        st.markdown(tr(CLAIM), help=f"{RULE.question} {RULE.answers}")
     st.write(escaped(made.sentence))
     left, right = st.columns(2, gap="large")
     with left:
         chart_widget.show(cached.once(charts.probes, made), f"roles-{made.set}")
         st.caption(
-            f"Bars: 95% over contexts drawn anew, {len(made.contexts)} of them.", help=PROBES
+            tr(
+                "Bars: 95% intervals, from drawing {contexts} anew.",
+                contexts=counted(len(made.contexts), "context"),
+            ),
+            help=tr(PROBES),
         )
         _swaps(made)
     with right:
@@ -58,16 +76,18 @@ def show(found: SolutionSet) -> None:
         st.write(escaped(made.stands))
         _sharing(made)
     target = st.segmented_control(
-        "Read from hidden states",
+        tr("Read from hidden states"),
         [t for t in TARGETS if made.probe("e", t)],
         default="meaning",
         required=True,
+        format_func=lambda name: tr(NAMES[name]),
         key="roles-target",
         bind="query-params",
     )
     chosen: Target = target or "meaning"
     chart_widget.show(cached.once(charts.by_layer, made, chosen), f"roles-{made.set}")
-    st.caption(f"{TARGETS[chosen].capitalize()}. {STATES}")
+    said = tr(TARGETS[chosen])
+    st.caption(f"{said[0].upper()}{said[1:]}. {tr(STATES)}")
 
 
 def _of(found: SolutionSet) -> RolesReport | None:
@@ -78,22 +98,22 @@ def _of(found: SolutionSet) -> RolesReport | None:
 def _swaps(made: RolesReport) -> None:
     if not made.swaps:
         return
-    st.markdown("**e of one solution with m of another**")
+    st.markdown(tr("**e of one solution with m of another**"))
     st.dataframe(
         pd.DataFrame(
             [
                 {
-                    "the two are of": s.kind,
-                    "pairs": s.pairs,
-                    "right of e's text": _share(s.of_e),
-                    "right of m's text": _share(s.of_m),
+                    tr("the two have"): tr(s.kind),
+                    tr("pairs"): s.pairs,
+                    tr("correct for e's text"): _share(s.of_e),
+                    tr("correct for m's text"): _share(s.of_m),
                 }
                 for s in made.swaps
             ]
         ),
         hide_index=True,
         key="roles-swaps",
-        alt="Table of tokens right after e or m was swapped with another solution's",
+        alt=tr("Table of correct tokens after e or m was swapped with another solution's"),
     )
 
 
@@ -108,18 +128,25 @@ def _sharing(made: RolesReport) -> None:
     if other is None:
         return
     shared, free = (made, other) if made.regime == "shared" else (other, made)
-    st.markdown(f"**What sharing m changes in e** (set {shared.set[:6]} minus set {free.set[:6]})")
+    st.markdown(
+        tr(
+            "**What sharing m changes in e** (set {shared} minus set {free})",
+            shared=shared.set[:6],
+            free=free.set[:6],
+        )
+    )
     st.dataframe(
         pd.DataFrame(
             [
-                {"e": "doublings of noise it stands" if name == "noise" else f"{name} read right",
-                 "shared minus free": f"{d.value:+.2f}", "95%": _interval(d, "+.2f"),
-                 "p more": round(d.more, 3), "p less": round(d.less, 3)}
+                {"e": tr("doublings of noise that it stands") if name == "noise"
+                 else tr("{target} read correctly", target=tr(NAMES[name])),
+                 tr("shared minus free"): f"{d.value:+.2f}", "95%": _interval(d, "+.2f"),
+                 tr("p more"): round(d.more, 3), tr("p less"): round(d.less, 3)}
                 for name, d in roles.sharing(shared, free).items()
             ]
         ),
         hide_index=True, key="roles-sharing",
-        alt="Table of what is read from e where m is shared, minus the same where it is free",
+        alt=tr("Table of what is read from e where m is shared, minus the same where it is free"),
     )  # fmt: skip
 
 
@@ -128,4 +155,6 @@ def _share(of: OverContexts) -> str:
 
 
 def _interval(of: OverContexts, how: str) -> str:
-    return "" if of.low is None else f"({of.low:{how}} to {of.high:{how}})"
+    if of.low is None:
+        return ""
+    return tr("({low} to {high})", low=format(of.low, how), high=format(of.high, how))

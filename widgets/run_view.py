@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.base.formatting import counted, human_seconds, nats, speed
+from explorer.base.language import later, tr
 from explorer.figures import Chart
 from explorer.figures import run as charts
 from explorer.figures.strip import strip_data
@@ -23,7 +24,7 @@ from widgets.following import HELP, Restart, follow
 from widgets.linked import Kind
 from widgets.markdown import escaped
 
-BEST, ALL = "Best", "All"
+BEST, ALL = later("Best"), later("All")
 
 
 def _live(job_id: str) -> None:
@@ -47,8 +48,7 @@ def show_run(folder: Path, key: str, query: str) -> None:
     recording, solutions = cached.run(folder)
     if not solutions:
         st.error(
-            "This run has no solution that can be read; its files may still be in the cache "
-            "folder.",
+            tr("No solution of this run can be read. Its files may still be in the cache folder."),
             icon=":material/error:",
         )
         return
@@ -71,7 +71,7 @@ RUNS = Kind(
     _live,
     _made,
     show_run,
-    "This run was stopped before its first step; nothing was saved.",
+    later("This run was stopped before its first step; nothing was saved."),
 )
 
 
@@ -84,7 +84,7 @@ def _without_recording(solutions: list[Solution]) -> None:
     """Show what is known of solutions that came alone, from the command line or a friend."""
     best = max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps))
     st.info(
-        "This solution has no recording, so there is nothing to play back.",
+        tr("This solution has no recording, so there is nothing to play back."),
         icon=":material/info:",
     )
     st.text(best.record.text)
@@ -100,9 +100,10 @@ def _chosen(seeds: list[int], key: str) -> Restart:
     """Let a person choose which restart is shown, by its seed; or the best, or all."""
     if len(seeds) == 1:
         return seeds[0]
-    names = {"best": BEST} | {str(seed): f"seed {seed}" for seed in seeds} | {"all": ALL}
+    of_seeds = {str(seed): tr("seed {seed}", seed=seed) for seed in seeds}
+    names = {"best": tr(BEST)} | of_seeds | {"all": tr(ALL)}
     chosen = st.segmented_control(
-        "Restart",
+        tr("Restart"),
         list(names),
         default="best",
         required=True,
@@ -128,15 +129,20 @@ def _final_numbers(best: Solution, solutions: list[Solution], recording: Recordi
     record = best.record
     exact = sum(s.record.exact for s in solutions)
     with st.container(horizontal=True):
-        words.metric("Correct tokens (C_tokens)", f"{record.c_tokens} / {best.length}")
-        words.metric("Exact restarts", f"{exact} / {len(solutions)}")
+        words.metric(tr("Correct tokens (C_tokens)"), f"{record.c_tokens} / {best.length}")
+        words.metric(tr("Exact restarts"), f"{exact} / {len(solutions)}")
         words.metric("H_LM", nats(record.h_lm))
-        words.metric("Steps, best restart", f"{record.steps:,}", help=HELP["steps"])
-        words.metric("Time", human_seconds(record.seconds))
-        words.metric("Steps per second", f"{record.steps / max(record.seconds, 1e-9):.1f}")
-    ended = [f"seed {s.record.seed}: {why}" for s in solutions if (why := _why(s, recording))]
+        words.metric(tr("Steps, best restart"), f"{record.steps:,}", help=tr(HELP["steps"]))
+        words.metric(tr("Time"), human_seconds(record.seconds))
+        pace = record.steps / max(record.seconds, 1e-9)
+        words.metric(tr("Steps per second"), f"{pace:.1f}")
+    ended = [
+        tr("seed {seed}: {reason}", seed=s.record.seed, reason=why)
+        for s in solutions
+        if (why := _why(s, recording))
+    ]
     if ended:
-        st.text("Not exact: " + "; ".join(ended) + ".")
+        st.text(tr("Not exact: {restarts}.", restarts="; ".join(ended)))
 
 
 def _why(solution: Solution, recording: Recording | None) -> str | None:
@@ -153,18 +159,23 @@ def _race(folder: Path) -> None:
         return
     ratio = race.autoregressive_seconds / max(race.one_forward_seconds, 1e-9)
     device = escaped(race.device.upper())
-    st.subheader("One pass against one token at a time", anchor=False)
+    st.subheader(tr("One pass against one token at a time"), anchor=False)
     left, right = st.columns(2)
     with left.container(border=True):
-        words.metric("One forward pass from e and m", human_seconds(race.one_forward_seconds))
+        words.metric(tr("One forward pass from e and m"), human_seconds(race.one_forward_seconds))
         st.text(race.one_forward_text)
     with right.container(border=True):
-        words.metric("The model's own generation", human_seconds(race.autoregressive_seconds))
+        words.metric(tr("The model's own generation"), human_seconds(race.autoregressive_seconds))
         st.text(race.autoregressive_text)
     st.caption(
-        f"{counted(race.tokens, 'token')} each, measured once on this run's {device} when it "
-        f"ended, both warm: one pass is {speed(ratio)}. Generation starts from the BOS token with "
-        "a KV cache and takes the likeliest token each time; it says its own text, not this one."
+        tr(
+            "{tokens} each, measured once on this run's {device} when it ended, after a warm-up: "
+            "one pass is {speed}. Generation starts from the BOS token with a KV cache and takes "
+            "the likeliest token each time; it writes a text of its own, not this one.",
+            tokens=counted(race.tokens, "token"),
+            device=device,
+            speed=speed(ratio),
+        )
     )
 
 
@@ -198,28 +209,36 @@ def _downloads(
     with st.container(horizontal=True, vertical_alignment="bottom"):
         records = {s.record.id: s.record for s in solutions}
         chosen = st.selectbox(
-            "Solution",
+            tr("Solution"),
             sorted(records, key=lambda i: (-records[i].accuracy, records[i].steps)),
-            format_func=lambda i: f"seed {records[i].seed}, accuracy {records[i].accuracy:.3f}",
+            format_func=lambda i: tr(
+                "seed {seed}, accuracy {accuracy}",
+                seed=records[i].seed,
+                accuracy=format(records[i].accuracy, ".3f"),
+            ),
             key=f"solution-{key}",
             width=260,
         )
         file = folder / f"{chosen}.safetensors"
         table = partial(charts.full_table, recording)
         for label, made, name in (
-            ("Solution", file.read_bytes, file.name),
+            (later("Solution"), file.read_bytes, file.name),
             ("CSV", lambda: table().to_csv(index=False).encode(), "recording.csv"),
             ("Parquet", lambda: table().to_parquet(index=False), "recording.parquet"),
         ):
-            download.button(label, made, name, f"download-{label}-{key}", DOWNLOAD_HELP[label])
+            said = tr(DOWNLOAD_HELP[label])
+            download.button(tr(label), made, name, f"download-{label}-{key}", said)
         if chosen:
             look_inside.link(chosen)
         copy_link(f"link-{key}", query)
 
 
 DOWNLOAD_HELP = {
-    "Solution": "e, m and the target as safetensors, with everything that made them.",
-    "CSV": "The recording: every position of every restart at every recorded step. step counts the "
-    "steps of the run, restart_step those of that restart: none while it rests or once it is over.",
-    "Parquet": "The recording, as a Parquet table.",
+    "Solution": later("e, m and the target as safetensors, with everything that made them."),
+    "CSV": later(
+        "The recording: every position of every restart at every recorded step. step counts the "
+        "steps of the run, restart_step those of the restart, which takes none while it rests or "
+        "once it has ended."
+    ),
+    "Parquet": later("The same as a Parquet table."),
 }

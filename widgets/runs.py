@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.base.errors import ExplorerError
+from explorer.base.language import tr
 from explorer.geometry import maps
 from explorer.geometry.maps import SolutionMap
 from explorer.solutions import store
@@ -19,16 +20,17 @@ def choose_trajectory(made: SolutionMap) -> pd.DataFrame | None:
     if not known:
         return None
     name = st.selectbox(
-        "Lay a recorded run into the map",
+        tr("Show a recorded run on the map"),
         [NONE, *known],
         key="trajectory",
-        help="The best restart's e and m while it was trained, along the map's axes.",
+        format_func=tr,
+        help=tr("The best restart's e and m during training, along the map's axes."),
     )
     if name == NONE:
         return None
     recording, _ = cached.run(known[name])
     if recording is None:
-        st.caption("This run's recording cannot be read.")
+        st.caption(tr("This run's recording cannot be read."))
         return None
     try:
         return maps.trajectory(made, recording)

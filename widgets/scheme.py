@@ -1,9 +1,10 @@
 """The drawing of the scheme: [e][m]…[m] -> frozen language model -> tokens (figure 1, E9)."""
 
-import html
+from html import escape
 
 import streamlit as st
 
+from explorer.base.language import later, tr
 from explorer.specs.arrangements import ARRANGEMENTS, ArrangementKey, read_from, stands
 
 _STYLE = """<style>
@@ -23,7 +24,7 @@ _STYLE = """<style>
   background: repeating-linear-gradient(45deg, transparent 0 8px,
   color-mix(in srgb, currentColor 8%, transparent) 8px 16px); }
 </style>"""
-NAMES = {"s": "sink"}
+NAMES = {"s": later("sink")}
 """How an input is labelled, where that is not its letter."""
 
 
@@ -36,14 +37,20 @@ def scheme(key: ArrangementKey, words: list[str]) -> None:
     """
     first = read_from(key)
     inputs = "".join(
-        f'<span class="{each}">{NAMES.get(each, each)}</span>' for each in stands(key, len(words))
+        f'<span class="{each}">{escape(tr(NAMES.get(each, each)))}</span>'
+        for each in stands(key, len(words))
     )
-    unread = '<span class="none">not read</span>' * first
-    outputs = unread + "".join(f'<span class="say">{html.escape(w)}</span>' for w in words)
-    formula = html.escape(ARRANGEMENTS[key].formula)
+    not_read = escape(tr("not read"))
+    unread = f'<span class="none">{not_read}</span>' * first
+    outputs = unread + "".join(f'<span class="say">{escape(word)}</span>' for word in words)
+    seen = tr(
+        "Inputs {formula} go through the frozen language model once; its outputs are the tokens of "
+        "the text.",
+        formula=ARRANGEMENTS[key].formula,
+    )
+    model = tr("frozen language model, one forward pass")
     st.html(
-        f'{_STYLE}<div class="scheme" role="img" aria-label="Inputs {formula} go through the '
-        f'frozen language model once; its outputs are the tokens of the text.">'
-        f'<div class="row">{inputs}</div><div class="model">frozen language model, one forward '
-        f'pass</div><div class="row">{outputs}</div></div>'
+        f'{_STYLE}<div class="scheme" role="img" aria-label="{escape(seen)}">'
+        f'<div class="row">{inputs}</div><div class="model">{escape(model)}</div>'
+        f'<div class="row">{outputs}</div></div>'
     )

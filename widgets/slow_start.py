@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from explorer.base.language import later, tr
 from explorer.estimates import outlook
 from explorer.estimates.outlook import Expected
 
@@ -10,9 +11,9 @@ def button(
     expected: Expected | None,
     key: str = "start",
     *,
-    label: str = "Start",
+    label: str = later("Start"),
     icon: str = ":material/play_arrow:",
-    quicker: str = "A shorter target is quicker.",
+    quicker: str = later("A shorter target is quicker."),
     help: str | None = None,  # noqa: A002 (as Streamlit calls it)
 ) -> bool:
     """Show Start; return whether it was pressed and, where that takes long, confirmed.
@@ -25,6 +26,7 @@ def button(
         quicker: what takes less time, in a sentence.
         help: shown with the button.
     """
+    label = tr(label)
     long = outlook.long_wait(expected) if expected is not None else ""
     if expected is None or not long:
         return st.button(
@@ -46,7 +48,11 @@ def button(
         help=help,
     ):
         st.write(
-            f"It usually takes about {outlook.about(expected.usual)}. {quicker} You can stop at "
-            "any time and keep what has been found."
+            tr(
+                "It usually takes about {time}. {quicker} You can stop at any time and keep what "
+                "has been found.",
+                time=outlook.about(expected.usual),
+                quicker=tr(quicker),
+            )
         )
-        return st.button(f"{label} all the same", type="primary", key=key)
+        return st.button(tr("Start anyway"), type="primary", key=key)

@@ -1,11 +1,16 @@
-"""The styles and scripts of components, read from their files, in the colours of the charts."""
+"""The styles and scripts of components, read from their files, and the words of the scripts."""
 
+import json
+import re
 from functools import cache
 from pathlib import Path
 
+from explorer.base.language import tr
 from explorer.figures import palette
 
 _HERE = Path(__file__).parent
+_SENTENCE = re.compile(r'\btr\(\s*("(?:[^"\\]|\\.)*")')
+"""What a script says, as `tr` marks it there and here."""
 _COLOURS = {
     "var(--right)": palette.RIGHT,
     "var(--wrong)": palette.WRONG,
@@ -26,4 +31,18 @@ def style(*names: str) -> str:
 @cache
 def script(*names: str) -> str:
     """Return files of this folder, one after the other."""
-    return "\n".join((_HERE / name).read_text() for name in names)
+    return "\n".join((_HERE / name).read_text("utf-8") for name in names)
+
+
+def spoken(*names: str) -> dict[str, str]:
+    """Return what scripts say in the language of who looks, by its English; nothing in English.
+
+    It goes to a component as `spoken` in its data, where the scripts' own `tr` (strip.js) finds it.
+    """
+    said = {sentence: tr(sentence) for sentence in _sentences(*names)}
+    return {sentence: there for sentence, there in said.items() if there != sentence}
+
+
+@cache
+def _sentences(*names: str) -> tuple[str, ...]:
+    return tuple(json.loads(found) for found in _SENTENCE.findall(script(*names)))

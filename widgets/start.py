@@ -12,6 +12,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from explorer import __version__
 from explorer.assets import catalog
 from explorer.base.errors import ExplorerError
+from explorer.base.language import tr
 from explorer.jobs import client
 from explorer.people import host
 from explorer.runtime import logs, process
@@ -21,13 +22,16 @@ from widgets.markdown import escaped
 ICON = str(Path(__file__).with_name("icon.svg"))
 """A file of our own: named icons would be fetched from the network."""
 
-ABOUT = f"""**Proto-Token Explorer** {__version__}
-
-A frozen language model outputs a whole text in one forward pass, from two trained vectors
-([arXiv 2505.21189](https://arxiv.org/abs/2505.21189))."""
-"""What the menu's About says."""
-
 ENTERED = "entered through app.py"
+
+
+def about() -> str:
+    """Return what the menu's About says."""
+    said = tr(
+        "A frozen language model outputs a whole text in one forward pass, from two trained "
+        "vectors ([arXiv 2505.21189](https://arxiv.org/abs/2505.21189))."
+    )
+    return f"**Proto-Token Explorer** {__version__}\n\n{said}"
 
 
 def entry() -> None:
@@ -90,7 +94,7 @@ def worker() -> None:
         client.ensure_workers()
         _download_embedded()
     except ExplorerError as error:
-        said = f"{error} Recorded results can be browsed all the same."
+        said = tr("{problem} You can still look at recorded results.", problem=error)
         st.error(escaped(said), icon=":material/error:")
 
 

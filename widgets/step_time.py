@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from explorer.base.language import tr
 from explorer.runtime import step_times
 from explorer.runtime.step_times import StepTime
 from explorer.specs.arrangements import ArrangementChoice
@@ -22,7 +23,7 @@ def offer(
     Raises:
         ExplorerError: with the worker's sentence, if it cannot.
     """
-    if known(model, recipe) is None and st.button("Time a step first", key=key):
+    if known(model, recipe) is None and st.button(tr("Time a step first"), key=key):
         asked = {"model": model, "length": length, "arrangement": arrangement}
         server.request("pace", {**asked, "recipe": recipe.model_dump()}, model)
         st.rerun()

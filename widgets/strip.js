@@ -1,3 +1,8 @@
+let spoken = {}; // the page's language: what stands there for each English sentence; empty: English
+// Says a sentence in the language of the page, with values in the places that it names.
+const tr = (sentence, values = {}) =>
+  (spoken[sentence] ?? sentence).replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
+
 const kept = new WeakMap();
 const FRAME_MS = 60;
 const LONG = 320; // tokens beyond which the strip scrolls, so that what is below it stays in reach
@@ -16,7 +21,6 @@ const MOST_MEASURED = 2000; // boxes that are painted to see how high a strip be
 const MARK = /^\p{M}/u; // stands on a letter: by itself it is shown on a dotted circle
 const JOINER = "\u200d";
 const PART = "\ufffd"; // what a token shows as that holds only some bytes of a character
-const PART_SAID = ` (${PART}: a part of a character, no letter by itself)`;
 
 // Letters of one word stay joined across the boxes of its tokens, as the script is written.
 const joined = (words, before, after) =>
@@ -45,7 +49,7 @@ function build(root, data) {
   const target = wordsOfGroups(data).join("");
   if (data.whole) {
     const whole = element("div", "target", root);
-    element("span", "whose", whole).textContent = "Target";
+    element("span", "whose", whole).textContent = tr("Target");
     const text = element("span", "whole", whole);
     text.textContent = target;
     text.dir = sideOf(target);
@@ -79,9 +83,9 @@ function build(root, data) {
 function addLegend(root, data) {
   const legend = element("div", "legend", root);
   for (const [className, strength, label] of [
-    ["right", "55%", "correct"],
-    ["right", "15%", "correct, with a low probability"],
-    ["wrong", "", "another token"],
+    ["right", "55%", tr("correct")],
+    ["right", "15%", tr("correct, with a low probability")],
+    ["wrong", "", tr("another token")],
   ]) {
     const entry = element("span", "entry", legend);
     const box = element("span", `token ${className}`, entry);
@@ -91,7 +95,7 @@ function addLegend(root, data) {
     element("span", "", entry).textContent = label;
   }
   if (Object.values(data.pieces).some((piece) => piece.includes(PART))) {
-    element("span", "entry", legend).textContent = `${PART} a part of a character`;
+    element("span", "entry", legend).textContent = tr("{mark} a part of a character", { mark: PART });
   }
 }
 
@@ -116,19 +120,19 @@ function addPlayer(root, state) {
   const slider = element("input", "time", bar);
   const step = element("span", "step", bar);
   Object.assign(slider, { type: "range", min: 0, max: state.data.steps.length - 1, step: 1 });
-  slider.setAttribute("aria-label", state.data.slider ?? "Step of the recorded run");
+  slider.setAttribute("aria-label", state.data.slider ?? tr("Step of the recorded run"));
   state.player = { button, slider, step };
   const stop = () => {
     clearInterval(state.timer);
     state.timer = null;
     button.textContent = "\u25b6";
-    const walk = state.data.play ?? (state.data.captions ? "Walk along the path" : "Play from noise to text");
-    button.setAttribute("aria-label", walk);
+    const usual = state.data.captions ? tr("Walk along the path") : tr("Play from noise to text");
+    button.setAttribute("aria-label", state.data.play ?? usual);
   };
   const play = () => {
     if (state.at >= state.data.steps.length - 1) state.at = 0;
     button.textContent = "\u275a\u275a";
-    button.setAttribute("aria-label", "Pause");
+    button.setAttribute("aria-label", tr("Pause"));
     state.timer = setInterval(() => {
       if (!root.isConnected || state.at >= state.data.steps.length - 1) return stop();
       state.at += 1;
@@ -165,7 +169,7 @@ function paint(state) {
   keepHeight(state);
   if (state.player) {
     state.player.slider.value = frame;
-    const caption = data.captions ? data.captions[frame] : `step ${data.steps[frame]}${data.whose ?? ""}`;
+    const caption = data.captions ? data.captions[frame] : tr("step {step}", { step: data.steps[frame] }) + (data.whose ?? "");
     state.player.step.textContent = caption;
     state.player.slider.setAttribute("aria-valuetext", caption);
   }
@@ -204,17 +208,24 @@ function paintBox(box, data, frame, r, [start, stop, text], words) {
     const said = pieceOf(data, data.predicted[frame][r][i]);
     right = right && isRight(data, frame, r, i);
     p = Math.min(p, data.p[frame][r][i]);
+    const note = said.includes(PART) ? tr("{mark}: a part of a character, no letter by itself", { mark: PART }) : "";
     lines.push(
-      `position ${i + 1}: target \u201c${visible(data.pieces[data.targets[i]] ?? text)}\u201d, ` +
-        `says \u201c${visible(said)}\u201d${said.includes(PART) ? PART_SAID : ""}, ` +
-        `p(target) ${(data.p[frame][r][i] / 100).toFixed(2)}, rank ${data.rank[frame][r][i]}`,
+      tr("position {position}: target “{target}”, output “{output}”{note}, p(target) {p}, rank {rank}", {
+        position: i + 1,
+        target: visible(data.pieces[data.targets[i]] ?? text),
+        output: visible(said),
+        note: note && ` (${note})`,
+        p: (data.p[frame][r][i] / 100).toFixed(2),
+        rank: data.rank[frame][r][i],
+      }),
     );
   }
   box.className = `token ${right ? "right" : "wrong"}`;
   box.style.setProperty("--strength", `${10 + Math.round(p * 0.5)}%`);
   set(box.children[0], shown(words));
   set(box.children[1], lines.join("\n"));
-  box.setAttribute("aria-label", `${right ? "right" : "wrong"}, ${lines.join("; ")}`);
+  const verdict = right ? tr("correct") : tr("not correct");
+  box.setAttribute("aria-label", `${verdict}, ${lines.join("; ")}`);
 }
 
 function paintPreview(state) {
@@ -228,11 +239,12 @@ function paintPreview(state) {
     box.className = `token ${chosen ? "chosen" : "left-out"} ${altered ? "altered" : ""}`;
     set(box.children[0], shown(joined(words, said[g - 1], said[g + 1])));
     const ids = data.targets.slice(start, stop).join(", ");
-    const where = stop - start > 1 ? `tokens ${start + 1}\u2013${stop}` : `token ${start + 1}`;
-    const typed = altered ? ", not as you typed it" : "";
-    const tip = `${where}: \u201c${visible(words)}\u201d, id ${ids}${typed}`;
+    const several = { first: start + 1, last: stop };
+    const where = stop - start > 1 ? tr("tokens {first}–{last}", several) : tr("token {first}", several);
+    const typed = altered ? tr(", not as you typed it") : "";
+    const tip = tr("{where}: “{words}”, id {ids}", { where, words: visible(words), ids }) + typed;
     set(box.children[1], tip);
-    box.setAttribute("aria-label", tip + (chosen ? "" : ", not part of the target"));
+    box.setAttribute("aria-label", tip + (chosen ? "" : tr(", not part of the target")));
   });
 }
 

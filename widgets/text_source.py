@@ -7,6 +7,7 @@ import streamlit as st
 from explorer.assets import allowed_folders
 from explorer.assets.catalog import ModelCard
 from explorer.base.errors import BadInputError, ExplorerError
+from explorer.base.language import tr
 from explorer.base.value import valid
 from explorer.jobs import client
 from explorer.people import limits
@@ -30,9 +31,9 @@ def choose(card: ModelCard, first: str = DEFAULT) -> Passage | None:
         first: the own text before anybody has typed one.
     """
     source = st.selectbox(
-        "Text",
+        tr("Text"),
         list(SOURCES),
-        format_func=SOURCES.__getitem__,
+        format_func=lambda name: tr(SOURCES[name]),
         key="source",
         bind="query-params",
     )
@@ -49,16 +50,19 @@ def choose(card: ModelCard, first: str = DEFAULT) -> Passage | None:
 
 def _own(first: str) -> Passage:
     typed = st.text_area(
-        "Your text",
+        tr("Your text"),
         first,
         key="own_text",
         height=84,
         persist_state="session",
-        help="Any language. Its first tokens become the target.",
+        help=tr("Any language. Its first tokens become the target."),
     )
-    with st.popover("From a file", icon=":material/upload_file:", key="from-file"):
+    with st.popover(tr("From a file"), icon=":material/upload_file:", key="from-file"):
         file = st.file_uploader(
-            "A text file", key="own_file", max_upload_size=10, help="UTF-8 or UTF-16, up to 10 MB."
+            tr("A text file"),
+            key="own_file",
+            max_upload_size=10,
+            help=tr("UTF-8 or UTF-16, up to 10 MB."),
         )
     if file is not None:
         return from_upload(file.name, file.getvalue())
@@ -71,50 +75,59 @@ def _drawn(source: str) -> Passage:
         limits.require_hub(server.person())
     if source in ("corpus", "random") and not (server.is_private() or allowed_folders.allowed()):
         if source == "corpus":
-            raise BadInputError(allowed_folders.NO_PATHS)
-        st.caption(escaped(allowed_folders.NO_PATHS))
+            raise BadInputError(tr(allowed_folders.NO_PATHS))
+        st.caption(escaped(tr(allowed_folders.NO_PATHS)))
     elif source in ("corpus", "random"):
         path = st.text_input(
-            "Folder of .txt files, or a .jsonl file"
+            tr("Folder of .txt files, or a .jsonl file")
             if source == "corpus"
-            else "GloVe file (empty: wordfreq's list)",
+            else tr("GloVe file (leave empty for wordfreq's list)"),
             key=f"{source}_path",
             persist_state="session",
-            help="A path on the machine that runs the explorer.",
+            help=tr("A path on the machine that runs the explorer."),
         )
         if path:
             server.require(path)
             fields["path"] = path
         elif source == "corpus":
-            raise BadInputError("Name a folder of .txt files, or a .jsonl file with a text field.")
+            raise BadInputError(
+                tr("Name a folder of .txt files, or a .jsonl file with a text field.")
+            )
     left, right = st.columns(2)
-    fields["seed"] = int(left.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="text_seed"))
-    fields["index"] = int(right.number_input("Passage", 0, 10**6, 0, key="text_index"))
-    passage = _draw(source, **fields)
+    fields["seed"] = int(
+        left.number_input(tr("Seed for choosing the text"), 0, 2**31 - 1, 0, key="text_seed")
+    )
+    fields["index"] = int(right.number_input(tr("Passage"), 0, 10**6, 0, key="text_index"))
+    with st.spinner(tr("Choosing a text …")):
+        passage = _draw(source, **fields)
     st.text(passage.title)
     return passage
 
 
-@st.cache_data(max_entries=64, show_spinner="Drawing a text …")
+@st.cache_data(max_entries=64, show_spinner=False)
 def _draw(source: str, **fields: Any) -> Passage:
     return draw(make_spec(source, **fields))
 
 
 def _generated(card: ModelCard) -> Passage | None:
     context = st.text_area(
-        "What the model reads first", DEFAULT, key="context", height=80, persist_state="session"
+        tr("What the model reads first"),
+        DEFAULT,
+        key="context",
+        height=80,
+        persist_state="session",
     )
     left, right = st.columns(2)
-    seed = int(left.number_input("Seed of the sampling", 0, 2**31 - 1, 0, key="sampling_seed"))
-    count = int(right.number_input("Tokens", 1, 512, 48, key="sampling_length"))
-    if st.button("Let the model write", icon=":material/edit_note:", key="write"):
+    seed = int(left.number_input(tr("Sampling seed"), 0, 2**31 - 1, 0, key="sampling_seed"))
+    count = int(right.number_input(tr("Tokens"), 1, 512, 48, key="sampling_length"))
+    if st.button(tr("Let the model write"), icon=":material/edit_note:", key="write"):
         if not (context or "").strip():
-            raise BadInputError("Give the model something to read first.")
+            raise BadInputError(tr("Give the model something to read first."))
         asked = {"model": card.name, "context": context or "", "length": count, "seed": seed}
         spec = valid(GenerateSpec, asked)
         st.session_state["writing"] = server.submit(spec)
     if "writing" not in st.session_state:
-        st.caption("Its own continuation, sampled at temperature 1, becomes the text.")
+        st.caption(tr("The text is the model's own continuation, sampled at temperature 1."))
         return None
     job = client.get(st.session_state["writing"])
     if not job.over:

@@ -1,5 +1,7 @@
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".strip");
+  spoken = data.spoken;
+  root.setAttribute("aria-label", tr("Tokens"));
   showStrip(root, data);
   return () => {
     const old = kept.get(root);

@@ -1,4 +1,4 @@
-"""The strip of tokens: what the model says at every position, right or wrong, frame by frame.
+"""The strip of tokens: what the model outputs at every position, right or wrong, frame by frame.
 
 A component rather than HTML from Python: token texts reach the page as text nodes, so nothing a
 person or a model writes is ever read as HTML; colours change in place, without flicker; and a
@@ -11,7 +11,8 @@ import streamlit as st
 
 from widgets import sources
 
-_HTML = '<div class="strip" role="group" aria-label="Tokens"></div>'
+SCRIPTS = ("strip.js", "token_strip.js")
+_HTML = '<div class="strip" role="group"></div>'
 
 
 def _mount(key: str, data: dict[str, Any]) -> None:
@@ -19,9 +20,9 @@ def _mount(key: str, data: dict[str, Any]) -> None:
         "token_strip",
         html=_HTML,
         css=sources.style("token_strip.css"),
-        js=sources.script("strip.js", "token_strip.js"),
+        js=sources.script(*SCRIPTS),
     )
-    component(key=key, data=data)
+    component(key=key, data=data | {"spoken": sources.spoken(*SCRIPTS)})
 
 
 def still(key: str, data: dict[str, Any]) -> None:

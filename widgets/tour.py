@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from explorer.assets import catalog
+from explorer.base.language import later, tr
 from widgets import sources
 
 PARAMETER = "tour"
@@ -40,58 +41,85 @@ class Stop:
 
 STOPS = (
     Stop(
-        "What goes in",
+        later("What goes in"),
         "reconstruct",
-        "Look at the drawing under *How it works*, then press ▶ below the text.",
-        "The top row is all that goes in: e once, and m again and again. Training changes these "
-        "two vectors until the model outputs the text.",
-        "Ask first how many different inputs the class expects for a sentence of nineteen words. "
-        "There are two. Nothing about the text is in the model, which is frozen: all of it is in "
-        "the numbers of e and m. Blue boxes are correct tokens, orange dashed ones are others.",
+        later("Look at the drawing under *How it works*, then press ▶ below the text."),
+        later(
+            "The top row is all that goes in: e once, and m again and again. Training changes "
+            "these two vectors until the model outputs the text."
+        ),
+        later(
+            "Ask first how many different inputs the class expects for a sentence of nineteen "
+            "words. There are two. Nothing about the text is in the model, which is frozen: all "
+            "of it is in the numbers of e and m. Blue boxes are correct tokens, orange dashed "
+            "ones are others."
+        ),
     ),
     Stop(
-        "Press Start and watch",
+        later("Press Start and watch"),
         "reconstruct",
-        "Write a sentence of your own under *Your text* and press *Start*.",
-        "Orange boxes turn blue, and not from left to right: no token waits for the one before it.",
-        "A sentence of up to 24 tokens takes seconds to a few minutes on two processor cores. "
-        "Meanwhile: ordinary generation makes one token after another, and each sees those before "
-        "it. Here all tokens come out of the same pass. Suggest a sentence nobody has ever "
-        "written.",
-        without_model="The model is not on this machine yet, so choose another recorded run above "
-        "the text and press ▶.",
+        later("Write a sentence of your own under *Your text* and press *Start*."),
+        later(
+            "Orange boxes turn blue, and not from left to right: no token waits for the one "
+            "before it."
+        ),
+        later(
+            "A sentence of up to 24 tokens takes seconds to a few minutes on two processor cores. "
+            "Meanwhile: ordinary generation makes one token after another, and each sees those "
+            "before it. Here all tokens come out of the same pass. Suggest a sentence nobody has "
+            "ever written."
+        ),
+        without_model=later(
+            "The model is not on this machine yet, so choose another recorded run above "
+            "the text and press ▶."
+        ),
     ),
     Stop(
-        "One text, two starts",
+        later("One text, two starts"),
         "maps",
-        "Find two points with the same colour and the same mark, and click on one of them.",
-        "Each point is a trained e. Two points that look the same output the same text, and yet "
-        "they lie apart: a text has many solutions.",
-        "The same text, trained from two random starts, ends in two places. The map flattens "
-        "hundreds of dimensions to two, so sizes and gaps mean nothing; who is near whom does. "
-        "*Near: same text* says how often a neighbour has the same text, and how often it would "
-        "by chance.",
+        later("Find two points with the same colour and the same mark, and click on one of them."),
+        later(
+            "Each point is a trained e. Two points that look the same output the same text, and "
+            "yet they lie apart: a text has many solutions."
+        ),
+        later(
+            "The same text, trained from two random starts, ends in two places. The map flattens "
+            "hundreds of dimensions to two, so sizes and gaps mean nothing; who is near whom "
+            "does. *Near: same text* says how often a neighbour has the same text, and how often "
+            "it would by chance."
+        ),
         {"colour": "text"},
     ),
     Stop(
-        "The way between them",
+        later("The way between them"),
         "paths",
-        "Scroll to *One pair* and press ▶ to walk from one solution to the other, on the straight "
-        "line and on the curve at once.",
-        "On the line the text falls apart. On the curve, which was trained to keep it, it stays.",
-        "Take any two solutions of one text. Half-way between them, on the straight line, the "
-        "model outputs something else. A curve with one trained control point goes around. It "
-        "does not work for every pair: *Connected* says for how many.",
+        later(
+            "Scroll to *One pair* and press ▶ to walk from one solution to the other, on the "
+            "straight line and on the curve at once."
+        ),
+        later(
+            "On the line the text falls apart. On the curve, which was trained to keep it, it "
+            "stays."
+        ),
+        later(
+            "Take any two solutions of one text. Half-way between them, on the straight line, the "
+            "model outputs something else. A curve with one trained control point goes around. It "
+            "does not work for every pair: *Connected* says for how many."
+        ),
     ),
     Stop(
-        "Inside the one pass",
+        later("Inside the one pass"),
         "inside",
-        "Press ▶ below the text to go through the model layer by layer.",
-        "All inputs but one are the same, and still every position becomes another word, most of "
-        "them only in the last layers.",
-        "Each frame asks what the model would output if it stopped after this layer. *Where "
-        "positions look* shows the attention to e; *What is needed* shows how much can be taken "
-        "away before the text breaks.",
+        later("Press ▶ below the text to go through the model layer by layer."),
+        later(
+            "All inputs but one are the same, and still every position becomes another word, most "
+            "of them only in the last layers."
+        ),
+        later(
+            "Each frame asks what the model would output if it stopped after this layer. *Where "
+            "positions look* shows the attention to e; *What is needed* shows how much can be "
+            "taken away before the text breaks."
+        ),
     ),
 )
 
@@ -138,21 +166,28 @@ def _card(number: int, stop: Stop) -> None:
     with st.container(key="tour-card"):
         said, ways = st.columns([3, 1], vertical_alignment="center")
         said.markdown(
-            f"**{number} of {len(STOPS)} · {stop.title}**  \n:material/touch_app: **Do:** {do}  \n"
-            f":material/visibility: **See:** {stop.see}"
+            tr(
+                "**{number} of {total} · {title}**  \n:material/touch_app: **Do:** {do}  \n"
+                ":material/visibility: **See:** {see}",
+                number=number,
+                total=len(STOPS),
+                title=tr(stop.title),
+                do=tr(do),
+                see=tr(stop.see),
+            )
         )
         with ways.container(
             horizontal=True, horizontal_alignment="right", gap="small", vertical_alignment="center"
         ):
             if number > 1:
-                link("Back", number - 1, ":material/arrow_back:")
+                link(tr("Back"), number - 1, ":material/arrow_back:")
             if number < len(STOPS):
-                link("Next", number + 1, ":material/arrow_forward:")
+                link(tr("Next"), number + 1, ":material/arrow_forward:")
             with st.popover(
-                "Notes", icon=":material/speaker_notes:", type="tertiary", key="tour-notes"
+                tr("Notes"), icon=":material/speaker_notes:", type="tertiary", key="tour-notes"
             ):
-                st.markdown(f"**For whoever presents.** {stop.notes}")
-            if st.button("End", icon=":material/close:", type="tertiary", key="end-tour"):
+                st.markdown(tr("**For the presenter.** {notes}", notes=tr(stop.notes)))
+            if st.button(tr("End tour"), icon=":material/close:", type="tertiary", key="end-tour"):
                 del st.query_params[PARAMETER]
                 st.rerun()
 
@@ -166,4 +201,5 @@ def link(label: str, number: int, icon: str) -> None:
 
 def _query(number: int) -> dict[str, str]:
     kept = {name: st.query_params[name] for name in ("view", "embed") if name in st.query_params}
-    return {PARAMETER: str(number)} | STOPS[number - 1].query | kept
+    chosen = {name: tr(option) for name, option in STOPS[number - 1].query.items()}
+    return {PARAMETER: str(number)} | chosen | kept

@@ -1,6 +1,6 @@
 // The class page: everybody's texts as tiles that fill in live, and one of them enlarged.
 const walls = new WeakMap();
-const SORTS = { start: "Start", progress: "Progress", end: "End" };
+const sorts = () => ({ start: tr("Start time"), progress: tr("Progress"), end: tr("End time") });
 const SMALLEST = 14; // pixels of the words; if more do not fit, the page scrolls
 const LARGEST = 44;
 const MOST_COLUMNS = 6;
@@ -12,11 +12,11 @@ function buildWall(root) {
   const bar = element("div", "bar-top", root);
   view.count = element("h1", "count", bar);
   const tools = element("div", "tools", bar);
-  const sorts = element("div", "sorts", tools);
-  sorts.setAttribute("role", "radiogroup");
-  sorts.setAttribute("aria-label", "Sort by");
-  view.sorts = Object.entries(SORTS).map(([name, label]) => {
-    const button = control("sort", label, sorts, () => {
+  const group = element("div", "sorts", tools);
+  group.setAttribute("role", "radiogroup");
+  group.setAttribute("aria-label", tr("Sort by"));
+  view.sorts = Object.entries(sorts()).map(([name, label]) => {
+    const button = control("sort", label, group, () => {
       view.sort = name;
       drawWall(view);
     });
@@ -24,13 +24,13 @@ function buildWall(root) {
     button.dataset.sort = name;
     return button;
   });
-  view.full = control("full", "Full screen", tools, () =>
+  view.full = control("full", tr("Full screen"), tools, () =>
     document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen(),
   );
   view.full.hidden = !document.fullscreenEnabled;
   view.meter = element("div", "meter", root);
   view.meter.setAttribute("role", "progressbar");
-  view.meter.setAttribute("aria-label", "Exact texts");
+  view.meter.setAttribute("aria-label", tr("Exact texts"));
   view.filled = element("div", "filled", view.meter);
   view.note = element("div", "note", root);
   view.empty = element("div", "empty", root);
@@ -43,7 +43,7 @@ function buildWall(root) {
   view.resized = () => fit(view, true);
   window.addEventListener("resize", view.resized);
   root.onfullscreenchange = () => {
-    set(view.full, document.fullscreenElement ? "Leave full screen" : "Full screen");
+    set(view.full, document.fullscreenElement ? tr("Leave full screen") : tr("Full screen"));
     fit(view, true);
   };
   return view;
@@ -72,7 +72,7 @@ function drawWall(view) {
   const exact = all.filter(([, tile]) => tile.exact).length;
   drawCount(view, exact, all.length);
   for (const button of view.sorts) button.setAttribute("aria-checked", String(button.dataset.sort === view.sort));
-  set(view.note, SAID[connection] ?? "");
+  set(view.note, ofConnection(connection) ?? "");
   view.empty.hidden = !told || all.length > 0;
   view.root.classList.toggle("nobody", all.length === 0);
   if (!view.empty.hidden && !view.empty.childElementCount) drawEmpty(view);
@@ -90,27 +90,29 @@ function drawWall(view) {
 }
 
 function drawCount(view, exact, total) {
-  set(view.count, total ? `${exact} of ${total} exact` : "Class");
+  set(view.count, total ? tr("{exact} of {total} exact", { exact, total }) : tr("Class"));
   view.count.classList.toggle("all", total > 0 && exact === total);
   const part = total ? Math.round((100 * exact) / total) : 0;
   view.filled.style.width = `${part}%`;
   view.meter.setAttribute("aria-valuenow", part);
-  view.meter.setAttribute("aria-valuetext", total ? view.count.textContent : "none yet");
+  view.meter.setAttribute("aria-valuetext", total ? view.count.textContent : tr("none yet"));
 }
 
 function drawEmpty(view) {
   const { join } = view.data;
   const said = element("div", "invite", view.empty);
-  element("div", "first", said).textContent = "Nobody has started yet.";
+  element("div", "first", said).textContent = tr("Nobody has started yet.");
   const next = element("div", "next", said);
-  next.append("Open ", link("Reconstruct"), ", type a sentence and press Start: it appears here and fills in while it trains.");
+  const sentence = tr("Open {page}, type a sentence and press Start: it appears here and fills in while it trains.");
+  const [before, after] = sentence.split("{page}");
+  next.append(before, link(tr("Reconstruct")), after);
   if (!join) return;
   const address = element("div", "address", said);
   address.textContent = join.address;
   address.translate = false;
   const code = element("img", "code", view.empty);
   code.src = join.qr;
-  code.alt = `QR code of ${join.address}`;
+  code.alt = tr("QR code of {address}", { address: join.address });
 }
 
 function link(label) {
@@ -145,10 +147,11 @@ function paintTile(view, at, tile) {
   const mine = tile.by !== null && tile.by === view.data.me;
   const state = tile.exact ? "exact" : tile.over ? "ended" : tile.words ? "training" : "waiting";
   at.box.className = `tile ${state} ${mine ? "mine" : ""}`;
-  set(at.who, called(tile) + (mine ? " (you)" : ""));
-  const score = tile.exact ? `\u2713 exact, ${tile.steps} steps` : tile.words ? `${tile.right} / ${tile.total}` : tile.state;
+  set(at.who, mine ? tr("{name} (you)", { name: called(tile) }) : called(tile));
+  const steps = tile.exact && tr("exact, {steps} steps", { steps: tile.steps });
+  const score = tile.exact ? `\u2713 ${steps}` : tile.words ? `${tile.right} / ${tile.total}` : ofState(tile.state);
   set(at.score, score);
-  at.box.setAttribute("aria-label", `${called(tile)}: ${tile.exact ? "exact" : score}. Enlarge`);
+  at.box.setAttribute("aria-label", tr("{name}: {score}. Enlarge", { name: called(tile), score: tile.exact ? steps : score }));
   at.gained.style.width = tile.words ? `${(100 * tile.right) / tile.total}%` : "0";
   if (!tile.words) {
     at.shape = "";
@@ -234,12 +237,12 @@ function enlarge(view, id) {
   who.textContent = called(tile);
   who.dir = "auto";
   if (data.host) {
-    control("plain", "Take off the wall", head, () => {
+    control("plain", tr("Take off the wall"), head, () => {
       dialog.close();
       view.component.setTriggerValue("hide", id);
     });
   }
-  control("plain", "Close", head, () => dialog.close());
+  control("plain", tr("Close"), head, () => dialog.close());
   const root = element("div", "live", dialog);
   root.translate = false;
   dialog.showModal();
@@ -260,6 +263,7 @@ function leaveLarge(view) {
 
 export default function (component) {
   const root = component.parentElement.querySelector(".wall");
+  spoken = component.data.spoken;
   let view = walls.get(root);
   if (!view) walls.set(root, (view = buildWall(root)));
   Object.assign(view, { component, data: component.data });

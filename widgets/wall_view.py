@@ -8,6 +8,7 @@ from explorer.people import qr, wall
 from widgets import server, sources
 from widgets.following import SCRIPTS, STYLES, drawing
 
+ALL_SCRIPTS = (*SCRIPTS, "wall.js")
 _HTML = '<div class="wall"></div>'
 
 
@@ -17,13 +18,14 @@ def show() -> None:
         "wall",
         html=_HTML,
         css=sources.style(*STYLES, "wall.css"),
-        js=sources.script(*SCRIPTS, "wall.js"),
+        js=sources.script(*ALL_SCRIPTS),
     )
     person = server.person()
     data = {
         "me": person.id,
         "host": person.is_host,
         "join": _join(),
+        "spoken": sources.spoken(*ALL_SCRIPTS),
         "drawing": drawing(("strip", "numbers", "charts")),
     }
     result = component(key="wall", data=data, on_hide_change=lambda: None)

@@ -7,15 +7,16 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from explorer.base.language import later, tr
 from explorer.people.person import MOST_LETTERS, own_name, rename
 from widgets import server
 from widgets.guard import sentences
 from widgets.markdown import escaped
 
 NAME = "own-name"
-NAME_HELP = (
-    "Shown beside what you train, to everybody here. This browser is remembered by a cookie; no "
-    "account is needed."
+NAME_HELP = later(
+    "Everybody here sees it beside what you train. A cookie remembers this browser; you need no "
+    "account."
 )
 
 
@@ -23,8 +24,10 @@ def show() -> None:
     """Show the visitor's name, to be changed, and whether they are the host."""
     if st.query_params.get("host"):  # the right key leads to an address without it
         st.warning(
-            "This is not the key of this server. It was printed where the server started, and a "
-            "new start makes a new one.",
+            tr(
+                "This is not this server's host key. The key is printed when the server starts, "
+                "and every start makes a new one."
+            ),
             icon=":material/key_off:",
         )
     if server.is_private():
@@ -36,14 +39,16 @@ def show() -> None:
         if login and login[1][:MOST_LETTERS] != name:
             name = rename(person, login[1][:MOST_LETTERS])
         icon = ":material/shield_person:" if person.is_host else ":material/person:"
-        with st.container(key="who"), st.popover(escaped(name) or "Your name", icon=icon):
+        with st.container(key="who"), st.popover(escaped(name) or tr("Your name"), icon=icon):
             if login:
-                st.button("Log out", icon=":material/logout:", on_click=st.logout, key="log-out")
+                st.button(
+                    tr("Log out"), icon=":material/logout:", on_click=st.logout, key="log-out"
+                )
             else:
                 _name(name)
                 _log_in()
             if person.is_host:
-                st.caption("You are the host: you can stop and delete what anybody has made.")
+                st.caption(tr("You are the host: you can stop and delete anybody's work."))
 
 
 def _name(name: str) -> None:
@@ -53,11 +58,11 @@ def _name(name: str) -> None:
 
     st.session_state.setdefault(NAME, name)
     st.text_input(
-        "Your name",
+        tr("Your name"),
         max_chars=MOST_LETTERS,
         key=NAME,
-        placeholder="as you like",
-        help=NAME_HELP,
+        placeholder=tr("optional"),
+        help=tr(NAME_HELP),
         on_change=rename_me,
     )
 
@@ -69,7 +74,7 @@ def _log_in() -> None:
     providers = [key for key, part in st.secrets["auth"].items() if isinstance(part, Mapping)]
     for provider in providers or [None]:
         st.button(
-            f"Log in with {escaped(provider)}" if provider else "Log in",
+            tr("Log in with {provider}", provider=escaped(provider)) if provider else tr("Log in"),
             icon=":material/login:",
             on_click=st.login,
             args=(provider,) if provider else (),

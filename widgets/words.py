@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.base import glossary as kept
+from explorer.base.language import later, tr
 from widgets.markdown import escaped
 
 
@@ -33,27 +34,30 @@ def metric(
 
 
 COLUMNS = {
-    "n": "N", "sd": "standard deviation", "p_target": "p(target)",
-    "s_g": "texts in a group", "best_sd": "best restart, standard deviation", "h_lm": "H_LM",
-    "c_tokens": "C_tokens", "auc": "AUC", "paper_best": "paper, best restart", "t": "t",
+    "n": "N", "sd": later("standard deviation"), "p_target": "p(target)",
+    "s_g": later("texts in a group"), "best_sd": later("best restart, standard deviation"),
+    "h_lm": "H_LM", "c_tokens": "C_tokens", "auc": "AUC",
+    "paper_best": later("paper, best restart"), "t": "t",
 }  # fmt: skip
 """What the columns of tables are called, where that is more than their name without underscores."""
 
 
 def column(name: Any) -> str:
     """Return the heading of a column in words."""
-    return COLUMNS.get(str(name), str(name).replace("_", " "))
+    return tr(COLUMNS.get(str(name), str(name).replace("_", " ")))
 
 
 def glossary() -> None:
     """Show every word of the glossary, with its sentence, its note, and where it comes from."""
-    st.caption("The words of this field as these pages use them. To print them, print this page.")
+    st.caption(
+        tr("The words of this field as these pages use them. To print them, print this page.")
+    )
     with st.container(key="glossary"):
         for word, entry in kept.entries().items():
             others = [form for form in entry.forms if word.lower() not in form.lower()]
-            also = f" :small[:gray[also: {escaped(', '.join(others))}]]" if others else ""
+            also = tr(" :small[:gray[also: {words}]]", words=escaped(", ".join(others)))
             note = f" {escaped(entry.note)}" if entry.note else ""
             st.markdown(
-                f"**{escaped(word)}**{also}  \n{escaped(entry.means)}{note} "
+                f"**{escaped(word)}**{also if others else ''}  \n{escaped(entry.means)}{note} "
                 f":small[:gray[{escaped(entry.source)}]]"
             )

@@ -11,6 +11,8 @@ from typing import Any
 
 from explorer.assets import catalog
 from explorer.base.errors import ExplorerError
+from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.estimates import run_time, set_time
 from explorer.estimates.outlook import about, of_paths
 from explorer.experiments import paper
@@ -95,7 +97,8 @@ def _other_models() -> tuple[str, str]:
     largest = catalog.paper_models()[-1]
     settings = EXPERIMENTS["capacity"].preset(PAPER_SIZE, largest)
     took = run_time.before(EXPERIMENTS["capacity"], settings, largest.parameters)
-    return f"python -m explorer run capacity {names} --preset {PAPER_SIZE}", f"The largest: {took}"
+    command = f"python -m explorer run capacity {names} --preset {PAPER_SIZE}"
+    return command, tr("The largest model: {time}", time=took)
 
 
 def _more_contexts(finding: Finding, model: str) -> tuple[str, str]:
@@ -119,6 +122,12 @@ def _more_pairs(finding: Finding, model: str) -> tuple[str, str]:
     seconds = of_paths(PathRecipe(), pairs, N // 2, step_times.assumed(_named(model)[1]))
     return (
         "python -m explorer paths solutions --out paths",
-        f"With {SOLUTIONS} solutions of each of {texts} texts, N = {N // 2}, in the folder "
-        f"solutions: usually about {about(seconds.usual)} on two CPU cores; a GPU is far quicker.",
+        tr(
+            "With {each} solutions of each of {texts}, N = {n}, in the folder solutions: usually "
+            "about {time} on two CPU cores; a GPU is far quicker.",
+            each=SOLUTIONS,
+            texts=counted(texts, "text"),
+            n=N // 2,
+            time=about(seconds.usual),
+        ),
     )

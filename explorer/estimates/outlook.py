@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from explorer.base.formatting import human_seconds
+from explorer.base.language import tr
 from explorer.estimates import usual_steps
 from explorer.estimates.usual_steps import Usual
 from explorer.runtime.step_times import StepTime
@@ -133,21 +134,35 @@ class TextOutlook:
     def sentence(self) -> str:
         """The same for a person, before it starts."""
         if self.few is None:
-            return "No such text was exact within its steps so far."
-        took = f", about {about(self.seconds.usual)} here" if self.seconds else ""
-        return f"Such a text usually takes {_between(self.few, self.many)} steps{took}."
+            return tr("So far, no text like this one became exact within its steps.")
+        steps = _between(self.few, self.many)
+        if self.seconds is None:
+            return tr("A text like this one usually takes {steps} steps.", steps=steps)
+        took = about(self.seconds.usual)
+        return tr(
+            "A text like this one usually takes {steps} steps, about {time} here.",
+            steps=steps,
+            time=took,
+        )
 
     def after(self, step: int, step_seconds: float | None) -> str:
         """Return the same at a step of it, with the time left by the mean time of its steps."""
         if self.few is None:
-            return "No such text was exact within its steps so far."
+            return tr("So far, no text like this one became exact within its steps.")
+        steps = _between(self.few, self.many)
         if step > self.many:
-            usual = _between(self.few, self.many)
-            return f"Such a text usually takes {usual} steps; this one takes more."
+            return tr(
+                "A text like this one usually takes {steps} steps; this one takes more.",
+                steps=steps,
+            )
+        if not step_seconds:
+            return tr("A text like this one usually takes {steps} steps.", steps=steps)
         middle = max((self.few + self.many) / 2, step + (self.many - step) / 2)
-        left = about((middle - step) * step_seconds) if step_seconds else None
-        more = f", about {left} more" if left else ""
-        return f"Such a text usually takes {_between(self.few, self.many)} steps{more}."
+        return tr(
+            "A text like this one usually takes {steps} steps, about {time} more.",
+            steps=steps,
+            time=about((middle - step) * step_seconds),
+        )
 
 
 def of_text(spec: ReconstructSpec, step_time: StepTime | None = None) -> TextOutlook:
@@ -200,8 +215,9 @@ def long_wait(expected: Expected) -> str:
     if expected.usual <= QUICK_SECONDS:
         return ""
     usual, most = about(expected.usual), about(expected.most)
-    bound = f", {most} at the longest" if most != usual else ""
-    return f"This takes long: usually about {usual}{bound}."
+    if most == usual:
+        return tr("This takes long: usually about {usual}.", usual=usual)
+    return tr("This takes long: usually about {usual}, at most {most}.", usual=usual, most=most)
 
 
 def about(seconds: float) -> str:
@@ -210,7 +226,9 @@ def about(seconds: float) -> str:
 
 
 def _between(few: int, many: int) -> str:
-    return f"{few} to {many}" if few < many else f"about {few}"
+    if few < many:
+        return tr("{few} to {many}", few=few, many=many)
+    return tr("about {few}", few=few)
 
 
 def _round(count: float) -> int:

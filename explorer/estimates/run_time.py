@@ -5,6 +5,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.estimates import usual_steps
 from explorer.estimates.outlook import FORWARD, Expected, about, total, training
 from explorer.estimates.usual_steps import PAIR, SCHEMES, SHARED, Usual
@@ -48,12 +49,22 @@ def before(
     count = len(experiment.cells(settings))
     found = expected(experiment, settings, parameters, step_time)
     how = (
-        "with a step timed on this machine"
+        tr("with a step timed on this machine")
         if step_time
-        else "on two CPU cores with bfloat16, several times that without it; a GPU is far quicker"
+        else tr(
+            "on two CPU cores with bfloat16, several times that without it; a GPU is far quicker"
+        )
     )
-    bound = f", at most {about(found.most)}" if found.most > 1.1 * found.usual else ""
-    return f"{counted(count, 'cell')}: usually about {about(found.usual)}{bound}, {how}."
+    cells, usual = counted(count, "cell"), about(found.usual)
+    if found.most <= 1.1 * found.usual:
+        return tr("{cells}: usually about {usual}, {how}.", cells=cells, usual=usual, how=how)
+    return tr(
+        "{cells}: usually about {usual}, at most {most}, {how}.",
+        cells=cells,
+        usual=usual,
+        most=about(found.most),
+        how=how,
+    )
 
 
 def expected(
@@ -182,7 +193,7 @@ def left(experiment: Experiment, run: Run, at_once: int = 1) -> str:
         return ""
     open_ = [weights[cell.key] for cell in experiment.left(run)]
     rest = max(sum(open_) / max(1, at_once), max(open_, default=0.0))
-    return f", about {about(run.seconds / done * rest)} left" if rest else ""
+    return tr(", about {time} left", time=about(run.seconds / done * rest)) if rest else ""
 
 
 @lru_cache(maxsize=16)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.estimates import usual_steps
 from explorer.estimates.outlook import FINISH_STEPS, Expected, about, scores_of
 from explorer.estimates.usual_steps import SHARED
@@ -46,11 +48,17 @@ class Estimate:
     def sentence(self) -> str:
         """From when to when, and how that is known, for a person."""
         how = (
-            "with a step timed on this machine"
+            tr("with a step timed on this machine")
             if self.measured
-            else "for two CPU cores; a GPU is far quicker"
+            else tr("on two CPU cores; a GPU is far quicker")
         )
-        return f"{self.rows} solutions: about {about(self.low)} to {about(self.high)}, {how}."
+        return tr(
+            "{solutions}: about {low} to {high}, {how}.",
+            solutions=counted(self.rows, "solution"),
+            low=about(self.low),
+            high=about(self.high),
+            how=how,
+        )
 
 
 def estimate(

@@ -8,6 +8,7 @@ import pandas as pd
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from explorer.base.language import later, tr
 from explorer.base.provenance import in_words
 from explorer.solutions.solution import AnyRecord, MemoryRecord, Solution
 from explorer.specs.arrangements import ARRANGEMENTS
@@ -17,7 +18,7 @@ def scheme(record: AnyRecord) -> tuple[str, str]:
     """Return how a solution is fed to the model: in short, and written out."""
     if isinstance(record, MemoryRecord):
         before, K = "" if record.sink is None else f"[token {record.sink}]", record.tokens_of_memory
-        return f"mem {K}", f"{before}[mem]×{K}, then the text"
+        return f"mem {K}", tr("{input}, then the text", input=f"{before}[mem]×{K}")
     arrangement = ARRANGEMENTS[record.arrangement]
     return arrangement.checklist_id, arrangement.formula
 
@@ -31,32 +32,34 @@ def facts(record: AnyRecord, length: int) -> dict[str, Any]:
     """
     return {
         "text": record.text,
-        "right tokens (C_tokens)": record.c_tokens,
-        "accuracy": round(record.accuracy, 4),
-        "exact": record.exact,
-        "ended because": record.reason or "exact",
-        "steps": record.steps,
-        "seconds": round(record.seconds, 1),
-        "H_LM, nats": round(record.h_lm, 2) if math.isfinite(record.h_lm) else "not a number",
-        "H_LM, terms": record.h_lm_terms,
-        "loss, nats": None if record.loss is None else float(f"{record.loss:.4g}"),
+        later("correct tokens (C_tokens)"): record.c_tokens,
+        later("accuracy"): round(record.accuracy, 4),
+        later("exact"): record.exact,
+        later("ended because"): record.reason or "exact",
+        later("steps"): record.steps,
+        later("seconds"): round(record.seconds, 1),
+        later("H_LM, nats"): round(record.h_lm, 2)
+        if math.isfinite(record.h_lm)
+        else tr("not a number"),
+        later("H_LM, terms"): record.h_lm_terms,
+        later("loss, nats"): None if record.loss is None else float(f"{record.loss:.4g}"),
         "N": length,
-        "seed": record.seed,
-        "arrangement": " ".join(scheme(record)),
-        "kind": record.kind,
-        "model": record.model,
-        "fingerprint": record.fingerprint[:12],
-        "from": record.title,
-        "source": record.source,
-        "target tokens per second": round(record.tokens_per_second, 1),
-        "confirmed in": record.confirmed_in,
-        "searched in": record.searched_in,
-        "device": record.device,
-        "processor threads": record.threads,
-        "started near pairs": getattr(record, "known_starts", None),
-        "versions": in_words(record.versions),
-        "made": record.created,
-        "job": record.job,
+        later("seed"): record.seed,
+        later("arrangement"): " ".join(scheme(record)),
+        later("kind"): record.kind,
+        later("model"): record.model,
+        later("fingerprint"): record.fingerprint[:12],
+        later("from"): record.title,
+        later("source"): record.source,
+        later("target tokens per second"): round(record.tokens_per_second, 1),
+        later("confirmed in"): record.confirmed_in,
+        later("searched in"): record.searched_in,
+        later("device"): record.device,
+        later("processor threads"): record.threads,
+        later("started near pairs"): getattr(record, "known_starts", None),
+        later("versions"): in_words(record.versions),
+        later("made"): record.created,
+        later("job"): record.job,
         "id": record.id,
         **{
             f"recipe: {name.replace('_', ' ')}": value
@@ -84,7 +87,7 @@ def shown(value: Any) -> str:
     if value is None or value == "":
         return "–"
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return tr("yes") if value else tr("no")
     return str(value)
 
 

@@ -28,9 +28,7 @@ from explorer.solutions.sets import SetRecord
 from explorer.solutions.solution import AnyRecord
 from explorer.specs.jobs import ExperimentSpec, names_in
 
-__all__ = ["SHIPS", "Item", "find", "items", "relabel"]
-
-SHIPS = "ships with the project"
+__all__ = ["Item", "find", "items", "relabel"]
 
 
 def items(kind: Kind) -> list[Item]:

@@ -6,24 +6,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from explorer.base import folders
+from explorer.base.language import later
 from explorer.inside.result import LOOKS
 from explorer.landscape.places import LANDSCAPES, WALKS
 from explorer.library.comparison import scheme
 from explorer.library.item import Item
 
 PLACES = {
-    "models": "models",
-    "texts": "assets",
-    "solutions and recordings": "solutions",
-    "sets": "sets",
-    "paths": "paths",
-    "experiments": "experiments",
-    "analyses": "analyses",
-    "frames and checkpoints of jobs": "jobs",
-    "logs": "logs",
-    "trash": "trash",
+    later("models"): "models",
+    later("texts"): "assets",
+    later("solutions and recordings"): "solutions",
+    later("sets"): "sets",
+    later("paths"): "paths",
+    later("experiments"): "experiments",
+    later("analyses"): "analyses",
+    later("frames and checkpoints of jobs"): "jobs",
+    later("logs"): "logs",
+    later("trash"): "trash",
 }
 """What lies in which folder of the cache, in words."""
+
+ORIGINS = (later("own"), later("imported"), later("recorded"))
+"""Where an item can come from (`origin_of`)."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Wish:
         words: all of them occur in the item, in any case.
         models: any of these.
         tags: all of these.
-        origins: any of own, imported, recorded.
+        origins: any of `ORIGINS`.
         exact: whether only exact solutions, or runs with one.
         owner: only what is this person's.
     """
@@ -99,8 +103,8 @@ def disk_use() -> dict[str, int]:
     landscapes = sum(size_of(file) for file in (*LANDSCAPES.own(), *WALKS.own(), *LOOKS.own()))
     sizes["paths"] -= min(sizes["paths"], landscapes)
     return sizes | {
-        "landscapes": landscapes,
-        "other": size_of(root, leave_out=set(PLACES.values())),
+        later("landscapes"): landscapes,
+        later("other"): size_of(root, leave_out=set(PLACES.values())),
     }
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 
 from explorer.assets import catalog
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.base.value import Value, in_words
 from explorer.specs.arrangements import AUTO, ArrangementChoice
 from explorer.specs.jobs import MAX_LENGTH, MAX_RESTARTS, ReconstructSpec
@@ -41,8 +42,11 @@ class Assignment(Value):
         """
         if len(text) > MOST_LETTERS:
             raise BadInputError(
-                f"An assignment's text has at most {MOST_LETTERS} characters: it is part of the "
-                "link. Choose a shorter target."
+                tr(
+                    "An assignment's text has at most {most} characters, because it is part of the "
+                    "link. Choose a shorter target.",
+                    most=MOST_LETTERS,
+                )
             )
         fields = {"restarts": spec.restarts, "seed": spec.seed, "until": spec.until}
         about = {"arrangement": spec.arrangement, "on": _model(spec.model), "recipe": spec.recipe}
@@ -84,7 +88,7 @@ def read(query: Mapping[str, str]) -> Assignment | None:
         fields["recipe"] = _recipe(query)
         found = Assignment.model_validate(fields)
         if found.on is not None and _model(found.on) != found.on:
-            raise BadInputError("“on” takes the name of a model, not a folder.")
+            raise BadInputError(tr("“on” takes the name of a model, not a folder."))
     except ValidationError as error:
         raise _refused(in_words(error, Assignment)) from error
     except BadInputError as error:
@@ -94,8 +98,11 @@ def read(query: Mapping[str, str]) -> Assignment | None:
 
 def _refused(why: str) -> BadInputError:
     return BadInputError(
-        f"The assignment in this link cannot be used. {why} "
-        "Ask for a new link, or correct this one."
+        tr(
+            "The assignment in this link cannot be used. {why} Ask for a new link, or correct this "
+            "one.",
+            why=why,
+        )
     )
 
 
@@ -109,7 +116,7 @@ def _recipe(query: Mapping[str, str]) -> Recipe:
     if not changed:
         return base
     if unknown := changed.keys() - set(SETTINGS):
-        raise BadInputError(f"A recipe has no field “{sorted(unknown)[0][:40]}”.")
+        raise BadInputError(tr("A recipe has no field “{name}”.", name=sorted(unknown)[0][:40]))
     fields = base.model_dump(include=set(SETTINGS)) | changed
     try:
         return Recipe(name=f"{base.name}, changed", **fields)

@@ -14,6 +14,7 @@ from explorer.base import folders
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
 from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.base.value import Value
 from explorer.jobs import client
 from explorer.jobs.client import Job
@@ -99,14 +100,21 @@ def require_room(spec: JobSpec, person: Person, *, of: str | None = None) -> Non
     under_way = [job for job in under_way if job.id != of]
     if len(under_way) >= limits.queue:
         raise BadInputError(
-            f"The queue is full: {counted(len(under_way), 'job')} under way. Try again in a minute."
+            tr(
+                "The queue is full: {jobs} under way. Try again in a minute.",
+                jobs=counted(len(under_way), "job"),
+            )
         )
     whose = owners.owners([job.id for job in under_way])
     mine = [job for job in under_way if whose.get(job.id) == person.id]
     if len(mine) >= limits.jobs:
         raise BadInputError(
-            f"You have {counted(len(mine), 'job')} under way, and {limits.jobs} is the most for "
-            "one person on this server. Wait until one is done, or stop one."
+            tr(
+                "You have {jobs} under way, and {most} is the most for one person on this server. "
+                "Wait until one is done, or stop one.",
+                jobs=counted(len(mine), "job"),
+                most=limits.jobs,
+            )
         )
     _require_rows(spec, mine, limits.rows)
 
@@ -135,8 +143,10 @@ def require_hub(person: Person) -> None:
     """
     if not person.is_host and load().downloads == "host":
         raise BadInputError(
-            "Only the host of this server can fetch models and books from the hub. Ask them, or "
-            "choose what is on its disk."
+            tr(
+                "Only the host of this server can download models and books from the hub. Ask the "
+                "host, or choose what is on this server's disk."
+            )
         )
 
 
@@ -154,11 +164,20 @@ def _require_rows(spec: JobSpec, mine: list[Job], most: int) -> None:
     asked, had = rows(spec), sum(rows(job.spec) for job in mine)
     if asked + had <= most:
         return
-    more = f" Your jobs under way have {had}." if had else ""
+    places = {"rows": counted(asked, "row"), "most": most, "had": had}
     raise BadInputError(
-        f"This takes {counted(asked, 'row')} (one for each restart of each text), and {most} is "
-        f"the most for one person on this server.{more} Choose fewer restarts or texts"
-        f"{', or wait until your other jobs are done' if had else ''}."
+        tr(
+            "This takes {rows} (one for each restart of each text), and {most} is the most for one "
+            "person on this server. Your jobs under way have {had}. Choose fewer restarts or "
+            "texts, or wait until your other jobs are done.",
+            **places,
+        )
+        if had
+        else tr(
+            "This takes {rows} (one for each restart of each text), and {most} is the most for one "
+            "person on this server. Choose fewer restarts or texts.",
+            **places,
+        )
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from explorer.base.database import OwnerRow, transaction
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.people.person import Person, names
 
 
@@ -38,8 +39,14 @@ def require(person: Person, ids: Iterable[str]) -> None:
     known = owners(wanted)
     for number in wanted:
         if not may(person, owner := known.get(number)):
-            whose = f"{names([owner])[owner]} and the host" if owner else "the host"
-            raise BadInputError(f"This is not yours: only {whose} can change or delete it.")
+            raise BadInputError(
+                tr(
+                    "This is not yours: only {name} and the host can change or delete it.",
+                    name=names([owner])[owner],
+                )
+                if owner
+                else tr("This is not yours: only the host can change or delete it.")
+            )
 
 
 def require_host(person: Person) -> None:
@@ -49,7 +56,7 @@ def require_host(person: Person) -> None:
         BadInputError: if they are not.
     """
     if not person.is_host:
-        raise BadInputError("Only the host of this server can do this.")
+        raise BadInputError(tr("Only the host of this server can do this."))
 
 
 def note(person: Person, number: str) -> None:

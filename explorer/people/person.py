@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from explorer.base.database import PersonRow, transaction
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 
 MOST_LETTERS = 30
 
@@ -46,9 +47,11 @@ def rename(person: Person, name: str) -> str:
     kept = "".join(" " if c.isspace() else c for c in unicodedata.normalize("NFC", name))
     kept = " ".join("".join(c for c in kept if unicodedata.category(c)[0] != "C").split())
     if len(kept) > MOST_LETTERS:
-        raise BadInputError(f"A name has at most {MOST_LETTERS} characters. Shorten it.")
+        raise BadInputError(
+            tr("A name has at most {most} characters. Shorten it.", most=MOST_LETTERS)
+        )
     if name.strip() and not kept:
-        raise BadInputError("Nothing of this name can be seen. Use letters.")
+        raise BadInputError(tr("Nothing of this name can be seen. Use letters."))
     if person.id is not None:
         row = insert(PersonRow).values(id=person.id, name=kept)
         with transaction() as session:

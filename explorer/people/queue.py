@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.estimates import outlook
 from explorer.jobs import client
 from explorer.runtime import step_times
@@ -41,10 +42,16 @@ class Load:
         busy += [counted(self.behind, "longer job")] if self.behind else []
         if not busy:
             return ""
-        verb = "is" if self.ahead + self.behind == 1 else "are"
-        known = self.seconds is not None and self.seconds >= 1  # else nobody waits for it
-        done = f", so yours takes about {outlook.about(self.seconds or 0)}" if known else ""
-        return f"{' and '.join(busy)} {verb} under way{done}."
+        others = busy[0]
+        if len(busy) == 2:
+            others = tr("{texts} and {jobs}", texts=busy[0], jobs=busy[1])
+        if self.seconds is None or self.seconds < 1:  # nobody waits for it
+            return tr("Also under way: {others}.", others=others)
+        return tr(
+            "Also under way: {others}, so yours takes about {time}.",
+            others=others,
+            time=outlook.about(self.seconds),
+        )
 
 
 @dataclass(frozen=True)

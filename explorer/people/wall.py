@@ -14,6 +14,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from explorer.base.database import JobRow, OwnerRow, transaction
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.jobs import client, feed
 from explorer.jobs.feed import Say, Stamp
 from explorer.people import owners
@@ -123,7 +124,7 @@ def hide(person: Person, jobs: Iterable[str], *, hidden: bool = True) -> None:
     with transaction() as session:
         for job in jobs:
             if session.get(JobRow, job) is None:
-                raise BadInputError("This text is not there any more.")
+                raise BadInputError(tr("This text is not there any more."))
             row = insert(OwnerRow).values(id=job, hidden=hidden)
             session.execute(
                 row.on_conflict_do_update(index_elements=["id"], set_={"hidden": hidden})

@@ -29,7 +29,7 @@ def test_the_tour_begins_once_by_itself_and_goes_from_stop_to_stop(
         if number < 5:
             settled(page)
             bar.get_by_role("link", name="Next").click()
-    bar.get_by_role("button", name="End").click()
+    bar.get_by_role("button", name="End tour").click()
     expect(bar).to_have_count(0)
     page.goto(app_url)  # it remembers
     expect(page.get_by_label("Step of the recorded run")).to_be_visible()

@@ -32,7 +32,7 @@ def test_a_translated_page_goes_on(page: Page, app_url: str, way: str) -> None:
     settle("Inside the one pass")
     assert page.evaluate(TRANSLATE, way) > 20
     page.get_by_role("radio").nth(2).click()  # another view: what is shown is replaced
-    page.get_by_text("Noise goes into").first.wait_for()
+    page.get_by_text("Noise is added").first.wait_for()
     page.evaluate(TRANSLATE, way)
     page.get_by_test_id("stTopNavLink").nth(1).click()
     settle("Library")

@@ -139,7 +139,7 @@ def test_a_run_that_takes_long_is_asked_about_first(
     app = open_page("arrangements", tiny_llama_folder)
     assert "This takes long: usually about " in texts_of(app)
     start = app.button(key="start-arrangements")
-    assert start.label == "Start all the same" and not client.jobs()
+    assert start.label == "Start anyway" and not client.jobs()
     start.click().run()
     assert not app.exception and len(client.jobs()) == 1
 

@@ -175,7 +175,7 @@ def test_deleting_can_be_undone_and_the_trash_emptied(keep: Keep) -> None:
     app.button(key="delete").click().run()
     assert not app.exception
     assert app.dataframe[0].value["text"].tolist() == ["text 1"]
-    assert "2 solution files are in the trash." in texts_of(app)
+    assert "In the trash: 2 solution files." in texts_of(app)
     app.button(key="undo").click().run()
     assert len(app.dataframe[0].value) == 3 and "in the trash." not in texts_of(app)
     app = select(app, 1)
@@ -220,11 +220,11 @@ def test_every_result_is_listed_deleted_and_put_back(
     app = show(open_page("library"), room)
     assert not app.exception and not app.error and not app.warning
     assert len(app.dataframe[0].value) == 1 and app.dataframe[0].value["size"][0][-1] == "B"
-    assert f"{said}. Select" in texts_of(app)
+    assert f"{said}. Tick a row" in texts_of(app)
     app = select(app, 0)
     assert not app.exception
     app.button(key="delete").click().run()
-    assert items.items(kind) == [] and f"{said} is in the trash." in texts_of(app)
+    assert items.items(kind) == [] and f"In the trash: {said}." in texts_of(app)
     app.button(key="undo").click().run()
     assert not app.exception and len(items.items(kind)) == 1
 
@@ -300,7 +300,7 @@ def test_what_jobs_left_behind_is_cleared(own_cache: Path) -> None:
     app = select(app, 0)
     app.button(key="delete").click().run()
     assert not app.exception and not log.exists() and client.get(job).state == "stopped"
-    assert "1 leftover is in the trash." in texts_of(app)
+    assert "In the trash: 1 leftover." in texts_of(app)
 
 
 @pytest.mark.usefixtures("without_shipped")
@@ -420,7 +420,7 @@ def test_memory_vectors_are_listed_and_not_compared() -> None:
     assert not app.exception and not app.error
     assert app.dataframe[0].value["scheme"].tolist() == ["mem 2", "A4"]
     assert REFUSAL in texts_of(app)
-    assert "Score it again" not in buttons(app) and "Save" in buttons(app)
+    assert "Re-check accuracy" not in buttons(app) and "Save" in buttons(app)
     app = select(app, 0, 1)
     assert not app.exception and REFUSAL in texts_of(app)
     assert "Cosine distance of e" not in [metric.label for metric in app.metric]
@@ -459,7 +459,7 @@ def test_attempts_are_not_counted_as_solutions(keep: Keep) -> None:
         keep(number, **({} if number < 1 else {"exact": False, "accuracy": 2 / 3, "c_tokens": 2}))
     app = open_page("library")
     assert not app.exception
-    assert "1 exact solution, 4 attempts not exact. Select rows" in texts_of(app)
+    assert "1 exact solution, 4 attempts not exact. Tick a row" in texts_of(app)
     (store.run_folder("run0") / "000000000000-00000000.safetensors").write_bytes(b"{")
     said = texts_of(open_page("library"))
     assert "0 exact solutions, 4 attempts not exact, 1 file that cannot be read." in said

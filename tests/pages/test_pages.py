@@ -22,8 +22,9 @@ from explorer.jobs import client, feed, kept
 from explorer.solutions import store
 from explorer.solutions.recording import Recording, RecordingHeader, RecordingLog
 from explorer.specs.jobs import ReconstructSpec
-from explorer.specs.recipes import FAST
+from explorer.specs.recipes import FAST, SETTINGS
 from tests.pages.driving import APP, carry_out, followed, open_page, texts_of
+from widgets import recipes
 
 TEXT = "abc <script>alert(1)</script> & more words to say"
 
@@ -53,7 +54,7 @@ def test_first_view_shows_a_recorded_run_before_any_model_is_there() -> None:
     labels = [metric.label for metric in app.metric]
     assert "Correct tokens (C_tokens)" in labels
     assert "not on this disk yet" in texts_of(app)
-    assert [button.label for button in app.button] == ["Projector view", "Bring it"]
+    assert [button.label for button in app.button] == ["Projector view", "Download"]
 
 
 def test_bring_queues_a_job() -> None:
@@ -92,7 +93,7 @@ def test_what_takes_long_is_asked_about_first(
     said = texts_of(app)
     assert "This takes long: usually about " in said and "stop at any time" in said
     (start,) = [button for button in app.button if button.key == "start"]
-    assert start.label == "Start all the same" and not client.jobs()
+    assert start.label == "Start anyway" and not client.jobs()
     start.click().run()
     assert not app.exception and len(client.jobs()) == 1
 
@@ -129,7 +130,7 @@ def test_stopping_is_said_at_once(tiny_llama_folder: Path) -> None:
         row.state, row.attempts = "running", 1
     app.run()
     app.button(key=f"stop-{job.id}").click().run()
-    assert "Stopping: it ends with this step." in texts_of(app)
+    assert "Stopping after this step." in texts_of(app)
     assert app.button(key=f"stop-{job.id}").disabled
 
 
@@ -158,7 +159,7 @@ def test_what_suits_the_model_is_offered_first_and_said(tiny_llama_folder: Path)
     app = open_page(None, tiny_llama_folder)
     chosen = app.selectbox(key="arrangement")
     assert chosen.value == "auto" and "to be checked" in chosen.options[0]
-    assert "Checked when this model first runs" in texts_of(app)
+    assert "checked when this model first runs" in texts_of(app)
     app.button(key="start").click().run()
     (job,) = client.jobs()
     assert isinstance(job.spec, ReconstructSpec) and job.spec.arrangement == "auto"
@@ -188,6 +189,10 @@ def test_a_changed_recipe_is_named_as_changed(tiny_llama_folder: Path) -> None:
     assert isinstance(job.spec, ReconstructSpec)
     assert job.spec.recipe.max_steps == 50
     assert job.spec.recipe.name == "fast, changed"
+
+
+def test_every_field_of_a_recipe_has_a_label() -> None:
+    assert set(recipes.LABELS) == set(SETTINGS)
 
 
 def test_a_recipes_number_that_is_zero_moves_by_a_visible_step(tiny_llama_folder: Path) -> None:

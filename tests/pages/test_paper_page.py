@@ -130,7 +130,7 @@ def test_a_long_start_of_a_column_is_asked_about_first(tiny_llama_folder: Path) 
     app = open_page("paper", tiny_llama_folder)
     step_times.keep(StepTime(model=str(tiny_llama_folder), precision="auto", token_seconds=1.0))
     app.segmented_control(key="fill-size").set_value("minutes").run()
-    assert app.button(key="fill-start-6").label == "Start all the same"
+    assert app.button(key="fill-start-6").label == "Start anyway"
     assert "This takes long" in texts_of(app)
     app.button(key="fill-start-6").click().run()
     assert len(client.jobs()) == 1

@@ -65,7 +65,7 @@ def test_the_verdict_and_its_rule_are_on_the_page(
     (claim,) = [each for each in app.markdown if each.value == roles.CLAIM]
     assert "flipped" in claim.proto.help and "2.5%" in claim.proto.help
     swaps = next(d.value for d in app.dataframe if "pairs" in d.value.columns)
-    assert swaps["right of m's text"].str.startswith("50%").all() and len(swaps) == 3
+    assert swaps["correct for m's text"].str.startswith("50%").all() and len(swaps) == 3
 
 
 def test_sharing_is_compared_with_the_set_that_differs_in_it_alone(make_set: MakeSet) -> None:
@@ -75,5 +75,5 @@ def test_sharing_is_compared_with_the_set_that_differs_in_it_alone(make_set: Mak
     app = open_page("roles", set=shared)
     assert not app.exception and not app.error
     table = next(d.value for d in app.dataframe if "shared minus free" in d.value.columns)
-    row = table.set_index("e").loc["doublings of noise it stands"]
+    row = table.set_index("e").loc["doublings of noise that it stands"]
     assert row["shared minus free"] == "-1.00" and row["p less"] == round(1 / 64, 3)

@@ -228,6 +228,6 @@ def test_alone_there_is_no_name_and_no_filter(visit: Visit, job: str) -> None:
 def test_a_name_is_typed_on_any_page_and_a_wrong_key_is_said(visit: Visit) -> None:
     come(visit, "ada")
     app = open_page(host="wrong")
-    assert "not the key of this server" in texts_of(app)
+    assert "not this server's host key" in texts_of(app)
     app.text_input(key="own-name").set_value("Ada *L*").run()
     assert not app.exception and own_name(recognised("ada")) == "Ada *L*"

@@ -6,6 +6,7 @@ from functools import partial
 import streamlit as st
 
 from explorer.base import formatting
+from explorer.base.language import later, tr
 from explorer.library import exchange, trash
 from explorer.library.items import Item, items
 from explorer.library.labels import Kind
@@ -14,20 +15,22 @@ from widgets import download, server
 
 DELETED = "library_deleted"
 WORDS: dict[Kind, tuple[str, str]] = {
-    "solution": ("solution file", "solution files"),
-    "run": ("run", "runs"),
-    "set": ("set", "sets"),
-    "paths": ("set of paths", "sets of paths"),
-    "landscape": ("landscape", "landscapes"),
-    "experiment": ("run of an experiment", "runs of experiments"),
-    "analysis": ("analysis", "analyses"),
-    "asset": ("model or text collection", "models and text collections"),
-    "job": ("job", "jobs"),
-    "leftover": ("leftover", "leftovers"),
+    "solution": (later("solution file"), later("solution files")),
+    "run": (later("run"), later("runs")),
+    "set": (later("set"), later("sets")),
+    "paths": (later("set of paths"), later("sets of paths")),
+    "landscape": (later("landscape"), later("landscapes")),
+    "experiment": (later("run of an experiment"), later("runs of experiments")),
+    "analysis": (later("analysis"), later("analyses")),
+    "asset": (later("model or text collection"), later("models and text collections")),
+    "job": (later("job"), later("jobs")),
+    "leftover": (later("leftover"), later("leftovers")),
 }
 QUESTIONS: dict[Kind, str] = {
-    "asset": "Whoever uses it next waits until it is downloaded again. Until the trash is emptied "
-    "it can be put back.",
+    "asset": later(
+        "Whoever uses it next has to wait until it is downloaded again. You can put it back until "
+        "the trash is emptied."
+    ),
 }
 """What is asked before something of a kind is deleted."""
 
@@ -37,22 +40,34 @@ def show(kind: Kind, listed: Sequence[Item], selected: Sequence[Item]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if not selected:
             st.caption(
-                f"{in_words(kind, listed)}. Select rows with the boxes at their left: one to see it"
-                f"{', two to compare them' if kind == 'solution' else ''}."
+                tr(
+                    "{entries}. Tick a row to see it, two to compare.",
+                    entries=in_words(kind, listed),
+                )
+                if kind == "solution"
+                else tr("{entries}. Tick a row to see it.", entries=in_words(kind, listed))
             )
             return
-        st.caption(f"{len(selected)} of {counted(kind, len(listed))} selected.")
+        st.caption(
+            tr(
+                "{some} of {entries} selected.",
+                some=len(selected),
+                entries=counted(kind, len(listed)),
+            )
+        )
         solutions = _solutions_of(kind, selected)
         divided = exchange.parts(solutions)
         for number, part in enumerate(divided, 1):
-            of = f" {number} of {len(divided)}" if len(divided) > 1 else ""
-            named = of.replace(" ", "-")
+            of, named = "", ""
+            if len(divided) > 1:
+                of = tr(" {number} of {total}", number=number, total=len(divided))
+                named = f"-{number}-of-{len(divided)}"
             download.button(
-                f"Export{of}",
+                tr("Export{part}", part=of),
                 partial(exchange.export, part),
                 f"proto-tokens{named}.zip",
                 f"export{named}",
-                "A zip: solution files, their recordings, and a CSV table.",
+                tr("A zip: solution files, their recordings, and a CSV table."),
                 "application/zip",
             )
         _delete(kind, selected)
@@ -62,16 +77,20 @@ def _delete(kind: Kind, selected: Sequence[Item]) -> None:
     """Offer to move what is selected into the trash; of some kinds after a question."""
     ships = any(item.ships for item in selected)
     if not ships and not all(owners.may(server.person(), item.owner) for item in selected):
-        st.caption("You can delete what is yours.")
+        st.caption(tr("You can delete what is yours."))
         return
-    label, icon = "Delete", ":material/delete:"
+    label, icon = tr("Delete"), ":material/delete:"
     if kind not in QUESTIONS:
-        why = "What ships with the project cannot be deleted." if ships else "Into the trash."
+        why = (
+            tr("What ships with the project cannot be deleted.")
+            if ships
+            else tr("Moves it to the trash.")
+        )
         wanted = st.button(label, icon=icon, key="delete", disabled=ships, help=why)
     else:
         with st.popover(label, icon=icon, key="delete-ask"):
-            st.write(QUESTIONS[kind])
-            wanted = st.button("Yes, delete", type="primary", key="delete")
+            st.write(tr(QUESTIONS[kind]))
+            wanted = st.button(tr("Yes, delete"), type="primary", key="delete")
     if wanted:
         st.session_state[DELETED] = server.throw(selected).id
         st.rerun()
@@ -84,9 +103,9 @@ def undo_bar() -> None:
     if deletion is None:
         return
     with st.container(horizontal=True, vertical_alignment="center", border=True):
-        verb = "is" if len(deletion.ids) == 1 else "are"
-        st.write(f"{counted(deletion.kind, len(deletion.ids))} {verb} in the trash.")
-        if st.button("Undo", icon=":material/undo:", key="undo"):
+        entries = counted(deletion.kind, len(deletion.ids))
+        st.write(tr("In the trash: {entries}.", entries=entries))
+        if st.button(tr("Undo"), icon=":material/undo:", key="undo"):
             server.undo(deletion)
             del st.session_state[DELETED]
             st.rerun()
@@ -104,9 +123,13 @@ def in_words(kind: Kind, listed: Sequence[Item]) -> str:
     exact = sum(item.record is not None and item.record.exact for item in listed)
     said = formatting.counted(exact, "exact solution")
     if attempts := sum(item.record is not None for item in listed) - exact:
-        said += f", {formatting.counted(attempts, 'attempt')} not exact"
+        not_exact = formatting.counted(attempts, "attempt not exact", "attempts not exact")
+        said += f", {not_exact}"
     if unread := sum(item.record is None for item in listed):
-        said += f", {formatting.counted(unread, 'file')} that cannot be read"
+        unreadable = formatting.counted(
+            unread, "file that cannot be read", "files that cannot be read"
+        )
+        said += f", {unreadable}"
     return said
 
 

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from explorer.base.language import later, tr
 from explorer.figures import comparison as figures
 from explorer.figures.comparison import Curve
 from explorer.library.comparison import cosine_distance, side_by_side
@@ -11,7 +12,7 @@ from widgets import cached, charts, words
 from widgets.library.panel import tokens
 from widgets.markdown import escaped
 
-NAMES = ("first", "second")
+NAMES = (later("first"), later("second"))
 
 
 def show(one: Item, other: Item) -> None:
@@ -34,29 +35,33 @@ def show(one: Item, other: Item) -> None:
 def _side(item: Item, name: str) -> None:
     record = item.record
     assert record is not None
-    st.subheader(name.capitalize(), anchor=False)
+    st.subheader(tr(name).capitalize(), anchor=False)
     if item.label.name:
         st.text(item.label.name)
     tokens(item, f"compare-{name}")
     with st.container(horizontal=True):
-        words.metric("Correct tokens", f"{record.c_tokens} / {item.length}")
-        words.metric("Steps", f"{record.steps}")
-        words.metric("Seed", f"{record.seed}")
+        words.metric(tr("Correct tokens"), f"{record.c_tokens} / {item.length}")
+        words.metric(tr("Steps"), f"{record.steps}")
+        words.metric(tr("Seed"), f"{record.seed}")
 
 
 def _distances(one: Solution, other: Solution) -> None:
     e, m = cosine_distance(one.e, other.e), cosine_distance(one.m, other.m)
     if e is None or m is None:
-        st.caption("Their vectors cannot be compared: they belong to models of different d_model.")
+        st.caption(
+            tr("Their vectors cannot be compared: they belong to models with a different d_model.")
+        )
         return
     with st.container(horizontal=True):
-        words.metric("Cosine distance of e", f"{e:.3f}", help=DISTANCE_HELP)
-        words.metric("Cosine distance of m", f"{m:.3f}", help=DISTANCE_HELP)
+        words.metric(tr("Cosine distance of e"), f"{e:.3f}", help=tr(DISTANCE_HELP))
+        words.metric(tr("Cosine distance of m"), f"{m:.3f}", help=tr(DISTANCE_HELP))
     if one.record.fingerprint != other.record.fingerprint:
-        st.caption("They belong to different models, so these distances mean little.")
+        st.caption(tr("They belong to different models, so these distances mean little."))
 
 
-DISTANCE_HELP = "1 − cosine. Two random vectors lie at about 1 ± 1/√d_model, equal ones at 0."
+DISTANCE_HELP = later(
+    "1 − cosine. Two random vectors are at about 1 ± 1/√d_model, equal ones at 0."
+)
 
 
 def _curves(one: Item, other: Item) -> None:
@@ -67,9 +72,10 @@ def _curves(one: Item, other: Item) -> None:
         recording = cached.run(item.path.parent)[0]
         seed = item.record.seed
         if recording is not None and seed in recording.header.seeds:
-            curves.append((f"{name}, seed {seed}", recording, recording.header.seeds.index(seed)))
+            called = tr("{name}, seed {seed}", name=tr(name), seed=seed)
+            curves.append((called, recording, recording.header.seeds.index(seed)))
     if not curves:
-        st.caption("Neither has a recording, so there are no curves.")
+        st.caption(tr("Neither has a recording, so there are no curves."))
         return
     left, right = st.columns(2)
     key = f"compare-{one.id}-{other.id}"
@@ -81,15 +87,18 @@ def _curves(one: Item, other: Item) -> None:
 
 def _settings(one: Solution, other: Solution) -> None:
     table = side_by_side(one, other)
-    if st.toggle("Only what differs", value=True, key="differs"):
+    if st.toggle(tr("Only what differs"), value=True, key="differs"):
         table = table[table["differs"]]
     if table.empty:
-        st.caption("Nothing differs.")
+        st.caption(tr("Nothing differs."))
         return
     st.dataframe(
-        table.drop(columns="differs"),
+        table.drop(columns="differs").assign(setting=table["setting"].map(tr)),
         hide_index=True,
         key="compare-settings",
-        column_config={"setting": st.column_config.TextColumn(width=190)},
-        alt="Settings and results of both, side by side",
+        column_config={
+            "setting": st.column_config.TextColumn(tr("setting"), width=190),
+            **{name: tr(name) for name in NAMES},
+        },
+        alt=tr("Settings and results of both, side by side"),
     )

@@ -5,34 +5,36 @@ from dataclasses import replace
 
 import streamlit as st
 
+from explorer.base.language import later, tr
 from explorer.library.items import Item
 from explorer.library.labels import Kind
 from explorer.library.selection import Wish, chosen, model_of, origin_of
 from widgets import server
 
-EVERYONES, MINE = "Everyone’s", "Mine"
+EVERYONES, MINE = later("Everyone’s"), later("Mine")
 
 
 def choose(kind: Kind, items: Sequence[Item]) -> list[Item]:
     """Show search and filters for a kind of items; return those that fit."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = st.text_input(
-            "Search",
+            tr("Search"),
             key="find",
             bind="query-params",
             type="search",
-            placeholder="text, name, note, tag, model, seed 3 …",
+            placeholder=tr("text, name, note, tag, model, seed 3 …"),
             label_visibility="collapsed",
             icon=":material/search:",
         )
-        with st.popover("Filter", icon=":material/filter_list:", key="filter"):
+        with st.popover(tr("Filter"), icon=":material/filter_list:", key="filter"):
             wish = _wish(kind, items, words or "")
         if (me := server.person().id) is not None:
             whose = st.segmented_control(
-                "Whose",
+                tr("Whose"),
                 (EVERYONES, MINE),
                 default=EVERYONES,
                 required=True,
+                format_func=tr,
                 key="whose",
                 bind="query-params",
                 label_visibility="collapsed",
@@ -42,10 +44,10 @@ def choose(kind: Kind, items: Sequence[Item]) -> list[Item]:
 
 
 def _wish(kind: Kind, items: Sequence[Item], words: str) -> Wish:
-    models = _several("Model", kind, {model_of(item) for item in items})
-    tags = _several("Tags", kind, {tag for item in items for tag in item.label.tags})
-    origins = _several("Made", kind, {origin_of(item) for item in items})
-    exact = kind in ("solution", "run") and st.toggle("Only exact ones", key=f"exact-{kind}")
+    models = _several(later("Model"), kind, {model_of(item) for item in items})
+    tags = _several(later("Tags"), kind, {tag for item in items for tag in item.label.tags})
+    origins = _several(later("Made"), kind, {origin_of(item) for item in items})
+    exact = kind in ("solution", "run") and st.toggle(tr("Only exact ones"), key=f"exact-{kind}")
     return Wish(words=words, models=models, tags=tags, origins=origins, exact=exact)
 
 
@@ -53,4 +55,4 @@ def _several(label: str, kind: Kind, options: set[str]) -> tuple[str, ...]:
     known = sorted(option for option in options if option)
     if len(known) < 2 and label != "Tags":
         return ()
-    return tuple(st.multiselect(label, known, key=f"{label}-{kind}"))
+    return tuple(st.multiselect(tr(label), known, format_func=tr, key=f"{label}-{kind}"))

@@ -3,25 +3,28 @@
 import streamlit as st
 
 from explorer.base.errors import ExplorerError
+from explorer.base.language import tr
 from explorer.library import exchange
 from widgets import server
 
 
 def show() -> None:
     """Offer an upload; say of every solution in it what became of it."""
-    with st.popover("Import", icon=":material/upload:", key="import"):
+    with st.popover(tr("Import"), icon=":material/upload:", key="import"):
         st.caption(
-            "A solution file, or a zip that was exported here. Each is checked against the model "
-            "of its name on this disk."
+            tr(
+                "A solution file, or a zip exported by an explorer. Each solution is checked "
+                "against the model of its name on this disk."
+            )
         )
         files = st.file_uploader(
-            "Solutions",
+            tr("Solutions"),
             type=["safetensors", "zip"],
             accept_multiple_files=True,
             key=f"import-{st.session_state.get('imports', 0)}",
             label_visibility="collapsed",
         )
-        if files and st.button("Import", type="primary", key="import-now"):
+        if files and st.button(tr("Import"), type="primary", key="import-now"):
             st.session_state["imported"] = [
                 arrival for file in files for arrival in _take_in(file.name, file.getvalue())
             ]
@@ -36,10 +39,10 @@ def report() -> None:
         return
     good = sum(arrival.id is not None for arrival in arrivals)
     with st.container(border=True):
-        st.write(f"{good} of {len(arrivals)} imported.")
+        st.write(tr("{some} of {all} imported.", some=good, all=len(arrivals)))
         shown = [a for a in arrivals if a.id is None][:10] or arrivals[:5]
         st.text("\n".join(f"{arrival.file}: {arrival.sentence}" for arrival in shown))
-        if st.button("Put away", key="imported-seen"):
+        if st.button(tr("Dismiss"), key="imported-seen"):
             del st.session_state["imported"]
             st.rerun()
 

@@ -5,11 +5,12 @@ import streamlit as st
 
 from explorer.base.errors import ExplorerError
 from explorer.base.formatting import human_bytes
+from explorer.base.language import later, tr
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.figures.strip import strip_data
 from explorer.jobs import client
 from explorer.library.comparison import facts, shown
-from explorer.library.items import SHIPS, Item
+from explorer.library.items import Item
 from explorer.library.labels import MAX_TAGS
 from explorer.library.selection import size_of
 from explorer.people import owners
@@ -70,6 +71,8 @@ JOB_PAGES = {
     **{f"run {name}": (name.replace("-", "_"), "job") for name in EXPERIMENTS},
 }
 """Which page shows a job of each kind, and under which name its link carries the job's id."""
+TITLES = {name.replace("-", "_"): made.title for name, made in EXPERIMENTS.items()}
+"""What pages are called whose files are not."""
 
 
 def _open(item: Item) -> None:
@@ -95,7 +98,7 @@ def _open(item: Item) -> None:
     if query is not None:
         st.page_link(
             f"pages/{page}.py",
-            label=f"Open on the page {page.replace('_', ' ').capitalize()}",
+            label=tr("Open on the page {page}", page=tr(TITLES.get(page, page.capitalize()))),
             icon=":material/open_in_new:",
             query_params=query,
         )
@@ -103,23 +106,27 @@ def _open(item: Item) -> None:
 
 def _label(item: Item, known_tags: list[str]) -> None:
     if item.ships:
-        st.caption(f"It {SHIPS}: it can be compared and exported, not renamed or deleted.")
+        st.caption(
+            tr("It ships with the project: you can compare and export it, not rename or delete it.")
+        )
         return
     if not owners.may(server.person(), item.owner):
-        st.caption("Only whose it is, and the host, can name or delete it.")
+        st.caption(tr("Only its owner and the host can rename or delete it."))
         return
     with st.form(f"label-{item.kind}-{item.id}", border=False):
-        name = st.text_input("Name", item.label.name, max_chars=120, placeholder="the text itself")
+        name = st.text_input(
+            tr("Name"), item.label.name, max_chars=120, placeholder=tr("the text itself")
+        )
         tags = st.multiselect(
-            "Tags",
+            tr("Tags"),
             sorted({*known_tags, *item.label.tags}),
             list(item.label.tags),
             accept_new_options=True,
             max_selections=MAX_TAGS,
-            placeholder="type a word",
+            placeholder=tr("type a word"),
         )
-        note = st.text_area("Note", item.label.note, max_chars=4_000, height=90)
-        if st.form_submit_button("Save", icon=":material/save:"):
+        note = st.text_area(tr("Note"), item.label.note, max_chars=4_000, height=90)
+        if st.form_submit_button(tr("Save"), icon=":material/save:"):
             server.relabel(item, name=name or "", note=note or "", tags=tags)
             st.rerun()
 
@@ -128,21 +135,25 @@ def _score_again(item: Item) -> None:
     """Let the worker run the model once on the vectors and compare with what the file says."""
     record = item.record
     assert record is not None
-    if not st.button("Score it again", icon=":material/verified:", key=f"score-{item.id}"):
+    if not st.button(tr("Re-check accuracy"), icon=":material/verified:", key=f"score-{item.id}"):
         return
     if not client.worker_status().ready:
-        st.info("The worker is not ready yet; try again in a moment.", icon=":material/info:")
+        st.info(tr("The worker is not ready yet; try again in a moment."), icon=":material/info:")
         return
     try:
-        with st.spinner("One forward pass in float32 …"):
+        with st.spinner(tr("One forward pass in float32 …")):
             asked = {"solution": str(item.path)}
             found = server.request("decode", asked, record.model, patience=30)
     except ExplorerError as error:
         st.error(escaped(str(error)), icon=":material/error:")
         return
     right = round(found["accuracy"] * item.length)
-    agrees = "as its file says" if right == record.c_tokens else f"its file says {record.c_tokens}"
-    st.text(f"{right} of {item.length} tokens right now, {agrees}. It says:\n{found['text']}")
+    places = {"right": right, "all": item.length, "filed": record.c_tokens, "text": found["text"]}
+    st.text(
+        tr("{right} of {all} tokens correct, as its file says. Output:\n{text}", **places)
+        if right == record.c_tokens
+        else tr("{right} of {all} tokens correct; its file says {filed}. Output:\n{text}", **places)
+    )
 
 
 def _facts(item: Item) -> None:
@@ -152,16 +163,20 @@ def _facts(item: Item) -> None:
     else:
         known = {"text": item.text, "made": item.created, "id": item.id} | dict(item.facts)
     if item.path is not None:
-        known["on the disk"] = human_bytes(size_of(item.path))
+        known[later("on the disk")] = human_bytes(size_of(item.path))
     if item.kind == "run" and item.path is not None and (race := store.race_of(item.path)):
-        known["one pass, seconds"] = round(race.one_forward_seconds, 4)
-        known["token by token, seconds"] = round(race.autoregressive_seconds, 4)
-    table = pd.DataFrame({"setting": known.keys(), "value": [shown(v) for v in known.values()]})
+        known[later("one pass, seconds")] = round(race.one_forward_seconds, 4)
+        known[later("token by token, seconds")] = round(race.autoregressive_seconds, 4)
+    values = [shown(value) for value in known.values()]
+    table = pd.DataFrame({"setting": [tr(name) for name in known], "value": values})
     st.dataframe(
         table,
         hide_index=True,
         height=390,
-        column_config={"setting": st.column_config.TextColumn(width=190)},
-        alt="Settings and results of the selected entry",
+        column_config={
+            "setting": st.column_config.TextColumn(tr("setting"), width=190),
+            "value": tr("value"),
+        },
+        alt=tr("Settings and results of the selected entry"),
         key=f"facts-{item.kind}-{item.id}",
     )

@@ -8,8 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from explorer.base.formatting import human_bytes
+from explorer.base.language import tr
 from explorer.library.comparison import scheme
-from explorer.library.items import SHIPS, Item
+from explorer.library.items import Item
 from explorer.library.labels import Kind
 from explorer.library.selection import size_of
 from explorer.people.person import names
@@ -19,27 +20,33 @@ from widgets.markdown import escaped
 MOST_PROBLEMS = 3
 _config = st.column_config
 ROWS_SHOWN = 9
-_COLUMNS: dict[str, Any] = {  # at 1280 pixels all of them fit; what has no width takes the rest
-    "accuracy": _config.NumberColumn(format="percent", width=72, help=words.help_for("accuracy")),
-    "steps": _config.NumberColumn(width=56, help=words.help_for("step")),
-    "text": _config.TextColumn(width=355),
-    "N": _config.NumberColumn(width=44, help=words.help_for("N")),
-    "model": _config.TextColumn(),
-    "scheme": _config.TextColumn(
-        "arrangement", width=92, help=words.help_for("arrangement", "memory vectors")
-    ),
-    "by": _config.TextColumn(width=95, help="Who made it"),
-    "tags": _config.TextColumn(width=105),
-    "made": _config.DatetimeColumn(format="D MMM, HH:mm", width=118),
-    "from": _config.TextColumn(width=76, help=f"recorded: {SHIPS}"),
-    "exact": _config.TextColumn(
-        width=60, help=words.help_for("exact", "restart", more="Exact restarts of all.")
-    ),
-    "state": _config.TextColumn(width=72),
-    "asks": _config.TextColumn("kind", width=95),
-    "size": _config.TextColumn(width=72, help="On the disk"),
-    "said": _config.TextColumn(),
-}
+
+
+def _columns() -> dict[str, Any]:
+    """Return how columns look; at 1280 pixels all fit: what has no width takes the rest."""
+    arrangement = words.help_for(tr("arrangement"), tr("memory vectors"))
+    exact = words.help_for(tr("exact"), tr("restart"), more=tr("Exact restarts of all."))
+    return {
+        "accuracy": _config.NumberColumn(
+            tr("accuracy"), format="percent", width=72, help=words.help_for(tr("accuracy"))
+        ),
+        "steps": _config.NumberColumn(tr("steps"), width=56, help=words.help_for(tr("step"))),
+        "text": _config.TextColumn(tr("text"), width=355),
+        "N": _config.NumberColumn(width=44, help=words.help_for("N")),
+        "model": _config.TextColumn(tr("model")),
+        "scheme": _config.TextColumn(tr("arrangement"), width=92, help=arrangement),
+        "by": _config.TextColumn(tr("by"), width=95, help=tr("Who made it")),
+        "tags": _config.TextColumn(tr("tags"), width=105),
+        "made": _config.DatetimeColumn(tr("made"), format="D MMM, HH:mm", width=118),
+        "from": _config.TextColumn(
+            tr("from"), width=76, help=tr("recorded: ships with the project")
+        ),
+        "exact": _config.TextColumn(tr("exact"), width=60, help=exact),
+        "state": _config.TextColumn(tr("state"), width=72),
+        "asks": _config.TextColumn(tr("kind"), width=95),
+        "size": _config.TextColumn(tr("size"), width=72, help=tr("On the disk")),
+        "said": _config.TextColumn(tr("said")),
+    }
 
 
 def show(kind: Kind, items: Sequence[Item]) -> list[Item]:
@@ -53,8 +60,11 @@ def show(kind: Kind, items: Sequence[Item]) -> list[Item]:
         on_select="rerun",
         selection_mode="multi-row",
         height=38 + 35 * min(len(items), ROWS_SHOWN),
-        column_config=_COLUMNS,
-        alt=f"Table of {len(items)} entries; select rows to see, compare, export or delete them",
+        column_config=_columns(),
+        alt=tr(
+            "Table of {count} entries; select rows to see, compare, export or delete them",
+            count=len(items),
+        ),
     )
     rows = state["selection"]["rows"]
     return [items[row] for row in rows if row < len(items)]
@@ -84,7 +94,9 @@ def _problems(items: Sequence[Item]) -> None:
     for problem in found[:MOST_PROBLEMS]:
         st.warning(escaped(problem), icon=":material/broken_image:")
     if (more := len(found) - MOST_PROBLEMS) > 0:
-        st.warning(f"And {more} more that cannot be read.", icon=":material/broken_image:")
+        st.warning(
+            tr("And {more} more that cannot be read.", more=more), icon=":material/broken_image:"
+        )
 
 
 def _solution(item: Item) -> dict[str, Any]:
@@ -96,7 +108,7 @@ def _solution(item: Item) -> dict[str, Any]:
         "N": item.length or None,
         "model": record.model if record else "",
         "scheme": scheme(record)[0] if record else "",
-        "from": item.facts["origin"],
+        "from": tr(item.facts["origin"]),
         "tags": ", ".join(item.label.tags),
         "made": item.created,
     }
@@ -110,7 +122,7 @@ def _run(item: Item) -> dict[str, Any]:
         "text": _title(item),
         "N": item.length or None,
         "model": item.facts["model"],
-        "from": "recorded" if item.ships else "own",
+        "from": tr("recorded") if item.ships else tr("own"),
         "tags": ", ".join(item.label.tags),
         "made": item.created,
     }
@@ -124,9 +136,11 @@ def _other(item: Item) -> dict[str, Any]:
     lost = facts.get("missing")
     ships = item.kind in ("paths", "landscape", "experiment")
     return known | {
-        "text": f"⚠ {lost} of its solutions gone: {_title(item)}" if lost else _title(item),
+        "text": tr("⚠ {lost} of its solutions gone: {title}", lost=lost, title=_title(item))
+        if lost
+        else _title(item),
         "size": human_bytes(size_of(item.path)) if item.path else "",
-        **({"from": "recorded" if item.ships else "own"} if ships else {}),
+        **({"from": tr("recorded") if item.ships else tr("own")} if ships else {}),
         "tags": ", ".join(item.label.tags),
         "made": item.created,
     }
@@ -134,7 +148,7 @@ def _other(item: Item) -> dict[str, Any]:
 
 def _job(item: Item) -> dict[str, Any]:
     return {
-        "state": item.facts["state"],
+        "state": tr(item.facts["state"]),
         "asks": item.facts["asks"],
         "text": _title(item),
         "tags": ", ".join(item.label.tags),

@@ -113,17 +113,19 @@ def test_what_is_said_of_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = [a_sample(k * 4**QUICKER, n=24, kind="informed", here=True) for k in (50, 90, 100, 130)]
     monkeypatch.setattr(usual_steps, "samples", lambda: seen)
     found = outlook.of_text(SPEC)
-    assert found.sentence == "Such a text usually takes 50 to 130 steps."
-    assert found.after(31, 0.1) == ("Such a text usually takes 50 to 130 steps, about 5.9 s more.")
+    assert found.sentence == "A text like this one usually takes 50 to 130 steps."
+    assert found.after(31, 0.1) == (
+        "A text like this one usually takes 50 to 130 steps, about 5.9 s more."
+    )
     assert found.after(200, 0.1) == (
-        "Such a text usually takes 50 to 130 steps; this one takes more."
+        "A text like this one usually takes 50 to 130 steps; this one takes more."
     )
     step_time = StepTime(model=MODEL, precision="auto", token_seconds=2e-3, pass_seconds=0.08)
     timed = outlook.of_text(SPEC, step_time)
     assert timed.seconds is not None and 10 < timed.seconds.usual < 40 < timed.seconds.most
     assert "about" in timed.sentence and timed.sentence.endswith(" here.")
     seen[:] = [a_sample(800, n=24, exact=False) for _ in range(4)]
-    assert "No such text was exact" in outlook.of_text(SPEC).sentence
+    assert "no text like this one" in outlook.of_text(SPEC).sentence
 
 
 @pytest.mark.parametrize(

@@ -67,16 +67,16 @@ def test_a_longer_job_takes_its_part_of_the_time() -> None:
     )
     assert seconds() == pytest.approx(before / 0.8)
     assert queue.load(text(), TIMED).sentence.startswith(
-        "1 other text and 1 longer job are under way, so yours takes about "
+        "Also under way: 1 other text and 1 longer job, so yours takes about "
     )
 
 
 @pytest.mark.parametrize(
     ("ahead", "behind", "said"),
     [
-        (1, 0, "1 other text is under way, so yours takes about 1:20 min."),
-        (29, 0, "29 other texts are under way, so yours takes about 1:20 min."),
-        (0, 1, "1 longer job is under way, so yours takes about 1:20 min."),
+        (1, 0, "Also under way: 1 other text, so yours takes about 1:20 min."),
+        (29, 0, "Also under way: 29 other texts, so yours takes about 1:20 min."),
+        (0, 1, "Also under way: 1 longer job, so yours takes about 1:20 min."),
     ],
 )
 def test_it_is_said_in_words(ahead: int, behind: int, said: str) -> None:

@@ -61,7 +61,7 @@ def test_what_it_says_while_it_runs(shift: "Shift", long: "MakeSpec", steps_of: 
     shift.until(lambda: steps_of(job_id) > 20)
     job = client.get(job_id)
     told = re.match(r"Step \d+ of at most 100000, .* at the longest\. (.*)", job.sentence)
-    assert told is not None and re.search(r"^Such a text|^No such text", told[1])
+    assert told is not None and re.search(r"text like this one", told[1])
     assert 0 < job.fraction < 0.01
     assert client.worker_status().ahead == 1
 
