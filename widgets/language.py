@@ -3,6 +3,8 @@
 A link with `?lang=de` opens a page in that language and is remembered by a cookie (`visitors.py`).
 """
 
+from urllib.parse import urlencode
+
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -10,6 +12,11 @@ from explorer.base import language
 from explorer.base.language import tr
 
 LANGUAGE = "lang"
+CHOICES = frozenset(
+    "whose roles-target metric text_axis colour recorded space method map_vector recipe model source "
+    "room vector".split()
+)
+"""Parameters of a link that hold what a choice is called on the page: Streamlit binds them so."""
 
 
 def current() -> str:
@@ -24,12 +31,19 @@ def current() -> str:
 
 
 def begin() -> None:
-    """Let everything that is said follow the person whose page runs."""
+    """Let everything that is said follow the person whose page runs, whoever made the link."""
     language.follow(current)
+    for name in CHOICES & set(st.query_params):
+        chosen = st.query_params[name]
+        if (here := language.as_said_here(chosen)) != chosen:
+            st.query_params[name] = here
 
 
 def choose() -> None:
-    """Offer the other languages: a link each, which loads the page anew."""
+    """Offer the other languages: a link each, which loads the same page anew."""
     others = [code for code in language.NAMES if code != current()]
-    links = " · ".join(f"[{language.NAMES[code]}](?{LANGUAGE}={code})" for code in others)
+    here = st.query_params.to_dict()
+    links = " · ".join(
+        f"[{language.NAMES[code]}](?{urlencode(here | {LANGUAGE: code})})" for code in others
+    )
     st.markdown(tr(":material/translate: In another language: {links}", links=links))

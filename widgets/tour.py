@@ -11,7 +11,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from explorer.assets import catalog
 from explorer.base.language import later, tr
-from widgets import sources
+from widgets import language, sources
 
 PARAMETER = "tour"
 
@@ -138,7 +138,8 @@ def show(page: StreamlitPage) -> None:
     """
     number = visited()
     embedded = getattr(st.context, "is_embedded", False)
-    bare = page.url_path == "" and not st.query_params.to_dict() and not embedded
+    asked = set(st.query_params) - {language.LANGUAGE}
+    bare = page.url_path == "" and not asked and not embedded
     if _is_new(offered=bare or number is not None) and number is None:
         st.query_params[PARAMETER] = "1"
         st.rerun()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -43,15 +44,22 @@ def current() -> str:
     return _current()
 
 
+def _read(language: str) -> Catalog | None:
+    file = FOLDER / f"{language}.po"
+    if language == ENGLISH or not file.is_file():
+        return None
+    with file.open("rb") as source:
+        return read_po(source)
+
+
 @lru_cache
 def words_of(language: str) -> gettext.NullTranslations:
     """Return the sentences of a language; of English, those of the code."""
-    file = FOLDER / f"{language}.po"
-    if language == ENGLISH or not file.is_file():
+    catalog = _read(language)
+    if catalog is None:
         return gettext.NullTranslations()
     compiled = io.BytesIO()
-    with file.open("rb") as source:
-        write_mo(compiled, read_po(source))
+    write_mo(compiled, catalog)
     compiled.seek(0)
     return gettext.GNUTranslations(compiled)
 
@@ -65,6 +73,17 @@ def tr(sentence: str, /, **values: object) -> str:
     """
     found = words_of(current()).gettext(sentence) if sentence else ""
     return found.format(**values) if values else found
+
+
+@lru_cache
+def _sources() -> dict[str, str]:
+    catalogs = [catalog for code in NAMES if (catalog := _read(code)) is not None]
+    return {str(each.string): str(each.id) for catalog in catalogs for each in catalog if each.id}
+
+
+def as_said_here(words: str) -> str:
+    """Return words that a page shows in any language as it shows them in that of who looks."""
+    return tr(_sources().get(words, words))
 
 
 def later(sentence: str, /) -> str:

@@ -176,7 +176,7 @@ def _points(made: SolutionMap, colour_by: str) -> Iterator[Trace]:
     spec, points = made.record.spec, made.points
     if colour_by == "accuracy":
         everything = np.arange(len(points))
-        yield _trace(made, everything, tr(spec.noun + "s"), _by_number(points["accuracy"]))
+        yield _trace(made, everything, tr(f"{spec.noun}s"), _by_number(points["accuracy"]))
         return
     for k, label in enumerate(dict.fromkeys(points[colour_by])):
         marker = {"color": RESTARTS[k % len(RESTARTS)], "symbol": SYMBOLS[k % len(SYMBOLS)]}
