@@ -12,10 +12,10 @@ from explorer.base import language
 from explorer.base.language import tr
 
 LANGUAGE = "lang"
-CHOICES = frozenset(
-    "whose roles-target metric text_axis colour recorded space method map_vector recipe model source "
-    "room vector".split()
-)
+CHOICES = {
+    "whose", "roles-target", "metric", "text_axis", "colour", "recorded", "space", "method",
+    "map_vector", "recipe", "model", "source", "room", "vector",
+}  # fmt: skip
 """Parameters of a link that hold what a choice is called on the page: Streamlit binds them so."""
 
 
