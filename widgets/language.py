@@ -3,6 +3,7 @@
 A link with `?lang=de` opens a page in that language and is remembered by a cookie (`visitors.py`).
 """
 
+import threading
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -19,10 +20,24 @@ CHOICES = {
 """Parameters of a link that hold what a choice is called on the page: Streamlit binds them so."""
 
 
+_run = threading.local()
+"""The run of a script that a thread is at, and its language."""
+
+
 def current() -> str:
-    """Return the language of the person whose page runs; English where none does."""
-    if get_script_run_ctx(suppress_warning=True) is None:
+    """Return the language of the person whose page runs; English where none does.
+
+    A page says hundreds of sentences, so it is asked once in each run of its script.
+    """
+    page = get_script_run_ctx(suppress_warning=True)
+    if page is None:
         return language.ENGLISH
+    if getattr(_run, "page", None) is not page:
+        _run.page, _run.language = page, _asked()
+    return str(_run.language)
+
+
+def _asked() -> str:
     browsers = (getattr(st.context, "locale", None) or "").partition("-")[0]
     for asked in (st.query_params.get(LANGUAGE), st.context.cookies.get(LANGUAGE), browsers):
         if asked in language.NAMES:
@@ -31,12 +46,8 @@ def current() -> str:
 
 
 def begin() -> None:
-    """Let everything that is said follow the person whose page runs, whoever made the link."""
+    """Let everything that is said follow the person whose page runs."""
     language.follow(current)
-    for name in CHOICES & set(st.query_params):
-        chosen = st.query_params[name]
-        if (here := language.as_said_here(chosen)) != chosen:
-            st.query_params[name] = here
 
 
 def choose() -> None:

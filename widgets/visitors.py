@@ -14,14 +14,17 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from explorer.base.language import NAMES
+from explorer.base.language import ENGLISH, NAMES, said_in
 from explorer.people import host
 from explorer.runtime import logs
-from widgets.language import LANGUAGE
+from widgets.language import CHOICES, LANGUAGE
 from widgets.server import BROWSER, HOST
 
 KEPT_SECONDS = 400 * 24 * 3600
 """As long as browsers keep a cookie at most."""
+
+
+NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 class Visitors:
@@ -43,16 +46,23 @@ class Visitors:
         request = Request(scope)
         if host.is_key(request.query_params.get("host", "")):
             logs.log.info("the host has come")
-            answer = RedirectResponse(_without_key(request), 303, {"Cache-Control": "no-store"})
+            rest = [pair for pair in request.query_params.multi_items() if pair[0] != "host"]
+            answer = RedirectResponse(_same_page(request, rest), 303, NOT_KEPT)
             self._keep(answer, request, HOST, host.token())
             await answer(scope, receive, send)
             return
-        kept = Response()
+        kept: Response = Response()
         if "text/html" in request.headers.get("Accept", ""):
+            here = _in_their_language(request)
+            if here != request.query_params.multi_items():
+                kept = RedirectResponse(_same_page(request, here), 303, NOT_KEPT)
             if BROWSER not in request.cookies:
                 self._keep(kept, request, BROWSER, secrets.token_urlsafe(24))
             if (asked := request.query_params.get(LANGUAGE)) in NAMES:
                 self._keep(kept, request, LANGUAGE, asked)
+        if isinstance(kept, RedirectResponse):
+            await kept(scope, receive, send)
+            return
         cookies = kept.headers.getlist("Set-Cookie")
 
         async def with_cookies(message: Message) -> None:
@@ -78,8 +88,20 @@ class Visitors:
         )
 
 
-def _without_key(request: Request) -> str:
-    """Return the same address without the key, relative: a proxy may have shortened its path."""
-    rest = [pair for pair in request.query_params.multi_items() if pair[0] != "host"]
+def _same_page(request: Request, query: list[tuple[str, str]]) -> str:
+    """Return the same page with another query, relative: a proxy may have shortened its path."""
     last = quote(request.url.path.rpartition("/")[2])
-    return f"./{last}{'?' + urlencode(rest) if rest else ''}"
+    return f"./{last}{'?' + urlencode(query) if query else ''}"
+
+
+def _in_their_language(request: Request) -> list[tuple[str, str]]:
+    """Return the query; its choices are called what they are called on the visitor's pages.
+
+    Streamlit keeps in a link what a choice is called, and whoever made the link may have read the
+    page in another language.
+    """
+    query = request.query_params
+    browsers = request.headers.get("Accept-Language", "")[:2]
+    wanted = (query.get(LANGUAGE), request.cookies.get(LANGUAGE), browsers)
+    code = next((each for each in wanted if each in NAMES), ENGLISH)
+    return [(k, said_in(code, v) if k in CHOICES else v) for k, v in query.multi_items()]

@@ -78,12 +78,14 @@ def tr(sentence: str, /, **values: object) -> str:
 @lru_cache
 def _sources() -> dict[str, str]:
     catalogs = [catalog for code in NAMES if (catalog := _read(code)) is not None]
-    return {str(each.string): str(each.id) for catalog in catalogs for each in catalog if each.id}
+    pairs = [(str(each.string), str(each.id)) for catalog in catalogs for each in catalog]
+    return dict(sorted(pairs, key=lambda pair: pair[1][:1].isupper()))  # a choice begins with one
 
 
-def as_said_here(words: str) -> str:
-    """Return words that a page shows in any language as it shows them in that of who looks."""
-    return tr(_sources().get(words, words))
+def said_in(language: str, words: str) -> str:
+    """Return words that a page shows in any language as it shows them in another."""
+    found = _sources().get(words, words)
+    return words_of(language).gettext(found) if found else ""
 
 
 def later(sentence: str, /) -> str:

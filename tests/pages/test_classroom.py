@@ -47,7 +47,7 @@ def test_the_host_sets_limits_and_hears_what_is_impossible(visit: Visit) -> None
     app.number_input(key="limit-jobs").set_value(0)
     save = next(button for button in app.button if button.label == "Set limits")
     save.click().run()
-    assert not app.exception and "“jobs” cannot be used" in texts_of(app)
+    assert not app.exception and "“jobs” must be at least 1" in texts_of(app)
     assert limits.load().jobs == 2
 
 

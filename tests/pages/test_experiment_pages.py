@@ -202,7 +202,7 @@ def test_a_run_that_a_command_spreads_over_machines_shows_who_is_at_what(
     assert shown["Done (%)"].tolist() == [25, 0] and shown["Cells finished"].tolist() == [3, 0]
     assert shown["Measures"][0] == cell.title
     assert any("south has torch" in warning.value for warning in app.warning)
-    assert "2 processes" in app.get("progress")[0].proto.text
+    assert "Processes: 2" in app.get("progress")[0].proto.text
     (runs.work_of(made.header.id) / "nodes.json").write_text('{"at": 1, "nodes": []}')
     gone = open_page("arrangements", run=made.header.id)
     assert not any("Machine" in frame.value for frame in gone.dataframe)

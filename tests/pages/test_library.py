@@ -122,7 +122,7 @@ def test_search_and_filter(keep: Keep) -> None:
     app.multiselect(key="Model-solution").set_value(["org/m0"]).run()
     assert app.dataframe[0].value["text"].tolist() == ["text 2", "text 0"]
     app.text_input(key="find").set_value("nowhere").run()
-    assert any("Nothing fits" in info.value for info in app.info) and not app.exception
+    assert any("No matches" in info.value for info in app.info) and not app.exception
 
 
 @pytest.mark.usefixtures("without_shipped")
@@ -313,7 +313,7 @@ def test_models_of_the_hub_are_counted_apart(
     app = show(open_page("library"), "Models and texts")
     assert "hub's own cache" not in texts_of(app)
     (folders.make(tmp_path / "hub" / "models--a--b") / "blob").write_bytes(b"x" * 3_000_000)
-    assert "Models from the hub take 3 MB more" in texts_of(app.run())
+    assert "Models from the hub take up another 3 MB" in texts_of(app.run())
 
 
 @pytest.mark.usefixtures("without_shipped")

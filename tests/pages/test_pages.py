@@ -53,7 +53,7 @@ def test_first_view_shows_a_recorded_run_before_any_model_is_there() -> None:
     assert any("recorded" in str(badge.value).lower() for badge in app.markdown)
     labels = [metric.label for metric in app.metric]
     assert "Correct tokens (C_tokens)" in labels
-    assert "not on this disk yet" in texts_of(app)
+    assert "not downloaded yet" in texts_of(app)
     assert [button.label for button in app.button] == ["Projector view", "Download"]
 
 

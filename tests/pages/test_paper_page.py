@@ -107,7 +107,7 @@ def test_a_column_is_filled_by_one_press_where_the_model_is_here(tiny_llama_fold
     app.selectbox(key="fill-experiment").set_value("arrangements").run()
     starts = [app.button(key=f"fill-start-{k}") for k in range(7)]
     assert [button.disabled for button in starts] == [True] * 6 + [False]
-    assert "not on this disk" in starts[0].help
+    assert "not downloaded yet" in starts[0].help
     commands = [code.value for code in app.code]
     assert len(commands) == len(starts)  # the paper's six models, and the chosen one
     for command, model in zip(commands, paper.PAPER_MODELS, strict=False):

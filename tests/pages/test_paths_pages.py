@@ -156,7 +156,7 @@ def test_a_landscape_shows_the_point_the_sliders_name(connected: str) -> None:
     assert not app.exception
     row = int(np.argmin(np.abs(found.y)))
     assert found.accuracy[row, column] == 1
-    assert "accuracy 100% and" in texts_of(app)
+    assert "accuracy 100%, loss" in texts_of(app)
     app.segmented_control(key=f"of-{plane}").set_value("loss").run()
     assert not app.exception
 

@@ -45,7 +45,7 @@ def measured(name: str, m: float | None) -> RolesReport:
 def test_measuring_is_asked_of_the_worker(make_set: MakeSet) -> None:
     name = make_set()
     app = open_page("roles")
-    assert not app.exception and "not measured yet" in texts_of(app)
+    assert not app.exception and "not been measured yet" in texts_of(app)
     app.button(key="measure-roles").click().run()
     assert [job.spec for job in client.jobs()] == [RolesSpec(set=name)]
 

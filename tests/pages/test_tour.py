@@ -32,7 +32,7 @@ def test_a_stop_stands_on_its_page_and_names_what_is_there(number: int, stop: to
     assert not app.exception
     assert f"**{number} of 5 · {stop.title}**" in texts_of(app)
     code = (folders.PROJECT / "pages" / f"{stop.page}.py").read_text()
-    assert f'st.title("{app.title[0].value}"' in code
+    assert f'st.title(tr("{app.title[0].value}")' in code
     assert stop.see in texts_of(app)
     named = set(re.findall(r"\*([^*]+)\*", stop.do + stop.see + stop.notes))
     if stop.without_model:  # there is no model here

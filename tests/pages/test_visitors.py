@@ -96,6 +96,17 @@ def test_a_language_in_the_address_is_kept_if_it_is_one(port: int) -> None:
     assert not browse(port, "/class/", Cookie=f"{BROWSER}=kept; {LANGUAGE}=de").cookies
 
 
+def test_a_link_made_in_another_language_leads_to_the_same_choice(port: int) -> None:
+    german = {"Accept_Language": "de-DE,de;q=0.9"}
+    opened = browse(port, "/class/library?room=Sets&text=Sets", **german)
+    assert (opened.status, opened.location) == (303, "./library?room=Sammlungen&text=Sets")
+    assert BROWSER in opened.cookies
+    back = browse(port, "/class/library?room=Sammlungen&lang=en", **german)
+    assert back.location == "./library?room=Sets&lang=en"
+    for query in ("room=Sammlungen", "room=", "room=nowhere", ""):
+        assert browse(port, f"/class/library?{query}", **german).status == 200
+
+
 def test_the_key_makes_a_browser_the_hosts_and_leaves_the_address(port: int) -> None:
     opened = browse(port, f"/class/library?room=Jobs&host={host.key()}")
     assert opened.status == 303 and opened.location == "./library?room=Jobs"
@@ -212,7 +223,7 @@ def test_the_library_shows_whose_and_filters_mine(visit: Visit, job: str) -> Non
     (table,) = app.dataframe
     assert sorted(table.value["by"])[0] == "" and "Guest" in sorted(table.value["by"])[1]
     app.segmented_control(key="whose").set_value("Mine").run()
-    assert not app.dataframe and "Nothing fits" in texts_of(app)
+    assert not app.dataframe and "No matches" in texts_of(app)
     come(visit, "ada")
     app.run()
     assert len(app.dataframe[0].value) == 1
