@@ -2,13 +2,12 @@
 
 import streamlit as st
 
-from explorer.base.language import later, tr
+from explorer.base.language import tr
 from explorer.specs.jobs import DistancesSpec
 from widgets import depth_view, distance_view, evidence, findings, jobs, sets, start
 from widgets.guard import sentences
+from widgets.map_set_up import VECTORS
 from widgets.markdown import escaped
-
-VECTORS = {"e": "e", "m": "m", "both": later("e and m together")}
 
 start.through_entry()
 st.title(tr("Distances"), anchor=False)
@@ -36,7 +35,7 @@ with sentences():
                 key="vector",
                 format_func=lambda vector: tr(VECTORS[vector]),
                 bind="query-params",
-            )  # type: ignore[call-overload]
+            )
             distance_view.numbers(summary, vector)
             if vector == "m" and summary.one_m:
                 st.info(tr("The solutions of this set share one m: its distance is always zero."))

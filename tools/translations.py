@@ -67,7 +67,7 @@ def faults(catalog: Catalog) -> list[str]:
     for message in _messages(catalog):
         if not message.string or message.fuzzy:
             said.append(f"not translated: {message.id}")
-        elif message.python_brace_format and places(message.id) != places(str(message.string)):
+        elif message.python_brace_format and places(str(message.id)) != places(str(message.string)):
             said.append(f"fills other places: {message.id}")
     return said
 

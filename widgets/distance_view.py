@@ -40,7 +40,7 @@ def histograms(summary: DistanceSummary, vector: str) -> None:
         key="metric",
         format_func=lambda metric: tr(METRICS[metric]),
         bind="query-params",
-    )  # type: ignore[call-overload]
+    )
     measured = summary.of(vector, metric)
     assert measured is not None
     chart_widget.show(charts.histogram(summary.histogram(measured), measured), "distances")

@@ -9,13 +9,14 @@ from explorer.base.language import later, tr
 from explorer.base.value import valid
 from explorer.geometry import maps
 from explorer.geometry.depth import PLACE_NAMES, Place
+from explorer.geometry.distances import Vector
 from explorer.geometry.maps import SolutionMap
 from explorer.jobs import client
 from explorer.specs.jobs import MapSpec
 from widgets import jobs, words
 from widgets.markdown import escaped
 
-VECTORS = {"e": "e", "m": "m", "both": later("e and m together")}
+VECTORS: dict[Vector, str] = {"e": "e", "m": "m", "both": later("e and m together")}
 INPUT = "input"
 
 
@@ -59,7 +60,7 @@ def settings(chosen: list[str]) -> MapSpec:
             format_func=lambda vector: tr(VECTORS[vector]),
             bind="query-params",
             help=words.help_for(tr("Proto-token"), "e", "m"),
-        )  # type: ignore[call-overload]
+        )
     fields["dimensions"] = st.segmented_control(
         tr("Dimensions"), [2, 3], default=2, required=True, key="dimensions"
     )

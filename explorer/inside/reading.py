@@ -127,7 +127,7 @@ def sentence(found: Inside) -> str:
     half = np.flatnonzero(right >= N / 2)
     said = [
         tr(
-            "{right} of {tokens} are right after the last layer ({layer}), {before} after the "
+            "{right} of {tokens} are correct after the last layer ({layer}), {before} after the "
             "one before.",
             right=right[-1],
             tokens=counted(N, "token"),

@@ -166,8 +166,8 @@ class Attention:
             if past is not None:
                 k, v = torch.cat([past[0], k], 1), torch.cat([past[1], v], 1)
             if at.fused and self.window is None and past is None:
-                own = _attend_fused(q, k, v, (of_q, of_k))
-                heard = own.said
+                q, k, v, heard = _attend_fused(q, k, v)
+                own = Kept(q, k, v, [], (of_q, of_k), heard)
             else:
                 heard, weights = _attend(q, k, v, at.masks[self.window, L])
                 own = Kept(q, k, v, weights, (of_q, of_k))
@@ -254,16 +254,13 @@ def _attend(
 
 @torch.enable_grad()
 def _attend_fused(
-    q: Float[Tensor, "B G L D"],
-    k: Float[Tensor, "B L D"],
-    v: Float[Tensor, "B L D"],
-    turns: tuple[Any, Any],
-) -> Kept:
-    """Return what causal attention says by PyTorch's kernel, and the graph of its way back."""
+    q: Float[Tensor, "B G L D"], k: Float[Tensor, "B L D"], v: Float[Tensor, "B L D"]
+) -> tuple[Tensor, Tensor, Tensor, Float[Tensor, "B G L D"]]:
+    """Return the leaves of a graph, and what causal attention says of them by PyTorch's kernel."""
     q, k, v = (each.detach().requires_grad_() for each in (q, k, v))
-    shared = (each[:, None].expand(-1, q.shape[1], -1, -1) for each in (k, v))
-    said = torch.nn.functional.scaled_dot_product_attention(q, *shared, is_causal=True)
-    return Kept(q, k, v, [], turns, said)
+    keys, values = (each[:, None].expand(-1, q.shape[1], -1, -1) for each in (k, v))
+    attend = torch.nn.functional.scaled_dot_product_attention
+    return q, k, v, attend(q, keys, values, is_causal=True)
 
 
 def _attend_backward(

@@ -222,15 +222,15 @@ BAD: dict[str, tuple[list[object], str]] = {
     "unknown recipe": (["--recipe", "slow"], "There is no recipe “slow”. Choose one of: fast,"),
     "unknown field": (["--set", "momentum=1"], "momentum"),
     "no value": (["--set", "lr"], "“--set lr” is not of the form FIELD=VALUE"),
-    "value of no use": (["--set", "lr=fast"], "“lr” cannot be used"),
-    "value out of range": (["--set", "beta1=1"], "“beta1” cannot be used"),
-    "not a number": (["--set", "lr=nan"], "“lr” cannot be used"),
-    "no length": (["--length", 0], "“length” cannot be used"),
-    "length beyond all": (["--length", 10**9], "“length” cannot be used"),
+    "value of no use": (["--set", "lr=fast"], "“lr” must be"),
+    "value out of range": (["--set", "beta1=1"], "“beta1” must be"),
+    "not a number": (["--set", "lr=nan"], "“lr” must be"),
+    "no length": (["--length", 0], "“length” must be"),
+    "length beyond all": (["--length", 10**9], "“length” must be"),
     "too short": (["--length", 90], r"tokens and 90 are wanted. Use a longer text"),
-    "no restarts": (["--restarts", 0], "“restarts” cannot be used"),
-    "too many restarts": (["--restarts", 1000], "“restarts” cannot be used"),
-    "negative seed": (["--seed", -1], "“seed” cannot be used"),
+    "no restarts": (["--restarts", 0], "“restarts” must be"),
+    "too many restarts": (["--restarts", 1000], "“restarts” must be"),
+    "negative seed": (["--seed", -1], "“seed” must be"),
     "unknown device": (["--device", "toaster"], "There is no device “toaster”"),
     "device not here": (["--device", "cuda:99"], "There is no device “cuda:99”"),
 }
@@ -414,7 +414,7 @@ def test_an_impossible_length_is_said_before_any_download(
         *("--length", length, "--out", tmp_path / "out"),
     )
     assert (said.code, said.out) == (2, "")
-    assert said.err.startswith("The setting “length” cannot be used") and said.err.count("\n") == 1
+    assert said.err.startswith("The setting “length” must be") and said.err.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 

@@ -255,7 +255,7 @@ SINK = FirstPosition(
     ("layout", "known", "said"),
     [
         ("mem", SINK, "cannot output every token"),
-        ("mem", None, "never probed"),
+        ("mem", None, "never tested"),
         ("mem", SINK.model_copy(update={"alone": 9}), None),
         ("bos+mem", SINK, None),
     ],

@@ -90,7 +90,7 @@ def test_checkpoints_with_the_same_weights_say_so() -> None:
 def test_checkpoints_that_suit_another_arrangement_say_so() -> None:
     early = at("org/tiny@step1000", "a", 4, 0, arrangement="halves")
     (note,) = over_training.notes(over_training.together(LATE, [early, LATE]))
-    assert "not all" in note.lower() and "step1000 halves" in note
+    assert "differ in the setting “arrangement”" in note and "step1000 halves" in note
 
 
 def test_other_checkpoints_are_named_as_the_model_is(

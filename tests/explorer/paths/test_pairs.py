@@ -39,7 +39,7 @@ def test_two_restarts_of_a_text_make_a_pair(make: Make) -> None:
         ({"fingerprint": "e" * 64, "model": "another"}, "different models, tiny and another"),
         ({"arrangement": "e+mN-1"}, "different arrangements"),
         ({"arrangement": "sink+e+mN", "sink": 7}, "token 7 as the sink"),
-        ({"exact": False, "c_tokens": 2, "accuracy": 2 / 3}, "2 of its 3 tokens are right"),
+        ({"exact": False, "c_tokens": 2, "accuracy": 2 / 3}, "2 of its 3 tokens are correct"),
     ],
 )
 def test_what_cannot_be_connected_is_said_with_what_can(

@@ -195,7 +195,7 @@ def test_an_open_layout_is_settled_recorded_and_trained(
     assert (
         "[BOS][mem]×1" in EXPERIMENT.tables(task.run)["Capacity by source and scheme"]["layout"][0]
     )
-    assert "behind [BOS]" in EXPERIMENT.sentence(task.run)
+    assert "after [BOS]" in EXPERIMENT.sentence(task.run)
 
 
 def test_an_arrangement_that_is_open_is_refused_where_a_sequence_is_built() -> None:

@@ -120,5 +120,5 @@ def test_specs_survive_the_queue_and_refuse_nonsense() -> None:
         '{"kind": "landscape", "paths": "x", "level": 2}',
         '{"kind": "radius", "solution": "x", "directions": 0}',
     ):
-        with pytest.raises(BadInputError, match="cannot be used"):
+        with pytest.raises(BadInputError, match="The setting “"):
             parse(bad)

@@ -126,7 +126,7 @@ def test_the_slope_is_taken_only_where_every_text_is_exact(small: "MakeSettings"
     assert found.loc["seconds", "slope"] == pytest.approx(1)
     assert found.loc["steps", "slope"] == pytest.approx(2)
     assert found["lengths"].tolist() == [3, 3]
-    assert "seconds 1.00, of steps 2.00" in training_time.growth(run)
+    assert "Slope over N of seconds 1.00. Slope over N of steps 2.00" in training_time.growth(run)
 
 
 def test_training_rows_follow_from_the_saved_solutions(
