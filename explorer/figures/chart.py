@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -44,9 +45,12 @@ class Chart:
         """What to look at, in one line."""
         return look_at(self.key)
 
-    @property
+    @cached_property
     def words(self) -> list[str]:
-        """What the figure says: its title, its axes, and the names of what is drawn."""
+        """What the figure says: its title, its axes, and the names of what is drawn.
+
+        Kept, for Plotly takes milliseconds to look, and every page that shows the chart asks.
+        """
         drawn = self.figure.layout
         titles = (drawn.title, drawn.xaxis.title, drawn.yaxis.title)
         said = [*(each.text for each in titles), *(trace.name for trace in self.figure.data)]
