@@ -19,6 +19,7 @@ def main() -> None:
         "Proto-Token Explorer",
         page_icon=start.ICON,
         layout="wide",
+        initial_sidebar_state="collapsed",  # on a phone it covers the page
         menu_items={"About": start.about()},
     )
     start.server()

@@ -11,13 +11,13 @@ from explorer.solutions.recording import RecordingHeader
 from explorer.specs.arrangements import ARRANGEMENTS, AUTO, KEYS, PAPER_DEFAULT, ArrangementChoice
 from explorer.specs.jobs import ReconstructSpec
 from explorer.texts.targets import target_ids
-from widgets import cached
+from widgets import cached, tour
 from widgets.scheme import scheme
 
 INTRODUCTION = later(
     "Two trained vectors, **e** and **m**, are all that goes in. From them a frozen language model "
-    "outputs a whole text in one forward pass: every token at once, and no token sees the one "
-    "before it."
+    "outputs a whole text in one forward pass: every token at once, none of them knowing which "
+    "came before it. The paper: [arXiv 2505.21189](https://arxiv.org/abs/2505.21189)."
 )
 MOST_DRAWN = 5
 """Tokens of the text that the drawing shows."""
@@ -45,11 +45,12 @@ def of_spec(spec: ReconstructSpec) -> None:
 
 def _show(arrangement: ArrangementChoice | str, d_model: int, words: Sequence[str]) -> None:
     key = next((key for key in KEYS if key == arrangement), PAPER_DEFAULT)
+    first = tour.visited() == 1  # an expander that was shown closed would stay so
     with st.expander(
         tr("How it works"),
         icon=":material/school:",
-        key="how",
-        expanded=st.query_params.get("tour") == "1",
+        key="how-on-tour" if first else "how",
+        expanded=first,
     ):
         scheme(key, [word.strip() or "␣" for word in words[:MOST_DRAWN]])
         drawn = ARRANGEMENTS[key]
@@ -62,10 +63,12 @@ def _show(arrangement: ArrangementChoice | str, d_model: int, words: Sequence[st
         st.caption(" ".join(said))
         st.markdown(
             tr(
-                "- A **token** is a word or a piece of a word. The model reads and writes text "
-                "token by token.\n- A **vector** is a list of numbers. To this model each token is "
-                "a vector of {count} numbers; e and m are two more such vectors, and stand for no "
-                "word.\n- **Frozen** means that training changes e and m, and nothing in the "
+                "- A **token** is a word or a piece of a word. As a rule a model reads and "
+                "writes text one token at a time.\n- A **vector** is a list of numbers. To this "
+                "model each token is a vector of {count} numbers; e and m are two more such "
+                "vectors, and stand for no word.\n- **Position**: the model knows where each input "
+                "stands, and each one reads those before it. So copies of m can become different "
+                "words.\n- **Frozen** means that training changes e and m, and nothing in the "
                 "model.",
                 count=format(d_model, ","),
             )

@@ -53,7 +53,7 @@ def picture(made: SolutionMap) -> list[str]:
     spec = made.record.spec
     left, right = st.columns(2)
     colour = left.selectbox(
-        tr("Colour by"), charts.COLOUR_BY, key="colour", format_func=tr, bind="query-params"
+        tr("Color by"), charts.COLOUR_BY, key="colour", format_func=tr, bind="query-params"
     )
     joined = right.selectbox(
         tr("Join points of one text"),

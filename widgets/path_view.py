@@ -69,7 +69,6 @@ def show(file: Path, key: str, query: str) -> None:
     measured = np.flatnonzero(found.measured).tolist()
     pair = measured[0]
     if len(found) > 1:
-        _overview(found, key)
         st.subheader(tr("One pair"), anchor=False)
         best = max(measured, key=lambda k: (found.connected[k], found.mean(k)))
         pair = st.selectbox(
@@ -80,6 +79,9 @@ def show(file: Path, key: str, query: str) -> None:
             key=f"pair-{key}",
         )
     _one(found, pair, key)
+    if len(found) > 1:
+        st.subheader(tr("All pairs"), anchor=False)
+        _overview(found, key)
     findings.show(space.of_paths(found))
     _downloads(found, pair, file, key, query)
 

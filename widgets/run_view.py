@@ -1,5 +1,6 @@
 """One run on the page: live while it trains, played back when it is over."""
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -149,8 +150,23 @@ def _why(solution: Solution, recording: Recording | None) -> str | None:
     """Say why a restart is not exact; old files give a rested one the reason of one in training."""
     record = solution.record
     if record.reason == BEATEN and recording is not None and recording.rested(record.seed):
-        return halted(record.steps)
-    return record.reason
+        return _retold(halted(record.steps))
+    return record.reason and _retold(record.reason)
+
+
+REASONS = (
+    later("halted after {steps} steps, when other restarts were ahead"),
+    later("not exact within {steps} steps"),
+)
+"""Why restarts that are kept are not exact, in the words of their files."""
+
+
+def _retold(reason: str) -> str:
+    """Return a reason as the page says it."""
+    for known in REASONS:
+        if found := re.fullmatch(re.escape(known).replace(r"\{steps\}", r"([\d,]+)"), reason):
+            return tr(known, steps=found[1])
+    return tr(reason)
 
 
 def _race(folder: Path) -> None:

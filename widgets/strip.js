@@ -5,6 +5,8 @@ const tr = (sentence, values = {}) =>
 
 const kept = new WeakMap();
 const FRAME_MS = 60;
+const PLAY_MS = 9000; // what a short recording is stretched to, so that it can be read
+const SLOWEST_MS = 300;
 const LONG = 320; // tokens beyond which the strip scrolls, so that what is below it stays in reach
 const LONG_PREVIEW = 60; // in a narrow column, above Start
 
@@ -85,7 +87,7 @@ function addLegend(root, data) {
   for (const [className, strength, label] of [
     ["right", "55%", tr("correct")],
     ["right", "15%", tr("correct, with a low probability")],
-    ["wrong", "", tr("another token")],
+    ["wrong", "", tr("wrong token")],
   ]) {
     const entry = element("span", "entry", legend);
     const box = element("span", `token ${className}`, entry);
@@ -137,7 +139,7 @@ function addPlayer(root, state) {
       if (!root.isConnected || state.at >= state.data.steps.length - 1) return stop();
       state.at += 1;
       paint(state);
-    }, FRAME_MS);
+    }, Math.max(FRAME_MS, Math.min(SLOWEST_MS, PLAY_MS / state.data.steps.length)));
   };
   const toggle = () => (state.timer ? stop() : play());
   const show = (at) => {

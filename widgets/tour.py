@@ -43,16 +43,18 @@ STOPS = (
     Stop(
         later("What goes in"),
         "reconstruct",
-        later("Look at the drawing under *How it works*, then press ▶ below the text."),
+        later(
+            "Look at the drawing in *How it works*, then scroll down and press ▶ below the text."
+        ),
         later(
             "The top row is all that goes in: e once, and m again and again. Training changes "
             "these two vectors until the model outputs the text."
         ),
         later(
             "Ask first how many different inputs the class expects for a sentence of nineteen "
-            "words. There are two. Nothing about the text is in the model, which is frozen: all "
+            "tokens. There are two. Nothing about the text is in the model, which is frozen: all "
             "of it is in the numbers of e and m. Blue boxes are correct tokens, orange dashed "
-            "ones are others."
+            "ones are wrong."
         ),
     ),
     Stop(
@@ -60,8 +62,8 @@ STOPS = (
         "reconstruct",
         later("Write a sentence of your own under *Your text* and press *Start*."),
         later(
-            "Orange boxes turn blue, and not from left to right: no token waits for the one "
-            "before it."
+            "Orange boxes turn blue, several in one step: no token has to wait for the one before "
+            "it."
         ),
         later(
             "A sentence of up to 24 tokens takes seconds to a few minutes on two processor cores. "
@@ -77,16 +79,19 @@ STOPS = (
     Stop(
         later("One text, two starts"),
         "maps",
-        later("Find two points with the same colour and the same mark, and click on one of them."),
         later(
-            "Each point is a trained e. Two points that look the same output the same text, and "
-            "yet they lie apart: a text has many solutions."
+            "Find two points with the same color and the same mark, and click on one of them: what "
+            "it outputs stands below the map."
         ),
         later(
-            "The same text, trained from two random starts, ends in two places. The map flattens "
-            "hundreds of dimensions to two, so sizes and gaps mean nothing; who is near whom "
-            "does. *Near: same text* says how often a neighbour has the same text, and how often "
-            "it would by chance."
+            "Each point is a trained e. Points that look the same output the same text, and often "
+            "they lie far apart: a text has many solutions."
+        ),
+        later(
+            "The same text, trained from several random starts, ends in several places. The map "
+            "flattens hundreds of dimensions to two, so sizes and gaps mean nothing; who is near "
+            "whom does. *Near: same text* says how often a neighbor has the same text, and how "
+            "often it would by chance."
         ),
         {"colour": "text"},
     ),
@@ -94,17 +99,17 @@ STOPS = (
         later("The way between them"),
         "paths",
         later(
-            "Scroll to *One pair* and press ▶ to walk from one solution to the other, on the "
-            "straight line and on the curve at once."
+            "Under *One pair*, press ▶ to walk from one solution to the other, on the straight "
+            "line and on the curve at once."
         ),
         later(
-            "On the line the text falls apart. On the curve, which was trained to keep it, it "
-            "stays."
+            "On the line the text falls apart. The curve was trained to keep it, and for this pair "
+            "it does; *Connected pairs* says for how many."
         ),
         later(
             "Take any two solutions of one text. Half-way between them, on the straight line, the "
             "model outputs something else. A curve with one trained control point goes around. It "
-            "does not work for every pair: *Connected* says for how many."
+            "does not work for every pair."
         ),
     ),
     Stop(
@@ -112,8 +117,9 @@ STOPS = (
         "inside",
         later("Press ▶ below the text to go through the model layer by layer."),
         later(
-            "All inputs but one are the same, and still every position becomes another word, most "
-            "of them only in the last layers."
+            "Every input after e is the same m, and still each position becomes a different word, "
+            "most of them only in the last layers. That is all: two vectors, one pass, many "
+            "solutions, and curves between them."
         ),
         later(
             "Each frame asks what the model would output if it stopped after this layer. *Where "

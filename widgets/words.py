@@ -1,11 +1,12 @@
 """Words of the field explain themselves where they stand, from the glossary."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import streamlit as st
 
 from explorer.base import glossary as kept
-from explorer.base.language import later, tr
+from explorer.base.language import amount, later, tr
 from widgets.markdown import escaped
 
 
@@ -30,9 +31,12 @@ def metric(
     **options: Any,
 ) -> None:
     """Show a number; the words in its label explain themselves."""
-    st.metric(label, value, delta, help=help_for(label, more=help), **options)
+    said = (amount(v) if isinstance(v, str) else v for v in (value, delta))
+    st.metric(label, *said, help=help_for(label, more=help), **options)
 
 
+BEGINNING = 5
+"""Letters by which forms of one word are known."""
 COLUMNS = {
     "n": "N", "sd": later("standard deviation"), "p_target": "p(target)",
     "s_g": later("texts in a group"), "best_sd": later("best restart, standard deviation"),
@@ -47,6 +51,15 @@ def column(name: Any) -> str:
     return tr(COLUMNS.get(str(name), str(name).replace("_", " ")))
 
 
+def _unlike(word: str, forms: Iterable[str]) -> list[str]:
+    """Return the forms that begin with neither the word nor one another: no mere endings."""
+    others: list[str] = []
+    for form in forms:
+        if not any(form.lower()[:BEGINNING] in each.lower() for each in (word, *others)):
+            others.append(form)
+    return others
+
+
 def glossary() -> None:
     """Show every word of the glossary, with its sentence, its note, and where it comes from."""
     st.caption(
@@ -54,7 +67,7 @@ def glossary() -> None:
     )
     with st.container(key="glossary"):
         for word, entry in kept.entries().items():
-            others = [form for form in entry.forms if word.lower() not in form.lower()]
+            others = _unlike(word, entry.forms)
             also = tr(" :small[:gray[also: {words}]]", words=escaped(", ".join(others)))
             note = f" {escaped(entry.note)}" if entry.note else ""
             st.markdown(

@@ -2,9 +2,8 @@
 
 import math
 
-from explorer.base.language import ENGLISH, current, later, tr
+from explorer.base.language import amount, later, tr
 
-NARROW = "\N{NARROW NO-BREAK SPACE}"
 NEARLY_ONE = (1 / 1.05, 1.05)
 """Ratios between which two speeds count as alike: a 1.0 is what a reader would see."""
 _STEPS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
@@ -29,8 +28,7 @@ def human_count(number: int) -> str:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a count with its noun: 1 -> "1 pair", 1200 -> "1,200 pairs".
 
-    In another language a narrow space stands between the thousands, where a comma or a point would
-    be read as the beginning of decimals.
+    The noun and the number are written as in the language of who looks.
 
     Args:
         number: how many.
@@ -38,9 +36,7 @@ def counted(number: int, noun: str, plural: str = "") -> str:
         plural: for any other number, if it is more than an s away.
     """
     more = plural or f"{noun}s"
-    said = tr(noun if number == 1 else more)
-    count = f"{number:,}"
-    return f"{count if current() == ENGLISH else count.replace(',', NARROW)} {said}"
+    return f"{amount(f'{number:,}')} {tr(noun if number == 1 else more)}"
 
 
 def speed(ratio: float) -> str:

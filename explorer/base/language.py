@@ -8,6 +8,7 @@ brings new sentences into them. What people write, models output and records hol
 
 import gettext
 import io
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,11 @@ FOLDER = Path(__file__).resolve().parent.parent / "data" / "languages"
 ENGLISH = "en"
 NAMES = {ENGLISH: "English", "de": "Deutsch"}
 """Every language, by its ISO 639 code, as its speakers call it."""
+NARROW = "\N{NARROW NO-BREAK SPACE}"
+SEPARATORS = {"de": f",{NARROW}"}
+"""What stands before decimals and between thousands, where that is other than in English."""
+_AMOUNT = re.compile(r"[^A-Za-z]*(?:\b(?:ms|s|min|h|nats|bits|[kMGTB]?B|[kMBT])\b[^A-Za-z]*)*")
+_NUMBER = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?(%?)")
 
 
 def _english() -> str:
@@ -64,15 +70,37 @@ def words_of(language: str) -> gettext.NullTranslations:
     return gettext.GNUTranslations(compiled)
 
 
+def amount(text: str) -> str:
+    """Return numbers, with or without units, as the language of who looks writes them.
+
+    "1,234.5" is "1 234,5" in German: a comma there would be read as the beginning of decimals. What
+    holds other words is returned as it is.
+    """
+    separators = SEPARATORS.get(current())
+    if separators is None or not _AMOUNT.fullmatch(text):
+        return text
+
+    def written(found: re.Match[str]) -> str:
+        whole, decimals, percent = found.groups()
+        said = whole.replace(",", separators[1])
+        said += f"{separators[0]}{decimals}" if decimals else ""
+        return said + (f"{NARROW}%" if percent else "")
+
+    return _NUMBER.sub(written, text)
+
+
 def tr(sentence: str, /, **values: object) -> str:
     """Return `sentence` in the language of who looks, with `values` in the places it names.
 
     Args:
         sentence: English, written out where it is called, so that it is found; `{name}` is filled.
-        **values: what stands in those places.
+        **values: what stands in those places; amounts are written as there.
     """
     found = words_of(current()).gettext(sentence) if sentence else ""
-    return found.format(**values) if values else found
+    if not values:
+        return found
+    said = {name: amount(v) if isinstance(v, str) else v for name, v in values.items()}
+    return found.format(**said)
 
 
 @lru_cache

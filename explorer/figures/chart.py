@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
+from explorer.base.language import SEPARATORS, current
 from explorer.figures.look import look_at
 
 DIGITS = (
@@ -80,6 +81,7 @@ def layout(figure: go.Figure, title: str, x: str, y: str, *, height: int = 320) 
         plot_bgcolor="rgba(0,0,0,0)",
         legend={"orientation": "h", "yanchor": "top", "y": -0.3, "x": 0, "title": None},
         uirevision="keep",
+        separators=SEPARATORS.get(current()),
     )
     return figure
 

@@ -41,7 +41,7 @@ def _compare(
             else tr("{name} has no frames", name=name)
         )
     figure.update_yaxes(axis)
-    layout(figure, title, tr("optimiser step"), y)
+    layout(figure, title, tr("optimizer step"), y)
     table = pd.concat(tables, ignore_index=True)
     alt = tr("{what} over steps: {ends}.", what=y, ends="; ".join(ends))
     return Chart(f"compared-{column}", figure, alt, table)

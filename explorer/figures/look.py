@@ -31,7 +31,7 @@ LOOK_AT: dict[str, str] = {
         "Look at the valley that the curve follows, and the ridge on the line."
     ),
     "radius": later("Look at how far one can go before the accuracy falls."),
-    "map-": later("Each mark is a solution. Look at whether those of one colour lie together."),
+    "map-": later("Each mark is a solution. Look at whether marks of one color lie together."),
     "depth-": later("Each line compares solutions, layer by layer. Look at where the lines part."),
     "distances-": later("Look at whether the hill of the same text lies left of the others."),
     "texts-": later("Look at whether the marks rise to the right: far texts, far solutions."),

@@ -172,7 +172,7 @@ def convergence(paths: Paths, pair: int) -> Chart:
     layout(
         figure,
         tr("Accuracy while the curve is trained"),
-        tr("optimiser step"),
+        tr("optimizer step"),
         tr("token accuracy on the grid"),
     )
     alt = tr(
@@ -282,7 +282,7 @@ def ratios(paths: Paths) -> Chart:
     figure.update_yaxes(tickformat=".0%")
     layout(
         figure,
-        tr("How much longer than the straight line is the curve?"),
+        tr("How much longer is the curve?"),
         tr("curve length ÷ chord length"),
         tr("mean accuracy along the curve"),
         height=380,

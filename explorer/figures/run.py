@@ -44,7 +44,7 @@ def _curves(
     for k, seed in enumerate(recording.header.seeds):
         draw_restart(figure, recording, k, column, tr("seed {seed}", seed=seed), k)
     figure.update_yaxes(axis)
-    layout(figure, title, tr("optimiser step of the restart"), y)
+    layout(figure, title, tr("optimizer step of the restart"), y)
     last = frames[column][-1] if len(frames) else np.zeros(0)
     restarts = counted(len(recording.header.seeds), "restart")
     alt = tr("{what} over steps, a line each: {restarts}.", what=y, restarts=restarts)
@@ -120,7 +120,7 @@ def position_heatmap(recording: Recording, restart: int, labels: list[str]) -> C
     layout(
         figure,
         tr("Which positions are learned first (seed {seed})", seed=seed),
-        tr("optimiser step"),
+        tr("optimizer step"),
         tr("position in text"),
     )
     table = pd.DataFrame(p.T, columns=[f"{i} {label}" for i, label in enumerate(labels, 1)])

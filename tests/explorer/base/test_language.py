@@ -60,3 +60,28 @@ def test_a_count_is_not_read_as_a_decimal(speak: Callable[[str], None]) -> None:
     assert counted(1200, "pair") == "1,200 pairs"
     speak("de")
     assert counted(1200, "pair") == "1\N{NARROW NO-BREAK SPACE}200 Paare"
+
+
+@pytest.mark.parametrize(
+    ("english", "german"),
+    [
+        ("0.99", "0,99"),
+        ("1,234.5", "1\u202f234,5"),
+        ("42%", "42\u202f%"),
+        ("106.6 nats · 154 bits", "106,6 nats · 154 bits"),
+        ("1.19 GB", "1,19 GB"),
+        ("-0.02 ± 0.10", "-0,02 ± 0,10"),
+        ("19 / 19", "19 / 19"),
+        ("2:15 min", "2:15 min"),
+        ("arXiv 2505.21189", "arXiv 2505.21189"),
+        ("smollm2-135m", "smollm2-135m"),
+        ("", ""),
+    ],
+)
+def test_amounts_are_written_as_in_the_language(
+    english: str, german: str, speak: Callable[[str], None]
+) -> None:
+    assert language.amount(english) == english
+    speak("de")
+    assert language.amount(english) == german
+    assert tr("{left} of {all} left", left=english, all=1).endswith(f"noch {german}")
