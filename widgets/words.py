@@ -31,8 +31,8 @@ def metric(
     **options: Any,
 ) -> None:
     """Show a number; the words in its label explain themselves."""
-    said = (amount(v) if isinstance(v, str) else v for v in (value, delta))
-    st.metric(label, *said, help=help_for(label, more=help), **options)
+    said, beside = amount(str(value)), amount(delta) if delta else delta
+    st.metric(label, said, beside, help=help_for(label, more=help), **options)
 
 
 BEGINNING = 5

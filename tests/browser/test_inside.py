@@ -24,7 +24,7 @@ def test_a_solution_just_trained_is_looked_into(page: Page, app_url: str, tiny_m
     page.goto(f"{app_url}/inside?solution={solution}")
     page.get_by_role("button", name="Look inside").click()
     expect(page).to_have_url(re.compile("job="))
-    said = page.get_by_text("3 of 3 tokens are right after the last layer (2)")
+    said = page.get_by_text("3 of 3 tokens are correct after the last layer (2)")
     expect(said).to_be_visible(timeout=120_000)
     slider = page.get_by_label("Layer", exact=False).first
     expect(page.locator(".tokens .token.right")).to_have_count(3, timeout=60_000)

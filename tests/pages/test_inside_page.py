@@ -47,7 +47,7 @@ def test_every_view_shows_its_charts_and_numbers(looked: str) -> None:
     app = open_page("inside", job=looked)
     assert not app.exception and not app.error
     found = Inside.load(folder_of(looked) / FILE)
-    assert found.header.text.text in texts_of(app) and "right after the last layer" in texts_of(app)
+    assert found.header.text.text in texts_of(app) and "correct after the last layer" in texts_of(app)
     for view in VIEWS:
         app.segmented_control(key=f"view-{looked}").set_value(view).run()
         assert not app.exception, view
@@ -65,7 +65,7 @@ def test_a_solution_that_was_looked_into_shows_that(looked: str) -> None:
     spec = client.get(looked).spec
     assert isinstance(spec, InsideSpec)
     app = open_page("inside", solution=spec.solution)
-    assert not app.exception and "right after the last layer" in texts_of(app)
+    assert not app.exception and "correct after the last layer" in texts_of(app)
 
 
 def test_the_model_can_be_made_to_write_afterwards(
@@ -108,7 +108,7 @@ def test_what_ships_opens_at_once(
     monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path / "another"))
     app = open_page("inside")
     assert not app.exception
-    assert "right after the last layer" in texts_of(app)
+    assert "correct after the last layer" in texts_of(app)
     assert any("recorded" in str(m.value).lower() for m in app.markdown)
 
 
@@ -126,7 +126,7 @@ def test_the_example_opens_with_its_solution_chosen() -> None:
     assert not app.exception and not app.error
     (chosen,) = [box for box in app.selectbox if str(box.key).startswith("inside-of")]
     assert chosen.value == "3873ae1ed8eb-062dfa4f"
-    assert "32 of 32 tokens are right after the last layer (30)" in texts_of(app)
+    assert "32 of 32 tokens are correct after the last layer (30)" in texts_of(app)
 
 
 def test_distances_of_a_set_are_shown_by_layer() -> None:

@@ -193,7 +193,7 @@ def test_the_file_says_it_again_and_grows_part_by_part(
     said = {*found.predicted.ravel().tolist(), *found.trial_predicted.ravel().tolist()}
     assert said <= set(found.header.pieces)
     assert set(found.header.seconds) == {"states", "lens", "attention cut", "e and m changed"}
-    assert "right after the last layer" in task.outcome
+    assert "correct after the last layer" in task.outcome
 
 
 @pytest.mark.parametrize("arrangement", ["e", "halves", "alternating", "e+mN-1"])
