@@ -47,7 +47,8 @@ def test_every_view_shows_its_charts_and_numbers(looked: str) -> None:
     app = open_page("inside", job=looked)
     assert not app.exception and not app.error
     found = Inside.load(folder_of(looked) / FILE)
-    assert found.header.text.text in texts_of(app) and "correct after the last layer" in texts_of(app)
+    said = texts_of(app)
+    assert found.header.text.text in said and "correct after the last layer" in said
     for view in VIEWS:
         app.segmented_control(key=f"view-{looked}").set_value(view).run()
         assert not app.exception, view
