@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from babel.messages.catalog import Catalog
 
-from explorer.base.language import ENGLISH, FOLDER, NAMES
+from explorer.base.language import ENGLISH, FOLDER, NAMES, said_in, words_of
 from tools import translations
 
 
@@ -21,6 +21,15 @@ def test_a_language_is_whole_and_as_the_tool_writes_it(code: str, english: Catal
     catalog = translations.renewed(file, english)
     assert translations.faults(catalog) == []
     assert {message.id for message in catalog} == kept
+
+
+def test_a_link_is_led_on_once_and_english_choices_stay(english: Catalog) -> None:
+    """Of any words of any language: another answer to the answer would lead in a circle."""
+    sentences = [str(message.id) for message in english if message.id]
+    said = {words_of(code).gettext(sentence) for code in NAMES for sentence in sentences}
+    assert all(said_in(ENGLISH, sentence) == sentence for sentence in sentences)
+    for code in NAMES:
+        assert all(said_in(code, here) == here for here in (said_in(code, w) for w in said))
 
 
 def test_sentences_of_pages_nouns_and_the_gallery_are_found(english: Catalog) -> None:
