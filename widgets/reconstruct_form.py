@@ -139,7 +139,9 @@ def _start(spec: ReconstructSpec, card: ModelCard) -> None:
     """Show Start, and how long it will take."""
     timed = step_time.known(card.name, spec.recipe)
     assumed = timed or step_times.assumed(card.parameters)
-    if slow_start.button(outlook.of_text(spec, assumed).seconds):
+    ahead = outlook.of_text(spec, assumed)
+    if slow_start.button(ahead.seconds):
         st.query_params.pop("solution", None)
         st.query_params["job"] = server.submit(spec)
-    st.caption(f"{outlook.of_text(spec, timed).sentence} {queue.load(spec, assumed).sentence}")
+    said = ahead if timed else outlook.of_text(spec, None)
+    st.caption(f"{said.sentence} {queue.load(spec, assumed).sentence}")
