@@ -3,12 +3,16 @@
 The experiment `arrangements` on the embedded model, each process with one thread, first in this
 process alone, then on two nodes of Ray. In the middle the second is killed and another joins. Cells
 must be equal number by number. What Ray adds is told in processor time, for the machine may be
-busy: of a cell, without what a process takes to start and to load the model. Where it is stopped
-after so many minutes, the next call with the same folder goes on.
+busy: of a cell, without what a process takes to start and to load the model. Two processes on two
+cores slow each other down whoever started them, so the plain run is also made twice at once: what
+nodes take beyond that is Ray's. Where it is stopped after so many minutes, the next call with the
+same folder goes on.
 """
 
 import json
+import multiprocessing
 import os
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +26,8 @@ from explorer.experiments.runs import Run
 from explorer.specs.experiments import Settings
 
 KEPT = "processor-time.json"
+AT_ONCE = ("first-at-once", "second-at-once")
+"""Folders of the two plain runs that are made at once."""
 FROM_HERE = ("assets", "models", "fingerprints")
 
 
@@ -45,10 +51,14 @@ def two_nodes(folder: Path, minutes: float, changes: dict[str, Any], *, undistur
     settings = experiment("arrangements").make(preset.model_dump() | changes)
     runs = []
     for name, work in (("plain", _plain), ("nodes", _on_nodes)):
+        if name == "nodes" and not _twice_at_once(settings, folder, ends):
+            return {"over": False, "stopped": "plain, twice at once"}
         if not (run := work(settings, _cache(folder / name), ends, undisturbed)):
             return {"over": False, "stopped": name}
         runs.append(run)
-    took = {name: json.loads((folder / name / KEPT).read_text()) for name in ("plain", "nodes")}
+    names = ("plain", *AT_ONCE, "nodes")
+    took = {name: json.loads((folder / name / KEPT).read_text()) for name in names}
+    at_once = sum(took[name]["computing"] for name in AT_ONCE) / len(AT_ONCE)
     plain, nodes = (_numbers(run) for run in runs)
     return {
         "over": True,
@@ -56,6 +66,7 @@ def two_nodes(folder: Path, minutes: float, changes: dict[str, Any], *, undistur
         "equal": plain == nodes,
         "processor_seconds": took,
         "over_plain": took["nodes"]["computing"] / took["plain"]["computing"] - 1,
+        "over_plain_at_once": took["nodes"]["computing"] / at_once - 1,
         "with_others": sum(took["nodes"].values()) / sum(took["plain"].values()) - 1,
     }
 
@@ -88,6 +99,25 @@ def _plain(settings: Settings, folder: Path, ends: float, _: bool) -> Run | None
     took = watch.stop()["others"]
     _add(folder, {"starting": loaded, "computing": took - loaded, "others": 0.0})
     return task.run if over else None
+
+
+def _twice_at_once(settings: Settings, folder: Path, ends: float) -> bool:
+    """Go on with two plain runs at once, each in a process of its own; return if both are over."""
+    fresh = multiprocessing.get_context("spawn")
+    both = [
+        fresh.Process(target=_plain_elsewhere, args=(settings, folder / name, ends))
+        for name in AT_ONCE
+    ]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+    return all(each.exitcode == 0 for each in both)
+
+
+def _plain_elsewhere(settings: Settings, folder: Path, ends: float) -> None:
+    """Make a plain run in this process; end it with 1 if there was no time for all of it."""
+    sys.exit(0 if _plain(settings, _cache(folder), ends, True) else 1)
 
 
 def _on_nodes(settings: Settings, folder: Path, ends: float, undisturbed: bool) -> Run | None:

@@ -21,7 +21,7 @@ from explorer.people import owners
 from explorer.runtime import logs
 from explorer.runtime.allocator import give_memory_back
 from explorer.runtime.interruption import listening
-from explorer.training.shared_pass import take_together
+from explorer.training.shared_pass import take_together, that_fit
 from explorer.worker import runners
 from explorer.worker.context import JobContext
 
@@ -32,6 +32,10 @@ RETRY_SECONDS = (2.0, 60.0)
 
 HEAR_SECONDS = 0.5
 """How often the queue is read in the middle of a step."""
+WELCOME_SECONDS = 20.0
+"""For how long after somebody has come others are expected, as when a class begins."""
+SHORT_SECONDS = 1.2
+"""How long a pass may take meanwhile: whoever comes during it waits for its end."""
 BEHIND = ("solve-set", "experiment", "paths", "landscape", "radius", "depth", "roles")
 """Kinds of jobs that take long: nobody sits and waits for them."""
 PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN, errno.EROFS, errno.ESTALE)
@@ -81,6 +85,11 @@ class Active:
         return self.ready and self.job.requested == "run" and self.job.next_step is not None
 
     @property
+    def tokens(self) -> int:
+        """Target tokens of all rows that its next step moves, if it can be taken with others'."""
+        return sum(self.job.next_step.training.live_lengths) if self.job.next_step else 0
+
+    @property
     def behind(self) -> bool:
         """Whether people who wait for a page come before it."""
         return self.job.spec.kind in BEHIND
@@ -105,6 +114,7 @@ class Hands:
     active: dict[str, Active] = field(default_factory=dict)
     leaving: bool = False
     _heard: float = -math.inf
+    _token_seconds: float = 0.0
 
     def begin(self, job: JobContext, attempt: int) -> None:
         """Take up a job that was claimed, for the `attempt`-th time."""
@@ -154,6 +164,22 @@ class Hands:
             return True
         return False
 
+    def at_once(self, alike: Sequence[Active]) -> Sequence[Active]:
+        """Return those, from the first, whose steps make the next pass: as many as fit.
+
+        Fewer while people come, as when a class begins: two passes of half the rows cost a tenth
+        more, but nobody waits for the end of a long one.
+        """
+        fit = alike[: that_fit([a.job.next_step for a in alike if a.job.next_step is not None])]
+        now, taken = time.monotonic(), 0.0
+        if all(a.behind or now - a.began > WELCOME_SECONDS for a in self.active.values()):
+            return fit
+        for count, active in enumerate(fit):
+            taken += active.tokens * self._token_seconds
+            if taken > SHORT_SECONDS:
+                return fit[: max(1, count)]
+        return fit
+
     def step_together(self, group: Sequence[Active]) -> None:
         """Take the next steps of several jobs with the same passes; each then goes on by itself.
 
@@ -165,8 +191,10 @@ class Hands:
         """
         steps = [active.job.next_step for active in group if active.job.next_step is not None]
         if len(steps) > 1:
+            tokens = sum(active.tokens for active in group)
             with self._listening(group):
                 take_together(steps)
+            self._token_seconds = steps[0].seconds / max(1, tokens)
 
     def _listening(self, group: Sequence[Active]) -> contextlib.AbstractContextManager[None]:
         """Let a long step be left in the middle if one of those who take it stops or pauses."""

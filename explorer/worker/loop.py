@@ -25,7 +25,6 @@ from explorer.model.frozen import choose_device
 from explorer.model.pool import ModelPool
 from explorer.runtime import logs
 from explorer.runtime.interruption import Interrupted
-from explorer.training.shared_pass import that_fit
 from explorer.worker import requests
 from explorer.worker.context import JobContext
 from explorer.worker.hands import Active, Hands
@@ -149,7 +148,7 @@ class Worker:
         worked = False
         while self.stays and (left := [a for a in left if a.shares and a.job.id in self.active]):
             alike = [a for a in left if self._company(a) == self._company(left[0])]
-            now = alike[: that_fit([a.job.next_step for a in alike if a.job.next_step is not None])]
+            now = self.hands.at_once(alike)
             worked = True
             self._now_doing(" ".join(a.job.id for a in now))
             try:

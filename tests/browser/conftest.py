@@ -90,7 +90,9 @@ def app_url(app_cache: Path) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page that fails the test on script errors and on requests that leave this machine."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, ignore_https_errors=True
+    )  # a certificate that a test makes for itself
     context.add_init_script(TOUR_SEEN)
     opened = context.new_page()
     opened.set_default_timeout(30_000)

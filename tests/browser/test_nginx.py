@@ -64,10 +64,10 @@ def proxied(nginx: str, server: str, folder: Path, *changes: tuple[str, str]) ->
         port = probe.getsockname()[1]
     site = SITE.read_text()
     for old, new in (
-        ("127.0.0.1:8501", server.removeprefix("http://")),
-        ("listen 80;", f"listen 127.0.0.1:{port};"),
-        ("/var/cache/nginx/proto-tokens", f"{folder}/kept"),
         *changes,
+        ("127.0.0.1:8501", server.removeprefix("http://")),
+        ("listen 80", f"listen 127.0.0.1:{port}"),
+        ("/var/cache/nginx/proto-tokens", f"{folder}/kept"),
     ):
         assert old in site
         site = site.replace(old, new)
@@ -89,16 +89,32 @@ def proxied(nginx: str, server: str, folder: Path, *changes: tuple[str, str]) ->
                     folder / "error.log"
                 ).read_text()
                 time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http{'s' * (' ssl;' in site)}://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(20)
 
 
+def with_tls(folder: Path) -> list[tuple[str, str]]:
+    """The changes that the site names for TLS, with a certificate made here."""
+    made = ["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt",
+            "ec_paramgen_curve:prime256v1", "-subj", "/CN=127.0.0.1",
+            "-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]  # fmt: skip
+    subprocess.run(made, check=True, capture_output=True)
+    return [
+        ("    listen 80;\n", ""),
+        ("# listen 443 ssl;", "listen 80 ssl;"),
+        ("# ssl_certificate ", "ssl_certificate "),
+        ("# ssl_certificate_key ", "ssl_certificate_key "),
+        ("/etc/letsencrypt/live/NAME", str(folder)),
+    ]
+
+
+@pytest.mark.parametrize("tls", [False, True])
 def test_page_websocket_and_stream_pass_nginx(
-    nginx: str, server: tuple[str, Path], run: Run, page: Page, tmp_path: Path
+    nginx: str, server: tuple[str, Path], run: Run, page: Page, tmp_path: Path, *, tls: bool
 ) -> None:
-    with proxied(nginx, server[0], tmp_path) as url:
+    with proxied(nginx, server[0], tmp_path, *(with_tls(tmp_path) if tls else ())) as url:
         run.step(1)
         page.goto(f"{url}/explorer/?job={run.job}")
         expect(right_tokens(page)).to_have_count(1, timeout=60_000)
@@ -111,6 +127,8 @@ def test_page_websocket_and_stream_pass_nginx(
         assert "/explorer/live/news" not in (tmp_path / "access.log").read_text()
         page.goto(f"{url}/explorer")
         expect(page).to_have_url(f"{url}/explorer/")
+        cookies = page.context.cookies()
+        assert cookies and all(each["secure"] == tls for each in cookies)
         kept = [file for file in (tmp_path / "kept").rglob("*") if file.is_file()]
     asked = (tmp_path / "access.log").read_text()
     assert '/explorer/_stcore/stream HTTP/1.1" 101' in asked

@@ -141,7 +141,7 @@ def test_the_first_step_of_those_who_come_is_shared_as_well(
 def test_who_comes_in_the_middle_of_a_round_is_next_and_by_themselves(
     shift: "Shift", long: "MakeSpec", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "that_fit", lambda steps: min(2, len(steps)))
+    monkeypatch.setattr(hands, "that_fit", lambda steps: min(2, len(steps)))
     monkeypatch.setattr(loop, "POLL_SECONDS", 0.0)
     monkeypatch.setattr(loop, "SLICE_SECONDS", 60.0)
     early = [client.submit(long(seed=k * 10)) for k in range(4)]
@@ -173,6 +173,29 @@ def test_who_comes_in_the_middle_of_a_round_is_next_and_by_themselves(
     for job in early + late:
         client.ask(job, "stop")
     shift.finish(*early, *late)
+
+
+def test_passes_are_short_while_people_come(
+    shift: "Shift", long: "MakeSpec", groups: Groups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of a whole class takes seconds, and who comes during it waits for a first frame."""
+    jobs = [client.submit(long(seed=k * 10)) for k in range(4)]
+    shift.until(lambda: len([a for a in shift.worker.active.values() if a.shares]) == 4)
+    mine = shift.worker.hands
+    first = next(iter(mine.active.values()))
+    two_fit = hands.SHORT_SECONDS / (2.5 * first.tokens)
+    groups.clear()
+    mine._token_seconds = two_fit
+    shift.turns(1)
+    assert groups[0] == {0, 10} and mine._token_seconds < two_fit  # as the pass was timed
+    groups.clear()
+    mine._token_seconds = two_fit
+    monkeypatch.setattr(hands, "WELCOME_SECONDS", 0.0)
+    shift.turns(1)
+    assert groups == [{0, 10, 20, 30}]
+    for job in jobs:
+        client.ask(job, "stop")
+    shift.finish(*jobs)
 
 
 def test_jobs_of_another_model_step_apart(
