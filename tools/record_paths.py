@@ -66,7 +66,7 @@ def main() -> None:
     names = tuple((a.record.id, b.record.id) for a, b in pairs)
     carry_out(f"record-{name}", PathsSpec(pairs=names, recipe=recipe), pool)
     found = places.folder_of(f"record-{name}") / FILE
-    to = folders.recorded() / "paths" / name
+    to = folders.recorded() / "paths" / f"0-six-texts-{asked.length:02}"  # pages show the first
     shutil.rmtree(to, ignore_errors=True)
     for solution in {s.record.id: s for pair in pairs for s in pair}.values():
         save_solution(solution, to / f"{solution.record.id}.safetensors")
