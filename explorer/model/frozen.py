@@ -126,7 +126,7 @@ class FrozenModel:
         """
         if self.body is not None:
             done = self.body.forward([embeddings], self.dtype, keep=False)
-            return done.by_batch(done.hidden)[0]
+            return done.at.by_batch(done.hidden)[0]
         output = self.network.base_model(
             inputs_embeds=self._own_copy(embeddings), use_cache=False, return_dict=True
         )

@@ -1,6 +1,5 @@
 """What a pair of proto-tokens is worth: C_tokens, per-position correctness, H_LM (Q1, Q2)."""
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -156,13 +155,9 @@ def h_lm(model: FrozenModel, target_ids: Sequence[int]) -> tuple[float, int]:
     return float(nats), len(ids) - 1
 
 
+@torch.no_grad()
 def generate(
-    model: FrozenModel,
-    context_ids: Sequence[int],
-    count: int,
-    *,
-    seed: int | None = None,
-    temperature: float = 1.0,
+    model: FrozenModel, context_ids: Sequence[int], count: int, *, seed: int | None = None
 ) -> Iterator[int]:
     """Yield `count` tokens the model continues a context with, one at a time, with a KV cache.
 
@@ -171,28 +166,8 @@ def generate(
         context_ids: token ids before; the BOS token, or token 0 without one, when empty.
         count: how many tokens.
         seed: None takes the likeliest token each time; a seed samples from the whole distribution
-            (multinomial, checklist D4).
-        temperature: divides the logits when sampling; 0 takes the likeliest token each time.
-
-    Raises:
-        BadInputError: if the temperature is negative or not a finite number.
+            (multinomial, temperature 1, checklist D4).
     """
-    if not (math.isfinite(temperature) and temperature >= 0):
-        raise BadInputError(
-            f"The temperature {temperature} cannot be used: give 0 for the likeliest token, or a "
-            "positive number."
-        )
-    return _generate(model, context_ids, count, seed if temperature > 0 else None, temperature)
-
-
-@torch.no_grad()
-def _generate(
-    model: FrozenModel,
-    context_ids: Sequence[int],
-    count: int,
-    seed: int | None,
-    temperature: float,
-) -> Iterator[int]:
     ids = list(context_ids) or [model.tokenizer.bos_id or 0]
     generator = torch.Generator().manual_seed(seed) if seed is not None else None
     past = None
@@ -202,7 +177,7 @@ def _generate(
         if generator is None:
             token = int(logits.argmax())
         else:
-            p = torch.softmax(logits / temperature, -1).cpu()
+            p = torch.softmax(logits, -1).cpu()
             token = int(torch.multinomial(p, 1, generator=generator))
         yield token
         ids = [token]
@@ -214,17 +189,16 @@ def race(
     m: NDArray[np.float32],
     target_ids: Sequence[int],
     key: ArrangementKey,
-    sink: int | None = None,
 ) -> Iterator[tuple[float, float, list[int]] | None]:
     """Time both ways of getting N tokens; yield None between steps and the result at the end.
 
     The result: seconds of one forward pass, seconds of generation with a KV cache after the BOS
     token, and the token ids that were generated.
     """
-    score(model, e, m, target_ids, key, sink)  # warm
+    score(model, e, m, target_ids, key)  # warm
     yield None
     start = time.perf_counter()
-    score(model, e, m, target_ids, key, sink)
+    score(model, e, m, target_ids, key)
     one_forward = time.perf_counter() - start
     list(generate(model, [], 2))  # warm
     yield None

@@ -43,8 +43,8 @@ def test_hidden_states_and_gradient_are_those_of_the_network(
     assert [own.attention[0].said is not None for own in done.layers] == [
         fused and window is None for window in windows
     ]
-    torch.testing.assert_close(done.by_batch(done.hidden)[0], expected, rtol=1e-4, atol=1e-5)
-    (ours,) = done.by_batch(body.backward(done, direction.flatten(0, 1)))
+    torch.testing.assert_close(done.at.by_batch(done.hidden)[0], expected, rtol=1e-4, atol=1e-5)
+    (ours,) = done.at.by_batch(body.backward(done, direction.flatten(0, 1)))
     torch.testing.assert_close(ours, by_inputs, rtol=1e-4, atol=1e-4 * float(by_inputs.abs().max()))
     assert by_inputs.abs().max() > 1e-3
 
