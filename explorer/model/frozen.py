@@ -189,18 +189,6 @@ class FrozenModel:
         """Measure the outputs of one batch against its targets (see `passes.measure`)."""
         return passes.measure(self, [Batch(embeddings, targets, first)], detail=detail)[0]
 
-    def loss_and_gradient(
-        self,
-        embeddings: Float[Tensor, "rows L d"],
-        targets: Int[Tensor, "rows N"],
-        first: int = 0,
-        *,
-        detail: bool = False,
-    ) -> tuple[TokenStatistics, Float[Tensor, "rows L d"]]:
-        """Do so and return the gradient by the inputs (see `passes.loss_and_gradient`)."""
-        batch = Batch(embeddings, targets, first)
-        return passes.loss_and_gradient(self, [batch], detail=detail)[0]
-
 
 def best_device() -> torch.device:
     """Return CUDA if there is one, else MPS, else the CPU."""
