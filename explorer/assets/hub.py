@@ -116,8 +116,7 @@ def download(name: str, report: Report | None = None) -> Path:
     expected = 0
 
     def arrived(count: float) -> None:
-        sentence = f"Downloading {name}, {human_bytes(expected)}"
-        progress("downloading", count / max(expected, 1), sentence)
+        progress(count / max(expected, 1), f"Downloading {name}, {human_bytes(expected)}")
 
     repository, revision = split(name)
     fetch: Any = partial(snapshot_download, repository, revision=revision)
@@ -145,7 +144,7 @@ def download(name: str, report: Report | None = None) -> Path:
         raise
     except Exception as error:  # the hub's client lets errors of several libraries through
         raise _explain(name, error) from error
-    progress("downloading", 1.0, f"{name}: ready")
+    progress(1.0, f"{name}: ready")
     return Path(folder)
 
 
