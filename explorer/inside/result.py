@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -12,6 +11,7 @@ from explorer.base.collection import Collection
 from explorer.base.language import later
 from explorer.base.tensor_files import Layout, TensorFile, TensorFormat, Tensors
 from explorer.inside.header import InsideHeader, Part, What
+from explorer.paths.header import listed
 
 FILE = "inside.safetensors"
 TOP = 5
@@ -116,15 +116,11 @@ class Inside(TensorFile):
         )
 
 
-def _header(file: Path) -> InsideHeader:
-    return FORMAT.read_header(file).model_copy(update={"pieces": {}})
-
-
 LOOKS = Collection(
     noun=later("look inside"),
     place="paths",
     file=FILE,
-    read=_header,
+    read=listed(FORMAT),
     advice=later("Look inside a solution first."),
     ships_in="inside",
 )

@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from explorer.base.collection import Collection
 from explorer.base.language import later
 from explorer.base.tensor_files import Layout, TensorFile, TensorFormat, Tensors, all_finite
 from explorer.landscape.plane import COARSEST
 from explorer.paths.curves import BENDS, CurveKind
-from explorer.paths.header import BetweenHeader, SolutionInfo, TextInfo
+from explorer.paths.header import BetweenHeader, SolutionInfo, TextInfo, listed
+from explorer.paths.places import LANDSCAPE
 
 
 class LandscapeHeader(BetweenHeader):
@@ -122,3 +124,13 @@ class Landscape(TensorFile):
             f"{self.header.points_per_second:.0f} a second: {self.share:.0%} of the plain forward "
             "rate."
         )
+
+
+LANDSCAPES = Collection(
+    noun=later("landscape"),
+    place="paths",
+    file=LANDSCAPE,
+    read=listed(FORMAT),
+    advice=later("Measure one around a pair first."),
+    ships_in="landscape",
+)

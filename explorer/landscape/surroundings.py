@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from explorer.base.collection import Collection
 from explorer.base.formatting import counted
 from explorer.base.language import later, tr
 from explorer.base.tensor_files import TensorFile, TensorFormat, all_finite
 from explorer.paths.header import MeasuredHeader
+from explorer.paths.places import RADIUS
 
 
 class SurroundingsHeader(MeasuredHeader):
@@ -76,3 +78,13 @@ class Surroundings(TensorFile):
             directions=counted(len(self.radius), "direction"),
             share=f"{share:.1%}",
         )
+
+
+WALKS = Collection(
+    noun=later("walk around a solution"),
+    place="paths",
+    file=RADIUS,
+    read=FORMAT.read_header,
+    advice=later("Measure one around a solution first."),
+    ships_in="landscape",
+)

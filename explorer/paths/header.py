@@ -1,19 +1,23 @@
 """What is known about a set of paths besides its numbers."""
 
-from collections.abc import Sequence
-from typing import Any, Literal, Self
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.language import tr
 from explorer.base.provenance import Recorded
+from explorer.base.tensor_files import TensorFormat
 from explorer.base.value import Value
 from explorer.paths.curves import CurveKind
 from explorer.paths.pairs import text_key
 from explorer.solutions.solution import Solution, now
 from explorer.specs.arrangements import ArrangementKey
 from explorer.specs.curves import PathRecipe
+
+H = TypeVar("H", bound=Recorded)
 
 
 class TextInfo(Value):
@@ -71,6 +75,11 @@ class BetweenHeader(MeasuredHeader):
     )
     pieces: dict[int, str] = Field(default={}, description="What every token id in it says.")
     seconds: float = Field(0.0, description="Compute time so far.")
+
+
+def listed(form: TensorFormat[H]) -> Callable[[Path], H]:
+    """Return what reads headers of a kind of file for a list: without `pieces`, which are long."""
+    return lambda file: form.read_header(file).model_copy(update={"pieces": {}})
 
 
 class PathsHeader(BetweenHeader):

@@ -7,22 +7,18 @@ from explorer.base.files import write_atomically
 from explorer.base.language import later
 from explorer.base.tensor_files import Layout, TensorFormat, all_finite
 from explorer.paths.curves import BENDS
-from explorer.paths.header import PathsHeader
+from explorer.paths.header import PathsHeader, listed
 from explorer.paths.result import FILE, FORMAT, Paths
 
 LANDSCAPE, RADIUS = "landscape.safetensors", "radius.safetensors"
 CONTROL_POINT = "control_point.safetensors"
 
 
-def _header(file: Path) -> PathsHeader:
-    return FORMAT.read_header(file).model_copy(update={"pieces": {}})
-
-
 PATHS = Collection(
     noun=later("set of paths"),
     place="paths",
     file=FILE,
-    read=_header,
+    read=listed(FORMAT),
     advice=later("Connect two solutions first."),
 )
 folder_of, find_paths = PATHS.folder_of, PATHS.find
