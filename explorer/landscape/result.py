@@ -13,6 +13,7 @@ from explorer.landscape.plane import COARSEST
 from explorer.paths.curves import BENDS, CurveKind
 from explorer.paths.header import BetweenHeader, SolutionInfo, TextInfo, listed
 from explorer.paths.places import LANDSCAPE
+from explorer.paths.result import profile_layout
 
 
 class LandscapeHeader(BetweenHeader):
@@ -38,8 +39,7 @@ def _layout(header: LandscapeHeader) -> Layout:
     return {
         "points": ("f4", (marks, "d")), "marks": ("f8", (marks, 2)), "origin": ("f8", ("d",)),
         "along": ("f8", ("d",)), "across": ("f8", ("d",)), "x": ("f8", (n,)), "y": ("f8", (n,)),
-        "accuracy": ("f4", (n, n)), "loss": ("f4", (n, n)), "predicted": ("i4", (n, n, length)),
-        "p": ("f2", (n, n, length)), "rank": ("i4", (n, n, length)),
+        **profile_layout((n, n), length),
     }  # fmt: skip
 
 

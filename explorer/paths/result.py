@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
 
@@ -49,14 +50,26 @@ class Profile:
             np.ones(each, np.int32),
         )
 
-    def keep(self, pair: int, measured: "Profile") -> None:
-        """Take in a new measurement of one pair (without a pair axis), in place."""
+    def keep(self, pair: int | list[int], measured: "Profile") -> None:
+        """Take in a new measurement of one pair (without a pair axis) or some, in place."""
         for field in fields(self):
             getattr(self, field.name)[pair] = getattr(measured, field.name)
 
-    def of(self, pair: int) -> Self:
-        """Return what is measured of one pair, without a pair axis."""
+    def of(self, pair: int | list[int]) -> Self:
+        """Return what is measured of one pair, without a pair axis, or of some."""
         return type(self)(*(getattr(self, field.name)[pair] for field in fields(self)))
+
+
+def profile_layout(at: tuple[int | str, ...], length: int) -> Layout:
+    """Return the layout of the fields of a `Profile` at points of any shape, N = `length`."""
+    each = (*at, length)
+    return {
+        "accuracy": ("f4", at),
+        "loss": ("f4", at),
+        "predicted": ("i4", each),
+        "p": ("f2", each),
+        "rank": ("i4", each),
+    }
 
 
 HISTORY = np.dtype(
@@ -121,15 +134,8 @@ class Paths:
 
     def same_task(self, other: "Paths") -> bool:
         """Whether another set of paths is of the same solutions, curve and recipe."""
-        mine, theirs = self.header, other.header
-        same = (mine.pairs, mine.kind, mine.recipe, mine.solutions, mine.fingerprint)
-        return same == (
-            theirs.pairs,
-            theirs.kind,
-            theirs.recipe,
-            theirs.solutions,
-            theirs.fingerprint,
-        )
+        of = attrgetter("pairs", "kind", "recipe", "solutions", "fingerprint")
+        return bool(of(self.header) == of(other.header))
 
     def points(self, pair: int) -> NDArray[np.float32]:
         """Return the points of a pair's curve: end, bends, end, (2 + bends, 2 d_model)."""
@@ -227,13 +233,7 @@ class Paths:
 
 def _layout(header: PathsHeader) -> Layout:
     pairs, length = len(header.pairs), len(header.texts[0].target_ids)
-    profile: Layout = {
-        "accuracy": ("f4", (pairs, "T")),
-        "loss": ("f4", (pairs, "T")),
-        "predicted": ("i4", (pairs, "T", length)),
-        "p": ("f2", (pairs, "T", length)),
-        "rank": ("i4", (pairs, "T", length)),
-    }
+    profile = profile_layout((pairs, "T"), length)
     return {
         "vectors": ("f4", (len(header.solutions), "d")),
         "bends": ("f4", (pairs, BENDS[header.kind], "d")),
