@@ -270,15 +270,6 @@ def shipped_runs() -> list[Path]:
     return [file.parent for file in RUNS.shipped()]
 
 
-def keep_race(folder: Path, result: Race) -> None:
-    """Note beside a run how long one forward pass and token-by-token generation took.
-
-    Raises:
-        StorageError: if the disk refuses.
-    """
-    result.keep(folder / RACE)
-
-
 def race_of(folder: Path) -> Race | None:
-    """Return what `keep_race` noted beside a run, or None."""
+    """Return what is noted beside a run of its race, or None."""
     return Race.kept(folder / RACE)
