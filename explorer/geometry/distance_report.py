@@ -23,10 +23,9 @@ from explorer.base.progress import finish
 from explorer.base.provenance import Recorded
 from explorer.base.value import Value
 from explorer.geometry import distance_charts
-from explorer.geometry.distance_charts import AgainstTexts, DistanceCharts
+from explorer.geometry.distance_charts import AgainstTexts, DistanceCharts, Histogram
 from explorer.geometry.distances import KINDS, VECTORS, Kind, Metric, Vector
 from explorer.geometry.effects import LEAST_CONTEXTS, PERMUTATIONS, RESAMPLES, Comparison
-from explorer.geometry.histograms import Histogram
 from explorer.geometry.set_reports import SetReports, key
 from explorer.solutions.sets import SolutionSet
 
