@@ -31,18 +31,8 @@ class MemoryScore(Score):
 
     @property
     @override
-    def c_tokens(self) -> int:
-        return int(self.right.sum())
-
-    @property
-    @override
-    def accuracy(self) -> float:
-        return float(self.right.mean())
-
-    @property
-    @override
-    def exact(self) -> bool:
-        return bool(self.right.all())
+    def counted(self) -> NDArray[np.bool_]:
+        return self.right
 
 
 def memory_inputs(

@@ -39,19 +39,24 @@ class Score:
     margin: float
 
     @property
+    def counted(self) -> NDArray[np.bool_]:
+        """Which tokens count as right, bool (N,)."""
+        return self.correct
+
+    @property
     def c_tokens(self) -> int:
         """Number of right tokens (equation 1)."""
-        return int(self.correct.sum())
+        return int(self.counted.sum())
 
     @property
     def accuracy(self) -> float:
         """Share of right tokens."""
-        return float(self.correct.mean())
+        return float(self.counted.mean())
 
     @property
     def exact(self) -> bool:
         """Whether every token is right."""
-        return bool(self.correct.all())
+        return bool(self.counted.all())
 
     @classmethod
     def blank(cls, length: int) -> Self:

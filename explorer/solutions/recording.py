@@ -21,17 +21,14 @@ from explorer.base.errors import disk_errors
 from explorer.base.files import require_mine, write_atomically
 from explorer.base.language import later, tr
 from explorer.base.provenance import Recorded, gone_on
-from explorer.base.tensor_files import Layout, TensorFile, TensorFormat, Tensors
+from explorer.base.tensor_files import MAX_HEADER, Layout, TensorFile, TensorFormat, Tensors
+from explorer.specs.texts import Seed
 
 MAX_FRAMES = 200
 PHASES = ("search", "finish", "done", "rest")
 LOG, LIVE = "frames.log", "live"
-MAX_HEADER = 2**24
-"""Bytes of a header, at most: what claims more is no log."""
-
 
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class RecordingHeader(Recorded):
