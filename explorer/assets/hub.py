@@ -69,16 +69,10 @@ def cached(name: str) -> Path | None:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     repository, revision = split(name)
-
-    def here(wanted: list[str]) -> Path:
-        return Path(
-            snapshot_download(
-                repository, revision=revision, allow_patterns=wanted, local_files_only=True
-            )
-        )
-
+    here: Any = partial(snapshot_download, repository, revision=revision, local_files_only=True)
     try:
-        return here([*WANTED, *_shards(here(WANTED))])
+        shards = _shards(Path(here(allow_patterns=WANTED)))
+        return Path(here(allow_patterns=[*WANTED, *shards]))
     except LocalEntryNotFoundError:
         return None
 
