@@ -6,7 +6,7 @@ from typing import Any
 from explorer.model.attention import Attention, Turn, split_apart, split_by_head
 from explorer.model.body import Body, Layer
 from explorer.model.mlps import ACTIVATIONS, MLP, joined, linear
-from explorer.model.norms import LayerNorm, RMSNorm
+from explorer.model.norms import Norm
 
 
 def body_of(network: Any) -> Body:
@@ -106,12 +106,12 @@ FAMILIES: dict[str, Callable[[Any], Body]] = {
 """By the type of model in config.json."""
 
 
-def _rms(module: Any) -> RMSNorm:
-    return RMSNorm(module.weight.float(), float(module.variance_epsilon))
+def _rms(module: Any) -> Norm:
+    return Norm(module.weight.float(), float(module.variance_epsilon))
 
 
-def _layer_norm(module: Any) -> LayerNorm:
-    return LayerNorm(module.weight.float(), module.bias.float(), float(module.eps))
+def _layer_norm(module: Any) -> Norm:
+    return Norm(module.weight.float(), float(module.eps), module.bias.float())
 
 
 def _turn(attention: Any, norm: str) -> Turn:
