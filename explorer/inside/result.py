@@ -1,6 +1,5 @@
 """The file of a look inside: hidden states through the lens, attention, and what was tried."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -125,8 +124,3 @@ LOOKS = Collection(
     ships_in="inside",
 )
 folder_of = LOOKS.folder_of
-
-
-def ids_in(*arrays: Sequence[int] | NDArray[np.int32]) -> list[int]:
-    """Return every token id that stands in some arrays, once."""
-    return sorted(set(np.concatenate([np.ravel(np.asarray(a)) for a in arrays]).tolist()))
