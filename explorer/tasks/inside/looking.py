@@ -291,9 +291,9 @@ class InsideTask(Task):
 
     def _save(self) -> None:
         found = self._with_trials()
-        others = [other.text.target_ids for other in found.header.others]
+        others = [np.array(other.text.target_ids) for other in found.header.others]
         named = (found.targets, found.predicted, found.top_ids, found.trial_predicted, *others)
-        ids = np.unique(np.concatenate([np.ravel(each) for each in named])).tolist()
+        ids = np.unique(np.concatenate([each.ravel() for each in named])).tolist()
         update = {
             "pieces": dict(zip(ids, self.model.tokenizer.pieces(ids), strict=True)),
             "seconds": dict(self._seconds),
