@@ -173,9 +173,11 @@ def _gradient_difference(model: Any) -> float:
     """Return how far the gradient by the inputs is from autograd's through the whole network."""
     import torch
 
+    from explorer.model.passes import Batch, loss_and_gradient
+
     targets = torch.tensor([[7, 8, 9, 10]])
     inputs = _some_inputs(model, 5)
-    _, ours = model.loss_and_gradient(inputs, targets, 1)
+    ((_, ours),) = loss_and_gradient(model, [Batch(inputs, targets, 1)])
     given = inputs.clone().requires_grad_()
     with torch.enable_grad():
         logits = model.network(inputs_embeds=given * 1, use_cache=False).logits[0, 1:].float()

@@ -6,7 +6,7 @@ import streamlit as st
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted
 from explorer.base.language import tr
-from explorer.landscape.places import LANDSCAPES
+from explorer.landscape.result import LANDSCAPES
 from explorer.paths import places
 from explorer.paths.result import Paths
 from explorer.specs.jobs import LandscapeSpec, RadiusSpec

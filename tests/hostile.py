@@ -12,7 +12,7 @@ from explorer.base import folders
 from explorer.base.database import JobRow, transaction
 from explorer.base.files import write_atomically
 from explorer.experiments import runs
-from explorer.geometry import distance_report
+from explorer.geometry import set_reports
 from explorer.inside.result import FILE as INSIDE
 from explorer.inside.result import Inside
 from explorer.jobs import client
@@ -143,7 +143,7 @@ def fill() -> dict[str, str]:
     said["id"] = links["set"] = name
     write_atomically(folder / sets.SET_FILE, json.dumps(said).encode())
     write_atomically(local / "sets" / NAME / sets.SET_FILE, b"{")
-    old, new = (distance_report.key(sets.load(f)) for f in (source, folder))
+    old, new = (set_reports.key(sets.load(f)) for f in (source, folder))
     report = json.loads((recorded / "analyses" / f"distances-{old}.json").read_bytes())
     report |= {"tfidf_corpus": HOSTILE, "notes": [HOSTILE]}
     write_atomically(local / "analyses" / f"distances-{new}.json", json.dumps(report).encode())

@@ -141,7 +141,10 @@ def find(name: str) -> ModelCard:
         if model.lower() in (card.name.lower(), _short(card).lower()) and (
             revision is None or hub.is_id(f"{card.name}@{revision}")
         ):
-            return _with_hub_cache(_at(card, revision))
+            if revision is None:
+                return _with_hub_cache(card)
+            title = f"{card.title}, {revision}"  # a checkpoint: same sizes, other weights
+            return _with_hub_cache(replace(card, name=f"{card.name}@{revision}", title=title))
     if folder := _as_folder(name):
         return check(folder)
     if hub.is_id(name):
@@ -194,13 +197,6 @@ def from_here(name: str) -> str:
         if Path(name).expanduser().is_dir():
             return str(Path(name).expanduser().resolve())
     return name
-
-
-def _at(card: ModelCard, revision: str | None) -> ModelCard:
-    """Return the card of a checkpoint of a model: same sizes, other weights."""
-    if revision is None:
-        return card
-    return replace(card, name=f"{card.name}@{revision}", title=f"{card.title}, {revision}")
 
 
 def same_weights(card: ModelCard) -> list[str]:

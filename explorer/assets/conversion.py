@@ -77,10 +77,11 @@ def convert(gguf: Path, folder: Path, done: Done) -> None:
     """
     import numpy as np
     import torch
+    from gguf import GGUFReader
     from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
     done(0.1)
-    metadata = read_metadata(gguf)
+    metadata = {name: field.contents() for name, field in GGUFReader(gguf).fields.items()}
     vocabulary = metadata["tokenizer.ggml.tokens"]
     special = {
         f"{name}_token": vocabulary[metadata[f"tokenizer.ggml.{key}_token_id"]]
@@ -113,13 +114,6 @@ def convert(gguf: Path, folder: Path, done: Done) -> None:
     model.config.rms_norm_eps = float(str(np.float32(model.config.rms_norm_eps)))
     model.to(torch.bfloat16).save_pretrained(folder)
     done(1.0)
-
-
-def read_metadata(gguf: Path) -> dict[str, Any]:
-    """Return the key-value pairs at the head of a GGUF file."""
-    from gguf import GGUFReader
-
-    return {name: field.contents() for name, field in GGUFReader(gguf).fields.items()}
 
 
 def build_tokenizer(metadata: dict[str, Any]) -> "Tokenizer":

@@ -69,16 +69,10 @@ def cached(name: str) -> Path | None:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     repository, revision = split(name)
-
-    def here(wanted: list[str]) -> Path:
-        return Path(
-            snapshot_download(
-                repository, revision=revision, allow_patterns=wanted, local_files_only=True
-            )
-        )
-
+    here: Any = partial(snapshot_download, repository, revision=revision, local_files_only=True)
     try:
-        return here([*WANTED, *_shards(here(WANTED))])
+        shards = _shards(Path(here(allow_patterns=WANTED)))
+        return Path(here(allow_patterns=[*WANTED, *shards]))
     except LocalEntryNotFoundError:
         return None
 
@@ -116,8 +110,7 @@ def download(name: str, report: Report | None = None) -> Path:
     expected = 0
 
     def arrived(count: float) -> None:
-        sentence = f"Downloading {name}, {human_bytes(expected)}"
-        progress("downloading", count / max(expected, 1), sentence)
+        progress(count / max(expected, 1), f"Downloading {name}, {human_bytes(expected)}")
 
     repository, revision = split(name)
     fetch: Any = partial(snapshot_download, repository, revision=revision)
@@ -145,7 +138,7 @@ def download(name: str, report: Report | None = None) -> Path:
         raise
     except Exception as error:  # the hub's client lets errors of several libraries through
         raise _explain(name, error) from error
-    progress("downloading", 1.0, f"{name}: ready")
+    progress(1.0, f"{name}: ready")
     return Path(folder)
 
 

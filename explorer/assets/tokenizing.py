@@ -98,11 +98,6 @@ class Tokenizer:
         bos = _bos_id(folder, backend)
         return cls(backend, None if bos is None or bos >= (embedded or inf) else bos, embedded)
 
-    @property
-    def vocab_size(self) -> int:
-        """How many tokens there are, added ones included (a model's head may be wider)."""
-        return int(self.backend.get_vocab_size(with_added_tokens=True))
-
     def encode(self, text: str) -> list[int]:
         """Return the token ids of `text`, never a special token's, whatever the text looks like.
 

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 R = TypeVar("R")
-Stage = Literal["waiting", "downloading", "checking", "unpacking", "converting"]
 
 
 @dataclass(frozen=True)
@@ -27,23 +26,10 @@ class Waiting(Progress):
     """A task that can do nothing before another process or job has done its part."""
 
 
-@dataclass(frozen=True)
-class Downloading(Progress):
-    """Progress of the download of one model or text collection.
-
-    Attributes:
-        stage: what is being done.
-    """
-
-    stage: Stage
+Report = Callable[[Progress], None]
 
 
-Report = Callable[[Downloading], None]
-
-
-def finish(
-    steps: Generator[Progress, None, R], report: Callable[[Progress], None] | None = None
-) -> R:
+def finish(steps: Generator[Progress, None, R], report: Report | None = None) -> R:
     """Take all steps of something and return what it makes.
 
     Args:
@@ -65,14 +51,14 @@ class Reporter:
     """Passes progress on, so that the fraction never falls and unchanged reports are dropped."""
 
     report: Report | None
-    _last: Downloading | None = field(default=None, init=False)
+    _last: Progress | None = field(default=None, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
-    def __call__(self, stage: Stage, fraction: float, sentence: str) -> None:
+    def __call__(self, fraction: float, sentence: str) -> None:
         """Report `fraction` of the whole, or what was reached before if that is more."""
         with self._lock:
             done = max(min(fraction, 1.0), self._last.fraction if self._last else 0.0)
-            progress = Downloading(sentence, done, stage)
+            progress = Progress(sentence, done)
             if self.report is not None and progress != self._last:
                 self.report(progress)
             self._last = progress

@@ -32,10 +32,6 @@ Layout = Mapping[str, tuple[DTypeLike, tuple[int | str, ...]]]
 letter: it is the same wherever it stands, and at least 1."""
 
 
-def _sound(_header: Any, _tensors: Any) -> str:
-    return ""
-
-
 @dataclass(frozen=True)
 class TensorFormat(Generic[H]):
     """One kind of file: a header of type H as JSON in the metadata, and tensors.
@@ -57,7 +53,7 @@ class TensorFormat(Generic[H]):
     header: Any
     layout: Callable[[H], Layout]
     may_be_empty: str = ""
-    check: Callable[[H, Tensors], str] = _sound
+    check: Callable[[H, Tensors], str] = lambda *_: ""
     advice: str = later("make it again")
     schema: int = 1
 
@@ -121,9 +117,16 @@ class TensorFormat(Generic[H]):
 
     @contextlib.contextmanager
     def _opened(self, path: Path) -> Iterator[tuple[Any, H, dict[str, int]]]:
-        """Open a file whose header and layout are as they should be."""
+        """Open a file whose header and layout are as they should be; tensors are numpy arrays.
+
+        The length of the header is looked at first, so that a file cannot take gigabytes of memory.
+        """
         try:
-            with _opened(path) as file:
+            with path.open("rb") as start:
+                length = int.from_bytes(start.read(8), "little")
+            if length > MAX_HEADER:  # it is parsed whole; a tensor takes no more than the file is
+                raise SafetensorError(f"a header of {length:,} bytes")
+            with safe_open(path, framework="numpy") as file:
                 text = (file.metadata() or {}).get(self.key, "{}")
                 header = self._adapter.validate_json(text)
                 yield file, header, self._lengths(path, file, self.layout(header))
@@ -196,17 +199,31 @@ class TensorFile:
     """
 
     form: ClassVar[TensorFormat[Any]]
+    header: Any
 
     def __init__(self, header: Any, /, **tensors: NDArray[Any]) -> None: ...
 
-    def save(self, path: Path) -> Path:
-        """Write everything as one safetensors file.
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Return the tensors of its file, by name."""
+        own = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return {name: tensor for name, tensor in own.items() if name != "header"}
+
+    @classmethod
+    def of(cls, header: Any, tensors: Tensors) -> Self:
+        """Return the value that a file with this header and these tensors holds."""
+        return cls(header, **tensors)
+
+    def packed(self, more: Tensors | None = None) -> bytes:
+        """Return the content of its file, with further tensors that `load` ignores."""
+        return self.form.pack(self.header, {**self.tensors(), **(more or {})})
+
+    def save(self, path: Path, more: Tensors | None = None) -> Path:
+        """Write everything, and maybe more as in `packed`, as one safetensors file.
 
         Raises:
             StorageError: if the disk refuses.
         """
-        own = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-        return self.form.save(path, own.pop("header"), own)
+        return write_atomically(path, self.packed(more))
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -215,8 +232,7 @@ class TensorFile:
         Raises:
             CorruptFileError: if it is missing, damaged, or of another kind.
         """
-        header, tensors = cls.form.load(path)
-        return cls(header, **tensors)
+        return cls.of(*cls.form.load(path))
 
 
 def _written(dtype: np.dtype[Any]) -> str:
@@ -227,22 +243,3 @@ def _written(dtype: np.dtype[Any]) -> str:
 def all_finite(tensors: Tensors, *names: str) -> bool:
     """Whether some tensors hold neither infinities nor what is no number."""
     return all(bool(np.isfinite(tensors[name]).all()) for name in names)
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Open a file to read its tensors as numpy arrays, once its header is known to be small.
-
-    The header is JSON that is parsed whole: its length is looked at first, so that a file cannot
-    take gigabytes of memory. A tensor never takes more than the file is long.
-
-    Raises:
-        SafetensorError: if the header is longer than any of ours, or is not one.
-        OSError: if the disk refuses.
-    """
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-    if length > MAX_HEADER:
-        raise SafetensorError(f"a header of {length:,} bytes")
-    with safe_open(path, framework="numpy") as tensors:
-        yield tensors

@@ -8,6 +8,7 @@ from typing import Any
 from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError, NoProtoTokensError
+from explorer.base.files import write_atomically
 from explorer.cli import devices, flags, results
 from explorer.cli.device import alone_on, named
 from explorer.cli.progress import carry_out, say
@@ -188,7 +189,7 @@ def _solutions(names: list[str]) -> list[Solution]:
 def _control_point(found: Paths, pair: int, folder: Path) -> Path:
     a, b = (found.header.solutions[i].id for i in found.header.pairs[pair])
     path = folder / f"{a}_{b}.{places.CONTROL_POINT}"
-    return places.save_control_point(found, pair, path).resolve()
+    return write_atomically(path, places.control_point_bytes(found, pair)).resolve()
 
 
 def _print_pair(found: Paths, pair: int) -> None:

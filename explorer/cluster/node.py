@@ -28,7 +28,7 @@ from explorer.cluster.carried import CARRIED_OUT, Carried
 from explorer.cluster.parts import Facts, Files, Finished, Part, Step
 from explorer.model.frozen import best_device, fast_dtype
 from explorer.model.pool import ModelPool
-from explorer.runtime.allocator import keep_memory
+from explorer.runtime.process import keep_memory
 
 FOLDER = "proto-tokens-node-"
 """How the folder of a process begins, before its number."""

@@ -10,10 +10,9 @@ from explorer.figures.chart import Chart, layout
 from explorer.figures.palette import DIFFERENT, SAME_CONTEXT, SAME_TEXT
 from explorer.figures.words import for_hover
 from explorer.geometry.binned import Bins
-from explorer.geometry.distance_charts import AgainstTexts
+from explorer.geometry.distance_charts import AgainstTexts, Histogram
 from explorer.geometry.distance_report import Summarised
 from explorer.geometry.distances import KINDS, Kind, Metric
-from explorer.geometry.histograms import Histogram
 
 COLOURS: dict[Kind, str] = dict(zip(KINDS, (SAME_TEXT, SAME_CONTEXT, DIFFERENT), strict=True))
 DASHES: dict[Kind, str] = dict(zip(KINDS, ("solid", "dash", "dot"), strict=True))

@@ -24,9 +24,8 @@ from explorer.geometry import depth, distance_report, distances, maps, roles
 from explorer.inside import reading
 from explorer.inside.header import Part
 from explorer.inside.result import LOOKS, Inside
-from explorer.landscape.places import LANDSCAPES, WALKS
-from explorer.landscape.result import Landscape
-from explorer.landscape.surroundings import Surroundings
+from explorer.landscape.result import LANDSCAPES, Landscape
+from explorer.landscape.surroundings import WALKS, Surroundings
 from explorer.paths.places import PATHS
 from explorer.paths.result import Paths
 from explorer.solutions import sets, store

@@ -112,7 +112,7 @@ class Gap:
     bins: int
 
 
-def compare(drawn: pd.DataFrame, count: int = 8, *, seed: int = 0) -> tuple[list[Bins], Gap | None]:
+def compare(drawn: pd.DataFrame, count: int = 8) -> tuple[list[Bins], Gap | None]:
     """Compare same with different contexts in bins of the text distance that both kinds reach.
 
     Distances are summed once for every bin, kind and two contexts; a resample of contexts weighs
@@ -121,7 +121,6 @@ def compare(drawn: pd.DataFrame, count: int = 8, *, seed: int = 0) -> tuple[list
     Args:
         drawn: of `points`.
         count: bins of equal width over the range that both kinds reach.
-        seed: of the bootstrap over contexts.
 
     Returns:
         Bins of both kinds, the same for each, and their `Gap`; no bins and None where no bin has
@@ -136,7 +135,7 @@ def compare(drawn: pd.DataFrame, count: int = 8, *, seed: int = 0) -> tuple[list
     names, ends = np.unique(drawn[["context_a", "context_b"]], return_inverse=True)
     one, other = ends.reshape(-1, 2)[inside].T
     cell = 2 * np.searchsorted(kept, place[inside]) + ~near[inside]  # bin, then kind
-    size, total = _resampled(cell, 2 * len(kept), one, other, y, len(names), seed)
+    size, total = _resampled(cell, 2 * len(kept), one, other, y, len(names))
     shape = (-1, len(kept), 2)
     with np.errstate(invalid="ignore"):  # a resample without any pair of a bin has no mean there
         means = (total / size).reshape(shape)
@@ -191,7 +190,6 @@ def _resampled(
     other: Int[np.ndarray, " n"],
     y: Float[np.ndarray, " n"],
     contexts: int,
-    seed: int,
 ) -> tuple[Float[np.ndarray, "R cells"], Float[np.ndarray, "R cells"]]:
     """Return weight and weighted sum of each cell in each resample of contexts.
 
@@ -202,13 +200,12 @@ def _resampled(
         other: context of the other.
         y: what is summed.
         contexts: how many contexts are drawn from.
-        seed: of the draws.
     """
     grouped, group = np.unique((cell * contexts + one) * contexts + other, return_inverse=True)
     size, total = np.bincount(group), np.bincount(group, y)
     at, a, b = grouped // contexts**2, grouped // contexts % contexts, grouped % contexts
     heavy, summed = (np.zeros((RESAMPLES, cells)) for _ in range(2))
-    for k, times in enumerate(draws(contexts, RESAMPLES, seed)):
+    for k, times in enumerate(draws(contexts, RESAMPLES, 0)):
         weight = np.where(a == b, times[a], times[a] * times[b])
         heavy[k] = np.bincount(at, weight * size, cells)
         summed[k] = np.bincount(at, weight * total, cells)

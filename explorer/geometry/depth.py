@@ -161,11 +161,7 @@ def steps(
                 AtDepth(
                     place=place,
                     layer=layer,
-                    medians={
-                        kind: float(np.median(distances[which.kind == k]))
-                        for k, kind in enumerate(KINDS)
-                        if (which.kind == k).any()
-                    },
+                    medians=which.medians(distances),
                     comparisons=list(compared),
                 )
             )
@@ -209,7 +205,7 @@ def report(
             "solutions": len(found.solutions),
             "texts": len(np.unique(which.texts)),
             "contexts": contexts,
-            "counts": {kind: int((which.kind == k).sum()) for k, kind in enumerate(KINDS)},
+            "counts": which.counts,
             "rows": rows,
             "points": [
                 Point(id=s.record.id, context=context, text=text, seed=s.record.seed)

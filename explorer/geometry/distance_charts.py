@@ -1,24 +1,47 @@
 """What the charts of a set's distances draw, computed once and kept with its report (E6, E7)."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 from pydantic import Field
 
 from explorer.base.progress import Progress
 from explorer.base.value import Value
-from explorer.geometry import binned, histograms
+from explorer.geometry import binned
 from explorer.geometry.binned import DISTANCES, NAMES, TEXT_DISTANCES, Bins, Gap
-from explorer.geometry.distances import KINDS, METRICS, Kind, Vector
-from explorer.geometry.histograms import Histogram
+from explorer.geometry.distances import KINDS, METRICS, Kind, Metric, Vector
 
 MOST_DRAWN = 1500
 """Text pairs of each kind that a scatter draws; a browser is slow with the paper's 124,750."""
 
 DIGITS = 6
 """Decimals of what is drawn."""
+BINS = 40
+GRID = 200
+"""Points of a smooth line, from the first edge to the last."""
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How the distances of one vector and metric spread, by kind of pair.
+
+    Attributes:
+        vector: whose.
+        metric: in which metric.
+        edges: BINS + 1 edges of the bins, the same for each kind.
+        pairs: how many pairs lie in each bin, for kinds that have any.
+        smooth: Gaussian kernel density at GRID places, equally spaced over the edges.
+    """
+
+    vector: Vector
+    metric: Metric
+    edges: list[float]
+    pairs: dict[Kind, list[int]]
+    smooth: dict[Kind, list[float]]
 
 
 class AgainstTexts(Value):
@@ -68,7 +91,7 @@ def make(
             yield Progress(f"Drawing histograms of {vector}.", done)
             values = pairs[f"{metric}_{vector}"].to_numpy()
             of_kind = {name: values[at] for name, at in here.items()}
-            drawn_as.append(histograms.make(vector, metric, of_kind))
+            drawn_as.append(_histogram(vector, metric, of_kind))
     of_texts = binned.text_pairs(pairs)
     against: list[AgainstTexts] = []
     for vector in vectors:
@@ -84,6 +107,37 @@ def make(
                 )
             )
     return DistanceCharts(histograms=drawn_as, against_texts=against, drawn=_drawn(of_texts))
+
+
+def _histogram(
+    vector: Vector, metric: Metric, values: Mapping[Kind, Float[np.ndarray, " n"]]
+) -> Histogram:
+    """Return the histogram of distances by kind; one kind at least has some."""
+    present = {kind: found for kind, found in values.items() if len(found)}
+    low = float(min(found.min() for found in present.values()))
+    high = float(max(found.max() for found in present.values()))
+    room = (high - low) * 0.03 or 0.01
+    edges = np.linspace(low - room, high + room, BINS + 1)
+    grid = np.linspace(edges[0], edges[-1], GRID)
+    return Histogram(
+        vector=vector,
+        metric=metric,
+        edges=edges.tolist(),
+        pairs={kind: np.histogram(found, edges)[0].tolist() for kind, found in present.items()},
+        smooth={kind: density(found, grid).tolist() for kind, found in present.items()},
+    )
+
+
+def density(
+    values: Float[np.ndarray, " n"], at: Float[np.ndarray, " k"]
+) -> Float[np.ndarray, " k"]:
+    """Return a Gaussian kernel density with Scott's bandwidth; zeros where it is undefined."""
+    from scipy.stats import gaussian_kde  # slow to load, and pages only read what was made
+
+    if len(values) < 2 or not values.std() > 0:
+        return np.zeros(len(at))
+    heights: Float[np.ndarray, " k"] = gaussian_kde(values)(at)
+    return heights
 
 
 def _drawn(of_texts: pd.DataFrame) -> dict[str, list[Any]]:

@@ -4,7 +4,6 @@ The summary holds everything that pages show. The table (450,775 rows at the pap
 where somebody asks for the pairs themselves.
 """
 
-import hashlib
 import io
 import json
 import math
@@ -15,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 from pydantic import Field
+from typing_extensions import override
 
 from explorer.base import folders
 from explorer.base.files import write_atomically
@@ -23,14 +23,12 @@ from explorer.base.progress import finish
 from explorer.base.provenance import Recorded
 from explorer.base.value import Value
 from explorer.geometry import distance_charts
-from explorer.geometry.distance_charts import AgainstTexts, DistanceCharts
+from explorer.geometry.distance_charts import AgainstTexts, DistanceCharts, Histogram
 from explorer.geometry.distances import KINDS, VECTORS, Kind, Metric, Vector
 from explorer.geometry.effects import LEAST_CONTEXTS, PERMUTATIONS, RESAMPLES, Comparison
-from explorer.geometry.histograms import Histogram
-from explorer.solutions.sets import SetRecord, SolutionSet
+from explorer.geometry.set_reports import SetReports, key
+from explorer.solutions.sets import SolutionSet
 
-VERSION = 1
-"""Of what is computed; reports of another version are made again."""
 ROWS_AT_ONCE = 10_000
 """Pairs that are written as JSON at a time."""
 ONE_M = later(
@@ -169,10 +167,25 @@ class DistanceReport:
     summary: DistanceSummary
 
 
-def key(record: SetRecord) -> str:
-    """Return the name of a set's report: it depends on the exact solutions, not on the rest."""
-    ids = sorted(member.solution for member in record.exact)
-    return hashlib.sha256(json.dumps([VERSION, record.id, ids]).encode()).hexdigest()[:16]
+class _Summaries(SetReports[DistanceSummary]):
+    @override
+    def read(self, file: Path) -> DistanceSummary | None:
+        """Return a summary, or None if it cannot be read.
+
+        What an old version left out is computed from its pairs: seconds at the paper's size.
+        """
+        try:
+            summary = DistanceSummary.model_validate(_corrected(json.loads(file.read_bytes())))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        if summary.charts is None and (pairs := _pairs(file)) is not None:
+            charts = finish(distance_charts.make(pairs, vectors(one_m=summary.one_m)))
+            summary = summary.model_copy(update={"charts": charts})
+        return summary if summary.charts is not None else None
+
+
+_SUMMARIES = _Summaries("distances", DistanceSummary)
+files, read = _SUMMARIES.files, _SUMMARIES.read
 
 
 def save(found: SolutionSet, report: DistanceReport) -> Path:
@@ -181,43 +194,16 @@ def save(found: SolutionSet, report: DistanceReport) -> Path:
     Raises:
         StorageError: if the disk refuses.
     """
-    folder = folders.local() / "analyses"
     buffer = io.BytesIO()
     report.pairs.to_parquet(buffer, index=False)
-    write_atomically(folder / f"distances-{key(found.record)}.parquet", buffer.getvalue())
-    return write_atomically(
-        folder / f"distances-{key(found.record)}.json",
-        report.summary.model_dump_json().encode(),
-    )
+    file = folders.local() / "analyses" / f"distances-{key(found.record)}.parquet"
+    write_atomically(file, buffer.getvalue())
+    return _SUMMARIES.save(found.record, report.summary)
 
 
 def load(found: SolutionSet) -> DistanceSummary | None:
     """Return the summary of a set's report if it was made here or ships with the project."""
-    return next((s for file in files(found.record) if (s := read(file)) is not None), None)
-
-
-def files(record: SetRecord) -> list[Path]:
-    """Return where the summary of a set's report lies, here before what ships; none: not made."""
-    places = [
-        root / "analyses" / f"distances-{key(record)}.json"
-        for root in (folders.local(), folders.recorded())
-    ]
-    return [file for file in places if file.is_file()]
-
-
-def read(file: Path) -> DistanceSummary | None:
-    """Return a summary, or None if it cannot be read.
-
-    What an old version left out is computed from its pairs: seconds at the paper's size.
-    """
-    try:
-        summary = DistanceSummary.model_validate(_corrected(json.loads(file.read_bytes())))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if summary.charts is None and (pairs := _pairs(file)) is not None:
-        charts = finish(distance_charts.make(pairs, vectors(one_m=summary.one_m)))
-        summary = summary.model_copy(update={"charts": charts})
-    return summary if summary.charts is not None else None
+    return _SUMMARIES.load(found.record)
 
 
 def load_pairs(found: SolutionSet) -> pd.DataFrame | None:

@@ -45,6 +45,16 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.first)
 
+    @property
+    def counts(self) -> dict[Kind, int]:
+        """How many pairs there are of each kind."""
+        return {kind: int((self.kind == k).sum()) for k, kind in enumerate(KINDS)}
+
+    def medians(self, distances: Float[np.ndarray, " P"]) -> dict[Kind, float]:
+        """Return the median distance of each kind that has pairs."""
+        found = {kind: distances[self.kind == k] for k, kind in enumerate(KINDS)}
+        return {kind: float(np.median(own)) for kind, own in found.items() if len(own)}
+
 
 def kinds(
     contexts: Int[np.ndarray, " n"],
@@ -182,8 +192,3 @@ def _equal(vectors: Float[np.ndarray, "n d"]) -> NDArray[np.bool_]:
 def has_one_m(found: SolutionSet) -> bool:
     """Whether all solutions have the same m, so that its distance says nothing."""
     return all(np.array_equal(found.solutions[0].m, s.m) for s in found.solutions)
-
-
-def random_baseline(dimensions: int) -> tuple[float, float]:
-    """Return mean and standard deviation of the cosine distance of random directions: 1, 1/√d."""
-    return 1.0, 1 / float(np.sqrt(dimensions))

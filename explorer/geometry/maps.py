@@ -1,6 +1,5 @@
 """Maps of solutions: coordinates of one or several sets, kept so that a picture comes back."""
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Collection
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from explorer.base import folders
 from explorer.base.errors import BadInputError
@@ -21,6 +20,7 @@ from explorer.base.provenance import Recorded
 from explorer.geometry import depth, projection
 from explorer.geometry.distances import Vector, between, chosen, stack
 from explorer.geometry.projection import Purity
+from explorer.geometry.set_reports import kept
 from explorer.solutions import sets as records
 from explorer.solutions.recording import Recording
 from explorer.solutions.sets import SolutionSet
@@ -279,13 +279,9 @@ def load(spec: MapSpec) -> SolutionMap | None:
         BadInputError, CorruptFileError: as `gather`.
     """
     sets = gather(spec)
-    name = f"map-{key(spec, sets)}.json"
-    for root in (folders.local(), folders.recorded()):
-        try:
-            record = MapRecord.model_validate_json((root / "analyses" / name).read_bytes())
+    for file in kept(f"map-{key(spec, sets)}.json"):
+        if (record := MapRecord.kept(file)) is not None:
             return _placed(record, describe(sets), sets)
-        except (OSError, ValidationError):
-            continue
     return _of_depth(spec, sets)
 
 
@@ -313,12 +309,8 @@ def of_set(name: str) -> list[SolutionMap]:
     Raises:
         BadInputError, CorruptFileError: as `gather`.
     """
-    specs: dict[MapSpec, None] = {}
-    for root in (folders.local(), folders.recorded()):
-        for file in sorted((root / "analyses").glob("map-*.json")):
-            with contextlib.suppress(OSError, ValidationError):
-                spec = MapRecord.model_validate_json(file.read_bytes()).spec
-                specs |= {spec: None} if spec.sets == (name,) else {}
+    found = filter(None, map(MapRecord.kept, kept("map-*.json")))
+    specs = dict.fromkeys(record.spec for record in found if record.spec.sets == (name,))
     return [made for spec in specs if (made := load(spec)) is not None]
 
 

@@ -1,5 +1,6 @@
 """Computes the distances of a set with their statistics (E6, E7, Q5-Q7), beside the worker."""
 
+import math
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -25,7 +26,6 @@ from explorer.geometry.distances import (
     between,
     has_one_m,
     pairs,
-    random_baseline,
     stack,
     texts,
 )
@@ -98,10 +98,10 @@ def steps(found: SolutionSet) -> Generator[Progress, None, DistanceReport]:
         solutions=len(found.solutions),
         texts=len(said),
         contexts=len(np.unique(at.contexts)),
-        counts={kind: int((at.kind == i).sum()) for i, kind in enumerate(KINDS)},
+        counts=at.counts,
         one_m=one_m,
         measured=measured,
-        tfidf_corpus=text_distances.fitting_corpus(len(said)),
+        tfidf_corpus=text_distances.CORPUS.format(count=len(said)),
         semantic_model=text_distances.SENTENCE_MODEL,
         notes=_notes(found, at, table, one_m=one_m),
         charts=charts,
@@ -140,12 +140,8 @@ def _summarised(
         vector=vector,
         metric=metric,
         dimensions=dimensions,
-        medians={
-            kind: float(np.median(distances[at.kind == i]))
-            for i, kind in enumerate(KINDS)
-            if (at.kind == i).any()
-        },
-        baseline=random_baseline(dimensions) if metric == "cosine" else None,
+        medians=at.medians(distances),
+        baseline=(1.0, 1 / math.sqrt(dimensions)) if metric == "cosine" else None,
         comparisons=compared,
     )
 

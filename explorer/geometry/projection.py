@@ -84,14 +84,17 @@ def umap(
                 most=len(vectors) - 1,
             )
         )
-    reducer = _reducer(
+    from umap import UMAP
+
+    usual = "spectral" if neighbours > 2 else "random"
+    reducer = UMAP(
         n_components=dimensions,
         n_neighbors=neighbours,
         min_dist=min_distance,
         metric=metric,
         random_state=seed,
         n_jobs=1,
-        **({} if start is None else {"init": start}),
+        init=usual if start is None else start,
     )
     layout = np.asarray(reducer.fit_transform(vectors.astype(np.float32)), dtype=np.float64)
     if not np.isfinite(layout).all():
@@ -99,13 +102,6 @@ def umap(
             tr("UMAP found no place for some solutions. Choose more neighbours, or use PCA.")
         )
     return layout
-
-
-def _reducer(**settings: Any) -> Any:
-    from umap import UMAP
-
-    usual = "spectral" if settings["n_neighbors"] > 2 else "random"
-    return UMAP(**{"init": usual} | settings)
 
 
 def following(

@@ -1,16 +1,31 @@
 """Reports on sets, each one JSON file beside the other analyses: made here, or shipped."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from pydantic import BaseModel
-
 from explorer.base import folders
 from explorer.base.files import write_atomically
-from explorer.geometry.distance_report import key
+from explorer.base.value import Value
 from explorer.solutions.sets import SetRecord
 
-R = TypeVar("R", bound=BaseModel)
+VERSION = 1
+"""Of what is computed; reports of another version are made again."""
+
+R = TypeVar("R", bound=Value)
+
+
+def key(record: SetRecord) -> str:
+    """Return the name of a set's report: it depends on the exact solutions, not on the rest."""
+    ids = sorted(member.solution for member in record.exact)
+    return hashlib.sha256(json.dumps([VERSION, record.id, ids]).encode()).hexdigest()[:16]
+
+
+def kept(name: str) -> list[Path]:
+    """Return the analyses of a name or a pattern of names, those made here before what ships."""
+    roots = (folders.local(), folders.recorded())
+    return [file for root in roots for file in sorted((root / "analyses").glob(name))]
 
 
 class SetReports(Generic[R]):
@@ -31,15 +46,11 @@ class SetReports(Generic[R]):
 
     def files(self, record: SetRecord) -> list[Path]:
         """Return where a set's report lies, here before what ships; none: not made."""
-        roots = (folders.local(), folders.recorded())
-        return [f for root in roots if (f := root / "analyses" / self._file(record)).is_file()]
+        return kept(self._file(record))
 
     def read(self, file: Path) -> R | None:
         """Return a report, or None if it cannot be read."""
-        try:
-            return self.of.model_validate_json(file.read_bytes())
-        except (OSError, ValueError):
-            return None
+        return self.of.kept(file)
 
     def load(self, record: SetRecord) -> R | None:
         """Return a set's report if it was made here or ships with the project."""

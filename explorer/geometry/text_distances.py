@@ -12,11 +12,8 @@ from explorer.base.language import tr
 from explorer.geometry.distances import cosine_distances
 
 SENTENCE_MODEL = "all-MiniLM-L6-v2"
-
-
-def fitting_corpus(count: int) -> str:
-    """Name the texts that TF-IDF's document frequencies come from."""
-    return f"the {count} different texts of the set itself, words of two letters or more"
+CORPUS = "the {count} different texts of the set itself, words of two letters or more"
+"""Where TF-IDF's document frequencies come from."""
 
 
 def tfidf_distances(texts: Sequence[str]) -> Float[np.ndarray, "t t"]:

@@ -7,9 +7,8 @@ import numpy as np
 from pydantic import Field
 
 from explorer.assets.tokenizing import Tokenizer
-from explorer.base.provenance import Recorded
 from explorer.base.value import Value
-from explorer.paths.header import TextInfo
+from explorer.paths.header import MeasuredHeader, TextInfo
 from explorer.solutions.solution import Solution, now
 from explorer.specs.arrangements import ArrangementKey, read_from, stands
 
@@ -59,12 +58,9 @@ class Writing(Value):
     )
 
 
-class InsideHeader(Recorded):
+class InsideHeader(MeasuredHeader):
     """What is known about a look inside besides its numbers."""
 
-    schema_version: Literal[1] = 1
-    model: str = Field(description="Name of the model, as `--model` takes it.")
-    fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
     arrangement: ArrangementKey
     solution: str = Field(description="Id of the solution.")
     seed: int = Field(description="The seed of its restart.")
@@ -81,10 +77,6 @@ class InsideHeader(Recorded):
     pieces: dict[int, str] = Field(default={}, description="What every token id in it says.")
     seconds: dict[str, float] = Field(default={}, description="Compute time of each part.")
     notices: list[str] = Field(default=[], description="What could not be looked at, and why.")
-    confirmed_in: str = Field("float32", description="Number format of everything in it.")
-    device: str = "cpu"
-    created: str = Field("", description="UTC time, ISO 8601.")
-    job: str | None = None
 
 
 def roles_of(key: ArrangementKey, length: int) -> list[Role]:
@@ -112,7 +104,7 @@ def describe(
             "arrangement": record.arrangement,
             "solution": record.id,
             "seed": record.seed,
-            "text": _text(solution, tokenizer),
+            "text": TextInfo.of(solution, tokenizer),
             "roles": roles_of(record.arrangement, solution.length),
             "first": read_from(record.arrangement),
             "norm_e": float(np.linalg.norm(solution.e)),
@@ -121,7 +113,7 @@ def describe(
                 Other(
                     id=other.record.id,
                     seed=other.record.seed,
-                    text=_text(other, tokenizer),
+                    text=TextInfo.of(other, tokenizer),
                     same_text=np.array_equal(other.target_ids, solution.target_ids),
                     same_m=np.array_equal(other.m, solution.m),
                 )
@@ -130,14 +122,4 @@ def describe(
             "created": now(),
         }
         | more
-    )
-
-
-def _text(solution: Solution, tokenizer: Tokenizer) -> TextInfo:
-    ids = solution.target_ids.tolist()
-    return TextInfo(
-        text=solution.record.text,
-        title=solution.record.title,
-        target_ids=ids,
-        groups=[(g.start, g.stop, g.text) for g in tokenizer.groups(ids)],
     )

@@ -1,5 +1,7 @@
 """Which stored solutions e and m can be swapped with."""
 
+import contextlib
+
 import numpy as np
 
 from explorer.base.errors import BadInputError, ExplorerError
@@ -57,28 +59,18 @@ def find(solution: Solution) -> list[Solution]:
     Of those with another text one that shares m comes first, since m can then be told from e.
     What is this machine's comes before what ships, newest first.
     """
-    other_text: Solution | None = None
-    same_text: Solution | None = None
+    found: dict[bool, Solution] = {}
     for entry in store.entries():
         record = entry.record
         if not isinstance(record, SolutionRecord) or not fits(solution, record, entry.length):
             continue
-        same = record.text == solution.record.text
-        wanted = same_text is None if same else _is_better(solution, record, other_text)
-        if not wanted:
+        same_text = record.text == solution.record.text
+        may_share = not same_text and solution.record.shared_m and record.shared_m
+        known = found.get(same_text)
+        if known is not None and (not may_share or np.array_equal(known.m, solution.m)):
             continue
-        try:
-            found = store.open_solution(str(entry.path))
-        except ExplorerError:  # damaged: another one will do
-            continue
-        if same:
-            same_text = found
-        elif other_text is None or np.array_equal(found.m, solution.m):
-            other_text = found
-    return [found for found in (other_text, same_text) if found is not None]
-
-
-def _is_better(solution: Solution, record: SolutionRecord, known: Solution | None) -> bool:
-    """Whether a solution of another text is worth opening, given the best so far."""
-    may_share = solution.record.shared_m and record.shared_m
-    return known is None or (may_share and not np.array_equal(known.m, solution.m))
+        with contextlib.suppress(ExplorerError):  # damaged: another one will do
+            other = store.open_solution(str(entry.path))
+            if known is None or np.array_equal(other.m, solution.m):
+                found[same_text] = other
+    return [found[same_text] for same_text in (False, True) if same_text in found]

@@ -1,8 +1,6 @@
 """The file of a look inside: hidden states through the lens, attention, and what was tried."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -12,6 +10,7 @@ from explorer.base.collection import Collection
 from explorer.base.language import later
 from explorer.base.tensor_files import Layout, TensorFile, TensorFormat, Tensors
 from explorer.inside.header import InsideHeader, Part, What
+from explorer.paths.header import listed
 
 FILE = "inside.safetensors"
 TOP = 5
@@ -116,21 +115,12 @@ class Inside(TensorFile):
         )
 
 
-def _header(file: Path) -> InsideHeader:
-    return FORMAT.read_header(file).model_copy(update={"pieces": {}})
-
-
 LOOKS = Collection(
     noun=later("look inside"),
     place="paths",
     file=FILE,
-    read=_header,
+    read=listed(FORMAT),
     advice=later("Look inside a solution first."),
     ships_in="inside",
 )
 folder_of = LOOKS.folder_of
-
-
-def ids_in(*arrays: Sequence[int] | NDArray[np.int32]) -> list[int]:
-    """Return every token id that stands in some arrays, once."""
-    return sorted(set(np.concatenate([np.ravel(np.asarray(a)) for a in arrays]).tolist()))

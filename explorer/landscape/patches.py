@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from explorer.base.language import later
 from explorer.base.provenance import computed_apart
-from explorer.base.tensor_files import Layout, TensorFormat, Tensors
+from explorer.base.tensor_files import TensorFormat, Tensors
 from explorer.landscape.plane import COARSEST
 from explorer.landscape.result import Landscape, LandscapeHeader
+from explorer.paths.result import profile_layout
 
 POINTS = 256
 """Points of a patch: seconds on a processor, and few enough that a small grid has several."""
@@ -87,17 +88,6 @@ def brought_back(found: Landscape, name: str, file: Path) -> Landscape:
     return replace(found, header=found.header.model_copy(update=changed))
 
 
-def _layout(header: LandscapeHeader) -> Layout:
-    length = len(header.text.target_ids)
-    return {
-        "accuracy": ("f4", ("points",)),
-        "loss": ("f4", ("points",)),
-        "predicted": ("i4", ("points", length)),
-        "p": ("f2", ("points", length)),
-        "rank": ("i4", ("points", length)),
-    }
-
-
 def _problem(_: LandscapeHeader, tensors: Tensors) -> str:
     return "" if np.isfinite(tensors["accuracy"]).all() else later("points that were not measured")
 
@@ -106,7 +96,7 @@ FORMAT = TensorFormat(
     noun=later("a patch of a landscape"),
     key="landscape",
     header=LandscapeHeader,
-    layout=_layout,
+    layout=lambda header: profile_layout(("points",), len(header.text.target_ids)),
     check=_problem,
 )
 """What was measured at the points of one patch, JSON of the whole landscape in `landscape`."""

@@ -1,35 +1,24 @@
 """A measured plane: accuracy, loss and what the model says at every point of a grid."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from explorer.base.collection import Collection
 from explorer.base.language import later
-from explorer.base.provenance import Recorded
 from explorer.base.tensor_files import Layout, TensorFile, TensorFormat, Tensors, all_finite
 from explorer.landscape.plane import COARSEST
 from explorer.paths.curves import BENDS, CurveKind
-from explorer.paths.header import SolutionInfo, TextInfo
-from explorer.specs.arrangements import ArrangementKey
+from explorer.paths.header import BetweenHeader, SolutionInfo, TextInfo, listed
+from explorer.paths.places import LANDSCAPE
+from explorer.paths.result import profile_layout
 
 
-class LandscapeHeader(Recorded):
+class LandscapeHeader(BetweenHeader):
     """What is known about a plane besides its numbers."""
 
-    schema_version: Literal[1] = 1
-    model: str = Field(description="Name of the model, as `--model` takes it.")
-    fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
-    arrangement: ArrangementKey
-    sink: int | None = Field(
-        None,
-        ge=0,
-        lt=2**31,
-        exclude_if=lambda value: value is None,
-        description="Id of the token before e, in an arrangement that has one.",
-    )
     kind: CurveKind = Field(description="The curve whose bends lie in or near the plane.")
     text: TextInfo
     ends: tuple[SolutionInfo, SolutionInfo]
@@ -39,16 +28,10 @@ class LandscapeHeader(Recorded):
     reached: int = Field(
         -1, ge=-1, description="Level of the finest grid that is complete; -1: none."
     )
-    pieces: dict[int, str] = Field(default={}, description="What every token id in it says.")
-    confirmed_in: str = "float32"
-    device: str = "cpu"
-    seconds: float = Field(0.0, description="Compute time so far.")
     points_per_second: float = Field(0.0, description="Grid points measured per second.")
     plain_per_second: float = Field(
         0.0, description="Rows per second of the model's plain forward pass, logits and no more."
     )
-    created: str = Field("", description="UTC time, ISO 8601.")
-    job: str | None = None
 
 
 def _layout(header: LandscapeHeader) -> Layout:
@@ -56,8 +39,7 @@ def _layout(header: LandscapeHeader) -> Layout:
     return {
         "points": ("f4", (marks, "d")), "marks": ("f8", (marks, 2)), "origin": ("f8", ("d",)),
         "along": ("f8", ("d",)), "across": ("f8", ("d",)), "x": ("f8", (n,)), "y": ("f8", (n,)),
-        "accuracy": ("f4", (n, n)), "loss": ("f4", (n, n)), "predicted": ("i4", (n, n, length)),
-        "p": ("f2", (n, n, length)), "rank": ("i4", (n, n, length)),
+        **profile_layout((n, n), length),
     }  # fmt: skip
 
 
@@ -142,3 +124,13 @@ class Landscape(TensorFile):
             f"{self.header.points_per_second:.0f} a second: {self.share:.0%} of the plain forward "
             "rate."
         )
+
+
+LANDSCAPES = Collection(
+    noun=later("landscape"),
+    place="paths",
+    file=LANDSCAPE,
+    read=listed(FORMAT),
+    advice=later("Measure one around a pair first."),
+    ships_in="landscape",
+)

@@ -1,34 +1,28 @@
 """What a walk away from one solution found: accuracy by distance, and the radius."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from explorer.base.collection import Collection
 from explorer.base.formatting import counted
 from explorer.base.language import later, tr
-from explorer.base.provenance import Recorded
 from explorer.base.tensor_files import TensorFile, TensorFormat, all_finite
+from explorer.paths.header import MeasuredHeader
+from explorer.paths.places import RADIUS
 
 
-class SurroundingsHeader(Recorded):
+class SurroundingsHeader(MeasuredHeader):
     """What is known about a walk besides its numbers."""
 
-    schema_version: Literal[1] = 1
-    model: str = Field(description="Name of the model, as `--model` takes it.")
-    fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
     solution: str = Field(description="Id of the solution.")
     solution_seed: int = Field(description="The seed of its restart.")
     text: str = Field(description="Its target, decoded.")
     norm: float = Field(gt=0, lt=1e30, description="Norm of [e; m] at the solution.")
     seed: int = Field(description="Seed of the directions.")
-    confirmed_in: str = "float32"
-    device: str = "cpu"
     seconds: float = 0.0
-    created: str = Field("", description="UTC time, ISO 8601.")
-    job: str | None = None
 
 
 FORMAT: TensorFormat[SurroundingsHeader] = TensorFormat(
@@ -84,3 +78,13 @@ class Surroundings(TensorFile):
             directions=counted(len(self.radius), "direction"),
             share=f"{share:.1%}",
         )
+
+
+WALKS = Collection(
+    noun=later("walk around a solution"),
+    place="paths",
+    file=RADIUS,
+    read=FORMAT.read_header,
+    advice=later("Measure one around a solution first."),
+    ships_in="landscape",
+)

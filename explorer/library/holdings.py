@@ -23,9 +23,8 @@ from explorer.experiments import cell_locks, runs
 from explorer.inside.header import InsideHeader
 from explorer.inside.result import LOOKS
 from explorer.jobs import client
-from explorer.landscape.places import LANDSCAPES, WALKS
-from explorer.landscape.result import LandscapeHeader
-from explorer.landscape.surroundings import SurroundingsHeader
+from explorer.landscape.result import LANDSCAPES, LandscapeHeader
+from explorer.landscape.surroundings import WALKS, SurroundingsHeader
 from explorer.library.item import Item, listed, made, time_of
 from explorer.paths import places
 from explorer.paths.header import PathsHeader

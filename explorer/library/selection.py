@@ -8,7 +8,8 @@ from pathlib import Path
 from explorer.base import folders
 from explorer.base.language import later
 from explorer.inside.result import LOOKS
-from explorer.landscape.places import LANDSCAPES, WALKS
+from explorer.landscape.result import LANDSCAPES
+from explorer.landscape.surroundings import WALKS
 from explorer.library.comparison import scheme
 from explorer.library.item import Item
 

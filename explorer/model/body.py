@@ -7,7 +7,6 @@ does not read. The residual stream and the norms run in float32 in every number 
 the gradient by e and m often points the wrong way (see `benchmarks/README.md`).
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,6 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from typing_extensions import override
 
 from explorer.model.attention import Attention, KeysValues, Positions, masks_of, rotation_of
 from explorer.model.mlps import MLP
@@ -36,67 +34,48 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Layer(ABC):
+class Layer:
     """Attention and an MLP, each with the norm of what it reads.
 
     x and dx are the residual stream and the gradient by it, float32.
+
+    Attributes:
+        attention_norm: of what attention reads.
+        attention: adds what it says to the stream.
+        mlp_norm: of what the MLP reads.
+        mlp: adds what it says as well.
+        parallel: whether the MLP reads the stream that attention reads, as in GPT-NeoX; else what
+            attention has added to is read, as in Llama.
     """
 
     attention_norm: Norm
     attention: Attention
     mlp_norm: Norm
     mlp: MLP
+    parallel: bool = False
 
-    @abstractmethod
     def forward(
         self, x: Float[Tensor, "T d"], at: Positions, past: KeysValues | None
     ) -> tuple[Float[Tensor, "T d"], Kept]:
         """Return the stream after the layer, and what `backward` needs."""
-
-    @abstractmethod
-    def backward(self, dx: Float[Tensor, "T d"], at: Positions, kept: Kept) -> None:
-        """Turn dx, the gradient by the stream after the layer, into that before it."""
-
-
-class Sequential(Layer):
-    """The MLP reads what attention has added, as in Llama."""
-
-    @override
-    def forward(self, x: Tensor, at: Positions, past: KeysValues | None) -> tuple[Tensor, Kept]:
         h, of_attention_norm = self.attention_norm.forward(x)
         said, of_attention = self.attention.forward(h, at, past)
         after = x + said
-        h, of_mlp_norm = self.mlp_norm.forward(after)
-        said, of_mlp = self.mlp.forward(h, at.dtype)
-        kept = Kept(x, of_attention_norm, of_attention, after, of_mlp_norm, of_mlp)
-        return after + said, kept
-
-    @override
-    def backward(self, dx: Tensor, at: Positions, kept: Kept) -> None:
-        by_h = self.mlp.backward(dx, kept.mlp, at.dtype)
-        self.mlp_norm.backward(by_h, kept.before_mlp, kept.mlp_norm, dx)
-        by_h = self.attention.backward(dx, at, kept.attention)
-        self.attention_norm.backward(by_h, kept.before_attention, kept.attention_norm, dx)
-
-
-class Parallel(Layer):
-    """Both read the same stream, and add to it together, as in GPT-NeoX."""
-
-    @override
-    def forward(self, x: Tensor, at: Positions, past: KeysValues | None) -> tuple[Tensor, Kept]:
-        h, of_attention_norm = self.attention_norm.forward(x)
-        said, of_attention = self.attention.forward(h, at, past)
-        h, of_mlp_norm = self.mlp_norm.forward(x)
+        read = x if self.parallel else after
+        h, of_mlp_norm = self.mlp_norm.forward(read)
         more, of_mlp = self.mlp.forward(h, at.dtype)
-        kept = Kept(x, of_attention_norm, of_attention, x, of_mlp_norm, of_mlp)
-        return (x + said).add_(more), kept
+        kept = Kept(x, of_attention_norm, of_attention, read, of_mlp_norm, of_mlp)
+        return after + more, kept
 
-    @override
-    def backward(self, dx: Tensor, at: Positions, kept: Kept) -> None:
-        by_h = self.attention.backward(dx, at, kept.attention)
-        more = self.mlp.backward(dx, kept.mlp, at.dtype)
-        self.attention_norm.backward(by_h, kept.before_attention, kept.attention_norm, dx)
-        self.mlp_norm.backward(more, kept.before_mlp, kept.mlp_norm, dx)
+    def backward(self, dx: Float[Tensor, "T d"], at: Positions, kept: Kept) -> None:
+        """Turn dx, the gradient by the stream after the layer, into that before it."""
+        by_mlp = self.mlp.backward(dx, kept.mlp, at.dtype)
+        if not self.parallel:
+            self.mlp_norm.backward(by_mlp, kept.before_mlp, kept.mlp_norm, dx)
+        by_attention = self.attention.backward(dx, at, kept.attention)
+        self.attention_norm.backward(by_attention, kept.before_attention, kept.attention_norm, dx)
+        if self.parallel:
+            self.mlp_norm.backward(by_mlp, kept.before_mlp, kept.mlp_norm, dx)
 
 
 @dataclass(frozen=True)
@@ -109,10 +88,6 @@ class Pass:
     before_norm: Float[Tensor, "T d"]
     norm: Sequence[Tensor]
     seen: list[KeysValues]
-
-    def by_batch(self, whole: Float[Tensor, "T ..."]) -> list[Float[Tensor, "rows L ..."]]:
-        """Return views of what all positions have, a batch each."""
-        return self.at.by_batch(whole)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from explorer.model.attention import Attention, Turn, split_apart, split_by_head
-from explorer.model.body import Body, Parallel, Sequential
-from explorer.model.mlps import ACTIVATIONS, GatedMLP, PlainMLP, joined, linear
-from explorer.model.norms import LayerNorm, RMSNorm
+from explorer.model.body import Body, Layer
+from explorer.model.mlps import ACTIVATIONS, MLP, joined, linear
+from explorer.model.norms import Norm
 
 
 def body_of(network: Any) -> Body:
@@ -36,7 +36,7 @@ def llama(network: Any, windows: Sequence[int | None] | None = None) -> Body:
         attention, mlp = layer.self_attn, layer.mlp
         queries, keys = attention.q_proj, attention.k_proj
         layers.append(
-            Sequential(
+            Layer(
                 _rms(layer.input_layernorm),
                 Attention(
                     qkv=joined([queries, keys, attention.v_proj]),
@@ -49,7 +49,7 @@ def llama(network: Any, windows: Sequence[int | None] | None = None) -> Body:
                     window=window,
                 ),
                 _rms(layer.post_attention_layernorm),
-                GatedMLP(joined([mlp.gate_proj, mlp.up_proj]), linear(mlp.down_proj), act),
+                MLP(joined([mlp.gate_proj, mlp.up_proj]), linear(mlp.down_proj), act, gated=True),
             )
         )
     return Body(layers, _rms(model.norm), model.layers[0].self_attn.head_dim, model.rotary_emb)
@@ -70,9 +70,8 @@ def qwen(network: Any) -> Body:
 def gpt_neox(network: Any) -> Body:
     """Put GPT-NeoX (as Pythia) together."""
     config, model = network.config, network.base_model
-    order = Parallel if config.use_parallel_residual else Sequential
     layers = [
-        order(
+        Layer(
             _layer_norm(layer.input_layernorm),
             Attention(
                 qkv=linear(layer.attention.query_key_value),
@@ -84,11 +83,12 @@ def gpt_neox(network: Any) -> Body:
                 turn_k=Turn(),
             ),
             _layer_norm(layer.post_attention_layernorm),
-            PlainMLP(
+            MLP(
                 linear(layer.mlp.dense_h_to_4h),
                 linear(layer.mlp.dense_4h_to_h),
                 ACTIVATIONS[config.hidden_act],
             ),
+            parallel=config.use_parallel_residual,
         )
         for layer in model.layers
     ]
@@ -106,12 +106,12 @@ FAMILIES: dict[str, Callable[[Any], Body]] = {
 """By the type of model in config.json."""
 
 
-def _rms(module: Any) -> RMSNorm:
-    return RMSNorm(module.weight.float(), float(module.variance_epsilon))
+def _rms(module: Any) -> Norm:
+    return Norm(module.weight.float(), float(module.variance_epsilon))
 
 
-def _layer_norm(module: Any) -> LayerNorm:
-    return LayerNorm(module.weight.float(), module.bias.float(), float(module.eps))
+def _layer_norm(module: Any) -> Norm:
+    return Norm(module.weight.float(), float(module.eps), module.bias.float())
 
 
 def _turn(attention: Any, norm: str) -> Turn:

@@ -126,7 +126,7 @@ class FrozenModel:
         """
         if self.body is not None:
             done = self.body.forward([embeddings], self.dtype, keep=False)
-            return done.by_batch(done.hidden)[0]
+            return done.at.by_batch(done.hidden)[0]
         output = self.network.base_model(
             inputs_embeds=self._own_copy(embeddings), use_cache=False, return_dict=True
         )
@@ -188,18 +188,6 @@ class FrozenModel:
     ) -> TokenStatistics:
         """Measure the outputs of one batch against its targets (see `passes.measure`)."""
         return passes.measure(self, [Batch(embeddings, targets, first)], detail=detail)[0]
-
-    def loss_and_gradient(
-        self,
-        embeddings: Float[Tensor, "rows L d"],
-        targets: Int[Tensor, "rows N"],
-        first: int = 0,
-        *,
-        detail: bool = False,
-    ) -> tuple[TokenStatistics, Float[Tensor, "rows L d"]]:
-        """Do so and return the gradient by the inputs (see `passes.loss_and_gradient`)."""
-        batch = Batch(embeddings, targets, first)
-        return passes.loss_and_gradient(self, [batch], detail=detail)[0]
 
 
 def best_device() -> torch.device:

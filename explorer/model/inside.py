@@ -5,7 +5,7 @@ Of others transformers gives hidden states, and attention weights where its eage
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -208,7 +208,7 @@ def _logits(model: FrozenModel, states: Float[Tensor, "N d"]) -> Float[Tensor, "
         output.last_hidden_state = states[None]
         return output
 
-    with _hooked(model.network.base_model.register_forward_hook(replaced)):
+    with model.network.base_model.register_forward_hook(replaced):
         logits: Tensor = model.network(
             inputs_embeds=states.new_zeros(1, 1, model.d_model), use_cache=False, return_dict=True
         ).logits
@@ -218,18 +218,18 @@ def _logits(model: FrozenModel, states: Float[Tensor, "N d"]) -> Float[Tensor, "
 def _trace_of_network(model: FrozenModel, inputs: Float[Tensor, "L d"]) -> Trace:
     """Return what transformers gives of one pass, with the last state from before the norm."""
     network, kind = model.network, model.network.config.model_type
-    asked = {
-        "inputs_embeds": inputs[None].to(model.dtype, copy=True),
-        "use_cache": False,
-        "return_dict": True,
-    }
     last: list[Tensor] = []
-    norm = _final_norm(model)
-    hook = norm.register_forward_pre_hook(lambda _, given: last.append(given[0])) if norm else None
+    hook: Any = nullcontext()
+    if (norm := _final_norm(model)) is not None:
+        hook = norm.register_forward_pre_hook(lambda _, given: last.append(given[0]))
     try:
-        with _hooked(hook), _eager(network) as has_weights:
+        with hook, _eager(network) as has_weights:
             output = network.base_model(
-                **asked, output_hidden_states=True, output_attentions=has_weights
+                inputs_embeds=inputs[None].to(model.dtype, copy=True),
+                use_cache=False,
+                return_dict=True,
+                output_hidden_states=True,
+                output_attentions=has_weights,
             )
     except Exception as error:  # whatever the code of some two hundred families raises
         raise ModelError(
@@ -257,30 +257,20 @@ def _final_norm(model: FrozenModel) -> nn.Module | None:
     """
     base = model.network.base_model
     found: list[tuple[nn.Module, Tensor]] = []
-    hooks = [
-        module.register_forward_hook(
-            lambda m, _, output: found.append((m, output)) if isinstance(output, Tensor) else None
-        )
-        for name, module in base.named_modules()
-        if not list(module.children()) and not any(part.isdigit() for part in name.split("."))
-    ]
-    try:
+
+    def hear(module: nn.Module, _: Any, output: Any) -> None:
+        if isinstance(output, Tensor):
+            found.append((module, output))
+
+    with ExitStack() as hooks:
+        for name, module in base.named_modules():
+            listed = any(part.isdigit() for part in name.split("."))
+            if not listed and not list(module.children()):
+                hooks.enter_context(module.register_forward_hook(hear))
         zeros = torch.zeros(1, 2, model.d_model, device=model.device, dtype=model.dtype)
         output = base(inputs_embeds=zeros, use_cache=False, return_dict=True)
-    finally:
-        for hook in hooks:
-            hook.remove()
     place = output.last_hidden_state.data_ptr()  # some families return a view of it
     return next((m for m, made in found if made.data_ptr() == place), None)
-
-
-@contextmanager
-def _hooked(hook: Any) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        if hook is not None:
-            hook.remove()
 
 
 @contextmanager

@@ -175,22 +175,20 @@ def _direct_head(network: Any, device: torch.device) -> Head | None:
 
     ids = torch.arange(3, device=device)[None]
     asked: dict[str, Any] = {"input_ids": ids, "use_cache": False, "return_dict": True}
-    hook = matrix.register_forward_pre_hook(lengthen)
     try:
-        states = network.base_model(**asked).last_hidden_state
-        for _ in range(2):
-            given.clear()
-            own = network(**asked).logits
-            if len(given) != 1 or not torch.equal(given[0], states * factor):
-                return None
-            ours = head.logits(given[0])
-            if ours.shape != own.shape or not torch.allclose(ours, own, rtol=1e-4, atol=1e-5):
-                return None
-            factor = FAR / max(float(ours.abs().max()), 1e-6)
+        with matrix.register_forward_pre_hook(lengthen):
+            states = network.base_model(**asked).last_hidden_state
+            for _ in range(2):
+                given.clear()
+                own = network(**asked).logits
+                if len(given) != 1 or not torch.equal(given[0], states * factor):
+                    return None
+                ours = head.logits(given[0])
+                if ours.shape != own.shape or not torch.allclose(ours, own, rtol=1e-4, atol=1e-5):
+                    return None
+                factor = FAR / max(float(ours.abs().max()), 1e-6)
     except Exception:  # another kind of output, or of input: probes say what is wrong with it
         return None
-    finally:
-        hook.remove()
     return head
 
 

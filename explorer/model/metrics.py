@@ -1,6 +1,9 @@
-"""What a pair of proto-tokens is worth: C_tokens, per-position correctness, H_LM (Q1, Q2)."""
+"""What trained vectors are worth: C_tokens, per-position correctness, H_LM (Q1, Q2).
 
-import math
+A pair of proto-tokens in one forward pass; memory vectors by the text that is generated from them
+greedily (Kuratov et al., E4).
+"""
+
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,9 +11,10 @@ from typing import Self
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
@@ -40,19 +44,24 @@ class Score:
     margin: float
 
     @property
+    def counted(self) -> NDArray[np.bool_]:
+        """Which tokens count as right, bool (N,)."""
+        return self.correct
+
+    @property
     def c_tokens(self) -> int:
         """Number of right tokens (equation 1)."""
-        return int(self.correct.sum())
+        return int(self.counted.sum())
 
     @property
     def accuracy(self) -> float:
         """Share of right tokens."""
-        return float(self.correct.mean())
+        return float(self.counted.mean())
 
     @property
     def exact(self) -> bool:
         """Whether every token is right."""
-        return bool(self.correct.all())
+        return bool(self.counted.all())
 
     @classmethod
     def blank(cls, length: int) -> Self:
@@ -60,6 +69,27 @@ class Score:
         nothing = np.zeros(length, dtype=np.int64)
         p, correct = nothing.astype(np.float32), nothing.astype(bool)
         return cls(nothing, p, nothing + 1, correct, float("nan"), float("-inf"))
+
+
+@dataclass(frozen=True)
+class MemoryScore(Score):
+    """How well K memory vectors make a model say a text token by token.
+
+    Position by position it is that of the true tokens before, as in training; what counts is the
+    text that is generated.
+
+    Attributes:
+        said: int64 (N,), what the model generates greedily from the vectors alone.
+        right: bool (N,), where that is the target.
+    """
+
+    said: NDArray[np.int64]
+    right: NDArray[np.bool_]
+
+    @property
+    @override
+    def counted(self) -> NDArray[np.bool_]:
+        return self.right
 
 
 def input_sequence(
@@ -139,6 +169,65 @@ def scores(measured: TokenStatistics) -> list[Score]:
     ]
 
 
+def memory_inputs(
+    model: FrozenModel,
+    mem: Float[Tensor, "rows K d"],
+    ids: Int[Tensor, "rows N"],
+    sink: int | None = None,
+) -> tuple[Float[Tensor, "rows L d"], int]:
+    """Return [mem_1 … mem_K, t_1 … t_(N-1)] as input embeddings, float32, and where t_1 is read.
+
+    Args:
+        model: gives the embeddings.
+        mem: the vectors.
+        ids: the text.
+        sink: id of a token that stands before them, for models whose first position is an
+            attention sink and cannot say an arbitrary token; None: the vectors come first.
+    """
+    parts = [mem.float(), model.embed(ids[:, :-1]).float()]
+    if sink is not None:
+        before = model.embed(torch.tensor([[sink]])).float()
+        parts.insert(0, before.expand(len(mem), 1, -1))
+    inputs = torch.cat(parts, 1)
+    return inputs, inputs.shape[1] - ids.shape[1]
+
+
+@torch.no_grad()
+def score_memory(
+    model: FrozenModel,
+    mem: Float[NDArray[np.float32], "K d"],
+    target_ids: Sequence[int],
+    sink: int | None = None,
+) -> MemoryScore:
+    """Measure memory vectors, alone in a batch, in the model's number format.
+
+    The generated text is exactly that of greedy decoding, found in fewer passes: the model reads a
+    guess (first the target itself) and gives the likeliest token after each of its beginnings.
+    Where guess and answer agree, both are what greedy decoding says, and so is the first token
+    at which they differ; the answer is the next guess.
+
+    Args:
+        model: what reads and writes.
+        mem: the vectors.
+        target_ids: the text.
+        sink: as for `memory_inputs`.
+    """
+    vectors = _row(mem, model)
+    targets = torch.as_tensor(np.array(target_ids), device=model.device)[None]
+    guess, forced, settled = targets, None, 0
+    while settled < targets.shape[1]:
+        inputs, first = memory_inputs(model, vectors, guess, sink)
+        measured = model.measure(inputs, targets, first, detail=True)
+        assert measured.predicted is not None
+        forced = forced or scores(measured)[0]
+        differs = (measured.predicted[0] != guess[0]).nonzero()
+        settled = int(differs[0]) + 1 if len(differs) else targets.shape[1]
+        guess = measured.predicted
+    assert forced is not None
+    said = guess[0].cpu().numpy()
+    return MemoryScore(**vars(forced), said=said, right=said == np.array(target_ids))
+
+
 @torch.no_grad()
 def h_lm(model: FrozenModel, target_ids: Sequence[int]) -> tuple[float, int]:
     """Return H_LM in nats and the number of its terms (equation 2, Q2).
@@ -156,13 +245,9 @@ def h_lm(model: FrozenModel, target_ids: Sequence[int]) -> tuple[float, int]:
     return float(nats), len(ids) - 1
 
 
+@torch.no_grad()
 def generate(
-    model: FrozenModel,
-    context_ids: Sequence[int],
-    count: int,
-    *,
-    seed: int | None = None,
-    temperature: float = 1.0,
+    model: FrozenModel, context_ids: Sequence[int], count: int, *, seed: int | None = None
 ) -> Iterator[int]:
     """Yield `count` tokens the model continues a context with, one at a time, with a KV cache.
 
@@ -171,28 +256,8 @@ def generate(
         context_ids: token ids before; the BOS token, or token 0 without one, when empty.
         count: how many tokens.
         seed: None takes the likeliest token each time; a seed samples from the whole distribution
-            (multinomial, checklist D4).
-        temperature: divides the logits when sampling; 0 takes the likeliest token each time.
-
-    Raises:
-        BadInputError: if the temperature is negative or not a finite number.
+            (multinomial, temperature 1, checklist D4).
     """
-    if not (math.isfinite(temperature) and temperature >= 0):
-        raise BadInputError(
-            f"The temperature {temperature} cannot be used: give 0 for the likeliest token, or a "
-            "positive number."
-        )
-    return _generate(model, context_ids, count, seed if temperature > 0 else None, temperature)
-
-
-@torch.no_grad()
-def _generate(
-    model: FrozenModel,
-    context_ids: Sequence[int],
-    count: int,
-    seed: int | None,
-    temperature: float,
-) -> Iterator[int]:
     ids = list(context_ids) or [model.tokenizer.bos_id or 0]
     generator = torch.Generator().manual_seed(seed) if seed is not None else None
     past = None
@@ -202,7 +267,7 @@ def _generate(
         if generator is None:
             token = int(logits.argmax())
         else:
-            p = torch.softmax(logits / temperature, -1).cpu()
+            p = torch.softmax(logits, -1).cpu()
             token = int(torch.multinomial(p, 1, generator=generator))
         yield token
         ids = [token]
@@ -214,17 +279,16 @@ def race(
     m: NDArray[np.float32],
     target_ids: Sequence[int],
     key: ArrangementKey,
-    sink: int | None = None,
 ) -> Iterator[tuple[float, float, list[int]] | None]:
     """Time both ways of getting N tokens; yield None between steps and the result at the end.
 
     The result: seconds of one forward pass, seconds of generation with a KV cache after the BOS
     token, and the token ids that were generated.
     """
-    score(model, e, m, target_ids, key, sink)  # warm
+    score(model, e, m, target_ids, key)  # warm
     yield None
     start = time.perf_counter()
-    score(model, e, m, target_ids, key, sink)
+    score(model, e, m, target_ids, key)
     one_forward = time.perf_counter() - start
     list(generate(model, [], 2))  # warm
     yield None
@@ -238,5 +302,5 @@ def race(
     yield one_forward, seconds, tokens
 
 
-def _row(vector: NDArray[np.float32], model: FrozenModel) -> Float[Tensor, "1 d"]:
-    return torch.from_numpy(np.array(vector, dtype=np.float32)).to(model.device)[None]
+def _row(vectors: NDArray[np.float32], model: FrozenModel) -> Float[Tensor, "1 ..."]:
+    return torch.from_numpy(np.array(vectors, dtype=np.float32)).to(model.device)[None]

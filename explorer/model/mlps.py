@@ -1,6 +1,5 @@
 """Matrices, and the MLPs made of them: results, and gradients by their inputs, weights frozen."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
-from typing_extensions import override
 
 
 @dataclass(frozen=True)
@@ -74,60 +72,45 @@ ACTIVATIONS = {
 """By the names that transformers has for them (`hidden_act`)."""
 
 
-class MLP(ABC):
-    """Matrices with an activation between them."""
-
-    @abstractmethod
-    def forward(
-        self, x: Float[Tensor, "T d"], dtype: torch.dtype
-    ) -> tuple[Float[Tensor, "T d"], Float[Tensor, "T _"]]:
-        """Return the result, and what goes into the activation (and is multiplied with it)."""
-
-    @abstractmethod
-    def backward(
-        self, gradient: Float[Tensor, "T d"], kept: Float[Tensor, "T _"], dtype: torch.dtype
-    ) -> Float[Tensor, "T d"]:
-        """Return the gradient by x from that by the result."""
-
-
 @dataclass(frozen=True)
-class GatedMLP(MLP):
-    """down(act(gate(x)) * up(x)), as Llama has it; gate and up are one matrix."""
+class MLP:
+    """Two matrices with an activation between them.
 
-    gate_up: Linear
-    down: Linear
-    act: Activation
+    down(act(up(x))), as GPT-NeoX has it; or gated, down(act(gate(x)) * up(x)), as Llama has it.
 
-    @override
-    def forward(self, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        gate_up = self.gate_up.forward(x, dtype)
-        gate, up = gate_up.chunk(2, -1)
-        return self.down.forward(self.act.forward(gate).mul_(up), dtype), gate_up
-
-    @override
-    def backward(self, gradient: Tensor, kept: Tensor, dtype: torch.dtype) -> Tensor:
-        by_product, by_both = self.down.backward(gradient, dtype), torch.empty_like(kept)
-        (gate, up), (by_gate, by_up) = kept.chunk(2, -1), by_both.chunk(2, -1)
-        torch.mul(by_product, self.act.forward(gate), out=by_up)
-        self.act.backward(by_product.mul_(up), gate, grad_input=by_gate)
-        return self.gate_up.backward(by_both, dtype)
-
-
-@dataclass(frozen=True)
-class PlainMLP(MLP):
-    """down(act(up(x))), as GPT-NeoX has it."""
+    Attributes:
+        up: the first matrix; gated, gate and up are one.
+        down: the second.
+        act: the activation.
+        gated: whether it is.
+    """
 
     up: Linear
     down: Linear
     act: Activation
+    gated: bool = False
 
-    @override
-    def forward(self, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        up = self.up.forward(x, dtype)
-        return self.down.forward(self.act.forward(up), dtype), up
+    def forward(
+        self, x: Float[Tensor, "T d"], dtype: torch.dtype
+    ) -> tuple[Float[Tensor, "T d"], Float[Tensor, "T _"]]:
+        """Return the result, and what goes into the activation (and is multiplied with it)."""
+        inner = self.up.forward(x, dtype)
+        if self.gated:
+            gate, up = inner.chunk(2, -1)
+            active = self.act.forward(gate).mul_(up)
+        else:
+            active = self.act.forward(inner)
+        return self.down.forward(active, dtype), inner
 
-    @override
-    def backward(self, gradient: Tensor, kept: Tensor, dtype: torch.dtype) -> Tensor:
-        by_active = self.down.backward(gradient, dtype)
-        by_up = self.act.backward(by_active, kept, grad_input=torch.empty_like(kept))
-        return self.up.backward(by_up, dtype)
+    def backward(
+        self, gradient: Float[Tensor, "T d"], kept: Float[Tensor, "T _"], dtype: torch.dtype
+    ) -> Float[Tensor, "T d"]:
+        """Return the gradient by x from that by the result."""
+        by_active, by_inner = self.down.backward(gradient, dtype), torch.empty_like(kept)
+        if self.gated:
+            (gate, up), (by_gate, by_up) = kept.chunk(2, -1), by_inner.chunk(2, -1)
+            torch.mul(by_active, self.act.forward(gate), out=by_up)
+            self.act.backward(by_active.mul_(up), gate, grad_input=by_gate)
+        else:
+            self.act.backward(by_active, kept, grad_input=by_inner)
+        return self.up.backward(by_inner, dtype)

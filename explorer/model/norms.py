@@ -1,23 +1,35 @@
 """Norms of vectors, and the gradients through them; float32 in every number format."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from typing_extensions import override
 
 
-class Norm(ABC):
-    """Vectors brought to one length."""
+@dataclass(frozen=True)
+class Norm:
+    """RMSNorm, x over its root mean square, times a weight; or with a bias LayerNorm.
 
-    @abstractmethod
+    That is x less its mean, over its standard deviation, times the weight, plus the bias.
+    """
+
+    weight: Float[Tensor, " d"]
+    eps: float
+    bias: Float[Tensor, " d"] | None = None
+
     def forward(self, x: Float[Tensor, "... d"]) -> tuple[Float[Tensor, "... d"], Sequence[Tensor]]:
         """Return x normalised, float32, and what `backward` needs of it besides x."""
+        x = x.float()
+        if self.bias is not None:
+            shape = self.weight.shape
+            y, *kept = torch.native_layer_norm(x, shape, self.weight, self.bias, self.eps)
+            return y, kept
+        mean_square = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_() / x.shape[-1]
+        scale = (mean_square + self.eps).rsqrt_()
+        return (x * scale).mul_(self.weight), (scale,)
 
-    @abstractmethod
     def backward(
         self,
         gradient: Float[Tensor, "... d"],
@@ -26,47 +38,13 @@ class Norm(ABC):
         dx: Float[Tensor, "... d"],
     ) -> None:
         """Add the gradient by x, from that by the normalised vectors, to dx (float32)."""
-
-
-@dataclass(frozen=True)
-class RMSNorm(Norm):
-    """x over its root mean square, times a weight."""
-
-    weight: Float[Tensor, " d"]
-    eps: float
-
-    @override
-    def forward(self, x: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        x = x.float()
-        mean_square = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_() / x.shape[-1]
-        scale = (mean_square + self.eps).rsqrt_()
-        return (x * scale).mul_(self.weight), (scale,)
-
-    @override
-    def backward(self, gradient: Tensor, x: Tensor, kept: Sequence[Tensor], dx: Tensor) -> None:
-        (scale,), x = kept, x.float()
-        by_unit = gradient.float() * self.weight
+        gradient, x = gradient.float(), x.float()
+        if self.bias is not None:
+            of = self.weight.shape, *kept, self.weight, self.bias
+            back = torch.ops.aten.native_layer_norm_backward
+            dx += back(gradient, x, *of, [True, False, False])[0]
+            return
+        (scale,) = kept
+        by_unit = gradient * self.weight
         along = torch.linalg.vecdot(by_unit, x)[..., None].mul_(scale.pow(3)).div_(x.shape[-1])
         dx.addcmul_(by_unit, scale).addcmul_(x, along, value=-1.0)
-
-
-@dataclass(frozen=True)
-class LayerNorm(Norm):
-    """x less its mean, over its standard deviation, times a weight, plus a bias."""
-
-    weight: Float[Tensor, " d"]
-    bias: Float[Tensor, " d"]
-    eps: float
-
-    @override
-    def forward(self, x: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        y, *kept = torch.native_layer_norm(
-            x.float(), self.weight.shape, self.weight, self.bias, self.eps
-        )
-        return y, kept
-
-    @override
-    def backward(self, gradient: Tensor, x: Tensor, kept: Sequence[Tensor], dx: Tensor) -> None:
-        of = self.weight.shape, *kept, self.weight, self.bias
-        back = torch.ops.aten.native_layer_norm_backward
-        dx += back(gradient.float(), x.float(), *of, [True, False, False])[0]

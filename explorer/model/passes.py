@@ -97,13 +97,13 @@ def _by_body(
             for inputs, targets, batch in zip(given, given[count:], batches, strict=False)
         ]
         done = body.forward([batch.inputs for batch in own], model.dtype)
-        read = _read(done.by_batch(done.hidden), own)
+        read = _read(done.at.by_batch(done.hidden), own)
         measured, by_read = _through_head(model, read, own, detail=detail, gradient=True)
         by_output = torch.zeros_like(done.hidden)
         parts = by_read.split([rows * N for rows, N in (batch.shape for batch in own)])
-        for batch, whole, part in zip(own, done.by_batch(by_output), parts, strict=True):
+        for batch, whole, part in zip(own, done.at.by_batch(by_output), parts, strict=True):
             whole[:, batch.span] = part.view(*batch.shape, -1)
-        gradients = done.by_batch(body.backward(done, by_output))
+        gradients = done.at.by_batch(body.backward(done, by_output))
         found = split(measured, [batch.shape for batch in own])
         return [
             [*vars(of_batch).values(), gradient]
@@ -120,7 +120,7 @@ def _outputs(model: "FrozenModel", inputs: Sequence[Tensor]) -> list[Float[Tenso
     """Return hidden states, or logits without a direct head, of each batch."""
     if model.body is not None and model.head is not None:
         done = model.body.forward(inputs, model.dtype, keep=False)
-        return done.by_batch(done.hidden)
+        return done.at.by_batch(done.hidden)
     longest = max(each.shape[1] for each in inputs)
     padded = torch.cat([F.pad(each, (0, 0, 0, longest - each.shape[1])) for each in inputs])
     outputs = (model.hidden if model.head is not None else model.logits)(padded)

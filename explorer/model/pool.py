@@ -12,7 +12,7 @@ from explorer.assets.fingerprint import matches
 from explorer.base.errors import CorruptFileError, ModelError
 from explorer.model.frozen import FrozenModel, best_device, fast_dtype
 from explorer.model.loading import load
-from explorer.runtime.allocator import give_memory_back
+from explorer.runtime.process import give_memory_back
 from explorer.solutions.solution import Solution
 
 

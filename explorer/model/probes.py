@@ -81,7 +81,7 @@ def require_usable(network: Any, folder: Path) -> int | None:
         by_vectors = _logits(network, inputs_embeds=inputs.clone())
     with said(folder, "takes no input embeddings but those of its tokens"), torch.no_grad():
         _logits(network, inputs_embeds=between.clone())
-    with said(folder, "cannot be run"), torch.no_grad(), _PositionTables(LENGTH) as tables:
+    with said(folder, "cannot be run"), torch.no_grad(), _PositionTables() as tables:
         by_tokens = _logits(network, input_ids=ids)
     if not by_tokens.isfinite().all():
         raise ModelError(
@@ -177,18 +177,15 @@ class _PositionTables(TorchDispatchMode):
     than 0, as RoBERTa does.
     """
 
-    def __init__(self, length: int) -> None:
-        super().__init__()
-        self.length = length
-        self.positions: int | None = None
+    positions: int | None = None
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if func is torch.ops.aten.embedding.default:
             table, ids = args[0], args[1].flatten()
-            steps = ids[: self.length].diff()
-            if len(ids) >= self.length and bool((steps == 1).all()):
+            steps = ids[:LENGTH].diff()
+            if len(ids) >= LENGTH and bool((steps == 1).all()):
                 room = len(table) - int(ids[0])
                 self.positions = min(room, self.positions or room)
         return func(*args, **(kwargs or {}))

@@ -1,7 +1,7 @@
 """Some pairs of a set of paths as a set of their own: worked on elsewhere, and brought back."""
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.base.provenance import computed_apart
-from explorer.paths.result import FORMAT, Paths, Profile
+from explorer.paths.result import FORMAT, Paths
 
 States = dict[int, dict[str, NDArray[Any]]]
 """What curves under way go on from, by pair: arrays by name."""
@@ -60,12 +60,12 @@ def chosen(paths: Paths, pairs: Sequence[int]) -> Paths:
         paths: all pairs.
         pairs: which of them.
     """
-    header = paths.header
+    header, rows = paths.header, list(pairs)
     ends = list(dict.fromkeys(end for pair in pairs for end in header.pairs[pair]))
     texts = list(dict.fromkeys(header.solutions[end].text for end in ends))
     solutions = [header.solutions[end] for end in ends]
     history = paths.history[np.isin(paths.history["pair"], pairs)].copy()
-    history["pair"] = [list(pairs).index(pair) for pair in history["pair"]]
+    history["pair"] = [rows.index(pair) for pair in history["pair"]]
     return replace(
         paths,
         header=header.model_copy(
@@ -79,15 +79,11 @@ def chosen(paths: Paths, pairs: Sequence[int]) -> Paths:
             }
         ),
         vectors=paths.vectors[ends],
-        line=_rows(paths.line, pairs),
-        curve=_rows(paths.curve, pairs),
+        line=paths.line.of(rows),
+        curve=paths.curve.of(rows),
         history=history,
-        **{name: getattr(paths, name)[list(pairs)] for name in ("bends", "steps", "over")},
+        **{name: getattr(paths, name)[rows] for name in ("bends", "steps", "over")},
     )
-
-
-def _rows(profile: Profile, pairs: Sequence[int]) -> Profile:
-    return Profile(*(getattr(profile, field.name)[list(pairs)] for field in fields(Profile)))
 
 
 def brought_back(paths: Paths, part: Paths, pairs: Sequence[int]) -> Paths:
@@ -101,9 +97,8 @@ def brought_back(paths: Paths, part: Paths, pairs: Sequence[int]) -> Paths:
     rows = list(pairs)
     for name in ("bends", "steps", "over"):
         getattr(paths, name)[rows] = getattr(part, name)
-    for mine, news in ((paths.line, part.line), (paths.curve, part.curve)):
-        for field in fields(Profile):
-            getattr(mine, field.name)[rows] = getattr(news, field.name)
+    paths.line.keep(rows, part.line)
+    paths.curve.keep(rows, part.curve)
     theirs = part.history.copy()
     theirs["pair"] = np.asarray(pairs, dtype=np.int32)[theirs["pair"]]
     others = paths.history[~np.isin(paths.history["pair"], pairs)]

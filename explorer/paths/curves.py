@@ -84,13 +84,6 @@ def arc_lengths(
     return before + after
 
 
-def length_ratio(kind: CurveKind, points: Float[np.ndarray, "points D"]) -> float:
-    """Return curve length over chord length (Q9), at least 1 up to rounding."""
-    points = np.asarray(points, dtype=np.float64)
-    chord = float(np.linalg.norm(points[-1] - points[0]))
-    return float(arc_lengths(kind, points, np.ones(1))[0]) / chord
-
-
 def mean_along(
     kind: CurveKind,
     points: Float[np.ndarray, "points D"],

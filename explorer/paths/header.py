@@ -1,19 +1,23 @@
 """What is known about a set of paths besides its numbers."""
 
-from collections.abc import Sequence
-from typing import Any, Literal, Self
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.language import tr
 from explorer.base.provenance import Recorded
+from explorer.base.tensor_files import TensorFormat
 from explorer.base.value import Value
 from explorer.paths.curves import CurveKind
 from explorer.paths.pairs import text_key
 from explorer.solutions.solution import Solution, now
 from explorer.specs.arrangements import ArrangementKey
 from explorer.specs.curves import PathRecipe
+
+H = TypeVar("H", bound=Recorded)
 
 
 class TextInfo(Value):
@@ -26,6 +30,17 @@ class TextInfo(Value):
         default=[], description="Target tokens that show as one: start, stop, text."
     )
 
+    @classmethod
+    def of(cls, solution: Solution, tokenizer: Tokenizer) -> Self:
+        """Return the text of a solution, its tokens grouped by the model's tokenizer."""
+        ids = solution.target_ids.tolist()
+        return cls(
+            text=solution.record.text,
+            title=solution.record.title,
+            target_ids=ids,
+            groups=[(g.start, g.stop, g.text) for g in tokenizer.groups(ids)],
+        )
+
 
 class SolutionInfo(Value):
     """One end of a path."""
@@ -35,12 +50,21 @@ class SolutionInfo(Value):
     text: int = Field(description="Index of its text.")
 
 
-class PathsHeader(Recorded):
-    """What is known about a set of paths besides its numbers."""
+class MeasuredHeader(Recorded):
+    """What is known, besides its numbers, about whatever is measured at solutions."""
 
     schema_version: Literal[1] = 1
     model: str = Field(description="Name of the model, as `--model` takes it.")
     fingerprint: str = Field(description="SHA-256 of the model's stored weights.")
+    confirmed_in: str = Field("float32", description="Number format of everything measured.")
+    device: str = "cpu"
+    created: str = Field("", description="UTC time, ISO 8601.")
+    job: str | None = None
+
+
+class BetweenHeader(MeasuredHeader):
+    """The same about what is measured between the solutions of one arrangement."""
+
     arrangement: ArrangementKey
     sink: int | None = Field(
         None,
@@ -49,21 +73,27 @@ class PathsHeader(Recorded):
         exclude_if=lambda value: value is None,
         description="Id of the token before e, in an arrangement that has one.",
     )
+    pieces: dict[int, str] = Field(default={}, description="What every token id in it says.")
+    seconds: float = Field(0.0, description="Compute time so far.")
+
+
+def listed(form: TensorFormat[H]) -> Callable[[Path], H]:
+    """Return what reads headers of a kind of file for a list: without `pieces`, which are long."""
+    return lambda file: form.read_header(file).model_copy(update={"pieces": {}})
+
+
+class PathsHeader(BetweenHeader):
+    """What is known about a set of paths besides its numbers."""
+
     kind: CurveKind = Field(description="The trained curve; the other path is the straight line.")
     recipe: PathRecipe
     texts: list[TextInfo]
     solutions: list[SolutionInfo]
     pairs: list[tuple[int, int]] = Field(description="Indices of the two ends of each path.")
-    pieces: dict[int, str] = Field(default={}, description="What every token id in it says.")
-    confirmed_in: str = Field("float32", description="Number format of everything measured.")
     searched_in: str = Field("float32", description="Number format of the training.")
-    device: str = "cpu"
-    seconds: float = Field(0.0, description="Compute time so far.")
     pass_seconds: float = Field(
         0.0, description="Time of the newest forward pass over all points of one path."
     )
-    created: str = Field("", description="UTC time, ISO 8601.")
-    job: str | None = None
 
     @field_validator("recipe", mode="before")
     @classmethod
@@ -118,15 +148,7 @@ def describe(
             "sink": pairs[0][0].record.sink,
             "kind": kind,
             "recipe": recipe,
-            "texts": [
-                TextInfo(
-                    text=s.record.text,
-                    title=s.record.title,
-                    target_ids=list(key),
-                    groups=[(g.start, g.stop, g.text) for g in tokenizer.groups(list(key))],
-                )
-                for key, s in texts.items()
-            ],
+            "texts": [TextInfo.of(s, tokenizer) for s in texts.values()],
             "solutions": [
                 SolutionInfo(id=s.record.id, seed=s.record.seed, text=order[text_key(s)])
                 for s in ends.values()

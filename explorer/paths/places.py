@@ -1,46 +1,31 @@
 """Where sets of paths and their control points lie: in a job's folder, or shipped."""
 
-from pathlib import Path
-
 from explorer.base.collection import Collection
-from explorer.base.files import write_atomically
 from explorer.base.language import later
 from explorer.base.tensor_files import Layout, TensorFormat, all_finite
 from explorer.paths.curves import BENDS
-from explorer.paths.header import PathsHeader
+from explorer.paths.header import PathsHeader, listed
 from explorer.paths.result import FILE, FORMAT, Paths
 
 LANDSCAPE, RADIUS = "landscape.safetensors", "radius.safetensors"
 CONTROL_POINT = "control_point.safetensors"
 
 
-def _header(file: Path) -> PathsHeader:
-    return FORMAT.read_header(file).model_copy(update={"pieces": {}})
-
-
 PATHS = Collection(
     noun=later("set of paths"),
     place="paths",
     file=FILE,
-    read=_header,
+    read=listed(FORMAT),
     advice=later("Connect two solutions first."),
 )
 folder_of, find_paths = PATHS.folder_of, PATHS.find
 
 
-def save_control_point(paths: Paths, pair: int, path: Path) -> Path:
-    """Write a pair's trained points: tensor `control_point`, float32 (2 d_model,), [e; m].
+def control_point_bytes(paths: Paths, pair: int) -> bytes:
+    """Return a file of a pair's trained points: `control_point`, float32 (2 d_model,), [e; m].
 
     A curve with two bends has two rows. The JSON under `paths` says what it belongs to.
-
-    Raises:
-        StorageError: if the disk refuses.
     """
-    return write_atomically(path, control_point_bytes(paths, pair))
-
-
-def control_point_bytes(paths: Paths, pair: int) -> bytes:
-    """Return the content of such a file."""
     bends = paths.bends[pair]
     tensor = bends[0] if len(bends) == 1 else bends
     header = paths.header.model_copy(update={"pieces": {}, "pairs": [paths.header.pairs[pair]]})

@@ -1,21 +1,22 @@
 """What connecting pairs of solutions gives: curves and both profiles of every pair, in one file."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
+from operator import attrgetter
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from explorer.base.files import write_atomically
 from explorer.base.language import later
-from explorer.base.tensor_files import Layout, TensorFormat, Tensors, all_finite
+from explorer.base.tensor_files import Layout, TensorFile, TensorFormat, Tensors, all_finite
 from explorer.paths.curves import BENDS, arc_lengths, bends_on_chord, mean_along
 from explorer.paths.header import PathsHeader, TextInfo
 from explorer.specs.recipes import THRESHOLD
 
 FILE = "paths.safetensors"
+PLAIN = ("vectors", "bends", "t", "steps", "over")
+"""Fields of `Paths` that are one tensor each."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,26 @@ class Profile:
             np.ones(each, np.int32),
         )
 
-    def keep(self, pair: int, measured: "Profile") -> None:
-        """Take in a new measurement of one pair (without a pair axis), in place."""
+    def keep(self, pair: int | list[int], measured: "Profile") -> None:
+        """Take in a new measurement of one pair (without a pair axis) or some, in place."""
         for field in fields(self):
             getattr(self, field.name)[pair] = getattr(measured, field.name)
 
-    def of(self, pair: int) -> Self:
-        """Return what is measured of one pair, without a pair axis."""
+    def of(self, pair: int | list[int]) -> Self:
+        """Return what is measured of one pair, without a pair axis, or of some."""
         return type(self)(*(getattr(self, field.name)[pair] for field in fields(self)))
+
+
+def profile_layout(at: tuple[int | str, ...], length: int) -> Layout:
+    """Return the layout of the fields of a `Profile` at points of any shape, N = `length`."""
+    each = (*at, length)
+    return {
+        "accuracy": ("f4", at),
+        "loss": ("f4", at),
+        "predicted": ("i4", each),
+        "p": ("f2", each),
+        "rank": ("i4", each),
+    }
 
 
 HISTORY = np.dtype(
@@ -65,8 +78,45 @@ HISTORY = np.dtype(
 """One measurement of one curve: lowest and arc-length-weighted mean accuracy, mean loss."""
 
 
+def _layout(header: PathsHeader) -> Layout:
+    pairs, length = len(header.pairs), len(header.texts[0].target_ids)
+    profile = profile_layout((pairs, "T"), length)
+    return {
+        "vectors": ("f4", (len(header.solutions), "d")),
+        "bends": ("f4", (pairs, BENDS[header.kind], "d")),
+        "t": ("f8", ("T",)),
+        "steps": ("i4", (pairs,)),
+        "over": ("?", (pairs,)),
+        **{f"{which}.{name}": of for which in ("line", "curve") for name, of in profile.items()},
+        **{f"history.{name}": (HISTORY[name], ("H",)) for name in HISTORY.names or ()},
+    }
+
+
+def _problem(header: PathsHeader, tensors: Tensors) -> str:
+    t, vectors = tensors["t"], tensors["vectors"].astype(np.float64)
+    if not all_finite(tensors, "vectors", "bends", "t") or (np.diff(t) <= 0).any():
+        return later("points that are nowhere")
+    starts, ends = (vectors[list(side)] for side in zip(*header.pairs, strict=True))
+    if not (np.linalg.norm(ends - starts, axis=1) > 0).all():
+        return later("a path that goes nowhere")
+    if len(t) < 2 or (tensors["line.predicted"] < 0).any():
+        return later("no grid, or no token ids")
+    return ""
+
+
+FORMAT = TensorFormat(
+    noun=later("a set of paths"),
+    key="paths",
+    header=PathsHeader,
+    layout=_layout,
+    may_be_empty="H",
+    check=_problem,
+)
+"""Paths: the fields of `Paths`, those of its profiles and its history by name, JSON in `paths`."""
+
+
 @dataclass(frozen=True)
-class Paths:
+class Paths(TensorFile):
     """Straight line and trained curve of P pairs, measured on one grid of T points.
 
     Attributes:
@@ -80,6 +130,8 @@ class Paths:
         curve: along the trained curve.
         history: (H,) of `HISTORY`, every measurement of every curve.
     """
+
+    form = FORMAT
 
     header: PathsHeader
     vectors: NDArray[np.float32]
@@ -121,15 +173,8 @@ class Paths:
 
     def same_task(self, other: "Paths") -> bool:
         """Whether another set of paths is of the same solutions, curve and recipe."""
-        mine, theirs = self.header, other.header
-        same = (mine.pairs, mine.kind, mine.recipe, mine.solutions, mine.fingerprint)
-        return same == (
-            theirs.pairs,
-            theirs.kind,
-            theirs.recipe,
-            theirs.solutions,
-            theirs.fingerprint,
-        )
+        of = attrgetter("pairs", "kind", "recipe", "solutions", "fingerprint")
+        return bool(of(self.header) == of(other.header))
 
     def points(self, pair: int) -> NDArray[np.float32]:
         """Return the points of a pair's curve: end, bends, end, (2 + bends, 2 d_model)."""
@@ -189,31 +234,17 @@ class Paths:
         since = own[bad[-1] + 1 :] if len(bad) else own
         return int(since["step"][0]) if len(since) else None
 
-    def save(self, path: Path, more: Mapping[str, NDArray[Any]] | None = None) -> Path:
-        """Write everything as one safetensors file, with further tensors that `load` ignores.
-
-        Raises:
-            StorageError: if the disk refuses.
-        """
-        return write_atomically(path, self.packed(more))
-
-    def packed(self, more: Mapping[str, NDArray[Any]] | None = None) -> bytes:
-        """Return the content of such a file."""
-        own = {name: getattr(self, name) for name in ("vectors", "bends", "t", "steps", "over")}
+    @override
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        own = {name: getattr(self, name) for name in PLAIN}
         for which in ("line", "curve"):
             profile = getattr(self, which)
             own |= {f"{which}.{f.name}": getattr(profile, f.name) for f in fields(Profile)}
-        own |= {f"history.{name}": self.history[name] for name in HISTORY.names or ()}
-        return FORMAT.pack(self.header, {**own, **(more or {})})
+        return own | {f"history.{name}": self.history[name] for name in HISTORY.names or ()}
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a file written by `save`.
-
-        Raises:
-            CorruptFileError: if it is missing, damaged, or not a set of paths.
-        """
-        header, tensors = FORMAT.load(path)
+    @override
+    def of(cls, header: PathsHeader, tensors: Tensors) -> Self:
         line, curve = (
             Profile(**{f.name: tensors[f"{which}.{f.name}"] for f in fields(Profile)})
             for which in ("line", "curve")
@@ -221,48 +252,5 @@ class Paths:
         history = np.zeros(len(tensors["history.step"]), dtype=HISTORY)
         for name in HISTORY.names or ():
             history[name] = tensors[f"history.{name}"]
-        plain = {name: tensors[name] for name in ("vectors", "bends", "t", "steps", "over")}
+        plain = {name: tensors[name] for name in PLAIN}
         return cls(header, **plain, line=line, curve=curve, history=history)
-
-
-def _layout(header: PathsHeader) -> Layout:
-    pairs, length = len(header.pairs), len(header.texts[0].target_ids)
-    profile: Layout = {
-        "accuracy": ("f4", (pairs, "T")),
-        "loss": ("f4", (pairs, "T")),
-        "predicted": ("i4", (pairs, "T", length)),
-        "p": ("f2", (pairs, "T", length)),
-        "rank": ("i4", (pairs, "T", length)),
-    }
-    return {
-        "vectors": ("f4", (len(header.solutions), "d")),
-        "bends": ("f4", (pairs, BENDS[header.kind], "d")),
-        "t": ("f8", ("T",)),
-        "steps": ("i4", (pairs,)),
-        "over": ("?", (pairs,)),
-        **{f"{which}.{name}": of for which in ("line", "curve") for name, of in profile.items()},
-        **{f"history.{name}": (HISTORY[name], ("H",)) for name in HISTORY.names or ()},
-    }
-
-
-def _problem(header: PathsHeader, tensors: Tensors) -> str:
-    t, vectors = tensors["t"], tensors["vectors"].astype(np.float64)
-    if not all_finite(tensors, "vectors", "bends", "t") or (np.diff(t) <= 0).any():
-        return later("points that are nowhere")
-    starts, ends = (vectors[list(side)] for side in zip(*header.pairs, strict=True))
-    if not (np.linalg.norm(ends - starts, axis=1) > 0).all():
-        return later("a path that goes nowhere")
-    if len(t) < 2 or (tensors["line.predicted"] < 0).any():
-        return later("no grid, or no token ids")
-    return ""
-
-
-FORMAT = TensorFormat(
-    noun=later("a set of paths"),
-    key="paths",
-    header=PathsHeader,
-    layout=_layout,
-    may_be_empty="H",
-    check=_problem,
-)
-"""Paths: the fields of `Paths`, those of its profiles and its history by name, JSON in `paths`."""

@@ -6,8 +6,8 @@ if the work is not wanted any more; only inside `abandonable`, where nothing has
 of torch.
 """
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -19,38 +19,32 @@ class Interrupted(Exception):  # noqa: N818 (nothing went wrong)
     """The computation was left in the middle; nothing has changed, and it can be begun again."""
 
 
-@contextlib.contextmanager
-def listening(ask: Callable[[], bool]) -> Iterator[None]:
+@contextmanager
+def _during(variable: ContextVar[Any], value: Any) -> Iterator[None]:
+    before = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(before)
+
+
+def listening(ask: Callable[[], bool]) -> AbstractContextManager[None]:
     """Let `ask` say, during a block, whether what is computed is to be left.
 
     Args:
         ask: returns True if so; called often, so it looks only now and then itself.
     """
-    before = _ask.set(ask)
-    try:
-        yield
-    finally:
-        _ask.reset(before)
+    return _during(_ask, ask)
 
 
-@contextlib.contextmanager
-def abandonable() -> Iterator[None]:
+def abandonable() -> AbstractContextManager[None]:
     """Mark a block that can be left at every `check`: what it computes is used only after it."""
-    before = _may.set(True)
-    try:
-        yield
-    finally:
-        _may.reset(before)
+    return _during(_may, True)
 
 
-@contextlib.contextmanager
-def unbroken() -> Iterator[None]:
+def unbroken() -> AbstractContextManager[None]:
     """Mark a block that is not to be left although the one around it can be."""
-    before = _may.set(False)
-    try:
-        yield
-    finally:
-        _may.reset(before)
+    return _during(_may, False)
 
 
 def check() -> None:

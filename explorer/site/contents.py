@@ -18,8 +18,7 @@ from explorer.figures.words import shortened
 from explorer.geometry import distance_report
 from explorer.inside import reading, tables
 from explorer.inside.result import LOOKS, Inside
-from explorer.landscape.places import LANDSCAPES
-from explorer.landscape.result import Landscape
+from explorer.landscape.result import LANDSCAPES, Landscape
 from explorer.paths.places import PATHS
 from explorer.paths.result import Paths
 from explorer.site.page import Heading, Page, Part, Strip, Table, Target

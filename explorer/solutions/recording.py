@@ -15,22 +15,20 @@ from typing import Annotated, Any, BinaryIO, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from typing_extensions import override
 
 from explorer.base.errors import disk_errors
 from explorer.base.files import require_mine, write_atomically
 from explorer.base.language import later, tr
 from explorer.base.provenance import Recorded, gone_on
-from explorer.base.tensor_files import Layout, TensorFormat, Tensors
+from explorer.base.tensor_files import MAX_HEADER, Layout, TensorFile, TensorFormat, Tensors
+from explorer.specs.texts import Seed
 
 MAX_FRAMES = 200
 PHASES = ("search", "finish", "done", "rest")
 LOG, LIVE = "frames.log", "live"
-MAX_HEADER = 2**24
-"""Bytes of a header, at most: what claims more is no log."""
-
 
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class RecordingHeader(Recorded):
@@ -83,14 +81,48 @@ class RecordingHeader(Recorded):
         )
 
 
+def _layout(header: RecordingHeader) -> Layout:
+    columns = header.frame_dtype
+    parts = {name: columns[name] for name in columns.names or ()}
+    return {name: (part.base, ("frames", *part.shape)) for name, part in parts.items()}
+
+
+def _problem(header: RecordingHeader, frames: Tensors) -> str:
+    """Say whether frames say something that cannot be."""
+    K, N = len(header.seeds), len(header.target_ids)
+    accuracy = frames["accuracy"]
+    good = (
+        (accuracy >= 0).all() and (accuracy <= 1).all(),
+        (frames["best"] >= 0).all() and (frames["best"] < K).all(),
+        (frames["steps"] >= 0).all() and (frames["phase"] < len(PHASES)).all(),
+        (frames["predicted"] >= 0).all() and np.isfinite(frames["seconds"]).all(),
+        all(0 <= start < stop <= N for start, stop, _ in header.groups),
+    )
+    return "" if all(good) else later("frames that cannot be")
+
+
+FORMAT = TensorFormat(
+    noun=later("a recording"),
+    key="recording",
+    header=RecordingHeader,
+    layout=_layout,
+    may_be_empty="frames",
+    check=_problem,
+    advice=later("delete it or fetch it again"),
+)
+"""A recording: one tensor for each column of `frame_dtype`, JSON in `recording`."""
+
+
 @dataclass(frozen=True)
-class Recording:
+class Recording(TensorFile):
     """A run's frames, at most `MAX_FRAMES`, in order of `step`.
 
     Attributes:
         header: what the frames share.
         frames: structured array (F,) of `header.frame_dtype`.
     """
+
+    form = FORMAT
 
     header: RecordingHeader
     frames: NDArray[Any]
@@ -122,59 +154,17 @@ class Recording:
         before = phase[phase != PHASES.index("done")]
         return len(before) > 0 and PHASES[before[-1]] == "rest"
 
-    def save(self, path: Path) -> Path:
-        """Write the frames as safetensors, one tensor for each column.
-
-        Raises:
-            StorageError: if the disk refuses.
-        """
-        columns = {name: self.frames[name] for name in self.frames.dtype.names or ()}
-        return FORMAT.save(path, self.header, columns)
+    @override
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        return {name: self.frames[name] for name in self.frames.dtype.names or ()}
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a recording written by `save`.
-
-        Raises:
-            CorruptFileError: if it is missing, damaged, or not a recording.
-        """
-        header, columns = FORMAT.load(path)
-        frames = np.zeros(len(columns["step"]), dtype=header.frame_dtype)
-        for name, column in columns.items():
+    @override
+    def of(cls, header: RecordingHeader, tensors: Tensors) -> Self:
+        frames = np.zeros(len(tensors["step"]), dtype=header.frame_dtype)
+        for name, column in tensors.items():
             frames[name] = column
         return cls(header, frames)
-
-
-def _layout(header: RecordingHeader) -> Layout:
-    columns = header.frame_dtype
-    parts = {name: columns[name] for name in columns.names or ()}
-    return {name: (part.base, ("frames", *part.shape)) for name, part in parts.items()}
-
-
-def _problem(header: RecordingHeader, frames: Tensors) -> str:
-    """Say whether frames say something that cannot be."""
-    K, N = len(header.seeds), len(header.target_ids)
-    accuracy = frames["accuracy"]
-    good = (
-        (accuracy >= 0).all() and (accuracy <= 1).all(),
-        (frames["best"] >= 0).all() and (frames["best"] < K).all(),
-        (frames["steps"] >= 0).all() and (frames["phase"] < len(PHASES)).all(),
-        (frames["predicted"] >= 0).all() and np.isfinite(frames["seconds"]).all(),
-        all(0 <= start < stop <= N for start, stop, _ in header.groups),
-    )
-    return "" if all(good) else later("frames that cannot be")
-
-
-FORMAT = TensorFormat(
-    noun=later("a recording"),
-    key="recording",
-    header=RecordingHeader,
-    layout=_layout,
-    may_be_empty="frames",
-    check=_problem,
-    advice=later("delete it or fetch it again"),
-)
-"""A recording: one tensor for each column of `frame_dtype`, JSON in `recording`."""
 
 
 class RecordingLog:

@@ -5,7 +5,6 @@ entry whose file cannot be read is shown with its problem, never skipped.
 """
 
 import contextlib
-from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,17 +134,14 @@ def _own_entries() -> list[Entry]:
         with transaction() as session:
             rows = session.execute(select(SolutionRow.id, SolutionRow.path)).all()
             noted = {Path(path) for _, path in rows}
-            gone = [number for number, path in rows if _is_gone(Path(path), own)]
+            missing = {path for path in noted - own.keys() if not path.exists()}  # not come since
+            gone = [number for number, path in rows if Path(path) in missing]
             if gone:
                 session.execute(delete(SolutionRow).where(SolutionRow.id.in_(gone)))
         new = [e for path, e in own.items() if path not in noted]
         if new:
             _note(*[(e.path, e.record, e.length) for e in new if e.record is not None])
     return list(own.values())
-
-
-def _is_gone(path: Path, listed: Container[Path]) -> bool:
-    return path not in listed and not path.exists()  # it may have come after the listing
 
 
 def _own_files() -> list[Path]:
@@ -270,15 +266,6 @@ def shipped_runs() -> list[Path]:
     return [file.parent for file in RUNS.shipped()]
 
 
-def keep_race(folder: Path, result: Race) -> None:
-    """Note beside a run how long one forward pass and token-by-token generation took.
-
-    Raises:
-        StorageError: if the disk refuses.
-    """
-    result.keep(folder / RACE)
-
-
 def race_of(folder: Path) -> Race | None:
-    """Return what `keep_race` noted beside a run, or None."""
+    """Return what is noted beside a run of its race, or None."""
     return Race.kept(folder / RACE)

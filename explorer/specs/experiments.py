@@ -52,6 +52,9 @@ def _different(values: tuple[str, ...]) -> tuple[str, ...]:
 
 Lengths = Annotated[tuple[int, ...], Field(min_length=1, max_length=40), AfterValidator(_rising)]
 Drawn = Annotated[tuple[Source, ...], Field(min_length=1, max_length=7), AfterValidator(_different)]
+Restarts = Annotated[
+    int, Field(ge=1, le=64, description=later("Restarts of each text; the best one counts."))
+]
 
 
 class _Settings(Value):
@@ -80,9 +83,7 @@ class ArrangementsSettings(_Trained):
     lengths: Lengths = Field((1, 2, 4, 8, 16, 32), description=later("N, shortest first."))
     source: Source = Field("seen", description=later("Where the texts come from."))
     texts: int = Field(6, ge=1, le=200, description=later("How many texts."))
-    restarts: int = Field(
-        1, ge=1, le=64, description=later("Restarts of each text; the best one counts.")
-    )
+    restarts: Restarts = 1
 
 
 class SharingSettings(_Trained):
@@ -142,9 +143,7 @@ class CapacitySettings(_Trained):
     )
     ladder: Lengths = Field(LADDER, description=later("Lengths to climb, until one fails (H5)."))
     texts: int = Field(2, ge=1, le=200, description=later("Texts of each source."))
-    restarts: int = Field(
-        2, ge=1, le=64, description=later("Restarts of each text; the best one counts.")
-    )
+    restarts: Restarts = 2
     failures: int = Field(
         1,
         ge=1,
@@ -187,9 +186,7 @@ class ReadoutSettings(_Trained):
     length: int = Field(
         16, ge=1, le=1024, description=later("N: the first half of a continuation, trained on.")
     )
-    restarts: int = Field(
-        2, ge=1, le=64, description=later("Restarts of each text; the best one counts.")
-    )
+    restarts: Restarts = 2
 
 
 Settings = Annotated[

@@ -38,10 +38,6 @@ PASSAGE_CHARACTERS = 4_000
 """Usual length of a passage: 900 to 1,300 tokens of English."""
 
 
-def _clean(text: object) -> object:
-    return clean(text) if isinstance(text, str) else text
-
-
 def _absolute(path: Path) -> Path:
     if "\0" in str(path):
         raise ValueError(later("it holds a NUL character"))
@@ -51,7 +47,7 @@ def _absolute(path: Path) -> Path:
         raise ValueError(later("the home folder in it is unknown")) from error
 
 
-CleanText = Annotated[str, BeforeValidator(_clean)]
+CleanText = Annotated[str, BeforeValidator(lambda t: clean(t) if isinstance(t, str) else t)]
 
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 """A path that means the same in a process with another working folder."""

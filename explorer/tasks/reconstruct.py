@@ -196,7 +196,7 @@ class Reconstruction(Task):
         yield racing
         for found in self.race():
             if found is not None:
-                store.keep_race(self.out, found)
+                found.keep(self.out / store.RACE)
             yield racing
 
     def race(self) -> Iterator[store.Race | None]:

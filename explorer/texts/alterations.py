@@ -93,17 +93,14 @@ def find_alterations(
         tokenizer: gives and reads the tokens.
         length: tokens of each text that are learned.
     """
-    found, count = [], 0
-    for text in (*given, *(_example(s) for s in sources if s != "generated")):
-        count += 1
-        ids, _ = tokenizer.encode_prefix(text, length)
-        if (alteration := find_alteration(text, tokenizer, ids)) is not None:
-            found.append(alteration)
+    texts = [*given, *(_example(s) for s in sources if s != "generated")]
+    each = (find_alteration(t, tokenizer, tokenizer.encode_prefix(t, length)[0]) for t in texts)
+    found = [alteration for alteration in each if alteration is not None]
     if not found:
         return None
-    if count == 1:
+    if len(texts) == 1:
         return found[0].sentence
-    if len(found) == count:
+    if len(found) == len(texts):
         return tr(
             "This model's tokenizer changes the texts: {what}. The vectors learn what the tokens "
             "spell.",

@@ -113,7 +113,7 @@ def draw_many(
         if (
             len(ids) < length
             or tuple(ids) in beginnings
-            or (passage.work and any(_overlap(span, other) for other in taken))
+            or (passage.work and any(s.start < span.stop and span.start < s.stop for s in taken))
         ):
             misses += 1
             if misses == MAX_MISSES:
@@ -135,11 +135,6 @@ def draw_many(
             wanted=f"{count:,}",
         )
     )
-
-
-def _overlap(one: range, other: range) -> bool:
-    """Tell whether two spans share a character."""
-    return one.start < other.stop and other.start < one.stop
 
 
 def continuation(spec: GeneratedSpec, context: Passage, text: str) -> Passage:

@@ -26,17 +26,12 @@ def _shipped() -> tuple[tuple[str, str, str], ...]:
     )
 
 
-def count() -> int:
-    """Return how many passages ship."""
-    return len(_shipped())
-
-
 def passage(spec: UnseenSpec) -> Passage:
     """Return one of the passages, whole if it is not longer than the spec allows.
 
     Raises:
         EndOfSourceError: if there are fewer passages than the index asks for.
     """
-    number = pick(count(), spec.seed, spec.index, tr("unseen passages"))
-    file, title, text = _shipped()[number]
+    shipped = _shipped()
+    file, title, text = shipped[pick(len(shipped), spec.seed, spec.index, tr("unseen passages"))]
     return Passage(excerpt(text, 0, spec.characters), title, spec, work=file)

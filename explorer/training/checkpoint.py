@@ -41,11 +41,9 @@ class Saved:
 
     Attributes:
         values: plain values that were saved beside the trainings.
-        arrays: arrays that were.
     """
 
     values: dict[str, Any]
-    arrays: dict[str, np.ndarray]
     _states: list[dict[str, Any]]
     _tensors: dict[str, np.ndarray]
 
@@ -54,15 +52,21 @@ class Saved:
         """How many trainings it holds."""
         return len(self._states)
 
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays that were saved beside the trainings."""
+        return self._below("arrays/")
+
     def restore(self, k: int, engine: Trainer) -> bool:
         """Let an engine go on as the k-th training; False if that is not here or does not fit."""
-        start = f"{k}/"
-        mine = {n.removeprefix(start): t for n, t in self._tensors.items() if n.startswith(start)}
         with contextlib.suppress(IndexError, KeyError, TypeError, ValueError):
             if self._states[k]["trains"] == _trains(engine):
-                engine.restore(mine, self._states[k])
+                engine.restore(self._below(f"{k}/"), self._states[k])
                 return True
         return False
+
+    def _below(self, start: str) -> dict[str, np.ndarray]:
+        return {n.removeprefix(start): t for n, t in self._tensors.items() if n.startswith(start)}
 
 
 def _trains(engine: Trainer) -> str:
@@ -120,11 +124,7 @@ class Checkpoint:
         with contextlib.suppress(CorruptFileError):
             said, tensors = FORMAT.load(self.path, beside="")
             if said.of == self._of:
-                start = "arrays/"
-                arrays = {
-                    n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)
-                }
-                return Saved(said.values, arrays, said.trainings, tensors)
+                return Saved(said.values, said.trainings, tensors)
         return None
 
     def discard(self) -> None:

@@ -17,8 +17,14 @@ from typing_extensions import override
 
 from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
-from explorer.model.greedy import memory_inputs, score_memory
-from explorer.model.metrics import Score, by_proto_token, input_sequence, score
+from explorer.model.metrics import (
+    Score,
+    by_proto_token,
+    input_sequence,
+    memory_inputs,
+    score,
+    score_memory,
+)
 from explorer.solutions.solution import Memory, MemoryRecord, Solution, SolutionRecord
 from explorer.specs.arrangements import (
     ARRANGEMENTS,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from explorer.assets import catalog, packaged
 from explorer.base.errors import ExplorerError
-from explorer.base.progress import Downloading, Progress, Report, Waiting
+from explorer.base.progress import Progress, Report, Waiting
 from explorer.tasks.task import BY_HAND, Task
 from explorer.worker.side_process import SideProcess
 
@@ -42,10 +42,10 @@ class Download(Task):
             yield from self._in_thread(download)
 
     def _in_thread(self, download: Callable[[Report], Path]) -> Iterator[Progress]:
-        heard: queue.SimpleQueue[Downloading] = queue.SimpleQueue()
+        heard: queue.SimpleQueue[Progress] = queue.SimpleQueue()
         raised: list[BaseException] = []
 
-        def report(progress: Downloading) -> None:
+        def report(progress: Progress) -> None:
             if self._stopped:
                 raise ExplorerError("Stopped by hand.")
             heard.put(progress)

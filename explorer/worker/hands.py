@@ -19,8 +19,8 @@ from explorer.jobs import client, kept
 from explorer.jobs.ownership import LostError, Owner
 from explorer.people import owners
 from explorer.runtime import logs
-from explorer.runtime.allocator import give_memory_back
 from explorer.runtime.interruption import listening
+from explorer.runtime.process import give_memory_back
 from explorer.training.shared_pass import take_together, that_fit
 from explorer.worker import runners
 from explorer.worker.context import JobContext

@@ -11,8 +11,7 @@ from explorer.base.errors import BadInputError
 from explorer.experiments import ladders, runs
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.runs import Run
-from explorer.model.greedy import score_memory
-from explorer.model.metrics import h_lm, score
+from explorer.model.metrics import h_lm, score, score_memory
 from explorer.model.pool import ModelPool
 from explorer.solutions.solution import Memory, load, read_record
 from tools import record_experiments

@@ -26,7 +26,7 @@ from explorer.base.progress import Progress
 from explorer.inside import others as partners
 from explorer.inside import reading
 from explorer.inside.header import MOST_TOKENS, Trial, What, Writing, describe, roles_of
-from explorer.inside.result import FILE, TOP, Inside, ids_in
+from explorer.inside.result import FILE, TOP, Inside
 from explorer.model import inside
 from explorer.model.head import TokenStatistics
 from explorer.model.metrics import input_sequence
@@ -291,13 +291,9 @@ class InsideTask(Task):
 
     def _save(self) -> None:
         found = self._with_trials()
-        ids = ids_in(
-            found.targets,
-            found.predicted,
-            found.top_ids,
-            found.trial_predicted,
-            *(other.text.target_ids for other in found.header.others),
-        )
+        others = [np.array(other.text.target_ids) for other in found.header.others]
+        named = (found.targets, found.predicted, found.top_ids, found.trial_predicted, *others)
+        ids = np.unique(np.concatenate([each.ravel() for each in named])).tolist()
         update = {
             "pieces": dict(zip(ids, self.model.tokenizer.pieces(ids), strict=True)),
             "seconds": dict(self._seconds),

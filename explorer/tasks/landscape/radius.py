@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from explorer.base.errors import BadInputError
 from explorer.base.progress import Progress
-from explorer.base.provenance import versions
 from explorer.landscape.surroundings import Surroundings, SurroundingsHeader
 from explorer.model.head import TokenStatistics
 from explorer.model.pool import ModelPool
@@ -192,7 +191,6 @@ class RadiusTask(Task):
             norm=float(np.linalg.norm(self._centre)),
             seed=self.spec.seed,
             device=self.model.device.type,
-            versions=versions(),
             seconds=self._seconds,
             created=now(),
             job=self.job,

@@ -13,7 +13,7 @@ from huggingface_hub import constants
 
 from explorer.assets import hub
 from explorer.base.errors import MissingAssetError, ModelError, StorageError
-from explorer.base.progress import Downloading
+from explorer.base.progress import Progress
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 EARLIER = "89abcdef0123456789abcdef0123456789abcdef"
@@ -153,7 +153,7 @@ def test_a_model_with_a_file_missing_is_not_complete() -> None:
 
 @pytest.mark.usefixtures("fetched")
 def test_progress_rises_to_everything() -> None:
-    reports: list[Downloading] = []
+    reports: list[Progress] = []
 
     hub.download("org/tiny", reports.append)
 

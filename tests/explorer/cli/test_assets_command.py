@@ -6,7 +6,7 @@ import pytest
 
 from explorer.assets import catalog, packaged
 from explorer.base.errors import MissingAssetError
-from explorer.base.progress import Downloading, Report
+from explorer.base.progress import Progress, Report
 
 Call = Callable[..., Any]
 
@@ -19,7 +19,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     def fetch(asset: packaged.Asset, progress: Report | None = None) -> Path:
         names.append(asset.name)
         assert progress is not None
-        progress(Downloading(f"Downloading {asset.title}", 0.5, "downloading"))
+        progress(Progress(f"Downloading {asset.title}", 0.5))
         return tmp_path
 
     def download(card: catalog.ModelCard, progress: Report | None = None) -> Path:

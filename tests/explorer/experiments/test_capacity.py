@@ -348,8 +348,7 @@ def test_charts_have_words_and_only_numbers_that_were_measured() -> None:
 
 
 def test_every_number_follows_from_the_saved_files(measured: "MakeRun", pool: "ModelPool") -> None:
-    from explorer.model.greedy import score_memory
-    from explorer.model.metrics import h_lm, score
+    from explorer.model.metrics import h_lm, score, score_memory
 
     run = measured("capacity")
     assert capacity.EXPERIMENT.left(run) == []

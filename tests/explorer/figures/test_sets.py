@@ -10,7 +10,7 @@ import pytest
 from explorer.figures import distances as charts
 from explorer.figures import maps as map_charts
 from explorer.figures.words import for_hover, shortened
-from explorer.geometry import histograms, maps, measure_distances
+from explorer.geometry import distance_charts, maps, measure_distances
 from explorer.geometry.distance_report import DistanceReport
 from explorer.specs.jobs import MapSpec
 
@@ -38,13 +38,13 @@ def test_histograms_hold_every_pair_and_have_area_one(report: DistanceReport) ->
 def test_a_density_has_area_one_and_none_where_it_is_undefined() -> None:
     grid = np.linspace(-10, 10, 2001)
     values = np.random.default_rng(0).normal(size=50)
-    smooth = histograms.density(values, grid)
+    smooth = distance_charts.density(values, grid)
     assert np.trapezoid(smooth, grid) == pytest.approx(1, abs=1e-6)
     width = values.std(ddof=1) * 50**-0.2  # Scott's
     each = np.exp(-(((grid[:, None] - values) / width) ** 2) / 2) / (width * np.sqrt(2 * np.pi))
     assert smooth == pytest.approx(each.mean(1), rel=1e-9, abs=1e-15)
-    assert not histograms.density(np.ones(3), grid).any()
-    assert not histograms.density(np.ones(1), grid).any()
+    assert not distance_charts.density(np.ones(3), grid).any()
+    assert not distance_charts.density(np.ones(1), grid).any()
 
 
 def test_points_carry_the_numbers_of_their_texts(report: DistanceReport) -> None:

@@ -4,9 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from benchmarks import tiny
+from explorer.model import passes
+from explorer.model.frozen import FrozenModel
+from explorer.model.head import TokenStatistics
 
 SIZES: dict[str, Any] = {
     "vocab_size": tiny.VOCABULARY,
@@ -75,3 +79,10 @@ def save(made: Any, folder: Path) -> Path:
     made.save_pretrained(folder)
     tiny.save_tokenizer(folder, bos="<|begin_of_text|>")
     return folder
+
+
+def loss_and_gradient(
+    model: FrozenModel, inputs: Tensor, targets: Tensor, first: int = 0, *, detail: bool = False
+) -> tuple[TokenStatistics, Tensor]:
+    """Run a pass over one batch alone."""
+    return passes.loss_and_gradient(model, [passes.Batch(inputs, targets, first)], detail=detail)[0]

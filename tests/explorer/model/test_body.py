@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 from explorer.model import attention, families, head, inside, loading
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import generate
-from tests.explorer.model.networks import PLAIN, VARIANTS, network, save
+from tests.explorer.model.networks import PLAIN, VARIANTS, loss_and_gradient, network, save
 
 LoadModel = Callable[..., FrozenModel]
 Folders = Callable[[str, torch.dtype], Path]
@@ -43,8 +43,8 @@ def test_hidden_states_and_gradient_are_those_of_the_network(
     assert [own.attention[0].said is not None for own in done.layers] == [
         fused and window is None for window in windows
     ]
-    torch.testing.assert_close(done.by_batch(done.hidden)[0], expected, rtol=1e-4, atol=1e-5)
-    (ours,) = done.by_batch(body.backward(done, direction.flatten(0, 1)))
+    torch.testing.assert_close(done.at.by_batch(done.hidden)[0], expected, rtol=1e-4, atol=1e-5)
+    (ours,) = done.at.by_batch(body.backward(done, direction.flatten(0, 1)))
     torch.testing.assert_close(ours, by_inputs, rtol=1e-4, atol=1e-4 * float(by_inputs.abs().max()))
     assert by_inputs.abs().max() > 1e-3
 
@@ -155,7 +155,7 @@ def test_float32_out_of_bfloat16_weights_is_the_float32_model(
     logits = plain(inputs_embeds=wanted).logits[:, 1:]
     loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum") / 5
     (expected,) = torch.autograd.grad(loss, wanted)
-    measured, gradient = shared.loss_and_gradient(inputs, targets, 1)
+    measured, gradient = loss_and_gradient(shared, inputs, targets, 1)
     torch.testing.assert_close(measured.loss.sum() / 5, loss.detach(), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(gradient, expected, rtol=1e-3, atol=1e-5)
 
@@ -173,7 +173,7 @@ def test_measuring_without_a_gradient_gives_the_same_numbers(
     for folder in (tiny_llama_folder, tiny_neox_folder):
         model = load_model(folder)
         inputs, targets = torch.randn(3, 7, model.d_model), torch.randint(0, 50, (3, 6))
-        with_gradient, _ = model.loss_and_gradient(inputs, targets, 1, detail=True)
+        with_gradient, _ = loss_and_gradient(model, inputs, targets, 1, detail=True)
         alone = model.measure(inputs, targets, 1, detail=True)
         for name in ("loss", "margin", "p"):
             torch.testing.assert_close(getattr(alone, name), getattr(with_gradient, name))

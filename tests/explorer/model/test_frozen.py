@@ -16,6 +16,7 @@ from explorer.base.errors import BadInputError, ModelError
 from explorer.model import frozen, head
 from explorer.model.frozen import FrozenModel
 from explorer.model.head import measure_logits
+from tests.explorer.model.networks import loss_and_gradient
 
 LoadModel = Callable[..., FrozenModel]
 Copy = Callable[[Path], Path]
@@ -107,7 +108,7 @@ def test_loss_and_gradient_are_those_of_plain_autograd(
     inputs, targets = _draw(model, rows, length, first)
     losses, expected, _ = _plain(model, inputs, targets, first)
     assert model.head is not None
-    measured, gradient = model.loss_and_gradient(inputs, targets, first)
+    measured, gradient = loss_and_gradient(model, inputs, targets, first)
     torch.testing.assert_close(measured.loss, losses, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
     assert expected.abs().max() > 1e-3
@@ -126,7 +127,7 @@ def test_scaled_and_capped_logits_are_noticed_and_followed(
     assert model.head is None and model.body is None
     inputs, targets = _draw(model, rows=2, length=5, first=first)
     losses, expected, logits = _plain(model, inputs, targets, first)
-    measured, gradient = model.loss_and_gradient(inputs, targets, first, detail=True)
+    measured, gradient = loss_and_gradient(model, inputs, targets, first, detail=True)
     torch.testing.assert_close(measured.loss, losses, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
     assert measured.predicted is not None
@@ -135,8 +136,8 @@ def test_scaled_and_capped_logits_are_noticed_and_followed(
 
 def test_the_plain_path_agrees_with_the_direct_one(model: FrozenModel) -> None:
     inputs, targets = _draw(model, rows=3, length=5, first=1)
-    direct = model.loss_and_gradient(inputs, targets, 1, detail=True)
-    plain = replace(model, head=None, body=None).loss_and_gradient(inputs, targets, 1, detail=True)
+    direct = loss_and_gradient(model, inputs, targets, 1, detail=True)
+    plain = loss_and_gradient(replace(model, head=None, body=None), inputs, targets, 1, detail=True)
     torch.testing.assert_close(direct[1], plain[1], rtol=1e-4, atol=1e-6)
     for name in ("loss", "margin", "p"):
         a, b = getattr(direct[0], name), getattr(plain[0], name)
@@ -147,9 +148,9 @@ def test_the_plain_path_agrees_with_the_direct_one(model: FrozenModel) -> None:
 
 def test_a_rows_gradient_does_not_depend_on_its_neighbours(model: FrozenModel) -> None:
     inputs, targets = _draw(model, rows=4, length=5, first=0)
-    _, together = model.loss_and_gradient(inputs, targets)
+    _, together = loss_and_gradient(model, inputs, targets)
     for k in range(4):
-        _, alone = model.loss_and_gradient(inputs[k : k + 1], targets[k : k + 1])
+        _, alone = loss_and_gradient(model, inputs[k : k + 1], targets[k : k + 1])
         torch.testing.assert_close(together[k], alone[0], rtol=1e-4, atol=1e-6)
 
 
@@ -167,7 +168,7 @@ def test_what_is_measured_follows_from_the_logits(model: FrozenModel) -> None:
     with torch.no_grad():
         logits = model.logits(inputs)
         targets[0] = logits[0].argmax(-1)  # one row is exact
-    measured, _ = model.loss_and_gradient(inputs, targets, detail=True)
+    measured, _ = loss_and_gradient(model, inputs, targets, detail=True)
     p = torch.softmax(logits, -1).gather(2, targets[..., None])[..., 0]
     best_two = logits.topk(2).values
     assert measured.p is not None and measured.rank is not None
@@ -201,7 +202,7 @@ def test_inputs_are_not_changed_and_nothing_of_the_model_is(model: FrozenModel) 
     weights = {name: p.clone() for name, p in model.network.state_dict().items()}
     inputs, targets = _draw(model, rows=2, length=4, first=0)
     before = inputs.clone()
-    model.loss_and_gradient(inputs, targets)
+    loss_and_gradient(model, inputs, targets)
     assert torch.equal(inputs, before) and not inputs.requires_grad
     trainer = Trainer(model, [Row((5, 6, 7), 0), Row((8, 9), 1)], "e+mN", PAPER)
     for _ in range(5):
@@ -256,8 +257,8 @@ def test_bfloat16_has_the_same_fingerprint_and_nearly_the_same_logits(
     assert fast.embedding_mean.dtype == torch.float32
     assert fast.embedding_std == pytest.approx(model.embedding_std, rel=1e-3)
     inputs, targets = _draw(model, rows=2, length=5, first=1)
-    measured, gradient = fast.loss_and_gradient(inputs, targets, 1)
-    exact, expected = model.loss_and_gradient(inputs, targets, 1)
+    measured, gradient = loss_and_gradient(fast, inputs, targets, 1)
+    exact, expected = loss_and_gradient(model, inputs, targets, 1)
     assert measured.loss.dtype == measured.margin.dtype == gradient.dtype == torch.float32
     torch.testing.assert_close(measured.loss, exact.loss, rtol=0.05, atol=0.15)
     likeness = functional.cosine_similarity(gradient.flatten(), expected.flatten(), dim=0)

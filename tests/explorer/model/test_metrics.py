@@ -221,24 +221,6 @@ def test_sampling_follows_the_distribution(model: FrozenModel) -> None:
     assert drawn.count(top) / 300 == pytest.approx(float(p[top]), abs=spread)
 
 
-def test_a_low_temperature_is_nearly_greedy(model: FrozenModel) -> None:
-    greedy = list(generate(model, IDS, 6))
-    assert list(generate(model, IDS, 6, seed=5, temperature=1e-4)) == greedy
-    assert list(generate(model, IDS, 6, seed=5, temperature=100.0)) != greedy
-
-
-def test_at_temperature_zero_the_seed_decides_nothing(model: FrozenModel) -> None:
-    greedy = list(generate(model, IDS, 6))
-    assert list(generate(model, IDS, 6, seed=5, temperature=0)) == greedy
-    assert list(generate(model, IDS, 6, seed=6, temperature=0.0)) == greedy
-
-
-@pytest.mark.parametrize("temperature", [-1e-9, -1.0, float("nan"), float("inf")])
-def test_an_impossible_temperature_is_said_at_once(model: FrozenModel, temperature: float) -> None:
-    with pytest.raises(BadInputError, match="temperature"):
-        generate(model, IDS, 1, seed=0, temperature=temperature)
-
-
 def test_an_empty_context_starts_at_bos(model: FrozenModel) -> None:
     assert list(generate(model, [], 4)) == list(generate(model, [0], 4))
     assert list(generate(_without_bos(model), [], 4)) == list(generate(model, [0], 4))

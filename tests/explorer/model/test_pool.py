@@ -10,6 +10,7 @@ from explorer.base.errors import ModelError
 from explorer.model import pool
 from explorer.model.frozen import FrozenModel
 from explorer.model.pool import ModelPool
+from tests.explorer.model.networks import loss_and_gradient
 
 CPU = torch.device("cpu")
 F32, BF16 = torch.float32, torch.bfloat16
@@ -137,7 +138,7 @@ def test_a_search_runs_in_one_format_and_the_model_names_it(
     assert found.number_format == ("bfloat16" if pays else "float32")
     assert models.searching(tiny_llama_folder, "a", "float32").number_format == "float32"
     inputs, targets = torch.randn(2, 5, found.d_model), torch.randint(0, 50, (2, 4))
-    _, here = found.loss_and_gradient(inputs, targets, 1)
+    _, here = loss_and_gradient(found, inputs, targets, 1)
     fresh = pool.load(tiny_llama_folder, "a", dtype=found.dtype, device=CPU)
-    _, elsewhere = fresh.loss_and_gradient(inputs, targets, 1)
+    _, elsewhere = loss_and_gradient(fresh, inputs, targets, 1)
     assert torch.equal(here, elsewhere)

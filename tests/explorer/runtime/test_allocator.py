@@ -3,11 +3,11 @@ import sys
 
 import pytest
 
-from explorer.runtime import allocator
+from explorer.runtime import process
 
 SCRIPT = """
 import resource, psutil, torch
-from explorer.runtime.allocator import give_memory_back, keep_memory
+from explorer.runtime.process import give_memory_back, keep_memory
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -40,7 +40,7 @@ PAGES = 160_000_000 // 4096
 
 
 @pytest.mark.end_to_end
-@pytest.mark.skipif(allocator._library() is None, reason="the C library is not glibc")
+@pytest.mark.skipif(process._glibc() is None, reason="the C library is not glibc")
 def test_memory_is_kept_between_steps_and_given_back_when_asked() -> None:
     faults, given_back = _measure(kept=True)
     assert faults < PAGES / 4  # once more the same work, and most of its pages are still there
@@ -48,6 +48,6 @@ def test_memory_is_kept_between_steps_and_given_back_when_asked() -> None:
 
 
 def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(allocator, "_library", lambda: None)
-    assert not allocator.keep_memory()
-    allocator.give_memory_back()
+    monkeypatch.setattr(process, "_glibc", lambda: None)
+    assert not process.keep_memory()
+    process.give_memory_back()

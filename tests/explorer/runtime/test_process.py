@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from explorer.base import folders
-from explorer.runtime import allocator, limits, process
+from explorer.runtime import limits, process
 
 ENTRIES = {
     "command line": "sys.argv = ['explorer', '--version']; run('explorer')",
@@ -126,7 +126,7 @@ def test_the_allocator_is_told_unless_a_person_was_there_first(
     free: pytest.MonkeyPatch, name: str, value: str, told: bool
 ) -> None:
     calls: list[bool] = []
-    free.setattr(allocator, "keep_memory", lambda: calls.append(True))
+    free.setattr(process, "keep_memory", lambda: calls.append(True))
     free.setattr(process, "set_environment", lambda: None)
     free.setenv(name, value)
     process.prepare()

@@ -232,7 +232,7 @@ def test_a_race_is_noted_beside_its_run(tmp_path: Path) -> None:
         device="cpu",
     )
     assert store.race_of(tmp_path) is None
-    store.keep_race(tmp_path, race)
+    race.keep(tmp_path / store.RACE)
     assert store.race_of(tmp_path) == race
     (tmp_path / store.RACE).write_bytes(b"\xff{}")
     assert store.race_of(tmp_path) is None

@@ -9,7 +9,7 @@ from explorer.texts.passages import Passage
 
 def _shipped() -> list[Passage]:
     """Return the passages in the order in which they ship."""
-    return [draw(UnseenSpec(seed=None, index=index)) for index in range(unseen.count())]
+    return [draw(UnseenSpec(seed=None, index=index)) for index in range(len(unseen._shipped()))]
 
 
 def test_unseen_passages_ship_in_many_registers() -> None:

@@ -24,7 +24,7 @@ from explorer.model.frozen import FrozenModel
 from explorer.model.head import Head
 from explorer.specs.recipes import PAPER
 from explorer.training import Row, Trainer
-from tests.explorer.model.networks import PLAIN, network
+from tests.explorer.model.networks import PLAIN, loss_and_gradient, network
 
 _setup_privateuseone_for_python_backend("elsewhere")
 ELSEWHERE = torch.device("elsewhere:0")
@@ -109,7 +109,7 @@ def passes(family: str, dtype: torch.dtype) -> None:
         model = replace(model_of(family), dtype=dtype)
         inputs = moved(torch.zeros(3, 9, model.d_model))
         targets = moved(torch.zeros(3, 8, dtype=torch.long))
-        measured, gradient = model.loss_and_gradient(inputs, targets, 1, detail=True)
+        measured, gradient = loss_and_gradient(model, inputs, targets, 1, detail=True)
         assert {gradient.device, measured.loss.device, measured.rank.device} == {ELSEWHERE}  # type: ignore[union-attr]
         model.measure(inputs, targets, 1)
         _, past = model.go_on(inputs[:1])

@@ -11,7 +11,7 @@ import torch
 
 from explorer.base.errors import BadInputError
 from explorer.model.frozen import FrozenModel
-from explorer.model.greedy import score_memory
+from explorer.model.metrics import score_memory
 from explorer.solutions.solution import made_from, save_solution
 from explorer.training import Row, Trainer
 from explorer.training.layouts import TeacherForced

@@ -17,7 +17,7 @@ from explorer.experiments import runs
 from explorer.experiments.capacity import EXPERIMENT
 from explorer.experiments.definition import MINUTES
 from explorer.model.frozen import FrozenModel
-from explorer.model.greedy import score_memory
+from explorer.model.metrics import score_memory
 from explorer.model.pool import ModelPool
 from explorer.specs.jobs import ReconstructSpec, SolveSetSpec
 from explorer.specs.recipes import INDEPENDENT

@@ -27,16 +27,16 @@ class Slow:
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
-    from explorer.model.norms import RMSNorm
+    from explorer.model.norms import Norm
     from explorer.training import memory
 
-    switch, plain = Slow(), RMSNorm.forward
+    switch, plain = Slow(), Norm.forward
 
-    def slowly(self: RMSNorm, *given: Any) -> Any:
+    def slowly(self: Norm, *given: Any) -> Any:
         time.sleep(NORM_SECONDS * switch.on)
         return plain(self, *given)
 
-    monkeypatch.setattr(RMSNorm, "forward", slowly)
+    monkeypatch.setattr(Norm, "forward", slowly)
     monkeypatch.setattr(memory, "POSITIONS", 1)
     return switch
 

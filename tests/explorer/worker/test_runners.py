@@ -10,7 +10,7 @@ import torch
 
 from explorer.assets import catalog, packaged, wheels
 from explorer.base.errors import MissingAssetError
-from explorer.base.progress import Downloading, Report
+from explorer.base.progress import Progress, Report
 from explorer.jobs import client
 from explorer.model import metrics
 from explorer.solutions import store
@@ -102,8 +102,8 @@ def test_bringing_a_model_shows_how_far_it_is_and_lets_others_compute(
     gate = threading.Event()
 
     def work(report: Report) -> None:
-        report(Downloading("Downloading, 1 of 10", 0.1, "downloading"))
-        report(Downloading("Downloading, 4 of 10", 0.4, "downloading"))
+        report(Progress("Downloading, 1 of 10", 0.1))
+        report(Progress("Downloading, 4 of 10", 0.4))
         assert gate.wait(20)
 
     _download_with(work, monkeypatch, tmp_path)
@@ -122,7 +122,7 @@ def test_a_model_that_cannot_be_brought_fails_with_its_sentence(
     shift: "Shift", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def work(report: Report) -> None:
-        report(Downloading("Downloading", 0.1, "downloading"))
+        report(Progress("Downloading", 0.1))
         raise MissingAssetError("There is no network.")
 
     _download_with(work, monkeypatch, tmp_path)
