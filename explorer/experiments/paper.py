@@ -6,6 +6,7 @@ five group sizes, and v2's table of training times (E11) has lost its numbers in
 """
 
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,11 @@ class Statement:
     sentence: str
 
 
+def _said(**sentences: str) -> tuple[Statement, ...]:
+    """Return statements by their ids."""
+    return tuple(starmap(Statement, sentences.items()))
+
+
 _TABLE1: dict[ArrangementKey, tuple[tuple[float, float], ...]] = {
     "e": ((1.00, 0.00), (0.45, 0.31), (0.17, 0.18), (0.01, 0.01)),
     "halves": ((1.00, 0.00), (1.00, 0.00), (0.12, 0.13), (0.01, 0.01)),
@@ -171,132 +177,74 @@ def best_capacity() -> pd.DataFrame:
     return best.rename("c_tokens").reset_index()
 
 
-FINDINGS = (
-    Statement(
-        "F1",
-        later("Two trained vectors are needed: one repeated vector fails from 2 tokens on."),
+FINDINGS = _said(
+    F1=later("Two trained vectors are needed: one repeated vector fails from 2 tokens on."),
+    F2=later("Order matters: one e followed by copies of m is best, as if e were a sink."),
+    F3=later(
+        "Either e or m can be shared by many texts, given enough restarts; the outcome depends "
+        "much on the start."
     ),
-    Statement(
-        "F2",
-        later("Order matters: one e followed by copies of m is best, as if e were a sink."),
+    F4=later(
+        "Larger Llama models hold more, larger Pythia models do not; Llama 1B holds almost "
+        "three times as much as a Pythia of its size."
     ),
-    Statement(
-        "F3",
-        later(
-            "Either e or m can be shared by many texts, given enough restarts; the outcome depends "
-            "much on the start."
-        ),
+    F5=later(
+        "Natural texts, whether seen in training, unseen or generated, are held to equal "
+        "lengths; random words only to shorter ones."
     ),
-    Statement(
-        "F4",
-        later(
-            "Larger Llama models hold more, larger Pythia models do not; Llama 1B holds almost "
-            "three times as much as a Pythia of its size."
-        ),
+    F6=later("Less informative texts (lower H_LM) are compressed to less information."),
+    F7=later(
+        "Autoregressive decoding holds about twice the information, up to five times; on "
+        "random words both are alike."
     ),
-    Statement(
-        "F5",
-        later(
-            "Natural texts, whether seen in training, unseen or generated, are held to equal "
-            "lengths; random words only to shorter ones."
-        ),
+    F8=later("Solutions of one text lie closer together than solutions of different texts."),
+    F9=later(
+        "At the same distance between the texts, solutions for one context lie a little closer "
+        "than solutions for different contexts."
     ),
-    Statement(
-        "F6",
-        later("Less informative texts (lower H_LM) are compressed to less information."),
-    ),
-    Statement(
-        "F7",
-        later(
-            "Autoregressive decoding holds about twice the information, up to five times; on "
-            "random words both are alike."
-        ),
-    ),
-    Statement(
-        "F8",
-        later("Solutions of one text lie closer together than solutions of different texts."),
-    ),
-    Statement(
-        "F9",
-        later(
-            "At the same distance between the texts, solutions for one context lie a little closer "
-            "than solutions for different contexts."
-        ),
-    ),
-    Statement(
-        "F10",
-        later(
-            "The straight line between two solutions of a text fails; a quadratic curve connects "
-            "them."
-        ),
+    F10=later(
+        "The straight line between two solutions of a text fails; a quadratic curve connects them."
     ),
 )
-RESULTS = (
-    Statement("E11", later("Training time grows roughly linearly with N (v2).")),
-    Statement(
-        "E12",
-        later(
-            "What a model goes on to write after the proto-tokens is gibberish or unrelated text "
-            "(v2)."
-        ),
+RESULTS = _said(
+    E11=later("Training time grows roughly linearly with N (v2)."),
+    E12=later(
+        "What a model goes on to write after the proto-tokens is gibberish or unrelated text (v2)."
     ),
 )
-LIMITS = (
-    Statement("L1", later("No use for it is known yet.")),
-    Statement(
-        "L2", later("Model families behave differently, so others may behave differently again.")
-    ),
-    Statement("L3", later("Four kinds of text were tried.")),
-    Statement(
-        "L4",
-        later(
-            "5,000 steps may not be enough to converge: the lengths reached show what is possible, "
-            "not where the limit lies (v2)."
-        ),
+LIMITS = _said(
+    L1=later("No use for it is known yet."),
+    L2=later("Model families behave differently, so others may behave differently again."),
+    L3=later("Four kinds of text were tried."),
+    L4=later(
+        "5,000 steps may not be enough to converge: the lengths reached show what is possible, "
+        "not where the limit lies (v2)."
     ),
 )
-INCONSISTENCIES = (
-    Statement(
-        "I1",
-        later(
-            "One pass is called 279 times faster “on average” in section 4 and “up to” 279 times "
-            "faster in section 5; both hold only if every ratio is the same."
-        ),
+INCONSISTENCIES = _said(
+    I1=later(
+        "One pass is called 279 times faster “on average” in section 4 and “up to” 279 times "
+        "faster in section 5; both hold only if every ratio is the same."
     ),
-    Statement(
-        "I2",
-        later(
-            "Table 1's caption swaps its last two rows: by count, [e][m]×N (A4) has N + 1 inputs, "
-            "so it is the one in which e's own output is not read."
-        ),
+    I2=later(
+        "Table 1's caption swaps its last two rows: by count, [e][m]×N (A4) has N + 1 inputs, "
+        "so it is the one in which e's own output is not read."
     ),
-    Statement(
-        "I3",
-        later("Four values of Table 3, 92, 131, 167 and 288, are not among the tested lengths."),
+    I3=later("Four values of Table 3, 92, 131, 167 and 288, are not among the tested lengths."),
+    I4=later("v1 calls the second vector m in places and p in others; it is m here."),
+    I5=later(
+        "The paper does not say why one repeated vector must fail. With position encodings "
+        "that do not change the values (rotary, ALiBi), identical inputs give identical "
+        "outputs everywhere: at most the share of the most frequent token is right."
     ),
-    Statement("I4", later("v1 calls the second vector m in places and p in others; it is m here.")),
-    Statement(
-        "I5",
-        later(
-            "The paper does not say why one repeated vector must fail. With position encodings "
-            "that do not change the values (rotary, ALiBi), identical inputs give identical "
-            "outputs everywhere: at most the share of the most frequent token is right."
-        ),
+    I6=later("v1 calls the curve “degree-one” beside a quadratic formula."),
+    I7=later(
+        "Section 4 says that tokens are not stored as such, section 5 that the vectors may "
+        "rely mostly on low-level token patterns."
     ),
-    Statement("I6", later("v1 calls the curve “degree-one” beside a quadratic formula.")),
-    Statement(
-        "I7",
-        later(
-            "Section 4 says that tokens are not stored as such, section 5 that the vectors may "
-            "rely mostly on low-level token patterns."
-        ),
-    ),
-    Statement(
-        "I8",
-        later(
-            "v1 calls same-context solutions “significantly closer”; v2 calls the effect small, "
-            "with distributions that overlap heavily."
-        ),
+    I8=later(
+        "v1 calls same-context solutions “significantly closer”; v2 calls the effect small, "
+        "with distributions that overlap heavily."
     ),
 )
 """I1 to I8: where the paper disagrees with itself, or needs a word."""
