@@ -59,13 +59,12 @@ class Carried:
 def _cells(described: dict[str, Any], pool: ModelPool) -> RunTask:
     """Return a run without cells."""
     settings = SETTINGS.validate_python(described["settings"])
-    return RunTask(settings, pool, preset=described["preset"], job=described["job"])
+    return RunTask(settings, pool, preset=described["preset"])
 
 
 def _rows(described: dict[str, Any], pool: ModelPool) -> SetBuilder:
     """Return a set without texts."""
-    spec = SolveSetSpec.model_validate(described["spec"])
-    task = SetBuilder(spec, pool, job=described["job"])
+    task = SetBuilder(SolveSetSpec.model_validate(described["spec"]), pool)
     sets.save(task.record)
     return task
 

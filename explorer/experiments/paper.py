@@ -67,24 +67,22 @@ class PaperModel:
         key: its name in the tables here.
         id: M1 to M6 of the checklist.
         label: its name on charts.
-        family: Pythia or Llama.
         hub: its name on the Hugging Face hub.
     """
 
     key: str
     id: str
     label: str
-    family: str
     hub: str
 
 
 PAPER_MODELS = (
-    PaperModel("pythia-160m", "M1", "Pythia 160M", "Pythia", "EleutherAI/pythia-160m"),
-    PaperModel("pythia-410m", "M2", "Pythia 410M", "Pythia", "EleutherAI/pythia-410m"),
-    PaperModel("pythia-1.4b", "M3", "Pythia 1.4B", "Pythia", "EleutherAI/pythia-1.4b"),
-    PaperModel("llama-3.2-1b", "M4", "Llama 3.2 1B", "Llama", "meta-llama/Llama-3.2-1B"),
-    PaperModel("llama-3.2-3b", "M5", "Llama 3.2 3B", "Llama", "meta-llama/Llama-3.2-3B"),
-    PaperModel("llama-3.1-8b", "M6", "Llama 3.1 8B", "Llama", "meta-llama/Llama-3.1-8B"),
+    PaperModel("pythia-160m", "M1", "Pythia 160M", "EleutherAI/pythia-160m"),
+    PaperModel("pythia-410m", "M2", "Pythia 410M", "EleutherAI/pythia-410m"),
+    PaperModel("pythia-1.4b", "M3", "Pythia 1.4B", "EleutherAI/pythia-1.4b"),
+    PaperModel("llama-3.2-1b", "M4", "Llama 3.2 1B", "meta-llama/Llama-3.2-1B"),
+    PaperModel("llama-3.2-3b", "M5", "Llama 3.2 3B", "meta-llama/Llama-3.2-3B"),
+    PaperModel("llama-3.1-8b", "M6", "Llama 3.1 8B", "meta-llama/Llama-3.1-8B"),
 )
 
 

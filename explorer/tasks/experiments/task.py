@@ -7,7 +7,7 @@ from explorer.assets import catalog
 from explorer.base.errors import BadInputError, CorruptFileError
 from explorer.base.progress import Progress
 from explorer.estimates import run_time
-from explorer.experiments import cell_locks, runs
+from explorer.experiments import runs
 from explorer.experiments.catalogue import experiment
 from explorer.experiments.definition import module_of
 from explorer.experiments.runs import Cell, Done, Header, Run
@@ -127,7 +127,7 @@ class RunTask(SharedTask):
             finished=now(),
             computed=self.bench.computed,
         )
-        keep_cell(self.run, done)
+        runs.append(self.folder, done)
         work.discard()
         self._left()
 
@@ -156,16 +156,6 @@ class RunTask(SharedTask):
         left = run_time.left(self.experiment, self.run)
         done, open_ = len(self.run.done), len(self.experiment.left(self.run))
         return Progress(f"{title}: {done} of {done + open_} cells{left}.", fraction)
-
-
-def keep_cell(run: Run, done: Done) -> None:
-    """Enter a finished cell into a run that several processes may be at.
-
-    Raises:
-        StorageError: if the disk refuses.
-    """
-    with cell_locks.lock(run.header.id, runs.CELLS_FILE):
-        runs.append(run.folder, done)
 
 
 def _settled(settings: Settings, model: FrozenModel, exact: FrozenModel) -> Settings:
