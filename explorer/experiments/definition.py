@@ -141,10 +141,7 @@ class Experiment:
 
 def alterations(settings: Settings, tokenizer: Tokenizer) -> str | None:
     """Say what a model's tokenizer changes in the texts of an experiment, None if nothing."""
-    sources = getattr(settings, "sources", None) or (getattr(settings, "source", "generated"),)
-    lengths = (*getattr(settings, "lengths", ()), *getattr(settings, "ladder", ()))
-    longest = max(lengths, default=getattr(settings, "length", 1))
-    return find_alterations((), sources, tokenizer, longest)
+    return find_alterations((), settings.drawn_from, tokenizer, settings.longest)
 
 
 def in_words(source: str) -> str:

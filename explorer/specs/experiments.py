@@ -65,6 +65,18 @@ class _Settings(Value):
         ),
     )
 
+    @property
+    def longest(self) -> int:
+        """The longest N that is asked."""
+        lengths: tuple[int, ...] = getattr(self, "lengths", getattr(self, "ladder", ()))
+        return max(lengths, default=getattr(self, "length", 1))
+
+    @property
+    def drawn_from(self) -> tuple[str, ...]:
+        """Where the texts come from; nowhere if there are none."""
+        one = getattr(self, "source", None)
+        return getattr(self, "sources", () if one is None else (one,))
+
 
 class _Trained(_Settings):
     recipe: Recipe = Field(INDEPENDENT, description=later("How proto-tokens are trained."))

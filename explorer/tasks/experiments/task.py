@@ -186,16 +186,11 @@ def has_rotary_positions(model: FrozenModel) -> bool:
 
 def _require_room(settings: Settings, model: FrozenModel) -> None:
     """Refuse lengths that the model was not made for, before anything is computed."""
-    lengths = [
-        *getattr(settings, "lengths", ()),
-        *getattr(settings, "ladder", ()),
-        getattr(settings, "length", 1),
-    ]
-    generated = "generated" in getattr(settings, "sources", (getattr(settings, "source", ""),))
+    generated = "generated" in settings.drawn_from
     before = CONTEXT_TOKENS if generated else 2
     after = f" after {CONTEXT_TOKENS} tokens of context" if generated else ""
-    if max(lengths) + before > model.max_positions:
+    if settings.longest + before > model.max_positions:
         raise BadInputError(
-            f"N = {max(lengths)}{after} is longer than the {model.max_positions} positions this "
-            "model was made for. Leave out the longer lengths."
+            f"N = {settings.longest}{after} is longer than the {model.max_positions} positions "
+            "this model was made for. Leave out the longer lengths."
         )
