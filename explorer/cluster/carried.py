@@ -14,8 +14,8 @@ from explorer.solutions import sets
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import SolveSetSpec
 from explorer.tasks.experiments.task import RunTask
-from explorer.tasks.landscape.patches import LandscapePatches
-from explorer.tasks.paths.batches import CurveBatches
+from explorer.tasks.landscape.measuring import LandscapePatches
+from explorer.tasks.paths.connecting import CurveBatches
 from explorer.tasks.sets.building import SetBuilder
 from explorer.tasks.task import Divided
 
