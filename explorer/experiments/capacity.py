@@ -25,15 +25,7 @@ from explorer.base.formatting import counted
 from explorer.base.language import later, tr
 from explorer.experiments import ladders, paper
 from explorer.experiments.aggregate import deviation
-from explorer.experiments.definition import (
-    EVENING,
-    MINUTES,
-    PAPER,
-    Experiment,
-    best_of,
-    in_words,
-    settings_of,
-)
+from explorer.experiments.definition import Experiment, best_of, in_words, settings_of
 from explorer.experiments.ladders import AT_END, OPEN
 from explorer.experiments.rules import MORE
 from explorer.experiments.runs import Cell, Run
@@ -290,22 +282,20 @@ EXPERIMENT = Experiment(
     ),
     checklist=("E3", "E4", "E10", "H5", "Q3"),
     settings=CapacitySettings,
-    presets={
-        MINUTES: {
-            "sources": ("unseen",),
-            "ladder": (4, 8),
-            "texts": 2,
-            "restarts": 1,
-            "recipe": SHORT,
-        },
-        EVENING: {"ladder": LADDER[:9], "failures": 2, "recipe": LONG},
-        PAPER: paper.settings(
-            "capacity",
-            sources=("random", "pg19", "generated"),  # no unseen passage has 724 tokens
-            texts=10,
-            restarts=3,
-        ),
+    minutes={
+        "sources": ("unseen",),
+        "ladder": (4, 8),
+        "texts": 2,
+        "restarts": 1,
+        "recipe": SHORT,
     },
+    evening={"ladder": LADDER[:9], "failures": 2, "recipe": LONG},
+    paper=paper.settings(
+        "capacity",
+        sources=("random", "pg19", "generated"),  # no unseen passage has 724 tokens
+        texts=10,
+        restarts=3,
+    ),
     cells=cells,
     protocol=protocol,
     tables=tables,

@@ -45,7 +45,9 @@ class Experiment:
         question: what it asks, in a sentence or two.
         checklist: ids it realises.
         settings: class of its settings.
-        presets: fields of the settings by preset; what is left out keeps its default.
+        minutes: fields of the settings of that size; what is left out keeps its default.
+        evening: the same of a size that is made to decide.
+        paper: the same of the paper's own.
         cells: the grid of settings, in the order in which it is measured. A cell whose
             `needs` are not met by what is done is left out by `skip`.
         protocol: what was done, in one sentence without model and date.
@@ -60,13 +62,20 @@ class Experiment:
     question: str
     checklist: tuple[str, ...]
     settings: type[BaseModel]
-    presets: Mapping[str, Mapping[str, Any]]
+    minutes: Mapping[str, Any]
+    evening: Mapping[str, Any]
+    paper: Mapping[str, Any]
     cells: Callable[[Any], list[Cell]]
     protocol: Callable[[Any], str]
     tables: Callable[[Run], dict[str, pd.DataFrame]]
     findings: Callable[[Run], list[Finding]] = field(default=lambda run: [])
     skip: Callable[[Run, Cell], str | None] = field(default=lambda run, cell: None)
     notes: Callable[[Run], list[str]] = field(default=lambda run: [])
+
+    @property
+    def presets(self) -> dict[str, Mapping[str, Any]]:
+        """Fields of the settings by the name of the size."""
+        return {MINUTES: self.minutes, EVENING: self.evening, PAPER: self.paper}
 
     @property
     def rules(self) -> dict[str, Rule]:

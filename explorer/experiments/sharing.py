@@ -16,15 +16,7 @@ from explorer.base.formatting import counted, plus_minus
 from explorer.base.language import later, tr
 from explorer.experiments import paper
 from explorer.experiments.aggregate import deviation
-from explorer.experiments.definition import (
-    EVENING,
-    MINUTES,
-    PAPER,
-    Experiment,
-    in_words,
-    settings_of,
-    the_same,
-)
+from explorer.experiments.definition import Experiment, in_words, settings_of, the_same
 from explorer.experiments.rules import LEAST, SHARED_COSTS
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.verdicts import Finding, judged, part, restarts
@@ -177,11 +169,9 @@ EXPERIMENT = Experiment(
     ),
     checklist=("E2",),
     settings=SharingSettings,
-    presets={
-        MINUTES: {"group_sizes": (1, 2), "texts": 2, "length": 8},
-        EVENING: {"group_sizes": (1, 4, 8, 48), "texts": 48, "length": 8, "restarts": 5},
-        PAPER: paper.settings("sharing"),
-    },
+    minutes={"group_sizes": (1, 2), "texts": 2, "length": 8},
+    evening={"group_sizes": (1, 4, 8, 48), "texts": 48, "length": 8, "restarts": 5},
+    paper=paper.settings("sharing"),
     cells=cells,
     protocol=protocol,
     tables=tables,

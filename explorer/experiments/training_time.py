@@ -16,15 +16,7 @@ from explorer.base.formatting import counted
 from explorer.base.language import later, tr
 from explorer.experiments import paper
 from explorer.experiments.arrangements import SHORT
-from explorer.experiments.definition import (
-    EVENING,
-    MINUTES,
-    PAPER,
-    Experiment,
-    best_of,
-    in_words,
-    the_same,
-)
+from explorer.experiments.definition import Experiment, best_of, in_words, the_same
 from explorer.experiments.rules import LINEAR
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.verdicts import Finding, judged, part
@@ -193,17 +185,15 @@ EXPERIMENT = Experiment(
     ),
     checklist=("E11",),
     settings=TrainingTimeSettings,
-    presets={
-        MINUTES: {"lengths": (4, 8, 16), "texts": 2, "recipe": SHORT},
-        EVENING: {"lengths": (4, 8, 16, 32), "texts": 8, "restarts": 4},
-        PAPER: paper.settings(
-            "training-time",
-            lengths=(8, 16, 32, 64, 128, 256, 512),
-            texts=10,
-            restarts=1,
-            source="pg19",
-        ),
-    },
+    minutes={"lengths": (4, 8, 16), "texts": 2, "recipe": SHORT},
+    evening={"lengths": (4, 8, 16, 32), "texts": 8, "restarts": 4},
+    paper=paper.settings(
+        "training-time",
+        lengths=(8, 16, 32, 64, 128, 256, 512),
+        texts=10,
+        restarts=1,
+        source="pg19",
+    ),
     cells=cells,
     protocol=protocol,
     tables=tables,
