@@ -42,7 +42,7 @@ class RunDivision(Division):
     @property
     def described(self) -> dict[str, Any]:
         """Settings and preset."""
-        return {"settings": self._settings.model_dump(mode="json"), "preset": self._preset}
+        return {"settings": self._settings, "preset": self._preset}
 
     def begin(self, made: Files) -> None:
         """Go on with the run of this disk that has these settings and weights, or begin it."""

@@ -42,7 +42,7 @@ class SetDivision(Division):
     @property
     def described(self) -> dict[str, Any]:
         """The spec."""
-        return {"spec": self._spec.model_dump(mode="json")}
+        return {"spec": self._spec}
 
     def begin(self, made: Files) -> None:
         """Go on with the set of this disk that has this spec and weights, or begin it.

@@ -177,21 +177,17 @@ def check(solution: Solution | Memory, may_name: Callable[[str], bool] = lambda 
     record = solution.record
     if f"{record.id}.safetensors".endswith(store.NOT_SOLUTIONS):
         raise BadInputError(tr("Its id is not one that the explorer gives."))
-    absent = tr(
-        "The model {model} is not downloaded, so the solution could not be checked against it.",
-        model=record.model[:80],
+    absent = later(
+        "The model {model} is not downloaded, so the solution could not be checked against it."
     )
     if catalog.is_path(record.model) and not may_name(record.model):
-        return absent
+        return tr(absent, model=record.model[:80])
     try:
         card = catalog.find(record.model)
     except ExplorerError:
-        return absent
+        return tr(absent, model=record.model[:80])
     if card.folder is None:
-        return tr(
-            "The model {model} is not downloaded, so the solution could not be checked against it.",
-            model=card.title,
-        )
+        return tr(absent, model=card.title)
     if not matches(card.folder, record.fingerprint):
         raise BadInputError(
             tr(
