@@ -63,17 +63,9 @@ def protocol(settings: SharingSettings) -> str:
 
 def by_line(run: Run) -> pd.DataFrame:
     """Return every measurement under the vector it speaks for; S_g = 1 under each of them."""
-    table = run.table
-    alone = table[table["shared"] == NOTHING]
-    return pd.concat(
-        [
-            part
-            for vector in settings_of(run, SharingSettings).shared
-            for part in (alone.assign(shared=vector), table[table["shared"] == vector])
-            if len(part)
-        ],
-        ignore_index=True,
-    )
+    table, vectors = run.table, settings_of(run, SharingSettings).shared
+    parts = [table[table["shared"].isin((NOTHING, v))].assign(shared=v) for v in vectors]
+    return pd.concat(parts, ignore_index=True)
 
 
 def summary(run: Run) -> pd.DataFrame:

@@ -53,20 +53,13 @@ def first_exact(run: Run) -> pd.DataFrame:
     waits for them. A text without an exact restart has neither (NaN): it takes longer than it
     was given, nobody knows how much.
     """
-    rows = []
-    for (n, text), starts in run.table.groupby(["n", "text"]):
-        found = starts[starts["exact"]].sort_values("steps")
-        exact = len(found) > 0
-        rows.append(
-            {
-                "n": n,
-                "text": text,
-                "exact": exact,
-                "steps": float(found["steps"].iloc[0]) if exact else math.nan,
-                "seconds": float(found["text_seconds"].iloc[0]) if exact else math.nan,
-            }
-        )
-    return pd.DataFrame(rows)
+    of_text = ["n", "text"]
+    texts = run.table[of_text].drop_duplicates().sort_values(of_text)
+    exact = run.table[run.table["exact"]].sort_values("steps").drop_duplicates(of_text)
+    first = exact[[*of_text, "steps", "text_seconds"]].rename(columns={"text_seconds": "seconds"})
+    found = texts.merge(first, how="left").astype({"steps": float, "seconds": float})
+    found.insert(2, "exact", found["steps"].notna())
+    return found
 
 
 def summary(run: Run) -> pd.DataFrame:
