@@ -18,8 +18,6 @@ from explorer.specs.experiments import LADDER, Name
 from explorer.specs.recipes import PAPER as PAPER_RECIPE
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "paper"
-SOURCES = {"random": "D1", "fanfics": "D2", "pg19": "D3", "pg19-gen": "D4"}
-"""Table 3's sources of text, with their checklist ids."""
 
 PROTOCOLS: dict[Name, dict[str, Any]] = {
     "arrangements": {
@@ -135,30 +133,28 @@ def table1() -> pd.DataFrame:
 
 
 def table2() -> pd.DataFrame:
-    """Return Table 2 (E2): shared, aggregate, s_g, checklist_id, mean, sd of token accuracy.
+    """Return Table 2 (E2): shared, aggregate, s_g, mean, sd of token accuracy.
 
     256 texts of N = 256, ten restarts. `max` is the best restart of each text, then mean over
     texts; `avg` the mean over texts and restarts. What v1's table calls p is m here (I4).
     """
     return pd.DataFrame(
         [
-            (shared, aggregate, s_g, "E2", mean, sd)
+            (shared, aggregate, s_g, mean, sd)
             for (shared, aggregate), cells in _TABLE2.items()
             for s_g, (mean, sd) in zip((1, 16, 256), cells, strict=True)
         ],
-        columns=["shared", "aggregate", "s_g", "checklist_id", "mean", "sd"],
+        columns=["shared", "aggregate", "s_g", "mean", "sd"],
     )
 
 
 def table3() -> pd.DataFrame:
-    """Return Table 3 (E3): source, source_id, m_shared, model, value, mean, sd.
+    """Return Table 3 (E3): source (D1 to D4), m_shared, model, value, mean, sd.
 
     `value` is `c_tokens` (longest reconstructed prefix, tokens) or `h_lm` (nats, mean over texts).
     A `c_tokens` has no spread in the paper: its `sd` is None, never zero.
     """
     table = pd.read_csv(DATA / "table3.csv", true_values=["yes"], false_values=["no"])
-    table.insert(1, "source_id", table["source"].map(SOURCES))
-    table["checklist_id"] = "E3"
     spread = table["sd"].astype(object)
     table["sd"] = spread.where(table["sd"].notna(), None)
     return table

@@ -154,14 +154,12 @@ def take_in(
     arrivals: list[Arrival] = []
     for files in _groups(name, data).values():
         folder = folders.local() / "solutions" / f"{store.IMPORTED}{uuid.uuid4().hex[:8]}"
-        kept = False
         for file in sorted(files.keys() - set(_EXTRAS)):
             arrival = _keep(folder, file, files[file], known, may_name)
             arrivals.append(arrival)
             if arrival.id is not None:
-                kept = True
                 known.add(arrival.id)
-        if kept:
+        if folder.is_dir():  # something of it was kept
             _keep_extras(folder, files)
     if not arrivals:
         raise BadInputError(tr("{name} holds no solution files (.safetensors).", name=name[:80]))

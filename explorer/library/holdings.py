@@ -36,11 +36,6 @@ WORK = {"set": "sets", "run": "experiments"}
 """Beginnings of names of folders that hold work on something else, and where that lies."""
 
 
-def paths() -> list[Item]:
-    """Return the sets of paths of this machine and those that ship."""
-    return listed("paths", places.PATHS, lambda found: _between(found, "paths"))
-
-
 def landscapes() -> list[Item]:
     """Return planes through two solutions, walks around one, and looks inside one."""
     planes = listed("landscape", LANDSCAPES, lambda found: _between(found, "landscape"))
@@ -71,11 +66,6 @@ def _between(
             "arrangement": getattr(said, "arrangement", ""),
         },
     }
-
-
-def experiments() -> list[Item]:
-    """Return the runs of experiments; which job works on one is asked where they are deleted."""
-    return listed("experiment", runs.RUNS, _experiment)
 
 
 def _experiment(run: Stored[runs.Header]) -> dict[str, Any]:
@@ -219,9 +209,9 @@ def _json(file: Path) -> dict[str, Any]:
 
 
 LISTS: dict[str, Callable[[], list[Item]]] = {
-    "paths": paths,
+    "paths": lambda: listed("paths", places.PATHS, lambda found: _between(found, "paths")),
     "landscape": landscapes,
-    "experiment": experiments,
+    "experiment": lambda: listed("experiment", runs.RUNS, _experiment),
     "analysis": analyses,
     "asset": stored_assets,
     "leftover": leftovers,

@@ -285,11 +285,6 @@ class CurveBatches(Divided):
                 self.inside = progress.fraction
                 yield progress
 
-    @property
-    def outcome(self) -> str:
-        """Nothing: whoever gathers the batches says it."""
-        return ""
-
 
 def as_profile(found: TokenStatistics) -> Profile:
     """Return a detailed measurement of some rows as one pair's profile, without a pair axis."""
