@@ -10,7 +10,6 @@ import pandas as pd
 from pydantic import BaseModel
 
 from explorer.assets.catalog import ModelCard
-from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted, human_seconds
 from explorer.base.language import later, tr
@@ -21,7 +20,6 @@ from explorer.experiments.verdicts import Finding
 from explorer.specs.arrangements import ARRANGEMENTS, AUTO
 from explorer.specs.experiments import Name, Settings
 from explorer.specs.texts import SOURCES
-from explorer.texts.alterations import find_alterations
 
 S = TypeVar("S", bound=BaseModel)
 MINUTES, EVENING, PAPER = "minutes", "evening", "paper"
@@ -146,11 +144,6 @@ class Experiment:
         if left := len(self.left(run)):
             done.append(tr("{cells} not measured yet", cells=counted(left, "cell")))
         return f"{model}: {', '.join(asked)}; {', '.join(done)}."
-
-
-def alterations(settings: Settings, tokenizer: Tokenizer) -> str | None:
-    """Say what a model's tokenizer changes in the texts of an experiment, None if nothing."""
-    return find_alterations((), settings.drawn_from, tokenizer, settings.longest)
 
 
 def in_words(source: str) -> str:

@@ -20,11 +20,9 @@ from explorer.base.errors import CorruptFileError, StorageError
 from explorer.base.formatting import counted
 from explorer.base.language import tr
 from explorer.experiments import cell_locks, runs
-from explorer.inside.header import InsideHeader
 from explorer.inside.result import LOOKS
 from explorer.jobs import client
 from explorer.landscape.places import LANDSCAPES, WALKS
-from explorer.landscape.result import LandscapeHeader
 from explorer.landscape.surroundings import SurroundingsHeader
 from explorer.library.item import Item, listed, made, time_of
 from explorer.paths import places
@@ -43,13 +41,8 @@ def landscapes() -> list[Item]:
     return planes + walks + listed("landscape", LOOKS, lambda found: _between(found, "inside"))
 
 
-def _between(
-    found: Stored[PathsHeader]
-    | Stored[LandscapeHeader]
-    | Stored[SurroundingsHeader]
-    | Stored[InsideHeader],
-    what: str,
-) -> dict[str, Any]:
+def _between(found: Stored[Any], what: str) -> dict[str, Any]:
+    """Describe paths, a plane, a walk or a look inside."""
     said, solution = found.said, getattr(found.said, "solution", "")
     texts: list[str] = []
     if isinstance(said, PathsHeader):
