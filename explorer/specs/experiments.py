@@ -74,8 +74,9 @@ class _Settings(Value):
     @property
     def drawn_from(self) -> tuple[str, ...]:
         """Where the texts come from; nowhere if there are none."""
-        one = getattr(self, "source", None)
-        return getattr(self, "sources", () if one is None else (one,))
+        one = (self.source,) if hasattr(self, "source") else ()
+        found: tuple[str, ...] = getattr(self, "sources", one)
+        return found
 
 
 class _Trained(_Settings):
