@@ -9,11 +9,12 @@ from explorer.base.errors import BadInputError
 from explorer.base.language import tr
 from explorer.estimates import run_time
 from explorer.estimates.outlook import about
-from explorer.experiments.definition import PRESETS, Experiment, alterations
+from explorer.experiments.definition import PRESETS, Experiment
 from explorer.specs.arrangements import ARRANGEMENTS
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import ExperimentSpec
 from explorer.specs.texts import SOURCES
+from explorer.texts.alterations import find_alterations
 from widgets import arrangement, cached, checkpoints, models, recipes, server, slow_start, step_time
 from widgets.markdown import escaped
 
@@ -39,7 +40,8 @@ def choose(experiment: Experiment) -> None:
     )
     usual = experiment.preset(preset, card)
     settings = _advanced(experiment, usual, preset, arrangement.why(card))
-    if altered := alterations(settings, cached.tokenizer(card.folder)):
+    tokenizer = cached.tokenizer(card.folder)
+    if altered := find_alterations((), settings.drawn_from, tokenizer, settings.longest):
         st.warning(escaped(altered), icon=":material/spellcheck:")
     step = run_time.step(settings)
     known = step_time.known(card.name, step[-1])

@@ -18,10 +18,11 @@ from explorer.cli.progress import carry_out, say
 from explorer.estimates import run_time
 from explorer.experiments import exports, over_training
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
-from explorer.experiments.definition import PRESETS, Experiment, alterations
+from explorer.experiments.definition import PRESETS, Experiment
 from explorer.experiments.runs import Run
 from explorer.specs.experiments import ReadoutSettings, Settings
 from explorer.specs.recipes import SETTINGS, Recipe
+from explorer.texts.alterations import find_alterations
 
 if TYPE_CHECKING:
     from explorer.model.pool import ModelPool
@@ -87,7 +88,8 @@ def _run(
     """Run the experiment on one model, and write its files."""
     card = downloaded(card.name)
     assert card.folder is not None
-    if altered := alterations(settings, Tokenizer.load(card.folder)):
+    tokenizer = Tokenizer.load(card.folder)
+    if altered := find_alterations((), settings.drawn_from, tokenizer, settings.longest):
         say(altered)
     changed = bool(arguments.set or arguments.recipe or arguments.arrangement)
     preset = f"{arguments.preset}, changed" if changed else arguments.preset

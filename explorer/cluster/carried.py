@@ -4,22 +4,16 @@ import shutil
 from collections.abc import Callable, Generator
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from explorer.base.progress import Progress
 from explorer.cluster import parts
 from explorer.cluster.parts import Files
 from explorer.model.pool import ModelPool
 from explorer.solutions import sets
-from explorer.specs.experiments import Settings
-from explorer.specs.jobs import SolveSetSpec
 from explorer.tasks.experiments.task import RunTask
-from explorer.tasks.landscape.patches import LandscapePatches
-from explorer.tasks.paths.batches import CurveBatches
+from explorer.tasks.landscape.measuring import LandscapePatches
+from explorer.tasks.paths.connecting import CurveBatches
 from explorer.tasks.sets.building import SetBuilder
 from explorer.tasks.task import Divided
-
-SETTINGS: TypeAdapter[Settings] = TypeAdapter(Settings)
 
 
 class Carried:
@@ -56,34 +50,17 @@ class Carried:
         }
 
 
-def _cells(described: dict[str, Any], pool: ModelPool) -> RunTask:
-    """Return a run without cells."""
-    settings = SETTINGS.validate_python(described["settings"])
-    return RunTask(settings, pool, preset=described["preset"], job=described["job"])
-
-
 def _rows(described: dict[str, Any], pool: ModelPool) -> SetBuilder:
-    """Return a set without texts."""
-    spec = SolveSetSpec.model_validate(described["spec"])
-    task = SetBuilder(spec, pool, job=described["job"])
+    """Return a set without texts, which lies on the disk."""
+    task = SetBuilder(**described, pool=pool)
     sets.save(task.record)
     return task
 
 
-def _curves(described: dict[str, Any], pool: ModelPool) -> CurveBatches:
-    """Return pairs of which none is connected."""
-    return CurveBatches(described["pairs"], described["curve"], described["recipe"], pool)
-
-
-def _patches(described: dict[str, Any], pool: ModelPool) -> LandscapePatches:
-    """Return a plane of which nothing is measured."""
-    return LandscapePatches(described["paths"], described["spec"], pool)
-
-
 CARRIED_OUT: dict[str, Callable[[dict[str, Any], ModelPool], Divided]] = {
-    "cells": _cells,
+    "cells": lambda described, pool: RunTask(**described, pool=pool),
     "rows": _rows,
-    "curves": _curves,
-    "patches": _patches,
+    "curves": lambda described, pool: CurveBatches(**described, pool=pool),
+    "patches": lambda described, pool: LandscapePatches(**described, pool=pool),
 }
 """What makes the task whose parts a division hands out, by the division's kind."""

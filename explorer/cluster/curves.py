@@ -53,7 +53,7 @@ class CurveDivision(Division):
     @property
     def described(self) -> dict[str, Any]:
         """Both ends of every path, the curve and the recipe."""
-        return {"pairs": self._pairs, "curve": self._curve, "recipe": self._recipe}
+        return {"pairs": self._pairs, "kind": self._curve, "recipe": self._recipe}
 
     def begin(self, made: Files) -> None:
         """Go on with the file of the same task, if it is there and whole."""

@@ -71,30 +71,22 @@ def joined(address: str) -> Iterator[None]:
     require_ray()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
-    if (
-        "ray" in sys.modules and sys.modules["ray"].is_initialized()
-    ):  # by whoever calls this as a library
-        yield
+    if "ray" in sys.modules and sys.modules["ray"].is_initialized():
+        yield  # whoever calls this as a library has joined one
         return
-    if address != LOCAL:
+    how: dict[str, Any] = {"address": address, "logging_level": "ERROR", "log_to_driver": False}
+    if address == LOCAL:  # not one that happens to run here
+        how |= {"num_cpus": limits.cores(), "include_dashboard": False}
+        how["_node_ip_address"] = "127.0.0.1"
+    else:
         require_answer(address)
         if TOKEN.expanduser().is_file():  # as “ray start” takes it by itself, and “init” does not
             os.environ.setdefault("RAY_AUTH_MODE", "token")
-        quiet["runtime_env"] = {"py_modules": [str(PROJECT / "explorer")]}
+        how["runtime_env"] = {"py_modules": [str(PROJECT / "explorer")]}
     import ray
 
     try:
-        if address == LOCAL:
-            ray.init(
-                address=LOCAL,  # not one that happens to run here
-                num_cpus=limits.cores(),
-                include_dashboard=False,
-                _node_ip_address="127.0.0.1",
-                **quiet,
-            )
-        else:
-            ray.init(address=address, **quiet)
+        ray.init(**how)
     except Exception as error:  # Ray raises that itself where a machine is too slow to start it
         said = " ".join(str(error).split())[:300]
         raise BadInputError(

@@ -93,7 +93,7 @@ class Division(ABC):
     @property
     @abstractmethod
     def described(self) -> dict[str, Any]:
-        """Plain values from which a node makes what all parts have in common."""
+        """What a node's task is made from, by the names of its arguments."""
 
     @abstractmethod
     def left(self) -> Sequence[Part]:

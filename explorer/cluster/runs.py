@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from filelock import Timeout
-
 from explorer.base.errors import CorruptFileError
 from explorer.base.progress import Progress
 from explorer.cluster import parts
@@ -33,9 +31,9 @@ class RunDivision(Division):
     kind = "cells"
     run: Run
 
-    def __init__(self, settings: Settings, preset: str, job: str | None = None) -> None:
+    def __init__(self, settings: Settings, preset: str) -> None:
         """Name what is asked."""
-        self._settings, self._preset, self._job = settings, preset, job
+        self._settings, self._preset = settings, preset
         self.experiment = experiment(settings.experiment)
         self.model = settings.model
         recipe = getattr(settings, "recipe", None)
@@ -44,11 +42,7 @@ class RunDivision(Division):
     @property
     def described(self) -> dict[str, Any]:
         """Settings and preset."""
-        return {
-            "settings": self._settings.model_dump(mode="json"),
-            "preset": self._preset,
-            "job": self._job,
-        }
+        return {"settings": self._settings, "preset": self._preset}
 
     def begin(self, made: Files) -> None:
         """Go on with the run of this disk that has these settings and weights, or begin it."""
@@ -65,10 +59,8 @@ class RunDivision(Division):
 
     def claim(self, part: Part) -> AbstractContextManager[object] | None:
         """Claim a cell, unless a process of this machine is at it."""
-        try:
-            return cell_locks.lock(self.run.header.id, part.key).acquire(timeout=0)
-        except Timeout:
-            return None
+        claimed = cell_locks.first_free(self.run.header.id, [part.key])
+        return None if claimed is None else claimed[1]
 
     def known(self, part: Part) -> Files:
         """Return the header, the texts that the model wrote, and the cell's checkpoint."""
@@ -89,8 +81,7 @@ class RunDivision(Division):
         if done.key in runs.load(self.run.folder).keys:
             return
         parts.write(made)
-        with cell_locks.lock(self.run.header.id, runs.CELLS_FILE):
-            runs.append(self.run.folder, done)
+        runs.append(self.run.folder, done)
         folder = runs.work_of(self.run.header.id)
         (folder / runs.checkpoint_name(part.key)).unlink(missing_ok=True)
 

@@ -6,8 +6,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from filelock import Timeout
-
 from explorer.base import folders
 from explorer.base.errors import ExplorerError
 from explorer.base.progress import Progress
@@ -35,16 +33,16 @@ class SetDivision(Division):
     kind = "rows"
     record: SetRecord
 
-    def __init__(self, spec: SolveSetSpec, job: str | None = None) -> None:
+    def __init__(self, spec: SolveSetSpec) -> None:
         """Name what is asked."""
-        self._spec, self._job = spec, job
+        self._spec = spec
         self.model, self.precision = spec.model, spec.recipe.precision
         self._claim: AbstractContextManager[object] | None = None  # held as long as this lives
 
     @property
     def described(self) -> dict[str, Any]:
         """The spec."""
-        return {"spec": self._spec.model_dump(mode="json"), "job": self._job}
+        return {"spec": self._spec}
 
     def begin(self, made: Files) -> None:
         """Go on with the set of this disk that has this spec and weights, or begin it.
@@ -55,12 +53,12 @@ class SetDivision(Division):
         record = SetRecord.model_validate_json(parts.take(made, sets.SET_FILE))
         if not (sets.folder_of(record.id) / sets.SET_FILE).is_file():
             sets.save(record)
-        try:
-            self._claim = cell_locks.lock(record.id, sets.WHOLE).acquire(timeout=0)
-        except Timeout as error:
+        claimed = cell_locks.first_free(record.id, [sets.WHOLE])
+        if claimed is None:
             raise ExplorerError(
                 f"Another process makes the set {record.id}. Wait for it, or stop it first."
-            ) from error
+            )
+        self._claim = claimed[1]
         self.record = sets.load(sets.folder_of(record.id))
 
     def left(self) -> Sequence[Part]:

@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -70,8 +69,7 @@ class Spread(Task):
         """
         import ray
 
-        with ExitStack() as leaving:
-            leaving.callback(self._end_all)
+        try:
             while not self._done:
                 self._staff()
                 for process in [p for p in self.processes if p.idle]:
@@ -88,6 +86,9 @@ class Spread(Task):
                     self.division.note(self.nodes, list(self.refused.values()))
                 yield self._progress
             self.division.finish()
+        finally:
+            for process in list(self.processes):
+                self._end(process)
 
     def _checkpoint(self) -> None:
         if self._begun:
@@ -102,10 +103,6 @@ class Spread(Task):
     def _done(self) -> bool:
         busy = any(process.part for process in self.processes)
         return self._begun and not busy and not self.division.left()
-
-    def _end_all(self) -> None:
-        for process in list(self.processes):
-            self._end(process)
 
     def _end(self, process: Process) -> None:
         import ray

@@ -1,7 +1,6 @@
 """How long a text or a path will take: usual steps times the pieces of a step. Free of torch."""
 
 from dataclasses import dataclass
-from functools import reduce
 
 from explorer.base.formatting import human_seconds
 from explorer.base.language import tr
@@ -38,11 +37,6 @@ class Expected:
 
 
 NOTHING = Expected(0.0, 0.0)
-
-
-def total(parts: list[Expected]) -> Expected:
-    """Return the sum of some times."""
-    return reduce(Expected.__add__, parts, NOTHING)
 
 
 def training(

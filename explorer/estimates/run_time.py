@@ -7,7 +7,7 @@ from typing import Any
 from explorer.base.formatting import counted
 from explorer.base.language import tr
 from explorer.estimates import usual_steps
-from explorer.estimates.outlook import FORWARD, Expected, about, total, training
+from explorer.estimates.outlook import FORWARD, NOTHING, Expected, about, training
 from explorer.estimates.usual_steps import PAIR, SCHEMES, SHARED, Usual
 from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Cell, Run
@@ -76,7 +76,7 @@ def expected(
     """Return the seconds of a whole run, as they usually are and at most."""
     step_time, usual = step_time or step_times.assumed(parameters), looked_up()
     cells = [of_cell(settings, cell, step_time, usual) for cell in experiment.cells(settings)]
-    return total([*cells, _texts(settings, step_time)])
+    return sum([*cells, _texts(settings, step_time)], NOTHING)
 
 
 def of_cell(settings: Settings, cell: Cell, step_time: StepTime, usual: Look) -> Expected:
@@ -140,18 +140,11 @@ def _reached(settings: CapacitySettings, n: int, scheme: str, usual: Look) -> fl
 
 def _texts(settings: Settings, step_time: StepTime) -> Expected:
     """Return how long the model writes texts of its own before it is trained on them."""
-    sources = getattr(settings, "sources", (getattr(settings, "source", ""),))
-    longest = max(_lengths(settings))
-    count: int = getattr(settings, "texts", 0)
-    written = count * longest * step_time.a_generated_token if "generated" in sources else 0.0
+    count: int = getattr(settings, "texts", 0) if "generated" in settings.drawn_from else 0
+    written = count * settings.longest * step_time.a_generated_token
     if isinstance(settings, ReadoutSettings):
         written += SENTENCE_MODEL_SECONDS
     return Expected(written, 2 * written)
-
-
-def _lengths(settings: Settings) -> tuple[int, ...]:
-    ladder: tuple[int, ...] = getattr(settings, "lengths", getattr(settings, "ladder", ()))
-    return ladder or (getattr(settings, "length", 1),)
 
 
 def step(settings: Settings) -> tuple[int, ArrangementChoice, Recipe]:
@@ -160,7 +153,7 @@ def step(settings: Settings) -> tuple[int, ArrangementChoice, Recipe]:
     What trains nothing is estimated by a step of the recipe `independent`.
     """
     arrangement: ArrangementChoice = getattr(settings, "arrangement", PAPER_DEFAULT)
-    return max(_lengths(settings)), arrangement, getattr(settings, "recipe", INDEPENDENT)
+    return settings.longest, arrangement, getattr(settings, "recipe", INDEPENDENT)
 
 
 def fraction(

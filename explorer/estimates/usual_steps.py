@@ -6,7 +6,7 @@ machine and this model count first, then the recorded runs that ship. Free of to
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -238,10 +238,7 @@ def _of_solutions(_cache: Path, _count: int, _newest: str | None) -> tuple[Sampl
         rows = session.execute(columns.order_by(SolutionRow.created.desc()).limit(NEWEST)).all()
     read = [(job, n, json.loads(record)) for job, n, record in rows]
     beside = Counter((job, record.get("text")) for job, _, record in read)
-    return tuple(_of_records(read, beside))
-
-
-def _of_records(read: Iterable[Any], beside: Counter[Any]) -> Iterable[Sample]:
+    found = []
     for job, n, record in read:
         with suppress(KeyError, ValueError, TypeError):
             alone = record.get("kind", "one-forward") == "one-forward"
@@ -259,4 +256,5 @@ def _of_records(read: Iterable[Any], beside: Counter[Any]) -> Iterable[Sample]:
                 restarts=beside[job, record.get("text")],
             )
             if made is not None:
-                yield made
+                found.append(made)
+    return tuple(found)

@@ -14,15 +14,7 @@ from explorer.base.formatting import counted
 from explorer.base.language import later, tr
 from explorer.experiments import paper
 from explorer.experiments.aggregate import best_restart, deviation
-from explorer.experiments.definition import (
-    EVENING,
-    MINUTES,
-    PAPER,
-    Experiment,
-    best_of,
-    in_words,
-    the_same,
-)
+from explorer.experiments.definition import Experiment, best_of, in_words, the_same
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.verdicts import Finding, judged, part, restarts
 from explorer.specs.arrangements import ARRANGEMENTS, KEYS
@@ -240,17 +232,15 @@ EXPERIMENT = Experiment(
     ),
     checklist=("E1", "E9"),
     settings=ArrangementsSettings,
-    presets={
-        MINUTES: {"lengths": (1, 2, 4, 8), "texts": 2, "recipe": SHORT},
-        EVENING: {
-            "arrangements": KEYS,
-            "lengths": (1, 2, 4, 8, 16, 32, 64),
-            "texts": 12,
-            "restarts": 4,
-            "recipe": LONGER,
-        },
-        PAPER: paper.settings("arrangements"),
+    minutes={"lengths": (1, 2, 4, 8), "texts": 2, "recipe": SHORT},
+    evening={
+        "arrangements": KEYS,
+        "lengths": (1, 2, 4, 8, 16, 32, 64),
+        "texts": 12,
+        "restarts": 4,
+        "recipe": LONGER,
     },
+    paper=paper.settings("arrangements"),
     cells=cells,
     protocol=protocol,
     tables=tables,

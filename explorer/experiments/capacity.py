@@ -1,27 +1,35 @@
 """Capacity (E3, E4, E10): the longest text that can be held, in one pass and token by token.
 
-What counts as shown is judged in `capacity_findings`. A ladder ends after `failures` lengths in a
-row at which a text fails, so that one stuck start does not end it.
+A ladder ends after `failures` lengths in a row at which a text fails, so that one stuck start does
+not end it.
+
+What counts (`rules.RULES`), text 1 of each source against text 1 of the others and so on, in one
+pass with m free: F5, that natural texts get further up the ladder than random words, and each
+natural source within one step of the others; F6, that more nats are held of the source that carries
+most a token; F7, that token by token `MORE` times as many nats are held, of random words as many.
+F4 takes several models, so no run decides it. A ladder that ended without a failure gives a bound,
+which speaks in one direction only.
+
+Six texts of a source are the fewest that decide; F5 with three natural sources has seven parts and
+takes eight to be refuted. How many decide at the spread seen stands in the verdict
+(`verdicts.deciding`), and of how many starts one holds is `verdicts.restarts`.
 """
 
 from collections.abc import Iterator
+from itertools import product
 
+import numpy as np
 import pandas as pd
 
 from explorer.base.formatting import counted
 from explorer.base.language import later, tr
 from explorer.experiments import ladders, paper
-from explorer.experiments.capacity_findings import findings
-from explorer.experiments.definition import (
-    EVENING,
-    MINUTES,
-    PAPER,
-    Experiment,
-    best_of,
-    in_words,
-    settings_of,
-)
+from explorer.experiments.aggregate import deviation
+from explorer.experiments.definition import Experiment, best_of, in_words, settings_of
+from explorer.experiments.ladders import AT_END, OPEN
+from explorer.experiments.rules import MORE
 from explorer.experiments.runs import Cell, Run
+from explorer.experiments.verdicts import Finding, Part, judged, part
 from explorer.specs.experiments import LADDER, CapacitySettings
 from explorer.specs.recipes import INDEPENDENT, THRESHOLD
 
@@ -133,6 +141,136 @@ def tables(run: Run) -> dict[str, pd.DataFrame]:
     }
 
 
+def findings(run: Run) -> list[Finding]:
+    """Return what the run says of F4 to F7; ladders that still climb say nothing."""
+    found = ladders.prefixes(run)
+    still = found[found["ended"] == OPEN][ladders.BY].apply(tuple, axis=1)
+    whole = found[~found[ladders.BY].apply(tuple, axis=1).isin(set(still))]
+    return [_size(run), _sources(run, whole), _information(run, whole), _token_by_token(run)]
+
+
+def _size(run: Run) -> Finding:
+    top = ladders.best(run)
+    said = [tr("This run is of one model, {model}.", model=ladders.model_name(run))]
+    for row in top[top["whose"] == "here"].to_dict("records"):
+        tokens = counted(row["c_tokens"], "token")
+        said.append(
+            tr("At best it holds {tokens} or more.", tokens=tokens)
+            if row["at_least"]
+            else tr("At best it holds {tokens}.", tokens=tokens)
+        )
+    return Finding("F4", None, " ".join(said))
+
+
+def _one_pass(whole: pd.DataFrame, value: str) -> pd.DataFrame:
+    """Return a value of m free, or of m shared where m was never free: a row a text, by source."""
+    parts = (whole[whole["scheme"] == scheme] for scheme in ladders.ONE_PASS)
+    found = next((part for part in parts if len(part)), whole[:0])
+    wide = found.pivot(index="text", columns="source", values=value)
+    return wide[list(dict.fromkeys(found["source"]))]
+
+
+def _bounded(whole: pd.DataFrame) -> list[str]:
+    """Return the sources of which some text's ladder ended without a failure."""
+    ended = _one_pass(whole, "ended")
+    return [str(source) for source in ended if (ended[source] == AT_END).any()]
+
+
+def _said(bounded: list[str]) -> str:
+    names = ", ".join(map(in_words, bounded))
+    said = tr("A longer ladder is needed, since not every text failed: {names}.", names=names)
+    return f" {said}" if names else ""
+
+
+def _sources(run: Run, whole: pd.DataFrame) -> Finding:
+    tokens = _one_pass(whole, "c_tokens")
+    natural = [source for source in tokens if source != "random"]
+    if "random" not in tokens or len(natural) < 2:
+        return Finding("F5", None, tr("Needs random words and two other sources, run to the end."))
+    ladder = [0, *settings_of(run, CapacitySettings).ladder]
+    step, bounded = tokens.map(ladder.index), _bounded(whole)
+    more = any(source in bounded for source in natural)
+    above = step[natural].mean(axis=1) - step["random"]
+    parts = [part(above, at_least=more, at_most="random" in bounded)]
+    for source in natural:
+        apart = step[source] - step[natural].drop(columns=source).mean(axis=1)
+        parts += [part(1 + sign * apart, at_least=more, at_most=more) for sign in (1, -1)]
+    words = ", ".join(
+        tr(
+            "{source} {mean} (best {best})",
+            source=in_words(str(source)),
+            mean=f"{held.mean():.0f}",
+            best=held.max(),
+        )
+        for source, held in tokens.items()
+    )
+    figure = tr("C_tokens, means over texts: {each}.", each=words)
+    return judged("F5", parts, f"{figure}{_said(bounded)}")
+
+
+def _information(run: Run, whole: pd.DataFrame) -> Finding:
+    held, density = _one_pass(whole, "h_lm"), ladders.density(run)
+    carried = density[density["source"].isin(held)].sort_values("nats_per_token")
+    if len(carried) < 2:
+        return Finding("F6", None, tr("Needs two sources whose ladders are run to the end."))
+    low, high = (str(carried["source"].iloc[end]) for end in (0, -1))
+    bounded = [source for source in _bounded(whole) if source in (low, high)]
+    words = "; ".join(
+        tr(
+            "{source}: {mean} ± {deviation} nats held, of texts with {nats} nats per token",
+            source=in_words(source),
+            mean=f"{held[source].mean():.0f}",
+            deviation=f"{deviation(held[source]):.0f}",
+            nats=f"{nats:.1f}",
+        )
+        for source, nats in zip(carried["source"], carried["nats_per_token"], strict=True)
+    )
+    more = part(held[high] - held[low], at_least=high in bounded, at_most=low in bounded)
+    return judged("F6", [more], f"{words[0].upper()}{words[1:]}.{_said(bounded)}")
+
+
+def _token_by_token(run: Run) -> Finding:
+    doubt = ladders.doubt(run)
+    told = ladders.pairs(run)
+    told = told[told["ratio"] > 0]  # neither is nothing: the ratio is a number
+    sure = told[~told["pair"].str.startswith(ladders.FIRST_IN_LINE)] if doubt else told
+    parts: list[Part] = []
+    for pair, random in product(sure["pair"].unique(), (False, True)):
+        rows = sure[(sure["pair"] == pair) & ((sure["source"] == "random") == random)]
+        if len(rows):
+            parts += _times(rows, random=random)
+    words = ", ".join(
+        tr("{source} at least {times} ({pair})", **told)
+        if (rows["autoregressive_ended"] == AT_END).any()
+        else tr("{source} {times} ({pair})", **told)
+        for (pair, source), rows in told.groupby(["pair", "source"], sort=False)
+        for ratio in [rows["autoregressive"].sum() / rows["one_forward"].sum()]
+        for told in [{"source": in_words(str(source)), "times": f"{ratio:.1f}", "pair": pair}]
+    )
+    figure = tr("Times the H_LM of one pass, means over texts: {each}.", each=words)
+    if not {"random"} < set(sure["source"]):
+        needs = tr(
+            "Needs random words and another source, in one pass and token by token, until a length "
+            "fails."
+        )
+        said = f"{figure} {needs}" if words else needs
+        return Finding("F7", None, said, reason=doubt or "")
+    return judged("F7", parts, figure, reason=doubt or "")
+
+
+def _times(rows: pd.DataFrame, *, random: bool) -> list[Part]:
+    """Test how many times more is held token by token: of natural texts more, of random as much."""
+    far, times = np.log2(MORE), np.log2(rows["ratio"].to_numpy(dtype=np.float64))
+    larger = bool((rows["autoregressive_ended"] == AT_END).any())
+    smaller = bool((rows["one_forward_ended"] == AT_END).any())
+    if not random:
+        return [part(times - far, at_least=larger, at_most=smaller)]
+    return [
+        part(far - times, at_least=smaller, at_most=larger),
+        part(far + times, at_least=larger, at_most=smaller),
+    ]
+
+
 EXPERIMENT = Experiment(
     name="capacity",
     title=later("Capacity"),
@@ -144,22 +282,20 @@ EXPERIMENT = Experiment(
     ),
     checklist=("E3", "E4", "E10", "H5", "Q3"),
     settings=CapacitySettings,
-    presets={
-        MINUTES: {
-            "sources": ("unseen",),
-            "ladder": (4, 8),
-            "texts": 2,
-            "restarts": 1,
-            "recipe": SHORT,
-        },
-        EVENING: {"ladder": LADDER[:9], "failures": 2, "recipe": LONG},
-        PAPER: paper.settings(
-            "capacity",
-            sources=("random", "pg19", "generated"),  # no unseen passage has 724 tokens
-            texts=10,
-            restarts=3,
-        ),
+    minutes={
+        "sources": ("unseen",),
+        "ladder": (4, 8),
+        "texts": 2,
+        "restarts": 1,
+        "recipe": SHORT,
     },
+    evening={"ladder": LADDER[:9], "failures": 2, "recipe": LONG},
+    paper=paper.settings(
+        "capacity",
+        sources=("random", "pg19", "generated"),  # no unseen passage has 724 tokens
+        texts=10,
+        restarts=3,
+    ),
     cells=cells,
     protocol=protocol,
     tables=tables,

@@ -10,7 +10,6 @@ import pandas as pd
 from pydantic import BaseModel
 
 from explorer.assets.catalog import ModelCard
-from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted, human_seconds
 from explorer.base.language import later, tr
@@ -21,7 +20,6 @@ from explorer.experiments.verdicts import Finding
 from explorer.specs.arrangements import ARRANGEMENTS, AUTO
 from explorer.specs.experiments import Name, Settings
 from explorer.specs.texts import SOURCES
-from explorer.texts.alterations import find_alterations
 
 S = TypeVar("S", bound=BaseModel)
 MINUTES, EVENING, PAPER = "minutes", "evening", "paper"
@@ -45,7 +43,9 @@ class Experiment:
         question: what it asks, in a sentence or two.
         checklist: ids it realises.
         settings: class of its settings.
-        presets: fields of the settings by preset; what is left out keeps its default.
+        minutes: fields of the settings of that size; what is left out keeps its default.
+        evening: the same of a size that is made to decide.
+        paper: the same of the paper's own.
         cells: the grid of settings, in the order in which it is measured. A cell whose
             `needs` are not met by what is done is left out by `skip`.
         protocol: what was done, in one sentence without model and date.
@@ -60,13 +60,20 @@ class Experiment:
     question: str
     checklist: tuple[str, ...]
     settings: type[BaseModel]
-    presets: Mapping[str, Mapping[str, Any]]
+    minutes: Mapping[str, Any]
+    evening: Mapping[str, Any]
+    paper: Mapping[str, Any]
     cells: Callable[[Any], list[Cell]]
     protocol: Callable[[Any], str]
     tables: Callable[[Run], dict[str, pd.DataFrame]]
     findings: Callable[[Run], list[Finding]] = field(default=lambda run: [])
     skip: Callable[[Run, Cell], str | None] = field(default=lambda run, cell: None)
     notes: Callable[[Run], list[str]] = field(default=lambda run: [])
+
+    @property
+    def presets(self) -> dict[str, Mapping[str, Any]]:
+        """Fields of the settings by the name of the size."""
+        return {MINUTES: self.minutes, EVENING: self.evening, PAPER: self.paper}
 
     @property
     def rules(self) -> dict[str, Rule]:
@@ -137,14 +144,6 @@ class Experiment:
         if left := len(self.left(run)):
             done.append(tr("{cells} not measured yet", cells=counted(left, "cell")))
         return f"{model}: {', '.join(asked)}; {', '.join(done)}."
-
-
-def alterations(settings: Settings, tokenizer: Tokenizer) -> str | None:
-    """Say what a model's tokenizer changes in the texts of an experiment, None if nothing."""
-    sources = getattr(settings, "sources", None) or (getattr(settings, "source", "generated"),)
-    lengths = (*getattr(settings, "lengths", ()), *getattr(settings, "ladder", ()))
-    longest = max(lengths, default=getattr(settings, "length", 1))
-    return find_alterations((), sources, tokenizer, longest)
 
 
 def in_words(source: str) -> str:

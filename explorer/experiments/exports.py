@@ -27,8 +27,8 @@ def _noted(found: Computed | None) -> dict[str, str]:
     """Return what a cell was measured with as columns of a table."""
     if found is None:
         return {}
-    given = {"device": found.device, "searched_in": found.searched_in}
-    return given | {"versions": in_words(found.versions)}
+    versions = in_words(found.versions)
+    return {"device": found.device, "searched_in": found.searched_in, "versions": versions}
 
 
 def csv(run: Run) -> bytes:

@@ -1,12 +1,10 @@
 """Who is at work on a run that a command spreads over machines: noted by it, read by pages."""
 
-import contextlib
 import time
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from explorer.base.files import write_atomically
 from explorer.base.value import Value
 from explorer.experiments.runs import work_of
 
@@ -43,13 +41,10 @@ def write_nodes(run: str, nodes: list[dict[str, Any]], refused: list[str]) -> No
         StorageError: if the disk refuses.
     """
     said = Nodes.model_validate({"at": time.time(), "nodes": nodes, "refused": refused})
-    write_atomically(work_of(run) / FILE, said.model_dump_json().encode())
+    said.keep(work_of(run) / FILE)
 
 
 def read_nodes(run: str) -> Nodes | None:
     """Return who is at work on a run; None if no command spreads it over machines now."""
-    with contextlib.suppress(OSError, ValidationError):
-        said = Nodes.model_validate_json((work_of(run) / FILE).read_bytes())
-        if time.time() - said.at <= FRESH_SECONDS:
-            return said
-    return None
+    said = Nodes.kept(work_of(run) / FILE)
+    return said if said is not None and time.time() - said.at <= FRESH_SECONDS else None

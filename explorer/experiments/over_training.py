@@ -7,7 +7,7 @@ asked alike on several of them are told together.
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -154,22 +154,20 @@ def _by_checkpoint(tables: Iterable[tuple[Run, pd.DataFrame]]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def notes(runs: Iterable[Run]) -> list[str]:
+def notes(runs: Sequence[Run]) -> list[str]:
     """Return what a reader has to know of checkpoints: equal weights, other layouts."""
-    return list(_notes(list(runs)))
-
-
-def _notes(runs: list[Run]) -> Iterator[str]:
     labels = [at.label for run in runs if (at := checkpoint(run.settings.model)) is not None]
-    for (one, a), (other, b) in combinations(zip(labels, runs, strict=True), 2):
-        if a.header.fingerprint == b.header.fingerprint:
-            yield tr(
-                "{one} and {other} hold the same weights (fingerprint {fingerprint}): this is one "
-                "state of the model, not two.",
-                one=one,
-                other=other,
-                fingerprint=a.header.fingerprint[:8],
-            )
+    said = [
+        tr(
+            "{one} and {other} hold the same weights (fingerprint {fingerprint}): this is one "
+            "state of the model, not two.",
+            one=one,
+            other=other,
+            fingerprint=a.header.fingerprint[:8],
+        )
+        for (one, a), (other, b) in combinations(zip(labels, runs, strict=True), 2)
+        if a.header.fingerprint == b.header.fingerprint
+    ]
     for name in sorted(FOUND - {"model"}):
         found = {getattr(run.settings, name, None) for run in runs}
         if len(found) > 1:
@@ -177,8 +175,10 @@ def _notes(runs: list[Run]) -> Iterator[str]:
                 f"{label} {getattr(run.settings, name)}"
                 for label, run in zip(labels, runs, strict=True)
             )
-            yield tr(
+            differ = tr(
                 "The checkpoints differ in the setting “{name}”, each with what suits it: {each}.",
                 name=name,
                 each=each,
             )
+            said.append(differ)
+    return said

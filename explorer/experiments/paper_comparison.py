@@ -8,7 +8,7 @@ import pandas as pd
 
 from explorer.base.formatting import counted, plus_minus
 from explorer.base.language import later, tr
-from explorer.experiments import arrangements, ladders, paper, paper_evidence, sharing, throughput
+from explorer.experiments import arrangements, ladders, paper, sharing, throughput
 from explorer.experiments.catalogue import experiment
 from explorer.experiments.definition import PAPER, in_words
 from explorer.experiments.paper import Statement
@@ -84,7 +84,7 @@ def answers(
         {
             "id": statement.id,
             "paper": tr(statement.sentence),
-            "rests on": paper_evidence.evidence(statement.id),
+            "rests on": paper.evidence(statement.id),
             **answer,
         }
         for statement in statements

@@ -14,14 +14,7 @@ from explorer.base.formatting import counted
 from explorer.base.language import later, tr
 from explorer.experiments import paper
 from explorer.experiments.aggregate import deviation
-from explorer.experiments.definition import (
-    EVENING,
-    MINUTES,
-    PAPER,
-    Experiment,
-    best_of,
-    in_words,
-)
+from explorer.experiments.definition import Experiment, best_of, in_words
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.verdicts import Finding, judged, p_value, part
 from explorer.specs.experiments import ReadoutSettings
@@ -163,11 +156,9 @@ EXPERIMENT = Experiment(
     ),
     checklist=("E12",),
     settings=ReadoutSettings,
-    presets={
-        MINUTES: {"contexts": 2, "length": 8, "context_length": 32},
-        EVENING: {"contexts": 24},
-        PAPER: paper.settings("readout"),
-    },
+    minutes={"contexts": 2, "length": 8, "context_length": 32},
+    evening={"contexts": 24},
+    paper=paper.settings("readout"),
     cells=cells,
     protocol=protocol,
     tables=tables,

@@ -19,10 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from explorer.base import folders
 from explorer.base.collection import Collection, Stored
 from explorer.base.errors import CorruptFileError, StorageError
-from explorer.base.files import require_mine, say_kept, write_atomically
+from explorer.base.files import require_mine, say_kept
 from explorer.base.language import later, tr
 from explorer.base.provenance import Computed
 from explorer.base.value import Value
+from explorer.experiments import cell_locks
 from explorer.specs.experiments import Name, Settings
 
 HEADER_FILE, CELLS_FILE, SOLUTIONS = "run.json", "cells.jsonl", "solutions"
@@ -155,28 +156,27 @@ def save_header(header: Header) -> Path:
     Raises:
         StorageError: if the disk refuses.
     """
-    folder = folder_of(header.id)
-    write_atomically(folder / HEADER_FILE, header.model_dump_json(indent=1).encode())
-    return folder
+    return header.keep(folder_of(header.id) / HEADER_FILE).parent
 
 
 def append(folder: Path, cell: Done) -> None:
     """Keep a finished cell: it is on the disk when this returns.
 
-    A last line that a kill left unfinished is cut off first.
+    Several processes may be at the run. A last line that a kill left unfinished is cut off first.
 
     Raises:
         StorageError: if the disk refuses.
     """
-    require_mine()
     try:
-        with (folder / CELLS_FILE).open("a+b") as file:
-            file.seek(0)
-            content = file.read()
-            file.truncate(content.rfind(b"\n") + 1)
-            file.write(cell.model_dump_json().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        with cell_locks.lock(folder.name, CELLS_FILE):
+            require_mine()
+            with (folder / CELLS_FILE).open("a+b") as file:
+                file.seek(0)
+                content = file.read()
+                file.truncate(content.rfind(b"\n") + 1)
+                file.write(cell.model_dump_json().encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
     except OSError as error:
         raise StorageError(
             f"A finished cell could not be written to {folder} ({error.strerror}). "

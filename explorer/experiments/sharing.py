@@ -16,15 +16,7 @@ from explorer.base.formatting import counted, plus_minus
 from explorer.base.language import later, tr
 from explorer.experiments import paper
 from explorer.experiments.aggregate import deviation
-from explorer.experiments.definition import (
-    EVENING,
-    MINUTES,
-    PAPER,
-    Experiment,
-    in_words,
-    settings_of,
-    the_same,
-)
+from explorer.experiments.definition import Experiment, in_words, settings_of, the_same
 from explorer.experiments.rules import LEAST, SHARED_COSTS
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.verdicts import Finding, judged, part, restarts
@@ -71,17 +63,9 @@ def protocol(settings: SharingSettings) -> str:
 
 def by_line(run: Run) -> pd.DataFrame:
     """Return every measurement under the vector it speaks for; S_g = 1 under each of them."""
-    table = run.table
-    alone = table[table["shared"] == NOTHING]
-    return pd.concat(
-        [
-            part
-            for vector in settings_of(run, SharingSettings).shared
-            for part in (alone.assign(shared=vector), table[table["shared"] == vector])
-            if len(part)
-        ],
-        ignore_index=True,
-    )
+    table, vectors = run.table, settings_of(run, SharingSettings).shared
+    parts = [table[table["shared"].isin((NOTHING, v))].assign(shared=v) for v in vectors]
+    return pd.concat(parts, ignore_index=True)
 
 
 def summary(run: Run) -> pd.DataFrame:
@@ -177,11 +161,9 @@ EXPERIMENT = Experiment(
     ),
     checklist=("E2",),
     settings=SharingSettings,
-    presets={
-        MINUTES: {"group_sizes": (1, 2), "texts": 2, "length": 8},
-        EVENING: {"group_sizes": (1, 4, 8, 48), "texts": 48, "length": 8, "restarts": 5},
-        PAPER: paper.settings("sharing"),
-    },
+    minutes={"group_sizes": (1, 2), "texts": 2, "length": 8},
+    evening={"group_sizes": (1, 4, 8, 48), "texts": 48, "length": 8, "restarts": 5},
+    paper=paper.settings("sharing"),
     cells=cells,
     protocol=protocol,
     tables=tables,

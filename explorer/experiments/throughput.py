@@ -4,7 +4,7 @@ import pandas as pd
 
 from explorer.base.formatting import counted, speed
 from explorer.base.language import later, tr
-from explorer.experiments.definition import EVENING, MINUTES, PAPER, Experiment
+from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.verdicts import Finding
 from explorer.specs.experiments import ThroughputSettings
@@ -120,11 +120,9 @@ EXPERIMENT = Experiment(
     ),
     checklist=("E5", "I1"),
     settings=ThroughputSettings,
-    presets={
-        MINUTES: {"lengths": (8, 16, 32, 64), "repeats": 3},
-        EVENING: {},
-        PAPER: {"lengths": (8, 16, 32, 64, 128, 256, 512, 1024), "repeats": 10},
-    },
+    minutes={"lengths": (8, 16, 32, 64), "repeats": 3},
+    evening={},
+    paper={"lengths": (8, 16, 32, 64, 128, 256, 512, 1024), "repeats": 10},
     cells=cells,
     protocol=protocol,
     tables=tables,

@@ -16,15 +16,7 @@ from explorer.base.formatting import counted
 from explorer.base.language import later, tr
 from explorer.experiments import paper
 from explorer.experiments.arrangements import SHORT
-from explorer.experiments.definition import (
-    EVENING,
-    MINUTES,
-    PAPER,
-    Experiment,
-    best_of,
-    in_words,
-    the_same,
-)
+from explorer.experiments.definition import Experiment, best_of, in_words, the_same
 from explorer.experiments.rules import LINEAR
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.verdicts import Finding, judged, part
@@ -61,20 +53,13 @@ def first_exact(run: Run) -> pd.DataFrame:
     waits for them. A text without an exact restart has neither (NaN): it takes longer than it
     was given, nobody knows how much.
     """
-    rows = []
-    for (n, text), starts in run.table.groupby(["n", "text"]):
-        found = starts[starts["exact"]].sort_values("steps")
-        exact = len(found) > 0
-        rows.append(
-            {
-                "n": n,
-                "text": text,
-                "exact": exact,
-                "steps": float(found["steps"].iloc[0]) if exact else math.nan,
-                "seconds": float(found["text_seconds"].iloc[0]) if exact else math.nan,
-            }
-        )
-    return pd.DataFrame(rows)
+    of_text = ["n", "text"]
+    texts = run.table[of_text].drop_duplicates().sort_values(of_text)
+    exact = run.table[run.table["exact"]].sort_values("steps").drop_duplicates(of_text)
+    first = exact[[*of_text, "steps", "text_seconds"]].rename(columns={"text_seconds": "seconds"})
+    found = texts.merge(first, how="left").astype({"steps": float, "seconds": float})
+    found.insert(2, "exact", found["steps"].notna())
+    return found
 
 
 def summary(run: Run) -> pd.DataFrame:
@@ -193,17 +178,15 @@ EXPERIMENT = Experiment(
     ),
     checklist=("E11",),
     settings=TrainingTimeSettings,
-    presets={
-        MINUTES: {"lengths": (4, 8, 16), "texts": 2, "recipe": SHORT},
-        EVENING: {"lengths": (4, 8, 16, 32), "texts": 8, "restarts": 4},
-        PAPER: paper.settings(
-            "training-time",
-            lengths=(8, 16, 32, 64, 128, 256, 512),
-            texts=10,
-            restarts=1,
-            source="pg19",
-        ),
-    },
+    minutes={"lengths": (4, 8, 16), "texts": 2, "recipe": SHORT},
+    evening={"lengths": (4, 8, 16, 32), "texts": 8, "restarts": 4},
+    paper=paper.settings(
+        "training-time",
+        lengths=(8, 16, 32, 64, 128, 256, 512),
+        texts=10,
+        restarts=1,
+        source="pg19",
+    ),
     cells=cells,
     protocol=protocol,
     tables=tables,

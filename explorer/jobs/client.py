@@ -269,7 +269,9 @@ def ensure_worker(device: str = "auto") -> bool:
                 return False
             _require_memory()
             _spawn(device)
-            _wait_until_taken(lock)
+            deadline = time.time() + 5.0
+            while time.time() < deadline and not _is_taken(lock):  # so that no second one begins
+                time.sleep(0.05)
     except Timeout:
         return False
     except OSError as error:
@@ -316,13 +318,6 @@ def _spawn(device: str) -> None:
             start_new_session=True,
         )
     logs.log.info(logs.line("worker started", device=device, pid=worker.pid))
-
-
-def _wait_until_taken(lock: FileLock, patience: float = 5.0) -> None:
-    """Wait until the new worker holds its lock, so that no second one is started beside it."""
-    deadline = time.time() + patience
-    while time.time() < deadline and not _is_taken(lock):
-        time.sleep(0.05)
 
 
 def _is_taken(lock: FileLock) -> bool:

@@ -154,14 +154,12 @@ def take_in(
     arrivals: list[Arrival] = []
     for files in _groups(name, data).values():
         folder = folders.local() / "solutions" / f"{store.IMPORTED}{uuid.uuid4().hex[:8]}"
-        kept = False
         for file in sorted(files.keys() - set(_EXTRAS)):
             arrival = _keep(folder, file, files[file], known, may_name)
             arrivals.append(arrival)
             if arrival.id is not None:
-                kept = True
                 known.add(arrival.id)
-        if kept:
+        if folder.is_dir():  # something of it was kept
             _keep_extras(folder, files)
     if not arrivals:
         raise BadInputError(tr("{name} holds no solution files (.safetensors).", name=name[:80]))
@@ -177,21 +175,17 @@ def check(solution: Solution | Memory, may_name: Callable[[str], bool] = lambda 
     record = solution.record
     if f"{record.id}.safetensors".endswith(store.NOT_SOLUTIONS):
         raise BadInputError(tr("Its id is not one that the explorer gives."))
-    absent = tr(
-        "The model {model} is not downloaded, so the solution could not be checked against it.",
-        model=record.model[:80],
+    absent = later(
+        "The model {model} is not downloaded, so the solution could not be checked against it."
     )
     if catalog.is_path(record.model) and not may_name(record.model):
-        return absent
+        return tr(absent, model=record.model[:80])
     try:
         card = catalog.find(record.model)
     except ExplorerError:
-        return absent
+        return tr(absent, model=record.model[:80])
     if card.folder is None:
-        return tr(
-            "The model {model} is not downloaded, so the solution could not be checked against it.",
-            model=card.title,
-        )
+        return tr(absent, model=card.title)
     if not matches(card.folder, record.fingerprint):
         raise BadInputError(
             tr(

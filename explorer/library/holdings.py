@@ -20,10 +20,9 @@ from explorer.base.errors import CorruptFileError, StorageError
 from explorer.base.formatting import counted
 from explorer.base.language import tr
 from explorer.experiments import cell_locks, runs
-from explorer.inside.header import InsideHeader
 from explorer.inside.result import LOOKS
 from explorer.jobs import client
-from explorer.landscape.result import LANDSCAPES, LandscapeHeader
+from explorer.landscape.result import LANDSCAPES
 from explorer.landscape.surroundings import WALKS, SurroundingsHeader
 from explorer.library.item import Item, listed, made, time_of
 from explorer.paths import places
@@ -35,11 +34,6 @@ WORK = {"set": "sets", "run": "experiments"}
 """Beginnings of names of folders that hold work on something else, and where that lies."""
 
 
-def paths() -> list[Item]:
-    """Return the sets of paths of this machine and those that ship."""
-    return listed("paths", places.PATHS, lambda found: _between(found, "paths"))
-
-
 def landscapes() -> list[Item]:
     """Return planes through two solutions, walks around one, and looks inside one."""
     planes = listed("landscape", LANDSCAPES, lambda found: _between(found, "landscape"))
@@ -47,13 +41,8 @@ def landscapes() -> list[Item]:
     return planes + walks + listed("landscape", LOOKS, lambda found: _between(found, "inside"))
 
 
-def _between(
-    found: Stored[PathsHeader]
-    | Stored[LandscapeHeader]
-    | Stored[SurroundingsHeader]
-    | Stored[InsideHeader],
-    what: str,
-) -> dict[str, Any]:
+def _between(found: Stored[Any], what: str) -> dict[str, Any]:
+    """Describe paths, a plane, a walk or a look inside."""
     said, solution = found.said, getattr(found.said, "solution", "")
     texts: list[str] = []
     if isinstance(said, PathsHeader):
@@ -70,11 +59,6 @@ def _between(
             "arrangement": getattr(said, "arrangement", ""),
         },
     }
-
-
-def experiments() -> list[Item]:
-    """Return the runs of experiments; which job works on one is asked where they are deleted."""
-    return listed("experiment", runs.RUNS, _experiment)
 
 
 def _experiment(run: Stored[runs.Header]) -> dict[str, Any]:
@@ -218,9 +202,9 @@ def _json(file: Path) -> dict[str, Any]:
 
 
 LISTS: dict[str, Callable[[], list[Item]]] = {
-    "paths": paths,
+    "paths": lambda: listed("paths", places.PATHS, lambda found: _between(found, "paths")),
     "landscape": landscapes,
-    "experiment": experiments,
+    "experiment": lambda: listed("experiment", runs.RUNS, _experiment),
     "analysis": analyses,
     "asset": stored_assets,
     "leftover": leftovers,

@@ -6,7 +6,6 @@ place taken when it is to come back.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from explorer.base.errors import BadInputError, ExplorerError
@@ -32,33 +31,8 @@ PAGES = {
 """Where jobs are stopped; all others on the Reconstruct page, or that of their experiment."""
 
 
-@dataclass(frozen=True)
-class Use:
-    """A file or folder that a job makes or reads.
-
-    Attributes:
-        job: the job.
-        path: the file or folder.
-        makes: whether the job writes it; else it reads it.
-    """
-
-    job: Job
-    path: Path
-    makes: bool
-
-    @property
-    def sentence(self) -> str:
-        """Why it cannot be deleted, and what to do."""
-        spec = self.job.spec
-        page = PAGES.get(spec.kind, later("Reconstruct"))
-        if isinstance(spec, ExperimentSpec):
-            page = spec.settings.experiment.replace("-", " ").capitalize()
-        why = (
-            tr("The job {id} is not over and makes this.", id=self.job.id)
-            if self.makes
-            else tr("The job {id} is not over and needs this.", id=self.job.id)
-        )
-        return f"{why} " + tr("Stop it on the page {page}, then delete.", page=tr(page))
+Use = tuple[Job, bool]
+"""A job that is at a file or folder, and whether it makes that; else it reads it."""
 
 
 def require_free(paths: Iterable[Path]) -> None:
@@ -70,23 +44,30 @@ def require_free(paths: Iterable[Path]) -> None:
     """
     used: dict[Path, Use] = {}
     around: dict[Path, Use] = {}
-    for use in uses():
-        used.setdefault(use.path, use)
-        for folder in use.path.parents:
+    jobs = client.jobs(open_only=True)
+    made = [(path, (job, True)) for job in jobs for path in _made_by(job)]
+    read = [(path, (job, False)) for job in jobs for path in _read_by(job)]
+    for place, use in made + read:
+        used.setdefault(place, use)
+        for folder in place.parents:
             around.setdefault(folder, use)
     for path in paths if used else ():
         at = next((used[place] for place in (path, *path.parents) if place in used), None)
         if found := at or around.get(path):
-            raise BadInputError(found.sentence)
+            raise BadInputError(_sentence(*found))
 
 
-def uses() -> Iterator[Use]:
-    """Yield the files and folders of open jobs, those that they make first."""
-    jobs = client.jobs(open_only=True)
-    for job in jobs:
-        yield from (Use(job, path, makes=True) for path in _made_by(job))
-    for job in jobs:
-        yield from (Use(job, path, makes=False) for path in _read_by(job))
+def _sentence(job: Job, makes: bool) -> str:
+    """Say why what a job is at cannot be deleted, and what to do."""
+    page = PAGES.get(job.spec.kind, later("Reconstruct"))
+    if isinstance(job.spec, ExperimentSpec):
+        page = job.spec.settings.experiment.replace("-", " ").capitalize()
+    why = (
+        tr("The job {id} is not over and makes this.", id=job.id)
+        if makes
+        else tr("The job {id} is not over and needs this.", id=job.id)
+    )
+    return f"{why} " + tr("Stop it on the page {page}, then delete.", page=tr(page))
 
 
 def _made_by(job: Job) -> Iterator[Path]:

@@ -7,12 +7,11 @@ import threading
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError
-from explorer.base.files import write_atomically
 from explorer.base.formatting import counted
 from explorer.base.language import tr
 from explorer.base.value import Value
@@ -46,10 +45,7 @@ _one_at_a_time = threading.Lock()
 
 def load() -> Limits:
     """Return the limits of this server; the usual ones where none were set or they are damaged."""
-    try:
-        return Limits.model_validate_json(_file().read_bytes())
-    except (OSError, ValidationError):
-        return Limits()
+    return Limits.kept(_file()) or Limits()
 
 
 def keep(limits: Limits, person: Person) -> Path:
@@ -60,7 +56,7 @@ def keep(limits: Limits, person: Person) -> Path:
         StorageError: if the disk refuses.
     """
     owners.require_host(person)
-    return write_atomically(_file(), limits.model_dump_json(indent=1).encode())
+    return limits.keep(_file())
 
 
 def submit(spec: JobSpec, person: Person) -> str:

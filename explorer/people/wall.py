@@ -16,17 +16,16 @@ from explorer.base.database import JobRow, OwnerRow, transaction
 from explorer.base.errors import BadInputError
 from explorer.base.language import tr
 from explorer.jobs import client, feed
-from explorer.jobs.feed import Say, Stamp
+from explorer.jobs.feed import DONE, Say, Stamp
 from explorer.people import owners
 from explorer.people.person import Person, names
-from explorer.solutions.recording import PHASES, Recording
+from explorer.solutions.recording import Recording
 from explorer.specs.jobs import parse
 
 MOST_TILES = 60
 """Texts that are shown, the newest; more could not be read from the last row."""
 MOST_LETTERS = 160
 """Of a text that has not begun."""
-DONE = PHASES.index("done")
 
 Tile = dict[str, Any]
 

@@ -68,6 +68,19 @@ class _Settings(Value):
         ),
     )
 
+    @property
+    def longest(self) -> int:
+        """The longest N that is asked."""
+        lengths: tuple[int, ...] = getattr(self, "lengths", getattr(self, "ladder", ()))
+        return max(lengths, default=getattr(self, "length", 1))
+
+    @property
+    def drawn_from(self) -> tuple[str, ...]:
+        """Where the texts come from; nowhere if there are none."""
+        one = (self.source,) if hasattr(self, "source") else ()
+        found: tuple[str, ...] = getattr(self, "sources", one)
+        return found
+
 
 class _Trained(_Settings):
     recipe: Recipe = Field(INDEPENDENT, description=later("How proto-tokens are trained."))

@@ -120,9 +120,9 @@ class Task(ABC):
         return [went_on] if self.resumed else []
 
     @property
-    @abstractmethod
     def outcome(self) -> str:
-        """What came of it, in a sentence, once it has ended or was stopped."""
+        """What came of it, in a sentence, once it has ended or was stopped; empty: no matter."""
+        return ""
 
 
 class Divided(Task):

@@ -109,15 +109,8 @@ class JobContext:
             LostError: if the job belongs to another worker by now; nothing is written.
             StorageError: if the database refuses.
         """
-        columns = (
-            self._unsaid
-            | columns
-            | {
-                "result": json.dumps(self.result),
-                "notices": json.dumps(self.notices),
-                "updated": time.time(),
-            }
-        )
+        made = {"result": json.dumps(self.result), "notices": json.dumps(self.notices)}
+        columns = self._unsaid | columns | made | {"updated": time.time()}
         me = None if self.owner is None else self.owner.id
         mine = update(JobRow).where(JobRow.id == self.id, JobRow.owner.is_not_distinct_from(me))
         with transaction() as session:
@@ -126,6 +119,4 @@ class JobContext:
         if requested is not None and not written:
             raise LostError(self.id)
         self._unsaid.clear()
-        self.requested = (
-            "stop" if requested is None else requested
-        )  # a row that was deleted ends its job
+        self.requested = requested or "stop"  # a row that was deleted ends its job

@@ -121,25 +121,16 @@ class Hands:
         log.info(logs.line("job begun", job=job.id, attempt=attempt, **logs.facts(job.spec)))
         self.active[job.id] = Active(job, runners.run(job))
 
-    def step(self, active: Active) -> None:
-        """Let a job go on to where others may have a turn.
-
-        Raises:
-            LostError: if it is another worker's by now.
-            StopIteration: if it has come to its end.
-        """
-        self.owner.require(active.job.id)
-        active.new = False
-        with self._guarded(active), self._listening([active]):
-            active.waits = next(active.steps) is False
-        if active.failures and time.monotonic() > active.retry_at + RETRY_SECONDS[1]:
-            active.failures = 0
-
     def go_on(self, active: Active) -> bool:
         """Let a job go on to where others may have a turn; return whether it is still at work."""
         job = active.job
         try:
-            self.step(active)
+            self.owner.require(job.id)
+            active.new = False
+            with self._guarded(active), self._listening([active]):
+                active.waits = next(active.steps) is False
+            if active.failures and time.monotonic() > active.retry_at + RETRY_SECONDS[1]:
+                active.failures = 0
         except StopIteration:
             self.end(active, "stopped" if job.stopped else "done")
         except LostError:

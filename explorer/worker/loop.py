@@ -216,10 +216,8 @@ class Worker:
                 self._answer()
             with transaction() as session:
                 query = select(JobRow).where(JobRow.state.not_in(client.OVER))
-                in_order = query.order_by(
-                    JobRow.deaths, JobRow.created
-                )  # who killed one comes last
-                rows = list(session.scalars(in_order))
+                # who killed one comes last
+                rows = list(session.scalars(query.order_by(JobRow.deaths, JobRow.created)))
             if any(row.owner is not None and row.lease < time.time() for row in rows):
                 self.owner.free_expired()  # heard of at the next look
             for row in rows:

@@ -6,7 +6,6 @@ from functools import partial
 import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
 from torch import Tensor
 
 from explorer.experiments.readout import CONTEXT, LIKE
@@ -79,7 +78,7 @@ def starts(
     Without a BOS token in the tokenizer only the starts without it; without m in the arrangement
     (A1, or a text of one token) only e, for m was then never trained.
     """
-    e, m = (_on(model, v) for v in (found.e, found.m))
+    e, m = (torch.from_numpy(np.array(v, np.float32)).to(model.device) for v in (found.e, found.m))
     trained = {"e": [e]}
     if holds_m(key, len(found.row.target_ids)).any():
         trained |= {"m": [m], "e, m": [e, m]}
@@ -120,7 +119,3 @@ def similarities(known: Sequence[str], written: Sequence[str]) -> list[list[floa
     near = 1 - text_distances.semantic_distances([*known, *written])
     wanted: list[list[float]] = near[len(known) :, : len(known)].tolist()
     return wanted
-
-
-def _on(model: FrozenModel, vector: NDArray[np.float32]) -> Float[Tensor, " d"]:
-    return torch.from_numpy(np.array(vector, dtype=np.float32)).to(model.device)

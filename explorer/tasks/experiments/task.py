@@ -7,7 +7,7 @@ from explorer.assets import catalog
 from explorer.base.errors import BadInputError, CorruptFileError
 from explorer.base.progress import Progress
 from explorer.estimates import run_time
-from explorer.experiments import cell_locks, runs
+from explorer.experiments import runs
 from explorer.experiments.catalogue import experiment
 from explorer.experiments.definition import module_of
 from explorer.experiments.runs import Cell, Done, Header, Run
@@ -127,7 +127,7 @@ class RunTask(SharedTask):
             finished=now(),
             computed=self.bench.computed,
         )
-        keep_cell(self.run, done)
+        runs.append(self.folder, done)
         work.discard()
         self._left()
 
@@ -158,16 +158,6 @@ class RunTask(SharedTask):
         return Progress(f"{title}: {done} of {done + open_} cells{left}.", fraction)
 
 
-def keep_cell(run: Run, done: Done) -> None:
-    """Enter a finished cell into a run that several processes may be at.
-
-    Raises:
-        StorageError: if the disk refuses.
-    """
-    with cell_locks.lock(run.header.id, runs.CELLS_FILE):
-        runs.append(run.folder, done)
-
-
 def _settled(settings: Settings, model: FrozenModel, exact: FrozenModel) -> Settings:
     """Return the settings with what was left open as it suits the model; the run records that.
 
@@ -196,16 +186,11 @@ def has_rotary_positions(model: FrozenModel) -> bool:
 
 def _require_room(settings: Settings, model: FrozenModel) -> None:
     """Refuse lengths that the model was not made for, before anything is computed."""
-    lengths = [
-        *getattr(settings, "lengths", ()),
-        *getattr(settings, "ladder", ()),
-        getattr(settings, "length", 1),
-    ]
-    generated = "generated" in getattr(settings, "sources", (getattr(settings, "source", ""),))
+    generated = "generated" in settings.drawn_from
     before = CONTEXT_TOKENS if generated else 2
     after = f" after {CONTEXT_TOKENS} tokens of context" if generated else ""
-    if max(lengths) + before > model.max_positions:
+    if settings.longest + before > model.max_positions:
         raise BadInputError(
-            f"N = {max(lengths)}{after} is longer than the {model.max_positions} positions this "
-            "model was made for. Leave out the longer lengths."
+            f"N = {settings.longest}{after} is longer than the {model.max_positions} positions "
+            "this model was made for. Leave out the longer lengths."
         )

@@ -83,13 +83,9 @@ class CellWork:
         Raises:
             StorageError: if the disk refuses.
         """
-        if self._kept is not None and self._knows_all:
+        again = self._saved is None or len(self._engines) >= self._saved.trainings
+        if self._kept is not None and again:  # else not all that was taken up was asked for yet
             self._kept.save(self._engines, seconds=self.seconds, known=self._known)
-
-    @property
-    def _knows_all(self) -> bool:
-        """Whether everything that was taken up has been asked for again."""
-        return self._saved is None or len(self._engines) >= self._saved.trainings
 
     def discard(self) -> None:
         """Remove the checkpoint: the cell is done."""

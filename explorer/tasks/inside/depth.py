@@ -112,11 +112,6 @@ class StatesTask(Task):
         np.save(out, np.concatenate(parts, 1), allow_pickle=False)
         write_atomically(self._file, out.getvalue())
 
-    @property
-    def outcome(self) -> str:
-        """Nothing: the map comes next."""
-        return ""
-
 
 def states_of(
     given: SolutionSet, model: FrozenModel, takes: float

@@ -1,4 +1,4 @@
-"""Measuring a plane, coarse grid first: what the worker and the command line run."""
+"""Measuring a plane, coarse grid first, or patch by patch for whoever gathers the patches."""
 
 import contextlib
 import time
@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError
 from explorer.base.files import say_kept
 from explorer.base.progress import Progress
 from explorer.base.provenance import gone_on
+from explorer.landscape import patches
 from explorer.landscape.plane import COARSEST, Plane, axes_around
 from explorer.landscape.result import Landscape, LandscapeHeader
 from explorer.model.frozen import FrozenModel
@@ -28,7 +30,7 @@ from explorer.specs.arrangements import input_length
 from explorer.specs.jobs import LandscapeSpec
 from explorer.tasks.paths.bends import along
 from explorer.tasks.paths.connecting import as_profile
-from explorer.tasks.task import Task
+from explorer.tasks.task import Divided, Task
 
 ROWS = 64
 """Grid points in one forward pass."""
@@ -163,6 +165,40 @@ class LandscapeTask(Task):
                     self._note(**gone_on(kept.header, device=self.model.device.type))
                 return True
         return False
+
+
+class LandscapePatches(LandscapeTask, Divided):
+    """Measures patches, in the same passes as a whole landscape; it goes on from nothing."""
+
+    def __init__(self, paths: Paths, spec: LandscapeSpec, pool: ModelPool) -> None:
+        """Lay out the plane, and write it with nothing measured.
+
+        Raises:
+            BadInputError, MissingAssetError, ModelError: as `LandscapeTask`.
+        """
+        self.folder = folders.local() / "jobs" / "landscape"
+        self.scratch = self.folder / "scratch"
+        super().__init__(paths, spec, pool, self.folder)
+        self.found.save(self.folder / LANDSCAPE)
+        self._timed: set[int] = set()
+
+    def _work(self) -> Iterator[Progress]:
+        """Measure a patch; yield after each forward pass."""
+        at = patches.points_of(self._part, self.found.header.level)
+        level = int(self._part.split(":")[0])
+        if level not in self._timed:
+            self._timed.add(level)
+            self._time_plain()
+        self._note(seconds=0.0)
+        for start in range(0, len(at), ROWS):
+            self._measure(at[start : start + ROWS])
+            self.inside = min(1.0, (start + ROWS) / len(at))
+            yield self._progress
+        self._name_tokens()
+        patches.save(self.found, self._part, self.folder / patches.FILE)
+
+    def _checkpoint(self) -> None:
+        """Write nothing: a patch takes seconds."""
 
 
 def _lay_out(paths: Paths, spec: LandscapeSpec, model: FrozenModel, job: str | None) -> Landscape:

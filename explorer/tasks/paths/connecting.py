@@ -1,8 +1,8 @@
-"""Connecting pairs of solutions from beginning to end: what the worker and the command line run."""
+"""Connecting pairs of solutions, all of them or batch by batch for whoever gathers the batches."""
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from explorer.base import folders
 from explorer.base.errors import CorruptFileError
 from explorer.base.files import say_kept
 from explorer.base.progress import Progress
@@ -31,7 +32,7 @@ from explorer.tasks.paths.bends import (
     along,
     require_as_recorded,
 )
-from explorer.tasks.task import BY_HAND, MEASURING, Task
+from explorer.tasks.task import BY_HAND, MEASURING, Divided, Task
 from explorer.training.layouts import OnePass
 from explorer.training.shared_pass import Step
 
@@ -252,6 +253,37 @@ class Connecting(Task):
             self.paths = replace(found, header=found.header.model_copy(update=going_on))
         self._seconds, self._pieces = found.header.seconds, dict(found.header.pieces)
         return True
+
+
+class CurveBatches(Divided):
+    """Connects some pairs after others, each time as if they were all there are."""
+
+    def __init__(
+        self,
+        pairs: Sequence[tuple[Solution, Solution]],
+        kind: CurveKind,
+        recipe: PathRecipe,
+        pool: ModelPool,
+    ) -> None:
+        """Check all pairs, load the model, and write the paths with nothing measured.
+
+        Raises:
+            BadInputError, MissingAssetError, ModelError: as `Connecting`.
+        """
+        self._pairs, self._kind, self._recipe, self._pool = pairs, kind, recipe, pool
+        self.folder = self.scratch = folders.local() / batches.FOLDER
+        self._connecting(pairs).paths.save(self.folder / FILE)
+
+    def _connecting(self, pairs: Sequence[tuple[Solution, Solution]]) -> Connecting:
+        return Connecting(pairs, self._kind, self._recipe, self._pool, self.folder)
+
+    def _work(self) -> Iterator[Progress]:
+        """Connect a batch of pairs, from its checkpoint if there is one."""
+        batch = self._connecting([self._pairs[k] for k in batches.pairs_of(self._part)])
+        with closing(batch.steps()) as steps:
+            for progress in steps:
+                self.inside = progress.fraction
+                yield progress
 
 
 def as_profile(found: TokenStatistics) -> Profile:

@@ -12,7 +12,6 @@ from explorer.base.progress import Progress
 from explorer.model.metrics import h_lm
 from explorer.model.pool import ModelPool
 from explorer.runtime.interruption import Interrupted
-from explorer.solutions import sets
 from explorer.solutions.sets import LEARNING, TEXTS, WHOLE, SetRecord, rows_of
 from explorer.specs.arrangements import input_length, settled
 from explorer.specs.jobs import SolveSetSpec
@@ -83,7 +82,7 @@ class SetBuilder(SharedTask):
         self._gathered = contents.gathered(spec, self.model.tokenizer) if spec.texts else None
         self._set = GrowingSet(spec, self.model, job)
         self.id = self.record.id
-        self.folder, self.scratch = sets.folder_of(self.id), sets.work_of(self.id)
+        self.folder, self.scratch = self._set.folder, self._set.scratch
         self._at_start = len(self.record.members)
         self.resumed = self._at_start > 0
         self._batches: list[TrainingBatch] | None = None  # None: the checkpoint is not in use

@@ -9,7 +9,6 @@ from explorer.solutions.sets import SetContext, SetText
 from explorer.specs.jobs import SolveSetSpec
 from explorer.tasks.sampling import TRIES, continuation
 from explorer.texts.drawing import draw_many
-from explorer.texts.passages import Passage
 from explorer.texts.targets import target_ids
 
 
@@ -65,11 +64,11 @@ def contexts(spec: SolveSetSpec, tokenizer: Tokenizer) -> tuple[list[SetContext]
         spec.source, spec.contexts, spec.seed, tokenizer, spec.context_length, spec.path
     )
     ids = [tokenizer.encode_prefix(p.text, spec.context_length)[0] for p in passages]
-    return [_context(p, tokenizer.decode(i)) for p, i in zip(passages, ids, strict=True)], ids
-
-
-def _context(passage: Passage, text: str) -> SetContext:
-    return SetContext(title=passage.title, source=passage.source, text=text)
+    found = [
+        SetContext(title=p.title, source=p.source, text=tokenizer.decode(i))
+        for p, i in zip(passages, ids, strict=True)
+    ]
+    return found, ids
 
 
 def continuations(

@@ -4,7 +4,6 @@ import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +26,8 @@ class GrowingSet:
 
     Attributes:
         spec: what is asked, with its arrangement settled.
+        folder: where the set lies.
+        scratch: where everything lies that only its making needs.
         record: the set as it stands, the same as in `set.json`.
         m: the shared m, float32 (d_model,), once it is learned; None before, and with m free.
     """
@@ -40,19 +41,11 @@ class GrowingSet:
             job: id of the job, None from a shell.
         """
         self.spec, self._model, self._job = spec, model, job
+        self._id = sets.set_id(spec, model.fingerprint)
+        self.folder, self.scratch = sets.folder_of(self._id), sets.work_of(self._id)
         self.m: NDArray[np.float32] | None = None
         self._carried: dict[Slot, Attempt] = {}
         self.read_again()
-
-    @property
-    def folder(self) -> Path:
-        """Where the set lies."""
-        return sets.folder_of(self.record.id)
-
-    @property
-    def scratch(self) -> Path:
-        """Where everything lies that only its making needs."""
-        return sets.work_of(self.record.id)
 
     def read_again(self) -> None:
         """Learn how far the set is: another job may have gone on with it."""
@@ -61,16 +54,15 @@ class GrowingSet:
             self._read_learned()
 
     def _begin(self) -> SetRecord:
-        name = sets.set_id(self.spec, self._model.fingerprint)
         device = self._model.device.type
         with contextlib.suppress(CorruptFileError):
-            known = sets.load(sets.folder_of(name))
+            known = sets.load(self.folder)
             if known.complete and not known.missing:
                 return known
             # what is gone is trained again
             return known.model_copy(update={"complete": False, **gone_on(known, device=device)})
         return SetRecord(
-            id=name,
+            id=self._id,
             spec=self.spec,
             fingerprint=self._model.fingerprint,
             d_model=self._model.d_model,

@@ -46,7 +46,6 @@ def test_table_3_is_complete_and_only_tokens_have_no_spread() -> None:
     keys = ["source", "m_shared", "model", "value"]
     assert len(table) == 4 * 2 * 6 * 2 and not table.duplicated(keys).any()
     assert set(table["model"]) == {model.key for model in paper.PAPER_MODELS}
-    assert set(table["source_id"]) == {"D1", "D2", "D3", "D4"}
     assert not table["mean"].isna().any()
     for value, sd in zip(table["value"], table["sd"], strict=True):
         assert (sd is None) == (value == "c_tokens")
