@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.base.formatting import human_seconds
 from explorer.base.language import later, tr
 from explorer.figures import landscape as charts
-from explorer.figures.walk import point_data
+from explorer.figures.strip import point_data
 from explorer.jobs.client import Job
 from explorer.landscape.result import Landscape
 from explorer.paths import places

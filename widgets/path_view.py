@@ -10,7 +10,7 @@ from explorer.base.formatting import counted, human_seconds
 from explorer.base.language import later, tr
 from explorer.experiments import space
 from explorer.figures import paths as charts
-from explorer.figures.walk import walk_data
+from explorer.figures.strip import walk_data
 from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.paths import places
@@ -165,15 +165,13 @@ def _one(found: Paths, pair: int, key: str) -> None:
         tr("Walk along both paths: what the model outputs at each t, all in one forward pass.")
     )
     token_strip.walk(f"walk-{key}", walk_data(found, pair), run=f"{key}-{pair}")
-    text = found.text(pair)
-    labels = [found.header.pieces.get(i, "") for i in text.target_ids]
     left, right = st.columns(2)
     with left:
         chart_widget.show(cached.once(charts.accuracy_along, found, pair), key)
         chart_widget.show(cached.once(charts.convergence, found, pair), key)
     with right:
         chart_widget.show(cached.once(charts.loss_along, found, pair), key)
-        chart_widget.show(charts.positions_along(found, pair, labels), key)
+        chart_widget.show(charts.positions_along(found, pair), key)
 
 
 def _numbers(found: Paths, pair: int) -> None:

@@ -26,7 +26,7 @@ def _mount(key: str, data: dict[str, Any]) -> None:
 
 
 def still(key: str, data: dict[str, Any]) -> None:
-    """Show one frame (`explorer.figures.walk.point_data`)."""
+    """Show one frame (`explorer.figures.strip.point_data`)."""
     _mount(key, data | {"mode": "live"})
 
 
@@ -36,7 +36,7 @@ def playback(key: str, data: dict[str, Any], *, run: str, autoplay: bool = False
 
 
 def walk(key: str, data: dict[str, Any], *, run: str) -> None:
-    """Show what the model says along a path, with a slider (`explorer.figures.walk.walk_data`)."""
+    """Show what the model says along a path, with a slider (`explorer.figures.strip.walk_data`)."""
     _mount(key, data | {"mode": "play", "run": run, "autoplay": False})
 
 

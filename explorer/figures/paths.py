@@ -89,14 +89,9 @@ def _style(name: str) -> dict[str, object]:
     return {"color": BEZIER, "width": 3}
 
 
-def positions_along(paths: Paths, pair: int, labels: list[str]) -> Chart:
-    """Draw p(target) over position and t, for the straight line and for the curve.
-
-    Args:
-        paths: the set.
-        pair: which of it.
-        labels: what each target token says, N of them.
-    """
+def positions_along(paths: Paths, pair: int) -> Chart:
+    """Draw p(target) over position and t, for the straight line and for the curve of a pair."""
+    labels = [paths.header.pieces.get(i, "") for i in paths.text(pair).target_ids]
     names = (tr(LINE_NAME), tr(curve_name(paths)))
     both = (paths.line.p[pair].T, paths.curve.p[pair].T)
     figure = make_subplots(rows=1, cols=2, shared_yaxes=True, subplot_titles=names)

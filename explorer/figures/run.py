@@ -87,15 +87,14 @@ def curve_table(recording: Recording) -> pd.DataFrame:
     )
 
 
-def position_heatmap(recording: Recording, restart: int, labels: list[str]) -> Chart:
+def position_heatmap(recording: Recording, restart: int) -> Chart:
     """Draw p(target) over position and step for one restart.
 
     Args:
         recording: the run.
         restart: index of the restart.
-        labels: what each target token says, N of them.
     """
-    frames = recording.frames
+    frames, labels = recording.frames, _labels(recording)
     steps, _ = until_done(frames["steps"][:, restart], frames["accuracy"][:, restart])
     keep = np.unique(np.linspace(0, len(steps) - 1, MOST_STEPS_DRAWN).round().astype(int))
     keep = keep[(keep >= 0) & (keep < len(steps))]
@@ -135,9 +134,9 @@ def position_heatmap(recording: Recording, restart: int, labels: list[str]) -> C
     return Chart("positions", figure, alt, table)
 
 
-def position_accuracy(recording: Recording, labels: list[str]) -> Chart:
+def position_accuracy(recording: Recording) -> Chart:
     """Draw for every position the share of restarts that have it right in the newest frame."""
-    newest = recording.correct[-1:]
+    newest, labels = recording.correct[-1:], _labels(recording)
     right = newest[0] if len(newest) else np.zeros((len(recording.header.seeds), len(labels)), bool)
     share = right.mean(0)
     positions = np.arange(1, len(labels) + 1)
@@ -167,6 +166,11 @@ def position_accuracy(recording: Recording, labels: list[str]) -> Chart:
         count=len(labels),
     )
     return Chart("position-accuracy", figure, alt, table)
+
+
+def _labels(recording: Recording) -> list[str]:
+    """Return what each target token says, N of them; "" where nobody knows."""
+    return [recording.header.pieces.get(i, "") for i in recording.header.target_ids]
 
 
 def _in_hover(labels: list[str]) -> np.ndarray:

@@ -41,12 +41,11 @@ TEXT_AXES = {
 
 def of_recording(recording: Recording) -> list[Chart]:
     """Draw a training: accuracy, positions of its best restart, loss, positions of all."""
-    labels = [recording.header.pieces.get(i, "") for i in recording.header.target_ids]
     return [
         run_charts.accuracy_curves(recording),
-        run_charts.position_heatmap(recording, recording.best, labels),
+        run_charts.position_heatmap(recording, recording.best),
         run_charts.loss_curves(recording),
-        run_charts.position_accuracy(recording, labels),
+        run_charts.position_accuracy(recording),
     ]
 
 
@@ -57,14 +56,13 @@ def of_paths(found: Paths, pair: int | None = None) -> list[Chart]:
         return []
     if pair is None:
         pair = best_pair(found)
-    labels = [found.header.pieces.get(i, "") for i in found.text(pair).target_ids]
     overview = [path_charts.all_pairs(found), path_charts.ratios(found)] if len(found) > 1 else []
     return [
         *overview,
         path_charts.accuracy_along(found, pair),
         path_charts.convergence(found, pair),
         path_charts.loss_along(found, pair),
-        path_charts.positions_along(found, pair, labels),
+        path_charts.positions_along(found, pair),
     ]
 
 

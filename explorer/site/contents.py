@@ -1,6 +1,6 @@
 """What the site shows: every result that ships with the project, a page for each."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from explorer.base import folders
@@ -12,8 +12,7 @@ from explorer.experiments.paper_comparison import Evidence
 from explorer.experiments.runs import Run
 from explorer.figures import inside_strips, paper_table, stored
 from explorer.figures.experiments import drawing
-from explorer.figures.strip import strip_data
-from explorer.figures.walk import walk_data
+from explorer.figures.strip import strip_data, walk_data
 from explorer.figures.words import shortened
 from explorer.geometry import distance_report
 from explorer.inside import reading, tables
@@ -100,12 +99,8 @@ def _recording(folder: Path) -> Recording:
 
 def _played(recording: Recording) -> Strip:
     """Return the best restart's strip, which stands at its beginning until it is played."""
-    data = strip_data(recording, [recording.best], _say(recording.header.pieces), play=True)
+    data = strip_data(recording, [recording.best], play=True)
     return Strip("What the model outputs", data | {"start": 0})
-
-
-def _say(pieces: dict[int, str]) -> Callable[[list[int]], list[str]]:
-    return lambda ids: [pieces.get(i, "�") for i in ids]
 
 
 def _sets() -> Iterator[Page]:

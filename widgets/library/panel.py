@@ -52,11 +52,8 @@ def tokens(item: Item, key: str) -> None:
     if recording is None or not len(recording) or (seed not in (None, *recording.header.seeds)):
         st.text(item.text)
         return
-    header = recording.header
-    restart = recording.best if seed is None else header.seeds.index(seed)
-    data = strip_data(
-        recording, [restart], lambda ids: [header.pieces.get(i, "�") for i in ids], play=False
-    )
+    restart = recording.best if seed is None else recording.header.seeds.index(seed)
+    data = strip_data(recording, [restart], play=False)
     token_strip.still(f"{key}-{item.kind}-{item.id}", data)
 
 
