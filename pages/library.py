@@ -9,6 +9,7 @@ from explorer.library.items import Item, items
 from explorer.library.labels import Kind
 from explorer.library.selection import disk_use, size_of
 from widgets import start
+from widgets.choice import one_of
 from widgets.guard import sentences
 from widgets.library import actions, compare, filters, imports, panel, table, trash
 
@@ -86,20 +87,17 @@ start.through_entry()
 st.title(tr("Library"), anchor=False)
 with sentences():
     with st.container(horizontal=True, vertical_alignment="center"):
-        room = st.segmented_control(
+        room = one_of(
             tr("What to show"),
             list(ROOMS),
-            default="Solutions",
-            required=True,
             key="room",
             bind="query-params",
-            format_func=tr,
             label_visibility="collapsed",
         )
         imports.show()
     imports.report()
     actions.undo_bar()
-    kind = ROOMS[room or "Solutions"]
+    kind = ROOMS[room]
     if kind is None:
         trash.show()
     else:

@@ -18,6 +18,7 @@ from explorer.jobs.client import Job
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import ExperimentSpec
 from widgets import models, server, slow_start, step_time
+from widgets.choice import one_of
 from widgets.markdown import escaped
 
 
@@ -41,14 +42,7 @@ def show(found: list[Run]) -> None:
             key="fill-experiment",
             format_func=lambda name: tr(EXPERIMENTS[name].title),
         )
-        preset = st.segmented_control(
-            tr("Size"),
-            list(PRESETS),
-            default=PAPER,
-            required=True,
-            key="fill-size",
-            format_func=lambda name: tr(PRESETS[name]),
-        )
+        preset = one_of(tr("Size"), PRESETS, PAPER, key="fill-size")
     with right:
         picked = models.choose()
     cards = {card.name: card for card in catalog.paper_models()}
@@ -56,7 +50,7 @@ def show(found: list[Run]) -> None:
         cards[picked.name] = picked
     waiting = client.jobs(open_only=True)
     for number, card in enumerate(cards.values()):
-        _line(number, card, EXPERIMENTS[name], preset or PAPER, found, waiting)
+        _line(number, card, EXPERIMENTS[name], preset, found, waiting)
 
 
 def _line(

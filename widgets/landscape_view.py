@@ -15,6 +15,7 @@ from explorer.paths import places
 from explorer.specs.jobs import LandscapeSpec, RadiusSpec
 from widgets import cached, download, token_strip, words
 from widgets import charts as chart_widget
+from widgets.choice import one_of
 from widgets.copy_link import copy_link
 from widgets.following import follow
 from widgets.linked import Kind, in_folder
@@ -40,14 +41,7 @@ def show(file: Path, key: str, query: str) -> None:
     _numbers(found)
     picture, reading = st.columns([3, 2], gap="large")
     with reading:
-        column = st.segmented_control(
-            tr("Contours of"),
-            [later("accuracy"), later("loss")],
-            default="accuracy",
-            required=True,
-            key=f"of-{key}",
-            format_func=tr,
-        )
+        column = one_of(tr("Contours of"), [later("accuracy"), later("loss")], key=f"of-{key}")
         row, at = _point(found, key)
         st.caption(
             tr(

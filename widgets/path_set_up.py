@@ -19,6 +19,7 @@ from explorer.specs.jobs import PathsSpec, ReconstructSpec
 from explorer.specs.recipes import FAST
 from explorer.texts.targets import target_ids
 from widgets import cached, exact_solutions, length
+from widgets.choice import one_of
 from widgets.markdown import escaped
 
 PICK, TRAIN, ALL = later("Two solutions"), later("Train two first"), later("All pairs")
@@ -163,12 +164,9 @@ def _tokenizer(card: catalog.ModelCard) -> Tokenizer:
 def _settings() -> dict[str, object]:
     """Show curve and recipe; return them as fields of a spec."""
     usual = PathRecipe()
-    curve = st.segmented_control(
+    curve = one_of(
         tr("Curve"),
-        ["bezier", "two-bends"],
-        default="bezier",
-        required=True,
-        format_func={"bezier": tr("Bezier"), "two-bends": tr("Two bends")}.__getitem__,
+        {"bezier": later("Bezier"), "two-bends": later("Two bends")},
         key="path-curve",
         help=tr(
             "A quadratic Bezier curve has one control point, as in the paper. A path of straight "

@@ -19,6 +19,7 @@ from explorer.solutions.solution import BEATEN, Solution, halted
 from explorer.specs.jobs import ReconstructSpec
 from widgets import cached, download, how_it_works, look_inside, token_strip, words
 from widgets import charts as chart_widget
+from widgets.choice import one_of
 from widgets.copy_link import copy_link
 from widgets.following import HELP, Restart, follow
 from widgets.linked import Kind
@@ -100,19 +101,11 @@ def _chosen(seeds: list[int], key: str) -> Restart:
     if len(seeds) == 1:
         return seeds[0]
     of_seeds = {str(seed): tr("seed {seed}", seed=seed) for seed in seeds}
-    names = {"best": tr(BEST)} | of_seeds | {"all": tr(ALL)}
-    chosen = st.segmented_control(
-        tr("Restart"),
-        list(names),
-        default="best",
-        required=True,
-        format_func=names.__getitem__,
-        key=f"restarts-{key}",
-        label_visibility="collapsed",
-    )
+    names = {"best": BEST} | of_seeds | {"all": ALL}
+    chosen = one_of(tr("Restart"), names, key=f"restarts-{key}", label_visibility="collapsed")
     if chosen == "all":
         return "all"
-    return "best" if chosen in (None, "best") else int(chosen)
+    return "best" if chosen == "best" else int(chosen)
 
 
 def _which_restarts(recording: Recording, key: str) -> list[int]:

@@ -10,6 +10,7 @@ from explorer.specs.jobs import GatheredText, SolveSetSpec
 from explorer.specs.texts import SOURCES
 from explorer.texts.alterations import find_alterations
 from widgets import arrangement, cached, models, recipes, server, set_texts, slow_start, step_time
+from widgets.choice import one_of
 from widgets.markdown import escaped
 
 REGIMES = {
@@ -28,14 +29,7 @@ def set_up() -> None:
         models.download(card)
         return
     fields: dict[str, object] = {"model": card.name, "arrangement": card.default_arrangement}
-    what = st.segmented_control(
-        tr("Texts"),
-        [PROTOCOL, GATHER],
-        default=PROTOCOL,
-        required=True,
-        key="set_what",
-        format_func=tr,
-    )
+    what = one_of(tr("Texts"), [PROTOCOL, GATHER], key="set_what")
     gathered: tuple[GatheredText, ...] = ()
     if what == GATHER:
         gathered = set_texts.gather()
