@@ -28,7 +28,7 @@ from explorer.runtime import logs
 
 INSTALLED_AS = "proto-tokens"
 """Name of the command that an installed package gives (pyproject.toml)."""
-OK, BAD_INPUT, NOT_EXACT, INTERRUPTED = 0, 2, 3, 130
+OK, BAD_INPUT, INTERRUPTED = 0, 2, 130
 
 
 _LACKING = re.compile(r"argument (\S+): expected (?:one|at least one) argument")

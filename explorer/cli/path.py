@@ -9,7 +9,7 @@ from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError, NoProtoTokensError
 from explorer.cli import devices, flags, results
-from explorer.cli.device import alone_on, named
+from explorer.cli.devices import alone_on, named
 from explorer.cli.progress import carry_out, say
 from explorer.estimates import outlook
 from explorer.paths import places
@@ -151,8 +151,7 @@ def _spread(
     spec = flags.read(arguments, PathsSpec)
     _say_long_wait(pairs, spec.recipe)
     division = CurveDivision(pairs, spec.curve, spec.recipe, folder)
-    devices.spread_over(arguments, where, division)
-    return division.paths
+    return devices.spread_over(arguments, where, division).paths
 
 
 def _say_long_wait(pairs: list[tuple[Solution, Solution]], recipe: PathRecipe) -> None:

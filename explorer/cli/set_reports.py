@@ -2,16 +2,17 @@
 
 import argparse
 import json
-from collections.abc import Callable
 from typing import Any
 
 from explorer.base.files import write_atomically
 from explorer.cli import flags, results
-from explorer.cli.device import alone_on, named
+from explorer.cli.devices import alone_on, named
 from explorer.cli.progress import carry_out
 from explorer.geometry import depth, roles
 from explorer.solutions import sets
 from explorer.specs.jobs import DepthSpec, RolesSpec
+
+REPORTS: dict[str, Any] = {"depth": depth.REPORTS, "roles": roles.REPORTS}
 
 
 def add_to(commands: Any) -> None:
@@ -44,14 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         results.folder(arguments.out)
     found = sets.read(sets.find(arguments.set))
-    reports, task_of = KINDS[arguments.command]
+    reports = REPORTS[arguments.command]
     made = reports.load(found.record)
     if made is None:
         with alone_on(named(arguments.device)) as pool:
-            task = task_of()(found, pool)
-            carry_out(task)
-        made = task.found
-        assert made is not None
+            made = carry_out(_task_of(arguments.command)(found, pool)).found
     if arguments.out is not None:
         file = arguments.out / f"{reports.name}-{found.record.id}.csv"
         write_atomically(file, made.table.to_csv(index=False).encode())
@@ -59,20 +57,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _depth() -> Any:
-    from explorer.tasks.inside.depth import DepthTask
+def _task_of(command: str) -> Any:
+    """Return the task that makes a report; torch comes with it."""
+    if command == "depth":
+        from explorer.tasks.inside.depth import DepthTask
 
-    return DepthTask
-
-
-def _roles() -> Any:
+        return DepthTask
     from explorer.tasks.inside.roles import RolesTask
 
     return RolesTask
-
-
-KINDS: dict[str, tuple[Any, Callable[[], Any]]] = {
-    "depth": (depth.REPORTS, _depth),
-    "roles": (roles.REPORTS, _roles),
-}
-"""Where the reports of each command lie, and the task that makes one, with torch."""
