@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer.base.errors import BadInputError
 from explorer.base.language import tr
+from explorer.figures.words import shortened
 from explorer.solutions import store
 from explorer.solutions.solution import Solution, SolutionRecord
 
@@ -17,10 +18,9 @@ def records() -> dict[str, SolutionRecord]:
     }
 
 
-def label(record: SolutionRecord, length: int = 44) -> str:
+def label(record: SolutionRecord) -> str:
     """Name a solution in a list; what tells restarts of a text apart comes first."""
-    text = " ".join(record.text.split())
-    text = text if len(text) <= length else f"{text[: length - 1]}…"
+    text = shortened(record.text, 44)
     return f"{tr('seed {seed}', seed=record.seed)} · N {record.c_tokens} · {text}"
 
 

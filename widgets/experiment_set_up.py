@@ -5,16 +5,19 @@ from typing import Any, get_args, get_origin
 import streamlit as st
 from pydantic.fields import FieldInfo
 
+from explorer.assets import allowed_folders, catalog
+from explorer.assets.catalog import ModelCard
 from explorer.base.errors import BadInputError
 from explorer.base.language import tr
 from explorer.estimates import run_time
 from explorer.estimates.outlook import about
+from explorer.experiments import over_training
 from explorer.experiments.definition import PRESETS, Experiment, alterations
 from explorer.specs.arrangements import ARRANGEMENTS
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import ExperimentSpec
 from explorer.specs.texts import SOURCES
-from widgets import arrangement, cached, checkpoints, models, recipes, server, slow_start, step_time
+from widgets import arrangement, cached, models, recipes, server, slow_start, step_time
 from widgets.markdown import escaped
 
 NOT_ASKED = {"experiment", "model", "recipe"}
@@ -25,7 +28,7 @@ def choose(experiment: Experiment) -> None:
     card = models.choose()
     if card is None:
         return
-    more = checkpoints.choose(card, "checkpoints") if experiment.name == "capacity" else []
+    more = _checkpoints(card) if experiment.name == "capacity" else []
     cards = [card, *more]
     if missing := [each for each in cards if each.folder is None]:
         models.download(missing[0])
@@ -67,6 +70,31 @@ def choose(experiment: Experiment) -> None:
         asked = [settings.model_copy(update={"model": each.name}) for each in cards]
         jobs = [server.submit(ExperimentSpec(settings=one, preset=name)) for one in asked]
         st.query_params["job"] = jobs[0]
+
+
+def _checkpoints(card: ModelCard) -> list[ModelCard]:
+    """Show further checkpoints of the model's training, if there are any; return the chosen ones.
+
+    Raises:
+        BadInputError: if one that was typed is no checkpoint of this training.
+    """
+    at = over_training.checkpoint(card.name)
+    if at is None:
+        return []
+    labels = st.multiselect(
+        tr("More checkpoints"),
+        [label for label in over_training.labels(at) if label != at.label],
+        accept_new_options=True,
+        key="checkpoints",
+        placeholder=tr("Choose, or type a name such as step1000"),
+        help=tr(
+            "Revisions of the model on the hub, or folders beside this one. Each gets a run of "
+            "its own; together they show capacity over training."
+        ),
+    )
+    names = [over_training.named(at, label) for label in labels]
+    server.require(*map(allowed_folders.in_model, names))
+    return [catalog.find(name) for name in names]
 
 
 def _advanced(experiment: Experiment, usual: Settings, preset: str, why: str) -> Settings:

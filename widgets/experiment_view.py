@@ -106,7 +106,7 @@ read = Newest(runs.load, 64, _files)
 def _kind(asked: Experiment) -> Kind:
     return Kind(
         lambda spec: isinstance(spec, ExperimentSpec) and spec.settings.experiment == asked.name,
-        _live,
+        lambda job_id: follow(job_id, f"?job={job_id}", results=_so_far),
         _made,
         lambda folder, _key, _query: show(asked, read(folder)),
         later("This was stopped before it began."),
@@ -121,12 +121,8 @@ def _made(_job_id: str, job: Job | None) -> Path | None:
     return runs.find(str(job.result["run"]))
 
 
-def _live(job_id: str) -> None:
-    """Progress of a run, and its charts as cells are finished."""
-    follow(job_id, f"?job={job_id}", results=_so_far)
-
-
 def _so_far(job: Job) -> None:
+    """Show the charts of a run under way as cells are finished."""
     if "run" in job.result:
         for chart in cached.once(charts, read(runs.find(str(job.result["run"])))):
             chart_widget.show(chart, job.id, extras=False)

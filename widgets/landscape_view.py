@@ -22,10 +22,6 @@ from widgets.linked import Kind, in_folder
 from widgets.markdown import escaped
 
 
-def _live(job_id: str) -> None:
-    follow(job_id, f"?job={job_id}", results=_so_far)
-
-
 def _so_far(job: Job) -> None:
     found = cached.landscape.if_there(places.folder_of(job.id) / places.LANDSCAPE)
     if found is not None and found.ready:
@@ -160,7 +156,7 @@ def _show_radius(file: Path, key: str, _query: str) -> None:
 
 PLANES = Kind(
     lambda spec: isinstance(spec, LandscapeSpec),
-    _live,
+    lambda job_id: follow(job_id, f"?job={job_id}", results=_so_far),
     in_folder(places.LANDSCAPE),
     show,
     later("This was stopped before its first points were measured; nothing was saved."),

@@ -1,15 +1,17 @@
 """What a solution set shall be, how long it will take, and Start."""
 
+import pandas as pd
 import streamlit as st
 
 from explorer.assets import catalog
 from explorer.base.language import later, tr
 from explorer.base.value import valid
 from explorer.estimates.set_time import estimate
+from explorer.solutions import store
 from explorer.specs.jobs import GatheredText, SolveSetSpec
 from explorer.specs.texts import SOURCES
 from explorer.texts.alterations import find_alterations
-from widgets import arrangement, cached, models, recipes, server, set_texts, slow_start, step_time
+from widgets import arrangement, cached, models, recipes, server, slow_start, step_time, words
 from widgets.choice import one_of
 from widgets.markdown import escaped
 
@@ -17,6 +19,7 @@ REGIMES = {
     "shared": later("One m shared by the whole set (the paper's default)"),
     "free": later("m free: every solution has its own"),
 }
+MOST_TYPED = 200
 PROTOCOL, GATHER = later("Continuations"), later("My own choice")
 
 
@@ -32,7 +35,7 @@ def set_up() -> None:
     what = one_of(tr("Texts"), [PROTOCOL, GATHER], key="set_what")
     gathered: tuple[GatheredText, ...] = ()
     if what == GATHER:
-        gathered = set_texts.gather()
+        gathered = _gather()
     else:
         drawn = [s for s in SOURCES if s not in ("own", "generated", "corpus")]
         fields["source"] = st.selectbox(
@@ -89,6 +92,40 @@ def set_up() -> None:
     if fields["recipe"] is None or (what == GATHER and not gathered):
         return
     _start(valid(SolveSetSpec, fields | {"texts": gathered}), card)
+
+
+def _gather() -> tuple[GatheredText, ...]:
+    """Show a table to type texts into and a picker of library entries; return what is there."""
+    st.caption(tr("One text in each row. Rows with the same context belong together."))
+    typed = st.data_editor(
+        pd.DataFrame({"context": [""], "text": [""]}, dtype="string"),
+        num_rows="dynamic",
+        hide_index=True,
+        key="set_typed",
+        width="stretch",
+        column_config={
+            name: st.column_config.TextColumn(words.column(name)) for name in ("context", "text")
+        },
+    )
+    entries = {entry.id: entry.record for entry in store.entries() if entry.record is not None}
+    chosen = st.multiselect(
+        tr("Texts from the library"),
+        list(entries),
+        format_func=lambda i: f"{entries[i].text[:60]} ({i[:6]})",
+        key="set_library",
+    )
+    rows = [
+        valid(GatheredText, {"text": row["text"], "context": row["context"][:300]})
+        for row in typed.fillna("").to_dict(orient="records")[:MOST_TYPED]
+        if str(row["text"]).strip()
+    ]
+    known = {row.text for row in rows}
+    for name in chosen:
+        record = entries[name]
+        if record.text not in known:
+            known.add(record.text)
+            rows.append(valid(GatheredText, {"text": record.text, "title": record.title[:300]}))
+    return tuple(rows)
 
 
 def _start(spec: SolveSetSpec, card: catalog.ModelCard) -> None:
