@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.assets import hub
 from explorer.base.formatting import human_bytes
 from explorer.base.language import later, tr
-from explorer.library.items import Item, items
+from explorer.library.items import items
 from explorer.library.labels import Kind
 from explorer.library.selection import disk_use, size_of
 from widgets import start
@@ -56,11 +56,7 @@ def browse(kind: Kind) -> None:
     if len(selected) == len(readable) == 2:
         compare.show(*readable)
     elif len(selected) == 1:
-        panel.show(selected[0], _tags(everything))
-
-
-def _tags(everything: list[Item]) -> list[str]:
-    return sorted({tag for item in everything for tag in item.label.tags})
+        panel.show(selected[0], {tag for item in everything for tag in item.label.tags})
 
 
 def hub_models() -> None:

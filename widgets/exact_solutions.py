@@ -29,6 +29,14 @@ def group(record: SolutionRecord) -> tuple[str, str, str, int]:
     return (record.text, record.fingerprint, record.arrangement, record.c_tokens)
 
 
+def groups(known: dict[str, SolutionRecord]) -> dict[tuple[str, str, str, int], list[str]]:
+    """Return the ids of solutions by what they share."""
+    found: dict[tuple[str, str, str, int], list[str]] = {}
+    for i, record in known.items():
+        found.setdefault(group(record), []).append(i)
+    return found
+
+
 def choose(title: str, ids: list[str], key: str, first: str | None = None) -> str | None:
     """Show a list of solutions and return the chosen id.
 

@@ -78,7 +78,7 @@ def _button(
     number: int, card: ModelCard, experiment: Experiment, spec: ExperimentSpec, job: Job | None
 ) -> None:
     if job is not None:
-        address = f"./{_page(experiment)}?job={job.id}"
+        address = f"./{experiment.name.replace('-', '_')}?job={job.id}"
         st.link_button(tr("Follow"), address, icon=":material/pending:")
         return
     missing = tr("This model is not downloaded yet; the command downloads it first.")
@@ -116,8 +116,3 @@ def _state(experiment: Experiment, settings: Settings, card: ModelCard, found: l
 def _command(experiment: Experiment, card: ModelCard, preset: str) -> str:
     model = shlex.quote(card.name)
     return f"python -m explorer run {experiment.name} --model {model} --preset {preset}"
-
-
-def _page(experiment: Experiment) -> str:
-    """Return the address of an experiment's page."""
-    return experiment.name.replace("-", "_")

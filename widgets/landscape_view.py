@@ -113,7 +113,6 @@ def _clicked(found: Landscape, key: str, chart_key: str) -> None:
 
 def _numbers(found: Landscape) -> None:
     header, n = found.header, len(found.x[:: found.stride])
-    share = header.points_per_second / max(header.plain_per_second, 1e-9)
     inside = float((found.accuracy[:: found.stride, :: found.stride] >= 0.99).mean())
     with st.container(horizontal=True):
         words.metric(tr("Grid"), f"{n} × {n}")
@@ -125,7 +124,7 @@ def _numbers(found: Landscape) -> None:
         words.metric(tr("Points per second"), f"{header.points_per_second:.0f}")
         words.metric(
             tr("Share of the model's own speed"),
-            f"{share:.0%}",
+            f"{found.share:.0%}",
             help=tr(
                 "The forward pass alone, without anything measured, does {rows} rows of the same "
                 "length per second.",

@@ -176,12 +176,13 @@ def _one(found: Paths, pair: int, key: str) -> None:
 
 def _numbers(found: Paths, pair: int) -> None:
     accuracy, line = found.curve.accuracy[pair], found.line.accuracy[pair]
+    lead = f"{100 * (accuracy.min() - line.min()):+.0f}"
     at = found.converged_at(pair)
     with st.container(horizontal=True):
         words.metric(
             tr("Lowest accuracy, curve"),
             f"{accuracy.min():.0%}",
-            _lead(accuracy, line),
+            tr("{points} percentage points", points=lead),
             help=tr("Of all grid points. Below it the difference from the straight line."),
         )
         mean, straight = f"{found.mean(pair):.1%}", f"{found.mean(pair, line=True):.1%}"
@@ -204,11 +205,6 @@ def _numbers(found: Paths, pair: int) -> None:
 
 
 MEAN_HELP = later("Averaged over the length of the path, not over t.")
-
-
-def _lead(accuracy: np.ndarray, line: np.ndarray) -> str:
-    points = f"{100 * (accuracy.min() - line.min()):+.0f}"
-    return tr("{points} percentage points", points=points)
 
 
 def _downloads(found: Paths, pair: int, file: Path, key: str, query: str) -> None:

@@ -34,6 +34,8 @@ INTRODUCTION = (
     "These pages are a copy of what the Proto-Token Explorer has recorded. They need no server "
     "and no network. To train on your own text, run the explorer itself.",
 )
+BETWEEN = "Between and around"
+"""What the navigation calls the pages on paths, landscapes and looks inside."""
 READ_FRAMES = "What the model outputs at every point, in one forward pass each:"
 
 
@@ -142,13 +144,8 @@ def _paths() -> Iterator[Page]:
             Strip("What the model outputs along both paths", walk_data(found, pair)),
             *drawn[len(overview) :],
         ]
-        yield Page(
-            _name("paths", file.parent),
-            "Between and around",
-            "Paths",
-            "From one solution to another",
-            parts,
-        )
+        title = "From one solution to another"
+        yield Page(_name("paths", file.parent), BETWEEN, "Paths", title, parts)
 
 
 def _landscapes() -> Iterator[Page]:
@@ -160,13 +157,8 @@ def _landscapes() -> Iterator[Page]:
             Target(found.header.text.text),
             *stored.of_landscape(found),
         ]
-        yield Page(
-            _name("landscape", file.parent),
-            "Between and around",
-            "Landscape",
-            "The landscape around solutions",
-            parts,
-        )
+        title = "The landscape around solutions"
+        yield Page(_name("landscape", file.parent), BETWEEN, "Landscape", title, parts)
 
 
 def _looks() -> Iterator[Page]:
@@ -182,13 +174,7 @@ def _looks() -> Iterator[Page]:
         ]
         if found.header.writings:
             parts.append(Table("What the model goes on to write", tables.writings(found)))
-        yield Page(
-            _name("inside", file.parent),
-            "Between and around",
-            "Inside",
-            "Inside the one pass",
-            parts,
-        )
+        yield Page(_name("inside", file.parent), BETWEEN, "Inside", "Inside the one pass", parts)
 
 
 def _experiments() -> Iterator[Page]:

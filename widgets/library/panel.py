@@ -20,7 +20,7 @@ from widgets import cached, look_inside, server, token_strip
 from widgets.markdown import escaped
 
 
-def show(item: Item, known_tags: list[str]) -> None:
+def show(item: Item, known_tags: set[str]) -> None:
     """Show one item: what it says, its label to be changed, its settings and results."""
     if item.problem:
         st.text(item.problem)
@@ -101,7 +101,7 @@ def _open(item: Item) -> None:
         )
 
 
-def _label(item: Item, known_tags: list[str]) -> None:
+def _label(item: Item, known_tags: set[str]) -> None:
     if item.ships:
         st.caption(
             tr("It ships with the project: you can compare and export it, not rename or delete it.")
@@ -116,7 +116,7 @@ def _label(item: Item, known_tags: list[str]) -> None:
         )
         tags = st.multiselect(
             tr("Tags"),
-            sorted({*known_tags, *item.label.tags}),
+            sorted(known_tags.union(item.label.tags)),
             list(item.label.tags),
             accept_new_options=True,
             max_selections=MAX_TAGS,
