@@ -17,7 +17,7 @@ from explorer.specs.arrangements import ARRANGEMENTS
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import ExperimentSpec
 from explorer.specs.texts import SOURCES
-from widgets import arrangement, cached, models, recipes, server, slow_start, step_time
+from widgets import arrangement, cached, linked, models, recipes, server, slow_start, step_time
 from widgets.markdown import escaped
 
 NOT_ASKED = {"experiment", "model", "recipe"}
@@ -66,10 +66,10 @@ def choose(experiment: Experiment) -> None:
         quicker=tr("Fewer or shorter texts are quicker."),
         help=tr("If you start it again with the same settings, it goes on where it stopped."),
     ):
-        st.query_params.pop("run", None)
         asked = [settings.model_copy(update={"model": each.name}) for each in cards]
-        jobs = [server.submit(ExperimentSpec(settings=one, preset=name)) for one in asked]
-        st.query_params["job"] = jobs[0]
+        linked.start(ExperimentSpec(settings=asked[0], preset=name))
+        for one in asked[1:]:
+            server.submit(ExperimentSpec(settings=one, preset=name))
 
 
 def _checkpoints(card: ModelCard) -> list[ModelCard]:

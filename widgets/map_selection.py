@@ -12,7 +12,6 @@ from explorer.assets import catalog
 from explorer.base.errors import ExplorerError
 from explorer.base.formatting import counted
 from explorer.base.language import tr
-from explorer.figures.strip import preview_data
 from explorer.figures.words import shortened
 from explorer.geometry.distances import between, stack
 from explorer.geometry.maps import SolutionMap
@@ -72,11 +71,8 @@ def details(made: SolutionMap, ids: list[str]) -> None:
         if folder is None:
             st.text(record.text)
             continue
-        tokenizer = cached.tokenizer(folder)
         target = solution.target_ids.tolist()
-        groups = [(g.start, g.stop, g.text) for g in tokenizer.groups(target)]
-        data = preview_data(target, groups, tokenizer.pieces(target), len(target))
-        token_strip.preview(f"chosen-{i}", data)
+        token_strip.preview(f"chosen-{i}", cached.tokenizer(folder), target, len(target))
     if len(shown) < 2:
         return
     vector = made.record.spec.vector

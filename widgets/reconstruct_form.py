@@ -10,7 +10,6 @@ from explorer.base.formatting import counted
 from explorer.base.language import later, tr
 from explorer.base.value import valid
 from explorer.estimates import outlook
-from explorer.figures.strip import preview_data
 from explorer.people import queue
 from explorer.people.assignment import MOST_LETTERS, Assignment
 from explorer.runtime import step_times
@@ -23,9 +22,9 @@ from widgets import (
     assignments,
     cached,
     length,
+    linked,
     models,
     recipes,
-    server,
     slow_start,
     step_time,
     text_source,
@@ -93,14 +92,9 @@ def _which(total: int, chosen: int, *, more: bool) -> str:
 
 def _preview(passage: Passage, first: list[int], chosen: int, tokenizer: Tokenizer) -> None:
     """Show the text's first tokens: which of them are the target, which differ from the text."""
-    groups = [(g.start, g.stop, g.text) for g in tokenizer.groups(first)]
     altered = find_alteration(passage.text, tokenizer, first[:chosen])
-    token_strip.preview(
-        "preview",
-        preview_data(
-            first, groups, tokenizer.pieces(first), chosen, altered.groups if altered else ()
-        ),
-    )
+    marked = altered.groups if altered else ()
+    token_strip.preview("preview", tokenizer, first, chosen, marked)
     if altered:
         st.warning(escaped(altered.sentence), icon=":material/spellcheck:")
 
@@ -140,6 +134,5 @@ def _start(spec: ReconstructSpec, card: ModelCard) -> None:
     timed = step_time.known(card.name, spec.recipe)
     assumed = timed or step_times.assumed(card.parameters)
     if slow_start.button(outlook.of_text(spec, assumed).seconds):
-        st.query_params.pop("solution", None)
-        st.query_params["job"] = server.submit(spec)
+        linked.start(spec)
     st.caption(f"{outlook.of_text(spec, timed).sentence} {queue.load(spec, assumed).sentence}")

@@ -91,6 +91,17 @@ def spread(deviations: ArrayLike) -> dict[str, object]:
     return {"type": "data", "array": deviations, "thickness": 1, "width": 3}
 
 
+def interval(
+    middle: ArrayLike, low: ArrayLike, high: ArrayLike, **look: object
+) -> dict[str, object]:
+    """Return error bars from low to high; none where an end is not known (None or not finite)."""
+    at, least, most = (np.array(values, dtype=float) for values in (middle, low, high))
+    if not np.isfinite([least, most]).all():
+        return {"visible": False}
+    ends = {"array": most - at, "arrayminus": at - least}
+    return {"type": "data", "symmetric": False} | ends | look
+
+
 def ticks_for(values: ArrayLike) -> list[float]:
     """Return round numbers around positive values: as few as name `LEAST_TICKS` between them.
 

@@ -6,10 +6,9 @@ import plotly.graph_objects as go
 
 from explorer.base.formatting import counted
 from explorer.base.language import later, tr
-from explorer.figures.chart import Chart, layout
+from explorer.figures.chart import Chart, interval, layout
 from explorer.figures.palette import DIFFERENT, SAME_CONTEXT, SAME_TEXT
 from explorer.figures.words import for_hover
-from explorer.geometry.binned import Bins
 from explorer.geometry.distance_charts import AgainstTexts
 from explorer.geometry.distance_report import Summarised
 from explorer.geometry.distances import KINDS, Kind, Metric
@@ -140,7 +139,7 @@ def against_texts(
             name=tr("{kind}, binned mean", kind=tr(mean.kind)),
             line={"color": COLOURS[mean.kind], "dash": DASHES[mean.kind], "width": 3},
             marker={"size": 9, "symbol": "square", "line": {"width": 1.5, "color": "white"}},
-            error_y=_bars(mean),
+            error_y=interval(mean.mean, mean.low, mean.high, thickness=2),
             hovertemplate=tr("{kind}: mean %{{y:.3f}} at %{{x:.2f}}", kind=tr(mean.kind))
             + "<extra></extra>",
         )
@@ -170,17 +169,3 @@ def _of(drawn: int, count: int) -> str:
     """Say how many of the text pairs are drawn, where not all are."""
     every = counted(count, "text pair")
     return every if drawn == count else tr("{drawn} of {pairs}", drawn=drawn, pairs=every)
-
-
-def _bars(mean: Bins) -> dict[str, object] | None:
-    """Return error bars of the intervals, where there are any."""
-    middle, low, high = (np.array(v, dtype=float) for v in (mean.mean, mean.low, mean.high))
-    if not np.isfinite(low).all():
-        return None
-    return {
-        "type": "data",
-        "symmetric": False,
-        "thickness": 2,
-        "array": high - middle,
-        "arrayminus": middle - low,
-    }
