@@ -5,7 +5,6 @@ import streamlit as st
 
 from explorer.base.language import later, tr
 from explorer.figures import distances as charts
-from explorer.figures.stored import TEXT_AXES
 from explorer.geometry import distance_report, distances
 from explorer.geometry.binned import LEAST
 from explorer.geometry.distance_report import DistanceSummary
@@ -102,7 +101,7 @@ def against_texts(summary: DistanceSummary, found: SolutionSet, vector: Vector) 
         return
     against = summary.against_texts(vector, axis)
     texts = distances.texts(found)
-    chart = charts.against_texts(points, against, TEXT_AXES[axis], texts)
+    chart = charts.against_texts(points, against, texts)
     event = chart_widget.show_selectable(chart, f"texts-{found.record.id}")
     some = len(points) < sum(against.text_pairs.values())
     said = [

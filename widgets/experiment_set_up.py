@@ -13,6 +13,7 @@ from explorer.estimates import run_time
 from explorer.estimates.outlook import about
 from explorer.experiments import over_training
 from explorer.experiments.definition import PRESETS, Experiment, alterations
+from explorer.runtime import step_times
 from explorer.specs.arrangements import ARRANGEMENTS
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import ExperimentSpec
@@ -45,7 +46,7 @@ def choose(experiment: Experiment) -> None:
     if altered := alterations(settings, cached.tokenizer(card.folder)):
         st.warning(escaped(altered), icon=":material/spellcheck:")
     step = run_time.step(settings)
-    known = step_time.known(card.name, step[-1])
+    known = step_times.find(card.name, step[-1].precision)
     st.caption(escaped(run_time.before(experiment, settings, card.parameters, known)))
     step_time.offer(card.name, *step, f"time-{experiment.name}")
     once = run_time.expected(experiment, settings, card.parameters, known)

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.base.errors import CorruptFileError
+from explorer.base.folders import recorded
 from explorer.base.formatting import counted
 from explorer.base.language import later, tr
 from explorer.estimates import run_time
@@ -15,7 +16,7 @@ from explorer.experiments.catalogue import experiment
 from explorer.experiments.definition import Experiment
 from explorer.experiments.nodes import read_nodes
 from explorer.experiments.runs import Run
-from explorer.figures.experiments.drawing import charts
+from explorer.figures.experiments import charts
 from explorer.figures.experiments.over_training import charts as over_training_charts
 from explorer.jobs.client import Job
 from explorer.specs.experiments import Name
@@ -59,7 +60,9 @@ def _result(asked: Experiment) -> None:
     if first is None:
         if wanted:
             st.info(tr("The run that the link names is not on this machine. This is another one."))
-        first = next((k for k, name in enumerate(names) if _ships(folders[name])), 0)
+        first = next(
+            (k for k, name in enumerate(names) if folders[name].is_relative_to(recorded())), 0
+        )
     chosen = names[first]
     if len(names) > 1:
         chosen = st.selectbox(
@@ -73,10 +76,6 @@ def _result(asked: Experiment) -> None:
     if found.ships:
         st.badge(tr("recorded"), icon=":material/history:", color="gray")
     show(asked, found)
-
-
-def _ships(folder: Path) -> bool:
-    return folder.parent.parent.name == "recorded"
 
 
 def _label(folder: Path) -> str:

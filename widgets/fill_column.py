@@ -15,9 +15,10 @@ from explorer.experiments.definition import PAPER, PRESETS, Experiment
 from explorer.experiments.runs import Run
 from explorer.jobs import client
 from explorer.jobs.client import Job
+from explorer.runtime import step_times
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import ExperimentSpec
-from widgets import models, server, slow_start, step_time
+from widgets import models, server, slow_start
 from widgets.choice import one_of
 from widgets.markdown import escaped
 
@@ -84,7 +85,7 @@ def _button(
     missing = tr("This model is not downloaded yet; the command downloads it first.")
     expected = None
     if card.folder is not None:
-        seconds = step_time.known(card.name, run_time.step(spec.settings)[-1])
+        seconds = step_times.find(card.name, run_time.step(spec.settings)[-1].precision)
         expected = run_time.expected(experiment, spec.settings, card.parameters, seconds)
     if slow_start.button(
         expected,
@@ -109,7 +110,7 @@ def _state(experiment: Experiment, settings: Settings, card: ModelCard, found: l
             "Not downloaded yet, so it cannot be started here. Download it with: {command}",
             command="python -m explorer assets --model " + shlex.quote(card.name),
         )
-    seconds = step_time.known(card.name, run_time.step(settings)[-1])
+    seconds = step_times.find(card.name, run_time.step(settings)[-1].precision)
     return run_time.before(experiment, settings, card.parameters, seconds)
 
 

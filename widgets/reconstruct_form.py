@@ -26,7 +26,6 @@ from widgets import (
     models,
     recipes,
     slow_start,
-    step_time,
     text_source,
     token_strip,
     words,
@@ -131,7 +130,7 @@ def _advanced(card: ModelCard, wanted: Assignment) -> dict[str, Any] | None:
 
 def _start(spec: ReconstructSpec, card: ModelCard) -> None:
     """Show Start, and how long it will take."""
-    timed = step_time.known(card.name, spec.recipe)
+    timed = step_times.find(card.name, spec.recipe.precision)
     assumed = timed or step_times.assumed(card.parameters)
     if slow_start.button(outlook.of_text(spec, assumed).seconds):
         linked.start(spec)

@@ -7,6 +7,7 @@ from explorer.assets import catalog
 from explorer.base.language import later, tr
 from explorer.base.value import valid
 from explorer.estimates.set_time import estimate
+from explorer.runtime import step_times
 from explorer.solutions import store
 from explorer.specs.jobs import GatheredText, SolveSetSpec
 from explorer.specs.texts import SOURCES
@@ -133,7 +134,7 @@ def _start(spec: SolveSetSpec, card: catalog.ModelCard) -> None:
     given = [text.text for text in spec.texts]
     if altered := find_alterations(given, (), cached.tokenizer(card.folder), spec.length):
         st.warning(escaped(altered), icon=":material/spellcheck:")
-    seconds = step_time.known(spec.model, spec.recipe)
+    seconds = step_times.find(spec.model, spec.recipe.precision)
     found = estimate(spec, card.parameters, seconds)
     st.caption(escaped(found.sentence))
     step_time.offer(spec.model, spec.length, spec.arrangement, spec.recipe, "set_time")

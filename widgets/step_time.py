@@ -1,18 +1,12 @@
-"""How fast this machine trains a model: what is known, and a button that times a step."""
+"""How fast this machine trains a model: a button that times a step."""
 
 import streamlit as st
 
 from explorer.base.language import tr
 from explorer.runtime import step_times
-from explorer.runtime.step_times import StepTime
 from explorer.specs.arrangements import ArrangementChoice
 from explorer.specs.recipes import Recipe
 from widgets import server
-
-
-def known(model: str, recipe: Recipe) -> StepTime | None:
-    """Return what a step costs, if one was timed here."""
-    return step_times.find(model, recipe.precision)
 
 
 def offer(
@@ -23,7 +17,9 @@ def offer(
     Raises:
         ExplorerError: with the worker's sentence, if it cannot.
     """
-    if known(model, recipe) is None and st.button(tr("Time a step first"), key=key):
+    if step_times.find(model, recipe.precision) is None and st.button(
+        tr("Time a step first"), key=key
+    ):
         asked = {"model": model, "length": length, "arrangement": arrangement}
         server.request("pace", {**asked, "recipe": recipe.model_dump()}, model)
         st.rerun()

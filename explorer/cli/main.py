@@ -13,7 +13,6 @@ from explorer.base.errors import ExplorerError
 from explorer.cli import (
     app,
     assets,
-    distances,
     experiment,
     export_site,
     figures,
@@ -57,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
     training = (app, assets, reconstruct, solve_set)
-    measuring = (distances, set_reports, path, landscape, inside, experiment)
+    measuring = (set_reports, path, landscape, inside, experiment)
     for module in (*training, *measuring, figures, export_site):
         module.add_to(commands)
     return top

@@ -22,6 +22,10 @@ UNITS: dict[Metric, str] = {
     "cosine": later("cosine distance, 0 to 2"),
     "l2": later("L2 distance"),
 }
+TEXT_AXES = {
+    "tfidf": later("TF-IDF cosine distance between texts"),
+    "semantic": later("Semantic distance between texts (MiniLM cosine)"),
+}
 TOGETHER = later("e and m together")
 
 
@@ -106,15 +110,12 @@ def _draw_baseline(figure: go.Figure, mean: float, deviation: float) -> None:
     )
 
 
-def against_texts(
-    points: pd.DataFrame, found: AgainstTexts, text_axis: str, texts: list[str]
-) -> Chart:
+def against_texts(points: pd.DataFrame, found: AgainstTexts, texts: list[str]) -> Chart:
     """Draw proto-token distance against text distance: a point a text pair, and binned means.
 
     Args:
         points: the text pairs to draw, all or some, as `explorer.geometry.binned.points`.
         found: binned means of all of them.
-        text_axis: what the text distance is, of `explorer.figures.stored.TEXT_AXES`.
         texts: the texts by number, for hover boxes.
     """
     figure = go.Figure()
@@ -144,6 +145,7 @@ def against_texts(
             + "<extra></extra>",
         )
     name = tr(TOGETHER) if found.vector == "both" else found.vector
+    text_axis = TEXT_AXES[found.text_distance]
     distance = tr(text_axis)
     layout(
         figure,

@@ -264,15 +264,11 @@ def ratios(paths: Paths) -> Chart:
             customdata=own[["ends"]],
             hovertemplate=tr("%{customdata[0]}: ratio %{x:.3f}, mean %{y:.1%}") + "<extra></extra>",
         )
-    figure.add_vline(x=PAPER_RATIO, line={"dash": "dash", "width": 1.5, "color": STRAIGHT})
-    figure.add_annotation(
+    figure.add_vline(
         x=PAPER_RATIO,
-        y=1,
-        yref="paper",
-        text=tr("largest in the paper"),
-        showarrow=False,
-        xanchor="left",
-        yanchor="top",
+        line={"dash": "dash", "width": 1.5, "color": STRAIGHT},
+        annotation_text=tr("largest in the paper"),
+        annotation_position="top right",
     )
     figure.update_yaxes(tickformat=".0%")
     layout(

@@ -8,10 +8,10 @@ import numpy as np
 
 from explorer.base.collection import Collection
 from explorer.base.errors import BadInputError
-from explorer.base.language import later
 from explorer.experiments import runs
 from explorer.figures import depth as depth_charts
 from explorer.figures import distances as distance_charts
+from explorer.figures import experiments
 from explorer.figures import inside as inside_charts
 from explorer.figures import landscape as plane_charts
 from explorer.figures import maps as map_charts
@@ -19,7 +19,6 @@ from explorer.figures import paths as path_charts
 from explorer.figures import roles as role_charts
 from explorer.figures import run as run_charts
 from explorer.figures.chart import Chart
-from explorer.figures.experiments import drawing
 from explorer.geometry import depth, distance_report, distances, maps, roles
 from explorer.inside import reading
 from explorer.inside.header import Part
@@ -32,11 +31,6 @@ from explorer.paths.result import Paths
 from explorer.solutions import sets, store
 from explorer.solutions.recording import Recording
 from explorer.solutions.sets import SolutionSet
-
-TEXT_AXES = {
-    "tfidf": later("TF-IDF cosine distance between texts"),
-    "semantic": later("Semantic distance between texts (MiniLM cosine)"),
-}
 
 
 def of_recording(recording: Recording) -> list[Chart]:
@@ -110,8 +104,7 @@ def of_set(found: SolutionSet) -> list[Chart]:
         for against in summary.charts.against_texts:
             points = summary.charts.points(against.text_distance, against.vector)
             if not points.empty:
-                axis = TEXT_AXES[against.text_distance]
-                drawn.append(distance_charts.against_texts(points, against, axis, texts))
+                drawn.append(distance_charts.against_texts(points, against, texts))
     if (layers := depth.REPORTS.load(found.record)) is not None:
         drawn += [depth_charts.by_layer(layers, place) for place in depth.PLACE_NAMES]
     if (carried := roles.REPORTS.load(found.record)) is not None:
@@ -130,7 +123,7 @@ KINDS: tuple[tuple[Collection[Any], Callable[[Path], list[Chart]]], ...] = (
     (LANDSCAPES, lambda file: of_landscape(Landscape.load(file))),
     (WALKS, lambda file: [plane_charts.around(Surroundings.load(file))]),
     (LOOKS, lambda file: of_inside(Inside.load(file))),
-    (runs.RUNS, lambda file: drawing.charts(runs.load(file.parent))),
+    (runs.RUNS, lambda file: experiments.charts(runs.load(file.parent))),
 )
 """Everything that is stored and has charts, with what draws it from its file."""
 

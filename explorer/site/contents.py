@@ -11,7 +11,7 @@ from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.paper_comparison import Evidence
 from explorer.experiments.runs import Run
 from explorer.figures import inside_strips, paper_table, stored
-from explorer.figures.experiments import drawing
+from explorer.figures.experiments import charts
 from explorer.figures.strip import strip_data, walk_data
 from explorer.figures.words import shortened
 from explorer.geometry import distance_report
@@ -183,7 +183,7 @@ def _experiments() -> Iterator[Page]:
         for run in _shipped_runs():
             if run.settings.experiment == name:
                 parts += [Heading(f"Run {run.header.id[:6]}"), asked.sentence(run)]
-                parts += [*asked.notes(run), *drawing.charts(run)]
+                parts += [*asked.notes(run), *charts(run)]
                 made = asked.tables(run).items()
                 parts += [Table(title, table) for title, table in made if not table.empty]
         if len(parts) > 1:
