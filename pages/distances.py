@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer.base.language import tr
 from explorer.specs.jobs import DistancesSpec
-from widgets import depth_view, distance_view, evidence, findings, jobs, sets, start
+from widgets import depth_view, distance_view, findings, jobs, sets, start
 from widgets.choice import one_of
 from widgets.guard import sentences
 from widgets.map_set_up import VECTORS
@@ -39,4 +39,4 @@ with sentences():
                 with right:
                     distance_view.against_texts(summary, found, vector)
             depth_view.show(found)
-            findings.show(evidence.of_set(found.record))
+            findings.show(findings.of_set(found.record))

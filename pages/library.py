@@ -11,7 +11,7 @@ from explorer.library.selection import disk_use, size_of
 from widgets import start
 from widgets.choice import one_of
 from widgets.guard import sentences
-from widgets.library import actions, compare, filters, imports, panel, table, trash
+from widgets.library import actions, compare, filters, imports, panel, table
 
 ROOMS: dict[str, Kind | None] = {
     later("Solutions"): "solution",
@@ -95,7 +95,7 @@ with sentences():
     actions.undo_bar()
     kind = ROOMS[room]
     if kind is None:
-        trash.show()
+        actions.show_trash()
     else:
         browse(kind)
     if kind == "asset":

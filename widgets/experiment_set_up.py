@@ -18,7 +18,7 @@ from explorer.specs.arrangements import ARRANGEMENTS
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import ExperimentSpec
 from explorer.specs.texts import SOURCES
-from widgets import arrangement, cached, linked, models, recipes, server, slow_start, step_time
+from widgets import arrangement, cached, linked, models, recipes, server, slow_start
 from widgets.markdown import escaped
 
 NOT_ASKED = {"experiment", "model", "recipe"}
@@ -48,7 +48,7 @@ def choose(experiment: Experiment) -> None:
     step = run_time.step(settings)
     known = step_times.find(card.name, step[-1].precision)
     st.caption(escaped(run_time.before(experiment, settings, card.parameters, known)))
-    step_time.offer(card.name, *step, f"time-{experiment.name}")
+    slow_start.offer_timing(card.name, *step, f"time-{experiment.name}")
     once = run_time.expected(experiment, settings, card.parameters, known)
     if more:
         st.caption(

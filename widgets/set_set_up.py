@@ -12,7 +12,7 @@ from explorer.solutions import store
 from explorer.specs.jobs import GatheredText, SolveSetSpec
 from explorer.specs.texts import SOURCES
 from explorer.texts.alterations import find_alterations
-from widgets import arrangement, cached, models, recipes, server, slow_start, step_time, words
+from widgets import arrangement, cached, models, recipes, server, slow_start, words
 from widgets.choice import one_of
 from widgets.markdown import escaped
 
@@ -137,7 +137,7 @@ def _start(spec: SolveSetSpec, card: catalog.ModelCard) -> None:
     seconds = step_times.find(spec.model, spec.recipe.precision)
     found = estimate(spec, card.parameters, seconds)
     st.caption(escaped(found.sentence))
-    step_time.offer(spec.model, spec.length, spec.arrangement, spec.recipe, "set_time")
+    slow_start.offer_timing(spec.model, spec.length, spec.arrangement, spec.recipe, "set_time")
     if slow_start.button(found.expected, "set_start", quicker=tr("A smaller set is quicker.")):
         server.submit(spec)
         st.rerun()

@@ -14,7 +14,6 @@ from explorer.cli import (
     app,
     assets,
     experiment,
-    export_site,
     figures,
     inside,
     landscape,
@@ -57,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
     training = (app, assets, reconstruct, solve_set)
     measuring = (set_reports, path, landscape, inside, experiment)
-    for module in (*training, *measuring, figures, export_site):
+    for module in (*training, *measuring, figures):
         module.add_to(commands)
     return top
 
