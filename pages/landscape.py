@@ -85,8 +85,7 @@ def around() -> None:
 
 def _sets() -> dict[str, str]:
     """Return every set of paths that can be opened, by name, own ones first."""
-    found = {places.PATHS.id_of(file): cached.paths(file) for file in places.PATHS.files()}
-    return {name: _label(paths) for name, paths in found.items()}
+    return {places.PATHS.id_of(file): _label(cached.paths(file)) for file in places.PATHS.files()}
 
 
 def _label(paths: Paths) -> str:

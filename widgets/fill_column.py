@@ -69,7 +69,8 @@ def _line(
         text, action = st.columns([5, 1], vertical_alignment="center")
         with text:
             st.markdown(f"**{escaped(card.title)}** · {escaped(models.describe(card))}")
-            st.code(_command(experiment, card, preset), language="sh", wrap_lines=True)
+            command = f"run {experiment.name} --model {shlex.quote(card.name)} --preset {preset}"
+            st.code(f"python -m explorer {command}", language="sh", wrap_lines=True)
             st.caption(escaped(_state(experiment, settings, card, found)))
         with action:
             _button(number, card, experiment, spec, job)
@@ -112,8 +113,3 @@ def _state(experiment: Experiment, settings: Settings, card: ModelCard, found: l
         )
     seconds = step_times.find(card.name, run_time.step(settings)[-1].precision)
     return run_time.before(experiment, settings, card.parameters, seconds)
-
-
-def _command(experiment: Experiment, card: ModelCard, preset: str) -> str:
-    model = shlex.quote(card.name)
-    return f"python -m explorer run {experiment.name} --model {model} --preset {preset}"

@@ -43,13 +43,11 @@ def of_recording(recording: Recording) -> list[Chart]:
     ]
 
 
-def of_paths(found: Paths, pair: int | None = None) -> list[Chart]:
-    """Draw paths: all pairs if there are several, then one pair (None: the best connected)."""
-    measured = np.flatnonzero(found.measured).tolist()
-    if not measured:
+def of_paths(found: Paths) -> list[Chart]:
+    """Draw paths: all pairs if there are several, then the one that is connected best."""
+    if not found.measured.any():
         return []
-    if pair is None:
-        pair = best_pair(found)
+    pair = best_pair(found)
     overview = [path_charts.all_pairs(found), path_charts.ratios(found)] if len(found) > 1 else []
     return [
         *overview,

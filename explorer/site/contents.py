@@ -56,14 +56,14 @@ def _index() -> Page:
         parts += [
             Heading(best.title or folder.name),
             Target(best.text),
-            _played(_recording(folder)),
+            _played(Recording.load(folder / store.RECORDING)),
         ]
     return Page("index", "", "Start", "Two vectors, one forward pass", parts)
 
 
 def _runs() -> Iterator[Page]:
     for folder in store.shipped_runs():
-        recording, best = _recording(folder), _best(folder)
+        recording, best = Recording.load(folder / store.RECORDING), _best(folder)
         solutions = store.siblings(folder / store.RECORDING)
         exact = sum(s.record.exact for s in solutions)
         length = len(recording.header.target_ids)
@@ -93,10 +93,6 @@ def _best(folder: Path) -> SolutionRecord:
     if not solutions:
         raise CorruptFileError(f"No solution in {folder} can be read. Install the explorer anew.")
     return max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps)).record
-
-
-def _recording(folder: Path) -> Recording:
-    return Recording.load(folder / store.RECORDING)
 
 
 def _played(recording: Recording) -> Strip:
