@@ -94,11 +94,7 @@ def label(found: Run) -> str:
     return f"{model}, {size}, {state} ({header.id[:6]})"
 
 
-def _files(folder: Path) -> list[Path]:
-    return [folder / runs.HEADER_FILE, folder / runs.CELLS_FILE]
-
-
-read = Newest(runs.load, 64, _files)
+read = Newest(runs.load, 64, lambda folder: [folder / runs.HEADER_FILE, folder / runs.CELLS_FILE])
 """A run by its folder, read once for each version of its files; CorruptFileError if it cannot."""
 
 

@@ -110,12 +110,8 @@ def of_set(found: SolutionSet) -> list[Chart]:
     return drawn + [map_charts.scatter(made, "context") for made in maps.of_set(found.record.id)]
 
 
-def _of_run(file: Path) -> list[Chart]:
-    return of_recording(Recording.load(file))
-
-
 KINDS: tuple[tuple[Collection[Any], Callable[[Path], list[Chart]]], ...] = (
-    (store.RUNS, _of_run),
+    (store.RUNS, lambda file: of_recording(Recording.load(file))),
     (sets.SETS, lambda file: of_set(sets.read(file.parent))),
     (PATHS, lambda file: of_paths(Paths.load(file))),
     (LANDSCAPES, lambda file: of_landscape(Landscape.load(file))),
