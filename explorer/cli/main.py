@@ -44,14 +44,10 @@ class _Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"{message[:1].upper()}{message[1:]}. See: {self.prog} --help\n")
 
 
-def _prog() -> str:
-    """Return how this command line was called."""
-    return INSTALLED_AS if Path(sys.argv[0]).stem == INSTALLED_AS else "python -m explorer"
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    top = _Parser(prog=_prog(), description="Proto-Token Explorer without a browser.")
+    called = INSTALLED_AS if Path(sys.argv[0]).stem == INSTALLED_AS else "python -m explorer"
+    top = _Parser(prog=called, description="Proto-Token Explorer without a browser.")
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
     training = (app, assets, reconstruct, solve_set)

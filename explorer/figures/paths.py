@@ -25,26 +25,15 @@ def curve_name(paths: Paths) -> str:
 
 def accuracy_along(paths: Paths, pair: int) -> Chart:
     """Draw token accuracy along both paths of a pair (Q8)."""
-    return _along(
-        paths,
-        pair,
-        "accuracy",
-        tr("The straight line loses the text. Does the curve?"),
-        tr("token accuracy"),
-        SHARE,
-    )
+    title = tr("The straight line loses the text. Does the curve?")
+    return _along(paths, pair, "accuracy", title, tr("token accuracy"), SHARE)
 
 
 def loss_along(paths: Paths, pair: int) -> Chart:
     """Draw the mean cross-entropy along both paths of a pair, on a logarithmic axis."""
-    return _along(
-        paths,
-        pair,
-        "loss",
-        tr("The barrier between two solutions"),
-        tr("mean cross-entropy, nats (log)"),
-        {"type": "log", "dtick": 1, "exponentformat": "power"},
-    )
+    title, y = tr("The barrier between two solutions"), tr("mean cross-entropy, nats (log)")
+    axis: dict[str, object] = {"type": "log", "dtick": 1, "exponentformat": "power"}
+    return _along(paths, pair, "loss", title, y, axis)
 
 
 def _along(
