@@ -79,11 +79,22 @@ def show(
     return event
 
 
+@st.fragment
 def _extras(chart: Chart, key: str) -> None:
-    """Offer the chart's numbers and a page of its own."""
+    """Offer the chart's numbers and a page of its own.
+
+    The numbers are sent once somebody opens them, and the page does not run again for it: of what
+    the server does for a class that opens a page, tables that nobody looks at were a tenth.
+    """
     with st.container(horizontal=True, gap="small"):
-        with st.popover(tr("Numbers"), icon=":material/table:", key=f"{key}-{chart.key}-numbers"):
-            st.dataframe(
+        numbers = st.popover(
+            tr("Numbers"),
+            icon=":material/table:",
+            key=f"{key}-{chart.key}-numbers",
+            on_change="rerun",
+        )
+        if numbers.open:
+            numbers.dataframe(
                 chart.table.rename(columns=words.column),
                 hide_index=True,
                 key=f"{key}-{chart.key}-table",

@@ -1,4 +1,4 @@
-"""The recipe: a preset, and every one of its fields to see and change."""
+"""The recipe: a preset, and on demand every one of its fields to see and change."""
 
 from typing import Any, Literal, get_args, get_origin
 
@@ -48,7 +48,9 @@ LABELS = {
 
 
 def choose(default: str = "fast", first: Recipe | None = None) -> Recipe | None:
-    """Show the preset and its fields; return the recipe, or None while a field is impossible.
+    """Show the preset; return the recipe, or None while a field that was changed is impossible.
+
+    The fields are twenty widgets; they are drawn for those who ask for them.
 
     Args:
         default: the preset that is chosen before anybody has.
@@ -65,6 +67,10 @@ def choose(default: str = "fast", first: Recipe | None = None) -> Recipe | None:
     )
     preset = PRESETS[name]
     held = first if first is not None and preset.name == default else preset
+    if not st.toggle(
+        tr("Change its settings"), held is not preset, key=f"recipe_{preset.name}_settings"
+    ):
+        return preset
     fields: dict[str, Any] = {}
     left, right = st.columns(2)
     editable = [(key, info) for key, info in Recipe.model_fields.items() if key in SETTINGS]

@@ -132,6 +132,8 @@ def _start(spec: ReconstructSpec, card: ModelCard) -> None:
     """Show Start, and how long it will take."""
     timed = step_times.find(card.name, spec.recipe.precision)
     assumed = timed or step_times.assumed(card.parameters)
-    if slow_start.button(outlook.of_text(spec, assumed).seconds):
+    ahead = outlook.of_text(spec, assumed)
+    if slow_start.button(ahead.seconds):
         linked.start(spec)
-    st.caption(f"{outlook.of_text(spec, timed).sentence} {queue.load(spec, assumed).sentence}")
+    said = ahead if timed else outlook.of_text(spec, None)
+    st.caption(f"{said.sentence} {queue.load(spec, assumed).sentence}")

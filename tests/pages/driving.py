@@ -34,6 +34,13 @@ def open_page(name: str | None = None, model: Path | None = None, **query: str) 
     return app.run()
 
 
+def open_numbers(app: AppTest) -> AppTest:
+    """Open the numbers of every chart that the page shows, as a person would one after another."""
+    for chart in app.session_state["charts-of-page"]:
+        app.session_state[f"{chart}-numbers"] = True
+    return app.run()
+
+
 def texts_of(app: AppTest) -> str:
     """Return all that a page says, one element a line."""
     return "\n".join(str(element.value) for kind in KINDS for element in app.get(kind))

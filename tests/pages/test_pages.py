@@ -183,6 +183,8 @@ def test_what_suits_the_model_is_offered_first_and_said(tiny_llama_folder: Path)
 
 def test_a_changed_recipe_is_named_as_changed(tiny_llama_folder: Path) -> None:
     app = open_page(None, tiny_llama_folder)
+    assert not [each for each in app.number_input if str(each.key).startswith("recipe_")]
+    app.toggle(key="recipe_fast_settings").set_value(True).run()
     app.number_input(key="recipe_fast_max_steps").set_value(50).run()
     app.button(key="start").click().run()
     (job,) = client.jobs()
@@ -198,6 +200,7 @@ def test_every_field_of_a_recipe_has_a_label() -> None:
 def test_a_recipes_number_that_is_zero_moves_by_a_visible_step(tiny_llama_folder: Path) -> None:
     app = open_page(None, tiny_llama_folder)
     app.segmented_control(key="recipe").set_value("paper").run()
+    app.toggle(key="recipe_paper_settings").set_value(True).run()
     assert app.number_input(key="recipe_paper_target_in_e").increment().value == pytest.approx(0.1)
     assert app.number_input(key="recipe_paper_lr").increment().value == pytest.approx(0.011)
 

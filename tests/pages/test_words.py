@@ -7,7 +7,7 @@ import pytest
 
 from explorer.base import folders, glossary
 from explorer.figures.look import LOOK_AT, look_at
-from tests.pages.driving import open_page, texts_of
+from tests.pages.driving import open_numbers, open_page, texts_of
 from widgets import words
 from widgets.markdown import escaped
 
@@ -95,6 +95,8 @@ def test_no_chart_is_without_its_line() -> None:
 
 def test_columns_of_tables_are_words() -> None:
     app = open_page("paths")
+    assert not app.dataframe  # a chart's numbers are sent once they are opened
+    app = open_numbers(app)
     headings = [str(name) for frame in app.dataframe for name in frame.value.columns]
     assert headings and not [name for name in headings if re.search(r"[a-z]_[a-z]", name)]
     assert words.column("best_sd") == "best restart, standard deviation"
