@@ -40,6 +40,7 @@ def effects(found: SolutionSet, place: Place | None = None) -> None:
         return
     for note in made.notes:
         st.info(escaped(note), icon=":material/info:")
-    at = place or one_of(tr("Hidden states"), PLACE_NAMES, "m", key="depth-place")
+    asked = tr("Hidden states")
+    at = one_of(asked, PLACE_NAMES, "m", key="depth-place") if place is None else place
     chart_widget.show(cached.once(charts.by_layer, made, at), f"depth-{made.set}")
     st.write(escaped(made.sentence))

@@ -1,7 +1,7 @@
 """A figure with what belongs to it: a title that says what to see, words for it, its numbers."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -92,7 +92,10 @@ def spread(deviations: ArrayLike) -> dict[str, object]:
 
 
 def interval(
-    middle: ArrayLike, low: ArrayLike, high: ArrayLike, **look: object
+    middle: Sequence[float],
+    low: Sequence[float | None],
+    high: Sequence[float | None],
+    **look: object,
 ) -> dict[str, object]:
     """Return error bars from low to high; none where an end is not known (None or not finite)."""
     at, least, most = (np.array(values, dtype=float) for values in (middle, low, high))
