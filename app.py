@@ -7,7 +7,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from explorer.base.language import tr
-from widgets import charts, language, menu, projector, start, tour, translation, who
+from widgets import charts, language, menu, projector, start, tour, who
 from widgets.push import Push
 from widgets.visitors import Visitors
 
@@ -65,7 +65,7 @@ def main() -> None:
     charts.begin()
     page.run()
     charts.offer_all()
-    translation.prepare()
+    language.let_browsers_translate()
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from explorer.base.errors import ExplorerError
 from explorer.base.progress import Progress
 from explorer.base.value import valid
 from explorer.cli.assets import downloaded
-from explorer.cli.device import held, named
+from explorer.cli.devices import held, named
 from explorer.figures import Chart, stored
 from explorer.inside.result import Inside
 from explorer.model.metrics import Score, score

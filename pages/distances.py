@@ -4,7 +4,8 @@ import streamlit as st
 
 from explorer.base.language import tr
 from explorer.specs.jobs import DistancesSpec
-from widgets import depth_view, distance_view, evidence, findings, jobs, sets, start
+from widgets import depth_view, distance_view, findings, jobs, sets, start
+from widgets.choice import one_of
 from widgets.guard import sentences
 from widgets.map_set_up import VECTORS
 from widgets.markdown import escaped
@@ -27,15 +28,7 @@ with sentences():
         else:
             for note in summary.notes:
                 st.info(escaped(note), icon=":material/info:")
-            vector = st.segmented_control(
-                tr("Proto-token"),
-                list(VECTORS),
-                default="e",
-                required=True,
-                key="vector",
-                format_func=lambda vector: tr(VECTORS[vector]),
-                bind="query-params",
-            )
+            vector = one_of(tr("Proto-token"), VECTORS, key="vector", bind="query-params")
             distance_view.numbers(summary, vector)
             if vector == "m" and summary.one_m:
                 st.info(tr("The solutions of this set share one m: its distance is always zero."))
@@ -46,4 +39,4 @@ with sentences():
                 with right:
                     distance_view.against_texts(summary, found, vector)
             depth_view.show(found)
-            findings.show(evidence.of_set(found.record))
+            findings.show(findings.of_set(found.record))

@@ -10,7 +10,7 @@ from explorer.landscape.result import LANDSCAPES
 from explorer.paths import places
 from explorer.paths.result import Paths
 from explorer.specs.jobs import LandscapeSpec, RadiusSpec
-from widgets import cached, exact_solutions, landscape_view, linked, server, start
+from widgets import cached, exact_solutions, landscape_view, linked, start
 from widgets.guard import sentences
 
 SIZES = {4: "17 × 17", 5: "33 × 33", 6: "65 × 65"}
@@ -40,11 +40,11 @@ def plane() -> None:
             tr("None of these paths has a trained curve. Connect two solutions again.")
         )
     given = st.query_params.get("pair", "")
-    linked = next((at for at, k in enumerate(pairs) if str(k) == given), 0)
+    first = next((at for at, k in enumerate(pairs) if str(k) == given), 0)
     pair = at.selectbox(
         tr("Pair"),
         pairs,
-        linked,
+        first,
         format_func=lambda k: _pair_label(found, k),
         key=f"plane-pair-{name}-{given}",
     )
@@ -63,8 +63,7 @@ def plane() -> None:
         key="measure",
         width="stretch",
     ):
-        _leave_link()
-        st.query_params["job"] = server.submit(LandscapeSpec(paths=name, pair=pair, level=level))
+        linked.start(LandscapeSpec(paths=name, pair=pair, level=level))
 
 
 def around() -> None:
@@ -81,20 +80,12 @@ def around() -> None:
     if solution and go.button(
         tr("Measure the radius"), icon=":material/radar:", key="measure-radius", width="stretch"
     ):
-        _leave_link()
-        spec = RadiusSpec(solution=solution, directions=directions)
-        st.query_params["radius"] = server.submit(spec)
-
-
-def _leave_link() -> None:
-    for name in ("paths", "pair", "record", "job", "radius"):
-        st.query_params.pop(name, None)
+        linked.start(RadiusSpec(solution=solution, directions=directions), "radius")
 
 
 def _sets() -> dict[str, str]:
     """Return every set of paths that can be opened, by name, own ones first."""
-    found = {places.PATHS.id_of(file): cached.paths(file) for file in places.PATHS.files()}
-    return {name: _label(paths) for name, paths in found.items()}
+    return {places.PATHS.id_of(file): _label(cached.paths(file)) for file in places.PATHS.files()}
 
 
 def _label(paths: Paths) -> str:

@@ -5,12 +5,13 @@ import streamlit as st
 from explorer.assets import hub
 from explorer.base.formatting import human_bytes
 from explorer.base.language import later, tr
-from explorer.library.items import Item, items
+from explorer.library.items import items
 from explorer.library.labels import Kind
 from explorer.library.selection import disk_use, size_of
 from widgets import start
+from widgets.choice import one_of
 from widgets.guard import sentences
-from widgets.library import actions, compare, filters, imports, panel, table, trash
+from widgets.library import actions, compare, filters, imports, panel, table
 
 ROOMS: dict[str, Kind | None] = {
     later("Solutions"): "solution",
@@ -55,11 +56,7 @@ def browse(kind: Kind) -> None:
     if len(selected) == len(readable) == 2:
         compare.show(*readable)
     elif len(selected) == 1:
-        panel.show(selected[0], _tags(everything))
-
-
-def _tags(everything: list[Item]) -> list[str]:
-    return sorted({tag for item in everything for tag in item.label.tags})
+        panel.show(selected[0], {tag for item in everything for tag in item.label.tags})
 
 
 def hub_models() -> None:
@@ -86,22 +83,19 @@ start.through_entry()
 st.title(tr("Library"), anchor=False)
 with sentences():
     with st.container(horizontal=True, vertical_alignment="center"):
-        room = st.segmented_control(
+        room = one_of(
             tr("What to show"),
             list(ROOMS),
-            default="Solutions",
-            required=True,
             key="room",
             bind="query-params",
-            format_func=tr,
             label_visibility="collapsed",
         )
         imports.show()
     imports.report()
     actions.undo_bar()
-    kind = ROOMS[room or "Solutions"]
+    kind = ROOMS[room]
     if kind is None:
-        trash.show()
+        actions.show_trash()
     else:
         browse(kind)
     if kind == "asset":

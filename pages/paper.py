@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer.base.language import tr
 from explorer.experiments import paper, paper_comparison
-from widgets import evidence, fill_column, paper_view, start
+from widgets import fill_column, findings, paper_view, start
 from widgets.guard import sentences
 
 start.through_entry()
@@ -17,7 +17,7 @@ st.write(
 )
 with sentences():
     everything = paper_view.known()
-    numbers, findings, fill, limits = st.tabs(
+    numbers, answers, fill, limits = st.tabs(
         [
             tr("Numbers"),
             tr("Findings"),
@@ -27,8 +27,8 @@ with sentences():
     )
     with numbers:
         paper_view.tables(everything)
-    with findings:
-        said = [*paper_comparison.of_runs(everything), *evidence.of_sets(), *evidence.of_paths()]
+    with answers:
+        said = [*paper_comparison.of_runs(everything), *findings.of_sets(), *findings.of_paths()]
         paper_view.answers(said)
         st.subheader(tr("Other statements of the paper"), anchor=False)
         paper_view.answers(said, paper.MEASURED)

@@ -22,9 +22,7 @@ def set_up() -> None:
         quicker=tr("Fewer pairs or fewer steps are quicker."),
     )
     if pressed and spec is not None:
-        for name in ("a", "b", "record"):
-            st.query_params.pop(name, None)
-        st.query_params["job"] = server.submit(spec)
+        linked.start(spec)
 
 
 def result() -> None:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from explorer.assets import catalog
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base import language
+from explorer.base.errors import ExplorerError
 from explorer.inside.result import Inside
 from explorer.landscape.result import Landscape
 from explorer.landscape.surroundings import Surroundings
@@ -127,6 +129,17 @@ def _read_run(folder: Path) -> tuple[Recording | None, list[Solution]]:
 
 tokenizer = Newest(Tokenizer.load, 8, lambda folder: [folder / "tokenizer.json"])
 """The tokenizer of a model folder."""
+
+
+def tokenizer_of(model: str) -> Tokenizer | None:
+    """Return the tokenizer of a model, None if the model is not on this disk."""
+    try:
+        folder = catalog.find(model).folder
+    except ExplorerError:
+        return None
+    return None if folder is None else tokenizer(folder)
+
+
 run = Newest(_read_run, 64, lambda folder: sorted(folder.glob("*.safetensors")))
 """The recording and the solutions of a run that is over, by its folder."""
 paths = Newest(Paths.load, 16)

@@ -10,6 +10,7 @@ from explorer.solutions.sets import SolutionSet
 from explorer.specs.jobs import DepthSpec
 from widgets import cached, jobs, map_set_up
 from widgets import charts as chart_widget
+from widgets.choice import one_of
 from widgets.markdown import escaped
 
 _read = cached.Newest(depth.REPORTS.read, 16)
@@ -39,13 +40,7 @@ def effects(found: SolutionSet, place: Place | None = None) -> None:
         return
     for note in made.notes:
         st.info(escaped(note), icon=":material/info:")
-    at = place or st.segmented_control(
-        tr("Hidden states"),
-        list(PLACE_NAMES),
-        default="m",
-        required=True,
-        key="depth-place",
-        format_func=lambda place: tr(PLACE_NAMES[place]),
-    )
+    asked = tr("Hidden states")
+    at = one_of(asked, PLACE_NAMES, "m", key="depth-place") if place is None else place
     chart_widget.show(cached.once(charts.by_layer, made, at), f"depth-{made.set}")
     st.write(escaped(made.sentence))

@@ -5,7 +5,6 @@ import streamlit as st
 
 from explorer.base.language import later, tr
 from explorer.figures import distances as charts
-from explorer.figures.stored import TEXT_AXES
 from explorer.geometry import distance_report, distances
 from explorer.geometry.binned import LEAST
 from explorer.geometry.distance_report import DistanceSummary
@@ -15,6 +14,7 @@ from explorer.solutions.sets import SolutionSet
 from widgets import charts as chart_widget
 from widgets import words
 from widgets.cached import Newest
+from widgets.choice import one_of
 from widgets.markdown import escaped
 
 METRICS = {"cosine": later("cosine"), "l2": "L2"}
@@ -32,15 +32,7 @@ _read = Newest(distance_report.read, 16)
 
 def histograms(summary: DistanceSummary, vector: str) -> None:
     """The histogram of one vector with its statistics."""
-    metric = st.segmented_control(
-        tr("Distance"),
-        list(METRICS),
-        default="cosine",
-        required=True,
-        key="metric",
-        format_func=lambda metric: tr(METRICS[metric]),
-        bind="query-params",
-    )
+    metric = one_of(tr("Distance"), METRICS, key="metric", bind="query-params")
     measured = summary.of(vector, metric)
     assert measured is not None
     chart_widget.show(charts.histogram(summary.histogram(measured), measured), "distances")
@@ -101,15 +93,7 @@ def numbers(summary: DistanceSummary, vector: str) -> None:
 
 def against_texts(summary: DistanceSummary, found: SolutionSet, vector: Vector) -> None:
     """Proto-token distance against text distance; choosing points shows the two texts."""
-    axis = st.segmented_control(
-        tr("Text distance"),
-        list(TEXT_AXES),
-        default="tfidf",
-        required=True,
-        key="text_axis",
-        format_func=lambda axis: tr(AXES[axis]),
-        bind="query-params",
-    )
+    axis = one_of(tr("Text distance"), AXES, key="text_axis", bind="query-params")
     assert summary.charts is not None
     points = summary.charts.points(axis, vector)
     if points.empty:
@@ -117,7 +101,7 @@ def against_texts(summary: DistanceSummary, found: SolutionSet, vector: Vector) 
         return
     against = summary.against_texts(vector, axis)
     texts = distances.texts(found)
-    chart = charts.against_texts(points, against, TEXT_AXES[axis], texts)
+    chart = charts.against_texts(points, against, texts)
     event = chart_widget.show_selectable(chart, f"texts-{found.record.id}")
     some = len(points) < sum(against.text_pairs.values())
     said = [

@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer.base.errors import BadInputError
 from explorer.base.language import tr
+from explorer.figures.words import shortened
 from explorer.solutions import store
 from explorer.solutions.solution import Solution, SolutionRecord
 
@@ -17,16 +18,23 @@ def records() -> dict[str, SolutionRecord]:
     }
 
 
-def label(record: SolutionRecord, length: int = 44) -> str:
+def label(record: SolutionRecord) -> str:
     """Name a solution in a list; what tells restarts of a text apart comes first."""
-    text = " ".join(record.text.split())
-    text = text if len(text) <= length else f"{text[: length - 1]}…"
+    text = shortened(record.text, 44)
     return f"{tr('seed {seed}', seed=record.seed)} · N {record.c_tokens} · {text}"
 
 
 def group(record: SolutionRecord) -> tuple[str, str, str, int]:
     """Return what two solutions must share for a path to make sense."""
     return (record.text, record.fingerprint, record.arrangement, record.c_tokens)
+
+
+def groups(known: dict[str, SolutionRecord]) -> dict[tuple[str, str, str, int], list[str]]:
+    """Return the ids of solutions by what they share."""
+    found: dict[tuple[str, str, str, int], list[str]] = {}
+    for i, record in known.items():
+        found.setdefault(group(record), []).append(i)
+    return found
 
 
 def choose(title: str, ids: list[str], key: str, first: str | None = None) -> str | None:

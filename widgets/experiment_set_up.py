@@ -5,17 +5,21 @@ from typing import Any, get_args, get_origin
 import streamlit as st
 from pydantic.fields import FieldInfo
 
+from explorer.assets import allowed_folders, catalog
+from explorer.assets.catalog import ModelCard
 from explorer.base.errors import BadInputError
 from explorer.base.language import tr
 from explorer.estimates import run_time
 from explorer.estimates.outlook import about
+from explorer.experiments import over_training
 from explorer.experiments.definition import PRESETS, Experiment
+from explorer.runtime import step_times
 from explorer.specs.arrangements import ARRANGEMENTS
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import ExperimentSpec
 from explorer.specs.texts import SOURCES
 from explorer.texts.alterations import find_alterations
-from widgets import arrangement, cached, checkpoints, models, recipes, server, slow_start, step_time
+from widgets import arrangement, cached, linked, models, recipes, server, slow_start
 from widgets.markdown import escaped
 
 NOT_ASKED = {"experiment", "model", "recipe"}
@@ -26,7 +30,7 @@ def choose(experiment: Experiment) -> None:
     card = models.choose()
     if card is None:
         return
-    more = checkpoints.choose(card, "checkpoints") if experiment.name == "capacity" else []
+    more = _checkpoints(card) if experiment.name == "capacity" else []
     cards = [card, *more]
     if missing := [each for each in cards if each.folder is None]:
         models.download(missing[0])
@@ -44,9 +48,9 @@ def choose(experiment: Experiment) -> None:
     if altered := find_alterations((), settings.drawn_from, tokenizer, settings.longest):
         st.warning(escaped(altered), icon=":material/spellcheck:")
     step = run_time.step(settings)
-    known = step_time.known(card.name, step[-1])
+    known = step_times.find(card.name, step[-1].precision)
     st.caption(escaped(run_time.before(experiment, settings, card.parameters, known)))
-    step_time.offer(card.name, *step, f"time-{experiment.name}")
+    slow_start.offer_timing(card.name, *step, f"time-{experiment.name}")
     once = run_time.expected(experiment, settings, card.parameters, known)
     if more:
         st.caption(
@@ -65,10 +69,35 @@ def choose(experiment: Experiment) -> None:
         quicker=tr("Fewer or shorter texts are quicker."),
         help=tr("If you start it again with the same settings, it goes on where it stopped."),
     ):
-        st.query_params.pop("run", None)
         asked = [settings.model_copy(update={"model": each.name}) for each in cards]
-        jobs = [server.submit(ExperimentSpec(settings=one, preset=name)) for one in asked]
-        st.query_params["job"] = jobs[0]
+        linked.start(ExperimentSpec(settings=asked[0], preset=name))
+        for one in asked[1:]:
+            server.submit(ExperimentSpec(settings=one, preset=name))
+
+
+def _checkpoints(card: ModelCard) -> list[ModelCard]:
+    """Show further checkpoints of the model's training, if there are any; return the chosen ones.
+
+    Raises:
+        BadInputError: if one that was typed is no checkpoint of this training.
+    """
+    at = over_training.checkpoint(card.name)
+    if at is None:
+        return []
+    labels = st.multiselect(
+        tr("More checkpoints"),
+        [label for label in over_training.labels(at) if label != at.label],
+        accept_new_options=True,
+        key="checkpoints",
+        placeholder=tr("Choose, or type a name such as step1000"),
+        help=tr(
+            "Revisions of the model on the hub, or folders beside this one. Each gets a run of "
+            "its own; together they show capacity over training."
+        ),
+    )
+    names = [over_training.named(at, label) for label in labels]
+    server.require(*map(allowed_folders.in_model, names))
+    return [catalog.find(name) for name in names]
 
 
 def _advanced(experiment: Experiment, usual: Settings, preset: str, why: str) -> Settings:

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.base.errors import CorruptFileError
+from explorer.base.folders import recorded
 from explorer.base.formatting import counted
 from explorer.base.language import later, tr
 from explorer.estimates import run_time
@@ -15,7 +16,7 @@ from explorer.experiments.catalogue import experiment
 from explorer.experiments.definition import Experiment
 from explorer.experiments.nodes import read_nodes
 from explorer.experiments.runs import Run
-from explorer.figures.experiments.drawing import charts
+from explorer.figures.experiments import charts
 from explorer.figures.experiments.over_training import charts as over_training_charts
 from explorer.jobs.client import Job
 from explorer.specs.experiments import Name
@@ -59,7 +60,9 @@ def _result(asked: Experiment) -> None:
     if first is None:
         if wanted:
             st.info(tr("The run that the link names is not on this machine. This is another one."))
-        first = next((k for k, name in enumerate(names) if _ships(folders[name])), 0)
+        first = next(
+            (k for k, name in enumerate(names) if folders[name].is_relative_to(recorded())), 0
+        )
     chosen = names[first]
     if len(names) > 1:
         chosen = st.selectbox(
@@ -73,10 +76,6 @@ def _result(asked: Experiment) -> None:
     if found.ships:
         st.badge(tr("recorded"), icon=":material/history:", color="gray")
     show(asked, found)
-
-
-def _ships(folder: Path) -> bool:
-    return folder.parent.parent.name == "recorded"
 
 
 def _label(folder: Path) -> str:
@@ -95,18 +94,14 @@ def label(found: Run) -> str:
     return f"{model}, {size}, {state} ({header.id[:6]})"
 
 
-def _files(folder: Path) -> list[Path]:
-    return [folder / runs.HEADER_FILE, folder / runs.CELLS_FILE]
-
-
-read = Newest(runs.load, 64, _files)
+read = Newest(runs.load, 64, lambda folder: [folder / runs.HEADER_FILE, folder / runs.CELLS_FILE])
 """A run by its folder, read once for each version of its files; CorruptFileError if it cannot."""
 
 
 def _kind(asked: Experiment) -> Kind:
     return Kind(
         lambda spec: isinstance(spec, ExperimentSpec) and spec.settings.experiment == asked.name,
-        _live,
+        lambda job_id: follow(job_id, f"?job={job_id}", results=_so_far),
         _made,
         lambda folder, _key, _query: show(asked, read(folder)),
         later("This was stopped before it began."),
@@ -121,12 +116,8 @@ def _made(_job_id: str, job: Job | None) -> Path | None:
     return runs.find(str(job.result["run"]))
 
 
-def _live(job_id: str) -> None:
-    """Progress of a run, and its charts as cells are finished."""
-    follow(job_id, f"?job={job_id}", results=_so_far)
-
-
 def _so_far(job: Job) -> None:
+    """Show the charts of a run under way as cells are finished."""
     if "run" in job.result:
         for chart in cached.once(charts, read(runs.find(str(job.result["run"])))):
             chart_widget.show(chart, job.id, extras=False)

@@ -15,9 +15,11 @@ from explorer.experiments.definition import PAPER, PRESETS, Experiment
 from explorer.experiments.runs import Run
 from explorer.jobs import client
 from explorer.jobs.client import Job
+from explorer.runtime import step_times
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import ExperimentSpec
-from widgets import models, server, slow_start, step_time
+from widgets import models, server, slow_start
+from widgets.choice import one_of
 from widgets.markdown import escaped
 
 
@@ -41,14 +43,7 @@ def show(found: list[Run]) -> None:
             key="fill-experiment",
             format_func=lambda name: tr(EXPERIMENTS[name].title),
         )
-        preset = st.segmented_control(
-            tr("Size"),
-            list(PRESETS),
-            default=PAPER,
-            required=True,
-            key="fill-size",
-            format_func=lambda name: tr(PRESETS[name]),
-        )
+        preset = one_of(tr("Size"), PRESETS, PAPER, key="fill-size")
     with right:
         picked = models.choose()
     cards = {card.name: card for card in catalog.paper_models()}
@@ -56,7 +51,7 @@ def show(found: list[Run]) -> None:
         cards[picked.name] = picked
     waiting = client.jobs(open_only=True)
     for number, card in enumerate(cards.values()):
-        _line(number, card, EXPERIMENTS[name], preset or PAPER, found, waiting)
+        _line(number, card, EXPERIMENTS[name], preset, found, waiting)
 
 
 def _line(
@@ -74,7 +69,8 @@ def _line(
         text, action = st.columns([5, 1], vertical_alignment="center")
         with text:
             st.markdown(f"**{escaped(card.title)}** · {escaped(models.describe(card))}")
-            st.code(_command(experiment, card, preset), language="sh", wrap_lines=True)
+            command = f"run {experiment.name} --model {shlex.quote(card.name)} --preset {preset}"
+            st.code(f"python -m explorer {command}", language="sh", wrap_lines=True)
             st.caption(escaped(_state(experiment, settings, card, found)))
         with action:
             _button(number, card, experiment, spec, job)
@@ -84,13 +80,13 @@ def _button(
     number: int, card: ModelCard, experiment: Experiment, spec: ExperimentSpec, job: Job | None
 ) -> None:
     if job is not None:
-        address = f"./{_page(experiment)}?job={job.id}"
+        address = f"./{experiment.name.replace('-', '_')}?job={job.id}"
         st.link_button(tr("Follow"), address, icon=":material/pending:")
         return
     missing = tr("This model is not downloaded yet; the command downloads it first.")
     expected = None
     if card.folder is not None:
-        seconds = step_time.known(card.name, run_time.step(spec.settings)[-1])
+        seconds = step_times.find(card.name, run_time.step(spec.settings)[-1].precision)
         expected = run_time.expected(experiment, spec.settings, card.parameters, seconds)
     if slow_start.button(
         expected,
@@ -115,15 +111,5 @@ def _state(experiment: Experiment, settings: Settings, card: ModelCard, found: l
             "Not downloaded yet, so it cannot be started here. Download it with: {command}",
             command="python -m explorer assets --model " + shlex.quote(card.name),
         )
-    seconds = step_time.known(card.name, run_time.step(settings)[-1])
+    seconds = step_times.find(card.name, run_time.step(settings)[-1].precision)
     return run_time.before(experiment, settings, card.parameters, seconds)
-
-
-def _command(experiment: Experiment, card: ModelCard, preset: str) -> str:
-    model = shlex.quote(card.name)
-    return f"python -m explorer run {experiment.name} --model {model} --preset {preset}"
-
-
-def _page(experiment: Experiment) -> str:
-    """Return the address of an experiment's page."""
-    return experiment.name.replace("-", "_")

@@ -1,13 +1,24 @@
 """What the paper found, and whether what is on this page shows it: said plainly either way."""
 
+from functools import cache
+from pathlib import Path
 from typing import Literal
 
 import streamlit as st
 
+from explorer.base import language
+from explorer.base.errors import CorruptFileError
 from explorer.base.language import tr
-from explorer.experiments.paper_comparison import ANSWERS
+from explorer.experiments import space
+from explorer.experiments.paper_comparison import ANSWERS, Evidence
 from explorer.experiments.rules import Rule
 from explorer.experiments.verdicts import Finding
+from explorer.geometry import distance_report
+from explorer.paths import places
+from explorer.solutions import sets as records
+from explorer.solutions.sets import SetRecord
+from widgets import cached, sets
+from widgets.cached import Newest
 from widgets.markdown import escaped
 
 MARKS: dict[bool | None, tuple[str, Literal["green", "orange", "gray"]]] = {
@@ -45,3 +56,66 @@ def rules(of: dict[str, Rule]) -> None:
             st.markdown(f"**{name}** {escaped(rule.question)}")
         for said in dict.fromkeys(rule.answers for rule in of.values()):
             st.write(escaped(said))
+
+
+def of_sets() -> list[Evidence]:
+    """Return what every set says of F8 and F9; say which cannot be read.
+
+    A set that has only begun has nothing to say yet.
+    """
+    found = []
+    for name, record in sets.known().items():
+        if not record.complete and len(record.exact) < 2:
+            continue
+        try:
+            findings = of_set(record)
+        except CorruptFileError as error:
+            warned = tr("Set {id}: {error}", id=name[:6], error=error)
+            st.warning(escaped(warned), icon=":material/broken_image:")
+            continue
+        of = tr("set {id}", id=name[:6])
+        found += [Evidence(f, record.spec.model, of) for f in findings]
+    return found
+
+
+def of_set(record: SetRecord) -> list[Finding]:
+    """Return what a set says of F8 and F9.
+
+    Raises:
+        CorruptFileError: if one of its files cannot be read.
+    """
+    return _of_set(language.current())(records.find(record.id))
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the file of a set and, where its distances are measured, that of their report."""
+    return [folder / records.SET_FILE, *distance_report.files(sets.record(folder))[:1]]
+
+
+def _findings(folder: Path) -> list[Finding]:
+    measured = next(map(distance_report.read, _files(folder)[1:]), None)
+    if measured is not None:
+        return space.of_report(measured)
+    return space.of_vectors(records.read(folder))
+
+
+@cache
+def _of_set(_language: str) -> Newest[list[Finding]]:
+    """Return what is kept of the sets' findings, which are sentences of a language."""
+    return Newest(_findings, 64, _files)
+
+
+def of_paths() -> list[Evidence]:
+    """Return what all paths say of F10; say which cannot be read."""
+    found = []
+    for file in places.PATHS.files():
+        try:
+            made = cached.paths.if_there(file)
+        except CorruptFileError as error:
+            warned = tr("Paths {id}: {error}", id=file.parent.name, error=error)
+            st.warning(escaped(warned), icon=":material/broken_image:")
+            continue
+        if made is not None:
+            of = tr("paths {id}", id=file.parent.name)
+            found += [Evidence(f, made.header.model, of) for f in space.of_paths(made)]
+    return found

@@ -10,10 +10,8 @@ from explorer.inside.header import MOST_TOKENS
 from explorer.inside.result import LOOKS
 from explorer.jobs import client
 from explorer.specs.jobs import InsideSpec
-from widgets import exact_solutions, server
-
-LEFT_BY = ("job", "solution")
-"""Parameters of a link that another look takes the place of."""
+from widgets import exact_solutions
+from widgets.linked import start
 
 
 def ask() -> None:
@@ -70,7 +68,5 @@ def _shown() -> str | None:
 
 def submit(spec: InsideSpec) -> None:
     """Queue a look, and let the link lead to it."""
-    for name in LEFT_BY:
-        st.query_params.pop(name, None)
-    st.query_params["job"] = server.submit(spec)
+    start(spec)
     st.rerun()

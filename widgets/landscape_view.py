@@ -8,21 +8,18 @@ import streamlit as st
 from explorer.base.formatting import human_seconds
 from explorer.base.language import later, tr
 from explorer.figures import landscape as charts
-from explorer.figures.walk import point_data
+from explorer.figures.strip import point_data
 from explorer.jobs.client import Job
 from explorer.landscape.result import Landscape
 from explorer.paths import places
 from explorer.specs.jobs import LandscapeSpec, RadiusSpec
 from widgets import cached, download, token_strip, words
 from widgets import charts as chart_widget
+from widgets.choice import one_of
 from widgets.copy_link import copy_link
 from widgets.following import follow
 from widgets.linked import Kind, in_folder
 from widgets.markdown import escaped
-
-
-def _live(job_id: str) -> None:
-    follow(job_id, f"?job={job_id}", results=_so_far)
 
 
 def _so_far(job: Job) -> None:
@@ -40,14 +37,7 @@ def show(file: Path, key: str, query: str) -> None:
     _numbers(found)
     picture, reading = st.columns([3, 2], gap="large")
     with reading:
-        column = st.segmented_control(
-            tr("Contours of"),
-            [later("accuracy"), later("loss")],
-            default="accuracy",
-            required=True,
-            key=f"of-{key}",
-            format_func=tr,
-        )
+        column = one_of(tr("Contours of"), [later("accuracy"), later("loss")], key=f"of-{key}")
         row, at = _point(found, key)
         st.caption(
             tr(
@@ -123,7 +113,6 @@ def _clicked(found: Landscape, key: str, chart_key: str) -> None:
 
 def _numbers(found: Landscape) -> None:
     header, n = found.header, len(found.x[:: found.stride])
-    share = header.points_per_second / max(header.plain_per_second, 1e-9)
     inside = float((found.accuracy[:: found.stride, :: found.stride] >= 0.99).mean())
     with st.container(horizontal=True):
         words.metric(tr("Grid"), f"{n} × {n}")
@@ -135,7 +124,7 @@ def _numbers(found: Landscape) -> None:
         words.metric(tr("Points per second"), f"{header.points_per_second:.0f}")
         words.metric(
             tr("Share of the model's own speed"),
-            f"{share:.0%}",
+            f"{found.share:.0%}",
             help=tr(
                 "The forward pass alone, without anything measured, does {rows} rows of the same "
                 "length per second.",
@@ -166,7 +155,7 @@ def _show_radius(file: Path, key: str, _query: str) -> None:
 
 PLANES = Kind(
     lambda spec: isinstance(spec, LandscapeSpec),
-    _live,
+    lambda job_id: follow(job_id, f"?job={job_id}", results=_so_far),
     in_folder(places.LANDSCAPE),
     show,
     later("This was stopped before its first points were measured; nothing was saved."),

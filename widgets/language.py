@@ -11,6 +11,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explorer.base import language
 from explorer.base.language import tr
+from widgets import sources
 
 LANGUAGE = "lang"
 CHOICES = {
@@ -58,3 +59,9 @@ def choose() -> None:
         f"[{language.NAMES[code]}](?{urlencode(here | {LANGUAGE: code})})" for code in others
     )
     st.markdown(tr(":material/translate: In another language: {links}", links=links))
+
+
+def let_browsers_translate() -> None:
+    """Get the page ready for a translation by the browser: tokens stay, and the page goes on."""
+    component = st.components.v2.component("translation", js=sources.script("translation.js"))
+    component(key="translation")

@@ -12,8 +12,18 @@ from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.paths import places
 from explorer.specs.jobs import JobSpec
-from widgets import recorded
+from widgets import recorded, server
 from widgets.job_controls import outcome
+
+NAMES = ("job", "radius", "solution", "record", "run", "paths", "pair", "a", "b")
+"""Parameters of a link that name what is to be shown, or what is to be chosen for it."""
+
+
+def start(spec: JobSpec, parameter: str = "job") -> None:
+    """Queue a job, and let the page's link lead to it and to nothing that it led to before."""
+    for name in NAMES:
+        st.query_params.pop(name, None)
+    st.query_params[parameter] = server.submit(spec)
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,12 @@
 from collections.abc import Sequence
 from functools import partial
 from itertools import combinations
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
-from explorer.assets import catalog
-from explorer.base.errors import ExplorerError
 from explorer.base.formatting import counted
 from explorer.base.language import tr
-from explorer.figures.strip import preview_data
 from explorer.figures.words import shortened
 from explorer.geometry.distances import between, stack
 from explorer.geometry.maps import SolutionMap
@@ -55,7 +51,7 @@ def details(made: SolutionMap, ids: list[str]) -> None:
         )
         _tag(ids)
     solutions = made.solutions
-    folder = model_folder(solutions[shown[0]].record.model)
+    tokenizer = cached.tokenizer_of(solutions[shown[0]].record.model)
     for i in shown:
         solution = solutions[i]
         record = solution.record
@@ -69,14 +65,11 @@ def details(made: SolutionMap, ids: list[str]) -> None:
                 )
             )
             look_inside.link(i)
-        if folder is None:
+        if tokenizer is None:
             st.text(record.text)
             continue
-        tokenizer = cached.tokenizer(folder)
         target = solution.target_ids.tolist()
-        groups = [(g.start, g.stop, g.text) for g in tokenizer.groups(target)]
-        data = preview_data(target, groups, tokenizer.pieces(target), len(target))
-        token_strip.preview(f"chosen-{i}", data)
+        token_strip.preview(f"chosen-{i}", tokenizer, target, len(target))
     if len(shown) < 2:
         return
     vector = made.record.spec.vector
@@ -104,14 +97,6 @@ def _tag(ids: Sequence[str]) -> None:
             st.success(tr("{solutions} tagged. The Library filters by tags.", solutions=tagged))
         if len(own) < len(ids):
             st.info(tr("Solutions that ship with the project cannot be tagged."))
-
-
-def model_folder(name: str) -> Path | None:
-    """Return where a model's tokenizer lies, None if the model is not on this disk."""
-    try:
-        return catalog.find(name).folder
-    except ExplorerError:
-        return None
 
 
 def connect(texts: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ from explorer.geometry.maps import SolutionMap
 from explorer.jobs import client
 from explorer.specs.jobs import MapSpec
 from widgets import jobs, words
+from widgets.choice import one_of
 from widgets.markdown import escaped
 
 VECTORS: dict[Vector, str] = {"e": "e", "m": "m", "both": later("e and m together")}
@@ -44,26 +45,24 @@ def settings(chosen: list[str]) -> MapSpec:
     if space != INPUT:
         fields["place"] = space
     kept = maps.load(valid(MapSpec, fields | {"method": "umap"})) is not None
-    method = st.segmented_control(
-        tr("Method"), ["pca", "umap"], default="umap" if kept else "pca", required=True,
-        key="method", format_func=str.upper, bind="query-params",
+    method = one_of(
+        tr("Method"),
+        {"pca": "PCA", "umap": "UMAP"},
+        "umap" if kept else "pca",
+        key="method",
+        bind="query-params",
         help=words.help_for("UMAP", "PCA"),
-    )  # fmt: skip
+    )
     fields["method"] = method
     if space == INPUT:
-        fields["vector"] = st.segmented_control(
+        fields["vector"] = one_of(
             tr("Proto-token"),
-            list(VECTORS),
-            default="e",
-            required=True,
+            VECTORS,
             key="map_vector",
-            format_func=lambda vector: tr(VECTORS[vector]),
             bind="query-params",
             help=words.help_for(tr("Proto-token"), "e", "m"),
         )
-    fields["dimensions"] = st.segmented_control(
-        tr("Dimensions"), [2, 3], default=2, required=True, key="dimensions"
-    )
+    fields["dimensions"] = one_of(tr("Dimensions"), [2, 3], key="dimensions")
     if method == "umap":
         left, right = st.columns(2)
         fields["neighbours"] = left.number_input(tr("Neighbours"), 2, 200, 10, key="neighbours")

@@ -16,6 +16,7 @@ from explorer.experiments.runs import Run
 from explorer.figures import paper_table
 from explorer.specs.experiments import Name
 from widgets import charts, experiment_view, words
+from widgets.choice import one_of
 from widgets.markdown import escaped
 
 
@@ -116,14 +117,7 @@ def _table3(found: list[Run]) -> None:
     for run in found:
         if run.settings.experiment in paper_comparison.TABLE3:
             _protocol(run, compare=True)
-    shared = st.segmented_control(
-        "m",
-        [later("not shared"), later("shared")],
-        default="not shared",
-        required=True,
-        key="paper-m",
-        format_func=tr,
-    )
+    shared = one_of("m", [later("not shared"), later("shared")], key="paper-m")
     ours = paper_comparison.table3(found)
     for value in ("c_tokens", "h_lm"):
         chart = paper_table.capacity_beside(value, m_shared=shared == "shared", ours=ours)

@@ -1,11 +1,8 @@
 """What to connect: two solutions, two that are trained first, or all pairs of some texts."""
 
-from collections import Counter
-
 import streamlit as st
 
 from explorer.assets import catalog
-from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted
 from explorer.base.language import later, tr
@@ -19,6 +16,7 @@ from explorer.specs.jobs import PathsSpec, ReconstructSpec
 from explorer.specs.recipes import FAST
 from explorer.texts.targets import target_ids
 from widgets import cached, exact_solutions, length
+from widgets.choice import one_of
 from widgets.markdown import escaped
 
 PICK, TRAIN, ALL = later("Two solutions"), later("Train two first"), later("All pairs")
@@ -68,16 +66,11 @@ def _two() -> tuple[tuple[str, str], ...]:
                 train=tr(TRAIN),
             )
         )
-    many = Counter(exact_solutions.group(record) for record in known.values())
-    paired_first = sorted(known, key=lambda i: many[exact_solutions.group(known[i])] < 2)
+    groups = exact_solutions.groups(known)
+    paired_first = sorted(known, key=lambda i: len(groups[exact_solutions.group(known[i])]) < 2)
     a = exact_solutions.choose(tr("From"), paired_first, "path-a", wanted[0])
-    near = [
-        i
-        for i, record in known.items()
-        if a in known
-        and i != a
-        and exact_solutions.group(record) == exact_solutions.group(known[a])
-    ]
+    alike = groups[exact_solutions.group(known[a])] if a in known else []
+    near = [i for i in alike if i != a]
     if a in known and not near and wanted[1] is None:
         raise BadInputError(
             tr(
@@ -95,11 +88,8 @@ def _two() -> tuple[tuple[str, str], ...]:
 
 
 def _all() -> tuple[tuple[str, str], ...]:
-    known = exact_solutions.records()
-    groups: dict[tuple[str, str, str, int], list[str]] = {}
-    for i, record in known.items():
-        groups.setdefault(exact_solutions.group(record), []).append(i)
-    groups = {key: ids for key, ids in groups.items() if len(ids) > 1}
+    made = exact_solutions.groups(exact_solutions.records())
+    groups = {key: ids for key, ids in made.items() if len(ids) > 1}
     if not groups:
         raise BadInputError(
             tr(
@@ -135,7 +125,7 @@ def _to_train() -> ReconstructSpec | None:
         )
         return None
     text = st.text_area(tr("Text"), DEFAULT_TEXT, key="path-text", height=90) or ""
-    ids = target_ids(text, _tokenizer(card), None)
+    ids = target_ids(text, cached.tokenizer(card.folder), None)
     most = min(64, len(ids))
     chosen = length.choose(most, 12, "path-n")
     seed = st.number_input(tr("First seed"), 0, 2**31 - 1 - RESTARTS, 0, key="path-train-seed")
@@ -155,20 +145,12 @@ def _to_train() -> ReconstructSpec | None:
     return valid(ReconstructSpec, fields)
 
 
-def _tokenizer(card: catalog.ModelCard) -> Tokenizer:
-    assert card.folder is not None
-    return cached.tokenizer(card.folder)
-
-
 def _settings() -> dict[str, object]:
     """Show curve and recipe; return them as fields of a spec."""
     usual = PathRecipe()
-    curve = st.segmented_control(
+    curve = one_of(
         tr("Curve"),
-        ["bezier", "two-bends"],
-        default="bezier",
-        required=True,
-        format_func={"bezier": tr("Bezier"), "two-bends": tr("Two bends")}.__getitem__,
+        {"bezier": later("Bezier"), "two-bends": later("Two bends")},
         key="path-curve",
         help=tr(
             "A quadratic Bezier curve has one control point, as in the paper. A path of straight "

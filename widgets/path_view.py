@@ -10,7 +10,7 @@ from explorer.base.formatting import counted, human_seconds
 from explorer.base.language import later, tr
 from explorer.experiments import space
 from explorer.figures import paths as charts
-from explorer.figures.walk import walk_data
+from explorer.figures.strip import walk_data
 from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.paths import places
@@ -165,25 +165,24 @@ def _one(found: Paths, pair: int, key: str) -> None:
         tr("Walk along both paths: what the model outputs at each t, all in one forward pass.")
     )
     token_strip.walk(f"walk-{key}", walk_data(found, pair), run=f"{key}-{pair}")
-    text = found.text(pair)
-    labels = [found.header.pieces.get(i, "") for i in text.target_ids]
     left, right = st.columns(2)
     with left:
         chart_widget.show(cached.once(charts.accuracy_along, found, pair), key)
         chart_widget.show(cached.once(charts.convergence, found, pair), key)
     with right:
         chart_widget.show(cached.once(charts.loss_along, found, pair), key)
-        chart_widget.show(charts.positions_along(found, pair, labels), key)
+        chart_widget.show(charts.positions_along(found, pair), key)
 
 
 def _numbers(found: Paths, pair: int) -> None:
     accuracy, line = found.curve.accuracy[pair], found.line.accuracy[pair]
+    lead = f"{100 * (accuracy.min() - line.min()):+.0f}"
     at = found.converged_at(pair)
     with st.container(horizontal=True):
         words.metric(
             tr("Lowest accuracy, curve"),
             f"{accuracy.min():.0%}",
-            _lead(accuracy, line),
+            tr("{points} percentage points", points=lead),
             help=tr("Of all grid points. Below it the difference from the straight line."),
         )
         mean, straight = f"{found.mean(pair):.1%}", f"{found.mean(pair, line=True):.1%}"
@@ -206,11 +205,6 @@ def _numbers(found: Paths, pair: int) -> None:
 
 
 MEAN_HELP = later("Averaged over the length of the path, not over t.")
-
-
-def _lead(accuracy: np.ndarray, line: np.ndarray) -> str:
-    points = f"{100 * (accuracy.min() - line.min()):+.0f}"
-    return tr("{points} percentage points", points=points)
 
 
 def _downloads(found: Paths, pair: int, file: Path, key: str, query: str) -> None:

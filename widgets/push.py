@@ -19,7 +19,6 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from explorer.assets import catalog
 from explorer.base.errors import ExplorerError
 from explorer.jobs.feed import Say
 from explorer.jobs.streams import MOST_JOBS, Hub, Told
@@ -126,9 +125,7 @@ def _require_own_page(request: Request) -> None:
 def sayer(model: str) -> Say:
     """Return what turns a model's token ids into texts; blanks while its tokenizer is not here."""
     try:
-        folder = catalog.find(model).folder
-        if folder is not None:
-            return cached.tokenizer(folder).pieces
+        found = cached.tokenizer_of(model)
     except (ExplorerError, OSError):
-        pass
-    return lambda ids: ["" for _ in ids]
+        found = None
+    return found.pieces if found is not None else lambda ids: ["" for _ in ids]

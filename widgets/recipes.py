@@ -10,6 +10,7 @@ from explorer.base.language import later, tr
 from explorer.base.value import in_words
 from explorer.specs.recipes import PRESETS, SETTINGS, Recipe
 from widgets import words
+from widgets.choice import one_of
 from widgets.markdown import escaped
 
 RECIPES = later(
@@ -55,16 +56,16 @@ def choose(default: str = "fast", first: Recipe | None = None) -> Recipe | None:
         default: the preset that is chosen before anybody has.
         first: what its fields hold then, if not the preset's own.
     """
-    name = st.segmented_control(
+    name = one_of(
         tr("Recipe"),
         list(PRESETS),
-        default=default,
-        required=True,
+        default,
+        format_func=str,
         key="recipe",
         bind="query-params",
         help=words.help_for(tr("recipe"), tr("warm start"), more=tr(RECIPES)),
     )
-    preset = PRESETS[name or default]
+    preset = PRESETS[name]
     held = first if first is not None and preset.name == default else preset
     if not st.toggle(
         tr("Change its settings"), held is not preset, key=f"recipe_{preset.name}_settings"

@@ -10,7 +10,6 @@ from explorer.base.formatting import counted
 from explorer.base.language import later, tr
 from explorer.base.value import valid
 from explorer.estimates import outlook
-from explorer.figures.strip import preview_data
 from explorer.people import queue
 from explorer.people.assignment import MOST_LETTERS, Assignment
 from explorer.runtime import step_times
@@ -23,11 +22,10 @@ from widgets import (
     assignments,
     cached,
     length,
+    linked,
     models,
     recipes,
-    server,
     slow_start,
-    step_time,
     text_source,
     token_strip,
     words,
@@ -93,14 +91,9 @@ def _which(total: int, chosen: int, *, more: bool) -> str:
 
 def _preview(passage: Passage, first: list[int], chosen: int, tokenizer: Tokenizer) -> None:
     """Show the text's first tokens: which of them are the target, which differ from the text."""
-    groups = [(g.start, g.stop, g.text) for g in tokenizer.groups(first)]
     altered = find_alteration(passage.text, tokenizer, first[:chosen])
-    token_strip.preview(
-        "preview",
-        preview_data(
-            first, groups, tokenizer.pieces(first), chosen, altered.groups if altered else ()
-        ),
-    )
+    marked = altered.groups if altered else ()
+    token_strip.preview("preview", tokenizer, first, chosen, marked)
     if altered:
         st.warning(escaped(altered.sentence), icon=":material/spellcheck:")
 
@@ -137,11 +130,10 @@ def _advanced(card: ModelCard, wanted: Assignment) -> dict[str, Any] | None:
 
 def _start(spec: ReconstructSpec, card: ModelCard) -> None:
     """Show Start, and how long it will take."""
-    timed = step_time.known(card.name, spec.recipe)
+    timed = step_times.find(card.name, spec.recipe.precision)
     assumed = timed or step_times.assumed(card.parameters)
     ahead = outlook.of_text(spec, assumed)
     if slow_start.button(ahead.seconds):
-        st.query_params.pop("solution", None)
-        st.query_params["job"] = server.submit(spec)
+        linked.start(spec)
     said = ahead if timed else outlook.of_text(spec, None)
     st.caption(f"{said.sentence} {queue.load(spec, assumed).sentence}")

@@ -9,11 +9,12 @@ from explorer.experiments.paper_comparison import ANSWERS
 from explorer.experiments.rules import Rule
 from explorer.figures import roles as charts
 from explorer.geometry import roles
-from explorer.geometry.roles import CLAIM, TARGETS, OverContexts, RolesReport, Target
+from explorer.geometry.roles import CLAIM, TARGETS, OverContexts, RolesReport
 from explorer.solutions.sets import SolutionSet
 from explorer.specs.jobs import RolesSpec
 from widgets import cached, jobs, sets
 from widgets import charts as chart_widget
+from widgets.choice import one_of
 from widgets.findings import MARKS
 from widgets.markdown import escaped
 
@@ -75,16 +76,13 @@ def show(found: SolutionSet) -> None:
         chart_widget.show(cached.once(charts.noise, made), f"roles-{made.set}")
         st.write(escaped(made.stands))
         _sharing(made)
-    target = st.segmented_control(
+    chosen = one_of(
         tr("Read from hidden states"),
-        [t for t in TARGETS if made.probe("e", t)],
-        default="meaning",
-        required=True,
-        format_func=lambda name: tr(NAMES[name]),
+        {target: NAMES[target] for target in TARGETS if made.probe("e", target)},
+        "meaning",
         key="roles-target",
         bind="query-params",
     )
-    chosen: Target = target or "meaning"
     chart_widget.show(cached.once(charts.by_layer, made, chosen), f"roles-{made.set}")
     said = tr(TARGETS[chosen])
     st.caption(f"{said[0].upper()}{said[1:]}. {tr(STATES)}")

@@ -9,7 +9,6 @@ import streamlit as st
 
 from explorer.base.formatting import counted, human_seconds, nats, speed
 from explorer.base.language import later, tr
-from explorer.figures import Chart
 from explorer.figures import run as charts
 from explorer.figures.strip import strip_data
 from explorer.jobs import client
@@ -20,6 +19,7 @@ from explorer.solutions.solution import BEATEN, Solution, halted
 from explorer.specs.jobs import ReconstructSpec
 from widgets import cached, download, how_it_works, look_inside, token_strip, words
 from widgets import charts as chart_widget
+from widgets.choice import one_of
 from widgets.copy_link import copy_link
 from widgets.following import HELP, Restart, follow
 from widgets.linked import Kind
@@ -77,8 +77,7 @@ RUNS = Kind(
 
 
 def _playback(recording: Recording, shown: tuple[int, ...]) -> dict[str, Any]:
-    pieces = recording.header.pieces
-    return strip_data(recording, shown, lambda ids: [pieces.get(i, "�") for i in ids], play=True)
+    return strip_data(recording, shown, play=True)
 
 
 def _without_recording(solutions: list[Solution]) -> None:
@@ -102,19 +101,11 @@ def _chosen(seeds: list[int], key: str) -> Restart:
     if len(seeds) == 1:
         return seeds[0]
     of_seeds = {str(seed): tr("seed {seed}", seed=seed) for seed in seeds}
-    names = {"best": tr(BEST)} | of_seeds | {"all": tr(ALL)}
-    chosen = st.segmented_control(
-        tr("Restart"),
-        list(names),
-        default="best",
-        required=True,
-        format_func=names.__getitem__,
-        key=f"restarts-{key}",
-        label_visibility="collapsed",
-    )
+    names = {"best": BEST} | of_seeds | {"all": ALL}
+    chosen = one_of(tr("Restart"), names, key=f"restarts-{key}", label_visibility="collapsed")
     if chosen == "all":
         return "all"
-    return "best" if chosen in (None, "best") else int(chosen)
+    return "best" if chosen == "best" else int(chosen)
 
 
 def _which_restarts(recording: Recording, key: str) -> list[int]:
@@ -195,25 +186,13 @@ def _race(folder: Path) -> None:
     )
 
 
-def _position_heatmap(recording: Recording, restart: int) -> Chart:
-    return charts.position_heatmap(recording, restart, _labels(recording))
-
-
-def _position_accuracy(recording: Recording) -> Chart:
-    return charts.position_accuracy(recording, _labels(recording))
-
-
-def _labels(recording: Recording) -> list[str]:
-    return [recording.header.pieces.get(i, "") for i in recording.header.target_ids]
-
-
 def _charts(recording: Recording, restart: int, key: str) -> None:
     top, bottom = st.columns(2), st.columns(2)
     for place, chart in (
         (top[0], cached.once(charts.accuracy_curves, recording)),
-        (top[1], cached.once(_position_heatmap, recording, restart)),
+        (top[1], cached.once(charts.position_heatmap, recording, restart)),
         (bottom[0], cached.once(charts.loss_curves, recording)),
-        (bottom[1], cached.once(_position_accuracy, recording)),
+        (bottom[1], cached.once(charts.position_accuracy, recording)),
     ):
         with place:
             chart_widget.show(chart, key)

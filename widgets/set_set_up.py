@@ -1,21 +1,26 @@
 """What a solution set shall be, how long it will take, and Start."""
 
+import pandas as pd
 import streamlit as st
 
 from explorer.assets import catalog
 from explorer.base.language import later, tr
 from explorer.base.value import valid
 from explorer.estimates.set_time import estimate
+from explorer.runtime import step_times
+from explorer.solutions import store
 from explorer.specs.jobs import GatheredText, SolveSetSpec
 from explorer.specs.texts import SOURCES
 from explorer.texts.alterations import find_alterations
-from widgets import arrangement, cached, models, recipes, server, set_texts, slow_start, step_time
+from widgets import arrangement, cached, models, recipes, server, slow_start, words
+from widgets.choice import one_of
 from widgets.markdown import escaped
 
 REGIMES = {
     "shared": later("One m shared by the whole set (the paper's default)"),
     "free": later("m free: every solution has its own"),
 }
+MOST_TYPED = 200
 PROTOCOL, GATHER = later("Continuations"), later("My own choice")
 
 
@@ -28,17 +33,10 @@ def set_up() -> None:
         models.download(card)
         return
     fields: dict[str, object] = {"model": card.name, "arrangement": card.default_arrangement}
-    what = st.segmented_control(
-        tr("Texts"),
-        [PROTOCOL, GATHER],
-        default=PROTOCOL,
-        required=True,
-        key="set_what",
-        format_func=tr,
-    )
+    what = one_of(tr("Texts"), [PROTOCOL, GATHER], key="set_what")
     gathered: tuple[GatheredText, ...] = ()
     if what == GATHER:
-        gathered = set_texts.gather()
+        gathered = _gather()
     else:
         drawn = [s for s in SOURCES if s not in ("own", "generated", "corpus")]
         fields["source"] = st.selectbox(
@@ -97,15 +95,49 @@ def set_up() -> None:
     _start(valid(SolveSetSpec, fields | {"texts": gathered}), card)
 
 
+def _gather() -> tuple[GatheredText, ...]:
+    """Show a table to type texts into and a picker of library entries; return what is there."""
+    st.caption(tr("One text in each row. Rows with the same context belong together."))
+    typed = st.data_editor(
+        pd.DataFrame({"context": [""], "text": [""]}, dtype="string"),
+        num_rows="dynamic",
+        hide_index=True,
+        key="set_typed",
+        width="stretch",
+        column_config={
+            name: st.column_config.TextColumn(words.column(name)) for name in ("context", "text")
+        },
+    )
+    entries = {entry.id: entry.record for entry in store.entries() if entry.record is not None}
+    chosen = st.multiselect(
+        tr("Texts from the library"),
+        list(entries),
+        format_func=lambda i: f"{entries[i].text[:60]} ({i[:6]})",
+        key="set_library",
+    )
+    rows = [
+        valid(GatheredText, {"text": row["text"], "context": row["context"][:300]})
+        for row in typed.fillna("").to_dict(orient="records")[:MOST_TYPED]
+        if str(row["text"]).strip()
+    ]
+    known = {row.text for row in rows}
+    for name in chosen:
+        record = entries[name]
+        if record.text not in known:
+            known.add(record.text)
+            rows.append(valid(GatheredText, {"text": record.text, "title": record.title[:300]}))
+    return tuple(rows)
+
+
 def _start(spec: SolveSetSpec, card: catalog.ModelCard) -> None:
     assert card.folder is not None
     given = [text.text for text in spec.texts]
     if altered := find_alterations(given, (), cached.tokenizer(card.folder), spec.length):
         st.warning(escaped(altered), icon=":material/spellcheck:")
-    seconds = step_time.known(spec.model, spec.recipe)
+    seconds = step_times.find(spec.model, spec.recipe.precision)
     found = estimate(spec, card.parameters, seconds)
     st.caption(escaped(found.sentence))
-    step_time.offer(spec.model, spec.length, spec.arrangement, spec.recipe, "set_time")
+    slow_start.offer_timing(spec.model, spec.length, spec.arrangement, spec.recipe, "set_time")
     if slow_start.button(found.expected, "set_start", quicker=tr("A smaller set is quicker.")):
         server.submit(spec)
         st.rerun()

@@ -1,10 +1,14 @@
-"""Start, and a question before it where what is started takes long on this machine."""
+"""Start, with a question where it takes long on this machine; and a button that times a step."""
 
 import streamlit as st
 
 from explorer.base.language import later, tr
 from explorer.estimates import outlook
 from explorer.estimates.outlook import Expected
+from explorer.runtime import step_times
+from explorer.specs.arrangements import ArrangementChoice
+from explorer.specs.recipes import Recipe
+from widgets import server
 
 
 def button(
@@ -56,3 +60,19 @@ def button(
             )
         )
         return st.button(tr("Start anyway"), type="primary", key=key)
+
+
+def offer_timing(
+    model: str, length: int, arrangement: ArrangementChoice, recipe: Recipe, key: str
+) -> None:
+    """Show a button that lets the worker time a step, as long as none was timed.
+
+    Raises:
+        ExplorerError: with the worker's sentence, if it cannot.
+    """
+    if step_times.find(model, recipe.precision) is None and st.button(
+        tr("Time a step first"), key=key
+    ):
+        asked = {"model": model, "length": length, "arrangement": arrangement}
+        server.request("pace", {**asked, "recipe": recipe.model_dump()}, model)
+        st.rerun()

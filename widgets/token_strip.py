@@ -5,10 +5,13 @@ person or a model writes is ever read as HTML; colours change in place, without 
 finished run plays back in the browser, without asking the server for each frame.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
+from explorer.assets.tokenizing import Tokenizer
+from explorer.figures.strip import preview_data
 from widgets import sources
 
 SCRIPTS = ("strip.js", "token_strip.js")
@@ -26,7 +29,7 @@ def _mount(key: str, data: dict[str, Any]) -> None:
 
 
 def still(key: str, data: dict[str, Any]) -> None:
-    """Show one frame (`explorer.figures.walk.point_data`)."""
+    """Show one frame (`explorer.figures.strip.point_data`)."""
     _mount(key, data | {"mode": "live"})
 
 
@@ -36,10 +39,14 @@ def playback(key: str, data: dict[str, Any], *, run: str, autoplay: bool = False
 
 
 def walk(key: str, data: dict[str, Any], *, run: str) -> None:
-    """Show what the model says along a path, with a slider (`explorer.figures.walk.walk_data`)."""
+    """Show what the model says along a path, with a slider (`explorer.figures.strip.walk_data`)."""
     _mount(key, data | {"mode": "play", "run": run, "autoplay": False})
 
 
-def preview(key: str, data: dict[str, Any]) -> None:
+def preview(
+    key: str, tokenizer: Tokenizer, ids: list[int], length: int, altered: Sequence[int] = ()
+) -> None:
     """Show the tokens of a text before training (`explorer.figures.strip.preview_data`)."""
+    groups = [(g.start, g.stop, g.text) for g in tokenizer.groups(ids)]
+    data = preview_data(ids, groups, tokenizer.pieces(ids), length, altered)
     _mount(key, data | {"mode": "preview"})

@@ -5,14 +5,21 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from filelock import Timeout
 
 from explorer.assets import catalog
 from explorer.base.errors import BadInputError
-from explorer.cli.device import held, named
 from explorer.cli.progress import carry_out, say
 from explorer.cluster import joining
 from explorer.cluster.parts import Division
+from explorer.jobs import client
 
+if TYPE_CHECKING:
+    from explorer.model.pool import ModelPool
+
+AnyDivision = TypeVar("AnyDivision", bound=Division)
 ALL = "all"
 DEVICE = (
     "Where to compute: auto, cpu, mps, cuda, cuda:1 or another; several GPUs with commas between, "
@@ -34,6 +41,43 @@ def add_to(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--cores", type=int, metavar="K", help="Processor cores for each process of --ray."
     )
+
+
+def named(name: str) -> str:
+    """Return the device that a name means here.
+
+    Raises:
+        BadInputError: if there is no such device.
+    """
+    from explorer.model.frozen import choose_device
+
+    return str(choose_device(name))
+
+
+@contextmanager
+def alone_on(device: str) -> "Iterator[ModelPool]":
+    """Hold the device's compute lock; yield its models."""
+    import torch
+
+    from explorer.model.pool import ModelPool
+
+    with held(device):
+        yield ModelPool(torch.device(device))
+
+
+@contextmanager
+def held(device: str) -> Iterator[None]:
+    """Hold the device's compute lock, saying so when it has to be waited for."""
+    lock = client.compute_lock(device)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say("Waiting: another process is computing on this device …")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def several(arguments: argparse.Namespace) -> list[str]:
@@ -71,8 +115,10 @@ def spreads(arguments: argparse.Namespace, devices: list[str]) -> bool:
     return arguments.ray is not None or len(devices) > 1
 
 
-def spread_over(arguments: argparse.Namespace, devices: list[str], division: Division) -> None:
-    """Carry a division out by Ray: on this machine's devices, or on a cluster.
+def spread_over(
+    arguments: argparse.Namespace, devices: list[str], division: AnyDivision
+) -> AnyDivision:
+    """Carry a division out by Ray, on this machine's devices or on a cluster, and return it.
 
     Raises:
         BadInputError: if Ray is not installed, or the cluster cannot be joined.
@@ -94,6 +140,7 @@ def spread_over(arguments: argparse.Namespace, devices: list[str], division: Div
             raise
         for why in task.refused.values():
             say(why)
+    return division
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.cli import devices, flags, recipes, results
 from explorer.cli.assets import downloaded
-from explorer.cli.device import alone_on
+from explorer.cli.devices import alone_on
 from explorer.cli.progress import carry_out, say
 from explorer.estimates import run_time
 from explorer.experiments import exports, over_training
@@ -97,9 +97,7 @@ def _run(
         from explorer.cluster.runs import RunDivision
 
         say(run_time.before(asked, settings, card.parameters))
-        division = RunDivision(settings, preset)
-        devices.spread_over(arguments, where, division)
-        made = division.run
+        made = devices.spread_over(arguments, where, RunDivision(settings, preset)).run
     else:
         with alone_on(where[0]) as pool:
             made = _measure(asked, settings, preset, pool, card.parameters)

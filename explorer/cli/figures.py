@@ -1,4 +1,4 @@
-"""`python -m explorer figures`: every chart of stored results as files."""
+"""`python -m explorer figures` and `export-site`: what is stored as files for others."""
 
 import argparse
 from pathlib import Path
@@ -9,7 +9,7 @@ from explorer.cli import flags, results
 
 
 def add_to(commands: Any) -> None:
-    """Add the command to the parser."""
+    """Add both commands to the parser."""
     command = commands.add_parser(
         "figures",
         help="write every chart of stored results as SVG, PDF, PNG or HTML",
@@ -29,11 +29,21 @@ def add_to(commands: Any) -> None:
         "--out", type=Path, default=Path("figures"), help="Folder. Default: figures."
     )
     flags.add_json(command)
-    command.set_defaults(run=run)
+    command.set_defaults(run=run_figures)
+    site = commands.add_parser(
+        "export-site",
+        help="write the recorded results as a folder of HTML that needs no server",
+        description="Write the results that ship with the project as one folder of HTML: runs that "
+        "play, charts and tables of every experiment, maps, paths. It works from a disk, on any "
+        "web server and inside a course page, and asks nobody for anything. Open index.html.",
+    )
+    site.add_argument("folder", metavar="DIR", type=Path, help="A new folder, or an old export.")
+    flags.add_json(site)
+    site.set_defaults(run=run_site)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Carry the command out."""
+def run_figures(arguments: argparse.Namespace) -> int:
+    """Carry `figures` out."""
     from explorer.figures import files, stored
 
     formats = files.require_formats(arguments.format.split(","))
@@ -48,4 +58,13 @@ def run(arguments: argparse.Namespace) -> int:
         results.print_json({"figures": made})
     else:
         print("\n".join(map(str, made)))
+    return 0
+
+
+def run_site(arguments: argparse.Namespace) -> int:
+    """Carry `export-site` out."""
+    from explorer.site.writing import write
+
+    made = [path.resolve() for path in write(arguments.folder)]
+    results.print_json({"pages": made}) if arguments.json else print(made[0])
     return 0

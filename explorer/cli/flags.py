@@ -20,17 +20,7 @@ from explorer.base.value import valid
 from explorer.cli import recipes
 from explorer.specs.curves import PathRecipe
 from explorer.specs.experiments import ReadoutSettings
-from explorer.specs.jobs import (
-    DepthSpec,
-    DistancesSpec,
-    InsideSpec,
-    LandscapeSpec,
-    PathsSpec,
-    RadiusSpec,
-    ReconstructSpec,
-    RolesSpec,
-    SolveSetSpec,
-)
+from explorer.specs.jobs import InsideSpec, PathsSpec, ReconstructSpec, SolveSetSpec
 from explorer.specs.recipes import PRESETS, Recipe
 from explorer.specs.texts import SOURCES, CorpusSpec
 
@@ -47,7 +37,12 @@ MODELS = (
 SET = "Change a setting, as JSON: --set texts=4 --set 'lengths=[4, 8]' --set recipe.max_steps=100."
 
 MODEL = packaged.EMBEDDED_MODEL.name
-EVERYWHERE: dict[str, dict[str, Any]] = {"model": {"default": MODEL, "type": catalog.from_here}}
+EVERYWHERE: dict[str, dict[str, Any]] = {
+    "model": {"default": MODEL, "type": catalog.from_here},
+    "set": {"metavar": "S"},
+    "paths": {"name": "paths"},
+    "solution": {"name": "solution"},
+}
 OTHERWISE: dict[type[BaseModel], dict[str, dict[str, Any] | None]] = {
     ReconstructSpec: {
         **dict.fromkeys(("text", "title", "source")),  # of the passage
@@ -70,18 +65,13 @@ OTHERWISE: dict[type[BaseModel], dict[str, dict[str, Any] | None]] = {
         "joint_until": {"metavar": "SHARE"},
         "recipe": {"default": "independent"},
     },
-    DistancesSpec: {"set": {"metavar": "S"}},
-    DepthSpec: {"set": {"metavar": "S"}},
-    RolesSpec: {"set": {"metavar": "S"}},
     PathsSpec: dict.fromkeys(("pairs", "train")),
     PathRecipe: {
         **dict.fromkeys(("beta1", "beta2", "clip", "schedule", "precision")),
         "max_steps": {"name": "--steps"},
         "stop_early": {"name": "--all-steps", "help": "Go on after a curve is exact all along."},
     },
-    LandscapeSpec: {"paths": {"name": "paths"}},
-    RadiusSpec: {"solution": {"name": "solution"}},
-    InsideSpec: {"solution": {"name": "solution"}, "other": {"usual": "up to two are found"}},
+    InsideSpec: {"other": {"usual": "up to two are found"}},
     ReadoutSettings: {  # stands for every experiment: `run` takes what nearly all of them have
         **dict.fromkeys(("contexts", "context_length", "length", "restarts", "source")),
         "arrangement": {"default": None, "usual": "auto"},
@@ -150,8 +140,7 @@ def given(arguments: argparse.Namespace, spec: type[BaseModel]) -> dict[str, Any
 
 def written(spec: type[BaseModel], name: str) -> str:
     """Return the option of a field as a person writes it, such as `--joint-until`."""
-    otherwise = OTHERWISE.get(spec, {}).get(name) or {}
-    option: str = otherwise.get("name", f"--{name.replace('_', '-')}")
+    option: str = (_otherwise(spec, name) or {}).get("name", f"--{name.replace('_', '-')}")
     return option
 
 
@@ -178,10 +167,14 @@ def add_json(command: argparse.ArgumentParser) -> None:
 def _fields(spec: type[BaseModel]) -> Iterator[tuple[str, FieldInfo, dict[str, Any]]]:
     """Yield name, field and exceptions of every field that a person can choose a value of."""
     for name, field in spec.model_fields.items():
-        otherwise = OTHERWISE.get(spec, {}).get(name, EVERYWHERE.get(name, {}))
+        otherwise = _otherwise(spec, name)
         one_value = get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1
         if otherwise is not None and not one_value:
             yield name, field, otherwise
+
+
+def _otherwise(spec: type[BaseModel], name: str) -> dict[str, Any] | None:
+    return OTHERWISE.get(spec, {}).get(name, EVERYWHERE.get(name, {}))
 
 
 def _inside(field: FieldInfo) -> type[BaseModel] | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from explorer.base.files import write_atomically
 from explorer.cli import flags, results
-from explorer.cli.device import alone_on, named
+from explorer.cli.devices import alone_on, named
 from explorer.cli.progress import carry_out
 from explorer.inside import others, reading, tables
 from explorer.inside.result import FILE, Inside
@@ -36,8 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     from explorer.tasks.inside.looking import InsideTask
 
     with alone_on(named(arguments.device)) as pool:
-        task = InsideTask(solution, spec, pool, results.folder(arguments.out), None, swap)
-        carry_out(task)
+        folder = results.folder(arguments.out)
+        task = carry_out(InsideTask(solution, spec, pool, folder, swap_with=swap))
     assert task.found is not None
     for name, table in tables.all_of(task.found).items():
         write_atomically(arguments.out / f"{name}.csv", table.to_csv(index=False).encode())

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from explorer.cli import devices, flags, results
-from explorer.cli.device import alone_on, named
+from explorer.cli.devices import alone_on, named
 from explorer.cli.progress import carry_out
 from explorer.paths import places
 from explorer.paths.result import Paths
@@ -43,16 +43,12 @@ def run_plane(arguments: argparse.Namespace) -> int:
     if devices.spreads(arguments, where):
         from explorer.cluster.planes import PlaneDivision
 
-        division = PlaneDivision(found, spec, folder)
-        devices.spread_over(arguments, where, division)
-        done = division.found
+        done = devices.spread_over(arguments, where, PlaneDivision(found, spec, folder)).found
     else:
         from explorer.tasks.landscape.measuring import LandscapeTask
 
         with alone_on(where[0]) as pool:
-            task = LandscapeTask(found, spec, pool, folder)
-            carry_out(task)
-        done = task.found
+            done = carry_out(LandscapeTask(found, spec, pool, folder)).found
     said = {
         "landscape": str((arguments.out / places.LANDSCAPE).resolve()),
         **{name: getattr(done, name) for name in ("x", "y", "marks", "accuracy", "loss")},
@@ -71,8 +67,7 @@ def run_radius(arguments: argparse.Namespace) -> int:
     from explorer.tasks.landscape.radius import RadiusTask
 
     with alone_on(named(arguments.device)) as pool:
-        task = RadiusTask(solution, spec, pool, results.folder(arguments.out))
-        carry_out(task)
+        task = carry_out(RadiusTask(solution, spec, pool, results.folder(arguments.out)))
     found = task.found
     assert found is not None
     fields = ("radius", "median", "distances", "accuracy")

@@ -13,9 +13,7 @@ from explorer.base.errors import ExplorerError
 from explorer.cli import (
     app,
     assets,
-    distances,
     experiment,
-    export_site,
     figures,
     inside,
     landscape,
@@ -28,7 +26,7 @@ from explorer.runtime import logs
 
 INSTALLED_AS = "proto-tokens"
 """Name of the command that an installed package gives (pyproject.toml)."""
-OK, BAD_INPUT, NOT_EXACT, INTERRUPTED = 0, 2, 3, 130
+OK, BAD_INPUT, INTERRUPTED = 0, 2, 130
 
 
 _LACKING = re.compile(r"argument (\S+): expected (?:one|at least one) argument")
@@ -46,19 +44,15 @@ class _Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"{message[:1].upper()}{message[1:]}. See: {self.prog} --help\n")
 
 
-def _prog() -> str:
-    """Return how this command line was called."""
-    return INSTALLED_AS if Path(sys.argv[0]).stem == INSTALLED_AS else "python -m explorer"
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    top = _Parser(prog=_prog(), description="Proto-Token Explorer without a browser.")
+    called = INSTALLED_AS if Path(sys.argv[0]).stem == INSTALLED_AS else "python -m explorer"
+    top = _Parser(prog=called, description="Proto-Token Explorer without a browser.")
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
     training = (app, assets, reconstruct, solve_set)
-    measuring = (distances, set_reports, path, landscape, inside, experiment)
-    for module in (*training, *measuring, figures, export_site):
+    measuring = (set_reports, path, landscape, inside, experiment)
+    for module in (*training, *measuring, figures):
         module.add_to(commands)
     return top
 

@@ -10,7 +10,7 @@ from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError, NoProtoTokensError
 from explorer.base.files import write_atomically
 from explorer.cli import devices, flags, results
-from explorer.cli.device import alone_on, named
+from explorer.cli.devices import alone_on, named
 from explorer.cli.progress import carry_out, say
 from explorer.estimates import outlook
 from explorer.paths import places
@@ -69,7 +69,12 @@ def run_many(arguments: argparse.Namespace) -> int:
     where = devices.several(arguments)
     folder = results.folder(arguments.out)
     if devices.spreads(arguments, where):
-        found = _spread(pairs, arguments, where, folder)
+        from explorer.cluster.curves import CurveDivision
+
+        spec = flags.read(arguments, PathsSpec)
+        _say_long_wait(pairs, spec.recipe)
+        division = CurveDivision(pairs, spec.curve, spec.recipe, folder)
+        found = devices.spread_over(arguments, where, division).paths
     else:
         found = _connect(pairs, arguments, folder)
     said = {
@@ -139,21 +144,6 @@ def _connect(
         _say_long_wait(pairs, spec.recipe)
         carry_out(task)
     return task.paths
-
-
-def _spread(
-    pairs: list[tuple[Solution, Solution]],
-    arguments: argparse.Namespace,
-    where: list[str],
-    folder: Path,
-) -> Paths:
-    from explorer.cluster.curves import CurveDivision
-
-    spec = flags.read(arguments, PathsSpec)
-    _say_long_wait(pairs, spec.recipe)
-    division = CurveDivision(pairs, spec.curve, spec.recipe, folder)
-    devices.spread_over(arguments, where, division)
-    return division.paths
 
 
 def _say_long_wait(pairs: list[tuple[Solution, Solution]], recipe: PathRecipe) -> None:

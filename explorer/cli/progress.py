@@ -3,12 +3,14 @@
 import sys
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from tqdm import tqdm
 
 from explorer.base.progress import Progress
 from explorer.tasks.task import Task, finish
 
+AnyTask = TypeVar("AnyTask", bound=Task)
 LINE_SECONDS = 20.0
 """How often a line is printed where no bar can be drawn."""
 _FORMAT = "{desc} |{bar}| {percentage:3.0f}%"
@@ -44,8 +46,8 @@ class ProgressBar:
             say(f"{progress.fraction:4.0%}  {progress.sentence}")
 
 
-def carry_out(task: Task, words: Callable[[Progress], Progress] = lambda said: said) -> None:
-    """Take every step of a task, with a bar.
+def carry_out(task: AnyTask, words: Callable[[Progress], Progress] = lambda said: said) -> AnyTask:
+    """Take every step of a task, with a bar, and return it.
 
     Args:
         task: the task.
@@ -53,6 +55,7 @@ def carry_out(task: Task, words: Callable[[Progress], Progress] = lambda said: s
     """
     with ProgressBar(lines=True) as bar:
         finish(task, lambda progress: bar(words(progress)))
+    return task
 
 
 def say(sentence: str) -> None:

@@ -12,7 +12,7 @@ from explorer.base.progress import Progress
 from explorer.base.value import valid
 from explorer.cli import flags, results
 from explorer.cli.assets import downloaded
-from explorer.cli.device import alone_on, named
+from explorer.cli.devices import alone_on, named
 from explorer.cli.progress import carry_out, say
 from explorer.estimates import outlook
 from explorer.runtime import step_times

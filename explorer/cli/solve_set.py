@@ -14,7 +14,7 @@ from explorer.base.errors import BadInputError
 from explorer.base.value import in_words
 from explorer.cli import devices, flags, results
 from explorer.cli.assets import downloaded
-from explorer.cli.device import alone_on
+from explorer.cli.devices import alone_on
 from explorer.cli.progress import carry_out, say
 from explorer.estimates.set_time import estimate
 from explorer.solutions.sets import SetRecord, folder_of
@@ -63,9 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         from explorer.cluster.sets import SetDivision
 
         say(estimate(spec, card.parameters).sentence)
-        division = SetDivision(spec)
-        devices.spread_over(arguments, where, division)
-        record = division.record
+        record = devices.spread_over(arguments, where, SetDivision(spec)).record
     else:
         with alone_on(where[0]) as pool:
             record = _build(spec, pool, card)

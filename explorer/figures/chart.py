@@ -1,7 +1,7 @@
 """A figure with what belongs to it: a title that says what to see, words for it, its numbers."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -89,6 +89,20 @@ def layout(figure: go.Figure, title: str, x: str, y: str, *, height: int = 320) 
 def spread(deviations: ArrayLike) -> dict[str, object]:
     """Return error bars of one standard deviation."""
     return {"type": "data", "array": deviations, "thickness": 1, "width": 3}
+
+
+def interval(
+    middle: Sequence[float],
+    low: Sequence[float | None],
+    high: Sequence[float | None],
+    **look: object,
+) -> dict[str, object]:
+    """Return error bars from low to high; none where an end is not known (None or not finite)."""
+    at, least, most = (np.array(values, dtype=float) for values in (middle, low, high))
+    if not np.isfinite([least, most]).all():
+        return {"visible": False}
+    ends = {"array": most - at, "arrayminus": at - least}
+    return {"type": "data", "symmetric": False} | ends | look
 
 
 def ticks_for(values: ArrayLike) -> list[float]:

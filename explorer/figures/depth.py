@@ -5,11 +5,9 @@ import plotly.graph_objects as go
 
 from explorer.base.language import tr
 from explorer.figures.chart import Chart, layout
-from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT
+from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT, SYMBOLS
 from explorer.geometry.depth import PLACE_NAMES, DepthReport, Place
 from explorer.geometry.effects import COMPARISONS
-
-SYMBOLS = ("circle", "square", "diamond")
 
 
 def by_layer(made: DepthReport, place: Place) -> Chart:

@@ -6,10 +6,9 @@ import plotly.graph_objects as go
 
 from explorer.base.formatting import counted
 from explorer.base.language import later, tr
-from explorer.figures.chart import Chart, layout
+from explorer.figures.chart import Chart, interval, layout
 from explorer.figures.palette import DIFFERENT, SAME_CONTEXT, SAME_TEXT
 from explorer.figures.words import for_hover
-from explorer.geometry.binned import Bins
 from explorer.geometry.distance_charts import AgainstTexts, Histogram
 from explorer.geometry.distance_report import Summarised
 from explorer.geometry.distances import KINDS, Kind, Metric
@@ -21,6 +20,10 @@ PATTERNS: dict[Kind, str] = dict(zip(KINDS, ("", "/", "."), strict=True))
 UNITS: dict[Metric, str] = {
     "cosine": later("cosine distance, 0 to 2"),
     "l2": later("L2 distance"),
+}
+TEXT_AXES = {
+    "tfidf": later("TF-IDF cosine distance between texts"),
+    "semantic": later("Semantic distance between texts (MiniLM cosine)"),
 }
 TOGETHER = later("e and m together")
 
@@ -106,15 +109,12 @@ def _draw_baseline(figure: go.Figure, mean: float, deviation: float) -> None:
     )
 
 
-def against_texts(
-    points: pd.DataFrame, found: AgainstTexts, text_axis: str, texts: list[str]
-) -> Chart:
+def against_texts(points: pd.DataFrame, found: AgainstTexts, texts: list[str]) -> Chart:
     """Draw proto-token distance against text distance: a point a text pair, and binned means.
 
     Args:
         points: the text pairs to draw, all or some, as `explorer.geometry.binned.points`.
         found: binned means of all of them.
-        text_axis: what the text distance is, of `explorer.figures.stored.TEXT_AXES`.
         texts: the texts by number, for hover boxes.
     """
     figure = go.Figure()
@@ -139,11 +139,12 @@ def against_texts(
             name=tr("{kind}, binned mean", kind=tr(mean.kind)),
             line={"color": COLOURS[mean.kind], "dash": DASHES[mean.kind], "width": 3},
             marker={"size": 9, "symbol": "square", "line": {"width": 1.5, "color": "white"}},
-            error_y=_bars(mean),
+            error_y=interval(mean.mean, mean.low, mean.high, thickness=2),
             hovertemplate=tr("{kind}: mean %{{y:.3f}} at %{{x:.2f}}", kind=tr(mean.kind))
             + "<extra></extra>",
         )
     name = tr(TOGETHER) if found.vector == "both" else found.vector
+    text_axis = TEXT_AXES[found.text_distance]
     distance = tr(text_axis)
     layout(
         figure,
@@ -169,17 +170,3 @@ def _of(drawn: int, count: int) -> str:
     """Say how many of the text pairs are drawn, where not all are."""
     every = counted(count, "text pair")
     return every if drawn == count else tr("{drawn} of {pairs}", drawn=drawn, pairs=every)
-
-
-def _bars(mean: Bins) -> dict[str, object] | None:
-    """Return error bars of the intervals, where there are any."""
-    middle, low, high = (np.array(v, dtype=float) for v in (mean.mean, mean.low, mean.high))
-    if not np.isfinite(low).all():
-        return None
-    return {
-        "type": "data",
-        "symmetric": False,
-        "thickness": 2,
-        "array": high - middle,
-        "arrayminus": middle - low,
-    }

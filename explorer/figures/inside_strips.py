@@ -7,7 +7,7 @@ import numpy as np
 
 from explorer.base.language import tr
 from explorer.figures.inside_names import CUTS, MOVED, layer_names
-from explorer.figures.walk import COLUMNS, frames
+from explorer.figures.strip import COLUMNS, strip
 from explorer.inside import reading
 from explorer.inside.header import Part, What
 from explorer.inside.result import Inside
@@ -29,7 +29,7 @@ def through_layers(found: Inside) -> dict[str, Any]:
         else tr("after layer {layer}: {share} correct", layer=name, share=f"{right:.0%}")
         for k, (name, right) in enumerate(zip(layer_names(found), share, strict=True))
     ]
-    return frames(text, found.header.pieces, ["lens"], columns) | {
+    return strip(text, found.header.pieces, ["lens"], columns) | {
         "captions": captions,
         "start": len(captions) - 1,
         "slider": tr("Layer"),
@@ -54,7 +54,7 @@ def trials(found: Inside, part: Part) -> dict[str, Any]:
         for place, values in zip(at, means, strict=True)
     ]
     columns = [getattr(found, f"trial_{name}")[rows] for name in COLUMNS]
-    return frames(found.header.text, found.header.pieces, names, columns) | {
+    return strip(found.header.text, found.header.pieces, names, columns) | {
         "captions": captions,
         "start": 0,
         "slider": tr("Size of the change, or layer"),
@@ -72,7 +72,7 @@ def swap(found: Inside, row: int, *, other: bool) -> dict[str, Any]:
     else:  # measured against this text alone: only right or wrong is known of the other
         right = np.equal(predicted, text.target_ids)
         p, rank = right.astype(np.float16), np.where(right, 1, 0)
-    return frames(text, header.pieces, [""], [predicted, p, rank])
+    return strip(text, header.pieces, [""], [predicted, p, rank])
 
 
 def _place(part: Part, at: float) -> str:

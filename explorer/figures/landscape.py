@@ -16,7 +16,7 @@ from explorer.paths.curves import positions
 from explorer.specs.recipes import THRESHOLD
 
 HALO = "rgba(255,255,255,0.9)"
-GRID, CHOSEN = "grid", "chosen"
+GRID = "grid"
 
 
 def plane(

@@ -25,26 +25,15 @@ def curve_name(paths: Paths) -> str:
 
 def accuracy_along(paths: Paths, pair: int) -> Chart:
     """Draw token accuracy along both paths of a pair (Q8)."""
-    return _along(
-        paths,
-        pair,
-        "accuracy",
-        tr("The straight line loses the text. Does the curve?"),
-        tr("token accuracy"),
-        SHARE,
-    )
+    title = tr("The straight line loses the text. Does the curve?")
+    return _along(paths, pair, "accuracy", title, tr("token accuracy"), SHARE)
 
 
 def loss_along(paths: Paths, pair: int) -> Chart:
     """Draw the mean cross-entropy along both paths of a pair, on a logarithmic axis."""
-    return _along(
-        paths,
-        pair,
-        "loss",
-        tr("The barrier between two solutions"),
-        tr("mean cross-entropy, nats (log)"),
-        {"type": "log", "dtick": 1, "exponentformat": "power"},
-    )
+    title, y = tr("The barrier between two solutions"), tr("mean cross-entropy, nats (log)")
+    axis: dict[str, object] = {"type": "log", "dtick": 1, "exponentformat": "power"}
+    return _along(paths, pair, "loss", title, y, axis)
 
 
 def _along(
@@ -89,14 +78,9 @@ def _style(name: str) -> dict[str, object]:
     return {"color": BEZIER, "width": 3}
 
 
-def positions_along(paths: Paths, pair: int, labels: list[str]) -> Chart:
-    """Draw p(target) over position and t, for the straight line and for the curve.
-
-    Args:
-        paths: the set.
-        pair: which of it.
-        labels: what each target token says, N of them.
-    """
+def positions_along(paths: Paths, pair: int) -> Chart:
+    """Draw p(target) over position and t, for the straight line and for the curve of a pair."""
+    labels = [paths.header.pieces.get(i, "") for i in paths.text(pair).target_ids]
     names = (tr(LINE_NAME), tr(curve_name(paths)))
     both = (paths.line.p[pair].T, paths.curve.p[pair].T)
     figure = make_subplots(rows=1, cols=2, shared_yaxes=True, subplot_titles=names)
@@ -269,15 +253,11 @@ def ratios(paths: Paths) -> Chart:
             customdata=own[["ends"]],
             hovertemplate=tr("%{customdata[0]}: ratio %{x:.3f}, mean %{y:.1%}") + "<extra></extra>",
         )
-    figure.add_vline(x=PAPER_RATIO, line={"dash": "dash", "width": 1.5, "color": STRAIGHT})
-    figure.add_annotation(
+    figure.add_vline(
         x=PAPER_RATIO,
-        y=1,
-        yref="paper",
-        text=tr("largest in the paper"),
-        showarrow=False,
-        xanchor="left",
-        yanchor="top",
+        line={"dash": "dash", "width": 1.5, "color": STRAIGHT},
+        annotation_text=tr("largest in the paper"),
+        annotation_position="top right",
     )
     figure.update_yaxes(tickformat=".0%")
     layout(

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from explorer.base.language import later, tr
-from explorer.figures.chart import SHARE, Chart, layout, log_axis
+from explorer.figures.chart import SHARE, Chart, interval, layout, log_axis
 from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT, SYMBOLS
 from explorer.geometry.roles import ROLES, TARGETS, OverContexts, RolesReport, Target
 
@@ -133,14 +133,5 @@ def noise(made: RolesReport) -> Chart:
 
 def _bars(values: Sequence[OverContexts]) -> dict[str, object]:
     """Return error bars up to the ends of the intervals; none with few contexts."""
-    ends = [(v.low, v.high) for v in values]
-    if any(low is None or high is None for low, high in ends):
-        return {"visible": False}
-    return {
-        "type": "data",
-        "symmetric": False,
-        "thickness": 1.5,
-        "width": 4,
-        "array": [(v.high or 0) - v.value for v in values],
-        "arrayminus": [v.value - (v.low or 0) for v in values],
-    }
+    ends = ([getattr(v, end) for v in values] for end in ("value", "low", "high"))
+    return interval(*ends, thickness=1.5, width=4)

@@ -1,4 +1,6 @@
-"""Charts of one run: how its restarts form, position by position and step by step."""
+"""Charts of runs: how restarts form, position by position and step by step, and beside others."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,41 +14,36 @@ from explorer.figures.words import for_plotly
 from explorer.solutions.recording import PHASES, Recording
 
 MOST_STEPS_DRAWN = 120
+Curve = tuple[str, Recording, int]
+"""A name, a recording, and which of its restarts is meant."""
 
 
 def accuracy_curves(recording: Recording) -> Chart:
     """Draw token accuracy of each restart over its steps."""
-    return _curves(
-        recording,
-        "accuracy",
-        tr("Accuracy of each restart"),
-        tr("token accuracy"),
-        axis=SHARE,
-    )
+    return _of_each(recording, "accuracy", tr("Accuracy of each restart"))
 
 
 def loss_curves(recording: Recording) -> Chart:
     """Draw the mean cross-entropy of each restart over its steps, on a logarithmic axis."""
-    return _curves(
-        recording,
-        "loss",
-        tr("Training loss"),
-        tr("mean cross-entropy, nats (log)"),
-        axis=log_axis(ticks_for(recording.frames["loss"])),
-    )
+    return _of_each(recording, "loss", tr("Training loss"))
 
 
-def _curves(
-    recording: Recording, column: str, title: str, y: str, axis: dict[str, object]
-) -> Chart:
-    figure = go.Figure()
-    frames = recording.frames
-    for k, seed in enumerate(recording.header.seeds):
-        draw_restart(figure, recording, k, column, tr("seed {seed}", seed=seed), k)
-    figure.update_yaxes(axis)
-    layout(figure, title, tr("optimizer step of the restart"), y)
+def accuracy_of(curves: Sequence[Curve]) -> Chart:
+    """Draw the token accuracy of some restarts over their steps."""
+    return _compared(curves, "accuracy", tr("Accuracy of both"))
+
+
+def loss_of(curves: Sequence[Curve]) -> Chart:
+    """Draw the mean cross-entropy of some restarts over their steps, on a logarithmic axis."""
+    return _compared(curves, "loss", tr("Training loss of both"))
+
+
+def _of_each(recording: Recording, column: str, title: str) -> Chart:
+    frames, seeds = recording.frames, recording.header.seeds
+    curves = [(tr("seed {seed}", seed=seed), recording, k) for k, seed in enumerate(seeds)]
+    figure, y, _ = _draw(curves, column, title, tr("optimizer step of the restart"))
     last = frames[column][-1] if len(frames) else np.zeros(0)
-    restarts = counted(len(recording.header.seeds), "restart")
+    restarts = counted(len(seeds), "restart")
     alt = tr("{what} over steps, a line each: {restarts}.", what=y, restarts=restarts)
     if len(last):
         now = (f"{v:.2f}" if np.isfinite(v) else tr("not a number") for v in last)
@@ -54,24 +51,50 @@ def _curves(
     return Chart(column, figure, alt, curve_table(recording))
 
 
-def draw_restart(
-    figure: go.Figure, recording: Recording, restart: int, column: str, name: str, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw a column of a restart over its steps, in the k-th style; return steps and values."""
-    frames = recording.frames
-    steps, values = until_done(
-        frames["steps"][:, restart], frames[column][:, restart].astype(float)
-    )
-    finite = np.isfinite(values)
-    figure.add_scatter(
-        x=steps[finite],
-        y=values[finite],
-        mode="lines" if finite.sum() > 1 else "markers",
-        name=name,
-        line={"color": RESTARTS[k % len(RESTARTS)], "dash": DASHES[k % len(DASHES)], "width": 2},
-        hovertemplate=tr("{name}, step %{{x}}: %{{y:.3g}}", name=name) + "<extra></extra>",
-    )
-    return steps, values
+def _compared(curves: Sequence[Curve], column: str, title: str) -> Chart:
+    figure, y, drawn = _draw(curves, column, title, tr("optimizer step"))
+    tables, ends = [pd.DataFrame()], []
+    for (name, _, _), (steps, values) in zip(curves, drawn, strict=True):
+        tables.append(pd.DataFrame({"which": name, "step": steps, column: values}))
+        ends.append(
+            tr("{name} ends at {value}", name=name, value=f"{values[-1]:.2f}")
+            if len(values)
+            else tr("{name} has no frames", name=name)
+        )
+    alt = tr("{what} over steps: {ends}.", what=y, ends="; ".join(ends))
+    return Chart(f"compared-{column}", figure, alt, pd.concat(tables, ignore_index=True))
+
+
+def _draw(
+    curves: Sequence[Curve], column: str, title: str, x: str
+) -> tuple[go.Figure, str, list[tuple[np.ndarray, np.ndarray]]]:
+    """Draw accuracy or loss of restarts; return the figure, what y is, and steps and values."""
+    figure, drawn = go.Figure(), []
+    for k, (name, recording, restart) in enumerate(curves):
+        frames = recording.frames
+        steps, values = until_done(
+            frames["steps"][:, restart], frames[column][:, restart].astype(float)
+        )
+        finite = np.isfinite(values)
+        figure.add_scatter(
+            x=steps[finite],
+            y=values[finite],
+            mode="lines" if finite.sum() > 1 else "markers",
+            name=name,
+            line={
+                "color": RESTARTS[k % len(RESTARTS)],
+                "dash": DASHES[k % len(DASHES)],
+                "width": 2,
+            },
+            hovertemplate=tr("{name}, step %{{x}}: %{{y:.3g}}", name=name) + "<extra></extra>",
+        )
+        drawn.append((steps, values))
+    y, axis = tr("token accuracy"), SHARE
+    if column == "loss":
+        every = [recording.frames["loss"][:, restart] for _, recording, restart in curves]
+        y, axis = tr("mean cross-entropy, nats (log)"), log_axis(ticks_for(np.concatenate(every)))
+    figure.update_yaxes(axis)
+    return layout(figure, title, x, y), y, drawn
 
 
 def curve_table(recording: Recording) -> pd.DataFrame:
@@ -87,15 +110,14 @@ def curve_table(recording: Recording) -> pd.DataFrame:
     )
 
 
-def position_heatmap(recording: Recording, restart: int, labels: list[str]) -> Chart:
+def position_heatmap(recording: Recording, restart: int) -> Chart:
     """Draw p(target) over position and step for one restart.
 
     Args:
         recording: the run.
         restart: index of the restart.
-        labels: what each target token says, N of them.
     """
-    frames = recording.frames
+    frames, labels = recording.frames, _labels(recording)
     steps, _ = until_done(frames["steps"][:, restart], frames["accuracy"][:, restart])
     keep = np.unique(np.linspace(0, len(steps) - 1, MOST_STEPS_DRAWN).round().astype(int))
     keep = keep[(keep >= 0) & (keep < len(steps))]
@@ -135,9 +157,9 @@ def position_heatmap(recording: Recording, restart: int, labels: list[str]) -> C
     return Chart("positions", figure, alt, table)
 
 
-def position_accuracy(recording: Recording, labels: list[str]) -> Chart:
+def position_accuracy(recording: Recording) -> Chart:
     """Draw for every position the share of restarts that have it right in the newest frame."""
-    newest = recording.correct[-1:]
+    newest, labels = recording.correct[-1:], _labels(recording)
     right = newest[0] if len(newest) else np.zeros((len(recording.header.seeds), len(labels)), bool)
     share = right.mean(0)
     positions = np.arange(1, len(labels) + 1)
@@ -167,6 +189,11 @@ def position_accuracy(recording: Recording, labels: list[str]) -> Chart:
         count=len(labels),
     )
     return Chart("position-accuracy", figure, alt, table)
+
+
+def _labels(recording: Recording) -> list[str]:
+    """Return what each target token says, N of them; "" where nobody knows."""
+    return [recording.header.pieces.get(i, "") for i in recording.header.target_ids]
 
 
 def _in_hover(labels: list[str]) -> np.ndarray:

@@ -8,10 +8,10 @@ import numpy as np
 
 from explorer.base.collection import Collection
 from explorer.base.errors import BadInputError
-from explorer.base.language import later
 from explorer.experiments import runs
 from explorer.figures import depth as depth_charts
 from explorer.figures import distances as distance_charts
+from explorer.figures import experiments
 from explorer.figures import inside as inside_charts
 from explorer.figures import landscape as plane_charts
 from explorer.figures import maps as map_charts
@@ -19,7 +19,6 @@ from explorer.figures import paths as path_charts
 from explorer.figures import roles as role_charts
 from explorer.figures import run as run_charts
 from explorer.figures.chart import Chart
-from explorer.figures.experiments import drawing
 from explorer.geometry import depth, distance_report, distances, maps, roles
 from explorer.inside import reading
 from explorer.inside.header import Part
@@ -32,38 +31,29 @@ from explorer.solutions import sets, store
 from explorer.solutions.recording import Recording
 from explorer.solutions.sets import SolutionSet
 
-TEXT_AXES = {
-    "tfidf": later("TF-IDF cosine distance between texts"),
-    "semantic": later("Semantic distance between texts (MiniLM cosine)"),
-}
-
 
 def of_recording(recording: Recording) -> list[Chart]:
     """Draw a training: accuracy, positions of its best restart, loss, positions of all."""
-    labels = [recording.header.pieces.get(i, "") for i in recording.header.target_ids]
     return [
         run_charts.accuracy_curves(recording),
-        run_charts.position_heatmap(recording, recording.best, labels),
+        run_charts.position_heatmap(recording, recording.best),
         run_charts.loss_curves(recording),
-        run_charts.position_accuracy(recording, labels),
+        run_charts.position_accuracy(recording),
     ]
 
 
-def of_paths(found: Paths, pair: int | None = None) -> list[Chart]:
-    """Draw paths: all pairs if there are several, then one pair (None: the best connected)."""
-    measured = np.flatnonzero(found.measured).tolist()
-    if not measured:
+def of_paths(found: Paths) -> list[Chart]:
+    """Draw paths: all pairs if there are several, then the one that is connected best."""
+    if not found.measured.any():
         return []
-    if pair is None:
-        pair = best_pair(found)
-    labels = [found.header.pieces.get(i, "") for i in found.text(pair).target_ids]
+    pair = best_pair(found)
     overview = [path_charts.all_pairs(found), path_charts.ratios(found)] if len(found) > 1 else []
     return [
         *overview,
         path_charts.accuracy_along(found, pair),
         path_charts.convergence(found, pair),
         path_charts.loss_along(found, pair),
-        path_charts.positions_along(found, pair, labels),
+        path_charts.positions_along(found, pair),
     ]
 
 
@@ -111,8 +101,7 @@ def of_set(found: SolutionSet) -> list[Chart]:
         for against in summary.charts.against_texts:
             points = summary.charts.points(against.text_distance, against.vector)
             if not points.empty:
-                axis = TEXT_AXES[against.text_distance]
-                drawn.append(distance_charts.against_texts(points, against, axis, texts))
+                drawn.append(distance_charts.against_texts(points, against, texts))
     if (layers := depth.REPORTS.load(found.record)) is not None:
         drawn += [depth_charts.by_layer(layers, place) for place in depth.PLACE_NAMES]
     if (carried := roles.REPORTS.load(found.record)) is not None:
@@ -120,18 +109,14 @@ def of_set(found: SolutionSet) -> list[Chart]:
     return drawn + [map_charts.scatter(made, "context") for made in maps.of_set(found.record.id)]
 
 
-def _of_run(file: Path) -> list[Chart]:
-    return of_recording(Recording.load(file))
-
-
 KINDS: tuple[tuple[Collection[Any], Callable[[Path], list[Chart]]], ...] = (
-    (store.RUNS, _of_run),
+    (store.RUNS, lambda file: of_recording(Recording.load(file))),
     (sets.SETS, lambda file: of_set(sets.read(file.parent))),
     (PATHS, lambda file: of_paths(Paths.load(file))),
     (LANDSCAPES, lambda file: of_landscape(Landscape.load(file))),
     (WALKS, lambda file: [plane_charts.around(Surroundings.load(file))]),
     (LOOKS, lambda file: of_inside(Inside.load(file))),
-    (runs.RUNS, lambda file: drawing.charts(runs.load(file.parent))),
+    (runs.RUNS, lambda file: experiments.charts(runs.load(file.parent))),
 )
 """Everything that is stored and has charts, with what draws it from its file."""
 

@@ -1,6 +1,6 @@
 """What the site shows: every result that ships with the project, a page for each."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from explorer.base import folders
@@ -11,9 +11,8 @@ from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.paper_comparison import Evidence
 from explorer.experiments.runs import Run
 from explorer.figures import inside_strips, paper_table, stored
-from explorer.figures.experiments import drawing
-from explorer.figures.strip import strip_data
-from explorer.figures.walk import walk_data
+from explorer.figures.experiments import charts
+from explorer.figures.strip import strip_data, walk_data
 from explorer.figures.words import shortened
 from explorer.geometry import distance_report
 from explorer.inside import reading, tables
@@ -34,6 +33,8 @@ INTRODUCTION = (
     "These pages are a copy of what the Proto-Token Explorer has recorded. They need no server "
     "and no network. To train on your own text, run the explorer itself.",
 )
+BETWEEN = "Between and around"
+"""What the navigation calls the pages on paths, landscapes and looks inside."""
 READ_FRAMES = "What the model outputs at every point, in one forward pass each:"
 
 
@@ -54,14 +55,14 @@ def _index() -> Page:
         parts += [
             Heading(best.title or folder.name),
             Target(best.text),
-            _played(_recording(folder)),
+            _played(Recording.load(folder / store.RECORDING)),
         ]
     return Page("index", "", "Start", "Two vectors, one forward pass", parts)
 
 
 def _runs() -> Iterator[Page]:
     for folder in store.shipped_runs():
-        recording, best = _recording(folder), _best(folder)
+        recording, best = Recording.load(folder / store.RECORDING), _best(folder)
         solutions = store.siblings(folder / store.RECORDING)
         exact = sum(s.record.exact for s in solutions)
         length = len(recording.header.target_ids)
@@ -93,18 +94,10 @@ def _best(folder: Path) -> SolutionRecord:
     return max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps)).record
 
 
-def _recording(folder: Path) -> Recording:
-    return Recording.load(folder / store.RECORDING)
-
-
 def _played(recording: Recording) -> Strip:
     """Return the best restart's strip, which stands at its beginning until it is played."""
-    data = strip_data(recording, [recording.best], _say(recording.header.pieces), play=True)
+    data = strip_data(recording, [recording.best], play=True)
     return Strip("What the model outputs", data | {"start": 0})
-
-
-def _say(pieces: dict[int, str]) -> Callable[[list[int]], list[str]]:
-    return lambda ids: [pieces.get(i, "�") for i in ids]
 
 
 def _sets() -> Iterator[Page]:
@@ -146,13 +139,8 @@ def _paths() -> Iterator[Page]:
             Strip("What the model outputs along both paths", walk_data(found, pair)),
             *drawn[len(overview) :],
         ]
-        yield Page(
-            _name("paths", file.parent),
-            "Between and around",
-            "Paths",
-            "From one solution to another",
-            parts,
-        )
+        title = "From one solution to another"
+        yield Page(_name("paths", file.parent), BETWEEN, "Paths", title, parts)
 
 
 def _landscapes() -> Iterator[Page]:
@@ -164,13 +152,8 @@ def _landscapes() -> Iterator[Page]:
             Target(found.header.text.text),
             *stored.of_landscape(found),
         ]
-        yield Page(
-            _name("landscape", file.parent),
-            "Between and around",
-            "Landscape",
-            "The landscape around solutions",
-            parts,
-        )
+        title = "The landscape around solutions"
+        yield Page(_name("landscape", file.parent), BETWEEN, "Landscape", title, parts)
 
 
 def _looks() -> Iterator[Page]:
@@ -186,13 +169,7 @@ def _looks() -> Iterator[Page]:
         ]
         if found.header.writings:
             parts.append(Table("What the model goes on to write", tables.writings(found)))
-        yield Page(
-            _name("inside", file.parent),
-            "Between and around",
-            "Inside",
-            "Inside the one pass",
-            parts,
-        )
+        yield Page(_name("inside", file.parent), BETWEEN, "Inside", "Inside the one pass", parts)
 
 
 def _experiments() -> Iterator[Page]:
@@ -201,7 +178,7 @@ def _experiments() -> Iterator[Page]:
         for run in _shipped_runs():
             if run.settings.experiment == name:
                 parts += [Heading(f"Run {run.header.id[:6]}"), asked.sentence(run)]
-                parts += [*asked.notes(run), *drawing.charts(run)]
+                parts += [*asked.notes(run), *charts(run)]
                 made = asked.tables(run).items()
                 parts += [Table(title, table) for title, table in made if not table.empty]
         if len(parts) > 1:

@@ -135,16 +135,14 @@ def _part(part: Part, numbers: str) -> str:
             drawn["layout"] = {k: v for k, v in drawn["layout"].items() if k != "template"}
             height = drawn["layout"].get("height", 320)
             place = f'<div class="plot" translate="no" data-height="{height}"></div>'
-            shown = _folded(part.table) if len(part.table) <= MOST_ROWS else ""
+            shown = ""
+            if len(part.table) <= MOST_ROWS:
+                shown = f"<details><summary>Numbers</summary>{_shown(part.table)}</details>"
             return (
                 f'<figure aria-label="{escape(part.alt)}">{place}{_json(drawn)}{shown}'
                 f"{_numbers(part.table, numbers)}</figure>"
             )
     return f"<p>{escape(part)}</p>"
-
-
-def _folded(table: pd.DataFrame) -> str:
-    return f"<details><summary>Numbers</summary>{_shown(table)}</details>"
 
 
 def _shown(table: pd.DataFrame) -> str:

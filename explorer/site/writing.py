@@ -12,7 +12,7 @@ from explorer.base.errors import BadInputError, disk_errors
 from explorer.base.files import write_atomically
 from explorer.figures import palette
 from explorer.site.contents import pages
-from explorer.site.page import Page, html_of
+from explorer.site.page import html_of
 
 THEMES = {"light": "plotly_white", "dark": "plotly_dark"}
 COLOURS = """
@@ -35,7 +35,10 @@ def write(folder: Path) -> list[Path]:
     for page in made:
         for name, table in page.tables.items():
             write_atomically(folder / name, table.to_csv(index=False).encode())
-    return [_write_page(folder, page, made) for page in made]
+    return [
+        write_atomically(folder / f"{page.name}.html", html_of(page, made).encode())
+        for page in made
+    ]
 
 
 def require_ours(folder: Path) -> None:
@@ -48,10 +51,6 @@ def require_ours(folder: Path) -> None:
         there = list(folder.iterdir()) if folder.exists() else []
     if there and not (folder / "data.js").is_file():
         raise BadInputError(f"The folder {folder} holds other files. Name a new or empty folder.")
-
-
-def _write_page(folder: Path, page: Page, all_pages: list[Page]) -> Path:
-    return write_atomically(folder / f"{page.name}.html", html_of(page, all_pages).encode())
 
 
 def shared() -> dict[str, str]:

@@ -45,7 +45,7 @@ def test_the_steps_of_the_best_restart_are_those_of_its_strip(ferry: Path) -> No
     app = open_page()
     assert not app.exception
     recording = Recording.load(ferry / store.RECORDING)
-    strip = strip_data(recording, [recording.best], lambda ids: ["" for _ in ids], play=True)
+    strip = strip_data(recording, [recording.best], play=True)
     assert numbers(app)["Steps, best restart"] == str(strip["steps"][-1])
     assert "Steps" not in numbers(app) and "Step" not in numbers(app)
 

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from explorer.base.language import later, tr
-from explorer.figures import comparison as figures
-from explorer.figures.comparison import Curve
+from explorer.figures import run as figures
+from explorer.figures.run import Curve
 from explorer.library.comparison import cosine_distance, side_by_side
 from explorer.library.items import Item
 from explorer.solutions.solution import MemoryRecord, Solution, load_solution

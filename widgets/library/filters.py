@@ -10,6 +10,7 @@ from explorer.library.items import Item
 from explorer.library.labels import Kind
 from explorer.library.selection import Wish, chosen, model_of, origin_of
 from widgets import server
+from widgets.choice import one_of
 
 EVERYONES, MINE = later("Everyone’s"), later("Mine")
 
@@ -29,12 +30,9 @@ def choose(kind: Kind, items: Sequence[Item]) -> list[Item]:
         with st.popover(tr("Filter"), icon=":material/filter_list:", key="filter"):
             wish = _wish(kind, items, words or "")
         if (me := server.person().id) is not None:
-            whose = st.segmented_control(
+            whose = one_of(
                 tr("Whose"),
                 (EVERYONES, MINE),
-                default=EVERYONES,
-                required=True,
-                format_func=tr,
                 key="whose",
                 bind="query-params",
                 label_visibility="collapsed",

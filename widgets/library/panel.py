@@ -20,7 +20,7 @@ from widgets import cached, look_inside, server, token_strip
 from widgets.markdown import escaped
 
 
-def show(item: Item, known_tags: list[str]) -> None:
+def show(item: Item, known_tags: set[str]) -> None:
     """Show one item: what it says, its label to be changed, its settings and results."""
     if item.problem:
         st.text(item.problem)
@@ -52,11 +52,8 @@ def tokens(item: Item, key: str) -> None:
     if recording is None or not len(recording) or (seed not in (None, *recording.header.seeds)):
         st.text(item.text)
         return
-    header = recording.header
-    restart = recording.best if seed is None else header.seeds.index(seed)
-    data = strip_data(
-        recording, [restart], lambda ids: [header.pieces.get(i, "�") for i in ids], play=False
-    )
+    restart = recording.best if seed is None else recording.header.seeds.index(seed)
+    data = strip_data(recording, [restart], play=False)
     token_strip.still(f"{key}-{item.kind}-{item.id}", data)
 
 
@@ -104,7 +101,7 @@ def _open(item: Item) -> None:
         )
 
 
-def _label(item: Item, known_tags: list[str]) -> None:
+def _label(item: Item, known_tags: set[str]) -> None:
     if item.ships:
         st.caption(
             tr("It ships with the project: you can compare and export it, not rename or delete it.")
@@ -119,7 +116,7 @@ def _label(item: Item, known_tags: list[str]) -> None:
         )
         tags = st.multiselect(
             tr("Tags"),
-            sorted({*known_tags, *item.label.tags}),
+            sorted(known_tags.union(item.label.tags)),
             list(item.label.tags),
             accept_new_options=True,
             max_selections=MAX_TAGS,

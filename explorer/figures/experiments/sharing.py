@@ -1,6 +1,5 @@
 """Sharing drawn: accuracy over the size of a group, best restarts and all of them (table 2)."""
 
-import pandas as pd
 import plotly.graph_objects as go
 
 from explorer.base.language import later, tr
@@ -19,10 +18,7 @@ AGGREGATES = (
 
 def charts(run: Run) -> list[Chart]:
     """Return the chart of a run."""
-    return [_over_size(sharing.summary(run))]
-
-
-def _over_size(found: pd.DataFrame) -> Chart:
+    found = sharing.summary(run)
     figure = go.Figure()
     for k, (vector, part) in enumerate(found.groupby("shared")):
         for column, deviation, words, dash, filling in AGGREGATES:
@@ -65,4 +61,4 @@ def _over_size(found: pd.DataFrame) -> Chart:
         for end, row in zip(ends, last, strict=True)
     )
     alt = tr("Accuracy over the size of a group: {ends}", ends=both)
-    return Chart("sharing", figure, alt, found)
+    return [Chart("sharing", figure, alt, found)]

@@ -8,7 +8,7 @@ import pytest
 
 from explorer.experiments import arrangements, runs
 from explorer.experiments.runs import Done, Header, Run
-from explorer.figures.experiments.drawing import charts
+from explorer.figures.experiments import charts
 from explorer.solutions.solution import load_solution
 from explorer.specs.arrangements import ARRANGEMENTS, PAPER_KEYS
 from explorer.specs.experiments import ArrangementsSettings

@@ -16,7 +16,7 @@ from explorer.estimates import run_time
 from explorer.experiments import capacity, ladders, paper_comparison, runs
 from explorer.experiments.runs import Done, Header, Run
 from explorer.figures import paper_table
-from explorer.figures.experiments.drawing import charts
+from explorer.figures.experiments import charts
 from explorer.solutions.solution import load_solution, read_record
 from explorer.specs.experiments import LADDER, CapacitySettings
 from tests.explorer.solutions.memories import load_memory

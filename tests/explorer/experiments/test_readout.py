@@ -10,7 +10,7 @@ import pytest
 from explorer.base.errors import BadInputError, MissingAssetError
 from explorer.experiments import readout, runs
 from explorer.experiments.runs import Done, Run
-from explorer.figures.experiments.drawing import charts
+from explorer.figures.experiments import charts
 from explorer.solutions.solution import load_solution
 from tests.steps import exhaust
 

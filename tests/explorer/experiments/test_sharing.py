@@ -9,7 +9,7 @@ import pytest
 from explorer.base.errors import BadInputError
 from explorer.experiments import runs, sharing
 from explorer.experiments.runs import Done, Header, Run
-from explorer.figures.experiments.drawing import charts
+from explorer.figures.experiments import charts
 from explorer.solutions.solution import load_solution
 from explorer.specs.experiments import SharingSettings
 

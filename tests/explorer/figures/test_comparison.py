@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from explorer.figures import comparison
+from explorer.figures import run as comparison
 from explorer.solutions.recording import Recording
 
 

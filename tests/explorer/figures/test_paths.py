@@ -7,7 +7,7 @@ import pytest
 
 from explorer.figures import landscape as plane_charts
 from explorer.figures import paths as charts
-from explorer.figures.walk import point_data, walk_data
+from explorer.figures.strip import point_data, walk_data
 from explorer.landscape.plane import Plane, axes_around
 from explorer.landscape.result import Landscape, LandscapeHeader
 from explorer.landscape.surroundings import Surroundings, SurroundingsHeader
@@ -105,7 +105,7 @@ def test_no_chart_receives_a_number_that_is_none(
     drawn = [
         charts.accuracy_along(paths, 0),
         charts.loss_along(paths, 0),
-        charts.positions_along(paths, 0, ["a", "b", "c"]),
+        charts.positions_along(paths, 0),
         charts.convergence(paths, 0),
         charts.convergence(paths, 2),
         charts.all_pairs(paths),
@@ -153,7 +153,7 @@ def test_the_step_of_convergence_is_marked(paths: Paths) -> None:
 
 
 def test_token_texts_reach_hover_boxes_as_plain_text(paths: Paths) -> None:
-    figure = charts.positions_along(paths, 0, ["a", "<b>c", "</b>"]).figure
+    figure = charts.positions_along(paths, 0).figure
     assert figure.data[0].customdata[1][0] == "&lt;b&gt;c"
 
 

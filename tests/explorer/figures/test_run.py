@@ -15,12 +15,12 @@ Make = Callable[..., Recording]
 Numbers = Callable[[Any], list[np.ndarray]]
 
 
-def _all(recording: Recording, labels: list[str]) -> list[Chart]:
+def _all(recording: Recording) -> list[Chart]:
     return [
         charts.accuracy_curves(recording),
         charts.loss_curves(recording),
-        charts.position_heatmap(recording, 0, labels),
-        charts.position_accuracy(recording, labels),
+        charts.position_heatmap(recording, 0),
+        charts.position_accuracy(recording),
     ]
 
 
@@ -71,7 +71,7 @@ def test_the_curves_table_holds_every_frame_of_every_restart(recording: Recordin
 def test_the_heat_map_draws_p_by_position_and_step(
     recording: Recording, labels: list[str], restart: int
 ) -> None:
-    chart = charts.position_heatmap(recording, restart, labels)
+    chart = charts.position_heatmap(recording, restart)
     (trace,) = chart.figure.data
     count = _until_over(recording, restart)
     assert trace.x.tolist() == recording.frames["steps"][:count, restart].tolist()
@@ -85,15 +85,15 @@ def test_the_heat_map_draws_p_by_position_and_step(
     assert f"seed {10 + restart}" in chart.alt and "4 positions" in chart.alt
 
 
-def test_a_long_heat_map_is_thinned_and_keeps_its_ends(make: Make, labels: list[str]) -> None:
+def test_a_long_heat_map_is_thinned_and_keeps_its_ends(make: Make) -> None:
     recording = make(200)
-    chart = charts.position_heatmap(recording, 1, labels)
+    chart = charts.position_heatmap(recording, 1)
     (trace,) = chart.figure.data
     drawn = trace.x.tolist()
     assert _until_over(recording, 1) == 50 and drawn == list(range(1, 100, 2))
     endless = Recording(recording.header, recording.frames.copy())
     endless.frames["steps"][:, 1] = recording.frames["step"]
-    (trace,) = charts.position_heatmap(endless, 1, labels).figure.data
+    (trace,) = charts.position_heatmap(endless, 1).figure.data
     assert len(trace.x) == trace.z.shape[1] == charts.MOST_STEPS_DRAWN
     assert (trace.x[0], trace.x[-1]) == (1, 399) and (np.diff(trace.x) > 0).all()
     for column, step in enumerate(trace.x.tolist()):
@@ -103,7 +103,7 @@ def test_a_long_heat_map_is_thinned_and_keeps_its_ends(make: Make, labels: list[
 
 def test_positions_show_the_newest_frame_over_all_restarts(make: Make, labels: list[str]) -> None:
     recording = make(3)  # at the end 2, 3 and 4 of 4 tokens are right
-    chart = charts.position_accuracy(recording, labels)
+    chart = charts.position_accuracy(recording)
     (trace,) = chart.figure.data
     assert trace.x.tolist() == [1, 2, 3, 4]
     np.testing.assert_allclose(trace.y, [1, 1, 2 / 3, 1 / 3])
@@ -118,9 +118,7 @@ def test_positions_show_the_newest_frame_over_all_restarts(make: Make, labels: l
     assert chart.table["seed 12"].tolist() == [True] * 4
 
 
-def test_nothing_that_is_not_a_number_reaches_a_figure(
-    make: Make, labels: list[str], figure_numbers: Numbers
-) -> None:
+def test_nothing_that_is_not_a_number_reaches_a_figure(make: Make, figure_numbers: Numbers) -> None:
     """A restart diverged, one was never measured in detail, one had a gap."""
     recording = make(8)
     frames = recording.frames
@@ -131,8 +129,8 @@ def test_nothing_that_is_not_a_number_reaches_a_figure(
     frames["p"][0] = np.nan
     for restart in range(3):
         for chart in [
-            *_all(recording, labels),
-            charts.position_heatmap(recording, restart, labels),
+            *_all(recording),
+            charts.position_heatmap(recording, restart),
         ]:
             numbers = figure_numbers(chart.figure)
             assert numbers and all(np.isfinite(array).all() for array in numbers)
@@ -141,16 +139,16 @@ def test_nothing_that_is_not_a_number_reaches_a_figure(
     assert "NaN" not in charts.loss_curves(recording).figure.to_json()
 
 
-def test_text_of_tokens_stays_text(recording: Recording, labels: list[str]) -> None:
-    for chart in _all(recording, labels):
+def test_text_of_tokens_stays_text(recording: Recording) -> None:
+    for chart in _all(recording):
         assert "<script>alert" not in chart.html()
-    table = charts.position_accuracy(recording, labels).table
+    table = charts.position_accuracy(recording).table
     assert table["token"].tolist() == [" the", "<script>alert(1)</script>", "\n", "日"]
 
 
-def test_a_single_frame_can_be_drawn(make: Make, labels: list[str]) -> None:
+def test_a_single_frame_can_be_drawn(make: Make) -> None:
     recording = make(1)
-    accuracy, loss, heat, positions = _all(recording, labels)
+    accuracy, loss, heat, positions = _all(recording)
     assert [trace.mode for trace in accuracy.figure.data] == ["markers"] * 3
     assert [len(trace.y) for trace in loss.figure.data] == [1, 1, 1]
     assert heat.figure.data[0].z.shape == (4, 1) and len(heat.table) == 1
@@ -220,18 +218,18 @@ def test_one_token_and_one_restart_are_enough(make: Make) -> None:
         model="tiny", target_ids=[5], seeds=[3], d_model=2, arrangement="e", pieces={5: "a", 9: "b"}
     )
     recording = make(5, header)
-    for chart in _all(recording, ["a"]):
+    for chart in _all(recording):
         assert len(chart.table) > 0
     assert charts.full_table(recording)["predicted"].tolist() == ["b", "a", "a", "a", "a"]
 
 
-def test_a_run_without_any_number_yet_is_drawn_empty(make: Make, labels: list[str]) -> None:
+def test_a_run_without_any_number_yet_is_drawn_empty(make: Make) -> None:
     nothing = make(3)
     nothing.frames["p"][:] = np.nan
     nothing.frames["loss"][:] = np.nan
     empty = Recording(nothing.header, nothing.frames[:0])
     for recording, count in ((nothing, 3), (empty, 0)):
-        chart = charts.position_heatmap(recording, 1, labels)
+        chart = charts.position_heatmap(recording, 1)
         (trace,) = chart.figure.data
         assert trace.z.shape == (4, count) and not trace.z.any()
         assert len(chart.table) == count and f"{count} frames" in chart.alt

@@ -52,7 +52,7 @@ def test_points_carry_the_numbers_of_their_texts(report: DistanceReport) -> None
     points = report.summary.charts.points("semantic", "e")
     texts = [f"text {n} <b>" for n in range(16)]
     found = report.summary.against_texts("e", "semantic")
-    chart = charts.against_texts(points, found, "Semantic distance", texts)
+    chart = charts.against_texts(points, found, texts)
     drawn = [trace for trace in chart.figure.data if trace.customdata is not None]
     assert sum(len(trace.x) for trace in drawn) == len(points)
     a, b = drawn[0].customdata[0]
@@ -62,7 +62,7 @@ def test_points_carry_the_numbers_of_their_texts(report: DistanceReport) -> None
     assert "same context (24 text pairs)" in {trace.name for trace in chart.figure.data}
     bars = [trace.error_y for trace in chart.figure.data if "binned mean" in trace.name]
     assert len(bars) == 2 and all(bar.array is None for bar in bars)  # four contexts
-    some = charts.against_texts(points.head(30), found, "Semantic distance", texts)
+    some = charts.against_texts(points.head(30), found, texts)
     assert "24 of 24" not in some.alt and "Scatter of 30 of 120 text pairs" in some.alt
 
 

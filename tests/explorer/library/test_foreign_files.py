@@ -19,8 +19,7 @@ from explorer.experiments import runs
 from explorer.figures import landscape as landscape_charts
 from explorer.figures import paths as path_charts
 from explorer.figures import run as run_charts
-from explorer.figures.strip import strip_data
-from explorer.figures.walk import point_data, walk_data
+from explorer.figures.strip import point_data, strip_data, walk_data
 from explorer.landscape.result import Landscape
 from explorer.landscape.surroundings import Surroundings, SurroundingsHeader
 from explorer.library import exchange
@@ -54,12 +53,11 @@ def _recording(path: Path) -> None:
     found = Recording.load(path)
     if not len(found):
         return
-    labels = [""] * len(found.header.target_ids)
-    strip_data(found, [found.best], lambda ids: [""] * len(ids), play=True)
+    strip_data(found, [found.best], play=True)
     run_charts.accuracy_curves(found)
     run_charts.loss_curves(found)
-    run_charts.position_heatmap(found, found.best, labels)
-    run_charts.position_accuracy(found, labels)
+    run_charts.position_heatmap(found, found.best)
+    run_charts.position_accuracy(found)
     run_charts.full_table(found)
 
 

@@ -10,7 +10,7 @@ import pytest
 from explorer.experiments import runs, throughput, training_time
 from explorer.experiments.catalogue import experiment
 from explorer.experiments.runs import Done, Header, Run
-from explorer.figures.experiments.drawing import charts
+from explorer.figures.experiments import charts
 from explorer.solutions.solution import load_solution
 
 if TYPE_CHECKING:
