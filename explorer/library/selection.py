@@ -99,31 +99,24 @@ def disk_use() -> dict[str, int]:
 
     Planes and walks around solutions lie in folders beside those of paths, and are told apart.
     """
-    root = folders.local()
-    sizes = {name: size_of(root / folder) for name, folder in PLACES.items()}
+    by_name = {path.name: size_of(path) for path in folders.local().glob("*")}
+    sizes = {name: by_name.pop(folder, 0) for name, folder in PLACES.items()}
     landscapes = sum(size_of(file) for file in (*LANDSCAPES.own(), *WALKS.own(), *LOOKS.own()))
     sizes["paths"] -= min(sizes["paths"], landscapes)
     return sizes | {
         later("landscapes"): landscapes,
-        later("other"): size_of(root, leave_out=set(PLACES.values())),
+        later("other"): sum(by_name.values()),
     }
 
 
-def size_of(path: Path, leave_out: set[str] | None = None) -> int:
-    """Return the bytes of a file or of all files below a folder; what vanishes meanwhile is 0.
-
-    Args:
-        path: the file or folder.
-        leave_out: names directly below `path` that do not count.
-    """
+def size_of(path: Path) -> int:
+    """Return the bytes of a file or of all files below a folder; what vanishes meanwhile is 0."""
     total = 0
     try:
         if path.is_file():
             return path.stat().st_size
         with os.scandir(path) as entries:
             for entry in entries:
-                if leave_out and entry.name in leave_out:
-                    continue
                 if entry.is_dir(follow_symlinks=False):
                     total += size_of(Path(entry.path))
                 else:

@@ -50,6 +50,7 @@ class SideProcess:
         self._line: _Line | None = None
         self._numbers: WeakKeyDictionary[Future[Any], int] = WeakKeyDictionary()
         self._newest: dict[int, Progress] = {}
+        self._given: list[Future[object]] = []
 
     def submit(self, work: Callable[P, R], *given: P.args, **named: P.kwargs) -> "Future[R]":
         """Let the process do something; both the function and its arguments must pickle.
@@ -57,7 +58,17 @@ class SideProcess:
         The result raises what `work` raised, or `BrokenProcessPool` if the process died of it; the
         next call starts another.
         """
-        number, whole = next(_numbers), partial(work, *given, **named)
+        done = self._submit(partial(work, *given, **named))
+        self._given = [*(f for f in self._given if not f.done()), done]  # type: ignore[list-item]
+        return done
+
+    def is_busy_before(self, work: "Future[R]") -> bool:
+        """Return whether something that was given earlier is not done yet."""
+        first = next((f for f in self._given if not f.done()), None)
+        return first is not None and first is not work
+
+    def _submit(self, whole: Callable[[], R]) -> "Future[R]":
+        number = next(_numbers)
         found: Future[R] | None = None
         if self._pool is not None:
             with suppress(BrokenProcessPool):
@@ -72,11 +83,6 @@ class SideProcess:
             self._children = [c for c in multiprocessing.active_children() if c not in before]
         self._numbers[found] = number
         return found
-
-    def is_busy_before(self, work: "Future[Any]") -> bool:
-        """Return whether something that was given earlier is not done yet."""
-        own = self._numbers[work]
-        return any(number < own and not f.done() for f, number in self._numbers.items())
 
     def progress(self, of: "Future[Any]") -> Progress | None:
         """Return the newest that the work of a future told by `tell`, once; None: nothing new."""
