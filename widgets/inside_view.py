@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.base.formatting import human_seconds
-from explorer.base.language import later, tr
+from explorer.base.language import later, retold, tr
 from explorer.figures import inside as charts
 from explorer.figures import inside_strips as strips
 from explorer.inside import reading, tables
@@ -59,7 +59,7 @@ def show(file: Path, key: str, query: str) -> None:
     st.text(header.text.text)
     st.caption(escaped(reading.sentence(found)))
     for notice in header.notices:
-        st.info(escaped(notice), icon=":material/info:")
+        st.info(escaped(retold(notice)), icon=":material/info:")
     view = st.segmented_control(
         tr("View"),
         list(VIEWS),

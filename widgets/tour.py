@@ -47,8 +47,9 @@ STOPS = (
             "Look at the drawing in *How it works*, then scroll down and press ▶ below the text."
         ),
         later(
-            "The top row is all that goes in: e once, and m again and again. Training changes "
-            "these two vectors until the model outputs the text."
+            "The top row is all that goes in: e once, and m again and again, once for each token. "
+            "Every m is the same vector and looks back to e from a place of its own. Training "
+            "changes these two vectors until the model outputs the text."
         ),
         later(
             "Ask first how many different inputs the class expects for a sentence of nineteen "
@@ -107,7 +108,7 @@ STOPS = (
             "it does; *Connected pairs* says for how many."
         ),
         later(
-            "Take any two solutions of one text. Half-way between them, on the straight line, the "
+            "Take any two solutions of one text. Halfway between them, on the straight line, the "
             "model outputs something else. A curve with one trained control point goes around. It "
             "does not work for every pair."
         ),
@@ -123,8 +124,9 @@ STOPS = (
         ),
         later(
             "Each frame asks what the model would output if it stopped after this layer. *Where "
-            "positions look* shows the attention to e; *What is needed* shows how much can be "
-            "taken away before the text breaks."
+            "positions look* shows the attention to e: in the recorded example e gets 63% of it. "
+            "*What is needed* shows what for: where e cannot be seen in one of the layers 2 to 11, "
+            "hardly a token is right."
         ),
     ),
 )
