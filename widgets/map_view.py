@@ -75,7 +75,8 @@ def picture(made: SolutionMap) -> list[str]:
         format_func=lambda i: f"{shortened(named[i], 50)} ({i[:6]})",
         help=tr(
             "For this list the keyboard is enough. You can also click points in a flat map, "
-            "several with Shift. Box and lasso are in the corner of the map."
+            "several with Shift; on a phone the second tap on a point chooses it. Box and lasso "
+            "are in the corner of the map."
         ),
     )
     chart = charts.scatter(made, colour, way, joined)

@@ -97,7 +97,7 @@ def layout(figure: go.Figure, title: str, x: str, y: str, *, height: int = 320) 
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         legend={"orientation": "h", "x": 0, "title": None}
-        | {"yref": "container", "y": 0, "yanchor": "bottom"},
+        | {"yref": "container", "y": 0, "yanchor": "bottom", "maxheight": 0.3},
         modebar=TOOLBAR,
         uirevision="keep",
         separators=SEPARATORS.get(current()),

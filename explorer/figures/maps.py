@@ -136,11 +136,11 @@ def _slide(figure: go.Figure, layouts: list[At]) -> None:
         height=700,
         sliders=[
             {"active": 0, "steps": steps, "currentvalue": {"prefix": tr("layer: ")},
-             "pad": {"t": 46}}
+             "pad": {"t": 56}}
         ],
         updatemenus=[
             {"type": "buttons", "x": 1, "y": 0, "xanchor": "right", "yanchor": "top",
-             "pad": {"t": 40}, "showactive": False, "buttons": [play]}
+             "pad": {"t": 50}, "showactive": False, "buttons": [play]}
         ],
     )  # fmt: skip
 

@@ -226,7 +226,7 @@ def _one_pass_against_many(run: Run) -> Iterator[Chart]:
                 high=ends[1],
             )
         )
-    layout(figure, title, "", "", height=440)
+    layout(figure, title, "", "", height=500)
     figure.update_layout(margin={"t": 90})
     figure.update_annotations(font_size=13)
     x = tr("H_LM token by token, nats ({mark}: no length failed)", mark=AT_LEAST)
