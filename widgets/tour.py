@@ -81,12 +81,13 @@ STOPS = (
         later("One text, two starts"),
         "maps",
         later(
-            "Find two points with the same color and the same mark, and click on one of them: what "
-            "it outputs stands below the map."
+            "Find two points with the same color and the same mark, and click one of them (on a "
+            "phone, tap it twice): every point with its text gets a thick rim, and the text stands "
+            "below the map."
         ),
         later(
-            "Each point is a trained e. Points that look the same output the same text, and often "
-            "they lie far apart: a text has many solutions."
+            "Each point is a trained e. Points with a rim output the same text, and often they lie "
+            "far apart: a text has many solutions."
         ),
         later(
             "The same text, trained from several random starts, ends in several places. The map "

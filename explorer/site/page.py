@@ -134,11 +134,15 @@ def _part(part: Part, numbers: str) -> str:
             drawn = {k: figure[k] for k in ("data", "layout", "frames") if k in figure}
             drawn["layout"] = {k: v for k, v in drawn["layout"].items() if k != "template"}
             height = drawn["layout"].get("height", 320)
-            place = f'<div class="plot" translate="no" data-height="{height}"></div>'
+            place = f'<div class="plot" translate="no" data-height="{height}"></div>{_json(drawn)}'
+            title = escape(part.title)
+            if part.wide:
+                how = f'class="wide" tabindex="0" role="region" aria-label="{title}"'
+                place = f"<div {how}>{place}</div>"
             shown = _folded(part.table) if len(part.table) <= MOST_ROWS else ""
             return (
-                f'<figure aria-label="{escape(part.alt)}">{place}{_json(drawn)}{shown}'
-                f"{_numbers(part.table, numbers)}</figure>"
+                f'<figure aria-label="{escape(part.alt)}"><figcaption>{title}</figcaption>{place}'
+                f"{shown}{_numbers(part.table, numbers)}</figure>"
             )
     return f"<p>{escape(part)}</p>"
 

@@ -1,11 +1,13 @@
 """Every page on a phone: charts are whole, nothing covers anything, the menu opens and closes."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from explorer.site.writing import write
 from tests.browser.conftest import TOUR_SEEN
 
 pytestmark = pytest.mark.browser
@@ -38,7 +40,8 @@ FAULTS = """() => {
       if (meet(a, b)) said.push(`over one another: ${one} | ${two}`);
     if (boxes(plot, ".gtitle").length) said.push("a title that cannot break");
   }
-  const wide = document.querySelector("[data-testid=stMain]").scrollWidth - window.innerWidth;
+  const page = document.querySelector("[data-testid=stMain]") ?? document.documentElement;
+  const wide = page.scrollWidth - window.innerWidth;
   if (wide > 0) said.push(`${wide} pixels too wide`);
   return said;
 }"""
@@ -74,6 +77,20 @@ def test_charts_are_whole(phone: Page, app_url: str) -> None:
         expect(
             phone.locator(".stPlotlyChart").first.locator("xpath=preceding::strong[1]")
         ).to_be_visible()
+    assert {name: said for name, said in found.items() if said} == {}
+
+
+@pytest.mark.timeout(600)
+def test_charts_of_the_exported_site_are_whole(phone: Page, tmp_path: Path) -> None:
+    found: dict[str, Any] = {}
+    for file in write(tmp_path / "site"):
+        phone.goto(file.as_uri())
+        plots = phone.locator(".plot")
+        for k in range(plots.count()):
+            plots.nth(k).scroll_into_view_if_needed()
+            expect(plots.nth(k).locator(".main-svg").first).to_be_visible()
+        phone.wait_for_timeout(500)
+        found[file.name] = phone.evaluate(FAULTS)
     assert {name: said for name, said in found.items() if said} == {}
 
 
