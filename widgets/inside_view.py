@@ -11,6 +11,7 @@ from explorer.base.formatting import human_seconds
 from explorer.base.language import later, retold, tr
 from explorer.figures import inside as charts
 from explorer.figures import inside_strips as strips
+from explorer.figures.inside_names import CELLS
 from explorer.inside import reading, tables
 from explorer.inside.header import Part
 from explorer.inside.result import FILE, LOOKS, Inside, folder_of
@@ -102,6 +103,7 @@ def _layers(found: Inside, key: str) -> None:
     token_strip.walk(f"lens-{key}", strips.through_layers(found), run=key)
     chart_widget.show(cached.once(charts.by_layer, found), key)
     chart_widget.show(cached.once(charts.lens, found), key)
+    st.caption(tr(CELLS))
 
 
 def _attention(found: Inside, key: str) -> None:

@@ -129,7 +129,7 @@ def _shapes(language: str) -> list[tuple[str, re.Pattern[str]]]:
         shape, own, seen = "", 0, set[str]()
         for text, name, *_ in string.Formatter().parse(str(message.id)):
             shape, own = shape + re.escape(text), own + len(text)
-            if name is not None:
+            if name is not None and name.isidentifier():  # others are Plotly's
                 shape += f"(?P={name})" if name in seen else f"(?P<{name}>.*?)"
                 seen.add(name)
         found.append((own, str(message.id), re.compile(shape, re.DOTALL)))

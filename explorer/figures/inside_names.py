@@ -25,7 +25,11 @@ def shown(piece: str) -> str:
 
 
 CELL, BLANK, CUT = 5, "·", "…"
-"""Characters that a cell of the lens has room for, and its marks, which `look` explains."""
+"""Characters that a cell of the lens has room for, and its marks."""
+CELLS = later(
+    "Each cell is the token that would come out there: · is a space, and … cuts a long token such "
+    "as ####…. In early layers it is hardly more than a guess."
+)
 
 
 def in_cell(piece: str) -> str:

@@ -35,11 +35,7 @@ LOOK_AT: dict[str, str] = {
     "depth-": later("Each line compares solutions, layer by layer. Look at where the lines part."),
     "distances-": later("Look at whether the hill of the same text lies left of the others."),
     "texts-": later("Look at whether the marks rise to the right: far texts, far solutions."),
-    "inside-lens": later(
-        "Each cell is the token that would come out there (· is a space, … cuts a long token such "
-        "as ####…); early ones are hardly more than guesses. Look at the layer from which a column "
-        "is blue."
-    ),
+    "inside-lens": later("Each column is a position. Look at the layer from which it is blue."),
     "inside-by-layer": later("Look at the layer at which the share of correct tokens rises."),
     "inside-attention": later("Look at how much attention goes to e, and in which layers."),
     "inside-heads": later("Look for bright cells: heads that attend to e most of the time."),
