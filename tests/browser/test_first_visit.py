@@ -97,6 +97,8 @@ def test_leaving_the_projector_takes_one_key_and_leaves_nothing_large(
     page.get_by_role("button", name="Projector view").click()
     expect(page).to_have_url(re.compile("view=projector"))
     expect(icons.first).to_be_hidden()
+    page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
+    page.wait_for_timeout(1_500)  # keys are heard once their script has come
     page.keyboard.press("Escape")  # the menu that led here is still open, out of sight
     expect(icons.first).to_be_visible()
     after = icons.first.bounding_box()
