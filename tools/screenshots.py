@@ -82,7 +82,7 @@ def _take(browser: Browser, name: str, address: str) -> None:
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
         time.sleep(SETTLED_SECONDS)
-        page.screenshot(path=target / f"{name}-{scheme}.png")
+        page.screenshot(path=target / f"{name}-{scheme}.png", timeout=120_000)
     page.close()
 
 
