@@ -79,6 +79,7 @@ def _take(browser: Browser, name: str, address: str) -> None:
     page.goto(address)
     page.get_by_role("heading", level=1).wait_for(timeout=120_000)
     page.locator("[data-test-script-state=notRunning]").wait_for(timeout=120_000)
+    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')", timeout=120_000)
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
         time.sleep(SETTLED_SECONDS)
