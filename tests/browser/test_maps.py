@@ -83,10 +83,10 @@ def test_keys_alone_choose_points(map_page: Page) -> None:
 
 def lasso(page: Page, *corners: tuple[float, float]) -> None:
     """Draw a lasso in a map, through corners in shares of its width and height."""
-    area = page.locator(".nsewdrag").first.bounding_box()
-    assert area is not None
     page.locator(".js-plotly-plot").first.hover()
     page.locator('.modebar-btn[data-title="Lasso Select"]').first.click()
+    area = page.locator(".nsewdrag").first.bounding_box()  # where it is after the page has moved
+    assert area is not None
     at = [(area["x"] + area["width"] * x, area["y"] + area["height"] * y) for x, y in corners]
     page.mouse.move(*at[0])
     page.mouse.down()
