@@ -38,7 +38,7 @@ This page is written by `python -m tools.commands` from the parser itself.
 
 RECIPES = """## Recipes
 
-A recipe is every setting of one optimisation. `--recipe` takes one of these names or a JSON file
+A recipe is every setting of one optimization. `--recipe` takes one of these names or a JSON file
 with the same fields; `--set FIELD=VALUE` changes one field (of `run`: `--set recipe.FIELD=VALUE`).
 """
 PRESET_SETTINGS = """## Settings of the experiments

@@ -1,12 +1,14 @@
 """Takes the documents' pictures from the running app: `python -m tools.screenshots [NAME ...]`.
 
-Needs Chromium and the embedded model on this disk. Starts the app on a free port, waits until each
-page has settled, and writes docs/NAME-light.png and docs/NAME-dark.png. For `class`, eight browsers
-train a text each, and the picture is of the wall meanwhile; when all are done it says how long
-everything took.
+Needs Chromium and the embedded model on this disk. Starts the app on a free port, with recorded
+results alone and nobody to work, so that nothing half-made is caught; waits until each page has
+settled, and writes docs/NAME-light.png and docs/NAME-dark.png. For `class`, eight browsers train a
+text each, and the picture is of the wall meanwhile; when all are done it says how long everything
+took.
 """
 
 import argparse
+import os
 import shutil
 import time
 from typing import Literal
@@ -44,7 +46,7 @@ CLASS = {
 }
 TOUR_SEEN = "localStorage.setItem('explorer-tour', 'seen')"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-SETTLED_SECONDS = 7
+SETTLED_SECONDS = 4
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
@@ -58,9 +60,11 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         pages = [name for name in PAGES if name in names]
         if pages:
-            with running_app() as url:
+            os.environ["EXPLORER_NO_WORKER"] = "1"
+            with own_cache(), running_app() as url:
                 for name in pages:
                     _take(browser, name, url + PAGES[name])
+            del os.environ["EXPLORER_NO_WORKER"]
         if "class" in names:
             with own_cache(), running_app("0.0.0.0") as url:
                 _class(browser, url)
@@ -70,14 +74,17 @@ def main() -> None:
 def _take(browser: Browser, name: str, address: str) -> None:
     """Write the pictures of a page in both themes."""
     target = folders.make(folders.PROJECT / "docs")
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.add_init_script(TOUR_SEEN)
+    page.goto(address)
+    page.get_by_role("heading", level=1).wait_for(timeout=120_000)
+    page.locator("[data-test-script-state=notRunning]").wait_for(timeout=120_000)
+    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')", timeout=120_000)
     for scheme in SCHEMES:
-        page = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme=scheme)
-        page.add_init_script(TOUR_SEEN)
-        page.goto(address)
-        page.get_by_role("heading", level=1).wait_for()
+        page.emulate_media(color_scheme=scheme)
         time.sleep(SETTLED_SECONDS)
-        page.screenshot(path=target / f"{name}-{scheme}.png")
-        page.close()
+        page.screenshot(path=target / f"{name}-{scheme}.png", timeout=120_000)
+    page.close()
 
 
 def _class(browser: Browser, url: str) -> None:

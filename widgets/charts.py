@@ -10,6 +10,7 @@ from explorer.base.formatting import counted
 from explorer.base.language import tr
 from explorer.figures import Chart, files
 from widgets import download, projector, words
+from widgets.markdown import escaped
 
 _SHOWN = "charts-of-page"
 """Key of the charts with extras that the page shows, by their own keys."""
@@ -64,14 +65,18 @@ def show(
     Returns:
         What a person has chosen, in Streamlit's form, if that can be.
     """
-    event = st.plotly_chart(
-        projector.fitted(chart.figure),
-        key=f"{key}-{chart.key}",
-        alt=chart.alt,
-        on_select=on_select,
-        selection_mode=modes,
-        config={"displaylogo": False, "toImageButtonOptions": {"filename": chart.key, "scale": 2}},
-    )
+    image = {"filename": chart.key, "scale": 2}
+    with st.container(gap="xsmall"):
+        st.markdown(f"**{escaped(chart.title)}**")
+        with st.container(key=f"wide-{key}-{chart.key}" if chart.wide else None):
+            event = st.plotly_chart(
+                projector.fitted(chart.figure),
+                key=f"{key}-{chart.key}",
+                alt=chart.alt,
+                on_select=on_select,
+                selection_mode=modes,
+                config={"displaylogo": False, "toImageButtonOptions": image},
+            )
     st.caption(chart.look, help=words.help_for(chart.look, *chart.words))
     if extras and not projector.on():
         st.session_state.setdefault(_SHOWN, {})[f"{key}-{chart.key}"] = chart

@@ -31,7 +31,7 @@ CHARTS = ("accuracy", "positions", "loss", "position-accuracy")
 """Keys of the charts that the scripts draw, as those of a finished run are called."""
 HELP = {
     "steps": later(
-        "Optimiser steps that this restart took to reach the vectors shown; while it rests it "
+        "Optimizer steps that this restart took to reach the vectors shown; while it rests it "
         "takes none. The strip, the charts and the column restart_step count in the same way."
     ),
     "pace": later("Steps of the whole run. In each, every restart that still trains takes one."),

@@ -96,8 +96,10 @@ def _show(arrangement: ArrangementChoice | str, d_model: int, words: Sequence[st
                 "model each token is a vector of {count} numbers; e and m are two more such "
                 "vectors, and stand for no word.\n- **Position**: the model knows where each input "
                 "stands, and each one reads those before it. So copies of m can become different "
-                "words.\n- **Frozen** means that training changes e and m, and nothing in the "
-                "model.",
+                "words.\n- **Why e and m**: copies of one vector alone would all see the same "
+                "past, and most models would output one token over and over. e is different, and "
+                "each m looks back to it from a place of its own.\n- **Frozen** means that "
+                "training changes e and m, and nothing in the model.",
                 count=format(d_model, ","),
             )
         )

@@ -8,9 +8,10 @@ from typing import Any
 import streamlit as st
 
 from explorer.base.formatting import human_seconds
-from explorer.base.language import later, tr
+from explorer.base.language import later, retold, tr
 from explorer.figures import inside as charts
 from explorer.figures import inside_strips as strips
+from explorer.figures.inside_names import CELLS
 from explorer.inside import reading, tables
 from explorer.inside.header import Part
 from explorer.inside.result import FILE, LOOKS, Inside, folder_of
@@ -59,7 +60,7 @@ def show(file: Path, key: str, query: str) -> None:
     st.text(header.text.text)
     st.caption(escaped(reading.sentence(found)))
     for notice in header.notices:
-        st.info(escaped(notice), icon=":material/info:")
+        st.info(escaped(retold(notice)), icon=":material/info:")
     view = st.segmented_control(
         tr("View"),
         list(VIEWS),
@@ -102,6 +103,7 @@ def _layers(found: Inside, key: str) -> None:
     token_strip.walk(f"lens-{key}", strips.through_layers(found), run=key)
     chart_widget.show(cached.once(charts.by_layer, found), key)
     chart_widget.show(cached.once(charts.lens, found), key)
+    st.caption(tr(CELLS))
 
 
 def _attention(found: Inside, key: str) -> None:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.base.language import tr
+from explorer.base.language import retold, tr
 from explorer.jobs import kept
 from explorer.jobs.client import Job
 from explorer.people import owners
@@ -49,7 +49,7 @@ def _pause_and_stop(job: Job) -> None:
 def outcome(job: Job) -> None:
     """Show why a job that is over failed, the way to go on with it, and what else to know."""
     if job.error:
-        st.error(escaped(job.error), icon=":material/error:")
+        st.error(escaped(retold(job.error)), icon=":material/error:")
     if kept.can_resume(job) and server.is_theirs(job.id):
         st.button(
             tr("Resume"),
@@ -60,4 +60,4 @@ def outcome(job: Job) -> None:
             args=(job.id,),
         )
     for notice in job.notices:
-        st.info(escaped(notice), icon=":material/info:")
+        st.info(escaped(retold(notice)), icon=":material/info:")

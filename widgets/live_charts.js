@@ -85,7 +85,7 @@ function drawLines(chart, series, { log = false, yLabel, percent = false }) {
   const y = (v) => at(f(v));
   const root = axes(chart.area, width, {
     x, y, yLabel,
-    xLabel: tr("optimiser step of the restart"),
+    xLabel: tr("optimizer step of the restart"),
     xTicks: roundTicks(0, most, Math.max(2, width / 90)),
     yTicks: percent ? [0, 0.25, 0.5, 0.75, 1] : logTicks(sane[0], sane[1]),
     yText: percent ? (v) => `${Math.round(v * 100)}%` : (v) => String(Number(v.toPrecision(3))),
@@ -148,7 +148,7 @@ function drawHeat(chart, columns, labels, scale) {
   const root = axes(chart.area, width, {
     x: (k) => x(k + 0.5),
     y: (n) => y(n - 0.5),
-    xLabel: tr("optimiser step of the restart"), yLabel: tr("position in text"),
+    xLabel: tr("optimizer step of the restart"), yLabel: tr("position in text"),
     xTicks: columns.map((_, k) => k).filter((k) => k % spread === 0),
     xText: (k) => String(columns[k].step),
     yTicks: roundTicks(1, N, Math.min(N, 8)).filter((t) => Number.isInteger(t) && t >= 1),

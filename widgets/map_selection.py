@@ -27,7 +27,7 @@ def details(made: SolutionMap, ids: list[str]) -> None:
         st.caption(
             tr(
                 "Click a point, draw a lasso around several (in the corner of the map), or choose "
-                "solutions by name."
+                "solutions by their text, above the map."
             )
         )
         return

@@ -65,7 +65,7 @@ def settings(chosen: list[str]) -> MapSpec:
     fields["dimensions"] = one_of(tr("Dimensions"), [2, 3], key="dimensions")
     if method == "umap":
         left, right = st.columns(2)
-        fields["neighbours"] = left.number_input(tr("Neighbours"), 2, 200, 10, key="neighbours")
+        fields["neighbours"] = left.number_input(tr("Neighbors"), 2, 200, 10, key="neighbours")
         fields["min_distance"] = right.number_input(
             tr("Minimum distance"), 0.0, 0.99, 0.1, 0.05, key="min_distance"
         )

@@ -1,5 +1,7 @@
 """A map on the page: the picture, and what lies near what."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from explorer.base.formatting import counted
@@ -8,7 +10,7 @@ from explorer.figures import maps as charts
 from explorer.figures.words import shortened
 from explorer.geometry.maps import SolutionMap
 from widgets import charts as chart_widget
-from widgets import runs, words
+from widgets import runs, sources, words
 
 LAYERS = later(
     "Each layer has a map of its own, scaled to the same size and turned to match the one before. "
@@ -31,7 +33,7 @@ def purity(made: SolutionMap) -> None:
             delta_color="off",
             delta_arrow="off",
             help=tr(
-                "{where}, not in the picture: how many of the {neighbours} nearest neighbours (or "
+                "{where}, not in the picture: how many of the {neighbours} nearest neighbors (or "
                 "of all others, if there are fewer) have the same {what}. Measured on {points}.",
                 where=where,
                 neighbours=found.neighbours,
@@ -65,20 +67,35 @@ def picture(made: SolutionMap) -> list[str]:
     way = None
     if spec.method == "pca" and spec.place is None:
         way = runs.choose_trajectory(made)
-    chart = charts.scatter(made, colour, way, joined)
-    chosen = chart_widget.show_selectable(chart, f"map-{made.record.key}")
-    if made.record.layers:
-        st.caption(tr(LAYERS))
     named = made.points.set_index("id")["text"]
     also = st.multiselect(
-        tr("Solutions by name"),
+        tr("Choose solutions by their text"),
         list(named.index),
         key=f"named-{made.record.key}",
         format_func=lambda i: f"{shortened(named[i], 50)} ({i[:6]})",
         help=tr(
-            "You can also click points in a flat map, several with Shift. Box and lasso are in the "
-            "corner of the map."
+            "For this list the keyboard is enough. You can also click points in a flat map, "
+            "several with Shift; on a phone the second tap on a point chooses it. Box and lasso "
+            "are in the corner of the map."
         ),
     )
-    ids = [str(c[0] if isinstance(c, list) else c) for c in chosen]
-    return [i for i in dict.fromkeys([*ids, *also]) if i in named.index]
+    chart = charts.scatter(made, colour, way, joined)
+    alt = tr("{alt} Every point can be chosen in the list above it as well.", alt=chart.alt)
+    chosen = chart_widget.show_selectable(replace(chart, alt=alt), f"map-{made.record.key}")
+    if made.record.layers:
+        st.caption(tr(LAYERS))
+    clicked = [str(c[0] if isinstance(c, list) else c) for c in chosen]
+    ids = [i for i in dict.fromkeys([*clicked, *also]) if i in named.index]
+    _mark(named.index[named.isin(named[ids])].tolist())
+    if ids and spec.dimensions == 2:
+        st.caption(tr("Points with a thick rim output the same text as a chosen one."))
+    return ids
+
+
+def _mark(ids: list[str]) -> None:
+    """Give points a thick rim in the map as it is: drawn anew, it would forget zoom and layer."""
+    component = st.components.v2.component(
+        "map-marks", html="<i></i>", js=sources.script("map_marks.js")
+    )
+    with st.container(key="map-marks"):
+        component(key="marks", data={"ids": ids})

@@ -3,11 +3,14 @@
 import streamlit as st
 
 from explorer.base.language import tr
-from widgets import language, projector, tour
+from widgets import language, projector, sources, tour
 
 
 def show() -> None:
-    """Show the menu."""
+    """Show the menu, and let the navigation of a narrow screen go once a page is chosen."""
+    component = st.components.v2.component("menu", html="<i></i>", js=sources.script("menu.js"))
+    with st.container(key="narrow"):
+        component(key="narrow-menu", data={})
     with (
         st.container(key="menu"),
         st.popover(tr("Help"), icon=":material/help:", type="tertiary", key="help"),

@@ -67,7 +67,7 @@ def describe(card: ModelCard) -> str:
     if same := catalog.same_weights(card):
         parts.append(tr("same weights as {models}", models=", ".join(same)))
     if card.gated and not card.folder:
-        parts.append(tr("gated: accept its licence on the hub first"))
+        parts.append(tr("gated: accept its license on the hub first"))
     return " · ".join(parts)
 
 

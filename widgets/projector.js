@@ -30,6 +30,7 @@ export default function ({ setTriggerValue }) {
     event.preventDefault();
     act();
   };
-  document.addEventListener("keydown", press);
-  return () => document.removeEventListener("keydown", press);
+  // Before anything else hears it: the menu that led here is still open, and would take Escape.
+  document.addEventListener("keydown", press, true);
+  return () => document.removeEventListener("keydown", press, true);
 }

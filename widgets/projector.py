@@ -77,7 +77,5 @@ def fitted(figure: go.Figure) -> go.Figure:
         font=larger,
         title_font=larger | {"size": round(FONT * LARGER)},
         legend_font=larger,
-        legend_y=-0.35,
         height=round(height * LARGER),
-        margin_t=60,
     )

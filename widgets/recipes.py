@@ -24,7 +24,7 @@ RECIPES = later(
 LABELS = {
     "init": later("where e and m start"),
     "init_scale": later("spread of the start"),
-    "target_in_e": later("lean of e towards the text"),
+    "target_in_e": later("lean of e toward the text"),
     "known_m": later("length of a known m"),
     "known_e": later("closeness to a known e"),
     "lr": later("learning rate"),

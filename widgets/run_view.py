@@ -1,6 +1,5 @@
 """One run on the page: live while it trains, played back when it is over."""
 
-import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 import streamlit as st
 
 from explorer.base.formatting import counted, human_seconds, nats, speed
-from explorer.base.language import later, tr
+from explorer.base.language import later, retold, tr
+from explorer.figures import Chart
 from explorer.figures import run as charts
 from explorer.figures.strip import strip_data
 from explorer.jobs import client
@@ -141,8 +141,8 @@ def _why(solution: Solution, recording: Recording | None) -> str | None:
     """Say why a restart is not exact; old files give a rested one the reason of one in training."""
     record = solution.record
     if record.reason == BEATEN and recording is not None and recording.rested(record.seed):
-        return _retold(halted(record.steps))
-    return record.reason and _retold(record.reason)
+        return retold(halted(record.steps))
+    return record.reason and retold(record.reason)
 
 
 REASONS = (
@@ -150,14 +150,6 @@ REASONS = (
     later("not exact within {steps} steps"),
 )
 """Why restarts that are kept are not exact, in the words of their files."""
-
-
-def _retold(reason: str) -> str:
-    """Return a reason as the page says it."""
-    for known in REASONS:
-        if found := re.fullmatch(re.escape(known).replace(r"\{steps\}", r"([\d,]+)"), reason):
-            return tr(known, steps=found[1])
-    return tr(reason)
 
 
 def _race(folder: Path) -> None:

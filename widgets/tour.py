@@ -47,8 +47,9 @@ STOPS = (
             "Look at the drawing in *How it works*, then scroll down and press ▶ below the text."
         ),
         later(
-            "The top row is all that goes in: e once, and m again and again. Training changes "
-            "these two vectors until the model outputs the text."
+            "The top row is all that goes in: e once, and m again and again, once for each token. "
+            "Every m is the same vector and looks back to e from a place of its own. Training "
+            "changes these two vectors until the model outputs the text."
         ),
         later(
             "Ask first how many different inputs the class expects for a sentence of nineteen "
@@ -80,12 +81,13 @@ STOPS = (
         later("One text, two starts"),
         "maps",
         later(
-            "Find two points with the same color and the same mark, and click on one of them: what "
-            "it outputs stands below the map."
+            "Find two points with the same color and the same mark, and click one of them (on a "
+            "phone, tap it twice): every point with its text gets a thick rim, and the text stands "
+            "below the map."
         ),
         later(
-            "Each point is a trained e. Points that look the same output the same text, and often "
-            "they lie far apart: a text has many solutions."
+            "Each point is a trained e. Points with a rim output the same text, and often they lie "
+            "far apart: a text has many solutions."
         ),
         later(
             "The same text, trained from several random starts, ends in several places. The map "
@@ -107,7 +109,7 @@ STOPS = (
             "it does; *Connected pairs* says for how many."
         ),
         later(
-            "Take any two solutions of one text. Half-way between them, on the straight line, the "
+            "Take any two solutions of one text. Halfway between them, on the straight line, the "
             "model outputs something else. A curve with one trained control point goes around. It "
             "does not work for every pair."
         ),
@@ -123,8 +125,9 @@ STOPS = (
         ),
         later(
             "Each frame asks what the model would output if it stopped after this layer. *Where "
-            "positions look* shows the attention to e; *What is needed* shows how much can be "
-            "taken away before the text breaks."
+            "positions look* shows the attention to e: in the recorded example e gets 63% of it. "
+            "*What is needed* shows what for: where e cannot be seen in one of the layers 2 to 11, "
+            "hardly a token is right."
         ),
     ),
 )

@@ -152,7 +152,7 @@ def find(name: str) -> ModelCard:
     raise ModelError(
         tr(
             "There is no model {name}. Choose one of {names}, a hub id such as "
-            "organisation/model (or one of its revisions, organisation/model@step1000), or the "
+            "organization/model (or one of its revisions, organization/model@step1000), or the "
             "path of a model folder.",
             name=f"{name[:80]!r}",
             names=", ".join((_EMBEDDED.name, *map(_short, _PAPER))),

@@ -35,13 +35,13 @@ class FirstPosition(Recorded):
     behind: int = Field(ge=0, description="Said by a vector behind the token `sink`.")
     sink: int = Field(ge=0, description="Id of that token: BOS, or where there is none another.")
     sink_text: str = Field(description="What that token is called.")
-    steps: int = Field(ge=1, description="Most optimiser steps of each vector.")
+    steps: int = Field(ge=1, description="Most optimizer steps of each vector.")
     tokens: int = Field(
         0, ge=0, description="Tokens that pairs of e and m were trained to output; 0: none were."
     )
     by_paper: int = Field(0, ge=0, description="Output by them in A4.")
     by_sink: int = Field(0, ge=0, description="Output with the token `sink` before e.")
-    pair_steps: int = Field(0, ge=0, description="Optimiser steps of each pair; 0: not tried.")
+    pair_steps: int = Field(0, ge=0, description="Optimizer steps of each pair; 0: not tried.")
     computed_in: str = Field(description="Number format of the probe.")
 
     @property

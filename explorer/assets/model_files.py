@@ -191,7 +191,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
         )
     if config.get("quantization_config"):
         raise ModelError(
-            f"The model in {folder} has quantised weights, which cannot be used here. "
+            f"The model in {folder} has quantized weights, which cannot be used here. "
             "Choose its original in float32, bfloat16 or float16."
         )
     return config

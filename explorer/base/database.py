@@ -169,7 +169,7 @@ def _migrate(engine: Engine) -> None:
         version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
         if version > len(MIGRATIONS):
             raise StorageError(
-                f"The catalogue in {folders.local()} was made by a later version of this program "
+                f"The catalog in {folders.local()} was made by a later version of this program "
                 f"({version}; this one knows {len(MIGRATIONS)}), so it is left as it is. "
                 "Install that version, or set EXPLORER_CACHE to another folder."
             )
@@ -225,5 +225,5 @@ def transaction() -> Iterator[Session]:
         if str(reason) in ("locking protocol", "disk I/O error"):
             remedy = NETWORK
         raise StorageError(
-            f"The catalogue in {folders.local()} cannot be used ({reason}). {remedy}"
+            f"The catalog in {folders.local()} cannot be used ({reason}). {remedy}"
         ) from error

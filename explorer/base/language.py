@@ -9,6 +9,7 @@ brings new sentences into them. What people write, models output and records hol
 import gettext
 import io
 import re
+import string
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +27,8 @@ SEPARATORS = {"de": f",{NARROW}"}
 """What stands before decimals and between thousands, where that is other than in English."""
 _AMOUNT = re.compile(r"[^A-Za-z]*(?:\b(?:ms|s|min|h|nats|bits|[kMGTB]?B|[kMBT])\b[^A-Za-z]*)*")
 _NUMBER = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?(%?)")
+_KNOWN_BY = 20
+"""Letters that a sentence has to hold besides its values to be known again by them."""
 
 
 def _english() -> str:
@@ -114,6 +117,38 @@ def said_in(language: str, words: str) -> str:
     """Return words that a page shows in any language as it shows them in another."""
     found = _sources().get(words, words)
     return words_of(language).gettext(found) if found else ""
+
+
+@lru_cache
+def _shapes(language: str) -> list[tuple[str, re.Pattern[str]]]:
+    """Return sentences with places for values, and what finds them filled; the longest first."""
+    found = []
+    for message in _read(language) or ():
+        if not message.python_brace_format:
+            continue
+        shape, own, seen = "", 0, set[str]()
+        for text, name, *_ in string.Formatter().parse(str(message.id)):
+            shape, own = shape + re.escape(text), own + len(text)
+            if name is not None and name.isidentifier():  # others are Plotly's
+                shape += f"(?P={name})" if name in seen else f"(?P<{name}>.*?)"
+                seen.add(name)
+        found.append((own, str(message.id), re.compile(shape, re.DOTALL)))
+    found.sort(key=lambda each: -each[0])
+    return [(sentence, shape) for own, sentence, shape in found if own >= _KNOWN_BY]
+
+
+def retold(said: str) -> str:
+    """Return what a file or another process keeps in English, in the language of who looks.
+
+    Args:
+        said: a sentence that `tr` has filled, or one without places; others stay as they are.
+    """
+    language = current()
+    for sentence, shape in _shapes(language):
+        if found := shape.fullmatch(said):
+            values = {name: retold(value) for name, value in found.groupdict().items()}
+            return tr(sentence, **values)
+    return tr(said)
 
 
 def later(sentence: str, /) -> str:

@@ -16,7 +16,7 @@ def add_to(commands: Any) -> None:
         "assets",
         help="bring the embedded model and the texts onto this disk; say what is there",
         description="Bring the embedded model and Shakespeare's works onto this disk, once; "
-        "afterwards no network is needed. With --model, bring another model.",
+        "afterward no network is needed. With --model, bring another model.",
     )
     command.add_argument(
         "--model",

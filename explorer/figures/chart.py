@@ -1,6 +1,8 @@
 """A figure with what belongs to it: a title that says what to see, words for it, its numbers."""
 
+import html
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +25,10 @@ DIGITS = (
 LEAST_TICKS = 3
 SHARE: dict[str, object] = {"range": [-0.03, 1.05], "tickformat": ".0%"}
 """Settings of an axis of shares, such as accuracy."""
+ACROSS, UPWARDS = 42, 32
+"""Characters on a line of what names an axis: as many as there is room for on a phone."""
+TOOLBAR = {"bgcolor": "rgba(0,0,0,0)", "color": "#8a8f98", "activecolor": "#0b84c6"}
+"""Without a ground of its own it takes Plotly's, which is a dark band on a light page."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +40,24 @@ class Chart:
         figure: the Plotly figure, on a transparent ground.
         alt: what it shows, for those who cannot see it.
         table: the numbers drawn.
+        wide: whether it has more columns than a phone can show, where it is then moved sideways.
     """
 
     key: str
     figure: go.Figure
     alt: str
     table: pd.DataFrame
+    wide: bool = False
 
     @property
     def look(self) -> str:
         """What to look at, in one line."""
         return look_at(self.key)
+
+    @property
+    def title(self) -> str:
+        """What the figure is called, as plain text; empty if it has no title."""
+        return html.unescape(_plain(self.figure.layout.title.text or ""))
 
     @cached_property
     def words(self) -> list[str]:
@@ -55,7 +68,7 @@ class Chart:
         drawn = self.figure.layout
         titles = (drawn.title, drawn.xaxis.title, drawn.yaxis.title)
         said = [*(each.text for each in titles), *(trace.name for trace in self.figure.data)]
-        return [each for each in said if each]
+        return [_plain(each) for each in said if each]
 
     def on_white(self) -> go.Figure:
         """Return the figure as it is printed, on a white ground."""
@@ -70,20 +83,42 @@ class Chart:
 
 
 def layout(figure: go.Figure, title: str, x: str, y: str, *, height: int = 320) -> go.Figure:
-    """Give a figure the house's look: title, named axes, no ground of its own."""
+    """Give a figure the house's look: title, named axes, no ground of its own.
+
+    It is whole at any width: a page shows the title above the figure, where lines break; names of
+    axes break by themselves; the legend lies at the bottom, below whatever the axis needs.
+    """
     figure.update_layout(
         title={"text": title, "font": {"size": 15}, "x": 0, "xanchor": "left"},
-        xaxis_title=x,
-        yaxis_title=y,
+        xaxis_title=broken(x, ACROSS),
+        yaxis_title=broken(y, UPWARDS),
         height=height,
-        margin={"l": 8, "r": 8, "t": 46, "b": 8},
+        margin={"l": 8, "r": 8, "t": 32, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "yanchor": "top", "y": -0.3, "x": 0, "title": None},
+        legend={"orientation": "h", "x": 0, "title": None}
+        | {"yref": "container", "y": 0, "yanchor": "bottom", "maxheight": 0.3},
+        modebar=TOOLBAR,
         uirevision="keep",
         separators=SEPARATORS.get(current()),
     )
     return figure
+
+
+def broken(words: str, most: int) -> str:
+    """Return words on as few lines as hold them, of about one length: Plotly breaks none itself.
+
+    Args:
+        words: what names something in a figure.
+        most: characters on a line.
+    """
+    fewest = -(-len(words) // most)
+    fits = (n for n in range(1, most) if len(textwrap.wrap(words, n)) <= fewest)
+    return "<br>".join(textwrap.wrap(words, next(fits, most)))
+
+
+def _plain(said: str) -> str:
+    return said.replace("<br>", " ")
 
 
 def spread(deviations: ArrayLike) -> dict[str, object]:

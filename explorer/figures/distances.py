@@ -73,8 +73,6 @@ def histogram(found: Histogram, measured: Summarised) -> Chart:
                 }
             )
         )
-    if measured.baseline is not None:
-        _draw_baseline(figure, *measured.baseline)
     figure.update_layout(barmode="overlay")
     name = tr(TOGETHER) if measured.vector == "both" else measured.vector
     distance = tr(UNITS[measured.metric])
@@ -85,6 +83,9 @@ def histogram(found: Histogram, measured: Summarised) -> Chart:
         tr("density of pairs"),
         height=380,
     )
+    if measured.baseline is not None:
+        _draw_baseline(figure, *measured.baseline)
+        figure.update_layout(margin_t=56)  # its words stand above the bars, below the toolbar
     alt = tr(
         "Histograms of {distance} between {name}; medians: {medians}.",
         distance=distance,

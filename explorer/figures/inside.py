@@ -22,8 +22,6 @@ from explorer.inside.result import TOP, Inside
 from explorer.specs.recipes import THRESHOLD
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up")
-CELL = 5
-"""Characters of a token that a cell shows."""
 FAINT_TO_RIGHT = (
     (0.0, "rgba(213,94,0,0.10)"), (0.5, "rgba(156,154,151,0.30)"), (1.0, "rgba(11,132,198,0.45)"),
 )  # fmt: skip
@@ -37,8 +35,7 @@ def lens(found: Inside) -> Chart:
     text, hover = np.empty((S, N), object), np.empty((S, N), object)
     for s in range(S):
         for n in range(N):
-            piece = pieces.get(int(found.predicted[s, n]), "�").strip(" ") or "·"
-            cell = named.shown(piece[:CELL])
+            cell = named.in_cell(pieces.get(int(found.predicted[s, n]), "�"))
             text[s, n] = f"<b>{cell}</b>" if found.right[s, n] else cell
             five = (
                 f"{p:.2f} {named.shown(pieces.get(int(i), '�'))}"
@@ -89,8 +86,9 @@ def lens(found: Inside) -> Chart:
         tickvals=y[:: max(1, S // 16)], ticktext=names[:: max(1, S // 16)],
         showgrid=False, zeroline=False,
     )  # fmt: skip
-    figure.update_layout(margin={"t": 120}, legend={"y": -0.03})
-    return Chart("inside-lens", figure, reading.sentence(found), tables.lens(found))
+    figure.update_layout(margin={"t": 106}, dragmode=False)
+    said = reading.sentence(found)
+    return Chart("inside-lens", figure, said, tables.lens(found), wide=True)
 
 
 def by_layer(found: Inside) -> Chart:
@@ -248,7 +246,8 @@ def attention_map(found: Inside, layer: int, head: int | None) -> Chart:
         heads=which,
         share=f"{square[1:, :1].mean():.0%}",
     )
-    return Chart(f"inside-map-{layer + 1}", figure, alt, table)
+    figure.update_layout(dragmode=False)
+    return Chart(f"inside-map-{layer + 1}", figure, alt, table, wide=True)
 
 
 def cuts(found: Inside) -> Chart:

@@ -24,6 +24,20 @@ def shown(piece: str) -> str:
     return for_plotly(piece.replace("\n", "↵").replace("\t", "⇥")) or "∅"
 
 
+CELL, BLANK, CUT = 5, "·", "…"
+"""Characters that a cell of the lens has room for, and its marks."""
+CELLS = later(
+    "Each cell is the token that would come out there: · is a space, and … cuts a long token such "
+    "as ####…. In early layers it is hardly more than a guess."
+)
+
+
+def in_cell(piece: str) -> str:
+    """Return a token as a cell of the lens shows it: without the blanks around it, and cut."""
+    said = piece.strip(" ") or BLANK
+    return shown(said if len(said) <= CELL else said[: CELL - 1] + CUT)
+
+
 def labels(found: Inside) -> list[str]:
     """Return what each target token says, N of them."""
     return [shown(found.header.pieces.get(i, "�")) for i in found.header.text.target_ids]

@@ -21,7 +21,7 @@ LOOK_AT: dict[str, str] = {
     ),
     "path-convergence": later("Look at the step from which the lowest accuracy stays at the top."),
     "all-pairs": later(
-        "Thin lines are pairs, thick ones means. Look at how far they fall half-way."
+        "Thin lines are pairs, thick ones means. Look at how far they fall halfway."
     ),
     "length-ratios": later(
         "Each mark is a pair. Look at how long the curves are that keep the text."

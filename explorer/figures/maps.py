@@ -30,8 +30,8 @@ MOST_NAMED = 24
 """Labels a legend can hold; more are coloured all the same."""
 JOINED = (later("not at all"), later("by lines"), later("by hulls"))
 """How points of one text can be joined."""
-LEFT_OUT = {"marker": {"color": DIFFERENT, "opacity": 0.25}}
-"""What points look like that a lasso has left out."""
+CHOSEN, LEFT_OUT = {"marker": {"size": 17}}, {"marker": {"opacity": 0.5}}
+"""What points look like that a person has chosen, and the others: of one text or not, they stay."""
 
 At = Float[np.ndarray, "n k"]
 Trace = tuple[Callable[[At], At], dict[str, Any]]
@@ -83,7 +83,7 @@ def scatter(
         scene = zip(AXES, named_axes, strict=True)
         figure.update_layout(scene={f"{axis}axis": {"title": words} for axis, words in scene})
     alt = tr(
-        "{method} map of {name} in {dimensions} dimensions: {points}, coloured by {label}.",
+        "{method} map of {name} in {dimensions} dimensions: {points}, colored by {label}.",
         method=title,
         name=name,
         dimensions=spec.dimensions,
@@ -136,13 +136,12 @@ def _slide(figure: go.Figure, layouts: list[At]) -> None:
         height=700,
         sliders=[
             {"active": 0, "steps": steps, "currentvalue": {"prefix": tr("layer: ")},
-             "x": 0.1, "len": 0.9, "pad": {"t": 46}}
+             "pad": {"t": 56}}
         ],
         updatemenus=[
-            {"type": "buttons", "x": 0, "y": 0, "xanchor": "left", "yanchor": "top",
-             "pad": {"t": 66}, "showactive": False, "buttons": [play]}
+            {"type": "buttons", "x": 1, "y": 0, "xanchor": "right", "yanchor": "top",
+             "pad": {"t": 50}, "showactive": False, "buttons": [play]}
         ],
-        legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"},
     )  # fmt: skip
 
 
@@ -202,7 +201,7 @@ def _trace(
         "customdata": points["id"],
         "text": [for_hover(text) for text in points["text"]],
         "hovertemplate": "%{text}<extra></extra>",
-        **({"unselected": LEFT_OUT} if flat else {}),
+        **({"selected": CHOSEN, "unselected": LEFT_OUT} if flat else {}),
     }
 
 

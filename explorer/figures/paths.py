@@ -103,7 +103,7 @@ def positions_along(paths: Paths, pair: int) -> Chart:
     layout(figure, title, "t", tr("position in text"), height=340)
     figure.update_xaxes(title="t")
     figure.update_layout(
-        margin={"t": 74},
+        margin={"t": 60},
         coloraxis={
             "cmin": 0,
             "cmax": 1,

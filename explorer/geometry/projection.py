@@ -77,8 +77,8 @@ def umap(
     if neighbours >= len(vectors):
         raise BadInputError(
             tr(
-                "UMAP with {neighbours} neighbours needs more than {neighbours} solutions and "
-                "there are {count}. Lower the neighbours to {most} or less, or use PCA.",
+                "UMAP with {neighbours} neighbors needs more than {neighbours} solutions and "
+                "there are {count}. Lower the neighbors to {most} or less, or use PCA.",
                 neighbours=neighbours,
                 count=len(vectors),
                 most=len(vectors) - 1,
@@ -99,7 +99,7 @@ def umap(
     layout = np.asarray(reducer.fit_transform(vectors.astype(np.float32)), dtype=np.float64)
     if not np.isfinite(layout).all():
         raise BadInputError(
-            tr("UMAP found no place for some solutions. Choose more neighbours, or use PCA.")
+            tr("UMAP found no place for some solutions. Choose more neighbors, or use PCA.")
         )
     return layout
 

@@ -19,7 +19,7 @@ from explorer.base import folders
 from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.base.errors import BadInputError, ExplorerError, StorageError
 from explorer.base.formatting import human_bytes
-from explorer.base.language import tr
+from explorer.base.language import retold, tr
 from explorer.base.locks import LockFile
 from explorer.jobs.devices import devices
 from explorer.runtime import limits, logs
@@ -184,7 +184,7 @@ def request(kind: str, payload: dict[str, Any], *, patience: float = 20.0) -> di
                 continue
             session.delete(answered)
         if answered.error:
-            raise ExplorerError(answered.error)
+            raise ExplorerError(retold(answered.error))
         result: dict[str, Any] = json.loads(answered.answer or "{}")
         return result
     with transaction() as session:

@@ -14,6 +14,7 @@ from explorer.assets import first_position
 from explorer.assets.model_files import MAX_POSITIONS
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.model import passes
 from explorer.model.body import Body
 from explorer.model.graphs import Graphs
@@ -88,8 +89,12 @@ class FrozenModel:
         found = first_position.find(self.fingerprint)
         if found is None:
             raise BadInputError(
-                f"{self.name} has no BOS token, and which other token can stand before e has not "
-                "been checked yet. Train with the arrangement “auto” once: that checks it."
+                tr(
+                    "{name} has no BOS token, and which other token can stand before e has "
+                    "not been checked yet. Train with the arrangement “auto” once: that "
+                    "checks it.",
+                    name=self.name,
+                )
             )
         return found.sink
 

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from explorer.base.errors import ModelError
+from explorer.base.language import tr
 from explorer.model.attention import Kept, Masks, Positions
 from explorer.model.body import Body
 from explorer.model.frozen import FrozenModel
@@ -142,8 +143,11 @@ def states_with_attention_cut(
     body = model.body
     if body is None:
         raise ModelError(
-            f"Models of the type “{model.network.config.model_type}” run in the code of "
-            "transformers, where attention cannot be cut layer by layer. Everything else is shown."
+            tr(
+                "Models of the type “{model_type}” run in the code of transformers, "
+                "where attention cannot be cut layer by layer. Everything else is shown.",
+                model_type=model.network.config.model_type,
+            )
         )
     at = body._positions([inputs[None]], model.dtype, 0)
     lanes = {(0, 0): inputs.float()}
@@ -233,14 +237,20 @@ def _trace_of_network(model: FrozenModel, inputs: Float[Tensor, "L d"]) -> Trace
             )
     except Exception as error:  # whatever the code of some two hundred families raises
         raise ModelError(
-            f"Models of the type “{kind}” do not give their hidden states, so this page cannot "
-            "show them. Choose a solution of another model."
+            tr(
+                "Models of the type “{kind}” do not give their hidden states, so this "
+                "page cannot show them. Choose a solution of another model.",
+                kind=kind,
+            )
         ) from error
     states = getattr(output, "hidden_states", None)
     if not states or any(state.shape != states[0].shape for state in states):
         raise ModelError(
-            f"Models of the type “{kind}” give no hidden states of one size, so this page cannot "
-            "show them. Choose a solution of another model."
+            tr(
+                "Models of the type “{kind}” give no hidden states of one size, so this "
+                "page cannot show them. Choose a solution of another model.",
+                kind=kind,
+            )
         )
     whole = torch.stack([*(state[0] for state in states[:-1]), (last or states)[-1][0]]).float()
     weights = getattr(output, "attentions", None) or ()

@@ -17,6 +17,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.model.frozen import FrozenModel
 from explorer.model.head import TokenStatistics
 from explorer.runtime.interruption import check
@@ -120,8 +121,13 @@ def input_sequence(
         token = model.sink if sink is None else sink
         if token >= model.vocabulary:
             raise BadInputError(
-                f"Token {token} stands before e, but {model.name} has {model.vocabulary} tokens. "
-                "The file was changed: fetch it again."
+                tr(
+                    "Token {token} stands before e, but {name} has {vocabulary} tokens. The "
+                    "file was changed: fetch it again.",
+                    token=token,
+                    name=model.name,
+                    vocabulary=model.vocabulary,
+                )
             )
         before = model.embed(torch.tensor([token]))
         laid = torch.where(at_sink[None, :, None], before.to(laid.dtype), laid)

@@ -10,6 +10,7 @@ import torch
 from explorer.assets import catalog
 from explorer.assets.fingerprint import matches
 from explorer.base.errors import CorruptFileError, ModelError
+from explorer.base.language import tr
 from explorer.model.frozen import FrozenModel, best_device, fast_dtype
 from explorer.model.loading import load
 from explorer.runtime.process import give_memory_back
@@ -104,9 +105,13 @@ class ModelPool:
         model = self.searching(folder, name, precision)
         if model.fingerprint != fingerprint and not matches(folder, fingerprint):
             raise ModelError(
-                "This was trained on other weights than the model on this disk "
-                f"(fingerprint {fingerprint[:8]} against {model.fingerprint[:8]}). Bring that "
-                "model, or train again with this one."
+                tr(
+                    "This was trained on other weights than the model on this disk "
+                    "(fingerprint {fingerprint} against {here}). Bring that model, "
+                    "or train again with this one.",
+                    fingerprint=fingerprint[:8],
+                    here=model.fingerprint[:8],
+                )
             )
         return model
 
@@ -122,8 +127,14 @@ class ModelPool:
         largest = int(solution.target_ids.max())
         if largest >= model.vocabulary:
             raise CorruptFileError(
-                f"The solution {record.id} was changed: it names token {largest}, and "
-                f"{record.model} knows {model.vocabulary}. Fetch it again."
+                tr(
+                    "The solution {id} was changed: it names token {largest}, and {model} "
+                    "knows {vocabulary}. Fetch it again.",
+                    id=record.id,
+                    largest=largest,
+                    model=record.model,
+                    vocabulary=model.vocabulary,
+                )
             )
         return model
 

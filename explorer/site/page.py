@@ -134,13 +134,16 @@ def _part(part: Part, numbers: str) -> str:
             drawn = {k: figure[k] for k in ("data", "layout", "frames") if k in figure}
             drawn["layout"] = {k: v for k, v in drawn["layout"].items() if k != "template"}
             height = drawn["layout"].get("height", 320)
-            place = f'<div class="plot" translate="no" data-height="{height}"></div>'
-            shown = ""
+            place = f'<div class="plot" translate="no" data-height="{height}"></div>{_json(drawn)}'
+            title, shown = escape(part.title), ""
+            if part.wide:
+                how = f'class="wide" tabindex="0" role="region" aria-label="{title}"'
+                place = f"<div {how}>{place}</div>"
             if len(part.table) <= MOST_ROWS:
                 shown = f"<details><summary>Numbers</summary>{_shown(part.table)}</details>"
             return (
-                f'<figure aria-label="{escape(part.alt)}">{place}{_json(drawn)}{shown}'
-                f"{_numbers(part.table, numbers)}</figure>"
+                f'<figure aria-label="{escape(part.alt)}"><figcaption>{title}</figcaption>{place}'
+                f"{shown}{_numbers(part.table, numbers)}</figure>"
             )
     return f"<p>{escape(part)}</p>"
 

@@ -76,7 +76,7 @@ class Joint(Value):
 
     rows: int = Field(description="Rows that were trained jointly.")
     texts: int = Field(description="Different texts among them.")
-    steps: int = Field(description="Joint optimiser steps.")
+    steps: int = Field(description="Joint optimizer steps.")
     seconds: float = Field(description="Their compute time.")
     exact: int = Field(description="Rows that were exact with the final m when they ended.")
     searched_in: str = Field("", description="Number format of their search; empty: not noted.")

@@ -48,7 +48,7 @@ class Recipe(Value):
         le=100,
         exclude_if=lambda value: value == 0.0,  # recipes of before are written as they were
         description=later(
-            "How far e's start leans towards the mean input embedding of the target's "
+            "How far e's start leans toward the mean input embedding of the target's "
             "tokens, in embedding std per dimension; 0: e knows nothing of the target."
         ),
     )
@@ -70,7 +70,7 @@ class Recipe(Value):
         exclude_if=lambda value: value == 0.0,
         description=later(
             "How close e's start is to the e that ships beside that m, before it leans "
-            "towards the target: the cosine between the two. The rest stays random."
+            "toward the target: the cosine between the two. The rest stays random."
         ),
     )
     lr: float = Field(gt=0, le=100, description=later("Learning rate of AdamW."))
@@ -136,7 +136,7 @@ class Recipe(Value):
         le=100,
         description=later(
             "Rate of the last float32 steps of a restart that is exact in the faster "
-            "format; none: the optimiser goes on unchanged."
+            "format; none: the optimizer goes on unchanged."
         ),
     )
     finish_margin: float = Field(

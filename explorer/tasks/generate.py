@@ -5,6 +5,7 @@ from typing import Any
 
 from explorer.assets import catalog
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.base.progress import Progress
 from explorer.model.metrics import generate
 from explorer.model.pool import ModelPool
@@ -32,8 +33,12 @@ class Continuation(Task):
         room = self.model.max_positions - spec.length
         if room < 1:
             raise BadInputError(
-                f"{spec.length} tokens leave no room for the context: this model has "
-                f"{self.model.max_positions} positions. Ask for fewer."
+                tr(
+                    "{length} tokens leave no room for the context: this model has "
+                    "{max_positions} positions. Ask for fewer.",
+                    length=spec.length,
+                    max_positions=self.model.max_positions,
+                )
             )
         self._context = self.model.tokenizer.encode(spec.context)[-room:]
         self._ids: list[int] = []

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import generate
 
@@ -36,8 +37,13 @@ def continuation(
     """
     if len(context) + length > model.max_positions:
         raise BadInputError(
-            f"{len(context)} tokens of context and {length} of text are more than the "
-            f"{model.max_positions} positions of this model. Choose shorter lengths."
+            tr(
+                "{context} tokens of context and {length} of text are more than the "
+                "{max_positions} positions of this model. Choose shorter lengths.",
+                context=len(context),
+                length=length,
+                max_positions=model.max_positions,
+            )
         )
     added = model.tokenizer.backend.get_added_tokens_decoder()
     special = {i for i, token in added.items() if token.special}

@@ -16,6 +16,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import (
     Score,
@@ -213,7 +214,11 @@ class TeacherForced(Layout[Memory]):
     def __post_init__(self) -> None:
         if not 1 <= self.vectors <= MOST_VECTORS:
             raise BadInputError(
-                f"{self.vectors} memory vectors cannot be trained; choose 1 to {MOST_VECTORS}."
+                tr(
+                    "{vectors} memory vectors cannot be trained; choose 1 to {most_vectors}.",
+                    vectors=self.vectors,
+                    most_vectors=MOST_VECTORS,
+                )
             )
 
     @property

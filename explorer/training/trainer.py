@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import Score
 from explorer.solutions.solution import BEATEN, halted
@@ -73,13 +74,19 @@ class Trainer:
             BadInputError: if there are no rows, or a target is longer than the model's positions.
         """
         if not rows:
-            raise BadInputError("There is nothing to train: give at least one text and restart.")
+            raise BadInputError(
+                tr("There is nothing to train: give at least one text and restart.")
+            )
         self.layout = layout if isinstance(layout, Layout) else OnePass.of(layout, model)
         longest = max(self.layout.length(len(r.target_ids)) for r in rows)
         if longest > model.max_positions:
             raise BadInputError(
-                f"{longest} input positions are more than the {model.max_positions} this model "
-                "was made for. Choose a smaller length."
+                tr(
+                    "{longest} input positions are more than the {max_positions} this model "
+                    "was made for. Choose a smaller length.",
+                    longest=longest,
+                    max_positions=model.max_positions,
+                )
             )
         self.model, self.rows, self.recipe = model, rows, recipe
         self._exact_model = exact_model

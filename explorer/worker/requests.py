@@ -5,6 +5,7 @@ from typing import Any
 
 from explorer.assets import catalog
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.model.metrics import score
 from explorer.model.pool import ModelPool
 from explorer.runtime.step_times import StepTime
@@ -47,7 +48,9 @@ def answer(kind: str, payload: dict[str, Any], pool: ModelPool) -> dict[str, Any
 def _pace(payload: dict[str, Any], pool: ModelPool) -> StepTime:
     card = catalog.find(payload["model"])
     if card.folder is None:
-        raise BadInputError(f"{card.title} is not on this disk, so nothing can be timed with it.")
+        raise BadInputError(
+            tr("{title} is not on this disk, so nothing can be timed with it.", title=card.title)
+        )
     recipe = Recipe.model_validate(payload["recipe"])
     model = pool.searching(card.folder, card.name, recipe.precision)
     return timed(model, payload["length"], payload["arrangement"], recipe)

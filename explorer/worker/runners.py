@@ -14,6 +14,7 @@ from typing import Any
 
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted
+from explorer.base.language import tr
 from explorer.base.progress import Progress, Waiting
 from explorer.geometry import maps, measure_distances
 from explorer.inside import others
@@ -158,7 +159,7 @@ def _paths(job: JobContext, spec: PathsSpec) -> Iterator[Stage]:
     if spec.train is not None:
         pairs = [_first_two(job.result.get("solutions", []))]
     if not pairs:
-        raise BadInputError("There is nothing to connect: pick two solutions.")
+        raise BadInputError(tr("There is nothing to connect: pick two solutions."))
     folder = places.folder_of(job.id)
     yield LOADING, lambda: Connecting(pairs, spec.curve, spec.recipe, job.pool, folder, job=job.id)
 
@@ -167,8 +168,12 @@ def _first_two(ids: list[str]) -> tuple[Solution, Solution]:
     exact = [s for s in map(store.open_solution, ids) if s.record.exact]
     if len(exact) < 2:
         raise BadInputError(
-            f"{len(exact)} of {len(ids)} restarts became exact, and a path needs two. Try a "
-            "shorter length, more restarts or another seed."
+            tr(
+                "{exact} of {ids} restarts became exact, and a path needs two. Try a "
+                "shorter length, more restarts or another seed.",
+                exact=len(exact),
+                ids=len(ids),
+            )
         )
     return exact[0], exact[1]
 

@@ -85,6 +85,27 @@ def own_model(page: Page, url: str, model: str) -> None:
     expect(page.locator(".tokens .token.chosen").first).to_be_visible()
 
 
+def test_leaving_the_projector_takes_one_key_and_leaves_nothing_large(
+    page: Page, app_url: str
+) -> None:
+    page.goto(f"{app_url}/throughput")
+    page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
+    icons = page.locator(".stTooltipIcon svg")
+    icons.first.wait_for(timeout=60_000)
+    before = icons.first.bounding_box()
+    page.get_by_role("button", name="Help", exact=True).first.click()
+    page.get_by_role("button", name="Projector view").click()
+    expect(page).to_have_url(re.compile("view=projector"))
+    expect(icons.first).to_be_hidden()
+    page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
+    page.wait_for_timeout(1_500)  # keys are heard once their script has come
+    page.keyboard.press("Escape")  # the menu that led here is still open, out of sight
+    expect(icons.first).to_be_visible()
+    after = icons.first.bounding_box()
+    assert before is not None and after is not None
+    assert (after["width"], after["height"]) == (before["width"], before["height"])
+
+
 def test_start_is_in_sight_on_a_small_screen(page: Page, app_url: str, tiny_model: str) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
     own_model(page, app_url, tiny_model)

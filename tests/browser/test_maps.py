@@ -45,12 +45,48 @@ def test_a_click_chooses_a_solution(map_page: Page) -> None:
     expect(chosen(map_page)).to_have_count(1)
 
 
+def same_text(page: Page) -> Locator:
+    """Points with a thick rim."""
+    return page.locator(".scatterlayer path.point.same-text")
+
+
+def test_a_click_marks_the_points_of_that_text_and_greys_none(page: Page, app_url: str) -> None:
+    page.goto(f"{app_url}/maps?colour=text")
+    expect(points(page).first).to_be_visible(timeout=60_000)
+    page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
+    texts = points(page).evaluate_all("all => all.map(p => p.__data__.tx)")
+    number = next(k for k, text in enumerate(texts) if texts.count(text) > 2)
+    fills = points(page).evaluate_all("all => all.map(p => p.style.fill)")
+    click(page, number)
+    expect(chosen(page)).to_have_count(1)
+    expect(page.get_by_text("thick rim")).to_be_visible()
+    expect(same_text(page)).to_have_count(texts.count(texts[number]))
+    expect(same_text(page).first).to_have_css("stroke-width", "3px")
+    expect(same_text(page).first).to_have_css("opacity", "1")
+    looks = points(page).evaluate_all("all => all.map(p => [p.style.fill, +p.style.opacity])")
+    assert [fill for fill, _ in looks] == fills  # each in its own color, and in sight
+    assert {opacity for _, opacity in looks} == {0.5, 1}
+
+
+def test_keys_alone_choose_points(map_page: Page) -> None:
+    box = map_page.get_by_role("combobox", name="Choose solutions by their text")
+    box.focus()
+    for key in ("ArrowDown", "ArrowDown", "Enter"):  # the first one is “Select all”
+        map_page.keyboard.press(key)
+    expect(chosen(map_page)).to_have_count(1)
+    expect(same_text(map_page).first).to_be_visible()
+    map_page.keyboard.press("Escape")
+    expect(map_page.get_by_role("button", name="Tag")).to_be_visible()
+    said = map_page.get_by_role("figure").first.get_attribute("aria-label") or ""
+    assert "list above" in said
+
+
 def lasso(page: Page, *corners: tuple[float, float]) -> None:
     """Draw a lasso in a map, through corners in shares of its width and height."""
-    area = page.locator(".nsewdrag").first.bounding_box()
-    assert area is not None
     page.locator(".js-plotly-plot").first.hover()
     page.locator('.modebar-btn[data-title="Lasso Select"]').first.click()
+    area = page.locator(".nsewdrag").first.bounding_box()  # where it is after the page has moved
+    assert area is not None
     at = [(area["x"] + area["width"] * x, area["y"] + area["height"] * y) for x, y in corners]
     page.mouse.move(*at[0])
     page.mouse.down()
@@ -71,7 +107,16 @@ def test_a_lasso_chooses_several_and_two_of_one_text_lead_to_paths(map_page: Pag
     expect(opened.value.get_by_role("button", name="Connect", exact=True)).to_be_visible()
 
 
-def test_points_move_through_the_layers_and_what_a_lasso_leaves_out_is_grey(
+def slide(page: Page, share: float) -> None:
+    """Click the slider of the layers, at a share of its width."""
+    rail = page.locator(".slider-rail-touch-rect").first
+    rail.scroll_into_view_if_needed()
+    box = rail.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
+
+
+def test_points_move_through_the_layers_and_what_a_lasso_leaves_out_stays_in_sight(
     page: Page, app_url: str
 ) -> None:
     page.goto(app_url + map_set_up.link("131d0d8231dc", "m").removeprefix(".") + "&method=PCA")
@@ -79,9 +124,7 @@ def test_points_move_through_the_layers_and_what_a_lasso_leaves_out_is_grey(
     page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
     expect(page.get_by_text("layer: input")).to_be_visible()
     before = points(page).first.bounding_box()
-    rail = page.locator(".slider-rail-touch-rect").first.bounding_box()
-    assert rail is not None
-    page.mouse.click(rail["x"] + rail["width"] * 0.99, rail["y"] + rail["height"] / 2)
+    slide(page, 0.99)
     expect(page.get_by_text("layer: 30")).to_be_visible()
     page.wait_for_timeout(600)  # until the points have arrived
     assert points(page).first.bounding_box() != before
@@ -89,9 +132,11 @@ def test_points_move_through_the_layers_and_what_a_lasso_leaves_out_is_grey(
     expect(page.get_by_text("chosen, the first 12 shown")).to_be_visible()
     expect(page.get_by_text("layer: 30")).to_be_visible()  # it stays where it was
     in_map = page.locator(".js-plotly-plot").first.locator(".trace path.point")
-    looks = in_map.evaluate_all("all => all.map(p => p.style.fill + p.style.opacity)")
-    grey = [look for look in looks if look == "rgb(138, 143, 152)0.25"]
+    looks = in_map.evaluate_all("all => all.map(p => [p.style.fill, p.style.opacity])")
+    left_out = [fill for fill, opacity in looks if opacity == "0.5"]
+    assert len(set(left_out)) > 1  # in their own colors
+    assert same_text(page).count() > 0
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV", exact=True).click()
     rows = pd.read_csv(download.value.path())  # texts have line breaks
-    assert 0 < len(rows) == len(looks) - len(grey) < len(looks)
+    assert 0 < len(rows) == len(looks) - len(left_out) < len(looks)

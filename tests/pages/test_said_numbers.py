@@ -10,10 +10,13 @@ from streamlit.testing.v1 import AppTest
 from explorer.base import folders
 from explorer.figures.strip import strip_data
 from explorer.geometry import distance_report, measure_distances
+from explorer.inside import reading
+from explorer.inside.result import LOOKS, Inside
 from explorer.solutions import sets, store
 from explorer.solutions.recording import PHASES, Recording
 from explorer.solutions.solution import BEATEN, Solution, save_solution
 from tests.pages.driving import open_page, texts_of
+from widgets import tour
 
 MakeSet = Callable[..., str]
 
@@ -39,6 +42,15 @@ def restarts(folder: Path) -> list[tuple[Path, Solution]]:
 
     files = [f for f in folder.glob("*.safetensors") if f.name != store.RECORDING]
     return [(file, load_solution(file)) for file in sorted(files)]
+
+
+def test_what_the_tour_says_of_e_is_what_was_recorded() -> None:
+    found, notes = Inside.load(LOOKS.shipped()[0]), tour.STOPS[-1].notes
+    assert f"e gets {reading.shares(found)[..., 1].mean():.0%} of it" in notes
+    alone = reading.curve(found, "cut", "one")
+    early = alone.accuracy[(alone.at >= 2) & (alone.at <= 11)]
+    assert "layers 2 to 11, hardly a token" in notes
+    assert len(early) == 10 and early.max() <= 0.1
 
 
 def test_the_steps_of_the_best_restart_are_those_of_its_strip(ferry: Path) -> None:

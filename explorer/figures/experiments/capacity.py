@@ -11,7 +11,7 @@ from explorer.base.language import tr
 from explorer.experiments import ladders
 from explorer.experiments.definition import in_words, settings_of
 from explorer.experiments.runs import Run
-from explorer.figures.chart import Chart, layout, log_axis, spread
+from explorer.figures.chart import ACROSS, Chart, broken, layout, log_axis, spread
 from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT, SYMBOLS
 from explorer.figures.words import AT_LEAST, for_hover
 from explorer.specs.experiments import CapacitySettings
@@ -76,7 +76,7 @@ def _climbed(run: Run) -> Chart:
         threshold=THRESHOLD,
     )
     layout(figure, title, "", "", height=340 * (-(-len(schemes) // wide)))
-    figure.update_layout(legend={"y": -0.16}, margin={"t": 76, "b": 40})
+    figure.update_layout(margin={"t": 62})
     lengths = log_axis(sorted(set(rungs["n"])))
     figure.update_xaxes(lengths, title=tr("N, target tokens"), matches="x")
     figure.update_yaxes(range=[-0.03, 1.08])
@@ -166,13 +166,16 @@ def _one_pass_against_many(run: Run) -> Iterator[Chart]:
     doubted = set(means["pair"][at_first])
     sources = list(dict.fromkeys(means["source"]))
     most = 1.05 * max(each["autoregressive"].max(), each["one_forward"].max(), 1.0)
+    wide = ACROSS // len(names)
     figure = make_subplots(
         rows=1,
         cols=len(names),
         shared_yaxes=True,
         horizontal_spacing=0.04,
         subplot_titles=[
-            tr("{pair} ([mem] t1 …: due to its layout)", pair=n) if n in doubted else n
+            broken(
+                tr("{pair} ([mem] t1 …: due to its layout)", pair=n) if n in doubted else n, wide
+            )
             for n in names
         ],
     )
@@ -223,12 +226,11 @@ def _one_pass_against_many(run: Run) -> Iterator[Chart]:
                 high=ends[1],
             )
         )
-    layout(figure, title, "", "", height=440)
-    figure.update_layout(margin={"t": 76})
-    figure.update_xaxes(
-        title=tr("H_LM token by token, nats ({mark}: no length failed)", mark=AT_LEAST),
-        range=[0, most],
-    )
+    layout(figure, title, "", "", height=500)
+    figure.update_layout(margin={"t": 90})
+    figure.update_annotations(font_size=13)
+    x = tr("H_LM token by token, nats ({mark}: no length failed)", mark=AT_LEAST)
+    figure.update_xaxes(title=broken(x, wide), range=[0, most])
     figure.update_yaxes(range=[0, most])
     figure.update_yaxes(title=tr("H_LM in one pass, nats"), col=1)
     each_mean = "; ".join(

@@ -14,6 +14,7 @@ import torch
 from explorer import __version__
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
+from explorer.base.language import tr
 from explorer.base.provenance import Computed
 from explorer.experiments.runs import SOLUTIONS, Cell, checkpoint_name, work_of
 from explorer.model.frozen import FrozenModel
@@ -226,8 +227,11 @@ class Bench:
         found = continuation(self.exact, context.ids, length, seeds)
         if found is None:
             raise BadInputError(
-                f"The model ends its text early after “{context.title}”, again and again. Choose "
-                "another seed or a shorter length."
+                tr(
+                    "The model ends its text early after “{title}”, again and again. Choose "
+                    "another seed or a shorter length.",
+                    title=context.title,
+                )
             )
         return _continued(self.model, context, found[1])
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from explorer.assets import catalog
 from explorer.base.errors import BadInputError, CorruptFileError
+from explorer.base.language import tr
 from explorer.base.progress import Progress
 from explorer.estimates import run_time
 from explorer.experiments import runs
@@ -188,9 +189,15 @@ def _require_room(settings: Settings, model: FrozenModel) -> None:
     """Refuse lengths that the model was not made for, before anything is computed."""
     generated = "generated" in settings.drawn_from
     before = CONTEXT_TOKENS if generated else 2
-    after = f" after {CONTEXT_TOKENS} tokens of context" if generated else ""
+    context = tr(" after {count} tokens of context", count=CONTEXT_TOKENS)
+    after = context if generated else ""
     if settings.longest + before > model.max_positions:
         raise BadInputError(
-            f"N = {settings.longest}{after} is longer than the {model.max_positions} positions "
-            "this model was made for. Leave out the longer lengths."
+            tr(
+                "N = {lengths}{after} is longer than the {max_positions} positions this "
+                "model was made for. Leave out the longer lengths.",
+                lengths=settings.longest,
+                after=after,
+                max_positions=model.max_positions,
+            )
         )

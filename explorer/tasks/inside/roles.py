@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.base.progress import Progress
 from explorer.geometry import linear_probes, roles, text_distances
 from explorer.geometry.depth import PLACES
@@ -71,13 +72,18 @@ class RolesTask(Task):
         self._pairs = pairs(given)
         if len(np.unique(self._pairs.contexts)) < 4:  # two are held out, two are left to learn from
             raise BadInputError(
-                "What e and m carry is tested on contexts that were not seen before. That takes at "
-                "least four with exact solutions. Make a set with more contexts."
+                tr(
+                    "What e and m carry is tested on contexts that were not seen before. "
+                    "That takes at least four with exact solutions. Make a set with more "
+                    "contexts.",
+                )
             )
         first = given.solutions[0]
         if "m" not in roles_of(first.record.arrangement, first.length):
             raise BadInputError(
-                "This arrangement has no m to compare e with. Choose a set of another one."
+                tr(
+                    "This arrangement has no m to compare e with. Choose a set of another one.",
+                )
             )
         self.set = given
         self.model = pool.of_solution(first)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError
 from explorer.base.files import say_kept
+from explorer.base.language import tr
 from explorer.base.progress import Progress
 from explorer.base.provenance import gone_on
 from explorer.landscape import patches
@@ -70,7 +71,11 @@ class LandscapeTask(Task):
         """
         if spec.pair >= len(paths):
             raise BadInputError(
-                f"There is no pair {spec.pair}: these paths have pairs 0 to {len(paths) - 1}."
+                tr(
+                    "There is no pair {pair}: these paths have pairs 0 to {last}.",
+                    pair=spec.pair,
+                    last=len(paths) - 1,
+                )
             )
         self._file = folder / LANDSCAPE
         self.model = pool.of_weights(paths.header.model, paths.header.fingerprint)

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.base.progress import Progress
 from explorer.landscape.surroundings import Surroundings, SurroundingsHeader
 from explorer.model.head import TokenStatistics
@@ -64,8 +65,12 @@ class RadiusTask(Task):
         """
         if solution.record.accuracy < THRESHOLD:
             raise BadInputError(
-                f"This solution has {solution.record.c_tokens} of {solution.length} tokens right, "
-                "so there is no radius around it. Pick an exact one."
+                tr(
+                    "This solution has {c_tokens} of {length} tokens right, so there is no "
+                    "radius around it. Pick an exact one.",
+                    c_tokens=solution.record.c_tokens,
+                    length=solution.length,
+                )
             )
         self.solution, self.spec, self.job = solution, spec, job
         self.model = pool.of_solution(solution)

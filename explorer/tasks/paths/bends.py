@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.model.frozen import FrozenModel
 from explorer.model.head import TokenStatistics
 from explorer.model.metrics import input_sequence
@@ -62,9 +63,14 @@ def require_as_recorded(solution: Solution, accuracy: float) -> None:
     """
     if accuracy < THRESHOLD:
         raise BadInputError(
-            f"The file of solution {solution.record.id} says that every token is right; here it "
-            f"scores {accuracy:.3f} with the arrangement “{solution.record.arrangement}”. The file "
-            "was changed: fetch it again."
+            tr(
+                "The file of solution {id} says that every token is right; here it "
+                "scores {accuracy} with the arrangement “{arrangement}”. The file was "
+                "changed: fetch it again.",
+                id=solution.record.id,
+                accuracy=f"{accuracy:.3f}",
+                arrangement=solution.record.arrangement,
+            )
         )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from explorer.assets import catalog
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import human_seconds
+from explorer.base.language import tr
 from explorer.base.progress import Progress
 from explorer.model.metrics import h_lm
 from explorer.model.pool import ModelPool
@@ -112,14 +113,21 @@ class SetBuilder(SharedTask):
         longest = input_length(settled(spec.arrangement), spec.length)
         if longest > self.model.max_positions:
             raise BadInputError(
-                f"{longest} input positions are more than the {self.model.max_positions} this "
-                "model was made for. Choose a smaller length."
+                tr(
+                    "{longest} input positions are more than the {max_positions} this model "
+                    "was made for. Choose a smaller length.",
+                    longest=longest,
+                    max_positions=self.model.max_positions,
+                )
             )
         count = len(spec.texts) or spec.contexts * spec.continuations
         if spec.m_from is not None and spec.m_from > count:
             raise BadInputError(
-                f"m cannot be learned on {spec.m_from} texts: the set has {count}. "
-                "Lower the number."
+                tr(
+                    "m cannot be learned on {m_from} texts: the set has {count}. Lower the number.",
+                    m_from=spec.m_from,
+                    count=count,
+                )
             )
 
     def _left(self) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.model.frozen import FrozenModel
 from explorer.solutions.sets import SetContext, SetText
 from explorer.specs.jobs import SolveSetSpec
@@ -27,8 +28,12 @@ def gathered(spec: SolveSetSpec, tokenizer: Tokenizer) -> tuple[list[SetContext]
         ids = target_ids(given.text, tokenizer, spec.length)
         if any(ids == other.target_ids for other in found):
             raise BadInputError(
-                f"Text {number} has the same first {spec.length} tokens as an earlier one. "
-                "Leave it out; more solutions of one text are what restarts are for."
+                tr(
+                    "Text {number} has the same first {length} tokens as an earlier one. "
+                    "Leave it out; more solutions of one text are what restarts are for.",
+                    number=number,
+                    length=spec.length,
+                )
             )
         title = given.title or given.text[:60]
         key = given.context or f"\0{number}"
@@ -57,8 +62,11 @@ def contexts(spec: SolveSetSpec, tokenizer: Tokenizer) -> tuple[list[SetContext]
     """
     if spec.source in ("own", "generated"):
         raise BadInputError(
-            f"Contexts of the source “{spec.source}” are not drawn. Choose another source, or "
-            "gather the texts yourself."
+            tr(
+                "Contexts of the source “{source}” are not drawn. Choose another source, "
+                "or gather the texts yourself.",
+                source=spec.source,
+            )
         )
     passages = draw_many(
         spec.source, spec.contexts, spec.seed, tokenizer, spec.context_length, spec.path
@@ -102,9 +110,13 @@ def continuations(
             found = continuation(model, ids, spec.length, seeds, taken)
             if found is None:
                 raise BadInputError(
-                    f"The model gives fewer than {spec.continuations} different texts of "
-                    f"{spec.length} tokens after “{context.title}”. Ask for fewer continuations "
-                    "or another seed."
+                    tr(
+                        "The model gives fewer than {continuations} different texts of {length} "
+                        "tokens after “{title}”. Ask for fewer continuations or another seed.",
+                        continuations=spec.continuations,
+                        length=spec.length,
+                        title=context.title,
+                    )
                 )
             seed, said = found
             taken.add(said)

@@ -286,7 +286,7 @@ def test_a_hub_model_takes_a_revision(name: str, found: str, title: str) -> None
 
 @pytest.mark.parametrize("name", ["pythia-160m@", "org/tiny@../x", "smollm2-135m@main"])
 def test_a_revision_that_cannot_be_is_said(name: str) -> None:
-    with pytest.raises(ModelError, match=r"organisation/model@step1000"):
+    with pytest.raises(ModelError, match=r"organization/model@step1000"):
         catalog.find(name)
 
 

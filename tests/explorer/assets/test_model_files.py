@@ -86,7 +86,7 @@ def test_stored_constants_and_tied_heads_are_no_parameters(
         ({"model_type": "own", "auto_map": {"AutoModel": "m.Own"}}, "needs code of its own"),
         ({"model_type": "own"}, "unknown type"),
         ({"model_type": "../../models"}, "unknown type"),
-        ({"quantization_config": {"quant_method": "gptq"}}, "quantised weights"),
+        ({"quantization_config": {"quant_method": "gptq"}}, "quantized weights"),
         ({"num_hidden_layers": None}, "does not say num_hidden_layers"),
         ({"vocab_size": "many"}, "does not say vocab_size"),
         ({"model_type": "gemma4_assistant"}, "drafts tokens for another model"),

@@ -7,7 +7,7 @@ import pytest
 
 from explorer.base import language
 from explorer.base.formatting import counted
-from explorer.base.language import later, tr
+from explorer.base.language import later, retold, tr
 
 PO = """
 msgid ""
@@ -21,6 +21,16 @@ msgstr "von {all} noch {left}"
 
 msgid "pairs"
 msgstr "Paare"
+"""
+
+TWICE = """
+#, python-brace-format
+msgid "{name} cannot be read: the file {name} is {what}."
+msgstr "{name} ist {what}."
+
+#, python-brace-format
+msgid "Nothing at all came of it: {why}"
+msgstr "Daraus wurde nichts: {why}"
 """
 
 
@@ -54,6 +64,33 @@ def test_what_is_not_translated_stays_english(code: str, speak: Callable[[str], 
 def test_braces_of_a_sentence_without_values_stay(speak: Callable[[str], None]) -> None:
     speak("de")
     assert tr("{not a place") == "{not a place"
+
+
+def test_what_is_kept_in_english_is_said_in_the_language_of_who_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An error of a job, a reason in a file: written by a process that knows no reader."""
+    kept = tr("There is no job “{id}” on this machine.", id="a (b)")
+    assert retold(kept) == kept
+    monkeypatch.setattr(language, "_current", lambda: "de")
+    assert retold(kept) == tr("There is no job “{id}” on this machine.", id="a (b)") != kept
+    halted = retold("halted after 1,200 steps, when other restarts were ahead")
+    assert halted.startswith("nach 1\u202f200 Schritten angehalten")
+    assert retold("Start") == tr("Start")
+    assert retold("Nobody has marked this (x). At all.") == "Nobody has marked this (x). At all."
+
+
+def test_a_value_that_stands_twice_is_the_same_both_times(speak: Callable[[str], None]) -> None:
+    file = language.FOLDER / "de.po"
+    file.write_text(PO + TWICE, encoding="utf-8")
+    language._shapes.cache_clear()
+    speak("de")
+    inner = "a cannot be read: the file a is empty."
+    assert retold(inner) == "a ist empty."
+    assert retold(f"Nothing at all came of it: {inner}") == "Daraus wurde nichts: a ist empty."
+    other = "a cannot be read: the file b is empty."
+    assert retold(other) == other
+    language._shapes.cache_clear()
 
 
 def test_a_count_is_not_read_as_a_decimal(speak: Callable[[str], None]) -> None:

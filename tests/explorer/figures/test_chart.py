@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from explorer.figures import Chart
-from explorer.figures.chart import layout, log_axis, ticks_for
+from explorer.figures.chart import ACROSS, UPWARDS, broken, layout, log_axis, ticks_for
 
 HOSTILE = "</script><script>alert(1)</script>"
 
@@ -49,6 +49,30 @@ def test_a_figure_has_a_title_named_axes_and_keeps_its_view(chart: Chart) -> Non
     assert (look.xaxis.title.text, look.yaxis.title.text) == ("steps", "nats")
     assert look.uirevision and look.height > 0
     np.testing.assert_array_equal(chart.figure.data[0].x, chart.table["x"])
+
+
+LONG = "length of the noise, as a share of the norm of what it is added to"
+
+
+def test_nothing_of_a_figure_is_wider_than_a_phone(chart: Chart) -> None:
+    """The title is the page's, names of axes break, and the legend reserves room at the bottom."""
+    figure = layout(go.Figure(chart.figure), f"{LONG} &lt;e&gt;", LONG, LONG)
+    for axis, most in ((figure.layout.xaxis, ACROSS), (figure.layout.yaxis, UPWARDS)):
+        lines = axis.title.text.split("<br>")
+        assert len(lines) > 1 and max(map(len, lines)) <= most
+        assert max(map(len, lines)) - min(map(len, lines)) < most / 2  # none is a leftover
+    legend = figure.layout.legend
+    place = (legend.orientation, legend.yref, legend.y, legend.yanchor)
+    assert place == ("h", "container", 0, "bottom")
+    assert figure.layout.modebar.bgcolor == "rgba(0,0,0,0)"  # no band across the figure
+    drawn = Chart("key", figure, "", pd.DataFrame())
+    assert drawn.title == f"{LONG} <e>"
+    assert drawn.words[1:3] == [LONG, LONG]  # for the glossary, lines are one sentence
+
+
+@pytest.mark.parametrize("words", ["", "t", "p(target)", "x" * 42])
+def test_what_fits_stays_on_one_line(words: str) -> None:
+    assert broken(words, ACROSS) == words
 
 
 @pytest.mark.parametrize("named", [[8, 16, 1024], [0.05, 1.5, 3], ticks_for([1e-4, 9])])

@@ -34,7 +34,7 @@ def test_too_few_different_vectors_are_a_sentence(vectors: np.ndarray) -> None:
 
 
 def test_umap_needs_more_solutions_than_neighbours() -> None:
-    with pytest.raises(BadInputError, match="Lower the neighbours to 29"):
+    with pytest.raises(BadInputError, match="Lower the neighbors to 29"):
         projection.umap(VECTORS, 2, neighbours=30, min_distance=0.1, metric="cosine", seed=0)
 
 

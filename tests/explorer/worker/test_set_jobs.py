@@ -161,7 +161,7 @@ def test_what_keeps_a_map_from_being_made_is_said(
 ) -> None:
     spec = MapSpec(sets=(make_set(),), method="umap", neighbours=100)
     (job,) = shift.finish(client.submit(spec))
-    assert job.state == "failed" and "Lower the neighbours to 14" in (job.error or "")
+    assert job.state == "failed" and "Lower the neighbors to 14" in (job.error or "")
     died: Future[int] = Future()
     died.set_exception(BrokenProcessPool())
     monkeypatch.setattr(shift.worker.aside, "submit", lambda *_: died)
