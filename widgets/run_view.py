@@ -8,7 +8,6 @@ import streamlit as st
 
 from explorer.base.formatting import counted, human_seconds, nats, speed
 from explorer.base.language import later, retold, tr
-from explorer.figures import Chart
 from explorer.figures import run as charts
 from explorer.figures.strip import strip_data
 from explorer.jobs import client

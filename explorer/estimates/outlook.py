@@ -16,6 +16,8 @@ FINISH_STEPS = 4
 """Steps in float32 after the search found its text, about."""
 FORWARD = 1 / 3
 """A forward pass, in training steps of its size."""
+CONNECTED_AT = 0.5
+"""Part of its steps after which a curve ends, the mean of 18 recorded: connected, most of them."""
 CURVE_ROWS = 64
 """As `explorer.tasks.paths.bends`: points of curves that are trained in one step."""
 QUICK_SECONDS = 180.0
@@ -188,7 +190,9 @@ def of_text(spec: ReconstructSpec, step_time: StepTime | None = None) -> TextOut
 
 
 def of_paths(recipe: PathRecipe, pairs: int, length: int, step_time: StepTime) -> Expected:
-    """Return how long some curves take: most are trained to their last step (README).
+    """Return how long some curves take.
+
+    Most end once they are connected; where all points count alike, few are before their last step.
 
     Args:
         recipe: how each is trained and measured.
@@ -201,7 +205,7 @@ def of_paths(recipe: PathRecipe, pairs: int, length: int, step_time: StepTime) -
     looks = pairs * (1 + recipe.max_steps / recipe.look_every)
     measured = looks * FORWARD * step_time.step_seconds(recipe.points, length)
     whole = -(-pairs // at_once) * recipe.max_steps * step + measured
-    return Expected(whole, whole)
+    return Expected(whole * (CONNECTED_AT if recipe.stop_early and recipe.worst else 1), whole)
 
 
 def long_wait(expected: Expected) -> str:
