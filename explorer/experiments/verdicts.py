@@ -168,12 +168,16 @@ def judged(name: str, parts: Sequence[Part], figure: str, *, reason: str = "") -
 
 
 def _needed(parts: Sequence[Part]) -> int | None:
-    """Return the units that decide: all parts for the claim, or the plainest one against it."""
+    """Return the units that decide: all parts for the claim, or the plainest one against it.
+
+    At least half as many again as there were: these have not decided.
+    """
+    least = math.ceil(1.5 * min(p.units for p in parts))
     against = [p.needed for p in parts if p.mean < 0 and p.needed is not None]
     if against:
-        return min(against)
+        return max(least, min(against))
     every = [p.needed for p in parts]
-    return None if None in every else max(n for n in every if n is not None)
+    return None if None in every else max(least, *(n for n in every if n is not None))
 
 
 def p_value(p: float) -> str:
