@@ -22,6 +22,8 @@ def faults(page: Page) -> list[str]:
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         page.wait_for_timeout(1_000)  # charts and components have drawn
+        expect(page.locator("[data-stale='true']")).to_have_count(0, timeout=60_000)
+        page.wait_for_timeout(500)  # what faded while the page ran again is whole
         response: dict[str, Any] = AXE.run(page).response
         found += [
             f"{scheme}: {v['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"

@@ -113,7 +113,7 @@ def test_nothing_that_others_wrote_is_fetched_or_becomes_a_link(
     second = page.get_by_role("option").nth(1)
     for _ in range(20):  # the map, which comes later, closes a list that was open
         if not second.is_visible():
-            page.get_by_role("combobox", name="Solutions by name").click()
+            page.get_by_role("combobox", name="Choose solutions by their text").click()
             page.wait_for_timeout(1_000)
     expect(second).to_contain_text("<img src=http")
     expect(page.locator(READ_AS_MARKUP)).to_have_count(0)

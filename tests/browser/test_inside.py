@@ -34,7 +34,7 @@ def test_a_solution_just_trained_is_looked_into(page: Page, app_url: str, tiny_m
         ("What is needed", "What is left when attention to e is cut"),
     ):
         page.get_by_role("radio", name=view).or_(page.get_by_role("button", name=view)).click()
-        expect(page.get_by_text(title)).to_be_visible()
+        expect(page.get_by_role("strong").filter(has_text=title)).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="All tables (zip)").click()
     assert download.value.suggested_filename == "inside.zip"

@@ -102,7 +102,7 @@ def test_every_finding_of_the_paper_has_a_rule_that_says_all_three() -> None:
 
 
 def test_what_was_measured_and_has_not_decided_does_not_decide() -> None:
-    """Five texts of six fully for it and one a little against it: p = 2/64, and the spread is small."""
+    """Five texts fully for it and one a little against it: p = 2/64, and the spread is small."""
     found = judged("F10", [part([0.5] * 5 + [-1 / 6])], "16 of 18 pairs.")
     assert found.shown is None and found.needed == 9
     assert judged("F10", [part([0.5] * 8 + [-1 / 6])], "").shown
