@@ -86,6 +86,7 @@ def test_a_reload_in_the_middle_changes_nothing(page: Page, app_url: str, tiny_m
     choose_tiny_model(page, app_url, tiny_model)
     page.get_by_text("Advanced", exact=True).click()
     choose_arrangement_e(page)  # can never become exact
+    page.get_by_text("Change its settings", exact=True).click()
     page.get_by_role("spinbutton", name="max steps").fill("100000")
     page.get_by_role("spinbutton", name="max steps").press("Enter")
     page.get_by_test_id("stBaseButton-primary").click()

@@ -100,7 +100,7 @@ def test_every_cache_has_its_own_catalogue(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_a_file_that_is_no_database_is_said(own_cache: Path) -> None:
     own_cache.mkdir()
     (own_cache / "explorer.db").write_bytes(b"this is a text, not a database. " * 40)
-    with pytest.raises(StorageError, match="catalogue"), transaction() as session:
+    with pytest.raises(StorageError, match="catalog"), transaction() as session:
         session.add(_worker("cpu"))
 
 

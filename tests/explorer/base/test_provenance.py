@@ -114,7 +114,7 @@ def test_everything_that_ships_opens() -> None:
     assert len([read_record(file) for file in files]) > 1000
     assert all(runs.load(folder).done for folder in (root / "experiments").iterdir())
     assert all(sets.load(folder).members for folder in (root / "sets").iterdir())
-    (paths,) = (root / "paths").rglob("paths.safetensors")
+    (paths,) = (root / "paths" / "1-four-texts").rglob("paths.safetensors")
     (plane,) = (root / "landscape").rglob("landscape.safetensors")
     assert Paths.load(paths).header.device and Landscape.load(plane).header.device
 

@@ -40,7 +40,7 @@ def _copy(source: Path, to: Path) -> Path:
 @pytest.fixture
 def everything(own_cache: Path, shipped: Path) -> Path:
     """A cache with one of each kind, copied from what ships or made up."""
-    (paths,) = (RECORDED / "paths").rglob(FILE)
+    (paths,) = (RECORDED / "paths" / "1-four-texts").rglob(FILE)
     (look,) = (RECORDED / "inside").rglob(INSIDE)
     (plane,) = (RECORDED / "landscape").rglob(f"*{places.LANDSCAPE}")
     _copy(paths, places.folder_of("pathsjob") / FILE)
@@ -153,7 +153,7 @@ def test_what_an_open_job_writes_is_not_deleted(everything: Path, kind: Any) -> 
 
 
 def test_what_ships_is_listed_last_and_kept(everything: Path, shipped: Path) -> None:
-    (file,) = (RECORDED / "paths").rglob(FILE)
+    (file,) = (RECORDED / "paths" / "1-four-texts").rglob(FILE)
     _copy(file, shipped / "paths" / "1-four" / FILE)
     own, ships = library.items("paths")
     assert (own.ships, ships.ships, ships.id) == (False, True, "1-four")
