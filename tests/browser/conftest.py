@@ -50,13 +50,18 @@ def app_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("browser-cache")
 
 
-@contextmanager
-def started(cache: Path, *options: str, **environment: str) -> Iterator[str]:
-    """The app, started as a person starts it, on a free port; gives its address without a path."""
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = cache / "server.log"
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def started(
+    cache: Path, *options: str, port: int | None = None, **environment: str
+) -> Iterator[str]:
+    """The app, started as a person starts it, on a free port; gives its address without a path."""
+    port, log = port or free_port(), cache / "server.log"
     with log.open("wb") as out:
         server = subprocess.Popen(
             [*APP, "--server.port", str(port), *options],
@@ -65,19 +70,20 @@ def started(cache: Path, *options: str, **environment: str) -> Iterator[str]:
             stdout=out,
             stderr=out,
         )
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 2).close()
-            break
-        except OSError:
-            assert server.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.2)
-    yield url
-    server.send_signal(signal.SIGINT)
-    server.wait(20)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 2).close()
+                break
+            except OSError:
+                assert server.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(20)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from explorer.base import folders
-from tests.browser.conftest import started
+from tests.browser.conftest import free_port, started
 from tests.browser.test_push import SLOWLY, Run, right_tokens
 
 pytestmark = pytest.mark.browser
@@ -59,9 +59,7 @@ def run(server: tuple[str, Path], tiny_model: str, monkeypatch: pytest.MonkeyPat
 @contextmanager
 def proxied(nginx: str, server: str, folder: Path, *changes: tuple[str, str]) -> Iterator[str]:
     """The site of `deploy/`, before this server; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     site = SITE.read_text()
     for old, new in (
         *changes,
