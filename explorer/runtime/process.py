@@ -10,9 +10,6 @@ import gc
 import io
 import os
 import sys
-import time
-from contextlib import suppress
-from pathlib import Path
 
 from explorer.runtime import limits
 
@@ -23,8 +20,6 @@ Threads that spin while they wait starve each other where somebody shares the co
 busy processes a step of .3 s takes .6 with this bound and 3 with one of 30,000
 (benchmarks/README.md); libgomp's own is 300,000 or more.
 """
-_SESSION = Path("/proc/self/autogroup")
-"""Where Linux keeps the nice value of the session that a process belongs to."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of mallopt's settings in <malloc.h>
 _NEVER, _HUGE = 2**31 - 1, 2**30
 
@@ -99,26 +94,6 @@ def prepare() -> None:
         "glibc.malloc" not in os.environ.get("GLIBC_TUNABLES", "")
     ):
         keep_memory()
-
-
-def give_way(by: int) -> None:
-    """Let everything else on this machine compute first.
-
-    Linux compares nice values within a session, and gives every session the same share (autogroup,
-    sched(7)). So a process that leads a session of its own lets that give way too.
-
-    Args:
-        by: added to this process's nice value.
-    """
-    with suppress(OSError, AttributeError):
-        nice = os.nice(by)
-        if os.getsid(0) != os.getpid() or not _SESSION.exists():
-            return
-        for _ in range(20):  # the kernel takes one change in a tenth of a second
-            with suppress(BlockingIOError):
-                _SESSION.write_text(str(nice))
-                return
-            time.sleep(0.1)
 
 
 def leave_the_cores() -> None:

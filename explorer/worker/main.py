@@ -1,6 +1,8 @@
 """Entry of the worker process: takes its lock first, then loads what is heavy."""
 
 import argparse
+import contextlib
+import os
 import signal
 
 from filelock import Timeout
@@ -20,7 +22,8 @@ def main() -> None:
     logs.begin("worker")
     try:
         with client.worker_lock(arguments.device).acquire(timeout=3):
-            process.give_way(10)  # pages answer first
+            with contextlib.suppress(OSError, AttributeError):
+                os.nice(10)  # pages answer first
             from explorer.worker.loop import Worker  # torch, only once the lock is ours
 
             with logs.told("worker", device=arguments.device, **logs.versions()):

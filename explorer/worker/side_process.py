@@ -151,7 +151,8 @@ def _begin(parent: int, line: _Line) -> None:
     global _line  # noqa: PLW0603
     _line = line
     process.set_environment()
-    process.give_way(LESS_URGENT)
+    with suppress(OSError, AttributeError):
+        os.nice(LESS_URGENT)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

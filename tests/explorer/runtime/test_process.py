@@ -153,18 +153,3 @@ assert "OMP_NUM_THREADS" not in os.environ
         check=True,
     )
     assert done.stdout.split() == ["{1}", "1"]
-
-
-@pytest.mark.skipif(not process._SESSION.exists(), reason="this kernel groups nothing by session")
-@pytest.mark.parametrize("own_session", [True, False])
-def test_a_session_of_its_own_gives_way_as_a_whole(*, own_session: bool) -> None:
-    """Its nice value says nothing to other sessions: the pages' process is of another."""
-    script = "from explorer.runtime import process; import os; process.give_way(7); "
-    script += "print(os.nice(0), process._SESSION.read_text().split()[-1])"
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=folders.PROJECT, text=True,
-        stdout=subprocess.PIPE, check=True, start_new_session=own_session,
-    )  # fmt: skip
-    before = process._SESSION.read_text().split()[-1]
-    nice = str(min(19, os.nice(0) + 7))
-    assert done.stdout.split() == [nice, nice if own_session else before]
