@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 
 from explorer.base.language import tr
 from widgets import charts, language, menu, projector, start, tour, who
+from widgets.packed import Packed
 from widgets.push import Push
 from widgets.visitors import Visitors
 
@@ -75,4 +76,5 @@ else:
     base_path = st.get_option("server.baseUrlPath")
     push = Push(base_path)
     visitors = Middleware(Visitors, base_path=base_path)
-    app = st.App(__file__, routes=push.routes, lifespan=push.lifespan, middleware=[visitors])
+    around = [visitors, Middleware(Packed)]
+    app = st.App(__file__, routes=push.routes, lifespan=push.lifespan, middleware=around)

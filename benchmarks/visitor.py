@@ -224,7 +224,7 @@ class Visitor:
         try:
             asking.write(
                 f"GET {self._base}/{path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n"
-                "Connection: close\r\n\r\n".encode()
+                "Accept-Encoding: gzip\r\nConnection: close\r\n\r\n".encode()
             )
             yield answer
         finally:
