@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from explorer.base import folders
+from explorer.site.writing import write
 
 expect.set_options(timeout=30_000)
 APP = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
@@ -91,6 +92,19 @@ def app_url(app_cache: Path) -> Iterator[str]:
     """The app with a cache of its own."""
     with started(app_cache) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def read_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One app for all who only look at what ships."""
+    with started(tmp_path_factory.mktemp("read-cache")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def site_pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The exported site, written once."""
+    return write(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from explorer.base import folders
-from explorer.site.writing import write
 
 pytestmark = pytest.mark.browser
 
@@ -35,10 +34,10 @@ def faults(page: Page) -> list[str]:
 
 
 @pytest.mark.timeout(900)
-def test_no_page_has_a_serious_fault(page: Page, app_url: str) -> None:
+def test_no_page_has_a_serious_fault(page: Page, read_url: str) -> None:
     found = {}
     for name in PAGES:
-        page.goto(f"{app_url}/{'' if name == 'reconstruct' else name}")
+        page.goto(f"{read_url}/{'' if name == 'reconstruct' else name}")
         page.get_by_role("heading", level=1).first.wait_for(timeout=90_000)
         page.locator("[data-test-script-state=notRunning]").wait_for(timeout=90_000)
         found[name] = faults(page)
@@ -46,16 +45,16 @@ def test_no_page_has_a_serious_fault(page: Page, app_url: str) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_no_page_of_the_exported_site_has_one(page: Page, tmp_path: Path) -> None:
+def test_no_page_of_the_exported_site_has_one(page: Page, site_pages: list[Path]) -> None:
     found = {}
-    for file in write(tmp_path / "site"):
+    for file in site_pages:
         page.goto(file.as_uri())
         found[file.name] = faults(page)
     assert {name: found[name] for name in found if found[name]} == {}
 
 
-def test_keys_alone_reach_tokens_and_play_a_run(page: Page, app_url: str) -> None:
-    page.goto(f"{app_url}/?embed=true")
+def test_keys_alone_reach_tokens_and_play_a_run(page: Page, read_url: str) -> None:
+    page.goto(f"{read_url}/?embed=true")
     tokens = page.locator(".tokens .token")
     tokens.first.wait_for(timeout=60_000)
     page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
@@ -80,13 +79,13 @@ def test_keys_alone_reach_tokens_and_play_a_run(page: Page, app_url: str) -> Non
 
 
 @pytest.mark.parametrize("width", [900, 390])
-def test_within_a_frame_one_can_go_from_page_to_page(page: Page, app_url: str, width: int) -> None:
-    page.set_content(f'<iframe src="{app_url}/?embed=true" width="{width}" height="700"></iframe>')
+def test_within_a_frame_one_can_go_from_page_to_page(page: Page, read_url: str, width: int) -> None:
+    page.set_content(f'<iframe src="{read_url}/?embed=true" width="{width}" height="700"></iframe>')
     inside = page.frame_locator("iframe")
     expect(inside.get_by_role("heading", level=1)).to_be_visible(timeout=60_000)
     if width < 768:  # the navigation of a narrow page is behind a button
         inside.get_by_test_id("stExpandSidebarButton").click()
     inside.get_by_text("Library", exact=True).first.click()
     expect(inside.get_by_role("heading", level=1)).to_have_text("Library")
-    assert page.frames[1].url == f"{app_url}/library?embed=true"
+    assert page.frames[1].url == f"{read_url}/library?embed=true"
     expect(inside.get_by_text("Class", exact=True).first).to_be_visible()  # and on from there

@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 pytestmark = pytest.mark.browser
 
 
-def test_every_chart_of_a_page_is_downloaded_at_once(page: Page, app_url: str) -> None:
-    page.goto(f"{app_url}/arrangements")
+def test_every_chart_of_a_page_is_downloaded_at_once(page: Page, read_url: str) -> None:
+    page.goto(f"{read_url}/arrangements")
     shown = page.get_by_test_id("stPlotlyChart")
     expect(shown.first).to_be_visible(timeout=60_000)
     page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)

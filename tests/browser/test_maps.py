@@ -12,8 +12,8 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def map_page(page: Page, app_url: str) -> Page:
-    page.goto(f"{app_url}/maps")
+def map_page(page: Page, read_url: str) -> Page:
+    page.goto(f"{read_url}/maps")
     expect(points(page).first).to_be_visible(timeout=60_000)
     page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
     return page
@@ -50,8 +50,8 @@ def same_text(page: Page) -> Locator:
     return page.locator(".scatterlayer path.point.same-text")
 
 
-def test_a_click_marks_the_points_of_that_text_and_greys_none(page: Page, app_url: str) -> None:
-    page.goto(f"{app_url}/maps?colour=text")
+def test_a_click_marks_the_points_of_that_text_and_greys_none(page: Page, read_url: str) -> None:
+    page.goto(f"{read_url}/maps?colour=text")
     expect(points(page).first).to_be_visible(timeout=60_000)
     page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
     texts = points(page).evaluate_all("all => all.map(p => p.__data__.tx)")
@@ -117,9 +117,9 @@ def slide(page: Page, share: float) -> None:
 
 
 def test_points_move_through_the_layers_and_what_a_lasso_leaves_out_stays_in_sight(
-    page: Page, app_url: str
+    page: Page, read_url: str
 ) -> None:
-    page.goto(app_url + map_set_up.link("131d0d8231dc", "m").removeprefix(".") + "&method=PCA")
+    page.goto(read_url + map_set_up.link("131d0d8231dc", "m").removeprefix(".") + "&method=PCA")
     expect(points(page).first).to_be_visible(timeout=60_000)
     page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
     expect(page.get_by_text("layer: input")).to_be_visible()

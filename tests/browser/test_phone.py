@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from explorer.site.writing import write
 from tests.browser.conftest import TOUR_SEEN
 
 pytestmark = pytest.mark.browser
@@ -68,10 +67,10 @@ def settle(page: Page) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_charts_are_whole(phone: Page, app_url: str) -> None:
+def test_charts_are_whole(phone: Page, read_url: str) -> None:
     found: dict[str, Any] = {}
     for name in CHARTS:
-        phone.goto(f"{app_url}/{name}")
+        phone.goto(f"{read_url}/{name}")
         settle(phone)
         found[name] = phone.evaluate(FAULTS)
         expect(
@@ -81,9 +80,9 @@ def test_charts_are_whole(phone: Page, app_url: str) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_charts_of_the_exported_site_are_whole(phone: Page, tmp_path: Path) -> None:
+def test_charts_of_the_exported_site_are_whole(phone: Page, site_pages: list[Path]) -> None:
     found: dict[str, Any] = {}
-    for file in write(tmp_path / "site"):
+    for file in site_pages:
         phone.goto(file.as_uri())
         plots = phone.locator(".plot")
         for k in range(plots.count()):
@@ -94,8 +93,8 @@ def test_charts_of_the_exported_site_are_whole(phone: Page, tmp_path: Path) -> N
     assert {name: said for name, said in found.items() if said} == {}
 
 
-def test_a_chart_of_many_columns_is_moved_sideways(phone: Page, app_url: str) -> None:
-    phone.goto(f"{app_url}/inside")
+def test_a_chart_of_many_columns_is_moved_sideways(phone: Page, read_url: str) -> None:
+    phone.goto(f"{read_url}/inside")
     settle(phone)
     lens = phone.locator("[class*='st-key-wide-']").filter(has=phone.locator("path.point")).first
     lens.scroll_into_view_if_needed()
@@ -105,8 +104,8 @@ def test_a_chart_of_many_columns_is_moved_sideways(phone: Page, app_url: str) ->
     assert lens.evaluate("box => box.scrollLeft") == 200
 
 
-def test_the_menu_opens_closes_and_has_nothing_over_it(phone: Page, app_url: str) -> None:
-    phone.goto(f"{app_url}/arrangements")
+def test_the_menu_opens_closes_and_has_nothing_over_it(phone: Page, read_url: str) -> None:
+    phone.goto(f"{read_url}/arrangements")
     settle(phone)
     menu, closing = (
         phone.get_by_test_id("stSidebar"),

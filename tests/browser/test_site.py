@@ -9,14 +9,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from explorer.site.writing import write
-
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return write(tmp_path_factory.mktemp("site"))
+@pytest.fixture
+def pages(site_pages: list[Path]) -> list[Path]:
+    return site_pages
 
 
 @pytest.fixture

@@ -22,13 +22,13 @@ TRANSLATE = """way => {
 
 
 @pytest.mark.parametrize("way", ["wrapped", "replaced"])
-def test_a_translated_page_goes_on(page: Page, app_url: str, way: str) -> None:
+def test_a_translated_page_goes_on(page: Page, read_url: str, way: str) -> None:
     def settle(heading: str) -> None:
         expect(page.get_by_role("heading", name=heading).first).to_be_visible(timeout=60_000)
         page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
         page.wait_for_timeout(1_000)
 
-    page.goto(f"{app_url}/inside")
+    page.goto(f"{read_url}/inside")
     settle("Inside the one pass")
     assert page.evaluate(TRANSLATE, way) > 20
     page.get_by_role("radio").nth(2).click()  # another view: what is shown is replaced
@@ -43,8 +43,8 @@ def test_a_translated_page_goes_on(page: Page, app_url: str, way: str) -> None:
     settle("Two vectors")
 
 
-def test_tokens_are_left_alone_wherever_they_are_shown(page: Page, app_url: str) -> None:
-    page.goto(f"{app_url}/inside")
+def test_tokens_are_left_alone_wherever_they_are_shown(page: Page, read_url: str) -> None:
+    page.goto(f"{read_url}/inside")
     page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
     expect(page.locator(".tokens[translate=no] .token").first).to_be_visible()
     for name in ("stText", "stPlotlyChart"):
