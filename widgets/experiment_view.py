@@ -178,6 +178,7 @@ def _at_work(asked: Experiment, run: Run) -> None:
     if said is None:
         return
     under_way = {node.part: node.fraction for node in said.nodes if node.part}
+    left = run_time.left(asked, run, max(1, len(under_way)))
     st.progress(
         run_time.fraction(asked, run, under_way),
         tr(
@@ -185,7 +186,7 @@ def _at_work(asked: Experiment, run: Run) -> None:
             "{left}.",
             processes=len(said.nodes),
             cells=counted(len(run.done), "cell"),
-            left=run_time.left(asked, run, max(1, len(under_way))),
+            left=tr(", about {time} left", time=left) if left else "",
         ),
     )
     st.dataframe(

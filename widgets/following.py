@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from explorer.base import glossary
+from explorer.base import glossary, language
 from explorer.base.language import later, tr
 from explorer.figures.look import look_at
 from explorer.figures.palette import DASHES, RESTARTS, RIGHT, WRONG_TO_RIGHT
@@ -87,6 +87,7 @@ def drawing(parts: tuple[Part, ...]) -> dict[str, Any]:
     """Return what the scripts need to draw these parts of a run."""
     return {
         "parts": list(parts),
+        "language": language.current(),
         "help": {name: tr(said) for name, said in HELP.items()}
         | {"h_lm": glossary.entries()["H_LM"].means},
         "look": {key: look_at(key) for key in CHARTS},

@@ -54,14 +54,15 @@ function draw(view, charts = false) {
   const { data, seen } = view;
   if (!seen) return;
   const status = seen.status ?? { state: "", sentence: "", fraction: 0 };
+  const said = (name) => status.elsewhere?.[name]?.[data.language] ?? status[name] ?? "";
   set(view.state, ofState(status.state));
   view.state.className = `state ${status.state === "running" ? "running" : ""}`;
-  set(view.sentence, status.sentence);
+  set(view.sentence, said("sentence"));
   const percent = Math.round(100 * status.fraction);
   view.fill.style.width = `${percent}%`;
   view.bar.setAttribute("aria-valuenow", percent);
-  view.bar.setAttribute("aria-valuetext", `${percent}%, ${status.sentence}`);
-  set(view.note, ofConnection(view.connection) ?? status.note ?? "");
+  view.bar.setAttribute("aria-valuetext", `${percent}%, ${said("sentence")}`);
+  set(view.note, ofConnection(view.connection) ?? said("note"));
   set(view.text, status.text ?? "");
   if (!seen.head || !seen.frames.length) return;
   if (data.parts.includes("strip")) showStrip(view.strip, stripOf(seen, data.shown));

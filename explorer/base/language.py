@@ -11,6 +11,7 @@ import io
 import re
 import string
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,7 +28,7 @@ SEPARATORS = {"de": f",{NARROW}"}
 """What stands before decimals and between thousands, where that is other than in English."""
 _AMOUNT = re.compile(r"[^A-Za-z]*(?:\b(?:ms|s|min|h|nats|bits|[kMGTB]?B|[kMBT])\b[^A-Za-z]*)*")
 _NUMBER = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?(%?)")
-_KNOWN_BY = 20
+_KNOWN_BY = 18
 """Letters that a sentence has to hold besides its values to be known again by them."""
 
 
@@ -36,6 +37,8 @@ def _english() -> str:
 
 
 _current: Callable[[], str] = _english
+_instead: ContextVar[str | None] = ContextVar("instead", default=None)
+"""The language in which something is said now, whoever looks."""
 
 
 def follow(current: Callable[[], str]) -> None:
@@ -50,7 +53,7 @@ def follow(current: Callable[[], str]) -> None:
 
 def current() -> str:
     """Return the code of the language that is spoken now."""
-    return _current()
+    return _instead.get() or _current()
 
 
 def _read(language: str) -> Catalog | None:
@@ -149,6 +152,17 @@ def retold(said: str) -> str:
             values = {name: retold(value) for name, value in found.groupdict().items()}
             return tr(sentence, **values)
     return tr(said)
+
+
+@lru_cache(maxsize=4096)
+def elsewhere(said: str) -> dict[str, str]:
+    """Return what is kept in English in every other language that has words for it, by its code."""
+    found = {}
+    for code in NAMES.keys() - {ENGLISH}:
+        before = _instead.set(code)
+        found[code] = retold(said)
+        _instead.reset(before)
+    return {code: words for code, words in found.items() if words != said}
 
 
 def later(sentence: str, /) -> str:

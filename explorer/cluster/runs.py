@@ -89,8 +89,9 @@ class RunDivision(Division):
         """Count the cells, and say how long the rest takes at the pace of what is done."""
         left = run_time.left(self.experiment, self.run, at_once)
         done, open_ = len(self.run.done), len(self.experiment.left(self.run))
+        rest = f", about {left} left" if left else ""
         return Progress(
-            f"{done} of {done + open_} cells, {len(under_way)} at once{left}.",
+            f"{done} of {done + open_} cells, {len(under_way)} at once{rest}.",
             run_time.fraction(self.experiment, self.run, under_way),
         )
 

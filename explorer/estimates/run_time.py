@@ -173,7 +173,7 @@ def fraction(
 
 
 def left(experiment: Experiment, run: Run, at_once: int = 1) -> str:
-    """Say how long what is left takes at the pace of what is done; empty before the first cell.
+    """Return how long what is left takes at the pace of what is done; empty before the first cell.
 
     Args:
         experiment: what is run.
@@ -186,7 +186,7 @@ def left(experiment: Experiment, run: Run, at_once: int = 1) -> str:
         return ""
     open_ = [weights[cell.key] for cell in experiment.left(run)]
     rest = max(sum(open_) / max(1, at_once), max(open_, default=0.0))
-    return tr(", about {time} left", time=about(run.seconds / done * rest)) if rest else ""
+    return about(run.seconds / done * rest) if rest else ""
 
 
 @lru_cache(maxsize=16)

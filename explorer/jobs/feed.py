@@ -19,6 +19,7 @@ from sqlalchemy import bindparam, select
 from explorer.base.database import JobRow, transaction
 from explorer.base.errors import ExplorerError
 from explorer.base.formatting import nats
+from explorer.base.language import tr
 from explorer.experiments import runs
 from explorer.jobs import client
 from explorer.paths import places
@@ -193,12 +194,13 @@ def worker_note() -> str:
     except ExplorerError as error:
         return str(error)
     if started:
-        return "The worker had stopped; a new one is starting and goes on where it was."
+        return tr("The worker had stopped; a new one is starting and goes on where it was.")
     if not status.ready:
-        return "The worker is starting: it loads its libraries and the model once."
+        return tr("The worker is starting: it loads its libraries and the model once.")
     if status.ahead > 1:
-        others = "job shares" if status.ahead == 2 else "jobs share"
-        return f"{status.ahead - 1} other {others} the machine; each has its turn."
+        if status.ahead == 2:
+            return tr("1 other job shares the machine; each has its turn.")
+        return tr("{jobs} other jobs share the machine; each has its turn.", jobs=status.ahead - 1)
     return ""
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from sqlalchemy import update
 
 from explorer.base.database import JobRow, transaction
+from explorer.base.language import later
 from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.paths import places
@@ -64,6 +65,6 @@ def resume(job_id: str) -> None:
                 error=None,
                 finished=None,
                 deaths=0,
-                sentence="Waiting for its turn.",
+                sentence=later("Waiting for its turn."),
             )
         )

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from explorer.base.collection import Collection
-from explorer.base.language import later
+from explorer.base.language import later, tr
 from explorer.base.tensor_files import Layout, TensorFile, TensorFormat, Tensors, all_finite
 from explorer.landscape.plane import COARSEST
 from explorer.paths.curves import BENDS, CurveKind
@@ -119,10 +119,12 @@ class Landscape(TensorFile):
     @property
     def outcome(self) -> str:
         """How many points are measured, and how many a second."""
-        return (
-            f"{self.measured:,} of {self.accuracy.size:,} points, "
-            f"{self.header.points_per_second:.0f} a second: {self.share:.0%} of the plain forward "
-            "rate."
+        return tr(
+            "{measured} of {all} points, {pace} a second: {share} of the plain forward rate.",
+            measured=f"{self.measured:,}",
+            all=f"{self.accuracy.size:,}",
+            pace=f"{self.header.points_per_second:.0f}",
+            share=f"{self.share:.0%}",
         )
 
 

@@ -48,7 +48,8 @@ class Continuation(Task):
         for token in generate(self.model, self._context, length, seed=self.spec.seed):
             self._ids.append(token)
             self.text = self.model.tokenizer.decode(self._ids)
-            yield Progress(f"{len(self._ids)} of {length} tokens.", len(self._ids) / length)
+            said = tr("{at} of {all} tokens are written.", at=len(self._ids), all=length)
+            yield Progress(said, len(self._ids) / length)
 
     @property
     def result(self) -> dict[str, Any]:
@@ -69,4 +70,4 @@ class Continuation(Task):
     @property
     def outcome(self) -> str:
         """How long the text is."""
-        return f"{len(self._ids)} tokens."
+        return tr("{tokens} tokens are written.", tokens=len(self._ids))

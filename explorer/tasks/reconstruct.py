@@ -13,6 +13,7 @@ import numpy as np
 
 from explorer.assets import catalog
 from explorer.base.formatting import human_seconds
+from explorer.base.language import tr
 from explorer.base.progress import Progress
 from explorer.estimates import outlook
 from explorer.jobs.kept import checkpoint_in
@@ -159,10 +160,24 @@ class Reconstruction(Task):
         live = [k for k, phase in enumerate(report.phase) if phase != "done"]
         step = int(report.steps[live].max()) if live else int(report.steps.max())
         self._furthest = max(self._furthest, step)  # a restart that rested may have fewer steps
-        bound = f", {human_seconds((most - step) * each)} at the longest" if each else ""
-        whose = "Restarts still training: step" if 0 < len(live) < len(report.phase) else "Step"
-        usual = self._expected.after(step, each)
-        return Progress(f"{whose} {step} of at most {most}{bound}. {usual}", self._furthest / most)
+        said = {"step": step, "most": most, "usual": self._expected.after(step, each)}
+        some = 0 < len(live) < len(report.phase)
+        if each:
+            said["time"] = human_seconds((most - step) * each)
+            sentence = (
+                tr(
+                    "Restarts still training: step {step} of at most {most}, {time} at the "
+                    "longest. {usual}",
+                    **said,
+                )
+                if some
+                else tr("Step {step} of at most {most}, {time} at the longest. {usual}", **said)
+            )
+        elif some:
+            sentence = tr("Restarts still training: step {step} of at most {most}. {usual}", **said)
+        else:
+            sentence = tr("Step {step} of at most {most}. {usual}", **said)
+        return Progress(sentence, self._furthest / most)
 
     @cached_property
     def _expected(self) -> outlook.TextOutlook:
@@ -192,7 +207,7 @@ class Reconstruction(Task):
 
     def _race_of_the_job(self) -> Iterator[Progress]:
         """Time the race, which the pages show, and keep it."""
-        racing = Progress("Timing one forward pass against token-by-token generation.", 1.0)
+        racing = Progress(tr("Timing one forward pass against token-by-token generation."), 1.0)
         yield racing
         for found in self.race():
             if found is not None:
@@ -225,7 +240,7 @@ class Reconstruction(Task):
     def outcome(self) -> str:
         """How many restarts are exact."""
         exact = sum(o.score.exact for o in self.outcomes())
-        return f"{exact} of {self.spec.restarts} restarts exact."
+        return tr("{exact} of {all} restarts exact.", exact=exact, all=self.spec.restarts)
 
     @property
     def result(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from explorer.base.language import later, tr
 from explorer.base.progress import Progress, Waiting
 from explorer.experiments import cell_locks
 from explorer.specs.arrangements import ArrangementChoice
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     Timing = tuple[FrozenModel, int, ArrangementChoice, Recipe]
 
 BY_HAND = "stopped by hand"
-MEASURING = "Measuring what has been found."
+MEASURING = later("Measuring what has been found.")
 """What a task says while it stops."""
 CHECKPOINT_SECONDS = 3.0
 """How often a checkpoint is written: what a kill costs, besides the step that it falls in."""
@@ -116,7 +117,7 @@ class Task(ABC):
     @property
     def notices(self) -> list[str]:
         """Remarks that stay with what it makes."""
-        went_on = "Interrupted in between; this went on from its last checkpoint."
+        went_on = tr("Interrupted in between; this went on from its last checkpoint.")
         return [went_on] if self.resumed else []
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from explorer.assets import catalog, packaged
 from explorer.base.errors import ExplorerError
+from explorer.base.language import tr
 from explorer.base.progress import Progress, Report, Waiting
 from explorer.tasks.task import BY_HAND, Task
 from explorer.worker.side_process import SideProcess
@@ -58,7 +59,7 @@ class Download(Task):
 
         thread = threading.Thread(target=body, daemon=True)
         thread.start()
-        newest = Progress(f"Downloading {self._card.title}.", 0.0)
+        newest = Progress(tr("Downloading the model {title}.", title=self._card.title), 0.0)
         while thread.is_alive():
             while not heard.empty():
                 newest = heard.get()
@@ -75,8 +76,8 @@ class Download(Task):
     def outcome(self) -> str:
         """That the model is here, or that nothing of it is kept."""
         if self._stopped:
-            return "Stopped while fetching; what is half-made is thrown away."
-        return f"{self._card.title} is on this disk."
+            return tr("Stopped while fetching; what is half-made is thrown away.")
+        return tr("The model {title} is on this disk.", title=self._card.title)
 
 
 class Beside(Task):

@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.base.errors import ExplorerError, StorageError
+from explorer.base.language import later, tr
 from explorer.geometry import projection
 from explorer.jobs import client, kept, ownership
 from explorer.jobs.ownership import Owner
@@ -43,7 +44,7 @@ IDLE_SECONDS = 0.08
 """How often it is read when there is nothing to compute: somebody waits for a first frame."""
 LEAVE_SECONDS = 2.0
 """How long a worker leaves a new job to others that hold fewer."""
-TAKEN = "Waiting: another process is computing on this device."
+TAKEN = later("Waiting: another process is computing on this device.")
 
 
 @dataclass
@@ -238,7 +239,7 @@ class Worker:
             return
         stops = row.requested == "stop"
         if stops and row.owner is None and not kept.has_to_wrap_up(row.id, spec):
-            said = "Stopped." if row.attempts else "Stopped before it began."
+            said = tr("Stopped.") if row.attempts else tr("Stopped before it began.")
             ownership.tell(row.id, state="stopped", sentence=said, finished=time.time())
         elif not stops and (why := self._why_not_ours()):
             if row.sentence != why:

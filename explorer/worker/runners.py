@@ -14,7 +14,7 @@ from typing import Any
 
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted
-from explorer.base.language import tr
+from explorer.base.language import later, tr
 from explorer.base.progress import Progress, Waiting
 from explorer.geometry import maps, measure_distances
 from explorer.inside import others
@@ -57,11 +57,13 @@ from explorer.worker.errands import Beside, Download
 
 POLL_SECONDS = 5.0
 """How often a job looks whether another one makes the same thing."""
-LOADING = "Loading the model."
+LOADING = later("Loading the model.")
 LAYING_OUT = {
-    "pca": "Laying the solutions out.",
-    "umap": "Laying the solutions out. The first UMAP of a worker takes a quarter of a minute, "
-    "longer beside other work.",
+    "pca": later("Laying the solutions out."),
+    "umap": later(
+        "Laying the solutions out. The first UMAP of a worker takes a quarter of a minute, "
+        "longer beside other work."
+    ),
 }
 DIED = (
     "The process that {} ended before it was done, most likely for want of memory. Start again, {}."
@@ -203,7 +205,7 @@ def _roles(job: JobContext, spec: RolesSpec) -> Iterator[Stage]:
 
 
 def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[Stage]:
-    doing = Progress("Measuring distances.", 0.0)
+    doing = Progress(tr("Measuring distances."), 0.0)
     make = measure_distances.make_and_save
     yield (
         doing.sentence,

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.base.formatting import human_bytes
-from explorer.base.language import tr
+from explorer.base.language import retold, tr
 from explorer.library.comparison import scheme
 from explorer.library.items import Item
 from explorer.library.labels import Kind
@@ -153,7 +153,7 @@ def _job(item: Item) -> dict[str, Any]:
         "text": _title(item),
         "tags": ", ".join(item.label.tags),
         "made": item.created,
-        "said": item.facts["said"],
+        "said": retold(item.facts["said"]),
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from explorer.assets import catalog
 from explorer.base.errors import BadInputError, CorruptFileError
-from explorer.base.language import tr
+from explorer.base.language import later, tr
 from explorer.base.progress import Progress
 from explorer.estimates import run_time
 from explorer.experiments import runs
@@ -21,7 +21,7 @@ from explorer.tasks.experiments.bench import CONTEXT_TOKENS, Bench, Measuring
 from explorer.tasks.task import SharedTask
 from explorer.training.probing import arrangement_for, probed
 
-OTHERS = "Waiting for another job, which measures what is left"
+OTHERS = later("Waiting for another job, which measures what is left")
 
 
 class RunTask(SharedTask):
@@ -138,13 +138,16 @@ class RunTask(SharedTask):
     @property
     def notices(self) -> list[str]:
         """How much there was already."""
-        went_on = f"Cells that were there already: {self._known}. This job went on with the run."
+        went_on = tr(
+            "Cells that were there already: {known}. This job went on with the run.",
+            known=self._known,
+        )
         return [went_on] if self.resumed else []
 
     @property
     def outcome(self) -> str:
         """How many cells there are by now."""
-        return f"Cells measured: {len(self.run.done)}."
+        return tr("{cells} cells are measured.", cells=len(self.run.done))
 
     def _progress(self) -> Progress:
         return self._said(self._cell.title, {self._part: self.inside})
@@ -154,9 +157,15 @@ class RunTask(SharedTask):
 
     def _said(self, title: str, under_way: dict[str, float]) -> Progress:
         fraction = run_time.fraction(self.experiment, self.run, under_way)
-        left = run_time.left(self.experiment, self.run)
         done, open_ = len(self.run.done), len(self.experiment.left(self.run))
-        return Progress(f"{title}: {done} of {done + open_} cells{left}.", fraction)
+        said = {"title": title, "done": done, "all": done + open_}
+        left = run_time.left(self.experiment, self.run)
+        return Progress(
+            tr("{title}: {done} of {all} cells are done, about {time} left.", **said, time=left)
+            if left
+            else tr("{title}: {done} of {all} cells are done.", **said),
+            fraction,
+        )
 
 
 def _settled(settings: Settings, model: FrozenModel, exact: FrozenModel) -> Settings:

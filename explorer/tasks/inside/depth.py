@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from explorer.base.files import write_atomically
+from explorer.base.language import tr
 from explorer.base.progress import Progress
 from explorer.geometry import depth, maps
 from explorer.geometry.depth import PLACES, DepthReport
@@ -78,7 +79,7 @@ class DepthTask(Task):
     @property
     def outcome(self) -> str:
         """At which depth solutions of one text come together."""
-        return self.found.sentence if self.found else "Nothing was compared yet."
+        return self.found.sentence if self.found else tr("Nothing was compared yet.")
 
 
 class StatesTask(Task):
@@ -125,7 +126,8 @@ def states_of(
     """
     solutions, parts = given.solutions, list[NDArray[np.float32]]()
     while (at := ROWS * len(parts)) < len(solutions):
-        yield Progress(f"{at} of {len(solutions)} solutions.", takes * at / len(solutions))
+        said = tr("{at} of {all} solutions are read.", at=at, all=len(solutions))
+        yield Progress(said, takes * at / len(solutions))
         with suppress(Interrupted), abandonable():
             parts.append(_states(model, solutions[at : at + ROWS]))
     return np.concatenate(parts, 2)

@@ -22,6 +22,7 @@ from torch.nn.functional import normalize
 
 from explorer.base.errors import BadInputError, MissingAssetError, ModelError
 from explorer.base.formatting import human_bytes, human_seconds
+from explorer.base.language import tr
 from explorer.base.progress import Progress
 from explorer.inside import others as partners
 from explorer.inside import reading
@@ -100,18 +101,18 @@ class InsideTask(Task):
         self._notices: list[str] = []
         self._writings: list[Writing] = []
         self._tried: list[tuple[Trial, TokenStatistics]] = []
-        self._said = Progress("Keeping what one pass leaves on its way.", 0.0)
+        self._said = Progress(tr("Keeping what one pass leaves on its way."), 0.0)
 
     def _work(self) -> Iterator[Progress]:
         traced = yield from self._timed("states", self._trace)
-        yield self._next("Reading the hidden states through the lens.", 0.1)
+        yield self._next(tr("Reading the hidden states through the lens."), 0.1)
         self.found = yield from self._timed("lens", partial(self._read, *traced))
-        yield self._next("Cutting attention to e.", 0.3)
+        yield self._next(tr("Cutting attention to e."), 0.3)
         self._tried += yield from self._timed("attention cut", self._cut)
-        yield self._next("Changing e and m.", 0.55)
+        yield self._next(tr("Changing e and m."), 0.55)
         spec = self.spec
         yield from self._try(trials.changed(self.solution, self.others, spec.draws, spec.seed))
-        yield self._next("Looking for the radius.", 0.75)
+        yield self._next(tr("Looking for the radius."), 0.75)
         yield from self._try(list(trials.between(self.solution, self._with_trials(), spec.seed)))
         if spec.write:
             yield from self._write()
@@ -123,7 +124,9 @@ class InsideTask(Task):
         if self.found is None:
             return self._said.sentence
         taken = human_seconds(sum(self._seconds.values()))
-        return f"{reading.sentence(self.found)} Computed in {taken}."
+        return tr(
+            "{found} This was computed in {time}.", found=reading.sentence(self.found), time=taken
+        )
 
     @property
     def notices(self) -> list[str]:
@@ -269,7 +272,7 @@ class InsideTask(Task):
             ids = yield from self._timed("writing", go_on)
             written.append((start, question, self.model.tokenizer.decode(ids)))
         self._writings = [Writing(start=s, question=q, text=t) for s, q, t in written]
-        yield self._next("Comparing what was written.", 0.98)
+        yield self._next(tr("Comparing what was written."), 0.98)
         try:
             compare = partial(writing.compared, self.solution.record.text, written)
             self._writings = yield from self._timed("comparing", compare)

@@ -128,7 +128,7 @@ class RolesTask(Task):
     @property
     def outcome(self) -> str:
         """What decides whether m holds more of the meaning than e."""
-        return self.found.sentence if self.found else "Nothing was measured yet."
+        return self.found.sentence if self.found else tr("Nothing was measured yet.")
 
     def _targets(self) -> dict[Target, Float[np.ndarray, "T k"]]:
         """Return what is read from the vectors: for each text a direction or, of a class, one."""
@@ -162,7 +162,10 @@ class RolesTask(Task):
         for done, (layer, k) in enumerate(asked):
             vectors = states[layer, k].astype(np.float64)
             yield Progress(
-                f"Reading texts from {ROLES[k]} after layer {layer}.", 0.1 + 0.6 * done / len(asked)
+                tr(
+                    "Reading texts from {vector} after layer {layer}.", vector=ROLES[k], layer=layer
+                ),
+                0.1 + 0.6 * done / len(asked),
             )
             if np.ptp(vectors, axis=0).max() < 1e-9:  # one vector for all tells nothing
                 continue
@@ -193,7 +196,7 @@ class RolesTask(Task):
         for k, of_kind in sorted(chosen.items()):
             said = yield from self._say(
                 [(solutions[i].e, solutions[j].m) for i, j in of_kind],
-                Progress(f"Swapping m within {KINDS[k]}.", 0.7 + 0.05 * k),
+                Progress(tr("Swapping m within {kind}.", kind=KINDS[k]), 0.7 + 0.05 * k),
             )
             context = at.contexts[[i for i, _ in of_kind]]
             right = [
@@ -221,7 +224,10 @@ class RolesTask(Task):
                 ]
                 said = yield from self._say(
                     [(pair.e, pair.m) for pair in moved],
-                    Progress(f"Adding noise to {vector}.", 0.85 + 0.07 * number),
+                    Progress(
+                        tr("Adding noise to {vector} of each text.", vector=vector),
+                        0.85 + 0.07 * number,
+                    ),
                 )
                 right = (said == np.stack([s.target_ids for s in solutions])).mean(1)
                 accuracy.append(right)

@@ -75,7 +75,7 @@ class RadiusTask(Task):
         self.solution, self.spec, self.job = solution, spec, job
         self.model = pool.of_solution(solution)
         self.found: Surroundings | None = None
-        self._progress = Progress("Looking for the scale.", 0.0)
+        self._progress = Progress(tr("Looking for the scale."), 0.0)
         self._file = folder / RADIUS
         self._centre = vector(solution).astype(np.float64)
         self._targets = torch.from_numpy(solution.target_ids)
@@ -107,7 +107,7 @@ class RadiusTask(Task):
             self._low = np.where(right, middle, self._low)
             self._high = np.where(right, self._high, middle)
             fraction = 0.3 + 0.2 * self._halved / HALVINGS
-            self._progress = Progress("Halving the step.", fraction)
+            self._progress = Progress(tr("Halving the step."), fraction)
             self._halved += 1
         places = np.argwhere(np.ones_like(self._grid))
         distances = self._distances
@@ -117,7 +117,11 @@ class RadiusTask(Task):
             self._grid[which, step] = yield from self._accuracy(points)
             self._measured += len(which)
             self._progress = Progress(
-                f"{self._measured:,} of {len(places):,} points.",
+                tr(
+                    "{at} of {all} points are measured.",
+                    at=f"{self._measured:,}",
+                    all=f"{len(places):,}",
+                ),
                 0.5 + 0.5 * self._measured / len(places),
             )
         self.found = Surroundings(self._header(), distances, self._grid, self._radius)

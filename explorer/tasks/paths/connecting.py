@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from explorer.base import folders
 from explorer.base.errors import CorruptFileError
 from explorer.base.files import say_kept
+from explorer.base.language import tr
 from explorer.base.progress import Progress
 from explorer.base.provenance import gone_on
 from explorer.model.head import TokenStatistics
@@ -116,10 +117,16 @@ class Connecting(Task):
         most, over = self.recipe.max_steps, self.paths.over
         done = np.where(over, 1.0, [trainer.steps / max(1, most) for trainer in self._trainers])
         if len(over) == 1:
-            sentence = f"Step {self._trainers[0].steps} of at most {most}."
+            step = self._trainers[0].steps
+            sentence = tr("Step {step} of at most {most}.", step=step, most=most)
         else:
             connected = int(self.paths.connected.sum())
-            sentence = f"{over.sum()} of {len(over)} pairs are over, {connected} connected."
+            sentence = tr(
+                "{over} of {all} pairs are over, {connected} connected.",
+                over=int(over.sum()),
+                all=len(over),
+                connected=connected,
+            )
         return Progress(sentence, float(done.mean()))
 
     def _work(self) -> Iterator[Progress]:
@@ -163,11 +170,15 @@ class Connecting(Task):
         paths = self.paths
         measured, connected = int(paths.measured.sum()), int(paths.connected.sum())
         if len(paths) > 1:
-            return f"{connected} of {measured} pairs connected."
+            return tr(
+                "{connected} of {measured} pairs connected.", connected=connected, measured=measured
+            )
         if not measured:
-            return "Stopped before its first measurement."
-        state = "connected" if connected else "not connected"
-        return f"{paths.steps[0]} steps: {state}, length ratio {paths.ratio(0):.3f}."
+            return tr("Stopped before its first measurement.")
+        found = {"steps": int(paths.steps[0]), "ratio": f"{paths.ratio(0):.3f}"}
+        if connected:
+            return tr("{steps} steps: connected, length ratio {ratio}.", **found)
+        return tr("{steps} steps: not connected, length ratio {ratio}.", **found)
 
     def _due(self, pair: int) -> bool:
         """Whether a curve is to be measured before its next step."""

@@ -106,7 +106,8 @@ class SetBuilder(SharedTask):
     @property
     def outcome(self) -> str:
         """How many solutions are exact by now."""
-        return f"{len(self.record.exact)} of {len(self.record.slots)} solutions exact."
+        exact, wanted = len(self.record.exact), len(self.record.slots)
+        return tr("{exact} of {wanted} solutions exact.", exact=exact, wanted=wanted)
 
     def _check(self) -> None:
         spec = self.spec
@@ -168,11 +169,12 @@ class SetBuilder(SharedTask):
             return
         drawn, read = contents.contexts(spec, self.model.tokenizer)
         made = list(self.record.texts)
-        yield Progress("Loading the model in float32.", 0.0)
+        yield Progress(tr("Loading the model in float32."), 0.0)
         for text in contents.continuations(spec, self._final(), drawn, read, tuple(made)):
             made.append(text)
             self._set.save(contexts=drawn, texts=made)
-            yield Progress(f"The model writes text {len(made)} of {total}.", 0.0)
+            said = tr("The model writes text {at} of {total}.", at=len(made), total=total)
+            yield Progress(said, 0.0)
         self._set.save(contexts=drawn, texts=made)
 
     def _learn_m(self) -> Iterator[Progress]:
@@ -191,9 +193,14 @@ class SetBuilder(SharedTask):
                 self._most = exact, step
             if batch.trainer.finished or self._has_learned(batch):
                 break
-            said = (
-                f"Learning one m for {len(batch.rows)} rows: joint step {step} of at most {most}, "
-                f"{exact:.0%} of the rows exact, accuracy {accuracy:.3f}."
+            said = tr(
+                "Learning one m for {rows} rows: joint step {step} of at most {most}, {exact} of "
+                "the rows exact, accuracy {accuracy}.",
+                rows=len(batch.rows),
+                step=step,
+                most=most,
+                exact=f"{exact:.0%}",
+                accuracy=f"{accuracy:.3f}",
             )
             self.inside = step / most
             yield from self._step(batch, Progress(said, self._joint_share * step / most))
@@ -296,7 +303,7 @@ class SetBuilder(SharedTask):
             checkpoint(self._kept, self._batches, most=self._most)
 
     def _others(self) -> Progress:
-        sentence = f"Waiting for another job, which makes this set: {self.outcome}"
+        sentence = tr("Waiting for another job, which makes this set: {made}", made=self.outcome)
         return Progress(sentence, self._progress().fraction)
 
     def _progress(self) -> Progress:
@@ -305,13 +312,18 @@ class SetBuilder(SharedTask):
         over = len({m.slot for m in record.members})
         live = sum(batch.live for batch in self._batches or [])
         done = len(record.members) - self._at_start
-        left = ""
+        said = {"exact": exact, "wanted": wanted, "live": live}
+        sentence = tr("{exact} of {wanted} solutions exact, {live} rows in training.", **said)
         if done >= 4 and over < wanted:
             each = (time.monotonic() - self._started) / done
-            left = f", about {human_seconds(each * (wanted - over))} left"
+            sentence = tr(
+                "{exact} of {wanted} solutions exact, {live} rows in training, about {time} left.",
+                **said,
+                time=human_seconds(each * (wanted - over)),
+            )
         before = self._joint_share
         return Progress(
-            f"{exact} of {wanted} solutions exact, {live} rows in training{left}.",
+            sentence,
             1.0 if record.complete else before + (1 - before) * over / max(1, wanted),
         )
 

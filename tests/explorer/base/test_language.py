@@ -80,6 +80,18 @@ def test_what_is_kept_in_english_is_said_in_the_language_of_who_looks(
     assert retold("Nobody has marked this (x). At all.") == "Nobody has marked this (x). At all."
 
 
+def test_what_another_process_says_is_told_in_every_language_at_once() -> None:
+    """A status line is written by the worker, in English, and sent to all who look."""
+    usual = tr("A text like this one usually takes {steps} steps.", steps="52")
+    said = tr("Step {step} of at most {most}. {usual}", step=7, most=1200, usual=usual)
+    assert language.elsewhere(said) == {
+        "de": "Schritt 7 von höchstens 1200. Ein Text dieser Art braucht meist 52 Schritte."
+    }
+    assert language.elsewhere("Waiting for its turn.")["de"].startswith("Wartet")
+    assert language.elsewhere("Nobody has marked this.") == language.elsewhere("") == {}
+    assert tr("Start") == "Start"  # who looks is asked again
+
+
 def test_a_value_that_stands_twice_is_the_same_both_times(speak: Callable[[str], None]) -> None:
     file = language.FOLDER / "de.po"
     file.write_text(PO + TWICE, encoding="utf-8")

@@ -276,6 +276,8 @@ def test_the_stream_ends_with_the_job() -> None:
                 ended = True
                 change(job, state="done", sentence="2 of 2 restarts exact.")
         assert viewer.status["over"] and viewer.status["sentence"] == "2 of 2 restarts exact."
+        said = {"sentence": {"de": "2 von 2 Anläufen exakt."}, "note": {}}
+        assert viewer.status["elsewhere"] == said
 
     run(test())
 

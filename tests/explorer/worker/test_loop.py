@@ -240,4 +240,4 @@ def test_the_device_is_held_exactly_while_there_is_work(
 def test_a_model_that_is_here_needs_no_bringing(shift: "Shift", tiny_llama_folder: Path) -> None:
     (job,) = shift.finish(client.submit(DownloadSpec(model=str(tiny_llama_folder))))
     assert (job.state, job.fraction) == ("done", 1.0)
-    assert job.sentence == "tiny-llama is on this disk."
+    assert job.sentence == "The model tiny-llama is on this disk."

@@ -132,7 +132,7 @@ def test_a_job_that_ends_while_the_database_is_locked_says_so_later(
         shift.turns(3)
         assert client.get(job_id).state == "running" and job_id in shift.worker.active
     (job,) = shift.finish(job_id)
-    assert (job.state, job.sentence) == ("done", "4 tokens.") and job.result["text"]
+    assert (job.state, job.sentence) == ("done", "4 tokens are written.") and job.result["text"]
     assert not shift.worker.active
 
 

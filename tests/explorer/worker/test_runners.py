@@ -41,7 +41,9 @@ def test_a_model_continues_a_context_in_float32_whatever_is_fast(
     jobs = shift.finish(
         *(client.submit(_continue(tiny_llama_folder, length=32, seed=seed)) for seed in range(3))
     )
-    assert {(job.state, job.sentence, job.fraction) for job in jobs} == {("done", "32 tokens.", 1)}
+    assert {(job.state, job.sentence, job.fraction) for job in jobs} == {
+        ("done", "32 tokens are written.", 1)
+    }
     model = pool.get(tiny_llama_folder, "tiny", torch.float32)
     ids = model.tokenizer.encode("The heron waits")
     for seed, job in enumerate(jobs):
@@ -115,7 +117,7 @@ def test_bringing_a_model_shows_how_far_it_is_and_lets_others_compute(
     assert steps_of(training) > before and client.get(bringing).state == "running"
     gate.set()
     (brought,) = shift.finish(bringing)
-    assert (brought.state, brought.sentence) == ("done", "some/model is on this disk.")
+    assert (brought.state, brought.sentence) == ("done", "The model some/model is on this disk.")
 
 
 def test_a_model_that_cannot_be_brought_fails_with_its_sentence(
