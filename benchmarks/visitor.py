@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -37,10 +37,15 @@ class Visitor:
         query: what stands after `?` in its address.
         elements: ids of what the page shows, by key.
         followed: what is done with every message about the job that the page shows.
+        linked_bytes: of the scripts and styles that the page names, as they were sent.
     """
 
     def __init__(
-        self, port: int, base: str = "", followed: Callable[[Message], object] = id
+        self,
+        port: int,
+        base: str = "",
+        followed: Callable[[Message], object] = id,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Open nothing yet.
 
@@ -48,7 +53,10 @@ class Visitor:
             port: where the server listens.
             base: path below which it serves, as `/explorer`.
             followed: called with every message of the event stream.
+            headers: sent when it asks for a file.
         """
+        self._headers = {"Accept-Encoding": "gzip", "Connection": "close"} | dict(headers or {})
+        self.linked_bytes = 0
         self._port, self._base, self.followed = port, base, followed
         self.query = ""
         self.elements: dict[str, str] = {}
@@ -68,8 +76,8 @@ class Visitor:
         """Open an address; return the seconds until all of the page is there."""
         began, self.query = time.perf_counter(), query
         index = await self.get("")
-        for name in LINKED.findall(index):
-            await self.get(name.decode())
+        linked = [await self.get(name.decode()) for name in LINKED.findall(index)]
+        self.linked_bytes = sum(map(len, linked))
         self._page = await connect(
             f"ws://127.0.0.1:{self._port}{self._base}/_stcore/stream",
             subprotocols=[Subprotocol("streamlit")],
@@ -222,10 +230,9 @@ class Visitor:
     async def _asked(self, path: str) -> AsyncIterator[asyncio.StreamReader]:
         answer, asking = await asyncio.open_connection("127.0.0.1", self._port, limit=2**24)
         try:
-            asking.write(
-                f"GET {self._base}/{path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n"
-                "Accept-Encoding: gzip\r\nConnection: close\r\n\r\n".encode()
-            )
+            lines = [f"GET {self._base}/{path} HTTP/1.1", f"Host: 127.0.0.1:{self._port}"]
+            lines += [f"{name}: {value}" for name, value in self._headers.items()]
+            asking.write("\r\n".join([*lines, "", ""]).encode())
             yield answer
         finally:
             asking.close()

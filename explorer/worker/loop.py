@@ -140,14 +140,15 @@ class Worker:
         """Let each of these take one step, as many of a model in one pass as fit.
 
         One that may be deadly goes alone: if a worker dies of it again, no other is suspected.
-        Who comes meanwhile is next: a round of thirty people's steps takes seconds, and a newcomer
-        waits for a first frame.
+        Who comes meanwhile has a step in the next pass: a round of thirty people's steps takes
+        seconds, and a newcomer waits for a first frame.
 
         Returns:
             Whether there were any.
         """
         worked = False
         while self.stays and (left := [a for a in left if a.shares and a.job.id in self.active]):
+            left = self._newcomers() + left
             alike = [a for a in left if self._company(a) == self._company(left[0])]
             now = self.hands.at_once(alike)
             worked = True
@@ -159,15 +160,14 @@ class Worker:
                 continue
             except Exception as error:  # nobody's in particular: each takes its own step
                 log.error(logs.line("shared step", jobs=len(now)) + logs.frames(error))
-            outer, self._midway = self._midway, True
+            self._midway = True
             for active in now:
                 began = time.monotonic()
                 active.spent = step.share if (step := active.job.next_step) else 0.0
                 self.hands.go_on(active)
                 active.spent += time.monotonic() - began
                 self._poll()
-                self._share(self._newcomers())  # by themselves, in a pass that is soon over
-            self._midway = outer
+            self._midway = False
             self._poll()
             left = [a for a in left if a not in now]
         return worked
