@@ -50,6 +50,7 @@ class Active:
         job: the job.
         steps: its work, as `runners.run` gives it.
         new: whether it has never had a turn.
+        stepped: whether it has taken a step with others: until then nobody has seen a frame of it.
         paused: whether it rests.
         waits: whether it said last that it needs no device, since it waits for something else.
         retry_at: monotonic time before which it is left alone, since the disk refused.
@@ -63,6 +64,7 @@ class Active:
     job: JobContext
     steps: Iterator[bool]
     new: bool = True
+    stepped: bool = False
     paused: bool = False
     waits: bool = False
     retry_at: float = -math.inf

@@ -148,7 +148,7 @@ class Worker:
         """
         worked = False
         while self.stays and (left := [a for a in left if a.shares and a.job.id in self.active]):
-            left = self._newcomers() + left
+            left = sorted([*left, *self._newcomers()], key=lambda a: a.stepped)  # who waits first
             alike = [a for a in left if self._company(a) == self._company(left[0])]
             now = self.hands.at_once(alike)
             worked = True
@@ -164,6 +164,7 @@ class Worker:
             for active in now:
                 began = time.monotonic()
                 active.spent = step.share if (step := active.job.next_step) else 0.0
+                active.stepped = True
                 self.hands.go_on(active)
                 active.spent += time.monotonic() - began
                 self._poll()

@@ -138,6 +138,27 @@ def test_the_first_step_of_those_who_come_is_shared_as_well(
     shift.finish(*jobs)
 
 
+def test_who_comes_at_the_end_of_a_round_begins_the_next(
+    shift: "Shift", long: "MakeSpec", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round of thirty takes long, and whoever came last would wait for all of it."""
+    monkeypatch.setattr(hands, "that_fit", lambda steps: min(2, len(steps)))
+    monkeypatch.setattr(loop, "SLICE_SECONDS", 60.0)
+    early = [client.submit(long(seed=k * 10)) for k in range(4)]
+    shift.until(lambda: sum(a.stepped for a in shift.worker.active.values()) == len(early))
+    late = client.submit(long(seed=90))
+    plain, taken = shift.worker.hands.step_together, list[list[str]]()
+
+    def step_together(group: Sequence[hands.Active]) -> None:
+        taken.append([each.job.id for each in group])
+        plain(group)
+
+    monkeypatch.setattr(loop, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(shift.worker.hands, "step_together", step_together)
+    shift.turns(1)
+    assert taken == [[late, early[0]], early[1:3], early[3:]]
+
+
 def test_who_comes_in_the_middle_of_a_round_is_in_the_next_pass(
     shift: "Shift", long: "MakeSpec", monkeypatch: pytest.MonkeyPatch
 ) -> None:
