@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from platformdirs import user_data_path
@@ -37,7 +38,7 @@ def local() -> Path:
     moved = os.environ.get("EXPLORER_CACHE")
     try:
         if moved:
-            return Path(moved).expanduser().resolve()
+            return _resolved(moved) if moved[0] == "/" else Path(moved).expanduser().resolve()
         if INSTALLED.is_dir():
             return user_data_path("proto-tokens", appauthor=False)
         return PROJECT / "cache" / "local"
@@ -45,6 +46,12 @@ def local() -> Path:
         raise StorageError(
             tr("EXPLORER_CACHE names no folder that there can be. Set it to one you can write to.")
         ) from error
+
+
+@lru_cache(maxsize=8)
+def _resolved(named: str) -> Path:
+    """Return a folder by its real path, looked up once: pages ask for it dozens of times."""
+    return Path(named).resolve()
 
 
 def given(name: str | Path) -> Path:

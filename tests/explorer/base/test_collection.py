@@ -115,3 +115,20 @@ def test_what_is_wrong_with_a_file_is_said_in_the_language_of_who_looks(
     for code in language.NAMES:
         monkeypatch.setattr(language, "_current", lambda code=code: code)
         assert read_once(read, file) == (None, code)
+
+
+def test_what_ships_is_looked_for_once_and_again_when_something_came(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A page asks dozens of times, and a walk over what ships is hundreds of calls to the disk."""
+    monkeypatch.setattr(folders, "recorded", lambda: tmp_path)
+    assert NOTES.shipped() == []
+    (tmp_path / "kept" / "a" / "b").mkdir(parents=True)
+    (tmp_path / "kept" / "a" / "b" / "note.txt").write_text("1")
+    walks, walk = [], Path.rglob
+    monkeypatch.setattr(Path, "rglob", lambda self, what: walks.append(self) or walk(self, what))
+    assert [NOTES.shipped() for _ in range(3)] == [[tmp_path / "kept/a/b/note.txt"]] * 3
+    assert len(walks) == 1
+    (tmp_path / "kept" / "c").mkdir()
+    (tmp_path / "kept" / "c" / "note.txt").write_text("2")
+    assert len(NOTES.shipped()) == 2
