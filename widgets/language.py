@@ -35,6 +35,7 @@ def current() -> str:
         return language.ENGLISH
     if getattr(_run, "page", None) is not page:
         _run.page, _run.language = page, _asked()
+        language.heard(_run.language)
     return str(_run.language)
 
 

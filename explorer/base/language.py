@@ -29,7 +29,7 @@ SEPARATORS = {"de": f",{NARROW}"}
 _AMOUNT = re.compile(r"[^A-Za-z]*(?:\b(?:ms|s|min|h|nats|bits|[kMGTB]?B|[kMBT])\b[^A-Za-z]*)*")
 _NUMBER = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?(%?)")
 _KNOWN_BY = 18
-"""Letters that a sentence has to hold besides its values to be known again by them."""
+"""Letters that a sentence has to hold besides its values to be known again by them alone."""
 
 
 def _english() -> str:
@@ -39,6 +39,7 @@ def _english() -> str:
 _current: Callable[[], str] = _english
 _instead: ContextVar[str | None] = ContextVar("instead", default=None)
 """The language in which something is said now, whoever looks."""
+_heard: set[str] = set()
 
 
 def follow(current: Callable[[], str]) -> None:
@@ -123,8 +124,12 @@ def said_in(language: str, words: str) -> str:
 
 
 @lru_cache
-def _shapes(language: str) -> list[tuple[str, re.Pattern[str]]]:
-    """Return sentences with places for values, and what finds them filled; the longest first."""
+def _shapes(language: str) -> list[tuple[str, re.Pattern[str], bool]]:
+    """Return sentences with places for values, the longest first.
+
+    With what finds each filled, and whether that is enough to know it by: a short one, such as
+    “{few} to {many}”, is known only where all its values are amounts.
+    """
     found = []
     for message in _read(language) or ():
         if not message.python_brace_format:
@@ -137,7 +142,7 @@ def _shapes(language: str) -> list[tuple[str, re.Pattern[str]]]:
                 seen.add(name)
         found.append((own, str(message.id), re.compile(shape, re.DOTALL)))
     found.sort(key=lambda each: -each[0])
-    return [(sentence, shape) for own, sentence, shape in found if own >= _KNOWN_BY]
+    return [(sentence, shape, own >= _KNOWN_BY) for own, sentence, shape in found if own]
 
 
 def retold(said: str) -> str:
@@ -147,22 +152,32 @@ def retold(said: str) -> str:
         said: a sentence that `tr` has filled, or one without places; others stay as they are.
     """
     language = current()
-    for sentence, shape in _shapes(language):
+    for sentence, shape, known in _shapes(language):
         if found := shape.fullmatch(said):
-            values = {name: retold(value) for name, value in found.groupdict().items()}
-            return tr(sentence, **values)
+            values = found.groupdict()
+            if known or all(map(_AMOUNT.fullmatch, values.values())):
+                return tr(sentence, **{name: retold(value) for name, value in values.items()})
     return tr(said)
 
 
-@lru_cache(maxsize=4096)
+def heard(language: str) -> None:
+    """Note that somebody reads a language: what is told to all is told in it from now on."""
+    if language != ENGLISH:
+        _heard.add(language)
+
+
 def elsewhere(said: str) -> dict[str, str]:
-    """Return what is kept in English in every other language that has words for it, by its code."""
-    found = {}
-    for code in NAMES.keys() - {ENGLISH}:
-        before = _instead.set(code)
-        found[code] = retold(said)
+    """Return what is kept in English in every other language that somebody reads, by its code."""
+    return {code: words for code in _heard if (words := _told(code, said)) != said}
+
+
+@lru_cache(maxsize=4096)
+def _told(language: str, said: str) -> str:
+    before = _instead.set(language)
+    try:
+        return retold(said)
+    finally:
         _instead.reset(before)
-    return {code: words for code, words in found.items() if words != said}
 
 
 def later(sentence: str, /) -> str:

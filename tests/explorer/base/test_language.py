@@ -80,12 +80,19 @@ def test_what_is_kept_in_english_is_said_in_the_language_of_who_looks(
     assert retold("Nobody has marked this (x). At all.") == "Nobody has marked this (x). At all."
 
 
-def test_what_another_process_says_is_told_in_every_language_at_once() -> None:
+def test_what_another_process_says_is_told_in_every_language_that_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A status line is written by the worker, in English, and sent to all who look."""
-    usual = tr("A text like this one usually takes {steps} steps.", steps="52")
+    monkeypatch.setattr(language, "_heard", set())
+    assert language.elsewhere("Waiting for its turn.") == {}
+    language.heard("en")
+    language.heard("de")
+    steps = tr("{few} to {many}", few=40, many=60)
+    usual = tr("A text like this one usually takes {steps} steps.", steps=steps)
     said = tr("Step {step} of at most {most}. {usual}", step=7, most=1200, usual=usual)
     assert language.elsewhere(said) == {
-        "de": "Schritt 7 von höchstens 1200. Ein Text dieser Art braucht meist 52 Schritte."
+        "de": "Schritt 7 von höchstens 1200. Ein Text dieser Art braucht meist 40 bis 60 Schritte."
     }
     assert language.elsewhere("Waiting for its turn.")["de"].startswith("Wartet")
     assert language.elsewhere("Nobody has marked this.") == language.elsewhere("") == {}

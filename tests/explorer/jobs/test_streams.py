@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from explorer.base import language
 from explorer.base.errors import StorageError
 from explorer.jobs import client, feed
 from explorer.jobs import streams as hub
@@ -263,7 +264,9 @@ def test_a_run_that_begins_anew_is_told_anew() -> None:
     run(test())
 
 
-def test_the_stream_ends_with_the_job() -> None:
+def test_the_stream_ends_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language, "_heard", {"de"})
+
     async def test() -> None:
         job, one, viewer = begin(), made(), Viewer()
         change(job, state="running")
