@@ -300,7 +300,7 @@ class Hub:
     def _new(self, known: Channel, look: Look) -> _News | None:
         status = look.status or known.status or feed.NOT_THERE
         note = "" if status["over"] else self._said
-        others = {"sentence": elsewhere(status["sentence"]), "note": elsewhere(note)}
+        others = {"sentence": elsewhere(str(status["sentence"])), "note": elsewhere(note)}
         status = status | {"note": note, "elsewhere": others}
         message: dict[str, Any] = {} if status == known.status else {"status": status}
         begins, newest, say = known.status is None, known.newest, known.say
