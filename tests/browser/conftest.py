@@ -107,6 +107,12 @@ def site_pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return write(tmp_path_factory.mktemp("site"))
 
 
+@pytest.fixture(scope="session")
+def one_of_each(site_pages: list[Path]) -> list[Path]:
+    """Of every kind of page of the exported site the first: all runs are drawn alike."""
+    return list({file.stem.partition("-")[0]: file for file in reversed(site_pages)}.values())
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page that fails the test on script errors and on requests that leave this machine."""

@@ -45,9 +45,9 @@ def test_no_page_has_a_serious_fault(page: Page, read_url: str) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_no_page_of_the_exported_site_has_one(page: Page, site_pages: list[Path]) -> None:
+def test_no_page_of_the_exported_site_has_one(page: Page, one_of_each: list[Path]) -> None:
     found = {}
-    for file in site_pages:
+    for file in one_of_each:
         page.goto(file.as_uri())
         found[file.name] = faults(page)
     assert {name: found[name] for name in found if found[name]} == {}

@@ -80,7 +80,7 @@ def test_a_folder_is_a_model_for_who_sits_here_and_not_behind_a_proxy(
 
 READ_AS_MARKUP = (
     'img[src*="evil"], a[href*="evil"], .katex, [style*="color: red"], '
-    '.stMarkdown strong:has-text("evil"), .stMarkdown code:has-text("evil")'
+    '.stMarkdown strong:text-is("evil"), .stMarkdown code:text-is("evil")'
 )
 
 

@@ -80,9 +80,9 @@ def test_charts_are_whole(phone: Page, read_url: str) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_charts_of_the_exported_site_are_whole(phone: Page, site_pages: list[Path]) -> None:
+def test_charts_of_the_exported_site_are_whole(phone: Page, one_of_each: list[Path]) -> None:
     found: dict[str, Any] = {}
-    for file in site_pages:
+    for file in one_of_each:
         phone.goto(file.as_uri())
         plots = phone.locator(".plot")
         for k in range(plots.count()):
