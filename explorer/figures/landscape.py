@@ -70,7 +70,12 @@ def plane(
             y=[found.y[chosen[0]]],
             mode="markers",
             name=tr("point whose text is shown"),
-            marker={"symbol": "cross-open", "size": 16, "line": {"width": 3}, "color": "#111"},
+            marker={
+                "symbol": "cross",
+                "size": 16,
+                "line": {"width": 2, "color": "#111"},
+                "color": "#fff",
+            },
             hoverinfo="skip",
         )
     titles = {
