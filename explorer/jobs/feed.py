@@ -19,7 +19,7 @@ from sqlalchemy import bindparam, select
 from explorer.base.database import JobRow, transaction
 from explorer.base.errors import ExplorerError
 from explorer.base.formatting import nats
-from explorer.base.language import tr
+from explorer.base.language import elsewhere, tr
 from explorer.experiments import runs
 from explorer.jobs import client
 from explorer.paths import places
@@ -155,6 +155,12 @@ def status_of(row: Any) -> dict[str, Any]:
     if isinstance(text := result.get("text"), str):
         status["text"] = text
     return status
+
+
+def noted(status: dict[str, Any], note: str) -> dict[str, Any]:
+    """Return a status with why nothing moves, and both its sentences in other languages."""
+    said = {"sentence": status["sentence"], "note": "" if status["over"] else note}
+    return status | said | {"elsewhere": {name: elsewhere(text) for name, text in said.items()}}
 
 
 def _state_in_words(state: str, requested: str) -> str:

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from explorer.base.errors import ExplorerError
-from explorer.base.language import elsewhere
 from explorer.jobs import client, feed
 from explorer.jobs.feed import Look, Say, Stamp
 from explorer.solutions.recording import Recording, read_log
@@ -299,9 +298,7 @@ class Hub:
 
     def _new(self, known: Channel, look: Look) -> _News | None:
         status = look.status or known.status or feed.NOT_THERE
-        note = "" if status["over"] else self._said
-        others = {"sentence": elsewhere(str(status["sentence"])), "note": elsewhere(note)}
-        status = status | {"note": note, "elsewhere": others}
+        status = feed.noted(status, self._said)
         message: dict[str, Any] = {} if status == known.status else {"status": status}
         begins, newest, say = known.status is None, known.newest, known.say
         if look.newest is not None and not feed.is_same(newest, look.newest):

@@ -57,6 +57,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def until_it_answers(port: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Wait for a server on this machine; what it has logged is said if it ends or takes long."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 2).close()
+            return
+        except OSError:
+            assert server.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+
+
 @contextmanager
 def started(
     cache: Path, *options: str, port: int | None = None, **environment: str
@@ -72,15 +84,7 @@ def started(
             stderr=out,
         )
     try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 2).close()
-                break
-            except OSError:
-                assert server.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.2)
+        until_it_answers(port, server, log)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.send_signal(signal.SIGINT)

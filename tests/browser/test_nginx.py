@@ -2,9 +2,7 @@
 
 import os
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from explorer.base import folders
-from tests.browser.conftest import free_port, started
+from tests.browser.conftest import free_port, started, until_it_answers
 from tests.browser.test_push import SLOWLY, Run, right_tokens
 
 pytestmark = pytest.mark.browser
@@ -77,16 +75,7 @@ def proxied(nginx: str, server: str, folder: Path, *changes: tuple[str, str]) ->
          "-g", "daemon off;"]
     )  # fmt: skip
     try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert process.poll() is None and time.monotonic() < deadline, (
-                    folder / "error.log"
-                ).read_text()
-                time.sleep(0.1)
+        until_it_answers(port, process, folder / "error.log")
         yield f"http{'s' * (f':{port} ssl;' in site)}://127.0.0.1:{port}"
     finally:
         process.terminate()
