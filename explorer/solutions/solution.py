@@ -82,7 +82,7 @@ class TrainedRecord(Value):
     job: str | None = Field(None, max_length=80, description="Id of the job that trained it.")
 
 
-BEATEN = "another restart is exact"
+BEATEN = later("another restart is exact")
 """Why a restart ended that was still training when another became exact."""
 
 
