@@ -18,8 +18,9 @@ def test_a_solution_just_trained_is_looked_into(page: Page, app_url: str, tiny_m
     expect(page.get_by_text("the first 3 are the target")).to_be_visible()
     page.get_by_test_id("stBaseButton-primary").click()
     expect(page).to_have_url(re.compile("job="))
+    expect(page.get_by_text("3 / 3")).to_be_visible(timeout=240_000)  # not the run that ships
     inside = page.get_by_role("link", name="Look inside")
-    expect(inside.first).to_be_visible(timeout=240_000)
+    expect(inside.first).to_be_visible()
     solution = (inside.first.get_attribute("href") or "").rpartition("=")[2]
     page.goto(f"{app_url}/inside?solution={solution}")
     page.get_by_role("button", name="Look inside").click()

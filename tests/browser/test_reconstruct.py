@@ -62,9 +62,9 @@ def test_type_start_watch_and_come_back(page: Page, app_url: str, tiny_model: st
     expect(page.get_by_text("the first 3 are the target")).to_be_visible()
     page.get_by_test_id("stBaseButton-primary").click()
     expect(page).to_have_url(re.compile("job="))
-    expect(page.locator(".tokens .token.right").first).to_be_visible(timeout=240_000)
+    expect(page.get_by_text("3 / 3")).to_be_visible(timeout=240_000)  # not the run that ships
+    expect(page.locator(".tokens .token.right").first).to_be_visible()
     expect(page.get_by_label("Step of the recorded run")).to_be_visible(timeout=240_000)
-    expect(page.get_by_text("3 / 3")).to_be_visible()
     job = parse_qs(urlsplit(page.url).query)["job"][0]
 
     page.goto("about:blank")
@@ -93,6 +93,7 @@ def test_a_reload_in_the_middle_changes_nothing(page: Page, app_url: str, tiny_m
     expect(page).to_have_url(re.compile("job="))
     stop = page.get_by_test_id("stMain").get_by_role("button", name="Stop", exact=True)
     expect(stop).to_be_visible()
+    page.locator("[data-test-script-state=notRunning]").wait_for()  # nothing of the run that ships
     step = page.locator(".number", has_text="Steps, best restart").locator("dd")
     expect(step.first).to_be_visible(timeout=240_000)
     before = int(step.first.inner_text().replace(",", ""))
