@@ -11,7 +11,6 @@ from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
@@ -23,8 +22,8 @@ from explorer.model.metrics import (
     by_proto_token,
     input_sequence,
     memory_inputs,
-    score,
     score_memory,
+    scores,
 )
 from explorer.solutions.solution import Memory, MemoryRecord, Solution, SolutionRecord
 from explorer.specs.arrangements import (
@@ -87,10 +86,10 @@ class Layout(ABC, Generic[Stored]):
         """Return the gradient by the vectors from that by what the model reads."""
 
     @abstractmethod
-    def score(
-        self, model: FrozenModel, vectors: Float[NDArray[np.float32], "W d"], ids: Sequence[int]
-    ) -> Score:
-        """Return what one row's vectors are worth, alone in a batch."""
+    def scores(
+        self, model: FrozenModel, vectors: Float[Tensor, "n W d"], targets: Int[Tensor, "n N"]
+    ) -> Sequence[Score]:
+        """Return what rows' vectors are worth."""
 
     @property
     @abstractmethod
@@ -164,10 +163,11 @@ class OnePass(Layout[Solution]):
         return by_proto_token(by_input, self.arrangement, N)
 
     @override
-    def score(
-        self, model: FrozenModel, vectors: Float[NDArray[np.float32], "W d"], ids: Sequence[int]
-    ) -> Score:
-        return score(model, vectors[0], vectors[1], ids, self.arrangement, self.sink)
+    def scores(
+        self, model: FrozenModel, vectors: Float[Tensor, "n W d"], targets: Int[Tensor, "n N"]
+    ) -> Sequence[Score]:
+        laid = self.inputs(model, vectors, targets)
+        return scores(model.measure(laid, targets, self.first, detail=True))
 
     @property
     @override
@@ -253,10 +253,11 @@ class TeacherForced(Layout[Memory]):
         return by_input[:, self.first + 1 - self.vectors : self.first + 1]
 
     @override
-    def score(
-        self, model: FrozenModel, vectors: Float[NDArray[np.float32], "W d"], ids: Sequence[int]
-    ) -> Score:
-        return score_memory(model, vectors, ids, self.sink)
+    def scores(
+        self, model: FrozenModel, vectors: Float[Tensor, "n W d"], targets: Int[Tensor, "n N"]
+    ) -> Sequence[Score]:
+        rows = zip(vectors.cpu().numpy(), targets.tolist(), strict=True)
+        return [score_memory(model, mem, ids, self.sink) for mem, ids in rows]
 
     @property
     @override

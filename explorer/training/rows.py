@@ -99,7 +99,7 @@ class Outcome:
     Attributes:
         row: what was trained.
         vectors: float32 (W, d_model): e and m, or memory vectors.
-        score: of exactly these vectors, alone in a batch, in `confirmed_in`.
+        score: of exactly these vectors, in `confirmed_in`.
         steps: optimiser steps from the row's start to its end.
         seconds: compute time of the steps this row took part in.
         reason: why it ended, None when exact.

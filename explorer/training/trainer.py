@@ -1,7 +1,6 @@
 """Trains vectors over one frozen model: rows of e and m or memory vectors, one step at a time."""
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
@@ -22,6 +21,7 @@ from explorer.training.layouts import Layout, OnePass
 from explorer.training.memory import rows_that_fit
 from explorer.training.optimiser import VectorAdamW
 from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group, Outcome, Row, StepReport
+from explorer.training.scoring import Scores, of_one_length
 from explorer.training.shared_pass import Answer, Proposal, Step
 from explorer.training.sharing import groups_of, table
 from explorer.training.state import TrainingState
@@ -105,7 +105,7 @@ class Trainer:
             [len(row.target_ids) for row in rows],
             rows_that_fit(model, longest),
         )
-        self._scored: dict[int, tuple[np.ndarray, Score]] = {}
+        self._scores = Scores(self.layout, self._targets, lambda: self.exact_model)
         self._races = restarts_of_a_text(rows, self._state.groups) if until == "first" else []
 
     @cached_property
@@ -176,11 +176,8 @@ class Trainer:
         return asked
 
     def _proposals(self, model: FrozenModel, rows: list[int], *, detail: bool) -> list[Proposal]:
-        by_length: defaultdict[int, list[int]] = defaultdict(list)
-        for i in rows:
-            by_length[len(self.rows[i].target_ids)].append(i)
         found = []
-        for same in by_length.values():
+        for same in of_one_length(rows, self._targets):
             targets = torch.stack([self._targets[i] for i in same])
             inputs = self.layout.inputs(model, self._state.of_rows(same), targets)
             first = self.layout.first
@@ -206,8 +203,7 @@ class Trainer:
         elapsed = time.perf_counter() - started
         for i in (i for group in live for i in group.rows):
             state.rows[i].seconds += elapsed
-        for group, reason in over:
-            self._end(group, reason)
+        self._end(over)
         state.spent += time.perf_counter() - started
         self._race()
         return self.report(detailed=any(asked.detail for asked in proposals))
@@ -241,7 +237,7 @@ class Trainer:
 
     def _race(self) -> None:
         """Among restarts of one text, end those that lost and let the worse ones rest."""
-        state = self._state
+        state, over = self._state, list[tuple[Group, str | None]]()
         for rows in self._races:
             groups = [state.group_of[i] for i in rows]
             reasons = {state.rows[i].reason for i in rows if state.group_of[i].phase == DONE}
@@ -249,34 +245,34 @@ class Trainer:
                 for group in groups:
                     if group.phase != DONE:
                         rested = group.phase == REST
-                        self._end(group, halted(group.steps) if rested else BEATEN)
+                        over.append((group, halted(group.steps) if rested else BEATEN))
             elif self.layout.rests and any(g.phase != DONE for g in groups):
                 arrange(groups, {i: state.rows[i].loss for i in rows}, self.recipe)
+        self._end(over)
 
     def stop(self, reason: str, rows: Collection[int] | None = None) -> None:
         """End live rows where they are, all or those named; their best vectors stay.
 
         Rows that share a vector with one of those named end with it.
         """
-        for group in self._state.groups:
-            if group.phase != DONE and (rows is None or not set(rows).isdisjoint(group.rows)):
-                self._end(group, reason)
+        live = [group for group in self._state.groups if group.phase != DONE]
+        asked = (g for g in live if rows is None or not set(rows).isdisjoint(g.rows))
+        self._end([(group, reason) for group in asked])
 
-    def _end(self, group: Group, reason: str | None) -> None:
-        group.phase = DONE
-        for i in group.rows:
-            state, found = self._state.rows[i], self.score(i)
+    def _end(self, over: Collection[tuple[Group, str | None]]) -> None:
+        reasons = {i: reason for group, reason in over for i in group.rows}
+        scores = self._scores.of(list(reasons), self._state.best, self.rows_at_once)
+        for group, _ in over:
+            group.phase = DONE
+        for (i, reason), found in zip(reasons.items(), scores, strict=True):
+            state = self._state.rows[i]
             state.accuracy, state.loss = found.accuracy, found.loss
             state.reason = None if found.exact else (reason or "still training")
             self._state.shown[i] = found
 
     def score(self, i: int) -> Score:
-        """Return what row i's best vectors are worth in float32, alone in a batch."""
-        best = self._state.best[i].cpu().numpy()
-        if i not in self._scored or not np.array_equal(self._scored[i][0], best):
-            ids = self.rows[i].target_ids
-            self._scored[i] = best.copy(), self.layout.score(self.exact_model, best, ids)
-        return self._scored[i][1]
+        """Return what row i's best vectors are worth in float32."""
+        return self._scores.of([i], self._state.best, self.rows_at_once)[0]
 
     def _is_exact(self, i: int) -> bool:
         """Return whether row i is exact beyond another machine's rounding."""
@@ -284,7 +280,7 @@ class Trainer:
         return margin > 0 and margin >= self.recipe.finish_margin
 
     def outcome(self, i: int) -> Outcome:
-        """Return row i's best vectors with their score, measured alone in a batch."""
+        """Return row i's best vectors with their score."""
         state, score = self._state.rows[i], self.score(i)
         return Outcome(
             row=self.rows[i],

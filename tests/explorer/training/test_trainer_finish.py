@@ -4,12 +4,27 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from explorer.model.frozen import FrozenModel
 from explorer.model.loading import load
-from explorer.model.metrics import Score, score
-from explorer.training import Row, Trainer, layouts
+from explorer.model.metrics import score
+from explorer.training import Row, Trainer
+from explorer.training.layouts import OnePass
 from tests.explorer.training.cases import EASY, HARD, QUICK, quick, run
+
+
+def scored_by(monkeypatch: pytest.MonkeyPatch) -> list[list[bytes]]:
+    """Return a list that gets the vectors of every pass that scores some."""
+    scored: list[list[bytes]] = []
+    measure = OnePass.scores
+
+    def counted(self: OnePass, model: FrozenModel, vectors: Tensor, targets: Tensor) -> Any:
+        scored.append([one.numpy().tobytes() for one in vectors])
+        return measure(self, model, vectors, targets)
+
+    monkeypatch.setattr(OnePass, "scores", counted)
+    return scored
 
 
 class TestFinish:
@@ -56,19 +71,29 @@ class TestFinish:
     def test_vectors_that_stay_are_scored_once(
         self, llama: FrozenModel, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        scored = []
-
-        def counted(model: FrozenModel, e: np.ndarray, *rest: Any) -> Score:
-            scored.append(e.tobytes())
-            return score(model, e, *rest)
-
-        monkeypatch.setattr(layouts, "score", counted)
+        scored = scored_by(monkeypatch)
         rows = [Row(EASY, seed) for seed in range(4)]
         ours = Trainer(llama, rows, "halves", QUICK, exact_model=lambda: llama)
         run(ours)
-        assert len(scored) == len(set(scored)) == 4
+        once = [vectors for some in scored for vectors in some]
+        assert len(once) == len(set(once)) == 4
         ours.restore(*ours.checkpoint())
-        assert len(scored) == 4
+        assert sum(map(len, scored)) == 4
+
+    def test_restarts_that_end_together_are_scored_in_one_pass_as_each_would_be_alone(
+        self, llama: FrozenModel, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        scored = scored_by(monkeypatch)
+        rows = [Row(HARD, seed) for seed in range(4)] + [Row(EASY, 0)]
+        ours = Trainer(llama, rows, "e+mN", quick(max_steps=4), exact_model=lambda: llama)
+        run(ours)
+        assert sorted(map(len, scored)) == [1, 4], "one pass for each length"
+        for i, row in enumerate(rows):
+            found = ours.outcome(i)
+            alone = score(llama, found.e, found.m, row.target_ids, "e+mN")
+            assert found.score.loss == pytest.approx(alone.loss, rel=1e-5)
+            np.testing.assert_allclose(found.score.p, alone.p, rtol=1e-4)
+            np.testing.assert_array_equal(found.score.rank, alone.rank)
 
     def test_without_float32_the_result_says_so(self, fast_llama: FrozenModel) -> None:
         ours = Trainer(fast_llama, [Row(EASY, 2)], "halves", QUICK)
