@@ -123,6 +123,16 @@ def show_selectable(chart: Chart, key: str) -> list[Any]:
     Returns:
         The `customdata` of the chosen points.
     """
-    event = show(chart, key, on_select="rerun", modes=("points", "box", "lasso"))
+    return chosen(show(chart, key, on_select="rerun", modes=("points", "box", "lasso")))
+
+
+def chosen(event: Any) -> list[Any]:
+    """Return the `customdata` of the points that a person has chosen in a chart.
+
+    Args:
+        event: what `show` returned, or what the session keeps under the chart's key.
+    """
     points = event["selection"]["points"] if event else []
-    return [point["customdata"] for point in points if point.get("customdata") is not None]
+    named = [data for point in points if (data := point.get("customdata")) is not None]
+    # Numbers reach Plotly as typed arrays, and a row of those comes back as {"0": …, "1": …}.
+    return [list(data.values()) if isinstance(data, dict) else data for data in named]

@@ -103,10 +103,9 @@ def _nearest(choices: list[int], wanted: int) -> int:
 
 
 def _clicked(found: Landscape, key: str, chart_key: str) -> None:
-    event = st.session_state.get(f"{key}-{chart_key}")
-    points = event["selection"]["points"] if event else []
-    if points and points[0].get("customdata"):
-        row, column = points[0]["customdata"][:2]
+    points = chart_widget.chosen(st.session_state.get(f"{key}-{chart_key}"))
+    if points:
+        row, column = points[0]
         st.session_state[f"row-{key}"] = int(row)
         st.session_state[f"column-{key}"] = int(column)
 

@@ -36,6 +36,7 @@ def plane(
     """
     s = found.stride
     x, y, z = found.x[::s], found.y[::s], getattr(found, column)[::s, ::s]
+    hover = f"{tr(column)} %%{{%s:.3g}}<extra></extra>"
     largest = float(z[np.isfinite(z)].max(initial=0.0))
     z = np.where(np.isfinite(z), z, largest)
     figure = go.Figure(
@@ -43,7 +44,8 @@ def plane(
             x=x,
             y=y,
             z=z,
-            hovertemplate=f"{tr(column)} %{{z:.3g}}<extra></extra>",
+            hovertemplate=hover % "z",
+            hoverinfo="skip" if clickable else None,
             colorbar={"title": {"text": tr(column), "side": "right"}, "thickness": 12},
             line={"width": 0.4},
             **_colours(column),
@@ -61,9 +63,11 @@ def plane(
             marker={"size": 9, "color": "rgba(0,0,0,0)"},
             selected={"marker": {"color": "rgba(0,0,0,0)"}},
             unselected={"marker": {"color": "rgba(0,0,0,0)"}},
-            hoverinfo="skip",
+            text=z.ravel(),
+            hovertemplate=hover % "text",  # who skips the hover has no click either
             showlegend=False,
         )
+        figure.update_layout(hoverdistance=-1)
     if chosen is not None:
         figure.add_scatter(
             x=[found.x[chosen[1]]],
