@@ -7,7 +7,18 @@ function chosen({ target }) {
   setTimeout(() => document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click());
 }
 
+// A finger that goes over a chart moves the page, as it does everywhere else: Plotly would zoom. It
+// still taps points, and draws where a lasso or a box was asked for.
+function touched(event) {
+  const chart = event.target.closest?.(".draglayer")?.closest(".js-plotly-plot");
+  const drawing = ["lasso", "select"].includes(chart?._fullLayout?.dragmode);
+  if (chart && !drawing) event.stopPropagation();
+}
+
 export default function () {
-  if (!listening) document.addEventListener("click", chosen);
+  if (!listening) {
+    document.addEventListener("click", chosen);
+    document.addEventListener("touchstart", touched, { capture: true, passive: true });
+  }
   listening = true;
 }

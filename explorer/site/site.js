@@ -1,11 +1,14 @@
 // Draws what a page of the site holds: strips, and charts in the colours that the reader's system asks for.
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
+const finger = window.matchMedia("(pointer: coarse)");
+
 const contentOf = (place) => JSON.parse(place.nextElementSibling.textContent);
 
 function drawChart(place) {
   const { data, layout, frames } = contentOf(place);
   const template = THEMES[dark.matches ? "dark" : "light"];
+  if (finger.matches && !layout.scene) layout.dragmode = false; // it moves the page
   const options = { responsive: true, displaylogo: false, toImageButtonOptions: { scale: 2 } };
   Plotly.newPlot(place, { data, layout: { ...layout, template }, frames }, options);
 }

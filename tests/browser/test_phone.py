@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import TOUR_SEEN
 
@@ -91,6 +91,58 @@ def test_charts_of_the_exported_site_are_whole(phone: Page, one_of_each: list[Pa
         phone.wait_for_timeout(500)
         found[file.name] = phone.evaluate(FAULTS)
     assert {name: said for name, said in found.items() if said} == {}
+
+
+def swipe_up(page: Page, chart: Locator) -> None:
+    """Move one finger from the middle of a chart upwards."""
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    send = page.context.new_cdp_session(page).send
+    send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for k in range(1, 16):
+        moved = {"type": "touchMove", "touchPoints": [{"x": x, "y": y - 15 * k}]}
+        send("Input.dispatchTouchEvent", moved)
+    send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+RANGES = "plot => [plot._fullLayout.xaxis.range, plot._fullLayout.yaxis.range]"
+PLACE = "plot => plot.getBoundingClientRect().top"
+
+
+def test_a_finger_on_a_chart_moves_the_page_and_taps_points(phone: Page, read_url: str) -> None:
+    phone.goto(f"{read_url}/landscape")
+    settle(phone)
+    plot = phone.locator(".js-plotly-plot").first
+    plot.scroll_into_view_if_needed()
+    before, place = plot.evaluate(RANGES), plot.evaluate(PLACE)
+    swipe_up(phone, plot.locator(".nsewdrag").first)
+    phone.wait_for_timeout(1_000)
+    assert plot.evaluate(PLACE) < place - 100
+    assert plot.evaluate(RANGES) == before
+    said = phone.get_by_text("What the model outputs at this point")
+    first = said.inner_text()
+    plot.locator(".nsewdrag").first.tap(position={"x": 40, "y": 40})
+    expect(said).not_to_have_text(first)
+
+
+def test_a_finger_on_a_chart_of_the_site_moves_the_page(
+    phone: Page, one_of_each: list[Path]
+) -> None:
+    for file in one_of_each:
+        phone.goto(file.as_uri())
+        flat = phone.locator(".plot").filter(has=phone.locator(".nsewdrag"))
+        for plot in phone.locator(".plot").all()[:1]:
+            plot.scroll_into_view_if_needed()
+            expect(plot.locator(".main-svg").first).to_be_visible()
+        if flat.count():
+            place = phone.evaluate("window.scrollY")
+            swipe_up(phone, flat.first.locator(".nsewdrag").first)
+            phone.wait_for_timeout(1_000)
+            assert phone.evaluate("window.scrollY") > place + 50
+            return
+    raise AssertionError("no flat chart")
 
 
 def test_a_chart_of_many_columns_is_moved_sideways(phone: Page, read_url: str) -> None:
