@@ -1,11 +1,15 @@
 """What lies around solutions: the plane of a path, and random directions from one solution."""
 
+import contextlib
+from collections.abc import Iterable
+
 import numpy as np
 import streamlit as st
 
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted
 from explorer.base.language import tr
+from explorer.jobs import client
 from explorer.landscape.result import LANDSCAPES
 from explorer.paths import places
 from explorer.paths.result import Paths
@@ -23,7 +27,7 @@ def plane() -> None:
         raise BadInputError(
             tr("No solutions are connected yet. Connect two on the Paths page first.")
         )
-    asked = st.query_params.get("paths")
+    asked, of_pair = _asked(sets)
     names = list(sets)
     of, at, fine, go = st.columns([3, 3, 2, 2], vertical_alignment="bottom")
     name = of.selectbox(
@@ -39,7 +43,7 @@ def plane() -> None:
         raise BadInputError(
             tr("None of these paths has a trained curve. Connect two solutions again.")
         )
-    given = st.query_params.get("pair", "")
+    given = of_pair if name == asked else ""
     first = next((at for at, k in enumerate(pairs) if str(k) == given), 0)
     pair = at.selectbox(
         tr("Pair"),
@@ -81,6 +85,27 @@ def around() -> None:
         tr("Measure the radius"), icon=":material/radar:", key="measure-radius", width="stretch"
     ):
         linked.start(RadiusSpec(solution=solution, directions=directions), "radius")
+
+
+def _asked(sets: Iterable[str]) -> tuple[str, str]:
+    """Return the set and pair that the link names, or whose plane is shown below."""
+    link = st.query_params
+    if "paths" in link:
+        return link["paths"], link.get("pair", "")
+    if "job" in link:
+        with contextlib.suppress(BadInputError):  # only its result is left
+            spec = client.get(link["job"]).spec
+            if isinstance(spec, LandscapeSpec):
+                return spec.paths, str(spec.pair)
+    for file in LANDSCAPES.shipped():
+        plane = LANDSCAPES.stored(file).said
+        ends = {end.id for end in plane.ends} if plane else set()
+        for name in sets:
+            paths = cached.paths(places.find_paths(name)).header
+            for k, pair in enumerate(paths.pairs):
+                if {paths.solutions[i].id for i in pair} == ends:
+                    return name, str(k)
+    return "", ""
 
 
 def _sets() -> dict[str, str]:

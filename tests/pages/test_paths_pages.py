@@ -168,6 +168,7 @@ def test_measure_queues_the_pair_that_a_link_names(connected: str) -> None:
     spec = client.jobs()[0].spec
     assert isinstance(spec, LandscapeSpec)
     assert (spec.paths, spec.pair, spec.level) == (connected, 1, 5)
+    assert [box.value for box in app.selectbox][:2] == [connected, 1]  # nor is it lost by Measure
     app.button(key="measure-radius").click().run()
     assert isinstance(client.jobs()[0].spec, RadiusSpec)
     assert not app.exception

@@ -10,6 +10,8 @@ from streamlit.testing.v1 import AppTest
 from explorer.base import folders
 from explorer.base.database import JobRow, transaction
 from explorer.jobs import client
+from explorer.landscape.result import LANDSCAPES, Landscape
+from explorer.paths import places
 from explorer.people import assignment
 from explorer.solutions import store
 from explorer.specs.arrangements import ARRANGEMENTS
@@ -17,6 +19,7 @@ from explorer.specs.jobs import ReconstructSpec
 from explorer.specs.recipes import INDEPENDENT
 from explorer.texts import gallery
 from tests.pages.driving import carry_out, open_page, texts_of
+from widgets import cached
 from widgets.markdown import escaped
 
 TEXT = "fog on the weir, and more words than a link may hold " * 12
@@ -137,3 +140,11 @@ def test_start_stands_before_what_few_people_change(tiny_llama_folder: Path) -> 
     app = open_page(None, tiny_llama_folder)
     keys = [str(getattr(e, "key", "")) for e in app.main]
     assert keys.index("start") < keys.index("seed")
+
+
+def test_the_boxes_above_a_landscape_name_the_pair_whose_plane_is_shown() -> None:
+    (plane,) = LANDSCAPES.shipped()
+    ends = {end.id for end in Landscape.load(plane).header.ends}
+    chosen, pair = (box.value for box in open_page("landscape").selectbox[:2])
+    header = cached.paths(places.find_paths(chosen)).header
+    assert {header.solutions[i].id for i in header.pairs[pair]} == ends
