@@ -7,7 +7,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from explorer.base.language import tr
-from widgets import charts, language, menu, projector, start, tour, who
+from widgets import charts, guard, language, menu, projector, start, tour, who
 from widgets.packed import Packed
 from widgets.push import Push
 from widgets.visitors import Visitors
@@ -77,4 +77,10 @@ else:
     push = Push(base_path)
     visitors = Middleware(Visitors, base_path=base_path)
     around = [visitors, Middleware(Packed)]
-    app = st.App(__file__, routes=push.routes, lifespan=push.lifespan, middleware=around)
+    app = st.App(
+        __file__,
+        routes=push.routes,
+        lifespan=push.lifespan,
+        middleware=around,
+        on_script_error=guard.unforeseen,
+    )

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from explorer.base.errors import ExplorerError
+from explorer.base.language import tr
 from widgets.markdown import escaped
 
 
@@ -16,3 +17,19 @@ def sentences() -> Iterator[None]:
         yield
     except ExplorerError as error:
         st.error(escaped(str(error)), icon=":material/error:")
+
+
+def unforeseen(_error: Exception) -> bool:
+    """Say on a page that a fault of the program's own stopped it; the log has the traceback.
+
+    Returns:
+        True: Streamlit shows nothing of its own.
+    """
+    st.error(
+        tr(
+            "A fault in this program stopped the page here. Nothing that is stored or trained is "
+            "lost: reload the page. The server's log says where it happened."
+        ),
+        icon=":material/error:",
+    )
+    return True

@@ -1,13 +1,15 @@
 """The web process writes its own log: when it began, and pages that failed unexpectedly."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from explorer.base import folders
 from explorer.estimates import outlook
 from explorer.solutions import store
-from tests.pages.driving import open_page
+from tests.pages.driving import APP, open_page
 
 SECRET = "my diary"
 
@@ -45,3 +47,24 @@ def test_the_first_page_says_how_long_a_text_usually_takes(
     app.text_area(key="own_text").set_value("The heron waits by the reservoir.").run()
     captions = [caption.value for caption in app.caption]
     assert any("text like this one" in text for text in captions)
+
+
+def test_what_nobody_foresaw_is_a_sentence_and_no_traceback() -> None:
+    served = importlib.util.spec_from_file_location("served", APP)
+    assert served is not None and served.loader is not None
+    module = importlib.util.module_from_spec(served)
+    served.loader.exec_module(module)
+    told = module.app._on_script_error
+
+    def page() -> None:
+        import streamlit as st
+
+        st.session_state["told"](RuntimeError("my diary"))
+
+    assert told(RuntimeError(SECRET)) is True, "Streamlit would show its own box besides"
+    app = AppTest.from_function(page)
+    app.session_state["told"] = told
+    app.run()
+    assert not app.exception
+    (error,) = app.error
+    assert "reload the page" in error.value and SECRET not in error.value
