@@ -10,7 +10,8 @@ import psutil
 from explorer.assets import first_position, hub, packaged
 from explorer.assets.fingerprint import known as known_fingerprint
 from explorer.assets.first_position import FirstPosition
-from explorer.assets.model_files import IncompleteModelError, read_facts
+from explorer.assets.model_config import IncompleteModelError
+from explorer.assets.model_files import read_facts
 from explorer.base.errors import MissingAssetError, ModelError
 from explorer.base.formatting import human_bytes
 from explorer.base.language import tr

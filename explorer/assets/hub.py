@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from explorer.assets.model_files import read_object
+from explorer.assets.model_config import read_object
 from explorer.base.errors import ExplorerError, MissingAssetError, ModelError, StorageError
 from explorer.base.formatting import human_bytes
 from explorer.base.language import tr

@@ -10,7 +10,7 @@ from pathlib import Path
 import tokenizers
 from tokenizers.pre_tokenizers import ByteLevel
 
-from explorer.assets.model_files import read_object, read_vocabulary
+from explorer.assets.model_config import read_object, read_vocabulary
 from explorer.base.errors import BadInputError, ModelError
 from explorer.base.language import tr
 

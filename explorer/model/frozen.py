@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from explorer.assets import first_position
-from explorer.assets.model_files import MAX_POSITIONS
+from explorer.assets.model_config import MAX_POSITIONS
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import BadInputError
 from explorer.base.language import tr
@@ -222,8 +222,11 @@ def choose_device(name: str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise BadInputError(
-            f"There is no device “{name}” on this machine. Leave --device out to use "
-            f"{best_device()}."
+            tr(
+                "There is no device “{name}” on this machine. Leave --device out to use {best}.",
+                name=name,
+                best=best_device(),
+            )
         ) from error
     return device
 

@@ -13,6 +13,7 @@ from explorer.assets.fingerprint import fingerprint
 from explorer.assets.model_files import stored_formats
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import ModelError
+from explorer.base.language import later, tr
 from explorer.model import families, probes
 from explorer.model.attention import fused_wanted
 from explorer.model.body import Body
@@ -98,7 +99,7 @@ def _network(folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
 
     transformers_logging.disable_progress_bar()
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    with probes.said(folder, "cannot be loaded", "Fetch it again or choose another."):
+    with probes.said(folder, later("cannot be loaded"), later("Fetch it again or choose another.")):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
@@ -116,15 +117,30 @@ def _network(folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
     if wrong := sorted(info["mismatched_keys"]):
         name, stored, asked = wrong[0]
         raise ModelError(
-            f"The weights in {folder} do not fit its config.json: {name} has the shape "
-            f"{tuple(stored)}, and {tuple(asked)} is asked for. Fetch the model again or choose "
-            "another."
+            tr(
+                "The weights in {folder} do not fit its config.json: {name} has the shape "
+                "{stored}, and {asked} is asked for. Fetch the model again or choose another.",
+                folder=folder,
+                name=name,
+                stored=tuple(stored),
+                asked=tuple(asked),
+            )
         )
     if missing := sorted(info["missing_keys"]):
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ModelError(
-            f"The weights in {folder} lack {missing[0]}{more}. "
-            "Fetch the model again or choose another."
+            tr(
+                "The weights in {folder} lack {first} and {more} more. Fetch the model again or "
+                "choose another.",
+                folder=folder,
+                first=missing[0],
+                more=len(missing) - 1,
+            )
+            if len(missing) > 1
+            else tr(
+                "The weights in {folder} lack {first}. Fetch the model again or choose another.",
+                folder=folder,
+                first=missing[0],
+            )
         )
     return network
 

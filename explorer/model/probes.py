@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from explorer.base.errors import ModelError
+from explorer.base.language import later, tr
 from explorer.runtime.interruption import Interrupted
 
 LENGTH = 6
@@ -23,12 +24,14 @@ LENGTH = 6
 LEAK = 1e-4
 """Largest gradient by later inputs, as a share of that by earlier ones, that is rounding."""
 
+_OTHER = later("Choose another model.")
+
 DECODES = ("is_decoder", "causal")
 """What makes a model causal that need not be, in its configuration."""
 
 
 @contextmanager
-def said(folder: Path, what: str, advice: str = "Choose another model.") -> Iterator[None]:
+def said(folder: Path, what: str, advice: str = _OTHER) -> Iterator[None]:
     """Turn whatever the code of some two hundred families raises into a sentence with advice."""
     try:
         yield
@@ -36,9 +39,17 @@ def said(folder: Path, what: str, advice: str = "Choose another model.") -> Iter
         raise
     except Exception as error:
         if isinstance(error, ImportError):
-            advice = "It needs a package that is not installed here: choose another model."
+            advice = later("It needs a package that is not installed here: choose another model.")
         short = f"{type(error).__name__}: {shorten(str(error), 200, placeholder=' …')}"
-        raise ModelError(f"The model in {folder} {what} ({short}). {advice}") from error
+        raise ModelError(
+            tr(
+                "The model in {folder} {what} ({short}). {advice}",
+                folder=folder,
+                what=tr(what),
+                short=short,
+                advice=tr(advice),
+            )
+        ) from error
 
 
 def tolerance(network: Any) -> float:
@@ -53,7 +64,7 @@ def embedding_table(network: Any, folder: Path) -> Float[Tensor, "vocab d"]:
     Raises:
         ModelError: if the network does not look one vector up for each token.
     """
-    with said(folder, "has no table of input embeddings"):
+    with said(folder, later("has no table of input embeddings")):
         embeddings = network.get_input_embeddings()
         table: Tensor = embeddings(
             torch.arange(embeddings.num_embeddings, device=network.device)
@@ -77,22 +88,29 @@ def require_usable(network: Any, folder: Path) -> int | None:
     with torch.no_grad():
         inputs = network.get_input_embeddings()(ids)
         between = inputs + inputs.roll(1, 1) / 3  # no token's, as what is trained
-    with said(folder, "cannot be run on input embeddings alone"), torch.no_grad():
+    with said(folder, later("cannot be run on input embeddings alone")), torch.no_grad():
         by_vectors = _logits(network, inputs_embeds=inputs.clone())
-    with said(folder, "takes no input embeddings but those of its tokens"), torch.no_grad():
+    with said(folder, later("takes no input embeddings but those of its tokens")), torch.no_grad():
         _logits(network, inputs_embeds=between.clone())
-    with said(folder, "cannot be run"), torch.no_grad(), _PositionTables() as tables:
+    with said(folder, later("cannot be run")), torch.no_grad(), _PositionTables() as tables:
         by_tokens = _logits(network, input_ids=ids)
     if not by_tokens.isfinite().all():
         raise ModelError(
-            f"The outputs of the model in {folder} are not finite numbers, even for plain tokens. "
-            "Its weights are damaged, or do not fit this version of transformers: choose another."
+            tr(
+                "The outputs of the model in {folder} are not finite numbers, even for plain "
+                "tokens. Its weights are damaged, or do not fit this version of transformers: "
+                "choose another.",
+                folder=folder,
+            )
         )
     if not _alike(by_vectors, by_tokens, tolerance(network)):
         raise ModelError(
-            f"The model in {folder} looks up more for a token than one input embedding (another "
-            "embedding in every layer, for one), so a vector cannot stand in a token's place. "
-            "Choose another model."
+            tr(
+                "The model in {folder} looks up more for a token than one input embedding (another "
+                "embedding in every layer, for one), so a vector cannot stand in a token's place. "
+                "Choose another model.",
+                folder=folder,
+            )
         )
     _require_causal(network, between, folder)
     positions: int | None = tables.positions
@@ -107,27 +125,38 @@ def _require_causal(network: Any, inputs: Float[Tensor, "1 L d"], folder: Path) 
     """
     middle = inputs.shape[1] // 2
     given = inputs.detach().clone().requires_grad_()
-    with said(folder, "gives no gradient by its inputs"), torch.enable_grad():
+    with said(folder, later("gives no gradient by its inputs")), torch.enable_grad():
         logits = _logits(network, inputs_embeds=given.clone())[0, middle]
         draw = torch.randn(logits.shape, generator=torch.Generator().manual_seed(0))
         (gradient,) = torch.autograd.grad((logits * draw.to(logits.device)).sum(), given)
     by_position = gradient[0].float().abs().amax(-1)
-    seen, later = by_position[: middle + 1].max(), by_position[middle + 1 :].max()
+    seen, after = by_position[: middle + 1].max(), by_position[middle + 1 :].max()
     if not (torch.isfinite(by_position).all() and seen > 0):
         raise ModelError(
-            f"The model in {folder} gives no usable gradient by its inputs, so nothing can be "
-            "trained with it. Choose another model."
+            tr(
+                "The model in {folder} gives no usable gradient by its inputs, so nothing can be "
+                "trained with it. Choose another model.",
+                folder=folder,
+            )
         )
-    if later > LEAK * seen:
+    if after > LEAK * seen:
         off = next((s for s in DECODES if getattr(network.config, s, None) is False), None)
         advice = (
-            f"If it is meant to be a decoder, set {off} to true in config.json; otherwise choose"
+            tr(
+                "If it is meant to be a decoder, set {off} to true in config.json; otherwise "
+                "choose another model.",
+                off=off,
+            )
             if off
-            else "Choose"
+            else tr(_OTHER)
         )
         raise ModelError(
-            f"The model in {folder} is not causal: what it says at one position depends on "
-            f"positions that come later. {advice} another model."
+            tr(
+                "The model in {folder} is not causal: what it says at one position depends on "
+                "positions that come later. {advice}",
+                folder=folder,
+                advice=advice,
+            )
         )
 
 

@@ -12,14 +12,10 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from benchmarks.models import build
+from explorer.assets import model_config
 from explorer.assets.fingerprint import fingerprint
-from explorer.assets.model_files import (
-    IncompleteModelError,
-    ModelFacts,
-    read_facts,
-    read_object,
-    stored_formats,
-)
+from explorer.assets.model_config import IncompleteModelError, read_object
+from explorer.assets.model_files import ModelFacts, read_facts, stored_formats
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import ModelError
 
@@ -183,9 +179,7 @@ def test_a_missing_object_is_empty(tmp_path: Path) -> None:
 def test_every_type_that_transformers_loads_is_accepted_and_no_other() -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-    from explorer.assets import model_files
-
-    assert model_files._causal_types() == dict(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+    assert model_config._causal_types() == dict(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
 
 
 def test_a_type_whose_folder_in_transformers_has_another_name_is_read(
@@ -238,15 +232,13 @@ def test_every_name_that_transformers_maps_is_known() -> None:
     """What its attribute maps call a size, so that a family that comes to it later is seen here."""
     from transformers import CONFIG_MAPPING
 
-    from explorer.assets import model_files
-
     known = {
-        "hidden_size": model_files.WIDTH,
-        "num_hidden_layers": (*model_files.LAYERS, "encoder_layers"),  # says decoder_layers too
-        "vocab_size": model_files.VOCABULARY,
-        "max_position_embeddings": (*model_files.MAX_POSITIONS, "context_length"),  # no limit
+        "hidden_size": model_config.WIDTH,
+        "num_hidden_layers": (*model_config.LAYERS, "encoder_layers"),  # says decoder_layers too
+        "vocab_size": model_config.VOCABULARY,
+        "max_position_embeddings": (*model_config.MAX_POSITIONS, "context_length"),  # no limit
     }
-    for kind in model_files._causal_types():
+    for kind in model_config._causal_types():
         for name, own in getattr(CONFIG_MAPPING[kind], "attribute_map", {}).items():
             assert name not in known or own in known[name], (kind, name, own)
 
