@@ -1,5 +1,7 @@
 """Which exact solutions: pickers for pages that compare solutions of one text."""
 
+from collections import Counter
+
 import streamlit as st
 
 from explorer.base.errors import BadInputError
@@ -48,11 +50,13 @@ def choose(title: str, ids: list[str], key: str, first: str | None = None) -> st
         ids = [first, *ids]
     if not ids:
         return None
+    names = {i: label(known[i]) if i in known else i for i in ids}
+    alike = Counter(names.values())
     return st.selectbox(
         title,
         ids,
         ids.index(first) if first in ids else 0,
-        format_func=lambda i: label(known[i]) if i in known else i,
+        format_func=lambda i: names[i] if alike[names[i]] == 1 else f"{names[i]} · {i[:6]}",
         key=f"{key}-{first}",
     )
 

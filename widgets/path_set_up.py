@@ -71,6 +71,7 @@ def _two() -> tuple[tuple[str, str], ...]:
     a = exact_solutions.choose(tr("From"), paired_first, "path-a", wanted[0])
     alike = groups[exact_solutions.group(known[a])] if a in known else []
     near = [i for i in alike if i != a]
+    near.sort(key=lambda i: known[i].seed == known[a].seed)  # of another run, with other steps
     if a in known and not near and wanted[1] is None:
         raise BadInputError(
             tr(

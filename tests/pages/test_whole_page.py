@@ -1,6 +1,7 @@
 """What is on the page of a run is whole: its form, its target, how it was laid out, the gallery."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +149,10 @@ def test_the_boxes_above_a_landscape_name_the_pair_whose_plane_is_shown() -> Non
     chosen, pair = (box.value for box in open_page("landscape").selectbox[:2])
     header = cached.paths(places.find_paths(chosen)).header
     assert {header.solutions[i].id for i in header.pairs[pair]} == ends
+
+
+def test_solutions_in_a_list_are_told_apart_and_two_seeds_are_offered_to_connect() -> None:
+    here, there = open_page("paths").selectbox[:2]
+    assert len(set(here.options)) == len(here.options) > 100
+    seeds = [re.match(r"seed (\d+)", box.format_func(box.value)) for box in (here, there)]
+    assert all(seeds) and len({found[1] for found in seeds if found}) == 2
