@@ -182,4 +182,4 @@ def _needed(parts: Sequence[Part]) -> int | None:
 
 def p_value(p: float) -> str:
     """Return a p-value for a sentence."""
-    return f"{p:.3f}".rstrip("0") if 0.001 <= p < 1 else f"{p:.1g}"
+    return f"{p:.3f}".rstrip("0").rstrip(".") if p >= 0.001 else f"{p:.1g}"

@@ -106,3 +106,8 @@ def test_what_was_measured_and_has_not_decided_does_not_decide() -> None:
     found = judged("F10", [part([0.5] * 5 + [-1 / 6])], "16 of 18 pairs.")
     assert found.shown is None and found.needed == 9
     assert judged("F10", [part([0.5] * 8 + [-1 / 6])], "").shown
+
+
+def test_a_p_value_is_said_without_a_point_at_its_end() -> None:
+    said = {0.9999: "1", 1.0: "1", 0.5: "0.5", 0.0163: "0.016", 0.001: "0.001", 0.0004: "0.0004"}
+    assert {p: verdicts.p_value(p) for p in said} == said
