@@ -70,8 +70,9 @@ def _two() -> tuple[tuple[str, str], ...]:
     paired_first = sorted(known, key=lambda i: len(groups[exact_solutions.group(known[i])]) < 2)
     a = exact_solutions.choose(tr("From"), paired_first, "path-a", wanted[0])
     alike = groups[exact_solutions.group(known[a])] if a in known else []
+    seed = known[a].seed if a in known else None
     near = [i for i in alike if i != a]
-    near.sort(key=lambda i: known[i].seed == known[a].seed)  # of another run, with other steps
+    near.sort(key=lambda i: known[i].seed == seed)  # the same: of another run, with other steps
     if a in known and not near and wanted[1] is None:
         raise BadInputError(
             tr(
