@@ -176,13 +176,17 @@ def weight_files(folder: Path) -> list[Path]:
     if chosen.endswith(".json"):
         shards = read_object(_inside(folder, chosen)).get("weight_map")
     if not isinstance(shards, dict) or not shards:
-        found = tr("only as .bin") if any(folder.glob("*.bin")) else tr("nowhere")
         raise IncompleteModelError(
             tr(
-                "The weights of the model in {folder} should be in model.safetensors, but are "
-                "{found}. Save them with `save_pretrained(folder, safe_serialization=True)`.",
+                "The weights of the model in {folder} should be in model.safetensors, but are only "
+                "as .bin. Save them with `save_pretrained(folder, safe_serialization=True)`.",
                 folder=folder,
-                found=found,
+            )
+            if any(folder.glob("*.bin"))
+            else tr(
+                "The folder {folder} has no weights: neither model.safetensors nor parts of it. "
+                "Fetch the model again.",
+                folder=folder,
             )
         )
     files = sorted({_inside(folder, str(name)) for name in shards.values()})

@@ -134,7 +134,7 @@ def test_a_broken_config_is_said(
     [
         ("config.json", r"no config\.json"),
         ("tokenizer.json", r"no tokenizer\.json"),
-        ("model.safetensors", r"model\.safetensors, but are nowhere"),
+        ("model.safetensors", r"no weights: neither model\.safetensors nor"),
     ],
 )
 def test_a_missing_file_is_said(
