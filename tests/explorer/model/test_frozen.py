@@ -390,6 +390,30 @@ def test_the_timed_product_is_run_once() -> None:
     assert frozen.bfloat16_pays.cache_info().misses == 1
 
 
+@pytest.mark.parametrize(
+    ("bfloat16", "asked", "pays"),
+    [
+        ({2: 3.0}, [256, 2], False),  # as on a CPU that has no instructions for it
+        ({2: 0.5, 256: 0.9}, [256, 2, 256], False),
+        ({2: 0.1, 256: 0.7}, [256, 2, 256], True),
+    ],
+)
+def test_a_format_that_a_cpu_lacks_is_told_by_a_few_rows(
+    monkeypatch: pytest.MonkeyPatch, bfloat16: dict[int, float], asked: list[int], pays: bool
+) -> None:
+    timed = []
+
+    def seconds(dtype: torch.dtype, rows: int, device: torch.device) -> float:
+        timed.append(rows)
+        return 1.0 if dtype is torch.float32 else bfloat16[rows]
+
+    monkeypatch.setattr(frozen, "_product_seconds", seconds)
+    frozen.bfloat16_pays.cache_clear()
+    assert frozen.bfloat16_pays(torch.device("cpu")) is pays
+    assert timed == asked
+    frozen.bfloat16_pays.cache_clear()
+
+
 def test_devices_are_chosen_by_name() -> None:
     assert frozen.choose_device("cpu") == torch.device("cpu")
     assert frozen.choose_device("auto") == frozen.best_device()
