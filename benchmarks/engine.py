@@ -115,16 +115,16 @@ def main() -> None:
         device = choose_device(arguments.device)
     except BadInputError as error:
         sys.exit(str(error))
-    rounds = 1 if arguments.short else 9
+    rounds, length = (1, speed.SHORT) if arguments.short else (9, speed.LENGTH)
     (card, folder), pool = benchmark_texts.embedded(), ModelPool(device)
     model = pool.searching(folder, card.name)
     require_fits(speed.plan(model, short=arguments.short), device)
     reference = Reference(folder, device)
     result: dict[str, Any] = {"machine": machine(model), "short": arguments.short}
-    result |= speed.throughput(model, reference, rounds)
-    result |= speed.gemm_fraction(model, rounds)
+    result |= speed.throughput(model, reference, rounds, length)
+    result |= speed.gemm_fraction(model, rounds, length)
     result |= speed.switches(model, rounds)
-    result |= speed.peak_memory(device)
+    result |= speed.peak_memory(device, length)
     result["table"] = speed.table(model, rounds, short=arguments.short)
     small: dict[str, Any] = {"texts": 1, "length": 8, "restarts": 2, "generated": False}
     target = tuple(range(1000, 1000 + paper_steps.LENGTH))

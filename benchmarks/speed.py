@@ -23,6 +23,9 @@ from explorer.specs.recipes import INDEPENDENT
 from explorer.training import Row, Trainer
 from explorer.training.memory import bytes_of_a_position
 
+LENGTH, SHORT = 64, 8
+"""N of what is compared, and of the short form."""
+
 
 def embedded(dtype: torch.dtype | None = None) -> FrozenModel:
     """Return the embedded model in the format of the search."""
@@ -89,10 +92,12 @@ def products(model: FrozenModel, rows: int, length: int) -> tuple[Callable[[], N
     return run, flops
 
 
-def throughput(model: FrozenModel, reference: Reference, rounds: int) -> dict[str, float]:
-    """Compare 8 rows × N = 64 with the reference, turn by turn; medians."""
-    engine = trainer(model, 8, 64)
-    target = tuple(range(1000, 1064))
+def throughput(
+    model: FrozenModel, reference: Reference, rounds: int, length: int = LENGTH
+) -> dict[str, float]:
+    """Compare 8 rows of `length` with the reference, turn by turn; medians."""
+    engine = trainer(model, 8, length)
+    target = tuple(range(1000, 1000 + length))
     engine.step()
     reference.step_seconds(target, 2)
     ours, theirs = [], []
@@ -101,15 +106,15 @@ def throughput(model: FrozenModel, reference: Reference, rounds: int) -> dict[st
         theirs += reference.step_seconds(target, 2)[1:]
     mine, plain = statistics.median(ours), statistics.median(theirs)
     return {
-        "engine_tokens_per_second": 8 * 64 / mine,
-        "reference_tokens_per_second": 64 / plain,
-        "row_throughput_ratio": (8 * 64 / mine) / (64 / plain),
+        "engine_tokens_per_second": 8 * length / mine,
+        "reference_tokens_per_second": length / plain,
+        "row_throughput_ratio": 8 * plain / mine,
     }
 
 
-def gemm_fraction(model: FrozenModel, rounds: int) -> dict[str, float]:
-    """Compare 16 rows × N = 64 with plain products of the same format, turn by turn; medians."""
-    engine, (plain, work) = trainer(model, 16, 64), products(model, 16, 64)
+def gemm_fraction(model: FrozenModel, rounds: int, length: int = LENGTH) -> dict[str, float]:
+    """Compare 16 rows of `length` with plain products of their format, turn by turn; medians."""
+    engine, (plain, work) = trainer(model, 16, length), products(model, 16, length)
     square = torch.randn(2048, 2048, dtype=model.dtype, device=model.device)
     times: list[tuple[float, float, float]] = []
     for _ in range(rounds + 1):
@@ -155,9 +160,9 @@ def switches(model: FrozenModel, rounds: int) -> dict[str, float]:
 
 def table(model: FrozenModel, rounds: int, *, short: bool) -> list[dict[str, float]]:
     """Time a step over N at four rows, and over rows at N = 24."""
-    lengths = (8, 32, 128) if short else (8, 16, 32, 64, 128, 256, 512)
+    lengths = (8, 32) if short else (8, 16, 32, 64, 128, 256, 512)
     shapes = [(4, n) for n in lengths] + [
-        (r, 24) for r in ((1, 8) if short else (1, 2, 4, 8, 16, 32))
+        (r, 24) for r in ((1, 2) if short else (1, 2, 4, 8, 16, 32))
     ]
     lines = []
     for rows, length in shapes:
@@ -190,19 +195,20 @@ def plan(model: FrozenModel, *, short: bool) -> dict[str, int]:
         short: whether its short form is run.
     """
     numbers = sum(weight.numel() for weight in model.network.parameters())
-    positions = 16 * 65 if short else 4 * 513
+    positions = 16 * (SHORT + 1) if short else 4 * 513
     return {
         "the model": numbers * model.dtype.itemsize,
         "the same in float32, ours and the reference's": 2 * numbers * 4,
         f"a pass of {positions:,} positions": positions * bytes_of_a_position(model),
         f"logits of {CHUNK} positions": 2 * CHUNK * model.vocabulary * model.dtype.itemsize,
-        "the reference's logits, four times": 4 * 64 * model.vocabulary * 4,
+        "the reference's logits, four times": 4 * LENGTH * model.vocabulary * 4,
     }
 
 
-def peak_memory(device: torch.device) -> dict[str, float | str]:
-    """Train 8 rows × N = 64 in a process of its own, last steps in float32; return its memory."""
-    code = f"import json, benchmarks.speed as s; print(json.dumps(s.memory_of_a_run('{device}')))"
+def peak_memory(device: torch.device, length: int = LENGTH) -> dict[str, float | str]:
+    """Train 8 rows of `length`, last steps in float32, in a process of its own; return its memory."""
+    call = f"s.memory_of_a_run('{device}', {length})"
+    code = f"import json, benchmarks.speed as s; print(json.dumps({call}))"
     done = subprocess.run(  # noqa: S603  # this file, in a process of its own
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
@@ -210,7 +216,7 @@ def peak_memory(device: torch.device) -> dict[str, float | str]:
     return found
 
 
-def memory_of_a_run(device: str) -> dict[str, float | str]:
+def memory_of_a_run(device: str, length: int) -> dict[str, float | str]:
     """Measure this process; see `peak_memory`.
 
     The model's own bytes are those of its weights in the format they are held in; the file may
@@ -226,7 +232,7 @@ def memory_of_a_run(device: str) -> dict[str, float | str]:
     before = psutil.Process().memory_info().rss
     pool = ModelPool(torch.device(device))
     model = pool.searching(folder, card.name)
-    run = trainer(model, 8, 64)
+    run = trainer(model, 8, length)
     for _ in range(4):
         run.step()
     exact = Trainer(pool.get(folder, card.name, torch.float32), run.rows[:2], "e+mN", INDEPENDENT)

@@ -42,7 +42,7 @@ def test_the_short_form_measures_every_ratio(embedded_folder: Path) -> None:
     assert found["peak_rss_ratio"] > 1  # the model itself is in memory
     assert found["peak_format"] in ("float32", "bfloat16")
     assert found["exact_rate"] * found["texts"] == sum(t["exact"] for t in found["fast_texts"])
-    assert {line["N"] for line in found["table"]} >= {8, 32, 128}
+    assert {line["N"] for line in found["table"]} >= {8, 32}
 
 
 def test_what_does_not_fit_is_said_before_anything_starts(
