@@ -206,7 +206,7 @@ def plan(model: FrozenModel, *, short: bool) -> dict[str, int]:
 
 
 def peak_memory(device: torch.device, length: int = LENGTH) -> dict[str, float | str]:
-    """Train 8 rows of `length`, last steps in float32, in a process of its own; return its memory."""
+    """Train 8 rows of `length` in a process of its own, end in float32; return its memory."""
     call = f"s.memory_of_a_run('{device}', {length})"
     code = f"import json, benchmarks.speed as s; print(json.dumps({call}))"
     done = subprocess.run(  # noqa: S603  # this file, in a process of its own
