@@ -40,7 +40,7 @@ def strip(
     """
     predicted, p, rank = columns
     targets = text.target_ids
-    percent = np.nan_to_num(p.astype(np.float32)) * 100
+    percent = np.nan_to_num(p.astype(np.float32)).clip(0, 1) * 100
     return {
         "labels": list(labels),
         "groups": [list(group) for group in text.groups]

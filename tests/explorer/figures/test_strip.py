@@ -58,8 +58,9 @@ def test_restarts_come_in_the_order_that_was_asked_for(
 def test_percentages_are_whole_and_finite(recording: Recording) -> None:
     recording.frames["p"][-1, 0] = [0.0, 1.0, 0.004, np.nan]
     recording.frames["p"][-1, 1] = [0.5, 0.996, 0.126, 0.994]
-    data = strip_data(recording, [0, 1], play=False)
-    assert data["p"] == [[[0, 100, 0, 0], [50, 100, 13, 99]]]
+    recording.frames["p"][-1, 2] = [np.inf, -np.inf, 7.0, -7.0]  # a file that someone made
+    data = strip_data(recording, [0, 1, 2], play=False)
+    assert data["p"] == [[[0, 100, 0, 0], [50, 100, 13, 99], [100, 0, 100, 0]]]
 
 
 def test_groups_are_the_headers(recording: Recording) -> None:
