@@ -1,8 +1,8 @@
 """How many texts become exact, and how fast: `python -m benchmarks.exactness [--json]`.
 
-Texts of every offline source that no setting was chosen on, the arrangement that suits the model,
-recipe `fast`, four restarts, stopped at the first exact one. Every saved pair is scored again by
-plain transformers in float32, outside of this package's code.
+Texts of every offline source that no setting was chosen on, the arrangement that suits the model
+or `--arrangement`, recipe `fast`, four restarts, stopped at the first exact one. Every saved pair
+is scored again by plain transformers in float32, outside of this package's code.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from benchmarks.benchmark_texts import embedded, reported_on
 from explorer.assets import packaged
 from explorer.model.frozen import fast_dtype
 from explorer.model.pool import ModelPool
+from explorer.specs.arrangements import KEYS, ArrangementKey
 from explorer.specs.jobs import ReconstructSpec
 from explorer.specs.recipes import preset
 from explorer.tasks.reconstruct import Reconstruction
@@ -38,6 +39,7 @@ def measure(
     length: int,
     restarts: int,
     cap: int | None,
+    arrangement: ArrangementKey | None = None,
 ) -> dict[str, Any]:
     """Train one text until a restart is exact in float32; return what a table needs.
 
@@ -51,7 +53,7 @@ def measure(
         model=card.name,
         text=passage.text,
         length=length,
-        arrangement=card.default_arrangement,
+        arrangement=arrangement or card.default_arrangement,
         recipe=recipe,
         restarts=restarts,
         until="first",
@@ -84,6 +86,7 @@ def fast_arm(
     restarts: int = 4,
     cap: int | None = None,
     texts: int | None = None,
+    arrangement: ArrangementKey | None = None,
     out: Path | None = None,
     generated: bool = True,
     between: Callable[[], object] | None = None,
@@ -96,6 +99,7 @@ def fast_arm(
         restarts: rows for each text.
         cap: most steps; the recipe's own when None.
         texts: how many, taken evenly over the sources; all when None.
+        arrangement: of e and m; the model's own when None.
         out: where solution files go; nowhere when None.
         generated: whether texts by the model itself are among them; writing them takes a while.
         between: called after each text, outside of its time.
@@ -114,7 +118,14 @@ def fast_arm(
         for i in chosen:
             name, where = passages[i], out or Path(nowhere)
             line = measure(
-                name, found[name], pool, where, length=length, restarts=restarts, cap=cap
+                name,
+                found[name],
+                pool,
+                where,
+                length=length,
+                restarts=restarts,
+                cap=cap,
+                arrangement=arrangement,
             )
             lines.append(line)
             print(
@@ -154,6 +165,7 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=24)
     parser.add_argument("--restarts", type=int, default=4)
     parser.add_argument("--cap", type=int, help="most steps; the recipe's own when left out")
+    parser.add_argument("--arrangement", choices=KEYS, help="instead of the model's")
     parser.add_argument("--texts", type=int, help="use only so many, evenly over the sources")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -163,6 +175,7 @@ def main() -> None:
             restarts=arguments.restarts,
             cap=arguments.cap,
             texts=arguments.texts,
+            arrangement=arguments.arrangement,
             out=Path(out),
         )
         agree = confirmed([file for line in lines for file in line["files"]])
