@@ -36,6 +36,7 @@ def test_it_runs_on_a_tiny_model(
 
 
 @pytest.mark.embedded
+@pytest.mark.timeout(900)
 def test_it_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left = run(tmp_path, monkeypatch, CURVE_STEPS=100)  # a quarter: minutes on an old processor
     assert len(left["run"].exact) == left["RESTARTS"]
