@@ -19,6 +19,7 @@ from explorer.runtime import step_times
 from explorer.specs.experiments import Settings
 from explorer.specs.jobs import ExperimentSpec
 from widgets import models, server, slow_start
+from widgets.again import run_again
 from widgets.choice import one_of
 from widgets.markdown import escaped
 
@@ -95,7 +96,7 @@ def _button(
         help=missing if expected is None else None,
     ):
         server.submit(spec)
-        st.rerun()
+        run_again()
 
 
 def _state(experiment: Experiment, settings: Settings, card: ModelCard, found: list[Run]) -> str:

@@ -16,6 +16,7 @@ from explorer.figures.palette import DASHES, RESTARTS, RIGHT, WRONG_TO_RIGHT
 from explorer.jobs import client, feed
 from explorer.jobs.client import Job
 from widgets import sources
+from widgets.again import run_again
 from widgets.guard import sentences
 from widgets.job_controls import buttons
 
@@ -59,7 +60,7 @@ def follow(
     with sentences():
         job = client.get(job_id)
         if job.over:
-            st.rerun()
+            run_again()
         if query is not None:
             buttons(job, query)
         _mount(job, parts, shown)

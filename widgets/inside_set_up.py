@@ -11,6 +11,7 @@ from explorer.inside.result import LOOKS
 from explorer.jobs import client
 from explorer.specs.jobs import InsideSpec
 from widgets import exact_solutions
+from widgets.again import run_again
 from widgets.linked import start
 
 
@@ -69,4 +70,4 @@ def _shown() -> str | None:
 def submit(spec: InsideSpec) -> None:
     """Queue a look, and let the link lead to it."""
     start(spec)
-    st.rerun()
+    run_again()

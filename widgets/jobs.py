@@ -5,6 +5,7 @@ import streamlit as st
 from explorer.jobs import client
 from explorer.specs.jobs import JobSpec
 from widgets import server
+from widgets.again import run_again
 from widgets.following import follow
 from widgets.markdown import escaped
 
@@ -24,4 +25,4 @@ def offer(spec: JobSpec, label: str, key: str) -> None:
         st.error(escaped(job.error), icon=":material/error:")
     if st.button(label, type="primary", icon=":material/play_arrow:", key=key):
         server.submit(spec)
-        st.rerun()
+        run_again()

@@ -9,6 +9,7 @@ from explorer.base.formatting import human_bytes, human_count
 from explorer.base.language import tr
 from explorer.specs.jobs import DownloadSpec
 from widgets import jobs, server
+from widgets.again import run_again
 from widgets.following import follow
 from widgets.markdown import escaped
 
@@ -86,4 +87,4 @@ def download(card: ModelCard) -> None:
         tr("Try again") if job else tr("Download"), icon=":material/download:", key="bring"
     ):
         server.submit(spec)
-        st.rerun()
+        run_again()

@@ -9,6 +9,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from explorer.base.language import later, tr
 from widgets import sources, tour
+from widgets.again import run_again
 
 PARAMETER, NAME = "view", "projector"
 KEYS = later(
@@ -50,7 +51,7 @@ def show(page: StreamlitPage, pages: Sequence[StreamlitPage]) -> None:
                 _way(page, pages, way)
     if result.get("leave"):
         del st.query_params[PARAMETER]
-        st.rerun()
+        run_again()
 
 
 def _way(page: StreamlitPage, pages: Sequence[StreamlitPage], way: int) -> None:

@@ -13,6 +13,7 @@ from explorer.specs.jobs import GatheredText, SolveSetSpec
 from explorer.specs.texts import SOURCES
 from explorer.texts.alterations import find_alterations
 from widgets import arrangement, cached, models, recipes, server, slow_start, words
+from widgets.again import run_again
 from widgets.choice import one_of
 from widgets.markdown import escaped
 
@@ -140,4 +141,4 @@ def _start(spec: SolveSetSpec, card: catalog.ModelCard) -> None:
     slow_start.offer_timing(spec.model, spec.length, spec.arrangement, spec.recipe, "set_time")
     if slow_start.button(found.expected, "set_start", quicker=tr("A smaller set is quicker.")):
         server.submit(spec)
-        st.rerun()
+        run_again()

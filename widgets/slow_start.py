@@ -9,6 +9,7 @@ from explorer.runtime import step_times
 from explorer.specs.arrangements import ArrangementChoice
 from explorer.specs.recipes import Recipe
 from widgets import server
+from widgets.again import run_again
 
 
 def button(
@@ -75,4 +76,4 @@ def offer_timing(
     ):
         asked = {"model": model, "length": length, "arrangement": arrangement}
         server.request("pace", {**asked, "recipe": recipe.model_dump()}, model)
-        st.rerun()
+        run_again()

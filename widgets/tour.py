@@ -12,6 +12,7 @@ from streamlit.navigation.page import StreamlitPage
 from explorer.assets import catalog
 from explorer.base.language import later, tr
 from widgets import language, sources
+from widgets.again import run_again
 
 PARAMETER = "tour"
 
@@ -151,7 +152,7 @@ def show(page: StreamlitPage) -> None:
     bare = page.url_path == "" and not asked and not embedded
     if _is_new(offered=bare or number is not None) and number is None:
         st.query_params[PARAMETER] = "1"
-        st.rerun()
+        run_again()
     if number is None:
         return
     stop = STOPS[number - 1]
@@ -199,7 +200,7 @@ def _card(number: int, stop: Stop) -> None:
                 st.markdown(tr("**For the presenter.** {notes}", notes=tr(stop.notes)))
             if st.button(tr("End tour"), icon=":material/close:", type="tertiary", key="end-tour"):
                 del st.query_params[PARAMETER]
-                st.rerun()
+                run_again()
 
 
 def link(label: str, number: int, icon: str) -> None:

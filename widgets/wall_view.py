@@ -10,6 +10,7 @@ from explorer.jobs import client
 from explorer.people import limits, qr, wall
 from explorer.people.limits import Limits
 from widgets import server, sources
+from widgets.again import run_again
 from widgets.following import SCRIPTS, STYLES, drawing
 from widgets.guard import sentences
 from widgets.markdown import escaped
@@ -95,13 +96,13 @@ def _clear_up() -> None:
             help=tr("Takes off every text that is on it now; deletes none."),
         ):
             wall.clear(server.person())
-            st.rerun()
+            run_again()
         with st.popover(tr("Stop everything"), icon=":material/stop:", disabled=not under_way):
             st.write(tr("This stops everybody's jobs. What has been found is kept."))
             if st.button(tr("Yes, stop everything"), type="primary", key="stop-everything"):
                 for job in under_way:
                     server.ask(job.id, "stop")
-                st.rerun()
+                run_again()
     if not (hidden := wall.hidden()):
         return
     st.caption(tr("Taken off the wall"))
@@ -109,5 +110,5 @@ def _clear_up() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button(tr("Put back"), key=f"put-back-{taken}", icon=":material/undo:"):
                 wall.hide(server.person(), [taken], hidden=False)
-                st.rerun()
+                run_again()
             st.caption(escaped(text[:80]))

@@ -29,7 +29,7 @@ def recorded(tiny_llama_folder: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     options = ["--length", "2", "--restarts", "2", "--steps", "4", "--no-plane"]
     monkeypatch.setattr(sys, "argv", ["record_paths", *options])
     record_paths.main()
-    return tmp_path / "recorded" / "paths" / "0-six-texts-02" / "paths.safetensors"
+    return tmp_path / "recorded" / "paths" / "0-texts-02" / "paths.safetensors"
 
 
 def test_ends_lead_by_the_margin_and_the_page_says_what_the_file_does(

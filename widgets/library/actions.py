@@ -14,6 +14,7 @@ from explorer.library.items import Item, items
 from explorer.library.labels import Kind
 from explorer.people import owners
 from widgets import download, server
+from widgets.again import run_again
 
 DELETED = "library_deleted"
 WORDS: dict[Kind, tuple[str, str]] = {
@@ -95,7 +96,7 @@ def _delete(kind: Kind, selected: Sequence[Item]) -> None:
             wanted = st.button(tr("Yes, delete"), type="primary", key="delete")
     if wanted:
         st.session_state[DELETED] = server.throw(selected).id
-        st.rerun()
+        run_again()
 
 
 def undo_bar() -> None:
@@ -110,7 +111,7 @@ def undo_bar() -> None:
         if st.button(tr("Undo"), icon=":material/undo:", key="undo"):
             server.undo(deletion)
             del st.session_state[DELETED]
-            st.rerun()
+            run_again()
 
 
 def show_trash() -> None:
@@ -138,14 +139,14 @@ def show_trash() -> None:
                 )
             if st.button(tr("Put back"), icon=":material/undo:", key=f"undo-{deletion.id}"):
                 server.undo(deletion)
-                st.rerun()
+                run_again()
     if not server.person().is_host:
         return
     with st.popover(tr("Empty the trash"), icon=":material/delete_forever:", key="empty-ask"):
         st.write(tr("{size} will be gone for good.", size=formatting.human_bytes(trash.size())))
         if st.button(tr("Yes, empty it"), type="primary", key="empty"):
             server.empty_trash()
-            st.rerun()
+            run_again()
 
 
 def counted(kind: Kind, count: int) -> str:

@@ -6,6 +6,7 @@ from explorer.base.errors import ExplorerError
 from explorer.base.language import tr
 from explorer.library import exchange
 from widgets import server
+from widgets.again import run_again
 
 
 def show() -> None:
@@ -29,7 +30,7 @@ def show() -> None:
                 arrival for file in files for arrival in _take_in(file.name, file.getvalue())
             ]
             st.session_state["imports"] = st.session_state.get("imports", 0) + 1
-            st.rerun()
+            run_again()
 
 
 def report() -> None:
@@ -44,7 +45,7 @@ def report() -> None:
         st.text("\n".join(f"{arrival.file}: {arrival.sentence}" for arrival in shown))
         if st.button(tr("Dismiss"), key="imported-seen"):
             del st.session_state["imported"]
-            st.rerun()
+            run_again()
 
 
 def _take_in(name: str, data: bytes) -> list[exchange.Arrival]:

@@ -17,6 +17,7 @@ from explorer.people import owners
 from explorer.solutions import store
 from explorer.solutions.solution import MemoryRecord
 from widgets import cached, look_inside, server, token_strip
+from widgets.again import run_again
 from widgets.markdown import escaped
 
 
@@ -125,7 +126,7 @@ def _label(item: Item, known_tags: set[str]) -> None:
         note = st.text_area(tr("Note"), item.label.note, max_chars=4_000, height=90)
         if st.form_submit_button(tr("Save"), icon=":material/save:"):
             server.relabel(item, name=name or "", note=note or "", tags=tags)
-            st.rerun()
+            run_again()
 
 
 def _score_again(item: Item) -> None:
