@@ -1,15 +1,17 @@
 """Makes the paths and the landscape that ship: `python -m tools.record_paths [--length 8]`.
 
-Trains solutions of six short texts, on from their first exact step until every token leads,
-connects all pairs of one text, measures the plane of one pair, and copies the results to
-cache/recorded/. Every part goes on where it was when it is run again after an interruption.
+Trains solutions of short texts, on from their first exact step until every token leads, connects
+all pairs of one text, measures the plane of one pair, and copies the results to cache/recorded/.
+Texts whose pairs ship already, by the same recipe, are taken over, so that `--texts 20` adds eleven
+to the first nine. Every part goes on where it was when it is run again after an interruption.
 `--table` writes docs/paths.md from what ships instead.
 """
 
 import argparse
 import shutil
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +22,10 @@ from explorer.base.formatting import counted
 from explorer.model.frozen import best_device
 from explorer.model.pool import ModelPool
 from explorer.paths import places
+from explorer.paths.batches import brought_back
 from explorer.paths.connection import connection
-from explorer.paths.pairs import all_pairs
+from explorer.paths.header import describe
+from explorer.paths.pairs import all_pairs, vector
 from explorer.paths.result import FILE, Paths
 from explorer.solutions import sets, store
 from explorer.solutions.solution import Solution, SolutionRecord, load_solution, save_solution
@@ -38,6 +42,20 @@ TEXTS = (
     "On Tuesday the committee voted to give every goat a small brass bell.",
     "My grandmother kept her letters in a tin that smelled of oranges.",
     "Between two stations the violin began to play without its owner.",
+    "The baker's apprentice counted the swallows twice before he dared to light the big oven.",
+    "Every lamp in the theater went out at once, and somebody in the third row laughed quietly.",
+    "They moved the bridge a little to the left so that the old pear tree could stay there.",
+    "If the tide comes in early, leave the boots on the rocks and carry the telescope instead.",
+    "Her brother repaired clocks that ran backwards and sold them to people who missed something.",
+    "A map of the cellar hung in the attic, and a map of the attic was never drawn.",
+    "Behind the dentist's house the children dug a canal that they hoped would reach Portugal.",
+    "When the snow had melted we found three gloves, a wedding invitation and a sleeping hedgehog.",
+    "The orchestra of the fire brigade plays badly, but it arrives before anybody else does.",
+    "Nine ships were built from that forest, and the tenth is still standing there as oaks.",
+    "Please do not feed the statue again, because it has begun to follow the gardener home.",
+    "The last letter of the alphabet complained that nobody ever waited for it to finish speaking.",
+    "In the desert town they sell rain by the minute, and umbrellas only after a written test.",
+    "My neighbor owns a parrot that can whistle the whole timetable of the northern railway line.",
 )
 STEPS = 250
 """A restart that is not there by then most often never is."""
@@ -48,7 +66,8 @@ def main() -> None:
     """Make what is missing, then copy everything."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--length", type=int, default=8, help="N")
-    parser.add_argument("--restarts", type=int, default=5, help="solutions of each text")
+    parser.add_argument("--texts", type=int, default=9, choices=range(1, len(TEXTS) + 1))
+    parser.add_argument("--restarts", type=int, default=3, help="solutions of each text")
     parser.add_argument("--steps", type=int, default=PathRecipe().max_steps)
     parser.add_argument("--samples", type=int, default=PathRecipe().samples)
     parser.add_argument("--solutions", type=Path, help="a folder of solutions, instead of training")
@@ -59,20 +78,50 @@ def main() -> None:
         PAGE.write_text(page(places.PATHS.shipped()), encoding="utf-8")
         return
     pool = ModelPool(best_device())
-    solutions = _given(asked.solutions) if asked.solutions else _trained(asked, pool)
-    pairs = all_pairs(solutions)
-    name = f"six-texts-{asked.length}"
+    name = f"{asked.texts}-texts-{asked.length}"
     recipe = PathRecipe(max_steps=asked.steps, samples=asked.samples, look_every=150)
+    to = folders.recorded() / "paths" / f"0-texts-{asked.length:02}"  # pages show the first
+    before = _shipped(to / FILE, recipe)
+    if asked.solutions:
+        pairs = all_pairs(_given(asked.solutions))
+    else:
+        ends = before.header.solutions if before else []
+        kept = [load_solution(to / f"{end.id}.safetensors") for end in ends]
+        pairs = all_pairs(kept + _trained(asked, kept, pool))
     names = tuple((a.record.id, b.record.id) for a, b in pairs)
-    carry_out(f"record-{name}", PathsSpec(pairs=names, recipe=recipe), pool)
-    found = places.folder_of(f"record-{name}") / FILE
-    to = folders.recorded() / "paths" / f"0-six-texts-{asked.length:02}"  # pages show the first
+    job = f"record-{name}"
+    found = places.folder_of(job) / FILE
+    if before and not found.exists():
+        _taken_over(before, pairs, pool).save(found)
+    carry_out(job, PathsSpec(pairs=names, recipe=recipe), pool)
     shutil.rmtree(to, ignore_errors=True)
     for solution in {s.record.id: s for pair in pairs for s in pair}.values():
         save_solution(solution, to / f"{solution.record.id}.safetensors")
     ship(found, to / FILE)
     if not asked.no_plane:
         _plane(Paths.load(found), name, pool)
+
+
+def _shipped(file: Path, recipe: PathRecipe) -> Paths | None:
+    """Return the paths that ship, if they were trained by this recipe."""
+    found = Paths.load(file) if file.exists() else None
+    return found if found is not None and found.header.recipe == recipe else None
+
+
+def _taken_over(
+    before: Paths, pairs: Sequence[tuple[Solution, Solution]], pool: ModelPool
+) -> Paths:
+    """Return paths of all pairs in which those that ship are over, and the others not begun."""
+    known = before.header
+    tokenizer = pool.of_solution(pairs[0][0]).tokenizer
+    same = {name: getattr(known, name) for name in ("searched_in", "device", "versions")}
+    header = describe(pairs, known.kind, known.recipe, tokenizer, **same)
+    ends = {s.record.id: s for pair in pairs for s in pair}
+    paths = Paths.empty(header, np.stack([vector(s) for s in ends.values()]))
+    place = {(a.record.id, b.record.id): k for k, (a, b) in enumerate(pairs)}
+    rows = [place[known.solutions[a].id, known.solutions[b].id] for a, b in known.pairs]
+    paths = brought_back(paths, before, rows)
+    return replace(paths, header=paths.header.model_copy(update={"seconds": known.seconds}))
 
 
 def _plane(paths: Paths, name: str, pool: ModelPool) -> None:
@@ -89,8 +138,14 @@ def _given(folder: Path) -> list[Solution]:
     return [load_solution(file) for file in files if not file.name.endswith(store.NOT_SOLUTIONS)]
 
 
-def _trained(asked: argparse.Namespace, pool: ModelPool) -> list[Solution]:
-    """Return the exact solutions of all texts, trained in one batch (E8)."""
+def _trained(
+    asked: argparse.Namespace, kept: Sequence[Solution], pool: ModelPool
+) -> list[Solution]:
+    """Return the exact solutions of the texts that none is kept of, trained in one batch (E8)."""
+    known = tuple({s.record.text for s in kept})
+    texts = [text for text in TEXTS[: asked.texts] if not text.startswith(known)]
+    if not texts:
+        return []
     card = catalog.known_models()[0]
     limited = preset("independent").model_copy(
         update={"name": f"independent, {STEPS} steps", "max_steps": STEPS}
@@ -98,7 +153,7 @@ def _trained(asked: argparse.Namespace, pool: ModelPool) -> list[Solution]:
     recipe = trained_on(limited)
     spec = SolveSetSpec(
         model=card.name,
-        texts=tuple(GatheredText(text=text, title="Own text") for text in TEXTS),
+        texts=tuple(GatheredText(text=text, title="Own text") for text in texts),
         restarts=asked.restarts,
         length=asked.length,
         regime="free",

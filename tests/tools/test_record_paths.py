@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,17 +19,20 @@ from explorer.specs import curves
 from tools import record_paths
 
 
+def record(monkeypatch: pytest.MonkeyPatch, texts: int) -> None:
+    options = ["--texts", str(texts), "--length", "2", "--restarts", "2", "--steps", "4"]
+    monkeypatch.setattr(sys, "argv", ["record_paths", *options, "--no-plane"])
+    record_paths.main()
+
+
 @pytest.fixture
 def recorded(tiny_llama_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Record two pairs of the tiny model, in a place of their own."""
     card = SimpleNamespace(name=str(tiny_llama_folder), default_arrangement="e+mN")
     monkeypatch.setattr(catalog, "known_models", lambda: [card])
     monkeypatch.setattr(record_paths.folders, "recorded", lambda: tmp_path / "recorded")
-    monkeypatch.setattr(record_paths, "TEXTS", record_paths.TEXTS[:2])
     monkeypatch.setattr(curves, "MARGIN", 0.7)
-    options = ["--length", "2", "--restarts", "2", "--steps", "4", "--no-plane"]
-    monkeypatch.setattr(sys, "argv", ["record_paths", *options])
-    record_paths.main()
+    record(monkeypatch, 2)
     return tmp_path / "recorded" / "paths" / "0-texts-02" / "paths.safetensors"
 
 
@@ -48,6 +52,24 @@ def test_ends_lead_by_the_margin_and_the_page_says_what_the_file_does(
     assert line["N"] == "2" and line["pairs"] == "2"
     assert line["connected"] == f"{counted.connected} ({counted.share:.0%})"
     assert "to a lead of 0.7" in line["ends"] and "worst 1" in line["curve"]
+
+
+def test_texts_are_added_to_what_ships(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Paths.load(recorded)
+    texts = {info.text for info in before.header.texts}
+
+    record(monkeypatch, 3)
+    after = Paths.load(recorded)
+    assert len(after) == 3 and after.over.all() and after.measured.all()
+    assert [t.text for t in after.header.texts[:2]] == [t.text for t in before.header.texts]
+    assert after.header.texts[2].text not in texts
+    assert after.header.solutions[:4] == before.header.solutions
+    assert np.array_equal(after.bends[:2], before.bends)
+    assert np.array_equal(after.curve.p[:2], before.curve.p)
+    assert after.header.seconds > before.header.seconds > 0
+    assert {file.stem for file in recorded.parent.glob("*.safetensors")} == {
+        "paths", *(info.id for info in after.header.solutions)
+    }  # fmt: skip
 
 
 def test_the_page_is_what_ships_says() -> None:

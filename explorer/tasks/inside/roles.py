@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from explorer.base.errors import BadInputError
 from explorer.base.language import tr
@@ -132,6 +131,8 @@ class RolesTask(Task):
 
     def _targets(self) -> dict[Target, Float[np.ndarray, "T k"]]:
         """Return what is read from the vectors: for each text a direction or, of a class, one."""
+        from scipy.stats import rankdata
+
         said, solutions = texts(self.set), [self.set.solutions[k] for k in self._firsts]
         members = [self.set.members[k] for k in self._firsts]
         sources = [self.set.record.contexts[m.context].source for m in members]
