@@ -161,8 +161,7 @@ def _local(
         medians=middle,
         chances=chances,
     )
-    # of permuted labels few are as near as they are; of the reverse, all the others
-    parts = [Part(c.p, 1 - c.p, contexts, c.auc - 0.5, None) for c in ours]
+    parts = [Part(c.p, c.p_reverse or 1.0, contexts, c.auc - 0.5, None) for c in ours]
     return judged("F8", parts, figure)
 
 

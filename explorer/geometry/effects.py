@@ -47,6 +47,9 @@ class Comparison(Value):
         description="Permutation test, one-sided: share of permutations with an AUC at least as "
         "large, itself among them."
     )
+    p_reverse: float | None = Field(
+        None, description="The same of one at most as large; null: not recorded."
+    )
     smallest_p: float | None = Field(
         None, description="The least p that so many texts and contexts allow; null: not recorded."
     )
@@ -94,8 +97,8 @@ def compare(
             resampled_aucs(found, level, near, far, resamples, seed), found.contexts
         )
         draw = np.random.default_rng(seed + 1)
-        permuted = permute(found, level, draw)
-        reached = 1 + sum(next(permuted) >= auc - 1e-12 for _ in range(permutations))
+        permuted = np.fromiter(permute(found, level, draw), np.float64, permutations)
+        larger, smaller = (permuted >= auc - 1e-12).sum(), (permuted <= auc + 1e-12).sum()
         yield Comparison(
             near=which[0],
             far=which[1],
@@ -103,7 +106,8 @@ def compare(
             cliffs_delta=2 * auc - 1,
             low=low,
             high=high,
-            p=reached / (permutations + 1),
+            p=float(1 + larger) / (permutations + 1),
+            p_reverse=float(1 + smaller) / (permutations + 1),
             smallest_p=max(1 / relabellings(found, which), 1 / (permutations + 1)),
             shuffled=shuffled,
         )

@@ -10,7 +10,7 @@ import pytest
 from explorer.experiments import space
 from explorer.experiments.verdicts import Finding
 from explorer.geometry import binned, effects, measure_distances
-from explorer.geometry.distances import KINDS
+from explorer.geometry.distances import KINDS, Pairs, kinds
 from explorer.paths.header import PathsHeader, SolutionInfo, TextInfo
 from explorer.paths.result import Paths
 from explorer.solutions.sets import SolutionSet
@@ -73,6 +73,20 @@ def test_solutions_without_structure_do_not_show_it(read_set: Callable[..., Solu
     for solution in found.solutions:
         solution.e[:], solution.m[:] = draw.normal(size=(2, len(solution.e)))
     assert space.of_vectors(found)[0].shown is not True
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 1, 1], [0, 0, 0, 1, 1, 1], [0, 0, 1, 2]])
+def test_too_few_labels_for_a_rare_order_decide_nothing(labels: list[int]) -> None:
+    """Neither for it nor against it: the least p of three designs is .33, .1 and .17."""
+    texts, contexts = np.array(labels), np.zeros(len(labels), dtype=np.int64)
+    first, second = np.triu_indices(len(texts), 1)
+    kind = kinds(contexts, texts, first, second)
+    at, draw = Pairs(first, second, kind, contexts, texts), np.random.default_rng(0)
+    for _ in range(20):
+        x = draw.normal(size=(len(texts), 50))
+        distances = np.linalg.norm(x[first] - x[second], axis=1)
+        found = list(effects.compare(at, distances, permutations=99, resamples=0))
+        assert space._local("e", {}, {}, found, 1).shown is None
 
 
 def points(closer: float, noise: float = 0.01) -> pd.DataFrame:
