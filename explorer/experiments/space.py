@@ -173,11 +173,9 @@ def _interval(c: Comparison) -> str:
 
 
 def _closer(summary: DistanceSummary, vector: Vector) -> Finding:
-    gaps = {
-        words: gap
-        for name, words in (("tfidf", "TF-IDF"), ("semantic", tr("semantic")))
-        if (gap := summary.against_texts(vector, name).gap)
-    }
+    named = {"tfidf": "TF-IDF", "semantic": tr("semantic")}
+    measured = {words: summary.against_texts(vector, name).gap for name, words in named.items()}
+    gaps = {words: gap for words, gap in measured.items() if gap}
     if not gaps:
         return Finding(
             "F9",
@@ -213,7 +211,16 @@ def _closer(summary: DistanceSummary, vector: Vector) -> Finding:
             contexts=LEAST_CONTEXTS,
         )
         return Finding("F9", None, f"{figure} {few}")
-    return judged("F9", parts, figure)
+    found = judged("F9", parts, figure)
+    missing = next((words for words, gap in measured.items() if not gap), None)
+    if missing is None or found.shown is False:
+        return found
+    half = tr(
+        "{distance}: too few text pairs of one and of different contexts are at the same distance "
+        "between the texts.",
+        distance=missing,
+    )
+    return Finding("F9", None, f"{found.figure} {half}")
 
 
 def _apart(closer: float) -> str:

@@ -179,24 +179,31 @@ def test_without_intervals_the_gap_says_neither_yes_nor_no(
     assert "(None" not in closer.figure and "nan" not in closer.figure
 
 
-def test_a_gap_the_other_way_is_called_farther(read_set: Callable[..., SolutionSet]) -> None:
+def test_a_gap_the_other_way_is_called_farther_and_half_a_gap_is_not_enough(read_set: Callable[..., SolutionSet]) -> None:
     report = measure_distances.make(read_set(contexts=6, texts=8, restarts=2))
     charts = report.summary.charts
     assert charts is not None
 
-    def closer_of(low: float, high: float) -> Finding:
-        gap = binned.Gap(-0.003, low, high, 0.06, 104, 916, 4)
-        turned = [a.model_copy(update={"gap": gap}) for a in charts.against_texts]
+    def closer_of(low: float, high: float, of: Sequence[str] = ("tfidf", "semantic")) -> Finding:
+        gap = binned.Gap((low + high) / 2, low, high, 0.06, 104, 916, 4)
+        turned = [
+            a.model_copy(update={"gap": gap if a.text_distance in of else None})
+            for a in charts.against_texts
+        ]
         changed = {"charts": charts.model_copy(update={"against_texts": turned})}
         return space.of_report(report.summary.model_copy(update=changed))[1]
 
     assert closer_of(-0.0113, -0.0001).shown is False
-    closer = closer_of(-0.0113, 0.0068)
+    assert closer_of(0.0001, 0.0113).shown is True
+    one = closer_of(0.0001, 0.0113, ["semantic"])  # the claim is of both
+    assert one.shown is None and "TF-IDF: too few text pairs" in one.figure
+    assert closer_of(-0.0113, -0.0001, ["semantic"]).shown is False
+    closer = closer_of(-0.0113, 0.0053)
     assert closer.shown is None and "-0.0" not in closer.figure
     assert "contexts would decide" in closer.figure
     assert (
         "same-context pairs are 0.0030 farther apart in cosine (interval: 0.0113 farther apart to "
-        "0.0068 closer), 0.05 of their standard deviation" in closer.figure
+        "0.0053 closer), 0.05 of their standard deviation" in closer.figure
     )
 
 
