@@ -4,7 +4,8 @@ Without an option: for every experiment at the preset `paper`, on each of the pa
 many cells it has, and the hours that the estimates of the pages expect on machines of several
 sizes: cells are handed out in order to as many places as there are, the longest as a whole. A step
 of a GPU is not measured here but derived: four floating-point operations for each parameter and
-position (forward, and backward by the inputs alone), at `USED` of what its maker says it can do.
+position (forward, and backward by the inputs alone), at `USED` of what its maker says it can do. A
+pass takes as many positions as half of what the weights leave of its memory holds.
 
 `--simulate` hands the cells of capacity (Table 3) for all six models out by the driver that
 computes with Ray, to sleepers: a cell is a nap, the whole sweep `IDEAL` seconds at each number of
@@ -45,8 +46,11 @@ from explorer.specs.curves import PathRecipe
 
 USED = 0.35
 """Part of a GPU's peak that training reaches."""
-GPUS = {"H100 (bfloat16)": 989e12}
-"""Operations a second, dense, by NVIDIA's data sheet of the H100 SXM."""
+GPUS = {"H100 (bfloat16)": (989e12, 80e9)}
+"""Operations a second, dense, and bytes of memory, by NVIDIA's data sheet of the H100 SXM."""
+KEPT = 60
+"""Bytes that a pass keeps for each position, layer and number of a vector until its way back: 16
+d_model and 4 MLP widths of 3.5 d_model, in bfloat16 (`training.memory.bytes_of_a_position`)."""
 OPERATIONS = 4.0
 """For each parameter and position: two forward, two backward, since weights have no gradient."""
 CURVES, CURVE_TOKENS = 225, 64
@@ -59,15 +63,18 @@ BEDS = 16
 """Simulated processes that share a real one."""
 
 
-def of_gpu(parameters: int, peak: float) -> StepTime:
+def of_gpu(card: ModelCard, peak: float, memory: float) -> StepTime:
     """Return the step time of a GPU: no measurement, see above."""
-    token = OPERATIONS * parameters / (USED * peak)
+    assert card.parameters and card.layers and card.d_model
+    left = memory - 2 * card.parameters
+    token = OPERATIONS * card.parameters / (USED * peak)
     return StepTime(
         model="",
         precision="bfloat16",
         token_seconds=token,
         pass_seconds=0.02,
         generate_seconds=0.02,
+        most_positions=int(left / 2 / (KEPT * card.layers * card.d_model)),
         exact_factor=4.0,
     )
 
@@ -104,7 +111,7 @@ def plan() -> Iterator[dict[str, Any]]:
         for card in catalog.known_models():
             parameters = card.parameters or EMBEDDED_PARAMETERS
             kinds = {"two CPU cores": assumed(parameters)} | {
-                gpu: of_gpu(parameters, peak) for gpu, peak in GPUS.items()
+                gpu: of_gpu(card, *known) for gpu, known in GPUS.items()
             }
             for kind, step_time in kinds.items():
                 seconds = seconds_of(card, step_time)
@@ -262,14 +269,12 @@ def chart(rows: Sequence[dict[str, float]]) -> Chart:
     return Chart("scale", figure, f"{title}.", table)
 
 
-def table3(peak: float) -> list[float]:
+def table3(peak: float, memory: float) -> list[float]:
     """Return the seconds on a GPU of all cells of the paper's six models, longest first."""
     each = [
         seconds
         for card in catalog.paper_models()
-        for seconds in seconds_of_cells(
-            EXPERIMENTS["capacity"], card, of_gpu(card.parameters or 1, peak)
-        )
+        for seconds in seconds_of_cells(EXPERIMENTS["capacity"], card, of_gpu(card, peak, memory))
     ]
     return sorted(each, reverse=True)
 
@@ -294,7 +299,7 @@ def main() -> None:
         if not arguments.simulate:
             rows: Iterable[dict[str, Any]] = plan()
         else:
-            seconds = table3(GPUS["H100 (bfloat16)"])
+            seconds = table3(*GPUS["H100 (bfloat16)"])
             rows = map(partial(simulate, seconds=seconds), arguments.slots)
         made: list[dict[str, Any]] = []
         for row in rows:

@@ -43,7 +43,9 @@ class StepTime(Value):
     generate_seconds: float | None = Field(
         None, gt=0, description="Seconds for a token that is generated alone."
     )
-
+    most_positions: int = Field(
+        POSITIONS, ge=1, description="Positions of targets that one pass of training takes."
+    )
     exact_factor: float = Field(
         1.0, gt=0, description="What a step of one row costs in float32, in those of the search."
     )
@@ -62,10 +64,10 @@ class StepTime(Value):
         """Return how long a step takes.
 
         Args:
-            rows: in training, as many in a pass as a CPU likes.
+            rows: in training, as many in a pass as the device takes.
             length: target tokens of each.
         """
-        passes = max(1, -(-rows // max(1, POSITIONS // length)))
+        passes = max(1, -(-rows // max(1, self.most_positions // length)))
         return passes * self.a_pass + rows * length * self.token_seconds
 
     def exact_step(self, length: int) -> float:

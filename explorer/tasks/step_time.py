@@ -14,6 +14,7 @@ from explorer.specs.recipes import Recipe
 from explorer.tasks.sets.batches import ROWS
 from explorer.training import Row, Trainer
 from explorer.training.layouts import OnePass
+from explorer.training.memory import rows_that_fit
 
 MOST_STEPS = 5
 MOST_SECONDS = 2.0
@@ -51,7 +52,10 @@ def measured(
     length = min(length, LONGEST)
     one = _step_seconds(model, 1, length, arrangement, recipe)
     full = _step_seconds(model, ROWS, length, arrangement, recipe)
-    passes = -(-ROWS // max(1, step_times.POSITIONS // length))
+    most = step_times.POSITIONS
+    if model.device.type != "cpu":  # what memory holds is all that bounds a pass there
+        most = rows_that_fit(model, length) * length
+    passes = -(-ROWS // max(1, most // length))
     token = (full - passes * one) / (length * (ROWS - passes))
     token = max(token, full / (ROWS * length) / 10)  # a moment's noise must not make it nothing
     exact = None if model.dtype == torch.float32 else model.in_float32()
@@ -62,6 +66,7 @@ def measured(
         token_seconds=token,
         pass_seconds=max(0.0, one - length * token),
         generate_seconds=_generate_seconds(model),
+        most_positions=most,
         exact_factor=finishing / max(one, 1e-9),
     )
 

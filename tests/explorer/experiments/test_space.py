@@ -179,7 +179,9 @@ def test_without_intervals_the_gap_says_neither_yes_nor_no(
     assert "(None" not in closer.figure and "nan" not in closer.figure
 
 
-def test_a_gap_the_other_way_is_called_farther_and_half_a_gap_is_not_enough(read_set: Callable[..., SolutionSet]) -> None:
+def test_a_gap_the_other_way_is_called_farther_and_half_a_gap_is_not_enough(
+    read_set: Callable[..., SolutionSet],
+) -> None:
     report = measure_distances.make(read_set(contexts=6, texts=8, restarts=2))
     charts = report.summary.charts
     assert charts is not None

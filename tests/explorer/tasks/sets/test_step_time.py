@@ -62,6 +62,30 @@ def test_a_slow_machine_times_one_step_of_each(
     assert clock == [1.0]
 
 
+def test_a_device_with_memory_of_its_own_takes_all_rows_in_one_pass(
+    pool: "ModelPool", tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A CPU takes 1,300 positions in a pass, and memory bounds it elsewhere."""
+    monkeypatch.setattr(step_times, "POSITIONS", 8)
+    monkeypatch.setattr(step_time, "rows_that_fit", lambda model, length: 100)
+    taken = {"one": 0.06, "full": 1.5}
+
+    def took(model: object, rows: int, *_: object) -> float:
+        return taken["one" if rows == 1 else "full"]
+
+    monkeypatch.setattr(step_time, "_step_seconds", took)
+    monkeypatch.setattr(step_time, "_generate_seconds", lambda _: 0.01)
+    model = pool.get(tiny_llama_folder, str(tiny_llama_folder), torch.float32)
+    here = step_time.measured(model, 4, "halves", QUICK)
+    there = step_time.measured(replace(model, device=torch.device("cuda")), 4, "halves", QUICK)
+    assert (here.most_positions, there.most_positions) == (8, 400)
+    assert there.token_seconds == pytest.approx((1.5 - 0.06) / (31 * 4))
+    for found in (here, there):
+        assert found.step_seconds(32, 4) == pytest.approx(1.5)
+    assert there.step_seconds(100, 4) == pytest.approx(there.a_pass + 400 * there.token_seconds)
+    assert there.step_seconds(101, 4) - there.step_seconds(100, 4) > there.a_pass
+
+
 def test_noise_makes_no_token_free(
     clock: list[float], pool: "ModelPool", tiny_llama_folder: Path
 ) -> None:
@@ -80,6 +104,7 @@ def test_a_pace_of_before_is_read_and_its_pieces_are_usual_ones(own_cache: Path)
     kept.write_text('{"model": "m", "precision": "auto", "token_seconds": 0.002}')
     found = step_times.find("m", "auto")
     assert found is not None and found.pass_seconds is None
+    assert found.most_positions == step_times.POSITIONS
     assert found.a_pass == pytest.approx(0.08) and found.a_generated_token == pytest.approx(0.05)
 
 
