@@ -61,7 +61,8 @@ def summary(fast: list[dict[str, Any]]) -> dict[str, Any]:
 def against_paper(fast: list[dict[str, Any]], step: float) -> dict[str, Any]:
     """Set the fast arm beside the paper's steps, each as long as the reference's of this very run.
 
-    Empty where the paper's steps have not been measured yet (`benchmarks.paper_steps`).
+    Empty where the paper's steps have not been measured yet (`benchmarks.paper_steps`). A text that
+    was not exact then counts with the limit of its steps, so both ratios are at least what is said.
 
     Args:
         fast: the fast arm's texts.
