@@ -33,7 +33,6 @@ def _rows() -> list[tuple[str, str]]:
     return ROW.findall(NOTEBOOK.read_text(encoding="utf-8"))
 
 
-@pytest.mark.usefixtures("own_cache")
 def test_the_hours_of_the_papers_sizes_are_what_the_command_prints() -> None:
     """`python -m benchmarks.scale`, where nothing but what ships was ever trained."""
     planned = {(row["experiment"], row["model"], row["on"]): row for row in scale.plan()}
