@@ -150,7 +150,7 @@ def show(page: StreamlitPage) -> None:
     embedded = getattr(st.context, "is_embedded", False)
     asked = set(st.query_params) - {language.LANGUAGE}
     bare = page.url_path == "" and not asked and not embedded
-    if _is_new(offered=bare or number is not None) and number is None:
+    if _is_new(offered=bare or number is not None) and bare:  # not who has gone on meanwhile
         st.query_params[PARAMETER] = "1"
         run_again()
     if number is None:

@@ -87,3 +87,13 @@ def test_a_projector_goes_through_the_tour_stop_by_stop() -> None:
     assert not app.exception
     kept = [query for query in links(app) if "view=projector" in query]
     assert any("tour=3" in query for query in kept) and any("tour=1" in query for query in kept)
+
+
+def test_who_has_gone_on_meanwhile_is_not_taken_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The browser's answer that it is new may come after a click on another page's link."""
+    monkeypatch.setattr(tour, "_is_new", lambda *, offered: True)
+    begun, gone = open_page(), open_page("library")
+    assert (
+        "1 of 5 · " in texts_of(begun) and begun.title[0].value == "Two vectors, one forward pass"
+    )
+    assert " of 5 · " not in texts_of(gone) and gone.title[0].value == "Library"
