@@ -1,6 +1,8 @@
 import io
 import json
+import struct
 import tomllib
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -250,6 +252,23 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("was unpacked"))
     with pytest.raises(BadInputError, match="more than can be imported at once"):
         exchange.take_in("a.zip", out.getvalue())
+
+
+@pytest.mark.parametrize("packed", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_is_unpacked_no_further_than_it_says(packed: int, own_cache: Path) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", packed) as archive:
+        archive.writestr("r/x.safetensors", bytes(19_000_000))
+    data = bytearray(out.getvalue())
+    struct.pack_into("<I", data, data.rindex(b"PK\x01\x02") + 24, 100)
+    tracemalloc.start()
+    try:
+        (found,) = exchange.take_in("a.zip", bytes(data))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.id is None and "cannot be unpacked" in found.sentence
+    assert peak < 3_000_000
 
 
 @settings(
