@@ -9,7 +9,7 @@ import io
 import uuid
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -225,35 +225,38 @@ def _keep(
     may_name: Callable[[str], bool],
 ) -> Arrival:
     """Store one file if it is a good one."""
-    waiting = folders.make(folders.local() / "incoming") / f"{uuid.uuid4().hex}.safetensors"
-    try:
-        data = read()
-        write_atomically(waiting, data)
-        solution = load(waiting)
-        if solution.record.id in known:
-            return Arrival(file, None, tr("It is in the library already."))
-        said = check(solution, may_name)
-        write_atomically(folder / f"{solution.record.id}.safetensors", data)
-    except (BadInputError, CorruptFileError) as error:
-        return Arrival(file, None, str(error).replace(waiting.name, file))
-    finally:
-        waiting.unlink(missing_ok=True)
+    with _waiting() as waiting:
+        try:
+            data = read()
+            solution = load(write_atomically(waiting, data))
+            if solution.record.id in known:
+                return Arrival(file, None, tr("It is in the library already."))
+            said = check(solution, may_name)
+            write_atomically(folder / f"{solution.record.id}.safetensors", data)
+        except (BadInputError, CorruptFileError) as error:
+            return Arrival(file, None, str(error).replace(waiting.name, file))
     return Arrival(file, solution.record.id, said)
 
 
 def _keep_extras(folder: Path, files: Files) -> None:
     """Store a run's recording and race beside its solutions, if they can be read."""
     for name in set(_EXTRAS) & files.keys():
-        with contextlib.suppress(BadInputError):
-            path = write_atomically(folder / name, files[name]())
-            good = store.race_of(folder) is not None
-            if name == store.RECORDING:
-                try:
-                    good = len(Recording.load(path)) > 0
-                except CorruptFileError:
-                    good = False
-            if not good:
-                path.unlink()
+        with contextlib.suppress(BadInputError, CorruptFileError), _waiting() as waiting:
+            data = files[name]()
+            write_atomically(waiting, data)
+            is_race = name == store.RACE
+            if store.Race.kept(waiting) if is_race else len(Recording.load(waiting)):
+                write_atomically(folder / name, data)
+
+
+@contextlib.contextmanager
+def _waiting() -> Iterator[Path]:
+    """Give the path of a file in which what came is looked at before it is kept."""
+    path = folders.make(folders.local() / "incoming") / f"{uuid.uuid4().hex}.safetensors"
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _groups(name: str, data: bytes) -> dict[str, Files]:

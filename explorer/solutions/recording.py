@@ -14,7 +14,7 @@ from typing import Annotated, Any, BinaryIO, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 from typing_extensions import override
 
 from explorer.base.errors import disk_errors
@@ -25,6 +25,8 @@ from explorer.base.tensor_files import MAX_HEADER, Layout, TensorFile, TensorFor
 from explorer.specs.texts import Seed
 
 MAX_FRAMES = 200
+MAX_PREDICTIONS = 10_000_000
+"""Of all restarts in a frame: ours have 131,072 at most, numpy's rows end at 2 GB."""
 PHASES = ("search", "finish", "done", "rest")
 LOG, LIVE = "frames.log", "live"
 
@@ -49,6 +51,12 @@ class RecordingHeader(Recorded):
     pieces: dict[int, str] = Field(
         default={}, description="What every token id in the frames says; filled in at the end."
     )
+
+    @model_validator(mode="after")
+    def _frames_are_of_a_size_that_can_be(self) -> Self:
+        if len(self.seeds) * len(self.target_ids) > MAX_PREDICTIONS:
+            raise ValueError("a frame holds more predictions than can be")
+        return self
 
     def begins(self, other: Self) -> bool:
         """Whether this is the header of the same run, maybe with other versions."""

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save
 
 from explorer.assets.fingerprint import fingerprint
 from explorer.assets.tokenizing import Tokenizer
@@ -198,6 +199,24 @@ def test_a_recording_without_frames_or_sense_is_left_out(
         )
         exchange.take_in("a.zip", data)
     assert len(library.items("solution")) == 2 and len(library.items("run")) == 1
+
+
+def test_a_recording_that_cannot_be_is_left_out_before_it_is_kept(
+    file_of: Callable[..., bytes], own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = RecordingHeader(
+        model="tiny", target_ids=[0], seeds=[0], d_model=4, arrangement="e+mN"
+    ).model_copy(update={"target_ids": [0] * 30_000, "seeds": [0] * 30_000})
+    forged = save({"step": np.zeros(1, np.int32)}, {"recording": header.model_dump_json()})
+    (found,) = exchange.take_in(
+        "a.zip", _zip(**{"r/x.safetensors": file_of(id="a-1"), "r/recording.safetensors": forged})
+    )
+    assert found.id == "a-1" and library.items("run") == []
+    data = _zip(**{"r/x.safetensors": file_of(id="a-2"), "r/recording.safetensors": forged})
+    monkeypatch.setattr(exchange.Recording, "load", lambda path: 1 / 0)  # whatever happens
+    with pytest.raises(ZeroDivisionError):
+        exchange.take_in("b.zip", data)
+    assert not list(own_cache.rglob(f"*{store.RECORDING}"))
 
 
 def test_an_id_that_ends_like_a_file_of_another_kind_is_listed_or_refused(

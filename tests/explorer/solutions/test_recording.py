@@ -314,5 +314,17 @@ def test_a_foreign_safetensors_file_is_no_recording(tmp_path: Path) -> None:
             Recording.load(path)
 
 
+def test_a_header_of_frames_that_cannot_be_is_said(tmp_path: Path) -> None:
+    header = HEADER.model_copy(update={"target_ids": [0] * 30_000, "seeds": [0] * 30_000})
+    said = {"recording": header.model_dump_json()}
+    path = tmp_path / "r.safetensors"
+    path.write_bytes(safetensors.numpy.save({"step": np.zeros(1, np.int32)}, said))
+    with pytest.raises(CorruptFileError, match="not a recording of this version"):
+        Recording.load(path)
+    text = header.model_dump_json().encode()
+    (tmp_path / recording.LOG).write_bytes(len(text).to_bytes(8, "little") + text)
+    assert read_log(tmp_path) is None
+
+
 def test_the_limit_is_the_one_that_was_promised() -> None:
     assert recording.MAX_FRAMES == 200
