@@ -97,8 +97,8 @@ class Owner:
             self._until[job_id] = until
         return won
 
-    def claim_question(self, number: int) -> bool:
-        """Take a question that nobody answers; return whether this worker is to answer it.
+    def claim_question(self, number: int) -> RequestRow | None:
+        """Take a question that nobody answers and return it; None: it is not this worker's.
 
         Raises:
             StorageError: if the database refuses.
@@ -106,7 +106,7 @@ class Owner:
         free = and_(RequestRow.id == number, RequestRow.owner.is_(None))
         with transaction() as session:
             taken = session.execute(update(RequestRow).where(free).values(owner=self.id))
-            return changed(taken) == 1
+            return session.get(RequestRow, number) if changed(taken) else None
 
     def renew(self, job_ids: Iterable[str]) -> None:
         """Prolong the leases of these jobs; of those that are lost, forget the lease.

@@ -260,12 +260,12 @@ class Worker:
     def _answer(self) -> None:
         """Answer small questions; each takes well under a second once its model is loaded."""
         with transaction() as session:
-            waiting = select(RequestRow).where(
+            waiting = select(RequestRow.id).where(
                 RequestRow.answer.is_(None), RequestRow.error.is_(None), RequestRow.owner.is_(None)
             )
-            rows = list(session.scalars(waiting))
-        for row in rows:
-            if not self.owner.claim_question(row.id):
+            numbers = list(session.scalars(waiting))
+        for number in numbers:
+            if (row := self.owner.claim_question(number)) is None:
                 continue
             answer, error = None, None
             if row.kind == client.MAPS_SOON:
@@ -273,7 +273,8 @@ class Worker:
             else:
                 answer, error = self._answer_to(row)
             with transaction() as session:
-                if (asked := session.get(RequestRow, row.id)) is not None:
+                asked = session.get(RequestRow, number)
+                if asked is not None and asked.owner == self.owner.id:  # else another has its id
                     asked.answer, asked.error = answer, error
                     if row.kind == client.MAPS_SOON:  # nobody waits for an answer
                         session.delete(asked)

@@ -1,5 +1,6 @@
 """How jobs get their turns: one after another, fairly, with questions in between."""
 
+import json
 import re
 import threading
 import time
@@ -21,7 +22,7 @@ from explorer.solutions.recording import Recording
 from explorer.solutions.solution import load_solution
 from explorer.specs.jobs import DownloadSpec
 from explorer.training import StepReport, Trainer
-from explorer.worker import loop, runners, warming
+from explorer.worker import loop, requests, runners, warming
 from tests.explorer.worker.cases import solutions_of
 from tests.explorer.worker.conftest import LONG
 
@@ -165,6 +166,37 @@ def test_a_step_is_taken_before_anybody_asks(
         warming.warm_up(shift.worker.pool)
     assert taken == [warming.RESTARTS]
     assert client.jobs() == []
+
+
+def test_whoever_gives_a_question_up_leaves_its_answer_to_nobody_else(
+    shift: "Shift", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite gives the number of a row that was deleted to the next one."""
+
+    def ask(whose: str) -> int:
+        with transaction() as session:
+            session.add(row := RequestRow(kind="decode", payload=json.dumps(whose), created=0.0))
+            session.flush()
+            return row.id
+
+    def give_up(number: int) -> None:
+        with transaction() as session:
+            session.delete(session.get_one(RequestRow, number))
+
+    def answer(kind: str, payload: str, pool: object) -> dict[str, str]:
+        if payload == "Ada's":
+            give_up(first)
+            give_up(second)
+            assert [ask("Ben's"), ask("Cem's")] == [first, second]
+        return {"answer to": payload}
+
+    monkeypatch.setattr(requests, "answer", answer)
+    first, second = ask("Ada's"), ask("Dan's")
+    shift.turns(1)
+    shift.turns(1)
+    with transaction() as session:
+        answers = [row.answer for row in session.scalars(select(RequestRow))]
+    assert answers == ['{"answer to": "Ben\'s"}', '{"answer to": "Cem\'s"}']
 
 
 def test_umap_gets_ready_once_a_map_is_near(
