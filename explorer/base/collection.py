@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from explorer.base import folders, language
-from explorer.base.errors import BadInputError, CorruptFileError
+from explorer.base.errors import BadInputError, CorruptFileError, StorageError
 from explorer.base.language import tr
 
 S = TypeVar("S")
@@ -185,7 +185,7 @@ def read_once(read: Callable[[Path], S], file: Path) -> tuple[S | None, str | No
         read: a function that stays the same from call to call; raises CorruptFileError.
         file: its argument.
     """
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, StorageError):  # which is not kept: it may be well later
         state = file.stat()
         said, problem, spoken = _read_once(read, file, state.st_size, state.st_mtime_ns)
         if problem is not None and spoken != language.current():

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from explorer.base import folders
 from explorer.base.collection import Collection
-from explorer.base.errors import CorruptFileError
+from explorer.base.errors import CorruptFileError, StorageError
 from explorer.base.files import say_kept
 from explorer.base.formatting import counted
 from explorer.base.language import later, tr
@@ -261,17 +261,23 @@ def load(folder: Path) -> SetRecord:
 
     Raises:
         CorruptFileError: if it is missing, damaged, or of another version.
+        StorageError: if the disk refuses.
     """
     try:
         record = SetRecord.model_validate_json((folder / SET_FILE).read_bytes())
-    except OSError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise CorruptFileError(
             tr("The folder {folder} holds no solution set.", folder=folder)
+        ) from error
+    except OSError as error:  # it may be well again later
+        raise StorageError(
+            tr("{name} in {folder} cannot be read.", name=SET_FILE, folder=folder)
         ) from error
     except ValidationError as error:
         raise CorruptFileError(
             tr(
-                "{set_file} in {folder} is damaged or of another version. Make the set again.",
+                "{set_file} in {folder} is damaged or of another version. Delete the set, then "
+                "make it again.",
                 set_file=SET_FILE,
                 folder=folder,
             )

@@ -1,6 +1,5 @@
 """A set on the disk while it grows: its record, what was learned, and what is left to train."""
 
-import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -55,21 +54,24 @@ class GrowingSet:
 
     def _begin(self) -> SetRecord:
         device = self._model.device.type
-        with contextlib.suppress(CorruptFileError):
+        try:
             known = sets.load(self.folder)
-            if known.complete and not known.missing:
-                return known
-            # what is gone is trained again
-            return known.model_copy(update={"complete": False, **gone_on(known, device=device)})
-        return SetRecord(
-            id=self._id,
-            spec=self.spec,
-            fingerprint=self._model.fingerprint,
-            d_model=self._model.d_model,
-            created=now(),
-            device=device,
-            job=self._job,
-        )
+        except CorruptFileError:
+            if (self.folder / sets.SET_FILE).is_file():
+                raise  # what is there is not thrown away
+            return SetRecord(
+                id=self._id,
+                spec=self.spec,
+                fingerprint=self._model.fingerprint,
+                d_model=self._model.d_model,
+                created=now(),
+                device=device,
+                job=self._job,
+            )
+        if known.complete and not known.missing:
+            return known
+        # what is gone is trained again
+        return known.model_copy(update={"complete": False, **gone_on(known, device=device)})
 
     def _read_learned(self) -> None:
         """Take up the shared m, and the e that were trained with it, if there are any."""
