@@ -10,7 +10,7 @@ changes a table above adds the statement that does so to `MIGRATIONS`; a test co
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, inspect
@@ -21,7 +21,8 @@ from explorer.base import folders
 from explorer.base.errors import StorageError
 from explorer.base.locks import NETWORK, LockFile
 
-_engines: dict[Path, Engine] = {}
+_engines: dict[Path, tuple[Engine, tuple[int, int] | None]] = {}
+"""By path: an engine, and the file that its connections are to."""
 _guard = threading.Lock()
 
 
@@ -147,15 +148,23 @@ that was given away, only append: a column as `ALTER TABLE jobs ADD COLUMN owner
 def _engine() -> Engine:
     path = folders.local() / "explorer.db"
     with _guard:
-        if path in _engines and not path.exists():
-            _engines.pop(path).dispose()
+        if path in _engines and _engines[path][1] != _file_at(path):  # deleted, or a backup's
+            _engines.pop(path)[0].dispose()
         if path not in _engines:
             folders.make(path.parent)
             engine = create_engine(f"sqlite:///{path}", creator=lambda: _connect(path))
             with LockFile(path.with_suffix(".lock")):
                 _migrate(engine)
-            _engines[path] = engine
-        return _engines[path]
+                _engines[path] = engine, _file_at(path)
+        return _engines[path][0]
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Return which file lies at a path, whatever its name; None: there is none."""
+    with suppress(FileNotFoundError):
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    return None
 
 
 def _migrate(engine: Engine) -> None:

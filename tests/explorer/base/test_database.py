@@ -124,6 +124,26 @@ def test_a_catalogue_that_was_deleted_is_made_again() -> None:
     assert _devices() == ["cuda"]
 
 
+def test_a_catalogue_that_another_process_has_put_in_its_place_is_opened(tmp_path: Path) -> None:
+    with transaction() as session:
+        session.add(_worker("cpu"))
+    file, other = folders.local() / "explorer.db", tmp_path / "backup.db"
+    with sqlite3.connect(file) as source, sqlite3.connect(other) as backup:
+        source.backup(backup)
+        backup.execute("UPDATE workers SET device = 'cuda'")
+    source.close()
+    backup.close()
+    for old in folders.local().glob("explorer.db*"):
+        old.unlink()
+    other.rename(file)
+    assert _devices() == ["cuda"]
+    with transaction() as session:
+        session.add(_worker("mps"))
+    with sqlite3.connect(file) as again:
+        assert again.execute("SELECT count(*) FROM workers").fetchone() == (2,)
+    again.close()
+
+
 def test_no_connection_is_open_before_it_is_needed() -> None:
     assert folders.local() / "explorer.db" not in database._engines
     assert not folders.local().exists()
@@ -226,7 +246,7 @@ def test_a_new_column_reaches_old_rows_in_one_step(monkeypatch: pytest.MonkeyPat
     with transaction() as session:
         assert session.execute(text("SELECT extra FROM jobs")).scalars().all() == [7, 7]
     assert old.execute("PRAGMA user_version").fetchone() == (known + 1,)
-    database._engines.pop(folders.local() / "explorer.db").dispose()
+    database._engines.pop(folders.local() / "explorer.db")[0].dispose()
     with transaction() as session:  # opened again: not added twice
         assert session.execute(text("SELECT count(*) FROM jobs")).scalar() == 2
 
@@ -323,7 +343,7 @@ def test_locking_protocol_leads_to_a_journal(monkeypatch: pytest.MonkeyPatch) ->
     with transaction() as session:
         session.add(_worker("cpu"))
     assert _devices() == ["cpu"] and _modes() == ("delete", 2)
-    database._engines.pop(folders.local() / "explorer.db").dispose()
+    database._engines.pop(folders.local() / "explorer.db")[0].dispose()
     assert _devices() == ["cpu"]  # the next process
     assert asked.count("PRAGMA journal_mode=WAL") == 1  # it takes ten seconds to be refused
 

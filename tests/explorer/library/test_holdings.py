@@ -244,7 +244,7 @@ def test_a_job_that_goes_on_meanwhile_keeps_what_it_left(own_cache: Path) -> Non
 
 def test_without_a_catalogue_nothing_counts_as_left_over(own_cache: Path) -> None:
     _age(client.folder_of(_job("done")))
-    database._engines.pop(own_cache / "explorer.db").dispose()  # as in another process
+    database._engines.pop(own_cache / "explorer.db")[0].dispose()  # as in another process
     (own_cache / "explorer.db").write_bytes(b"this is a text, not a database. " * 40)
     for rest in ("explorer.db-wal", "explorer.db-shm"):
         (own_cache / rest).unlink(missing_ok=True)

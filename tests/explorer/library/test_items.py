@@ -148,7 +148,7 @@ def test_files_that_cannot_be_read_are_listed_with_their_problem(
 def test_without_a_catalogue_files_are_listed_all_the_same(kept: Kept, own_cache: Path) -> None:
     kept(1)
     client.submit(DownloadSpec(model="some/model"))
-    database._engines.pop(own_cache / "explorer.db").dispose()  # as in another process
+    database._engines.pop(own_cache / "explorer.db")[0].dispose()  # as in another process
     (own_cache / "explorer.db").write_bytes(b"this is a text, not a database. " * 40)
     for rest in ("explorer.db-wal", "explorer.db-shm"):
         (own_cache / rest).unlink(missing_ok=True)
