@@ -21,6 +21,7 @@ from explorer.base.language import tr
 from explorer.base.value import Value
 from explorer.jobs import client
 from explorer.library import in_use, labels
+from explorer.library import items as library
 from explorer.library.items import Item
 from explorer.library.labels import Kind
 from explorer.library.selection import size_of
@@ -146,11 +147,14 @@ def size() -> int:
 def empty() -> None:
     """Throw everything in the trash away for good, with its names, notes and tags.
 
+    What was made again since, under the same id, keeps them.
+
     Raises:
         StorageError: if the disk refuses.
     """
     for deletion in deletions():
-        labels.forget(deletion.kind, deletion.ids)
+        live = {item.id for item in library.items(deletion.kind)}
+        labels.forget(deletion.kind, set(deletion.ids) - live)
     with _disk_errors():
         if _trash().exists():
             shutil.rmtree(_trash())

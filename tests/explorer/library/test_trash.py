@@ -242,6 +242,21 @@ def test_emptying_forgets_files_and_labels(kept: Kept) -> None:
         trash.undo(deletion.id)
 
 
+def test_emptying_leaves_the_label_of_what_was_made_again(kept: Kept) -> None:
+    kept(1)
+    kept(2)
+    for item in library.items("solution"):
+        library.relabel(item, name=f"old {item.id}", note="", tags=[])
+    trash.throw(library.items("solution"))
+    kept(1, run="elsewhere")
+    (item,) = library.items("solution")
+    library.relabel(item, name="for the thesis", note="", tags=[])
+    trash.empty()
+    assert {n: label.name for n, label in labels.labels("solution").items()} == {
+        item.id: "for the thesis"
+    }
+
+
 def test_a_place_that_is_taken_again_is_said(kept: Kept) -> None:
     kept(1)
     deletion = trash.throw(library.items("solution"))
