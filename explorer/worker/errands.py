@@ -111,16 +111,18 @@ class Beside(Task):
         self._count: int | None = None
 
     def _work(self) -> Iterator[Progress]:
-        work = self._given = self._submit()
-        newest = self._doing
-        while not work.done():
-            newest = self._aside.progress(work) or newest
-            waits = self._aside.is_busy_before(work)
-            yield Waiting(OTHERS if waits else newest.sentence, newest.fraction)
-        try:
-            self._count = work.result()
-        except BrokenProcessPool as error:
-            raise ExplorerError(self._dies) from error
+        while self._count is None:
+            work = self._given = self._submit()
+            newest, waits = self._doing, self._aside.is_busy_before(work)
+            while not work.done():
+                newest = self._aside.progress(work) or newest
+                waits = self._aside.is_busy_before(work)
+                yield Waiting(OTHERS if waits else newest.sentence, newest.fraction)
+            try:
+                self._count = work.result()
+            except BrokenProcessPool as error:
+                if not waits:  # else it died of what came before
+                    raise ExplorerError(self._dies) from error
 
     def stopping(self, reason: str = BY_HAND) -> Iterator[Progress]:
         """Take the work back."""
