@@ -1,11 +1,19 @@
+from collections.abc import Callable
+
 import pytest
 
 from explorer.base.errors import BadInputError
+from explorer.experiments import runs
 from explorer.jobs import client
 from explorer.jobs.ownership import Owner
+from explorer.library import labels
 from explorer.people import owners
 from explorer.people.person import ALONE, Person, names, own_name, recognised, rename
+from explorer.solutions import sets
+from explorer.specs.experiments import ThroughputSettings
 from tests.explorer.jobs.frames import begin
+
+MakeSet = Callable[..., str]
 
 ADA, BEN = recognised("ada's cookie"), recognised("ben's cookie")
 HOST = recognised("the host's cookie", is_host=True)
@@ -59,26 +67,70 @@ def test_somebody_without_an_id_owns_nothing() -> None:
     assert owners.owners() == {}
 
 
-def test_what_several_jobs_make_together_is_the_first_ones() -> None:
+def _begun(name: str, job: str | None) -> None:
+    """Put a set on the disk that a job has begun."""
+    sets.save(sets.load(sets.folder_of(name)).model_copy(update={"job": job}))
+
+
+def test_what_several_jobs_make_together_is_whose_job_began_it(make_set: MakeSet) -> None:
+    hers, nobodys, from_a_shell = (make_set(seed=seed) for seed in range(3))
     owners.note(ADA, "job-a")
     owners.note(BEN, "job-b")
-    owners.hand_on("job-a", {"set": "s1", "steps": 3})
-    owners.hand_on("job-b", {"set": "s1", "run": "r1"})
-    owners.hand_on("nobody's", {"run": "r2"})
-    assert owners.owners(["s1", "r1", "r2"]) == {"s1": ADA.id, "r1": BEN.id}
+    _begun(hers, "job-a")
+    _begun(nobodys, "a teacher's, alone")
+    for name in (hers, nobodys, from_a_shell):
+        owners.hand_on("job-b", {"set": name, "steps": 3})
+        owners.hand_on("job-a", {"set": name})
+    owners.hand_on("job-b", {"set": "not on the disk yet", "run": "nor this"})
+    assert owners.owners() == {"job-a": ADA.id, "job-b": BEN.id, hers: ADA.id}
+
+
+def test_a_run_of_an_experiment_is_whose_job_began_it() -> None:
+    header = runs.Header(
+        id="r1", settings=ThroughputSettings(model="tiny"), fingerprint="f", d_model=4, rotary=True,
+        device="cpu", created="2026-01-02T03:04:05+00:00", job="job-a",
+    )  # fmt: skip
+    runs.save_header(header)
+    owners.note(ADA, "job-a")
+    owners.note(BEN, "job-b")
+    owners.hand_on("job-b", {"run": "r1"})
+    assert owners.owners(["r1"]) == {"r1": ADA.id}
+
+
+def test_what_is_made_again_has_neither_owner_nor_name_of_before(make_set: MakeSet) -> None:
+    owners.note(ADA, "job-a")
+    owners.note(BEN, "job-b")
+    _begun(name := make_set(), "job-a")
+    owners.hand_on("job-a", {"set": name})
+    labels.put("set", name, name="Ada's", note="", tags=[])
+    owners.hand_on("job-a", {"set": name})  # it was paused, say
+    owners.hand_on("job-b", {"set": name})
+    assert set(labels.labels("set")) == {name}
+    _begun(name, "job-b")
+    owners.hand_on("job-b", {"set": name})
+    assert owners.owners([name]) == {name: BEN.id} and labels.labels("set") == {}
+    labels.put("set", name, name="Ben's", note="", tags=[])
+    owners.hand_on("job-b", {"set": name})
+    assert set(labels.labels("set")) == {name}
+    _begun(name, "a teacher's, alone")
+    owners.hand_on("a teacher's, alone", {"set": name})
+    assert owners.owners([name]) == {}
 
 
 @pytest.mark.parametrize("state", ["done", "stopped", "failed", "paused"])
-def test_a_worker_hands_on_what_a_job_has_made_when_it_puts_it_down(state: str) -> None:
+def test_a_worker_hands_on_what_a_job_has_made_when_it_puts_it_down(
+    state: str, make_set: MakeSet
+) -> None:
     from explorer.model.pool import ModelPool
     from explorer.worker.context import JobContext
     from explorer.worker.hands import Active, Hands
 
     hands, job_id = Hands(Owner("cpu")), begin()
     owners.note(ADA, job_id)
+    _begun(name := make_set(), job_id)
     assert hands.owner.claim(job_id)
     job = JobContext(job_id, client.get(job_id).spec, ModelPool(), owner=hands.owner)
-    job.result = {"set": "s1"}
+    job.result = {"set": name}
     hands.active[job_id] = active = Active(job, iter(()))
     hands.let_go(active, state=state)
-    assert client.get(job_id).state == state and owners.owners(["s1"]) == {"s1": ADA.id}
+    assert client.get(job_id).state == state and owners.owners([name]) == {name: ADA.id}

@@ -11,6 +11,9 @@ import pytest
 from explorer.base import folders
 from explorer.geometry import distance_report, maps
 from explorer.jobs import client
+from explorer.library import items, trash
+from explorer.people import limits
+from explorer.people.person import recognised
 from explorer.runtime import step_times
 from explorer.solutions import sets
 from explorer.specs.jobs import DistancesSpec, GatheredText, MapSpec, RolesSpec, SolveSetSpec
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from tests.explorer.worker.conftest import MakeSpec, Shift
 
 MakeSet = Callable[..., str]
+ADA, BEN = recognised("ada's cookie"), recognised("ben's cookie")
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +51,22 @@ def test_a_set_is_made_and_named_by_its_job(shift: "Shift", spec: SolveSetSpec) 
     assert (job.state, job.sentence) == ("done", "3 of 3 solutions exact.")
     record = sets.load(sets.find(job.result["set"]))
     assert record.complete and record.job == job.id and len(record.exact) == 3
+
+
+def test_a_set_is_whose_job_began_it(shift: "Shift", spec: SolveSetSpec) -> None:
+    first = limits.submit(spec, ADA)
+    shift.until(lambda: bool(client.get(first).result.get("set")))
+    second = limits.submit(spec, BEN)
+    shift.until(lambda: bool(client.get(second).result.get("set")))
+    client.ask(second, "stop")
+    shift.finish(first, second)
+    (item,) = items.items("set")
+    assert item.owner == ADA.id
+    items.relabel(item, name="Ada's", note="", tags=[])
+    trash.throw([item])
+    shift.finish(limits.submit(spec, BEN))
+    (again,) = items.items("set")
+    assert (again.id, again.owner, again.label.name) == (item.id, BEN.id, "")
 
 
 def test_a_set_times_its_machine_anew(shift: "Shift", spec: SolveSetSpec) -> None:
