@@ -152,7 +152,8 @@ RULES: dict[str, Rule] = {
         TEXT,
         later(
             "The slope of log seconds over log N is above {low} and below {high}. A text that is "
-            "not exact takes at least the time that it was given."
+            "not exact takes at least the time that it was given. At a long length its slope is "
+            "then at least what was measured, at a short one at most."
         ),
         "training-time",
     ),

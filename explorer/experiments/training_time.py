@@ -1,10 +1,11 @@
 """Training time (E11): how long it takes until a text is exact, over N.
 
 What counts (`rules.RULES`): the slope of log seconds over log N of every text, over all lengths of
-the run, is above `LINEAR`'s lower end and below its upper one. A length at which a text is never
-exact takes at least the time that it was given, so the slope is a lower bound there and can only
-be too steep. Six texts with three lengths are the fewest that decide; how many decide at the spread
-seen stands in the verdict (`verdicts.deciding`). Seconds of one machine at rest, nothing else.
+the run, is above `LINEAR`'s lower end and below its upper one. A text that is never exact at a
+length takes at least the time that it was given there: where the length is above the mean of log N,
+its slope is at least what was measured, where it is below, at most. Six texts with three lengths
+are the fewest that decide; how many decide at the spread seen stands in the verdict
+(`verdicts.deciding`). Seconds of one machine at rest, nothing else.
 """
 
 import math
@@ -120,43 +121,62 @@ def findings(run: Run) -> list[Finding]:
     if found["lengths"].min() < LEAST_LENGTHS:
         needs = tr("Needs {lengths} lengths of a text.", lengths=LEAST_LENGTHS)
         return [Finding("E11", None, f"{needs} {growth(run)}")]
-    slope, open_ = found["slope"], not bool(found["exact"].all())
-    low, high = LINEAR
+    slope, (low, high) = found["slope"], LINEAR
+    more, less = bool(found["at_least"].any()), bool(found["at_most"].any())
     figure = tr(
         "Slope of log seconds over log N: mean {mean}, {least} to {most} by text.",
         mean=f"{slope.mean():.2f}",
         least=f"{slope.min():.2f}",
         most=f"{slope.max():.2f}",
     )
-    if open_:
+    told = {
+        "missed": int((found["at_least"] | found["at_most"]).sum()),
+        "texts": counted(len(found), "text"),
+    }
+    if more and less:
+        figure += " " + tr(
+            "At some length {missed} of {texts} never became exact, so the slope is open.", **told
+        )
+    elif more:
         figure += " " + tr(
             "At some length {missed} of {texts} never became exact, so the slope is at least that.",
-            missed=int((~found["exact"]).sum()),
-            texts=counted(len(found), "text"),
+            **told,
         )
-    parts = [part(slope - low, at_least=open_), part(high - slope, at_most=open_)]
+    elif less:
+        figure += " " + tr(
+            "At some length {missed} of {texts} never became exact, so the slope is at most that.",
+            **told,
+        )
+    parts = [
+        part(slope - low, at_least=more, at_most=less),
+        part(high - slope, at_least=less, at_most=more),
+    ]
     return [judged("E11", parts, figure)]
 
 
 def _each_slope(run: Run) -> pd.DataFrame:
-    """Return one row a text: slope of log seconds over log N, lengths, exact (at each of them).
+    """Return one row a text: slope of log seconds over log N, lengths, at_least and at_most.
 
-    Where it is not exact, the seconds count that it was given.
+    Where it is not exact, the seconds count that it was given: a length above the mean of log N
+    then makes the slope a lower bound (at_least), one below it an upper one (at_most).
     """
     given = run.table.groupby(["n", "text"])["text_seconds"].max().rename("given").reset_index()
     found = first_exact(run).merge(given)
     found["seconds"] = found["seconds"].fillna(found["given"])
-    rows = [
-        {
-            "text": text,
-            "slope": float(np.polyfit(np.log(rungs["n"]), np.log(rungs["seconds"]), 1)[0])
-            if len(rungs) > 1
-            else math.nan,
-            "lengths": len(rungs),
-            "exact": bool(rungs["exact"].all()),
-        }
-        for text, rungs in found.groupby("text")
-    ]
+    rows = []
+    for text, rungs in found.groupby("text"):
+        log_n = np.log(rungs["n"])
+        off = (log_n - log_n.mean()).round(9)[~rungs["exact"]]
+        slope = np.polyfit(log_n, np.log(rungs["seconds"]), 1)[0] if len(rungs) > 1 else math.nan
+        rows.append(
+            {
+                "text": text,
+                "slope": float(slope),
+                "lengths": len(rungs),
+                "at_least": bool((off > 0).any()),
+                "at_most": bool((off < 0).any()),
+            }
+        )
     return pd.DataFrame(rows)
 
 
