@@ -8,7 +8,8 @@ pass with m free: F5, that natural texts get further up the ladder than random w
 natural source within one step of the others; F6, that more nats are held of the source that carries
 most a token; F7, that token by token `MORE` times as many nats are held, of random words as many.
 F4 takes several models, so no run decides it. A ladder that ended without a failure gives a bound,
-which speaks in one direction only.
+which speaks in one direction only. A text that only one way holds speaks for that way as plainly as
+a text can, one that neither holds says nothing.
 
 Six texts of a source are the fewest that decide; F5 with three natural sources has seven parts and
 takes eight to be refuted. How many decide at the spread seen stands in the verdict
@@ -232,21 +233,14 @@ def _information(run: Run, whole: pd.DataFrame) -> Finding:
 def _token_by_token(run: Run) -> Finding:
     doubt = ladders.doubt(run)
     told = ladders.pairs(run)
-    told = told[told["ratio"] > 0]  # neither is nothing: the ratio is a number
+    told = told[told["autoregressive"] + told["one_forward"] > 0]  # nothing is no share of nothing
     sure = told[~told["pair"].str.startswith(ladders.FIRST_IN_LINE)] if doubt else told
     parts: list[Part] = []
     for pair, random in product(sure["pair"].unique(), (False, True)):
         rows = sure[(sure["pair"] == pair) & ((sure["source"] == "random") == random)]
         if len(rows):
             parts += _times(rows, random=random)
-    words = ", ".join(
-        tr("{source} at least {times} ({pair})", **told)
-        if (rows["autoregressive_ended"] == AT_END).any()
-        else tr("{source} {times} ({pair})", **told)
-        for (pair, source), rows in told.groupby(["pair", "source"], sort=False)
-        for ratio in [rows["autoregressive"].sum() / rows["one_forward"].sum()]
-        for told in [{"source": in_words(str(source)), "times": f"{ratio:.1f}", "pair": pair}]
-    )
+    words = ", ".join(_times_said(rows) for _, rows in told.groupby(["pair", "source"], sort=False))
     figure = tr("Times the H_LM of one pass, means over texts: {each}.", each=words)
     if not {"random"} < set(sure["source"]):
         needs = tr(
@@ -258,16 +252,47 @@ def _token_by_token(run: Run) -> Finding:
     return judged("F7", parts, figure, reason=doubt or "")
 
 
+def _bounds(rows: pd.DataFrame) -> tuple[bool, bool]:
+    """Return whether the times are at least, and whether they are at most, what was measured."""
+    sides = ("autoregressive_ended", "one_forward_ended")
+    larger, smaller = (bool((rows[side] == AT_END).any()) for side in sides)
+    return larger, smaller
+
+
+def _times_said(rows: pd.DataFrame) -> str:
+    """Say how many times more of a source is held token by token, by the means over texts."""
+    larger, smaller = _bounds(rows)
+    many, one = rows["autoregressive"].sum(), rows["one_forward"].sum()
+    told = {"source": in_words(rows["source"].iloc[0]), "pair": rows["pair"].iloc[0]}
+    if larger and smaller:
+        return tr("{source} open ({pair})", **told)
+    if not one:
+        return tr("{source} only token by token ({pair})", **told)
+    told["times"] = f"{many / one:.1f}"
+    if larger:
+        return tr("{source} at least {times} ({pair})", **told)
+    if smaller:
+        return tr("{source} at most {times} ({pair})", **told)
+    return tr("{source} {times} ({pair})", **told)
+
+
 def _times(rows: pd.DataFrame, *, random: bool) -> list[Part]:
-    """Test how many times more is held token by token: of natural texts more, of random as much."""
-    far, times = np.log2(MORE), np.log2(rows["ratio"].to_numpy(dtype=np.float64))
-    larger = bool((rows["autoregressive_ended"] == AT_END).any())
-    smaller = bool((rows["one_forward_ended"] == AT_END).any())
+    """Test how many times more is held token by token: of natural texts more, of random as much.
+
+    A text speaks with how far one way is above `MORE` times the other, as a share of both: -1 to 1,
+    as much either way, and all of it where only one of them holds anything.
+    """
+    many, one = (
+        rows[side].to_numpy(dtype=np.float64) for side in ("autoregressive", "one_forward")
+    )
+    above = (many - MORE * one) / (many + MORE * one)
+    below = (one - MORE * many) / (one + MORE * many)
+    larger, smaller = _bounds(rows)
     if not random:
-        return [part(times - far, at_least=larger, at_most=smaller)]
+        return [part(above, at_least=larger, at_most=smaller)]
     return [
-        part(far - times, at_least=smaller, at_most=larger),
-        part(far + times, at_least=larger, at_most=smaller),
+        part(-above, at_least=smaller, at_most=larger),
+        part(-below, at_least=larger, at_most=smaller),
     ]
 
 

@@ -14,6 +14,7 @@ from explorer.assets.first_position import FirstPosition
 from explorer.base.errors import BadInputError
 from explorer.estimates import run_time
 from explorer.experiments import capacity, ladders, paper_comparison, runs
+from explorer.experiments.definition import in_words
 from explorer.experiments.runs import Done, Header, Run
 from explorer.figures import paper_table
 from explorer.figures.experiments import charts
@@ -212,11 +213,13 @@ def test_texts_that_carry_less_are_held_with_less(
     ("seen", "random", "shown"),
     [((4, 8), (4, 5), True), ((4, 5), (4, 5), False), ((4, 11), (4, 11), False),
      ((4, 16), (4, 4), True), ((11, 16), (4, 4), None), ((16, 16), (4, 4), None),
-     ((0, 4), (4, 4), None), ((4, 8), (11, 4), False)],
+     ((0, 4), (4, 4), True), ((4, 0), (4, 4), False), ((0, 0), (4, 4), None),
+     ((4, 8), (0, 4), False), ((4, 8), (11, 4), False)],
 )  # fmt: skip
 def test_token_by_token_holds_more_except_of_random_words(
     seen: tuple[int, int], random: tuple[int, int], shown: bool | None
 ) -> None:
+    """A failure of one way is a result: what one pass never holds and the other does is more."""
     heights = {
         (source, scheme): height
         for source, both in (("seen", seen), ("random", random))
@@ -224,6 +227,36 @@ def test_token_by_token_holds_more_except_of_random_words(
     }
     assert answers(climbed(heights, texts=6))["F7"] is shown
     assert answers(climbed(heights, texts=5))["F7"] is None
+
+
+def test_texts_that_one_way_fails_on_are_not_left_out() -> None:
+    """Twice as much of six and nothing of six is no more on average."""
+    held, failed = [1.0] * 6, [0.5] * 6
+    run = made(
+        done("seen", "m free", 4, *held, *held),
+        done("seen", "m free", 5, *failed, *failed),
+        done("seen", "two mem", 4, *held, *failed),
+        *(done("seen", "two mem", n, *held) for n in (5, 8)),
+        done("seen", "two mem", 11, *failed),
+        *climbed({("random", "m free"): 4, ("random", "two mem"): 4}, texts=12).done,
+        sources=("seen", "random"),
+        schemes=("m free", "two mem"),
+        texts=12,
+    )
+    f7 = next(f for f in capacity.findings(run) if f.id == "F7")
+    assert f7.shown is False and "12 texts" in f7.figure
+    assert "Shakespeare 1.0 (two mem against m free)" in f7.figure
+
+
+@pytest.mark.parametrize(
+    ("one", "many", "said"),
+    [(4, 8, "Shakespeare 2.0 (two"), (8, 16, "Shakespeare at least 2.0 (two"),
+     (16, 8, "Shakespeare at most 0.5 (two"), (16, 16, "Shakespeare open (two"),
+     (0, 4, "Shakespeare only token by token (two"), (4, 0, "Shakespeare 0.0 (two")],
+)  # fmt: skip
+def test_the_times_say_which_way_they_are_bounded(one: int, many: int, said: str) -> None:
+    run = climbed({("seen", "m free"): one, ("seen", "two mem"): many})
+    assert said in next(f.figure for f in capacity.findings(run) if f.id == "F7")
 
 
 def test_a_stuck_start_does_not_end_a_ladder_of_two_failures() -> None:
@@ -299,6 +332,10 @@ def test_the_recorded_run_says_that_its_one_mem_is_of_the_old_layout() -> None:
     f7 = next(f for f in capacity.findings(recorded) if f.id == "F7")
     assert bool(capacity.notes(recorded)) is doubted
     assert (f7.reason != "") is doubted
+    for row in ladders.pair_means(recorded).to_dict("records"):
+        if row["one_forward_at_end"]:
+            bound = f"{in_words(row['source'])} at least {row['ratio']:.1f} ({row['pair']})"
+            assert bound not in f7.figure
 
 
 def test_a_run_from_before_the_layout_had_a_name_goes_on() -> None:
