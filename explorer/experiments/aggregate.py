@@ -56,6 +56,22 @@ def deviation(values: ArrayLike) -> float:
     return float(found.std()) if len(found) > 1 else math.nan
 
 
+def share_of_starts(cells: pd.DataFrame, reached: float, most: int) -> float:
+    """Return the share of starts that reach an accuracy; NaN where that cannot be known.
+
+    A start that was stopped below it, as another one was exact or ahead, might have reached it yet.
+    To leave such starts out would leave mostly those that did.
+
+    Args:
+        cells: columns accuracy and steps, a row a start.
+        reached: the accuracy.
+        most: steps that each was allowed.
+    """
+    over = cells["accuracy"] >= reached
+    stopped = ~over & (cells["steps"] < most)
+    return math.nan if stopped.any() else float(over.mean())
+
+
 def best_restart(cells: pd.DataFrame, by: Sequence[str], extra: Sequence[str] = ()) -> pd.DataFrame:
     """Return the row of the best restart of every text; a tie goes to the first.
 

@@ -13,8 +13,8 @@ import pandas as pd
 from explorer.base.formatting import counted
 from explorer.base.language import later, tr
 from explorer.experiments import paper
-from explorer.experiments.aggregate import best_restart, deviation
-from explorer.experiments.definition import Experiment, best_of, in_words, the_same
+from explorer.experiments.aggregate import best_restart, deviation, share_of_starts
+from explorer.experiments.definition import Experiment, best_of, in_words, settings_of, the_same
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.verdicts import Finding, judged, part, restarts
 from explorer.specs.arrangements import ARRANGEMENTS, KEYS
@@ -170,8 +170,8 @@ def _what_it_misses(run: Run, n: int) -> str:
         for name, part in best(run).query("n == @n").groupby("id")
     }
     stuck = texts["A5"].mean(axis=1) < HALF
-    starts = run.table.query("n == @n and id == 'A5'")["accuracy"] >= HALF
-    wanted = restarts(float(starts.mean()))
+    most = settings_of(run, ArrangementsSettings).recipe.max_steps
+    wanted = restarts(share_of_starts(run.table.query("n == @n and id == 'A5'"), HALF, most))
     each = counted(wanted, "restart") if wanted else ""
     enough = " " + tr("{restarts} would leave one in twenty so.", restarts=each) if wanted else ""
     told = {

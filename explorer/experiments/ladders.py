@@ -13,7 +13,7 @@ import pandas as pd
 from explorer.assets import first_position
 from explorer.base.language import tr
 from explorer.experiments import aggregate, paper
-from explorer.experiments.aggregate import deviation
+from explorer.experiments.aggregate import deviation, share_of_starts
 from explorer.experiments.definition import in_words, settings_of
 from explorer.experiments.runs import Run
 from explorer.experiments.verdicts import restarts
@@ -150,8 +150,9 @@ def summary(run: Run) -> pd.DataFrame:
     Columns: source, scheme, c_tokens (the best over texts), h_lm and h_lm_sd (nats, mean and
     population deviation over texts), texts, how many of their ladders failed, reached at_end
     without a failure (their values are lower bounds) or are still open, held (share of starts that
-    hold a length which their text holds), restarts_needed (of which one holds in 95% of cases,
-    missing where none did), and the layout.
+    hold a length which their text holds, missing where some were stopped before they did),
+    restarts_needed (of which one holds in 95% of cases, missing where none did or held is), and
+    the layout.
     """
     found = prefixes(run)
     ends = {name: found["ended"] == how for name, how in ENDS.items()}
@@ -166,9 +167,9 @@ def summary(run: Run) -> pd.DataFrame:
     rows, settings = measured(run), settings_of(run, CapacitySettings)
     best = rows.groupby([*BY, "n", "text"])["accuracy"].transform("max")
     tried = rows[best >= THRESHOLD]
-    held = (tried["accuracy"] >= THRESHOLD).groupby([tried[name] for name in BY]).mean()
-    keys = table[BY].itertuples(index=False, name=None)
-    share = [float(held.get(key, 0.0)) for key in keys]
+    most = settings.recipe.max_steps
+    held = {key: share_of_starts(part, THRESHOLD, most) for key, part in tried.groupby(BY)}
+    share = [held.get(key, 0.0) for key in table[BY].itertuples(index=False, name=None)]
     return table.assign(
         held=share,
         restarts_needed=[float(restarts(s) or math.nan) for s in share],

@@ -130,9 +130,9 @@ def deciding(mean: float, spread: float) -> int | None:
 def restarts(share: float) -> int | None:
     """Return of how many restarts at least one holds in 1 - LEVEL of all cases, if so many do each.
 
-    None where none of them does.
+    None where none of them does, or nobody knows (NaN).
     """
-    if share <= 0:
+    if not share > 0:
         return None
     return 1 if share >= 1 - LEVEL else math.ceil(math.log(LEVEL) / math.log(1 - share))
 

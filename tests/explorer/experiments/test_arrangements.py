@@ -70,13 +70,16 @@ def test_charts_have_words_and_numbers(measured: "MakeRun") -> None:
     assert set(where.table["n"]) == {3} and where.table["right"].between(0, 1).all()
 
 
-def made(**accuracy: list[list[float]]) -> Run:
+FULL = ArrangementsSettings(model="tiny").recipe.max_steps
+
+
+def made(steps: int = FULL, **accuracy: list[list[float]]) -> Run:
     """Give a run of arrangements at N = 4: the accuracy of each text, a list a restart."""
     keys = {ARRANGEMENTS[key].checklist_id: key for key in PAPER_KEYS}
     rows = [
         {"arrangement": keys[name], "id": name, "n": 4, "text": text, "restart": restart,
          "accuracy": a, "exact": a == 1, "correct": [int(i < 4 * a) for i in range(4)],
-         "most_frequent": 0.25}
+         "most_frequent": 0.25, "steps": steps}
         for name, restarts in accuracy.items()
         for restart, texts in enumerate(restarts) for text, a in enumerate(texts)
     ]  # fmt: skip
@@ -147,3 +150,10 @@ def test_what_a5_misses_is_told_from_its_stuck_starts() -> None:
     both = [stuck[0], stuck[0][::-1]]
     moved = arrangements.findings(made(A2=ALL, A3=ALL, A5=both))[1]
     assert moved.shown is False and moved.reason.startswith("With A5, 0 of 6 texts")
+
+
+def test_starts_that_were_stopped_tell_no_number_of_restarts() -> None:
+    both = [made(n, A2=ALL, A3=ALL, A5=[[0.75] * 6, [0.0] * 6]) for n in (FULL, 39)]
+    full, stopped = (arrangements.findings(run)[1].reason for run in both)
+    assert "5 restarts would leave" in full and "would leave" not in stopped
+    assert stopped.startswith("With A5, 0 of 6 texts")

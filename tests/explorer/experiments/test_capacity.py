@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tests.explorer.experiments.conftest import MakeRun, MakeSettings, MakeTask
 
 NATS = {"random": 8.0, "seen": 4.0, "unseen": 4.5, "generated": 3.0}
+FULL = CapacitySettings(model="some/tiny").recipe.max_steps
 
 
 def done(source: str, scheme: str, n: int, *texts: float | None) -> Done:
@@ -35,7 +36,7 @@ def done(source: str, scheme: str, n: int, *texts: float | None) -> Done:
     rows = [
         {"source": source, "scheme": scheme, "n": n, "text": k, "restart": restart,
          "accuracy": accuracy if restart else accuracy / 2, "exact": accuracy == 1 and restart == 1,
-         "h_lm": n * NATS[source], "steps": 9, "seconds": 1.0, "solution": "x"}
+         "h_lm": n * NATS[source], "steps": 9 if restart else FULL, "seconds": 1.0, "solution": "x"}
         for k, accuracy in enumerate(texts) if accuracy is not None for restart in range(2)
     ]  # fmt: skip
     key = f"{source}-{scheme.replace(' ', '-')}-{n}"
@@ -137,6 +138,17 @@ def test_what_ladders_add_up_to() -> None:
     assert (means["autoregressive_at_end"], means["one_forward_at_end"]) == (1, 0)
     best = ladders.best(more).iloc[-1]
     assert (best["model"], best["c_tokens"], best["at_least"]) == ("tiny", 5, False)
+
+
+def test_a_start_that_was_stopped_is_no_start_that_failed() -> None:
+    """It ended because the other one was exact; only the full steps tell that it would not be."""
+    cell = done("seen", "m free", 4, 1.0, 1.0)
+    said = []
+    for steps in (FULL, 39):
+        rows = [row | {"steps": 37 if row["exact"] else steps} for row in cell.rows]
+        found = ladders.summary(made(cell.model_copy(update={"rows": rows})))
+        said.append(found.loc[0, ["held", "restarts_needed"]].tolist())
+    assert said[0] == [0.5, 5] and np.isnan(said[1]).all()
 
 
 def test_tables_follow_the_settings_in_whatever_order_cells_were_finished() -> None:
