@@ -145,7 +145,8 @@ def _show_radius(file: Path, key: str, _query: str) -> None:
         words.metric(tr("Median radius"), "–" if found.median is None else f"{found.median:.3g}")
         if len(known):
             words.metric(tr("Smallest"), f"{known.min():.3g}")
-            words.metric(tr("Largest"), f"{known.max():.3g}")
+            fell = len(known) == len(found.radius)
+            words.metric(tr("Largest"), f"{known.max():.3g}" if fell else "–")
         words.metric(tr("Norm of [e; m]"), f"{found.header.norm:.3g}")
         words.metric(tr("Directions"), f"{len(found.radius)}")
     chart_widget.show(charts.around(found), key)

@@ -62,20 +62,26 @@ class Surroundings(TensorFile):
 
     @property
     def median(self) -> float | None:
-        """Median radius over the directions in which accuracy fell; None if it never did."""
-        known = self.radius[np.isfinite(self.radius)]
-        return float(np.median(known)) if len(known) else None
+        """Median radius; None where accuracy never fell in at least half of the directions."""
+        middle = float(np.median(np.where(np.isnan(self.radius), np.inf, self.radius)))
+        return middle if np.isfinite(middle) else None
 
     @property
     def sentence(self) -> str:
         """The result in one line."""
+        directions = counted(len(self.radius), "direction")
         if self.median is None:
-            return tr("Accuracy stayed at 0.99 or more at every distance tried.")
+            return tr(
+                "In {stayed} of {directions} accuracy stayed at 0.99 or more at every distance "
+                "tried, so the median radius is larger than that.",
+                stayed=int(np.isnan(self.radius).sum()),
+                directions=directions,
+            )
         share = self.median / self.header.norm
         return tr(
             "Median radius {median} over {directions}, {share} of the solution's own norm.",
             median=f"{self.median:.3g}",
-            directions=counted(len(self.radius), "direction"),
+            directions=directions,
             share=f"{share:.1%}",
         )
 

@@ -266,7 +266,8 @@ def test_a_walk_whose_job_was_deleted_has_its_page(own_cache: Path) -> None:
     walk.save(own_cache / "paths" / "0123456789" / "radius.safetensors")
     app = open_page("landscape", radius="0123456789")
     assert not app.exception
-    assert "Median radius" in [metric.label for metric in app.metric]
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert (shown["Median radius"], shown["Smallest"], shown["Largest"]) == ("–", "0.5", "–")
 
 
 @pytest.mark.usefixtures("without_shipped")
