@@ -13,7 +13,7 @@ def result() -> None:
     """Show what the link names: a job, a solution, or else a run that ships with the project."""
     linked.show(
         run_view.RUNS,
-        {"solution": lambda name: store.find_pair(name).parent},
+        {"solution": store.find_pair},
         store.shipped_runs(),
         button=tr("Start"),
         empty=tr("Choose a text and press Start."),

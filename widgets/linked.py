@@ -115,7 +115,7 @@ def show(
     for parameter, find in records.items():
         if name := st.query_params.get(parameter):
             place = find(name)
-            if place in shipped:
+            if place in shipped or place.parent in shipped:
                 recorded.say(button)
             kind.show(place, f"{parameter}-{name}", f"?{parameter}={name}")
             return

@@ -40,11 +40,14 @@ def _made(job_id: str, _job: Job | None) -> Path | None:
     return folder if cached.run(folder)[0] is not None else None
 
 
-def show_run(folder: Path, key: str, query: str) -> None:
-    """Show a finished run from its folder: strip with playback, numbers, charts, downloads.
+def show_run(place: Path, key: str, query: str) -> None:
+    """Show a finished run by its folder, or by the file of a solution in it.
+
+    Strip with playback, numbers, charts, downloads; without a recording, that solution alone.
 
     Without a link that leads to it, it is the first thing that is seen, and plays by itself.
     """
+    folder = place if place.is_dir() else place.parent
     recording, solutions = cached.run(folder)
     if not solutions:
         st.error(
@@ -52,14 +55,14 @@ def show_run(folder: Path, key: str, query: str) -> None:
             icon=":material/error:",
         )
         return
+    best = max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps))
     if recording is None:
-        _without_recording(solutions)
+        _without_recording(best if place == folder else store.open_solution(str(place)), solutions)
         return
     how_it_works.of_recording(recording.header)
     shown = _which_restarts(recording, key)
     data = cached.once(_playback, recording, tuple(shown))
     token_strip.playback(f"strip-{key}", data, run=f"{key}-{shown}", autoplay=not query)
-    best = max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps))
     _final_numbers(best, solutions, recording)
     _race(folder)
     _charts(recording, shown[0], key)
@@ -79,15 +82,20 @@ def _playback(recording: Recording, shown: tuple[int, ...]) -> dict[str, Any]:
     return strip_data(recording, shown, play=True)
 
 
-def _without_recording(solutions: list[Solution]) -> None:
-    """Show what is known of solutions that came alone, from the command line or a friend."""
-    best = max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps))
+def _without_recording(shown: Solution, solutions: list[Solution]) -> None:
+    """Show what is known of a solution of a set, or from elsewhere, beside its restarts."""
     st.info(
         tr("This solution has no recording, so there is nothing to play back."),
         icon=":material/info:",
     )
-    st.text(best.record.text)
-    _final_numbers(best, solutions, None)
+    st.text(shown.record.text)
+    _final_numbers(shown, [s for s in solutions if _asked(s) == _asked(shown)], None)
+
+
+def _asked(solution: Solution) -> tuple[object, ...]:
+    """Return what the restarts of one text have in common."""
+    record = solution.record
+    return record.text, solution.length, record.fingerprint, record.arrangement
 
 
 def restart_of(spec: ReconstructSpec, key: str) -> Restart:
@@ -116,14 +124,15 @@ def _which_restarts(recording: Recording, key: str) -> list[int]:
     return [recording.best if chosen == "best" else seeds.index(chosen)]
 
 
-def _final_numbers(best: Solution, solutions: list[Solution], recording: Recording | None) -> None:
-    record = best.record
+def _final_numbers(shown: Solution, solutions: list[Solution], recording: Recording | None) -> None:
+    record = shown.record
+    steps = tr("Steps") if recording is None else tr("Steps, best restart")
     exact = sum(s.record.exact for s in solutions)
     with st.container(horizontal=True):
-        words.metric(tr("Correct tokens (C_tokens)"), f"{record.c_tokens} / {best.length}")
+        words.metric(tr("Correct tokens (C_tokens)"), f"{record.c_tokens} / {shown.length}")
         words.metric(tr("Exact restarts"), f"{exact} / {len(solutions)}")
         words.metric("H_LM", nats(record.h_lm))
-        words.metric(tr("Steps, best restart"), f"{record.steps:,}", help=tr(HELP["steps"]))
+        words.metric(steps, f"{record.steps:,}", help=tr(HELP["steps"]))
         words.metric(tr("Time"), human_seconds(record.seconds))
         pace = record.steps / max(record.seconds, 1e-9)
         words.metric(tr("Steps per second"), f"{pace:.1f}")

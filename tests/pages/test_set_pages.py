@@ -116,6 +116,14 @@ def test_a_set_shows_every_attempt(make_set: MakeSet) -> None:
     assert "m free" in texts_of(app)
 
 
+def test_a_link_to_a_solution_of_a_set_shows_that_one(make_set: MakeSet) -> None:
+    solutions = sets.read(sets.find(make_set())).solutions
+    for found, restarts in ((solutions[5], 1), (solutions[-1], 3)):
+        app = open_page(solution=found.record.id)
+        assert found.record.text in [text.value for text in app.text]
+        assert numbers(app)["Exact restarts"] == f"{restarts} / {restarts}"
+
+
 def test_a_set_that_failed_says_why_and_can_be_resumed(tiny_llama_folder: Path) -> None:
     spec = SolveSetSpec(
         model=str(tiny_llama_folder), contexts=1, continuations=1, restarts=1, length=3,
