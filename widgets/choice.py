@@ -1,6 +1,7 @@
-"""One of a few, side by side: a choice that is always made."""
+"""One of a few, side by side: a choice that is always made; and what tells options apart."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -8,6 +9,27 @@ import streamlit as st
 from explorer.base.language import tr
 
 Option = TypeVar("Option")
+
+
+def told_apart(
+    names: Mapping[Option, str],
+    ids: Callable[[Option], Sequence[str]] = lambda option: (str(option),),
+) -> dict[Option, str]:
+    """Return what options are called; those called alike with as much of their ids as is needed.
+
+    Streamlit sends back what an option is called, and takes the last of those called alike.
+
+    Args:
+        names: what each is called.
+        ids: what it is known by.
+    """
+    found = dict(names)
+    for length in (6, None):
+        alike = Counter(found.values())
+        for option, name in found.items():
+            if alike[name] > 1:
+                found[option] = " · ".join([names[option], *(i[:length] for i in ids(option))])
+    return found
 
 
 def one_of(

@@ -1,7 +1,5 @@
 """Which exact solutions: pickers for pages that compare solutions of one text."""
 
-from collections import Counter
-
 import streamlit as st
 
 from explorer.base.errors import BadInputError
@@ -9,6 +7,7 @@ from explorer.base.language import tr
 from explorer.figures.words import shortened
 from explorer.solutions import store
 from explorer.solutions.solution import Solution, SolutionRecord
+from widgets.choice import told_apart
 
 
 def records() -> dict[str, SolutionRecord]:
@@ -50,13 +49,12 @@ def choose(title: str, ids: list[str], key: str, first: str | None = None) -> st
         ids = [first, *ids]
     if not ids:
         return None
-    names = {i: label(known[i]) if i in known else i for i in ids}
-    alike = Counter(names.values())
+    names = told_apart({i: label(known[i]) if i in known else i for i in ids})
     return st.selectbox(
         title,
         ids,
         ids.index(first) if first in ids else 0,
-        format_func=lambda i: names[i] if alike[names[i]] == 1 else f"{names[i]} · {i[:6]}",
+        format_func=names.__getitem__,
         key=f"{key}-{first}",
     )
 

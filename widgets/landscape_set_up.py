@@ -15,6 +15,7 @@ from explorer.paths import places
 from explorer.paths.result import Paths
 from explorer.specs.jobs import LandscapeSpec, RadiusSpec
 from widgets import cached, exact_solutions, linked
+from widgets.choice import told_apart
 
 SIZES = {4: "17 × 17", 5: "33 × 33", 6: "65 × 65"}
 
@@ -44,11 +45,12 @@ def plane() -> None:
         )
     given = of_pair if name == asked else ""
     first = next((at for at, k in enumerate(pairs) if str(k) == given), 0)
+    called = told_apart({k: _pair_label(found, k) for k in pairs}, found.header.ends)
     pair = at.selectbox(
         tr("Pair"),
         pairs,
         first,
-        format_func=lambda k: _pair_label(found, k),
+        format_func=called.__getitem__,
         key=f"plane-pair-{name}-{given}",
     )
     level = fine.select_slider(
@@ -109,7 +111,9 @@ def _asked(sets: Iterable[str]) -> tuple[str, str]:
 
 def _sets() -> dict[str, str]:
     """Return every set of paths that can be opened, by name, own ones first."""
-    return {places.PATHS.id_of(file): _label(cached.paths(file)) for file in places.PATHS.files()}
+    return told_apart(
+        {places.PATHS.id_of(file): _label(cached.paths(file)) for file in places.PATHS.files()}
+    )
 
 
 def _label(paths: Paths) -> str:

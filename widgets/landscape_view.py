@@ -1,12 +1,14 @@
 """A plane on the page: contours that refine, and the text at any of its points."""
 
+import math
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from explorer.base.formatting import human_seconds
-from explorer.base.language import later, tr
+from explorer.base.language import amount, later, tr
 from explorer.figures import landscape as charts
 from explorer.figures.strip import point_data
 from explorer.jobs.client import Job
@@ -86,16 +88,22 @@ def _point(found: Landscape, key: str) -> tuple[int, int]:
         columns,
         _nearest(columns, middle),
         key=f"column-{key}",
-        format_func=lambda k: f"{found.x[k]:.2f}",
+        format_func=_decimals(found.x).__getitem__,
     )
     row = right.select_slider(
         tr("From the chord"),
         rows,
         _nearest(rows, start),
         key=f"row-{key}",
-        format_func=lambda k: f"{found.y[k]:.2f}",
+        format_func=_decimals(found.y).__getitem__,
     )
     return int(row), int(at)
+
+
+def _decimals(values: NDArray[np.float64]) -> list[str]:
+    """Return numbers with as many decimals as tell neighbours apart, two at least."""
+    digits = max(2, math.ceil(-math.log10(np.diff(values).min())))
+    return [amount(f"{value:.{digits}f}") for value in values]
 
 
 def _nearest(choices: list[int], wanted: int) -> int:

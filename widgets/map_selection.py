@@ -15,6 +15,7 @@ from explorer.geometry.maps import SolutionMap
 from explorer.library.items import items
 from explorer.library.labels import MAX_TAG
 from widgets import cached, download, look_inside, server, token_strip
+from widgets.choice import told_apart
 from widgets.map_set_up import VECTORS
 from widgets.markdown import escaped
 
@@ -109,7 +110,8 @@ def connect(texts: dict[str, str]) -> None:
     pairs = [(a, b) for a, b in combinations(ids, 2) if texts[a] == texts[b]]
     first, second = pairs[0] if pairs else ids[:2]
     left, right = st.columns(2)
-    named = {i: f"{shortened(text, 40)} ({i[:6]})" for i, text in texts.items()}.__getitem__
+    called = told_apart({i: f"{shortened(text, 40)} ({i[:6]})" for i, text in texts.items()})
+    named = called.__getitem__
     a = left.selectbox(tr("From"), ids, ids.index(first), format_func=named, key="connect_a")
     b = right.selectbox(tr("To"), ids, ids.index(second), format_func=named, key="connect_b")
     same = texts[a] == texts[b]

@@ -11,6 +11,7 @@ from explorer.figures.words import shortened
 from explorer.geometry.maps import SolutionMap
 from widgets import charts as chart_widget
 from widgets import runs, sources, words
+from widgets.choice import told_apart
 
 LAYERS = later(
     "Each layer has a map of its own, scaled to the same size and turned to match the one before. "
@@ -68,11 +69,12 @@ def picture(made: SolutionMap) -> list[str]:
     if spec.method == "pca" and spec.place is None:
         way = runs.choose_trajectory(made)
     named = made.points.set_index("id")["text"]
+    called = told_apart({i: f"{shortened(named[i], 50)} ({i[:6]})" for i in named.index})
     also = st.multiselect(
         tr("Choose solutions by their text"),
         list(named.index),
         key=f"named-{made.record.key}",
-        format_func=lambda i: f"{shortened(named[i], 50)} ({i[:6]})",
+        format_func=called.__getitem__,
         help=tr(
             "For this list the keyboard is enough. You can also click points in a flat map, "
             "several with Shift; on a phone the second tap on a point chooses it. Box and lasso "

@@ -16,7 +16,7 @@ from explorer.specs.jobs import PathsSpec, ReconstructSpec
 from explorer.specs.recipes import FAST
 from explorer.texts.targets import target_ids
 from widgets import cached, exact_solutions, length
-from widgets.choice import one_of
+from widgets.choice import one_of, told_apart
 from widgets.markdown import escaped
 
 PICK, TRAIN, ALL = later("Two solutions"), later("Train two first"), later("All pairs")
@@ -99,16 +99,17 @@ def _all() -> tuple[tuple[str, str], ...]:
                 "Reconstruct page."
             )
         )
-    keys = list(groups)
+    names = {key: f"{key[0][:60]} · {counted(len(groups[key]), 'solution')}" for key in groups}
+    called = told_apart(names, lambda key: groups[key][:1])
     chosen = st.multiselect(
         tr("Texts"),
-        range(len(keys)),
-        default=[0],
-        format_func=lambda k: f"{keys[k][0][:60]} · {counted(len(groups[keys[k]]), 'solution')}",
+        list(groups),
+        default=[next(iter(groups))],
+        format_func=called.__getitem__,
         key="path-texts",
         help=tr("The paper connects 5 texts with 10 solutions each: 225 pairs."),
     )
-    ids = [i for k in chosen for i in groups[keys[k]]]
+    ids = [i for key in chosen for i in groups[key]]
     if not ids:
         return ()
     pairs = all_pairs([exact_solutions.open_solution(i) for i in ids])

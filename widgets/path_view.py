@@ -28,6 +28,7 @@ from widgets import (
     words,
 )
 from widgets import charts as chart_widget
+from widgets.choice import told_apart
 from widgets.copy_link import copy_link
 from widgets.following import follow
 from widgets.linked import Kind, in_folder
@@ -71,11 +72,12 @@ def show(file: Path, key: str, query: str) -> None:
     if len(found) > 1:
         st.subheader(tr("One pair"), anchor=False)
         best = max(measured, key=lambda k: (found.connected[k], found.mean(k)))
+        called = told_apart({k: _pair_label(found, k) for k in measured}, found.header.ends)
         pair = st.selectbox(
             tr("Pair"),
             measured,
             measured.index(best),
-            format_func=partial(_pair_label, found),
+            format_func=called.__getitem__,
             key=f"pair-{key}",
         )
     _one(found, pair, key)
@@ -224,7 +226,7 @@ def _downloads(found: Paths, pair: int, file: Path, key: str, query: str) -> Non
             f"download-paths-{key}",
             tr("Everything on this page, as safetensors."),
         )
-        a, b = (found.header.solutions[i].id for i in found.header.pairs[pair])
+        a, b = found.header.ends(pair)
         st.link_button(
             tr("Landscape"),
             f"./landscape?paths={places.PATHS.id_of(file)}&pair={pair}",

@@ -8,6 +8,7 @@ from explorer.base.language import tr
 from explorer.specs.arrangements import ARRANGEMENTS, KEYS
 from explorer.texts import gallery
 from widgets import cached
+from widgets.choice import told_apart
 from widgets.markdown import escaped
 
 
@@ -31,7 +32,7 @@ def choose(runs: list[Path]) -> Path:
     runs = sorted(runs, key=lambda f: order.index(f.name) if f.name in order else len(order))
     picked = None
     if len(runs) > 1:
-        titles = {folder.name: _title(folder) for folder in runs}
+        titles = told_apart({folder.name: _title(folder) for folder in runs})
         picked = st.pills(
             tr("Recorded run"), list(titles), default=runs[0].name, required=True, key="recorded",
             format_func=lambda name: escaped(titles[name]), label_visibility="collapsed",

@@ -14,7 +14,7 @@ from explorer.specs.texts import SOURCES
 from explorer.texts.alterations import find_alterations
 from widgets import arrangement, cached, models, recipes, server, slow_start, words
 from widgets.again import run_again
-from widgets.choice import one_of
+from widgets.choice import one_of, told_apart
 from widgets.markdown import escaped
 
 REGIMES = {
@@ -110,10 +110,11 @@ def _gather() -> tuple[GatheredText, ...]:
         },
     )
     entries = {entry.id: entry.record for entry in store.entries() if entry.record is not None}
+    called = told_apart({i: f"{record.text[:60]} ({i[:6]})" for i, record in entries.items()})
     chosen = st.multiselect(
         tr("Texts from the library"),
         list(entries),
-        format_func=lambda i: f"{entries[i].text[:60]} ({i[:6]})",
+        format_func=called.__getitem__,
         key="set_library",
     )
     rows = [

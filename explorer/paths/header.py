@@ -114,6 +114,11 @@ class PathsHeader(BetweenHeader):
             raise ValueError("pairs of what is not there")
         return self
 
+    def ends(self, pair: int) -> tuple[str, str]:
+        """Return the ids of the two solutions of a pair."""
+        a, b = self.pairs[pair]
+        return self.solutions[a].id, self.solutions[b].id
+
     def title(self, pair: int) -> str:
         """Return a short name of a pair for lists and charts."""
         a, b = (self.solutions[i] for i in self.pairs[pair])

@@ -18,6 +18,7 @@ from explorer.specs.jobs import LandscapeSpec, PathsSpec, RadiusSpec, Reconstruc
 from explorer.specs.recipes import FAST
 from tests.pages.driving import APP, carry_out, followed, open_page, texts_of
 from tests.steps import exhaust
+from widgets import choice, landscape_view
 
 pytestmark = pytest.mark.usefixtures("without_shipped")
 
@@ -172,6 +173,33 @@ def test_measure_queues_the_pair_that_a_link_names(connected: str) -> None:
     app.button(key="measure-radius").click().run()
     assert isinstance(client.jobs()[0].spec, RadiusSpec)
     assert not app.exception
+
+
+def test_what_reads_alike_is_told_apart(solution_files: list[Path]) -> None:
+    a, b, c = (file.stem for file in solution_files[:3])
+    jobs = [carry_out(PathsSpec(pairs=(pair,), recipe=QUICK)) for pair in ((a, b), (a, c))]
+    for job in jobs:
+        app = open_page("landscape", paths=job, pair="0")
+        assert len(set(app.selectbox[0].options)) == 2
+        app.button(key="measure").click().run()
+        spec = client.jobs()[0].spec
+        assert isinstance(spec, LandscapeSpec) and spec.paths == job
+
+
+def test_as_much_of_an_id_is_said_as_tells_options_apart() -> None:
+    ids = ["aaaaaabb-1", "aaaaaabb-2", "cccccccc-1", "dddddddd-1"]
+    names = dict(zip(ids, ("one", "one", "one", "another"), strict=True))
+    called = choice.told_apart(names)
+    assert [*called.values()] == [
+        "one · aaaaaabb-1", "one · aaaaaabb-2", "one · cccccc", "another",
+    ]  # fmt: skip
+    ends = choice.told_apart({0: "seeds", 1: "seeds"}, lambda k: (ids[0], ids[2 + k]))
+    assert [*ends.values()] == ["seeds · aaaaaa · cccccc", "seeds · aaaaaa · dddddd"]
+
+
+def test_a_small_plane_has_a_place_of_its_own_on_a_slider() -> None:
+    assert landscape_view._decimals(np.array([-0.004, 0, 0.004])) == ["-0.004", "0.000", "0.004"]
+    assert landscape_view._decimals(np.linspace(0, 2, 3)) == ["0.00", "1.00", "2.00"]
 
 
 def test_a_radius_is_shown(solution_files: list[Path]) -> None:
