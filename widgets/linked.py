@@ -21,9 +21,10 @@ NAMES = ("job", "radius", "solution", "record", "run", "paths", "pair", "a", "b"
 
 def start(spec: JobSpec, parameter: str = "job") -> None:
     """Queue a job, and let the page's link lead to it and to nothing that it led to before."""
+    job = server.submit(spec)
     for name in NAMES:
         st.query_params.pop(name, None)
-    st.query_params[parameter] = server.submit(spec)
+    st.query_params[parameter] = job
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from explorer.assets.first_position import FirstPosition
 from explorer.base import folders
 from explorer.base.database import JobRow, transaction
 from explorer.jobs import client, feed, kept
+from explorer.people import limits
+from explorer.people.limits import Limits
 from explorer.solutions import store
 from explorer.solutions.recording import Recording, RecordingHeader, RecordingLog
 from explorer.specs.jobs import ReconstructSpec
@@ -81,6 +83,20 @@ def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> N
     assert job.spec.recipe == FAST
     assert app.query_params["job"] in (job.id, [job.id])
     assert not app.exception
+
+
+def test_a_refused_start_leaves_the_job_under_way_on_the_page(
+    tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamlit.context.ip_address", "192.168.1.7")
+    monkeypatch.setattr("widgets.server.require", lambda *names: None)
+    monkeypatch.setattr(limits, "load", lambda: Limits(jobs=1))
+    app = open_page(None, tiny_llama_folder)
+    app.button(key="start").click().run()
+    (job,) = client.jobs()
+    app.button(key="start").click().run()
+    assert app.error and len(client.jobs()) == 1
+    assert app.query_params["job"] in (job.id, [job.id])
 
 
 def test_what_takes_long_is_asked_about_first(
