@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.base.language import tr
 from explorer.jobs import client
 from explorer.specs.jobs import SolveSetSpec
-from widgets import set_set_up, set_view, sets, start
+from widgets import server, set_set_up, set_view, sets, start
 from widgets.guard import sentences
 
 start.through_entry()
@@ -25,10 +25,11 @@ with right, sentences():
     working = [job for job in asked if not job.over]
     for job in working:
         set_view.grow(job.id)
-    if not working and asked:
-        set_view.failure(asked[0])
-    if not working and (chosen := sets.choose()) is not None:
-        set_view.show(chosen)
+    if (own := next((job for job in asked if server.is_theirs(job.id)), None)) is not None:
+        set_view.failure(own)
+    if (chosen := sets.choose()) is not None:
+        if chosen not in [job.result.get("set") for job in working]:
+            set_view.show(chosen)
         with st.container(horizontal=True):
             st.link_button(tr("Distances"), f"./distances?set={chosen}")
             st.link_button(tr("Map"), f"./maps?set={chosen}")

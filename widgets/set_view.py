@@ -43,7 +43,7 @@ def grow(job_id: str) -> None:
 
 def _so_far(job: Job) -> None:
     if name := job.result.get("set"):
-        show(str(name))
+        show(str(name), job.id)
 
 
 def failure(job: Job) -> None:
@@ -52,8 +52,8 @@ def failure(job: Job) -> None:
         job_controls.outcome(job)
 
 
-def show(name: str) -> None:
-    """Show a set's attempts."""
+def show(name: str, key: str = "members") -> None:
+    """Show a set's attempts, under a key of the place where they stand."""
     record = sets.known().get(name)
     if record is None or not record.members:
         return
@@ -67,7 +67,7 @@ def show(name: str) -> None:
     st.dataframe(
         table(record).rename(columns=words.column),
         hide_index=True,
-        key=f"members-{name}",
+        key=f"{key}-{name}",
         column_config={words.column("accuracy"): st.column_config.NumberColumn(format="percent")},
         alt=tr("Table of every attempt of the set"),
     )

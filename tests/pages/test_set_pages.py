@@ -1,5 +1,6 @@
 """The pages of sets, distances and maps: empty, populated and in error, without a worker."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -122,6 +123,28 @@ def test_a_link_to_a_solution_of_a_set_shows_that_one(make_set: MakeSet) -> None
         app = open_page(solution=found.record.id)
         assert found.record.text in [text.value for text in app.text]
         assert numbers(app)["Exact restarts"] == f"{restarts} / {restarts}"
+
+
+def test_a_set_can_be_looked_at_while_others_are_made(make_set: MakeSet) -> None:
+    done, begun = make_set(), make_set(seed=1)
+    for seed, asked in ((2, "pause"), (3, None)):
+        job = client.submit(
+            SolveSetSpec(
+                model="x", contexts=1, continuations=1, restarts=1, length=3, regime="free",
+                arrangement="e+mN", recipe=FAST, seed=seed,
+            )
+        )  # fmt: skip
+        if asked:
+            client.ask(job, asked)
+    with transaction() as session:
+        row = session.get(JobRow, job)
+        assert row is not None
+        row.result = json.dumps({"set": begun})
+    for chosen, tables in ((done, 2), (begun, 1)):  # none stands on the page twice
+        app = open_page("sets", set=chosen)
+        assert not app.exception
+        assert app.selectbox(key="chosen_set").value == chosen
+        assert len([table for table in app.dataframe if "restart" in table.value]) == tables
 
 
 def test_a_set_that_failed_says_why_and_can_be_resumed(tiny_llama_folder: Path) -> None:
