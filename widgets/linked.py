@@ -97,7 +97,7 @@ def show(
     *,
     button: str,
     empty: str,
-    choose: Callable[[list[Path]], Path] = lambda files: files[0],
+    choose: Callable[[list[Path]], tuple[Path, str]] = lambda files: (files[0], ""),
     record: str | None = None,
 ) -> None:
     """Show what the link names, or else a result that ships with the project.
@@ -108,7 +108,7 @@ def show(
         shipped: results that ship with the project.
         button: what makes an own one.
         empty: what is said where there is nothing to show.
-        choose: lets a person choose among those that ship.
+        choose: lets a person choose among those that ship; returns it and the link that leads back.
         record: the parameter that names one that ships by its folder's name; None: no link does.
     """
     if kind.show_job():
@@ -124,6 +124,6 @@ def show(
         st.info(empty)
         return
     recorded.say(button)
-    place = choose(shipped)
+    place, query = choose(shipped)
     name = place.name if place.is_dir() else place.parent.name
-    kind.show(place, f"recorded-{name}", f"?{record}={name}" if record else "")
+    kind.show(place, f"recorded-{name}", f"?{record}={name}" if record else query)

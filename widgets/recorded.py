@@ -1,6 +1,7 @@
 """Which of the runs that ship with the project is shown: a gallery, each with a line on it."""
 
 from pathlib import Path
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -23,25 +24,29 @@ def say(button: str) -> None:
     )
 
 
-def choose(runs: list[Path]) -> Path:
-    """Show the gallery: the titles of several runs and a line on the chosen one; return its folder.
+def choose(runs: list[Path]) -> tuple[Path, str]:
+    """Show the gallery: the titles of several runs and a line on the chosen one.
 
     What is chosen is part of the link.
+
+    Returns:
+        The folder of what is chosen, and the link that leads back to it.
     """
     order = list(gallery.examples())
     runs = sorted(runs, key=lambda f: order.index(f.name) if f.name in order else len(order))
-    picked = None
+    picked, link = None, ""
     if len(runs) > 1:
-        titles = told_apart({folder.name: _title(folder) for folder in runs})
+        titles = told_apart({folder.name: escaped(_title(folder)) for folder in runs})
         picked = st.pills(
             tr("Recorded run"), list(titles), default=runs[0].name, required=True, key="recorded",
-            format_func=lambda name: escaped(titles[name]), label_visibility="collapsed",
+            format_func=titles.__getitem__, label_visibility="collapsed",
             bind="query-params", wrap=True,
         )  # fmt: skip
+        link = f"?{urlencode({'recorded': titles[picked]})}"
     folder = next((folder for folder in runs if folder.name == picked), runs[0])
     if (example := gallery.examples().get(folder.name)) is not None:
         st.markdown(escaped(tr(example.shows)))
-    return folder
+    return folder, link
 
 
 def _title(folder: Path) -> str:

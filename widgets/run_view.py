@@ -16,7 +16,7 @@ from explorer.solutions import store
 from explorer.solutions.recording import Recording
 from explorer.solutions.solution import BEATEN, Solution, halted
 from explorer.specs.jobs import ReconstructSpec
-from widgets import cached, download, how_it_works, look_inside, token_strip, words
+from widgets import cached, download, how_it_works, linked, look_inside, token_strip, words
 from widgets import charts as chart_widget
 from widgets.choice import one_of
 from widgets.copy_link import copy_link
@@ -45,7 +45,7 @@ def show_run(place: Path, key: str, query: str) -> None:
 
     Strip with playback, numbers, charts, downloads; without a recording, that solution alone.
 
-    Without a link that leads to it, it is the first thing that is seen, and plays by itself.
+    If the page's link names none, it is the first thing that is seen, and plays by itself.
     """
     folder = place if place.is_dir() else place.parent
     recording, solutions = cached.run(folder)
@@ -62,7 +62,8 @@ def show_run(place: Path, key: str, query: str) -> None:
     how_it_works.of_recording(recording.header)
     shown = _which_restarts(recording, key)
     data = cached.once(_playback, recording, tuple(shown))
-    token_strip.playback(f"strip-{key}", data, run=f"{key}-{shown}", autoplay=not query)
+    unasked = st.query_params.keys().isdisjoint(linked.NAMES)
+    token_strip.playback(f"strip-{key}", data, run=f"{key}-{shown}", autoplay=unasked)
     _final_numbers(best, solutions, recording)
     _race(folder)
     _charts(recording, shown[0], key)

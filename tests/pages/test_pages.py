@@ -8,6 +8,7 @@ import sys
 import textwrap
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
@@ -428,6 +429,12 @@ def two_recorded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
     return made
 
 
+def link_copied(app: AppTest) -> str:
+    shown = [json.loads(part.proto.json) for part in app.get("bidi_component") if part.proto.json]
+    (query,) = [data["query"] for data in shown if "copied" in data]
+    return str(query)
+
+
 def test_one_chooses_among_the_recorded_runs(two_recorded: list[Path]) -> None:
     app = open_page()
     assert not app.exception
@@ -435,8 +442,12 @@ def test_one_chooses_among_the_recorded_runs(two_recorded: list[Path]) -> None:
     assert list(pills.options) == [r"First \*text\* (A4)", r"Second \[text\](x) (A4)"]
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown["Exact restarts"] == "4 / 4"
+    assert link_copied(app) == "?recorded=First+%5C%2Atext%5C%2A+%28A4%29"
     pills.set_value("2-two").run()
     assert not app.exception
+    linked = dict(parse_qsl(link_copied(app).removeprefix("?")))
+    again = open_page(**linked)
+    assert {metric.label: metric.value for metric in again.metric}["Exact restarts"] == "1 / 1"
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown["Exact restarts"] == "1 / 1"
     assert any("recorded" in str(badge.value).lower() for badge in app.markdown)
