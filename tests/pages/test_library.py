@@ -143,6 +143,24 @@ def test_a_name_a_note_and_tags_are_kept(keep: Keep) -> None:
 
 
 @pytest.mark.usefixtures("without_shipped")
+def test_a_note_is_kept_though_somebody_elses_run_ends_meanwhile(keep: Keep) -> None:
+    mine = keep(1).record.id
+    app = select(open_page("library"), 0)
+    (note,) = [field for field in app.text_area if field.label == "Note"]
+    note.set_value("a note")
+    keep(2)
+    buttons(app)["Save"].click().run()
+    assert not app.exception and not app.error
+    labels = {item.id: item.label.note for item in items.items("solution")}
+    assert labels[mine] == "a note" and len(labels) == 2
+    keep(3)
+    app = select(app.run(), 0, 2)
+    buttons(app)["Delete"].click().run()
+    assert [item.record.seed for item in items.items("solution") if item.record] == [2]
+    assert not app.exception and "Delete" not in buttons(app)
+
+
+@pytest.mark.usefixtures("without_shipped")
 def test_two_solutions_are_compared(keep: Keep) -> None:
     one, _ = keep(1, text=HOSTILE), keep(2, arrangement="e+mN-1")
     app = select(open_page("library"), 0, 1)

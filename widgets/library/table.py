@@ -50,13 +50,20 @@ def _columns() -> dict[str, Any]:
 
 
 def show(kind: Kind, items: Sequence[Item]) -> list[Item]:
-    """Show items of one kind as a table; return those whose rows are selected."""
+    """Show items of one kind as a table; return those whose rows are selected.
+
+    Other items make another table; what was selected in the one before is selected in it as well.
+    """
     _problems(items)
     ids = "\n".join(item.id for item in items)
+    before = st.session_state.get(selection := f"selected-{kind}", ())
     state = st.dataframe(
         frame(kind, items),
         hide_index=True,
         key=f"table-{kind}-{hashlib.sha256(ids.encode()).hexdigest()[:12]}",
+        selection_default={
+            "selection": {"rows": [row for row, item in enumerate(items) if item.id in before]}
+        },
         on_select="rerun",
         selection_mode="multi-row",
         height=38 + 35 * min(len(items), ROWS_SHOWN),
@@ -66,8 +73,9 @@ def show(kind: Kind, items: Sequence[Item]) -> list[Item]:
             count=len(items),
         ),
     )
-    rows = state["selection"]["rows"]
-    return [items[row] for row in rows if row < len(items)]
+    selected = [items[row] for row in state["selection"]["rows"] if row < len(items)]
+    st.session_state[selection] = [item.id for item in selected]
+    return selected
 
 
 def frame(kind: Kind, items: Sequence[Item]) -> pd.DataFrame:
