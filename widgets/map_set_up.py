@@ -8,7 +8,7 @@ from explorer.base.errors import ExplorerError
 from explorer.base.language import later, tr
 from explorer.base.value import valid
 from explorer.geometry import maps
-from explorer.geometry.depth import PLACE_NAMES, Place
+from explorer.geometry.depth import Place
 from explorer.geometry.distances import Vector
 from explorer.geometry.maps import SolutionMap
 from explorer.jobs import client
@@ -19,13 +19,13 @@ from widgets.markdown import escaped
 
 VECTORS: dict[Vector, str] = {"e": "e", "m": "m", "both": later("e and m together")}
 INPUT = "input"
-
-
-def space_name(space: str) -> str:
-    """Return what can be laid out, in words: the vectors, or the states of each layer."""
-    if space == INPUT:
-        return tr("e and m themselves, as in the paper")
-    return tr("Layer by layer: {place}", place=tr(PLACE_NAMES[space]))  # type: ignore[index]
+SPACES: dict[str, str] = {
+    INPUT: later("e and m themselves, as in the paper"),
+    "e": later("Layer by layer: where e stands (mean)"),
+    "m": later("Layer by layer: where m stands (mean)"),
+    "last": later("Layer by layer: at the last position"),
+}
+"""What can be laid out: the vectors, or the states of each layer."""
 
 
 def settings(chosen: list[str]) -> MapSpec:
@@ -33,9 +33,9 @@ def settings(chosen: list[str]) -> MapSpec:
     fields: dict[str, object] = {"sets": tuple(chosen)}
     space = st.selectbox(
         tr("What the map shows"),
-        [INPUT, *PLACE_NAMES],
+        list(SPACES),
         key="space",
-        format_func=space_name,
+        format_func=lambda name: tr(SPACES[name]),
         bind="query-params",
         help=tr(
             "The vectors themselves, or what the model makes of them: its hidden states after each "
@@ -79,7 +79,7 @@ def settings(chosen: list[str]) -> MapSpec:
 
 def link(set_id: str, place: Place) -> str:
     """Return the address of a set's map through the layers; a choice is named by its words."""
-    return f"./maps?{urlencode({'set': set_id, 'space': space_name(place)})}"
+    return f"./maps?{urlencode({'set': set_id, 'space': tr(SPACES[place])})}"
 
 
 def made_or_asked(spec: MapSpec) -> SolutionMap | None:

@@ -17,6 +17,12 @@ LAYERS = later(
     "Each layer has a map of its own, scaled to the same size and turned to match the one before. "
     "The paper says nothing about hidden states."
 )
+COLOURS = {name: name for name in charts.COLOUR_BY} | {
+    "text": later("output text"),
+    "restart": later("restart of the text"),
+    "set": later("set of the solution"),
+}
+"""What colors are called where their own name, in another language, is that of something else."""
 
 
 def purity(made: SolutionMap) -> None:
@@ -56,7 +62,11 @@ def picture(made: SolutionMap) -> list[str]:
     spec = made.record.spec
     left, right = st.columns(2)
     colour = left.selectbox(
-        tr("Color by"), charts.COLOUR_BY, key="colour", format_func=tr, bind="query-params"
+        tr("Color by"),
+        charts.COLOUR_BY,
+        key="colour",
+        format_func=lambda name: tr(COLOURS[name]),
+        bind="query-params",
     )
     joined = right.selectbox(
         tr("Join points of one text"),

@@ -51,7 +51,7 @@ def same_text(page: Page) -> Locator:
 
 
 def test_a_click_marks_the_points_of_that_text_and_greys_none(page: Page, read_url: str) -> None:
-    page.goto(f"{read_url}/maps?colour=text")
+    page.goto(f"{read_url}/maps?colour=output+text")
     expect(points(page).first).to_be_visible(timeout=60_000)
     page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
     texts = points(page).evaluate_all("all => all.map(p => p.__data__.tx)")

@@ -1,15 +1,38 @@
 """The pages in German, and in English for everybody else."""
 
 import ast
+from collections.abc import Iterable
 
 import pytest
 
+from explorer.assets import catalog
 from explorer.base import folders
-from explorer.base.language import words_of
+from explorer.base.language import said_in, words_of
+from explorer.specs.recipes import PRESETS
+from explorer.specs.texts import SOURCES
+from explorer.texts import gallery
 from tests.pages.driving import open_page, texts_of
+from widgets import distance_view, map_set_up, map_view, roles_view
 from widgets.language import CHOICES
+from widgets.library import filters
 
 PAGES = sorted(file.stem for file in (folders.PROJECT / "pages").glob("[a-z]*.py"))
+OPTIONS: dict[str, Iterable[str]] = {
+    "whose": (filters.EVERYONES, filters.MINE),
+    "roles-target": roles_view.NAMES.values(),
+    "metric": distance_view.METRICS.values(),
+    "text_axis": distance_view.AXES.values(),
+    "colour": map_view.COLOURS.values(),
+    "recorded": (example.title for example in gallery.examples().values()),
+    "space": map_set_up.SPACES.values(),
+    "method": ("PCA", "UMAP"),
+    "map_vector": map_set_up.VECTORS.values(),
+    "vector": map_set_up.VECTORS.values(),
+    "recipe": PRESETS,
+    "model": [card.title for card in catalog.known_models()] + ["Another model"],
+    "source": SOURCES.values(),
+}
+"""Every option of every choice that a link holds, in English."""
 FREE = {"find"}
 """Bound fields that hold what a person types."""
 
@@ -34,3 +57,14 @@ def test_every_choice_that_a_link_holds_is_known() -> None:
             if "bind" in given and isinstance(given.get("key"), ast.Constant):
                 bound.add(given["key"].value)
     assert bound == set(CHOICES) | FREE
+
+
+def test_every_option_in_a_link_is_the_same_in_the_other_language() -> None:
+    (rooms,) = [group for group in open_page("library").button_group if group.key == "room"]
+    options = OPTIONS | {"room": rooms.options}
+    assert options.keys() == CHOICES
+    for key, words in options.items():
+        for word in words:
+            assert said_in("en", said_in("de", word)) == word, key
+    german = said_in("de", map_set_up.SPACES["m"])
+    assert german != map_set_up.SPACES["m"]

@@ -124,7 +124,7 @@ VISITS: dict[str, list[dict[str, str]]] = {
     "inside": [{"job": "@inside"}, {"solution": HOSTILE}],
     "sets": [{"set": "@set"}],
     "distances": [{"set": "@set"}, {"set": "@set", "vector": "both"}],
-    "maps": [{"set": "@set"}, {"set": "@set", "colour": "text"}],
+    "maps": [{"set": "@set"}, {"set": "@set", "colour": "output text"}],
     "library": [{"room": room} for room in ("Runs", "Sets", "Jobs", "Trash")],
 }  # fmt: skip
 
