@@ -61,7 +61,7 @@ function draw(view, charts = false) {
   const percent = Math.round(100 * status.fraction);
   view.fill.style.width = `${percent}%`;
   view.bar.setAttribute("aria-valuenow", percent);
-  view.bar.setAttribute("aria-valuetext", `${percent}%, ${said("sentence")}`);
+  view.bar.setAttribute("aria-valuetext", `${number(`${percent}%`)}, ${said("sentence")}`);
   set(view.note, ofConnection(view.connection) ?? said("note"));
   set(view.text, status.text ?? "");
   if (!seen.head || !seen.frames.length) return;
@@ -100,7 +100,7 @@ function correct(seen, k) {
 
 function duration(seconds) {
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  if (seconds < 60) return number(`${seconds.toFixed(1)} s`);
   const whole = Math.round(seconds / 60 / 60 >= 1 ? seconds / 60 : seconds);
   const [large, small] = [Math.floor(whole / 60), String(whole % 60).padStart(2, "0")];
   return `${large}:${small} ${seconds / 60 / 60 >= 1 ? "h" : "min"}`;
@@ -116,10 +116,10 @@ function drawNumbers(view, seen) {
   const numbers = [
     [tr("Correct tokens, best restart"), `${right} / ${targets.length}`],
     [tr("Finished restarts"), `${done} / ${seeds.length}`],
-    ...(surprise ? [["H_LM", surprise, view.data.help.h_lm]] : []),
-    [tr("Steps, best restart"), frame.steps[best].toLocaleString("en"), view.data.help.steps],
+    ...(surprise ? [["H_LM", number(surprise), view.data.help.h_lm]] : []),
+    [tr("Steps, best restart"), number(frame.steps[best].toLocaleString("en")), view.data.help.steps],
     [tr("Elapsed"), duration(frame.seconds)],
-    [tr("Steps per second"), frame.seconds > 0 ? (frame.step / frame.seconds).toFixed(1) : "\u2013", view.data.help.pace],
+    [tr("Steps per second"), frame.seconds > 0 ? number((frame.step / frame.seconds).toFixed(1)) : "\u2013", view.data.help.pace],
   ];
   while (view.numbers.childElementCount > numbers.length) view.numbers.lastChild.remove();
   numbers.forEach(([label, value, help], i) => {

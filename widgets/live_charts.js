@@ -83,14 +83,14 @@ function drawLines(chart, series, { log = false, yLabel, percent = false }) {
   const f = log ? Math.log : (v) => v;
   const at = linear(f(sane[0]), f(sane[1]), HEIGHT - MARGIN.bottom, MARGIN.top);
   const y = (v) => at(f(v));
+  const show = (v) => number(percent ? `${Math.round(v * 100)}%` : String(Number(v.toPrecision(3))));
   const root = axes(chart.area, width, {
     x, y, yLabel,
     xLabel: tr("optimizer step of the restart"),
     xTicks: roundTicks(0, most, Math.max(2, width / 90)),
     yTicks: percent ? [0, 0.25, 0.5, 0.75, 1] : logTicks(sane[0], sane[1]),
-    yText: percent ? (v) => `${Math.round(v * 100)}%` : (v) => String(Number(v.toPrecision(3))),
+    yText: show,
   });
-  const show = percent ? (v) => `${Math.round(v * 100)}%` : (v) => String(Number(v.toPrecision(3)));
   for (const s of series) {
     let path = "";
     let pen = "M";
@@ -172,7 +172,7 @@ function drawHeat(chart, columns, labels, scale) {
     const k = Math.floor(((event.offsetX - MARGIN.left) / box.width) * columns.length);
     const n = Math.floor(((event.offsetY - MARGIN.top) / box.height) * N);
     if (columns[k] && labels[n] !== undefined) {
-      const here = { step: columns[k].step, position: n + 1, token: visible(labels[n]), p: (columns[k].p[n] / 100).toFixed(2) };
+      const here = { step: columns[k].step, position: n + 1, token: visible(labels[n]), p: number((columns[k].p[n] / 100).toFixed(2)) };
       set(chart.read, tr("step {step}, position {position} “{token}”: p {p}", here));
     }
   };
@@ -195,7 +195,7 @@ function drawBars(chart, shares, labels, color, restarts) {
     x: (n) => x(n - 0.5), y,
     xLabel: tr("position in text"), yLabel: tr("share of restarts ({count})", { count: restarts }),
     xTicks: roundTicks(1, N, Math.min(N, width / 60)).filter((t) => Number.isInteger(t) && t >= 1),
-    yTicks: [0, 0.25, 0.5, 0.75, 1], yText: (v) => `${Math.round(v * 100)}%`,
+    yTicks: [0, 0.25, 0.5, 0.75, 1], yText: (v) => number(`${Math.round(v * 100)}%`),
   });
   shares.forEach((share, n) => {
     const bar = { x: x(n + 0.1), width: Math.max(1, x(n + 0.9) - x(n + 0.1)), y: y(share), height: y(0) - y(share), fill: color };

@@ -5,7 +5,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from explorer.base.language import tr
+from explorer.base.language import NARROW, SEPARATORS, current, tr
 from explorer.figures import palette
 
 _HERE = Path(__file__).parent
@@ -37,9 +37,12 @@ def script(*names: str) -> str:
 def spoken(*names: str) -> dict[str, str]:
     """Return what scripts say in the language of who looks, by its English; nothing in English.
 
-    It goes to a component as `spoken` in its data, where the scripts' own `tr` (strip.js) finds it.
+    It goes to a component as `spoken` in its data, where the scripts' own `tr` and `number`
+    (strip.js) find it, with the marks inside numbers.
     """
     said = {sentence: tr(sentence) for sentence in _sentences(*names)}
+    if (marks := SEPARATORS.get(current())) is not None:
+        said |= {".": marks[0], ",": marks[1], "%": f"{NARROW}%"}
     return {sentence: there for sentence, there in said.items() if there != sentence}
 
 

@@ -2,6 +2,8 @@ let spoken = {}; // the page's language: what stands there for each English sent
 // Says a sentence in the language of the page, with values in the places that it names.
 const tr = (sentence, values = {}) =>
   (spoken[sentence] ?? sentence).replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
+// Writes a number, given as English writes it, as the language of the page does.
+const number = (text) => text.replace(/[.,%]/g, (mark) => spoken[mark] ?? mark);
 
 const kept = new WeakMap();
 const FRAME_MS = 60;
@@ -217,7 +219,7 @@ function paintBox(box, data, frame, r, [start, stop, text], words) {
         target: visible(data.pieces[data.targets[i]] ?? text),
         output: visible(said),
         note: note && ` (${note})`,
-        p: (data.p[frame][r][i] / 100).toFixed(2),
+        p: number((data.p[frame][r][i] / 100).toFixed(2)),
         rank: data.rank[frame][r][i],
       }),
     );

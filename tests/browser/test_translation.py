@@ -1,7 +1,13 @@
-"""A page that the browser translated: tokens stay, and the page goes on."""
+"""A page that the browser translated: tokens stay, and the page goes on; numbers in German."""
+
+import json
 
 import pytest
 from playwright.sync_api import Page, expect
+
+from explorer.base import language
+from widgets import sources
+from widgets.following import SCRIPTS
 
 pytestmark = pytest.mark.browser
 
@@ -51,3 +57,39 @@ def test_tokens_are_left_alone_wherever_they_are_shown(page: Page, read_url: str
         shown = page.get_by_test_id(name)
         expect(shown.first).to_be_visible()
         expect(page.locator(f"[data-testid={name}]:not([translate=no])")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("en", ["31.2 nats · 45 bits", "1,234", "12.3 s", "100.1", "0.5", "50%"]),
+        ("de", ["31,2 nats · 45 bits", "1\u202f234", "12,3 s", "100,1", "0,5", "50\u202f%"]),
+    ],
+)
+def test_numbers_of_a_run_under_way_are_written_as_in_the_language(
+    page: Page, monkeypatch: pytest.MonkeyPatch, code: str, said: list[str]
+) -> None:
+    monkeypatch.setattr(language, "_current", lambda: code)
+    spoken = json.dumps({mark: sources.spoken(*SCRIPTS).get(mark, mark) for mark in ".,%"})
+    page.set_content("<dl></dl><main></main>")
+    shown = page.evaluate(
+        f"""() => {{
+  {sources.script(*SCRIPTS)}
+  spoken = {spoken};
+  const numbers = document.querySelector("dl");
+  drawNumbers({{ numbers, data: {{ help: {{}} }} }}, {{
+    frames: [{{ steps: [1234], phase: [1], seconds: 12.34, step: 1235 }}], best: 0,
+    head: {{ seeds: [0], targets: [1, 2] }}, ids: [1, 2],
+    status: {{ h_lm: "31.2 nats · 45 bits" }},
+  }});
+  const chart = makeChart(document.querySelector("main"), "", "");
+  drawLines(chart, [{{ name: "", color: "", x: [0, 1], y: [0.1, 0.5] }}], {{ log: true }});
+  const loss = chart.area.getAttribute("aria-label");
+  drawLines(chart, [{{ name: "", color: "", x: [0, 1], y: [0.1, 0.5] }}], {{ percent: true }});
+  const accuracy = chart.area.getAttribute("aria-label");
+  return [...[...numbers.querySelectorAll("dd")].map((dd) => dd.textContent), loss, accuracy];
+}}"""
+    )
+    *values, loss, accuracy = shown[2:]
+    assert values == said[:4]
+    assert said[4] in loss and said[5] in accuracy
