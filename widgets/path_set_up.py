@@ -99,17 +99,18 @@ def _all() -> tuple[tuple[str, str], ...]:
                 "Reconstruct page."
             )
         )
-    names = {key: f"{key[0][:60]} · {counted(len(groups[key]), 'solution')}" for key in groups}
-    called = told_apart(names, lambda key: groups[key][:1])
+    keys = list(groups)
+    names = [f"{key[0][:60]} · {counted(len(ids), 'solution')}" for key, ids in groups.items()]
+    called = told_apart(dict(enumerate(names)), lambda k: groups[keys[k]][:1])
     chosen = st.multiselect(
         tr("Texts"),
-        list(groups),
-        default=[next(iter(groups))],
+        range(len(keys)),
+        default=[0],
         format_func=called.__getitem__,
         key="path-texts",
         help=tr("The paper connects 5 texts with 10 solutions each: 225 pairs."),
     )
-    ids = [i for key in chosen for i in groups[key]]
+    ids = [i for k in chosen for i in groups[keys[k]]]
     if not ids:
         return ()
     pairs = all_pairs([exact_solutions.open_solution(i) for i in ids])

@@ -96,7 +96,7 @@ STOPS = (
             "whom does. *Near: same text* says how often a neighbor has the same text, and how "
             "often it would by chance."
         ),
-        {"colour": "text"},
+        {"colour": "output text"},
     ),
     Stop(
         later("The way between them"),

@@ -34,6 +34,8 @@ def test_a_stop_stands_on_its_page_and_names_what_is_there(number: int, stop: to
     code = (folders.PROJECT / "pages" / f"{stop.page}.py").read_text()
     assert f'st.title(tr("{app.title[0].value}")' in code
     assert stop.see in texts_of(app)
+    for key, option in stop.query.items():  # as the link of the stop before names it
+        assert option in app.selectbox(key=key).options
     named = set(re.findall(r"\*([^*]+)\*", stop.do + stop.see + stop.notes))
     if stop.without_model:  # there is no model here
         assert stop.without_model in texts_of(app) and stop.do not in texts_of(app)
