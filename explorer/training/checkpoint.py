@@ -70,8 +70,9 @@ class Saved:
 
 
 def _trains(engine: Trainer) -> str:
-    """Return what identifies a training: its rows and its recipe."""
-    return hashlib.sha256(repr([*engine.rows, engine.recipe]).encode()).hexdigest()
+    """Return what identifies a training: its rows, its recipe, and which text each row is of."""
+    texts = [row.text for row in engine.rows if row.text is not None]  # most say nothing of it
+    return hashlib.sha256(repr([*engine.rows, engine.recipe, *texts]).encode()).hexdigest()
 
 
 class Checkpoint:

@@ -1,6 +1,6 @@
 """What goes into training and what comes out of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,14 @@ class Row:
         seed: decides where e and m start.
         e_key: rows with the same key share one e; None: an e of its own.
         m_key: rows with the same key share one m; None: an m of its own.
+        text: rows with the same number are restarts of one text; None: those of the same target.
     """
 
     target_ids: tuple[int, ...]
     seed: int
     e_key: str | None = None
     m_key: str | None = None
+    text: int | None = field(default=None, repr=False)
 
 
 @dataclass

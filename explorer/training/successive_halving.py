@@ -23,10 +23,9 @@ alone."""
 
 def restarts_of_a_text(rows: Sequence[Row], groups: Sequence[Group]) -> list[list[int]]:
     """Return the rows that train one text by themselves, together with those that do too."""
-    by_text: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
-    for group in groups:
-        if len(group.rows) == 1:
-            by_text[rows[group.rows[0]].target_ids].append(group.rows[0])
+    by_text: defaultdict[object, list[int]] = defaultdict(list)
+    for i in (group.rows[0] for group in groups if len(group.rows) == 1):
+        by_text[rows[i].target_ids if rows[i].text is None else rows[i].text].append(i)
     return [restarts for restarts in by_text.values() if len(restarts) > 1]
 
 

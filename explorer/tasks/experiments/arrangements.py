@@ -16,14 +16,21 @@ from explorer.training.layouts import OnePass
 
 
 def measure(bench: Bench, settings: ArrangementsSettings, cell: Cell) -> Measuring:
-    """Train the cell's rows and score each in float32."""
+    """Train the cell's rows and score each in float32.
+
+    A text's seed follows from the restart and the text alone: it starts from the same place at
+    every N and in every arrangement, and no two texts start from the same one.
+    """
     key: ArrangementKey = cell.at["arrangement"]
     n = int(cell.at["n"])
     found = yield from bench.texts(
         settings.source, settings.texts, max(settings.lengths), settings.seed
     )
     texts = [(k, restart) for k in range(len(found)) for restart in range(settings.restarts)]
-    rows = [Row(found[k].ids[:n], settings.seed + restart) for k, restart in texts]
+    rows = [
+        Row(found[k].ids[:n], settings.seed + restart * settings.texts + k, text=k)
+        for k, restart in texts
+    ]
     layout = OnePass.of(key, bench.model)
     outcomes = yield from bench.train(rows, layout, settings.recipe, until="first")
     return [

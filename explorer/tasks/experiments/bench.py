@@ -90,8 +90,9 @@ class CellWork:
             engine: the training.
             alone: whether no other task may share its passes, since their seconds are compared.
         """
-        if self._saved is not None:
-            self._saved.restore(len(self._engines), engine)
+        k, saved = len(self._engines), self._saved
+        if saved is not None and not saved.restore(k, engine) and k < saved.trainings:
+            self._saved, self._known, self.seconds = None, {}, 0.0  # all of it is of other rows
         self._engines.append(engine)
         while not engine.finished:
             step, before = Step(engine), engine.spent

@@ -34,7 +34,7 @@ def measure(bench: Bench, settings: CapacitySettings, cell: Cell) -> Measuring:
     ]
     m_key = "m of all texts and restarts" if scheme == "m shared" else None
     rows = [
-        Row(found[k].ids[:n], settings.seed + restart * settings.texts + k, m_key=m_key)
+        Row(found[k].ids[:n], settings.seed + restart * settings.texts + k, m_key=m_key, text=k)
         for k, restart in at
     ]
     layout = _layout(bench, settings, scheme)

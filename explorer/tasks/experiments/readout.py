@@ -37,7 +37,10 @@ def measure(bench: Bench, settings: ReadoutSettings, cell: Cell) -> Measuring:
     context = drawn[k]
     continuation = bench.continuation(context, 2 * n, settings.seed * 1000 + k)
     ids = continuation.ids[:n]
-    rows = [Row(ids, settings.seed + restart) for restart in range(settings.restarts)]
+    rows = [
+        Row(ids, settings.seed + restart * settings.contexts + k)
+        for restart in range(settings.restarts)
+    ]
     outcomes = yield from bench.train(rows, layout, settings.recipe, until="first")
     best = max(outcomes, key=lambda o: (o.score.exact, o.score.accuracy, -o.score.loss))
     kept = bench.keep(best, continuation, layout, settings.recipe)

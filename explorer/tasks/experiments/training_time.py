@@ -21,7 +21,10 @@ def measure(bench: Bench, settings: TrainingTimeSettings, cell: Cell) -> Measuri
     )
     rows: list[dict[str, object]] = []
     for k, text in enumerate(found):
-        starts = [Row(text.ids[:n], settings.seed + r) for r in range(settings.restarts)]
+        starts = [
+            Row(text.ids[:n], settings.seed + restart * settings.texts + k)
+            for restart in range(settings.restarts)
+        ]
         outcomes = yield from bench.train(
             starts, layout, settings.recipe, until="first", part=(k, len(found)), alone=True
         )

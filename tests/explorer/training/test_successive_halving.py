@@ -73,6 +73,19 @@ def test_the_first_exact_restart_ends_the_others_of_its_text_only(llama: FrozenM
     assert set(first.phase[:3]) == {DONE} and set(first.phase[3:]) == {SEARCH}
 
 
+def test_two_texts_that_begin_alike_do_not_end_each_other(llama: FrozenModel) -> None:
+    rows = [Row(EASY, seed, text=seed) for seed in (0, 2)]
+
+    def ends(some: list[Row]) -> list[tuple[int, str | None]]:
+        trainer = Trainer(llama, some, "halves", quick(max_steps=60), until="first")
+        report = run(trainer)[-1]
+        return list(zip(report.steps.tolist(), report.reason, strict=True))
+
+    alone = [end for row in rows for end in ends([row])]
+    assert ends(rows) == alone and {reason for _, reason in alone} == {None}
+    assert LOST in [reason for _, reason in ends([Row(EASY, seed) for seed in (0, 2)])]
+
+
 def test_a_restart_that_rests_ends_for_another_reason_than_one_in_training(
     llama: FrozenModel,
 ) -> None:

@@ -15,12 +15,13 @@ import pytest
 from safetensors import safe_open
 
 from explorer.base import folders
-from explorer.base.progress import Progress
 from explorer.experiments import runs
 from explorer.experiments.runs import Run
+from tests.explorer.experiments.conftest import QUICK
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
+    from explorer.model.pool import ModelPool
     from tests.explorer.experiments.conftest import MakeSettings, MakeTask
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -59,7 +60,7 @@ def numbers(run: Run) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def steps_taken(steps: Iterator[Progress], count: int) -> int:
+def steps_taken(steps: Iterator[object], count: int) -> int:
     """Take at most so many steps; return how many there were."""
     return sum(1 for _ in zip(range(count), steps, strict=False))
 
@@ -159,6 +160,32 @@ def test_a_checkpoint_of_other_work_is_not_read(
         counted.clear()
         exhaust(other.steps())
         assert len(counted) == max(row["steps"] for row in other.run.done[0].rows) + 1
+
+
+def test_what_followed_from_other_rows_is_forgotten_with_them(
+    tiny_llama_folder: Path, pool: "ModelPool", tmp_path: Path
+) -> None:
+    """As of a readout that was begun when its seeds were chosen in another way."""
+    import torch
+
+    from explorer.tasks.experiments.bench import CellWork
+    from explorer.training import Row, Trainer
+    from explorer.training.checkpoint import Checkpoint
+
+    model = pool.get(tiny_llama_folder, "tiny", torch.float32)
+    kept = Checkpoint(tmp_path / "cell", model, "a cell")
+
+    def begun(seed: int) -> CellWork:
+        work = CellWork(kept)
+        trainer = Trainer(model, [Row((5, 6), seed)], "halves", QUICK)
+        assert steps_taken(work.train(trainer), 3) == 3
+        return work
+
+    first = begun(0)
+    assert first.once("written", lambda: "at seed 0") == "at seed 0"
+    first.save()
+    assert begun(0).once("written", lambda: "again") == "at seed 0"
+    assert begun(1).once("written", lambda: "at seed 1") == "at seed 1"
 
 
 @pytest.mark.trial

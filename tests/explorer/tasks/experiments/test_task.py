@@ -1,5 +1,6 @@
 """Runs of experiments: what is kept, what a kill costs, what cannot be run."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,6 +78,38 @@ def test_a_cell_whose_process_died_is_free_again(small: "MakeSettings", task: "M
     assert found is not None and found[0] == cells[0]
     with found[1]:
         assert cell_locks.first_free(dying.run.header.id, cells) is None
+
+
+@pytest.mark.parametrize("name", ["arrangements", "training-time", "readout", "capacity"])
+def test_every_text_and_restart_begins_elsewhere_and_texts_end_by_themselves(
+    name: str,
+    small: "MakeSettings",
+    task: "MakeTask",
+    letters: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from explorer.tasks.experiments.bench import CellWork
+    from explorer.training import Trainer
+
+    trained: list[Trainer] = []
+    plain = CellWork.train
+
+    def train(work: CellWork, engine: Trainer, *, alone: bool = False) -> Iterator[float]:
+        trained.append(engine)
+        return plain(work, engine, alone=alone)
+
+    monkeypatch.setattr(CellWork, "train", train)
+    fields: dict[str, dict[str, object]] = {
+        "capacity": {"ladder": (2,), "schemes": ("m free",)},
+        "arrangements": {"lengths": (2,), "arrangements": ("halves",)},
+        "training-time": {"lengths": (2,)},
+    }
+    exhaust(task(small(name, restarts=3, **fields.get(name, {}))).steps())
+    seeds = [row.seed for trainer in trained for row in trainer.rows]
+    assert sorted(seeds) == list(range(2 * 3))
+    assert [len(race) for trainer in trained for race in trainer._races] == [3, 3]
+    together = [trainer for trainer in trained if len(trainer.rows) > 3]
+    assert all({row.text for row in trainer.rows} == {0, 1} for trainer in together)
 
 
 def test_the_same_settings_are_the_same_run(small: "MakeSettings", measured: "MakeRun") -> None:
