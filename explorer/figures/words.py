@@ -33,7 +33,8 @@ NAMES = (
     later("where m stands (mean)"),
     later("at the last position"),
     later("text labels of solutions, within each context"),
-    later("context labels of texts"),
+    later("context labels of texts"),  # in reports of before
+    later("context labels of texts, among those with as many solutions"),
     later("text and context labels of solutions"),
 )
 """What results call their points, places and permuted labels, marked here for translation."""

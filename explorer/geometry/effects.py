@@ -189,10 +189,15 @@ def _texts_within_contexts(
 def _contexts_of_texts(
     found: Pairs, level: Int[np.ndarray, " P"], draw: np.random.Generator
 ) -> Iterator[float]:
-    """Yield AUCs of same context against different contexts, context labels of texts permuted."""
+    """Yield AUCs of same context against different contexts, context labels of texts permuted.
+
+    Texts change labels with those of as many solutions. Others are not exchangeable: a context has
+    one text with many solutions, most often, and pairs of two such texts would lie in a context
+    after a permutation, though they never do before.
+    """
     apart = np.flatnonzero(found.kind != KINDS.index("same text"))
-    _, at, text = np.unique(found.texts, return_index=True, return_inverse=True)
-    count = len(at)
+    _, at, text, sizes = np.unique(found.texts, True, True, True)
+    count, alike = len(at), [np.flatnonzero(sizes == size) for size in np.unique(sizes)]
     both = text[found.first[apart]] * count + text[found.second[apart]]
     farther, pairs_of = (
         np.bincount(both, weights, count * count).reshape(count, count)
@@ -203,7 +208,10 @@ def _contexts_of_texts(
     block = np.sort(contexts)
     first, second = np.nonzero(np.triu(block[:, None] == block, 1))
     while True:
-        order = np.argsort(draw.permutation(contexts), kind="stable")
+        given = contexts.copy()
+        for texts in alike:
+            given[texts] = draw.permutation(contexts[texts])
+        order = np.argsort(given, kind="stable")
         a, b = order[first], order[second]
         yield _auc_among(farther[a, b].sum(), int(pairs_of[a, b].sum()), len(apart))
 
@@ -244,7 +252,10 @@ COMPARISONS: dict[tuple[Kind, Kind], tuple[Permuted, str]] = {
         _texts_within_contexts,
         "text labels of solutions, within each context",
     ),
-    ("same context", "different contexts"): (_contexts_of_texts, "context labels of texts"),
+    ("same context", "different contexts"): (
+        _contexts_of_texts,
+        "context labels of texts, among those with as many solutions",
+    ),
     ("same text", "different contexts"): (_all_labels, "text and context labels of solutions"),
 }
 """What is compared, near and far; and what its test permutes: a function that yields the AUC of
@@ -264,11 +275,11 @@ def relabellings(found: Pairs, which: tuple[Kind, Kind]) -> int:
     }
     if which == ("same text", "same context"):
         return math.prod(_partitions(profile) for profile in profiles.values())
+    alike = math.prod(map(_repeats, profiles.values())) * _repeats(map(tuple, profiles.values()))
     if which == ("same context", "different contexts"):
-        return _partitions([len(profile) for profile in profiles.values()])
+        return _repeats(sizes.values()) // alike
     ways = math.factorial(len(found.texts)) // math.prod(map(math.factorial, sizes.values()))
-    alike = [_repeats(profile) for profile in profiles.values()]
-    return ways // (math.prod(alike) * _repeats(tuple(p) for p in profiles.values()))
+    return ways // alike
 
 
 def _partitions(sizes: list[int]) -> int:

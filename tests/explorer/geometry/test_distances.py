@@ -27,7 +27,7 @@ from explorer.geometry import (
     measure_distances,
 )
 from explorer.geometry.distance_report import Summarised, order_in_words
-from explorer.geometry.distances import KINDS, Pairs
+from explorer.geometry.distances import KINDS, Kind, Pairs
 from explorer.geometry.effects import Comparison
 from explorer.solutions import sets
 from explorer.solutions.sets import SolutionSet
@@ -231,8 +231,11 @@ def _shuffled(
             new[here] = draw.permutation(texts[here])
         return contexts, new
     if which == ("same context", "different contexts"):
-        _, at, number = np.unique(texts, return_index=True, return_inverse=True)
-        return draw.permutation(contexts[at])[number], texts
+        _, at, number, sizes = np.unique(texts, True, True, True)
+        given = contexts[at]
+        for size in np.unique(sizes):
+            given[sizes == size] = draw.permutation(given[sizes == size])
+        return given[number], texts
     order = draw.permutation(len(texts))
     return contexts[order], texts[order]
 
@@ -268,14 +271,15 @@ def test_what_is_summed_in_pieces_is_what_all_pairs_give(contexts: int) -> None:
             aucs.append(_auc(d, near.astype(float), far.astype(float)))
         assert c.p == sum(auc >= c.auc - 1e-9 for auc in aucs) / 31
         assert c.p_reverse == sum(auc <= c.auc + 1e-9 for auc in aucs) / 31
-        assert min(c.p, c.p_reverse) >= c.smallest_p
+        # drawn, and two contexts have four ways
+        assert c.smallest_p and min(c.p, c.p_reverse) >= 0.9 * c.smallest_p
 
 
 @pytest.mark.parametrize(
     ("which", "expected"),
     [
         (("same text", "same context"), 3 * 1),  # abb as a pair and one, three ways; cc in one
-        (("same context", "different contexts"), 3),  # three texts as two and one
+        (("same context", "different contexts"), 2),  # a with either of the two of two solutions
         (("same text", "different contexts"), 5 * 4 * 3 // 2),
     ],
 )
@@ -289,14 +293,44 @@ def test_ways_to_label_are_counted_once(which: tuple[str, str], expected: int) -
                 continue
             texts = texts[list(order)]
         elif which == ("same context", "different contexts"):
-            if max(order[:3]) > 2:
-                continue
+            if order[0] != 0 or max(order[:3]) > 2:
+                continue  # 0 alone has one solution
             contexts = contexts[[0, 1, 3]][list(order[:3])][texts]
         else:
             contexts, texts = contexts[list(order)], texts[list(order)]
         kind = distances.kinds(contexts, texts, found.first, found.second)
         groups.add(tuple(kind == KINDS.index(which[0])) + tuple(kind == KINDS.index(which[1])))
     assert effects.relabellings(found, which) == len(groups) == expected  # type: ignore[arg-type]
+
+
+def test_ways_to_give_contexts_to_texts_of_one_and_of_two_solutions() -> None:
+    texts = [0, 1, 1, 2, 3, 3, 4, 5, 5, 6]
+    found = _pairs([[0, 0, 1, 1, 2, 2, 2][text] for text in texts], texts)
+    of_text = np.array([0, 0, 1, 1, 2, 2, 2])
+    ways = set()
+    for one in itertools.permutations([0, 2, 4, 6]):
+        for two in itertools.permutations([1, 3, 5]):
+            given = of_text[[one[0], two[0], one[1], two[1], one[2], two[2], one[3]]]
+            ways.add(tuple((given[:, None] == given).ravel()))
+    assert effects.relabellings(found, ("same context", "different contexts")) == len(ways) == 36
+
+
+def test_a_text_of_many_solutions_in_every_context_makes_noise_no_less_significant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Permuted over all texts, as it was, p was at most .05 in 7 of 400 such sets."""
+    which: tuple[Kind, Kind] = ("same context", "different contexts")
+    monkeypatch.setattr(effects, "COMPARISONS", {which: effects.COMPARISONS[which]})
+    draw = np.random.default_rng(0)
+    texts = np.repeat(np.arange(15), [5, 1, 1] * 5)
+    found = _pairs((texts // 3).tolist(), texts.tolist())
+    significant = []
+    for _ in range(400):
+        vectors = draw.normal(size=(15, 3))[texts] + 0.3 * draw.normal(size=(len(texts), 3))
+        d = distances.l2_distances(vectors)[found.first, found.second]
+        (compared,) = effects.compare(found, d, resamples=1, permutations=99)
+        significant.append(compared.p <= 0.05)
+    assert 0.03 < np.mean(significant) < 0.07
 
 
 def test_an_interval_of_few_contexts_is_none_and_says_why(
