@@ -131,15 +131,23 @@ def vectors(sets: list[SolutionSet], vector: Vector) -> Float[np.ndarray, "n d"]
 
 
 def describe(sets: list[SolutionSet]) -> pd.DataFrame:
-    """Return what is known about each solution; equal contexts and texts have equal labels."""
+    """Return what is known about each solution; equal contexts and texts have equal labels.
+
+    A text that was given without a context is a context of its own, whatever its title.
+    """
     rows = []
     contexts: dict[str, int] = {}
     texts: dict[str, int] = {}
     for found in sets:
+        given = enumerate(found.record.spec.texts)
+        named = list(dict.fromkeys(text.context or k for k, text in given))  # as `gathered` does
         for member, solution in zip(found.members, found.solutions, strict=True):
             context = found.record.contexts[member.context]
-            c = contexts.setdefault(context.text or context.title, len(contexts))
-            t = texts.setdefault(json.dumps(solution.target_ids.tolist()), len(texts))
+            ids = json.dumps(solution.target_ids.tolist())
+            alone = bool(named) and isinstance(named[member.context], int)
+            own = ids if alone else context.text or context.title
+            c = contexts.setdefault(own, len(contexts))
+            t = texts.setdefault(ids, len(texts))
             rows.append(
                 {
                     "id": solution.record.id,

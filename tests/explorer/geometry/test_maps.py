@@ -10,7 +10,7 @@ from explorer.base.errors import BadInputError
 from explorer.geometry import depth, maps, projection
 from explorer.solutions import sets
 from explorer.solutions.recording import Recording, RecordingHeader
-from explorer.specs.jobs import MapSpec
+from explorer.specs.jobs import GatheredText, MapSpec
 
 pytestmark = pytest.mark.xdist_group("umap")  # compiled once by the process that has them
 MakeSet = Callable[..., str]
@@ -56,6 +56,30 @@ def test_several_sets_share_labels_of_equal_texts(make_set: MakeSet) -> None:
     assert made.points["text"].nunique() == 9 and made.points["context"].nunique() == 3
     assert set(made.points["regime"]) == {"free", "shared"}
     assert len(made.solutions) == 30
+
+
+def _gathered(name: str, *contexts: str) -> str:
+    """Let the texts of a set be given ones of one title, in these contexts or in none."""
+    record = sets.load(sets.find(name))
+    texts = [
+        GatheredText(text=t.text, context=c, title="Own text")
+        for t, c in zip(record.texts, contexts, strict=True)
+    ]
+    spec = record.spec.model_copy(update={"texts": tuple(texts)})
+    known = [sets.SetContext(title=c or "Own text", source="own") for c in contexts]
+    sets.save(record.model_copy(update={"spec": spec, "contexts": known}))
+    return name
+
+
+def test_texts_without_a_context_are_contexts_of_their_own(make_set: MakeSet) -> None:
+    one = _gathered(make_set(contexts=4, texts=1, restarts=2), "", "", "", "")
+    made = maps.make(MapSpec(sets=(one,)))
+    assert made.points["context"].nunique() == made.points["text"].nunique() == 4
+    context, text = made.record.purity
+    assert (context.share, context.chance) == (text.share, text.chance)
+    other = _gathered(make_set(contexts=4, texts=1, regime="shared"), "Own text", "a", "", "")
+    both = maps.make(MapSpec(sets=(one, other))).points
+    assert both["text"].nunique() == 4 and both["context"].nunique() == 4 + 2
 
 
 @pytest.mark.parametrize(
