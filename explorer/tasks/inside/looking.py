@@ -207,8 +207,8 @@ class InsideTask(Task):
 
     def _alike(self, states: Float[Tensor, "S L d"]) -> NDArray[np.float32]:
         """Return mean, least and greatest cosine between any two positions fed the same vector."""
-        at_m = torch.tensor([role == "m" for role in self._roles], device=states.device)
-        fed_same = at_m if int(at_m.sum()) >= 2 else ~at_m
+        many = "m" if self._roles.count("m") >= 2 else "e"
+        fed_same = torch.tensor([role == many for role in self._roles], device=states.device)
         unit = normalize(states[:, fed_same].double(), dim=-1)
         count = unit.shape[1]
         if count < 2:

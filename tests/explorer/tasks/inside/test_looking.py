@@ -230,6 +230,17 @@ def test_a_token_before_e_is_fed_and_told_apart_from_e(
     np.testing.assert_allclose(shares[:, 1], weights[:, 1], atol=1e-3)
 
 
+def test_of_one_token_only_e_is_fed_and_is_like_itself(
+    look: Look, exact_solutions: "list[Solution]"
+) -> None:
+    """The token before e is another vector, and was compared with it."""
+    s = exact_solutions[0]
+    record = s.record.model_copy(update={"arrangement": "sink+e+mN", "sink": 5})
+    found = look(replace(s, record=record, target_ids=s.target_ids[:1])).found
+    assert found is not None and found.header.roles == ["token", "e", "m"]
+    assert np.allclose(found.similarity, 1)
+
+
 def test_what_is_written_is_what_transformers_generates(
     look: Look, network: Any, exact_solutions: "list[Solution]"
 ) -> None:
