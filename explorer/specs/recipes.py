@@ -144,8 +144,9 @@ class Recipe(Value):
         ge=0,
         le=10,
         description=later(
-            "Least float32 logit lead of every target token over the runner-up before a "
-            "restart counts as exact, so that another machine's rounding cannot undo it."
+            "Least float32 logit lead of every target token over the runner-up at which a "
+            "restart ends, so that another machine's rounding cannot undo it. One that is out of "
+            "steps, or is stopped, counts as exact at any lead."
         ),
     )
 
