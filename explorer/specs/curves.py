@@ -54,8 +54,8 @@ class PathRecipe(Value):
         ge=0,
         le=16,
         description="How much more the worse points of a step count: the gradient at each is "
-        "weighted by its loss to this power, so 1 lowers the mean of the squared loss; 0: all "
-        "alike, as in the paper.",
+        "weighted by its loss to this power, as a share of that of all points of the step, so "
+        "with one point it changes nothing; 0: all alike, as in the paper.",
     )
     schedule: Literal["constant", "cosine"] = Field(
         "cosine", description="Rate: kept, or a half cosine down to a twentieth at the last step."
