@@ -70,8 +70,8 @@ class PathRecipe(Value):
     stop_early: bool = Field(
         True,
         description=later(
-            "End a curve once every token is right at every point of the grid, in two "
-            "measurements in a row."
+            "End a curve once every token is right at every point of the grid, and halfway "
+            "between any two."
         ),
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(

@@ -204,20 +204,27 @@ class Connecting(Task):
         accuracy, loss = paths.curve.accuracy[pair], paths.curve.loss[pair]
         mean = mean_along(trainer.kind, points, paths.t, np.stack([accuracy, loss]))
         row = (pair, trainer.steps, accuracy.min(), *mean)
-        before = paths.history[paths.history["pair"] == pair]
-        perfect = accuracy.min() == 1 and len(before) > 0 and before["minimum"][-1] == 1
-        over = trainer.steps >= self.recipe.max_steps or (perfect and self.recipe.stop_early)
-        paths.over[pair] = over or not np.isfinite(points).all()
+        over = trainer.steps >= self.recipe.max_steps or not np.isfinite(points).all()
+        perfect = self.recipe.stop_early and accuracy.min() == 1
+        paths.over[pair] = over or (perfect and self._holds_between(pair))
         self._seconds += time.perf_counter() - started
         history = np.concatenate([paths.history, np.array([row], dtype=HISTORY)])
         self.paths = replace(paths, history=history)
 
+    def _holds_between(self, pair: int) -> bool:
+        """Return whether every token of a curve is right halfway between the grid's points too."""
+        trainer, t = self._trainers[pair], self.paths.t
+        halfway = positions(trainer.kind, trainer.points, (t[:-1] + t[1:]) / 2)
+        return bool(self._along(pair, halfway).correct.all())
+
     def _measure(self, pair: int, points: NDArray[np.float64], profile: Profile) -> None:
         started = time.perf_counter()
-        targets, header = self._trainers[pair].targets, self.paths.header
-        found = along(self.exact, points, targets, header.arrangement, header.sink)
-        profile.keep(pair, as_profile(found))
+        profile.keep(pair, as_profile(self._along(pair, points)))
         self._pass_seconds = time.perf_counter() - started
+
+    def _along(self, pair: int, points: NDArray[np.float64]) -> TokenStatistics:
+        targets, header = self._trainers[pair].targets, self.paths.header
+        return along(self.exact, points, targets, header.arrangement, header.sink)
 
     def _checkpoint(self) -> None:
         """Write everything in one file, which is also what others read while this runs."""
