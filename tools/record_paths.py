@@ -114,7 +114,8 @@ def _taken_over(
     """Return paths of all pairs in which those that ship are over, and the others not begun."""
     known = before.header
     tokenizer = pool.of_solution(pairs[0][0]).tokenizer
-    same = {name: getattr(known, name) for name in ("searched_in", "device", "versions")}
+    noted = ("searched_in", "device", "versions", "ended_by")
+    same = {name: getattr(known, name) for name in noted}
     header = describe(pairs, known.kind, known.recipe, tokenizer, **same)
     ends = {s.record.id: s for pair in pairs for s in pair}
     paths = Paths.empty(header, np.stack([vector(s) for s in ends.values()]))

@@ -106,7 +106,7 @@ def brought_back(paths: Paths, part: Paths, pairs: Sequence[int]) -> Paths:
         update={
             "pieces": paths.header.pieces | part.header.pieces,
             "pass_seconds": part.header.pass_seconds,
-            **computed_apart(paths.header, part.header, "device", "searched_in"),
+            **computed_apart(paths.header, part.header, "device", "searched_in", "ended_by"),
         }
     )
     return replace(paths, header=header, history=np.concatenate([others, theirs]))

@@ -19,6 +19,9 @@ from explorer.specs.curves import PathRecipe
 
 H = TypeVar("H", bound=Recorded)
 
+TWICE, HALFWAY = "two measurements in a row", "one measurement, and halfway between its points"
+"""What had to be without a wrong token for a curve to end: until 29 November 2026, and since."""
+
 
 class TextInfo(Value):
     """A target that several solutions share."""
@@ -91,6 +94,7 @@ class PathsHeader(BetweenHeader):
     solutions: list[SolutionInfo]
     pairs: list[tuple[int, int]] = Field(description="Indices of the two ends of each path.")
     searched_in: str = Field("float32", description="Number format of the training.")
+    ended_by: str = Field(TWICE, description="What ended a curve before its last step.")
     pass_seconds: float = Field(
         0.0, description="Time of the newest forward pass over all points of one path."
     )
@@ -160,6 +164,7 @@ def describe(
             ],
             "pairs": [(index[a.record.id], index[b.record.id]) for a, b in pairs],
             "created": now(),
+            "ended_by": HALFWAY,
         }
         | more
     )

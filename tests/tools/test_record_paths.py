@@ -1,6 +1,7 @@
 """Paths that ship: ends that are trained on, all pairs of a text, and a page counted from files."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from explorer.model.metrics import score
 from explorer.model.pool import ModelPool
 from explorer.paths import places
 from explorer.paths.connection import connection
+from explorer.paths.header import HALFWAY, TWICE
 from explorer.paths.result import Paths
 from explorer.solutions.solution import load_solution
 from explorer.specs import curves
@@ -66,10 +68,23 @@ def test_texts_are_added_to_what_ships(recorded: Path, monkeypatch: pytest.Monke
     assert after.header.solutions[:4] == before.header.solutions
     assert np.array_equal(after.bends[:2], before.bends)
     assert np.array_equal(after.curve.p[:2], before.curve.p)
+    assert after.header.ended_by == before.header.ended_by == HALFWAY
     assert after.header.seconds > before.header.seconds > 0
     assert {file.stem for file in recorded.parent.glob("*.safetensors")} == {
         "paths", *(info.id for info in after.header.solutions)
     }  # fmt: skip
+
+
+def test_what_ended_a_curve_is_noted_with_its_steps(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of before do not say it, and are of the rule of then."""
+    assert all(Paths.load(file).header.ended_by == TWICE for file in places.PATHS.shipped()[1:])
+    before = Paths.load(recorded)
+    old = before.header.model_copy(update={"ended_by": TWICE})
+    replace(before, header=old).save(recorded)
+    record(monkeypatch, 3)
+    assert Paths.load(recorded).header.ended_by == f"{TWICE}, then {HALFWAY}"
 
 
 def test_the_page_is_what_ships_says() -> None:

@@ -20,7 +20,7 @@ from explorer.model.head import TokenStatistics
 from explorer.model.pool import ModelPool
 from explorer.paths import batches
 from explorer.paths.curves import CurveKind, mean_along, positions
-from explorer.paths.header import describe
+from explorer.paths.header import HALFWAY, describe
 from explorer.paths.pairs import require_pair, require_usable, vector
 from explorer.paths.result import FILE, HISTORY, Paths, Profile
 from explorer.runtime.interruption import Interrupted, abandonable
@@ -267,6 +267,7 @@ class Connecting(Task):
                 found.header,
                 device=self.model.device.type,
                 searched_in=self.model.number_format,
+                ended_by=HALFWAY,
             )
             self.paths = replace(found, header=found.header.model_copy(update=going_on))
         self._seconds, self._pieces = found.header.seconds, dict(found.header.pieces)
