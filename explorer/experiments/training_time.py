@@ -199,7 +199,7 @@ EXPERIMENT = Experiment(
     checklist=("E11",),
     settings=TrainingTimeSettings,
     minutes={"lengths": (4, 8, 16), "texts": 2, "recipe": SHORT},
-    evening={"lengths": (4, 8, 16, 32), "texts": 8, "restarts": 4},
+    evening={"lengths": (4, 8, 16, 32), "texts": 20, "restarts": 4},
     paper=paper.settings(
         "training-time",
         lengths=(8, 16, 32, 64, 128, 256, 512),
