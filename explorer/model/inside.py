@@ -293,6 +293,8 @@ def _eager(network: Any) -> Iterator[bool]:
         yield False
         return
     try:
+        network.config._attn_implementation = "eager"  # Falcon reads it there, where it was not set
         yield True
     finally:
         network.set_attn_implementation(before)
+        network.config._attn_implementation = before

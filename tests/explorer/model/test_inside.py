@@ -17,6 +17,8 @@ L, FIRST = 9, 1
 OTHERS: dict[str, dict[str, Any]] = {
     "gpt2": {},
     "opt": {"word_embed_proj_dim": 24, "ffn_dim": 40},
+    "falcon": {},
+    "falcon, slopes": {"alibi": True},
     "gemma2": {"head_dim": 4, "num_key_value_heads": 2, "final_logit_softcapping": 2.0},
     "cohere": {"logit_scale": 0.3, "num_key_value_heads": 2},
 }
@@ -25,7 +27,8 @@ OTHERS: dict[str, dict[str, Any]] = {
 
 def _other(kind: str) -> Any:
     torch.manual_seed(0)
-    config = AutoConfig.for_model(kind, **networks.SIZES | {"pad_token_id": 0} | OTHERS[kind])
+    family, sizes = kind.partition(",")[0], networks.SIZES | {"pad_token_id": 0}
+    config = AutoConfig.for_model(family, **sizes | OTHERS[kind])
     return AutoModelForCausalLM.from_config(config).eval()
 
 
