@@ -254,8 +254,8 @@ def _trace_of_network(model: FrozenModel, inputs: Float[Tensor, "L d"]) -> Trace
         )
     whole = torch.stack([*(state[0] for state in states[:-1]), (last or states)[-1][0]]).float()
     weights = getattr(output, "attentions", None) or ()
-    square = (len(inputs), len(inputs))
-    if len(weights) != len(states) - 1 or any(w is None or w.shape[2:] != square for w in weights):
+    shapes = {None if w is None else w.shape for w in weights}  # heads may differ layer by layer
+    if len(weights) != len(states) - 1 or [s and s[2:] for s in shapes] != [2 * (len(inputs),)]:
         return Trace(whole, None)
     return Trace(whole, torch.stack([w[0].float() for w in weights]))
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from benchmarks.models import build
 from explorer.base.errors import ModelError
 from explorer.model import inside
 from explorer.model.frozen import FrozenModel
@@ -82,6 +83,12 @@ def test_states_and_attention_are_those_of_transformers(
     assert len(found.attention) == len(own.attentions) == len(found.states) - 1
     for ours, theirs in zip(found.attention, own.attentions, strict=True):
         torch.testing.assert_close(ours, theirs[0], rtol=1e-4, atol=1e-5)
+
+
+def test_layers_with_other_numbers_of_heads_are_shown_without_attention(tmp_path: Path) -> None:
+    model = load(build("dots3_note_text", tmp_path), device=torch.device("cpu"))
+    found = inside.trace(model, torch.randn(L, model.d_model))
+    assert found.attention is None and len(found.states) == 3
 
 
 def test_the_lens_at_the_last_layer_is_what_the_model_says(
