@@ -224,9 +224,9 @@ def _trace_of_network(model: FrozenModel, inputs: Float[Tensor, "L d"]) -> Trace
     network, kind = model.network, model.network.config.model_type
     last: list[Tensor] = []
     hook: Any = nullcontext()
-    if (norm := _final_norm(model)) is not None:
-        hook = norm.register_forward_pre_hook(lambda _, given: last.append(given[0]))
     try:
+        if (norm := _final_norm(model)) is not None:
+            hook = norm.register_forward_pre_hook(lambda _, given: last.append(given[0]))
         with hook, _eager(network) as has_weights:
             output = network.base_model(
                 inputs_embeds=inputs[None].to(model.dtype, copy=True),

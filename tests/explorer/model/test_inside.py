@@ -91,6 +91,12 @@ def test_layers_with_other_numbers_of_heads_are_shown_without_attention(tmp_path
     assert found.attention is None and len(found.states) == 3
 
 
+def test_a_network_without_a_body_of_its_own_is_said_to_give_no_states(tmp_path: Path) -> None:
+    model = load(build("llama4_text", tmp_path), device=torch.device("cpu"))
+    with pytest.raises(ModelError, match="do not give their hidden states"):
+        inside.trace(model, torch.randn(L, model.d_model))
+
+
 def test_the_lens_at_the_last_layer_is_what_the_model_says(
     model: FrozenModel, inputs: torch.Tensor
 ) -> None:
