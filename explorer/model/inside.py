@@ -19,7 +19,7 @@ from explorer.model.attention import Kept, Masks, Positions
 from explorer.model.body import Body
 from explorer.model.frozen import FrozenModel
 from explorer.model.head import CHUNK, PIECE, measure_logits
-from explorer.runtime.interruption import check
+from explorer.runtime.interruption import Interrupted, check
 
 Span = tuple[int, int]
 """Layers, from the first (0) to before the last."""
@@ -235,6 +235,8 @@ def _trace_of_network(model: FrozenModel, inputs: Float[Tensor, "L d"]) -> Trace
                 output_hidden_states=True,
                 output_attentions=has_weights,
             )
+    except (Interrupted, MemoryError):
+        raise
     except Exception as error:  # whatever the code of some two hundred families raises
         raise ModelError(
             tr(

@@ -12,6 +12,7 @@ from explorer.base.errors import ModelError
 from explorer.model import inside
 from explorer.model.frozen import FrozenModel
 from explorer.model.loading import load
+from explorer.runtime.interruption import Interrupted, abandonable, listening
 from tests.explorer.model import networks
 
 L, FIRST = 9, 1
@@ -89,6 +90,20 @@ def test_layers_with_other_numbers_of_heads_are_shown_without_attention(tmp_path
     model = load(build("dots3_note_text", tmp_path), device=torch.device("cpu"))
     found = inside.trace(model, torch.randn(L, model.d_model))
     assert found.attention is None and len(found.states) == 3
+
+
+def test_a_pass_that_is_left_in_the_middle_is_not_said_to_be_impossible(
+    model: FrozenModel, inputs: torch.Tensor
+) -> None:
+    asked: list[bool] = []
+
+    def leave_late() -> bool:
+        asked.append(True)
+        return len(asked) > 4
+
+    with pytest.raises(Interrupted), listening(leave_late), abandonable():
+        for _ in range(2):
+            inside.trace(model, inputs)
 
 
 def test_a_network_without_a_body_of_its_own_is_said_to_give_no_states(tmp_path: Path) -> None:
