@@ -48,6 +48,7 @@ class ModelPool:
             fast = self._held.get((folder.resolve(), torch.bfloat16))
             shared = fast.in_float32() if fast is not None else None
             if shared is not None:
+                self._held.move_to_end((folder.resolve(), torch.bfloat16))
                 return shared
         if key not in self._held:
             self._held[key] = self._load(folder, name, dtype)

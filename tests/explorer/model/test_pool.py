@@ -10,7 +10,7 @@ from explorer.base.errors import ModelError
 from explorer.model import pool
 from explorer.model.frozen import FrozenModel
 from explorer.model.pool import ModelPool
-from tests.explorer.model.networks import loss_and_gradient
+from tests.explorer.model.networks import loss_and_gradient, network, save
 
 CPU = torch.device("cpu")
 F32, BF16 = torch.float32, torch.bfloat16
@@ -78,6 +78,19 @@ def test_the_least_recently_used_goes_first(
     assert models.holds(tiny_llama_folder, F32) and models.holds(tiny_llama_folder, BF16)
     assert not models.holds(tiny_neox_folder, F32)
     assert len(loads) == 3
+
+
+def test_weights_that_are_used_in_another_format_are_used(
+    tmp_path: Path, tiny_llama_folder: Path, tiny_neox_folder: Path
+) -> None:
+    folder = save(network("llama").to(BF16), tmp_path)
+    models = ModelPool(CPU, keep=2)
+    models.get(folder, "a", BF16)
+    models.get(tiny_neox_folder, "b", F32)
+    assert models.get(folder, "a", F32).body is not None  # no copy: the held weights, cast in use
+    assert not models.holds(folder, F32)
+    models.get(tiny_llama_folder, "c", F32)
+    assert models.holds(folder, BF16) and not models.holds(tiny_neox_folder, F32)
 
 
 def test_models_are_let_go_when_memory_is_short(
