@@ -182,10 +182,13 @@ def remembers(network: Any) -> bool:
 
 
 def _some_ids(network: Any) -> Int[Tensor, "1 L"]:
-    """Return ids from the middle of the vocabulary: special tokens stand at its ends."""
+    """Return ids from the middle of the vocabulary, downwards: special tokens stand at its ends.
+
+    Upwards those of a few tokens would be taken for positions (`_PositionTables`).
+    """
     count = int(network.get_input_embeddings().weight.shape[0])
     ids = torch.arange(LENGTH, device=network.device) * max(1, count // (2 * LENGTH)) + count // 4
-    return ids[None] % count
+    return ids.flip(0)[None] % count
 
 
 def _logits(network: Any, **given: Any) -> Float[Tensor, "1 L vocab"]:

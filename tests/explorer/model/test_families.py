@@ -204,6 +204,15 @@ def test_inputs_may_be_as_long_as_the_table_of_positions(
             model.logits(_inputs(model, positions + 1))
 
 
+@pytest.mark.parametrize("tokens", [12, 23])
+def test_a_few_tokens_are_not_taken_for_positions(
+    load_model: Load, family: Callable[..., Path], tokens: int
+) -> None:
+    """As in models of amino acids: the probe's tokens are neighbours in their table."""
+    model = load_model(family("gpt2", vocab_size=tokens))
+    assert (model.vocabulary, model.max_positions) == (tokens, 128)
+
+
 def test_the_text_part_of_a_multimodal_model_is_used(
     load_model: Load, family: Callable[..., Path]
 ) -> None:
