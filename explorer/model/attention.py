@@ -25,7 +25,7 @@ SWITCH = "EXPLORER_FUSED_ATTENTION"
 BLOCK = 128
 """Positions whose attention is computed at one time; none of them looks at later blocks."""
 
-Rotation = tuple[Float[Tensor, "longest D"], Float[Tensor, "longest R"]]
+Rotation = tuple[Float[Tensor, "L D"], Float[Tensor, "L R"]]
 """Cosines of the angles (1 where nothing is turned), and sines of the first R of D, signed."""
 Masks = list[Float[Tensor, "1 G*block seen"]]
 """What is added to the scores of each block of positions, which may see so many."""
@@ -37,13 +37,13 @@ class Positions(NamedTuple):
     """What every layer of one pass is told of its T positions.
 
     They are those of all rows, one after another: of batches of (rows, L), whose lengths differ.
-    The rotation is for the longest, masks are by window and L; with `fused`, attention to all that
-    came before, from the first position on, is left to PyTorch's kernel.
+    Rotations are by L, which some angles depend on (longrope), masks by window and L; with `fused`,
+    attention to all that came before, from the first position on, is left to PyTorch's kernel.
     """
 
     shapes: Sequence[tuple[int, int]]
     dtype: torch.dtype
-    rotation: Rotation
+    rotations: Mapping[int, Rotation]
     masks: Mapping[tuple[int | None, int], Masks]
     fused: bool = False
 
@@ -160,8 +160,8 @@ class Attention:
             at.by_batch(qkv), at.by_batch(said), at.shapes, strict=True
         ):
             q, k, v = self.split(part, K, G)
-            q, of_q = self.turn_q.forward(q, at.rotation)
-            k, of_k = self.turn_k.forward(k, at.rotation)
+            q, of_q = self.turn_q.forward(q, at.rotations[L])
+            k, of_k = self.turn_k.forward(k, at.rotations[L])
             q, k, v = q.flatten(0, 1), k.flatten(0, 1), v.reshape(rows * K, L, -1)
             if past is not None:
                 k, v = torch.cat([past[0], k], 1), torch.cat([past[1], v], 1)
@@ -190,8 +190,9 @@ class Attention:
             else:
                 dq, dk, dv = _attend_backward(by_heard, own)
             by_q, by_k, by_v = self.split(part, K, G)
-            self.turn_q.backward(dq.view(by_q.shape), at.rotation, own.turns[0], by_q)
-            self.turn_k.backward(dk.view(by_k.shape), at.rotation, own.turns[1], by_k)
+            rotation = at.rotations[part.shape[1]]
+            self.turn_q.backward(dq.view(by_q.shape), rotation, own.turns[0], by_q)
+            self.turn_k.backward(dk.view(by_k.shape), rotation, own.turns[1], by_k)
             by_v.copy_(dv.view(by_v.shape))
         return self.qkv.backward(by_qkv.flatten(1), at.dtype)
 
@@ -293,7 +294,7 @@ def _rotate(
     back: bool = False,
 ) -> Float[Tensor, "... L D"]:
     """Turn pairs (i, i + R/2) by their position's angle, or back; fills and returns `turned`."""
-    cos, sin = (angles[: x.shape[-2]] for angles in rotation)
+    cos, sin = rotation
     torch.mul(x, cos, out=turned)
     R = sin.shape[-1]
     first, second = x[..., :R].chunk(2, -1)

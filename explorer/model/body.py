@@ -160,7 +160,10 @@ class Body:
         return Positions(
             shapes,
             dtype,
-            rotation_of(self.rotary, before, max(lengths), self.head_size, device, dtype),
+            {
+                L: rotation_of(self.rotary, before, L, self.head_size, device, dtype)
+                for L in lengths
+            },
             {
                 (window, L): masks_of(before, L, attentions[0].group, window, device, dtype)
                 for window in {attention.window for attention in attentions}

@@ -1,13 +1,16 @@
 """A pass of batches of several lengths says what a pass of each of them alone says."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from explorer.model import attention, passes
 from explorer.model.frozen import FrozenModel
+from explorer.model.loading import load
 from explorer.model.passes import Batch
+from tests.explorer.model import networks
 
 
 @pytest.fixture(params=["body", "network", "logits", "neox"])
@@ -63,6 +66,20 @@ def test_company_changes_nothing(
             assert found.rank is not None and alone.rank is not None
             assert torch.equal(found.rank, alone.rank)
             assert found.loss.shape == batch.targets.shape
+
+
+def test_angles_that_depend_on_the_length_are_those_of_each_row(tmp_path: Path) -> None:
+    rope = {"rope_type": "longrope", "factor": 4.0, "rope_theta": 100.0, "short_factor": [1.0, 1.0],
+            "long_factor": [2.0, 5.0], "original_max_position_embeddings": 10}  # fmt: skip
+    folder = networks.save(networks.network("llama", rope_parameters=rope), tmp_path)
+    model = load(folder, device=torch.device("cpu"))
+    assert model.body is not None
+    several = batches(model.d_model)
+    together = passes.loss_and_gradient(model, several)
+    for batch, (found, gradient) in zip(several, together, strict=True):
+        ((alone, expected),) = passes.loss_and_gradient(model, [batch])
+        torch.testing.assert_close(found.loss, alone.loss, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(gradient, expected, rtol=1e-3, atol=1e-5)
 
 
 def test_only_positions_that_are_read_go_through_the_head(
