@@ -12,6 +12,7 @@ import pandas as pd
 from jaxtyping import Float
 from pydantic import Field
 
+from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
@@ -73,8 +74,7 @@ class SolutionMap:
 
     def csv(self, ids: Collection[str]) -> str:
         """Return the rows of some points as CSV."""
-        chosen = self.points[self.points["id"].isin(ids)]
-        text: str = chosen.to_csv(index=False)
+        text: str = self.points[self.points["id"].isin(ids)].to_csv(index=False)
         return text
 
 
@@ -326,7 +326,7 @@ def trajectory(made: SolutionMap, recording: Recording) -> pd.DataFrame:
     """Return a recorded run's way through a PCA map: a row a frame, of its best restart then.
 
     Raises:
-        BadInputError: if the map is not PCA's, or the run is of another model's width.
+        BadInputError: if the map is not PCA's, or the run is of another model, by width or name.
     """
     spec = made.record.spec
     if spec.place is not None:
@@ -337,8 +337,10 @@ def trajectory(made: SolutionMap, recording: Recording) -> pd.DataFrame:
         raise BadInputError(
             tr("A run can be laid into a PCA map only: UMAP has no axes to project on.")
         )
-    frames = recording.frames
-    if recording.header.d_model != made.sets[0].record.d_model:
+    frames, run = recording.frames, recording.header
+    own = {s.record.model for s in made.solutions.values()}
+    other = run.model not in own and not any(map(catalog.is_path, own | {run.model}))
+    if other or run.d_model != made.sets[0].record.d_model:
         raise BadInputError(tr("This run is of another model than the map. Choose another run."))
     axes = projection.principal(vectors(made.sets, spec.vector), spec.dimensions)
     steps = chosen(frames["e"], frames["m"], spec.vector)

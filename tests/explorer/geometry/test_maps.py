@@ -1,5 +1,7 @@
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -144,6 +146,21 @@ def test_a_run_that_does_not_fit_is_a_sentence(make_set: MakeSet) -> None:
     umap = maps.make(MapSpec(sets=(name,), method="umap", neighbours=4))
     with pytest.raises(BadInputError, match="PCA map only"):
         maps.trajectory(umap, _recording(6, np.zeros((2, 6))))
+
+
+def test_a_run_of_another_model_as_wide_is_not_laid_into_a_map(make_set: MakeSet) -> None:
+    """As of two checkpoints: their e and m live in different spaces."""
+    made = maps.make(MapSpec(sets=(make_set(),)))
+    of_one = [
+        replace(s, record=s.record.model_copy(update={"model": "a/one"}))
+        for s in made.sets[0].solutions
+    ]
+    made = replace(made, sets=[replace(made.sets[0], solutions=of_one)])
+    run = _recording(6, np.zeros((2, 6)))
+    for name, fits in (("a/one", True), ("/elsewhere/one", True), ("a/one@step1", False)):
+        named = replace(run, header=run.header.model_copy(update={"model": name}))
+        with nullcontext() if fits else pytest.raises(BadInputError, match="another model"):
+            maps.trajectory(made, named)
 
 
 def _states(count: int, layers: int = 4, d: int = 12) -> np.ndarray:
