@@ -62,7 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     asked = experiment(arguments.experiment)
     cards = [catalog.find(name) for name in arguments.model or [flags.MODEL]]
     if arguments.list_settings:
-        _print_settings(asked.preset(arguments.preset, cards[0]))
+        found = _changeable(asked.preset(arguments.preset, cards[0]))
+        results.print_json({"settings": found}) if arguments.json else _print_settings(found)
         return 0
     plans = [(card, _settings(arguments, asked, card)) for card in cards]
     where = devices.several(arguments)
@@ -124,14 +125,23 @@ def _tell_together(arguments: argparse.Namespace, asked: Experiment, made: list[
         print(note)
 
 
-def _print_settings(usual: Settings) -> None:
-    """Print every setting with the value that it has in the preset."""
-    for name, info in type(usual).model_fields.items():
-        if name not in ("experiment", "model", "recipe"):
-            print(f"{name:16} {json.dumps(getattr(usual, name)):34} {info.description}")
-    if hasattr(usual, "recipe"):
-        for name in SETTINGS:
-            print(f"recipe.{name:16} {Recipe.model_fields[name].description}")
+def _changeable(usual: Settings) -> dict[str, dict[str, Any]]:
+    """Return what --set can change: its value in the preset, and what it means."""
+    fixed = ("experiment", "model", "recipe")
+    found = {name: _told(usual, name) for name in type(usual).model_fields if name not in fixed}
+    if (recipe := getattr(usual, "recipe", None)) is not None:
+        found |= {f"recipe.{name}": _told(recipe, name) for name in SETTINGS}
+    return found
+
+
+def _told(usual: Settings | Recipe, name: str) -> dict[str, Any]:
+    return {"value": getattr(usual, name), "meaning": type(usual).model_fields[name].description}
+
+
+def _print_settings(found: dict[str, dict[str, Any]]) -> None:
+    for name, told in found.items():
+        value = "none" if told["value"] is None else json.dumps(told["value"])
+        print(f"{name:21} {value:34} {told['meaning']}")
 
 
 def _settings(

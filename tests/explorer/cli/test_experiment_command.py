@@ -99,6 +99,9 @@ def test_devices_that_cannot_work_side_by_side_are_a_sentence(
 def test_settings_are_listed_and_unknown_ones_named(call: Call, tiny_llama_folder: Path) -> None:
     listed = call("run", "readout", "--list-settings")
     assert listed.code == 0 and "context_length" in listed.out and "recipe.max_steps" in listed.out
+    told = call("run", "readout", "--list-settings", "--json").json["settings"]
+    assert told["context_length"]["value"] == 32 and "Tokens" in told["context_length"]["meaning"]
+    assert [name in listed.out for name in told] == [True] * len(told)
     for change, said in (
         ("nope=1", "There is no setting “nope”. Choose one of: model, seed, recipe"),
         ("recipe.nope=1", "There is no setting “recipe.nope”"),
