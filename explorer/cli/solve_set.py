@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _texts(file: Path) -> tuple[GatheredText, ...]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").split("\n")  # a text may hold U+2028
         found = tuple(GatheredText.model_validate_json(line) for line in lines if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{file} cannot be read as UTF-8 text. Check the path.") from error

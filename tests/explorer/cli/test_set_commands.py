@@ -121,6 +121,17 @@ def test_a_texts_file_without_texts_is_a_sentence(
     assert said.code == 2 and "one JSON object a line" in said.err
 
 
+def test_lines_of_a_texts_file_end_where_those_of_json_end(
+    solve: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "texts.jsonl"
+    lines = [json.dumps({"text": text}, ensure_ascii=False) for text in ("a\u2028b c", "d\x85e f")]
+    file.write_text("\r\n".join(lines), encoding="utf-8-sig", newline="")
+    few = ("--restarts", 1, "--set", "max_steps=1", "--attempts", 1, "--json")
+    said = solve("--texts", file, *few)
+    assert said.code in (0, 3) and said.json["wanted"] == 2, said.err
+
+
 def test_distances_in_json_equal_the_files(call: Any, make_set: MakeSet, letters: None) -> None:
     name = make_set()
     said = call("distances", "--set", name, "--json")
