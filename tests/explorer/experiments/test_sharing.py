@@ -119,6 +119,14 @@ def test_what_texts_do_not_reach_alone_is_not_held_against_sharing() -> None:
     assert sharing.findings(made(cells, texts=12))[0].shown is True
 
 
+@pytest.mark.parametrize("alone", [{}, {("nothing", 1): HELD[1:]}])
+def test_cells_that_are_done_before_those_of_one_text_decide_nothing_yet(
+    alone: dict[tuple[str, int], list[list[float]]],
+) -> None:
+    (finding,) = sharing.findings(made(alone | {("e", 2): HELD, ("m", 2): HELD}, texts=12))
+    assert finding.shown is None and "alone (S_g = 1)" in finding.figure
+
+
 def test_a_group_needs_as_many_restarts_as_its_share_of_good_ones_says() -> None:
     cells = {("nothing", 1): HELD, ("e", 2): HELD, ("m", 2): NONE}
     table = sharing.summary(made(cells, texts=12)).set_index(["shared", "s_g"])
