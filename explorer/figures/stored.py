@@ -124,6 +124,8 @@ KINDS: tuple[tuple[Collection[Any], Callable[[Path], list[Chart]]], ...] = (
 def named(name: str) -> tuple[str, list[Chart]]:
     """Return the id and every chart of a result, by its id, its folder, or an id's beginning.
 
+    A folder of one's own may hold several: a plane and a walk around a solution, say.
+
     Raises:
         BadInputError: if there is none of that name, or several, or it has nothing to draw.
         CorruptFileError: if it cannot be read.
@@ -134,17 +136,18 @@ def named(name: str) -> tuple[str, list[Chart]]:
             found[collection.find(name)] = (collection, draw)
         except BadInputError:
             continue
-    if len(found) != 1:
-        few = f"{len(found)} results are" if found else "Nothing stored is"
+    places = {file.parent for file in found}
+    if len(places) != 1:
+        few = f"{len(places)} results are" if found else "Nothing stored is"
         raise BadInputError(
             f"{few} called “{name[:60]}”. Give the id of a run, a set, paths, a landscape, a look "
             "inside or a run of an experiment as the Library shows it, or its folder."
         )
-    ((file, (collection, draw)),) = found.items()
-    drawn = draw(file)
+    drawn = [chart for file, (_, draw) in found.items() for chart in draw(file)]
     if not drawn:
+        nouns = " and ".join(collection.noun for collection, _ in found.values())
         raise BadInputError(
-            f"Nothing of the {collection.noun} “{name[:60]}” has been measured yet, so there is "
+            f"Nothing of the {nouns} “{name[:60]}” has been measured yet, so there is "
             "no figure of it."
         )
-    return file.parent.name, drawn
+    return places.pop().name, drawn

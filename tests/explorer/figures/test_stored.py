@@ -1,8 +1,12 @@
 """What is stored is found by its name, and every chart of it is drawn."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from explorer.base.errors import BadInputError
+from explorer.base.folders import recorded
 from explorer.figures import stored
 from explorer.paths.places import PATHS
 from explorer.paths.result import Paths
@@ -12,6 +16,15 @@ def test_a_result_that_ships_is_found_and_drawn() -> None:
     found, drawn = stored.named("reconstruct/1-ferry")
     assert found == "1-ferry"
     assert [chart.key for chart in drawn] == ["accuracy", "positions", "loss", "position-accuracy"]
+
+
+def test_all_that_lies_in_one_folder_is_drawn(tmp_path: Path) -> None:
+    """The command line writes a plane and a walk around a solution into one, if nothing is said."""
+    for name in ("landscape/1-four-texts/landscape", "inside/1-lanternball/inside"):
+        shutil.copy(recorded() / f"{name}.safetensors", tmp_path)
+    found, drawn = stored.named(str(tmp_path))
+    assert found == tmp_path.name
+    assert {"landscape-accuracy", "inside-lens"} < {chart.key for chart in drawn}
 
 
 @pytest.mark.parametrize("name", ["", "nothing-of-this-name", "/nowhere/at/all"])
