@@ -1,6 +1,8 @@
 """`python -m explorer figures` and `export-site`: what is stored as files for others."""
 
 import argparse
+from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,9 @@ def add_to(commands: Any) -> None:
         "figures",
         help="write every chart of stored results as SVG, PDF, PNG or HTML",
         description="Write every chart of runs, sets, paths, landscapes, looks inside and runs of "
-        "experiments, each into a folder called as the result is. SVG, PDF and PNG are drawn by "
-        "Chrome or Chromium, which must be installed.",
+        "experiments, each into a folder called as the result is, with a number if one before it "
+        "is called so too. SVG, PDF and PNG are drawn by Chrome or Chromium, which must be "
+        "installed.",
     )
     command.add_argument(
         "names", nargs="+", metavar="NAME", help="A result's id, its beginning, or its folder."
@@ -47,11 +50,11 @@ def run_figures(arguments: argparse.Namespace) -> int:
     from explorer.figures import files, stored
 
     formats = files.require_formats(arguments.format.split(","))
-    found = [stored.named(name) for name in arguments.names]
+    found = [stored.named(name) for name in dict.fromkeys(arguments.names)]
     out = results.folder(arguments.out).resolve()
     made = [
         write_atomically(out / name / file, content)
-        for name, charts in found
+        for name, (_, charts) in zip(_apart([name for name, _ in found]), found, strict=True)
         for file, content in files.files(charts, formats)
     ]
     if arguments.json:
@@ -59,6 +62,15 @@ def run_figures(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(map(str, made)))
     return 0
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """Return names of which no two are alike: what comes again gets a number."""
+    apart: list[str] = []
+    for name in names:
+        more = (f"{name}-{k}" for k in count(2))
+        apart.append(next(n for n in chain([name], more) if n not in apart))
+    return apart
 
 
 def run_site(arguments: argparse.Namespace) -> int:

@@ -1,7 +1,9 @@
 """`figures`: every chart of results that are named, each result in a folder of its own."""
 
+import shutil
 from pathlib import Path
 
+from explorer.base.folders import recorded
 from tests.explorer.cli.conftest import Call
 
 
@@ -13,6 +15,18 @@ def test_charts_of_two_results_are_written(call: Call, tmp_path: Path) -> None:
     assert [file.name for file in written[:2]] == ["01-accuracy.html", "02-positions.html"]
     assert {file.parent.name[:6] for file in written} == {"1-ferr", "62d0e8"}
     assert all(file.stat().st_size > 1_000_000 for file in written)  # each works offline
+
+
+def test_results_in_folders_of_one_name_are_written_beside_each_other(
+    call: Call, tmp_path: Path
+) -> None:
+    folders = [tmp_path / of / "inside" for of in "ab"]
+    for folder in folders:
+        shutil.copytree(recorded() / "inside" / "1-lanternball", folder)
+    said = call("figures", *folders, "--format", "html", "--out", tmp_path / "out", "--json")
+    written = said.json["figures"]
+    assert len(set(written)) == len(written)
+    assert {Path(name).parent.name for name in written} == {"inside", "inside-2"}
 
 
 def test_what_cannot_be_drawn_is_a_sentence(call: Call, tmp_path: Path) -> None:
