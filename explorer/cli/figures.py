@@ -21,7 +21,10 @@ def add_to(commands: Any) -> None:
         "installed.",
     )
     command.add_argument(
-        "names", nargs="+", metavar="NAME", help="A result's id, its beginning, or its folder."
+        "names",
+        nargs="+",
+        metavar="NAME",
+        help="A result's id, its beginning, its folder or its file.",
     )
     command.add_argument(
         "--format",

@@ -1,6 +1,7 @@
 """Every chart of what is stored: all that its page can show, in the page's order."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ KINDS: tuple[tuple[Collection[Any], Callable[[Path], list[Chart]]], ...] = (
 
 
 def named(name: str) -> tuple[str, list[Chart]]:
-    """Return the id and every chart of a result, by its id, its folder, or an id's beginning.
+    """Return the id and every chart of a result, by its id or its beginning, its folder or file.
 
     A folder of one's own may hold several: a plane and a walk around a solution, say.
 
@@ -132,16 +133,16 @@ def named(name: str) -> tuple[str, list[Chart]]:
     """
     found: dict[Path, tuple[Collection[Any], Callable[[Path], list[Chart]]]] = {}
     for collection, draw in KINDS:
-        try:
-            found[collection.find(name)] = (collection, draw)
-        except BadInputError:
-            continue
+        with suppress(BadInputError):
+            file = collection.find(name)
+            if file.name.endswith(collection.file):  # of a recording the run may stand before it
+                found[file] = (collection, draw)
     places = {file.parent for file in found}
     if len(places) != 1:
         few = f"{len(places)} results are" if found else "Nothing stored is"
         raise BadInputError(
             f"{few} called “{name[:60]}”. Give the id of a run, a set, paths, a landscape, a look "
-            "inside or a run of an experiment as the Library shows it, or its folder."
+            "inside or a run of an experiment as the Library shows it, or its folder or file."
         )
     drawn = [chart for file, (_, draw) in found.items() for chart in draw(file)]
     if not drawn:

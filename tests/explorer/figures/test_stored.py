@@ -27,6 +27,17 @@ def test_all_that_lies_in_one_folder_is_drawn(tmp_path: Path) -> None:
     assert {"landscape-accuracy", "inside-lens"} < {chart.key for chart in drawn}
 
 
+def test_a_result_is_drawn_from_its_file(tmp_path: Path) -> None:
+    """Also a recording as the command line calls it."""
+    file = PATHS.shipped()[0]
+    assert stored.named(str(file))[0] == file.parent.name
+    own = tmp_path / "1a2b.recording.safetensors"
+    shutil.copy(recorded() / "reconstruct" / "1-ferry" / "recording.safetensors", own)
+    assert stored.named(str(own))[1][0].key == "accuracy"
+    with pytest.raises(BadInputError, match="Nothing stored is called"):
+        stored.named(str(recorded() / "paths"))
+
+
 @pytest.mark.parametrize("name", ["", "nothing-of-this-name", "/nowhere/at/all"])
 def test_a_name_of_nothing_is_said(name: str) -> None:
     with pytest.raises(BadInputError, match=r"Nothing stored is called"):
