@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -152,7 +153,7 @@ def take_in(
     """
     known = {entry.id for entry in store.entries() if entry.record}
     arrivals: list[Arrival] = []
-    for files in _groups(name, data).values():
+    for files in chain.from_iterable(map(_by_run, _groups(name, data).values())):
         folder = folders.local() / "solutions" / f"{store.IMPORTED}{uuid.uuid4().hex[:8]}"
         for file in sorted(files.keys() - set(_EXTRAS)):
             arrival = _keep(folder, file, files[file], known, may_name)
@@ -289,7 +290,7 @@ def _groups(name: str, data: bytes) -> dict[str, Files]:
         hidden = "__MACOSX" in path.parts or path.name.startswith(".")
         if hidden or (path.suffix.lower() != ".safetensors" and path.name != store.RACE):
             continue
-        most = MAX_RECORDING if path.name == store.RECORDING else MAX_SOLUTION
+        most = MAX_RECORDING if path.name.endswith(store.RECORDING) else MAX_SOLUTION
         total += info.file_size  # no more than that is ever read
         if info.file_size > most or total > max(MAX_BYTES, MAX_RATIO * len(data)):
             raise BadInputError(
@@ -297,6 +298,20 @@ def _groups(name: str, data: bytes) -> dict[str, Files]:
             )
         groups[str(path.parent)][path.name[:120]] = partial(_unpacked, archive, info)
     return groups
+
+
+def _by_run(files: Files) -> Iterator[Files]:
+    """Yield a folder's files by run: the command line writes several runs into one folder.
+
+    Their recordings are called by the end of their solutions' ids, and come out as any other.
+    """
+    left = dict(files)
+    for name in files:
+        run = name.removesuffix(f".{store.RECORDING}")
+        if run != name:
+            own = [file for file in left if PurePosixPath(file).stem.endswith(f"-{run}")]
+            yield {store.RECORDING: left.pop(name)} | {file: left.pop(file) for file in own}
+    yield left
 
 
 _ENTRY = b"PK\x01\x02"

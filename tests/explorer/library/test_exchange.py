@@ -189,6 +189,25 @@ def test_a_zip_keeps_to_its_folder_and_its_size(
         exchange.take_in("d.zip", data)
 
 
+def test_runs_that_the_command_line_wrote_into_one_folder_come_in_one_by_one(
+    file_of: Callable[..., bytes], record_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    recording = record_run(tmp_path / "r").read_bytes()
+    ids = ("a-r1", "b-r1", "a-r2", "a-r3")
+    data = _zip(
+        **{f"out/{name}.safetensors": file_of(id=name) for name in ids},
+        **{f"out/{run}.recording.safetensors": recording for run in ("r1", "r2")},
+    )
+    assert sorted(str(found.id) for found in exchange.take_in("out.zip", data)) == sorted(ids)
+    runs = {run.path: run for run in library.items("run")}
+    inside = [
+        item.id for item in library.items("solution") if item.path and item.path.parent in runs
+    ]
+    assert len(runs) == 2 and sorted(inside) == ["a-r1", "a-r2", "b-r1"]
+    with pytest.raises(BadInputError, match="holds no solution files"):
+        exchange.take_in("r1.recording.safetensors", recording)
+
+
 def test_a_recording_without_frames_or_sense_is_left_out(
     file_of: Callable[..., bytes], record_run: Callable[..., Path], tmp_path: Path
 ) -> None:
