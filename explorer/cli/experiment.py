@@ -104,7 +104,7 @@ def _run(
             made = _measure(asked, settings, preset, pool, card.parameters)
     if arguments.out is not None:
         out = arguments.out / made.header.id if len(arguments.model or ()) > 1 else arguments.out
-        _write(made, asked.tables(made), out)
+        _write(made, exports.tables(asked, made), out)
     return made
 
 
@@ -195,12 +195,12 @@ def _measure(
     return task.run
 
 
-def _write(made: Run, tables: dict[str, pd.DataFrame], out: Path) -> None:
+def _write(made: Run, tables: dict[str, bytes], out: Path) -> None:
     with results.written(out, made.folder):
         shutil.copytree(made.folder, out, dirs_exist_ok=True)
         (out / "measurements.csv").write_bytes(exports.csv(made))
-        for title, table in tables.items():
-            table.to_csv(out / f"{title.lower().replace(' ', '-')}.csv", index=False)
+        for name, content in tables.items():
+            (out / name).write_bytes(content)
 
 
 def _as_json(asked: Experiment, made: Run) -> dict[str, Any]:

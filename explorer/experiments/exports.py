@@ -43,6 +43,16 @@ def parquet(run: Run) -> bytes:
     return out.getvalue()
 
 
+def tables(experiment: Experiment, run: Run) -> dict[str, bytes]:
+    """Return a CSV of every table by its file's name; one without columns is no CSV."""
+    made = experiment.tables(run) if run.done else {}
+    return {
+        f"{title.lower().replace(' ', '-')}.csv": table.to_csv(index=False).encode()
+        for title, table in made.items()
+        if len(table.columns)
+    }
+
+
 def archive(experiment: Experiment, run: Run) -> bytes:
     """Return the run's files, a CSV of every table, and its protocol as one zip."""
     out = io.BytesIO()
@@ -50,8 +60,8 @@ def archive(experiment: Experiment, run: Run) -> bytes:
         said = [experiment.sentence(run), *experiment.notes(run)]
         file.writestr("protocol.txt", "\n".join(said) + "\n")
         file.writestr("measurements.csv", csv(run))
-        for title, table in experiment.tables(run).items() if run.done else ():
-            file.writestr(f"{title.lower().replace(' ', '-')}.csv", table.to_csv(index=False))
+        for name, content in tables(experiment, run).items():
+            file.writestr(name, content)
         for path in sorted(run.folder.rglob("*")):
             if path.is_file():
                 file.write(path, str(path.relative_to(run.folder)))
