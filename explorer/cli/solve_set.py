@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         texts=() if arguments.texts is None else _texts(arguments.texts),
         restarts_of=arguments.restarts_of or ("every" if arguments.texts else "last"),
     )
+    _require_agreement(spec)
     where = devices.several(arguments)
     if arguments.out is not None:
         results.folder(arguments.out)
@@ -77,6 +78,18 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(record)
     return 0 if record.exact else 3
+
+
+def _require_agreement(spec: SolveSetSpec) -> None:
+    """Make sure that nothing is asked of contexts where texts are gathered: none are drawn.
+
+    Raises:
+        BadInputError: if something is.
+    """
+    for name in ("source", "path", "contexts", "continuations", "context_length"):
+        if spec.texts and getattr(spec, name) != SolveSetSpec.model_fields[name].default:
+            option = flags.written(SolveSetSpec, name)
+            raise BadInputError(f"{option} says how texts are drawn. Leave it or --texts out.")
 
 
 def _texts(file: Path) -> tuple[GatheredText, ...]:

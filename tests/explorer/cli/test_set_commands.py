@@ -94,6 +94,8 @@ def test_nothing_exact_is_exit_code_3_and_is_reported(solve: Callable[..., Any])
     ("arguments", "words"),
     [
         (("--contexts", 0), "contexts"),
+        (("--contexts", 3), "Leave it or --texts out"),
+        (("--context-length", 5), "--context-length says how texts are drawn"),
         (("--restarts", 0), "restarts"),
         (("--m-from", 2), "goes with the shared regime"),
         (("--texts", "/nowhere.jsonl"), "cannot be read"),
