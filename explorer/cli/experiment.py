@@ -156,6 +156,8 @@ def _settings(
             )
         fields["arrangement"] = arguments.arrangement
     changes, of_recipe = dict(map(recipes.halves, arguments.set)), {}
+    for own in changes.keys() & {"model", "recipe"}:
+        raise BadInputError(f"Give the {own} with --{own}, not with --set.")
     for field in [field for field in changes if field.startswith("recipe.")]:
         of_recipe[field.removeprefix("recipe.")] = changes.pop(field)
     fields |= {field: _value(value) for field, value in changes.items()}

@@ -105,6 +105,8 @@ def test_settings_are_listed_and_unknown_ones_named(call: Call, tiny_llama_folde
     for change, said in (
         ("nope=1", "There is no setting “nope”. Choose one of: model, seed, recipe"),
         ("recipe.nope=1", "There is no setting “recipe.nope”"),
+        ("recipe=fast", "Give the recipe with --recipe"),
+        ("model=other", "Give the model with --model"),
     ):
         refused = call("run", "readout", "--model", tiny_llama_folder, "--set", change)
         assert refused.code == 2 and said in refused.err
