@@ -141,7 +141,7 @@ def train(
         "until": until,
         "length": len(target_ids(text, model.tokenizer, length)),
         "arrangement": arrangement,
-        "recipe": preset(recipe) if isinstance(recipe, str) else recipe,
+        "recipe": preset(recipe) if isinstance(recipe, str) else valid(Recipe, dict(recipe)),
     }
     spec = valid(ReconstructSpec, given)
     with _computing(model) as scratch:
@@ -180,9 +180,11 @@ def connect(
     """Measure the straight line between two solutions of one text, and train a curve (E8).
 
     Raises:
-        BadInputError: if they are not exact, or not of one text, model and arrangement.
+        BadInputError: if they are not exact, or not of one text, model and arrangement, or the
+            recipe cannot be used.
     """
-    spec = valid(PathsSpec, {"curve": curve, "recipe": recipe or PathRecipe()})
+    checked = valid(PathRecipe, dict(recipe or PathRecipe()))  # `model_copy` checks nothing
+    spec = valid(PathsSpec, {"curve": curve, "recipe": checked})
     with _computing(model) as scratch:
         task = Connecting([(a, b)], spec.curve, spec.recipe, model.pool, scratch)
         finish(task)

@@ -65,3 +65,20 @@ def test_bad_input_is_a_sentence(
 ) -> None:
     with pytest.raises(BadInputError, match=sentence):
         api.train(model, "The heron waits by", **QUICK | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"), [({"max_steps": -3}, "max_steps"), ({"max_step": 9}, "no setting")]
+)
+def test_a_copy_of_a_recipe_is_checked(
+    model: api.Model,
+    exact_solutions: list[api.Solution],
+    change: dict[str, object],
+    sentence: str,
+) -> None:
+    recipe = api.preset("fast").model_copy(update=change)
+    with pytest.raises(BadInputError, match=sentence):
+        api.train(model, "The heron waits by", **QUICK | {"recipe": recipe})
+    curve = api.PathRecipe().model_copy(update=change)
+    with pytest.raises(BadInputError, match=sentence):
+        api.connect(model, *exact_solutions[:2], recipe=curve)
