@@ -30,6 +30,9 @@ PROGRESS = 2
 step: a job that dies at its next step each time would die once for each of its steps, and
 everybody's work with it. What is kept a second time has outlived that."""
 
+QUEUED = case((JobRow.requested == "pause", "paused"), else_="queued")
+"""State of a job that is left to the next worker: a pause that its owner never heard of is one."""
+
 
 class LostError(Exception):
     """The job belongs to another worker by now: what this one has of it is void."""
@@ -176,7 +179,7 @@ def _free(condition: ColumnElement[bool]) -> None:
         place = str(row.owner).partition("/")[0]
         again: dict[str, object] = {"owner": None, "lease": 0.0}
         if row.state != "paused":
-            again |= {"state": "queued", "sentence": "Taken over by a new worker."}
+            again |= {"state": QUEUED, "sentence": "Taken over by a new worker."}
         log.warning(logs.line("job taken over from a dead worker", job=row.id))
         if row.id in doing.get(place, "").split():
             again |= _after_a_death(row)

@@ -16,7 +16,7 @@ from explorer.base.database import JobRow
 from explorer.base.errors import ExplorerError, StorageError
 from explorer.base.files import guarded
 from explorer.jobs import client, kept
-from explorer.jobs.ownership import LostError, Owner
+from explorer.jobs.ownership import QUEUED, LostError, Owner
 from explorer.people import owners
 from explorer.runtime import logs
 from explorer.runtime.interruption import listening
@@ -249,8 +249,9 @@ class Hands:
     def finish(self, active: Active) -> None:
         """Write the last words of a job; while that fails, it stays in these hands."""
         words = active.last_words or {}
+        left = {"state": QUEUED} if words.get("state") == "queued" else {}
         try:
-            active.job.update(**words, owner=None, lease=0.0)
+            active.job.update(**words | left, owner=None, lease=0.0)
         except StorageError as error:
             log.warning(
                 logs.line("job cannot be put down yet", job=active.job.id, **logs.reason(error))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Hire = Callable[[], "Shift"]
 StepsOf = Callable[[str], int]
+TAKEN_OVER = "Taken over by a new worker."
 
 
 def _endless(job: JobContext) -> Iterator[bool]:
@@ -56,7 +57,7 @@ def test_a_new_worker_goes_on_where_a_dead_one_was(
     first.until(lambda: steps_of(job_id) > 20)
     first.die()
     second = hire()
-    assert client.get(job_id).sentence == "Taken over by a new worker."
+    assert client.get(job_id).sentence == TAKEN_OVER
     reached = steps_of(job_id)
     second.until(lambda: steps_of(job_id) > reached)
     assert any("went on from its last checkpoint" in n for n in client.get(job_id).notices)
@@ -86,6 +87,27 @@ def test_a_worker_that_ends_leaves_its_jobs_to_the_next(
     second.until(lambda: steps_of(paused) > reached[1])
     for job_id in (running, paused):
         assert any("went on" in notice for notice in client.get(job_id).notices)
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["ended", "killed"])
+def test_a_pause_that_its_worker_did_not_live_to_hear_of_is_one(
+    hire: Hire, long: "MakeSpec", steps_of: StepsOf, ends: bool
+) -> None:
+    first = hire()
+    job_id = client.submit(long())
+    first.until(lambda: steps_of(job_id) > 3)
+    client.ask(job_id, "pause")
+    if ends:
+        first.worker._put_down()
+    first.die()
+    second = hire()
+    assert second.turns(2) == [False, False]
+    job = client.get(job_id)
+    assert (job.state, job.sentence) == ("paused", "Waiting for a worker." if ends else TAKEN_OVER)
+    assert client.worker_status().ahead == 0, "nobody waits for it"
+    client.ask(job_id, "run")
+    reached = steps_of(job_id)
+    second.until(lambda: steps_of(job_id) > reached)
 
 
 def test_a_worker_that_dies_before_the_race_leaves_the_race_to_the_next(
