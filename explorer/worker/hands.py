@@ -279,6 +279,7 @@ class Hands:
         first, most = RETRY_SECONDS
         active.retry_at = time.monotonic() + min(most, first * 2**active.failures)
         active.failures += 1
+        self._shut(active)  # else it leaves a checkpoint later, and nobody asks whose job it is
         active.steps, active.waits, job.next_step = runners.run(job), False, None
         with contextlib.suppress(LostError):  # the next turn finds that out
             job.say(f"Waiting, and goes on by itself: {error}", at_once=True)

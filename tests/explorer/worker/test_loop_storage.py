@@ -105,6 +105,24 @@ def test_others_go_on_while_one_job_waits_for_the_disk(
     assert stopped.state == "stopped" and "No space left" in stopped.notices[0]
 
 
+def test_a_worker_that_cannot_find_out_whose_a_job_is_writes_nothing(
+    shift: "Shift", long: "MakeSpec", steps_of: StepsOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.tasks.task.CheckpointTimer.due", False)
+    job_id = client.submit(long())
+    shift.until(lambda: steps_of(job_id) > 3)
+    checkpoint = kept.checkpoint_in(client.folder_of(job_id))
+    assert not checkpoint.exists()
+    active = shift.worker.active[job_id]
+    shift.worker.owner.doubt(job_id)  # it was suspended: another may have it by now
+    with _locked():
+        shift.worker.hands.go_on(active)
+        assert active.failures == 1
+        assert not checkpoint.exists()
+    reached = steps_of(job_id)
+    shift.until(lambda: steps_of(job_id) > reached)
+
+
 def test_a_locked_database_does_not_end_a_job(
     shift: "Shift", long: "MakeSpec", steps_of: StepsOf
 ) -> None:
