@@ -43,9 +43,15 @@ class Asks:
         return {"num_cpus": self.cores, "num_gpus": self.gpu, "memory": self.memory}
 
     def places(self, resources: dict[str, float]) -> int:
-        """Return how many such processes a machine with these resources has room for."""
-        wanted = {"CPU": self.cores, "GPU": self.gpu, "memory": self.memory}
-        return int(min(resources.get(name, 0) / of for name, of in wanted.items() if of))
+        """Return how many such processes a machine with these resources has room for.
+
+        What is left of two GPUs does not add up: Ray takes a part from one of them.
+        """
+        wanted = {"CPU": self.cores, "memory": self.memory}
+        places = [int(resources.get(name, 0) / of) for name, of in wanted.items() if of]
+        if self.gpu:
+            places.append(int(resources.get("GPU", 0)) * int(1 / self.gpu))
+        return min(places)
 
 
 def require_ray() -> None:

@@ -57,6 +57,9 @@ def test_a_machine_on_which_ray_does_not_start_gets_a_sentence(
     [
         (Asks(2, 0.0, 10), {"CPU": 5.0, "memory": 100.0}, 2),
         (Asks(1, 0.5, 10), {"CPU": 8.0, "GPU": 2.0, "memory": 100.0}, 4),
+        (Asks(1, 0.4, 10), {"CPU": 8.0, "GPU": 2.0, "memory": 100.0}, 4),
+        (Asks(1, 0.7, 10), {"CPU": 8.0, "GPU": 3.0, "memory": 100.0}, 3),
+        (Asks(1, 1.0, 10), {"CPU": 8.0, "GPU": 3.0, "memory": 100.0}, 3),
         (Asks(1, 0.5, 10), {"CPU": 8.0, "memory": 100.0}, 0),
         (Asks(1, 0.0, 60), {"CPU": 8.0, "memory": 100.0}, 1),
     ],
