@@ -247,7 +247,7 @@ class Spread(Task):
         self._release(process)
 
     def _hand_out(self, process: Process) -> None:
-        """Give a process the next part that nobody is at; end it if there is none."""
+        """Give a process the next part that nobody is at; end it if none can become free."""
         taken = {p.part.key for p in self.processes if p.part is not None}
         left = self.division.left()
         for part in left:
@@ -258,7 +258,8 @@ class Spread(Task):
                     part, self.division.known(part), SAY_SECONDS, KEEP_SECONDS
                 )
                 return
-        if taken or not left:
+        waiting = sum(p.idle for p in self.processes if p is not process)
+        if waiting >= sum(part.key not in taken for part in left):
             self._end(process)
 
     # -- what goes wrong ------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from explorer.cluster.joining import Asks
 from explorer.cluster.node import Node
 from explorer.cluster.parts import Division, Files, Finished, Part
 from explorer.cluster.planes import PlaneDivision
+from explorer.cluster.process import Process
 from explorer.cluster.runs import RunDivision
 from explorer.cluster.sets import SetDivision
 from explorer.cluster.spreading import Spread
@@ -218,6 +219,23 @@ def test_a_process_that_waits_for_another_command_takes_over_what_that_leaves(
         cells.held_back = False
         exhaust(work)
     assert not cells.left()
+
+
+def test_a_process_waits_for_another_command_while_others_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cells = Sleeping([0.1, 0.1])
+    cells.held_back = True  # somebody else is at the second
+    spreading, ended = spread(cells, Sleeper), []
+    monkeypatch.setattr(spreading, "_end", ended.append)
+    busy = Process("", None, None, "step", part=cells.left()[0])
+    first, second = (Process("", None, None, "nothing") for _ in range(2))
+    spreading.processes = [busy, first]
+    spreading._hand_out(first)
+    assert not ended, "another would be started in its place, again and again"
+    spreading.processes = [busy, first, second]
+    spreading._hand_out(second)
+    assert ended == [second], "one is enough for what may become free"
 
 
 def test_a_full_disk_at_the_driver_ends_it_with_a_sentence_and_all_its_processes(
