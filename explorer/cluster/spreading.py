@@ -174,7 +174,7 @@ class Spread(Task):
                         self.division.begin(ray.get(process.waits_for))
                         self._begun = True
                     ray.get(process.waits_for)
-                    process.answers = "nothing"
+                    process.answers, self._deaths[process.machine] = "nothing", 0
                 case _:
                     self._follow(process, ray.get(next(process.waits_for)))
         except StopIteration:  # the part is over; what it came to is kept
@@ -267,6 +267,8 @@ class Spread(Task):
     def _bury(self, process: Process) -> None:
         """Take the part of a process that is gone, to be given to another.
 
+        A machine on which none can begin is left out; others go on.
+
         Raises:
             ExplorerError: if the part has ended several, without progress in between.
         """
@@ -274,11 +276,12 @@ class Spread(Task):
         self._release(process)
         self.processes.remove(process)
         if part is None:
-            self._deaths[""] += 1
-            if self._deaths[""] >= 3 * DEATHS:
-                raise ExplorerError(
-                    "Processes end before they can begin: a node may have too little memory for "
-                    f"{self.division.model}. Look into Ray's logs there."
+            self._deaths[process.machine] += 1
+            if self._deaths[process.machine] >= 3 * DEATHS:
+                name = process.facts.name if process.facts else "A node"
+                self.refused[process.machine] = (
+                    f"{name} takes nothing: processes end there before they can begin. It may have "
+                    f"too little memory for {self.division.model}: look into Ray's logs there."
                 )
             return
         self._deaths[part.key] += 1

@@ -238,6 +238,16 @@ def test_a_process_waits_for_another_command_while_others_work(
     assert ended == [second], "one is enough for what may become free"
 
 
+def test_a_machine_on_which_no_process_can_begin_is_left_out() -> None:
+    spreading, good = spread(Sleeping([0.1]), Sleeper), Process("good", None, None)
+    spreading.processes = [good]
+    for machine in ["bad"] * 9 + ["lost, now and then"] * 8:
+        spreading.processes.append(Process(machine, None, None))
+        spreading._bury(spreading.processes[-1])
+    assert spreading.processes == [good] and spreading.refused.keys() == {"bad"}
+    assert "end there before they can begin" in spreading.outcome
+
+
 def test_a_full_disk_at_the_driver_ends_it_with_a_sentence_and_all_its_processes(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
