@@ -158,7 +158,8 @@ def _folder() -> Path:
     """Return a folder for this process; those of processes that are gone are removed."""
     root = Path(tempfile.gettempdir())
     for old in root.glob(f"{FOLDER}*"):
-        if not psutil.pid_exists(int(old.name.removeprefix(FOLDER))):
+        number = int(old.name.removeprefix(FOLDER))
+        if number == os.getpid() or not psutil.pid_exists(number):  # numbers come again
             shutil.rmtree(old, ignore_errors=True)
     made = root / f"{FOLDER}{os.getpid()}"
     made.mkdir(mode=0o700)
