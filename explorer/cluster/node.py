@@ -22,7 +22,7 @@ import torch
 from explorer.assets import catalog
 from explorer.assets.fingerprint import fingerprint as fingerprint_of
 from explorer.base import folders
-from explorer.base.errors import ExplorerError, ModelError
+from explorer.base.errors import ExplorerError, ModelError, StorageError
 from explorer.base.provenance import versions
 from explorer.cluster.carried import CARRIED_OUT, Carried
 from explorer.cluster.parts import Facts, Files, Finished, Part, Step
@@ -102,13 +102,19 @@ class Node:
 
         Args:
             files: references to the bytes of each file, by its name.
+
+        Raises:
+            StorageError: if the disk refuses.
         """
         import ray
 
         folder = folders.make(self._folder / "sent")
         for name, reference in files.items():
             content: np.ndarray = ray.get(reference)
-            content.tofile(folder / Path(name).name)
+            try:
+                content.tofile(folder / Path(name).name)
+            except OSError as error:
+                raise StorageError(f"The model cannot be written in {folder}: {error}.") from error
         self._at = folder
         return self.facts()
 

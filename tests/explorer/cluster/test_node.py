@@ -1,15 +1,19 @@
-"""A node's process on its machine: a folder of its own."""
+"""A node's process on its machine: a folder of its own, and what it says where the disk is full."""
 
 import os
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
 
+import ray
+
+from explorer.base.errors import StorageError
 from explorer.cluster import node
-from explorer.cluster.node import FOLDER
+from explorer.cluster.node import FOLDER, Node, told
 
 
 def test_what_a_dead_process_of_the_same_number_has_left_is_removed(
@@ -21,3 +25,16 @@ def test_what_a_dead_process_of_the_same_number_has_left_is_removed(
     made = node._folder()
     assert made == tmp_path / f"{FOLDER}{os.getpid()}" and not any(made.iterdir())
     assert {file.name for file in tmp_path.iterdir()} == {made.name, f"{FOLDER}{os.getppid()}"}
+
+
+def test_a_node_without_room_for_the_model_says_that_its_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path) -> None:
+        raise OSError("1000 requested and 0 written")
+
+    monkeypatch.setattr(ray, "get", lambda reference: reference)
+    monkeypatch.setattr(Node, "__init__", lambda self: setattr(self, "_folder", tmp_path))
+    with pytest.raises(Exception, match="1000 requested") as caught:
+        Node().take_model({"model.safetensors": SimpleNamespace(tofile=full)})
+    assert isinstance(told(caught.value), StorageError), "else it would end the work of all"
