@@ -281,8 +281,8 @@ class Worker:
 
     def _answer_to(self, row: RequestRow) -> tuple[str | None, str | None]:
         """Return the answer to a question, or else the error in a sentence."""
+        doing, answer, error, began = self.doing, None, None, time.monotonic()
         self._now_doing("answering")
-        answer, error, began = None, None, time.monotonic()
         try:
             answer = json.dumps(requests.answer(row.kind, json.loads(row.payload), self.pool))
         except ExplorerError as problem:
@@ -292,6 +292,7 @@ class Worker:
             error = f"The worker could not answer ({type(problem).__name__})."
         outcome = "request refused" if error else "request answered"
         log.info(logs.line(outcome, kind=row.kind, seconds=time.monotonic() - began))
+        self._now_doing(doing)  # it may be in the middle of a job's time
         return answer, error
 
     def _why_not_ours(self) -> str:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from explorer.base import folders
+from explorer.base.database import JobRow, transaction
 from explorer.jobs import client
 from explorer.solutions import store
 from explorer.tasks.reconstruct import Reconstruction
-from explorer.worker import runners
+from explorer.worker import loop, runners
 from explorer.worker.context import JobContext
 from tests.explorer.worker.cases import solutions_of
 
@@ -46,6 +47,30 @@ def test_a_job_that_took_the_worker_down_three_times_is_given_up(
     assert job.state == "failed" and job.error is not None
     assert "died 3 times" in job.error and "smaller model" in job.error
     assert hire().turns(1) == [False]
+
+
+def test_a_death_is_of_the_job_that_computed_also_after_a_question(
+    hire: Hire, quick: "MakeSpec", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, asked = hire(), []
+
+    def deadly(job: JobContext) -> Iterator[bool]:
+        client.announce("a question")
+        yield True
+        asked.append(first.worker.doing)
+        raise SystemExit
+
+    monkeypatch.setattr(runners, "run", deadly)
+    monkeypatch.setattr(loop, "SLICE_SECONDS", 10.0)
+    job_id = client.submit(quick())
+    with pytest.raises(SystemExit):
+        first.turns(1)
+    first.die()
+    hire()
+    assert asked == [job_id]
+    with transaction() as session:
+        row = session.get(JobRow, job_id)
+    assert row is not None and row.deaths == 1
 
 
 def test_a_new_worker_goes_on_where_a_dead_one_was(
