@@ -35,6 +35,8 @@ WATCH_SECONDS = 1.0
 TELL_SECONDS = 0.3
 """How often progress is passed on, so that the worker need not read every word of it."""
 NOBODY = 0
+STOPS = 8
+"""Of how many stops the numbers are kept: more than there is work that cannot be cancelled."""
 
 
 class StoppedError(ExplorerError):
@@ -51,6 +53,7 @@ class SideProcess:
         self._numbers: WeakKeyDictionary[Future[Any], int] = WeakKeyDictionary()
         self._newest: dict[int, Progress] = {}
         self._given: list[Future[object]] = []
+        self._stops = 0
 
     def submit(self, work: Callable[P, R], *given: P.args, **named: P.kwargs) -> "Future[R]":
         """Let the process do something; both the function and its arguments must pickle.
@@ -75,7 +78,7 @@ class SideProcess:
                 found = self._pool.submit(_carry_out, number, whole)
         if found is None:
             spawn = multiprocessing.get_context("spawn")  # no copy of the worker's threads, memory
-            self._line = _Line(spawn.SimpleQueue(), spawn.Value("q", NOBODY, lock=False))
+            self._line = _Line(spawn.SimpleQueue(), spawn.Array("q", STOPS, lock=False))
             begin = os.getpid(), self._line
             before = multiprocessing.active_children()
             self._pool = ProcessPoolExecutor(1, spawn, initializer=_begin, initargs=begin)
@@ -94,7 +97,8 @@ class SideProcess:
     def stop(self, of: "Future[Any]") -> None:
         """Take work back, or have it end where it next tells how far it is."""
         if not of.cancel() and self._line is not None:
-            self._line.unwanted.value = self._numbers.get(of, NOBODY)
+            self._stops += 1
+            self._line.unwanted[self._stops % STOPS] = self._numbers.get(of, NOBODY)
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
@@ -112,7 +116,7 @@ class _Line:
 
     Attributes:
         heard: numbers of what is done, with progress.
-        unwanted: number of what shall end.
+        unwanted: numbers of what shall end.
     """
 
     heard: "SimpleQueue[tuple[int, Progress]]"
@@ -134,8 +138,7 @@ def tell(progress: Progress) -> None:
     global _told  # noqa: PLW0603
     if _line is None:
         return
-    if _line.unwanted.value == _doing:
-        raise StoppedError("Stopped by hand.")
+    _require_wanted()
     if time.monotonic() - _told >= TELL_SECONDS:
         _told = time.monotonic()
         _line.heard.put((_doing, progress))
@@ -144,7 +147,13 @@ def tell(progress: Progress) -> None:
 def _carry_out(number: int, work: Callable[[], R]) -> R:
     global _doing, _told
     _doing, _told = number, -math.inf
+    _require_wanted()
     return work()
+
+
+def _require_wanted() -> None:
+    if _line is not None and _doing in _line.unwanted:
+        raise StoppedError("Stopped by hand.")
 
 
 def _begin(parent: int, line: _Line) -> None:

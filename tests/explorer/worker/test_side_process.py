@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 import psutil
 import pytest
@@ -82,6 +83,24 @@ def test_it_tells_how_far_it_is_and_ends_when_nobody_wants_it(aside: SideProcess
         counting.result(PATIENCE)
     assert waiting.result(PATIENCE) == 3
     assert last.cancelled()
+
+
+def test_two_that_wait_for_their_turn_are_both_taken_back(
+    aside: SideProcess, tmp_path: Path
+) -> None:
+    counting = aside.submit(_count, 100_000)
+    _newest(aside, counting)
+    waiting = [aside.submit((tmp_path / name).touch) for name in ("first", "second")]
+    last = aside.submit(_who)
+    deadline = time.monotonic() + PATIENCE
+    while not all(work.running() for work in waiting):  # too late to cancel
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    for work in [*waiting, counting]:
+        aside.stop(work)
+    last.result(PATIENCE)
+    assert all(isinstance(work.exception(), StoppedError) for work in [counting, *waiting])
+    assert not any(tmp_path.iterdir()), "nobody wants them"
 
 
 def test_telling_elsewhere_does_nothing() -> None:
