@@ -24,7 +24,8 @@ def devices() -> tuple[str, ...]:
         count = _gpus()
     else:  # torch counts on from the first
         shown = (name.strip() for name in visible.split(","))
-        count = len(list(takewhile(lambda name: name not in ("", "-1"), shown)))
+        seen = list(takewhile(lambda name: name not in ("", "-1"), shown))
+        count = 1 if any(name.startswith("MIG") for name in seen) else len(seen)
     several = count > 1 and not metadata.version("torch").endswith("+cpu")
     return tuple(f"cuda:{k}" for k in range(count)) if several else ("auto",)
 

@@ -47,7 +47,13 @@ def test_without_a_driver_the_worker_chooses() -> None:
 
 @pytest.mark.parametrize(
     ("visible", "found"),
-    [("", ("auto",)), ("3", ("auto",)), ("5,7", ("cuda:0", "cuda:1")), ("5,-1,7", ("auto",))],
+    [
+        ("", ("auto",)),
+        ("3", ("auto",)),
+        ("5,7", ("cuda:0", "cuda:1")),
+        ("5,-1,7", ("auto",)),
+        ("MIG-41,MIG-42", ("auto",)),
+    ],
 )
 def test_gpus_that_are_hidden_have_none(
     monkeypatch: pytest.MonkeyPatch, visible: str, found: tuple[str, ...]
