@@ -26,6 +26,7 @@ DEVICE = (
     "or “all” of them, share the work out."
 )
 """The meaning of `--device` where work can be shared out."""
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def add_to(command: argparse.ArgumentParser) -> None:
@@ -150,8 +151,12 @@ def _here(devices: list[str]) -> Iterator[None]:
         for device in devices:
             stack.enter_context(held(device))
         if all(device.startswith("cuda:") for device in devices):
-            seen = ",".join(device.removeprefix("cuda:") for device in devices)
-            os.environ.setdefault("CUDA_VISIBLE_DEVICES", seen)
+            numbers = [device.removeprefix("cuda:") for device in devices]
+            if shown := os.environ.pop(VISIBLE, ""):  # torch counts on from the first of these
+                numbers = [shown.split(",")[int(number)].strip() for number in numbers]
+                stack.callback(os.environ.update, {VISIBLE: shown})
+            os.environ[VISIBLE] = ",".join(numbers)
+            stack.callback(os.environ.pop, VISIBLE)
         yield
 
 
