@@ -86,6 +86,9 @@ class Spread(Task):
                     self.division.note(self.nodes, list(self.refused.values()))
                 yield self._progress
             self.division.finish()
+        except (ExplorerError, KeyboardInterrupt):
+            self._checkpoint()  # a division may have finished parts in memory alone
+            raise
         finally:
             for process in list(self.processes):
                 self._end(process)

@@ -248,6 +248,30 @@ def test_a_machine_on_which_no_process_can_begin_is_left_out() -> None:
     assert "end there before they can begin" in spreading.outcome
 
 
+@pytest.mark.parametrize(
+    "ends", [ExplorerError("“pair 7” ended 3 processes."), KeyboardInterrupt()]
+)
+def test_what_is_finished_is_written_whatever_ends_the_work(
+    ends: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+
+    class InMemory(Sleeping):
+        def checkpoint(self) -> None:
+            written.append(len(self.left()))
+
+    def end() -> None:
+        spreading.division.keep(spreading.division.left()[0], Finished({}))
+        raise ends
+
+    spreading = spread(InMemory([0.1, 0.1]), Sleeper)
+    spreading._begun = True
+    monkeypatch.setattr(spreading, "_staff", end)
+    with pytest.raises(type(ends)):
+        exhaust(spreading.steps())
+    assert written == [1]
+
+
 def test_a_full_disk_at_the_driver_ends_it_with_a_sentence_and_all_its_processes(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
