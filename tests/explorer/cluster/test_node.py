@@ -1,15 +1,12 @@
 """A node's process on its machine: a folder of its own, and what it says where the disk is full."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
-pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
-
-import ray
 
 from explorer.base.errors import StorageError
 from explorer.cluster import node
@@ -33,7 +30,7 @@ def test_a_node_without_room_for_the_model_says_that_its_disk_is_full(
     def full(_: Path) -> None:
         raise OSError("1000 requested and 0 written")
 
-    monkeypatch.setattr(ray, "get", lambda reference: reference)
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(get=lambda reference: reference))
     monkeypatch.setattr(Node, "__init__", lambda self: setattr(self, "_folder", tmp_path))
     with pytest.raises(Exception, match="1000 requested") as caught:
         Node().take_model({"model.safetensors": SimpleNamespace(tofile=full)})
