@@ -14,7 +14,7 @@ from typing import Literal
 
 from explorer.assets import catalog, packaged
 from explorer.assets.tokenizing import Tokenizer
-from explorer.base.errors import ExplorerError
+from explorer.base.errors import BadInputError, ExplorerError
 from explorer.base.progress import Progress
 from explorer.base.value import valid
 from explorer.cli.assets import downloaded
@@ -214,7 +214,11 @@ def look_inside(
 
 
 def draw(result: Run | Recording | Paths | Inside) -> list[Chart]:
-    """Return every chart of a result: `chart.figure` is Plotly's, `chart.table` has its numbers."""
+    """Return every chart of a result: `chart.figure` is Plotly's, `chart.table` has its numbers.
+
+    Raises:
+        BadInputError: if it is something else, such as one solution.
+    """
     match result:
         case Run():
             return stored.of_recording(result.recording)
@@ -222,7 +226,12 @@ def draw(result: Run | Recording | Paths | Inside) -> list[Chart]:
             return stored.of_recording(result)
         case Paths():
             return stored.of_paths(result)
-    return stored.of_inside(result)
+        case Inside():
+            return stored.of_inside(result)
+    raise BadInputError(
+        f"A {type(result).__name__} has no chart. Give a run, its recording, paths or a look "
+        "inside."
+    )
 
 
 @contextmanager

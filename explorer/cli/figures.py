@@ -52,7 +52,7 @@ def run_figures(arguments: argparse.Namespace) -> int:
     """Carry `figures` out."""
     from explorer.figures import files, stored
 
-    formats = files.require_formats(arguments.format.split(","))
+    formats = files.require_formats([name.strip() for name in arguments.format.split(",")])
     found = [stored.named(name) for name in dict.fromkeys(arguments.names)]
     out = results.folder(arguments.out).resolve()
     made = [

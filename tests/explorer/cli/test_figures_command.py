@@ -9,7 +9,7 @@ from tests.explorer.cli.conftest import Call
 
 def test_charts_of_two_results_are_written(call: Call, tmp_path: Path) -> None:
     names = ("reconstruct/1-ferry", "62d0e8")
-    said = call("figures", *names, "--format", "html", "--out", tmp_path, "--json")
+    said = call("figures", *names, "--format", " html, html", "--out", tmp_path, "--json")
     assert said.code == 0, said.err
     written = [Path(name) for name in said.json["figures"]]
     assert [file.name for file in written[:2]] == ["01-accuracy.html", "02-positions.html"]

@@ -1,12 +1,15 @@
+import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from explorer.cli import set_reports
 from explorer.solutions import sets
 
 MakeSet = Callable[..., str]
@@ -102,6 +105,7 @@ def test_nothing_exact_is_exit_code_3_and_is_reported(solve: Callable[..., Any])
         (("--length", 5), "5 are wanted"),
         (("--regime", "other"), "invalid choice"),
         (("--joint-until", 2), "joint_until"),
+        (("--joint-until", 0.5), "goes with the shared regime"),
         (("--model", "no/such folder"), "no model"),
     ],
 )
@@ -169,3 +173,14 @@ def test_a_file_without_any_text_is_a_sentence(
         *("--texts", tmp_path / "none.jsonl"),
     )
     assert said.code == 2 and "holds no text" in said.err and said.out == ""
+
+
+def test_a_report_says_null_where_it_has_no_number(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = SimpleNamespace(model_dump=lambda mode: {"auc": float("nan"), "mode": mode})
+    kept = SimpleNamespace(load=lambda record: made)
+    monkeypatch.setitem(set_reports.REPORTS, "depth", kept)
+    asked = argparse.Namespace(command="depth", out=None, json=True)
+    set_reports._report(asked, SimpleNamespace(record=None))  # type: ignore[arg-type]
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail)["auc"] is None
