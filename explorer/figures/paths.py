@@ -257,7 +257,7 @@ def ratios(paths: Paths) -> Chart:
         x=PAPER_RATIO,
         line={"dash": "dash", "width": 1.5, "color": STRAIGHT},
         annotation_text=tr("largest in the paper"),
-        annotation_position="top right",
+        annotation_position="bottom right",
     )
     figure.update_yaxes(tickformat=".0%")
     layout(
