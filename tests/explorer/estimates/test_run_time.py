@@ -1,5 +1,6 @@
 """What is said of a run's time before it starts: from steps timed here, where there are some."""
 
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from explorer.estimates.outlook import about, of_paths
 from explorer.estimates.usual_steps import Sample
 from explorer.experiments import runs
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
-from explorer.experiments.runs import Run
 from explorer.paths import places
 from explorer.paths.result import Paths
 from explorer.runtime import step_times
@@ -177,19 +177,25 @@ def test_months_are_said_as_months() -> None:
     assert "months" in paper and " h" not in paper
 
 
-def recorded_pace(found: list[Run]) -> StepTime:
-    """Return the pace of the machine that made the recorded runs, from its own cells."""
+def recorded_pace(device: str) -> StepTime:
+    """Return the pace of the machine that made the recorded runs of a device, from its own cells.
+
+    A cell's rows are one batch, or one for each text where texts took their turns.
+    """
     costs, seconds, alone = [], [], []
-    for run in found:
-        if run.settings.experiment == "throughput":
+    for run in map(runs.load, runs.run_folders()):
+        name = run.settings.experiment
+        if name == "throughput":
             rows = run.table[run.table["side"] == "autoregressive"]
             alone += list(rows["seconds"] / rows["n"])
-        elif run.settings.experiment in ("arrangements", "sharing"):
+        elif name in ("arrangements", "sharing", "training-time") and run.header.device == device:
             n = getattr(run.settings, "length", None)
             for cell in run.done:
-                took = [row["steps"] for row in cell.rows]
-                costs.append([max(took), sum(row.get("n", n) * row["steps"] for row in cell.rows)])
-                seconds.append(cell.seconds)
+                turns = groupby(cell.rows, key=lambda row: row.get("text_seconds", cell.seconds))
+                for took, rows in turns:
+                    steps_n = np.array([[row["steps"], row.get("n", n)] for row in rows])
+                    costs.append([steps_n[:, 0].max(), steps_n.prod(1).sum()])
+                    seconds.append(took)
     (a_pass, token), *_ = np.linalg.lstsq(np.array(costs), np.array(seconds))
     return StepTime(
         model="recorded",
@@ -206,14 +212,13 @@ def test_every_recorded_run_would_have_been_estimated_within_a_half(
     """Its own restarts are left out, so that each is estimated from what the others have seen."""
     folders = runs.run_folders()
     found = [runs.load(folder) for folder in folders]
-    step_time = recorded_pace(found)
     seen = {f: usual_steps._of_run(f, 0) for f in folders}
     ratios = {}
     for run in found:
         others = [s for folder in folders if folder != run.folder for s in seen[folder]]
         monkeypatch.setattr(usual_steps, "samples", lambda others=others: others)
         asked = experiment(run.settings.experiment)
-        said = run_time.expected(asked, run.settings, None, step_time)
+        said = run_time.expected(asked, run.settings, None, recorded_pace(run.header.device))
         ratios[asked.name] = run.seconds / said.usual
         assert run.seconds < 1.5 * said.most
     assert set(ratios) == set(EXPERIMENTS)
@@ -224,7 +229,7 @@ def test_every_recorded_run_would_have_been_estimated_within_a_half(
 def test_the_recorded_curves_would_have_been_estimated_within_a_half(file: Path) -> None:
     found = Paths.load(file)
     n = len(found.header.texts[0].target_ids)
-    step_time = recorded_pace([runs.load(folder) for folder in runs.run_folders()])
+    step_time = recorded_pace(f"CPU, search in {found.header.searched_in}")
     said = of_paths(found.header.recipe, len(found), n, step_time)
     assert (said.usual == said.most) == (found.header.recipe.worst == 0)
     assert 1 / 1.5 < found.header.seconds / said.usual < 1.5
