@@ -1,9 +1,10 @@
 """Makes the paths and the landscape that ship: `python -m tools.record_paths [--length 8]`.
 
-Trains solutions of short texts, on from their first exact step until every token leads, connects
-all pairs of one text, measures the plane of one pair, and copies the results to cache/recorded/.
-Texts whose pairs ship already, by the same recipe, are taken over, so that `--texts 20` adds eleven
-to the first nine. Every part goes on where it was when it is run again after an interruption.
+Trains solutions of short texts that have so many tokens, on from their first exact step until every
+token leads, connects all pairs of one text, measures the plane of one pair, and copies the results
+to cache/recorded/. Texts whose pairs ship already, by the same recipe, are taken over, so that
+`--texts 20` adds eleven to the first nine. Every part goes on where it was when it is run again
+after an interruption.
 `--table` writes docs/paths.md from what ships instead.
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from explorer.assets import catalog
+from explorer.assets.tokenizing import Tokenizer
 from explorer.base import folders
 from explorer.base.formatting import counted
 from explorer.model.frozen import best_device
@@ -56,6 +58,11 @@ TEXTS = (
     "The last letter of the alphabet complained that nobody ever waited for it to finish speaking.",
     "In the desert town they sell rain by the minute, and umbrellas only after a written test.",
     "My neighbor owns a parrot that can whistle the whole timetable of the northern railway line.",
+    "After the flood the librarian hung every atlas on a washing line between two church towers.",
+    "We buried the old radio under the plum tree, and some evenings it still plays a slow waltz.",
+    "The smallest of the seven locksmiths opened the museum door with a feather and an apology.",
+    "Because the train was late, a choir of strangers learned the whole song on platform nine.",
+    "Ask the ferryman about the wolves, but bring him a pear first, and never count his oars.",
 )
 STEPS = 250
 """A restart that is not there by then most often never is."""
@@ -144,10 +151,12 @@ def _trained(
 ) -> list[Solution]:
     """Return the exact solutions of the texts that none is kept of, trained in one batch (E8)."""
     known = tuple({s.record.text for s in kept})
-    texts = [text for text in TEXTS[: asked.texts] if not text.startswith(known)]
+    card = catalog.known_models()[0]
+    tokenizer = Tokenizer.load(catalog.require(card.name)[0])
+    enough = [text for text in TEXTS if len(tokenizer.encode(text)) >= asked.length]
+    texts = [text for text in enough[: asked.texts] if not text.startswith(known)]
     if not texts:
         return []
-    card = catalog.known_models()[0]
     limited = preset("independent").model_copy(
         update={"name": f"independent, {STEPS} steps", "max_steps": STEPS}
     )
