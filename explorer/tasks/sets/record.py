@@ -1,8 +1,8 @@
 """A set on the disk while it grows: its record, what was learned, and what is left to train."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -186,17 +186,20 @@ class GrowingSet:
     def waiting(self, busy: set[Slot], among: set[Slot] | None = None) -> list[Attempt]:
         """Return what has to be trained and is not in training: first attempts first.
 
+        Of each slot it is the first attempt that there is not, or not any more: a later one may be
+        there where the file of an earlier one is gone.
+
         Args:
             busy: slots in training.
             among: slots that are looked at; None: all.
         """
-        tried = Counter(member.slot for member in self.record.members)
+        tried = {(member.slot, member.attempt) for member in self.record.members}
         waiting = [
-            slot
+            (next(k for k in count() if (slot, k) not in tried), slot)
             for slot in self.record.to_try
             if slot not in busy and (among is None or slot in among)
         ]
-        return [self._attempt(s, tried[s]) for s in sorted(waiting, key=lambda s: (tried[s], s))]
+        return [self._attempt(slot, attempt) for attempt, slot in sorted(waiting)]
 
     def _attempt(self, slot: Slot, attempt: int) -> Attempt:
         if attempt == 0 and slot in self._carried:

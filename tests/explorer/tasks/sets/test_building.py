@@ -166,6 +166,18 @@ def test_what_a_set_has_lost_is_trained_again(
         assert _plain(again) == _plain(whole)
 
 
+def test_an_attempt_that_is_lost_is_made_again_and_no_other_twice(
+    spec: MakeSpec, pool: "ModelPool"
+) -> None:
+    """Its number and seed are its own, also where a later one of its slot is there."""
+    hopeless = spec().recipe.model_copy(update={"max_steps": 2})
+    whole = _finish(SetBuilder(spec(recipe=hopeless, attempts=2), pool))
+    (sets.folder_of(whole.id) / whole.members[0].file).unlink()
+    task = SetBuilder(spec(recipe=hopeless, attempts=2), pool)
+    deque(zip(range(60), task.steps(), strict=False), maxlen=0)
+    assert task.record.complete and _plain(task.record) == _plain(whole)
+
+
 def test_rows_join_when_others_end(
     spec: MakeSpec, pool: "ModelPool", monkeypatch: pytest.MonkeyPatch
 ) -> None:
