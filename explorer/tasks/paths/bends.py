@@ -158,7 +158,8 @@ class CurveTrainer:
         if self._clip is not None:
             norm = gradient.norm(dim=1, keepdim=True)
             gradient = gradient * (self._clip / norm.clamp_min(1e-30)).clamp_max(1.0)
-        count = loss.clamp_min(1e-6) ** recipe.worst
+        count = loss.clamp_min(1e-6)
+        count = (count / count.amax()) ** recipe.worst  # of the largest: no power is 0 or infinite
         self._bends.grad = (w[:, 1:-1] * (count / count.sum())[:, None]).T @ gradient
         self._adam.step()
         self.steps += 1

@@ -159,6 +159,19 @@ def test_the_worst_point_of_a_step_counts_most(
     assert (by_loss.bends < chord).all()
 
 
+@pytest.mark.parametrize("loss", [[1e-4, 2e-4, 1e-4], [300.0, 500.0, 300.0]])
+def test_losses_weigh_the_points_however_small_or_large_they_are(
+    llama: "FrozenModel", exact_solutions: "list[Solution]", loss: list[float]
+) -> None:
+    trainer = _trainer(llama, *exact_solutions[:2], worst=16.0)
+    w, points = trainer.rows()
+    trainer.update(w, torch.ones_like(points), torch.tensor(loss))
+    gradient = trainer._bends.grad
+    assert gradient is not None
+    torch.testing.assert_close(gradient, w[1, 1:-1, None].expand_as(gradient), rtol=0.01, atol=0)
+    assert np.isfinite(trainer.bends).all()
+
+
 def test_drawn_t_are_uniform_and_one_from_each_part(
     llama: "FrozenModel", exact_solutions: "list[Solution]"
 ) -> None:
