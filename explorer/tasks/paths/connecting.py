@@ -187,26 +187,33 @@ class Connecting(Task):
         return steps != self.paths.steps[pair] and (last or steps % self.recipe.look_every == 0)
 
     def _look(self, pair: int) -> None:
-        """Measure a curve on the grid, in float32, and end it if it is through."""
+        """Measure a curve on the grid, in float32, and end it if it is through.
+
+        Left in the middle, nothing has changed. A curve that is nowhere ends as it was measured
+        last.
+        """
         started = time.perf_counter()
         paths, trainer = self.paths, self._trainers[pair]
-        if paths.steps[pair] < 0:
-            ends = trainer.ends
-            self._measure(pair, positions("line", ends, paths.t), paths.line)
-            for end, at in zip(self._pairs[pair], (0, -1), strict=True):
-                require_as_recorded(end, float(paths.line.accuracy[pair, at]))
         points = trainer.points
+        if not np.isfinite(points).all():
+            paths.over[pair] = True
+            return
+        line = paths.line.of(pair)
+        if paths.steps[pair] < 0:
+            line = self._measure(pair, positions("line", trainer.ends, paths.t))
+            for end, at in zip(self._pairs[pair], (0, -1), strict=True):
+                require_as_recorded(end, float(line.accuracy[at]))
+        curve = line  # until its first step
         if trainer.steps:
-            self._measure(pair, positions(trainer.kind, points, paths.t), paths.curve)
-        else:  # the curve is the chord yet
-            paths.curve.keep(pair, paths.line.of(pair))
-        paths.bends[pair], paths.steps[pair] = points[1:-1], trainer.steps
-        accuracy, loss = paths.curve.accuracy[pair], paths.curve.loss[pair]
-        mean = mean_along(trainer.kind, points, paths.t, np.stack([accuracy, loss]))
-        row = (pair, trainer.steps, accuracy.min(), *mean)
-        over = trainer.steps >= self.recipe.max_steps or not np.isfinite(points).all()
-        perfect = self.recipe.stop_early and accuracy.min() == 1
-        paths.over[pair] = over or (perfect and self._holds_between(pair))
+            curve = self._measure(pair, positions(trainer.kind, points, paths.t))
+        perfect = self.recipe.stop_early and curve.accuracy.min() == 1
+        over = trainer.steps >= self.recipe.max_steps or (perfect and self._holds_between(pair))
+        paths.line.keep(pair, line)
+        paths.curve.keep(pair, curve)
+        paths.bends[pair], paths.steps[pair], paths.over[pair] = points[1:-1], trainer.steps, over
+        measured = np.stack([curve.accuracy, curve.loss])
+        mean = mean_along(trainer.kind, points, paths.t, measured)
+        row = (pair, trainer.steps, curve.accuracy.min(), *mean)
         self._seconds += time.perf_counter() - started
         history = np.concatenate([paths.history, np.array([row], dtype=HISTORY)])
         self.paths = replace(paths, history=history)
@@ -217,10 +224,11 @@ class Connecting(Task):
         halfway = positions(trainer.kind, trainer.points, (t[:-1] + t[1:]) / 2)
         return bool(self._along(pair, halfway).correct.all())
 
-    def _measure(self, pair: int, points: NDArray[np.float64], profile: Profile) -> None:
+    def _measure(self, pair: int, points: NDArray[np.float64]) -> Profile:
         started = time.perf_counter()
-        profile.keep(pair, as_profile(self._along(pair, points)))
+        found = as_profile(self._along(pair, points))
         self._pass_seconds = time.perf_counter() - started
+        return found
 
     def _along(self, pair: int, points: NDArray[np.float64]) -> TokenStatistics:
         targets, header = self._trainers[pair].targets, self.paths.header

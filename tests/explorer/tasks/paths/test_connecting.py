@@ -1,3 +1,4 @@
+import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +120,57 @@ def test_a_curve_goes_on_that_fails_halfway_between_two_points_of_the_grid(
     grid = positions("bezier", found.points(0).astype(np.float64), found.t)
     between = np.linalg.norm(asked[-1] - (grid[:-1] + grid[1:]) / 2, axis=1)
     assert (between < np.linalg.norm(np.diff(grid, axis=0), axis=1)).all()
+
+
+def test_a_look_that_is_left_halfway_is_taken_again(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody pauses while the points between the grid's are measured."""
+    from explorer.runtime.interruption import Interrupted
+    from explorer.tasks.paths import connecting as task
+
+    asked = {"max_steps": 3000, "stop_early": True, "lr": 0.3, "samples": 4}
+    whole = _finish(start(**asked))
+    (start(**asked)._file).unlink()
+    left: list[Paths] = []
+
+    def along(model: Any, points: np.ndarray, *rest: Any) -> Any:
+        if len(points) < 9 and not left:  # halfway
+            left.append(copy.deepcopy(cut.paths))
+            raise Interrupted
+        return measured(model, points, *rest)
+
+    measured = task.along
+    monkeypatch.setattr(task, "along", along)
+    cut = start(**asked)
+    found = _finish(cut)
+    assert found.steps.tolist() == whole.steps.tolist()
+    assert np.array_equal(found.history, whole.history)
+    (before,) = left  # what a checkpoint has meanwhile: numbers of the bends that stand with them
+    grid = positions("bezier", before.points(0), before.t).astype(np.float32)
+    model = cut.exact
+    again = measured(model, grid, cut._trainers[0].targets, before.header.arrangement)
+    np.testing.assert_allclose(before.curve.loss[0], again.loss.mean(1), rtol=1e-4, atol=1e-5)
+
+
+def test_a_curve_that_diverges_ends_as_it_was_measured_last(
+    start: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its file stays readable, and with it that of the others."""
+    from explorer.tasks.paths.bends import CurveTrainer
+
+    update = CurveTrainer.update
+
+    def poisoned(trainer: CurveTrainer, w: Any, gradient: Any, loss: Any) -> None:
+        nowhere = trainer is task._trainers[1] and trainer.steps == 12
+        update(trainer, w, gradient * np.nan if nowhere else gradient, loss)
+
+    task = start((0, 1), (0, 2))
+    monkeypatch.setattr(CurveTrainer, "update", poisoned)
+    _finish(task)
+    found = Paths.load(tmp_path / "paths" / FILE)
+    assert found.over.all() and found.steps.tolist() == [40, 10]
+    assert np.isfinite(found.bends).all() and np.isfinite(found.curve.loss).all()
 
 
 def test_an_interrupted_task_goes_on_as_if_never_interrupted(start: Any, tmp_path: Path) -> None:
