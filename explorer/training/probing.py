@@ -18,6 +18,7 @@ from explorer.assets.first_position import FirstPosition
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import StorageError
 from explorer.model.frozen import FrozenModel
+from explorer.runtime.interruption import listening
 from explorer.specs.arrangements import ARRANGEMENTS, ArrangementChoice, ArrangementKey
 from explorer.specs.recipes import INDEPENDENT
 from explorer.training import Row, Trainer
@@ -52,13 +53,16 @@ def probed(
 ) -> FirstPosition:
     """Return what the model's first position can say, probing it where that is not known yet.
 
+    A probe is made to its end, also if somebody stops or pauses meanwhile what it is made for.
+
     Args:
         model: the model in any number format.
         exact_model: gives the same weights in float32, to be probed; None: `model` is.
     """
     found = first_position.find(model.fingerprint)
     if found is None or not (found.can_say or found.pair_steps):
-        found = probe((exact_model or (lambda: model))())
+        with listening(lambda: False):
+            found = probe((exact_model or (lambda: model))())
         with contextlib.suppress(StorageError):  # else it is found again by the next process
             first_position.keep(found)
     return found

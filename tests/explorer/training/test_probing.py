@@ -19,6 +19,7 @@ from explorer.experiments.definition import MINUTES
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import score_memory
 from explorer.model.pool import ModelPool
+from explorer.runtime.interruption import listening
 from explorer.specs.jobs import ReconstructSpec, SolveSetSpec
 from explorer.specs.recipes import INDEPENDENT
 from explorer.tasks.experiments.task import RunTask
@@ -143,6 +144,13 @@ def test_a_model_is_probed_once(
     file.write_text("{")  # damaged: found again
     assert probing.probed(llama) == found
     assert json.loads(file.read_text())["alone"] == found.alone
+
+
+def test_a_probe_is_not_left_in_the_middle(llama: FrozenModel, own_cache: Path) -> None:
+    """Whoever stops or pauses a job whose model is being probed is heard after that."""
+    with listening(lambda: True):
+        found = probing.probed(llama)
+    assert found == probing.probe(llama)
 
 
 def test_what_is_kept_is_of_these_very_weights(own_cache: Path) -> None:
