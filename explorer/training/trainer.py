@@ -144,9 +144,10 @@ class Trainer:
         return self._state.rows_at_once
 
     def shrink(self, tried: int) -> None:
-        """Take fewer rows at a time from here: so many were too many for memory."""
-        self._state.rows_at_once = tried // 2
-        self.notices.append(f"Memory was short: {tried // 2} rows at a time from here.")
+        """Take fewer rows at a time from here: so many, maybe with others', were too many."""
+        if tried // 2 < self.rows_at_once:
+            self._state.rows_at_once = tried // 2
+            self.notices.append(f"Memory was short: {tried // 2} rows at a time from here.")
 
     def step(self, *, detail: bool = False) -> StepReport:
         """Measure every live row, end those that are exact, and move the others one step.

@@ -213,8 +213,8 @@ class Curves:
         return [len(curve.targets) for curve in self.moving for _ in range(curve.recipe.samples)]
 
     def shrink(self, tried: int) -> None:
-        """Take fewer samples at a time from here: so many were too many for memory."""
-        self.rows_at_once = tried // 2
+        """Take fewer samples at a time from here: so many, maybe with others', were too many."""
+        self.rows_at_once = min(self.rows_at_once, tried // 2)
 
     def propose(self, *, detail: bool = False) -> list[Proposal]:
         """Return what the next step has to know: the gradient at this step's samples."""

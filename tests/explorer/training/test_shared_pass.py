@@ -170,6 +170,20 @@ def test_memory_that_runs_short_is_everybodys(
     assert max(call_log) <= 2 and sum(call_log) == 6
 
 
+def test_what_memory_taught_one_is_not_forgotten_in_company(
+    llama: FrozenModel, memory_for: Callable[[int], None]
+) -> None:
+    """A pass of many short rows and few long ones says nothing of many long ones."""
+    long = Trainer(llama, [Row(LONG, seed) for seed in range(8)], "e+mN", RECIPE)
+    short = Trainer(llama, [Row(EASY, seed) for seed in range(20)], "halves", RECIPE)
+    long.shrink(6)
+    memory_for(12)
+    step_together([long, short])
+    assert long.rows_at_once == 3
+    assert long.notices == ["Memory was short: 3 rows at a time from here."]
+    assert short.rows_at_once < 20
+
+
 def test_one_that_does_not_fit_stands_still_and_the_others_go_on(
     llama: FrozenModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
