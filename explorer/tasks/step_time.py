@@ -56,7 +56,7 @@ def measured(
     if model.device.type != "cpu":  # what memory holds is all that bounds a pass there
         most = rows_that_fit(model, length) * length
     passes = -(-ROWS // max(1, most // length))
-    token = (full - passes * one) / (length * (ROWS - passes))
+    token = (full - passes * one) / (length * max(1, ROWS - passes))
     token = max(token, full / (ROWS * length) / 10)  # a moment's noise must not make it nothing
     exact = None if model.dtype == torch.float32 else model.in_float32()
     finishing = one if exact is None else _step_seconds(exact, 1, length, arrangement, recipe)

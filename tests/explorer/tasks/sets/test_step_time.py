@@ -86,6 +86,19 @@ def test_a_device_with_memory_of_its_own_takes_all_rows_in_one_pass(
     assert there.step_seconds(101, 4) - there.step_seconds(100, 4) > there.a_pass
 
 
+def test_memory_for_one_row_at_a_time_can_be_timed(
+    pool: "ModelPool", tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row is a pass of its own then, so what a token costs cannot be told from that."""
+    monkeypatch.setattr(step_time, "rows_that_fit", lambda model, length: 1)
+    monkeypatch.setattr(step_time, "_step_seconds", lambda model, rows, *_: 0.05 * rows)
+    monkeypatch.setattr(step_time, "_generate_seconds", lambda _: 0.01)
+    model = pool.get(tiny_llama_folder, str(tiny_llama_folder), torch.float32)
+    found = step_time.measured(replace(model, device=torch.device("cuda")), 4, "halves", QUICK)
+    for rows in (1, 32):
+        assert found.step_seconds(rows, 4) == pytest.approx(0.05 * rows)
+
+
 def test_noise_makes_no_token_free(
     clock: list[float], pool: "ModelPool", tiny_llama_folder: Path
 ) -> None:
