@@ -13,6 +13,9 @@ from explorer.model.metrics import Score, scores
 from explorer.training.optimiser import VectorAdamW, finish_rate, rate
 from explorer.training.rows import DONE, FINISH, REST, Group, RowState, StepReport
 
+SHOWN = ("predicted", "p", "rank")
+"""What reports show of a detailed measurement."""
+
 
 class TrainingState:
     """Vectors, their moments, the groups that move them, and what was measured last.
@@ -142,16 +145,17 @@ class TrainingState:
         mine, theirs = self.uses[i], other.uses[j]
         own, given = self._tensors(), other._tensors()
         for name in own:
-            at, of = (i, j) if name == "best" else (mine, theirs)
+            at, of = (i, j) if name in ("best", "shown") else (mine, theirs)
             own[name][at] = given[name][of]
-        self.rows[i] = replace(other.rows[j])
+        self.rows[i], self.shown[i] = replace(other.rows[j]), other.shown[j]
         group, left = self.group_of[i], other.group_of[j]
         group.phase, group.steps, group.best = left.phase, left.steps, left.best
 
     def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return tensors and plain values from which `restore` goes on as if never interrupted."""
         tensors = {name: t.cpu().numpy().copy() for name, t in self._tensors().items()}
-        return tensors, {
+        shown = {name: np.concatenate([getattr(s, name) for s in self.shown]) for name in SHOWN}
+        return tensors | shown, {
             "rows": [asdict(s) for s in self.rows],
             "groups": [asdict(g) for g in self.groups],
             "notices": list(self.notices),
@@ -167,11 +171,18 @@ class TrainingState:
         """
         states = [RowState(**s) for s in values["rows"]]
         groups = [Group(**{**g, "best": tuple(g["best"])}) for g in values["groups"]]
-        mine = self._tensors()
-        if any(tensors[name].shape != tuple(tensor.shape) for name, tensor in mine.items()):
+        mine, ends = self._tensors(), np.cumsum([len(score.p) for score in self.shown])
+        shapes = {name: tuple(tensor.shape) for name, tensor in mine.items()}
+        shapes |= dict.fromkeys(SHOWN, (int(ends[-1]),))
+        if any(tensors[name].shape != shape for name, shape in shapes.items()):
             raise ValueError("The checkpoint is of another run.")
         for name, tensor in mine.items():
             tensor.copy_(torch.from_numpy(tensors[name]))
+        parts = zip(*(np.split(tensors[name], ends[:-1]) for name in SHOWN), strict=True)
+        self.shown = [
+            replace(score, **dict(zip(SHOWN, part, strict=True)))
+            for score, part in zip(self.shown, parts, strict=True)
+        ]
         self.rows, self.groups = states, groups
         self.notices = list(values.get("notices", []))
         self.spent = values.get("spent", 0.0)
@@ -181,4 +192,5 @@ class TrainingState:
     def _tensors(self) -> dict[str, Tensor]:
         o = self.optimiser
         moments = {"mean": o.mean, "square": o.square, "count": o.count}
-        return {"vectors": self.vectors, "best": self.best, **moments}
+        kept = {"vectors": self.vectors, "best": self.best, "shown": self.shown_vectors}
+        return kept | moments

@@ -331,6 +331,3 @@ class Trainer:
             KeyError, TypeError, ValueError: if it is not one; nothing has changed then.
         """
         self._state.restore(tensors, values)
-        for i, group in enumerate(self._state.group_of):
-            if group.phase == DONE:
-                self._state.shown[i] = self.score(i)

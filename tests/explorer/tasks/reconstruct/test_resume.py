@@ -8,10 +8,10 @@ import pytest
 import safetensors.numpy
 from safetensors import safe_open
 
-from explorer.solutions.recording import Recording
+from explorer.solutions.recording import PHASES, Recording
 from explorer.solutions.solution import Solution
 from explorer.tasks.reconstruct import Reconstruction
-from tests.explorer.tasks.reconstruct.cases import finish, walk
+from tests.explorer.tasks.reconstruct.cases import RECIPE, finish, walk
 
 Make = Callable[..., Reconstruction]
 
@@ -44,6 +44,27 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
     assert sorted(last.out.glob("*.safetensors")) == sorted(
         [*last.solutions.values(), last.recording_file]
     )
+
+
+def test_a_resumed_run_shows_what_resting_restarts_said_last(make: Make) -> None:
+    """Of those no step measures anything until they go on."""
+    asked = {
+        "restarts": 4,
+        "until": "first",
+        "text": "qzjxkv",
+        "length": 6,
+        "recipe": RECIPE.model_copy(update={"halve_at": 4, "max_steps": 12}),
+    }
+    whole = make("whole", **asked)
+    finish(whole)
+    walk(make("part", **asked), 7)
+    part = make("part", **asked)
+    assert "rest" in part.trainer.report(detailed=False).phase
+    finish(part)
+    expected, found = (Recording.load(task.recording_file).frames for task in (whole, part))
+    assert (expected["phase"] == PHASES.index("rest")).any()
+    for name in set(expected.dtype.names or ()) - {"seconds"}:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
 
 
 def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(
