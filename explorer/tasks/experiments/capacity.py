@@ -26,12 +26,9 @@ def measure(bench: Bench, settings: CapacitySettings, cell: Cell) -> Measuring:
         BadInputError: if a source has too few texts that are as long as the ladder.
     """
     source, scheme, n = str(cell.at["source"]), str(cell.at["scheme"]), int(cell.at["n"])
+    tried = climbing(runs.load(bench.folder), source, scheme, n)  # others go on while texts come
     found = yield from _texts(bench, settings, source)
-    at = [
-        (k, restart)
-        for k in climbing(runs.load(bench.folder), source, scheme, n)
-        for restart in range(settings.restarts)
-    ]
+    at = [(k, restart) for k in tried for restart in range(settings.restarts)]
     m_key = "m of all texts and restarts" if scheme == "m shared" else None
     rows = [
         Row(found[k].ids[:n], settings.seed + restart * settings.texts + k, m_key=m_key, text=k)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -230,3 +230,30 @@ def test_a_recipes_name_means_the_same_in_every_preset() -> None:
                 assert recipe.title == recipe.name
     assert {name for name, digests in known.items() if len(digests) > 1} == set()
     assert len(known) >= 4
+
+
+def test_a_ladder_that_fails_elsewhere_while_texts_are_drawn_goes_on_all_the_same(
+    small: "MakeSettings", task: "MakeTask", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model writes for minutes, and another process measures the shorter length meanwhile."""
+    from explorer.tasks.experiments.bench import Bench
+
+    drawn = Bench.texts
+
+    def slowly(bench: Bench, *asked: Any) -> Any:
+        yield 0.0
+        return (yield from drawn(bench, *asked))
+
+    monkeypatch.setattr(Bench, "texts", slowly)
+    settings = small("capacity", schemes=("m free",), ladder=(2, 6))
+    here, there = task(settings), task(settings)
+    first, second = here.steps(), there.steps()
+    for steps in (first, second):  # each has claimed a length
+        next(steps), next(steps)
+    failed = {"source": "unseen", "scheme": "m free", "n": 2, "accuracy": 0.0}
+    rows = [failed | {"text": k} for k in range(2)]
+    done = runs.Done(key="unseen-m-free-2", rows=rows, seconds=1, finished="")
+    runs.append(here.run.folder, done)
+    exhaust(second)
+    assert {row["n"] for done in there.run.done for row in done.rows} == {2, 6}
+    first.close()
