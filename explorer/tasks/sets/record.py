@@ -113,7 +113,7 @@ class GrowingSet:
         save_learned(self.scratch / sets.LEARNED, self.m, self._carried.values())
 
     def keep(self, found: Outcome, row: Attempt, nats: tuple[float, int]) -> None:
-        """Save the outcome of a row and enter it into the set.
+        """Save the outcome of a row and enter it into the set, unless it is there: after a kill.
 
         Args:
             found: its vectors and their score.
@@ -125,9 +125,9 @@ class GrowingSet:
         """
         solution = self._solution(found, row, nats)
         record = solution.record
-        path = save_solution(solution, self.folder / f"{record.id}.safetensors")
         if any(member.solution == record.id for member in self.record.members):
             return
+        path = save_solution(solution, self.folder / f"{record.id}.safetensors")
         context, continuation, restart = row.slot
         member = Member(
             context=context,

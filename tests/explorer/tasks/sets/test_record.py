@@ -2,16 +2,20 @@
 
 import errno
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from explorer.base.errors import CorruptFileError, StorageError
 from explorer.library import items
 from explorer.solutions import sets
+from explorer.solutions.solution import load_solution
 from explorer.specs.jobs import SolveSetSpec
 from explorer.tasks.sets.building import SetBuilder
+from explorer.tasks.sets.record import GrowingSet
+from tests.steps import exhaust
 
 if TYPE_CHECKING:
     from explorer.model.pool import ModelPool
@@ -55,3 +59,19 @@ def test_a_damaged_set_is_not_thrown_away(
     with pytest.raises(CorruptFileError, match=r"Delete the set, then make it again\."):
         SetBuilder(spec(), pool)
     assert file.read_text() == "{"
+
+
+def test_what_a_set_has_is_not_replaced_by_what_a_kill_made_twice(
+    spec: Callable[..., SolveSetSpec], pool: "ModelPool", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rounding may end a row elsewhere in other company: what `set.json` says is of its files."""
+    given: list[Any] = []
+    keep = GrowingSet.keep
+    monkeypatch.setattr(GrowingSet, "keep", lambda *all_: (given.append(all_), keep(*all_))[1])
+    exhaust((task := SetBuilder(spec(), pool)).steps())
+    growing, found, row, nats = given[0]
+    growing.keep(replace(found, vectors=found.vectors + 1, steps=found.steps + 1), row, nats)
+    (member,) = (m for m in growing.record.members if m.slot == row.slot)
+    kept = load_solution(task.folder / member.file)
+    assert kept.record.steps == member.steps == found.steps
+    assert (kept.e == found.e).all()
