@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from explorer.assets import catalog
-from explorer.base.errors import ExplorerError
+from explorer.base.errors import BadInputError, ExplorerError
 from explorer.base.formatting import counted
 from explorer.base.language import tr
 from explorer.estimates import run_time, set_time
@@ -21,11 +21,13 @@ from explorer.experiments.definition import EVENING
 from explorer.experiments.definition import PAPER as PAPER_SIZE
 from explorer.experiments.rules import LEAST, RULES
 from explorer.experiments.verdicts import Finding
+from explorer.geometry.distances import MOST_SOLUTIONS
 from explorer.runtime import step_times
 from explorer.specs.curves import PathRecipe
 from explorer.specs.experiments import LADDER, Name, SharingSettings
 from explorer.specs.jobs import SolveSetSpec
 from explorer.specs.recipes import INDEPENDENT
+from explorer.texts import unseen
 
 EACH, N = 6, 16
 """Texts of each context, and restarts of a text, of a set; and its N, as in the sets that ship."""
@@ -42,7 +44,9 @@ SOLUTIONS = 4
 
 
 def deciding(finding: Finding, model: str) -> tuple[str, str]:
-    """Return a command that decides a finding, and how long it takes; both empty where it is known.
+    """Return a command that decides a finding, and how long it takes.
+
+    Both are empty where it is known, and where it takes more than one run or set can have.
 
     Args:
         finding: what is inconclusive, with the units that would decide it.
@@ -84,7 +88,13 @@ def _larger_run(finding: Finding, model: str) -> tuple[str, str]:
         wanted = -(-wanted * groups // largest) * largest
     if wanted > getattr(settings, field):
         changed[field] = wanted
-        settings = experiment.make(settings.model_dump() | changed)
+        sources: tuple[str, ...] = getattr(settings, "sources", ())
+        if "unseen" in sources and wanted > unseen.count():
+            changed["sources"] = tuple(source for source in sources if source != "unseen")
+        try:
+            settings = experiment.make(settings.model_dump() | changed)
+        except BadInputError:
+            return "", ""
     command = f"python -m explorer run {experiment.name}{option} --preset {EVENING}" + "".join(
         f" --set {shlex.quote(f'{name}={json.dumps(value)}')}" for name, value in changed.items()
     )
@@ -104,6 +114,8 @@ def _other_models() -> tuple[str, str]:
 def _more_contexts(finding: Finding, model: str) -> tuple[str, str]:
     option, parameters = _named(model)
     contexts = max(20, finding.needed or 0)
+    if contexts * (2 * EACH - 1) > MOST_SOLUTIONS:
+        return "", ""
     spec = SolveSetSpec(
         model=model, source="seen", contexts=contexts, continuations=EACH, restarts=EACH,
         length=N, regime="free", recipe=INDEPENDENT,

@@ -26,6 +26,11 @@ def _shipped() -> tuple[tuple[str, str, str], ...]:
     )
 
 
+def count() -> int:
+    """Return how many passages there are."""
+    return len(_shipped())
+
+
 def passage(spec: UnseenSpec) -> Passage:
     """Return one of the passages, whole if it is not longer than the spec allows.
 

@@ -10,6 +10,7 @@ from explorer.estimates import deciding
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.rules import LEAST, RULES
 from explorer.experiments.verdicts import Finding
+from explorer.texts import unseen
 
 MODEL = catalog.known_models()[0].name
 
@@ -41,6 +42,24 @@ def test_more_is_asked_for_where_the_spread_says_so() -> None:
     assert texts("E12", 90).endswith("--set contexts=90")
     assert "texts=8" in texts("F6", LEAST) and "texts=50" in texts("F6", 50)
     assert "--set texts=240" in texts("F3", 25)  # groups of eight, in whole ones of 48
+
+
+@pytest.mark.parametrize("name", list(RULES))
+@pytest.mark.parametrize("needed", [130, 190, 640])
+def test_no_command_asks_for_more_than_a_run_or_set_can_have(name: str, needed: int) -> None:
+    """A run has 200 texts at most, of sharing 1,024, and 2,000 solutions can be compared."""
+    command, takes = deciding.deciding(Finding(name, None, "", needed), MODEL)
+    at_most = {"F3": 128, "F4": 1000, "F8": 181, "F9": 181, "F10": 1000}.get(name, 200)
+    assert bool(command) is bool(takes) is (needed <= at_most)
+    if command:
+        parser().parse_args(shlex.split(command)[3:])
+
+
+def test_more_texts_are_not_asked_of_a_source_that_has_fewer() -> None:
+    for needed in (unseen.count(), unseen.count() + 1):
+        command = deciding.deciding(Finding("F5", None, "", needed), MODEL)[0]
+        named = next((w for w in shlex.split(command) if w.startswith("sources=")), "unseen")
+        assert ("unseen" in named) is (needed == unseen.count()) and f"texts={needed}" in command
 
 
 def test_what_is_decided_needs_no_command() -> None:
