@@ -161,7 +161,9 @@ def _local(
         medians=middle,
         chances=chances,
     )
-    parts = [Part(c.p, c.p_reverse or 1.0, contexts, c.auc - 0.5, None) for c in ours]
+    parts = [
+        Part(c.p, c.p_reverse or 1.0, contexts, c.auc - 0.5, None, open_to_more=False) for c in ours
+    ]
     return judged("F8", parts, figure)
 
 

@@ -76,6 +76,8 @@ class Part:
         needed: units that would decide it at this mean and spread, either way; None: too many, or
             nothing is known.
         told: whether the p are numbers, not sides of a threshold.
+        open_to_more: whether more units could decide it; False where its spread is not known, and
+            where it points the way in which what was measured, a bound, cannot speak.
     """
 
     favours: float
@@ -84,6 +86,7 @@ class Part:
     mean: float
     needed: int | None
     told: bool = True
+    open_to_more: bool = True
 
 
 def part(differences: ArrayLike, *, at_least: bool = False, at_most: bool = False) -> Part:
@@ -99,8 +102,11 @@ def part(differences: ArrayLike, *, at_least: bool = False, at_most: bool = Fals
         return Part(1.0, 1.0, 0, 0.0, None)
     favours = 1.0 if at_most else sign_flips(found)
     opposes = 1.0 if at_least else sign_flips(-found)
-    spread = float(found.std(ddof=1)) if len(found) > 1 else math.nan
-    return Part(favours, opposes, len(found), float(found.mean()), deciding(found.mean(), spread))
+    mean, count = float(found.mean()), len(found)
+    if (at_most and mean > 0) or (at_least and mean < 0):
+        return Part(favours, opposes, count, mean, None, open_to_more=False)
+    spread = float(found.std(ddof=1)) if count > 1 else math.nan
+    return Part(favours, opposes, count, mean, deciding(mean, spread))
 
 
 def of_interval(low: float, high: float, mean: float, units: int) -> Part:
@@ -161,7 +167,7 @@ def judged(name: str, parts: Sequence[Part], figure: str, *, reason: str = "") -
     needed = _needed(parts) if shown is None else None
     if needed is not None:
         said.append(tr("At this spread, {units} would decide.", units=counted(needed, unit)))
-    elif shown is None and units > 1:
+    elif shown is None and units > 1 and all(p.open_to_more for p in parts):
         more = counted(MOST, unit)
         said.append(tr("At this spread, not even {units} would decide.", units=more))
     return Finding(name, shown, " ".join(said), needed, "" if shown else reason)

@@ -86,7 +86,8 @@ def test_too_few_labels_for_a_rare_order_decide_nothing(labels: list[int]) -> No
         x = draw.normal(size=(len(texts), 50))
         distances = np.linalg.norm(x[first] - x[second], axis=1)
         found = list(effects.compare(at, distances, permutations=99, resamples=0))
-        assert space._local("e", {}, {}, found, 1).shown is None
+        local = space._local("e", {}, {}, found, 3)
+        assert local.shown is None and "would decide" not in local.figure
 
 
 def points(closer: float, noise: float = 0.01) -> pd.DataFrame:

@@ -92,6 +92,19 @@ def test_an_open_verdict_says_what_would_decide_and_a_closed_one_does_not() -> N
     assert even.needed is None and "not even 1,000 texts" in even.figure
 
 
+def test_more_units_are_not_said_to_decide_what_they_cannot() -> None:
+    """A bound speaks one way only, however many there are; and labels have no spread."""
+    noise = SIZES * [1, 1, 1, -1, 1, -1]
+    decides = f"{part(noise).needed} texts would decide"
+    assert decides in judged("F2", [part(noise, at_least=True)], "").figure
+    assert decides in judged("F2", [part(-noise, at_most=True)], "").figure
+    for wrong in (part(noise, at_most=True), part(-noise, at_least=True)):
+        found = judged("F2", [wrong, part(SIZES)], "")
+        assert found.shown is None and found.needed is None and "would decide" not in found.figure
+    against = judged("F2", [part(noise, at_most=True), part(-noise)], "")
+    assert against.needed == part(noise).needed
+
+
 def test_every_finding_of_the_paper_has_a_rule_that_says_all_three() -> None:
     assert {*RULES} == {f"F{k}" for k in range(1, 11)} | {"E11", "E12"} <= {*STATEMENTS}
     for name, rule in RULES.items():
