@@ -150,9 +150,12 @@ def summary(run: Run) -> pd.DataFrame:
     Columns: source, scheme, c_tokens (the best over texts), h_lm and h_lm_sd (nats, mean and
     population deviation over texts), texts, how many of their ladders failed, reached at_end
     without a failure (their values are lower bounds) or are still open, held (share of starts that
-    hold a length which their text holds, missing where some were stopped before they did),
-    restarts_needed (of which one holds in 95% of cases, missing where none did or held is), and
-    the layout.
+    hold a length which another start of their text holds; missing where there is none, or some were
+    stopped before they did), restarts_needed (of which one holds in 95% of cases, missing where
+    none did or held is), and the layout.
+
+    A start does not show by itself that its text can be held: one of R would count as a share of
+    1/R or more, and a single one as all.
     """
     found = prefixes(run)
     ends = {name: found["ended"] == how for name, how in ENDS.items()}
@@ -165,11 +168,12 @@ def summary(run: Run) -> pd.DataFrame:
         **{name: (name, "sum") for name in ENDS},
     ).reset_index()
     rows, settings = measured(run), settings_of(run, CapacitySettings)
-    best = rows.groupby([*BY, "n", "text"])["accuracy"].transform("max")
-    tried = rows[best >= THRESHOLD]
+    holds = rows.assign(holds=rows["accuracy"] >= THRESHOLD)
+    others = holds.groupby([*BY, "n", "text"])["holds"].transform("sum") - holds["holds"]
     most = settings.recipe.max_steps
-    held = {key: share_of_starts(part, THRESHOLD, most) for key, part in tried.groupby(BY)}
-    share = [held.get(key, 0.0) for key in table[BY].itertuples(index=False, name=None)]
+    tried = rows[others > 0].groupby(BY)
+    held = {key: share_of_starts(part, THRESHOLD, most) for key, part in tried}
+    share = [held.get(key, math.nan) for key in table[BY].itertuples(index=False, name=None)]
     return table.assign(
         held=share,
         restarts_needed=[float(restarts(s) or math.nan) for s in share],

@@ -116,7 +116,7 @@ def test_what_ladders_add_up_to() -> None:
     free = found.loc["m free"]
     assert (free["c_tokens"], free["h_lm"], free["h_lm_sd"]) == (5, 18.0, 2.0)
     assert (free["texts"], free["failed"], free["at_end"], free["open"]) == (2, 2, 0, 0)
-    assert (free["held"], free["restarts_needed"]) == (0.5, 5)  # one start of two
+    assert free["held"] == 0 and np.isnan(free["restarts_needed"])  # none but the one that shows it
     assert found.loc["two mem", "open"] == 2 and ladders.pairs(run).empty
     assert ladders.paper_rows(run).to_dict("records") == [
         {"model": "tiny", "source": "Shakespeare", "m_shared": False, "c_tokens": 5,
@@ -148,7 +148,21 @@ def test_a_start_that_was_stopped_is_no_start_that_failed() -> None:
         rows = [row | {"steps": 37 if row["exact"] else steps} for row in cell.rows]
         found = ladders.summary(made(cell.model_copy(update={"rows": rows})))
         said.append(found.loc[0, ["held", "restarts_needed"]].tolist())
-    assert said[0] == [0.5, 5] and np.isnan(said[1]).all()
+    assert said[0][0] == 0 and np.isnan(said[1]).all()
+
+
+def test_starts_hold_as_often_as_they_do_not_as_often_as_one_of_them_did() -> None:
+    """Of two that hold half of the time, two of three hold where one of them does."""
+    holds = np.random.default_rng(1).random((200, 2)) < 0.5
+    cell = done("seen", "m shared", 4, 1.0)
+    rows = [
+        cell.rows[0] | {"text": k, "restart": j, "accuracy": float(held), "steps": FULL}
+        for (k, j), held in np.ndenumerate(holds)
+    ]
+    both = ladders.summary(made(cell.model_copy(update={"rows": rows}), texts=200)).loc[0]
+    assert both["held"] == pytest.approx(0.5, abs=0.07) and 4 <= both["restarts_needed"] <= 6
+    alone = ladders.summary(made(cell.model_copy(update={"rows": rows[::2]}), texts=200)).loc[0]
+    assert alone["c_tokens"] == 4 and np.isnan([alone["held"], alone["restarts_needed"]]).all()
 
 
 def test_tables_follow_the_settings_in_whatever_order_cells_were_finished() -> None:
