@@ -27,7 +27,7 @@ from explorer.base.language import later, tr
 from explorer.experiments import ladders, paper
 from explorer.experiments.aggregate import deviation
 from explorer.experiments.definition import Experiment, best_of, in_words, settings_of
-from explorer.experiments.ladders import AT_END, OPEN
+from explorer.experiments.ladders import AT_END
 from explorer.experiments.rules import MORE
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.verdicts import Finding, Part, judged, part
@@ -144,9 +144,7 @@ def tables(run: Run) -> dict[str, pd.DataFrame]:
 
 def findings(run: Run) -> list[Finding]:
     """Return what the run says of F4 to F7; ladders that still climb say nothing."""
-    found = ladders.prefixes(run)
-    still = found[found["ended"] == OPEN][ladders.BY].apply(tuple, axis=1)
-    whole = found[~found[ladders.BY].apply(tuple, axis=1).isin(set(still))]
+    whole = ladders.climbed(run)
     return [_size(run), _sources(run, whole), _information(run, whole), _token_by_token(run)]
 
 

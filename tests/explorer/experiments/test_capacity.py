@@ -274,6 +274,25 @@ def test_texts_that_one_way_fails_on_are_not_left_out() -> None:
     assert "Shakespeare 1.0 (two mem against m free)" in f7.figure
 
 
+def test_those_that_fail_early_do_not_speak_for_those_that_still_climb() -> None:
+    """Six of twelve hold nothing in one pass; of the others nobody knows yet."""
+    held, failed = [1.0] * 6, [0.5] * 6
+    half = [done("seen", "m free", 4, *failed, *held)]
+    rest = [
+        done("seen", "two mem", 4, *held, *held),
+        done("seen", "two mem", 5, *failed, *failed),
+        *climbed({("random", "m free"): 4, ("random", "two mem"): 4}, texts=12).done,
+    ]
+    told = {"sources": ("seen", "random"), "schemes": ("m free", "two mem"), "texts": 12}
+    run = made(*half, *rest, **told)
+    assert set(ladders.pairs(run)["source"]) == {"random"}
+    assert answers(run)["F7"] is None
+    best = ladders.best(run).iloc[-1]
+    assert (best["c_tokens"], best["at_least"]) == (4, True)
+    whole = made(*half, done("seen", "m free", 5, *[None] * 6, *failed), *rest, **told)
+    assert len(ladders.pairs(whole)) == 24 and not ladders.best(whole).iloc[-1]["at_least"]
+
+
 @pytest.mark.parametrize(
     ("one", "many", "said"),
     [(4, 8, "Shakespeare 2.0 (two"), (8, 16, "Shakespeare at least 2.0 (two"),
