@@ -20,6 +20,7 @@ from explorer.base import folders
 from explorer.base.database import SolutionRow, transaction
 from explorer.base.errors import ExplorerError, StorageError
 from explorer.experiments import runs
+from explorer.solutions.solution import lost
 from explorer.specs.arrangements import AUTO, PAPER_DEFAULT
 from explorer.specs.recipes import Recipe
 
@@ -197,7 +198,8 @@ def _of_run(folder: Path, _changed: int) -> tuple[Sample, ...]:
     asked: Any = run.settings
     if not hasattr(asked, "recipe"):
         return ()
-    made = (_sample(asked, row, here=not run.ships) for done in run.done for row in done.rows)
+    rows = {row["solution"]: row for done in run.done for row in done.rows}  # of a start several
+    made = (_sample(asked, row, here=not run.ships) for row in rows.values())
     return tuple(sample for sample in made if sample is not None)
 
 
@@ -238,8 +240,10 @@ def _of_solutions(_cache: Path, _count: int, _newest: str | None) -> tuple[Sampl
         rows = session.execute(columns.order_by(SolutionRow.created.desc()).limit(NEWEST)).all()
     read = [(job, n, json.loads(record)) for job, n, record in rows]
     beside = Counter((job, record.get("text")) for job, _, record in read)
+    raced = {(job, record.get("text")) for job, _, record in read if lost(record.get("reason"))}
     found = []
     for job, n, record in read:
+        of = job, record.get("text")
         with suppress(KeyError, ValueError, TypeError):
             alone = record.get("kind", "one-forward") == "one-forward"
             made = _ended(
@@ -253,7 +257,7 @@ def _of_solutions(_cache: Path, _count: int, _newest: str | None) -> tuple[Sampl
                 n=n,
                 steps=record["steps"],
                 exact=record["exact"] and not record.get("shared_m", False),
-                restarts=beside[job, record.get("text")],
+                restarts=beside[of] if of in raced else 1,  # else each was trained to its end
             )
             if made is not None:
                 found.append(made)

@@ -95,6 +95,11 @@ def halted(steps: int) -> str:
     return f"halted after {counted(steps, 'step')}, when other restarts were ahead"
 
 
+def lost(reason: str | None) -> bool:
+    """Tell whether a restart ended since another one of its text was exact."""
+    return reason is not None and reason.startswith((BEATEN, "halted after "))
+
+
 class SolutionRecord(TrainedRecord):
     """What is known about a pair of proto-tokens."""
 

@@ -9,8 +9,10 @@ import pytest
 from explorer.base import folders
 from explorer.estimates import outlook, usual_steps
 from explorer.estimates.usual_steps import AS_LONG, QUICKER, Sample, usual
+from explorer.experiments import runs
 from explorer.runtime.step_times import StepTime
 from explorer.solutions import store
+from explorer.solutions.solution import BEATEN, halted
 from explorer.specs.jobs import ReconstructSpec
 from explorer.specs.recipes import FAST, INDEPENDENT, PAPER
 
@@ -100,6 +102,30 @@ def test_solutions_of_this_machine_are_seen(
     record = solution.record
     assert (found.n, found.here, found.model) == (solution.length, True, record.model)
     assert found.steps == record.steps and found.exact == record.exact
+
+
+@pytest.mark.parametrize("reason", [BEATEN, halted(7), None])
+def test_restarts_count_as_alone_unless_one_ended_the_others(
+    reason: str | None,
+    make_solution: "Callable[..., Solution]",
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The first exact of two was the quicker of them; of two that both became exact, neither is."""
+    monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "nothing-ships")
+    for k, why in enumerate((None, reason)):
+        fields = {"exact": True, "accuracy": 1.0, "c_tokens": 3} if why is None else {"reason": why}
+        solution = make_solution(id=f"0123456789ab-0000000{k}", seed=k, job="a", steps=10, **fields)
+        store.keep(solution, "a")
+    alone = 10.0 if reason is None else 10 * 2**QUICKER
+    assert [s.steps for s in usual_steps.samples()] == [alone] * (2 if reason is None else 1)
+
+
+def test_what_several_rows_tell_of_one_restart_counts_once() -> None:
+    """A read-out has a row for each start from which the model goes on to write."""
+    (run,) = (r for r in map(runs.load, runs.run_folders("readout")) if r.ships)
+    seen = usual_steps._of_run(run.folder, 0)
+    assert 0 < len(seen) <= len(run.done) < len(run.table)
 
 
 def test_the_first_of_several_is_quicker() -> None:
