@@ -26,8 +26,9 @@ NAMES = {ENGLISH: "English", "de": "Deutsch"}
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 SEPARATORS = {"de": f",{NARROW}"}
 """What stands before decimals and between thousands, where that is other than in English."""
-_AMOUNT = re.compile(r"[^A-Za-z]*(?:\b(?:ms|s|min|h|nats|bits|[kMGTB]?B|[kMBT])\b[^A-Za-z]*)*")
-_NUMBER = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?(%?)")
+_AMOUNT = re.compile(r"[\W\d_]*(?:\b(?:ms|s|min|h|nats|bits|[kMGTB]?B|[kMBT])\b[\W\d_]*)*")
+_NUMBER = re.compile(r"(?<![\d.])(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?(%?)(?!\.?\d)")
+"""A number that is none of the parts of a version or an address, such as 5.23.0."""
 _KNOWN_BY = 18
 """Letters that a sentence has to hold besides its values to be known again by them alone."""
 
@@ -101,12 +102,15 @@ def tr(sentence: str, /, **values: object) -> str:
 
     Args:
         sentence: English, written out where it is called, so that it is found; `{name}` is filled.
-        **values: what stands in those places; amounts are written as there.
+        **values: what stands in those places; amounts are written as there, if not “quoted”.
     """
     found = words_of(current()).gettext(sentence) if sentence else ""
     if not values:
         return found
-    said = {name: amount(v) if isinstance(v, str) else v for name, v in values.items()}
+    said = {
+        name: amount(v) if isinstance(v, str) and f"“{{{name}}}”" not in sentence else v
+        for name, v in values.items()
+    }
     return found.format(**said)
 
 

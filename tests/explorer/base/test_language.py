@@ -131,6 +131,10 @@ def test_a_count_is_not_read_as_a_decimal(speak: Callable[[str], None]) -> None:
         ("2:15 min", "2:15 min"),
         ("arXiv 2505.21189", "arXiv 2505.21189"),
         ("smollm2-135m", "smollm2-135m"),
+        ("5.23.0", "5.23.0"),
+        ("192.168.0.1", "192.168.0.1"),
+        ("Глава 1.5", "Глава 1.5"),
+        ("1.5 × 1.25, 1.0.", "1,5 × 1,25, 1,0."),
         ("", ""),
     ],
 )
@@ -141,3 +145,9 @@ def test_amounts_are_written_as_in_the_language(
     speak("de")
     assert language.amount(english) == german
     assert tr("{left} of {all} left", left=english, all=1).endswith(f"noch {german}")
+
+
+def test_what_somebody_wrote_is_quoted_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language, "_current", lambda: "de")
+    said = tr("it reads “{typed}” as “{learned}”", typed="1,234.5", learned="1.5")
+    assert "1,234.5" in said and "1.5" in said
