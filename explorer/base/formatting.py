@@ -73,9 +73,9 @@ def human_seconds(seconds: float) -> str:
     0.213 -> "213 ms", 7.31 -> "7.3 s", 75 -> "1:15 min", 5400 -> "1:30 h"; from two days on in one
     unit: "3 days", "5 weeks", "2 months", "3 years".
     """
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
