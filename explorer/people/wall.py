@@ -48,7 +48,7 @@ class Wall:
         Raises:
             StorageError: if the catalogue cannot be read.
         """
-        rows = _rows(OwnerRow.hidden.is_not(True))
+        rows = _rows(OwnerRow.hidden.is_not(True), MOST_TILES)
         known = {
             row.id: self._known.get(row.id, _Known()).unless_it_ended(row.state) for row in rows
         }
@@ -131,13 +131,13 @@ def hide(person: Person, jobs: Iterable[str], *, hidden: bool = True) -> None:
 
 
 def clear(person: Person) -> None:
-    """Take every text that is there now off the wall.
+    """Take every text off the wall, also those that would come after the newest.
 
     Raises:
         BadInputError: if it is not the host who asks.
         StorageError: if the catalogue cannot be read or written.
     """
-    hide(person, [row.id for row in _rows(OwnerRow.hidden.is_not(True))])
+    hide(person, [row.id for row in _rows(OwnerRow.hidden.is_not(True), None)])
 
 
 def hidden() -> dict[str, str]:
@@ -146,17 +146,17 @@ def hidden() -> dict[str, str]:
     Raises:
         StorageError: if the catalogue cannot be read.
     """
-    return {row.id: _text(row) for row in _rows(OwnerRow.hidden.is_(True))}
+    return {row.id: _text(row) for row in _rows(OwnerRow.hidden.is_(True), MOST_TILES)}
 
 
 _SHOWN = (JobRow.id, JobRow.spec, JobRow.state, JobRow.created, JobRow.finished, OwnerRow.person)
 
 
-def _rows(which: ColumnElement[bool]) -> list[Row[Any]]:
+def _rows(which: ColumnElement[bool], most: int | None) -> list[Row[Any]]:
     texts = select(*_SHOWN).join(OwnerRow, OwnerRow.id == JobRow.id, isouter=True)
     wanted = texts.where(JobRow.kind == "reconstruct", which).order_by(JobRow.created.desc())
     with transaction() as session:
-        return list(session.execute(wanted.limit(MOST_TILES)))
+        return list(session.execute(wanted.limit(most)))
 
 
 def _text(row: Row[Any]) -> str:

@@ -107,3 +107,5 @@ def test_the_newest_texts_are_shown(look: Wall, monkeypatch: pytest.MonkeyPatch)
     for age, job in enumerate(jobs):
         change(job, created=100.0 + age)
     assert set(look()) == set(jobs[1:])
+    wall.clear(HOST)
+    assert look() == {}, "none that was too old comes in their place"
