@@ -47,7 +47,8 @@ def choose(first: str | None = None) -> ModelCard | None:
             return None
         try:
             server.require(allowed_folders.in_model(typed))
-            card = catalog.find(catalog.from_here(typed.strip()))
+            # others name a hub model, also where a folder here is called like it
+            card = catalog.find(catalog.from_here(typed.strip()) if server.is_private() else typed)
         except ExplorerError as error:
             st.error(escaped(str(error)), icon=":material/error:")
             return None

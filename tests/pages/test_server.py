@@ -101,6 +101,16 @@ def test_everybody_else_is_not(visit: Visit, asked: dict[str, Any]) -> None:
     assert not server.is_private()
 
 
+def test_a_hub_id_tells_others_nothing_of_a_folder_of_that_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(folders.PROJECT)
+    assert Path("explorer/data").is_dir()
+    monkeypatch.setattr(server, "is_private", lambda: False)
+    said = texts_of(open_page(model=Path("explorer/data")))
+    assert "explorer/data is not downloaded yet" in said and str(folders.PROJECT) not in said
+
+
 def _recipe(**fields: Any) -> dict[str, Any]:
     return {"length": 3, "regime": "free", "arrangement": "e+mN", "recipe": FAST} | fields
 
