@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 from explorer.assets import catalog
 from explorer.base.errors import BadInputError
 from explorer.base.language import tr
-from explorer.base.value import Value, in_words
+from explorer.base.value import Value, in_words, valid
 from explorer.specs.arrangements import AUTO, ArrangementChoice
 from explorer.specs.jobs import MAX_LENGTH, MAX_RESTARTS, ReconstructSpec
 from explorer.specs.recipes import FAST, PRESETS, SETTINGS, Recipe, preset
@@ -38,7 +38,8 @@ class Assignment(Value):
         """Return the assignment to do what a spec asks, with the part of its text that is needed.
 
         Raises:
-            BadInputError: if the text is too long for a link, or the model is a folder.
+            BadInputError: if the text is too long for a link, or something else that a spec may
+                have, such as a seed above those of an assignment.
         """
         if len(text) > MOST_LETTERS:
             raise BadInputError(
@@ -50,7 +51,7 @@ class Assignment(Value):
             )
         fields = {"restarts": spec.restarts, "seed": spec.seed, "until": spec.until}
         about = {"arrangement": spec.arrangement, "on": _model(spec.model), "recipe": spec.recipe}
-        return cls.model_validate({"text": text, "n": spec.length} | fields | about)
+        return valid(cls, {"text": text, "n": spec.length} | fields | about)
 
     @property
     def preset(self) -> str:

@@ -59,6 +59,10 @@ def test_an_assignment_asks_what_the_form_does() -> None:
     )
     with pytest.raises(BadInputError, match="at most 400 characters"):
         Assignment.of(spec, "x" * 401)
+    with pytest.raises(BadInputError, match="“seed” must be less than"):
+        Assignment.of(spec.model_copy(update={"seed": 2**31 - 1}), "a")
+    with pytest.raises(BadInputError, match="“text”"):
+        Assignment.of(spec, "")
     folder = spec.model_copy(update={"model": "/srv/models/mine"})
     assert "srv" not in Assignment.of(folder, "a").query, "a path says nothing to others"
 
