@@ -62,7 +62,7 @@ def archive(experiment: Experiment, run: Run) -> bytes:
         file.writestr("measurements.csv", csv(run))
         for name, content in tables(experiment, run).items():
             file.writestr(name, content)
-        for path in sorted(run.folder.rglob("*")):
+        for path in sorted(run.folder.rglob("[!.]*")):  # what is being written now begins with one
             if path.is_file():
                 file.write(path, str(path.relative_to(run.folder)))
     return out.getvalue()

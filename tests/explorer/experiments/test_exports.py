@@ -3,11 +3,26 @@
 import io
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 
 from explorer.experiments import exports, runs
 from explorer.experiments.catalogue import experiment
+
+
+def test_what_is_being_written_is_not_in_a_zip(tmp_path: Path) -> None:
+    """It has another name as soon as it is complete, so it may be gone when its turn comes."""
+    run = runs.load(runs.RUNS.shipped()[0].parent)
+    (tmp_path / "solutions").mkdir()
+    for name in ("run.json", "solutions/a.safetensors", "solutions/.a.safetensors.0123ab.tmp"):
+        (tmp_path / name).write_bytes(b"x")
+    asked = experiment(run.settings.experiment)
+    made = exports.archive(asked, replace(run, folder=tmp_path))
+    with zipfile.ZipFile(io.BytesIO(made)) as archive:
+        names = archive.namelist()
+    assert {"run.json", "solutions/a.safetensors"} < set(names)
+    assert not any(name.endswith(".tmp") for name in names)
 
 
 def test_every_csv_of_a_run_that_has_begun_can_be_read() -> None:
