@@ -15,6 +15,7 @@ from explorer.paths import places
 from explorer.paths.result import Paths
 from explorer.specs.jobs import LandscapeSpec, RadiusSpec
 from widgets import cached, exact_solutions, linked
+from widgets.again import run_again
 from widgets.choice import told_apart
 
 SIZES = {4: "17 × 17", 5: "33 × 33", 6: "65 × 65"}
@@ -86,6 +87,7 @@ def around() -> None:
         tr("Measure the radius"), icon=":material/radar:", key="measure-radius", width="stretch"
     ):
         linked.start(RadiusSpec(solution=solution, directions=directions), "radius")
+        run_again()  # what it finds stands above
 
 
 def _asked(sets: Iterable[str]) -> tuple[str, str]:

@@ -175,6 +175,14 @@ def test_measure_queues_the_pair_that_a_link_names(connected: str) -> None:
     assert not app.exception
 
 
+def test_a_walk_is_followed_as_soon_as_it_is_asked_for(solution_files: list[Path]) -> None:
+    app = open_page("landscape")
+    app.button(key="measure-radius").click().run()
+    assert not app.exception
+    (job,) = client.jobs()
+    assert followed(app, job.id)
+
+
 def test_what_reads_alike_is_told_apart(solution_files: list[Path]) -> None:
     a, b, c = (file.stem for file in solution_files[:3])
     jobs = [carry_out(PathsSpec(pairs=(pair,), recipe=QUICK)) for pair in ((a, b), (a, c))]
