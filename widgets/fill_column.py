@@ -16,7 +16,6 @@ from explorer.experiments.runs import Run
 from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.runtime import step_times
-from explorer.specs.experiments import Settings
 from explorer.specs.jobs import ExperimentSpec
 from widgets import models, server, slow_start
 from widgets.again import run_again
@@ -72,7 +71,7 @@ def _line(
             st.markdown(f"**{escaped(card.title)}** · {escaped(models.describe(card))}")
             command = f"run {experiment.name} --model {shlex.quote(card.name)} --preset {preset}"
             st.code(f"python -m explorer {command}", language="sh", wrap_lines=True)
-            st.caption(escaped(_state(experiment, settings, card, found)))
+            st.caption(escaped(_state(experiment, spec, card, found)))
         with action:
             _button(number, card, experiment, spec, job)
 
@@ -99,9 +98,15 @@ def _button(
         run_again()
 
 
-def _state(experiment: Experiment, settings: Settings, card: ModelCard, found: list[Run]) -> str:
-    """Say what is measured of exactly these settings, or how long they take."""
-    run = next((run for run in found if run.settings == settings), None)
+def _state(experiment: Experiment, spec: ExperimentSpec, card: ModelCard, found: list[Run]) -> str:
+    """Say what is measured of this size, or how long it takes.
+
+    A run names the arrangement that suits its model; a preset leaves it open.
+    """
+    settings = spec.settings
+    asked = (experiment.name, settings.model)
+    alike = [run for run in found if (run.settings.experiment, run.settings.model) == asked]
+    run = next((run for run in alike if experiment.size(run) == spec.preset), None)
     if run is not None:
         done, left = counted(len(run.done), "cell"), len(experiment.left(run))
         if left:

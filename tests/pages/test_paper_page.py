@@ -126,6 +126,28 @@ def test_a_column_is_filled_by_one_press_where_the_model_is_here(tiny_llama_fold
     assert link.proto.url == f"./training_time?job={job.id}"
 
 
+def test_a_run_that_is_measured_here_is_said_to_be(tiny_llama_folder: Path) -> None:
+    asked, card = EXPERIMENTS["training-time"], catalog.find(str(tiny_llama_folder))
+    open_ = asked.preset("minutes", card)
+    settings = open_.model_copy(update={"arrangement": "e+mN"})  # as the run settles it
+    now = "2026-01-02T03:04:05+00:00"
+    header = Header(
+        id="a" * 12, settings=settings, preset="minutes", fingerprint="f" * 64, d_model=4,
+        rotary=True, device="CPU", created=now,
+    )  # fmt: skip
+    cell = asked.cells(settings)[0]
+    row = {"n": cell.at["n"], "text": 0, "restart": 0, "exact": True, "steps": 9}
+    done = Done(key=cell.key, rows=[row | {"text_seconds": 1.0}], seconds=1, finished=now)
+    runs.append(runs.save_header(header), done)
+    app = open_page("paper", tiny_llama_folder)
+    app.selectbox(key="fill-experiment").set_value("training-time").run()
+    left = len(asked.cells(settings)) - 1
+    said = f"Measured here: 1 cell, {left} left."
+    assert said not in texts_of(app)  # of the paper's size nothing is measured
+    app.segmented_control(key="fill-size").set_value("minutes").run()
+    assert not app.exception and said in texts_of(app)
+
+
 def test_a_long_start_of_a_column_is_asked_about_first(tiny_llama_folder: Path) -> None:
     app = open_page("paper", tiny_llama_folder)
     step_times.keep(StepTime(model=str(tiny_llama_folder), precision="auto", token_seconds=1.0))
