@@ -10,7 +10,7 @@ from explorer.experiments.rules import Rule
 from explorer.figures import roles as charts
 from explorer.geometry import roles
 from explorer.geometry.roles import CLAIM, TARGETS, OverContexts, RolesReport
-from explorer.solutions.sets import SolutionSet
+from explorer.solutions.sets import SetRecord, SolutionSet
 from explorer.specs.jobs import RolesSpec
 from widgets import cached, jobs, sets
 from widgets import charts as chart_widget
@@ -49,7 +49,7 @@ NAMES: dict[str, str] = {
 
 def show(found: SolutionSet) -> None:
     """Show what a set's e and m carry, or offer to measure it."""
-    made = _of(found)
+    made = _of(found.record)
     if made is None:
         st.write(tr("What e and m of this set carry has not been measured yet."))
         jobs.offer(RolesSpec(set=found.record.id), tr("Measure"), "measure-roles")
@@ -88,8 +88,8 @@ def show(found: SolutionSet) -> None:
     st.caption(f"{said[0].upper()}{said[1:]}. {tr(STATES)}")
 
 
-def _of(found: SolutionSet) -> RolesReport | None:
-    read = (_read(file) for file in roles.REPORTS.files(found.record))
+def _of(record: SetRecord) -> RolesReport | None:
+    read = (_read(file) for file in roles.REPORTS.files(record))
     return next((each for each in read if each is not None), None)
 
 
@@ -120,7 +120,7 @@ def _sharing(made: RolesReport) -> None:
     others = [
         other
         for record in sets.known().values()
-        if record.id != made.set and (other := _of(sets.read(record.id))) is not None
+        if record.id != made.set and (other := _of(record)) is not None
     ]
     other = roles.partner(made, others)
     if other is None:

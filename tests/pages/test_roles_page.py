@@ -77,3 +77,15 @@ def test_sharing_is_compared_with_the_set_that_differs_in_it_alone(make_set: Mak
     table = next(d.value for d in app.dataframe if "shared minus free" in d.value.columns)
     row = table.set_index("e").loc["doublings of noise that it stands"]
     assert row["shared minus free"] == "-1.00" and row["p less"] == round(1 / 64, 3)
+
+
+def test_a_set_that_cannot_be_read_spoils_no_other(make_set: MakeSet) -> None:
+    shared, free = make_set(contexts=6, regime="shared"), make_set(contexts=6)
+    broken = make_set(contexts=6, seed=1)
+    for name, m in ((free, 0.6), (shared, None), (broken, 0.6)):
+        measured(name, m)
+    next(sets.find(broken).glob("*.safetensors")).write_bytes(b"damaged")
+    app = open_page("roles", set=shared)
+    assert not app.exception and not app.error
+    assert any("shared minus free" in d.value.columns for d in app.dataframe)
+    assert "roles-target" in [control.key for control in app.segmented_control]
