@@ -129,9 +129,11 @@ def _attention(found: Inside, key: str) -> None:
     )
     head = None if asked == "all" or asked is None else int(asked) - 1
     to_e = reading.shares(found)[..., 1].mean(1)
-    layer = right.slider(
-        tr("Layer of the map"), 1, header.layers, int(to_e.argmin()) + 1, key=f"layer-{key}"
-    )
+    layer = 1
+    if header.layers > 1:
+        layer = right.slider(
+            tr("Layer of the map"), 1, header.layers, int(to_e.argmin()) + 1, key=f"layer-{key}"
+        )
     chart_widget.show(cached.once(charts.attention_by_layer, found, head), key)
     left, right = st.columns([3, 2])
     with left:

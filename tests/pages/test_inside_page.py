@@ -1,6 +1,7 @@
 """The page Inside: empty, with a look at it, while it is made, and with bad input."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -159,3 +160,17 @@ def test_distances_by_layer_are_asked_of_the_worker(
     assert not app.exception
     app.button(key="measure-depth").click().run()
     assert [job.spec for job in client.jobs()] == [DepthSpec(set=name)]
+
+
+def test_a_model_of_one_layer_is_looked_into(looked: str) -> None:
+    file = folder_of(looked) / FILE
+    found = Inside.load(file)
+    states = ("predicted", "p", "rank", "top_ids", "top_p", "similarity")
+    one = {name: getattr(found, name)[:2] for name in states}
+    header = found.header.model_copy(update={"layers": 1})
+    layers = {"attention": found.attention[:1], "plain": found.plain[:1]}
+    replace(found, header=header, **one, **layers).save(file)
+    app = open_page("inside", job=looked)
+    for view in VIEWS:
+        app.segmented_control(key=f"view-{looked}").set_value(view).run()
+        assert not app.exception and not app.error, view
