@@ -99,14 +99,9 @@ def _drawn(source: str) -> Passage:
     )
     fields["index"] = int(right.number_input(tr("Passage"), 0, 10**6, 0, key="text_index"))
     with st.spinner(tr("Choosing a text …")):
-        passage = _draw(source, **fields)
+        passage = draw(make_spec(source, **fields))
     st.text(passage.title)
     return passage
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _draw(source: str, **fields: Any) -> Passage:
-    return draw(make_spec(source, **fields))
 
 
 def _generated(card: ModelCard) -> Passage | None:

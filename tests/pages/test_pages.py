@@ -495,3 +495,16 @@ def test_a_text_the_model_writes_is_followed_and_never_read_as_markup(
         else:
             assert "**bold** heron and tram" in [text.value for text in app.text]
         assert not any("**bold**" in str(e.value) for e in (*app.caption, *app.markdown))
+
+
+def test_a_corpus_that_was_changed_is_read_again(tiny_llama_folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "texts.jsonl"
+    file.write_text('{"text": "The heron waits."}\n')
+    app = open_page(None, tiny_llama_folder, source="A corpus of one's own")
+    app.text_input(key="corpus_path").set_value(str(file)).run()
+    assert not app.exception and not app.error
+    file.write_text('{"text": "The tram goes home."}\n')
+    app.run()
+    app.button(key="start").click().run()
+    (job,) = client.jobs()
+    assert isinstance(job.spec, ReconstructSpec) and job.spec.text == "The tram goes home."
