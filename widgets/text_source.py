@@ -115,16 +115,17 @@ def _generated(card: ModelCard) -> Passage | None:
     left, right = st.columns(2)
     seed = int(left.number_input(tr("Sampling seed"), 0, 2**31 - 1, 0, key="sampling_seed"))
     count = int(right.number_input(tr("Tokens"), 1, 512, 48, key="sampling_length"))
+    writing = f"writing-{card.name}"  # what one model wrote is not another's continuation
     if st.button(tr("Let the model write"), icon=":material/edit_note:", key="write"):
         if not (context or "").strip():
             raise BadInputError(tr("Give the model something to read first."))
         asked = {"model": card.name, "context": context or "", "length": count, "seed": seed}
         spec = valid(GenerateSpec, asked)
-        st.session_state["writing"] = server.submit(spec)
-    if "writing" not in st.session_state:
+        st.session_state[writing] = server.submit(spec)
+    if writing not in st.session_state:
         st.caption(tr("The text is the model's own continuation, sampled at temperature 1."))
         return None
-    job = client.get(st.session_state["writing"])
+    job = client.get(st.session_state[writing])
     if not job.over:
         follow(job.id)
         return None

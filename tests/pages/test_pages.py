@@ -508,3 +508,21 @@ def test_a_corpus_that_was_changed_is_read_again(tiny_llama_folder: Path, tmp_pa
     app.button(key="start").click().run()
     (job,) = client.jobs()
     assert isinstance(job.spec, ReconstructSpec) and job.spec.text == "The tram goes home."
+
+
+def test_what_one_model_wrote_is_not_the_text_of_another(
+    tiny_llama_folder: Path, tiny_neox_folder: Path
+) -> None:
+    app = open_page(None, tiny_llama_folder, source="The model's own continuation")
+    app.button(key="write").click().run()
+    (job,) = client.jobs()
+    with transaction() as session:
+        row = session.get(JobRow, job.id)
+        assert row is not None
+        row.state, row.result = "done", '{"text": "written by a llama"}'
+    app.run()
+    assert "written by a llama" in texts_of(app)
+    app.text_input(key="other_model").set_value(str(tiny_neox_folder)).run()
+    assert not app.exception and "written by a llama" not in texts_of(app)
+    app.text_input(key="other_model").set_value(str(tiny_llama_folder)).run()
+    assert "written by a llama" in texts_of(app)
