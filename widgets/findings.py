@@ -89,11 +89,11 @@ def of_set(record: SetRecord) -> list[Finding]:
 
 def _files(folder: Path) -> list[Path]:
     """Return the file of a set and, where its distances are measured, that of their report."""
-    return [folder / records.SET_FILE, *distance_report.files(sets.record(folder))[:1]]
+    return [*sets.files(folder), *distance_report.files(sets.record(folder))[:1]]
 
 
 def _findings(folder: Path) -> list[Finding]:
-    measured = next(map(distance_report.read, _files(folder)[1:]), None)
+    measured = next(map(distance_report.read, distance_report.files(sets.record(folder))), None)
     if measured is not None:
         return space.of_report(measured)
     return space.of_vectors(records.read(folder))

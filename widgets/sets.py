@@ -13,12 +13,13 @@ from widgets.cached import Newest
 from widgets.markdown import escaped
 
 
-def _file(folder: Path) -> list[Path]:
-    return [folder / sets.SET_FILE]
+def files(folder: Path) -> list[Path]:
+    """Return by what one version of a set is told from another: files of it may go or come back."""
+    return [folder, folder / sets.SET_FILE]
 
 
-record = Newest(sets.load, 64, _file)
-_read = Newest(sets.read, 16, _file)
+record = Newest(sets.load, 64, files)
+_read = Newest(sets.read, 16, files)
 
 
 def known() -> dict[str, SetRecord]:

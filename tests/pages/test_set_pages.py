@@ -65,6 +65,20 @@ def test_a_set_that_has_lost_a_file_is_shown_with_what_is_left(
         assert numbers(app)["Exact solutions"] == "14 / 15"
 
 
+def test_a_file_that_goes_or_comes_back_is_noticed(make_set: MakeSet) -> None:
+    folder = sets.find(make_set())
+    app = open_page("sets")
+    assert not app.warning and numbers(app)["Exact solutions"] == "15 / 15"
+    file = next(folder.glob("*.safetensors"))
+    content = file.read_bytes()
+    file.unlink()
+    app.run()
+    assert "is gone" in app.warning[0].value and numbers(app)["Exact solutions"] == "14 / 15"
+    file.write_bytes(content)
+    app.run()
+    assert not app.warning and numbers(app)["Exact solutions"] == "15 / 15"
+
+
 def test_start_queues_exactly_what_the_widgets_say(tiny_llama_folder: Path) -> None:
     app = open_page("sets", tiny_llama_folder)
     app.number_input(key="set_contexts").set_value(2).run()
