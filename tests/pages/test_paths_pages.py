@@ -269,3 +269,15 @@ def test_both_pages_stay_free_of_torch(solution_files: list[Path]) -> None:
         cwd=folders.PROJECT,
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
+
+
+def test_a_file_of_paths_that_is_damaged_hides_no_others(connected: str) -> None:
+    damaged = places.folder_of("damaged") / FILE
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"damaged")
+    app = open_page("landscape")
+    assert not app.exception and not app.error
+    assert any("damaged" in warning.value for warning in app.warning)
+    app.button(key="measure").click().run()
+    (spec,) = [job.spec for job in client.jobs() if isinstance(job.spec, LandscapeSpec)]
+    assert spec.paths == connected
