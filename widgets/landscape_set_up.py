@@ -30,6 +30,8 @@ def plane() -> None:
             tr("No solutions are connected yet. Connect two on the Paths page first.")
         )
     asked, of_pair = _asked(sets)
+    if asked not in sets and "paths" in st.query_params:
+        st.info(tr("The paths that the link names are not on this machine. These are others."))
     names = list(sets)
     of, at, fine, go = st.columns([3, 3, 2, 2], vertical_alignment="bottom")
     name = of.selectbox(

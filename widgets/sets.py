@@ -83,9 +83,13 @@ def choose_several() -> list[str]:
 
 
 def _linked(ids: list[str]) -> str:
-    """Return the set that the link names, else the first."""
-    wanted = st.query_params.get("set", "")
-    return next((name for name in ids if wanted and name.startswith(wanted)), ids[0])
+    """Return the set that the link names, else the first; say so if it names another."""
+    if not (wanted := st.query_params.get("set")):
+        return ids[0]
+    if found := next((name for name in ids if name.startswith(wanted)), None):
+        return found
+    st.info(tr("The set that the link names is not on this machine. This is another one."))
+    return ids[0]
 
 
 def _none_yet() -> None:

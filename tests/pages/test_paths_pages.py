@@ -281,3 +281,10 @@ def test_a_file_of_paths_that_is_damaged_hides_no_others(connected: str) -> None
     app.button(key="measure").click().run()
     (spec,) = [job.spec for job in client.jobs() if isinstance(job.spec, LandscapeSpec)]
     assert spec.paths == connected
+
+
+def test_a_link_to_paths_that_are_not_here_says_so(connected: str) -> None:
+    said = "The paths that the link names are not on this machine."
+    assert said in texts_of(open_page("landscape", paths="f" * 10))
+    assert said not in texts_of(open_page("landscape", paths=connected))
+    assert said not in texts_of(open_page("landscape"))

@@ -322,3 +322,12 @@ def test_what_is_chosen_in_a_map_can_be_tagged(make_set: MakeSet) -> None:
     kept = labels.labels("solution")
     assert kept[ids[0]].tags == ("old", "cluster") and kept[ids[0]].note == "mine"
     assert kept[ids[1]].tags == ("cluster",) and len(kept) == 2
+
+
+@pytest.mark.parametrize("page", ["sets", "distances", "maps", "roles"])
+def test_a_link_to_a_set_that_is_not_here_says_so(page: str, make_set: MakeSet) -> None:
+    name = make_set()
+    said = "The set that the link names is not on this machine."
+    assert said in texts_of(open_page(page, set="f" * 12))
+    assert said not in texts_of(open_page(page, set=name[:6]))
+    assert said not in texts_of(open_page(page))
