@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from explorer.base.language import retold
 from explorer.jobs import client
 from explorer.specs.jobs import JobSpec
 from widgets import server
@@ -22,7 +23,7 @@ def offer(spec: JobSpec, label: str, key: str) -> None:
         follow(job.id, "")
         return
     if job is not None and job.error:
-        st.error(escaped(job.error), icon=":material/error:")
+        st.error(escaped(retold(job.error)), icon=":material/error:")
     if st.button(label, type="primary", icon=":material/play_arrow:", key=key):
         server.submit(spec)
         run_again()

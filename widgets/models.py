@@ -6,7 +6,7 @@ from explorer.assets import allowed_folders, catalog
 from explorer.assets.catalog import ModelCard
 from explorer.base.errors import ExplorerError
 from explorer.base.formatting import human_bytes, human_count
-from explorer.base.language import tr
+from explorer.base.language import retold, tr
 from explorer.specs.jobs import DownloadSpec
 from widgets import jobs, server
 from widgets.again import run_again
@@ -81,7 +81,7 @@ def download(card: ModelCard) -> None:
         follow(job.id)
         return
     if job is not None and job.error:
-        st.warning(escaped(job.error), icon=":material/cloud_off:")
+        st.warning(escaped(retold(job.error)), icon=":material/cloud_off:")
     else:
         st.write(escaped(tr("{model} is not downloaded yet.", model=card.title)))
     if st.button(

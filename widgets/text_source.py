@@ -7,7 +7,7 @@ import streamlit as st
 from explorer.assets import allowed_folders
 from explorer.assets.catalog import ModelCard
 from explorer.base.errors import BadInputError, ExplorerError
-from explorer.base.language import tr
+from explorer.base.language import retold, tr
 from explorer.base.value import valid
 from explorer.jobs import client
 from explorer.people import limits
@@ -130,7 +130,7 @@ def _generated(card: ModelCard) -> Passage | None:
         follow(job.id)
         return None
     if job.error:
-        raise BadInputError(job.error)
+        raise BadInputError(retold(job.error))
     assert isinstance(job.spec, GenerateSpec)
     own = OwnSpec(text=job.spec.context, title="one's own context")
     made = GeneratedSpec(

@@ -1,13 +1,17 @@
 """The pages in German, and in English for everybody else."""
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import pytest
 
 from explorer.assets import catalog
-from explorer.base import folders
+from explorer.base import folders, language
+from explorer.base.database import JobRow, transaction
 from explorer.base.language import said_in, words_of
+from explorer.jobs import client
+from explorer.specs.jobs import DistancesSpec, DownloadSpec
 from explorer.specs.recipes import PRESETS
 from explorer.specs.texts import SOURCES
 from explorer.texts import gallery
@@ -68,3 +72,34 @@ def test_every_option_in_a_link_is_the_same_in_the_other_language() -> None:
             assert said_in("en", said_in("de", word)) == word, key
     german = said_in("de", map_set_up.SPACES["m"])
     assert german != map_set_up.SPACES["m"]
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_why_a_job_failed_is_said_in_german(
+    make_set: Callable[..., str], tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(language, "_current", lambda: "de")
+    monkeypatch.setattr("widgets.language.current", lambda: "de")
+    english = "There is nothing to connect: pick two solutions."
+    german = words_of("de").gettext(english)
+    for page, spec in (
+        ("distances", DistancesSpec(set=make_set())),
+        (None, DownloadSpec(model=catalog.known_models()[0].name)),
+    ):
+        _fail(client.submit(spec), english)
+        app = open_page(page)
+        assert not app.exception
+        said = texts_of(app)
+        assert german in said and english not in said
+    app = open_page(None, tiny_llama_folder)
+    app.selectbox(key="source").set_value("generated").run()
+    app.button(key="write").click().run()
+    _fail(client.jobs()[0].id, english)
+    assert german in texts_of(app.run())
+
+
+def _fail(job: str, error: str) -> None:
+    with transaction() as session:
+        row = session.get(JobRow, job)
+        assert row is not None
+        row.state, row.error = "failed", error
