@@ -139,7 +139,10 @@ RULES: dict[str, Rule] = {
             "At the same distance between the texts, by TF-IDF and by meaning, solutions of one "
             "context are nearer to each other."
         ),
-        test=later("contexts are resampled, and the 95% interval must not include 0"),
+        test=later(
+            "contexts are resampled, and the 95% interval, made wider for few contexts, must not "
+            "include 0"
+        ),
         few=later("fewer than {contexts} contexts"),
     ),
     "F10": Rule(

@@ -112,11 +112,25 @@ def part(differences: ArrayLike, *, at_least: bool = False, at_most: bool = Fals
 def of_interval(low: float, high: float, mean: float, units: int) -> Part:
     """Return what a two-sided interval of 1 - LEVEL says: on which side of 0 it lies, no more.
 
-    Its half-width shrinks with the root of the units.
+    Its half-width shrinks with the root of the units. Resamples of few units vary less than such
+    units do, so its ends count as if they were farther from the mean, by as much as those of a t
+    interval are (Hesterberg 2015, “expanded percentiles”): without that, 9% of all F9 on 5 to 12
+    contexts of noise were decided.
+
+    Args:
+        low: lower end, from resampled units.
+        high: upper end.
+        mean: of the units.
+        units: how many, 2 or more.
     """
+    from scipy.stats import t
+
     edge = LEVEL / 2
-    spread = (high - low) / 2 / NormalDist().inv_cdf(1 - edge) * math.sqrt(units)
-    favours, opposes = (edge if beyond else 1.0 for beyond in (low > 0, high < 0))
+    normal = NormalDist().inv_cdf(1 - edge)
+    spread = (high - low) / 2 / normal * math.sqrt(units)
+    wider = float(t.ppf(1 - edge, units - 1)) / normal * math.sqrt(units / (units - 1))
+    beyond = mean > wider * (mean - low), -mean > wider * (high - mean)
+    favours, opposes = (edge if on_one_side else 1.0 for on_one_side in beyond)
     return Part(favours, opposes, units, mean, deciding(mean, spread), told=False)
 
 

@@ -196,11 +196,13 @@ def test_a_gap_the_other_way_is_called_farther_and_half_a_gap_is_not_enough(
         changed = {"charts": charts.model_copy(update={"against_texts": turned})}
         return space.of_report(report.summary.model_copy(update=changed))[1]
 
-    assert closer_of(-0.0113, -0.0001).shown is False
-    assert closer_of(0.0001, 0.0113).shown is True
-    one = closer_of(0.0001, 0.0113, ["semantic"])  # the claim is of both
+    assert closer_of(-0.0113, -0.0021).shown is False
+    assert closer_of(0.0021, 0.0113).shown is True
+    for low, high in ((0.0001, 0.0113), (-0.0113, -0.0001)):  # six contexts are few
+        assert closer_of(low, high).shown is None
+    one = closer_of(0.0021, 0.0113, ["semantic"])  # the claim is of both
     assert one.shown is None and "TF-IDF: too few text pairs" in one.figure
-    assert closer_of(-0.0113, -0.0001, ["semantic"]).shown is False
+    assert closer_of(-0.0113, -0.0021, ["semantic"]).shown is False
     closer = closer_of(-0.0113, 0.0053)
     assert closer.shown is None and "-0.0" not in closer.figure
     assert "contexts would decide" in closer.figure

@@ -62,6 +62,18 @@ def test_an_interval_says_on_which_side_of_nothing_it_lies() -> None:
     assert open_.needed == verdicts.deciding(0.1, 0.2 / 1.95996 * 8**0.5)
 
 
+@pytest.mark.parametrize("units", [5, 8, 20])
+def test_of_noise_intervals_of_few_units_call_no_more_than_the_level_anything(units: int) -> None:
+    draw = np.random.default_rng(0)
+    wrong = []
+    for values in draw.normal(size=(1500, units)):
+        means = draw.choice(values, (400, units)).mean(axis=1)
+        low, high = np.percentile(means, [2.5, 97.5])
+        found = of_interval(low, high, values.mean(), units)
+        wrong.append(min(found.favours, found.opposes) < 1)
+    assert 0.01 < np.mean(wrong) <= LEVEL + 0.017  # three of its standard errors
+
+
 def test_so_many_units_decide_as_are_said_to() -> None:
     units = verdicts.deciding(1.0, 1.0)
     assert units == 10
