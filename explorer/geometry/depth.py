@@ -123,7 +123,7 @@ class DepthReport(Recorded):
         return (
             f"{PLACE_NAMES[place].capitalize()}: same text against same context, AUC "
             f"{first[0]:.2f} {_after(first[2])}, most {_after(best[2])} "
-            f"({best[0]:.2f}, p = {best[1]:.4f})."
+            f"({best[0]:.2f}, p = {best[1]:.4f}, chosen as the best of {len(found)})."
         )
 
 

@@ -71,6 +71,7 @@ def test_every_statistic_is_that_of_transformers_hidden_states(
             assert row.comparisons[0].low is not None and 0 < row.comparisons[0].p <= 1
     assert len(made.rows) == 3 * (made.layers + 1)
     assert "same text against same context, AUC" in made.sentence
+    assert f"chosen as the best of {len(made.at('m'))})." in made.sentence
     chart = charts.by_layer(made, "m")
     for earlier, later in pairwise(made.map_of("e")):
         a, b = np.array(earlier.at), np.array(later.at)
