@@ -1,5 +1,6 @@
 """A corpus of one's own: a folder of .txt files, or a .jsonl file."""
 
+import codecs
 import json
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -105,6 +106,8 @@ def _documents(files: Iterable[Path]) -> Iterator[tuple[str, bytes, Callable[[st
         if file.suffix.lower() == ".txt":
             yield file.name, data, decode
         else:
+            if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                data = decode(file.name, data).encode()  # its lines end in two bytes
             for number, line in enumerate(data.splitlines(), start=1):
                 if line.strip():
                     name = f"{file.name}, line {number}"  # it is kept as the title of a text

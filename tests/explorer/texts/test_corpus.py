@@ -36,6 +36,19 @@ def test_jsonl_gives_the_text_of_every_line(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_jsonl_may_be_utf_16_with_a_byte_order_mark_as_texts_may(
+    tmp_path: Path, encoding: str
+) -> None:
+    file = tmp_path / "own.jsonl"
+    said = '{"text": "One   ਊ line"}\r\n{"text": "Two 😀"}\r\n'  # ਊ holds the byte of a newline
+    file.write_bytes(f"\ufeff{said}".encode(encoding))
+    assert [text for _, text in read_corpus(file)] == ["One   ਊ line", "Two 😀"]
+    file.write_bytes(file.read_bytes() + b"\x00")
+    with pytest.raises(BadInputError, match=r"own\.jsonl is not text"):
+        read_corpus(file)
+
+
 def test_texts_that_cannot_be_read_are_named(folder: Path, tmp_path: Path) -> None:
     (folder / "broken.txt").write_bytes(b"\x80\x81")
     with pytest.raises(BadInputError, match=r"1 of 4 texts cannot be read\. broken\.txt is not"):
