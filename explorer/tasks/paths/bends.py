@@ -12,11 +12,11 @@ from torch import Tensor
 from explorer.base.errors import BadInputError
 from explorer.base.language import tr
 from explorer.model.frozen import FrozenModel
-from explorer.model.head import TokenStatistics
+from explorer.model.head import TokenStatistics, join
 from explorer.model.metrics import input_sequence
 from explorer.paths.curves import CurveKind, bends_on_chord, weights
 from explorer.solutions.solution import Solution
-from explorer.specs.arrangements import ArrangementKey, read_from
+from explorer.specs.arrangements import ArrangementKey, input_length, read_from
 from explorer.specs.curves import PathRecipe
 from explorer.specs.recipes import THRESHOLD
 from explorer.specs.schedules import scheduled
@@ -26,6 +26,9 @@ from explorer.training.shared_pass import Answer, Proposal
 
 ROWS_AT_ONCE = 64
 """Rows of one forward pass; more gain little and make a batch take its time."""
+MOST_POSITIONS = 32_768
+"""Input positions of a pass that only measures: 46 kB each in the embedded model, together 1.5 GB.
+All points of a usual path of up to 536 tokens are one pass."""
 
 
 def along(
@@ -35,7 +38,9 @@ def along(
     arrangement: ArrangementKey,
     sink: int | None = None,
 ) -> TokenStatistics:
-    """Measure what the model says at points of the space of [e; m], in one forward pass.
+    """Measure what the model says at points of the space of [e; m], without a gradient.
+
+    In one forward pass, or in several of up to `MOST_POSITIONS`.
 
     Args:
         model: gives its number format to the result.
@@ -44,11 +49,14 @@ def along(
         arrangement: how e and m become an input sequence.
         sink: id of the token before e, where the arrangement has one; None: the model's own.
     """
-    vectors = torch.from_numpy(np.asarray(points, dtype=np.float32)).to(model.device)
-    e, m = vectors.chunk(2, dim=1)
-    inputs = input_sequence(model, e, m, arrangement, len(targets), sink)
-    wanted = targets.to(model.device).expand(len(points), -1)
-    return model.measure(inputs, wanted, read_from(arrangement), detail=True)
+    at_once = max(1, MOST_POSITIONS // input_length(arrangement, len(targets)))
+    parts = []
+    for some in torch.from_numpy(np.asarray(points, dtype=np.float32)).split(at_once):
+        e, m = some.to(model.device).chunk(2, dim=1)
+        inputs = input_sequence(model, e, m, arrangement, len(targets), sink)
+        wanted = targets.to(model.device).expand(len(some), -1)
+        parts.append(model.measure(inputs, wanted, read_from(arrangement), detail=True))
+    return join(parts, (-1, len(targets)))
 
 
 def require_as_recorded(solution: Solution, accuracy: float) -> None:

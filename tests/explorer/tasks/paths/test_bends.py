@@ -50,6 +50,29 @@ def test_points_are_measured_as_the_score_measures_a_solution(
         assert found.correct[row].float().mean().item() == pytest.approx(alone.accuracy)
 
 
+def test_many_points_of_a_long_text_are_measured_in_several_passes(
+    llama: "FrozenModel", exact_solutions: "list[Solution]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two thousand points of 256 tokens would take 24 GB at one time in the embedded model."""
+    a, b = exact_solutions[:2]
+    points = positions("line", np.stack([vector(a), vector(b)]), np.linspace(0, 1, 9))
+    whole = along(llama, points, torch.from_numpy(a.target_ids), "e+mN")
+    sizes: list[int] = []
+    measure = type(llama).measure
+    monkeypatch.setattr(
+        type(llama),
+        "measure",
+        lambda model, inputs, *rest, **how: (
+            sizes.append(len(inputs)),
+            measure(model, inputs, *rest, **how),
+        )[1],
+    )
+    monkeypatch.setattr("explorer.tasks.paths.bends.MOST_POSITIONS", 19)
+    parts = along(llama, points, torch.from_numpy(a.target_ids), "e+mN")
+    assert sizes == [4, 4, 1]
+    torch.testing.assert_close(vars(parts), vars(whole))
+
+
 @pytest.mark.parametrize("model", ["llama", "neox"])
 def test_measuring_equals_the_training_pass(model: str, request: pytest.FixtureRequest) -> None:
     frozen: FrozenModel = request.getfixturevalue(model)
