@@ -57,7 +57,9 @@ class TrainedRecord(Value):
     h_lm_terms: int = Field(description="Terms in that sum: N with a BOS token, else N - 1.")
     loss: float | None = Field(description="Mean cross-entropy at the saved vectors, nats.")
     steps: int = Field(ge=0, lt=2**31, description="Optimizer steps from this row's own start.")
-    seconds: float = Field(ge=0, lt=1e9, description="Wall time from the row's start to its end.")
+    seconds: float = Field(
+        ge=0, lt=1e9, description="Compute time of the steps that this row took part in."
+    )
     tokens_per_second: float = Field(
         0.0, ge=0, lt=1e15, description="Target tokens trained per second."
     )
