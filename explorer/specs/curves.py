@@ -46,6 +46,7 @@ class PathRecipe(Value):
     clip: float | None = Field(
         None,
         gt=0,
+        le=1e9,
         description="Largest gradient of one point of the curve, in nats per deviation of the "
         "embeddings, so that no point on a cliff drowns the others; none: no clipping.",
     )

@@ -112,7 +112,10 @@ class Recipe(Value):
         ),
     )
     clip: float | None = Field(
-        None, gt=0, description=later("Largest gradient norm of one vector; none: no clipping.")
+        None,
+        gt=0,
+        le=1e9,  # JSON has no infinity
+        description=later("Largest gradient norm of one vector; none: no clipping."),
     )
     flatten: float = Field(
         0.0,

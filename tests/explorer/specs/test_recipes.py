@@ -7,6 +7,7 @@ from explorer.base.errors import BadInputError
 from explorer.solutions import store
 from explorer.solutions.solution import load_solution, made_from
 from explorer.specs import recipes
+from explorer.specs.curves import PathRecipe
 from explorer.specs.recipes import FAST, INDEPENDENT, PAPER, Recipe
 from explorer.training.layouts import OnePass
 
@@ -170,6 +171,7 @@ def test_a_recipe_cannot_be_changed() -> None:
         {"max_steps": 0},
         {"max_steps": 2.5},
         {"clip": 0.0},
+        {"clip": float("inf")},
         {"finish_lr": 0.0},
         {"finish_margin": -1.0},
     ],
@@ -178,6 +180,13 @@ def test_a_recipe_cannot_be_changed() -> None:
 def test_settings_that_cannot_be_used_are_refused(field: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Recipe.model_validate(PAPER.model_dump() | field)
+
+
+def test_a_number_that_no_file_can_hold_is_refused_for_a_curve_too() -> None:
+    """JSON would give an infinite clip back as none, under another digest."""
+    assert PathRecipe(clip=2.0).clip == 2.0
+    with pytest.raises(ValidationError):
+        PathRecipe(clip=float("inf"))
 
 
 def test_every_setting_is_explained() -> None:
