@@ -35,8 +35,9 @@ from explorer.tasks.task import Divided, Task
 
 ROWS = 64
 """Grid points in one forward pass."""
-PLAIN_ROWS = 32
-"""Rows of the plain forward pass that the rate is compared with."""
+PLAIN_ROWS, PLAIN_POSITIONS = 32, 2_048
+"""Rows of the plain forward pass that the rate is compared with, or positions of a longer text's:
+all their logits exist at one time, 0.4 GB of the embedded model's."""
 
 
 class LandscapeTask(Task):
@@ -135,14 +136,15 @@ class LandscapeTask(Task):
         header = self.found.header
         length = input_length(header.arrangement, len(header.text.target_ids))
         e = torch.from_numpy(self.found.points[0, : self.model.d_model]).to(self.model.device)
-        inputs = e.expand(PLAIN_ROWS, length, -1)
+        rows = max(1, min(PLAIN_ROWS, PLAIN_POSITIONS // length))
+        inputs = e.expand(rows, length, -1)
         with torch.no_grad():
             if not self._plain_rows:
                 self.model.logits(inputs)  # warm
             started = time.perf_counter()
             self.model.logits(inputs)[:, -1].sum().item()
         self._plain_seconds += time.perf_counter() - started
-        self._plain_rows += PLAIN_ROWS
+        self._plain_rows += rows
         self._note(plain_per_second=self._plain_rows / max(self._plain_seconds, 1e-9))
 
     def _note(self, **fields: Any) -> None:

@@ -97,6 +97,24 @@ def test_the_grid_refines_and_is_drawn_only_where_it_is_complete(
     assert running.found.header.points_per_second > 0 and running.found.share > 0
 
 
+def test_the_plain_pass_of_a_long_text_has_fewer_rows(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps every logit: 32 rows of 1,024 tokens would take 6 GB with 49,152 tokens to say."""
+    from explorer.tasks.landscape import measuring as task
+
+    running, rows = start(3), []
+    logits = type(running.model).logits
+    monkeypatch.setattr(
+        type(running.model),
+        "logits",
+        lambda model, inputs: (rows.append(len(inputs)), logits(model, inputs))[1],
+    )
+    monkeypatch.setattr(task, "PLAIN_POSITIONS", 9)  # of rows of four
+    found = _finish(running)
+    assert rows == [2, 2] and found.header.plain_per_second > 0
+
+
 def test_an_interrupted_landscape_goes_on_and_gives_the_same(
     start: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
