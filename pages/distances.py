@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.base.language import tr
+from explorer.base.language import retold, tr
 from explorer.specs.jobs import DistancesSpec
 from widgets import depth_view, distance_view, findings, jobs, sets, start
 from widgets.choice import one_of
@@ -27,7 +27,7 @@ with sentences():
             jobs.offer(DistancesSpec(set=chosen), tr("Measure"), "measure")
         else:
             for note in summary.notes:
-                st.info(escaped(note), icon=":material/info:")
+                st.info(escaped(retold(note)), icon=":material/info:")
             vector = one_of(tr("Proto-token"), VECTORS, key="vector", bind="query-params")
             distance_view.numbers(summary, vector)
             if vector == "m" and summary.one_m:

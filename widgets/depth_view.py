@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.base.language import tr
+from explorer.base.language import retold, tr
 from explorer.figures import depth as charts
 from explorer.geometry import depth
 from explorer.geometry.depth import PLACE_NAMES, Place
@@ -39,7 +39,7 @@ def effects(found: SolutionSet, place: Place | None = None) -> None:
         jobs.offer(DepthSpec(set=found.record.id), tr("Measure by layer"), "measure-depth")
         return
     for note in made.notes:
-        st.info(escaped(note), icon=":material/info:")
+        st.info(escaped(retold(note)), icon=":material/info:")
     asked = tr("Hidden states")
     at = one_of(asked, PLACE_NAMES, "m", key="depth-place") if place is None else place
     chart_widget.show(cached.once(charts.by_layer, made, at), f"depth-{made.set}")

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.base.formatting import counted
-from explorer.base.language import later, tr
+from explorer.base.language import later, retold, tr
 from explorer.experiments.paper_comparison import ANSWERS
 from explorer.experiments.rules import Rule
 from explorer.figures import roles as charts
@@ -55,7 +55,7 @@ def show(found: SolutionSet) -> None:
         jobs.offer(RolesSpec(set=found.record.id), tr("Measure"), "measure-roles")
         return
     for note in made.notes:
-        st.info(escaped(note), icon=":material/info:")
+        st.info(escaped(retold(note)), icon=":material/info:")
     icon, color = MARKS[made.shown]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(tr(ANSWERS[made.shown]).capitalize(), icon=icon, color=color)

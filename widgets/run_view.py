@@ -157,6 +157,7 @@ def _why(solution: Solution, recording: Recording | None) -> str | None:
 REASONS = (
     later("halted after {steps} steps, when other restarts were ahead"),
     later("not exact within {steps} steps"),
+    later("{reason} after {steps} joint ones"),
 )
 """Why restarts that are kept are not exact, in the words of their files."""
 

@@ -5,7 +5,7 @@ import time
 import pandas as pd
 import streamlit as st
 
-from explorer.base.language import later, tr
+from explorer.base.language import later, retold, tr
 from explorer.jobs.client import Job
 from explorer.solutions.sets import SetRecord
 from widgets import job_controls, sets, words
@@ -29,7 +29,7 @@ def table(record: SetRecord) -> pd.DataFrame:
             "steps": member.steps,
             "seed": member.seed,
             "solution": member.solution,
-            later("why not exact"): member.reason or "",
+            later("why not exact"): retold(member.reason) if member.reason else "",
         }
         for member in record.members
     ]

@@ -98,7 +98,7 @@ def _none_yet() -> None:
 
 def _describe(record: SetRecord) -> None:
     if record.problem:
-        st.warning(record.problem, icon=":material/broken_image:")
+        st.warning(escaped(record.problem), icon=":material/broken_image:")
     said = [record.regime_in_words]
     if record.unsolved and not record.complete:
         said.append(

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
 from explorer.base.formatting import counted
-from explorer.base.language import tr
+from explorer.base.language import retold, tr
 
 
 class Value(BaseModel):
@@ -61,7 +61,7 @@ def in_words(error: ValidationError, kind: type[BaseModel] | None = None) -> str
     """
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    reason = tr(first["msg"].removeprefix("Value error, "))
+    reason = retold(first["msg"].removeprefix("Value error, "))
     if said := wrong_number(first, where):
         return said
     match first["type"]:

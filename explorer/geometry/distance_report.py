@@ -101,19 +101,22 @@ def _beyond_chance(c: Comparison) -> bool | None:
     return c.p < CHANCE
 
 
+ONE_CONTEXT = later(
+    "The set has one context, so there are no pairs of different contexts and no intervals over "
+    "contexts. Same text against same context can still be compared."
+)
+FEW_CONTEXTS = later(
+    "The set has {contexts} contexts. An interval needs {least} or more: it is made by drawing "
+    "contexts anew, and so few leave next to nothing to draw. So there are no intervals here."
+)
+
+
 def few_contexts(contexts: int) -> list[str]:
-    """Say why there is no interval, where there is none."""
+    """Say why there is no interval, where there is none; in English, as reports keep it."""
     if contexts == 1:
-        return [
-            "The set has one context, so there are no pairs of different contexts and no "
-            "intervals over contexts. Same text against same context can still be compared."
-        ]
+        return [ONE_CONTEXT]
     if contexts < LEAST_CONTEXTS:
-        return [
-            f"The set has {contexts} contexts. An interval needs {LEAST_CONTEXTS} or more: it is "
-            "made by drawing contexts anew, and so few leave next to nothing to draw. So there are "
-            "no intervals here."
-        ]
+        return [FEW_CONTEXTS.format(contexts=contexts, least=LEAST_CONTEXTS)]
     return []
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from explorer.base.language import later
 from explorer.base.progress import Progress, finish
 from explorer.geometry import distance_charts, distance_report, text_distances
 from explorer.geometry.distance_report import (
@@ -146,23 +147,29 @@ def _summarised(
     )
 
 
+NO_SAME_TEXT = later(
+    "No text has two exact solutions, so there are no same-text pairs. Ask for restarts."
+)
+NO_SAME_CONTEXT = later(
+    "No context has two texts, so there are no same-context pairs. Ask for continuations."
+)
+NO_WORD = later(
+    "{missing} pairs have a text without any word, so their TF-IDF distance is undefined; they are "
+    "left out of charts with TF-IDF."
+)
+NOT_FOUND = later("{left} of the set's solutions were not found; only exact ones are compared.")
+
+
 def _notes(found: SolutionSet, at: Pairs, table: pd.DataFrame, *, one_m: bool) -> list[str]:
     notes = distance_report.few_contexts(len(np.unique(at.contexts)))
     if not (at.kind == 0).any():
-        notes.append(
-            "No text has two exact solutions, so there are no same-text pairs. Ask for restarts."
-        )
+        notes.append(NO_SAME_TEXT)
     if not (at.kind == 1).any():
-        notes.append(
-            "No context has two texts, so there are no same-context pairs. Ask for continuations."
-        )
+        notes.append(NO_SAME_CONTEXT)
     if one_m:
         notes.append(ONE_M)
     if missing := int(table["tfidf"].isna().sum()):
-        notes.append(
-            f"{missing} pairs have a text without any word, so their TF-IDF distance is undefined; "
-            "they are left out of charts with TF-IDF."
-        )
+        notes.append(NO_WORD.format(missing=missing))
     if left := len(found.record.unsolved):
-        notes.append(f"{left} of the set's solutions were not found; only exact ones are compared.")
+        notes.append(NOT_FOUND.format(left=left))
     return notes

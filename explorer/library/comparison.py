@@ -8,7 +8,7 @@ import pandas as pd
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from explorer.base.language import later, tr
+from explorer.base.language import later, retold, tr
 from explorer.base.provenance import in_words
 from explorer.solutions.solution import AnyRecord, MemoryRecord, Solution
 from explorer.specs.arrangements import ARRANGEMENTS
@@ -35,7 +35,7 @@ def facts(record: AnyRecord, length: int) -> dict[str, Any]:
         later("correct tokens (C_tokens)"): record.c_tokens,
         later("accuracy"): round(record.accuracy, 4),
         later("exact"): record.exact,
-        later("ended because"): record.reason or "exact",
+        later("ended because"): retold(record.reason or "exact"),
         later("steps"): record.steps,
         later("seconds"): round(record.seconds, 1),
         later("H_LM, nats"): round(record.h_lm, 2)

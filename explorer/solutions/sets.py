@@ -108,13 +108,19 @@ class SetRecord(Recorded):
         """What is wrong with a set that has lost files, and what to do; None: nothing."""
         if not self.missing:
             return None
-        one = len(self.missing) == 1
-        files = "1 solution file" if one else f"{len(self.missing)} solution files"
-        return (
-            f"{files} of this set {'is' if one else 'are'} gone ({self.missing[0]}"
-            f"{'' if one else ', …'}); what is left is shown. Put {'it' if one else 'them'} back "
-            f"from the trash, or start the set again with the same settings: it trains what is "
-            "missing."
+        if len(self.missing) == 1:
+            return tr(
+                "1 solution file of this set is gone ({file}); what is left is shown. Put it back "
+                "from the trash, or start the set again with the same settings: it trains what is "
+                "missing.",
+                file=self.missing[0],
+            )
+        return tr(
+            "{count} solution files of this set are gone ({file}, …); what is left is shown. Put "
+            "them back from the trash, or start the set again with the same settings: it trains "
+            "what is missing.",
+            count=len(self.missing),
+            file=self.missing[0],
         )
 
     @model_validator(mode="after")

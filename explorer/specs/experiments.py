@@ -120,10 +120,11 @@ class SharingSettings(_Trained):
     def _fill_the_groups(cls, texts: int, info: ValidationInfo) -> int:
         over = [size for size in info.data.get("group_sizes", ()) if texts % size]
         if over:
-            raise ValueError(
-                f"{texts} texts cannot be put in groups of {over[0]} with none left over; choose a "
+            said = later(
+                "{texts} texts cannot be put in groups of {size} with none left over; choose a "
                 "number of texts that every group size divides"
             )
+            raise ValueError(said.format(texts=texts, size=over[0]))
         return texts
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Timing = tuple[FrozenModel, int, ArrangementChoice, Recipe]
 
-BY_HAND = "stopped by hand"
+BY_HAND = later("stopped by hand")
 MEASURING = later("Measuring what has been found.")
 """What a task says while it stops."""
 CHECKPOINT_SECONDS = 3.0

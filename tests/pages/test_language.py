@@ -9,11 +9,17 @@ import pytest
 from explorer.assets import catalog
 from explorer.base import folders, language
 from explorer.base.database import JobRow, transaction
+from explorer.base.errors import BadInputError
 from explorer.base.language import said_in, words_of
+from explorer.experiments.catalogue import experiment
+from explorer.geometry import distance_report, measure_distances
 from explorer.jobs import client
+from explorer.solutions import sets
+from explorer.solutions.solution import BEATEN, halted
 from explorer.specs.jobs import DistancesSpec, DownloadSpec
 from explorer.specs.recipes import PRESETS
 from explorer.specs.texts import SOURCES
+from explorer.tasks.task import BY_HAND
 from explorer.texts import gallery
 from tests.pages.driving import open_page, texts_of
 from widgets import distance_view, map_set_up, map_view, roles_view
@@ -103,3 +109,53 @@ def _fail(job: str, error: str) -> None:
         row = session.get(JobRow, job)
         assert row is not None
         row.state, row.error = "failed", error
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_what_is_wrong_with_a_set_is_said_in_german(make_set: Callable[..., str]) -> None:
+    folder = sets.find(make_set(inexact=1))
+    app = open_page("sets", lang="de")
+    (table,) = [frame.value for frame in app.dataframe if len(frame.value) == 15]
+    assert "innerhalb von 9 Schritten nicht exakt" in table.to_numpy()
+    for _ in range(2):
+        next(folder.glob("*.safetensors")).unlink()
+        app = open_page("sets", lang="de")
+        assert "solution file" not in app.warning[0].value
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        BY_HAND,
+        BEATEN,
+        halted(20),
+        "not exact within 600 steps",
+        "not exact within 600 steps after 200 joint ones",
+    ],
+)
+def test_why_a_restart_is_not_exact_is_told_in_german(reason: str) -> None:
+    there = elsewhere_in_german(reason)
+    assert there != reason and not {"exact", "steps", "hand", "another"} & set(there.split())
+
+
+def elsewhere_in_german(said: str) -> str:
+    language.heard("de")
+    return language.elsewhere(said)["de"]
+
+
+@pytest.mark.usefixtures("without_shipped", "letters")
+def test_what_a_set_does_not_allow_is_said_in_german(make_set: Callable[..., str]) -> None:
+    for fields in ({"contexts": 1}, {"texts": 1}, {"restarts": 1}, {"inexact": 1}):
+        found = sets.read(sets.find(make_set(**fields)))
+        distance_report.save(found, measure_distances.make(found))
+        notes = measure_distances.make(found).summary.notes
+        app = open_page("distances", lang="de", set=found.record.id)
+        assert not app.exception and notes
+        assert not set(notes) & {info.value for info in app.info}
+
+
+def test_a_setting_that_does_not_fit_is_said_in_german(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language, "_current", lambda: "de")
+    with pytest.raises(BadInputError, match="17") as refused:
+        experiment("sharing").make({"model": "a/tiny", "texts": 17})
+    assert "groups" not in str(refused.value)

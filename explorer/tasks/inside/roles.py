@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
 from explorer.base.errors import BadInputError
-from explorer.base.language import tr
+from explorer.base.language import later, tr
 from explorer.base.progress import Progress
 from explorer.geometry import linear_probes, roles, text_distances
 from explorer.geometry.depth import PLACES
@@ -45,11 +45,13 @@ DEPTHS = 7
 LENGTHS = tuple(2.0**k for k in range(-6, 0))
 """Of noise, as shares of the norm of what it is added to."""
 ROWS = 64
-ONE_M = (
+ONE_M = later(
     "All solutions of this set have one m. So it tells nothing of a text, swapping it changes "
     "nothing, and e alone makes the difference."
 )
-ALL_EQUAL = "The {} is the same for all texts of this set, so there is nothing to read."
+ALL_EQUAL = later(
+    "The {target} is the same for all texts of this set, so there is nothing to read."
+)
 
 
 class RolesTask(Task):
@@ -117,7 +119,11 @@ class RolesTask(Task):
             notes=[
                 *few_contexts(len(names)),
                 *([ONE_M] if one_m else []),
-                *(ALL_EQUAL.format(t) for t in TARGETS if t not in {p.target for p in probes}),
+                *(
+                    ALL_EQUAL.format(target=t)
+                    for t in TARGETS
+                    if t not in {p.target for p in probes}
+                ),
             ],
             device=self.model.device.type,
             seconds=time.perf_counter() - started,
