@@ -75,9 +75,10 @@ def details(made: SolutionMap, ids: list[str]) -> None:
         return
     vector = made.record.spec.vector
     rows = stack([solutions[i] for i in shown], vector)
-    names = [i[:6] for i in shown]
-    st.write(tr("Cosine distances of {name}", name=tr(VECTORS[vector])))
-    st.dataframe(pd.DataFrame(between(rows, "cosine"), names, names))
+    names = list(told_apart({i: i[:6] for i in shown}).values())
+    said = tr("Cosine distances of {name}", name=tr(VECTORS[vector]))
+    st.write(said)
+    st.dataframe(pd.DataFrame(between(rows, "cosine"), names, names), alt=said)
     connect({i: solutions[i].record.text for i in shown})
 
 

@@ -331,3 +331,16 @@ def test_a_link_to_a_set_that_is_not_here_says_so(page: str, make_set: MakeSet) 
     assert said in texts_of(open_page(page, set="f" * 12))
     assert said not in texts_of(open_page(page, set=name[:6]))
     assert said not in texts_of(open_page(page))
+
+
+def test_solutions_whose_ids_begin_alike_are_told_apart_in_a_map(make_set: MakeSet) -> None:
+    names = [make_set(), make_set(seed=1)]
+    app = open_page("maps")
+    app.multiselect(key="chosen_sets").set_value(names).run()
+    (picker,) = [w for w in app.multiselect if str(w.key).startswith("named-")]
+    ids = [sets.read(sets.find(name)).solutions[0].record.id for name in names]
+    assert ids[0][:6] == ids[1][:6]
+    picker.set_value(ids).run()
+    assert not app.exception and not app.error
+    shown = next(d.value for d in app.dataframe if d.value.shape == (2, 2))
+    assert len(set(shown.columns)) == 2 and list(shown.columns) == list(shown.index)
