@@ -482,3 +482,13 @@ def test_attempts_are_not_counted_as_solutions(keep: Keep) -> None:
     (store.run_folder("run0") / "000000000000-00000000.safetensors").write_bytes(b"{")
     said = texts_of(open_page("library"))
     assert "0 exact solutions, 4 attempts not exact, 1 file that cannot be read." in said
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_a_persons_own_words_are_no_words_of_the_page(keep: Keep) -> None:
+    tags = ["Start", "pair"]  # as German pages say other words for
+    keep(1)
+    (item,) = items.items("solution")
+    items.relabel(item, name="", note="", tags=tags)
+    (field,) = [w for w in open_page("library", lang="de").multiselect if w.key == "Tags-solution"]
+    assert field.options == tags

@@ -1,6 +1,6 @@
 """What of the library is shown: a search box, and filters beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -44,13 +44,15 @@ def choose(kind: Kind, items: Sequence[Item]) -> list[Item]:
 def _wish(kind: Kind, items: Sequence[Item], words: str) -> Wish:
     models = _several(later("Model"), kind, {model_of(item) for item in items})
     tags = _several(later("Tags"), kind, {tag for item in items for tag in item.label.tags})
-    origins = _several(later("Made"), kind, {origin_of(item) for item in items})
+    origins = _several(later("Made"), kind, {origin_of(item) for item in items}, tr)
     exact = kind in ("solution", "run") and st.toggle(tr("Only exact ones"), key=f"exact-{kind}")
     return Wish(words=words, models=models, tags=tags, origins=origins, exact=exact)
 
 
-def _several(label: str, kind: Kind, options: set[str]) -> tuple[str, ...]:
+def _several(
+    label: str, kind: Kind, options: set[str], called: Callable[[str], str] = str
+) -> tuple[str, ...]:
     known = sorted(option for option in options if option)
     if len(known) < 2 and label != "Tags":
         return ()
-    return tuple(st.multiselect(tr(label), known, format_func=tr, key=f"{label}-{kind}"))
+    return tuple(st.multiselect(tr(label), known, format_func=called, key=f"{label}-{kind}"))
