@@ -12,6 +12,7 @@ from explorer.landscape.result import LANDSCAPES
 from explorer.landscape.surroundings import WALKS
 from explorer.library.comparison import scheme
 from explorer.library.item import Item
+from explorer.solutions.store import IMPORTED
 
 PLACES = {
     later("models"): "models",
@@ -86,6 +87,8 @@ def model_of(item: Item) -> str:
 
 def origin_of(item: Item) -> str:
     """Return where an item comes from: own, imported or recorded."""
+    if item.kind == "run" and not item.ships:
+        return "imported" if item.id.startswith(IMPORTED) else "own"
     return "recorded" if item.ships else str(item.facts.get("origin", "own"))
 
 

@@ -492,3 +492,18 @@ def test_a_persons_own_words_are_no_words_of_the_page(keep: Keep) -> None:
     items.relabel(item, name="", note="", tags=tags)
     (field,) = [w for w in open_page("library", lang="de").multiselect if w.key == "Tags-solution"]
     assert field.options == tags
+
+
+def test_a_run_that_was_imported_is_called_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from explorer.library import exchange
+
+    shipped = store.shipped_runs()[0]
+    of_run = [i for i in items.items("solution") if i.path and i.path.parent == shipped]
+    data = exchange.export(of_run)
+    monkeypatch.setattr(folders, "recorded", lambda: tmp_path / "nothing-ships")
+    exchange.take_in("friend.zip", data)
+    for room in ("Solutions", "Runs"):
+        app = open_page("library", room=room)
+        assert set(app.dataframe[0].value["from"]) == {"imported"}, room

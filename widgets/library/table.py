@@ -12,7 +12,7 @@ from explorer.base.language import retold, tr
 from explorer.library.comparison import scheme
 from explorer.library.items import Item
 from explorer.library.labels import Kind
-from explorer.library.selection import size_of
+from explorer.library.selection import origin_of, size_of
 from explorer.people.person import names
 from widgets import words
 from widgets.markdown import escaped
@@ -130,7 +130,7 @@ def _run(item: Item) -> dict[str, Any]:
         "text": _title(item),
         "N": item.length or None,
         "model": item.facts["model"],
-        "from": tr("recorded") if item.ships else tr("own"),
+        "from": tr(origin_of(item)),
         "tags": ", ".join(item.label.tags),
         "made": item.created,
     }
