@@ -14,6 +14,7 @@ from explorer.geometry.distances import between, stack
 from explorer.geometry.maps import SolutionMap
 from explorer.library.items import items
 from explorer.library.labels import MAX_TAG
+from explorer.people import owners
 from widgets import cached, download, look_inside, server, token_strip
 from widgets.choice import told_apart
 from widgets.map_set_up import VECTORS
@@ -90,15 +91,15 @@ def _tag(ids: Sequence[str]) -> None:
         )
         if not st.button(tr("Tag them"), key="tag-them", disabled=not (word or "").strip()):
             return
-        found = [item for item in items("solution") if item.id in set(ids)]
-        for item in (own := [item for item in found if not item.ships]):
+        found = [item for item in items("solution") if item.id in set(ids) and not item.ships]
+        for item in (own := [item for item in found if owners.may(server.person(), item.owner)]):
             tags = [*item.label.tags, word]
             server.relabel(item, name=item.label.name, note=item.label.note, tags=tags)
         if own:
             tagged = counted(len(own), "solution")
             st.success(tr("{solutions} tagged. The Library filters by tags.", solutions=tagged))
         if len(own) < len(ids):
-            st.info(tr("Solutions that ship with the project cannot be tagged."))
+            st.info(tr("What ships with the project, or is somebody else's, cannot be tagged."))
 
 
 def connect(texts: dict[str, str]) -> None:

@@ -1,7 +1,7 @@
 """Who is asking: two cookies, and what each visitor may do with what is theirs or is not."""
 
 import http.client
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.cookies import SimpleCookie
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,10 +16,12 @@ from starlette.routing import Route
 
 from explorer.base.errors import BadInputError
 from explorer.jobs import client
+from explorer.library import labels
 from explorer.library.items import find
 from explorer.people import host, limits, owners
 from explorer.people.limits import Limits
 from explorer.people.person import ALONE, own_name, recognised
+from explorer.solutions import sets
 from explorer.specs.jobs import ReconstructSpec
 from explorer.specs.recipes import FAST
 from tests.explorer.jobs.frames import change
@@ -242,3 +244,24 @@ def test_a_name_is_typed_on_any_page_and_a_wrong_key_is_said(visit: Visit) -> No
     assert "not this server's host key" in texts_of(app)
     app.text_input(key="own-name").set_value("Ada *L*").run()
     assert not app.exception and own_name(recognised("ada")) == "Ada *L*"
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_what_is_somebody_elses_is_left_out_when_chosen_solutions_are_tagged(
+    visit: Visit, make_set: Callable[..., str]
+) -> None:
+    mine, theirs = make_set(), make_set(seed=1)
+    owners.note(recognised("ada"), mine)
+    owners.note(recognised("ben"), theirs)
+    come(visit, "ada")
+    app = open_page("maps")
+    app.multiselect(key="chosen_sets").set_value([theirs, mine]).run()
+    (picker,) = [w for w in app.multiselect if str(w.key).startswith("named-")]
+    found = [sets.read(sets.find(name)).solutions[0].record.id for name in (theirs, mine)]
+    picker.set_value(found).run()
+    app.text_input(key="tag-word").set_value("cluster").run()
+    app.button(key="tag-them").click().run()
+    assert not app.exception and not app.error
+    assert "1 solution tagged" in app.success[0].value
+    assert "somebody else" in texts_of(app)
+    assert list(labels.labels("solution")) == [found[1]]
