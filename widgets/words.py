@@ -47,8 +47,9 @@ COLUMNS = {
 
 
 def column(name: Any) -> str:
-    """Return the heading of a column in words."""
-    return tr(COLUMNS.get(str(name), str(name).replace("_", " ")))
+    """Return the heading of a column in words; a token in it stays as it is."""
+    said = str(name)
+    return tr(COLUMNS.get(said, said.replace("_", " ") if said.isidentifier() else said))
 
 
 def _unlike(word: str, forms: Iterable[str]) -> list[str]:

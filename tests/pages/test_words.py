@@ -100,3 +100,8 @@ def test_columns_of_tables_are_words() -> None:
     headings = [str(name) for frame in app.dataframe for name in frame.value.columns]
     assert headings and not [name for name in headings if re.search(r"[a-z]_[a-z]", name)]
     assert words.column("best_sd") == "best restart, standard deviation"
+
+
+def test_a_token_in_a_heading_stays_as_it_is() -> None:
+    assert words.column("3 _name") == "3 _name" and words.column("3 the") == "3 the"
+    assert words.column("p_target") == "p(target)" and words.column("share_right") == "share right"
