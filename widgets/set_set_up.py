@@ -21,7 +21,6 @@ REGIMES = {
     "shared": later("One m shared by the whole set (the paper's default)"),
     "free": later("m free: every solution has its own"),
 }
-MOST_TYPED = 200
 PROTOCOL, GATHER = later("Continuations"), later("My own choice")
 
 
@@ -119,7 +118,7 @@ def _gather() -> tuple[GatheredText, ...]:
     )
     rows = [
         valid(GatheredText, {"text": row["text"], "context": row["context"][:300]})
-        for row in typed.fillna("").to_dict(orient="records")[:MOST_TYPED]
+        for row in typed.fillna("").to_dict(orient="records")
         if str(row["text"]).strip()
     ]
     known = {row.text for row in rows}

@@ -344,3 +344,18 @@ def test_solutions_whose_ids_begin_alike_are_told_apart_in_a_map(make_set: MakeS
     assert not app.exception and not app.error
     shown = next(d.value for d in app.dataframe if d.value.shape == (2, 2))
     assert len(set(shown.columns)) == 2 and list(shown.columns) == list(shown.index)
+
+
+def test_every_text_that_is_typed_becomes_part_of_the_set(
+    tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"The heron waits {k} hours." for k in range(201)]
+    typed = pd.DataFrame({"context": [""] * 201, "text": texts}, dtype="string")
+    monkeypatch.setattr("streamlit.data_editor", lambda *_, **__: typed)
+    monkeypatch.setattr("explorer.estimates.outlook.QUICK_SECONDS", float("inf"))
+    app = open_page("sets", tiny_llama_folder)
+    app.segmented_control(key="set_what").set_value("My own choice").run()
+    app.button(key="set_start").click().run()
+    (job,) = client.jobs()
+    assert isinstance(job.spec, SolveSetSpec)
+    assert [text.text for text in job.spec.texts] == texts
