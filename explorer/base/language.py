@@ -26,7 +26,7 @@ NAMES = {ENGLISH: "English", "de": "Deutsch"}
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 SEPARATORS = {"de": f",{NARROW}"}
 """What stands before decimals and between thousands, where that is other than in English."""
-_AMOUNT = re.compile(r"[\W\d_]*(?:\b(?:ms|s|min|h|nats|bits|[kMGTB]?B|[kMBT])\b[\W\d_]*)*")
+_AMOUNT = re.compile(r"[\W\d_]*(?:(?:ms|s|min|h|nats|bits|[kMGTB]?B|[kMBT])\b[\W\d_]*)*")
 _NUMBER = re.compile(r"(?<![\d.])(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?(%?)(?!\.?\d)")
 """A number that is none of the parts of a version or an address, such as 5.23.0."""
 _KNOWN_BY = 18

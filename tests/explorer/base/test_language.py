@@ -126,6 +126,8 @@ def test_a_count_is_not_read_as_a_decimal(speak: Callable[[str], None]) -> None:
         ("42%", "42\u202f%"),
         ("106.6 nats · 154 bits", "106,6 nats · 154 bits"),
         ("1.19 GB", "1,19 GB"),
+        ("1.24B", "1,24B"),
+        ("28.2k", "28,2k"),
         ("-0.02 ± 0.10", "-0,02 ± 0,10"),
         ("19 / 19", "19 / 19"),
         ("2:15 min", "2:15 min"),
