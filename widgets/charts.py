@@ -103,6 +103,7 @@ def _extras(chart: Chart, key: str) -> None:
                 chart.table.rename(columns=words.column),
                 hide_index=True,
                 key=f"{key}-{chart.key}-table",
+                alt=tr("The numbers of the chart “{title}”", title=chart.title),
             )
         download.button(
             tr("Chart (HTML)"),

@@ -203,6 +203,7 @@ def _at_work(asked: Experiment, run: Run) -> None:
         ],
         hide_index=True,
         key=f"nodes-{run.header.id}",
+        alt=tr("Table of the machines that measure this run"),
     )
     for why in said.refused:
         st.warning(escaped(why), icon=":material/info:")

@@ -24,7 +24,7 @@ from explorer.texts import gallery
 from tests.pages.driving import open_page, texts_of
 from widgets import distance_view, map_set_up, map_view, roles_view
 from widgets.language import CHOICES
-from widgets.library import filters
+from widgets.library import filters, table
 
 PAGES = sorted(file.stem for file in (folders.PROJECT / "pages").glob("[a-z]*.py"))
 OPTIONS: dict[str, Iterable[str]] = {
@@ -159,3 +159,12 @@ def test_a_setting_that_does_not_fit_is_said_in_german(monkeypatch: pytest.Monke
     with pytest.raises(BadInputError, match="17") as refused:
         experiment("sharing").make({"model": "a/tiny", "texts": 17})
     assert "groups" not in str(refused.value)
+
+
+@pytest.mark.parametrize("code", language.NAMES)
+def test_no_two_columns_of_the_library_have_one_heading(
+    code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(language, "_current", lambda: code)
+    headings = [column["label"] for column in table._columns().values() if column["label"]]
+    assert len(headings) == len(set(headings)) > 5

@@ -105,3 +105,13 @@ def test_columns_of_tables_are_words() -> None:
 def test_a_token_in_a_heading_stays_as_it_is() -> None:
     assert words.column("3 _name") == "3 _name" and words.column("3 the") == "3 the"
     assert words.column("p_target") == "p(target)" and words.column("share_right") == "share right"
+
+
+def test_every_table_is_said_to_those_who_cannot_see_it() -> None:
+    unsaid = []
+    for folder in ("widgets", "pages"):
+        for file in (folders.PROJECT / folder).rglob("*.py"):
+            for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "dataframe":
+                    unsaid += [file.name] * ("alt" not in {k.arg for k in call.keywords})
+    assert unsaid == []
