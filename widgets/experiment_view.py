@@ -131,7 +131,7 @@ def show(asked: Experiment, run: Run) -> None:
         st.info(tr("No cell of this run has been measured yet. Press Start to go on."))
         return
     for note in cached.once(asked.notes, run):
-        st.warning(note, icon=":material/info:")
+        st.warning(escaped(note), icon=":material/info:")
     key = f"{asked.name}-{run.header.id}"
     drawn = cached.once(charts, run)
     for chart in drawn[:1]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from explorer.assets import first_position
+from explorer.assets.first_position import FirstPosition
 from explorer.experiments import runs
 from explorer.experiments.arrangements import EXPERIMENT
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
@@ -206,3 +208,20 @@ def test_a_run_that_a_command_spreads_over_machines_shows_who_is_at_what(
     (runs.work_of(made.header.id) / "nodes.json").write_text('{"at": 1, "nodes": []}')
     gone = open_page("arrangements", run=made.header.id)
     assert not any("Machine" in frame.value for frame in gone.dataframe)
+
+
+def test_what_a_reader_has_to_know_is_shown_as_it_is() -> None:
+    made = climbed({("unseen", "one mem"): 4})
+    folder = runs.save_header(made.header)
+    for cell in made.done:
+        runs.append(folder, cell)
+    first_position.keep(
+        FirstPosition(
+            fingerprint=made.header.fingerprint, words=12, alone=1, behind=9, sink=0,
+            sink_text="<s> *x*", steps=16, computed_in="float32",
+        )
+    )  # fmt: skip
+    app = open_page("capacity", run=made.header.id)
+    assert not app.exception
+    (said,) = [each.value for each in app.warning if "first position" in each.value]
+    assert escaped("<s> *x*") in said
