@@ -41,7 +41,9 @@ COLUMNS = {
     "n": "N", "sd": later("standard deviation"), "p_target": "p(target)",
     "s_g": later("texts in a group"), "best_sd": later("best restart, standard deviation"),
     "h_lm": "H_LM", "c_tokens": "C_tokens", "auc": "AUC",
-    "paper_best": later("paper, best restart"), "t": "t",
+    "paper_best": later("paper, best restart"), "t": "t", "bos": "BOS", "i": later("position"),
+    "h_lm_sd": later("H_LM, standard deviation"), "mean_p_target": later("mean p(target)"),
+    "cliffs_delta": "Cliff's δ",
 }  # fmt: skip
 """What the columns of tables are called, where that is more than their name without underscores."""
 

@@ -100,7 +100,10 @@ def side_by_side(run: Run) -> pd.DataFrame:
             "first half (trained)": first["first_half"],
             "second half": first["second_half"],
         }
-        rows.append(line | {f"from {label(r['start'], r['bos'])}": r["text"] for r in cell.rows})
+        rows.append(
+            line
+            | {tr("from {start}", start=label(r["start"], r["bos"])): r["text"] for r in cell.rows}
+        )
     return pd.DataFrame(rows).sort_values("context", ignore_index=True)
 
 

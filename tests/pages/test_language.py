@@ -1,7 +1,8 @@
 """The pages in German, and in English for everybody else."""
 
 import ast
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from explorer.base import folders, language
 from explorer.base.database import JobRow, transaction
 from explorer.base.errors import BadInputError
 from explorer.base.language import said_in, words_of
+from explorer.experiments import runs
 from explorer.experiments.catalogue import experiment
+from explorer.figures import stored
 from explorer.geometry import distance_report, measure_distances
 from explorer.jobs import client
 from explorer.solutions import sets
@@ -25,6 +28,7 @@ from tests.pages.driving import open_page, texts_of
 from widgets import distance_view, map_set_up, map_view, roles_view
 from widgets.language import CHOICES
 from widgets.library import filters, table
+from widgets.words import column
 
 PAGES = sorted(file.stem for file in (folders.PROJECT / "pages").glob("[a-z]*.py"))
 OPTIONS: dict[str, Iterable[str]] = {
@@ -168,3 +172,30 @@ def test_no_two_columns_of_the_library_have_one_heading(
     monkeypatch.setattr(language, "_current", lambda: code)
     headings = [column["label"] for column in table._columns().values() if column["label"]]
     assert len(headings) == len(set(headings)) > 5
+
+
+SAID_ALIKE = re.compile(
+    r"[xyztpeN]|AUC|BOS|Cliff's δ|C_tokens|H_LM|p\(target\)|p[ ,].*|token \d|\d.*"
+)
+"""Headings that are the same in German."""
+
+
+@pytest.mark.end_to_end
+def test_every_heading_of_what_ships_is_said_in_german(monkeypatch: pytest.MonkeyPatch) -> None:
+    english = list(_headings())
+    monkeypatch.setattr(language, "_current", lambda: "de")
+    told = dict(zip(english, _headings(), strict=True))
+    assert not [e for e, de in told.items() if e == de and not SAID_ALIKE.fullmatch(e)]
+
+
+def _headings() -> Iterator[str]:
+    """Yield every heading of the tables of one result of each kind."""
+    for collection, draw in stored.KINDS:
+        shipped = {f: runs.load(f.parent) if collection is runs.RUNS else None
+                   for f in collection.shipped()}  # fmt: skip
+        of_kind = {run and run.settings.experiment: (file, run) for file, run in shipped.items()}
+        for name, (file, run) in of_kind.items():
+            tables = [chart.table for chart in draw(file)]
+            if name is not None and run is not None:
+                tables += experiment(name).tables(run).values()
+            yield from (column(each) for table in tables for each in table.columns)
