@@ -122,3 +122,19 @@ def test_a_p_that_cannot_be_small_is_not_called_chance(make_set: MakeSet) -> Non
     assert not app.exception
     assert "Too few texts or contexts for any p below 0.05: same context" in texts_of(app)
     assert "Not distinguishable from chance" not in texts_of(app)
+
+
+def test_the_best_of_restarts_that_are_alike_is_that_of_the_strip(ferry: Path) -> None:
+    recording = Recording.load(ferry / store.RECORDING)
+    frames = recording.frames.copy()
+    for file, solution in restarts(ferry):
+        n, seed = solution.length, solution.record.seed
+        k = recording.header.seeds.index(seed)
+        wrong = {"exact": False, "accuracy": (n - 1) / n, "c_tokens": n - 1, "reason": "ended"}
+        record = solution.record.model_copy(update=wrong | {"steps": 100 + seed})
+        save_solution(Solution(solution.e, solution.m, solution.target_ids, record), file)
+        frames["accuracy"][-1, k], frames["loss"][-1, k] = (n - 1) / n, 1 / (1 + seed)
+    Recording(recording.header, frames).save(ferry / store.RECORDING)
+    seeds = recording.header.seeds
+    assert seeds[Recording(recording.header, frames).best] == max(seeds)
+    assert numbers(open_page())["Steps, best restart"] == f"{100 + max(seeds)}"
