@@ -60,14 +60,17 @@ def show_run(place: Path, key: str, query: str) -> None:
         _without_recording(best if place == folder else store.open_solution(str(place)), solutions)
         return
     how_it_works.of_recording(recording.header)
-    shown = _which_restarts(recording, key)
+    named = next((s for s in solutions if place.stem == s.record.id), best)
+    other = named is not best and named.record.seed in recording.header.seeds
+    first: Restart = named.record.seed if other else "best"
+    shown = _which_restarts(recording, key, first)
     data = cached.once(_playback, recording, tuple(shown))
     unasked = st.query_params.keys().isdisjoint(linked.NAMES)
     token_strip.playback(f"strip-{key}", data, run=f"{key}-{shown}", autoplay=unasked)
     _final_numbers(best, solutions, recording)
     _race(folder)
     _charts(recording, shown[0], key)
-    _downloads(folder, recording, solutions, key, query)
+    _downloads(folder, recording, solutions, named.record.id, key, query)
 
 
 RUNS = Kind(
@@ -111,22 +114,30 @@ def restart_of(spec: ReconstructSpec, key: str) -> Restart:
     return _chosen([spec.seed + k for k in range(spec.restarts)], key)
 
 
-def _chosen(seeds: list[int], key: str) -> Restart:
-    """Let a person choose which restart is shown, by its seed; or the best, or all."""
+def _chosen(seeds: list[int], key: str, first: Restart = "best") -> Restart:
+    """Let a person choose which restart is shown, by its seed; or the best, or all.
+
+    Args:
+        seeds: of the restarts.
+        key: of the choice.
+        first: what is shown before anybody has chosen.
+    """
     if len(seeds) == 1:
         return seeds[0]
     of_seeds = {str(seed): tr("seed {seed}", seed=seed) for seed in seeds}
     names = {"best": BEST} | of_seeds | {"all": ALL}
-    chosen = one_of(tr("Restart"), names, key=f"restarts-{key}", label_visibility="collapsed")
+    chosen = one_of(
+        tr("Restart"), names, str(first), key=f"restarts-{key}", label_visibility="collapsed"
+    )
     if chosen == "all":
         return "all"
     return "best" if chosen == "best" else int(chosen)
 
 
-def _which_restarts(recording: Recording, key: str) -> list[int]:
+def _which_restarts(recording: Recording, key: str, first: Restart) -> list[int]:
     """Let a person choose which restarts the strip shows."""
     seeds = recording.header.seeds
-    chosen = _chosen(seeds, key)
+    chosen = _chosen(seeds, key, first)
     if chosen == "all":
         return list(range(len(seeds)))
     return [recording.best if chosen == "best" else seeds.index(chosen)]
@@ -208,13 +219,20 @@ def _charts(recording: Recording, restart: int, key: str) -> None:
 
 
 def _downloads(
-    folder: Path, recording: Recording, solutions: list[Solution], key: str, query: str
+    folder: Path,
+    recording: Recording,
+    solutions: list[Solution],
+    first: str,
+    key: str,
+    query: str,
 ) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         records = {s.record.id: s.record for s in solutions}
+        order = sorted(records, key=lambda i: (-records[i].accuracy, records[i].steps))
         chosen = st.selectbox(
             tr("Solution"),
-            sorted(records, key=lambda i: (-records[i].accuracy, records[i].steps)),
+            order,
+            order.index(first),
             format_func=lambda i: tr(
                 "seed {seed}, accuracy {accuracy}",
                 seed=records[i].seed,

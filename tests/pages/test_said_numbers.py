@@ -138,3 +138,16 @@ def test_the_best_of_restarts_that_are_alike_is_that_of_the_strip(ferry: Path) -
     seeds = recording.header.seeds
     assert seeds[Recording(recording.header, frames).best] == max(seeds)
     assert numbers(open_page())["Steps, best restart"] == f"{100 + max(seeds)}"
+
+
+def test_a_link_to_a_solution_of_a_run_shows_its_restart(ferry: Path) -> None:
+    recording = Recording.load(ferry / store.RECORDING)
+    best = recording.header.seeds[recording.best]
+    for _, solution in restarts(ferry):
+        app = open_page(solution=solution.record.id)
+        assert not app.exception and not app.error
+        (shown,) = [w for w in app.segmented_control if str(w.key).startswith("restarts-")]
+        seed = solution.record.seed
+        assert shown.value == ("best" if seed == best else str(seed))
+        (picked,) = [box for box in app.selectbox if str(box.key).startswith("solution-")]
+        assert picked.value == solution.record.id
