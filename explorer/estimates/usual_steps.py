@@ -198,7 +198,11 @@ def _of_run(folder: Path, _changed: int) -> tuple[Sample, ...]:
     asked: Any = run.settings
     if not hasattr(asked, "recipe"):
         return ()
-    rows = {row["solution"]: row for done in run.done for row in done.rows}  # of a start several
+    rows = {  # of one restart there can be several
+        row.get("solution", (done.key, k)): row
+        for done in run.done
+        for k, row in enumerate(done.rows)
+    }
     made = (_sample(asked, row, here=not run.ships) for row in rows.values())
     return tuple(sample for sample in made if sample is not None)
 
