@@ -175,13 +175,13 @@ class InsideTask(Task):
 
     def _read(self, traced: inside.Trace, plain: NDArray[np.float32]) -> Inside:
         """Read the states through the lens and measure how alike they are."""
+        states = self._read_positions(traced.states)
+        read = inside.lens(self.model, states, self._targets, TOP)  # may be left, and begun again
         if traced.attention is None:
             self._notices.append(
                 f"Models of the type “{self.model.network.config.model_type}” give no attention "
                 "weights, so where positions look is not shown. Everything else is."
             )
-        states = self._read_positions(traced.states)
-        read = inside.lens(self.model, states, self._targets, TOP)
         L, N = len(self._roles), self.solution.length
         kept = traced.attention
         tensors: dict[str, Any] = {

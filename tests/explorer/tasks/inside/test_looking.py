@@ -12,6 +12,7 @@ import torch
 from explorer.base.errors import BadInputError, ModelError
 from explorer.inside import others, reading
 from explorer.inside.result import FILE, LOOKS, Inside
+from explorer.runtime.interruption import Interrupted
 from explorer.specs.jobs import InsideSpec, RadiusSpec
 from explorer.tasks.inside import looking, trials
 from explorer.tasks.inside.looking import InsideTask
@@ -327,3 +328,23 @@ def test_looks_are_found_by_their_job(look: Look, own_cache: Path, tmp_path: Pat
 
 def test_noise_begins_small_and_doubles() -> None:
     assert np.allclose(np.diff(np.log2(trials.LENGTHS)), 1)
+
+
+def test_what_is_begun_again_is_said_to_be_missing_once(
+    look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody pauses while the lens of a model without attention weights is at work."""
+    trace, lens, left = looking.inside.trace, looking.inside.lens, list[int]()
+
+    def interrupted(*given: Any) -> Any:
+        left.append(1)
+        if len(left) == 1:
+            raise Interrupted
+        return lens(*given)
+
+    monkeypatch.setattr(
+        looking.inside, "trace", lambda *given: replace(trace(*given), attention=None)
+    )
+    monkeypatch.setattr(looking.inside, "lens", interrupted)
+    said = [notice for notice in look().notices if "give no attention weights" in notice]
+    assert len(left) == 2 and len(said) == 1
