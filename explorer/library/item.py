@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from explorer.base.collection import Collection, Stored
+from explorer.base.language import tr
 from explorer.library.labels import NO_LABEL, Kind, Label
 from explorer.solutions.solution import AnyRecord
 
@@ -85,12 +86,13 @@ def listed(
     """
     items = []
     for stored in collection.all():
-        noun = collection.noun.capitalize()
+        noun = tr(collection.noun)
         fields = {
             "text": stored.folder.name,
             "path": stored.folder,
             "created": getattr(stored.said, "created", "") or made(stored.file),
-            "problem": stored.problem and f"{noun} {stored.folder.name}: {stored.problem}",
+            "problem": stored.problem
+            and f"{noun[:1].upper()}{noun[1:]} {stored.folder.name}: {stored.problem}",
         }
         own = describe(stored)
         items.append(Item(kind=kind, id=stored.id, ships=stored.ships, **{**fields, **own}))

@@ -187,7 +187,7 @@ def _job(row: JobRow, called: Mapping[str, str]) -> Item:
         asks = f"run {spec.settings.experiment}" if isinstance(spec, ExperimentSpec) else spec.kind
     except (BadInputError, ValueError):
         asks = row.kind
-        problem = f"Job {row.id} was queued by another version of the project; delete it."
+        problem = tr("Job {id} was queued by another version of the project; delete it.", id=row.id)
     return Item(
         kind="job",
         id=row.id,

@@ -17,6 +17,7 @@ from explorer.experiments.catalogue import experiment
 from explorer.figures import stored
 from explorer.geometry import distance_report, measure_distances
 from explorer.jobs import client
+from explorer.library import items
 from explorer.solutions import sets
 from explorer.solutions.solution import BEATEN, halted
 from explorer.specs.jobs import DistancesSpec, DownloadSpec
@@ -199,3 +200,19 @@ def _headings() -> Iterator[str]:
             if name is not None and run is not None:
                 tables += experiment(name).tables(run).values()
             yield from (column(each) for table in tables for each in table.columns)
+
+
+@pytest.mark.usefixtures("without_shipped")
+def test_what_the_library_cannot_read_is_said_in_german(
+    make_set: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (sets.find(make_set()) / sets.SET_FILE).write_text("{")
+    job = client.submit(DownloadSpec(model="some/model"))
+    with transaction() as session:
+        row = session.get(JobRow, job)
+        assert row is not None
+        row.spec = "{}"
+    monkeypatch.setattr(language, "_current", lambda: "de")
+    (damaged,), (unknown,) = items.items("set"), items.items("job")
+    assert damaged.problem and damaged.problem.startswith("Sammlung ")
+    assert unknown.problem and "queued" not in unknown.problem and job in unknown.problem
