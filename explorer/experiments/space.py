@@ -97,12 +97,14 @@ def of_paths(found: Paths) -> list[Finding]:
     lowest = np.median(found.line.accuracy[at].min(axis=1))
     _, _, median, _, longest = said.ratios
     figure = tr(
-        "{pairs} of {texts}: the straight line keeps accuracy {threshold} all along for {lines} "
-        "({line_share}), the Bezier curve for {curves} ({curve_share}; 95% interval by text {low} "
-        "to {high}). Lowest accuracy on a line: {lowest} (median). The curve is {median} times as "
-        "long as the line (median), at most {longest} times (the paper: at most 1.2).",
+        "{pairs} of {texts}, N = {n}: the straight line keeps accuracy {threshold} all along for "
+        "{lines} ({line_share}), the Bezier curve for {curves} ({curve_share}; 95% interval by "
+        "text {low} to {high}). Lowest accuracy on a line: {lowest} (median). The curve is "
+        "{median} times as long as the line (median), at most {longest} times (the paper: at most "
+        "1.2).",
         pairs=counted(said.pairs, "pair"),
         texts=counted(said.texts, "text"),
+        n=len(found.header.texts[0].target_ids),
         threshold=THRESHOLD,
         lines=said.lines,
         line_share=f"{said.lines / said.pairs:.0%}",
