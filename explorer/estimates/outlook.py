@@ -201,11 +201,12 @@ def of_paths(recipe: PathRecipe, pairs: int, length: int, step_time: StepTime) -
         length: target tokens.
         step_time: what a step costs.
     """
-    at_once = min(pairs, max(1, CURVE_ROWS // recipe.samples))
-    step = step_time.step_seconds(at_once * recipe.samples, length)
+    at_once = max(1, CURVE_ROWS // recipe.samples)
+    batches = [min(at_once, pairs - done) for done in range(0, pairs, at_once)]
+    step = sum(step_time.step_seconds(curves * recipe.samples, length) for curves in batches)
     looks = pairs * (1 + recipe.max_steps / recipe.look_every)
     measured = looks * FORWARD * step_time.step_seconds(recipe.points, length)
-    whole = -(-pairs // at_once) * recipe.max_steps * step + measured
+    whole = recipe.max_steps * step + measured
     return Expected(whole * (CONNECTED_AT if recipe.stop_early and recipe.worst else 1), whole)
 
 
