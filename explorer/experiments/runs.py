@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any, Literal
 
@@ -116,12 +116,19 @@ class Run:
 
     @property
     def devices(self) -> str:
-        """Device and number format of every cell, in words."""
+        """Device and number format of every cell, in the words of whoever reads."""
         noted = dict.fromkeys(
             self.header.device if cell.computed is None else cell.computed.sentence
             for cell in self.done
         )
-        return ", then ".join(noted) or self.header.device
+        parts = (each.partition(", search in ") for each in noted or (self.header.device,))
+        said = (
+            tr("{device}, search in {format}", device=device, format=searched_in)
+            if searched_in
+            else device
+            for device, _, searched_in in parts
+        )
+        return reduce(lambda one, other: tr("{one}, then {other}", one=one, other=other), said)
 
     @property
     def ships(self) -> bool:

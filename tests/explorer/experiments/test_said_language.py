@@ -11,8 +11,8 @@ from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.rules import RULES
 from explorer.experiments.runs import Run
 
-NAMES = {"free", "shared", "independent", "recorded", "fast", "paper", "smollm"}
-"""Words of schemes, recipes and models, which are called so in every language."""
+NAMES = {"free", "shared", "independent", "recorded", "fast", "paper", "smollm", "float", "bfloat"}
+"""Words of schemes, recipes, models and number formats, which are called so in every language."""
 
 
 class Capitals(gettext.NullTranslations):
@@ -57,5 +57,5 @@ def test_findings_notes_and_protocols_are_translated_whole(run: Run) -> None:
         said = f"{finding.claim} {finding.figure} {finding.reason}"
         assert not english(said), said
     protocol, differs = asked.protocol(run.settings), paper_comparison.differences(run)
-    for said in (*asked.notes(run), protocol, differs):
+    for said in (*asked.notes(run), protocol, differs, asked.sentence(run)):
         assert not english(said), said
