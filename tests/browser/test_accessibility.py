@@ -76,6 +76,7 @@ def test_keys_alone_reach_tokens_and_play_a_run(page: Page, read_url: str) -> No
     page.keyboard.press("Tab")
     time = page.locator(".player .time")
     expect(time).to_be_focused()
+    expect(time).to_have_value(time.get_attribute("max") or "", timeout=60_000)  # plays by itself
     page.keyboard.press("Home")
     expect(time).to_have_value("0")
     page.keyboard.press("ArrowRight")
