@@ -14,10 +14,9 @@ from explorer.experiments.paper_comparison import ANSWERS, Evidence
 from explorer.experiments.rules import Rule
 from explorer.experiments.verdicts import Finding
 from explorer.geometry import distance_report
-from explorer.paths import places
 from explorer.solutions import sets as records
 from explorer.solutions.sets import SetRecord
-from widgets import cached, sets
+from widgets import saved_paths, sets
 from widgets.cached import Newest
 from widgets.markdown import escaped
 
@@ -108,14 +107,7 @@ def _of_set(_language: str) -> Newest[list[Finding]]:
 def of_paths() -> list[Evidence]:
     """Return what all paths say of F10; say which cannot be read."""
     found = []
-    for file in places.PATHS.files():
-        try:
-            made = cached.paths.if_there(file)
-        except CorruptFileError as error:
-            warned = tr("Paths {id}: {error}", id=file.parent.name, error=error)
-            st.warning(escaped(warned), icon=":material/broken_image:")
-            continue
-        if made is not None:
-            of = tr("paths {id}", id=file.parent.name)
-            found += [Evidence(f, made.header.model, of) for f in space.of_paths(made)]
+    for file, made in saved_paths.readable():
+        of = tr("paths {id}", id=file.parent.name)
+        found += [Evidence(f, made.header.model, of) for f in space.of_paths(made)]
     return found

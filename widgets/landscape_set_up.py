@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 import streamlit as st
 
-from explorer.base.errors import BadInputError, CorruptFileError
+from explorer.base.errors import BadInputError
 from explorer.base.formatting import counted
 from explorer.base.language import tr
 from explorer.jobs import client
@@ -14,10 +14,9 @@ from explorer.landscape.result import LANDSCAPES
 from explorer.paths import places
 from explorer.paths.result import Paths
 from explorer.specs.jobs import LandscapeSpec, RadiusSpec
-from widgets import cached, exact_solutions, linked
+from widgets import cached, exact_solutions, linked, saved_paths
 from widgets.again import run_again
 from widgets.choice import told_apart
-from widgets.markdown import escaped
 
 SIZES = {4: "17 × 17", 5: "33 × 33", 6: "65 × 65"}
 
@@ -116,15 +115,8 @@ def _asked(sets: Iterable[str]) -> tuple[str, str]:
 
 def _sets() -> dict[str, str]:
     """Return every set of paths that can be opened, by name, own ones first; say which cannot."""
-    found = {}
-    for file in places.PATHS.files():
-        name = places.PATHS.id_of(file)
-        try:
-            found[name] = _label(cached.paths(file))
-        except CorruptFileError as error:
-            said = tr("Paths {id}: {error}", id=name, error=error)
-            st.warning(escaped(said), icon=":material/broken_image:")
-    return told_apart(found)
+    readable = saved_paths.readable()
+    return told_apart({places.PATHS.id_of(file): _label(found) for file, found in readable})
 
 
 def _label(paths: Paths) -> str:

@@ -55,7 +55,7 @@ def show_run(place: Path, key: str, query: str) -> None:
             icon=":material/error:",
         )
         return
-    best = _best(solutions, recording)
+    best = store.best_of(solutions, recording)
     if recording is None:
         _without_recording(best if place == folder else store.open_solution(str(place)), solutions)
         return
@@ -80,13 +80,6 @@ RUNS = Kind(
     show_run,
     later("This run was stopped before its first step; nothing was saved."),
 )
-
-
-def _best(solutions: list[Solution], recording: Recording | None) -> Solution:
-    """Return the restart that came furthest; of those as far, the one that the strip shows."""
-    seed = recording.header.seeds[recording.best] if recording else None
-    furthest = max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps))
-    return next((s for s in solutions if s.record.seed == seed), furthest)
 
 
 def _playback(recording: Recording, shown: tuple[int, ...]) -> dict[str, Any]:

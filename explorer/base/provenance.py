@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationInfo, model_validator
 
 from explorer import __version__
+from explorer.base.language import later, tr
 from explorer.base.value import Value
 
 PACKAGES = ("torch", "transformers")
@@ -41,6 +42,9 @@ class Recorded(Value):
         return fields | {"versions": versions()}
 
 
+COMPUTED = later("{device}, search in {format}")
+
+
 class Computed(Recorded):
     """What a part of a larger piece of work was computed with."""
 
@@ -53,8 +57,14 @@ class Computed(Recorded):
 
     @property
     def sentence(self) -> str:
-        """Device and number format of the search, as a run's protocol says them."""
-        return f"{self.device}, search in {self.searched_in}"
+        """Device and number format of the search, in English, as a run's header keeps them."""
+        return COMPUTED.format(device=self.device, format=self.searched_in)
+
+
+def computed_in_words(sentence: str) -> str:
+    """Return the `sentence` of something `Computed` in the language of who looks."""
+    device, said, searched_in = sentence.partition(COMPUTED.format(device="", format=""))
+    return tr(COMPUTED, device=device, format=searched_in) if said else sentence
 
 
 def versions() -> dict[str, str]:

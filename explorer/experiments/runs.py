@@ -21,7 +21,7 @@ from explorer.base.collection import Collection, Stored
 from explorer.base.errors import CorruptFileError, StorageError
 from explorer.base.files import require_mine, say_kept
 from explorer.base.language import later, tr
-from explorer.base.provenance import Computed
+from explorer.base.provenance import Computed, computed_in_words
 from explorer.base.value import Value
 from explorer.experiments import cell_locks
 from explorer.specs.experiments import Name, Settings
@@ -121,13 +121,7 @@ class Run:
             self.header.device if cell.computed is None else cell.computed.sentence
             for cell in self.done
         )
-        parts = (each.partition(", search in ") for each in noted or (self.header.device,))
-        said = (
-            tr("{device}, search in {format}", device=device, format=searched_in)
-            if searched_in
-            else device
-            for device, _, searched_in in parts
-        )
+        said = map(computed_in_words, noted or (self.header.device,))
         return reduce(lambda one, other: tr("{one}, then {other}", one=one, other=other), said)
 
     @property

@@ -51,18 +51,20 @@ def pages() -> list[Page]:
 def _index() -> Page:
     parts: list[Part] = [*INTRODUCTION]
     for folder in store.shipped_runs():
-        best = _best(folder)
+        recording = Recording.load(folder / store.RECORDING)
+        best = _best(folder, recording)
         parts += [
             Heading(best.title or folder.name),
             Target(best.text),
-            _played(Recording.load(folder / store.RECORDING)),
+            _played(recording),
         ]
     return Page("index", "", "Start", "Two vectors, one forward pass", parts)
 
 
 def _runs() -> Iterator[Page]:
     for folder in store.shipped_runs():
-        recording, best = Recording.load(folder / store.RECORDING), _best(folder)
+        recording = Recording.load(folder / store.RECORDING)
+        best = _best(folder, recording)
         solutions = store.siblings(folder / store.RECORDING)
         exact = sum(s.record.exact for s in solutions)
         length = len(recording.header.target_ids)
@@ -82,7 +84,7 @@ def _runs() -> Iterator[Page]:
         )
 
 
-def _best(folder: Path) -> SolutionRecord:
+def _best(folder: Path, recording: Recording) -> SolutionRecord:
     """Return what is known about the best restart of a run that ships.
 
     Raises:
@@ -91,7 +93,7 @@ def _best(folder: Path) -> SolutionRecord:
     solutions = store.siblings(folder / store.RECORDING)
     if not solutions:
         raise CorruptFileError(f"No solution in {folder} can be read. Install the explorer anew.")
-    return max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps)).record
+    return store.best_of(solutions, recording).record
 
 
 def _played(recording: Recording) -> Strip:

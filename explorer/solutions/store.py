@@ -5,6 +5,7 @@ entry whose file cannot be read is shown with its problem, never skipped.
 """
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -239,6 +240,13 @@ def siblings(path: Path) -> list[Solution]:
         with contextlib.suppress(CorruptFileError, NoProtoTokensError):
             solutions.append(load_solution(file))
     return sorted(solutions, key=lambda s: s.record.seed)
+
+
+def best_of(solutions: Sequence[Solution], recording: Recording | None) -> Solution:
+    """Return the restart of a run that came furthest; of those as far, the recording's best."""
+    seed = recording.header.seeds[recording.best] if recording else None
+    furthest = max(solutions, key=lambda s: (s.record.accuracy, -s.record.steps))
+    return next((s for s in solutions if s.record.seed == seed), furthest)
 
 
 def recording_of(path: Path) -> Recording | None:
