@@ -117,7 +117,9 @@ def round_of(model: Path, seed: int) -> list[JobSpec]:
         ),
         PathsSpec(
             train=short(model, seed).model_copy(update={"restarts": 4}),
-            recipe=PathRecipe(max_steps=600, points=21, precision="float32", stop_early=False),
+            recipe=PathRecipe(
+                max_steps=600, finish_steps=0, points=21, precision="float32", stop_early=False
+            ),
         ),
         ExperimentSpec(
             settings=experiment("arrangements").make(

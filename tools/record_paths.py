@@ -3,7 +3,8 @@
 Trains solutions of short texts that have so many tokens, on from their first exact step until every
 token leads, connects all pairs of one text, measures the plane of one pair, and copies the results
 to cache/recorded/. Texts whose pairs ship already, by the same recipe, are taken over, so that
-`--texts 20` adds eleven to the first nine. Every part goes on where it was when it is run again
+`--texts 20` adds eleven to the first nine; of those that were recorded without a finish, what is
+not connected gets one. Every part goes on where it was when it is run again
 after an interruption.
 `--table` writes docs/paths.md from what ships instead.
 """
@@ -24,8 +25,9 @@ from explorer.base.formatting import counted
 from explorer.model.frozen import best_device
 from explorer.model.pool import ModelPool
 from explorer.paths import places
-from explorer.paths.batches import brought_back
+from explorer.paths.batches import States, brought_back, tensors_of
 from explorer.paths.connection import connection
+from explorer.paths.curves import beside
 from explorer.paths.header import describe
 from explorer.paths.pairs import all_pairs, vector
 from explorer.paths.result import FILE, Paths
@@ -34,6 +36,7 @@ from explorer.solutions.solution import Solution, SolutionRecord, load_solution,
 from explorer.specs.curves import PathRecipe, trained_on
 from explorer.specs.jobs import GatheredText, LandscapeSpec, PathsSpec, SolveSetSpec
 from explorer.specs.recipes import preset
+from explorer.tasks.paths.bends import REACH
 from explorer.tasks.sets.building import SetBuilder
 from tools.record import carry_out, ship
 
@@ -64,6 +67,7 @@ TEXTS = (
     "Because the train was late, a choir of strangers learned the whole song on platform nine.",
     "Ask the ferryman about the wolves, but bring him a pear first, and never count his oars.",
 )
+NO_FINISH = {"finish_steps": 0}
 STEPS = 250
 """A restart that is not there by then most often never is."""
 PAGE = Path(__file__).parents[1] / "docs" / "paths.md"
@@ -77,6 +81,7 @@ def main() -> None:
     parser.add_argument("--restarts", type=int, default=3, help="solutions of each text")
     parser.add_argument("--steps", type=int, default=PathRecipe().max_steps)
     parser.add_argument("--samples", type=int, default=PathRecipe().samples)
+    parser.add_argument("--finish-steps", type=int, default=PathRecipe().finish_steps)
     parser.add_argument("--solutions", type=Path, help="a folder of solutions, instead of training")
     parser.add_argument("--no-plane", action="store_true", help="leave the landscape as it is")
     parser.add_argument("--table", action="store_true", help="only write docs/paths.md")
@@ -86,9 +91,14 @@ def main() -> None:
         return
     pool = ModelPool(best_device())
     name = f"{asked.texts}-texts-{asked.length}"
-    recipe = PathRecipe(max_steps=asked.steps, samples=asked.samples, look_every=150)
+    recipe = PathRecipe(
+        max_steps=asked.steps,
+        samples=asked.samples,
+        finish_steps=asked.finish_steps,
+        look_every=150,
+    )
     to = folders.recorded() / "paths" / f"0-texts-{asked.length:02}"  # pages show the first
-    before = _shipped(to / FILE, recipe)
+    before = _of(to / FILE, recipe) or _of(to / FILE, recipe.model_copy(update=NO_FINISH))
     if asked.solutions:
         pairs = all_pairs(_given(asked.solutions))
     else:
@@ -98,8 +108,9 @@ def main() -> None:
     names = tuple((a.record.id, b.record.id) for a, b in pairs)
     job = f"record-{name}"
     found = places.folder_of(job) / FILE
-    if before and not found.exists():
-        _taken_over(before, pairs, pool).save(found)
+    if before and _of(found, recipe) is None:
+        paths, states = _taken_over(before, pairs, recipe, pool)
+        paths.save(found, tensors_of(states))
     carry_out(job, PathsSpec(pairs=names, recipe=recipe), pool)
     shutil.rmtree(to, ignore_errors=True)
     for solution in {s.record.id: s for pair in pairs for s in pair}.values():
@@ -109,27 +120,45 @@ def main() -> None:
         _plane(Paths.load(found), name, pool)
 
 
-def _shipped(file: Path, recipe: PathRecipe) -> Paths | None:
-    """Return the paths that ship, if they were trained by this recipe."""
+def _of(file: Path, recipe: PathRecipe) -> Paths | None:
+    """Return the paths of a file, if it is there and they were trained by this recipe."""
     found = Paths.load(file) if file.exists() else None
     return found if found is not None and found.header.recipe == recipe else None
 
 
 def _taken_over(
-    before: Paths, pairs: Sequence[tuple[Solution, Solution]], pool: ModelPool
-) -> Paths:
-    """Return paths of all pairs in which those that ship are over, and the others not begun."""
+    before: Paths,
+    pairs: Sequence[tuple[Solution, Solution]],
+    recipe: PathRecipe,
+    pool: ModelPool,
+) -> tuple[Paths, States]:
+    """Return paths of all pairs in which those that ship are over, and the others not begun.
+
+    With them what those go on from that ship unconnected and without a finish.
+    """
     known = before.header
     tokenizer = pool.of_solution(pairs[0][0]).tokenizer
     noted = ("searched_in", "device", "versions", "ended_by")
     same = {name: getattr(known, name) for name in noted}
-    header = describe(pairs, known.kind, known.recipe, tokenizer, **same)
+    header = describe(pairs, known.kind, recipe, tokenizer, **same)
     ends = {s.record.id: s for pair in pairs for s in pair}
     paths = Paths.empty(header, np.stack([vector(s) for s in ends.values()]))
     place = {(a.record.id, b.record.id): k for k, (a, b) in enumerate(pairs)}
     rows = [place[known.solutions[a].id, known.solutions[b].id] for a, b in known.pairs]
     paths = brought_back(paths, before, rows)
-    return replace(paths, header=paths.header.model_copy(update={"seconds": known.seconds}))
+    states: States = {}
+    if known.recipe != recipe:
+        unfinished = ~before.connected & (before.steps == known.recipe.max_steps)
+        for pair in np.array(rows)[unfinished].tolist():
+            paths.over[pair] = False
+            wrong = paths.t[paths.curve.accuracy[pair] < 1]
+            states[pair] = {
+                "bends": paths.bends[pair],
+                "steps": paths.steps[[pair]],
+                "failing": beside(paths.t, wrong, REACH),
+            }
+    header = paths.header.model_copy(update={"seconds": known.seconds})
+    return replace(paths, header=header), states
 
 
 def _plane(paths: Paths, name: str, pool: ModelPool) -> None:
@@ -208,7 +237,7 @@ def _line(file: Path) -> str:
     cells = (
         f"{len(header.texts[0].target_ids)}",
         f"{one.arrangement}, {_ends(one)}",
-        f"{header.kind}, {curve.max_steps} steps of {curve.samples}, worst {curve.worst:g}",
+        f"{header.kind}, {_steps(curve)}, worst {curve.worst:g}",
         f"{said.texts}",
         f"{said.pairs}",
         f"{said.connected} ({said.share:.0%})",
@@ -219,6 +248,12 @@ def _line(file: Path) -> str:
         f"{np.median(paths.steps[paths.measured]):.0f}",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _steps(curve: PathRecipe) -> str:
+    steps = f"{curve.max_steps} steps of {curve.samples}"
+    finish = f", then {curve.finish_steps} of {curve.finish_samples}"
+    return steps + finish if curve.finish_steps else steps
 
 
 def _ends(record: SolutionRecord) -> str:

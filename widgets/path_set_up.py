@@ -167,8 +167,9 @@ def _settings() -> dict[str, object]:
             "max_steps": left.number_input(
                 tr("Steps at most"), 0, 100_000, usual.max_steps, 100, key="path-steps"
             ),
-            "points": right.number_input(
-                tr("Grid points"), 3, 501, usual.points, key="path-points"
+            "finish_steps": right.number_input(
+                tr("Then to finish"), 0, 100_000, usual.finish_steps, 50, key="path-finish",
+                help=tr(PathRecipe.model_fields["finish_steps"].description or ""),
             ),
             "samples": left.number_input(
                 tr("Samples of t per step"), 1, 64, usual.samples, key="path-samples"
@@ -177,7 +178,10 @@ def _settings() -> dict[str, object]:
                 tr("Learning rate"), 0.0, 10.0, usual.lr, 0.01, format="%g", key="path-lr",
                 help=tr(PathRecipe.model_fields["lr"].description or ""),
             ),
-            "seed": left.number_input(tr("Seed"), 0, 2**31 - 1, 0, key="path-seed"),
+            "points": left.number_input(
+                tr("Grid points"), 3, 501, usual.points, key="path-points"
+            ),
+            "seed": right.number_input(tr("Seed"), 0, 2**31 - 1, 0, key="path-seed"),
             "stop_early": st.toggle(
                 tr("Stop when connected"), usual.stop_early, key="path-stop",
                 help=tr(PathRecipe.model_fields["stop_early"].description or ""),

@@ -7,7 +7,7 @@ from explorer.base.language import tr
 from explorer.estimates import usual_steps
 from explorer.estimates.usual_steps import Usual
 from explorer.runtime.step_times import StepTime
-from explorer.specs.curves import PathRecipe
+from explorer.specs.curves import FINISH_LOOK_EVERY, PathRecipe
 from explorer.specs.jobs import ReconstructSpec
 from explorer.specs.recipes import Recipe
 from explorer.specs.schedules import WAKE_STEPS
@@ -201,13 +201,18 @@ def of_paths(recipe: PathRecipe, pairs: int, length: int, step_time: StepTime) -
         length: target tokens.
         step_time: what a step costs.
     """
-    at_once = max(1, CURVE_ROWS // recipe.samples)
-    batches = [min(at_once, pairs - done) for done in range(0, pairs, at_once)]
-    step = sum(step_time.step_seconds(curves * recipe.samples, length) for curves in batches)
-    looks = pairs * (1 + recipe.max_steps / recipe.look_every)
-    measured = looks * FORWARD * step_time.step_seconds(recipe.points, length)
-    whole = recipe.max_steps * step + measured
-    return Expected(whole * (CONNECTED_AT if recipe.stop_early and recipe.worst else 1), whole)
+
+    def phase(steps: int, samples: int, look_every: int, looks: int = 0) -> float:
+        at_once = max(1, CURVE_ROWS // samples)
+        batches = [min(at_once, pairs - done) for done in range(0, pairs, at_once)]
+        step = sum(step_time.step_seconds(curves * samples, length) for curves in batches)
+        look = FORWARD * step_time.step_seconds(recipe.points, length)
+        return steps * step + pairs * (looks + steps / look_every) * look
+
+    trained = phase(recipe.max_steps, recipe.samples, recipe.look_every, looks=1)
+    finished = phase(recipe.most_steps - recipe.max_steps, recipe.finish_samples, FINISH_LOOK_EVERY)
+    early = CONNECTED_AT if recipe.stop_early and recipe.worst else 1
+    return Expected(trained * early, trained + finished)
 
 
 def long_wait(expected: Expected) -> str:

@@ -102,8 +102,9 @@ class PathsHeader(BetweenHeader):
     @field_validator("recipe", mode="before")
     @classmethod
     def _points_counted_alike_before(cls, recipe: Any) -> Any:
-        """Files that do not say how much worse points count are of a time when all did alike."""
-        return {"worst": 0.0, **recipe} if isinstance(recipe, dict) else recipe
+        """Files that say nothing of worse points, or of a finish, are of a time without them."""
+        without = {"worst": 0.0, "finish_steps": 0}
+        return without | recipe if isinstance(recipe, dict) else recipe
 
     @model_validator(mode="after")
     def _pairs_solutions_and_texts_name_each_other(self) -> Self:

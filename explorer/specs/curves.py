@@ -11,6 +11,9 @@ from explorer.specs.recipes import Recipe
 MARGIN = 2.0
 """Logits by which every token of an end leads: a probability of .88 against its one runner-up."""
 
+FINISH_LOOK_EVERY = 25
+"""Steps between two measurements in the finish of a curve."""
+
 
 def trained_on(recipe: Recipe) -> Recipe:
     """Return the recipe for ends of paths: on from the first exact step until every token leads.
@@ -26,7 +29,7 @@ class PathRecipe(Value):
     """Every setting of one curve's optimisation (H6)."""
 
     max_steps: int = Field(
-        2000, ge=0, le=1_000_000, description="Steps of Adam after which a curve ends."
+        2000, ge=0, le=1_000_000, description="Steps of Adam, before those that finish a curve."
     )
     samples: int = Field(
         4,
@@ -61,6 +64,21 @@ class PathRecipe(Value):
     schedule: Literal["constant", "cosine"] = Field(
         "cosine", description="Rate: kept, or a half cosine down to a twentieth at the last step."
     )
+    finish_steps: int = Field(
+        300,
+        ge=0,
+        le=1_000_000,
+        description=later(
+            "Further steps, at a lower rate, of a curve that is not connected by then: half of "
+            "their points lie where it failed when it was measured last."
+        ),
+    )
+    finish_lr: float = Field(
+        0.02, gt=0, le=100, description="Rate of those steps, which falls by a half cosine."
+    )
+    finish_samples: int = Field(
+        16, ge=2, le=64, description="Points of the curve in one of those steps."
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="Decides the points that are drawn.")
     points: int = Field(
         61, ge=3, le=2001, description="Points of the even grid on which a path is measured."
@@ -80,3 +98,8 @@ class PathRecipe(Value):
         description="Number format of the training. Auto takes bfloat16 where it pays; what is "
         "reported is measured in float32.",
     )
+
+    @property
+    def most_steps(self) -> int:
+        """Steps of a curve that is never connected; none if nothing is to be trained."""
+        return self.max_steps and self.max_steps + self.finish_steps

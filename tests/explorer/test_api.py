@@ -47,7 +47,7 @@ def test_solutions_are_checked_connected_and_looked_into(
 ) -> None:
     a, b, *_, other = exact_solutions
     assert api.check(model, a).accuracy == 1
-    paths = api.connect(model, a, b, recipe=api.PathRecipe(max_steps=4, points=5))
+    paths = api.connect(model, a, b, recipe=api.PathRecipe(max_steps=4, finish_steps=0, points=5))
     assert paths.line.accuracy[0, 0] == paths.line.accuracy[0, -1] == 1
     assert [chart.key for chart in api.draw(paths)]
     look = api.look_inside(model, a, swap_with=[other])

@@ -22,7 +22,7 @@ from widgets import choice, landscape_view
 
 pytestmark = pytest.mark.usefixtures("without_shipped")
 
-QUICK = PathRecipe(max_steps=10, points=5, look_every=5, precision="float32")
+QUICK = PathRecipe(max_steps=10, finish_steps=0, points=5, look_every=5, precision="float32")
 
 
 @pytest.fixture

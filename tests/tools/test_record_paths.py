@@ -1,5 +1,6 @@
 """Paths that ship: ends that are trained on, all pairs of a text, and a page counted from files."""
 
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +21,13 @@ from explorer.solutions.solution import load_solution
 from explorer.specs import curves
 from tools import record_paths
 
+STEPS = 90
+"""After which some pairs of the tiny model are connected, and some are not."""
 
-def record(monkeypatch: pytest.MonkeyPatch, texts: int) -> None:
-    options = ["--texts", str(texts), "--length", "2", "--restarts", "2", "--steps", "4"]
+
+def record(monkeypatch: pytest.MonkeyPatch, texts: int, *, steps: int = 4, finish: int = 0) -> None:
+    sizes = {"texts": texts, "length": 2, "restarts": 2, "steps": steps, "finish-steps": finish}
+    options = [word for name, value in sizes.items() for word in (f"--{name}", str(value))]
     monkeypatch.setattr(sys, "argv", ["record_paths", *options, "--no-plane"])
     record_paths.main()
 
@@ -73,6 +78,28 @@ def test_texts_are_added_to_what_ships(recorded: Path, monkeypatch: pytest.Monke
     assert {file.stem for file in recorded.parent.glob("*.safetensors")} == {
         "paths", *(info.id for info in after.header.solutions)
     }  # fmt: skip
+
+
+def test_what_ships_unconnected_is_finished_as_if_that_had_been_asked_at_first(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path
+) -> None:
+    record(monkeypatch, 4, steps=STEPS)
+    before = Paths.load(recorded)
+    assert 0 < before.connected.sum() < 4
+    record(monkeypatch, 4, steps=STEPS, finish=3)
+    after = Paths.load(recorded)
+    left = ~before.connected
+    assert after.header.recipe.finish_steps == 3
+    assert after.steps.tolist() == np.where(left, STEPS + 3, before.steps).tolist()
+    assert (after.bends != before.bends).any((1, 2)).tolist() == left.tolist()
+    assert after.header.seconds > before.header.seconds
+
+    recorded.unlink()
+    shutil.rmtree(own_cache / "jobs")
+    record(monkeypatch, 4, steps=STEPS, finish=3)
+    whole = Paths.load(recorded)
+    assert np.array_equal(whole.bends, after.bends)
+    assert np.array_equal(whole.curve.loss, after.curve.loss)
 
 
 def test_what_ended_a_curve_is_noted_with_its_steps(

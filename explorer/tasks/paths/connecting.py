@@ -19,14 +19,15 @@ from explorer.base.provenance import gone_on
 from explorer.model.head import TokenStatistics
 from explorer.model.pool import ModelPool
 from explorer.paths import batches
-from explorer.paths.curves import CurveKind, mean_along, positions
+from explorer.paths.curves import CurveKind, beside, mean_along, positions
 from explorer.paths.header import HALFWAY, describe
 from explorer.paths.pairs import require_pair, require_usable, vector
 from explorer.paths.result import FILE, HISTORY, Paths, Profile
 from explorer.runtime.interruption import Interrupted, abandonable
 from explorer.solutions.solution import Solution
-from explorer.specs.curves import PathRecipe
+from explorer.specs.curves import FINISH_LOOK_EVERY, PathRecipe
 from explorer.tasks.paths.bends import (
+    REACH,
     ROWS_AT_ONCE,
     Curves,
     CurveTrainer,
@@ -114,7 +115,7 @@ class Connecting(Task):
     @property
     def _progress(self) -> Progress:
         """What it is doing, and the part of the steps that is done at least."""
-        most, over = self.recipe.max_steps, self.paths.over
+        most, over = self.recipe.most_steps, self.paths.over
         done = np.where(over, 1.0, [trainer.steps / max(1, most) for trainer in self._trainers])
         if len(over) == 1:
             step = self._trainers[0].steps
@@ -131,28 +132,33 @@ class Connecting(Task):
 
     def _work(self) -> Iterator[Progress]:
         """Work until every pair is over; yield before each step and after each measurement."""
-        at_once = max(1, ROWS_AT_ONCE // self.recipe.samples)
-        while (live := np.flatnonzero(~self.paths.over)[:at_once]).size:
+        while live := self._live():
             with suppress(Interrupted):  # all stands as before; begun again if it goes on
-                for pair in live.tolist():
-                    if self._due(pair):
-                        with abandonable():
-                            self._look(pair)
-                        yield self._progress
-                yield from self._step([self._trainers[k] for k in live if not self.paths.over[k]])
+                due = [pair for pair in live if self._due(pair)]
+                for pair in due:
+                    with abandonable():
+                        self._look(pair)
+                    yield self._progress
+                if not due:
+                    yield from self._step([self._trainers[pair] for pair in live])
                 continue
             yield self._progress
         self._checkpoint()
 
+    def _live(self) -> list[int]:
+        """Return the first pairs that are not over, as many as a pass takes; at least one."""
+        left: list[int] = np.flatnonzero(~self.paths.over).tolist()
+        rows = np.cumsum([self._trainers[pair].samples for pair in left])
+        return left[: max(1, int((rows <= ROWS_AT_ONCE).sum()))]
+
     def _step(self, moving: Sequence[CurveTrainer]) -> Iterator[Progress]:
         """Move the bends of some curves, in a pass of their own or in that of others."""
-        if moving:
-            self._curves.moving, before = moving, self._curves.spent
-            self.next_step = step = Step(self._curves)
-            yield self._progress
-            self.next_step = None
-            step.take()
-            self._seconds += self._curves.spent - before
+        self._curves.moving, before = moving, self._curves.spent
+        self.next_step = step = Step(self._curves)
+        yield self._progress
+        self.next_step = None
+        step.take()
+        self._seconds += self._curves.spent - before
 
     def stopping(self, reason: str = BY_HAND) -> Iterator[Progress]:
         """Measure the curves under way where they are, and leave the others out."""
@@ -182,9 +188,13 @@ class Connecting(Task):
 
     def _due(self, pair: int) -> bool:
         """Whether a curve is to be measured before its next step."""
-        steps = self._trainers[pair].steps
-        last = steps >= self.recipe.max_steps
-        return steps != self.paths.steps[pair] and (last or steps % self.recipe.look_every == 0)
+        steps, recipe = self._trainers[pair].steps, self.recipe
+        finishing = steps - recipe.max_steps
+        if finishing < 0:
+            due = steps % recipe.look_every == 0
+        else:
+            due = finishing % FINISH_LOOK_EVERY == 0 or steps >= recipe.most_steps
+        return due and steps != self.paths.steps[pair]
 
     def _look(self, pair: int) -> None:
         """Measure a curve on the grid, in float32, and end it if it is through.
@@ -206,8 +216,13 @@ class Connecting(Task):
         curve = line  # until its first step
         if trainer.steps:
             curve = self._measure(pair, positions(trainer.kind, points, paths.t))
-        perfect = self.recipe.stop_early and curve.accuracy.min() == 1
-        over = trainer.steps >= self.recipe.max_steps or (perfect and self._holds_between(pair))
+        recipe = self.recipe
+        wrong = paths.t[curve.accuracy < 1]
+        through = not len(wrong) and (recipe.stop_early or trainer.steps >= recipe.max_steps)
+        if through:
+            wrong = self._wrong_between(pair)
+        over = trainer.steps >= recipe.most_steps or (through and not len(wrong))
+        trainer.failing = beside(paths.t, wrong, REACH)
         paths.line.keep(pair, line)
         paths.curve.keep(pair, curve)
         paths.bends[pair], paths.steps[pair], paths.over[pair] = points[1:-1], trainer.steps, over
@@ -218,11 +233,13 @@ class Connecting(Task):
         history = np.concatenate([paths.history, np.array([row], dtype=HISTORY)])
         self.paths = replace(paths, history=history)
 
-    def _holds_between(self, pair: int) -> bool:
-        """Return whether every token of a curve is right halfway between the grid's points too."""
+    def _wrong_between(self, pair: int) -> NDArray[np.float64]:
+        """Return where a curve has a wrong token, of all places halfway between the grid's."""
         trainer, t = self._trainers[pair], self.paths.t
-        halfway = positions(trainer.kind, trainer.points, (t[:-1] + t[1:]) / 2)
-        return bool(self._along(pair, halfway).correct.all())
+        halfway = (t[:-1] + t[1:]) / 2
+        found = self._along(pair, positions(trainer.kind, trainer.points, halfway))
+        wrong: NDArray[np.float64] = halfway[~found.correct.all(1).cpu().numpy()]
+        return wrong
 
     def _measure(self, pair: int, points: NDArray[np.float64]) -> Profile:
         started = time.perf_counter()

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from explorer.solutions.solution import Solution
     from tests.explorer.cli.conftest import Call
 
-QUICK = ("--steps", 12, "--points", 9, "--look-every", 6, "--device", "cpu", "--json")
+QUICK = (
+    *("--steps", 12, "--finish-steps", 0, "--points", 9, "--look-every", 6),
+    *("--device", "cpu", "--json"),
+)
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,13 @@ if TYPE_CHECKING:
     from explorer.solutions.solution import Solution
 
 RECIPE = PathRecipe(
-    max_steps=20, samples=2, points=7, look_every=5, precision="float32", stop_early=False
+    max_steps=20,
+    finish_steps=0,
+    samples=2,
+    points=7,
+    look_every=5,
+    precision="float32",
+    stop_early=False,
 )
 TIMES = {"seconds", "pass_seconds", "created", "points_per_second", "plain_per_second"}
 PIECES = {"pieces"}

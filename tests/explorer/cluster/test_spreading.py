@@ -293,7 +293,9 @@ def test_curves_and_a_plane_are_measured_by_several_nodes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("explorer.cluster.curves.CURVE_ROWS", 2)
-    recipe = PathRecipe(max_steps=10, samples=2, points=5, look_every=5, precision="float32")
+    recipe = PathRecipe(
+        max_steps=10, finish_steps=0, samples=2, points=5, look_every=5, precision="float32"
+    )
     pairs = [*itertools.combinations(exact_solutions[:3], 2)]
     curves = CurveDivision(pairs, "bezier", recipe, tmp_path / "out")
     exhaust(spread(curves).steps())

@@ -60,7 +60,8 @@ def test_the_interval_is_wilsons(hits: int, draws: int) -> None:
     assert wilson(hits / draws, draws) == pytest.approx((usual.low, usual.high), abs=1e-4)
 
 
-def test_files_of_before_counted_all_points_alike() -> None:
-    assert PathRecipe().worst == 1
+def test_files_of_before_counted_all_points_alike_and_finished_no_curve() -> None:
+    assert PathRecipe().worst == 1 and PathRecipe().finish_steps > 0
     shipped = {file.parent.name: file for file in places.PATHS.shipped()}
-    assert Paths.load(shipped["1-four-texts"]).header.recipe.worst == 0
+    recipe = Paths.load(shipped["1-four-texts"]).header.recipe
+    assert (recipe.worst, recipe.most_steps) == (0, recipe.max_steps)

@@ -35,7 +35,9 @@ def asked(
 ) -> JobSpec:
     kind, ids = request.param, [file.stem for file in solution_files]
     reconstruct, free, _, experiment = tiny.round_of(tiny_llama_folder, 0)
-    recipe = PathRecipe(max_steps=600, points=5, precision="float32", stop_early=False)
+    recipe = PathRecipe(
+        max_steps=600, finish_steps=0, points=5, precision="float32", stop_early=False
+    )
     paths = PathsSpec(pairs=((ids[0], ids[1]),), recipe=recipe)
     match kind:
         case "shared set":
@@ -106,7 +108,9 @@ def test_a_landscape_that_goes_on_keeps_nothing_before_it_has_measured(
     from explorer.tasks.landscape.measuring import LandscapeTask
 
     ids = [file.stem for file in solution_files]
-    recipe = PathRecipe(max_steps=5, points=5, precision="float32", stop_early=False)
+    recipe = PathRecipe(
+        max_steps=5, finish_steps=0, points=5, precision="float32", stop_early=False
+    )
     first = hire()
     paths = client.submit(PathsSpec(pairs=((ids[0], ids[1]),), recipe=recipe))
     first.finish(paths)

@@ -18,7 +18,9 @@ from explorer.specs.jobs import LandscapeSpec, PathsSpec, RadiusSpec, parse
 if TYPE_CHECKING:
     from tests.explorer.worker.conftest import MakeSpec, Shift
 
-QUICK = PathRecipe(max_steps=10, points=5, look_every=5, precision="float32", stop_early=False)
+QUICK = PathRecipe(
+    max_steps=10, finish_steps=0, points=5, look_every=5, precision="float32", stop_early=False
+)
 LONG = QUICK.model_copy(update={"max_steps": 100_000})
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def paths(pool: "ModelPool", exact_solutions: "list[Solution]", tmp_path: Path) -> Paths:
-    recipe = PathRecipe(max_steps=30, points=5, look_every=30, precision="float32")
+    recipe = PathRecipe(max_steps=30, finish_steps=0, points=5, look_every=30, precision="float32")
     pair = (exact_solutions[0], exact_solutions[1])
     task = Connecting([pair], "bezier", recipe, pool, tmp_path / "paths")
     exhaust(task.steps())

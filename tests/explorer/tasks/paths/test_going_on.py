@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from explorer.model.pool import ModelPool
     from explorer.solutions.solution import Solution
 
-RECIPE = PathRecipe(max_steps=24, points=5, look_every=8, precision="float32", stop_early=False)
+RECIPE = PathRecipe(
+    max_steps=16,
+    finish_steps=8,
+    finish_samples=4,
+    points=5,
+    look_every=8,
+    precision="float32",
+    stop_early=False,
+)
 
 
 def test_a_kill_at_any_point_changes_nothing(
