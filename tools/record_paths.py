@@ -27,7 +27,6 @@ from explorer.model.pool import ModelPool
 from explorer.paths import places
 from explorer.paths.batches import States, brought_back, tensors_of
 from explorer.paths.connection import connection
-from explorer.paths.curves import beside
 from explorer.paths.header import describe
 from explorer.paths.pairs import all_pairs, vector
 from explorer.paths.result import FILE, Paths
@@ -151,12 +150,8 @@ def _taken_over(
         unfinished = ~before.connected & (before.steps == known.recipe.max_steps)
         for pair in np.array(rows)[unfinished].tolist():
             paths.over[pair] = False
-            wrong = paths.t[paths.curve.accuracy[pair] < 1]
-            states[pair] = {
-                "bends": paths.bends[pair],
-                "steps": paths.steps[[pair]],
-                "failing": beside(paths.t, wrong, REACH),
-            }
+            steps, reach = paths.steps[[pair]], np.array([REACH])
+            states[pair] = {"bends": paths.bends[pair], "steps": steps, "reach": reach}
     header = paths.header.model_copy(update={"seconds": known.seconds})
     return replace(paths, header=header), states
 
@@ -252,8 +247,7 @@ def _line(file: Path) -> str:
 
 def _steps(curve: PathRecipe) -> str:
     steps = f"{curve.max_steps} steps of {curve.samples}"
-    finish = f", then {curve.finish_steps} of {curve.finish_samples}"
-    return steps + finish if curve.finish_steps else steps
+    return f"{steps}, {curve.finish_steps} to finish" if curve.finish_steps else steps
 
 
 def _ends(record: SolutionRecord) -> str:

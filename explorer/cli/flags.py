@@ -68,7 +68,6 @@ OTHERWISE: dict[type[BaseModel], dict[str, dict[str, Any] | None]] = {
     PathsSpec: dict.fromkeys(("pairs", "train")),
     PathRecipe: {
         **dict.fromkeys(("beta1", "beta2", "clip", "schedule", "precision")),
-        **dict.fromkeys(("finish_lr", "finish_samples")),
         "max_steps": {"name": "--steps"},
         "stop_early": {"name": "--all-steps", "help": "Go on after a curve is exact all along."},
     },

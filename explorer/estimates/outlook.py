@@ -7,7 +7,7 @@ from explorer.base.language import tr
 from explorer.estimates import usual_steps
 from explorer.estimates.usual_steps import Usual
 from explorer.runtime.step_times import StepTime
-from explorer.specs.curves import FINISH_LOOK_EVERY, PathRecipe
+from explorer.specs.curves import PathRecipe
 from explorer.specs.jobs import ReconstructSpec
 from explorer.specs.recipes import Recipe
 from explorer.specs.schedules import WAKE_STEPS
@@ -21,6 +21,8 @@ CONNECTED_AT = 0.6
 mean of 60 recorded, of which 44 are connected (benchmarks/README.md)."""
 CURVE_ROWS = 64
 """As `explorer.tasks.paths.bends`: points of curves that are trained in one step."""
+FINISH_ROWS = 160
+"""As `explorer.tasks.paths.finishing`: tokens that a step asks for, each a row of a pass."""
 QUICK_SECONDS = 180.0
 """What usually takes longer is asked about first; on the command line it is said."""
 
@@ -201,16 +203,13 @@ def of_paths(recipe: PathRecipe, pairs: int, length: int, step_time: StepTime) -
         length: target tokens.
         step_time: what a step costs.
     """
-
-    def phase(steps: int, samples: int, look_every: int, looks: int = 0) -> float:
-        at_once = max(1, CURVE_ROWS // samples)
-        batches = [min(at_once, pairs - done) for done in range(0, pairs, at_once)]
-        step = sum(step_time.step_seconds(curves * samples, length) for curves in batches)
-        look = FORWARD * step_time.step_seconds(recipe.points, length)
-        return steps * step + pairs * (looks + steps / look_every) * look
-
-    trained = phase(recipe.max_steps, recipe.samples, recipe.look_every, looks=1)
-    finished = phase(recipe.most_steps - recipe.max_steps, recipe.finish_samples, FINISH_LOOK_EVERY)
+    at_once = max(1, CURVE_ROWS // recipe.samples)
+    batches = [min(at_once, pairs - done) for done in range(0, pairs, at_once)]
+    step = sum(step_time.step_seconds(curves * recipe.samples, length) for curves in batches)
+    look = FORWARD * step_time.step_seconds(recipe.points, length)
+    trained = recipe.max_steps * step + pairs * (1 + recipe.max_steps / recipe.look_every) * look
+    to_finish = 4 * look + step_time.step_seconds(FINISH_ROWS, length)
+    finished = pairs * (recipe.most_steps - recipe.max_steps) * to_finish
     early = CONNECTED_AT if recipe.stop_early and recipe.worst else 1
     return Expected(trained * early, trained + finished)
 

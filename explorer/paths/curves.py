@@ -7,7 +7,7 @@ the sum of `w_k(t)` times the gradient at t. Points live in the concatenation [e
 from typing import Literal, get_args
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from numpy.typing import NDArray
 
 CurveKind = Literal["line", "bezier", "two-bends"]
@@ -43,14 +43,6 @@ def positions(
 ) -> Float[np.ndarray, "T D"]:
     """Return where a curve is at every t, float64; exactly its ends at t = 0 and 1."""
     return weights(kind, t) @ np.asarray(points, dtype=np.float64)
-
-
-def beside(
-    t: Float[np.ndarray, " T"], places: Float[np.ndarray, " places"], reach: float
-) -> Bool[np.ndarray, " T-1"]:
-    """Return which stretches between two neighbours in `t` come within `reach` of some places."""
-    low, high = t[:-1, None] < places + reach, t[1:, None] > places - reach
-    return np.asarray((low & high).any(axis=1))
 
 
 def bends_on_chord(

@@ -11,9 +11,6 @@ from explorer.specs.recipes import Recipe
 MARGIN = 2.0
 """Logits by which every token of an end leads: a probability of .88 against its one runner-up."""
 
-FINISH_LOOK_EVERY = 25
-"""Steps between two measurements in the finish of a curve."""
-
 
 def trained_on(recipe: Recipe) -> Recipe:
     """Return the recipe for ends of paths: on from the first exact step until every token leads.
@@ -65,19 +62,13 @@ class PathRecipe(Value):
         "cosine", description="Rate: kept, or a half cosine down to a twentieth at the last step."
     )
     finish_steps: int = Field(
-        300,
+        25,
         ge=0,
-        le=1_000_000,
+        le=1_000,
         description=later(
-            "Further steps, at a lower rate, of a curve that is not connected by then: half of "
-            "their points lie where it failed when it was measured last."
+            "Steps after those, for a curve that is not connected by then. Each makes the smallest "
+            "move that is expected to make every token right."
         ),
-    )
-    finish_lr: float = Field(
-        0.02, gt=0, le=100, description="Rate of those steps, which falls by a half cosine."
-    )
-    finish_samples: int = Field(
-        16, ge=2, le=64, description="Points of the curve in one of those steps."
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Decides the points that are drawn.")
     points: int = Field(

@@ -27,7 +27,18 @@ Report_co = TypeVar("Report_co", covariant=True)
 Report = TypeVar("Report")
 
 
-class Participant(Protocol[Report_co]):
+class Owner(Protocol):
+    """Whoever has rows in passes."""
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many of its rows memory allows in one pass."""
+
+    def shrink(self, tried: int) -> None:
+        """Take fewer rows at a time from here: so many were too many."""
+
+
+class Participant(Owner, Protocol[Report_co]):
     """A training, as far as passes go."""
 
     @property
@@ -38,13 +49,6 @@ class Participant(Protocol[Report_co]):
     def live_lengths(self) -> list[int]:
         """Target tokens of each row that the next step moves."""
 
-    @property
-    def rows_at_once(self) -> int:
-        """How many of its rows memory allows in one pass."""
-
-    def shrink(self, tried: int) -> None:
-        """Take fewer rows at a time from here: so many were too many."""
-
     def propose(self, *, detail: bool = False) -> "list[Proposal]":
         """Return what the next step has to know; nothing changes."""
 
@@ -54,19 +58,19 @@ class Participant(Protocol[Report_co]):
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
-    """Rows of one training that have one length, for the next pass.
+    """Rows of one owner that have one length, for the next pass.
 
     Attributes:
-        owner: the training.
+        owner: whose they are.
         model: runs the pass, in its number format.
-        rows: which they are, by the training's own count.
+        rows: which they are, by the owner's own count.
         inputs: what the model reads, float32 (n, L, d_model).
         targets: target token ids, (n, N).
         first: input position whose output is to be the first of them.
         detail: whether predicted ids, p(target) and rank are wanted.
     """
 
-    owner: Participant[object]
+    owner: Owner
     model: FrozenModel
     rows: list[int]
     inputs: Float[Tensor, "n L d"]

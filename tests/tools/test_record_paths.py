@@ -90,7 +90,8 @@ def test_what_ships_unconnected_is_finished_as_if_that_had_been_asked_at_first(
     after = Paths.load(recorded)
     left = ~before.connected
     assert after.header.recipe.finish_steps == 3
-    assert after.steps.tolist() == np.where(left, STEPS + 3, before.steps).tolist()
+    assert np.array_equal(after.steps > STEPS, left) and after.steps.max() <= STEPS + 3
+    assert np.array_equal(after.steps[~left], before.steps[~left])
     assert (after.bends != before.bends).any((1, 2)).tolist() == left.tolist()
     assert after.header.seconds > before.header.seconds
 

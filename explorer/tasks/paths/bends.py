@@ -29,8 +29,8 @@ ROWS_AT_ONCE = 64
 MOST_POSITIONS = 32_768
 """Input positions of a pass that only measures: 46 kB each in the embedded model, together 1.5 GB.
 All points of a usual path of up to 536 tokens are one pass."""
-REACH = 0.03
-"""How far on either side of where a curve failed its finish trains it too, in t."""
+REACH = 2.0
+"""How far the first step that finishes a curve may move its bends, in deviations of embeddings."""
 
 
 def along(
@@ -87,17 +87,15 @@ def require_as_recorded(solution: Solution, accuracy: float) -> None:
 class CurveTrainer:
     """Trains the bends of one curve with Adam; its ends never move.
 
-    Several make one batch in `Curves`. After `max_steps` comes the finish. What is wrong by then
-    is a thin wall, less wide than a step at the full rate is long, and of few samples hardly one
-    meets it: a lower rate and samples where it stands bring a curve past it
-    (`benchmarks/README.md`).
+    Several make one batch in `Curves`.
 
     Attributes:
         ends: float32 (2, 2 d_model), [e; m] of both solutions.
         bends: float32 (bends, 2 d_model), starting on the chord.
+        unit: mean deviation of the model's input embeddings.
         steps: updates so far.
-        failing: bool (points - 1,), stretches of the grid beside which it failed when measured
-            last; all before that.
+        reach: how far the next step of `finishing` may move the bends, in deviations of the
+            model's input embeddings.
     """
 
     def __init__(
@@ -126,32 +124,18 @@ class CurveTrainer:
         self._ends = torch.from_numpy(self.ends).to(device)
         start = torch.from_numpy(bends_on_chord(kind, *self.ends)).float()
         self._bends = start.to(device).requires_grad_()
-        self._unit = unit
+        self.unit = unit
+        self._rate = recipe.lr * unit
         self._clip = None if recipe.clip is None else recipe.clip / unit
-        self._adam = self._optimiser()
+        betas = (recipe.beta1, recipe.beta2)
+        self._adam = torch.optim.Adam([self._bends], lr=self._rate, betas=betas)
         self.steps = 0
-        self.failing = np.ones(recipe.points - 1, dtype=np.bool_)
-
-    def _optimiser(self) -> torch.optim.Adam:
-        return torch.optim.Adam([self._bends], betas=(self.recipe.beta1, self.recipe.beta2))
+        self.reach = REACH
 
     @property
-    def samples(self) -> int:
-        """Points of the curve in the next step."""
-        return self.recipe.finish_samples if self._finishing else self.recipe.samples
-
-    @property
-    def _finishing(self) -> bool:
+    def finishing(self) -> bool:
+        """Whether it is trained to its end, so that what is left is to finish it."""
         return self.steps >= self.recipe.max_steps
-
-    def _rate(self) -> float:
-        recipe, steps = self.recipe, self.steps
-        if self._finishing:
-            done = steps - recipe.max_steps
-            rate = scheduled(recipe.finish_lr, "cosine", done, recipe.finish_steps)
-        else:
-            rate = scheduled(recipe.lr, recipe.schedule, steps, recipe.max_steps)
-        return rate * self._unit
 
     @property
     def bends(self) -> Float[np.ndarray, "bends D"]:
@@ -168,22 +152,11 @@ class CurveTrainer:
         """Draw this step's t and return the weights and the points there.
 
         Each t is uniform on [0, 1], one from each of `samples` equal parts: the mean gradient is
-        that of independent draws, its spread smaller. In the finish half of them are so, and
-        half on the stretches that are failing.
+        that of independent draws, its spread smaller.
         """
+        S = self.recipe.samples
         draw = np.random.default_rng([self.recipe.seed, self.steps])
-
-        def evenly(samples: int) -> Float[np.ndarray, " samples"]:
-            return (np.arange(samples) + draw.random(samples)) / samples
-
-        if self._finishing:
-            there = self.samples // 2
-            stretches = np.flatnonzero(self.failing)
-            stretch, within = np.divmod(evenly(there) * len(stretches), 1)
-            failing = (stretches[stretch.astype(np.int64)] + within) / len(self.failing)
-            t = np.concatenate([evenly(self.samples - there), failing])
-        else:
-            t = evenly(self.samples)
+        t = (np.arange(S) + draw.random(S)) / S
         w = torch.from_numpy(weights(self.kind, t)).float().to(self._ends.device)
         points = torch.cat([self._ends[:1], self._bends.detach(), self._ends[1:]])
         return w, w @ points
@@ -199,24 +172,28 @@ class CurveTrainer:
         What breaks a path is its worst stretch, and that is narrow: where the recipe says so, a
         point counts by its loss, so that the many good points do not outvote the few bad ones.
         """
-        if self.steps == self.recipe.max_steps:  # what it remembers is of other samples
-            self._adam = self._optimiser()
+        recipe = self.recipe
         for group in self._adam.param_groups:
-            group["lr"] = self._rate()
+            group["lr"] = scheduled(self._rate, recipe.schedule, self.steps, recipe.max_steps)
         if self._clip is not None:
             norm = gradient.norm(dim=1, keepdim=True)
             gradient = gradient * (self._clip / norm.clamp_min(1e-30)).clamp_max(1.0)
         count = loss.clamp_min(1e-6)
-        count = (
-            count / count.amax()
-        ) ** self.recipe.worst  # of the largest: no power is 0 or infinite
+        count = (count / count.amax()) ** recipe.worst  # of the largest: no power is 0 or infinite
         self._bends.grad = (w[:, 1:-1] * (count / count.sum())[:, None]).T @ gradient
         self._adam.step()
         self.steps += 1
 
+    def move_to(self, bends: Float[np.ndarray, "bends D"]) -> None:
+        """Put the bends elsewhere, as one step."""
+        with torch.no_grad():
+            self._bends.copy_(torch.from_numpy(bends))
+        self.steps += 1
+
     def state(self) -> dict[str, np.ndarray]:
         """Return everything from which `restore` goes on as if never interrupted."""
-        kept = {"bends": self.bends, "steps": np.array([self.steps]), "failing": self.failing}
+        kept = {name: np.array([getattr(self, name)]) for name in ("steps", "reach")}
+        kept["bends"] = self.bends
         moments = self._adam.state_dict()["state"].get(0, {})
         return kept | {
             name: np.atleast_1d(value.cpu().numpy().copy()) for name, value in moments.items()
@@ -232,9 +209,8 @@ class CurveTrainer:
             raise ValueError("The checkpoint is of another curve.")
         with torch.no_grad():
             self._bends.copy_(torch.from_numpy(state["bends"]))
-        self.steps = int(state["steps"][0])
-        self.failing = state["failing"]
-        own = ("bends", "steps", "failing")
+        self.steps, self.reach = int(state["steps"][0]), float(state["reach"][0])
+        own = ("bends", "steps", "reach")
         moments = {k: torch.from_numpy(v) for k, v in state.items() if k not in own}
         if moments:
             moments["step"] = moments["step"].reshape(())
@@ -262,7 +238,7 @@ class Curves:
     @property
     def live_lengths(self) -> list[int]:
         """Target tokens of each sample of the next step."""
-        return [len(curve.targets) for curve in self.moving for _ in range(curve.samples)]
+        return [len(curve.targets) for curve in self.moving for _ in range(curve.recipe.samples)]
 
     def shrink(self, tried: int) -> None:
         """Take fewer samples at a time from here: so many, maybe with others', were too many."""
@@ -271,7 +247,9 @@ class Curves:
     def propose(self, *, detail: bool = False) -> list[Proposal]:
         """Return what the next step has to know: the gradient at this step's samples."""
         points = torch.cat([curve.rows()[1] for curve in self.moving])
-        targets = torch.cat([curve.targets.expand(curve.samples, -1) for curve in self.moving])
+        targets = torch.cat(
+            [curve.targets.expand(curve.recipe.samples, -1) for curve in self.moving]
+        )
         inputs = self._layout.inputs(self.model, points.unflatten(1, (2, -1)), targets)
         rows = list(range(len(points)))
         return [Proposal(self, self.model, rows, inputs, targets, self._layout.first)]
@@ -281,7 +259,7 @@ class Curves:
         started = time.perf_counter()
         (asked,), (said,) = proposals, answers
         by_point = self._layout.by_vector(said.gradient, asked.targets.shape[1]).flatten(1)
-        samples = [curve.samples for curve in self.moving]
+        samples = [curve.recipe.samples for curve in self.moving]
         losses = said.measured.loss.mean(1).split(samples)
         for curve, gradient, loss in zip(self.moving, by_point.split(samples), losses, strict=True):
             curve.update(curve.rows()[0], gradient, loss)

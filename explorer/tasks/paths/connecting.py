@@ -19,21 +19,21 @@ from explorer.base.provenance import gone_on
 from explorer.model.head import TokenStatistics
 from explorer.model.pool import ModelPool
 from explorer.paths import batches
-from explorer.paths.curves import CurveKind, beside, mean_along, positions
+from explorer.paths.curves import CurveKind, mean_along, positions
 from explorer.paths.header import HALFWAY, describe
 from explorer.paths.pairs import require_pair, require_usable, vector
 from explorer.paths.result import FILE, HISTORY, Paths, Profile
 from explorer.runtime.interruption import Interrupted, abandonable
 from explorer.solutions.solution import Solution
-from explorer.specs.curves import FINISH_LOOK_EVERY, PathRecipe
+from explorer.specs.curves import PathRecipe
 from explorer.tasks.paths.bends import (
-    REACH,
     ROWS_AT_ONCE,
     Curves,
     CurveTrainer,
     along,
     require_as_recorded,
 )
+from explorer.tasks.paths.finishing import Finish
 from explorer.tasks.task import BY_HAND, MEASURING, Divided, Task
 from explorer.training.layouts import OnePass
 from explorer.training.shared_pass import Step
@@ -97,8 +97,10 @@ class Connecting(Task):
         self._pass_seconds = 0.0
         self._pieces: dict[int, str] = {}
         self._trainers = [self._trainer(k) for k in range(len(pairs))]
-        layout = OnePass(header.arrangement, header.sink)
-        self._curves = Curves(self.model, layout, len(self._trainers[0].targets))
+        layout, N = OnePass(header.arrangement, header.sink), len(self._trainers[0].targets)
+        self._curves = Curves(self.model, layout, N)
+        self._finish = Finish(self.exact, layout, N)
+        self._finished: set[int] = set()
         self.resumed = self._restore()
 
     def _trainer(self, pair: int) -> CurveTrainer:
@@ -132,33 +134,42 @@ class Connecting(Task):
 
     def _work(self) -> Iterator[Progress]:
         """Work until every pair is over; yield before each step and after each measurement."""
-        while live := self._live():
+        at_once = max(1, ROWS_AT_ONCE // self.recipe.samples)
+        while (live := np.flatnonzero(~self.paths.over)[:at_once]).size:
             with suppress(Interrupted):  # all stands as before; begun again if it goes on
-                due = [pair for pair in live if self._due(pair)]
-                for pair in due:
-                    with abandonable():
-                        self._look(pair)
+                for pair in live.tolist():
+                    if self._due(pair):
+                        with abandonable():
+                            self._look(pair)
+                        yield self._progress
+                left = [k for k in live.tolist() if not self.paths.over[k]]
+                finishing = [k for k in left if self._trainers[k].finishing]
+                if finishing:
+                    self._finish_one(finishing[0])
                     yield self._progress
-                if not due:
-                    yield from self._step([self._trainers[pair] for pair in live])
+                else:
+                    yield from self._step([self._trainers[k] for k in left])
                 continue
             yield self._progress
         self._checkpoint()
 
-    def _live(self) -> list[int]:
-        """Return the first pairs that are not over, as many as a pass takes; at least one."""
-        left: list[int] = np.flatnonzero(~self.paths.over).tolist()
-        rows = np.cumsum([self._trainers[pair].samples for pair in left])
-        return left[: max(1, int((rows <= ROWS_AT_ONCE).sum()))]
+    def _finish_one(self, pair: int) -> None:
+        """Make one of the steps that finish a curve."""
+        started = time.perf_counter()
+        with abandonable():
+            if not self._finish.step(self._trainers[pair]):
+                self._finished.add(pair)
+        self._seconds += time.perf_counter() - started
 
     def _step(self, moving: Sequence[CurveTrainer]) -> Iterator[Progress]:
         """Move the bends of some curves, in a pass of their own or in that of others."""
-        self._curves.moving, before = moving, self._curves.spent
-        self.next_step = step = Step(self._curves)
-        yield self._progress
-        self.next_step = None
-        step.take()
-        self._seconds += self._curves.spent - before
+        if moving:
+            self._curves.moving, before = moving, self._curves.spent
+            self.next_step = step = Step(self._curves)
+            yield self._progress
+            self.next_step = None
+            step.take()
+            self._seconds += self._curves.spent - before
 
     def stopping(self, reason: str = BY_HAND) -> Iterator[Progress]:
         """Measure the curves under way where they are, and leave the others out."""
@@ -189,12 +200,11 @@ class Connecting(Task):
     def _due(self, pair: int) -> bool:
         """Whether a curve is to be measured before its next step."""
         steps, recipe = self._trainers[pair].steps, self.recipe
-        finishing = steps - recipe.max_steps
-        if finishing < 0:
-            due = steps % recipe.look_every == 0
-        else:
-            due = finishing % FINISH_LOOK_EVERY == 0 or steps >= recipe.most_steps
-        return due and steps != self.paths.steps[pair]
+        if pair in self._finished:
+            return True
+        last = steps == recipe.max_steps or steps >= recipe.most_steps
+        regular = steps < recipe.max_steps and steps % recipe.look_every == 0
+        return steps != self.paths.steps[pair] and (last or regular)
 
     def _look(self, pair: int) -> None:
         """Measure a curve on the grid, in float32, and end it if it is through.
@@ -216,13 +226,12 @@ class Connecting(Task):
         curve = line  # until its first step
         if trainer.steps:
             curve = self._measure(pair, positions(trainer.kind, points, paths.t))
-        recipe = self.recipe
-        wrong = paths.t[curve.accuracy < 1]
-        through = not len(wrong) and (recipe.stop_early or trainer.steps >= recipe.max_steps)
-        if through:
-            wrong = self._wrong_between(pair)
-        over = trainer.steps >= recipe.most_steps or (through and not len(wrong))
-        trainer.failing = beside(paths.t, wrong, REACH)
+        perfect = (self.recipe.stop_early or trainer.finishing) and curve.accuracy.min() == 1
+        over = (
+            pair in self._finished
+            or trainer.steps >= self.recipe.most_steps
+            or (perfect and self._holds_between(pair))
+        )
         paths.line.keep(pair, line)
         paths.curve.keep(pair, curve)
         paths.bends[pair], paths.steps[pair], paths.over[pair] = points[1:-1], trainer.steps, over
@@ -233,13 +242,11 @@ class Connecting(Task):
         history = np.concatenate([paths.history, np.array([row], dtype=HISTORY)])
         self.paths = replace(paths, history=history)
 
-    def _wrong_between(self, pair: int) -> NDArray[np.float64]:
-        """Return where a curve has a wrong token, of all places halfway between the grid's."""
+    def _holds_between(self, pair: int) -> bool:
+        """Return whether every token of a curve is right halfway between the grid's points too."""
         trainer, t = self._trainers[pair], self.paths.t
-        halfway = (t[:-1] + t[1:]) / 2
-        found = self._along(pair, positions(trainer.kind, trainer.points, halfway))
-        wrong: NDArray[np.float64] = halfway[~found.correct.all(1).cpu().numpy()]
-        return wrong
+        halfway = positions(trainer.kind, trainer.points, (t[:-1] + t[1:]) / 2)
+        return bool(self._along(pair, halfway).correct.all())
 
     def _measure(self, pair: int, points: NDArray[np.float64]) -> Profile:
         started = time.perf_counter()

@@ -238,9 +238,10 @@ def test_the_recorded_curves_would_have_been_estimated_within_a_half(file: Path)
 def test_estimates_know_the_sizes_that_tasks_work_with() -> None:
     """They are free of torch, so they cannot ask."""
     from explorer.estimates import outlook, set_time
-    from explorer.tasks.paths import bends
+    from explorer.tasks.paths import bends, finishing
     from explorer.tasks.sets import batches, building
 
     assert set_time.SIDE_BY_SIDE == batches.ROWS
     assert set_time.TRIED == building.A_WHILE
     assert outlook.CURVE_ROWS == bends.ROWS_AT_ONCE
+    assert outlook.FINISH_ROWS == finishing.MOST_TOKENS

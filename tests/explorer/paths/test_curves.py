@@ -7,7 +7,6 @@ from explorer.paths.curves import (
     CurveKind,
     arc_lengths,
     bends_on_chord,
-    beside,
     mean_along,
     positions,
     weights,
@@ -103,17 +102,3 @@ def test_the_mean_of_a_line_is_the_trapezoid_over_t() -> None:
     t = np.linspace(0, 1, 61)
     values = np.sin(7 * t)
     assert mean_along("line", a_to_b, t, values) == pytest.approx(np.trapezoid(values, t))
-
-
-def test_stretches_beside_a_place_are_those_that_come_near_it() -> None:
-    t = np.linspace(0, 1, 11)  # stretches of .1
-
-    def near(*places: float, reach: float = 0.03) -> list[int]:
-        found: list[int] = np.flatnonzero(beside(t, np.array(places), reach)).tolist()
-        return found
-
-    assert near(0.3) == [2, 3]
-    assert near(0.25) == [2]
-    assert near(0.29) == [2, 3] and near(0.29, reach=0.12) == [1, 2, 3, 4]
-    assert near(0.0, 0.95, 1.0) == [0, 9]
-    assert near() == []

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from explorer.solutions.solution import Solution
 
 QUICK_TEXT = FAST.model_copy(update={"max_steps": 40, "precision": "float32"})
-QUICK = PathRecipe(
-    max_steps=60, samples=3, points=11, look_every=10, precision="float32", finish_steps=0
-)
+QUICK = PathRecipe(max_steps=60, samples=3, points=11, look_every=10, precision="float32")
 
 
 def _trainer(
@@ -201,7 +199,7 @@ def test_drawn_t_are_uniform_and_one_from_each_part(
     llama: "FrozenModel", exact_solutions: "list[Solution]"
 ) -> None:
     """On a line of unit weights t can be read off the weights: w0 - w2 = 1 - 2t."""
-    trainer = _trainer(llama, *exact_solutions[:2], samples=4, max_steps=500)
+    trainer = _trainer(llama, *exact_solutions[:2], samples=4)
     drawn = []
     for step in range(500):
         trainer.steps = step
@@ -229,77 +227,3 @@ def test_a_trainer_goes_on_from_its_state_as_if_never_interrupted(
     assert np.array_equal(straight.bends, second.bends)
     with pytest.raises(ValueError, match="another curve"):
         _trainer(llama, *exact_solutions[:2], "two-bends").restore(first.state())
-
-
-def _finishing(llama: "FrozenModel", *ends: "Solution", **changes: object) -> CurveTrainer:
-    """Return a trainer at the first of ten steps of its finish."""
-    own: dict[str, object] = {"finish_steps": 10, "finish_samples": 8, "finish_lr": 0.04}
-    trainer = _trainer(llama, *ends, **own | changes)
-    trainer.steps = trainer.recipe.max_steps
-    return trainer
-
-
-def test_half_the_samples_of_the_finish_lie_where_the_curve_failed(
-    llama: "FrozenModel", exact_solutions: "list[Solution]"
-) -> None:
-    trainer = _finishing(llama, *exact_solutions[:2])
-    trainer.failing[:] = False
-    trainer.failing[[2, 3, 7]] = True
-    drawn = []
-    for step in range(400):
-        trainer.steps = trainer.recipe.max_steps + step
-        w, points = trainer.rows()
-        assert w.shape == (8, 3) and points.shape == (8, 64)
-        drawn.append(((1 - (w[:, 0] - w[:, 2])) / 2).numpy())
-    t = np.stack(drawn)
-    assert (np.floor(t[:, :4] * 4) == np.arange(4)).all()
-    stretches = np.floor(t[:, 4:] * 10).astype(int)
-    counts = np.bincount(stretches.ravel(), minlength=10)
-    assert set(np.flatnonzero(counts)) == {2, 3, 7}
-    assert (np.abs(counts[[2, 3, 7]] / counts.sum() - 1 / 3) < 0.03).all()
-
-
-def test_the_finish_has_a_rate_of_its_own_that_falls(
-    llama: "FrozenModel", exact_solutions: "list[Solution]"
-) -> None:
-    """Adam's first step is as long as its rate in every coordinate, so it is read off a step."""
-    trainer = _finishing(llama, *exact_solutions[:2])
-    moved = []
-    for _ in range(10):
-        before = trainer.bends
-        w, points = trainer.rows()
-        trainer.update(w, torch.ones_like(points), torch.ones(8))
-        moved.append(np.abs(trainer.bends - before).max() / llama.embedding_std)
-    assert moved[0] == pytest.approx(0.04, rel=1e-3)
-    assert (np.diff(moved) < 0).all() and 0.002 < moved[-1] < 0.006
-
-
-def test_what_training_remembers_does_not_move_the_finish(
-    llama: "FrozenModel", exact_solutions: "list[Solution]"
-) -> None:
-    """So a curve finishes alike from a checkpoint and from the bends in a file."""
-    trained = _trainer(llama, *exact_solutions[:2], max_steps=6, finish_steps=4)
-    for _ in range(6):
-        step_together(llama, "e+mN", [trained])
-    anew = _trainer(llama, *exact_solutions[:2], max_steps=6, finish_steps=4)
-    kept = trained.state()
-    anew.restore({name: kept[name] for name in ("bends", "steps", "failing")})
-    for _ in range(4):
-        step_together(llama, "e+mN", [trained])
-        step_together(llama, "e+mN", [anew])
-    assert np.array_equal(trained.bends, anew.bends)
-
-
-def test_a_finish_goes_on_from_its_state_where_it_failed(
-    llama: "FrozenModel", exact_solutions: "list[Solution]"
-) -> None:
-    straight, first, second = (_finishing(llama, *exact_solutions[:2]) for _ in range(3))
-    for trainer in (straight, first):
-        trainer.failing[:5] = False
-        for _ in range(3):
-            step_together(llama, "e+mN", [trainer])
-    second.restore(first.state())
-    for trainer in (straight, second):
-        for _ in range(3):
-            step_together(llama, "e+mN", [trainer])
-    assert np.array_equal(straight.bends, second.bends)
