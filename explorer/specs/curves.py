@@ -66,8 +66,8 @@ class PathRecipe(Value):
         ge=0,
         le=1_000,
         description=later(
-            "Steps after those, for a curve that is not connected by then. Each makes the smallest "
-            "move that is expected to make every token right."
+            "Steps after the last one, for a curve that is not connected by then. Each makes the "
+            "smallest move that is expected to make every token right."
         ),
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Decides the points that are drawn.")

@@ -159,54 +159,48 @@ def test_a_look_that_is_left_halfway_is_taken_again(
     np.testing.assert_allclose(before.curve.loss[0], again.loss.mean(1), rtol=1e-4, atol=1e-5)
 
 
-def test_a_curve_that_is_not_connected_is_finished_where_it_fails(
-    start: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_curve_that_is_not_connected_is_finished(start: Any) -> None:
+    found = _finish(start((0, 1), (0, 2), max_steps=20, finish_steps=200, lr=0.1))
+    trained = found.history[found.history["step"] == 20]
+    assert (trained["minimum"] < 1).all()
+    assert found.connected.all() and (found.curve.accuracy == 1).all() and found.over.all()
+    assert (found.steps > 20).all() and (found.steps < 220).all()
+    for pair in (0, 1):
+        own = found.history[found.history["pair"] == pair]["step"].tolist()
+        assert own == [0, 10, 20, found.steps[pair]]
+
+
+def test_a_connected_curve_needs_no_finish(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from explorer.tasks.paths.finishing import Finish
+
+    monkeypatch.setattr(Finish, "step", lambda *_: pytest.fail("is connected"))
+    asked = {"max_steps": 1500, "lr": 0.3, "samples": 4, "look_every": 1500}
+    found = _finish(start(finish_steps=200, stop_early=False, **asked))
+    assert found.connected.all() and found.steps.tolist() == [1500]
+
+
+@pytest.mark.parametrize(("helps", "steps"), [(True, 11), (False, 6)])
+def test_a_curve_that_stays_unconnected_ends(
+    start: Any, monkeypatch: pytest.MonkeyPatch, helps: bool, steps: int
 ) -> None:
-    """Points of the grid that fail, and their neighbours, are trained until none fails."""
-    from explorer.tasks.paths import connecting as task
+    """After the last step that was allowed, or where no step makes it better."""
+    from explorer.tasks.paths.finishing import Finish
 
-    monkeypatch.setattr(task, "FINISH_LOOK_EVERY", 5)
-    monkeypatch.setattr(task, "REACH", 0.01)
-    asked = {"max_steps": 20, "finish_steps": 3000, "finish_lr": 0.1, "finish_samples": 8}
-    task_of_one = start(**asked, stop_early=True, lr=0.1)
-    (trainer,) = task_of_one._trainers
-    seen: dict[int, np.ndarray] = {}
-    for _ in task_of_one.steps():
-        if trainer.steps == task_of_one.paths.steps[0]:
-            seen[trainer.steps] = task_of_one.paths.curve.accuracy[0] < 1
-            near = seen[trainer.steps][1:] | seen[trainer.steps][:-1]
-            if near.any():
-                assert np.array_equal(trainer.failing, near)
-        assert trainer.samples == (8 if trainer.steps >= 20 else 2)
-    found = task_of_one.paths
-    assert list(seen) == [0, 10, *range(20, found.steps[0] + 1, 5)]
-    assert seen[20].any() and found.connected.all()
-    assert 20 < found.steps[0] < 3000 and found.over.all()
+    def step(finish: Finish, curve: Any) -> bool:
+        if helps:
+            curve.move_to(curve.bends)
+        return helps
+
+    monkeypatch.setattr(Finish, "step", step)
+    found = _finish(start((0, 1), (3, 4), max_steps=6, finish_steps=5))
+    assert found.steps.tolist() == [steps] * 2
+    assert found.over.all() and not found.connected.any()
+    assert set(found.history["step"].tolist()) == {0, 6, steps}
 
 
-def test_a_curve_that_stays_unconnected_ends_after_its_finish(start: Any) -> None:
-    asked = {"max_steps": 6, "finish_steps": 30, "finish_lr": 1e-6}
-    found = _finish(start((0, 1), (3, 4), **asked))
-    assert found.steps.tolist() == [36, 36] and not found.connected.any()
-    assert found.history["step"].tolist() == [0, 0, 6, 6, 31, 31, 36, 36]
-    assert _finish(start(**asked | {"max_steps": 0})).steps.tolist() == [0]
-
-
-def test_curves_that_finish_take_as_many_rows_of_a_pass_as_others(
-    start: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Sixteen samples each instead of two: fewer curves at once, or a step would take eightfold."""
-    from explorer.tasks.paths import connecting as task
-
-    monkeypatch.setattr(task, "ROWS_AT_ONCE", 8)
-    asked = {"max_steps": 4, "finish_steps": 3, "finish_samples": 4, "finish_lr": 1e-6}
-    connecting = start((0, 1), (0, 2), (1, 2), (3, 4), **asked)
-    rows = [
-        len(connecting._curves.live_lengths)
-        for _ in connecting.steps()
-        if connecting.next_step is not None
-    ]
-    assert rows == [8] * 4 + [8] * 6 and connecting.paths.steps.tolist() == [7] * 4
+def test_nothing_is_finished_where_nothing_is_to_be_trained(start: Any) -> None:
+    found = _finish(start(max_steps=0, finish_steps=5))
+    assert found.steps.tolist() == [0] and found.over.all()
 
 
 def test_a_curve_that_diverges_ends_as_it_was_measured_last(

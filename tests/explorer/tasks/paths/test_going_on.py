@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 RECIPE = PathRecipe(
     max_steps=16,
     finish_steps=8,
-    finish_samples=4,
     points=5,
     look_every=8,
     precision="float32",
