@@ -85,9 +85,10 @@ RULES: dict[str, Rule] = {
     "F3": Rule(
         GROUP,
         later(
-            "A shared e costs less than {costs} of token accuracy, and so does a shared m: the "
-            "best restart of each text against the best of the same text alone, at the largest S_g "
-            "that has enough groups."
+            "In most groups a shared e costs less than {costs} of token accuracy, and in most a "
+            "shared m does: the best restart of each text against the best of the same text alone, "
+            "on average over the texts of a group, at the largest S_g that has enough groups. "
+            "Whether it costs less counts, not how much less."
         ),
         "sharing",
     ),

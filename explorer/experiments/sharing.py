@@ -2,14 +2,17 @@
 
 What counts for F3 (`rules.RULES`): at the largest S_g of which there are enough groups, the best
 restart of each text is less than `SHARED_COSTS` below the best of the same text alone, on average
-over the texts of a group, for a shared e and for a shared m. The texts of a group hang together
-by what they share, so groups are what is counted: six are the fewest that decide. How many decide
-at the spread seen stands in the verdict (`verdicts.deciding`); how many restarts a group needs,
-from the share of them that hold all of its texts, stands in the table (`verdicts.restarts`).
+over the texts of a group, in most groups that share e and in most that share m. A group only says
+whether it is within that limit: if most cost nothing and few much, six of them tell no mean. The
+texts of a group hang together by what they share, so groups are what is counted: six are the
+fewest that decide. How many decide at the spread seen stands in the verdict
+(`verdicts.deciding`); how many restarts a group needs, from the share of them that hold all of its
+texts, stands in the table (`verdicts.restarts`).
 """
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from explorer.base.formatting import counted, plus_minus
@@ -152,7 +155,8 @@ def findings(run: Run) -> list[Finding]:
         each=words,
         restarts=counted(asked.restarts, "restart"),
     )
-    return [judged("F3", [part(SHARED_COSTS + cost) for cost in kept.values()], figure)]
+    within = [part(np.sign(SHARED_COSTS + cost)) for cost in kept.values()]
+    return [judged("F3", within, figure)]
 
 
 EXPERIMENT = Experiment(

@@ -114,6 +114,16 @@ def test_either_can_be_shared_when_the_best_restarts_hold_it(
     assert finding.id == "F3" and finding.shown is shown
 
 
+def test_a_group_says_whether_it_is_within_the_limit_and_not_by_how_much() -> None:
+    """Of ten groups nine cost more than a tenth, and one gains so much that the mean does not."""
+    alone = [[1.0] * 18 + [0.0] * 2] * 2
+    shared = [[0.88] * 18 + [1.0] * 2] * 2
+    cells = {("nothing", 1): alone, ("e", 2): shared, ("m", 2): alone}
+    assert np.mean(np.array(shared) - alone) > -0.1
+    (finding,) = sharing.findings(made(cells, texts=20))
+    assert finding.shown is False and "0.011 against it" in finding.figure
+
+
 def test_what_texts_do_not_reach_alone_is_not_held_against_sharing() -> None:
     cells = {("nothing", 1): HALF, ("e", 2): HALF, ("m", 2): HALF}
     assert sharing.findings(made(cells, texts=12))[0].shown is True
