@@ -7,6 +7,9 @@ fewest that decide; how many decide at the spread seen stands in the verdict (`v
 of the first five, the widest of six spreads asked for 18.
 """
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -147,7 +150,11 @@ def findings(run: Run) -> list[Finding]:
     )
     if not exact["bos"].any():
         figure += " " + tr("This model has no BOS token, so none stood before.")
-    return [judged("E12", list(tested.values()), figure)]
+    found = judged("E12", list(tested.values()), figure)
+    if found.needed is None:
+        return [found]
+    drawn = math.ceil(found.needed * run.table["context"].nunique() / len(reference))
+    return [replace(found, needed=drawn)]  # so many give as many as decide
 
 
 EXPERIMENT = Experiment(

@@ -1,5 +1,6 @@
 """Read-out: generation from embeddings, what each start is, and what the numbers add up to."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -171,6 +172,20 @@ def test_the_finding_needs_every_start_to_be_less_near_beyond_chance(measured: "
     assert "no BOS token" in said.figure and "[e] 0.13 (p = 0.016)" in said.figure
     (chart,) = charts(made(run, near))  # as a partial result: no text from the context yet
     assert "How similar" in chart.figure.layout.title.text
+
+
+def test_contexts_that_are_not_exact_are_drawn_too(measured: "MakeRun") -> None:
+    """A larger run is asked for as many contexts as give enough exact ones."""
+    near: dict[tuple[str, bool], float] = {("e", False): 0.1, ("context", False): 0.6}
+    five = made(measured("readout", contexts=1), near, contexts=5)
+    (all_exact,) = readout.findings(five)
+    assert all_exact.shown is None and all_exact.needed is not None
+    rows = [row | {"context": row["context"] + 5} for cell in five.done for row in cell.rows]
+    lost = [
+        Done(key="lost", rows=[row | {"exact": False} for row in rows], seconds=1, finished="now")
+    ]
+    (half,) = readout.findings(replace(five, done=(*five.done, *lost)))
+    assert half.needed == 2 * all_exact.needed and half.figure == all_exact.figure
 
 
 def test_bad_input_is_a_sentence_before_training(
