@@ -172,7 +172,8 @@ def _settings() -> dict[str, object]:
                 help=tr(PathRecipe.model_fields["finish_steps"].description or ""),
             ),
             "samples": left.number_input(
-                tr("Samples of t per step"), 1, 64, usual.samples, key="path-samples"
+                tr("Samples per step"), 1, 64, usual.samples, key="path-samples",
+                help=tr(PathRecipe.model_fields["samples"].description or ""),
             ),
             "lr": right.number_input(
                 tr("Learning rate"), 0.0, 10.0, usual.lr, 0.01, format="%g", key="path-lr",

@@ -32,8 +32,10 @@ class PathRecipe(Value):
         4,
         ge=1,
         le=64,
-        description="Points of the curve in one step. Each t is uniform on [0, 1]; one is drawn "
-        "from every equal part of it.",
+        description=later(
+            "Points of the curve in one step. Each t is uniform on [0, 1]; one is drawn from every "
+            "equal part of it."
+        ),
     )
     lr: float = Field(
         0.25,
