@@ -155,10 +155,12 @@ class Connecting(Task):
 
     def _finish_one(self, pair: int) -> None:
         """Make one of the steps that finish a curve."""
-        started = time.perf_counter()
+        started, trainer = time.perf_counter(), self._trainers[pair]
         with abandonable():
-            if not self._finish.step(self._trainers[pair]):
-                self._finished.add(pair)
+            more = self._finish.step(trainer)
+        if not more:
+            self._finished.add(pair)
+            self.paths.over[pair] = trainer.steps == self.paths.steps[pair]
         self._seconds += time.perf_counter() - started
 
     def _step(self, moving: Sequence[CurveTrainer]) -> Iterator[Progress]:
@@ -200,9 +202,8 @@ class Connecting(Task):
     def _due(self, pair: int) -> bool:
         """Whether a curve is to be measured before its next step."""
         steps, recipe = self._trainers[pair].steps, self.recipe
-        if pair in self._finished:
-            return True
-        last = steps == recipe.max_steps or steps >= recipe.most_steps
+        ended = pair in self._finished or steps >= recipe.most_steps
+        last = ended or steps == recipe.max_steps
         regular = steps < recipe.max_steps and steps % recipe.look_every == 0
         return steps != self.paths.steps[pair] and (last or regular)
 
