@@ -2,10 +2,9 @@
 
 Trains solutions of short texts that have so many tokens, on from their first exact step until every
 token leads, connects all pairs of one text, measures the plane of one pair, and copies the results
-to cache/recorded/. Texts whose pairs ship already, by the same recipe, are taken over, so that
-`--texts 20` adds eleven to the first nine; of those that were recorded without a finish, what is
-not connected gets one. Every part goes on where it was when it is run again
-after an interruption.
+to cache/recorded/. Texts whose pairs ship already are taken over, so that `--texts 20` adds eleven
+to the first nine; by another recipe the same solutions are connected anew. Every part goes on where
+it was when it is run again after an interruption.
 `--table` writes docs/paths.md from what ships instead.
 """
 
@@ -25,7 +24,7 @@ from explorer.base.formatting import counted
 from explorer.model.frozen import best_device
 from explorer.model.pool import ModelPool
 from explorer.paths import places
-from explorer.paths.batches import States, brought_back, tensors_of
+from explorer.paths.batches import brought_back
 from explorer.paths.connection import connection
 from explorer.paths.header import describe
 from explorer.paths.pairs import all_pairs, vector
@@ -35,7 +34,6 @@ from explorer.solutions.solution import Solution, SolutionRecord, load_solution,
 from explorer.specs.curves import PathRecipe, trained_on
 from explorer.specs.jobs import GatheredText, LandscapeSpec, PathsSpec, SolveSetSpec
 from explorer.specs.recipes import preset
-from explorer.tasks.paths.bends import REACH
 from explorer.tasks.sets.building import SetBuilder
 from tools.record import carry_out, ship
 
@@ -66,7 +64,6 @@ TEXTS = (
     "Because the train was late, a choir of strangers learned the whole song on platform nine.",
     "Ask the ferryman about the wolves, but bring him a pear first, and never count his oars.",
 )
-NO_FINISH = {"finish_steps": 0}
 STEPS = 250
 """A restart that is not there by then most often never is."""
 PAGE = Path(__file__).parents[1] / "docs" / "paths.md"
@@ -79,6 +76,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=9, choices=range(1, len(TEXTS) + 1))
     parser.add_argument("--restarts", type=int, default=3, help="solutions of each text")
     parser.add_argument("--steps", type=int, default=PathRecipe().max_steps)
+    parser.add_argument("--attempts", type=int, default=PathRecipe().attempts)
     parser.add_argument("--samples", type=int, default=PathRecipe().samples)
     parser.add_argument("--finish-steps", type=int, default=PathRecipe().finish_steps)
     parser.add_argument("--solutions", type=Path, help="a folder of solutions, instead of training")
@@ -92,24 +90,25 @@ def main() -> None:
     name = f"{asked.texts}-texts-{asked.length}"
     recipe = PathRecipe(
         max_steps=asked.steps,
+        attempts=asked.attempts,
         samples=asked.samples,
         finish_steps=asked.finish_steps,
         look_every=150,
     )
     to = folders.recorded() / "paths" / f"0-texts-{asked.length:02}"  # pages show the first
-    before = _of(to / FILE, recipe) or _of(to / FILE, recipe.model_copy(update=NO_FINISH))
+    shipped = Paths.load(to / FILE) if (to / FILE).exists() else None
     if asked.solutions:
         pairs = all_pairs(_given(asked.solutions))
     else:
-        ends = before.header.solutions if before else []
+        ends = shipped.header.solutions if shipped else []
         kept = [load_solution(to / f"{end.id}.safetensors") for end in ends]
         pairs = all_pairs(kept + _trained(asked, kept, pool))
     names = tuple((a.record.id, b.record.id) for a, b in pairs)
     job = f"record-{name}"
     found = places.folder_of(job) / FILE
-    if before and _of(found, recipe) is None:
-        paths, states = _taken_over(before, pairs, recipe, pool)
-        paths.save(found, tensors_of(states))
+    begun = found.exists() and Paths.load(found).header.recipe == recipe
+    if shipped and shipped.header.recipe == recipe and not begun:
+        _taken_over(shipped, pairs, pool).save(found)
     carry_out(job, PathsSpec(pairs=names, recipe=recipe), pool)
     shutil.rmtree(to, ignore_errors=True)
     for solution in {s.record.id: s for pair in pairs for s in pair}.values():
@@ -119,41 +118,22 @@ def main() -> None:
         _plane(Paths.load(found), name, pool)
 
 
-def _of(file: Path, recipe: PathRecipe) -> Paths | None:
-    """Return the paths of a file, if it is there and they were trained by this recipe."""
-    found = Paths.load(file) if file.exists() else None
-    return found if found is not None and found.header.recipe == recipe else None
-
-
 def _taken_over(
-    before: Paths,
-    pairs: Sequence[tuple[Solution, Solution]],
-    recipe: PathRecipe,
-    pool: ModelPool,
-) -> tuple[Paths, States]:
-    """Return paths of all pairs in which those that ship are over, and the others not begun.
-
-    With them what those go on from that ship unconnected and without a finish.
-    """
+    before: Paths, pairs: Sequence[tuple[Solution, Solution]], pool: ModelPool
+) -> Paths:
+    """Return paths of all pairs in which those that ship are over, and the others not begun."""
     known = before.header
     tokenizer = pool.of_solution(pairs[0][0]).tokenizer
     noted = ("searched_in", "device", "versions", "ended_by")
     same = {name: getattr(known, name) for name in noted}
-    header = describe(pairs, known.kind, recipe, tokenizer, **same)
+    header = describe(pairs, known.kind, known.recipe, tokenizer, **same)
     ends = {s.record.id: s for pair in pairs for s in pair}
     paths = Paths.empty(header, np.stack([vector(s) for s in ends.values()]))
     place = {(a.record.id, b.record.id): k for k, (a, b) in enumerate(pairs)}
     rows = [place[known.solutions[a].id, known.solutions[b].id] for a, b in known.pairs]
     paths = brought_back(paths, before, rows)
-    states: States = {}
-    if known.recipe != recipe:
-        unfinished = ~before.connected & (before.steps == known.recipe.max_steps)
-        for pair in np.array(rows)[unfinished].tolist():
-            paths.over[pair] = False
-            steps, reach = paths.steps[[pair]], np.array([REACH])
-            states[pair] = {"bends": paths.bends[pair], "steps": steps, "reach": reach}
     header = paths.header.model_copy(update={"seconds": known.seconds})
-    return replace(paths, header=header), states
+    return replace(paths, header=header)
 
 
 def _plane(paths: Paths, name: str, pool: ModelPool) -> None:
@@ -246,7 +226,8 @@ def _line(file: Path) -> str:
 
 
 def _steps(curve: PathRecipe) -> str:
-    steps = f"{curve.max_steps} steps of {curve.samples}"
+    attempts = [curve.adam_steps(k) for k in range(curve.attempts)]
+    steps = f"{', then '.join(map(str, attempts))} steps of {curve.samples}"
     return f"{steps}, {curve.finish_steps} to finish" if curve.finish_steps else steps
 
 

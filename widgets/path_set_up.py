@@ -165,27 +165,35 @@ def _settings() -> dict[str, object]:
         left, right = st.columns(2)
         fields = {
             "max_steps": left.number_input(
-                tr("Steps at most"), 0, 100_000, usual.max_steps, 100, key="path-steps"
+                tr("Steps at first"), 0, 100_000, usual.max_steps, 100, key="path-steps",
+                help=_said("max_steps"),
             ),
-            "finish_steps": right.number_input(
-                tr("Then to finish"), 0, 100_000, usual.finish_steps, 50, key="path-finish",
-                help=tr(PathRecipe.model_fields["finish_steps"].description or ""),
+            "attempts": right.number_input(
+                tr("Attempts"), 1, 6, usual.attempts, key="path-attempts", help=_said("attempts")
             ),
-            "samples": left.number_input(
+            "finish_steps": left.number_input(
+                tr("Then to finish"), 0, 1_000, usual.finish_steps, 5, key="path-finish",
+                help=_said("finish_steps"),
+            ),
+            "samples": right.number_input(
                 tr("Samples per step"), 1, 64, usual.samples, key="path-samples",
-                help=tr(PathRecipe.model_fields["samples"].description or ""),
+                help=_said("samples"),
             ),
-            "lr": right.number_input(
+            "lr": left.number_input(
                 tr("Learning rate"), 0.0, 10.0, usual.lr, 0.01, format="%g", key="path-lr",
-                help=tr(PathRecipe.model_fields["lr"].description or ""),
+                help=_said("lr"),
             ),
-            "points": left.number_input(
+            "points": right.number_input(
                 tr("Grid points"), 3, 501, usual.points, key="path-points"
             ),
-            "seed": right.number_input(tr("Seed"), 0, 2**31 - 1, 0, key="path-seed"),
+            "seed": left.number_input(tr("Seed"), 0, 2**31 - 1, 0, key="path-seed"),
             "stop_early": st.toggle(
                 tr("Stop when connected"), usual.stop_early, key="path-stop",
-                help=tr(PathRecipe.model_fields["stop_early"].description or ""),
+                help=_said("stop_early"),
             ),
         }  # fmt: skip
     return {"curve": curve, "recipe": valid(PathRecipe, fields)}
+
+
+def _said(field: str) -> str:
+    return tr(PathRecipe.model_fields[field].description or "")

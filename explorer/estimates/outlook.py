@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from explorer.base.formatting import human_seconds
 from explorer.base.language import tr
 from explorer.estimates import usual_steps
@@ -19,6 +21,9 @@ FORWARD = 1 / 3
 CONNECTED_AT = 0.6
 """Part of its steps after which a curve ends, at its first measurement without a wrong token: the
 mean of 60 recorded, of which 44 are connected (benchmarks/README.md)."""
+BEGUN_ANEW = (8, 16), (5 / 31, 12 / 16)
+"""Target tokens, and the share of curves that were not connected after 500 steps and a finish
+(benchmarks/README.md)."""
 CURVE_ROWS = 64
 """As `explorer.tasks.paths.bends`: points of curves that are trained in one step."""
 FINISH_ROWS = 160
@@ -203,15 +208,25 @@ def of_paths(recipe: PathRecipe, pairs: int, length: int, step_time: StepTime) -
         length: target tokens.
         step_time: what a step costs.
     """
-    at_once = max(1, CURVE_ROWS // recipe.samples)
-    batches = [min(at_once, pairs - done) for done in range(0, pairs, at_once)]
-    step = sum(step_time.step_seconds(curves * recipe.samples, length) for curves in batches)
-    look = FORWARD * step_time.step_seconds(recipe.points, length)
-    trained = recipe.max_steps * step + pairs * (1 + recipe.max_steps / recipe.look_every) * look
-    to_finish = 4 * look + step_time.step_seconds(FINISH_ROWS, length)
-    finished = pairs * (recipe.most_steps - recipe.max_steps) * to_finish
     early = CONNECTED_AT if recipe.stop_early and recipe.worst else 1
-    return Expected(trained * early, trained + finished)
+    look = FORWARD * step_time.step_seconds(recipe.points, length)
+    to_finish = recipe.to_finish * (4 * look + step_time.step_seconds(FINISH_ROWS, length))
+    at_once = max(1, CURVE_ROWS // recipe.samples)
+
+    def trained(curves: float, steps: int) -> float:
+        """Return the seconds of so many steps of all these curves."""
+        full, rest = divmod(curves, at_once)
+        a_step = full * step_time.step_seconds(at_once * recipe.samples, length)
+        if rest:
+            a_step += step_time.step_seconds(rest * recipe.samples, length)
+        return steps * a_step + curves * (1 + steps / recipe.look_every) * look
+
+    found, again = NOTHING, float(np.interp(length, *BEGUN_ANEW))
+    for attempt in range(recipe.attempts):
+        steps, begun = recipe.adam_steps(attempt), pairs * again**attempt
+        usual = trained(max(1.0, begun), steps) * early * min(1.0, begun)
+        found += Expected(usual, trained(pairs, steps) + pairs * to_finish)
+    return found
 
 
 def long_wait(expected: Expected) -> str:

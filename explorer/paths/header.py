@@ -102,8 +102,8 @@ class PathsHeader(BetweenHeader):
     @field_validator("recipe", mode="before")
     @classmethod
     def _points_counted_alike_before(cls, recipe: Any) -> Any:
-        """Files that say nothing of worse points, or of a finish, are of a time without them."""
-        without = {"worst": 0.0, "finish_steps": 0}
+        """Files that say nothing of worse points, a finish or attempts are from before them."""
+        without = {"worst": 0.0, "finish_steps": 0, "attempts": 1}
         return without | recipe if isinstance(recipe, dict) else recipe
 
     @model_validator(mode="after")

@@ -8,6 +8,8 @@ from explorer.base.language import later
 from explorer.base.value import Value
 from explorer.specs.recipes import Recipe
 
+LONGER = 4
+"""Times as many steps as the attempt before: a curve is seldom connected by a few more."""
 MARGIN = 2.0
 """Logits by which every token of an end leads: a probability of .88 against its one runner-up."""
 
@@ -26,7 +28,19 @@ class PathRecipe(Value):
     """Every setting of one curve's optimisation (H6)."""
 
     max_steps: int = Field(
-        2000, ge=0, le=1_000_000, description="Steps of Adam, before those that finish a curve."
+        500,
+        ge=0,
+        le=1_000_000,
+        description=later("Steps of Adam in the first attempt, before those that finish a curve."),
+    )
+    attempts: int = Field(
+        2,
+        ge=1,
+        le=6,
+        description=later(
+            "How often a curve begins: anew on the chord as long as it is not connected. Each "
+            "attempt has four times the steps of the one before."
+        ),
     )
     samples: int = Field(
         4,
@@ -92,7 +106,16 @@ class PathRecipe(Value):
         "reported is measured in float32.",
     )
 
+    def adam_steps(self, attempt: int) -> int:
+        """Return the steps of Adam in an attempt, counted from 0."""
+        return self.max_steps * int(LONGER**attempt)
+
+    @property
+    def to_finish(self) -> int:
+        """Steps that finish a curve, in each attempt; none if nothing is to be trained."""
+        return self.finish_steps if self.max_steps else 0
+
     @property
     def most_steps(self) -> int:
-        """Steps of a curve that is never connected; none if nothing is to be trained."""
-        return self.max_steps and self.max_steps + self.finish_steps
+        """Steps of a curve that is never connected, in all attempts."""
+        return sum(self.adam_steps(k) + self.to_finish for k in range(self.attempts))

@@ -44,11 +44,13 @@ def test_a_link_preselects_two_solutions_and_connect_queues_them(
     a, b = solution_files[2].stem, solution_files[0].stem
     app = open_page("paths", a=a, b=b)
     assert not app.exception and not app.error
-    app.number_input(key="path-steps").set_value(500).run()
+    app.number_input(key="path-steps").set_value(700).run()
+    app.number_input(key="path-attempts").set_value(3).run()
     app.button(key="connect").click().run()
     (job,) = client.jobs()
     assert isinstance(job.spec, PathsSpec)
-    assert job.spec.pairs == ((a, b),) and job.spec.recipe.max_steps == 500
+    assert job.spec.pairs == ((a, b),) and job.spec.recipe.max_steps == 700
+    assert job.spec.recipe.attempts == 3
     assert app.query_params["job"] in (job.id, [job.id])
     assert "a" not in app.query_params
 

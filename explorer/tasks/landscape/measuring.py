@@ -29,8 +29,7 @@ from explorer.runtime.interruption import Interrupted, abandonable
 from explorer.solutions.solution import now
 from explorer.specs.arrangements import input_length
 from explorer.specs.jobs import LandscapeSpec
-from explorer.tasks.paths.bends import along
-from explorer.tasks.paths.connecting import as_profile
+from explorer.tasks.paths.bends import along, as_profile
 from explorer.tasks.task import Divided, Task
 
 ROWS = 64

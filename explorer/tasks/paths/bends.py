@@ -15,6 +15,7 @@ from explorer.model.frozen import FrozenModel
 from explorer.model.head import TokenStatistics, join
 from explorer.model.metrics import input_sequence
 from explorer.paths.curves import CurveKind, bends_on_chord, weights
+from explorer.paths.result import Profile
 from explorer.solutions.solution import Solution
 from explorer.specs.arrangements import ArrangementKey, input_length, read_from
 from explorer.specs.curves import PathRecipe
@@ -31,6 +32,8 @@ MOST_POSITIONS = 32_768
 All points of a usual path of up to 536 tokens are one pass."""
 REACH = 2.0
 """How far the first step that finishes a curve may move its bends, in deviations of embeddings."""
+COUNTED = ("attempt", "taken", "steps", "reach")
+"""Numbers of a curve's state, beside its bends and Adam's moments."""
 
 
 def along(
@@ -59,6 +62,18 @@ def along(
         wanted = targets.to(model.device).expand(len(some), -1)
         parts.append(model.measure(inputs, wanted, read_from(arrangement), detail=True))
     return join(parts, (-1, len(targets)))
+
+
+def as_profile(found: TokenStatistics) -> Profile:
+    """Return a detailed measurement of some rows as one pair's profile, without a pair axis."""
+    assert found.predicted is not None and found.p is not None and found.rank is not None
+    return Profile(
+        accuracy=found.correct.float().mean(1).cpu().numpy(),
+        loss=found.loss.mean(1).cpu().numpy(),
+        predicted=found.predicted.to(torch.int32).cpu().numpy(),
+        p=found.p.half().cpu().numpy(),
+        rank=found.rank.to(torch.int32).cpu().numpy(),
+    )
 
 
 def require_as_recorded(solution: Solution, accuracy: float) -> None:
@@ -93,7 +108,9 @@ class CurveTrainer:
         ends: float32 (2, 2 d_model), [e; m] of both solutions.
         bends: float32 (bends, 2 d_model), starting on the chord.
         unit: mean deviation of the model's input embeddings.
-        steps: updates so far.
+        attempt: how often it began anew.
+        taken: updates in this attempt.
+        steps: updates so far, in all attempts.
         reach: how far the next step of `finishing` may move the bends, in deviations of the
             model's input embeddings.
     """
@@ -122,20 +139,42 @@ class CurveTrainer:
         self.ends = np.asarray(ends, dtype=np.float32)
         self.targets = torch.tensor(list(targets), device=device)
         self._ends = torch.from_numpy(self.ends).to(device)
-        start = torch.from_numpy(bends_on_chord(kind, *self.ends)).float()
-        self._bends = start.to(device).requires_grad_()
         self.unit = unit
         self._rate = recipe.lr * unit
         self._clip = None if recipe.clip is None else recipe.clip / unit
-        betas = (recipe.beta1, recipe.beta2)
+        self.attempt = self.steps = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        start = torch.from_numpy(bends_on_chord(self.kind, *self.ends)).float()
+        self._bends = start.to(self._ends.device).requires_grad_()
+        betas = (self.recipe.beta1, self.recipe.beta2)
         self._adam = torch.optim.Adam([self._bends], lr=self._rate, betas=betas)
-        self.steps = 0
+        self.taken = 0
         self.reach = REACH
+
+    def begin_anew(self) -> bool:
+        """Put the bends back on the chord for a longer attempt; return whether there is one."""
+        if self.attempt + 1 >= self.recipe.attempts or not self.adam_steps:
+            return False
+        self.attempt += 1
+        self._begin()
+        return True
+
+    @property
+    def adam_steps(self) -> int:
+        """Steps of Adam in this attempt."""
+        return self.recipe.adam_steps(self.attempt)
 
     @property
     def finishing(self) -> bool:
         """Whether it is trained to its end, so that what is left is to finish it."""
-        return self.steps >= self.recipe.max_steps
+        return self.taken >= self.adam_steps
+
+    @property
+    def ended(self) -> bool:
+        """Whether all steps of this attempt are taken."""
+        return self.taken >= self.adam_steps + self.recipe.to_finish
 
     @property
     def bends(self) -> Float[np.ndarray, "bends D"]:
@@ -155,7 +194,7 @@ class CurveTrainer:
         that of independent draws, its spread smaller.
         """
         S = self.recipe.samples
-        draw = np.random.default_rng([self.recipe.seed, self.steps])
+        draw = np.random.default_rng([self.recipe.seed, self.taken])
         t = (np.arange(S) + draw.random(S)) / S
         w = torch.from_numpy(weights(self.kind, t)).float().to(self._ends.device)
         points = torch.cat([self._ends[:1], self._bends.detach(), self._ends[1:]])
@@ -174,7 +213,7 @@ class CurveTrainer:
         """
         recipe = self.recipe
         for group in self._adam.param_groups:
-            group["lr"] = scheduled(self._rate, recipe.schedule, self.steps, recipe.max_steps)
+            group["lr"] = scheduled(self._rate, recipe.schedule, self.taken, self.adam_steps)
         if self._clip is not None:
             norm = gradient.norm(dim=1, keepdim=True)
             gradient = gradient * (self._clip / norm.clamp_min(1e-30)).clamp_max(1.0)
@@ -182,17 +221,21 @@ class CurveTrainer:
         count = (count / count.amax()) ** recipe.worst  # of the largest: no power is 0 or infinite
         self._bends.grad = (w[:, 1:-1] * (count / count.sum())[:, None]).T @ gradient
         self._adam.step()
-        self.steps += 1
+        self._count()
 
     def move_to(self, bends: Float[np.ndarray, "bends D"]) -> None:
         """Put the bends elsewhere, as one step."""
         with torch.no_grad():
             self._bends.copy_(torch.from_numpy(bends))
+        self._count()
+
+    def _count(self) -> None:
+        self.taken += 1
         self.steps += 1
 
     def state(self) -> dict[str, np.ndarray]:
         """Return everything from which `restore` goes on as if never interrupted."""
-        kept = {name: np.array([getattr(self, name)]) for name in ("steps", "reach")}
+        kept = {name: np.array([getattr(self, name)]) for name in COUNTED}
         kept["bends"] = self.bends
         moments = self._adam.state_dict()["state"].get(0, {})
         return kept | {
@@ -209,8 +252,9 @@ class CurveTrainer:
             raise ValueError("The checkpoint is of another curve.")
         with torch.no_grad():
             self._bends.copy_(torch.from_numpy(state["bends"]))
-        self.steps, self.reach = int(state["steps"][0]), float(state["reach"][0])
-        own = ("bends", "steps", "reach")
+        for name in COUNTED:
+            setattr(self, name, state[name][0].item())
+        own = ("bends", *COUNTED)
         moments = {k: torch.from_numpy(v) for k, v in state.items() if k not in own}
         if moments:
             moments["step"] = moments["step"].reshape(())

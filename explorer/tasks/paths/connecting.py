@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from explorer.base import folders
@@ -31,6 +30,7 @@ from explorer.tasks.paths.bends import (
     Curves,
     CurveTrainer,
     along,
+    as_profile,
     require_as_recorded,
 )
 from explorer.tasks.paths.finishing import Finish
@@ -160,7 +160,8 @@ class Connecting(Task):
             more = self._finish.step(trainer)
         if not more:
             self._finished.add(pair)
-            self.paths.over[pair] = trainer.steps == self.paths.steps[pair]
+            if trainer.steps == self.paths.steps[pair]:  # so it is measured
+                self._end_attempt(pair)
         self._seconds += time.perf_counter() - started
 
     def _step(self, moving: Sequence[CurveTrainer]) -> Iterator[Progress]:
@@ -201,11 +202,15 @@ class Connecting(Task):
 
     def _due(self, pair: int) -> bool:
         """Whether a curve is to be measured before its next step."""
-        steps, recipe = self._trainers[pair].steps, self.recipe
-        ended = pair in self._finished or steps >= recipe.most_steps
-        last = ended or steps == recipe.max_steps
-        regular = steps < recipe.max_steps and steps % recipe.look_every == 0
-        return steps != self.paths.steps[pair] and (last or regular)
+        trainer = self._trainers[pair]
+        last = pair in self._finished or trainer.ended or trainer.taken == trainer.adam_steps
+        regular = not trainer.finishing and trainer.taken % self.recipe.look_every == 0
+        return trainer.steps != self.paths.steps[pair] and (last or regular)
+
+    def _end_attempt(self, pair: int) -> None:
+        """End a curve as it was measured, unless it is not connected and may begin anew."""
+        self._finished.discard(pair)
+        self.paths.over[pair] = self.paths.connected[pair] or not self._trainers[pair].begin_anew()
 
     def _look(self, pair: int) -> None:
         """Measure a curve on the grid, in float32, and end it if it is through.
@@ -228,20 +233,17 @@ class Connecting(Task):
         if trainer.steps:
             curve = self._measure(pair, positions(trainer.kind, points, paths.t))
         perfect = (self.recipe.stop_early or trainer.finishing) and curve.accuracy.min() == 1
-        over = (
-            pair in self._finished
-            or trainer.steps >= self.recipe.most_steps
-            or (perfect and self._holds_between(pair))
-        )
+        through = perfect and self._holds_between(pair)
         paths.line.keep(pair, line)
         paths.curve.keep(pair, curve)
-        paths.bends[pair], paths.steps[pair], paths.over[pair] = points[1:-1], trainer.steps, over
-        measured = np.stack([curve.accuracy, curve.loss])
-        mean = mean_along(trainer.kind, points, paths.t, measured)
-        row = (pair, trainer.steps, curve.accuracy.min(), *mean)
+        paths.bends[pair], paths.steps[pair] = points[1:-1], trainer.steps
+        paths.over[pair] = through
+        if not through and (pair in self._finished or trainer.ended):
+            self._end_attempt(pair)
+        mean = mean_along(trainer.kind, points, paths.t, np.stack([curve.accuracy, curve.loss]))
+        row = np.array([(pair, trainer.steps, curve.accuracy.min(), *mean)], dtype=HISTORY)
         self._seconds += time.perf_counter() - started
-        history = np.concatenate([paths.history, np.array([row], dtype=HISTORY)])
-        self.paths = replace(paths, history=history)
+        self.paths = replace(paths, history=np.concatenate([paths.history, row]))
 
     def _holds_between(self, pair: int) -> bool:
         """Return whether every token of a curve is right halfway between the grid's points too."""
@@ -336,15 +338,3 @@ class CurveBatches(Divided):
             for progress in steps:
                 self.inside = progress.fraction
                 yield progress
-
-
-def as_profile(found: TokenStatistics) -> Profile:
-    """Return a detailed measurement of some rows as one pair's profile, without a pair axis."""
-    assert found.predicted is not None and found.p is not None and found.rank is not None
-    return Profile(
-        accuracy=found.correct.float().mean(1).cpu().numpy(),
-        loss=found.loss.mean(1).cpu().numpy(),
-        predicted=found.predicted.to(torch.int32).cpu().numpy(),
-        p=found.p.half().cpu().numpy(),
-        rank=found.rank.to(torch.int32).cpu().numpy(),
-    )

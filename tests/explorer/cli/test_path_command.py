@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.explorer.cli.conftest import Call
 
 QUICK = (
-    *("--steps", 12, "--finish-steps", 0, "--points", 9, "--look-every", 6),
+    *("--steps", 12, "--attempts", 1, "--finish-steps", 0, "--points", 9, "--look-every", 6),
     *("--device", "cpu", "--json"),
 )
 

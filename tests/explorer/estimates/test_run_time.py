@@ -16,6 +16,7 @@ from explorer.paths import places
 from explorer.paths.result import Paths
 from explorer.runtime import step_times
 from explorer.runtime.step_times import StepTime
+from explorer.specs.curves import PathRecipe
 from explorer.specs.recipes import INDEPENDENT
 
 RECIPE = INDEPENDENT.model_copy(update={"max_steps": 100, "halve_at": None})
@@ -233,6 +234,18 @@ def test_the_recorded_curves_would_have_been_estimated_within_a_half(file: Path)
     said = of_paths(found.header.recipe, len(found), n, step_time)
     assert (said.usual == said.most) == (found.header.recipe.worst == 0)
     assert 1 / 1.5 < found.header.seconds / said.usual < 1.5
+
+
+def test_another_attempt_is_begun_by_few_and_costs_most() -> None:
+    step_time = recorded_pace("CPU, search in bfloat16")
+    recipe = PathRecipe(max_steps=500, finish_steps=0, attempts=1)
+    once, twice, long = (
+        of_paths(recipe.model_copy(update=changed), 100, 8, step_time)
+        for changed in ({}, {"attempts": 2}, {"max_steps": 2000})
+    )
+    assert twice.most == pytest.approx(once.most + long.most)
+    assert once.usual < twice.usual < once.usual + long.usual / 4
+    assert once.usual < once.most
 
 
 def test_estimates_know_the_sizes_that_tasks_work_with() -> None:

@@ -64,4 +64,4 @@ def test_files_of_before_counted_all_points_alike_and_finished_no_curve() -> Non
     assert PathRecipe().worst == 1 and PathRecipe().finish_steps > 0
     shipped = {file.parent.name: file for file in places.PATHS.shipped()}
     recipe = Paths.load(shipped["1-four-texts"]).header.recipe
-    assert (recipe.worst, recipe.most_steps) == (0, recipe.max_steps)
+    assert (recipe.worst, recipe.attempts, recipe.most_steps) == (0, 1, recipe.max_steps)

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from tests.explorer.worker.conftest import MakeSpec, Shift
 
 QUICK = PathRecipe(
-    max_steps=10, finish_steps=0, points=5, look_every=5, precision="float32", stop_early=False
+    max_steps=10,
+    attempts=1,
+    finish_steps=0,
+    points=5,
+    look_every=5,
+    precision="float32",
+    stop_early=False,
 )
 LONG = QUICK.model_copy(update={"max_steps": 100_000})
 

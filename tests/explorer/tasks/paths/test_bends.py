@@ -202,7 +202,7 @@ def test_drawn_t_are_uniform_and_one_from_each_part(
     trainer = _trainer(llama, *exact_solutions[:2], samples=4)
     drawn = []
     for step in range(500):
-        trainer.steps = step
+        trainer.taken = step
         w, _ = trainer.rows()
         drawn.append(((1 - (w[:, 0] - w[:, 2])) / 2).numpy())
     t = np.stack(drawn)

@@ -23,6 +23,7 @@ QUICK = PathRecipe(
     max_steps=40,
     samples=2,
     finish_steps=0,
+    attempts=1,
     points=9,
     look_every=10,
     precision="float32",
@@ -199,8 +200,33 @@ def test_a_curve_that_stays_unconnected_ends(
     assert own == ([0, 6, 11] if helps else [0, 6])  # what has not moved is not measured again
 
 
-def test_nothing_is_finished_where_nothing_is_to_be_trained(start: Any) -> None:
-    found = _finish(start(max_steps=0, finish_steps=5))
+def test_a_curve_that_is_not_connected_begins_anew(start: Any) -> None:
+    """A later attempt is what a first one of as many steps would be."""
+    asked = {"finish_steps": 2, "lr": 0.1, "look_every": 4}
+    whole = start((0, 1), (0, 2), max_steps=48, **asked)
+    expected = _finish(whole)
+    whole._file.unlink()
+    found = _finish(start((0, 1), (0, 2), max_steps=3, attempts=3, **asked))
+    assert not expected.connected.all(), "a test of nothing"
+    before = (3 + 2) + (12 + 2)
+    assert found.steps.tolist() == (expected.steps + before).tolist()
+    assert found.over.all()
+    np.testing.assert_array_equal(found.bends, expected.bends)
+    np.testing.assert_array_equal(found.curve.accuracy, expected.curve.accuracy)
+    own = found.history[found.history["pair"] == 0]["step"].tolist()
+    assert own[:7] == [0, 3, 5, 9, 13, 17, 19]
+
+
+def test_what_is_connected_does_not_begin_anew(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where a token between two points of the grid is wrong."""
+    monkeypatch.setattr(Connecting, "_holds_between", lambda *_: False)
+    asked = {"max_steps": 1500, "lr": 0.3, "samples": 4, "look_every": 1500}
+    found = _finish(start(finish_steps=0, attempts=2, **asked))
+    assert found.connected.all() and found.steps.tolist() == [1500]
+
+
+def test_nothing_is_finished_or_begun_anew_where_nothing_is_to_be_trained(start: Any) -> None:
+    found = _finish(start(max_steps=0, finish_steps=5, attempts=3))
     assert found.steps.tolist() == [0] and found.over.all()
 
 

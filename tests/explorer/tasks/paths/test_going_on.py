@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from explorer.solutions.solution import Solution
 
 RECIPE = PathRecipe(
-    max_steps=16,
+    max_steps=4,
+    attempts=2,
     finish_steps=8,
     points=5,
     look_every=8,
