@@ -1,9 +1,10 @@
 """Makes the runs of experiments that ship: `python -m tools.record_experiments NAME|ID ...`.
 
 By the name of an experiment, a run on the embedded model of the size that is to ship (`SIZES`); by
-the id of a run that ships, the same once more, from its own settings and seed. Each is copied to
-cache/recorded/experiments/ once it is complete, in place of what shipped of that experiment; run
-again after an interruption, it goes on where it was. With `--as-it-is` nothing is measured, and a
+the id of a run, the same once more, from its own settings and seed. Each is copied to
+cache/recorded/experiments/ once it is complete, in place of what shipped with no other cells; run
+again after an interruption, it goes on where it was. By its name a run begins with the cells that
+ship, where they were measured alike. With `--as-it-is` nothing is measured, and a
 run that is not complete is copied beside the others: its page says how many cells are missing.
 """
 
@@ -57,6 +58,8 @@ def main() -> int:
     pool, incomplete = ModelPool(best_device()), 0
     for name in arguments.names:
         settings, preset = asked(name)
+        if name in EXPERIMENTS:
+            _take_up(settings)
         task = RunTask(settings, pool, preset=preset)
         experiment, said = task.experiment, ""
         for progress in () if arguments.as_it_is else task.steps():
@@ -69,11 +72,21 @@ def main() -> int:
             incomplete += 1
         else:
             for folder in to.glob("*"):
-                if runs.load(folder).settings.experiment == experiment.name:
+                shipped = runs.load(folder)
+                if shipped.settings.experiment == experiment.name and shipped.keys <= run.keys:
                     shutil.rmtree(folder)
         ship(run.folder, to / run.header.id)
         print(experiment.sentence(run), flush=True)
     return incomplete
+
+
+def _take_up(settings: Settings) -> None:
+    """Lay runs that ship beside this machine's, where a larger one finds cells to take over."""
+    wanted = {cell.key for cell in EXPERIMENTS[settings.experiment].cells(settings)}
+    for folder in runs.run_folders(settings.experiment):
+        to = runs.folder_of(folder.name)
+        if not to.exists() and not wanted <= runs.load(folder).keys:
+            shutil.copytree(folder, to)
 
 
 def asked(name: str) -> tuple[Settings, str]:

@@ -14,6 +14,7 @@ from explorer.experiments import cell_locks, runs
 from explorer.experiments.catalogue import experiment
 from explorer.experiments.nodes import write_nodes
 from explorer.experiments.runs import Done, Header, Run
+from explorer.experiments.taking_over import take_over
 from explorer.specs.experiments import Settings
 
 TEXTS = "texts-*.json"
@@ -48,9 +49,12 @@ class RunDivision(Division):
         """Go on with the run of this disk that has these settings and weights, or begin it."""
         header = Header.model_validate_json(parts.take(made, runs.HEADER_FILE))
         folder = runs.folder_of(header.id)
-        if not (folder / runs.HEADER_FILE).is_file():
+        begun = (folder / runs.HEADER_FILE).is_file()
+        if not begun:
             runs.save_header(header)
         self.run = runs.load(folder)
+        if not begun:
+            self.run = take_over(self.experiment, self.run)
 
     def left(self) -> Sequence[Part]:
         """Return the cells that are not done."""

@@ -242,6 +242,7 @@ EXPERIMENT = Experiment(
     },
     paper=paper.settings("arrangements"),
     cells=cells,
+    grid=("arrangements", "lengths"),
     protocol=protocol,
     tables=tables,
     findings=findings,

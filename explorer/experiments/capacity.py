@@ -320,6 +320,7 @@ EXPERIMENT = Experiment(
         restarts=3,
     ),
     cells=cells,
+    grid=("schemes", "sources"),
     protocol=protocol,
     tables=tables,
     findings=findings,

@@ -48,6 +48,8 @@ class Experiment:
         paper: the same of the paper's own.
         cells: the grid of settings, in the order in which it is measured. A cell whose
             `needs` are not met by what is done is left out by `skip`.
+        grid: names of the settings that only say which cells there are: where nothing else
+            differs, a cell is measured alike.
         protocol: what was done, in one sentence without model and date.
         tables: what the measurements add up to, by title; the first is the main one.
         findings: what of the paper's findings the run shows.
@@ -69,6 +71,7 @@ class Experiment:
     findings: Callable[[Run], list[Finding]] = field(default=lambda run: [])
     skip: Callable[[Run, Cell], str | None] = field(default=lambda run, cell: None)
     notes: Callable[[Run], list[str]] = field(default=lambda run: [])
+    grid: tuple[str, ...] = ()
 
     @property
     def presets(self) -> dict[str, Mapping[str, Any]]:

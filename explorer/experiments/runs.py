@@ -255,9 +255,19 @@ def run_folders(experiment: Name | None = None) -> list[Path]:
         experiment: only its runs. One that is damaged belongs to the experiment that it still
             names, and `load` says what is wrong with it.
     """
-    if experiment is None:
-        return RUNS.folders()
-    return [run.folder for run in RUNS.all() if _experiment_of(run) == experiment]
+    place = {folder: k for k, folder in enumerate(shipped())}
+    found = sorted(RUNS.all(), key=lambda run: place.get(run.folder, -1))
+    return [run.folder for run in found if experiment in (None, _experiment_of(run))]
+
+
+def shipped() -> list[Path]:
+    """Return the folders of the runs that ship, those with the most cells first: they tell most."""
+    return sorted((file.parent for file in RUNS.shipped()), key=_cells, reverse=True)
+
+
+def _cells(folder: Path) -> int:
+    cells = folder / CELLS_FILE
+    return cells.read_bytes().count(b"\n") if cells.is_file() else 0
 
 
 def _experiment_of(run: Stored[Header]) -> str | None:

@@ -172,6 +172,7 @@ EXPERIMENT = Experiment(
     evening={"group_sizes": (1, 4, 8, 48), "texts": 48, "length": 8, "restarts": 5},
     paper=paper.settings("sharing"),
     cells=cells,
+    grid=("shared", "group_sizes", "restarts"),
     protocol=protocol,
     tables=tables,
     findings=findings,

@@ -1,5 +1,6 @@
 """What ships of experiments: made by a line of the script, and true of the files beside it."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +101,28 @@ def test_a_complete_run_ships_in_place_of_the_last_and_a_part_beside_it(
     assert recorded("quick") == (0, {0})
     assert recorded("other", "--as-it-is") == (1, {0, 1})
     assert recorded("other") == (0, {1})
+
+
+def test_a_larger_run_begins_with_what_ships_and_replaces_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_llama_folder: Path
+) -> None:
+    shipped = tmp_path / "recorded" / "experiments"
+    monkeypatch.setattr(folders, "recorded", lambda: shipped.parent)
+    fields = {"model": str(tiny_llama_folder), "arrangements": ("e+mN",), "source": "unseen"}
+    fields |= {"texts": 2, "recipe": record_experiments.short(2)}
+
+    def recorded(*lengths: int) -> list[Run]:
+        made = EXPERIMENTS["arrangements"].make(fields | {"lengths": lengths})
+        monkeypatch.setattr(record_experiments, "asked", lambda _: (made, "evening"))
+        monkeypatch.setattr("sys.argv", ["record_experiments", "arrangements"])
+        assert record_experiments.main() == 0
+        shutil.rmtree(folders.local() / "experiments")  # as on another machine
+        return [runs.load(folder) for folder in runs.shipped()]
+
+    (first,) = recorded(1, 2)
+    (again,) = recorded(1, 2)
+    assert again.done != first.done, "what is repeated is measured"
+    (larger,) = recorded(1, 2, 3)
+    assert larger.done[:2] == again.done and larger.keys == {"A4-1", "A4-2", "A4-3"}
+    most, other = recorded(3)
+    assert most.done == larger.done and other.keys == {"A4-3"}

@@ -12,6 +12,7 @@ from explorer.experiments import runs
 from explorer.experiments.catalogue import experiment
 from explorer.experiments.definition import module_of
 from explorer.experiments.runs import Cell, Done, Header, Run
+from explorer.experiments.taking_over import take_over
 from explorer.model.frozen import FrozenModel
 from explorer.model.pool import ModelPool
 from explorer.solutions.solution import now
@@ -86,7 +87,7 @@ class RunTask(SharedTask):
             created=now(),
             job=job,
         )
-        return Run(header, runs.save_header(header), ())
+        return take_over(self.experiment, Run(header, runs.save_header(header), ()))
 
     def _left(self) -> list[str]:
         """Learn what other processes have finished; return the keys of the cells that are left."""
@@ -139,7 +140,7 @@ class RunTask(SharedTask):
     def notices(self) -> list[str]:
         """How much there was already."""
         went_on = tr(
-            "Cells that were there already: {known}. This job went on with the run.",
+            "Cells that were there already, and are not measured again: {known}.",
             known=self._known,
         )
         return [went_on] if self.resumed else []

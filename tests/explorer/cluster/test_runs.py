@@ -1,5 +1,6 @@
 """A run as its driver keeps it, without a cluster."""
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from explorer.experiments.runs import Done
 
 if TYPE_CHECKING:
     from explorer.specs.experiments import Settings
-    from tests.explorer.experiments.conftest import MakeSettings, MakeTask
+    from tests.explorer.experiments.conftest import MakeRun, MakeSettings, MakeTask
 
 
 def begun(settings: "Settings", task: "MakeTask") -> RunDivision:
@@ -52,3 +53,16 @@ def test_a_node_that_answers_for_another_cell_or_writes_elsewhere_is_refused(
     with pytest.raises(CorruptFileError, match="leads away"):
         division.keep_step(part, {"../elsewhere": b""})
     assert {cell.key for cell in division.left()} >= {part.key, other.key}
+
+
+def test_a_larger_grid_begins_with_what_this_machine_has_measured(
+    small: "MakeSettings", task: "MakeTask", measured: "MakeRun"
+) -> None:
+    known = measured("arrangements", arrangements=("e+mN",), lengths=(1,))
+    larger = task(small("arrangements", arrangements=("halves", "e+mN"), lengths=(1, 3)))
+    made = parts.read(larger.folder)  # what a node sends, and nothing else is here
+    shutil.rmtree(larger.folder)
+    division = RunDivision(larger.run.settings, "custom")
+    division.begin(made)
+    assert division.run.done == known.done
+    assert {part.key for part in division.left()} == {"A2-1", "A2-3", "A4-3"}
