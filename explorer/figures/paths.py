@@ -147,6 +147,10 @@ def convergence(paths: Paths, pair: int) -> Chart:
             line={"color": BEZIER, "dash": dash, "width": 2},
             hovertemplate=tr("step %{{x}}, {name}: %{{y:.1%}}", name=name) + "<extra></extra>",
         )
+    for k, begun in enumerate(paths.begun_anew(pair), 2):
+        figure.add_vline(x=begun, line={"color": STRAIGHT, "dash": "dot", "width": 1.5})
+        name = tr("attempt {number}", number=k)
+        figure.add_annotation(x=begun, y=0.15, text=name, showarrow=False, xanchor="left")
     at = paths.converged_at(pair)
     said = tr("not connected yet") if at is None else tr("connected from step {step}", step=at)
     if at is not None:

@@ -234,6 +234,21 @@ class Paths(TensorFile):
         since = own[bad[-1] + 1 :] if len(bad) else own
         return int(since["step"][0]) if len(since) else None
 
+    def begun_anew(self, pair: int) -> list[int]:
+        """Return the steps at which further attempts at a curve began, as far as they are measured.
+
+        An attempt ends with its last measurement. Where curves are measured more often than they
+        have steps to finish, one may count that is the first of the next.
+        """
+        steps = self.history["step"][self.history["pair"] == pair]
+        recipe, found = self.header.recipe, list[int]()
+        for attempt in range(recipe.attempts - 1):
+            most = sum(found[-1:]) + recipe.adam_steps(attempt) + recipe.to_finish
+            if not (later := steps[steps > most]).size:
+                break
+            found.append(int(steps[len(steps) - len(later) - 1]))
+        return found
+
     @override
     def tensors(self) -> dict[str, NDArray[Any]]:
         own = {name: getattr(self, name) for name in PLAIN}

@@ -152,6 +152,20 @@ def test_the_step_of_convergence_is_marked(paths: Paths) -> None:
     assert "not connected" in charts.convergence(paths, 1).alt
 
 
+def test_where_attempts_begin_is_marked(paths: Paths) -> None:
+    recipe = PathRecipe(points=T, max_steps=30, finish_steps=5, attempts=3, look_every=20)
+    header = paths.header.model_copy(update={"recipe": recipe})
+    steps = [0, 20, 30, 33, 53, 153, 158, 178]  # 30 and 3 to finish, 120 and 5, and on
+    rows = [(0, step, 0.0, 0.5, 2.0) for step in steps]
+    found = replace(paths, header=header, history=np.array(rows, dtype=HISTORY))
+    assert found.begun_anew(0) == [33, 158]
+    assert replace(found, history=found.history[:4]).begun_anew(0) == []
+    figure = charts.convergence(found, 0).figure
+    assert [line.x0 for line in figure.layout.shapes] == [33, 158]
+    said = [a.text for a in figure.layout.annotations]
+    assert said == ["attempt 2", "attempt 3"]
+
+
 def test_token_texts_reach_hover_boxes_as_plain_text(paths: Paths) -> None:
     figure = charts.positions_along(paths, 0).figure
     assert figure.data[0].customdata[1][0] == "&lt;b&gt;c"

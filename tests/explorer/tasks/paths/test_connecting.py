@@ -215,6 +215,7 @@ def test_a_curve_that_is_not_connected_begins_anew(start: Any) -> None:
     np.testing.assert_array_equal(found.curve.accuracy, expected.curve.accuracy)
     own = found.history[found.history["pair"] == 0]["step"].tolist()
     assert own[:7] == [0, 3, 5, 9, 13, 17, 19]
+    assert found.begun_anew(0) == [5, 19]
 
 
 def test_what_is_connected_does_not_begin_anew(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
