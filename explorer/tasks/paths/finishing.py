@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import nnls
 from torch import Tensor
@@ -27,7 +27,7 @@ from explorer.training.shared_pass import Answer, Proposal, answer
 NEAR = 0.8
 """Log odds below which a token is asked for: above, a step hardly endangers it."""
 MOST_TOKENS = 160
-"""Tokens that one step asks for, the worst: each is a row of a pass, and of the problem."""
+"""Tokens that one step asks for: each is a row of a pass, and of the problem."""
 MISSED = 100.0
 """What a squared unit of log odds that a step misses costs, in squared deviations of its length."""
 TRIES = 4
@@ -46,6 +46,23 @@ def smallest_move(
     multipliers, _ = nnls(lower.T, solve_triangular(lower, lacking, lower=True))
     move: Float[np.ndarray, " D"] = multipliers @ slopes
     return move
+
+
+def asked_for(
+    odds: Float[np.ndarray, "places N"],
+) -> tuple[Int[np.ndarray, " tokens"], Int[np.ndarray, " tokens"]]:
+    """Return the places and positions of at most `MOST_TOKENS` tokens whose odds are below `NEAR`.
+
+    Where there are more, those come first that are the worst among their neighbours along the
+    curve: what raises the lowest odds of a stretch raises the others on it, whose slopes are much
+    the same (local reduction; Hettich and Kortanek, *Semi-Infinite Programming*, 1993). Of equal
+    ones the worst.
+    """
+    beyond = np.pad(odds, ((1, 1), (0, 0)), constant_values=np.inf)
+    lowest = (odds <= beyond[:-2]) & (odds <= beyond[2:])
+    place, n = np.nonzero(odds < NEAR)
+    first = np.lexsort((odds[place, n], ~lowest[place, n]))[:MOST_TOKENS]
+    return place[first], n[first]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,10 +146,8 @@ class Finish:
 
     def _move(self, curve: CurveTrainer, now: _Measured) -> Float[np.ndarray, "bends D"]:
         """Return the smallest move that is expected to make every token right, in deviations."""
-        near = np.argwhere(now.odds < NEAR)
-        odds = now.odds[tuple(near.T)]
-        worst = np.argsort(odds)[:MOST_TOKENS]
-        (place, n), odds = near[worst].T, odds[worst]
+        place, n = asked_for(now.odds)
+        odds = now.odds[place, n]
         w = self._weights(curve)[place]
         points = torch.from_numpy(w @ curve.points).float().to(self.model.device)
         by_odds = -self._gradients(curve, points, n) * (1 + np.exp(odds))[:, None]
