@@ -49,12 +49,9 @@ class RunDivision(Division):
         """Go on with the run of this disk that has these settings and weights, or begin it."""
         header = Header.model_validate_json(parts.take(made, runs.HEADER_FILE))
         folder = runs.folder_of(header.id)
-        begun = (folder / runs.HEADER_FILE).is_file()
-        if not begun:
+        if not (folder / runs.HEADER_FILE).is_file():
             runs.save_header(header)
-        self.run = runs.load(folder)
-        if not begun:
-            self.run = take_over(self.experiment, self.run)
+        self.run = take_over(self.experiment, runs.load(folder))
 
     def left(self) -> Sequence[Part]:
         """Return the cells that are not done."""
@@ -67,10 +64,14 @@ class RunDivision(Division):
         return None if claimed is None else claimed[1]
 
     def known(self, part: Part) -> Files:
-        """Return the header, the texts that the model wrote, and the cell's checkpoint."""
+        """Return what is measured, the texts that the model wrote, and the cell's checkpoint.
+
+        What is tried at a length follows from the cells before it.
+        """
         folder = runs.work_of(self.run.header.id)
         files = [
             self.run.folder / runs.HEADER_FILE,
+            self.run.folder / runs.CELLS_FILE,
             *folder.glob(TEXTS),
             folder / runs.checkpoint_name(part.key),
         ]
@@ -79,7 +80,8 @@ class RunDivision(Division):
     def keep(self, part: Part, found: Finished) -> None:
         """Enter a cell with its solutions, unless it is done by now."""
         made = dict(found.files)
-        done = Done.model_validate_json(parts.take(made, runs.CELLS_FILE))
+        *_, newest = parts.take(made, runs.CELLS_FILE).splitlines() or [b""]
+        done = Done.model_validate_json(newest)
         if done.key != part.key:
             raise CorruptFileError(f"A node measured {done.key} where {part.key} was asked.")
         if done.key in runs.load(self.run.folder).keys:

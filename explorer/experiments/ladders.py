@@ -5,7 +5,7 @@ when the best restart reaches token accuracy 0.99 (Q3). Free of torch.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -42,31 +42,34 @@ def climbing(run: Run, source: str, scheme: str, n: int) -> list[int]:
     Where m is shared, it is shared by all texts at every length, so all of them go on until each
     fails at so many lengths in a row.
     """
+    return [text for text, last in _last_rungs(run, source, scheme).items() if last >= n]
+
+
+def _last_rungs(run: Run, source: str, scheme: str) -> dict[int, float]:
+    """Return the length that ended each text's ladder; infinite where none has."""
     settings = settings_of(run, CapacitySettings)
     best: dict[int, dict[int, float]] = {}
     for done in run.done:
         if not done.rows or (done.rows[0]["source"], done.rows[0]["scheme"]) != (source, scheme):
             continue
         for row in done.rows:
-            if row["n"] < n:
-                rung = best.setdefault(row["n"], {})
-                rung[row["text"]] = max(rung.get(row["text"], 0.0), row["accuracy"])
+            rung = best.setdefault(row["n"], {})
+            rung[row["text"]] = max(rung.get(row["text"], 0.0), row["accuracy"])
     texts = range(settings.texts)
-    ends = {k for k in texts if _gave_up([best[n].get(k, 0.0) for n in sorted(best)], settings)}
     if scheme == "m shared":
-        together = [max(best[n].values(), default=0.0) for n in sorted(best)]
-        return [] if _gave_up(together, settings) else list(texts)
-    return [k for k in texts if k not in ends]
+        together = {n: max(best[n].values(), default=0.0) for n in sorted(best)}
+        return dict.fromkeys(texts, _last_rung(together, settings))
+    return {k: _last_rung({n: best[n].get(k, 0.0) for n in sorted(best)}, settings) for k in texts}
 
 
-def _gave_up(rungs: Sequence[float], settings: CapacitySettings) -> bool:
-    """Return whether so many lengths in a row failed, given the best accuracy at each."""
+def _last_rung(rungs: Mapping[int, float], settings: CapacitySettings) -> float:
+    """Return the length at which so many in a row have failed, given the best accuracy at each."""
     row = 0
-    for accuracy in rungs:
+    for n, accuracy in rungs.items():
         row = 0 if accuracy >= THRESHOLD else row + 1
         if row == settings.failures:
-            return True
-    return False
+            return n
+    return math.inf
 
 
 def doubt(run: Run) -> str | None:
@@ -102,10 +105,22 @@ def layout(settings: CapacitySettings, scheme: str) -> str:
 
 
 def measured(run: Run) -> pd.DataFrame:
-    """Return every row that was measured, in the order of the settings, not of the measuring."""
-    settings = settings_of(run, CapacitySettings)
+    """Return every row of a ladder, in the order of the settings, not of the measuring.
+
+    Lengths that a text tried after its ladder had ended, on a device that did not know it yet, are
+    left out: what a run says does not depend on how many devices measured it.
+    """
+    settings, table = settings_of(run, CapacitySettings), run.table
     place = {key: k for k, key in enumerate((*settings.sources, *settings.schemes))}
-    return run.table.sort_values(
+    last = {
+        (source, scheme, text): n
+        for source, scheme in table[BY].drop_duplicates().itertuples(index=False)
+        for text, n in _last_rungs(run, source, scheme).items()
+    }
+    tried = table[[*BY, "text", "n"]].itertuples(index=False)
+    return table[
+        [n <= last[source, scheme, text] for source, scheme, text, n in tried]
+    ].sort_values(
         [*BY, "n", "text", "restart"],
         key=lambda column: column.map(place) if column.name in BY else column,
         ignore_index=True,

@@ -39,6 +39,24 @@ def test_what_a_lost_node_has_sent_is_what_the_next_begins_with(
     assert [Path(name).name for name in division.known(other)] == [runs.HEADER_FILE]
 
 
+def test_a_node_knows_what_is_measured_and_adds_its_cell_to_it(
+    small: "MakeSettings", task: "MakeTask"
+) -> None:
+    division = begun(small("arrangements", arrangements=("halves", "e+mN")), task)
+    for part in division.left():
+        made = division.known(part)  # what a ladder tries next follows from it
+        name = str((division.run.folder / runs.CELLS_FILE).relative_to(folders.local()))
+        done = Done(key=part.key, rows=[], seconds=1.0, finished="2026-01-01T00:00:00+00:00")
+        made[name] = made.get(name, b"") + done.model_dump_json().encode() + b"\n"
+        division.keep(part, Finished(made))
+        assert part.key in division.run.keys | {
+            cell.key for cell in runs.load(division.run.folder).done
+        }
+    assert not division.left()
+    lines = (division.run.folder / runs.CELLS_FILE).read_bytes().splitlines()
+    assert len(lines) == 4 == len(division.run.done)
+
+
 def test_a_node_that_answers_for_another_cell_or_writes_elsewhere_is_refused(
     small: "MakeSettings", task: "MakeTask"
 ) -> None:
