@@ -54,9 +54,10 @@ def speed(ratio: float) -> str:
     return tr("about as fast")
 
 
-def plus_minus(mean: float, deviation: float) -> str:
-    """Return a mean with its deviation, in two decimals; alone where there is no deviation."""
-    return f"{mean:.2f} ± {deviation:.2f}" if deviation == deviation else f"{mean:.2f}"
+def plus_minus(mean: float, deviation: float, decimals: int = 2) -> str:
+    """Return a mean with its deviation; alone where there is no deviation."""
+    alone = f"{mean:.{decimals}f}"
+    return f"{alone} ± {deviation:.{decimals}f}" if deviation == deviation else alone
 
 
 def human_bytes(number: int) -> str:

@@ -111,6 +111,7 @@ def _run(
 def _tell_together(arguments: argparse.Namespace, asked: Experiment, made: list[Run]) -> None:
     """Print several runs, and what they say of the training of one model."""
     row = over_training.together(made[-1], made) if asked.name == "capacity" else []
+    row = row if len(row) > 1 else []
     table, notes = over_training.capacities(row), over_training.notes(row)
     if arguments.json:
         found = {"over_training": table.to_dict(orient="records"), "notes": notes}
@@ -119,7 +120,7 @@ def _tell_together(arguments: argparse.Namespace, asked: Experiment, made: list[
     for run in made:
         _print(asked, run)
         print()
-    if len(row) > 1:
+    if row:
         _print_table("Over training", table)
     for note in notes:
         print(note)

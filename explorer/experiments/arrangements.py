@@ -98,7 +98,8 @@ def spread(run: Run) -> pd.DataFrame:
     table = run.table
     if "difference" not in table:  # as in runs of old
         return pd.DataFrame()
-    groups = table[table["n"] > 1].groupby(["arrangement", "id", "n"], sort=False)
+    known = table[table["n"] > 1].dropna(subset=["difference"])
+    groups = known.groupby(["arrangement", "id", "n"], sort=False)
     return groups["difference"].mean().reset_index()
 
 
@@ -204,7 +205,7 @@ def _why_one_fails(run: Run, found: pd.DataFrame) -> Finding:
         return Finding("I5", None, said)
     alone = found[(found["id"] == "A1") & (found["n"] > 1)]
     apart = spread(run)
-    if alone.empty or apart.empty:
+    if alone.empty or apart.empty or "A1" not in set(apart["id"]):
         return Finding("I5", None, tr("Needs A1 at N = 2 or more."))
     difference = float(apart.loc[apart["id"] == "A1", "difference"].max())
     over = float((alone["mean"] - alone["bound"]).max())

@@ -22,7 +22,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from explorer.base.formatting import counted
+from explorer.base.formatting import counted, plus_minus
 from explorer.base.language import later, tr
 from explorer.experiments import ladders, paper
 from explorer.experiments.aggregate import deviation
@@ -216,10 +216,9 @@ def _information(run: Run, whole: pd.DataFrame) -> Finding:
     bounded = [source for source in _bounded(whole) if source in (low, high)]
     words = "; ".join(
         tr(
-            "{source}: {mean} ± {deviation} nats held, of texts with {nats} nats per token",
+            "{source}: {mean} nats held, of texts with {nats} nats per token",
             source=in_words(source),
-            mean=f"{held[source].mean():.0f}",
-            deviation=f"{deviation(held[source]):.0f}",
+            mean=plus_minus(held[source].mean(), deviation(held[source]), 0),
             nats=f"{nats:.1f}",
         )
         for source, nats in zip(carried["source"], carried["nats_per_token"], strict=True)

@@ -122,13 +122,14 @@ def accuracies(runs: Iterable[Run]) -> pd.DataFrame:
     """Return the accuracy at each checkpoint, of the best restart, mean over texts and sources.
 
     Columns: checkpoint, step, scheme, n, accuracy, texts, fingerprint. Only lengths that were tried
-    with as many texts at every checkpoint: harder ones are reached by those that hold more.
+    with the same texts at every checkpoint: harder ones are reached by those that hold more.
     """
     table = _by_checkpoint(
         (
             run,
-            rungs.groupby(["scheme", "n"], sort=False)
-            .agg(accuracy=("accuracy", "mean"), texts=("text", "count"))
+            rungs.assign(tried=rungs["source"] + " " + rungs["text"].astype(str))
+            .groupby(["scheme", "n"], sort=False)
+            .agg(accuracy=("accuracy", "mean"), texts=("text", "count"), tried=("tried", frozenset))
             .reset_index(),
         )
         for run in runs
@@ -137,9 +138,10 @@ def accuracies(runs: Iterable[Run]) -> pd.DataFrame:
     if table.empty:
         return table
     count = table["checkpoint"].nunique()
-    alike = table.groupby(["scheme", "n"])["texts"].transform(lambda texts: texts.nunique() == 1)
-    everywhere = table.groupby(["scheme", "n"])["texts"].transform("count") == count
-    return table[alike & everywhere].reset_index(drop=True)
+    of = table.groupby(["scheme", "n"])
+    alike = of["tried"].transform("nunique") == 1
+    everywhere = of["texts"].transform("count") == count
+    return table[alike & everywhere].drop(columns="tried").reset_index(drop=True)
 
 
 def _by_checkpoint(tables: Iterable[tuple[Run, pd.DataFrame]]) -> pd.DataFrame:

@@ -41,7 +41,7 @@ class Cell(Value):
 class Done(BaseModel):
     """A finished cell: one line of `cells.jsonl`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     key: str
     rows: list[dict[str, Any]] = Field(description="Its measurements, one dict a row of a table.")

@@ -20,20 +20,21 @@ from explorer.texts.drawing import draw_many
 def take_over(experiment: Experiment, run: Run) -> Run:
     """Copy cells and their solutions from this machine's other runs; return the run with them.
 
-    What ships is left where it is: whoever repeats that wants it measured.
+    What ships is left where it is: whoever repeats that wants it measured. So is a cell that does
+    not say what it was computed with.
 
     Args:
         experiment: that the run is of.
-        run: that was just begun.
+        run: that begins or goes on.
 
     Raises:
         StorageError: if the disk refuses.
     """
-    wanted = {cell.key for cell in experiment.cells(run.settings)} - run.keys
-    for folder in runs.run_folders(experiment.name) if experiment.grid else ():
+    wanted = {cell.key for cell in experiment.left(run)}
+    for folder in runs.run_folders(experiment.name) if experiment.grid and wanted else ():
         with suppress(CorruptFileError):
             other = runs.load(folder)
-            known = [done for done in other.done if done.key in wanted]
+            known = [done for done in other.done if done.key in wanted and done.computed]
             if other.ships or not known or not _measures_alike(experiment, run, other):
                 continue
             for done in known:
@@ -85,11 +86,10 @@ def _same_texts(one: Settings, other: Settings) -> bool:
 def _copied(done: Done, other: Run, run: Run) -> bool:
     """Copy one cell, solutions first; return False if some of them are gone."""
     names = {row["solution"] for row in done.rows if "solution" in row}
-    try:
-        for name in names:
-            content = (other.folder / runs.SOLUTIONS / name).read_bytes()
-            write_atomically(run.folder / runs.SOLUTIONS / name, content)
-    except FileNotFoundError:
+    files = [other.folder / runs.SOLUTIONS / name for name in names]
+    if not all(file.is_file() for file in files):
         return False
+    for file in files:
+        write_atomically(run.folder / runs.SOLUTIONS / file.name, file.read_bytes())
     runs.append(run.folder, done)
     return True

@@ -154,7 +154,12 @@ def leftovers() -> list[Item]:
     ]
     found += [(file, "unfinished import") for file in (root / "incoming").glob("*")]
     found += [(folder, "unfinished download") for folder in (root / "assets").glob(".*.staging")]
-    found += [(file, "unfinished file") for file in root.rglob(".*.tmp")]
+    listed = {path for path, _ in found}
+    found += [
+        (file, "unfinished file")
+        for file in root.rglob(".*.tmp")
+        if not listed.intersection(file.parents)
+    ]
     return [
         Item(
             kind="leftover",

@@ -81,12 +81,7 @@ def relabel(item: Item, *, name: str, note: str, tags: Iterable[str]) -> Label:
         StorageError: if the catalogue cannot be written.
     """
     if item.ships:
-        raise BadInputError(
-            tr(
-                "What ships with the project cannot be renamed. Export it, and import it under a "
-                "name."
-            )
-        )
+        raise BadInputError(tr("What ships with the project cannot be renamed."))
     return labels.put(item.kind, item.id, name=name, note=note, tags=tags)
 
 

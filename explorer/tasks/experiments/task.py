@@ -70,7 +70,7 @@ class RunTask(SharedTask):
         self, settings: Settings, preset: str, parameters: int | None, job: str | None
     ) -> Run:
         try:
-            return runs.load(self.folder)
+            return take_over(self.experiment, runs.load(self.folder))
         except CorruptFileError:
             if (self.folder / runs.HEADER_FILE).is_file():
                 raise  # what is there is not thrown away

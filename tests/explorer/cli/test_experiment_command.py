@@ -147,6 +147,22 @@ def trained(tiny_llama_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     return at
 
 
+@pytest.mark.usefixtures("one_thread")
+def test_models_that_are_no_checkpoints_are_told_one_after_the_other(
+    call: Call, tiny_llama_folder: Path, tmp_path: Path
+) -> None:
+    other = shutil.copytree(tiny_llama_folder, tmp_path / "other")
+    asked = [
+        *("run", "capacity", "--model", tiny_llama_folder, "--model", other, *QUICK),
+        *("--set", "ladder=[1]", "--set", "texts=1", "--set", 'schemes=["m free"]'),
+        *("--device", "cpu"),
+    ]
+    said = call(*asked, "--json")
+    assert said.code == 0, said.err
+    assert len(said.json["runs"]) == 2 and said.json["over_training"] == said.json["notes"] == []
+    assert "Over training" not in call(*asked).out
+
+
 @pytest.mark.usefixtures("one_thread", "trained")
 def test_checkpoints_of_a_training_run_are_one_experiment(call: Call, tmp_path: Path) -> None:
     names = ["org/tiny@step2000", "org/tiny@step1000", "org/tiny"]

@@ -1,5 +1,6 @@
 """Arrangements: the numbers of a run, and the mathematics of why A1 must fail."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,17 @@ def test_one_vector_says_the_same_everywhere_where_positions_leave_values_alone(
     assert found.loc["A1", "mean"] <= found.loc["A1", "bound"] + 1e-9
     (why,) = [f for f in arrangements.findings(run) if f.id == "I5"]
     assert why.shown is True
+
+
+def test_cells_of_old_that_do_not_say_how_outputs_differ_decide_nothing(
+    measured: "MakeRun",
+) -> None:
+    run = measured("arrangements", arrangements=("e", "e+mN"), lengths=(4,), texts=2)
+    of_old, newer = run.done
+    rows = [{k: v for k, v in row.items() if k != "difference"} for row in of_old.rows]
+    mixed = replace(run, done=(of_old.model_copy(update={"rows": rows}), newer))
+    (why,) = [f for f in arrangements.findings(mixed) if f.id == "I5"]
+    assert why.shown is None and "nan" not in why.figure
 
 
 def test_the_best_restart_counts(measured: "MakeRun") -> None:

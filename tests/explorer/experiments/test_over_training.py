@@ -111,3 +111,18 @@ def test_other_checkpoints_are_named_as_the_model_is(
     for label in ("logs", "../checkpoint-3", "", "a/checkpoint-20"):
         with pytest.raises(BadInputError, match="is not a checkpoint of"):
             over_training.named(own, label)
+
+
+def test_other_texts_are_no_comparison() -> None:
+    """As many texts went on to 5 at both checkpoints, but not the same."""
+    from tests.explorer.experiments.test_capacity import done, made
+
+    def one(model: str, first: float, second: float) -> Run:
+        went_on = (1.0, None) if first == 1 else (None, 1.0)
+        cells = done("seen", "m free", 4, first, second), done("seen", "m free", 5, *went_on)
+        return made(*cells, model=model, sources=("seen",), schemes=("m free",))
+
+    row = [one("org/tiny@step1", 1.0, 0.5), one("org/tiny@step2", 0.5, 1.0)]
+    assert set(over_training.accuracies(row)["n"]) == {4}
+    same = [one("org/tiny@step1", 1.0, 0.5), one("org/tiny@step2", 1.0, 0.5)]
+    assert set(over_training.accuracies(same)["n"]) == {4, 5}

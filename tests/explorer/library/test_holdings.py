@@ -199,6 +199,7 @@ def test_leftovers_are_what_nobody_has_touched_for_a_day_and_nothing_needs(own_c
     for name, text in {
         "jobs/gone/checkpoint": "x", "jobs/set-aa/crews": "x", "jobs/set-bb/crews": "x",
         "jobs/run-cc/cell": "x", "jobs/run-dd/cell": "x", "sets/aa/set.json": "{}",
+        "jobs/run-dd/.cell.1.tmp": "x",
         "experiments/cc/run.json": "{}", "incoming/half.safetensors": "x",
         "assets/.model.staging/wheel": "x", "solutions/run1/.a.safetensors.123456.tmp": "x",
         "solutions/run1/.b.safetensors.123456.tmp": "x", "trash/t/held/.c.tmp": "x",
@@ -207,6 +208,7 @@ def test_leftovers_are_what_nobody_has_touched_for_a_day_and_nothing_needs(own_c
         folders.make(file.parent)
         file.write_text(text)
     for place in ("jobs/gone", "jobs/set-aa", "jobs/set-bb", "jobs/run-cc", "jobs/run-dd",
+                  "jobs/run-dd/.cell.1.tmp",
                   "incoming/half.safetensors", "assets/.model.staging", "trash/t",
                   "solutions/run1/.a.safetensors.123456.tmp"):  # fmt: skip
         _age(own_cache / place)

@@ -110,8 +110,41 @@ def test_a_cell_whose_solutions_are_gone_is_measured(
     (known.folder / runs.SOLUTIONS / gone).unlink()
     found = task(small("arrangements", arrangements=("e+mN",), lengths=(1, 3, 4))).run
     assert found.keys == {known.done[1].key}
+    named = {row["solution"] for row in found.table.to_dict("records")}
+    assert {file.name for file in (found.folder / runs.SOLUTIONS).iterdir()} == named
 
 
 def test_every_name_of_a_grid_is_a_setting() -> None:
     for name, asked in EXPERIMENTS.items():
         assert set(asked.grid) <= set(experiment(name).settings.model_fields)
+
+
+def test_a_cell_that_does_not_say_what_it_was_computed_with_is_measured(
+    small: "MakeSettings", task: "MakeTask", measured: "MakeRun"
+) -> None:
+    """It would be told to be of the device on which the larger run began."""
+    known = measured("arrangements", arrangements=("e+mN",), lengths=(1,))
+    cells = known.folder / runs.CELLS_FILE
+    old = known.done[0].model_copy(update={"computed": None})
+    cells.write_text(old.model_dump_json() + "\n")
+    assert not task(small("arrangements", arrangements=("e+mN",), lengths=(1, 3))).resumed
+
+
+def test_a_kill_while_cells_are_taken_over_loses_none(
+    small: "MakeSettings",
+    task: "MakeTask",
+    measured: "MakeRun",
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = measured("arrangements", arrangements=("e+mN",), lengths=(1, 3))
+    append, settings = runs.append, small("arrangements", arrangements=("e+mN",), lengths=(1, 3, 4))
+
+    def killed(folder: Any, cell: Any) -> None:
+        append(folder, cell)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "append", killed)
+    with pytest.raises(KeyboardInterrupt):
+        task(settings)
+    monkeypatch.setattr(runs, "append", append)
+    assert task(settings).run.keys == known.keys

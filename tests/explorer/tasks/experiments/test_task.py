@@ -1,5 +1,6 @@
 """Runs of experiments: what is kept, what a kill costs, what cannot be run."""
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -257,3 +258,11 @@ def test_a_ladder_that_fails_elsewhere_while_texts_are_drawn_goes_on_all_the_sam
     exhaust(second)
     assert {row["n"] for done in there.run.done for row in done.rows} == {2, 6}
     first.close()
+
+
+def test_a_number_that_is_none_stays_one_on_the_disk(measured: "MakeRun") -> None:
+    run = measured("arrangements", arrangements=("e+mN",), lengths=(1,))
+    rows = [row | {"difference": math.nan, "seconds": math.inf} for row in run.done[0].rows]
+    runs.append(run.folder, run.done[0].model_copy(update={"rows": rows}))
+    (found,) = runs.load(run.folder).done
+    assert all(math.isnan(row["difference"]) and row["seconds"] == math.inf for row in found.rows)
