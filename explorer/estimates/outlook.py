@@ -22,12 +22,17 @@ CONNECTED_AT = 0.6
 """Part of its steps after which a curve ends, at its first measurement without a wrong token: the
 mean of 60 recorded, of which 44 are connected (benchmarks/README.md)."""
 BEGUN_ANEW = (8, 16), (5 / 31, 12 / 16)
-"""Target tokens, and the share of curves that were not connected after 500 steps and a finish
+"""Target tokens, and the share of curves that were not connected after `TRIED` steps and a finish
 (benchmarks/README.md)."""
+TRIED = 500
+"""Steps of those; after fewer, the more curves are not connected the fewer they are."""
+FINISHED = 8 / 31, 4
+"""Share of curves that the finish connects, and its steps."""
 CURVE_ROWS = 64
 """As `explorer.tasks.paths.bends`: points of curves that are trained in one step."""
-FINISH_ROWS = 160
-"""As `explorer.tasks.paths.finishing`: tokens that a step asks for, each a row of a pass."""
+FINISH_ROWS, FINISH_TRIES = 160, 4
+"""As `explorer.tasks.paths.finishing`: tokens that a step asks for, each a row of a pass, and how
+often its result is measured at most."""
 QUICK_SECONDS = 180.0
 """What usually takes longer is asked about first; on the command line it is said."""
 
@@ -210,7 +215,8 @@ def of_paths(recipe: PathRecipe, pairs: int, length: int, step_time: StepTime) -
     """
     early = CONNECTED_AT if recipe.stop_early and recipe.worst else 1
     look = FORWARD * step_time.step_seconds(recipe.points, length)
-    to_finish = recipe.to_finish * (4 * look + step_time.step_seconds(FINISH_ROWS, length))
+    gradients = step_time.exact_factor * step_time.step_seconds(FINISH_ROWS, length)
+    a_try = 2 * step_time.exact_factor * look
     at_once = max(1, CURVE_ROWS // recipe.samples)
 
     def trained(curves: float, steps: int) -> float:
@@ -221,11 +227,18 @@ def of_paths(recipe: PathRecipe, pairs: int, length: int, step_time: StepTime) -
             a_step += step_time.step_seconds(rest * recipe.samples, length)
         return steps * a_step + curves * (1 + steps / recipe.look_every) * look
 
-    found, again = NOTHING, float(np.interp(length, *BEGUN_ANEW))
+    found, begun, share = NOTHING, float(pairs), float(np.interp(length, *BEGUN_ANEW))
+    connected, within = FINISHED
     for attempt in range(recipe.attempts):
-        steps, begun = recipe.adam_steps(attempt), pairs * again**attempt
+        steps = recipe.adam_steps(attempt)
+        left = 1 - (1 - share) * min(1.0, steps / TRIED)
+        in_steps = left * recipe.to_finish + connected * min(within, recipe.to_finish)
         usual = trained(max(1.0, begun), steps) * early * min(1.0, begun)
-        found += Expected(usual, trained(pairs, steps) + pairs * to_finish)
+        most = pairs * recipe.to_finish * (gradients + FINISH_TRIES * a_try)
+        found += Expected(
+            usual + early * begun * in_steps * (gradients + a_try), trained(pairs, steps) + most
+        )
+        begun *= left
     return found
 
 

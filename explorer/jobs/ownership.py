@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, or_, select, update
 
 from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.jobs.client import OVER
@@ -23,6 +23,8 @@ log = logs.log
 
 LEASE_SECONDS = 30.0
 """How long a claim holds that is not renewed: some thirty heartbeats."""
+FORGOTTEN_SECONDS = 120.0
+"""How old a question gets before nobody waits for its answer; `client.request` waits 20 to 60."""
 MAX_DEATHS = 3
 """How often a job may take the worker down with it, without progress, before it is given up."""
 PROGRESS = 2
@@ -146,6 +148,21 @@ class Owner:
     def forget(self, job_id: str) -> None:
         """Note that a job is not this owner's any more."""
         self._until.pop(job_id, None)
+
+
+def open_questions() -> list[int]:
+    """Return the ids of the questions that no worker has taken; delete those nobody waits for.
+
+    Raises:
+        StorageError: if the database refuses.
+    """
+    last = time.time() - FORGOTTEN_SECONDS
+    with transaction() as session:
+        rows = list(session.scalars(select(RequestRow)))
+        if any(row.created < last for row in rows):  # writing makes others wait
+            session.execute(delete(RequestRow).where(RequestRow.created < last))
+        waiting = [row for row in rows if row.created >= last and row.owner is None]
+        return [row.id for row in waiting if row.answer is None and row.error is None]
 
 
 def tell(job_id: str, **words: object) -> None:

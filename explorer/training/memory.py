@@ -5,12 +5,17 @@ from fractions import Fraction
 
 import torch
 
+from explorer.base.language import later
 from explorer.model.frozen import FrozenModel
 from explorer.runtime import limits
 from explorer.runtime.step_times import POSITIONS
 
 SIGNS = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
 """What messages of failed allocations have in common (CUDA, Windows, Linux, cuBLAS)."""
+ONE_ROW = later(
+    "One row of this length does not fit into memory. Choose a shorter length or a smaller model."
+)
+"""What is said where nothing can be divided further."""
 
 
 def rows_that_fit(model: FrozenModel, length: int) -> int:

@@ -17,11 +17,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from explorer.base.errors import BadInputError
+from explorer.base.language import tr
 from explorer.model import passes
 from explorer.model.frozen import FrozenModel
 from explorer.model.head import TokenStatistics, join
 from explorer.runtime.interruption import Interrupted, abandonable, check
-from explorer.training.memory import is_out_of_memory, rows_of_next_pass
+from explorer.training.memory import ONE_ROW, is_out_of_memory, rows_of_next_pass
 
 Report_co = TypeVar("Report_co", covariant=True)
 Report = TypeVar("Report")
@@ -241,10 +242,7 @@ def answer(proposals: Sequence[Proposal]) -> list[Said]:
                 if sum(part.rows for part in now) > 1:
                     _shrink(now)
                     continue
-                failed[now[0].k] = BadInputError(
-                    "One row of this length does not fit into memory. "
-                    "Choose a shorter length or a smaller model."
-                )
+                failed[now[0].k] = BadInputError(tr(ONE_ROW))
                 left = [part for part in left if part.k != now[0].k]
     return [failed[k] if k in failed else _joined(said[k]) for k in said]
 

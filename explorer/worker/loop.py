@@ -259,12 +259,7 @@ class Worker:
 
     def _answer(self) -> None:
         """Answer small questions; each takes well under a second once its model is loaded."""
-        with transaction() as session:
-            waiting = select(RequestRow.id).where(
-                RequestRow.answer.is_(None), RequestRow.error.is_(None), RequestRow.owner.is_(None)
-            )
-            numbers = list(session.scalars(waiting))
-        for number in numbers:
+        for number in ownership.open_questions():
             if (row := self.owner.claim_question(number)) is None:
                 continue
             answer, error = None, None

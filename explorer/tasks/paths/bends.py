@@ -22,7 +22,7 @@ from explorer.specs.curves import PathRecipe
 from explorer.specs.recipes import THRESHOLD
 from explorer.specs.schedules import scheduled
 from explorer.training.layouts import OnePass
-from explorer.training.memory import rows_that_fit
+from explorer.training.memory import ONE_ROW, is_out_of_memory, rows_that_fit
 from explorer.training.shared_pass import Answer, Proposal
 
 ROWS_AT_ONCE = 64
@@ -45,7 +45,7 @@ def along(
 ) -> TokenStatistics:
     """Measure what the model says at points of the space of [e; m], without a gradient.
 
-    In one forward pass, or in several of up to `MOST_POSITIONS`.
+    In one forward pass, or in several of up to `MOST_POSITIONS`, fewer where memory is short.
 
     Args:
         model: gives its number format to the result.
@@ -53,14 +53,31 @@ def along(
         targets: the target ids all rows share.
         arrangement: how e and m become an input sequence.
         sink: id of the token before e, where the arrangement has one; None: the model's own.
+
+    Raises:
+        BadInputError: if memory does not suffice for one point.
     """
     at_once = max(1, MOST_POSITIONS // input_length(arrangement, len(targets)))
-    parts = []
-    for some in torch.from_numpy(np.asarray(points, dtype=np.float32)).split(at_once):
+    left = torch.from_numpy(np.asarray(points, dtype=np.float32))
+    wanted, parts = targets.to(model.device), list[TokenStatistics]()
+    while len(left) or not parts:
+        some = left[:at_once]
         e, m = some.to(model.device).chunk(2, dim=1)
-        inputs = input_sequence(model, e, m, arrangement, len(targets), sink)
-        wanted = targets.to(model.device).expand(len(some), -1)
-        parts.append(model.measure(inputs, wanted, read_from(arrangement), detail=True))
+        inputs = input_sequence(model, e, m, arrangement, len(wanted), sink)
+        try:
+            parts.append(
+                model.measure(
+                    inputs, wanted.expand(len(some), -1), read_from(arrangement), detail=True
+                )
+            )
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(some) <= 1:
+                raise BadInputError(tr(ONE_ROW)) from error
+            at_once = len(some) // 2
+            continue
+        left = left[at_once:]
     return join(parts, (-1, len(targets)))
 
 

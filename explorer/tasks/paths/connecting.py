@@ -145,24 +145,29 @@ class Connecting(Task):
                 left = [k for k in live.tolist() if not self.paths.over[k]]
                 finishing = [k for k in left if self._trainers[k].finishing]
                 if finishing:
-                    self._finish_one(finishing[0])
-                    yield self._progress
+                    yield from self._finish_one(finishing[0])
                 else:
                     yield from self._step([self._trainers[k] for k in left])
                 continue
             yield self._progress
         self._checkpoint()
 
-    def _finish_one(self, pair: int) -> None:
-        """Make one of the steps that finish a curve."""
-        started, trainer = time.perf_counter(), self._trainers[pair]
-        with abandonable():
-            more = self._finish.step(trainer)
+    def _finish_one(self, pair: int) -> Iterator[Progress]:
+        """Make one of the steps that finish a curve; yield between its passes."""
+        steps, more = self._finish.step(self._trainers[pair]), None
+        while more is None:
+            started = time.perf_counter()
+            try:
+                with abandonable():
+                    next(steps)
+            except StopIteration as end:
+                more = bool(end.value)
+            self._seconds += time.perf_counter() - started
+            yield self._progress
         if not more:
             self._finished.add(pair)
-            if trainer.steps == self.paths.steps[pair]:  # so it is measured
+            if self._is_measured(pair):
                 self._end_attempt(pair)
-        self._seconds += time.perf_counter() - started
 
     def _step(self, moving: Sequence[CurveTrainer]) -> Iterator[Progress]:
         """Move the bends of some curves, in a pass of their own or in that of others."""
@@ -177,8 +182,7 @@ class Connecting(Task):
     def stopping(self, reason: str = BY_HAND) -> Iterator[Progress]:
         """Measure the curves under way where they are, and leave the others out."""
         for pair in np.flatnonzero(~self.paths.over).tolist():
-            steps = self._trainers[pair].steps
-            if steps and steps != self.paths.steps[pair]:
+            if self._trainers[pair].steps and not self._is_measured(pair):
                 yield Progress(MEASURING, self._progress.fraction)
                 self._look(pair)
         self.paths.over[:] = True
@@ -205,7 +209,12 @@ class Connecting(Task):
         trainer = self._trainers[pair]
         last = pair in self._finished or trainer.ended or trainer.taken == trainer.adam_steps
         regular = not trainer.finishing and trainer.taken % self.recipe.look_every == 0
-        return trainer.steps != self.paths.steps[pair] and (last or regular)
+        return (last or regular) and not self._is_measured(pair)
+
+    def _is_measured(self, pair: int) -> bool:
+        """Whether a curve was measured where it is now."""
+        of_pair = self.paths.history["pair"] == pair
+        return self._trainers[pair].steps in self.paths.history["step"][of_pair][-1:]
 
     def _end_attempt(self, pair: int) -> None:
         """End a curve as it was measured, unless it is not connected and may begin anew."""
@@ -216,7 +225,7 @@ class Connecting(Task):
         """Measure a curve on the grid, in float32, and end it if it is through.
 
         Left in the middle, nothing has changed. A curve that is nowhere ends as it was measured
-        last.
+        last. Of a further attempt only what is better is kept: whoever stops it loses nothing.
         """
         started = time.perf_counter()
         paths, trainer = self.paths, self._trainers[pair]
@@ -234,13 +243,14 @@ class Connecting(Task):
             curve = self._measure(pair, positions(trainer.kind, points, paths.t))
         perfect = (self.recipe.stop_early or trainer.finishing) and curve.accuracy.min() == 1
         through = perfect and self._holds_between(pair)
-        paths.line.keep(pair, line)
-        paths.curve.keep(pair, curve)
-        paths.bends[pair], paths.steps[pair] = points[1:-1], trainer.steps
+        mean = mean_along(trainer.kind, points, paths.t, np.stack([curve.accuracy, curve.loss]))
+        if not trainer.attempt or through or mean[0] > paths.mean(pair):
+            paths.line.keep(pair, line)
+            paths.curve.keep(pair, curve)
+            paths.bends[pair], paths.steps[pair] = points[1:-1], trainer.steps
         paths.over[pair] = through
         if not through and (pair in self._finished or trainer.ended):
             self._end_attempt(pair)
-        mean = mean_along(trainer.kind, points, paths.t, np.stack([curve.accuracy, curve.loss]))
         row = np.array([(pair, trainer.steps, curve.accuracy.min(), *mean)], dtype=HISTORY)
         self._seconds += time.perf_counter() - started
         self.paths = replace(paths, history=np.concatenate([paths.history, row]))

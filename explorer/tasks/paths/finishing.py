@@ -8,6 +8,7 @@ programming, with a limit on the length of each step that widens while steps kee
 `benchmarks/README.md`, "A finish that solves".
 """
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from explorer.model.frozen import FrozenModel
 from explorer.paths.curves import weights
-from explorer.tasks.paths.bends import CurveTrainer, along
+from explorer.tasks.paths.bends import ROWS_AT_ONCE, CurveTrainer, along
 from explorer.training.layouts import OnePass
 from explorer.training.memory import rows_that_fit
 from explorer.training.shared_pass import Answer, Proposal, answer
@@ -100,8 +101,8 @@ class Finish:
         """Take fewer rows at a time from here."""
         self.rows_at_once = min(self.rows_at_once, tried // 2)
 
-    def step(self, curve: CurveTrainer) -> bool:
-        """Move the bends of a curve once; return whether there is more to do.
+    def step(self, curve: CurveTrainer) -> Generator[None, None, bool]:
+        """Move the bends of a curve once; yield between passes; return whether there is more to do.
 
         There is none once every token is right at every point of the grid and halfway between,
         and where no move of any length tried makes it better. Left in the middle, nothing has
@@ -110,9 +111,11 @@ class Finish:
         now = self._measured(curve)
         if now.right.all():
             return False
-        move = self._move(curve, now)
+        yield
+        move = yield from self._move(curve, now)
         length = float(np.linalg.norm(move))
         for shorter in range(TRIES):
+            yield
             reach = min(length, curve.reach) / 3**shorter
             bends = (curve.bends + move * (reach / length * curve.unit)).astype(np.float32)
             there = self._measure(curve, bends)
@@ -135,32 +138,36 @@ class Finish:
         points = self._weights(curve) @ np.stack([curve.ends[0], *bends, curve.ends[1]])
         layout = self._layout
         found = along(self.model, points, curve.targets, layout.arrangement, layout.sink)
-        loss = found.loss.double().clamp_min(0)  # which rounding can leave below
+        loss = found.loss.cpu().double().clamp_min(0)  # which rounding can leave below
         odds = -loss - (-torch.expm1(-loss)).log()
-        return _Measured(odds.cpu().numpy(), found.correct.cpu().numpy())
+        return _Measured(odds.numpy(), found.correct.cpu().numpy())
 
     def _weights(self, curve: CurveTrainer) -> Float[np.ndarray, "places points"]:
         """Return the weights at the grid's points and halfway between them, without the ends."""
         t = np.linspace(0, 1, 2 * curve.recipe.points - 1)[1:-1]
         return weights(curve.kind, t)
 
-    def _move(self, curve: CurveTrainer, now: _Measured) -> Float[np.ndarray, "bends D"]:
+    def _move(
+        self, curve: CurveTrainer, now: _Measured
+    ) -> Generator[None, None, Float[np.ndarray, "bends D"]]:
         """Return the smallest move that is expected to make every token right, in deviations."""
         place, n = asked_for(now.odds)
         odds = now.odds[place, n]
         w = self._weights(curve)[place]
         points = torch.from_numpy(w @ curve.points).float().to(self.model.device)
-        by_odds = -self._gradients(curve, points, n) * (1 + np.exp(odds))[:, None]
+        gradients = yield from self._gradients(curve, points, n)
+        by_odds = -gradients * (1 + np.exp(odds))[:, None]
         slopes = w[:, 1:-1, None] * by_odds[:, None, :] * curve.unit
         move = smallest_move(slopes.reshape(len(n), -1), -odds)
         return move.reshape(curve.bends.shape)
 
     def _gradients(
         self, curve: CurveTrainer, points: Float[Tensor, "tokens D"], n: np.ndarray
-    ) -> Float[np.ndarray, "tokens D"]:
+    ) -> Generator[None, None, Float[np.ndarray, "tokens D"]]:
         """Return the gradient of the loss of target token n of each by its point.
 
-        A row ends where that token is said: nothing after it has a part in it.
+        A row ends where that token is said: nothing after it has a part in it. Yields after every
+        `ROWS_AT_ONCE` rows or so.
         """
         N = len(curve.targets)
         inputs = self._layout.inputs(
@@ -173,11 +180,17 @@ class Finish:
             targets = curve.targets[[k]].expand(len(rows), -1)
             read = inputs[rows, : first + 1]
             asked.append(Proposal(self, self.model, rows.tolist(), read, targets, first))
-        by_input = torch.zeros_like(inputs)
-        for proposal, said in zip(asked, answer(asked), strict=True):
-            if not isinstance(said, Answer):
-                raise said
-            by_input[proposal.rows, : said.gradient.shape[1]] = said.gradient
+        by_input, waiting = torch.zeros_like(inputs), list[Proposal]()
+        for proposal in asked:
+            waiting.append(proposal)
+            if sum(len(each.rows) for each in waiting) < ROWS_AT_ONCE and proposal is not asked[-1]:
+                continue
+            for each, said in zip(waiting, answer(waiting), strict=True):
+                if not isinstance(said, Answer):
+                    raise said
+                by_input[each.rows, : said.gradient.shape[1]] = said.gradient
+            waiting.clear()
+            yield
         gradients = self._layout.by_vector(by_input, N).flatten(1)
-        found: Float[np.ndarray, "tokens D"] = gradients.double().cpu().numpy()
+        found: Float[np.ndarray, "tokens D"] = gradients.cpu().double().numpy()
         return found

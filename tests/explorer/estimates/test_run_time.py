@@ -248,6 +248,18 @@ def test_another_attempt_is_begun_by_few_and_costs_most() -> None:
     assert once.usual < once.most
 
 
+def test_after_few_steps_nearly_all_curves_begin_anew() -> None:
+    """And where they are finished, that is a part of what is usual."""
+    step_time = recorded_pace("CPU, search in bfloat16")
+    few = PathRecipe(max_steps=20, finish_steps=0, attempts=4)
+    said = of_paths(few, 60, 8, step_time)
+    assert said.usual > 0.3 * said.most
+    finished = of_paths(few.model_copy(update={"finish_steps": 25}), 60, 8, step_time)
+    assert finished.usual > 2 * said.usual and finished.most > 5 * said.most
+    one = of_paths(PathRecipe(), 1, 16, step_time)
+    assert one.usual > of_paths(PathRecipe(finish_steps=0), 1, 16, step_time).usual
+
+
 def test_estimates_know_the_sizes_that_tasks_work_with() -> None:
     """They are free of torch, so they cannot ask."""
     from explorer.estimates import outlook, set_time
@@ -258,3 +270,4 @@ def test_estimates_know_the_sizes_that_tasks_work_with() -> None:
     assert set_time.TRIED == building.A_WHILE
     assert outlook.CURVE_ROWS == bends.ROWS_AT_ONCE
     assert outlook.FINISH_ROWS == finishing.MOST_TOKENS
+    assert outlook.FINISH_TRIES == finishing.TRIES

@@ -155,10 +155,24 @@ def test_a_question_is_answered_by_one_worker(hire: Hire, monkeypatch: pytest.Mo
     assert asked == ["decode"]
 
 
+def test_a_question_whose_asker_is_gone_is_not_answered(
+    hire: Hire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If answering it is what kills the workers, it kills no more of them."""
+    monkeypatch.setattr(requests, "answer", lambda *_: pytest.fail("nobody waits for it"))
+    with transaction() as session:
+        old = time.time() - ownership.FORGOTTEN_SECONDS - 1
+        session.add(RequestRow(kind="x", payload="{}", created=old))
+        session.add(RequestRow(kind="x", payload="{}", created=old, answer="{}"))
+    hire("cpu").turns(1)
+    with transaction() as session:
+        assert not session.query(RequestRow).count()
+
+
 def test_a_question_whose_worker_died_is_asked_again(hire: Hire) -> None:
     with transaction() as session:
-        session.add(RequestRow(kind="x", payload="{}", created=0.0, owner="cpu/dead"))
-        session.add(RequestRow(kind="x", payload="{}", created=0.0, owner="gpu/alive"))
+        session.add(RequestRow(kind="x", payload="{}", created=time.time(), owner="cpu/dead"))
+        session.add(RequestRow(kind="x", payload="{}", created=time.time(), owner="gpu/alive"))
     hire("cpu").turns(1)
     with transaction() as session:
         rows = {row.owner: row.error for row in session.query(RequestRow)}

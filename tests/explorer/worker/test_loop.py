@@ -175,7 +175,9 @@ def test_whoever_gives_a_question_up_leaves_its_answer_to_nobody_else(
 
     def ask(whose: str) -> int:
         with transaction() as session:
-            session.add(row := RequestRow(kind="decode", payload=json.dumps(whose), created=0.0))
+            session.add(
+                row := RequestRow(kind="decode", payload=json.dumps(whose), created=time.time())
+            )
             session.flush()
             return row.id
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from explorer.base.errors import BadInputError
 from explorer.model.metrics import score
 from explorer.paths.curves import positions
 from explorer.paths.pairs import vector
@@ -227,3 +228,26 @@ def test_a_trainer_goes_on_from_its_state_as_if_never_interrupted(
     assert np.array_equal(straight.bends, second.bends)
     with pytest.raises(ValueError, match="another curve"):
         _trainer(llama, *exact_solutions[:2], "two-bends").restore(first.state())
+
+
+def test_points_that_do_not_fit_come_again_fewer_at_a_time(
+    llama: "FrozenModel", exact_solutions: "list[Solution]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer, sizes = _trainer(llama, *exact_solutions[:2]), list[int]()
+    points = positions("line", trainer.ends, np.linspace(0, 1, 9))
+    expected = along(llama, points, trainer.targets, "e+mN")
+    measure, most = type(llama).measure, 2
+
+    def small(model: object, inputs: torch.Tensor, *rest: Any, **how: Any) -> Any:
+        if len(inputs) > most:
+            raise torch.OutOfMemoryError("out of memory")
+        sizes.append(len(inputs))
+        return measure(model, inputs, *rest, **how)
+
+    monkeypatch.setattr(type(llama), "measure", small)
+    found = along(llama, points, trainer.targets, "e+mN")
+    assert sum(sizes) == 9 and max(sizes) <= 2
+    np.testing.assert_allclose(found.loss, expected.loss, rtol=1e-4, atol=1e-5)
+    most = 0
+    with pytest.raises(BadInputError, match="does not fit into memory"):
+        along(llama, points, trainer.targets, "e+mN")

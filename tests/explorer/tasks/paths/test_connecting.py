@@ -1,4 +1,5 @@
 import copy
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -187,7 +188,8 @@ def test_a_curve_that_stays_unconnected_ends(
     """After the last step that was allowed, or where no step makes it better."""
     from explorer.tasks.paths.finishing import Finish
 
-    def step(finish: Finish, curve: Any) -> bool:
+    def step(finish: Finish, curve: Any) -> Generator[None, None, bool]:
+        yield
         if helps:
             curve.move_to(curve.bends)
         return helps
@@ -206,16 +208,34 @@ def test_a_curve_that_is_not_connected_begins_anew(start: Any) -> None:
     whole = start((0, 1), (0, 2), max_steps=48, **asked)
     expected = _finish(whole)
     whole._file.unlink()
-    found = _finish(start((0, 1), (0, 2), max_steps=3, attempts=3, **asked))
+    again = start((0, 1), (0, 2), max_steps=3, attempts=3, **asked)
+    found = _finish(again)
     assert not expected.connected.all(), "a test of nothing"
     before = (3 + 2) + (12 + 2)
-    assert found.steps.tolist() == (expected.steps + before).tolist()
-    assert found.over.all()
-    np.testing.assert_array_equal(found.bends, expected.bends)
-    np.testing.assert_array_equal(found.curve.accuracy, expected.curve.accuracy)
+    for alone, later in zip(whole._trainers, again._trainers, strict=True):
+        assert later.steps == alone.steps + before
+        np.testing.assert_array_equal(later.bends, alone.bends)
+    assert found.over.all() and found.history["minimum"][-1] == expected.history["minimum"][-1]
     own = found.history[found.history["pair"] == 0]["step"].tolist()
     assert own[:7] == [0, 3, 5, 9, 13, 17, 19]
     assert found.begun_anew(0) == [5, 19]
+
+
+def test_what_a_further_attempt_makes_worse_is_not_kept(start: Any) -> None:
+    """Stopped soon after it began, or at its end."""
+    asked: dict[str, Any] = {"max_steps": 20, "attempts": 2, "finish_steps": 0, "look_every": 2}
+    task = start(**asked)
+    steps = task.steps()
+    while task._trainers[0].taken < 3 or not task._trainers[0].attempt:
+        next(steps)
+    first = task.paths.history[task.paths.history["step"] == 20]
+    later = task.paths.history[task.paths.history["step"] > 20]
+    assert later.size and (later["mean"] < first["mean"]).all(), "a test of nothing"
+    task.stop()
+    assert task.paths.steps.tolist() == [20] and task.paths.over.all()
+    assert task.paths.mean(0) == pytest.approx(first["mean"][0])
+    kept = Paths.load(task._file)
+    assert np.array_equal(kept.bends, task.paths.bends) and kept.mean(0) == task.paths.mean(0)
 
 
 def test_what_is_connected_does_not_begin_anew(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:

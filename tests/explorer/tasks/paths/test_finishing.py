@@ -15,6 +15,7 @@ from explorer.tasks.paths.bends import REACH, CurveTrainer, along
 from explorer.tasks.paths.finishing import MISSED, NEAR, Finish, smallest_move
 from explorer.training.layouts import OnePass
 from tests.explorer.tasks.paths.test_bends import step_together
+from tests.steps import outcome
 
 if TYPE_CHECKING:
     from explorer.model.frozen import FrozenModel
@@ -74,14 +75,15 @@ def test_slopes_are_those_of_the_log_odds(llama: "FrozenModel", curve: CurveTrai
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(finishing, "smallest_move", noted)
-        move = finish._move(curve, now := finish._measure(curve, curve.bends))
+        now = finish._measure(curve, curve.bends)
+        move = outcome(finish._move(curve, now))
     ((slopes, lacking),) = asked
-    places, n = np.nonzero(now.odds < NEAR)
-    worst = np.argsort(now.odds[places, n])
-    np.testing.assert_allclose(-lacking, now.odds[places, n][worst])
+    places, n = finishing.asked_for(now.odds)
+    assert len(n) == (now.odds < NEAR).sum()
+    np.testing.assert_allclose(-lacking, now.odds[places, n])
     small = 1e-3 * move / np.linalg.norm(move)
     there = finish._measure(curve, (curve.bends + small * curve.unit).astype(np.float32))
-    changed = (there.odds - now.odds)[places, n][worst]
+    changed = (there.odds - now.odds)[places, n]
     np.testing.assert_allclose(changed, slopes @ small.ravel(), rtol=0.05, atol=2e-5)
 
 
@@ -91,7 +93,7 @@ def test_steps_make_every_token_right_and_leave_the_ends(
     finish, ends, lacks = _finish(llama, curve), curve.points[[0, -1]], []
     while True:
         lacks.append(finish._measured(curve).lack)
-        if not finish.step(curve):
+        if not outcome(finish.step(curve)):
             break
     assert lacks[0] > 0 and lacks == sorted(lacks, reverse=True)
     assert len(set(lacks)) == len(lacks) == curve.steps - RECIPE.max_steps
@@ -100,7 +102,7 @@ def test_steps_make_every_token_right_and_leave_the_ends(
     assert along(llama, points, curve.targets, "e+mN").correct.all()
     assert np.array_equal(curve.points[[0, -1]], ends)
     before = curve.state()
-    assert not finish.step(curve)  # nothing is left
+    assert not outcome(finish.step(curve))  # nothing is left
     assert all(np.array_equal(before[name], value) for name, value in curve.state().items())
 
 
@@ -110,7 +112,7 @@ def test_a_step_is_no_longer_than_its_reach_which_widens_while_steps_help(
     finish = _finish(llama, curve)
     curve.reach = 1e-3
     before = curve.bends
-    assert finish.step(curve)
+    assert outcome(finish.step(curve))
     moved = np.linalg.norm(curve.bends - before) / curve.unit
     assert moved == pytest.approx(1e-3, rel=0.01)
     assert curve.reach == pytest.approx(1.5e-3)
@@ -130,18 +132,31 @@ def test_a_step_that_promises_too_much_is_shortened_and_given_up_if_nothing_help
     real, most = finish._measure, 99
     finish._last = curve, curve.steps, now
     monkeypatch.setattr(finish, "_measure", measure)
-    assert not finish.step(curve)
+    assert not outcome(finish.step(curve))
     assert len(tried) == finishing.TRIES
     np.testing.assert_allclose(np.array(tried[1:]) / tried[:-1], 1 / 3, rtol=0.01)
     assert all(np.array_equal(before[name], value) for name, value in curve.state().items())
     tried.clear()
     most = 3
-    finish.step(curve)
+    outcome(finish.step(curve))
     assert curve.steps == RECIPE.max_steps + 1
     assert curve.reach == pytest.approx(tried[-1], rel=0.01) and curve.reach < REACH
 
 
-def test_only_the_worst_tokens_are_asked_for(
+def test_the_worst_of_each_stretch_is_asked_for_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    odds = np.array([
+        [-3.0, 9.0], [-5.0, 9.0], [-4.9, -1.0], [0.5, 0.7], [-2.0, 0.9], [9.0, -0.5]
+    ])  # fmt: skip
+    monkeypatch.setattr(finishing, "MOST_TOKENS", 5)
+    place, n = finishing.asked_for(odds)
+    stretches = [(1, 0), (4, 0), (2, 1), (5, 1)]
+    assert list(zip(place, n, strict=True)) == [*stretches, (2, 0)]
+    monkeypatch.setattr(finishing, "MOST_TOKENS", 99)
+    place, n = finishing.asked_for(odds)
+    assert sorted(zip(place, n, strict=True)) == sorted(zip(*np.nonzero(odds < 0.8), strict=True))
+
+
+def test_a_step_asks_for_no_more_tokens_than_it_may(
     llama: "FrozenModel", curve: CurveTrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finish, asked = _finish(llama, curve), []
@@ -150,8 +165,23 @@ def test_only_the_worst_tokens_are_asked_for(
         finishing, "smallest_move", lambda s, b: (asked.append(b), smallest_move(s, b))[1]
     )
     now = finish._measured(curve)
-    finish.step(curve)
-    assert asked[0].tolist() == (-np.sort(now.odds.ravel())[:3]).tolist()
+    outcome(finish.step(curve))
+    assert asked[0].tolist() == (-now.odds[finishing.asked_for(now.odds)]).tolist()
+    assert len(asked[0]) == 3
+
+
+def test_others_have_their_turn_within_a_step_and_nothing_has_changed_till_its_end(
+    llama: "FrozenModel", curve: CurveTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finishing, "ROWS_AT_ONCE", 8)
+    finish, before = _finish(llama, curve), curve.state()
+    turns, steps = 0, finish.step(curve)
+    with pytest.raises(StopIteration):
+        while True:
+            next(steps)
+            turns += 1
+            assert all(np.array_equal(before[k], value) for k, value in curve.state().items())
+    assert turns > 4 and curve.steps == RECIPE.max_steps + 1
 
 
 def test_rows_that_do_not_fit_come_again_fewer_at_a_time(
@@ -169,7 +199,7 @@ def test_rows_that_do_not_fit_come_again_fewer_at_a_time(
         return real(model, batches, **how)  # type: ignore[arg-type]
 
     now = finish._measured(curve)
-    expected = finish._move(curve, now)
+    expected = outcome(finish._move(curve, now))
     monkeypatch.setattr(passes, "loss_and_gradient", small)
-    np.testing.assert_allclose(finish._move(curve, now), expected, atol=1e-4)
+    np.testing.assert_allclose(outcome(finish._move(curve, now)), expected, atol=1e-4)
     assert sizes and finish.rows_at_once <= 2

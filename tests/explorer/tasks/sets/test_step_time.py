@@ -131,3 +131,19 @@ def test_a_step_in_float32_is_timed_where_the_search_is_in_bfloat16(
     assert found.exact_factor == pytest.approx(0.15 / 0.06)
     assert found.exact_step(4) == pytest.approx(0.15)
     assert clock == []
+
+
+def test_a_recipe_of_few_steps_is_timed_by_steps_that_do_something(
+    pool: "ModelPool", tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: list[bool] = []
+    step = step_time.Trainer.step
+
+    def noted(trainer: step_time.Trainer) -> object:
+        alive.append(not trainer.finished)
+        return step(trainer)
+
+    monkeypatch.setattr(step_time.Trainer, "step", noted)
+    model = pool.get(tiny_llama_folder, "tiny", torch.float32)
+    step_time.measured(model, 4, "halves", QUICK.model_copy(update={"max_steps": 2}))
+    assert len(alive) > 4 and all(alive)
