@@ -145,5 +145,5 @@ def test_a_recipe_of_few_steps_is_timed_by_steps_that_do_something(
 
     monkeypatch.setattr(step_time.Trainer, "step", noted)
     model = pool.get(tiny_llama_folder, "tiny", torch.float32)
-    step_time.measured(model, 4, "halves", QUICK.model_copy(update={"max_steps": 2}))
+    step_time.measured(model, 4, "halves", QUICK.model_copy(update={"max_steps": 2, "lr": 1e-6}))
     assert len(alive) > 4 and all(alive)
