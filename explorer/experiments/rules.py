@@ -17,6 +17,9 @@ LEAST = math.ceil(math.log2(2 / LEVEL))
 """Units that a verdict needs: the signs of fewer give no p as small as LEVEL / 2."""
 SHARED_COSTS = 0.05
 """Token accuracy that a shared vector may cost and still count as one that can be shared (F3)."""
+LEADS = 0.05
+"""Share of tokens by which one order has to lead another to count as better (F2): less is what a
+token at one position makes, such as the first, which no order gets right in some models."""
 LINEAR = (0.75, 1.25)
 """Slopes of log seconds over log N that count as roughly linear (E11)."""
 MORE = 1.5
@@ -45,7 +48,8 @@ class Rule:
     @property
     def question(self) -> str:
         """What is compared, unit by unit, and how."""
-        claim = tr(self.claim, costs=SHARED_COSTS, more=MORE, low=LINEAR[0], high=LINEAR[1])
+        numbers = {"costs": SHARED_COSTS, "leads": LEADS, "more": MORE}
+        claim = tr(self.claim, low=LINEAR[0], high=LINEAR[1], **numbers)
         compared = tr("Compared {unit} by {unit}; {test}.", unit=tr(self.unit), test=tr(self.test))
         return f"{claim} {compared}"
 
@@ -79,7 +83,10 @@ RULES: dict[str, Rule] = {
     ),
     "F2": Rule(
         TEXT,
-        later("At the longest N, 4 or more, A5 has more tokens right than A2, and more than A3."),
+        later(
+            "At the longest N, 4 or more, A5 leads A2 by more than {leads} of the tokens, and A3 "
+            "by as much."
+        ),
         "arrangements",
     ),
     "F3": Rule(

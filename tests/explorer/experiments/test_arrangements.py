@@ -137,7 +137,9 @@ def test_two_vectors_are_needed_where_one_fails_and_two_do_not(
         (FEW, HALF, ALL, True),
         (FEW, ALL, HALF, False),
         (FEW, HALF, MIXED, None),
-        (ALL, ALL, ALL, None),
+        (ALL, ALL, ALL, False),
+        (FEW, [[0.97] * 6], ALL, False),  # no more than the first token makes
+        (FEW, [[0.9] * 6], ALL, True),
         (FEW, FEW, [HALF[0], ALL[0]], True),
     ],
 )
