@@ -42,16 +42,16 @@ def trials(found: Inside, part: Part) -> dict[str, Any]:
     curves = {what: reading.curve(found, part, what) for what in LABELS[part]}
     first, *rest = (set(curve.at.tolist()) for curve in curves.values())
     at = np.array(sorted(first.intersection(*rest)))  # where every kind was tried
-    rows, means = (np.empty((len(at), len(curves)), dtype) for dtype in (int, float))
+    rows, shares = (np.empty((len(at), len(curves)), dtype) for dtype in (int, float))
     for k, curve in enumerate(curves.values()):
         places = np.searchsorted(curve.at, at)
         rows[:, k] = np.array(curve.rows)[places]
-        means[:, k] = curve.accuracy.mean(1)[places]
+        shares[:, k] = curve.accuracy[places, 0]  # of the direction that is shown
     names = [tr(label) for label in LABELS[part].values()]
     captions = [
         f"{_place(part, place)}: "
         + ", ".join(f"{n} {v:.0%}" for n, v in zip(names, values, strict=True))
-        for place, values in zip(at, means, strict=True)
+        for place, values in zip(at, shares, strict=True)
     ]
     columns = [getattr(found, f"trial_{name}")[rows] for name in COLUMNS]
     return strip(found.header.text, found.header.pieces, names, columns) | {

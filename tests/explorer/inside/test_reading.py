@@ -113,6 +113,21 @@ def test_the_strips_play_what_the_tensors_say() -> None:
     assert through["start"] == 3
 
 
+def test_the_noise_strip_tells_how_much_is_right_of_what_it_shows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of two directions, at 0.2 the first is whole and the other has lost a token."""
+    monkeypatch.setitem(strips.LABELS, "noise", {"e": "e alone"})
+    shown = strips.trials(made(), "noise")
+    for caption, ((ids,),) in zip(shown["captions"], zip(shown["predicted"]), strict=True):
+        assert caption.endswith(f" {np.equal(ids, TARGETS).mean():.0%}")
+    assert shown["captions"] == [
+        "noise of 10.0%: e alone 100%",
+        "noise of 20.0%: e alone 100%",
+        "noise of 40.0%: e alone 67%",
+    ]
+
+
 def test_charts_tell_nothing_by_colour_alone_and_read_no_markup() -> None:
     found = made()
     drawn = charts.lens(found)
