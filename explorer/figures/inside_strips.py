@@ -63,16 +63,16 @@ def trials(found: Inside, part: Part) -> dict[str, Any]:
 
 
 def swap(found: Inside, row: int, *, other: bool) -> dict[str, Any]:
-    """Return plain values for a strip of one swap, against this text or against the other one."""
+    """Return plain values for a strip of one swap, against this text or against the other one.
+
+    Of the other one only what is right is known: p and rank were measured against this text, and
+    are None there.
+    """
     header = found.header
     text = header.others[int(header.trials[row].at)].text if other else header.text
-    predicted = found.trial_predicted[row][None, None]
-    if not other:
-        p, rank = found.trial_p[row][None, None], found.trial_rank[row][None, None]
-    else:  # measured against this text alone: only right or wrong is known of the other
-        right = np.equal(predicted, text.target_ids)
-        p, rank = right.astype(np.float16), np.where(right, 1, 0)
-    return strip(text, header.pieces, [""], [predicted, p, rank])
+    columns = [getattr(found, f"trial_{name}")[row][None, None] for name in COLUMNS]
+    unknown = {"p": None, "rank": None} if other else {}
+    return strip(text, header.pieces, [""], columns) | unknown
 
 
 def _place(part: Part, at: float) -> str:

@@ -102,7 +102,8 @@ def test_a_swap_is_compared_with_both_texts() -> None:
     assert swap["share of the other text"] == 1 and swap["says"] == "dec"
     row = made().trials("swap")[0]
     against_other = strips.swap(made(), row, other=True)
-    assert against_other["targets"] == [8, 9, 7] and against_other["rank"] == [[[1, 1, 1]]]
+    assert against_other["targets"] == [8, 9, 7] and against_other["predicted"] == [[[8, 9, 7]]]
+    assert against_other["p"] is against_other["rank"] is None  # of the other text
     assert strips.swap(made(), row, other=False)["targets"] == TARGETS
 
 
