@@ -28,6 +28,16 @@ CUT_HELP = later(
     "At a layer where attention to e is cut, positions that hold m cannot see e; what is left of "
     "their attention adds up to 1 again."
 )
+NOISE_HELP = later(
+    "Noise is added in a random direction: to e alone, to m alone, or to both. The strip shows the "
+    "first direction."
+)
+SCALE_HELP = later("e or m is multiplied by a factor.")
+E_ALONE = (
+    later("Noise is added to e in a random direction. The strip shows the first direction."),
+    later("e is multiplied by a factor."),
+)
+"""Of noise and of a scale where the input holds no m."""
 
 
 def result() -> None:
@@ -143,17 +153,11 @@ def _attention(found: Inside, key: str) -> None:
 
 
 def _needed(found: Inside, key: str) -> None:
+    moved, scaled = (NOISE_HELP, SCALE_HELP) if "m" in found.header.roles else E_ALONE
     parts: tuple[tuple[Part, str, Callable[[Inside], charts.Chart]], ...] = (
         ("cut", tr(CUT_HELP), charts.cuts),
-        (
-            "noise",
-            tr(
-                "Noise is added in a random direction: to e alone, to m alone, or to both. The "
-                "strip shows the first direction."
-            ),
-            charts.noise,
-        ),
-        ("scale", tr("e or m is multiplied by a factor."), charts.scales),
+        ("noise", tr(moved), charts.noise),
+        ("scale", tr(scaled), charts.scales),
     )
     for part, said, draw in parts:
         if found.trials(part):

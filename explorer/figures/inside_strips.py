@@ -39,7 +39,8 @@ def through_layers(found: Inside) -> dict[str, Any]:
 
 def trials(found: Inside, part: Part) -> dict[str, Any]:
     """Return plain values for a strip with a line for each kind, a frame for each size."""
-    curves = {what: reading.curve(found, part, what) for what in LABELS[part]}
+    tried = {what: label for what, label in LABELS[part].items() if found.trials(part, what)}
+    curves = {what: reading.curve(found, part, what) for what in tried}
     first, *rest = (set(curve.at.tolist()) for curve in curves.values())
     at = np.array(sorted(first.intersection(*rest)))  # where every kind was tried
     rows, shares = (np.empty((len(at), len(curves)), dtype) for dtype in (int, float))
@@ -47,7 +48,7 @@ def trials(found: Inside, part: Part) -> dict[str, Any]:
         places = np.searchsorted(curve.at, at)
         rows[:, k] = np.array(curve.rows)[places]
         shares[:, k] = curve.accuracy[places, 0]  # of the direction that is shown
-    names = [tr(label) for label in LABELS[part].values()]
+    names = [tr(label) for label in tried.values()]
     captions = [
         f"{_place(part, place)}: "
         + ", ".join(f"{n} {v:.0%}" for n, v in zip(names, values, strict=True))

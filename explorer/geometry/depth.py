@@ -90,6 +90,11 @@ class DepthReport(Recorded):
         return sorted((m for m in self.layouts if m.place == place), key=lambda one: one.layer)
 
     @property
+    def places(self) -> list[Place]:
+        """The places that there are: m stands nowhere in some arrangements."""
+        return [place for place in PLACES if self.at(place)]
+
+    @property
     def table(self) -> pd.DataFrame:
         """Everything, a line for each place, layer and comparison."""
         return pd.DataFrame(
@@ -108,7 +113,7 @@ class DepthReport(Recorded):
     @property
     def sentence(self) -> str:
         """At which depth solutions of one text are closest together, against its context."""
-        return " ".join(self._said(place) for place in PLACES)
+        return " ".join(map(self._said, self.places))
 
     def _said(self, place: Place) -> str:
         found = [
@@ -134,11 +139,12 @@ def _after(layer: int) -> str:
 def steps(
     found: SolutionSet, states: Float[np.ndarray, "S 3 K d"]
 ) -> Generator[Progress, None, list[AtDepth]]:
-    """Compare the kinds of pairs after every layer, at every place; say what comes next.
+    """Compare the kinds of pairs after every layer, at every place there is; say what comes next.
 
     Args:
         found: the set, with K exact solutions.
-        states: of every solution after every layer, in the order of `PLACES`.
+        states: of every solution after every layer, in the order of `PLACES`; NaN where no
+            position holds what stands at one.
 
     Raises:
         BadInputError: if the set has too few or too many exact solutions, or a text twice.
@@ -147,6 +153,8 @@ def steps(
     rows: list[AtDepth] = []
     for layer, of_layer in enumerate(states):
         for place, vectors in zip(PLACES, of_layer, strict=True):
+            if np.isnan(vectors).any():
+                continue
             done = len(rows) / (len(states) * len(PLACES))
             yield Progress(f"Comparing pairs after layer {layer} of {len(states) - 1}.", done)
             table = cosine_distances(vectors.astype(np.float64))
@@ -175,6 +183,8 @@ def layouts(states: Float[np.ndarray, "S 3 K d"]) -> list[Layout]:
     """
     made = []
     for k, place in enumerate(PLACES):
+        if np.isnan(states[:, k]).any():
+            continue
         before: NDArray[np.float64] | None = None
         for layer, vectors in enumerate(states[:, k].astype(np.float64)):
             unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -5,9 +5,11 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from explorer.base import folders
+from explorer.geometry import depth, distance_report, measure_distances
 from explorer.inside.result import FILE, Inside, folder_of
 from explorer.jobs import client
 from explorer.solutions import sets
@@ -141,6 +143,28 @@ def test_distances_of_a_set_are_shown_by_layer() -> None:
     assert not app.exception
 
 
+def test_of_a_set_without_m_two_places_are_shown(
+    without_shipped: None, make_set: Callable[..., str]
+) -> None:
+    name = make_set(arrangement="e")
+    found = sets.read(sets.find(name))
+    distance_report.save(found, measure_distances.make(found))
+    states = np.random.default_rng(0).normal(size=(2, 3, len(found.solutions), 4))
+    states[:, 1] = np.nan
+    places: tuple[depth.Place, ...] = ("e", "last")
+    rows = [
+        depth.AtDepth(place=place, layer=layer, medians={}, comparisons=[])
+        for layer in range(2)
+        for place in places
+    ]
+    depth.REPORTS.save(found.record, depth.report(found, rows, states.astype(np.float32)))
+    app = open_page("distances", set=name)
+    assert not app.exception and not app.error
+    assert len(app.segmented_control(key="depth-place").options) == 2
+    (link,) = [b.proto.url for b in app.get("link_button") if "space" in b.proto.url]
+    assert "e+stands" in link
+
+
 def test_what_e_and_m_carry_opens_recorded() -> None:
     app = open_page("roles", set="9fc05a49eeb4")  # ships with the project
     assert not app.exception and not app.error
@@ -151,8 +175,6 @@ def test_what_e_and_m_carry_opens_recorded() -> None:
 def test_distances_by_layer_are_asked_of_the_worker(
     without_shipped: None, make_set: Callable[..., str]
 ) -> None:
-    from explorer.geometry import distance_report, measure_distances
-
     name = make_set()
     found = sets.read(sets.find(name))
     distance_report.save(found, measure_distances.make(found))

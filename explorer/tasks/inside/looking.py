@@ -86,7 +86,9 @@ class InsideTask(Task):
         """
         for other in swap_with:
             partners.require_fits(solution, other)
-        self.solution, self.spec, self.others = solution, spec, list(swap_with)
+        self._roles = roles_of(solution.record.arrangement, solution.length)
+        self.solution, self.spec = solution, spec
+        self.others = list(swap_with) if "m" in self._roles else []  # else nothing can be swapped
         self.model = pool.of_solution(solution)
         if solution.length > MOST_TOKENS:
             config = self.model.network.config.get_text_config(decoder=True)
@@ -95,7 +97,6 @@ class InsideTask(Task):
         self._file, self._job = folder / FILE, job
         self._key, self._first = solution.record.arrangement, read_from(solution.record.arrangement)
         self._targets = torch.from_numpy(solution.target_ids).to(self.model.device)
-        self._roles = roles_of(self._key, solution.length)
         self._inputs = self._lay_out(solution.e[None], solution.m[None])[0]
         self._seconds: dict[str, float] = {}
         self._notices: list[str] = []

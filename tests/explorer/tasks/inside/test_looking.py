@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from explorer.base.errors import BadInputError, ModelError
+from explorer.figures import inside_strips as strips
 from explorer.inside import others, reading
 from explorer.inside.result import FILE, LOOKS, Inside
 from explorer.runtime.interruption import Interrupted
 from explorer.specs.jobs import InsideSpec, RadiusSpec
-from explorer.tasks.inside import looking, trials
+from explorer.tasks.inside import looking, trials, writing
 from explorer.tasks.inside.looking import InsideTask
 from explorer.tasks.landscape.radius import RadiusTask
 from tests.steps import exhaust
@@ -245,8 +246,6 @@ def test_of_one_token_only_e_is_fed_and_is_like_itself(
 def test_what_is_written_is_what_transformers_generates(
     look: Look, network: Any, exact_solutions: "list[Solution]"
 ) -> None:
-    from explorer.tasks.inside import writing
-
     task = look(write=True, tokens=4)
     found, s = task.found, exact_solutions[0]
     assert found is not None
@@ -262,6 +261,28 @@ def test_what_is_written_is_what_transformers_generates(
     assert said[writing.WHOLE, ""].text == task.model.tokenizer.decode(ids)
     itself = said[writing.TEXT, ""]
     assert itself.like_next == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(("key", "length"), [("e", 3), ("e+mN-1", 1), ("alternating", 1)])
+def test_nothing_is_tried_of_an_m_that_is_not_fed(
+    look: Look, exact_solutions: "list[Solution]", key: str, length: int
+) -> None:
+    s, other = (
+        replace(
+            each,
+            record=each.record.model_copy(update={"arrangement": key}),
+            target_ids=each.target_ids[:length],
+        )
+        for each in (exact_solutions[0], exact_solutions[3])
+    )
+    found = look(s, swap_with=(other,), write=True, tokens=1).found
+    assert found is not None and "m" not in found.header.roles
+    tried = {(trial.part, trial.what) for trial in found.header.trials}
+    assert tried == {("scale", "e"), ("noise", "e")} and not found.header.others
+    assert writing.ONCE not in {w.start for w in found.header.writings}
+    for part in ("noise", "scale"):
+        assert len(strips.trials(found, part)["labels"]) == 1
+        assert len(strips.trials(found, part)["captions"]) >= len(trials.FACTORS)
 
 
 def test_a_solution_of_other_weights_and_one_that_is_too_long_are_refused(
