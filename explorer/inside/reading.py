@@ -89,8 +89,11 @@ def radius(found: Inside, what: What) -> NDArray[np.float64]:
 
     Returns:
         float64 (draws, 2): the greatest length up to which every one that was tried holds (0: none)
-        and the next one (infinity: it never fell), as shares of the norm.
+        and the next one (infinity: it never fell), as shares of the norm. (0, 2) where accuracy is
+        below 0.99 to begin with.
     """
+    if found.right[-1].mean() < THRESHOLD:
+        return np.empty((0, 2))
     trials, accuracy = found.header.trials, found.trial_accuracy
     by_draw: dict[int, list[tuple[float, bool]]] = {}
     for k in found.trials("noise", what):

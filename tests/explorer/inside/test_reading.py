@@ -74,14 +74,24 @@ def test_shares_of_attention_count_every_position_once() -> None:
 
 
 def test_the_radius_lies_between_what_holds_and_what_does_not() -> None:
-    found = made()
+    exact = np.tile(TARGETS, (4, 1))
+    found = made(predicted=exact)
     assert reading.radius(found, "e").tolist() == [[0.2, 0.4], [0.1, 0.2]]
     assert reading.radius_in_words(found, "e") == "15.0% to 30.0%"
     assert reading.radius_in_words(found, "m") == "–"
     said = np.tile(TARGETS, (8, 1))
-    assert reading.radius(made(trial_predicted=said), "e").tolist() == [[0.4, np.inf]] * 2
-    assert reading.radius_in_words(made(trial_predicted=said), "e") == "more than 40%"
-    assert reading.radius_in_words(made(trial_predicted=0 * said), "e") == "less than 10.0%"
+    held = made(predicted=exact, trial_predicted=said)
+    assert reading.radius(held, "e").tolist() == [[0.4, np.inf]] * 2
+    assert reading.radius_in_words(held, "e") == "more than 40%"
+    lost = made(predicted=exact, trial_predicted=0 * said)
+    assert reading.radius_in_words(lost, "e") == "less than 10.0%"
+
+
+def test_what_is_not_exact_to_begin_with_has_no_radius() -> None:
+    found = made(trial_predicted=np.zeros((8, 3)))
+    assert found.right[-1].mean() < 0.99 and found.trials("noise", "e")
+    assert reading.radius(found, "e").shape == (0, 2)
+    assert reading.radius_in_words(found, "e") == "–"
 
 
 def test_curves_and_sentence() -> None:
