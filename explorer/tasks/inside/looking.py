@@ -207,13 +207,16 @@ class InsideTask(Task):
         return Inside(header, **tensors).in_format()
 
     def _alike(self, states: Float[Tensor, "S L d"]) -> NDArray[np.float32]:
-        """Return mean, least and greatest cosine between any two positions fed the same vector."""
+        """Return mean, least and greatest cosine between any two positions fed the same vector.
+
+        NaN where there are no two.
+        """
         many = "m" if self._roles.count("m") >= 2 else "e"
         fed_same = torch.tensor([role == many for role in self._roles], device=states.device)
         unit = normalize(states[:, fed_same].double(), dim=-1)
         count = unit.shape[1]
         if count < 2:
-            return np.ones((len(states), 3), np.float32)
+            return np.full((len(states), 3), np.nan, np.float32)
         above = torch.triu(torch.ones(count, count, dtype=torch.bool, device=unit.device), 1)
         cosines = (unit @ unit.mT)[:, above]
         three = torch.stack([cosines.mean(1), cosines.amin(1), cosines.amax(1)], 1)

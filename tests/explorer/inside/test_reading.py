@@ -157,6 +157,23 @@ def test_charts_tell_nothing_by_colour_alone_and_read_no_markup() -> None:
     assert charts.heads(found).alt.endswith("100%.")
 
 
+def test_charts_leave_out_what_one_position_does_not_tell() -> None:
+    found = made(similarity=np.full((4, 3), np.nan))
+    alike = {t.name for t in charts.by_layer(made()).figure.data} - {
+        t.name for t in charts.by_layer(found).figure.data
+    }
+    assert alike == {"least to most similar pair", "similarity of two positions (cosine)"}
+    assert "Mean cosine" in charts.by_layer(made()).alt
+    assert "osine" not in charts.by_layer(found).alt and "nan" not in charts.by_layer(found).alt
+    assert np.isfinite(charts.by_layer(found).figure.layout.yaxis.range).all()
+    header = made().header
+    text = header.text.model_copy(update={"target_ids": TARGETS[:1]})
+    header = header.model_copy(update={"text": text, "roles": ["e"], "first": 0})
+    one = Inside(**vars(made()) | {"header": header, "attention": np.ones((3, 2, 1, 1))})
+    assert charts.attention_map(one, 0, None).alt.endswith("mean of all heads.")
+    assert "first position gets" in charts.attention_map(made(), 0, None).alt
+
+
 def test_every_table_is_in_the_zip(tmp_path: Path) -> None:
     file = made().save(tmp_path / FILE)
     with zipfile.ZipFile(BytesIO(tables.archive(Inside.load(file), file))) as zipped:
