@@ -7,13 +7,14 @@ from typing import Any
 
 import streamlit as st
 
+from explorer.base.collection import Stored
 from explorer.base.formatting import human_seconds
 from explorer.base.language import later, retold, tr
 from explorer.figures import inside as charts
 from explorer.figures import inside_strips as strips
 from explorer.figures.inside_names import CELLS
 from explorer.inside import reading, tables
-from explorer.inside.header import Part
+from explorer.inside.header import InsideHeader, Part
 from explorer.inside.result import FILE, LOOKS, Inside, folder_of
 from explorer.jobs.client import Job
 from explorer.specs.jobs import InsideSpec
@@ -57,7 +58,14 @@ def result() -> None:
     if not looks:
         st.info(tr("Nobody has looked inside this solution yet. Press Look inside."))
         return
-    show(looks[0].file, f"solution-{looks[0].id}", f"?solution={name}")
+    look = max(looks, key=_parts)  # of equal ones the newest
+    show(look.file, f"solution-{look.id}", f"?solution={name}")
+
+
+def _parts(look: Stored[InsideHeader]) -> int:
+    """Count the parts of a look: one that was stopped has fewer."""
+    said = look.said
+    return 0 if said is None else len({t.part for t in said.trials}) + bool(said.writings)
 
 
 def show(file: Path, key: str, query: str) -> None:
@@ -153,6 +161,8 @@ def _attention(found: Inside, key: str) -> None:
 
 
 def _needed(found: Inside, key: str) -> None:
+    if not found.header.trials:
+        st.info(tr("This look was stopped before anything was changed. Press Look inside again."))
     moved, scaled = (NOISE_HELP, SCALE_HELP) if "m" in found.header.roles else E_ALONE
     parts: tuple[tuple[Part, str, Callable[[Inside], charts.Chart]], ...] = (
         ("cut", tr(CUT_HELP), charts.cuts),
@@ -208,7 +218,8 @@ def _writing(found: Inside, key: str) -> None:
         if st.button(
             tr("Let the model go on writing"), icon=":material/edit_note:", key=f"write-{key}"
         ):
-            inside_set_up.submit(InsideSpec(solution=found.header.solution, write=True))
+            again = reading.asked_again(found)
+            inside_set_up.submit(again.model_copy(update={"write": True}))
         return
     table = tables.writings(found)
     asked = table["question"].str.removeprefix("Question: ").str.removesuffix("\nAnswer:")

@@ -9,6 +9,7 @@ from explorer.base.formatting import counted
 from explorer.base.language import tr
 from explorer.inside.header import Part, What
 from explorer.inside.result import Inside
+from explorer.specs.jobs import InsideSpec
 from explorer.specs.recipes import THRESHOLD
 
 SOURCES = ("before e", "e", "earlier m", "itself")
@@ -156,3 +157,20 @@ def sentence(found: Inside) -> str:
             )
         )
     return " ".join(said)
+
+
+def asked_again(found: Inside) -> InsideSpec:
+    """Return what was asked for a look, as far as its trials tell, without any writing.
+
+    One solution swapped with is named again; of two or none, the usual ones are looked for.
+    """
+    header = found.header
+    told = {
+        "depths": len({trial.at for trial in header.trials if trial.part == "cut"}),
+        "draws": len({trial.draw for trial in header.trials if trial.part == "noise"}),
+        "other": header.others[0].id if len(header.others) == 1 else None,
+    }
+    return InsideSpec.model_validate(
+        {"solution": header.solution, "seed": header.directions}
+        | {name: value for name, value in told.items() if value}
+    )

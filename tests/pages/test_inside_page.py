@@ -1,5 +1,6 @@
 """The page Inside: empty, with a look at it, while it is made, and with bad input."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
@@ -75,12 +76,36 @@ def test_a_solution_that_was_looked_into_shows_that(looked: str) -> None:
 def test_the_model_can_be_made_to_write_afterwards(
     without_shipped: None, solution_files: list[Path]
 ) -> None:
-    job = carry_out(InsideSpec(solution=solution_files[0].stem))
+    spec = InsideSpec(
+        solution=solution_files[0].stem,
+        other=solution_files[1].stem,
+        depths=1,
+        draws=3,
+        seed=4,
+    )
+    job = carry_out(spec)
     app = open_page("inside", job=job)
     app.segmented_control(key=f"view-{job}").set_value(VIEWS[3]).run()
     app.button(key=f"write-{job}").click().run()
     newest = next(j for j in client.jobs() if j.id != job)
-    assert newest.spec == InsideSpec(solution=solution_files[0].stem, write=True)
+    assert newest.spec == spec.model_copy(update={"write": True})
+
+
+def test_a_look_that_was_stopped_gives_way_to_a_whole_one_and_says_so(looked: str) -> None:
+    file = folder_of(looked) / FILE
+    found = Inside.load(file)
+    nothing = {name: getattr(found, name)[:0] for name in Inside.__annotations__ if "trial" in name}
+    header = found.header.model_copy(update={"trials": [], "writings": []})
+    folder = folders.make(folder_of("stopped"))
+    replace(found, header=header, **nothing).save(folder / FILE)
+    os.utime(file, (0, 0))  # the older one
+    app = open_page("inside", solution=found.header.solution)
+    app.segmented_control(key=f"view-solution-{looked}").set_value(VIEWS[2]).run()
+    assert not app.exception and "stopped" not in texts_of(app)
+    file.unlink()
+    app = open_page("inside", solution=found.header.solution)
+    app.segmented_control(key="view-solution-stopped").set_value(VIEWS[2]).run()
+    assert not app.exception and "stopped before anything was changed" in texts_of(app)
 
 
 def test_a_look_under_way_shows_the_layers_as_soon_as_they_are_there(

@@ -200,6 +200,7 @@ class InsideTask(Task):
             self.model.tokenizer,
             layers=len(plain),
             heads=plain.shape[1],
+            directions=self.spec.seed,
             confirmed_in=self.model.number_format,
             device=self.model.device.type,
             job=self._job,
