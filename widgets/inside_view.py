@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer.base.collection import Stored
 from explorer.base.formatting import human_seconds
-from explorer.base.language import later, retold, tr
+from explorer.base.language import amount, later, retold, tr
 from explorer.figures import inside as charts
 from explorer.figures import inside_strips as strips
 from explorer.figures.inside_names import CELLS
@@ -97,7 +97,7 @@ def show(file: Path, key: str, query: str) -> None:
             download.button(label, data, name, f"download-{name}-{key}", said)
         if query:
             copy_link(f"link-{key}", query)
-    taken = ", ".join(f"{part} {human_seconds(s)}" for part, s in header.seconds.items())
+    taken = ", ".join(f"{tr(p)} {amount(human_seconds(s))}" for p, s in header.seconds.items())
     st.caption(
         escaped(
             tr(

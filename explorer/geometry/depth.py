@@ -13,6 +13,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from pydantic import Field
 
+from explorer.base.language import tr
 from explorer.base.progress import Progress
 from explorer.base.provenance import Recorded
 from explorer.base.value import Value
@@ -122,18 +123,26 @@ class DepthReport(Recorded):
             for c in row.comparisons
             if (c.near, c.far) == ("same text", "same context")
         ]
+        name = tr(PLACE_NAMES[place])
+        name = name[:1].upper() + name[1:]
         if not found:
-            return f"{PLACE_NAMES[place].capitalize()} there is nothing to compare."
+            return tr("{place} there is nothing to compare.", place=name)
         first, best = found[0], max(found)
-        return (
-            f"{PLACE_NAMES[place].capitalize()}: same text against same context, AUC "
-            f"{first[0]:.2f} {_after(first[2])}, most {_after(best[2])} "
-            f"({best[0]:.2f}, p = {best[1]:.4f}, chosen as the best of {len(found)})."
+        return tr(
+            "{place}: same text against same context, AUC {first} {start}, most {at} ({best}, p = "
+            "{p}, chosen as the best of {count}).",
+            place=name,
+            first=f"{first[0]:.2f}",
+            start=_after(first[2]),
+            at=_after(best[2]),
+            best=f"{best[0]:.2f}",
+            p=f"{best[1]:.4f}",
+            count=len(found),
         )
 
 
 def _after(layer: int) -> str:
-    return "at the input" if layer == 0 else f"after layer {layer}"
+    return tr("after layer {layer}", layer=layer) if layer else tr("at the input")
 
 
 def steps(
@@ -156,7 +165,12 @@ def steps(
             if np.isnan(vectors).any():
                 continue
             done = len(rows) / (len(states) * len(PLACES))
-            yield Progress(f"Comparing pairs after layer {layer} of {len(states) - 1}.", done)
+            said = tr(
+                "Comparing pairs after layer {layer} of {layers}.",
+                layer=layer,
+                layers=len(states) - 1,
+            )
+            yield Progress(said, done)
             table = cosine_distances(vectors.astype(np.float64))
             distances = table[which.first, which.second]
             told = np.ptp(distances) > 1e-9  # one vector for all: nothing to tell apart

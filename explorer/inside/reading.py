@@ -129,14 +129,19 @@ def sentence(found: Inside) -> str:
     header, right = found.header, found.right.sum(1)
     N, last = found.right.shape[1], header.layers
     half = np.flatnonzero(right >= N / 2)
+    ends = {"right": right[-1], "layer": last, "before": right[-2]}
     said = [
         tr(
             "{right} of {tokens} are correct after the last layer ({layer}), {before} after the "
             "one before.",
-            right=right[-1],
             tokens=counted(N, "token"),
-            layer=last,
-            before=right[-2],
+            **ends,
+        )
+        if N > 1
+        else tr(
+            "{right} of 1 token is correct after the last layer ({layer}), {before} after the one "
+            "before.",
+            **ends,
         )
     ]
     if not len(half):

@@ -197,6 +197,20 @@ def test_what_e_and_m_carry_opens_recorded() -> None:
     assert any("shared minus free" in d.value.columns for d in app.dataframe)
 
 
+def test_what_is_found_is_said_in_german() -> None:
+    """On what ships with the project: by layer, of e and m, and how long each part took."""
+    for page, asked, german, english in (
+        ("distances", {"set": "131d0d8231dc"}, "gleicher Text gegen gleichen Kontext", "same text"),
+        ("roles", {"set": "9fc05a49eeb4"}, "richtig gelesen: e 0,57 (0,45 bis 0,69)", "read right"),
+        ("roles", {"set": "9fc05a49eeb4"}, "für weniger", "for less"),
+        ("roles", {"set": "9fc05a49eeb4"}, "Verdopplungen des Rauschens, m minus e", "With noise"),
+        ("inside", {}, "Attention abgeschnitten", "attention cut"),
+    ):
+        app = open_page(page, lang="de", **asked)
+        assert not app.exception
+        assert german in texts_of(app) and english not in texts_of(app), page
+
+
 def test_distances_by_layer_are_asked_of_the_worker(
     without_shipped: None, make_set: Callable[..., str]
 ) -> None:

@@ -1,6 +1,7 @@
 """What a look inside adds up to, on numbers small enough to count by hand."""
 
 import zipfile
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,10 @@ def test_curves_and_sentence() -> None:
     said = reading.sentence(made())
     assert "2 of 3 tokens are correct after the last layer (3), 1 after the one before" in said
     assert "first readable after layer 1" in said
+    header = made().header
+    text = header.text.model_copy(update={"target_ids": TARGETS[:1]})
+    one = replace(made(), header=header.model_copy(update={"text": text}), predicted=SAID[:, :1])
+    assert reading.sentence(one).startswith("1 of 1 token is correct after the last layer (3), 0")
     to_e = np.mean([1.5 / 2, (4 / 3) / 2, 1.25 / 2])
     assert f"gives {to_e:.0%} of its attention to e, most in layer 1 (68%)" in said
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from explorer.base import language
 from explorer.base.errors import BadInputError, ModelError
 from explorer.figures import inside_strips as strips
 from explorer.inside import others, reading
@@ -280,13 +281,14 @@ def test_nothing_is_tried_of_an_m_that_is_not_fed(
     tried = {(trial.part, trial.what) for trial in found.header.trials}
     assert tried == {("scale", "e"), ("noise", "e")} and not found.header.others
     assert writing.ONCE not in {w.start for w in found.header.writings}
+    assert any("kein m" in language._told("de", said) for said in found.header.notices)
     for part in ("noise", "scale"):
         assert len(strips.trials(found, part)["labels"]) == 1
         assert len(strips.trials(found, part)["captions"]) >= len(trials.FACTORS)
 
 
 def test_a_solution_of_other_weights_and_one_that_is_too_long_are_refused(
-    look: Look, exact_solutions: "list[Solution]"
+    look: Look, exact_solutions: "list[Solution]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s = exact_solutions[0]
     foreign = replace(s, record=s.record.model_copy(update={"fingerprint": "0" * 64}))
@@ -294,6 +296,9 @@ def test_a_solution_of_other_weights_and_one_that_is_too_long_are_refused(
         look(foreign)
     long = replace(s, target_ids=np.resize(s.target_ids, 512))
     with pytest.raises(BadInputError, match=r"512 tokens.*16 times.*maps alone.*At most 128"):
+        look(long)
+    monkeypatch.setattr(language, "_current", lambda: "de")
+    with pytest.raises(BadInputError, match=r"512 Tokens.*16-mal.*Höchstens 128"):
         look(long)
 
 
