@@ -94,10 +94,11 @@ def _other_plane(file: Path, paths: Paths, spec: LandscapeSpec) -> str:
     """Say what a file holds if it is another plane than the one asked for."""
     with suppress(CorruptFileError):
         kept = Landscape.load(file)
-        same = kept.header.level == spec.level and spec.pair < len(paths)
-        if not same or not np.array_equal(kept.points, paths.points(spec.pair)):
-            a, b = (end.id for end in kept.header.ends)
-            return f"the plane through {a} and {b} at level {kept.header.level}"
+        if spec.pair >= len(paths):  # there is none to ask for, which is said later
+            return ""
+        (a, b), level = (end.id for end in kept.header.ends), kept.header.level
+        if level != spec.level or not np.array_equal(kept.points, paths.points(spec.pair)):
+            return f"the plane through {a} and {b} at level {level}"
     return ""
 
 

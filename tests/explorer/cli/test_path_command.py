@@ -138,5 +138,6 @@ def test_a_plane_or_a_walk_of_something_else_is_not_written_over(
         said = call(*asked, *common)
         assert said.code == 2 and lies_there in said.err and "--out" in said.err, said.err
     assert kept == {file: file.read_bytes() for file in (tmp_path / "around").iterdir()}
+    assert "no pair 9" in call(*plane, "--pair", 9, *common).err
     assert call(*plane, *common).json["accuracy"] == first.json["accuracy"]
     assert call(*walk, *common).json["radius"] == around.json["radius"]
