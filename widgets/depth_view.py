@@ -45,7 +45,7 @@ def effects(found: SolutionSet, place: Place | None = None) -> None:
         st.info(escaped(retold(note)), icon=":material/info:")
     asked = tr("Hidden states")
     names = {there: PLACE_NAMES[there] for there in made.places}
-    usual = "m" if "m" in names else None
+    usual: Place = "m" if "m" in names else "e"
     at = one_of(asked, names, usual, key="depth-place") if place is None else place
     chart_widget.show(cached.once(charts.by_layer, made, at), f"depth-{made.set}")
     st.write(escaped(made.sentence))
