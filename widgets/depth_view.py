@@ -6,6 +6,7 @@ from explorer.base.language import retold, tr
 from explorer.figures import depth as charts
 from explorer.geometry import depth
 from explorer.geometry.depth import PLACE_NAMES, Place
+from explorer.inside.header import roles_of
 from explorer.solutions.sets import SolutionSet
 from explorer.specs.jobs import DepthSpec
 from widgets import cached, jobs, map_set_up
@@ -27,7 +28,9 @@ def show(found: SolutionSet) -> None:
         )
     )
     effects(found)
-    link = map_set_up.link(found.record.id, "m")
+    first = found.solutions[0]
+    has_m = "m" in roles_of(first.record.arrangement, first.length)
+    link = map_set_up.link(found.record.id, "m" if has_m else "e")
     st.link_button(tr("See them move through the layers"), link, icon=":material/scatter_plot:")
 
 
@@ -41,6 +44,8 @@ def effects(found: SolutionSet, place: Place | None = None) -> None:
     for note in made.notes:
         st.info(escaped(retold(note)), icon=":material/info:")
     asked = tr("Hidden states")
-    at = one_of(asked, PLACE_NAMES, "m", key="depth-place") if place is None else place
+    names = {there: PLACE_NAMES[there] for there in made.places}
+    usual: Place = "m" if "m" in names else "e"
+    at = one_of(asked, names, usual, key="depth-place") if place is None else place
     chart_widget.show(cached.once(charts.by_layer, made, at), f"depth-{made.set}")
     st.write(escaped(made.sentence))

@@ -7,13 +7,14 @@ from typing import Any
 
 import streamlit as st
 
+from explorer.base.collection import Stored
 from explorer.base.formatting import human_seconds
-from explorer.base.language import later, retold, tr
+from explorer.base.language import amount, later, retold, tr
 from explorer.figures import inside as charts
 from explorer.figures import inside_strips as strips
 from explorer.figures.inside_names import CELLS
 from explorer.inside import reading, tables
-from explorer.inside.header import Part
+from explorer.inside.header import InsideHeader, Part
 from explorer.inside.result import FILE, LOOKS, Inside, folder_of
 from explorer.jobs.client import Job
 from explorer.specs.jobs import InsideSpec
@@ -28,6 +29,16 @@ CUT_HELP = later(
     "At a layer where attention to e is cut, positions that hold m cannot see e; what is left of "
     "their attention adds up to 1 again."
 )
+NOISE_HELP = later(
+    "Noise is added in a random direction: to e alone, to m alone, or to both. The strip shows the "
+    "first direction."
+)
+SCALE_HELP = later("e or m is multiplied by a factor.")
+E_ALONE = (
+    later("Noise is added to e in a random direction. The strip shows the first direction."),
+    later("e is multiplied by a factor."),
+)
+"""Of noise and of a scale where the input holds no m."""
 
 
 def result() -> None:
@@ -47,7 +58,14 @@ def result() -> None:
     if not looks:
         st.info(tr("Nobody has looked inside this solution yet. Press Look inside."))
         return
-    show(looks[0].file, f"solution-{looks[0].id}", f"?solution={name}")
+    look = max(looks, key=_parts)  # of equal ones the newest
+    show(look.file, f"solution-{look.id}", f"?solution={name}")
+
+
+def _parts(look: Stored[InsideHeader]) -> int:
+    """Count the parts of a look: one that was stopped has fewer."""
+    said = look.said
+    return 0 if said is None else len({t.part for t in said.trials}) + bool(said.writings)
 
 
 def show(file: Path, key: str, query: str) -> None:
@@ -79,7 +97,7 @@ def show(file: Path, key: str, query: str) -> None:
             download.button(label, data, name, f"download-{name}-{key}", said)
         if query:
             copy_link(f"link-{key}", query)
-    taken = ", ".join(f"{part} {human_seconds(s)}" for part, s in header.seconds.items())
+    taken = ", ".join(f"{tr(p)} {amount(human_seconds(s))}" for p, s in header.seconds.items())
     st.caption(
         escaped(
             tr(
@@ -143,17 +161,13 @@ def _attention(found: Inside, key: str) -> None:
 
 
 def _needed(found: Inside, key: str) -> None:
+    if not found.header.trials:
+        st.info(tr("This look was stopped before anything was changed. Press Look inside again."))
+    moved, scaled = (NOISE_HELP, SCALE_HELP) if "m" in found.header.roles else E_ALONE
     parts: tuple[tuple[Part, str, Callable[[Inside], charts.Chart]], ...] = (
         ("cut", tr(CUT_HELP), charts.cuts),
-        (
-            "noise",
-            tr(
-                "Noise is added in a random direction: to e alone, to m alone, or to both. The "
-                "strip shows the first direction."
-            ),
-            charts.noise,
-        ),
-        ("scale", tr("e or m is multiplied by a factor."), charts.scales),
+        ("noise", tr(moved), charts.noise),
+        ("scale", tr(scaled), charts.scales),
     )
     for part, said, draw in parts:
         if found.trials(part):
@@ -204,7 +218,8 @@ def _writing(found: Inside, key: str) -> None:
         if st.button(
             tr("Let the model go on writing"), icon=":material/edit_note:", key=f"write-{key}"
         ):
-            inside_set_up.submit(InsideSpec(solution=found.header.solution, write=True))
+            again = reading.asked_again(found)
+            inside_set_up.submit(again.model_copy(update={"write": True}))
         return
     table = tables.writings(found)
     asked = table["question"].str.removeprefix("Question: ").str.removesuffix("\nAnswer:")

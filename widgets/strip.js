@@ -211,17 +211,22 @@ function paintBox(box, data, frame, r, [start, stop, text], words) {
   for (let i = start; i < stop; i++) {
     const said = pieceOf(data, data.predicted[frame][r][i]);
     right = right && isRight(data, frame, r, i);
-    p = Math.min(p, data.p[frame][r][i]);
+    if (data.p) p = Math.min(p, data.p[frame][r][i]); // null: only right or wrong is known
     const note = said.includes(PART) ? tr("{mark}: a part of a character, no letter by itself", { mark: PART }) : "";
+    const here = {
+      position: i + 1,
+      target: visible(data.pieces[data.targets[i]] ?? text),
+      output: visible(said),
+      note: note && ` (${note})`,
+    };
     lines.push(
-      tr("position {position}: target “{target}”, output “{output}”{note}, p(target) {p}, rank {rank}", {
-        position: i + 1,
-        target: visible(data.pieces[data.targets[i]] ?? text),
-        output: visible(said),
-        note: note && ` (${note})`,
-        p: number((data.p[frame][r][i] / 100).toFixed(2)),
-        rank: data.rank[frame][r][i],
-      }),
+      data.p
+        ? tr("position {position}: target “{target}”, output “{output}”{note}, p(target) {p}, rank {rank}", {
+            ...here,
+            p: number((data.p[frame][r][i] / 100).toFixed(2)),
+            rank: data.rank[frame][r][i],
+          })
+        : tr("position {position}: target “{target}”, output “{output}”{note}", here),
     );
   }
   box.className = `token ${right ? "right" : "wrong"}`;

@@ -1,15 +1,17 @@
 """`python -m explorer inside`: look inside the forward pass of one solution."""
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from explorer.base.errors import CorruptFileError
 from explorer.base.files import write_atomically
 from explorer.cli import flags, results
 from explorer.cli.devices import alone_on, named
 from explorer.cli.progress import carry_out
 from explorer.inside import others, reading, tables
-from explorer.inside.result import FILE, Inside
+from explorer.inside.result import FILE, FORMAT, Inside
 from explorer.solutions import store
 from explorer.specs.jobs import InsideSpec
 
@@ -33,19 +35,35 @@ def run(arguments: argparse.Namespace) -> int:
     spec = flags.read(arguments, InsideSpec)
     solution = store.open_solution(spec.solution)
     swap = others.chosen(solution, spec.other)
+    file = arguments.out / FILE
+    results.keep_others(file, _other_look(file, solution.record.id))
     from explorer.tasks.inside.looking import InsideTask
 
     with alone_on(named(arguments.device)) as pool:
+        results.keep_others(file, _other_look(file, solution.record.id))  # after a wait
         folder = results.folder(arguments.out)
         task = carry_out(InsideTask(solution, spec, pool, folder, swap_with=swap))
     assert task.found is not None
-    for name, table in tables.all_of(task.found).items():
-        write_atomically(arguments.out / f"{name}.csv", table.to_csv(index=False).encode())
+    made = tables.all_of(task.found)
+    for name in tables.TABLES:
+        table = arguments.out / f"{name}.csv"
+        if name in made:
+            write_atomically(table, made[name].to_csv(index=False).encode())
+        else:  # of an earlier look that tried more
+            table.unlink(missing_ok=True)
     if arguments.json:
-        results.print_json(_said(task.found, (arguments.out / FILE).resolve()))
+        results.print_json(_said(task.found, file.resolve()))
     else:
         print(task.outcome)
     return 0
+
+
+def _other_look(file: Path, solution: str) -> str:
+    """Say what a file holds if it is a look inside another solution."""
+    with suppress(CorruptFileError):
+        kept = FORMAT.read_header(file).solution
+        return "" if kept == solution else f"a look inside {kept}"
+    return ""
 
 
 def _said(found: Inside, file: Path) -> dict[str, Any]:

@@ -30,6 +30,22 @@ def folder(out: Path) -> Path:
     return out
 
 
+def keep_others(file: Path, holds: str) -> None:
+    """Refuse to write over a result of something else.
+
+    Args:
+        file: that would be written.
+        holds: what lies there, in words; empty: nothing, or what is asked for itself.
+
+    Raises:
+        BadInputError: if it would be lost.
+    """
+    if holds:
+        raise BadInputError(
+            f"{file} holds {holds}, which this would write over. Name another folder with --out."
+        )
+
+
 def written(out: Path, kept: Path) -> AbstractContextManager[None]:
     """Let a block write results to `out`; if the disk refuses, say where they are kept."""
     return disk_errors(

@@ -95,17 +95,19 @@ def by_layer(found: Inside) -> Chart:
     """Draw the share of right tokens by layer, beside how alike the positions' states are."""
     x, share = np.arange(found.header.layers + 1), found.right.mean(1)
     mean, low, high = found.similarity.T
-    figure = go.Figure()
-    figure.add_scatter(
-        x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]), fill="toself",
-        mode="lines", line={"width": 0}, fillcolor="rgba(181,83,156,0.18)", hoverinfo="skip",
-        name=tr("least to most similar pair"),
-    )  # fmt: skip
-    figure.add_scatter(
-        x=x, y=mean, mode="lines+markers", name=tr("similarity of two positions (cosine)"),
-        line={"color": BEZIER, "dash": "dash", "width": 2}, marker={"symbol": "square", "size": 5},
-        hovertemplate=tr("layer %{x}: cosine %{y:.2f}") + "<extra></extra>",
-    )  # fmt: skip
+    figure, there = go.Figure(), bool(np.isfinite(mean).all())
+    if there:
+        figure.add_scatter(
+            x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]), fill="toself",
+            mode="lines", line={"width": 0}, fillcolor="rgba(181,83,156,0.18)", hoverinfo="skip",
+            name=tr("least to most similar pair"),
+        )  # fmt: skip
+        figure.add_scatter(
+            x=x, y=mean, mode="lines+markers", name=tr("similarity of two positions (cosine)"),
+            line={"color": BEZIER, "dash": "dash", "width": 2},
+            marker={"symbol": "square", "size": 5},
+            hovertemplate=tr("layer %{x}: cosine %{y:.2f}") + "<extra></extra>",
+        )  # fmt: skip
     figure.add_scatter(
         x=x, y=share, mode="lines+markers", name=tr("share of correct tokens"),
         line={"color": RIGHT, "width": 3}, marker={"size": 6},
@@ -118,7 +120,7 @@ def by_layer(found: Inside) -> Chart:
     )  # fmt: skip
     title = tr("How equal inputs become different tokens")
     layout(figure, title, tr("layer (0: the input)"), tr("share, or cosine"), height=380)
-    figure.update_yaxes(range=[min(0.0, float(low.min())) - 0.03, 1.04])
+    figure.update_yaxes(range=[float(np.nanmin(low, initial=0.0)) - 0.03, 1.04])
     half = np.flatnonzero(share >= 0.5)
     when = (
         tr("half are correct after layer {layer}", layer=half[0])
@@ -126,16 +128,18 @@ def by_layer(found: Inside) -> Chart:
         else tr("never half of them")
     )
     alt = tr(
-        "Share of correct tokens by layer: {share} after the last, {when}. Mean cosine between "
-        "positions: {first} at the input, lowest {least} after layer {layer}, {last} after the "
-        "last.",
-        share=f"{share[-1]:.0%}",
-        when=when,
-        first=f"{mean[0]:.2f}",
-        least=f"{mean.min():.2f}",
-        layer=int(mean.argmin()),
-        last=f"{mean[-1]:.2f}",
-    )
+        "Share of correct tokens by layer: {share} after the last, {when}.",
+        share=f"{share[-1]:.0%}", when=when,
+    )  # fmt: skip
+    if there:
+        alt += " " + tr(
+            "Mean cosine between positions: {first} at the input, lowest {least} after layer "
+            "{layer}, {last} after the last.",
+            first=f"{mean[0]:.2f}",
+            least=f"{mean.min():.2f}",
+            layer=int(mean.argmin()),
+            last=f"{mean[-1]:.2f}",
+        )
     return Chart("inside-by-layer", figure, alt, tables.layers(found))
 
 
@@ -238,14 +242,14 @@ def attention_map(found: Inside, layer: int, head: int | None) -> Chart:
     table = pd.DataFrame(square, columns=[f"{k} {name}" for k, name in enumerate(names)])
     table.insert(0, "reads", names)
     alt = tr(
-        "Map of the attention between {positions} positions in layer {layer} of {layers}, "
-        "{heads}. The first position gets {share} of the attention of later ones.",
-        positions=len(names),
-        layer=layer + 1,
-        layers=header.layers,
-        heads=which,
-        share=f"{square[1:, :1].mean():.0%}",
-    )
+        "Map of the attention between {positions} positions in layer {layer} of {layers}, {heads}.",
+        positions=len(names), layer=layer + 1, layers=header.layers, heads=which,
+    )  # fmt: skip
+    if len(names) > 1:
+        alt += " " + tr(
+            "The first position gets {share} of the attention of later ones.",
+            share=f"{square[1:, :1].mean():.0%}",
+        )
     figure.update_layout(dragmode=False)
     return Chart(f"inside-map-{layer + 1}", figure, alt, table, wide=True)
 

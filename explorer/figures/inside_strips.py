@@ -39,19 +39,20 @@ def through_layers(found: Inside) -> dict[str, Any]:
 
 def trials(found: Inside, part: Part) -> dict[str, Any]:
     """Return plain values for a strip with a line for each kind, a frame for each size."""
-    curves = {what: reading.curve(found, part, what) for what in LABELS[part]}
+    tried = {what: label for what, label in LABELS[part].items() if found.trials(part, what)}
+    curves = {what: reading.curve(found, part, what) for what in tried}
     first, *rest = (set(curve.at.tolist()) for curve in curves.values())
     at = np.array(sorted(first.intersection(*rest)))  # where every kind was tried
-    rows, means = (np.empty((len(at), len(curves)), dtype) for dtype in (int, float))
+    rows, shares = (np.empty((len(at), len(curves)), dtype) for dtype in (int, float))
     for k, curve in enumerate(curves.values()):
         places = np.searchsorted(curve.at, at)
         rows[:, k] = np.array(curve.rows)[places]
-        means[:, k] = curve.accuracy.mean(1)[places]
-    names = [tr(label) for label in LABELS[part].values()]
+        shares[:, k] = curve.accuracy[places, 0]  # of the direction that is shown
+    names = [tr(label) for label in tried.values()]
     captions = [
         f"{_place(part, place)}: "
         + ", ".join(f"{n} {v:.0%}" for n, v in zip(names, values, strict=True))
-        for place, values in zip(at, means, strict=True)
+        for place, values in zip(at, shares, strict=True)
     ]
     columns = [getattr(found, f"trial_{name}")[rows] for name in COLUMNS]
     return strip(found.header.text, found.header.pieces, names, columns) | {
@@ -63,16 +64,16 @@ def trials(found: Inside, part: Part) -> dict[str, Any]:
 
 
 def swap(found: Inside, row: int, *, other: bool) -> dict[str, Any]:
-    """Return plain values for a strip of one swap, against this text or against the other one."""
+    """Return plain values for a strip of one swap, against this text or against the other one.
+
+    Of the other one only what is right is known: p and rank were measured against this text, and
+    are None there.
+    """
     header = found.header
     text = header.others[int(header.trials[row].at)].text if other else header.text
-    predicted = found.trial_predicted[row][None, None]
-    if not other:
-        p, rank = found.trial_p[row][None, None], found.trial_rank[row][None, None]
-    else:  # measured against this text alone: only right or wrong is known of the other
-        right = np.equal(predicted, text.target_ids)
-        p, rank = right.astype(np.float16), np.where(right, 1, 0)
-    return strip(text, header.pieces, [""], [predicted, p, rank])
+    columns = [getattr(found, f"trial_{name}")[row][None, None] for name in COLUMNS]
+    unknown = {"p": None, "rank": None} if other else {}
+    return strip(text, header.pieces, [""], columns) | unknown
 
 
 def _place(part: Part, at: float) -> str:

@@ -104,7 +104,7 @@ def of_set(found: SolutionSet) -> list[Chart]:
             if not points.empty:
                 drawn.append(distance_charts.against_texts(points, against, texts))
     if (layers := depth.REPORTS.load(found.record)) is not None:
-        drawn += [depth_charts.by_layer(layers, place) for place in depth.PLACE_NAMES]
+        drawn += [depth_charts.by_layer(layers, place) for place in layers.places]
     if (carried := roles.REPORTS.load(found.record)) is not None:
         drawn += [role_charts.probes(carried), role_charts.noise(carried)]
     return drawn + [map_charts.scatter(made, "context") for made in maps.of_set(found.record.id)]

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from pydantic import Field
 
+from explorer.base.language import tr
 from explorer.base.progress import Progress
 from explorer.base.provenance import Recorded
 from explorer.base.value import Value
@@ -90,6 +91,11 @@ class DepthReport(Recorded):
         return sorted((m for m in self.layouts if m.place == place), key=lambda one: one.layer)
 
     @property
+    def places(self) -> list[Place]:
+        """The places that there are: m stands nowhere in some arrangements."""
+        return [place for place in PLACES if self.at(place)]
+
+    @property
     def table(self) -> pd.DataFrame:
         """Everything, a line for each place, layer and comparison."""
         return pd.DataFrame(
@@ -108,7 +114,7 @@ class DepthReport(Recorded):
     @property
     def sentence(self) -> str:
         """At which depth solutions of one text are closest together, against its context."""
-        return " ".join(self._said(place) for place in PLACES)
+        return " ".join(map(self._said, self.places))
 
     def _said(self, place: Place) -> str:
         found = [
@@ -117,28 +123,37 @@ class DepthReport(Recorded):
             for c in row.comparisons
             if (c.near, c.far) == ("same text", "same context")
         ]
+        name = tr(PLACE_NAMES[place])
+        name = name[:1].upper() + name[1:]
         if not found:
-            return f"{PLACE_NAMES[place].capitalize()} there is nothing to compare."
+            return tr("{place} there is nothing to compare.", place=name)
         first, best = found[0], max(found)
-        return (
-            f"{PLACE_NAMES[place].capitalize()}: same text against same context, AUC "
-            f"{first[0]:.2f} {_after(first[2])}, most {_after(best[2])} "
-            f"({best[0]:.2f}, p = {best[1]:.4f}, chosen as the best of {len(found)})."
+        return tr(
+            "{place}: same text against same context, AUC {first} {start}, most {at} ({best}, p = "
+            "{p}, chosen as the best of {count}).",
+            place=name,
+            first=f"{first[0]:.2f}",
+            start=_after(first[2]),
+            at=_after(best[2]),
+            best=f"{best[0]:.2f}",
+            p=f"{best[1]:.4f}",
+            count=len(found),
         )
 
 
 def _after(layer: int) -> str:
-    return "at the input" if layer == 0 else f"after layer {layer}"
+    return tr("after layer {layer}", layer=layer) if layer else tr("at the input")
 
 
 def steps(
     found: SolutionSet, states: Float[np.ndarray, "S 3 K d"]
 ) -> Generator[Progress, None, list[AtDepth]]:
-    """Compare the kinds of pairs after every layer, at every place; say what comes next.
+    """Compare the kinds of pairs after every layer, at every place there is; say what comes next.
 
     Args:
         found: the set, with K exact solutions.
-        states: of every solution after every layer, in the order of `PLACES`.
+        states: of every solution after every layer, in the order of `PLACES`; NaN where no
+            position holds what stands at one.
 
     Raises:
         BadInputError: if the set has too few or too many exact solutions, or a text twice.
@@ -147,8 +162,15 @@ def steps(
     rows: list[AtDepth] = []
     for layer, of_layer in enumerate(states):
         for place, vectors in zip(PLACES, of_layer, strict=True):
+            if np.isnan(vectors).any():
+                continue
             done = len(rows) / (len(states) * len(PLACES))
-            yield Progress(f"Comparing pairs after layer {layer} of {len(states) - 1}.", done)
+            said = tr(
+                "Comparing pairs after layer {layer} of {layers}.",
+                layer=layer,
+                layers=len(states) - 1,
+            )
+            yield Progress(said, done)
             table = cosine_distances(vectors.astype(np.float64))
             distances = table[which.first, which.second]
             told = np.ptp(distances) > 1e-9  # one vector for all: nothing to tell apart
@@ -175,6 +197,8 @@ def layouts(states: Float[np.ndarray, "S 3 K d"]) -> list[Layout]:
     """
     made = []
     for k, place in enumerate(PLACES):
+        if np.isnan(states[:, k]).any():
+            continue
         before: NDArray[np.float64] | None = None
         for layer, vectors in enumerate(states[:, k].astype(np.float64)):
             unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -300,9 +300,9 @@ def _of_depth(spec: MapSpec, sets: list[SolutionSet]) -> SolutionMap | None:
         return None
     report, known = depth.REPORTS.load(sets[0].record), describe(sets)
     ids = known["id"].tolist()
-    if report is None or [point.id for point in report.points] != ids:
+    maps = [] if report is None else report.map_of(spec.place)
+    if report is None or not maps or [point.id for point in report.points] != ids:
         return None
-    maps = report.map_of(spec.place)
     layers = [[list(point) for point in one.at] for one in maps]
     record = MapRecord(
         key=key(spec, sets), spec=spec, solutions=ids, coordinates=layers[-1], layers=layers,

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from pydantic import Field
 
-from explorer.base.language import later
+from explorer.base.language import amount, later, tr
 from explorer.base.provenance import Recorded
 from explorer.base.value import Value
 from explorer.geometry.distance_report import CHANCE
@@ -89,8 +89,16 @@ class Difference(OverContexts):
     @property
     def sentence(self) -> str:
         """The difference with its interval and p-values."""
-        ends = "" if self.low is None else f" (95% interval {self.low:+.2f} to {self.high:+.2f})"
-        return f"{self.value:+.2f}{ends}; p = {self.more:.3f} for more, {self.less:.3f} for less"
+        said = {name: f"{getattr(self, name):.3f}" for name in ("more", "less")}
+        said["value"] = f"{self.value:+.2f}"
+        if self.low is None:
+            return tr("{value}; p = {more} for more, {less} for less", **said)
+        return tr(
+            "{value} (95% interval {low} to {high}); p = {more} for more, {less} for less",
+            low=f"{self.low:+.2f}",
+            high=f"{self.high:+.2f}",
+            **said,
+        )
 
 
 class Probe(OverContexts):
@@ -181,23 +189,34 @@ class RolesReport(Recorded):
     def sentence(self) -> str:
         """What decides it, in figures."""
         said = [
-            f"{vector} {p.value:.2f}{_ends(p)}, p = {p.p:.3f}"
+            f"{vector} {amount(f'{p.value:.2f}')}{_ends(p)}, p = {amount(f'{p.p:.3f}')}"
             for vector in ROLES
             if (p := self.probe(vector, "meaning"))
         ]
-        read = f"Meaning read right in held-out texts: {'; '.join(said) or 'not at all'}."
+        read = "; ".join(said) or tr("not at all")
         found = self.m_less_e()
         if found is None:
-            return f"{read} There is no m of each text's own to compare e with."
-        return f"{read} m minus e: {found.sentence}."
+            return tr(
+                "Meaning read right in held-out texts: {read}. There is no m of each text's own to "
+                "compare e with.",
+                read=read,
+            )
+        return tr(
+            "Meaning read right in held-out texts: {read}. m minus e: {difference}.",
+            read=read,
+            difference=found.sentence,
+        )
 
     @property
     def stands(self) -> str:
         """How much noise each stands, and which stands less."""
         e, m = self.radius("e"), self.radius("m")
-        return (
-            f"With noise of {e.share:.1%} of its norm on e, or {m.share:.1%} on m, the text comes "
-            f"out all the same. Doublings of noise, m minus e: {m.minus(e).sentence}."
+        return tr(
+            "With noise of {e} of its norm on e, or {m} on m, the text comes out all the same. "
+            "Doublings of noise, m minus e: {difference}.",
+            e=f"{e.share:.1%}",
+            m=f"{m.share:.1%}",
+            difference=m.minus(e).sentence,
         )
 
     @property
@@ -236,4 +255,6 @@ def _kind(made: RolesReport) -> tuple[object, ...]:
 
 
 def _ends(of: OverContexts) -> str:
-    return "" if of.low is None else f" ({of.low:.2f} to {of.high:.2f})"
+    if of.low is None:
+        return ""
+    return " " + tr("({low} to {high})", low=f"{of.low:.2f}", high=f"{of.high:.2f}")

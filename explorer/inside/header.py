@@ -73,6 +73,7 @@ class InsideHeader(MeasuredHeader):
     norm_m: float = Field(ge=0)
     trials: list[Trial] = Field(default=[], description="In the order of the tensors' rows.")
     others: list[Other] = Field(default=[], description="Solutions swapped with.")
+    directions: int = Field(0, description="Seed of the noise's directions; older files: 0.")
     writings: list[Writing] = Field(default=[], description="Empty: it was not asked to write.")
     pieces: dict[int, str] = Field(default={}, description="What every token id in it says.")
     seconds: dict[str, float] = Field(default={}, description="Compute time of each part.")

@@ -9,6 +9,7 @@ from explorer.base.formatting import counted
 from explorer.base.language import tr
 from explorer.inside.header import Part, What
 from explorer.inside.result import Inside
+from explorer.specs.jobs import InsideSpec
 from explorer.specs.recipes import THRESHOLD
 
 SOURCES = ("before e", "e", "earlier m", "itself")
@@ -89,8 +90,11 @@ def radius(found: Inside, what: What) -> NDArray[np.float64]:
 
     Returns:
         float64 (draws, 2): the greatest length up to which every one that was tried holds (0: none)
-        and the next one (infinity: it never fell), as shares of the norm.
+        and the next one (infinity: it never fell), as shares of the norm. (0, 2) where accuracy is
+        below 0.99 to begin with.
     """
+    if found.right[-1].mean() < THRESHOLD:
+        return np.empty((0, 2))
     trials, accuracy = found.header.trials, found.trial_accuracy
     by_draw: dict[int, list[tuple[float, bool]]] = {}
     for k in found.trials("noise", what):
@@ -125,14 +129,19 @@ def sentence(found: Inside) -> str:
     header, right = found.header, found.right.sum(1)
     N, last = found.right.shape[1], header.layers
     half = np.flatnonzero(right >= N / 2)
+    ends = {"right": right[-1], "layer": last, "before": right[-2]}
     said = [
         tr(
             "{right} of {tokens} are correct after the last layer ({layer}), {before} after the "
             "one before.",
-            right=right[-1],
             tokens=counted(N, "token"),
-            layer=last,
-            before=right[-2],
+            **ends,
+        )
+        if N > 1
+        else tr(
+            "{right} of 1 token is correct after the last layer ({layer}), {before} after the one "
+            "before.",
+            **ends,
         )
     ]
     if not len(half):
@@ -153,3 +162,20 @@ def sentence(found: Inside) -> str:
             )
         )
     return " ".join(said)
+
+
+def asked_again(found: Inside) -> InsideSpec:
+    """Return what was asked for a look, as far as its trials tell, without any writing.
+
+    One solution swapped with is named again; of two or none, the usual ones are looked for.
+    """
+    header = found.header
+    told = {
+        "depths": len({trial.at for trial in header.trials if trial.part == "cut"}),
+        "draws": len({trial.draw for trial in header.trials if trial.part == "noise"}),
+        "other": header.others[0].id if len(header.others) == 1 else None,
+    }
+    return InsideSpec.model_validate(
+        {"solution": header.solution, "seed": header.directions}
+        | {name: value for name, value in told.items() if value}
+    )

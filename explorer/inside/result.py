@@ -57,7 +57,7 @@ class Inside(TensorFile):
         top_ids: int32 (S, N, TOP), the likeliest tokens.
         top_p: float16 (S, N, TOP), their probabilities.
         similarity: float32 (S, 3), cosine between the states of any two positions that are fed the
-            same vector: mean, least, greatest.
+            same vector: mean, least, greatest; NaN where there are no two.
         attention: float16 (layers, heads, L, L), how much of what a position reads (third axis)
             comes from another.
         plain: float32 (layers, heads), how much attention goes to the first position, on average

@@ -1,13 +1,31 @@
 """Inside, live: a solution is trained, its pass is looked into by the worker, layer by layer."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from explorer.figures import inside_strips
 from tests.browser.test_reconstruct import choose_tiny_model
+from tests.explorer.inside.test_reading import made
 
 pytestmark = pytest.mark.browser
+STRIP = Path(__file__).parents[2] / "widgets" / "strip.js"
+
+
+def test_a_swap_says_no_probability_of_the_other_text(page: Page) -> None:
+    found = made()
+    row = found.trials("swap")[0]
+    page.set_content("<div></div>")
+    page.add_script_tag(path=STRIP)
+    for other in (True, False):
+        data = inside_strips.swap(found, row, other=other) | {"mode": "live"}
+        page.evaluate("data => showStrip(document.querySelector('div'), data)", data)
+        first = page.locator(".token").first
+        for said in (first.get_attribute("aria-label"), first.locator(".tip").text_content()):
+            assert said and "output “d”" in said
+            assert ("p(target)" in said, "rank" in said) == (not other, not other)
 
 
 def test_a_solution_just_trained_is_looked_into(page: Page, app_url: str, tiny_model: str) -> None:

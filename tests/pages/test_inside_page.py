@@ -1,13 +1,16 @@
 """The page Inside: empty, with a look at it, while it is made, and with bad input."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from explorer.base import folders
+from explorer.geometry import depth, distance_report, measure_distances
 from explorer.inside.result import FILE, Inside, folder_of
 from explorer.jobs import client
 from explorer.solutions import sets
@@ -73,12 +76,36 @@ def test_a_solution_that_was_looked_into_shows_that(looked: str) -> None:
 def test_the_model_can_be_made_to_write_afterwards(
     without_shipped: None, solution_files: list[Path]
 ) -> None:
-    job = carry_out(InsideSpec(solution=solution_files[0].stem))
+    spec = InsideSpec(
+        solution=solution_files[0].stem,
+        other=solution_files[1].stem,
+        depths=1,
+        draws=3,
+        seed=4,
+    )
+    job = carry_out(spec)
     app = open_page("inside", job=job)
     app.segmented_control(key=f"view-{job}").set_value(VIEWS[3]).run()
     app.button(key=f"write-{job}").click().run()
     newest = next(j for j in client.jobs() if j.id != job)
-    assert newest.spec == InsideSpec(solution=solution_files[0].stem, write=True)
+    assert newest.spec == spec.model_copy(update={"write": True})
+
+
+def test_a_look_that_was_stopped_gives_way_to_a_whole_one_and_says_so(looked: str) -> None:
+    file = folder_of(looked) / FILE
+    found = Inside.load(file)
+    nothing = {name: getattr(found, name)[:0] for name in Inside.__annotations__ if "trial" in name}
+    header = found.header.model_copy(update={"trials": [], "writings": []})
+    folder = folders.make(folder_of("stopped"))
+    replace(found, header=header, **nothing).save(folder / FILE)
+    os.utime(file, (0, 0))  # the older one
+    app = open_page("inside", solution=found.header.solution)
+    app.segmented_control(key=f"view-solution-{looked}").set_value(VIEWS[2]).run()
+    assert not app.exception and "stopped" not in texts_of(app)
+    file.unlink()
+    app = open_page("inside", solution=found.header.solution)
+    app.segmented_control(key="view-solution-stopped").set_value(VIEWS[2]).run()
+    assert not app.exception and "stopped before anything was changed" in texts_of(app)
 
 
 def test_a_look_under_way_shows_the_layers_as_soon_as_they_are_there(
@@ -141,6 +168,28 @@ def test_distances_of_a_set_are_shown_by_layer() -> None:
     assert not app.exception
 
 
+def test_of_a_set_without_m_two_places_are_shown(
+    without_shipped: None, make_set: Callable[..., str]
+) -> None:
+    name = make_set(arrangement="e")
+    found = sets.read(sets.find(name))
+    distance_report.save(found, measure_distances.make(found))
+    states = np.random.default_rng(0).normal(size=(2, 3, len(found.solutions), 4))
+    states[:, 1] = np.nan
+    places: tuple[depth.Place, ...] = ("e", "last")
+    rows = [
+        depth.AtDepth(place=place, layer=layer, medians={}, comparisons=[])
+        for layer in range(2)
+        for place in places
+    ]
+    depth.REPORTS.save(found.record, depth.report(found, rows, states.astype(np.float32)))
+    app = open_page("distances", set=name)
+    assert not app.exception and not app.error
+    assert len(app.segmented_control(key="depth-place").options) == 2
+    (link,) = [b.proto.url for b in app.get("link_button") if "space" in b.proto.url]
+    assert "e+stands" in link
+
+
 def test_what_e_and_m_carry_opens_recorded() -> None:
     app = open_page("roles", set="9fc05a49eeb4")  # ships with the project
     assert not app.exception and not app.error
@@ -148,11 +197,23 @@ def test_what_e_and_m_carry_opens_recorded() -> None:
     assert any("shared minus free" in d.value.columns for d in app.dataframe)
 
 
+def test_what_is_found_is_said_in_german() -> None:
+    """On what ships with the project: by layer, of e and m, and how long each part took."""
+    for page, asked, german, english in (
+        ("distances", {"set": "131d0d8231dc"}, "gleicher Text gegen gleichen Kontext", "same text"),
+        ("roles", {"set": "9fc05a49eeb4"}, "richtig gelesen: e 0,57 (0,45 bis 0,69)", "read right"),
+        ("roles", {"set": "9fc05a49eeb4"}, "für weniger", "for less"),
+        ("roles", {"set": "9fc05a49eeb4"}, "Verdopplungen des Rauschens, m minus e", "With noise"),
+        ("inside", {}, "Attention abgeschnitten", "attention cut"),
+    ):
+        app = open_page(page, lang="de", **asked)
+        assert not app.exception
+        assert german in texts_of(app) and english not in texts_of(app), page
+
+
 def test_distances_by_layer_are_asked_of_the_worker(
     without_shipped: None, make_set: Callable[..., str]
 ) -> None:
-    from explorer.geometry import distance_report, measure_distances
-
     name = make_set()
     found = sets.read(sets.find(name))
     distance_report.save(found, measure_distances.make(found))

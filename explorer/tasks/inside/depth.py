@@ -12,6 +12,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from explorer.base.errors import BadInputError
 from explorer.base.files import write_atomically
 from explorer.base.language import tr
 from explorer.base.progress import Progress
@@ -94,14 +95,20 @@ class StatesTask(Task):
             file: where (S, solutions, d) is written, as numpy does.
 
         Raises:
-            BadInputError: if the sets do not fit together or have no solution.
+            BadInputError: if the sets do not fit together or have no solution, or if the spec names
+                m and no position holds it.
             CorruptFileError: if one cannot be read.
             MissingAssetError: if the model is not on this disk.
             ModelError: if it cannot be loaded, or has other weights than the sets'.
         """
         assert spec.place is not None
         self.sets = [found for found in maps.gather(spec) if found.solutions]
-        self.model = pool.of_solution(self.sets[0].solutions[0])
+        first = self.sets[0].solutions[0]
+        if spec.place == "m" and "m" not in roles_of(first.record.arrangement, first.length):
+            raise BadInputError(
+                tr("This arrangement has no m to lay out. Choose where e stands, or another set.")
+            )
+        self.model = pool.of_solution(first)
         self._place, self._file = PLACES.index(spec.place), file
 
     def _work(self) -> Iterator[Progress]:
@@ -134,7 +141,7 @@ def states_of(
 
 
 def _states(model: FrozenModel, solutions: Sequence[Solution]) -> Float[np.ndarray, "S 3 rows d"]:
-    """Return states after every layer: mean over e, mean over m, last position."""
+    """Return states after every layer: mean over e, mean over m (NaN without), last position."""
     key, length = solutions[0].record.arrangement, solutions[0].length
     e, m = (
         torch.from_numpy(np.stack([getattr(s, name) for s in solutions])).to(model.device)
@@ -151,6 +158,5 @@ def _states(model: FrozenModel, solutions: Sequence[Solution]) -> Float[np.ndarr
 def _mean_at(
     states: Float[Tensor, "S rows L d"], roles: Sequence[Role], wanted: Role
 ) -> Float[Tensor, "S rows d"]:
-    """Return the mean over positions that hold one vector; where none does, over all."""
-    places = [k for k, role in enumerate(roles) if role == wanted] or list(range(len(roles)))
-    return states[:, :, places].mean(2)
+    """Return the mean over positions that hold one vector; NaN where none does."""
+    return states[:, :, [k for k, role in enumerate(roles) if role == wanted]].mean(2)

@@ -22,7 +22,7 @@ from torch.nn.functional import normalize
 
 from explorer.base.errors import BadInputError, MissingAssetError, ModelError
 from explorer.base.formatting import human_bytes, human_seconds
-from explorer.base.language import tr
+from explorer.base.language import later, tr
 from explorer.base.progress import Progress
 from explorer.inside import others as partners
 from explorer.inside import reading
@@ -86,7 +86,9 @@ class InsideTask(Task):
         """
         for other in swap_with:
             partners.require_fits(solution, other)
-        self.solution, self.spec, self.others = solution, spec, list(swap_with)
+        self._roles = roles_of(solution.record.arrangement, solution.length)
+        self.solution, self.spec = solution, spec
+        self.others = list(swap_with) if "m" in self._roles else []  # else nothing can be swapped
         self.model = pool.of_solution(solution)
         if solution.length > MOST_TOKENS:
             config = self.model.network.config.get_text_config(decoder=True)
@@ -95,7 +97,6 @@ class InsideTask(Task):
         self._file, self._job = folder / FILE, job
         self._key, self._first = solution.record.arrangement, read_from(solution.record.arrangement)
         self._targets = torch.from_numpy(solution.target_ids).to(self.model.device)
-        self._roles = roles_of(self._key, solution.length)
         self._inputs = self._lay_out(solution.e[None], solution.m[None])[0]
         self._seconds: dict[str, float] = {}
         self._notices: list[str] = []
@@ -104,11 +105,11 @@ class InsideTask(Task):
         self._said = Progress(tr("Keeping what one pass leaves on its way."), 0.0)
 
     def _work(self) -> Iterator[Progress]:
-        traced = yield from self._timed("states", self._trace)
+        traced = yield from self._timed(later("states"), self._trace)
         yield self._next(tr("Reading the hidden states through the lens."), 0.1)
-        self.found = yield from self._timed("lens", partial(self._read, *traced))
+        self.found = yield from self._timed(later("lens"), partial(self._read, *traced))
         yield self._next(tr("Cutting attention to e."), 0.3)
-        self._tried += yield from self._timed("attention cut", self._cut)
+        self._tried += yield from self._timed(later("attention cut"), self._cut)
         yield self._next(tr("Changing e and m."), 0.55)
         spec = self.spec
         yield from self._try(trials.changed(self.solution, self.others, spec.draws, spec.seed))
@@ -179,8 +180,11 @@ class InsideTask(Task):
         read = inside.lens(self.model, states, self._targets, TOP)  # may be left, and begun again
         if traced.attention is None:
             self._notices.append(
-                f"Models of the type “{self.model.network.config.model_type}” give no attention "
-                "weights, so where positions look is not shown. Everything else is."
+                tr(
+                    "Models of the type “{kind}” give no attention weights, so where positions "
+                    "look is not shown. Everything else is.",
+                    kind=self.model.network.config.model_type,
+                )
             )
         L, N = len(self._roles), self.solution.length
         kept = traced.attention
@@ -199,6 +203,7 @@ class InsideTask(Task):
             self.model.tokenizer,
             layers=len(plain),
             heads=plain.shape[1],
+            directions=self.spec.seed,
             confirmed_in=self.model.number_format,
             device=self.model.device.type,
             job=self._job,
@@ -206,13 +211,16 @@ class InsideTask(Task):
         return Inside(header, **tensors).in_format()
 
     def _alike(self, states: Float[Tensor, "S L d"]) -> NDArray[np.float32]:
-        """Return mean, least and greatest cosine between any two positions fed the same vector."""
+        """Return mean, least and greatest cosine between any two positions fed the same vector.
+
+        NaN where there are no two.
+        """
         many = "m" if self._roles.count("m") >= 2 else "e"
         fed_same = torch.tensor([role == many for role in self._roles], device=states.device)
         unit = normalize(states[:, fed_same].double(), dim=-1)
         count = unit.shape[1]
         if count < 2:
-            return np.ones((len(states), 3), np.float32)
+            return np.full((len(states), 3), np.nan, np.float32)
         above = torch.triu(torch.ones(count, count, dtype=torch.bool, device=unit.device), 1)
         cosines = (unit @ unit.mT)[:, above]
         three = torch.stack([cosines.mean(1), cosines.amin(1), cosines.amax(1)], 1)
@@ -225,7 +233,8 @@ class InsideTask(Task):
             torch.tensor([r == role for r in roles], device=self.model.device) for role in "me"
         )
         if not at_m.any():
-            self._notices.append("This arrangement has no m, so there is no attention to e to cut.")
+            said = tr("This arrangement has no m, so there is no attention to e to cut.")
+            self._notices.append(said)
             return []
         count = min(self.spec.depths, layers)
         depths = np.unique(np.linspace(layers, 1, count).round().astype(int)).tolist()
@@ -255,7 +264,7 @@ class InsideTask(Task):
             inputs = self._lay_out(np.stack([p.e for p in some]), np.stack([p.m for p in some]))
             targets = self._targets.expand(len(some), -1)
             measure = partial(self.model.measure, inputs, targets, self._first, detail=True)
-            measured = yield from self._timed("e and m changed", measure)
+            measured = yield from self._timed(later("e and m changed"), measure)
             self._tried += [
                 (pair.trial, measured.of_rows(slice(k, k + 1), detail=True))
                 for k, pair in enumerate(some)
@@ -267,15 +276,16 @@ class InsideTask(Task):
         fed = list(writing.asked(self.model, self.solution, self._inputs))
         written: list[tuple[str, str, str]] = []
         for k, (start, question, embeddings) in enumerate(fed):
-            yield self._next(f"Letting the model write: {k + 1} of {len(fed)}.", 0.8 + 0.02 * k)
+            said = tr("Letting the model write: {at} of {all}.", at=k + 1, all=len(fed))
+            yield self._next(said, 0.8 + 0.02 * k)
             go_on = partial(write, self.model, embeddings, self.spec.tokens)
-            ids = yield from self._timed("writing", go_on)
+            ids = yield from self._timed(later("writing"), go_on)
             written.append((start, question, self.model.tokenizer.decode(ids)))
         self._writings = [Writing(start=s, question=q, text=t) for s, q, t in written]
         yield self._next(tr("Comparing what was written."), 0.98)
         try:
             compare = partial(writing.compared, self.solution.record.text, written)
-            self._writings = yield from self._timed("comparing", compare)
+            self._writings = yield from self._timed(later("comparing"), compare)
         except MissingAssetError as error:
             self._notices.append(str(error))
 
@@ -313,8 +323,12 @@ def _too_long(N: int, config: Any) -> str:
         int(getattr(config, name, None) or 1)
         for name in ("num_hidden_layers", "num_attention_heads")
     )
-    return (
-        f"This text has {N} tokens. Looking inside it would take about {N / 32:.0f} times as long "
-        f"as for 32, and its attention maps alone {human_bytes(2 * layers * heads * N * N)}. At "
-        f"most {MOST_TOKENS} tokens can be looked at: pick a solution of a shorter text."
+    return tr(
+        "This text has {length} tokens. Looking inside it would take about {times} times as long "
+        "as for 32, and its attention maps alone {size}. At most {most} tokens can be looked at: "
+        "pick a solution of a shorter text.",
+        length=N,
+        times=f"{N / 32:.0f}",
+        size=human_bytes(2 * layers * heads * N * N),
+        most=MOST_TOKENS,
     )

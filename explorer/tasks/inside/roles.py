@@ -19,7 +19,6 @@ from explorer.geometry.distances import KINDS, has_one_m, kinds, pairs, texts
 from explorer.geometry.linear_probes import Folds
 from explorer.geometry.roles import (
     ROLES,
-    TARGETS,
     Noise,
     OverContexts,
     Probe,
@@ -51,6 +50,9 @@ ONE_M = later(
 )
 ALL_EQUAL = later(
     "The {target} is the same for all texts of this set, so there is nothing to read."
+)
+EQUAL_TOGETHER = later(
+    "The {target} is the same for all texts that are held out together, so nothing can be read."
 )
 
 
@@ -97,7 +99,8 @@ class RolesTask(Task):
     def _work(self) -> Iterator[Progress]:
         started, one_m = time.perf_counter(), has_one_m(self.set)
         states = yield from states_of(self.set, self.model, 0.1)
-        probes = yield from self._probe(states[:, [PLACES.index(role) for role in ROLES]])
+        targets, places = self._targets(), [PLACES.index(role) for role in ROLES]
+        probes = yield from self._probe(states[:, places], targets)
         swaps = [] if one_m else (yield from self._swap())
         noise, radii = yield from self._shake()
         record = self.set.record
@@ -120,9 +123,9 @@ class RolesTask(Task):
                 *few_contexts(len(names)),
                 *([ONE_M] if one_m else []),
                 *(
-                    ALL_EQUAL.format(target=t)
-                    for t in TARGETS
-                    if t not in {p.target for p in probes}
+                    (EQUAL_TOGETHER if np.ptp(values, 0).any() else ALL_EQUAL).format(target=target)
+                    for target, values in targets.items()
+                    if target not in {p.target for p in probes}
                 ),
             ],
             device=self.model.device.type,
@@ -156,10 +159,12 @@ class RolesTask(Task):
         }
 
     def _probe(
-        self, states: Float[np.ndarray, "S 2 K d"]
+        self,
+        states: Float[np.ndarray, "S 2 K d"],
+        targets: dict[Target, Float[np.ndarray, "T k"]],
     ) -> Generator[Progress, None, list[Probe]]:
         """Read every target from e and m, and from the states where they stand at some layers."""
-        targets, contexts, found = self._targets(), self._contexts, list[Probe]()
+        contexts, found = self._contexts, list[Probe]()
         over_texts, over_contexts = (
             linear_probes.over_texts(contexts),
             linear_probes.over_contexts(contexts),

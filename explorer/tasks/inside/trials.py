@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.inside import reading
-from explorer.inside.header import Trial, What
+from explorer.inside.header import Trial, What, roles_of
 from explorer.inside.result import Inside
 from explorer.solutions.solution import Solution
 from explorer.tasks.landscape.radius import random_directions
@@ -27,17 +27,24 @@ class Pair:
     m: NDArray[np.float32]
 
 
+def vectors(solution: Solution) -> Sequence[What]:
+    """Return what can be moved: e alone where no position of the input holds m."""
+    fed = roles_of(solution.record.arrangement, solution.length)
+    return VECTORS if "m" in fed else ("e",)
+
+
 def changed(solution: Solution, others: Sequence[Solution], draws: int, seed: int) -> list[Pair]:
-    """Return all that is tried first: scales, swaps, noise at `LENGTHS`."""
-    e, m = solution.e, solution.m
+    """Return all that is tried first: scales, swaps, noise at `LENGTHS`; of m where it is fed."""
+    e, m, moving = solution.e, solution.m, vectors(solution)
     pairs = []
     for factor in FACTORS:
         pairs.append(Pair(Trial(part="scale", what="e", at=factor), e * np.float32(factor), m))
-        pairs.append(Pair(Trial(part="scale", what="m", at=factor), e, m * np.float32(factor)))
-    for k, other in enumerate(others):
+        if "m" in moving:
+            pairs.append(Pair(Trial(part="scale", what="m", at=factor), e, m * np.float32(factor)))
+    for k, other in enumerate(others if "m" in moving else ()):
         pairs.append(Pair(Trial(part="swap", what="e", at=k), e, other.m))
         pairs.append(Pair(Trial(part="swap", what="m", at=k), other.e, m))
-    for what in VECTORS:
+    for what in moving:
         for draw in range(draws):
             pairs += [moved(solution, what, draw, length, seed) for length in LENGTHS]
     return pairs
@@ -45,7 +52,7 @@ def changed(solution: Solution, others: Sequence[Solution], draws: int, seed: in
 
 def between(solution: Solution, found: Inside, seed: int) -> Iterator[Pair]:
     """Yield, for each direction, what lies between the last length that holds and the next."""
-    for what in VECTORS:
+    for what in vectors(solution):
         for draw, (low, high) in enumerate(reading.radius(found, what)):
             if low > 0 and np.isfinite(high):
                 yield moved(solution, what, draw, float(np.sqrt(low * high)), seed)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from explorer.inside.header import Writing
+from explorer.inside.header import Writing, roles_of
 from explorer.model.frozen import FrozenModel
 from explorer.solutions.solution import Solution
 from explorer.tasks.experiments.readout import similarities
@@ -25,7 +25,8 @@ def asked(model: FrozenModel, solution: Solution, inputs: Float[Tensor, "L d"]) 
     """Yield what the model is fed before it writes.
 
     A BOS token stands first wherever the tokenizer has one, but not before the whole input: that
-    is fed as it was trained. Questions follow all but the short [e, m].
+    is fed as it was trained. Questions follow all but the short [e, m], which is left out where
+    the whole input holds no m.
 
     Args:
         model: what writes.
@@ -45,6 +46,8 @@ def asked(model: FrozenModel, solution: Solution, inputs: Float[Tensor, "L d"]) 
         TEXT: tokens([*bos, *solution.target_ids.tolist()]),
         NOTHING: tokens(bos or encode("\n")[:1]),
     }
+    if "m" not in roles_of(solution.record.arrangement, solution.length):
+        del starts[ONCE]
     for start, fed in starts.items():
         yield start, "", fed
     for question in QUESTIONS:

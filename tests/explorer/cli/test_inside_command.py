@@ -34,6 +34,24 @@ def test_it_writes_a_file_and_tables_and_says_all_of_it(
     assert len(tables["trials"]) == len(found.header.trials)
 
 
+def test_a_look_inside_another_solution_is_not_written_over(
+    solution_files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["--tokens", "1", "--depths", "1", "--draws", "1", "--device", "cpu"]
+    out = tmp_path / "look"
+    common += ["--out", str(out)]
+    assert main(["inside", str(solution_files[0]), "--write", *common]) == 0
+    kept = {file: file.read_bytes() for file in out.iterdir()}
+    assert out / "writings.csv" in kept
+    assert main(["inside", str(solution_files[1]), *common]) == 2
+    said = capsys.readouterr().err
+    assert f"a look inside {solution_files[0].stem}" in said and "--out" in said
+    assert kept == {file: file.read_bytes() for file in out.iterdir()}
+    assert main(["inside", str(solution_files[0]), *common]) == 0
+    left = {file.stem for file in out.glob("*.csv")}
+    assert left == set(TABLES) - {"writings"}  # nothing was written now
+
+
 def test_bad_input_is_a_sentence(
     solution_files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -116,3 +116,28 @@ def test_a_landscape_and_a_radius_from_the_command_line(
     bad = call("landscape", made["paths"], "--pair", 7, "--device", "cpu")
     assert bad.code == 2 and "pair 7" in bad.err
     json.dumps(said, allow_nan=False)
+
+
+def test_a_plane_or_a_walk_of_something_else_is_not_written_over(
+    call: "Call", solution_files: list[Path], tmp_path: Path
+) -> None:
+    made = call("paths", *solution_files[:3], *QUICK, "--out", tmp_path / "out").json["paths"]
+    common = ("--device", "cpu", "--json", "--out", tmp_path / "around")
+    plane = ("landscape", made, "--level", 3)
+    walk = ("radius", solution_files[0], "--directions", 2, "--points", 3)
+    first, around = call(*plane, *common), call(*walk, *common)
+    assert first.code == around.code == 0
+    kept = {file: file.read_bytes() for file in (tmp_path / "around").iterdir()}
+    for asked, lies_there in (
+        ((*plane[:2], "--level", 4), "level 3"),
+        ((*plane, "--pair", 1), f"the plane through {solution_files[0].stem}"),
+        ((walk[0], solution_files[1], *walk[2:]), f"a walk around {solution_files[0].stem}"),
+        ((*walk[:3], 3, *walk[4:]), "2 directions with 3 distances, seed 0"),
+        ((*walk, "--seed", 1), "seed 0"),
+    ):
+        said = call(*asked, *common)
+        assert said.code == 2 and lies_there in said.err and "--out" in said.err, said.err
+    assert kept == {file: file.read_bytes() for file in (tmp_path / "around").iterdir()}
+    assert "no pair 9" in call(*plane, "--pair", 9, *common).err
+    assert call(*plane, *common).json["accuracy"] == first.json["accuracy"]
+    assert call(*walk, *common).json["radius"] == around.json["radius"]

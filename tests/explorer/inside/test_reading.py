@@ -1,6 +1,7 @@
 """What a look inside adds up to, on numbers small enough to count by hand."""
 
 import zipfile
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -74,14 +75,24 @@ def test_shares_of_attention_count_every_position_once() -> None:
 
 
 def test_the_radius_lies_between_what_holds_and_what_does_not() -> None:
-    found = made()
+    exact = np.tile(TARGETS, (4, 1))
+    found = made(predicted=exact)
     assert reading.radius(found, "e").tolist() == [[0.2, 0.4], [0.1, 0.2]]
     assert reading.radius_in_words(found, "e") == "15.0% to 30.0%"
     assert reading.radius_in_words(found, "m") == "–"
     said = np.tile(TARGETS, (8, 1))
-    assert reading.radius(made(trial_predicted=said), "e").tolist() == [[0.4, np.inf]] * 2
-    assert reading.radius_in_words(made(trial_predicted=said), "e") == "more than 40%"
-    assert reading.radius_in_words(made(trial_predicted=0 * said), "e") == "less than 10.0%"
+    held = made(predicted=exact, trial_predicted=said)
+    assert reading.radius(held, "e").tolist() == [[0.4, np.inf]] * 2
+    assert reading.radius_in_words(held, "e") == "more than 40%"
+    lost = made(predicted=exact, trial_predicted=0 * said)
+    assert reading.radius_in_words(lost, "e") == "less than 10.0%"
+
+
+def test_what_is_not_exact_to_begin_with_has_no_radius() -> None:
+    found = made(trial_predicted=np.zeros((8, 3)))
+    assert found.right[-1].mean() < 0.99 and found.trials("noise", "e")
+    assert reading.radius(found, "e").shape == (0, 2)
+    assert reading.radius_in_words(found, "e") == "–"
 
 
 def test_curves_and_sentence() -> None:
@@ -91,6 +102,10 @@ def test_curves_and_sentence() -> None:
     said = reading.sentence(made())
     assert "2 of 3 tokens are correct after the last layer (3), 1 after the one before" in said
     assert "first readable after layer 1" in said
+    header = made().header
+    text = header.text.model_copy(update={"target_ids": TARGETS[:1]})
+    one = replace(made(), header=header.model_copy(update={"text": text}), predicted=SAID[:, :1])
+    assert reading.sentence(one).startswith("1 of 1 token is correct after the last layer (3), 0")
     to_e = np.mean([1.5 / 2, (4 / 3) / 2, 1.25 / 2])
     assert f"gives {to_e:.0%} of its attention to e, most in layer 1 (68%)" in said
 
@@ -102,7 +117,8 @@ def test_a_swap_is_compared_with_both_texts() -> None:
     assert swap["share of the other text"] == 1 and swap["says"] == "dec"
     row = made().trials("swap")[0]
     against_other = strips.swap(made(), row, other=True)
-    assert against_other["targets"] == [8, 9, 7] and against_other["rank"] == [[[1, 1, 1]]]
+    assert against_other["targets"] == [8, 9, 7] and against_other["predicted"] == [[[8, 9, 7]]]
+    assert against_other["p"] is against_other["rank"] is None  # of the other text
     assert strips.swap(made(), row, other=False)["targets"] == TARGETS
 
 
@@ -111,6 +127,21 @@ def test_the_strips_play_what_the_tensors_say() -> None:
     assert np.array_equal(np.array(through["predicted"])[:, 0], SAID)
     assert through["captions"][0].startswith("the input: 33%") and len(through["captions"]) == 4
     assert through["start"] == 3
+
+
+def test_the_noise_strip_tells_how_much_is_right_of_what_it_shows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of two directions, at 0.2 the first is whole and the other has lost a token."""
+    monkeypatch.setitem(strips.LABELS, "noise", {"e": "e alone"})
+    shown = strips.trials(made(), "noise")
+    for caption, ((ids,),) in zip(shown["captions"], zip(shown["predicted"]), strict=True):
+        assert caption.endswith(f" {np.equal(ids, TARGETS).mean():.0%}")
+    assert shown["captions"] == [
+        "noise of 10.0%: e alone 100%",
+        "noise of 20.0%: e alone 100%",
+        "noise of 40.0%: e alone 67%",
+    ]
 
 
 def test_charts_tell_nothing_by_colour_alone_and_read_no_markup() -> None:
@@ -129,6 +160,23 @@ def test_charts_tell_nothing_by_colour_alone_and_read_no_markup() -> None:
         assert len(set(looks)) == len(looks)
     assert charts.attention_map(found, 0, 1).table.shape == (4, 5)
     assert charts.heads(found).alt.endswith("100%.")
+
+
+def test_charts_leave_out_what_one_position_does_not_tell() -> None:
+    found = made(similarity=np.full((4, 3), np.nan))
+    alike = {t.name for t in charts.by_layer(made()).figure.data} - {
+        t.name for t in charts.by_layer(found).figure.data
+    }
+    assert alike == {"least to most similar pair", "similarity of two positions (cosine)"}
+    assert "Mean cosine" in charts.by_layer(made()).alt
+    assert "osine" not in charts.by_layer(found).alt and "nan" not in charts.by_layer(found).alt
+    assert np.isfinite(charts.by_layer(found).figure.layout.yaxis.range).all()
+    header = made().header
+    text = header.text.model_copy(update={"target_ids": TARGETS[:1]})
+    header = header.model_copy(update={"text": text, "roles": ["e"], "first": 0})
+    one = Inside(**vars(made()) | {"header": header, "attention": np.ones((3, 2, 1, 1))})
+    assert charts.attention_map(one, 0, None).alt.endswith("mean of all heads.")
+    assert "first position gets" in charts.attention_map(made(), 0, None).alt
 
 
 def test_every_table_is_in_the_zip(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from explorer.base.errors import BadInputError
 from explorer.cli.main import main
 from explorer.figures import depth as charts
-from explorer.geometry import depth
+from explorer.geometry import depth, maps
 from explorer.solutions import sets
-from explorer.tasks.inside.depth import DepthTask
+from explorer.specs.jobs import MapSpec
+from explorer.tasks.inside.depth import DepthTask, StatesTask
 from tests.steps import exhaust
 
 if TYPE_CHECKING:
@@ -96,6 +98,24 @@ def test_a_shared_m_has_nothing_to_compare_at_the_input(
     assert task.found.at("e")[0].comparisons
     assert any("interval" in note for note in task.found.notes)  # three contexts are too few
     assert charts.by_layer(task.found, "m").figure.data
+
+
+def test_where_no_position_holds_m_nothing_is_said_of_it(
+    pool: "ModelPool", make_set: Callable[..., str], tmp_path: Path
+) -> None:
+    name = make_set(d=32, arrangement="e")
+    given = sets.read(sets.find(name))
+    task = DepthTask(given, pool)
+    exhaust(task.steps())
+    made = task.found
+    assert made is not None and made.places == ["e", "last"]
+    assert len(made.rows) == len(made.layouts) == 2 * (made.layers + 1)
+    assert " m " not in made.sentence and "Where e stands" in made.sentence
+    assert not charts.by_layer(made, "m").figure.data
+    spec = MapSpec(sets=(name,), place="m")
+    assert maps.load(spec) is None
+    with pytest.raises(BadInputError, match="no m to lay out"):
+        StatesTask(spec, pool, tmp_path / "states.npy")
 
 
 def test_the_command_says_all_of_it(

@@ -1,6 +1,5 @@
 """A look inside, every number against plain transformers; what cannot be looked at is said."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from explorer.base import language
 from explorer.base.errors import BadInputError, ModelError
 from explorer.inside import others, reading
 from explorer.inside.result import FILE, LOOKS, Inside
 from explorer.runtime.interruption import Interrupted
 from explorer.specs.jobs import InsideSpec, RadiusSpec
-from explorer.tasks.inside import looking, trials
+from explorer.tasks.inside import looking, writing
 from explorer.tasks.inside.looking import InsideTask
 from explorer.tasks.landscape.radius import RadiusTask
 from tests.steps import exhaust
@@ -22,25 +22,7 @@ from tests.steps import exhaust
 if TYPE_CHECKING:
     from explorer.model.pool import ModelPool
     from explorer.solutions.solution import Solution
-
-Look = Callable[..., InsideTask]
-
-
-@pytest.fixture
-def look(pool: "ModelPool", exact_solutions: "list[Solution]", tmp_path: Path) -> Look:
-    """Look inside the first of the solutions, or a changed one."""
-
-    def make(
-        solution: "Solution | None" = None, swap_with: "tuple[Solution, ...]" = (), **asked: Any
-    ) -> InsideTask:
-        spec = InsideSpec(solution="made", depths=99, **asked)
-        task = InsideTask(
-            solution or exact_solutions[0], spec, pool, tmp_path, "job", list(swap_with)
-        )
-        exhaust(task.steps())
-        return task
-
-    return make
+    from tests.explorer.tasks.inside.conftest import Look
 
 
 @pytest.fixture
@@ -60,7 +42,7 @@ def _outputs(network: Any, e: np.ndarray, m: np.ndarray, length: int) -> Any:
 
 
 def test_every_number_of_the_pass_is_that_of_transformers(
-    look: Look, network: Any, exact_solutions: "list[Solution]"
+    look: "Look", network: Any, exact_solutions: "list[Solution]"
 ) -> None:
     found, s = look().found, exact_solutions[0]
     assert found is not None
@@ -90,7 +72,7 @@ def test_every_number_of_the_pass_is_that_of_transformers(
 
 
 def test_every_trial_is_what_transformers_says_of_those_vectors(
-    look: Look, network: Any, exact_solutions: "list[Solution]"
+    look: "Look", network: Any, exact_solutions: "list[Solution]"
 ) -> None:
     s, twin, other = (exact_solutions[k] for k in (0, 1, 3))
     found = look(swap_with=(other, twin), draws=2, seed=3).found
@@ -125,7 +107,7 @@ def test_every_trial_is_what_transformers_says_of_those_vectors(
 
 
 def test_cuts_are_what_transformers_says_with_masks(
-    look: Look, network: Any, exact_solutions: "list[Solution]"
+    look: "Look", network: Any, exact_solutions: "list[Solution]"
 ) -> None:
     found, s = look().found, exact_solutions[0]
     assert found is not None
@@ -164,7 +146,7 @@ def test_cuts_are_what_transformers_says_with_masks(
 
 
 def test_the_radius_holds_the_one_that_radius_finds(
-    look: Look, pool: "ModelPool", exact_solutions: "list[Solution]", tmp_path: Path
+    look: "Look", pool: "ModelPool", exact_solutions: "list[Solution]", tmp_path: Path
 ) -> None:
     found = look(draws=4, seed=7).found
     assert found is not None
@@ -199,7 +181,7 @@ def test_the_file_says_it_again_and_grows_part_by_part(
 
 @pytest.mark.parametrize("arrangement", ["e", "halves", "alternating", "e+mN-1"])
 def test_every_arrangement_can_be_looked_into(
-    look: Look, exact_solutions: "list[Solution]", arrangement: str
+    look: "Look", exact_solutions: "list[Solution]", arrangement: str
 ) -> None:
     s = exact_solutions[0]
     record = s.record.model_copy(update={"arrangement": arrangement})
@@ -213,7 +195,7 @@ def test_every_arrangement_can_be_looked_into(
 
 
 def test_a_token_before_e_is_fed_and_told_apart_from_e(
-    look: Look, network: Any, exact_solutions: "list[Solution]"
+    look: "Look", network: Any, exact_solutions: "list[Solution]"
 ) -> None:
     s, token = exact_solutions[0], 5
     record = s.record.model_copy(update={"arrangement": "sink+e+mN", "sink": token})
@@ -231,22 +213,20 @@ def test_a_token_before_e_is_fed_and_told_apart_from_e(
     np.testing.assert_allclose(shares[:, 1], weights[:, 1], atol=1e-3)
 
 
-def test_of_one_token_only_e_is_fed_and_is_like_itself(
-    look: Look, exact_solutions: "list[Solution]"
+def test_of_one_token_no_two_positions_are_compared(
+    look: "Look", exact_solutions: "list[Solution]"
 ) -> None:
     """The token before e is another vector, and was compared with it."""
     s = exact_solutions[0]
     record = s.record.model_copy(update={"arrangement": "sink+e+mN", "sink": 5})
     found = look(replace(s, record=record, target_ids=s.target_ids[:1])).found
     assert found is not None and found.header.roles == ["token", "e", "m"]
-    assert np.allclose(found.similarity, 1)
+    assert np.isnan(found.similarity).all()
 
 
 def test_what_is_written_is_what_transformers_generates(
-    look: Look, network: Any, exact_solutions: "list[Solution]"
+    look: "Look", network: Any, exact_solutions: "list[Solution]"
 ) -> None:
-    from explorer.tasks.inside import writing
-
     task = look(write=True, tokens=4)
     found, s = task.found, exact_solutions[0]
     assert found is not None
@@ -265,7 +245,7 @@ def test_what_is_written_is_what_transformers_generates(
 
 
 def test_a_solution_of_other_weights_and_one_that_is_too_long_are_refused(
-    look: Look, exact_solutions: "list[Solution]"
+    look: "Look", exact_solutions: "list[Solution]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s = exact_solutions[0]
     foreign = replace(s, record=s.record.model_copy(update={"fingerprint": "0" * 64}))
@@ -274,10 +254,13 @@ def test_a_solution_of_other_weights_and_one_that_is_too_long_are_refused(
     long = replace(s, target_ids=np.resize(s.target_ids, 512))
     with pytest.raises(BadInputError, match=r"512 tokens.*16 times.*maps alone.*At most 128"):
         look(long)
+    monkeypatch.setattr(language, "_current", lambda: "de")
+    with pytest.raises(BadInputError, match=r"512 Tokens.*16-mal.*Höchstens 128"):
+        look(long)
 
 
 def test_only_a_solution_that_fits_can_be_swapped_with(
-    look: Look, exact_solutions: "list[Solution]"
+    look: "Look", exact_solutions: "list[Solution]"
 ) -> None:
     s = exact_solutions[3]
     short = replace(s, target_ids=s.target_ids[:2])
@@ -297,7 +280,7 @@ def test_others_are_found_among_the_stored(
 
 
 def test_a_model_that_is_not_written_out_is_looked_into_without_cuts(
-    look: Look, exact_solutions: "list[Solution]", monkeypatch: pytest.MonkeyPatch
+    look: "Look", exact_solutions: "list[Solution]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = look().found
     unwritten = looking.ModelPool.of_solution
@@ -317,7 +300,7 @@ def test_a_model_that_is_not_written_out_is_looked_into_without_cuts(
     )
 
 
-def test_looks_are_found_by_their_job(look: Look, own_cache: Path, tmp_path: Path) -> None:
+def test_looks_are_found_by_their_job(look: "Look", own_cache: Path, tmp_path: Path) -> None:
     look()
     folder = LOOKS.folder_of("job")
     folder.mkdir(parents=True)
@@ -326,12 +309,8 @@ def test_looks_are_found_by_their_job(look: Look, own_cache: Path, tmp_path: Pat
     assert stored.said is not None and stored.said.seed == 0 and not stored.problem
 
 
-def test_noise_begins_small_and_doubles() -> None:
-    assert np.allclose(np.diff(np.log2(trials.LENGTHS)), 1)
-
-
 def test_what_is_begun_again_is_said_to_be_missing_once(
-    look: Look, monkeypatch: pytest.MonkeyPatch
+    look: "Look", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody pauses while the lens of a model without attention weights is at work."""
     trace, lens, left = looking.inside.trace, looking.inside.lens, list[int]()

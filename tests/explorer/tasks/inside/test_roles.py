@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,24 @@ def test_probes_read_e_and_m_themselves_and_the_states_where_they_stand(
     assert stored.value > 0.9 and stored.p <= 0.05  # vectors of a context lie around one centre
     assert stored.low is not None and stored.high is not None
     assert len(made.table) == len(made.probes)
+
+
+def test_a_target_that_differs_between_held_out_texts_alone_is_not_called_equal(
+    pool: "ModelPool", make_set: Callable[..., str]
+) -> None:
+    """Contexts 0 and 3, 1 and 4, 2 and 5 are held out together."""
+    given = sets.read(sets.find(make_set(d=32, contexts=6)))
+    contexts = [
+        context.model_copy(update={"source": ("seen", "news", "book")[k % 3]})
+        for k, context in enumerate(given.record.contexts)
+    ]
+    record = given.record.model_copy(update={"contexts": contexts})
+    task = RolesTask(replace(given, record=record), pool)
+    exhaust(task.steps())
+    assert task.found is not None
+    source, last = task.found.notes
+    assert source.startswith("The source is the same for all texts that are held out together")
+    assert last.startswith("The last token is the same for all texts of this set")
 
 
 def test_a_shared_m_leaves_nothing_to_compare_but_what_sharing_does(
