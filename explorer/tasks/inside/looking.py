@@ -217,7 +217,7 @@ class InsideTask(Task):
         """
         many = "m" if self._roles.count("m") >= 2 else "e"
         fed_same = torch.tensor([role == many for role in self._roles], device=states.device)
-        unit = normalize(states[:, fed_same].double(), dim=-1)
+        unit = normalize(states[:, fed_same].cpu().double(), dim=-1)
         count = unit.shape[1]
         if count < 2:
             return np.full((len(states), 3), np.nan, np.float32)

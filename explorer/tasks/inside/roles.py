@@ -146,7 +146,7 @@ class RolesTask(Task):
         members = [self.set.members[k] for k in self._firsts]
         sources = [self.set.record.contexts[m.context].source for m in members]
         ends = torch.tensor([[s.target_ids[0], s.target_ids[-1]] for s in solutions])
-        first, last = self.model.embed(ends).double().cpu().numpy().swapaxes(0, 1)
+        first, last = self.model.embed(ends).cpu().double().numpy().swapaxes(0, 1)
         number = np.unique(sources, return_inverse=True)[1]
         long = np.pi * rankdata([len(text) for text in said]) / len(said)
         return {
