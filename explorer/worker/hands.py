@@ -12,6 +12,8 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+import torch
+
 from explorer.base.database import JobRow
 from explorer.base.errors import ExplorerError, StorageError
 from explorer.base.files import guarded
@@ -102,6 +104,16 @@ class Active:
         return not self.waits and self.job.requested != "stop"
 
 
+def _is_lost(device: torch.device) -> bool:
+    """Return whether a GPU answers nothing any more: after some errors only a new process can."""
+    try:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+    except RuntimeError:
+        return True
+    return False
+
+
 @dataclass
 class Hands:
     """What one worker has begun.
@@ -153,6 +165,7 @@ class Hands:
                 "The details are in worker.log in the cache folder.",
                 error,
             )
+            self.leaving |= _is_lost(job.pool.device)
         else:
             return True
         return False

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 
 from explorer.base.database import JobRow, transaction
 from explorer.base.errors import BadInputError
@@ -63,6 +64,31 @@ def test_what_nobody_expected_fails_one_job_with_a_plain_sentence(
     )
     assert bad in caplog.text and "Traceback" in caplog.text
     assert done.state == "done"
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_gpu_that_answers_nothing_any_more_costs_one_job_and_not_all(
+    shift: "Shift", quick: "MakeSpec", monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    """The others are left to the worker that takes this one's place."""
+    plain = runners.run
+
+    def run(job: Any) -> Iterator[None]:
+        yield from plain(job) if job.spec.seed else iter([None, {}["illegal memory access"]])
+
+    def synchronize(device: torch.device) -> None:
+        if lost:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(runners, "run", run)
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
+    monkeypatch.setattr(shift.worker.pool, "device", torch.device("cuda"))
+    bad, good = client.submit(quick(seed=0)), client.submit(quick())
+    shift.finish(bad)
+    assert client.get(bad).state == "failed" and shift.worker.stays is not lost
+    if lost:
+        shift.worker._put_down()
+        assert client.get(good).state == "queued"
 
 
 def test_jobs_of_another_version_fail_with_a_sentence_and_others_go_on(
