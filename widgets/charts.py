@@ -100,7 +100,7 @@ def _extras(chart: Chart, key: str) -> None:
         )
         if numbers.open:
             numbers.dataframe(
-                chart.table.rename(columns=words.column),
+                words.table(chart.table),
                 hide_index=True,
                 key=f"{key}-{chart.key}-table",
                 alt=tr("The numbers of the chart “{title}”", title=chart.title),

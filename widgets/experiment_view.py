@@ -146,7 +146,7 @@ def show(asked: Experiment, run: Run) -> None:
         tabs = st.tabs([tr(title) for title in tables])
         for tab, (title, table) in zip(tabs, tables.items(), strict=True):
             tab.dataframe(
-                table.rename(columns=words.column),
+                words.table(table),
                 hide_index=True,
                 key=f"{key}-{title}",
                 alt=tr(title),

@@ -103,7 +103,7 @@ def tables(found: list[Run]) -> None:
     ours = _pick(found, "training-time")
     if ours is not None:
         st.dataframe(
-            training_time.summary(ours).rename(columns=words.column),
+            words.table(training_time.summary(ours)),
             hide_index=True,
             key="paper-time",
             alt=tr("Median steps and seconds until a text is exact, by N"),

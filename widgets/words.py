@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from explorer.base import glossary as kept
 from explorer.base.language import amount, later, tr
+from explorer.experiments.definition import in_words
 from widgets.markdown import escaped
 
 
@@ -52,6 +54,28 @@ def column(name: Any) -> str:
     """Return the heading of a column in words; a token in it stays as it is."""
     said = str(name)
     return tr(COLUMNS.get(said, said.replace("_", " ") if said.isidentifier() else said))
+
+
+IN_WORDS = (
+    "ended", "autoregressive_ended", "one_forward_ended", "whose", "start", "fed", "compared_with",
+    "reading", "of",
+)  # fmt: skip
+"""Columns whose values are words of ours, not names or texts."""
+
+
+def table(found: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in the language of the page: its headings, and what our own words say in it.
+
+    A file of the same table keeps its plain names.
+    """
+    said = {name: found[name].map(_word) for name in IN_WORDS if name in found}
+    if "source" in found:
+        said["source"] = found["source"].map(lambda v: in_words(v) if isinstance(v, str) else v)
+    return found.assign(**said).rename(columns=column)
+
+
+def _word(value: Any) -> Any:
+    return tr(value) if isinstance(value, str) and value else value
 
 
 def _unlike(word: str, forms: Iterable[str]) -> list[str]:

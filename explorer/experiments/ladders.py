@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from explorer.assets import first_position
-from explorer.base.language import tr
+from explorer.base.language import later, tr
 from explorer.experiments import aggregate, paper
 from explorer.experiments.aggregate import deviation, share_of_starts
 from explorer.experiments.definition import in_words, settings_of
@@ -28,7 +28,9 @@ MEMORIES = {"one mem": 1, "two mem": 2}
 """Schemes of the autoregressive baseline, and their number of memory vectors."""
 PAIRS = (("m shared", "one mem"), ("m free", "two mem"))
 """What is set side by side (E4): as many vectors for each text on both sides."""
-FAILED, AT_END, OPEN = "a length failed", "the ladder ended", "still climbing"
+FAILED = later("a length failed")
+AT_END = later("the ladder ended")
+OPEN = later("still climbing")
 """How a ladder ended."""
 ENDS = {"failed": FAILED, "at_end": AT_END, "open": OPEN}
 """The same as columns that count."""

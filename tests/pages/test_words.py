@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from explorer.base import folders, glossary
+from explorer.base import folders, glossary, language
+from explorer.experiments import ladders, runs
 from explorer.figures.look import LOOK_AT, look_at
 from tests.pages.driving import open_numbers, open_page, texts_of
 from widgets import words
@@ -105,6 +106,22 @@ def test_columns_of_tables_are_words() -> None:
 def test_a_token_in_a_heading_stays_as_it_is() -> None:
     assert words.column("3 _name") == "3 _name" and words.column("3 the") == "3 the"
     assert words.column("p_target") == "p(target)" and words.column("share_right") == "share right"
+
+
+def test_our_own_words_in_a_table_are_in_the_language_of_the_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And what is a name, a number or a text stays as it is."""
+    run = next(r for f in runs.shipped() if (r := runs.load(f)).settings.experiment == "capacity")
+    found = ladders.prefixes(run).assign(text="the ladder ended")
+    plain = words.table(found)
+    assert set(plain["source"]) >= {"Random words", "Shakespeare"}
+    monkeypatch.setattr(language, "_current", lambda: "de")
+    said = words.table(found)
+    assert set(said[words.column("ended")]) <= {"eine Länge scheiterte", "die Leiter endete"}
+    assert "Zufallswörter" in set(said[words.column("source")])
+    assert set(said[words.column("text")]) == {"the ladder ended"}
+    assert list(said[words.column("c_tokens")]) == list(found["c_tokens"])
 
 
 def test_every_table_is_said_to_those_who_cannot_see_it() -> None:
