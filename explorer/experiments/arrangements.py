@@ -16,7 +16,14 @@ from explorer.base.formatting import counted
 from explorer.base.language import later, tr
 from explorer.experiments import paper
 from explorer.experiments.aggregate import best_restart, deviation, share_of_starts
-from explorer.experiments.definition import Experiment, best_of, in_words, settings_of, the_same
+from explorer.experiments.definition import (
+    Experiment,
+    best_of,
+    in_words,
+    of_lengths,
+    settings_of,
+    the_same,
+)
 from explorer.experiments.rules import LEADS
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.verdicts import Finding, judged, part, restarts
@@ -47,11 +54,10 @@ def cells(settings: ArrangementsSettings) -> list[Cell]:
 def protocol(settings: ArrangementsSettings) -> str:
     """Say what was done."""
     return tr(
-        "{texts} ({source}) for every arrangement and N = {first} to {last}, {best} of each",
+        "{texts} ({source}) for every arrangement and N = {lengths}, {best} of each",
         texts=the_same(settings.texts),
         source=in_words(settings.source),
-        first=settings.lengths[0],
-        last=settings.lengths[-1],
+        lengths=of_lengths(settings.lengths),
         best=best_of(settings.restarts),
     )
 

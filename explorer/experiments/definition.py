@@ -1,7 +1,7 @@
 """What every experiment has in common, and the list of them. Free of torch."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, TypeVar
@@ -175,6 +175,12 @@ def settings_of(run: Run, kind: type[S]) -> S:
 def the_same(texts: int) -> str:
     """Return how many texts all cells of a grid have in common, inside a sentence."""
     return tr("the same text") if texts == 1 else tr("the same {count} texts", count=texts)
+
+
+def of_lengths(lengths: Sequence[int]) -> str:
+    """Return which N there are, inside a sentence."""
+    first, last = lengths[0], lengths[-1]
+    return f"{first}" if first == last else tr("{first} to {last}", first=first, last=last)
 
 
 def best_of(restarts: int) -> str:

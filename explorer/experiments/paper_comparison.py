@@ -62,14 +62,19 @@ def answers(
 
     Columns: id, paper (the statement), rests on (its evidence there), here (the answer), figure,
     differs (why, where an experiment found it), model, from. A statement of which nothing speaks
-    has one row whose answer says so and whose other columns are empty, not guessed.
+    has one row whose answer says so and whose other columns are empty, not guessed. What decides
+    nothing has no row where something else on the same model decides.
 
     Args:
         evidence: by runs, sets and paths.
         statements: which.
     """
     by_id: dict[str, list[dict[str, str]]] = {}
-    for each in evidence:
+    said = list(evidence)
+    decided = {(each.finding.id, each.model) for each in said if each.finding.shown is not None}
+    for each in said:
+        if each.finding.shown is None and (each.finding.id, each.model) in decided:
+            continue
         by_id.setdefault(each.finding.id, []).append(
             {
                 "here": tr(ANSWERS[each.finding.shown]),

@@ -4,7 +4,7 @@ import pandas as pd
 
 from explorer.base.formatting import counted, speed
 from explorer.base.language import later, tr
-from explorer.experiments.definition import Experiment
+from explorer.experiments.definition import Experiment, of_lengths
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.verdicts import Finding
 from explorer.specs.experiments import ThroughputSettings
@@ -28,10 +28,9 @@ def protocol(settings: ThroughputSettings) -> str:
     """Say what was done."""
     return tr(
         "seconds of one forward pass that gives N token ids and of greedy generation of N tokens "
-        "with a KV cache after the BOS token, N = {first} to {last}, one text at a time, after a "
+        "with a KV cache after the BOS token, N = {lengths}, one text at a time, after a "
         "warm-up, the median of {timings} of each",
-        first=settings.lengths[0],
-        last=settings.lengths[-1],
+        lengths=of_lengths(settings.lengths),
         timings=counted(settings.repeats, "timing"),
     )
 

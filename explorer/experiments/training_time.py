@@ -17,7 +17,7 @@ from explorer.base.formatting import counted
 from explorer.base.language import later, tr
 from explorer.experiments import paper
 from explorer.experiments.arrangements import SHORT
-from explorer.experiments.definition import Experiment, best_of, in_words, the_same
+from explorer.experiments.definition import Experiment, best_of, in_words, of_lengths, the_same
 from explorer.experiments.rules import LINEAR
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.verdicts import Finding, judged, part
@@ -35,12 +35,11 @@ def cells(settings: TrainingTimeSettings) -> list[Cell]:
 def protocol(settings: TrainingTimeSettings) -> str:
     """Say what was done."""
     return tr(
-        "{texts} ({source}) for N = {first} to {last}, one text after the other, {restarts}, until "
+        "{texts} ({source}) for N = {lengths}, one text after the other, {restarts}, until "
         "the first is exact",
         texts=the_same(settings.texts),
         source=in_words(settings.source),
-        first=settings.lengths[0],
-        last=settings.lengths[-1],
+        lengths=of_lengths(settings.lengths),
         restarts=best_of(1)
         if settings.restarts == 1
         else tr("{count} restarts side by side", count=settings.restarts),

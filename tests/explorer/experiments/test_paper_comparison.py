@@ -18,7 +18,9 @@ from explorer.experiments import (
 )
 from explorer.experiments import training_time as times
 from explorer.experiments.catalogue import EXPERIMENTS
+from explorer.experiments.paper_comparison import Evidence
 from explorer.experiments.runs import Done, Header, Run
+from explorer.experiments.verdicts import Finding
 from explorer.specs.arrangements import PAPER_KEYS
 
 if TYPE_CHECKING:
@@ -96,6 +98,19 @@ def test_every_finding_has_an_answer_and_none_is_guessed(measured: "MakeRun") ->
     assert two.claim == found.loc["F1", "paper"]
     more = paper_comparison.answers(paper_comparison.of_runs([run]), paper.MEASURED).set_index("id")
     assert more.loc["I5", "from"] == f"Arrangements run {run.header.id[:6]}"
+
+
+def test_what_decides_nothing_gives_way_to_what_decides_on_the_same_model() -> None:
+    said = [
+        Evidence(Finding("F1", shown, figure), model, "run")
+        for shown, figure, model in (
+            (None, "Needs A1.", "tiny"), (True, "Says it.", "tiny"), (False, "Denies.", "tiny"),
+            (None, "Cannot tell.", "other"),
+        )
+    ]  # fmt: skip
+    found = paper_comparison.answers([*said, Evidence(Finding("F2", None, "So."), "tiny", "run")])
+    of = {name: list(found[found["id"] == name]["figure"]) for name in ("F1", "F2")}
+    assert of == {"F1": ["Says it.", "Denies.", "Cannot tell."], "F2": ["So."]}
 
 
 def test_our_table1_is_the_runs_own(measured: "MakeRun") -> None:
