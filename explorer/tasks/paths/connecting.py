@@ -25,6 +25,7 @@ from explorer.paths.result import FILE, HISTORY, Paths, Profile
 from explorer.runtime.interruption import Interrupted, abandonable
 from explorer.solutions.solution import Solution
 from explorer.specs.curves import PathRecipe
+from explorer.specs.recipes import THRESHOLD
 from explorer.tasks.paths.bends import (
     ROWS_AT_ONCE,
     Curves,
@@ -244,7 +245,9 @@ class Connecting(Task):
         perfect = (self.recipe.stop_early or trainer.finishing) and curve.accuracy.min() == 1
         through = perfect and self._holds_between(pair)
         mean = mean_along(trainer.kind, points, paths.t, np.stack([curve.accuracy, curve.loss]))
-        if not trainer.attempt or through or mean[0] > paths.mean(pair):
+        connected = bool(curve.accuracy.min() >= THRESHOLD)
+        better = (connected, float(mean[0])) > (bool(paths.connected[pair]), paths.mean(pair))
+        if not trainer.attempt or better:
             paths.line.keep(pair, line)
             paths.curve.keep(pair, curve)
             paths.bends[pair], paths.steps[pair] = points[1:-1], trainer.steps
@@ -274,13 +277,8 @@ class Connecting(Task):
     def _checkpoint(self) -> None:
         """Write everything in one file, which is also what others read while this runs."""
         self._name_tokens()
-        header = self.paths.header.model_copy(
-            update={
-                "seconds": self._seconds,
-                "pass_seconds": self._pass_seconds,
-                "pieces": self._pieces,
-            }
-        )
+        known = {"seconds": self._seconds, "pass_seconds": self._pass_seconds}
+        header = self.paths.header.model_copy(update={**known, "pieces": self._pieces})
         self.paths = replace(self.paths, header=header)
         under_way = [k for k in np.flatnonzero(~self.paths.over) if self._trainers[k].steps]
         states = {int(k): self._trainers[k].state() for k in under_way}

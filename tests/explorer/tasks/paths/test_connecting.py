@@ -238,6 +238,27 @@ def test_what_a_further_attempt_makes_worse_is_not_kept(start: Any) -> None:
     assert np.array_equal(kept.bends, task.paths.bends) and kept.mean(0) == task.paths.mean(0)
 
 
+def test_a_connected_curve_is_better_than_one_that_is_right_nearly_everywhere(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a long text it may miss a token all along, so that its mean is the lower one."""
+    task = start(max_steps=2, attempts=2, look_every=100)
+    measured, trainer = task._measure, task._trainers[0]
+
+    def measure(pair: int, points: np.ndarray) -> Any:
+        found = measured(pair, points)
+        if trainer.steps:
+            found.accuracy[:] = 0.99 if trainer.attempt else 1
+            found.accuracy[4] = 0.99 if trainer.attempt else 0.98
+        return found
+
+    monkeypatch.setattr(task, "_measure", measure)
+    found = _finish(task)
+    assert found.history["step"].tolist() == [0, 2, 10]
+    assert found.history["mean"][1] > found.history["mean"][2]
+    assert found.steps.tolist() == [10] and found.connected.all()
+
+
 def test_what_is_connected_does_not_begin_anew(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even where a token between two points of the grid is wrong."""
     monkeypatch.setattr(Connecting, "_holds_between", lambda *_: False)
