@@ -164,7 +164,9 @@ def _order_matters(run: Run) -> Finding:
     if found is None:
         return Finding("F2", None, tr("Needs A2 and A3 beside A5 at N = 4 or more."))
     n, wide = found
-    words = ", ".join(f"{name} {value:.2f}" for name, value in wide.mean().items())
+    words = ", ".join(
+        tr("{name} {value}", name=name, value=f"{value:.2f}") for name, value in wide.mean().items()
+    )
     return judged(
         "F2",
         [part(wide["A5"] - wide[other] - LEADS) for other in ("A2", "A3")],
@@ -198,6 +200,13 @@ def _what_it_misses(run: Run, n: int) -> str:
         )
         for name, right in told.items()
     )
+    if not stuck.any():
+        return tr(
+            "With A5, each of {texts} had a restart that gets half of the tokens right. These "
+            "tokens are right: {each}.",
+            texts=counted(len(stuck), "text"),
+            each=words,
+        )
     return tr(
         "With A5, {stuck} of {texts} had no restart that gets half of the tokens right.{enough} Of "
         "the others these tokens are right: {each}.",

@@ -278,7 +278,10 @@ def evidence(name: str) -> str:
 
 def _arrangements(n: int, *ids: str) -> str:
     rows = table1().query("n == @n and checklist_id in @ids").to_dict("records")
-    found = ", ".join(f"{r['checklist_id']} {plus_minus(r['mean'], r['sd'])}" for r in rows)
+    found = ", ".join(
+        tr("{name} {value}", name=r["checklist_id"], value=plus_minus(r["mean"], r["sd"]))
+        for r in rows
+    )
     return tr("Table 1, 50 texts, N = {n}: {each}.", n=n, each=found)
 
 

@@ -163,11 +163,18 @@ def test_what_a5_misses_is_told_from_its_stuck_starts() -> None:
     assert "3 restarts would leave one in twenty so" in reason
     both = [stuck[0], stuck[0][::-1]]
     moved = arrangements.findings(made(A2=ALL, A3=ALL, A5=both))[1]
-    assert moved.shown is False and moved.reason.startswith("With A5, 0 of 6 texts")
+    assert moved.shown is False and moved.reason.startswith("With A5, each of 6 texts")
 
 
 def test_starts_that_were_stopped_tell_no_number_of_restarts() -> None:
-    both = [made(n, A2=ALL, A3=ALL, A5=[[0.75] * 6, [0.0] * 6]) for n in (FULL, 39)]
+    starts = [[0.75] * 5 + [0.0], [0.0] * 6]
+    both = [made(n, A2=ALL, A3=ALL, A5=starts) for n in (FULL, 39)]
     full, stopped = (arrangements.findings(run)[1].reason for run in both)
-    assert "5 restarts would leave" in full and "would leave" not in stopped
-    assert stopped.startswith("With A5, 0 of 6 texts")
+    assert "6 restarts would leave" in full and "would leave" not in stopped
+    assert stopped.startswith("With A5, 1 of 6 texts")
+
+
+def test_where_no_text_is_stuck_that_is_said() -> None:
+    reason = arrangements.findings(made(A2=ALL, A3=ALL, A5=[[0.75] * 6]))[1].reason
+    assert reason.startswith("With A5, each of 6 texts had a restart that gets half")
+    assert "A5 the first in 100%, later ones in 67%" in reason
