@@ -1,6 +1,6 @@
 """How many texts become exact, and how fast: `python -m benchmarks.exactness [--json]`.
 
-Texts of every offline source that no setting was chosen on, the arrangement that suits the model
+Texts of every offline source that no setting was chosen on, the arrangement that is quickest
 or `--arrangement`, recipe `fast`, four restarts, stopped at the first exact one. Every saved pair
 is scored again by plain transformers in float32, outside of this package's code.
 """
@@ -53,7 +53,7 @@ def measure(
         model=card.name,
         text=passage.text,
         length=length,
-        arrangement=arrangement or card.default_arrangement,
+        arrangement=arrangement or card.quickest_arrangement,
         recipe=recipe,
         restarts=restarts,
         until="first",

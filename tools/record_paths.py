@@ -31,6 +31,7 @@ from explorer.paths.pairs import all_pairs, vector
 from explorer.paths.result import FILE, Paths
 from explorer.solutions import sets, store
 from explorer.solutions.solution import Solution, SolutionRecord, load_solution, save_solution
+from explorer.specs.arrangements import KEYS
 from explorer.specs.curves import PathRecipe, trained_on
 from explorer.specs.jobs import GatheredText, LandscapeSpec, PathsSpec, SolveSetSpec
 from explorer.specs.recipes import preset
@@ -75,6 +76,7 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=8, help="N")
     parser.add_argument("--texts", type=int, default=9, choices=range(1, len(TEXTS) + 1))
     parser.add_argument("--restarts", type=int, default=3, help="solutions of each text")
+    parser.add_argument("--arrangement", choices=KEYS, help="of e and m; left out: what suits")
     parser.add_argument("--steps", type=int, default=PathRecipe().max_steps)
     parser.add_argument("--attempts", type=int, default=PathRecipe().attempts)
     parser.add_argument("--samples", type=int, default=PathRecipe().samples)
@@ -95,7 +97,9 @@ def main() -> None:
         finish_steps=asked.finish_steps,
         look_every=150,
     )
-    to = folders.recorded() / "paths" / f"0-texts-{asked.length:02}"  # pages show the first
+    own = "" if asked.arrangement is None else f"-{asked.arrangement}"
+    name += own
+    to = folders.recorded() / "paths" / f"0-texts-{asked.length:02}{own}"  # pages show the first
     shipped = Paths.load(to / FILE) if (to / FILE).exists() else None
     if asked.solutions:
         pairs = all_pairs(_given(asked.solutions))
@@ -171,7 +175,7 @@ def _trained(
         restarts=asked.restarts,
         length=asked.length,
         regime="free",
-        arrangement=card.default_arrangement,
+        arrangement=asked.arrangement or card.default_arrangement,
         recipe=recipe,
     )
     builder = SetBuilder(spec, pool)

@@ -29,6 +29,8 @@ from explorer.texts.targets import target_ids
 from explorer.training import Row, Trainer
 from explorer.training.starts import start_of, warm_file, warm_pairs
 
+DEFAULT: ArrangementKey = "e+mN"
+"""In which the pairs are trained that serve every arrangement without its own."""
 LENGTH = 24
 """N of the texts that pairs are handed down through."""
 SEEN, RANDOM = 20, 12
@@ -51,7 +53,9 @@ def main() -> None:
     parser.add_argument(
         "--from", dest="first", type=int, default=0, help="generation to count from: other texts"
     )
-    parser.add_argument("--arrangement", choices=KEYS, default="e+mN", help="e+mN if left out")
+    parser.add_argument(
+        "--arrangement", choices=KEYS, default=DEFAULT, help="whose pairs; left out: any without"
+    )
     arguments = parser.parse_args()
     card = catalog.known_models()[0]
     found = None
@@ -64,7 +68,7 @@ def main() -> None:
         raise MissingAssetError(f"{card.title} is not on this disk.")
     pool, folder = ModelPool(best_device()), card.folder
     model = pool.searching(folder, card.name)
-    known = warm_pairs(model.fingerprint)
+    known = warm_pairs(model.fingerprint, arguments.arrangement)
     if found is not None:
         order = sorted(
             range(len(found.members)),
@@ -87,7 +91,8 @@ def main() -> None:
             arguments.arrangement,
             lambda: pool.get(folder, card.name, torch.float32),
         )
-    file = warm_file(model.fingerprint)
+    key = None if arguments.arrangement == DEFAULT else arguments.arrangement
+    file = warm_file(model.fingerprint, key)
     file.parent.mkdir(parents=True, exist_ok=True)
     save_file({"pairs": known.half()}, file)
     file.chmod(0o644)
@@ -99,7 +104,7 @@ def handed_down(
     known: Float[Tensor, "S 2 d"],
     targets: Sequence[tuple[int, ...]],
     seed: int,
-    arrangement: ArrangementKey = "e+mN",
+    arrangement: ArrangementKey = DEFAULT,
     exact_model: Callable[[], FrozenModel] | None = None,
 ) -> Float[Tensor, "_ 2 d"]:
     """Train one pair on each target, starting near the known ones; return the quicker half of them.

@@ -22,14 +22,14 @@ WORDS: dict[str, str] = {
 }
 """What is left open, and the layouts of the autoregressive baseline."""
 NOT_KNOWN = later(
-    "Two things are checked when this model first runs, which takes seconds: whether its first "
-    "position can output any token, and whether a sink before e helps. If a sink helps, it is "
-    "used; if not, A5, the paper's default, or A4."
+    "Three things are checked when this model first runs, which takes seconds: whether its first "
+    "position can output any token, whether a sink before e helps, and whether mixing e and m "
+    "does. What helps is used; else A5, the paper's default, or A4."
 )
 
 
 def choose(card: ModelCard, first: ArrangementChoice = AUTO) -> ArrangementChoice:
-    """Let a person choose an arrangement; what suits the model is offered first, and why.
+    """Let a person choose an arrangement; the model's quickest is offered first, and why.
 
     Args:
         card: the model.
@@ -43,10 +43,10 @@ def choose(card: ModelCard, first: ArrangementChoice = AUTO) -> ArrangementChoic
         key="arrangement",
         help=words.help_for(tr("Arrangement"), "e", "m"),
     )
-    meant = card.default_arrangement if chosen == AUTO else chosen
+    meant = card.quickest_arrangement if chosen == AUTO else chosen
     if meant != AUTO:
         st.caption(tr(ARRANGEMENTS[meant].sentence))
-    st.caption(why(card))
+    st.caption(why(card, card.quickest_arrangement))
     return meant
 
 
@@ -55,20 +55,25 @@ def in_words(key: ArrangementKey) -> str:
     return f"{ARRANGEMENTS[key].checklist_id}  {ARRANGEMENTS[key].formula}"
 
 
-def why(card: ModelCard) -> str:
-    """Say what the model's first position can do, and what follows for its default."""
+def why(card: ModelCard, default: ArrangementChoice | None = None) -> str:
+    """Say what the model's first position can do, and what follows for its default.
+
+    Args:
+        card: the model.
+        default: what is chosen first here; None: the nearest to the paper's.
+    """
     found = card.first_position
     if found is None:
         return tr(NOT_KNOWN)
     return tr(
         "{finding} So its default is {arrangement}.",
         finding=escaped(found.sentence),
-        arrangement=in_words(found.arrangement),
+        arrangement=in_words(found.arrangement if default in (None, AUTO) else default),
     )
 
 
 def _suiting(card: ModelCard) -> str:
-    key = card.default_arrangement
+    key = card.quickest_arrangement
     if key == AUTO:
         usual = ARRANGEMENTS[PAPER_DEFAULT].checklist_id
         return tr("Suits this model: {arrangement}, to be checked", arrangement=usual)

@@ -64,8 +64,13 @@ class ModelCard:
 
     @property
     def default_arrangement(self) -> ArrangementChoice:
-        """What a new run starts with: what suits the model; open until a probe has said what."""
+        """The nearest to the paper's that suits the model; open until a probe has said what."""
         return found.arrangement if (found := self.first_position) else AUTO
+
+    @property
+    def quickest_arrangement(self) -> ArrangementChoice:
+        """What a text is trained in live; open until a probe has said what is quickest."""
+        return found.quickest if (found := self.first_position) else AUTO
 
 
 _EMBEDDED = ModelCard(

@@ -9,6 +9,7 @@ from explorer.base.language import tr
 from explorer.estimates import usual_steps
 from explorer.estimates.usual_steps import Usual
 from explorer.runtime.step_times import StepTime
+from explorer.specs.arrangements import AUTO
 from explorer.specs.curves import PathRecipe
 from explorer.specs.jobs import ReconstructSpec
 from explorer.specs.recipes import Recipe
@@ -181,7 +182,9 @@ def of_text(spec: ReconstructSpec, step_time: StepTime | None = None) -> TextOut
         spec: what is asked.
         step_time: of this machine, if a step was timed.
     """
-    found = usual_steps.usual(spec.model, spec.arrangement, spec.recipe, spec.length)
+    quickest = usual_steps.suiting(spec.model)[2]
+    meant = quickest if spec.arrangement == AUTO else spec.arrangement
+    found = usual_steps.usual(spec.model, meant, spec.recipe, spec.length)
     first = spec.until == "first"
     side_by_side = spec.restarts if first else 1
     seconds = None

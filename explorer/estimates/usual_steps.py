@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,9 @@ QUICKER = 0.35
 at N = 8 36 to 44 steps where one takes 52, at N = 24 134 where one takes 213."""
 ENOUGH = 3
 """Restarts that were seen, fewer of which say nothing."""
+MIXED = 0.65
+"""Steps with e and m mixed, in those of the nearest to the paper's arrangement: fast, N = 24, seven
+texts, before pairs were handed down in it (`benchmarks/README.md`, Mixed)."""
 NEAR, GROWTH = 2.0, 1.2
 """Lengths within this factor speak for each other; steps grow with this power of the length."""
 NEWEST = 3000
@@ -110,18 +113,23 @@ def usual(
 
     Args:
         model: its name.
-        arrangement: how e and m are laid out; `auto`: as it suits the model.
+        arrangement: how e and m are laid out; `auto`: the nearest to the paper's that
+            suits the model.
         recipe: how it is trained; other recipes count in proportion.
         n: target tokens.
         scheme: what is trained.
         seen: `samples`, for who asks more than once.
     """
-    offered, paper = suiting(model)
-    arrangement = offered if arrangement == AUTO else arrangement
-    suits = arrangement in (offered, paper)
+    found = suiting(model)
+    nearest, paper, _ = found
+    arrangement = nearest if arrangement == AUTO else arrangement
+    suits = arrangement in found
     of_scheme = [s for s in (samples() if seen is None else seen) if s.scheme == scheme]
     own = {s.arrangement for s in of_scheme if s.model == model}
-    if arrangement == offered and arrangement not in own:
+    if arrangement == "sink+mixed" and arrangement not in own:
+        as_long = usual(model, nearest, recipe, n, scheme, seen)
+        return replace(as_long, steps=tuple(steps * MIXED for steps in as_long.steps))
+    if arrangement == nearest and arrangement not in own:
         arrangement = paper  # nothing was seen with a sink before e: no more steps than without
     alike = [
         s
@@ -135,8 +143,8 @@ def usual(
         [s for s in alike if s.model == model],
         alike,
     ):
-        if found := _usual(group, kind, n, recipe.max_steps):
-            return found
+        if known := _usual(group, kind, n, recipe.max_steps):
+            return known
     long = (60 + 7 * n) * AS_LONG[kind]
     return Usual((0.7 * long, long, 1.5 * long), 0.8 if suits or scheme != PAIR else 0.0)
 
@@ -167,12 +175,12 @@ def kind_of(recipe: Recipe) -> str:
 
 
 @lru_cache(maxsize=64)
-def suiting(model: str) -> tuple[str, str]:
-    """Return the arrangement that is offered first for a model, and the paper's that suits it."""
+def suiting(model: str) -> tuple[str, str, str]:
+    """Return what suits a model: nearest to the paper's arrangement, one of it, the quickest."""
     with suppress(ExplorerError):
         if (found := catalog.find(model).first_position) is not None:
-            return found.arrangement, found.of_paper
-    return PAPER_DEFAULT, PAPER_DEFAULT
+            return found.arrangement, found.of_paper, found.quickest
+    return PAPER_DEFAULT, PAPER_DEFAULT, PAPER_DEFAULT
 
 
 def samples() -> list[Sample]:

@@ -15,7 +15,7 @@ from explorer.base.errors import BadInputError
 from explorer.base.language import later, tr
 
 PaperKey = Literal["e", "halves", "alternating", "e+mN", "e+mN-1"]
-ArrangementKey = Literal["e", "halves", "alternating", "e+mN", "e+mN-1", "sink+e+mN"]
+ArrangementKey = Literal["e", "halves", "alternating", "e+mN", "e+mN-1", "sink+e+mN", "sink+mixed"]
 PAPER_KEYS: tuple[PaperKey, ...] = get_args(PaperKey)
 KEYS: tuple[ArrangementKey, ...] = get_args(ArrangementKey)
 PAPER_DEFAULT: ArrangementKey = "e+mN-1"
@@ -33,7 +33,7 @@ class Arrangement:
 
     Attributes:
         key: the name used in files and on the command line.
-        checklist_id: the paper's row, A1 to A5; Sink for ours.
+        checklist_id: the paper's row, A1 to A5; Sink and Mixed for ours.
         formula: the input sequence, written out.
         sentence: what is special about it.
         opening: what stands at the first positions, whose outputs are not read, a letter each:
@@ -53,6 +53,16 @@ class Arrangement:
     def has_sink(self) -> bool:
         """Whether a token stands before e."""
         return "s" in self.opening
+
+
+def rudin_shapiro(at: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return whether the binary digits of each number hold 11 an odd number of times.
+
+    The sequence has no correlation with itself at any distance, as random bits, and needs no seed.
+    Counted from 2 it begins 0, 1, so that a text of two tokens has both vectors.
+    """
+    odd: NDArray[np.bool_] = np.bitwise_count(at & (at >> 1)) % 2 == 1
+    return odd
 
 
 ARRANGEMENTS: dict[ArrangementKey, Arrangement] = {
@@ -90,6 +100,13 @@ ARRANGEMENTS: dict[ArrangementKey, Arrangement] = {
                   "as the attention sink, so e need not be one; the first m outputs the first "
                   "token."),
             "se", lambda at, N: at >= 0,
+        ),
+        Arrangement(
+            "sink+mixed", "Mixed", "[sink][e or m]×N",
+            later("Not in the paper: behind the sink e and m follow a sequence that does not "
+                  "repeat itself (Rudin–Shapiro), so that every position has neighbors of its "
+                  "own."),
+            "s", lambda at, N: rudin_shapiro(at + 2),
         ),
     )
 }  # fmt: skip

@@ -82,7 +82,7 @@ class Reconstruction(Task):
         model_folder, name = catalog.require(spec.model)
         self.model = pool.searching(model_folder, name, spec.recipe.precision)
         exact_model = pool.in_float32(model_folder, name)
-        self.arrangement = arrangement_for(spec.arrangement, self.model, exact_model)
+        self.arrangement = arrangement_for(spec.arrangement, self.model, exact_model, quickest=True)
         self._layout = OnePass.of(self.arrangement, self.model)
         self.tokenizer = self.model.tokenizer
         room = self.model.max_positions - read_from(self.arrangement)

@@ -149,7 +149,7 @@ class OnePass(Layout[Solution]):
 
     @override
     def start(self, model: FrozenModel, recipe: Recipe, row: Row) -> Float[Tensor, "W d"]:
-        return start_of(model, recipe, row)
+        return start_of(model, recipe, row, arrangement=self.arrangement)
 
     @override
     def inputs(
@@ -176,7 +176,7 @@ class OnePass(Layout[Solution]):
 
     @override
     def known_starts(self, model: FrozenModel, recipe: Recipe) -> str | None:
-        return None if recipe.known_m is None else warm_digest(model.fingerprint)
+        return None if recipe.known_m is None else warm_digest(model.fingerprint, self.arrangement)
 
     @override
     def stored(

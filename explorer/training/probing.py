@@ -4,9 +4,10 @@ Once for each model.
 
 One memory vector is trained for each of a few words, N = 1, as the autoregressive baseline trains
 them (`TeacherForced`): at the first position, and behind a token that can be the attention sink in
-its place. Where the first position says too little, pairs of e and m are then trained on several
-words at once, in A4 and with that token before e. That the first position differs was measured on
-the embedded model, which in the paper's arrangement gets every token right but the first.
+its place. Then pairs of e and m are trained on several words at once: in the paper's arrangement
+that suits, mixed behind that token, and, where the first position says too little, with that token
+before e. That the first position differs was measured on the embedded model, which in the paper's
+arrangement gets every token right but the first.
 """
 
 import contextlib
@@ -60,7 +61,7 @@ def probed(
         exact_model: gives the same weights in float32, to be probed; None: `model` is.
     """
     found = first_position.find(model.fingerprint)
-    if found is None or not (found.can_say or found.pair_steps):
+    if found is None or found.by_mixed is None:
         with listening(lambda: False):
             found = probe((exact_model or (lambda: model))())
         with contextlib.suppress(StorageError):  # else it is found again by the next process
@@ -72,13 +73,22 @@ def arrangement_for(
     choice: ArrangementChoice,
     model: FrozenModel,
     exact_model: Callable[[], FrozenModel] | None = None,
+    *,
+    quickest: bool = False,
 ) -> ArrangementKey:
     """Return the arrangement that was chosen, or where that is open the one that suits.
 
     One with a sink makes sure that the model's is known.
+
+    Args:
+        choice: an arrangement, or `auto`.
+        model: the model in any number format.
+        exact_model: gives the same weights in float32; None: `model` has them.
+        quickest: whether `auto` is the quickest one instead of the nearest to the paper's.
     """
     if choice == "auto":
-        return probed(model, exact_model).arrangement
+        found = probed(model, exact_model)
+        return found.quickest if quickest else found.arrangement
     if ARRANGEMENTS[choice].has_sink and model.tokenizer.bos_id is None:
         probed(model, exact_model)
     return choice
@@ -87,7 +97,8 @@ def arrangement_for(
 def probe(model: FrozenModel) -> FirstPosition:
     """Train a vector for each word, at the first position and behind a sink; count what is said.
 
-    Where the first position cannot, also e and m for several words, with a sink and without.
+    Also e and m for several words: without a sink, mixed behind it, and where the first position
+    cannot say any token, in the paper's order behind it.
     """
     tokenizer = model.tokenizer
     targets = _last_tokens(tokenizer, [f" {word}" for word in WORDS])
@@ -105,15 +116,13 @@ def probe(model: FrozenModel) -> FirstPosition:
         steps=STEPS,
         computed_in=model.number_format,
     )
-    if found.can_say:
-        return found
+    tried: dict[str, OnePass] = {"by_paper": OnePass(found.of_paper)}
+    if not found.can_say:
+        tried["by_sink"] = OnePass("sink+e+mN", best)
+    tried["by_mixed"] = OnePass("sink+mixed", best)
+    output = {name: _by_pairs(model, targets, layout) for name, layout in tried.items()}
     return found.model_copy(
-        update={
-            "tokens": PAIRS * PAIR_TOKENS,
-            "by_paper": _by_pairs(model, targets, OnePass(found.of_paper)),
-            "by_sink": _by_pairs(model, targets, OnePass("sink+e+mN", best)),
-            "pair_steps": PAIR_STEPS,
-        }
+        update=output | {"tokens": PAIRS * PAIR_TOKENS, "pair_steps": PAIR_STEPS}
     )
 
 

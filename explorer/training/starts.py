@@ -12,12 +12,14 @@ from torch import Tensor
 from explorer.base.tensor_files import TensorFormat
 from explorer.base.value import Value
 from explorer.model.frozen import FrozenModel
+from explorer.specs.arrangements import ArrangementKey
 from explorer.specs.recipes import Recipe
 from explorer.training.rows import Row
 
 WARM = Path(__file__).parents[1] / "data" / "warm_starts"
 """Pairs of e and m that were handed down from text to text (`tools/record_warm_starts.py`), a file
-for each model that some ship for, named after its weights."""
+for each model that some ship for, named after its weights, and after an arrangement that has its
+own."""
 
 
 class WarmHeader(Value):
@@ -52,6 +54,7 @@ def start_of(
     recipe: Recipe,
     row: Row,
     known: Float[Tensor, "2 d"] | None = None,
+    arrangement: ArrangementKey | None = None,
 ) -> Float[Tensor, "2 d"]:
     """Return e and m of a row as the recipe starts them: `start`, and what they may know.
 
@@ -61,10 +64,11 @@ def start_of(
         row: its seed decides, and its target if e may know it.
         known: e and m of a solution of another text, for recipes that start near one; None: the
             pair of this seed among those that ship for the model, if any do.
+        arrangement: what they are trained in; some has pairs of its own.
     """
     pair = start(model, recipe, row.seed, 2)
     if recipe.known_m is not None:
-        if known is None and (shipped := warm_pairs(model.fingerprint)) is not None:
+        if known is None and (shipped := warm_pairs(model.fingerprint, arrangement)) is not None:
             known = shipped[row.seed % len(shipped)]
         if known is not None:
             pair[0] = _towards(model, recipe, pair[0], known[0])
@@ -94,24 +98,29 @@ def _as_long_as(each: float, vector: Float[Tensor, " d"]) -> Float[Tensor, " d"]
 
 
 @cache
-def warm_pairs(fingerprint: str) -> Float[Tensor, "S 2 d"] | None:
-    """Return the e and m that ship for the model with these weights, or None if none do."""
-    file = warm_file(fingerprint)
-    if not file.exists():
-        return None
-    _, tensors = FORMAT.load(file)
-    return torch.from_numpy(tensors["pairs"]).float()
+def warm_pairs(
+    fingerprint: str, arrangement: ArrangementKey | None = None
+) -> Float[Tensor, "S 2 d"] | None:
+    """Return the e and m that ship for the model with these weights, or None if none do.
+
+    Those that were handed down in this arrangement, where it has any of its own.
+    """
+    for key in (arrangement, None):
+        if (file := warm_file(fingerprint, key)).exists():
+            return torch.from_numpy(FORMAT.load(file)[1]["pairs"]).float()
+    return None
 
 
-def warm_digest(fingerprint: str) -> str | None:
+def warm_digest(fingerprint: str, arrangement: ArrangementKey) -> str | None:
     """Return twelve hexadecimal digits of what `warm_pairs` gives; None: it gives nothing.
 
     The pairs decide where rows start, and may be handed further down: records name them.
     """
-    pairs = warm_pairs(fingerprint)
+    pairs = warm_pairs(fingerprint, arrangement)
     return None if pairs is None else hashlib.sha256(pairs.numpy().tobytes()).hexdigest()[:12]
 
 
-def warm_file(fingerprint: str) -> Path:
+def warm_file(fingerprint: str, arrangement: ArrangementKey | None = None) -> Path:
     """Return where they lie, or would: float16 `pairs` (S, 2, d_model)."""
-    return WARM / f"{fingerprint[:16]}.safetensors"
+    own = "" if arrangement is None else f"-{arrangement}"
+    return WARM / f"{fingerprint[:16]}{own}.safetensors"

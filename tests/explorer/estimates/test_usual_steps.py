@@ -8,7 +8,7 @@ import pytest
 
 from explorer.base import folders
 from explorer.estimates import outlook, usual_steps
-from explorer.estimates.usual_steps import AS_LONG, QUICKER, Sample, usual
+from explorer.estimates.usual_steps import AS_LONG, MIXED, QUICKER, Sample, usual
 from explorer.experiments import runs
 from explorer.runtime.step_times import StepTime
 from explorer.solutions import store
@@ -62,13 +62,17 @@ def test_this_machine_goes_before_what_ships_and_the_recipe_before_others() -> N
 def test_a_sink_before_e_is_told_from_its_own_runs_else_from_those_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(usual_steps, "suiting", lambda model: ("sink+e+mN", "e+mN"))
+    monkeypatch.setattr(usual_steps, "suiting", lambda model: ("sink+e+mN", "e+mN", "sink+mixed"))
     without = [a_sample(100)] * 9
     own = [a_sample(60, arrangement="sink+e+mN")] * 3
     for arrangement in ("auto", "sink+e+mN"):
         assert usual(MODEL, arrangement, INDEPENDENT, 10, seen=without).at(0.5) == 100
         assert usual(MODEL, arrangement, INDEPENDENT, 10, seen=[*without, *own]).at(0.5) == 60
     assert usual(MODEL, "e+mN", INDEPENDENT, 10, seen=[*without, *own]).at(0.5) == 100
+    for seen, nearest in ((without, 100), ([*without, *own], 60)):
+        assert usual(MODEL, "sink+mixed", INDEPENDENT, 10, seen=seen).at(0.5) == MIXED * nearest
+    mixed = [a_sample(30, arrangement="sink+mixed")] * 3
+    assert usual(MODEL, "sink+mixed", INDEPENDENT, 10, seen=[*without, *mixed]).at(0.5) == 30
 
 
 def test_another_model_learns_from_the_arrangement_that_suited() -> None:

@@ -27,7 +27,8 @@ LoadModel = Callable[..., FrozenModel]
 
 IDS = [17, 250, 250, 3, 99]
 SEQUENCES = {"e": "eeeee", "halves": "eeemm", "alternating": "ememe", "e+mN": "emmmmm",
-             "e+mN-1": "emmmm", "sink+e+mN": "semmmmm"}  # fmt: skip
+             "e+mN-1": "emmmm", "sink+e+mN": "semmmmm",
+             "sink+mixed": "semeem"}  # fmt: skip
 
 
 @pytest.fixture(params=["llama", "neox"])

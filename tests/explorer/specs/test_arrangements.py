@@ -20,6 +20,7 @@ LENGTHS = st.integers(1, 300)
         ("e+mN", ["em", "emm", "emmm", "emmmm", "emmmmm"]),
         ("e+mN-1", ["e", "em", "emm", "emmm", "emmmm"]),
         ("sink+e+mN", ["sem", "semm", "semmm", "semmmm", "semmmmm"]),
+        ("sink+mixed", ["se", "sem", "seme", "semee", "semeem"]),
     ],
 )
 def test_the_input_sequences_of_the_papers_first_table_and_of_ours(
@@ -60,7 +61,15 @@ def test_alternating_vectors_have_no_equal_neighbours(length: int) -> None:
     assert np.all(at_m[1:] != at_m[:-1])
 
 
-def test_only_the_fourth_arrangement_and_ours_ignore_the_output_of_e() -> None:
+def test_mixed_vectors_follow_rudin_and_shapiro_who_correlate_at_no_distance() -> None:
+    begins = arrangements.rudin_shapiro(np.arange(16)).astype(int)
+    assert begins.tolist() == [0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 1, 0, 1]  # OEIS A020987
+    sign = np.where(holds_m("sink+mixed", 1025)[1:], -1, 1)
+    alike = [float(np.mean(sign[k:] * sign[:-k])) for k in range(1, 40)]
+    assert np.abs(alike).max() < 0.1  # [e, m]×N/2 has 1 at every even distance
+
+
+def test_what_is_not_read_stands_first_and_each_other_output_is() -> None:
     assert {key: read_from(key) for key in arrangements.KEYS} == {
         "e": 0,
         "halves": 0,
@@ -68,6 +77,7 @@ def test_only_the_fourth_arrangement_and_ours_ignore_the_output_of_e() -> None:
         "e+mN": 1,
         "e+mN-1": 0,
         "sink+e+mN": 2,
+        "sink+mixed": 1,
     }
 
 
@@ -82,7 +92,7 @@ def test_an_empty_target_is_refused(key: ArrangementKey, length: int) -> None:
 
 def test_descriptions_carry_the_checklists_ids_in_order() -> None:
     found = [arrangements.ARRANGEMENTS[key] for key in arrangements.KEYS]
-    assert [a.key for a in found] == [*arrangements.PAPER_KEYS, "sink+e+mN"]
+    assert [a.key for a in found] == [*arrangements.PAPER_KEYS, "sink+e+mN", "sink+mixed"]
     assert arrangements.PAPER_KEYS == ("e", "halves", "alternating", "e+mN", "e+mN-1")
-    assert [a.checklist_id for a in found] == ["A1", "A2", "A3", "A4", "A5", "Sink"]
+    assert [a.checklist_id for a in found] == ["A1", "A2", "A3", "A4", "A5", "Sink", "Mixed"]
     assert arrangements.ARRANGEMENTS[arrangements.PAPER_DEFAULT].checklist_id == "A5"

@@ -44,7 +44,7 @@ def a_sink(fingerprint: str, **fields: Any) -> FirstPosition:
     said: dict[str, Any] = {
         "fingerprint": fingerprint, "words": 12, "alone": 1, "behind": 9, "sink": 7,
         "sink_text": "BOS", "steps": 16, "computed_in": "float32",
-        "tokens": 24, "by_paper": 10, "by_sink": 12, "pair_steps": 24,
+        "tokens": 24, "by_paper": 10, "by_sink": 12, "by_mixed": 14, "pair_steps": 24,
     }  # fmt: skip
     return FirstPosition.model_validate(said | fields)
 
@@ -88,12 +88,34 @@ def test_a_sink_is_offered_first_where_it_helps_clearly_and_the_page_says_why(
     assert f"with it and {by_paper} without." in found.sentence
 
 
-def test_what_was_found_before_pairs_were_tried_is_read_and_found_again(
-    llama: FrozenModel, own_cache: Path
+@pytest.mark.parametrize(
+    ("by_paper", "by_sink", "by_mixed", "quickest"),
+    [
+        (10, 12, 14, "e+mN"),
+        (10, 12, 15, "sink+mixed"),
+        (10, 14, 17, "sink+e+mN"),
+        (10, 14, 18, "sink+mixed"),
+        (10, None, 13, "sink+mixed"),
+        (0, 0, 0, "e+mN"),
+        (10, 12, None, "e+mN"),
+    ],
+)
+def test_mixed_is_quickest_where_it_beats_both_clearly(
+    by_paper: int, by_sink: int | None, by_mixed: int | None, quickest: str
 ) -> None:
-    old = a_sink(llama.fingerprint, pair_steps=0, tokens=0, by_paper=0, by_sink=0)
+    found = a_sink("f" * 64, by_paper=by_paper, by_sink=by_sink, by_mixed=by_mixed)
+    assert found.quickest == quickest and found.arrangement != "sink+mixed"
+    said = f"With e and m mixed after BOS they output {by_mixed} of 24"
+    assert (said in found.sentence) == (by_mixed is not None)
+
+
+@pytest.mark.parametrize("missing", [{"by_mixed": None}, {"by_mixed": None, "by_sink": None}])
+def test_what_was_found_before_pairs_were_tried_is_read_and_found_again(
+    missing: dict[str, Any], llama: FrozenModel, own_cache: Path
+) -> None:
+    old = a_sink(llama.fingerprint, **missing)
     first_position.keep(old)
-    assert (old.arrangement, "before e" in old.sentence) == ("e+mN", False)
+    assert old.arrangement == "e+mN" and ("before e" in old.sentence) == (len(missing) == 1)
     assert first_position.find(llama.fingerprint) == old
     assert probing.probed(llama) != old and first_position.find(llama.fingerprint) != old
 
@@ -101,8 +123,9 @@ def test_what_was_found_before_pairs_were_tried_is_read_and_found_again(
 def test_a_sink_is_tried_only_where_the_first_position_is_one(
     llama: FrozenModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert probing.probe(llama).pair_steps == 0
-    said = iter((9, 1, 10, 13))  # behind the sink, alone; without a sink, with it
+    able = probing.probe(llama)
+    assert able.by_sink is None and able.by_mixed is not None
+    said = iter((9, 1, 10, 13, 17))  # behind the sink, alone; pairs without it, with it, mixed
     tried: list[object] = []
     monkeypatch.setattr(probing, "_right", lambda *given: (tried.append(given[2]), next(said))[1])
     found = probing.probe(llama)
@@ -112,7 +135,9 @@ def test_a_sink_is_tried_only_where_the_first_position_is_one(
         "mem",
         "e+mN",
         "sink+e+mN",
+        "sink+mixed",
     ]
+    assert found.quickest == "sink+mixed"
 
 
 def test_a_sink_that_is_named_is_looked_for_where_there_is_no_bos(
@@ -178,6 +203,23 @@ def test_an_open_arrangement_follows_the_probe(tiny_llama_folder: Path, tmp_path
     assert builder.record.spec.arrangement == "e+mN"
 
 
+def test_a_text_that_is_trained_live_takes_the_quickest_and_a_set_the_nearest(
+    tiny_llama_folder: Path, tmp_path: Path
+) -> None:
+    pool, name = ModelPool(), str(tiny_llama_folder)
+    asked = {"model": name, "length": 3, "restarts": 1, "recipe": QUICK}
+    spec = ReconstructSpec(text="The heron waits", **asked)
+    model = Reconstruction(spec, pool, tmp_path, None, tmp_path).model
+    first_position.keep(a_sink(model.fingerprint, by_mixed=20))
+    card = catalog.find(name)
+    assert (card.quickest_arrangement, card.default_arrangement) == ("sink+mixed", "e+mN")
+    task = Reconstruction(spec, pool, tmp_path / "2", None, tmp_path / "2")
+    assert task.header.arrangement == "sink+mixed"
+    own = {"contexts": 1, "continuations": 1, "texts": [{"text": "The heron waits"}]}
+    builder = SetBuilder(SolveSetSpec.model_validate({**asked, **own, "regime": "free"}), pool)
+    assert builder.record.spec.arrangement == "e+mN"
+
+
 def test_an_open_layout_is_settled_recorded_and_trained(
     tiny_llama_folder: Path, own_cache: Path
 ) -> None:
@@ -226,6 +268,7 @@ def test_the_embedded_model_cannot_say_any_token_at_its_first_position(
     assert model.fingerprint == shipped.fingerprint and not found.can_say
     assert found.layout == shipped.layout == "bos+mem"
     assert found.arrangement == shipped.arrangement == "sink+e+mN"
+    assert found.quickest == shipped.quickest == "sink+mixed"
     assert (
         np.abs(np.subtract((found.alone, found.behind), (shipped.alone, shipped.behind))).max() <= 1
     )

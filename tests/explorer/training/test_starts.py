@@ -108,6 +108,20 @@ def test_without_known_pairs_m_starts_like_e(llama: FrozenModel) -> None:
     assert torch.equal(m, plain)
 
 
+def test_an_arrangement_with_pairs_of_its_own_starts_near_those(
+    llama: FrozenModel, pool: torch.Tensor
+) -> None:
+    """They were handed down in it, where the others were handed down in A4."""
+    save_file({"pairs": -pool.half()}, starts.warm_file(llama.fingerprint, "sink+mixed"))
+    row, recipe = Row(HARD, 2), FAST.model_copy(update={"known_m": 1.0})
+    m = {key: OnePass(key, 0).start(llama, recipe, row)[1] for key in ("sink+mixed", "e+mN")}
+    alike = {key: torch.cosine_similarity(each, pool[2, 1], dim=0) for key, each in m.items()}
+    assert alike == pytest.approx({"sink+mixed": -1, "e+mN": 1}, abs=1e-5)
+    assert starts.warm_digest(llama.fingerprint, "sink+mixed") != starts.warm_digest(
+        llama.fingerprint, "e+mN"
+    )
+
+
 def test_a_solution_names_the_pairs_that_it_started_near(
     llama: FrozenModel, pool: torch.Tensor
 ) -> None:
