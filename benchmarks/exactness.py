@@ -141,7 +141,7 @@ def fast_arm(
 
 
 def confirmed(files: list[str]) -> bool:
-    """Score saved pairs with plain transformers, float32, one at a time."""
+    """Score saved pairs in A4, behind a sink or mixed with plain transformers, one at a time."""
     model = AutoModelForCausalLM.from_pretrained(
         packaged.path(packaged.EMBEDDED_MODEL), dtype=torch.float32
     ).eval()
@@ -151,10 +151,15 @@ def confirmed(files: list[str]) -> bool:
         with safe_open(name, framework="numpy") as file:
             e, m, ids = (file.get_tensor(key) for key in ("e", "m", "target_ids"))
             record = json.loads(file.metadata()["solution"])
-        sink = [embeddings[record["sink"]]] if "sink" in record else []
-        inputs = torch.from_numpy(np.stack([*sink, e] + [m] * len(ids)))[None]
+        N = len(ids)
+        fed = [embeddings[record["sink"]]] if "sink" in record else []
+        if record["arrangement"] == "sink+mixed":
+            fed += [m if (i & i >> 1).bit_count() % 2 else e for i in range(2, N + 2)]
+        else:
+            fed += [e] + [m] * N
+        inputs = torch.from_numpy(np.stack(fed))[None]
         with torch.no_grad():
-            said = model(inputs_embeds=inputs).logits[0, -len(ids) :].argmax(-1).numpy()
+            said = model(inputs_embeds=inputs).logits[0, -N:].argmax(-1).numpy()
         agree = agree and float((said == ids).mean()) == record["accuracy"]
     return agree
 

@@ -97,9 +97,9 @@ def _show(arrangement: ArrangementChoice | str, d_model: int, words: Sequence[st
                 "vectors, and stand for no word.\n- **Position**: the model knows where each input "
                 "stands, and each one reads those before it. So copies of m can become different "
                 "words.\n- **Why e and m**: copies of one vector alone would all see the same "
-                "past, and most models would output one token over and over. e is different, and "
-                "each m looks back to it from a place of its own.\n- **Frozen** means that "
-                "training changes e and m, and nothing in the model.",
+                "past, and most models would output one token over and over. With a second one "
+                "every position has a past of its own.\n- **Frozen** means that training changes "
+                "e and m, and nothing in the model.",
                 count=format(d_model, ","),
             )
         )

@@ -12,7 +12,7 @@ SAME_CONTEXT = "#d99000"
 DIFFERENT = "#8a8f98"
 
 RESTARTS = ("#0b84c6", "#d99000", "#12966f", "#b5539c", "#5aa9dd", "#d55e00", "#8a8f98", "#a68a00")
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "9px,3px,3px,3px,3px,3px")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
 
 WRONG_TO_RIGHT = [[0.0, WRONG], [0.5, "#9c9a97"], [1.0, RIGHT]]

@@ -3,6 +3,7 @@ import re
 import pytest
 
 from explorer.figures import palette
+from explorer.specs.arrangements import KEYS
 
 COLOURS = {
     name: value
@@ -40,6 +41,11 @@ def test_restarts_differ_in_more_than_colour() -> None:
     assert len(set(looks)) == 16
     assert len(set(palette.RESTARTS)) == len(palette.RESTARTS)
     assert len(set(palette.DASHES)) == len(palette.DASHES)
+
+
+def test_every_arrangement_has_a_look_of_its_own() -> None:
+    looks = list(zip(palette.RESTARTS, palette.DASHES, palette.SYMBOLS, strict=False))
+    assert len(looks) >= len(KEYS)
 
 
 def test_the_scale_goes_from_wrong_to_right() -> None:
