@@ -140,7 +140,7 @@ def _to_train() -> ReconstructSpec | None:
         "model": card.name,
         "text": text,
         "length": chosen,
-        "arrangement": card.default_arrangement,
+        "arrangement": card.quickest_arrangement,
         "recipe": trained_on(FAST),
         "restarts": RESTARTS,
         "seed": seed,

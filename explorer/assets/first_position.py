@@ -3,8 +3,8 @@
 In many models the first position is an attention sink: whatever stands there, it cannot be made to
 say an arbitrary token. What suits such a model reads its first token later: arrangement A4, or a
 token of its own before e where that helps, and one before the memory vectors of the autoregressive
-baseline. Experiments, sets and curves take the paper's arrangement, or what is nearest to it; a
-text that is trained live takes what is quickest.
+baseline. Experiments and sets take the paper's arrangement, or what is nearest to it; a text that
+is trained live, also as the end of a curve, takes what is quickest.
 """
 
 from pathlib import Path
