@@ -104,8 +104,8 @@ ARRANGEMENTS: dict[ArrangementKey, Arrangement] = {
         Arrangement(
             "sink+mixed", "Mixed", "[sink][e or m]×N",
             later("Not in the paper: behind the sink e and m follow a sequence that does not "
-                  "repeat itself (Rudin–Shapiro), so that every position has neighbors of its "
-                  "own."),
+                  "repeat itself (Rudin–Shapiro), the same for every text. So every position has "
+                  "neighbors of its own."),
             "s", lambda at, N: rudin_shapiro(at + 2),
         ),
     )
