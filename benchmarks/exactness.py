@@ -141,7 +141,7 @@ def fast_arm(
 
 
 def confirmed(files: list[str]) -> bool:
-    """Score saved pairs in A4, behind a sink or mixed with plain transformers, one at a time."""
+    """Score saved pairs (A4, behind a sink, or mixed) with plain transformers, one at a time."""
     model = AutoModelForCausalLM.from_pretrained(
         packaged.path(packaged.EMBEDDED_MODEL), dtype=torch.float32
     ).eval()
