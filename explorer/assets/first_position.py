@@ -107,7 +107,7 @@ class FirstPosition(Recorded):
                 **told,
             ),
         ]
-        if self.by_sink is not None:
+        if self.by_sink is not None and self.pair_steps:  # files of before say 0 where none was
             said += [
                 tr("{sink_text} before e helps:", **told)
                 if self.sink_helps

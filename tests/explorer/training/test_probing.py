@@ -116,6 +116,8 @@ def test_what_was_found_before_pairs_were_tried_is_read_and_found_again(
     old = a_sink(llama.fingerprint, **missing)
     first_position.keep(old)
     assert old.arrangement == "e+mN" and ("before e" in old.sentence) == (len(missing) == 1)
+    untried = a_sink(llama.fingerprint, by_mixed=None, by_sink=0, by_paper=0, pair_steps=0)
+    assert untried.quickest == "e+mN" and "before e" not in untried.sentence
     assert first_position.find(llama.fingerprint) == old
     assert probing.probed(llama) != old and first_position.find(llama.fingerprint) != old
 
