@@ -40,7 +40,7 @@ class FirstPosition(Recorded):
     tokens: int = Field(
         0, ge=0, description="Tokens that pairs of e and m were trained to output; 0: none were."
     )
-    by_paper: int = Field(0, ge=0, description="Output by them in A4.")
+    by_paper: int = Field(0, ge=0, description="Output by them in A4, or in A5 where that suits.")
     by_sink: int | None = Field(
         None, ge=0, description="Output with the token `sink` before e; None: not tried."
     )
