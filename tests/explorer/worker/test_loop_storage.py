@@ -139,7 +139,7 @@ def test_a_locked_database_does_not_end_a_job(
 def test_a_job_that_ends_while_the_database_is_locked_says_so_later(
     shift: "Shift", tiny_llama_folder: Path
 ) -> None:
-    spec = GenerateSpec(model=str(tiny_llama_folder), context="The heron", length=4, seed=3)
+    spec = GenerateSpec(model=str(tiny_llama_folder), context="The heron", length=64, seed=3)  # some turns
     job_id = client.submit(spec)
     shift.until(lambda: job_id in shift.worker.active)
     with _locked():
@@ -150,7 +150,7 @@ def test_a_job_that_ends_while_the_database_is_locked_says_so_later(
         shift.turns(3)
         assert client.get(job_id).state == "running" and job_id in shift.worker.active
     (job,) = shift.finish(job_id)
-    assert (job.state, job.sentence) == ("done", "4 tokens are written.") and job.result["text"]
+    assert (job.state, job.sentence) == ("done", "64 tokens are written.") and job.result["text"]
     assert not shift.worker.active
 
 
