@@ -184,8 +184,10 @@ def _measure(
     asked: Experiment, settings: Settings, preset: str, pool: "ModelPool", parameters: int | None
 ) -> Run:
     from explorer.tasks.experiments.task import RunTask
+    from explorer.tasks.probe import Probe
     from explorer.tasks.step_time import timed
 
+    carry_out(Probe(settings, pool))
     task = RunTask(settings, pool, preset=preset)
     if asked.left(task.run):
         say(run_time.before(asked, settings, parameters, timed(*task.timing)))

@@ -82,8 +82,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _train(
     spec: ReconstructSpec, pool: "ModelPool", out: Path, scratch: Path
 ) -> list[dict[str, Any]]:
+    from explorer.tasks.probe import Probe
     from explorer.tasks.reconstruct import Reconstruction
 
+    carry_out(Probe(spec, pool))
     task = Reconstruction(spec, pool, scratch, None, out)
 
     def words(progress: Progress) -> Progress:

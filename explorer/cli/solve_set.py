@@ -117,9 +117,11 @@ def _texts(file: Path) -> tuple[GatheredText, ...]:
 
 
 def _build(spec: SolveSetSpec, pool: "ModelPool", card: ModelCard) -> SetRecord:
+    from explorer.tasks.probe import Probe
     from explorer.tasks.sets.building import SetBuilder
     from explorer.tasks.step_time import timed
 
+    carry_out(Probe(spec, pool))
     task = SetBuilder(spec, pool)
     try:
         if not task.record.complete:

@@ -47,6 +47,7 @@ from explorer.tasks.inside.roles import RolesTask
 from explorer.tasks.landscape.measuring import LandscapeTask
 from explorer.tasks.landscape.radius import RadiusTask
 from explorer.tasks.paths.connecting import Connecting
+from explorer.tasks.probe import Probe
 from explorer.tasks.reconstruct import Reconstruction
 from explorer.tasks.sets.building import SetBuilder
 from explorer.tasks.step_time import timed
@@ -129,7 +130,8 @@ def _take_over(job: JobContext, task: Task) -> None:
 def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[Stage]:
     yield "", partial(Download, spec.model)
     out = store.run_folder(job.id)
-    yield LOADING, lambda: Reconstruction(spec, job.pool, job.folder, job.id, out)
+    yield LOADING, lambda: Probe(spec, job.pool)
+    yield "", lambda: Reconstruction(spec, job.pool, job.folder, job.id, out)
 
 
 def _download(_: JobContext, spec: DownloadSpec) -> Iterator[Stage]:
@@ -143,13 +145,15 @@ def _generate(job: JobContext, spec: GenerateSpec) -> Iterator[Stage]:
 
 def _solve_set(job: JobContext, spec: SolveSetSpec) -> Iterator[Stage]:
     yield "", partial(Download, spec.model)
-    yield LOADING, lambda: SetBuilder(spec, job.pool, job.id)
+    yield LOADING, lambda: Probe(spec, job.pool)
+    yield "", lambda: SetBuilder(spec, job.pool, job.id)
 
 
 def _experiment(job: JobContext, spec: ExperimentSpec) -> Iterator[Stage]:
     yield "", partial(Download, spec.model, texts=True)
     asked, preset = spec.settings, spec.preset
-    yield LOADING, lambda: RunTask(asked, job.pool, preset=preset, job=job.id)
+    yield LOADING, lambda: Probe(asked, job.pool)
+    yield "", lambda: RunTask(asked, job.pool, preset=preset, job=job.id)
 
 
 def _paths(job: JobContext, spec: PathsSpec) -> Iterator[Stage]:

@@ -129,7 +129,13 @@ def test_a_sink_is_tried_only_where_the_first_position_is_one(
     assert able.by_sink is None and able.by_mixed is not None
     said = iter((9, 1, 10, 13, 17))  # behind the sink, alone; pairs without it, with it, mixed
     tried: list[object] = []
-    monkeypatch.setattr(probing, "_right", lambda *given: (tried.append(given[2]), next(said))[1])
+
+    def right(_model: object, _texts: object, layout: object, _steps: object) -> probing.Steps:
+        tried.append(layout)
+        yield
+        return next(said)
+
+    monkeypatch.setattr(probing, "_right", right)
     found = probing.probe(llama)
     assert found.sink_helps and found.pair_steps == probing.PAIR_STEPS
     assert [getattr(layout, "arrangement", "mem") for layout in tried] == [

@@ -139,7 +139,8 @@ def test_a_locked_database_does_not_end_a_job(
 def test_a_job_that_ends_while_the_database_is_locked_says_so_later(
     shift: "Shift", tiny_llama_folder: Path
 ) -> None:
-    spec = GenerateSpec(model=str(tiny_llama_folder), context="The heron", length=64, seed=3)  # some turns
+    model = str(tiny_llama_folder)
+    spec = GenerateSpec(model=model, context="The heron", length=64, seed=3)  # takes some turns
     job_id = client.submit(spec)
     shift.until(lambda: job_id in shift.worker.active)
     with _locked():
