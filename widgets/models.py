@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.assets import allowed_folders, catalog
+from explorer.assets import allowed_folders, catalog, memory
 from explorer.assets.catalog import ModelCard
 from explorer.base.errors import ExplorerError
 from explorer.base.formatting import human_bytes, human_count
@@ -63,7 +63,7 @@ def describe(card: ModelCard) -> str:
         parts.append(tr("{count} parameters", count=human_count(card.parameters)))
     if card.d_model:
         parts.append(tr("vectors of {count} numbers", count=card.d_model))
-    if needed := catalog.memory_needed(card):
+    if needed := memory.needed_by(card):
         parts.append(tr("needs about {size} of memory (float32)", size=human_bytes(needed)))
     parts.append(tr("on this disk") if card.folder else tr("not downloaded yet"))
     if same := catalog.same_weights(card):

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from explorer.assets import catalog, packaged
+from explorer.assets import catalog, memory, packaged
 from explorer.assets.catalog import ModelCard
 from explorer.base.errors import BadInputError
 from explorer.base.formatting import human_bytes, human_count
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
             "model": card.name,
             "parameters": card.parameters,
             "d_model": card.d_model,
-            "memory": catalog.memory_needed(card),
+            "memory": memory.needed_by(card),
             "path": str(card.folder) if card.folder else None,
         }
         for card in catalog.known_models()

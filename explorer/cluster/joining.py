@@ -10,7 +10,8 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
-from explorer.assets.catalog import ModelCard, memory_needed
+from explorer.assets.catalog import ModelCard
+from explorer.assets.memory import needed_by
 from explorer.base.errors import BadInputError, ExplorerError, ModelError
 from explorer.base.folders import PROJECT
 from explorer.base.formatting import human_bytes
@@ -143,7 +144,7 @@ def asked(card: ModelCard, cores: int | None, gpu_memory: int | None) -> Asks:
     import ray
 
     gpus = ray.cluster_resources().get("GPU", 0)
-    memory = memory_needed(card) or 0
+    memory = needed_by(card) or 0
     part = 1.0 if not gpu_memory else min(1.0, max(0.25, round(memory / gpu_memory + 0.05, 1)))
     most = max((int(r.get("CPU", 0)) for r in machines().values()), default=1)
     return Asks(cores or (1 if gpus else min(2, max(1, most))), part if gpus else 0.0, memory)

@@ -247,7 +247,7 @@ EXPERIMENT = Experiment(
     title=later("Arrangements"),
     question=later(
         "How must e and m be ordered so that a whole text comes out? The same texts are trained in "
-        "all five arrangements, for increasing N."
+        "every arrangement, for increasing N."
     ),
     checklist=("E1", "E9"),
     settings=ArrangementsSettings,

@@ -14,7 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from sqlalchemy import func, select, update
 
-from explorer.assets.catalog import LOADED_BYTES
+from explorer.assets.memory import LOADED_BYTES
 from explorer.base import folders
 from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
 from explorer.base.errors import BadInputError, ExplorerError, StorageError

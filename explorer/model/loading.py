@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from explorer.assets import catalog
+from explorer.assets import catalog, memory
 from explorer.assets.fingerprint import fingerprint
 from explorer.assets.model_files import stored_formats
 from explorer.assets.tokenizing import Tokenizer
@@ -57,7 +57,7 @@ def load(
     Raises:
         ModelError: if the folder is broken, the wrong kind of model, or too large for this machine.
     """
-    catalog.require_fits(catalog.check(folder), bytes_per_parameter=dtype.itemsize)
+    memory.require_fits(catalog.check(folder), bytes_per_parameter=dtype.itemsize)
     tokenizer = Tokenizer.load(folder)
     device = device or best_device()
     network = _network(folder, dtype, device)

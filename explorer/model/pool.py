@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from explorer.assets import catalog
+from explorer.assets import catalog, memory
 from explorer.assets.fingerprint import matches
 from explorer.base.errors import CorruptFileError, ModelError
 from explorer.base.language import tr
@@ -148,14 +148,14 @@ class ModelPool:
         fast = self._held.get((folder.resolve(), torch.bfloat16))
         if self.holds(folder, torch.float32) or (fast is not None and fast.in_float32()):
             return True
-        return catalog.fits(catalog.check(folder), bytes_per_parameter=4)
+        return memory.fits(catalog.check(folder), bytes_per_parameter=4)
 
     def _load(self, folder: Path, name: str, dtype: torch.dtype) -> FrozenModel:
         while True:
             try:
                 return load(folder, name, dtype=dtype, device=self.device)
             except ModelError:
-                if not self._held or catalog.fits(catalog.check(folder), dtype.itemsize):
+                if not self._held or memory.fits(catalog.check(folder), dtype.itemsize):
                     raise
                 self._drop_oldest()
 

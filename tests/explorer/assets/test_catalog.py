@@ -3,17 +3,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
-import psutil
 import pytest
 
-from explorer.assets import catalog, hub, packaged
+from explorer.assets import catalog, hub, memory, packaged
 from explorer.assets.catalog import ModelCard
 from explorer.assets.fingerprint import fingerprint
 from explorer.base import folders
 from explorer.base.errors import MissingAssetError, ModelError
-from explorer.runtime import limits
 
 NAMES = [
     "smollm2-135m",
@@ -91,8 +88,8 @@ def test_any_hub_id_is_a_model_of_which_nothing_is_known_yet() -> None:
     card = catalog.find("org/some-model")
 
     assert card == ModelCard("org/some-model", "org/some-model", "hub")
-    assert catalog.memory_needed(card) is None
-    assert catalog.fits(card)
+    assert memory.needed_by(card) is None
+    assert memory.fits(card)
 
 
 def test_a_hub_model_on_this_disk_is_read(
@@ -198,42 +195,6 @@ def test_what_was_downloaded_is_checked(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_a_hub_model_without_network_is_said() -> None:
     with pytest.raises(MissingAssetError, match="EleutherAI/pythia-160m is not complete"):
         catalog.download(catalog.find("pythia-160m"))
-
-
-def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    memory = SimpleNamespace(available=9_000_000_000, total=16_000_000_000)
-    held = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=200_000_000))
-    monkeypatch.setattr(psutil, "Process", lambda: held)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
-    small, large = catalog.find("pythia-1.4b"), catalog.find("llama-3.1-8b")
-
-    assert catalog.memory_needed(small) == 4 * 1_414_647_808 + catalog.RUNTIME_BYTES
-    assert catalog.fits(small)
-    catalog.require_fits(small)
-    assert not catalog.fits(large, bytes_per_parameter=2)
-    with pytest.raises(ModelError) as raised:
-        catalog.require_fits(large, bytes_per_parameter=2)
-    assert str(raised.value) == (
-        "Llama 3.1-8B needs about 16.5 GB of memory besides what is loaded, and 9 GB are free. "
-        "Choose a smaller model or close other programs."
-    )
-    assert catalog.fits(replace(large, parameters=None))
-
-
-def test_the_embedded_model_fits_where_it_trains(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a container of 1.3 GB, 901 MB are free, and N = 12 takes .84 in all: 919 were asked for.
-
-    Python and torch were counted beside a working space that held them.
-    """
-    held = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=400_000_000))
-    monkeypatch.setattr(psutil, "Process", lambda: held)
-    monkeypatch.setattr(limits, "memory_free", lambda: 901_000_000)
-    embedded = catalog.known_models()[0]
-    catalog.require_fits(embedded, bytes_per_parameter=2)
-    catalog.require_fits(embedded, bytes_per_parameter=4)
-    monkeypatch.setattr(limits, "memory_free", lambda: 500_000_000)
-    with pytest.raises(ModelError, match="500 MB are free"):
-        catalog.require_fits(embedded, bytes_per_parameter=2)
 
 
 def test_the_embedded_folder_is_recognised_by_its_place(

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from explorer.assets import catalog
+from explorer.assets import catalog, memory
 from explorer.base import folders
 from explorer.base.errors import ModelError
 from explorer.model.frozen import FrozenModel
@@ -154,7 +154,7 @@ def test_models_and_batches_are_held_to_the_container(
     monkeypatch.setattr(limits, "ROOT", v2(tmp_path, "/", files))
     assert rows_that_fit(llama, 2000) < free / 100
     with pytest.raises(ModelError) as raised:
-        catalog.require_fits(catalog.find("smollm2-135m"), bytes_per_parameter=2)
+        memory.require_fits(catalog.find("smollm2-135m"), bytes_per_parameter=2)
     assert str(raised.value).endswith(
         "besides what is loaded, and 100 MB of the 1.3 GB that this container may use are free. "
         "Choose a smaller model or close other programs."
