@@ -109,7 +109,7 @@ def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--short", action="store_true", help="minutes instead of half an hour")
+    parser.add_argument("--short", action="store_true", help="a few minutes instead of fifteen")
     parser.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:1")
     arguments = parser.parse_args()
     try:

@@ -24,8 +24,8 @@ from explorer.texts.targets import target_ids
 from widgets import cached, tour
 
 INTRODUCTION = later(
-    "Two trained vectors, **e** and **m**, are all that goes in. From them a frozen language model "
-    "outputs a whole text in one forward pass: every token at once, none of them knowing which "
+    "Two trained vectors, **e** and **m**, hold a whole text. From them a frozen language model "
+    "outputs it in one forward pass: every token at once, none of them knowing which "
     "came before it. The paper: [arXiv 2505.21189](https://arxiv.org/abs/2505.21189)."
 )
 MOST_DRAWN = 5

@@ -172,7 +172,7 @@ def _settings() -> dict[str, object]:
                 tr("Attempts"), 1, 6, usual.attempts, key="path-attempts", help=_said("attempts")
             ),
             "finish_steps": left.number_input(
-                tr("Then to finish"), 0, 1_000, usual.finish_steps, 5, key="path-finish",
+                tr("Finishing steps"), 0, 1_000, usual.finish_steps, 5, key="path-finish",
                 help=_said("finish_steps"),
             ),
             "samples": right.number_input(

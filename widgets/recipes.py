@@ -14,8 +14,9 @@ from widgets.choice import one_of
 from widgets.markdown import escaped
 
 RECIPES = later(
-    "**fast** starts from the model's own embeddings, with a learning rate to match; e begins near "
-    "the text's own tokens, and m near other solutions. **independent** does the same from starts "
+    "**fast** starts from the model's own embeddings, with a learning rate to match; e and m begin "
+    "near vectors that worked for other texts, where such ship for the model, and e leans toward "
+    "the text's own tokens. **independent** does the same from starts "
     "that know neither, so that where a solution lies does not depend on where it began. **paper** "
     "uses exactly the paper's settings and takes several times as many steps."
 )

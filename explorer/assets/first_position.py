@@ -122,8 +122,8 @@ class FirstPosition(Recorded):
             told["others"] = max(self.by_paper, self.by_sink or 0)
             said.append(
                 tr(
-                    "With e and m mixed after {sink_text} they output {by_mixed} of {tokens}, in "
-                    "the paper's order {others} at most.",
+                    "With e and m mixed after {sink_text} they output {by_mixed} of {tokens}; with "
+                    "e once and then m, {others} at most.",
                     **told,
                 )
             )

@@ -27,7 +27,7 @@ from explorer.solutions.solution import SolutionRecord
 
 INTRODUCTION = (
     "A frozen language model can output a whole text in one forward pass if you feed it two "
-    "trained vectors: e once, and m again and again (arXiv 2505.21189). Nothing else goes in. "
+    "trained vectors: e once, and m again and again (arXiv 2505.21189). Nothing else is trained. "
     "Below you can watch recorded runs: press ▶ and the two vectors learn a text, token by token. "
     "A blue token is correct, an orange one with a dashed line is not.",
     "These pages are a copy of what the Proto-Token Explorer has recorded. They need no server "

@@ -103,9 +103,10 @@ ARRANGEMENTS: dict[ArrangementKey, Arrangement] = {
         ),
         Arrangement(
             "sink+mixed", "Mixed", "[sink][e or m]×N",
-            later("Not in the paper: behind the sink e and m follow a sequence that does not "
-                  "repeat itself (Rudin–Shapiro), the same for every text. So every position has "
-                  "neighbors of its own."),
+            later("Not in the paper: first stands a fixed token, BOS where the model has one, as "
+                  "the attention sink; it says nothing of the text. After it e and m follow an "
+                  "irregular order (Rudin–Shapiro), the same for every text, so every position "
+                  "has neighbors of its own."),
             "s", lambda at, N: rudin_shapiro(at + 2),
         ),
     )

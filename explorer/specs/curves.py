@@ -38,8 +38,8 @@ class PathRecipe(Value):
         ge=1,
         le=6,
         description=later(
-            "How often a curve begins: anew on the chord as long as it is not connected. Each "
-            "attempt has four times the steps of the one before."
+            "How many attempts a curve has. Each begins anew on the straight line, with four times "
+            "the steps of the one before, and only if that one did not connect it."
         ),
     )
     samples: int = Field(
@@ -82,7 +82,7 @@ class PathRecipe(Value):
         ge=0,
         le=1_000,
         description=later(
-            "Steps after the last one, for a curve that is not connected by then. Each makes the "
+            "Steps that finish a curve which Adam's steps left unconnected. Each makes the "
             "smallest move that is expected to make every token right."
         ),
     )

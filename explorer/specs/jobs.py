@@ -36,7 +36,7 @@ class ReconstructSpec(Value):
     )
     length: int = Field(ge=1, le=MAX_LENGTH, description="N, the number of target tokens.")
     arrangement: ArrangementChoice = Field(
-        "auto", description="How e and m are laid out; auto: as a probe of the model suggests."
+        "auto", description="How e and m are laid out; auto: the quickest, as a probe finds."
     )
     recipe: Recipe
     restarts: int = Field(ge=1, le=MAX_RESTARTS, description="K, trained side by side.")
@@ -128,7 +128,7 @@ class SolveSetSpec(Value):
         3, ge=1, le=20, description="Seeds tried before a solution counts as not found."
     )
     arrangement: ArrangementChoice = Field(
-        "auto", description="How e and m are laid out; auto: as a probe of the model suggests."
+        "auto", description="How e and m are laid out; auto: nearest to the paper's that suits."
     )
     recipe: Recipe
     seed: int = Field(0, ge=0, lt=2**30, description="Decides contexts, sampling and starts.")
