@@ -19,7 +19,9 @@ from explorer.specs.texts import Source
 LADDER = (4, 5, 8, 11, 16, 22, 32, 45, 64, 90, 128, 181, 256, 362, 512, 724, 1024, 1448)
 """Lengths at which capacity is tried (H5)."""
 
-LAID_OUT = later("How e and m are laid out; auto: what a test of the model says suits it.")
+LAID_OUT = later(
+    "How e and m are laid out; auto: the paper's way, or the nearest to it that suits the model."
+)
 
 LABELS = (
     later("arrangements"),

@@ -128,7 +128,9 @@ class SolveSetSpec(Value):
         3, ge=1, le=20, description="Seeds tried before a solution counts as not found."
     )
     arrangement: ArrangementChoice = Field(
-        "auto", description="How e and m are laid out; auto: nearest to the paper's that suits."
+        "auto",
+        description="How e and m are laid out; auto: the paper's way, or the nearest to it that "
+        "suits the model.",
     )
     recipe: Recipe
     seed: int = Field(0, ge=0, lt=2**30, description="Decides contexts, sampling and starts.")
