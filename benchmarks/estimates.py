@@ -100,7 +100,7 @@ def _text(name: str, card: ModelCard, pool: ModelPool, preset: str | None) -> di
         model=card.name,
         text=TEXT,
         length=16,
-        arrangement=card.quickest_arrangement,
+        arrangement=card.live_arrangement(FAST),
         recipe=FAST,
         restarts=4,
         until="first",

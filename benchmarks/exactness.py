@@ -53,7 +53,7 @@ def measure(
         model=card.name,
         text=passage.text,
         length=length,
-        arrangement=arrangement or card.quickest_arrangement,
+        arrangement=arrangement or card.live_arrangement(recipe),
         recipe=recipe,
         restarts=restarts,
         until="first",

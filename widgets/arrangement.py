@@ -12,6 +12,7 @@ from explorer.specs.arrangements import (
     ArrangementChoice,
     ArrangementKey,
 )
+from explorer.specs.recipes import Recipe
 from widgets import words
 from widgets.markdown import escaped
 
@@ -22,31 +23,38 @@ WORDS: dict[str, str] = {
 }
 """What is left open, and the layouts of the autoregressive baseline."""
 NOT_KNOWN = later(
+    "Two things are checked when this model first runs, which takes seconds: whether its first "
+    "position can output any token, and whether a sink before e helps. If not the first, A4 is "
+    "used instead of A5, the paper's default; if the second, the sink."
+)
+MAY_MIX = later(
     "Three things are checked when this model first runs, which takes seconds: whether its first "
     "position can output any token, whether a sink before e helps, and whether mixing e and m "
     "does. What helps is used; else A5, the paper's default, or A4."
 )
 
 
-def choose(card: ModelCard, first: ArrangementChoice = AUTO) -> ArrangementChoice:
-    """Let a person choose an arrangement; the model's quickest is offered first, and why.
+def choose(card: ModelCard, recipe: Recipe, first: ArrangementChoice = AUTO) -> ArrangementChoice:
+    """Let a person choose an arrangement; what suits model and recipe is offered first, and why.
 
     Args:
         card: the model.
+        recipe: how the text is trained.
         first: what is chosen before anybody has.
     """
+    suits = card.live_arrangement(recipe)
     chosen = st.selectbox(
         tr("Arrangement"),
         (AUTO, *KEYS),
         (AUTO, *KEYS).index(first),
-        format_func=lambda key: _suiting(card) if key == AUTO else in_words(key),
+        format_func=lambda key: _suiting(suits) if key == AUTO else in_words(key),
         key="arrangement",
         help=words.help_for(tr("Arrangement"), "e", "m"),
     )
-    meant = card.quickest_arrangement if chosen == AUTO else chosen
+    meant = suits if chosen == AUTO else chosen
     if meant != AUTO:
         st.caption(tr(ARRANGEMENTS[meant].sentence))
-    st.caption(why(card, card.quickest_arrangement))
+    st.caption(why(card, recipe))
     return meant
 
 
@@ -55,25 +63,26 @@ def in_words(key: ArrangementKey) -> str:
     return f"{ARRANGEMENTS[key].checklist_id}  {ARRANGEMENTS[key].formula}"
 
 
-def why(card: ModelCard, default: ArrangementChoice | None = None) -> str:
+def why(card: ModelCard, recipe: Recipe | None = None) -> str:
     """Say what the model's first position can do, and what follows for its default.
 
     Args:
         card: the model.
-        default: what is chosen first here; None: the nearest to the paper's.
+        recipe: how a text is trained live; None: it is a set or an experiment, whose default is the
+            nearest to the paper's.
     """
-    found = card.first_position
-    if found is None:
-        return tr(NOT_KNOWN)
+    found, live = card.first_position, recipe is not None and recipe.informed
+    if found is None or (live and not found.complete):
+        return tr(MAY_MIX) if live else tr(NOT_KNOWN)
+    finding = " ".join([found.sentence, found.mixing] if live else [found.sentence])
     return tr(
         "{finding} So its default is {arrangement}.",
-        finding=escaped(found.sentence),
-        arrangement=in_words(found.arrangement if default in (None, AUTO) else default),
+        finding=escaped(finding.strip()),
+        arrangement=in_words(found.quickest if live else found.arrangement),
     )
 
 
-def _suiting(card: ModelCard) -> str:
-    key = card.quickest_arrangement
+def _suiting(key: ArrangementChoice) -> str:
     if key == AUTO:
         usual = ARRANGEMENTS[PAPER_DEFAULT].checklist_id
         return tr("Suits this model: {arrangement}, to be checked", arrangement=usual)

@@ -65,7 +65,7 @@ def of_spec(spec: ReconstructSpec) -> None:
         return
     if card.folder is None or card.d_model is None:
         return
-    suits = card.quickest_arrangement if spec.arrangement == AUTO else spec.arrangement
+    suits = card.live_arrangement(spec.recipe) if spec.arrangement == AUTO else spec.arrangement
     tokenizer = cached.tokenizer(card.folder)
     ids = target_ids(spec.text, tokenizer, spec.length)
     _show(suits, card.d_model, [group.text for group in tokenizer.groups(list(ids))])

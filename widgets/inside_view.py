@@ -26,8 +26,8 @@ from widgets.linked import Kind
 from widgets.markdown import escaped
 
 CUT_HELP = later(
-    "At a layer where attention to e is cut, positions that hold m cannot see e; what is left of "
-    "their attention adds up to 1 again."
+    "At a layer where attention to e is cut, no position can see another one that holds e; what is "
+    "left of its attention adds up to 1 again."
 )
 NOISE_HELP = later(
     "Noise is added in a random direction: to e alone, to m alone, or to both. The strip shows the "

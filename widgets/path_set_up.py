@@ -136,12 +136,13 @@ def _to_train() -> ReconstructSpec | None:
     st.caption(
         tr("{count} restarts are trained; the first two exact ones are connected.", count=RESTARTS)
     )
+    recipe = trained_on(FAST)
     fields = {
         "model": card.name,
         "text": text,
         "length": chosen,
-        "arrangement": card.quickest_arrangement,
-        "recipe": trained_on(FAST),
+        "arrangement": card.live_arrangement(recipe),
+        "recipe": recipe,
         "restarts": RESTARTS,
         "seed": seed,
         "title": "Own text",

@@ -14,6 +14,7 @@ from explorer.people import queue
 from explorer.people.assignment import MOST_LETTERS, Assignment
 from explorer.runtime import step_times
 from explorer.specs.jobs import MAX_RESTARTS, ReconstructSpec
+from explorer.specs.recipes import FAST
 from explorer.texts.alterations import find_alteration
 from explorer.texts.passages import Passage
 from explorer.texts.targets import MAX_TARGET_TOKENS, target_ids
@@ -101,7 +102,7 @@ def _preview(passage: Passage, first: list[int], chosen: int, tokenizer: Tokeniz
 def _advanced(card: ModelCard, wanted: Assignment) -> dict[str, Any] | None:
     """Show what few people change; return it, or None while the recipe cannot be used."""
     with st.expander(tr("Advanced"), icon=":material/tune:", key="advanced"):
-        laid_out = arrangement.choose(card, wanted.arrangement)
+        place = st.container()
         left, right = st.columns(2)
         restarts = left.number_input(
             tr("Restarts"),
@@ -121,6 +122,8 @@ def _advanced(card: ModelCard, wanted: Assignment) -> dict[str, Any] | None:
             help=words.help_for(tr("exact"), more=tr(UNTIL)),
         )
         recipe = recipes.choose(wanted.preset, wanted.recipe)
+        with place:  # what suits depends on the recipe
+            laid_out = arrangement.choose(card, recipe or FAST, wanted.arrangement)
     if recipe is None:
         return None
     until = "first" if early else "all"

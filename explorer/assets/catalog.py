@@ -14,6 +14,7 @@ from explorer.base.errors import MissingAssetError, ModelError
 from explorer.base.language import tr
 from explorer.base.progress import Report
 from explorer.specs.arrangements import AUTO, ArrangementChoice
+from explorer.specs.recipes import Recipe
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,16 @@ class ModelCard:
         """The nearest to the paper's that suits the model; open until a probe has said what."""
         return found.arrangement if (found := self.first_position) else AUTO
 
-    @property
-    def quickest_arrangement(self) -> ArrangementChoice:
-        """What a text is trained in live; open until a probe has said what is quickest."""
-        return found.quickest if (found := self.first_position) else AUTO
+    def live_arrangement(self, recipe: Recipe) -> ArrangementChoice:
+        """What a text is trained in live: the quickest, where starts know something anyway.
+
+        Recipes that compare with the paper or with each other take the nearest to the paper's.
+        Open until a probe has said what is quickest.
+        """
+        found = self.first_position
+        if found is None or not found.complete:
+            return AUTO
+        return found.quickest if recipe.informed else found.arrangement
 
 
 _EMBEDDED = ModelCard(

@@ -17,6 +17,8 @@ from explorer.base.language import tr
 from explorer.base.provenance import Recorded
 from explorer.specs.arrangements import PAPER_DEFAULT, ArrangementKey, Layout
 
+FOLDER = "first-position"
+"""Below `folders.local()`."""
 SHIPPED = Path(__file__).parents[1] / "data" / "first_position"
 NEARLY = 0.75
 """Share of the words said behind a sink that the first position has to say by itself."""
@@ -49,6 +51,11 @@ class FirstPosition(Recorded):
         None, ge=0, description="Output with e and m mixed behind `sink`; None: not tried."
     )
     computed_in: str = Field(description="Number format of the probe.")
+
+    @property
+    def complete(self) -> bool:
+        """Whether all was tried that is tried today; else the model is probed again."""
+        return self.by_mixed is not None
 
     @property
     def can_say(self) -> bool:
@@ -95,7 +102,7 @@ class FirstPosition(Recorded):
 
     @property
     def sentence(self) -> str:
-        """What was found, for a person."""
+        """What was found of the first position and of a sink before e, for a person."""
         told = self.model_dump()
         said = [
             tr("This model's first position can output any token.")
@@ -118,16 +125,20 @@ class FirstPosition(Recorded):
                     **told,
                 ),
             ]
-        if self.by_mixed is not None:
-            told["others"] = max(self.by_paper, self.by_sink or 0)
-            said.append(
-                tr(
-                    "With e and m mixed after {sink_text} they output {by_mixed} of {tokens}; with "
-                    "e once and then m, {others} at most.",
-                    **told,
-                )
-            )
         return " ".join(said)
+
+    @property
+    def mixing(self) -> str:
+        """What was found of mixing e and m, for a person; empty: it was not tried."""
+        if self.by_mixed is None:
+            return ""
+        others = max(self.by_paper, self.by_sink or 0)
+        return tr(
+            "With e and m mixed after {sink_text} they output {by_mixed} of {tokens}; with e once "
+            "and then m, {others} at most.",
+            others=others,
+            **self.model_dump(),
+        )
 
 
 def keep(found: FirstPosition) -> Path:
@@ -137,7 +148,7 @@ def keep(found: FirstPosition) -> Path:
         StorageError: if the disk refuses.
     """
     try:
-        return found.keep(folders.local() / "first-position" / _name(found.fingerprint))
+        return found.keep(folders.local() / FOLDER / _name(found.fingerprint))
     except StorageError:
         _known[found.fingerprint] = found
         raise
@@ -150,11 +161,13 @@ def find(fingerprint: str | None) -> FirstPosition | None:
     """
     if fingerprint is None:
         return None
-    for folder in (folders.local() / "first-position", SHIPPED):
+    if fingerprint in _known:  # newer than what the disk has
+        return _known[fingerprint]
+    for folder in (folders.local() / FOLDER, SHIPPED):
         found = FirstPosition.kept(folder / _name(fingerprint))
         if found is not None and found.fingerprint == fingerprint:
             return found
-    return _known.get(fingerprint)
+    return None
 
 
 def _name(fingerprint: str) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 import psutil
 import torch
 
-from explorer.assets import catalog
+from explorer.assets import catalog, first_position
 from explorer.assets.fingerprint import fingerprint as fingerprint_of
 from explorer.base import folders
 from explorer.base.errors import ExplorerError, ModelError, StorageError
@@ -68,7 +68,9 @@ class Node:
         self._folder = _folder()
         at = catalog.find(model).folder if not catalog.is_path(model) else Path(model)
         here = folders.local()
-        for name in ("assets", "models", "fingerprints", "texts"):
+        with suppress(OSError):  # what one node finds of a model the others need not find again
+            (here / first_position.FOLDER).mkdir(parents=True, exist_ok=True)
+        for name in ("assets", "models", "fingerprints", "texts", first_position.FOLDER):
             if (here / name).is_dir():
                 (self._folder / name).symlink_to(here / name)
         os.environ["EXPLORER_CACHE"] = str(self._folder)

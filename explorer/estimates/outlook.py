@@ -182,8 +182,9 @@ def of_text(spec: ReconstructSpec, step_time: StepTime | None = None) -> TextOut
         spec: what is asked.
         step_time: of this machine, if a step was timed.
     """
-    quickest = usual_steps.suiting(spec.model)[2]
-    meant = quickest if spec.arrangement == AUTO else spec.arrangement
+    nearest, _, quickest = usual_steps.suiting(spec.model)
+    suits = quickest if spec.recipe.informed else nearest
+    meant = suits if spec.arrangement == AUTO else spec.arrangement
     found = usual_steps.usual(spec.model, meant, spec.recipe, spec.length)
     first = spec.until == "first"
     side_by_side = spec.restarts if first else 1

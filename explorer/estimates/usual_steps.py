@@ -5,6 +5,7 @@ machine and this model count first, then the recorded runs that ship. Free of to
 """
 
 import json
+import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sqlalchemy import func, select
 
 from explorer.assets import catalog
@@ -35,9 +37,9 @@ QUICKER = 0.35
 at N = 8 36 to 44 steps where one takes 52, at N = 24 134 where one takes 213."""
 ENOUGH = 3
 """Restarts that were seen, fewer of which say nothing."""
-MIXED = 0.7
-"""Steps with e and m mixed, in those of the nearest to the paper's arrangement: 60 of 85 on the
-texts that are reported, fast, N = 24 (`benchmarks/README.md`, Mixed)."""
+MIXED = (8, 24), (1.0, 0.7)
+"""Steps with e and m mixed, by N, in those of the nearest to the paper's arrangement: 25 of 25 and
+60 of 85 on the texts that are reported, fast (`benchmarks/README.md`, Mixed)."""
 NEAR, GROWTH = 2.0, 1.2
 """Lengths within this factor speak for each other; steps grow with this power of the length."""
 NEWEST = 3000
@@ -124,27 +126,21 @@ def usual(
     nearest, paper, _ = found
     arrangement = nearest if arrangement == AUTO else arrangement
     suits = arrangement in found
-    of_scheme = [s for s in (samples() if seen is None else seen) if s.scheme == scheme]
-    own = {s.arrangement for s in of_scheme if s.model == model}
-    if arrangement == "sink+mixed" and arrangement not in own:
-        as_long = usual(model, nearest, recipe, n, scheme, seen)
-        return replace(as_long, steps=tuple(steps * MIXED for steps in as_long.steps))
-    if arrangement == nearest and arrangement not in own:
-        arrangement = paper  # nothing was seen with a sink before e: no more steps than without
-    alike = [
-        s
-        for s in of_scheme
-        if (s.arrangement == arrangement if s.model == model else s.suits == suits)
-    ]
+    seen = [s for s in (samples() if seen is None else seen) if s.scheme == scheme]
+    own = [s for s in seen if s.model == model and s.arrangement == arrangement]
     kind = kind_of(recipe)
-    for group in (
-        [s for s in alike if s.model == model and s.here and s.kind == kind],
-        [s for s in alike if s.model == model and s.kind == kind],
-        [s for s in alike if s.model == model],
-        alike,
-    ):
+    of_kind = [s for s in own if s.kind == kind]
+    for group in ([s for s in of_kind if s.here], of_kind, own):
         if known := _usual(group, kind, n, recipe.max_steps):
             return known
+    if arrangement == "sink+mixed":
+        as_long, part = usual(model, nearest, recipe, n, scheme, seen), np.interp(n, *MIXED)
+        return replace(as_long, steps=tuple(steps * float(part) for steps in as_long.steps))
+    if arrangement == nearest != paper:  # with a sink before e: no more steps than without
+        return usual(model, paper, recipe, n, scheme, seen)
+    others = [s for s in seen if s.model != model and s.suits == suits]
+    if known := _usual(own + others, kind, n, recipe.max_steps):
+        return known
     long = (60 + 7 * n) * AS_LONG[kind]
     return Usual((0.7 * long, long, 1.5 * long), 0.8 if suits or scheme != PAIR else 0.0)
 
@@ -171,12 +167,19 @@ def kind_of(recipe: Recipe) -> str:
     """Return which kind a recipe is of: a key of `AS_LONG`."""
     if recipe.init == "normal":
         return "paper"
-    return "informed" if recipe.target_in_e or recipe.known_m is not None else "independent"
+    return "informed" if recipe.informed else "independent"
+
+
+def suiting(model: str) -> tuple[str, str, str]:
+    """Return what suits a model: nearest to the paper's arrangement, one of it, the quickest.
+
+    Looked up once a minute: the model may be probed meanwhile.
+    """
+    return _suiting(model, int(time.monotonic() / 60))
 
 
 @lru_cache(maxsize=64)
-def suiting(model: str) -> tuple[str, str, str]:
-    """Return what suits a model: nearest to the paper's arrangement, one of it, the quickest."""
+def _suiting(model: str, _minute: int) -> tuple[str, str, str]:
     with suppress(ExplorerError):
         if (found := catalog.find(model).first_position) is not None:
             return found.arrangement, found.of_paper, found.quickest

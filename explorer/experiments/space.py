@@ -27,6 +27,7 @@ from explorer.geometry.effects import LEAST_CONTEXTS, Comparison, compare
 from explorer.paths.connection import connection
 from explorer.paths.result import Paths
 from explorer.solutions.sets import SolutionSet
+from explorer.specs.arrangements import ARRANGEMENTS
 from explorer.specs.recipes import THRESHOLD
 
 MEASURE_FIRST = later(
@@ -97,14 +98,15 @@ def of_paths(found: Paths) -> list[Finding]:
     lowest = np.median(found.line.accuracy[at].min(axis=1))
     _, _, median, _, longest = said.ratios
     figure = tr(
-        "{pairs} of {texts}, N = {n}: the straight line keeps accuracy {threshold} all along for "
-        "{lines} ({line_share}), the Bezier curve for {curves} ({curve_share}; 95% interval by "
-        "text {low} to {high}). Lowest accuracy on a line: {lowest} (median). The curve is "
-        "{median} times as long as the line (median), at most {longest} times (the paper: at most "
-        "1.2).",
+        "{pairs} of {texts}, N = {n}, arrangement {arrangement}: the straight line keeps accuracy "
+        "{threshold} all along for {lines} ({line_share}), the Bezier curve for {curves} "
+        "({curve_share}; 95% interval by text {low} to {high}). Lowest accuracy on a line: "
+        "{lowest} (median). The curve is {median} times as long as the line (median), at most "
+        "{longest} times (the paper: at most 1.2).",
         pairs=counted(said.pairs, "pair"),
         texts=counted(said.texts, "text"),
         n=len(found.header.texts[0].target_ids),
+        arrangement=ARRANGEMENTS[found.header.arrangement].checklist_id,
         threshold=THRESHOLD,
         lines=said.lines,
         line_share=f"{said.lines / said.pairs:.0%}",

@@ -255,7 +255,7 @@ def attention_map(found: Inside, layer: int, head: int | None) -> Chart:
 
 
 def cuts(found: Inside) -> Chart:
-    """Draw accuracy when m's positions cannot see e at some layers."""
+    """Draw accuracy when no position can see another one with e, at some layers."""
     title = tr("What is left when attention to e is cut")
     return _accuracy(found, "cut", named.CUTS, title, tr("layer"), key="inside-cuts")
 

@@ -40,7 +40,7 @@ LOOK_AT: dict[str, str] = {
     "inside-attention": later("Look at how much attention goes to e, and in which layers."),
     "inside-heads": later("Look for bright cells: heads that attend to e most of the time."),
     "inside-map-": later(
-        "Look at the column of e, then at which positions read the ones before them."
+        "Look at the columns of e, then at which positions read the ones before them."
     ),
     "inside-cuts": later("Look at the layers where the line falls: there, e is needed."),
     "inside-noise": later("Look at how much noise it takes until the text breaks."),

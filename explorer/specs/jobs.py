@@ -36,7 +36,9 @@ class ReconstructSpec(Value):
     )
     length: int = Field(ge=1, le=MAX_LENGTH, description="N, the number of target tokens.")
     arrangement: ArrangementChoice = Field(
-        "auto", description="How e and m are laid out; auto: the quickest, as a probe finds."
+        "auto",
+        description="How e and m are laid out; auto: with recipe fast the quickest, else the "
+        "paper's way or the nearest to it that suits the model.",
     )
     recipe: Recipe
     restarts: int = Field(ge=1, le=MAX_RESTARTS, description="K, trained side by side.")

@@ -196,6 +196,11 @@ class Recipe(Value):
         return {"name": self.title, "digest": self.digest, **self.settings}
 
     @property
+    def informed(self) -> bool:
+        """Whether starts know something of the target, or of what worked for other texts."""
+        return bool(self.target_in_e) or self.known_m is not None
+
+    @property
     def as_recorded(self) -> Self:
         """The same under the name that it was recorded under, as ids were made of it."""
         if self.recorded_as is None:

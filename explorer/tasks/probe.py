@@ -1,6 +1,6 @@
 """Finds out what a model's first position can say, before something that depends on it is made."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -36,7 +36,7 @@ class Probe(Task):
         location = catalog.require(asked.model)
         precision = asked.recipe.precision if hasattr(asked, "recipe") else "auto"
         self._model = pool.searching(*location, precision)
-        self._exact: Callable[[], Any] = pool.in_float32(*location) or (lambda: self._model)
+        self._exact = pool.in_float32(*location)
         fields = [f for f in ("arrangement", "layout") if hasattr(asked, f)]
         choices = [*getattr(asked, "arrangements", ()), *(getattr(asked, f) for f in fields)]
         self._needed = probing.is_needed(choices, self._model)
@@ -44,12 +44,14 @@ class Probe(Task):
     def _work(self) -> Iterator[Progress]:
         if not self._needed or probing.known(self._model) is not None:
             return
-        fingerprint = self._model.fingerprint
-        under_way = _under_way.setdefault(fingerprint, Probing(self._exact()))
+        under_way = _under_way.get(self._model.fingerprint)
+        if under_way is None:
+            under_way = Probing(self._exact() if self._exact else self._model)
+            _under_way[self._model.fingerprint] = under_way
         while under_way.found is None:
-            yield Progress(
-                tr("Finding out which arrangement suits this model, once."), under_way.fraction
-            )
+            share = f"{under_way.fraction:.0%}"
+            said = tr("Finding out once what suits this model: {share}.", share=share)
+            yield Progress(said, 0.0)  # nothing of what was asked for is done yet
             if under_way.found is None:  # else another job has taken the last step
                 under_way.step()
                 if under_way.found is not None:

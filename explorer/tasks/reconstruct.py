@@ -82,7 +82,9 @@ class Reconstruction(Task):
         model_folder, name = catalog.require(spec.model)
         self.model = pool.searching(model_folder, name, spec.recipe.precision)
         exact_model = pool.in_float32(model_folder, name)
-        self.arrangement = arrangement_for(spec.arrangement, self.model, exact_model, quickest=True)
+        self.arrangement = arrangement_for(
+            spec.arrangement, self.model, exact_model, quickest=spec.recipe.informed
+        )
         self._layout = OnePass.of(self.arrangement, self.model)
         self.tokenizer = self.model.tokenizer
         room = self.model.max_positions - read_from(self.arrangement)
@@ -111,7 +113,8 @@ class Reconstruction(Task):
         self.run_id = job[:8] if job else new_run_id()  # a job begun twice makes the same files
         self._step = self._furthest = 0
         self._took: deque[float] = deque(maxlen=RECENT_STEPS)
-        self._kept = Checkpoint(checkpoint_in(folder), self.model, spec.model_dump(mode="json"))
+        asked = spec.model_copy(update={"arrangement": self.arrangement})
+        self._kept = Checkpoint(checkpoint_in(folder), self.model, asked.model_dump(mode="json"))
         self.resumed = self._restore()
 
     @cached_property

@@ -65,65 +65,64 @@ class Probing:
         """Begin; the model is in float32 where that fits."""
         self.fraction = 0.0
         self.found: FirstPosition | None = None
-        self._model = model
-        self._steps = self._probe()
+        self._model, self._steps = model, _probe(model)
 
     def step(self) -> None:
         """Take the next step of training; after an error the probe begins anew."""
         try:
-            next(self._steps)
+            self.fraction = next(self._steps)
         except StopIteration as end:
             self.found = end.value
         except Exception:
-            self._steps = self._probe()
+            self._steps = _probe(self._model)
             raise
 
-    def _probe(self) -> Generator[None, None, FirstPosition]:
-        """Train a vector for each word, at the first position and behind a sink, then e and m.
 
-        These for several words: without a sink, mixed behind it, and where the first position
-        cannot say any token, in the paper's order behind it.
-        """
-        model, tokenizer = self._model, self._model.tokenizer
-        targets = _last_tokens(tokenizer, [f" {word}" for word in WORDS])
-        bos = tokenizer.bos_id
-        candidates = _last_tokens(tokenizer, STANDING_IN) if bos is None else [bos]
-        taken, most = 0, (len(candidates) + 1) * STEPS + 3 * PAIR_STEPS
+def _probe(model: FrozenModel) -> Generator[float, None, FirstPosition]:
+    """Train a vector for each word, at the first position and behind a sink, then e and m.
 
-        def counted(training: Steps) -> Steps:
-            nonlocal taken
-            while True:
-                try:
-                    next(training)
-                except StopIteration as end:
-                    return int(end.value)
-                taken += 1
-                self.fraction = taken / most
-                yield
+    These for several words: without a sink, mixed behind it, and where the first position cannot
+    say any token, in the paper's order behind it. Yields how much is done.
+    """
+    tokenizer = model.tokenizer
+    targets = _last_tokens(tokenizer, [f" {word}" for word in WORDS])
+    bos = tokenizer.bos_id
+    candidates = _last_tokens(tokenizer, STANDING_IN) if bos is None else [bos]
+    taken, most = 0, (len(candidates) + 1) * STEPS + 3 * PAIR_STEPS
 
-        said = {}
-        for sink in candidates:
-            said[sink] = yield from counted(_said(model, targets, sink))
-        alone = yield from counted(_said(model, targets, None))
-        best = max(said, key=said.__getitem__)
-        found = FirstPosition(
-            fingerprint=model.fingerprint,
-            words=len(targets),
-            alone=alone,
-            behind=said[best],
-            sink=best,
-            sink_text="BOS" if best == bos else f"token {best}",
-            steps=STEPS,
-            computed_in=model.number_format,
-        )
-        tried: dict[str, OnePass] = {"by_paper": OnePass(found.of_paper)}
-        if not found.can_say:
-            tried["by_sink"] = OnePass("sink+e+mN", best)
-        tried["by_mixed"] = OnePass("sink+mixed", best)
-        output: dict[str, int] = {"tokens": PAIRS * PAIR_TOKENS, "pair_steps": PAIR_STEPS}
-        for name, layout in tried.items():
-            output[name] = yield from counted(_by_pairs(model, targets, layout))
-        return found.model_copy(update=output)
+    def counted(training: Steps) -> Generator[float, None, int]:
+        nonlocal taken
+        while True:
+            try:
+                next(training)
+            except StopIteration as end:
+                return int(end.value)
+            taken += 1
+            yield min(1.0, taken / most)
+
+    said = {}
+    for sink in candidates:
+        said[sink] = yield from counted(_said(model, targets, sink))
+    alone = yield from counted(_said(model, targets, None))
+    best = max(said, key=said.__getitem__)
+    found = FirstPosition(
+        fingerprint=model.fingerprint,
+        words=len(targets),
+        alone=alone,
+        behind=said[best],
+        sink=best,
+        sink_text="BOS" if best == bos else f"token {best}",
+        steps=STEPS,
+        computed_in=model.number_format,
+    )
+    tried: dict[str, OnePass] = {"by_paper": OnePass(found.of_paper)}
+    if not found.can_say:
+        tried["by_sink"] = OnePass("sink+e+mN", best)
+    tried["by_mixed"] = OnePass("sink+mixed", best)
+    output: dict[str, int] = {"tokens": PAIRS * PAIR_TOKENS, "pair_steps": PAIR_STEPS}
+    for name, layout in tried.items():
+        output[name] = yield from counted(_by_pairs(model, targets, layout))
+    return found.model_copy(update=output)
 
 
 def probed(
@@ -155,7 +154,7 @@ def keep(found: FirstPosition) -> None:
 def known(model: FrozenModel) -> FirstPosition | None:
     """Return what is known of the model's first position; None: it has to be probed, or again."""
     found = first_position.find(model.fingerprint)
-    return found if found is not None and found.by_mixed is not None else None
+    return found if found is not None and found.complete else None
 
 
 def probe(model: FrozenModel) -> FirstPosition:

@@ -130,8 +130,9 @@ def _take_over(job: JobContext, task: Task) -> None:
 def _reconstruct(job: JobContext, spec: ReconstructSpec) -> Iterator[Stage]:
     yield "", partial(Download, spec.model)
     out = store.run_folder(job.id)
-    yield LOADING, lambda: Probe(spec, job.pool)
-    yield "", lambda: Reconstruction(spec, job.pool, job.folder, job.id, out)
+    if job.requested != "stop":  # then it saves what an earlier worker has left, and that is all
+        yield LOADING, lambda: Probe(spec, job.pool)
+    yield LOADING, lambda: Reconstruction(spec, job.pool, job.folder, job.id, out)
 
 
 def _download(_: JobContext, spec: DownloadSpec) -> Iterator[Stage]:

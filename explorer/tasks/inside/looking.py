@@ -227,7 +227,7 @@ class InsideTask(Task):
         return three.cpu().numpy().astype(np.float32)
 
     def _cut(self) -> list[tuple[Trial, TokenStatistics]]:
-        """Try passes in which positions that hold m cannot see those that hold e."""
+        """Try passes in which no position can see another one that holds e."""
         layers, roles = len(self.model.body.layers) if self.model.body else 1, self._roles
         at_m, at_e = (
             torch.tensor([r == role for r in roles], device=self.model.device) for role in "me"
@@ -240,7 +240,7 @@ class InsideTask(Task):
         depths = np.unique(np.linspace(layers, 1, count).round().astype(int)).tolist()
         asked = [(what, layer) for what in SPANS for layer in depths]
         spans = [SPANS[what](layer, layers) for what, layer in asked]
-        cut = at_m[:, None] & at_e[None]
+        cut = at_e & ~torch.eye(len(roles), dtype=torch.bool, device=self.model.device)
         try:
             states = inside.states_with_attention_cut(self.model, self._inputs, cut, spans)
         except ModelError as error:

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from explorer.assets import first_position
+from explorer.assets.first_position import FirstPosition
 from explorer.base.errors import StorageError
 from explorer.cluster import node
 from explorer.cluster.node import FOLDER, Node, told
@@ -35,3 +37,24 @@ def test_a_node_without_room_for_the_model_says_that_its_disk_is_full(
     with pytest.raises(Exception, match="1000 requested") as caught:
         Node().take_model({"model.safetensors": SimpleNamespace(tofile=full)})
     assert isinstance(told(caught.value), StorageError), "else it would end the work of all"
+
+
+def test_what_one_node_finds_of_a_model_the_next_on_its_machine_knows(
+    tiny_llama_folder: Path,
+    own_cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(first_position, "_known", {})
+    there = own_cache / first_position.FOLDER
+    assert not there.exists()
+    monkeypatch.setenv("EXPLORER_CACHE", str(own_cache))
+    Node(str(tiny_llama_folder), "float32")
+    found = FirstPosition(
+        fingerprint="f" * 64, words=12, alone=1, behind=9, sink=7, sink_text="BOS", steps=16,
+        computed_in="float32",
+    )  # fmt: skip
+    first_position.keep(found)  # below the node's own folder, as the probe does
+    monkeypatch.setenv("EXPLORER_CACHE", str(own_cache))
+    assert first_position.find("f" * 64) == found and any(there.iterdir())

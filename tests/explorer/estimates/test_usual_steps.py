@@ -8,7 +8,7 @@ import pytest
 
 from explorer.base import folders
 from explorer.estimates import outlook, usual_steps
-from explorer.estimates.usual_steps import AS_LONG, MIXED, QUICKER, Sample, usual
+from explorer.estimates.usual_steps import AS_LONG, QUICKER, Sample, usual
 from explorer.experiments import runs
 from explorer.runtime.step_times import StepTime
 from explorer.solutions import store
@@ -69,10 +69,21 @@ def test_a_sink_before_e_is_told_from_its_own_runs_else_from_those_without(
         assert usual(MODEL, arrangement, INDEPENDENT, 10, seen=without).at(0.5) == 100
         assert usual(MODEL, arrangement, INDEPENDENT, 10, seen=[*without, *own]).at(0.5) == 60
     assert usual(MODEL, "e+mN", INDEPENDENT, 10, seen=[*without, *own]).at(0.5) == 100
-    for seen, nearest in ((without, 100), ([*without, *own], 60)):
-        assert usual(MODEL, "sink+mixed", INDEPENDENT, 10, seen=seen).at(0.5) == MIXED * nearest
-    mixed = [a_sample(30, arrangement="sink+mixed")] * 3
-    assert usual(MODEL, "sink+mixed", INDEPENDENT, 10, seen=[*without, *mixed]).at(0.5) == 30
+    assert usual(MODEL, "sink+e+mN", INDEPENDENT, 10, seen=[*without, *own[:2]]).at(0.5) == 100
+
+
+def test_mixed_is_told_from_its_own_runs_else_as_quicker_the_longer_the_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One sample does not say enough: the estimate stays what it was before."""
+    monkeypatch.setattr(usual_steps, "suiting", lambda model: ("sink+e+mN", "e+mN", "sink+mixed"))
+    for n, part in ((8, 1.0), (16, 0.85), (24, 0.7), (48, 0.7)):
+        nearest = [a_sample(100, arrangement="sink+e+mN", n=n)] * 3
+        mixed = [a_sample(30, arrangement="sink+mixed", n=n)] * 3
+        for few in range(3):
+            found = usual(MODEL, "sink+mixed", INDEPENDENT, n, seen=nearest + mixed[:few])
+            assert found.at(0.5) == pytest.approx(100 * part) and found.share == 1
+        assert usual(MODEL, "sink+mixed", INDEPENDENT, n, seen=nearest + mixed).at(0.5) == 30
 
 
 def test_another_model_learns_from_the_arrangement_that_suited() -> None:

@@ -241,7 +241,7 @@ def test_curves_that_hold_where_lines_fail_show_f10() -> None:
     found = paths([0.2, 0.4, 0.5], [1, 1, 0.99])
     (finding,) = space.of_paths(found)
     assert finding.id == "F10" and finding.shown is True
-    assert "18 pairs of 6 texts, N = 2:" in finding.figure
+    assert "18 pairs of 6 texts, N = 2, arrangement A4:" in finding.figure
     assert "for 0 (0%), the Bezier curve for 18 (100%; 95% interval by text 61% to 100%)" in (
         finding.figure
     )

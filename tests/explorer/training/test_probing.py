@@ -21,7 +21,7 @@ from explorer.model.metrics import score_memory
 from explorer.model.pool import ModelPool
 from explorer.runtime.interruption import listening
 from explorer.specs.jobs import ReconstructSpec, SolveSetSpec
-from explorer.specs.recipes import INDEPENDENT
+from explorer.specs.recipes import FAST, INDEPENDENT, PAPER
 from explorer.tasks.experiments.task import RunTask
 from explorer.tasks.reconstruct import Reconstruction
 from explorer.tasks.sets.building import SetBuilder
@@ -106,7 +106,8 @@ def test_mixed_is_quickest_where_it_beats_both_clearly(
     found = a_sink("f" * 64, by_paper=by_paper, by_sink=by_sink, by_mixed=by_mixed)
     assert found.quickest == quickest and found.arrangement != "sink+mixed"
     said = f"With e and m mixed after BOS they output {by_mixed} of 24"
-    assert (said in found.sentence) == (by_mixed is not None)
+    assert (said in found.mixing) == bool(found.mixing) == (by_mixed is not None)
+    assert "mixed" not in found.sentence  # what it leads to in sets and experiments is another
 
 
 @pytest.mark.parametrize("missing", [{"by_mixed": None}, {"by_mixed": None, "by_sink": None}])
@@ -220,12 +221,22 @@ def test_a_text_that_is_trained_live_takes_the_quickest_and_a_set_the_nearest(
     model = Reconstruction(spec, pool, tmp_path, None, tmp_path).model
     first_position.keep(a_sink(model.fingerprint, by_mixed=20))
     card = catalog.find(name)
-    assert (card.quickest_arrangement, card.default_arrangement) == ("sink+mixed", "e+mN")
-    task = Reconstruction(spec, pool, tmp_path / "2", None, tmp_path / "2")
+    quick = FAST.model_copy(update={"max_steps": 3})
+    assert (card.live_arrangement(quick), card.default_arrangement) == ("sink+mixed", "e+mN")
+    task = Reconstruction(
+        spec.model_copy(update={"recipe": quick}), pool, tmp_path / "2", None, tmp_path / "2"
+    )
     assert task.header.arrangement == "sink+mixed"
+    for recipe in (QUICK, PAPER):  # which compare: the paper's order, or the nearest to it
+        assert card.live_arrangement(recipe) == "e+mN"
+        asked_so = spec.model_copy(update={"recipe": recipe})
+        apart = Reconstruction(asked_so, pool, tmp_path / recipe.name, None, tmp_path)
+        assert apart.header.arrangement == "e+mN"
     own = {"contexts": 1, "continuations": 1, "texts": [{"text": "The heron waits"}]}
     builder = SetBuilder(SolveSetSpec.model_validate({**asked, **own, "regime": "free"}), pool)
     assert builder.record.spec.arrangement == "e+mN"
+    first_position.keep(a_sink(model.fingerprint, by_mixed=None))  # of before: probed once more
+    assert catalog.find(name).live_arrangement(quick) == "auto"
 
 
 def test_an_open_layout_is_settled_recorded_and_trained(

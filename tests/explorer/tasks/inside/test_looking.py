@@ -194,6 +194,36 @@ def test_every_arrangement_can_be_looked_into(
     assert reading.sentence(found)
 
 
+@pytest.mark.parametrize(
+    ("arrangement", "length", "holds"),
+    [("e+mN", 3, "e m m m"), ("alternating", 4, "e m e m"), ("sink+mixed", 3, "s e m e")],
+)
+def test_no_position_sees_another_with_e_where_that_is_cut(
+    look: "Look",
+    exact_solutions: "list[Solution]",
+    arrangement: str,
+    length: int,
+    holds: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where e stands at several places, one that holds e is cut from the others as well."""
+    seen: list[np.ndarray] = []
+    real = looking.inside.states_with_attention_cut
+
+    def states(model: Any, inputs: Any, cut: Any, spans: Any) -> Any:
+        seen.append(cut.numpy())
+        return real(model, inputs, cut, spans)
+
+    monkeypatch.setattr(looking.inside, "states_with_attention_cut", states)
+    s = exact_solutions[0]
+    ids = np.resize(s.target_ids, length)
+    fields = {"arrangement": arrangement, "target_ids": ids.tolist(), "sink": 5}
+    look(replace(s, target_ids=ids, record=s.record.model_copy(update=fields)))
+    e = np.array([letter == "e" for letter in holds.split()])
+    (cut,) = seen
+    assert np.array_equal(cut, e & ~np.eye(len(e), dtype=bool))
+
+
 def test_a_token_before_e_is_fed_and_told_apart_from_e(
     look: "Look", network: Any, exact_solutions: "list[Solution]"
 ) -> None:
