@@ -3,8 +3,9 @@
 Trains solutions of short texts that have so many tokens, on from their first exact step until every
 token leads, connects all pairs of one text, measures the plane of one pair, and copies the results
 to cache/recorded/. Texts whose pairs ship already are taken over, so that `--texts 20` adds eleven
-to the first nine; by another recipe the same solutions are connected anew. Every part goes on where
-it was when it is run again after an interruption.
+to the first nine. With more attempts than those had, only pairs that are not connected begin anew;
+by another recipe the same solutions are all connected anew. Every part goes on where it was when it
+is run again after an interruption.
 `--table` writes docs/paths.md from what ships instead.
 """
 
@@ -24,7 +25,7 @@ from explorer.base.formatting import counted
 from explorer.model.frozen import best_device
 from explorer.model.pool import ModelPool
 from explorer.paths import places
-from explorer.paths.batches import brought_back
+from explorer.paths.batches import brought_back, chosen
 from explorer.paths.connection import connection
 from explorer.paths.header import describe
 from explorer.paths.pairs import all_pairs, vector
@@ -111,8 +112,8 @@ def main() -> None:
     job = f"record-{name}"
     found = places.folder_of(job) / FILE
     begun = found.exists() and Paths.load(found).header.recipe == recipe
-    if shipped and shipped.header.recipe == recipe and not begun:
-        _taken_over(shipped, pairs, pool).save(found)
+    if shipped and not begun and _as_far(recipe, shipped.header.recipe) == shipped.header.recipe:
+        _taken_over(shipped, recipe, pairs, pool).save(found)
     carry_out(job, PathsSpec(pairs=names, recipe=recipe), pool)
     shutil.rmtree(to, ignore_errors=True)
     for solution in {s.record.id: s for pair in pairs for s in pair}.values():
@@ -122,20 +123,34 @@ def main() -> None:
         _plane(Paths.load(found), name, pool)
 
 
+def _as_far(recipe: PathRecipe, before: PathRecipe) -> PathRecipe:
+    """Return a recipe with no more attempts than the one before had."""
+    return recipe.model_copy(update={"attempts": min(recipe.attempts, before.attempts)})
+
+
 def _taken_over(
-    before: Paths, pairs: Sequence[tuple[Solution, Solution]], pool: ModelPool
+    before: Paths,
+    recipe: PathRecipe,
+    pairs: Sequence[tuple[Solution, Solution]],
+    pool: ModelPool,
 ) -> Paths:
-    """Return paths of all pairs in which those that ship are over, and the others not begun."""
+    """Return paths of all pairs in which those that ship are over, and the others not begun.
+
+    With more attempts than before, what is not connected is not over.
+    """
     known = before.header
+    stays = before.connected | (known.recipe == recipe)
     tokenizer = pool.of_solution(pairs[0][0]).tokenizer
     noted = ("searched_in", "device", "versions", "ended_by")
     same = {name: getattr(known, name) for name in noted}
-    header = describe(pairs, known.kind, known.recipe, tokenizer, **same)
+    header = describe(pairs, known.kind, recipe, tokenizer, **same)
     ends = {s.record.id: s for pair in pairs for s in pair}
     paths = Paths.empty(header, np.stack([vector(s) for s in ends.values()]))
     place = {(a.record.id, b.record.id): k for k, (a, b) in enumerate(pairs)}
-    rows = [place[known.solutions[a].id, known.solutions[b].id] for a, b in known.pairs]
-    paths = brought_back(paths, before, rows)
+    for k, (a, b) in enumerate(known.pairs):
+        if stays[k]:
+            row = place[known.solutions[a].id, known.solutions[b].id]
+            paths = brought_back(paths, chosen(before, [k]), [row])
     header = paths.header.model_copy(update={"seconds": known.seconds})
     return replace(paths, header=header)
 

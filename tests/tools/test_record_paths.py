@@ -21,9 +21,11 @@ from explorer.specs import curves
 from tools import record_paths
 
 
-def record(monkeypatch: pytest.MonkeyPatch, texts: int, *, steps: int = 4) -> None:
+def record(
+    monkeypatch: pytest.MonkeyPatch, texts: int, *, steps: int = 4, attempts: int = 1
+) -> None:
     sizes = {"texts": texts, "length": 2, "restarts": 2, "steps": steps}
-    sizes |= {"finish-steps": 0, "attempts": 1}
+    sizes |= {"finish-steps": 0, "attempts": attempts}
     options = [word for name, value in sizes.items() for word in (f"--{name}", str(value))]
     monkeypatch.setattr(sys, "argv", ["record_paths", *options, "--no-plane"])
     record_paths.main()
@@ -86,6 +88,25 @@ def test_by_another_recipe_the_same_solutions_are_connected_anew(
     assert after.header.recipe.max_steps == 6 and after.steps.min() >= 6
     assert after.header.solutions[:4] == before.header.solutions
     assert len(after) == 3 and (after.bends[:2] != before.bends).any((1, 2)).all()
+
+
+def test_with_more_attempts_only_what_is_not_connected_begins_anew(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Paths.load(recorded)
+    assert not before.connected.any()  # after four steps
+    before.curve.accuracy[0] = 1
+    before.save(recorded)
+    assert Paths.load(recorded).connected.tolist() == [True, False]
+
+    record(monkeypatch, 2, attempts=2)
+    after = Paths.load(recorded)
+    assert after.header.recipe.attempts == 2 and after.over.all()
+    assert after.steps[0] == before.steps[0] and np.array_equal(after.bends[0], before.bends[0])
+    assert after.connected[1] or after.steps[1] > 4
+    assert after.header.solutions == before.header.solutions
+    record(monkeypatch, 2, attempts=1)  # fewer: another recipe
+    assert Paths.load(recorded).header.recipe.attempts == 1
 
 
 def test_what_ended_a_curve_is_noted_with_its_steps(
