@@ -32,7 +32,7 @@ from explorer.paths.pairs import all_pairs, vector
 from explorer.paths.result import FILE, Paths
 from explorer.solutions import sets, store
 from explorer.solutions.solution import Solution, SolutionRecord, load_solution, save_solution
-from explorer.specs.arrangements import KEYS
+from explorer.specs.arrangements import ARRANGEMENTS, KEYS
 from explorer.specs.curves import PathRecipe, trained_on
 from explorer.specs.jobs import GatheredText, LandscapeSpec, PathsSpec, SolveSetSpec
 from explorer.specs.recipes import preset
@@ -98,7 +98,8 @@ def main() -> None:
         finish_steps=asked.finish_steps,
         look_every=150,
     )
-    own = "" if asked.arrangement is None else f"-{asked.arrangement}"
+    laid_out = ARRANGEMENTS.get(asked.arrangement)
+    own = "" if laid_out is None else f"-{laid_out.checklist_id.lower()}"
     name += own
     to = folders.recorded() / "paths" / f"0-texts-{asked.length:02}{own}"  # pages show the first
     shipped = Paths.load(to / FILE) if (to / FILE).exists() else None
