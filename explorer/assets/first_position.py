@@ -12,7 +12,6 @@ from pathlib import Path
 from pydantic import Field
 
 from explorer.base import folders
-from explorer.base.errors import StorageError
 from explorer.base.language import tr
 from explorer.base.provenance import Recorded
 from explorer.specs.arrangements import PAPER_DEFAULT, ArrangementKey, Layout
@@ -147,11 +146,10 @@ def keep(found: FirstPosition) -> Path:
     Raises:
         StorageError: if the disk refuses.
     """
-    try:
-        return found.keep(folders.local() / FOLDER / _name(found.fingerprint))
-    except StorageError:
-        _known[found.fingerprint] = found
-        raise
+    _known[found.fingerprint] = found
+    file = found.keep(folders.local() / FOLDER / _name(found.fingerprint))
+    _known.pop(found.fingerprint, None)
+    return file
 
 
 def find(fingerprint: str | None) -> FirstPosition | None:

@@ -73,9 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for entry in found:
         size = human_count(entry["parameters"]) if entry["parameters"] else "?"
-        memory = human_bytes(entry["memory"]) if entry["memory"] else "?"
+        needs = human_bytes(entry["memory"]) if entry["memory"] else "?"
         place = entry["path"] or "not on this disk"
-        print(f"{entry['model']:32} {size:>6} parameters  {memory:>8} of memory  {place}")
+        print(f"{entry['model']:32} {size:>6} parameters  {needs:>8} of memory  {place}")
     for name, where in texts.items():
         if name in {entry["model"] for entry in found}:
             continue

@@ -1,5 +1,7 @@
 """A click on a chart reaches what it points at, and no traceback comes of it."""
 
+import time
+
 import pytest
 from playwright.sync_api import Locator, Page, Position, expect
 
@@ -19,7 +21,9 @@ def click(place: Locator, x: float, y: float) -> None:
     Plotly's own layer lies above what it answers for, so nothing is asked of who receives the
     click; a chart that is drawn anew meanwhile is found again.
     """
-    box = place.bounding_box()
+    end, box = time.monotonic() + 20, place.bounding_box()
+    while box is None and time.monotonic() < end:  # it is being drawn
+        box = place.bounding_box()
     assert box is not None
     at = Position(x=box["width"] * x, y=box["height"] * y)
     place.hover(position=at, force=True)

@@ -181,16 +181,19 @@ def test_what_suits_the_model_is_offered_first_and_said(tiny_llama_folder: Path)
     (job,) = client.jobs()
     assert isinstance(job.spec, ReconstructSpec) and job.spec.arrangement == "auto"
     weights = fingerprint(tiny_llama_folder)  # as loading the model leaves it
-    first_position.keep(
-        FirstPosition(
-            fingerprint=weights, words=12, alone=1, behind=9, sink=0, sink_text="BOS", steps=16,
-            computed_in="float32", tokens=24, by_paper=10, by_sink=15, pair_steps=24,
-        )
+    found = FirstPosition(
+        fingerprint=weights, words=12, alone=1, behind=9, sink=0, sink_text="BOS", steps=16,
+        computed_in="float32", tokens=24, by_paper=10, by_sink=15, pair_steps=24,
     )  # fmt: skip
+    first_position.keep(found)  # of before e and m were mixed: it is checked again
+    app = open_page(None, tiny_llama_folder)
+    assert "to be checked" in app.selectbox(key="arrangement").options[0]
+    first_position.keep(found.model_copy(update={"by_mixed": 16}))
     app = open_page(None, tiny_llama_folder)
     assert "[sink][e][m]×N" in app.selectbox(key="arrangement").options[0]
     assert "cannot output every token" in texts_of(app)
     assert "BOS before e helps: after 24 steps e and m output 15 of 24 tokens" in texts_of(app)
+    assert "mixed after BOS they output 16 of 24" in texts_of(app)
     app.button(key="start").click().run()
     assert {j.spec.arrangement for j in client.jobs() if isinstance(j.spec, ReconstructSpec)} == {
         "auto",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from explorer.assets import catalog
+from explorer.assets import catalog, memory
 from explorer.base.errors import ModelError
 from explorer.model import pool
 from explorer.model.frozen import FrozenModel
@@ -39,7 +39,7 @@ def room_for(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModelPool, int], None
         def lacking(card: catalog.ModelCard, bytes_per_parameter: int) -> str:
             return "" if len(models._held) < count else f"{card.title} needs about too much."
 
-        monkeypatch.setattr(catalog, "_lacking", lacking)
+        monkeypatch.setattr(memory, "_lacking", lacking)
 
     return limit
 
