@@ -8,7 +8,6 @@ from explorer.specs.arrangements import (
     ARRANGEMENTS,
     AUTO,
     KEYS,
-    PAPER_DEFAULT,
     ArrangementChoice,
     ArrangementKey,
 )
@@ -47,13 +46,14 @@ def choose(card: ModelCard, recipe: Recipe, first: ArrangementChoice = AUTO) -> 
         tr("Arrangement"),
         (AUTO, *KEYS),
         (AUTO, *KEYS).index(first),
-        format_func=lambda key: _suiting(suits) if key == AUTO else in_words(key),
+        format_func=lambda key: tr(WORDS[AUTO]) if key == AUTO else in_words(key),
         key="arrangement",
         help=words.help_for(tr("Arrangement"), "e", "m"),
     )
     meant = suits if chosen == AUTO else chosen
     if meant != AUTO:
-        st.caption(tr(ARRANGEMENTS[meant].sentence))
+        name = f"{in_words(meant)}: " if chosen == AUTO else ""
+        st.caption(name + tr(ARRANGEMENTS[meant].sentence))
     st.caption(why(card, recipe))
     return meant
 
@@ -80,10 +80,3 @@ def why(card: ModelCard, recipe: Recipe | None = None) -> str:
         finding=escaped(finding.strip()),
         arrangement=in_words(found.quickest if live else found.arrangement),
     )
-
-
-def _suiting(key: ArrangementChoice) -> str:
-    if key == AUTO:
-        usual = ARRANGEMENTS[PAPER_DEFAULT].checklist_id
-        return tr("Suits this model: {arrangement}, to be checked", arrangement=usual)
-    return tr("Suits this model: {arrangement}", arrangement=in_words(key))

@@ -175,7 +175,7 @@ def test_the_length_stays_when_the_text_changes(tiny_llama_folder: Path) -> None
 def test_what_suits_the_model_is_offered_first_and_said(tiny_llama_folder: Path) -> None:
     app = open_page(None, tiny_llama_folder)
     chosen = app.selectbox(key="arrangement")
-    assert chosen.value == "auto" and "to be checked" in chosen.options[0]
+    assert chosen.value == "auto" and chosen.options[0] == "What suits the model"
     assert "checked when this model first runs" in texts_of(app)
     app.button(key="start").click().run()
     (job,) = client.jobs()
@@ -186,11 +186,10 @@ def test_what_suits_the_model_is_offered_first_and_said(tiny_llama_folder: Path)
         computed_in="float32", tokens=24, by_paper=10, by_sink=15, pair_steps=24,
     )  # fmt: skip
     first_position.keep(found)  # of before e and m were mixed: it is checked again
-    app = open_page(None, tiny_llama_folder)
-    assert "to be checked" in app.selectbox(key="arrangement").options[0]
+    assert "mixing e and m" in texts_of(open_page(None, tiny_llama_folder))
     first_position.keep(found.model_copy(update={"by_mixed": 16}))
     app = open_page(None, tiny_llama_folder)
-    assert "[sink][e][m]×N" in app.selectbox(key="arrangement").options[0]
+    assert "Sink  [sink][e][m]×N: Not in the paper" in texts_of(app)
     assert "cannot output every token" in texts_of(app)
     assert "BOS before e helps: after 24 steps e and m output 15 of 24 tokens" in texts_of(app)
     assert "mixed after BOS they output 16 of 24" in texts_of(app)
@@ -199,6 +198,15 @@ def test_what_suits_the_model_is_offered_first_and_said(tiny_llama_folder: Path)
         "auto",
         "sink+e+mN",
     }
+    first_position.keep(found.model_copy(update={"by_mixed": 24}))
+    app = open_page(None, tiny_llama_folder)
+    assert "So its default is Mixed" in texts_of(app)
+    app.segmented_control(key="recipe").set_value("paper").run()  # which compares with the paper
+    assert "So its default is Sink" in texts_of(app)
+    app.button(key="start").click().run()
+    newest = client.jobs()[0].spec
+    assert isinstance(newest, ReconstructSpec)
+    assert (newest.recipe.name, newest.arrangement) == ("paper", "sink+e+mN")
 
 
 def test_a_changed_recipe_is_named_as_changed(tiny_llama_folder: Path) -> None:
