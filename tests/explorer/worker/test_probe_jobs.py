@@ -44,6 +44,15 @@ def _probes(job_id: str) -> bool:
     return job.sentence.startswith(SENTENCE) and job.fraction == 0
 
 
+def _two_who_probe(
+    shift: "Shift", quick: "MakeSpec", begun: list[probing.Probing]
+) -> tuple[str, str]:
+    """Start two jobs of a new model; return them once both say that it is probed."""
+    first, second = (client.submit(quick(arrangement="auto", seed=seed)) for seed in range(2))
+    shift.until(lambda: _probes(first) and _probes(second) and bool(begun))
+    return first, second
+
+
 def test_thirty_who_begin_with_a_new_model_take_the_steps_of_one_probe(
     shift: "Shift", quick: "MakeSpec", begun: list[probing.Probing], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,8 +70,7 @@ def test_thirty_who_begin_with_a_new_model_take_the_steps_of_one_probe(
 def test_who_stops_while_the_model_is_probed_is_heard_at_once(
     shift: "Shift", quick: "MakeSpec", begun: list[probing.Probing]
 ) -> None:
-    leaves, stays = (client.submit(quick(arrangement="auto", seed=seed)) for seed in range(2))
-    shift.until(lambda: _probes(leaves) and _probes(stays) and bool(begun))
+    leaves, stays = _two_who_probe(shift, quick, begun)
     client.ask(leaves, "stop")
     shift.until(lambda: client.get(leaves).over)
     (left,) = shift.finish(leaves)
@@ -78,8 +86,7 @@ def test_who_stops_while_the_model_is_probed_is_heard_at_once(
 def test_who_pauses_while_the_model_is_probed_holds_up_nobody(
     shift: "Shift", quick: "MakeSpec", begun: list[probing.Probing]
 ) -> None:
-    rests, goes_on = (client.submit(quick(arrangement="auto", seed=seed)) for seed in range(2))
-    shift.until(lambda: _probes(rests) and _probes(goes_on) and bool(begun))
+    rests, goes_on = _two_who_probe(shift, quick, begun)
     client.ask(rests, "pause")
     assert shift.finish(goes_on)[0].state == "done" and len(begun) == 1
     client.ask(rests, "run")
