@@ -77,7 +77,7 @@ def test_mixed_is_told_from_its_own_runs_else_as_quicker_the_longer_the_text(
 ) -> None:
     """One sample does not say enough: the estimate stays what it was before."""
     monkeypatch.setattr(usual_steps, "suiting", lambda model: ("sink+e+mN", "e+mN", "sink+mixed"))
-    for n, part in ((8, 1.0), (16, 0.85), (24, 0.7), (48, 0.7)):
+    for n, part in ((8, 0.9), (16, 0.775), (24, 0.65), (48, 0.65)):
         nearest = [a_sample(100, arrangement="sink+e+mN", n=n)] * 3
         mixed = [a_sample(30, arrangement="sink+mixed", n=n)] * 3
         for few in range(3):

@@ -30,7 +30,7 @@ def items(kept: Kept) -> list[library.Item]:
         (Wish(words="  TRAM home"), [2]),
         (Wish(words="note 3"), [3]),
         (Wish(words="letter"), [3]),
-        (Wish(words="seed 2"), [2]),
+        (Wish(words="seed 3"), [3]),
         (Wish(words="nowhere"), []),
         (Wish(models=("other/model",)), [2]),
         (Wish(tags=("a",)), [3, 2]),
