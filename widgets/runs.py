@@ -24,7 +24,10 @@ def choose_trajectory(made: SolutionMap) -> pd.DataFrame | None:
         [NONE, *known],
         key="trajectory",
         format_func=tr,
-        help=tr("The best restart's e and m during training, along the map's axes."),
+        help=tr(
+            "e and m during training, along the map's axes: at each step those of the restart that "
+            "was best then. The line has a gap where another one took over."
+        ),
     )
     if name == NONE:
         return None

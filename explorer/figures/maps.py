@@ -79,6 +79,8 @@ def scatter(
     figure.update_layout(
         clickmode="event+select", dragmode="pan" if spec.dimensions == 2 else "orbit"
     )
+    if spec.method == "pca" and spec.dimensions == 2:
+        figure.update_yaxes(scaleanchor="x")  # a distance is as long across as it is up
     if spec.dimensions == 3:
         scene = zip(AXES, named_axes, strict=True)
         figure.update_layout(scene={f"{axis}axis": {"title": words} for axis, words in scene})
@@ -251,22 +253,31 @@ def hull(at: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "h 2"]:
 
 
 def _add_way(figure: go.Figure, way: pd.DataFrame, axes: list[str]) -> None:
-    """Draw a run from its start (open) to its end (star)."""
+    """Draw a run from its start to its end, with a gap where another restart takes the lead."""
     kind = go.Scatter if len(axes) == 2 else go.Scatter3d
-    at = {axis: way[axis] for axis in axes}
+    ends = {
+        "size": np.r_[9, np.full(max(0, len(way) - 2), 3), 11][: len(way)],
+        "color": [WRONG, *[RIGHT] * (len(way) - 1)],
+    }
+    leads = way.assign(**ends).groupby((way["seed"].diff().fillna(0) != 0).cumsum())
+    gap = pd.DataFrame([dict.fromkeys(axes, np.nan)])
+    drawn = pd.concat([part for _, led in leads for part in (led, gap)])[:-1]
+    drawn = drawn.fillna({"size": 0, "color": RIGHT, "step": 0, "accuracy": 0, "seed": 0})
     figure.add_trace(
         kind(
-            **at,
+            **{axis: drawn[axis] for axis in axes},
             mode="lines+markers",
-            name=tr("training of one restart"),
+            name=tr("training: the best restart at each step"),
             line={"color": RIGHT, "width": 2},
-            marker={
-                "size": np.r_[9, np.full(max(0, len(way) - 2), 3), 11][: len(way)],
-                "color": [WRONG, *[RIGHT] * (len(way) - 1)],
-            },
+            marker={name: drawn[name] for name in ends},
             text=[
-                tr("step {step}, accuracy {accuracy}", step=s, accuracy=f"{a:.2f}")
-                for s, a in zip(way["step"], way["accuracy"], strict=True)
+                tr(
+                    "step {step}, seed {seed}, accuracy {accuracy}",
+                    step=int(step),
+                    seed=int(seed),
+                    accuracy=f"{accuracy:.2f}",
+                )
+                for step, seed, accuracy in drawn[["step", "seed", "accuracy"]].to_numpy()
             ],
             hovertemplate="%{text}<extra></extra>",
         )

@@ -22,6 +22,7 @@ from explorer.geometry import depth, projection
 from explorer.geometry.distances import Vector, between, chosen, stack
 from explorer.geometry.projection import Purity
 from explorer.geometry.set_reports import kept
+from explorer.geometry.states import States
 from explorer.solutions import sets as records
 from explorer.solutions.recording import Recording
 from explorer.solutions.sets import SolutionSet
@@ -73,8 +74,11 @@ class SolutionMap:
         return {s.record.id: s for found in self.sets for s in found.solutions}
 
     def csv(self, ids: Collection[str]) -> str:
-        """Return the rows of some points as CSV."""
-        text: str = self.points[self.points["id"].isin(ids)].to_csv(index=False)
+        """Return the rows of some points as CSV; x and y of hidden states are after `layer`."""
+        points = self.points[self.points["id"].isin(ids)]
+        if self.record.layers:
+            points = points.assign(layer=len(self.record.layers) - 1)
+        text: str = points.to_csv(index=False)
         return text
 
 
@@ -165,26 +169,28 @@ def describe(sets: list[SolutionSet]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def make(spec: MapSpec, states: Float[np.ndarray, "S n d"] | None = None) -> SolutionMap:
+def make(spec: MapSpec, states: States | None = None) -> SolutionMap:
     """Lay solutions out, once or after every layer.
 
     Args:
         spec: what to lay out, and how.
-        states: hidden states of all solutions after every layer, if the spec is of these.
+        states: of solutions of these sets, if the spec is of hidden states; others are left out.
 
     Raises:
         BadInputError: if the sets do not fit together or are too small.
         CorruptFileError: if a set cannot be read.
     """
     sets = gather(spec)
+    if states is not None:
+        sets = [found.only(states.ids) for found in sets]
     known = describe(sets)
     layers: list[list[list[float]]] = []
     if states is None:
         full = vectors(sets, spec.vector)
         coordinates, explained = _lay_out(spec, full, None)
     else:
-        lengths = np.linalg.norm(states.astype(np.float64), axis=-1, keepdims=True)
-        directions = states / lengths
+        lengths = np.linalg.norm(states.after.astype(np.float64), axis=-1, keepdims=True)
+        directions = states.after / lengths
         full, before, explained = directions[-1], None, []
         for of_layer in directions:
             at = np.zeros((len(of_layer), spec.dimensions))
@@ -273,7 +279,7 @@ def make_and_save(spec: MapSpec, states: Path | None = None) -> int:
     """
     made = load(spec)
     if made is None:
-        made = make(spec, None if states is None else np.load(states, allow_pickle=False))
+        made = make(spec, None if states is None else States.load(states))
         save(made)
     if states is not None:
         states.unlink(missing_ok=True)
@@ -347,4 +353,5 @@ def trajectory(made: SolutionMap, recording: Recording) -> pd.DataFrame:
     at: dict[str, Any] = dict(zip(AXES, axes.project(steps).T, strict=False))
     best = frames["best"]
     accuracy = frames["accuracy"][np.arange(len(frames)), best]
-    return pd.DataFrame(at | {"step": frames["step"], "accuracy": accuracy, "restart": best})
+    seeds = np.array(run.seeds)[best]
+    return pd.DataFrame(at | {"step": frames["step"], "accuracy": accuracy, "seed": seeds})

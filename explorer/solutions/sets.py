@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
 
@@ -216,6 +216,12 @@ class SolutionSet:
     folder: Path
     members: list[Member]
     solutions: list[Solution]
+
+    def only(self, ids: list[str]) -> "SolutionSet":
+        """Return the same with only those of its solutions that are named."""
+        both = zip(self.members, self.solutions, strict=True)
+        kept = [(member, s) for member, s in both if s.record.id in ids]
+        return replace(self, members=[m for m, _ in kept], solutions=[s for _, s in kept])
 
 
 def set_id(spec: SolveSetSpec, fingerprint: str) -> str:

@@ -225,7 +225,7 @@ def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[Stage]:
 
 
 def _map(job: JobContext, spec: MapSpec) -> Iterator[Stage]:
-    states = None if spec.place is None else job.folder / "states.npy"
+    states = None if spec.place is None else job.folder / "states.npz"
     if states is not None and maps.load(spec) is None:
         yield LOADING, partial(StatesTask, spec, job.pool, states)
     doing = Progress(LAYING_OUT[spec.method], 0.1)

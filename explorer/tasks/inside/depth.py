@@ -1,6 +1,5 @@
 """Compares the solutions of a set by what the model makes of them, layer by layer."""
 
-import io
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
@@ -13,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from explorer.base.errors import BadInputError
-from explorer.base.files import write_atomically
 from explorer.base.language import tr
 from explorer.base.progress import Progress
 from explorer.geometry import depth, maps
 from explorer.geometry.depth import PLACES, DepthReport
 from explorer.geometry.distances import pairs
+from explorer.geometry.states import States
 from explorer.inside.header import Role, roles_of
 from explorer.model import inside
 from explorer.model.frozen import FrozenModel
@@ -92,7 +91,7 @@ class StatesTask(Task):
         Args:
             spec: of a map of hidden states.
             pool: where the model comes from.
-            file: where (S, solutions, d) is written, as numpy does.
+            file: where they are written, as `States`.
 
         Raises:
             BadInputError: if the sets do not fit together or have no solution, or if the spec names
@@ -116,9 +115,8 @@ class StatesTask(Task):
         for found in self.sets:
             states = yield from states_of(found, self.model, 0.1)
             parts.append(states[:, self._place])
-        out = io.BytesIO()
-        np.save(out, np.concatenate(parts, 1), allow_pickle=False)
-        write_atomically(self._file, out.getvalue())
+        ids = [solution.record.id for found in self.sets for solution in found.solutions]
+        States(np.concatenate(parts, 1), ids).save(self._file)
 
 
 def states_of(

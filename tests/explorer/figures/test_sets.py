@@ -12,6 +12,7 @@ from explorer.figures import maps as map_charts
 from explorer.figures.words import for_hover, shortened
 from explorer.geometry import distance_charts, maps, measure_distances
 from explorer.geometry.distance_report import DistanceReport
+from explorer.geometry.states import States
 from explorer.specs.jobs import MapSpec
 
 MakeSet = Callable[..., str]
@@ -71,11 +72,13 @@ def test_points_carry_the_numbers_of_their_texts(report: DistanceReport) -> None
 def test_every_solution_is_one_point(dimensions: Any, colour: str, make_set: MakeSet) -> None:
     made = maps.make(MapSpec(sets=(make_set(),), dimensions=dimensions))
     way = made.points[["x", "y"] + ["z"] * (dimensions == 3)].head(3).assign(step=1, accuracy=0.5)
-    chart = map_charts.scatter(made, colour, way)
+    chart = map_charts.scatter(made, colour, way.assign(seed=[0, 0, 1]))
     named = [t for t in chart.figure.data if t.customdata is not None]
     at = {i: (x, y) for t in named for i, x, y in zip(t.customdata, t.x, t.y, strict=True)}
     assert at == {row["id"]: (row["x"], row["y"]) for row in made.points.to_dict(orient="records")}
-    assert len(chart.figure.data) == len(named) + 1
+    (drawn,) = (t for t in chart.figure.data if t.customdata is None)
+    assert np.isnan(np.array(drawn.x, dtype=float)).tolist() == [False, False, True, False]
+    assert list(drawn.marker.size) == [9, 3, 0, 11] and "seed 1" in drawn.text[3]
     assert json.loads(chart.figure.to_json())  # no NaN, which JSON has not
     assert len(chart.table) == len(made.points)
 
@@ -88,7 +91,9 @@ def test_texts_are_escaped_cut_and_on_one_line() -> None:
 
 def _through(make_set: MakeSet, dimensions: int = 2) -> maps.SolutionMap:
     states = np.random.default_rng(0).normal(size=(3, 15, 8)).astype(np.float32)
-    return maps.make(MapSpec(sets=(make_set(),), dimensions=dimensions, place="m"), states)
+    spec = MapSpec(sets=(make_set(),), dimensions=dimensions, place="m")
+    ids = [s.record.id for found in maps.gather(spec) for s in found.solutions]
+    return maps.make(spec, States(states, ids))
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])

@@ -10,6 +10,7 @@ from safetensors.numpy import load_file
 
 from explorer.base.errors import BadInputError
 from explorer.geometry import depth, maps, projection
+from explorer.geometry.states import States
 from explorer.solutions import sets
 from explorer.solutions.recording import Recording, RecordingHeader
 from explorer.specs.jobs import GatheredText, MapSpec
@@ -163,6 +164,10 @@ def test_a_run_of_another_model_as_wide_is_not_laid_into_a_map(make_set: MakeSet
             maps.trajectory(made, named)
 
 
+def _of(spec: MapSpec, states: np.ndarray) -> States:
+    return States(states, [s.record.id for found in maps.gather(spec) for s in found.solutions])
+
+
 def _states(count: int, layers: int = 4, d: int = 12) -> np.ndarray:
     """Hidden states that drift from layer to layer; at the input all are one."""
     draw = np.random.default_rng(0)
@@ -178,7 +183,7 @@ def _states(count: int, layers: int = 4, d: int = 12) -> np.ndarray:
 def test_points_move_from_layer_to_layer_and_do_not_jump(make_set: MakeSet, method: str) -> None:
     spec = MapSpec(sets=(make_set(contexts=6),), method=method, neighbours=5, place="m")
     states = _states(30)
-    made = maps.make(spec, states)
+    made = maps.make(spec, _of(spec, states))
     layers = np.array(made.record.layers)
     assert layers.shape == (5, 30, 2) and not layers[0].any()  # one state for all: no picture
     assert made.record.coordinates == layers[-1].tolist()
@@ -208,7 +213,7 @@ def test_a_map_of_hidden_states_is_kept_apart_from_that_of_the_vectors(make_set:
     plain = MapSpec(sets=(make_set(),))
     assert "place" not in plain.model_dump()  # maps of before keep their key
     layers = plain.model_copy(update={"place": "e"})
-    maps.save(maps.make(layers, _states(15)))
+    maps.save(maps.make(layers, _of(layers, _states(15))))
     found = maps.load(layers)
     assert found is not None and len(found.record.layers) == 5
     assert maps.load(plain) is None
@@ -231,6 +236,7 @@ def test_flat_pca_of_one_set_comes_from_its_distances_by_layer() -> None:
 
 
 def test_no_run_is_laid_into_hidden_states(make_set: MakeSet) -> None:
-    made = maps.make(MapSpec(sets=(make_set(),), place="m"), _states(15))
+    spec = MapSpec(sets=(make_set(),), place="m")
+    made = maps.make(spec, _of(spec, _states(15)))
     with pytest.raises(BadInputError, match="of e and m only"):
         maps.trajectory(made, None)  # type: ignore[arg-type]

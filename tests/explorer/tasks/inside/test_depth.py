@@ -14,6 +14,7 @@ from explorer.base.errors import BadInputError
 from explorer.cli.main import main
 from explorer.figures import depth as charts
 from explorer.geometry import depth, maps
+from explorer.geometry.states import States
 from explorer.solutions import sets
 from explorer.specs.jobs import MapSpec
 from explorer.tasks.inside.depth import DepthTask, StatesTask
@@ -115,7 +116,28 @@ def test_where_no_position_holds_m_nothing_is_said_of_it(
     spec = MapSpec(sets=(name,), place="m")
     assert maps.load(spec) is None
     with pytest.raises(BadInputError, match="no m to lay out"):
-        StatesTask(spec, pool, tmp_path / "states.npy")
+        StatesTask(spec, pool, tmp_path / "states.npz")
+
+
+def test_a_set_that_grows_while_its_states_are_laid_out_keeps_them_with_their_solutions(
+    pool: "ModelPool",
+    make_set: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = MapSpec(sets=(make_set(d=32),), place="e")
+    whole, file = maps.gather(spec)[0], tmp_path / "states.npz"
+    every = [s.record.id for s in whole.solutions]
+    with monkeypatch.context() as earlier:
+        early = whole.only([every[0], *every[2:]])  # the second comes while states are read
+        earlier.setattr(maps, "gather", lambda _: [early])
+        exhaust(StatesTask(spec, pool, file).steps())
+    read = States.load(file)
+    made = maps.make(spec, read)
+    assert made.record.solutions == read.ids == [every[0], *every[2:]]
+    assert len(made.record.layers[0]) == len(made.points) == len(every) - 1
+    assert maps.make_and_save(spec, file) == len(every) - 1 and not file.exists()
+    assert maps.load(spec) is None  # the set as it is now has another map
 
 
 def test_the_command_says_all_of_it(
