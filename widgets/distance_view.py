@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from explorer.base.language import later, tr
+from explorer.base.language import later, retold, tr
 from explorer.figures import distances as charts
 from explorer.geometry import distance_report, distances
 from explorer.geometry.binned import LEAST
@@ -82,11 +82,9 @@ def numbers(summary: DistanceSummary, vector: str) -> None:
         words.metric(tr("Contexts"), summary.contexts)
         words.metric(tr("Texts"), summary.texts)
         for kind, count in summary.counts.items():
-            middle = (
-                tr("median {value}", value=f"{medians[kind]:.3f}")
-                if kind in medians
-                else tr("no pair")
-            )
+            middle = tr("no pair") if not count else None
+            if kind in medians:
+                middle = tr("median cosine distance {value}", value=f"{medians[kind]:.3f}")
             name = tr("Pairs, {kind}", kind=tr(kind))
             words.metric(name, f"{count:,}", middle, delta_color="off", delta_arrow="off")
 
@@ -105,7 +103,7 @@ def against_texts(summary: DistanceSummary, found: SolutionSet, vector: Vector) 
     event = chart_widget.show_selectable(chart, f"texts-{found.record.id}")
     some = len(points) < sum(against.text_pairs.values())
     said = [
-        tr("TF-IDF is fitted on {corpus}.", corpus=escaped(summary.tfidf_corpus))
+        tr("TF-IDF is fitted on {corpus}.", corpus=escaped(retold(summary.tfidf_corpus)))
         if axis == "tfidf"
         else tr("Semantic distances come from all-MiniLM-L6-v2, offline."),
         tr("A point is a pair of texts; its height is the mean over their solutions."),

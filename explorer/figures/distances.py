@@ -25,6 +25,8 @@ TEXT_AXES = {
     "tfidf": later("TF-IDF cosine distance between texts"),
     "semantic": later("Semantic distance between texts (MiniLM cosine)"),
 }
+TEXTS_APART = {"tfidf": 1, "semantic": 2}
+"""The largest that each can be: weights of words are not negative, a sentence's vector may be."""
 TOGETHER = later("e and m together")
 
 
@@ -150,7 +152,7 @@ def against_texts(points: pd.DataFrame, found: AgainstTexts, texts: list[str]) -
     layout(
         figure,
         tr("Do similar texts have similar proto-tokens? Distances of {name}", name=name),
-        tr("{distance}, 0 to 1", distance=distance),
+        tr("{distance}, 0 to {most}", distance=distance, most=TEXTS_APART[found.text_distance]),
         tr("cosine distance of {name}", name=name),
         height=420,
     )

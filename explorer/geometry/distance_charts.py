@@ -9,6 +9,7 @@ import pandas as pd
 from jaxtyping import Float
 from pydantic import Field
 
+from explorer.base.language import tr
 from explorer.base.progress import Progress
 from explorer.base.value import Value
 from explorer.geometry import binned
@@ -88,7 +89,7 @@ def make(
     for vector in vectors:
         for metric in METRICS:
             done = begun + (1 - begun) * len(drawn_as) / parts
-            yield Progress(f"Drawing histograms of {vector}.", done)
+            yield Progress(tr("Drawing histograms of {vector}.", vector=vector), done)
             values = pairs[f"{metric}_{vector}"].to_numpy()
             of_kind = {name: values[at] for name, at in here.items()}
             drawn_as.append(_histogram(vector, metric, of_kind))
@@ -97,7 +98,7 @@ def make(
     for vector in vectors:
         for name in TEXT_DISTANCES:
             done = begun + (1 - begun) * (len(drawn_as) + len(against)) / parts
-            yield Progress(f"Comparing {vector} with distances of texts.", done)
+            yield Progress(tr("Comparing {vector} with distances of texts.", vector=vector), done)
             found = binned.points(of_texts, name, f"cosine_{vector}")
             means, gap = binned.compare(found)
             counts = {k: int((found["kind"] == k).sum()) for k in KINDS[1:]}

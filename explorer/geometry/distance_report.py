@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from explorer.base import folders
 from explorer.base.files import write_atomically
-from explorer.base.language import later, tr
+from explorer.base.language import amount, later, tr
 from explorer.base.progress import finish
 from explorer.base.provenance import Recorded
 from explorer.base.value import Value
@@ -63,7 +63,7 @@ def order_in_words(measured: Summarised) -> str:
     The paper's order is same text, same context, different contexts, the closest first (E6).
     """
     by_median = sorted(measured.medians.items(), key=lambda kind: kind[1])
-    listed = ", ".join(f"{tr(kind)} {median:.3f}" for kind, median in by_median)
+    listed = ", ".join(f"{tr(kind)} {amount(f'{median:.3f}')}" for kind, median in by_median)
     kept = [kind for kind, _ in by_median] == [k for k in KINDS if k in measured.medians]
     said = [
         tr("From near to far, the medians are in the paper's order: {medians}.", medians=listed)
@@ -73,32 +73,32 @@ def order_in_words(measured: Summarised) -> str:
             medians=listed,
         )
     ]
+    level = f"{CHANCE}"
     words = {
-        True: tr("Beyond chance (p < {level})", level=CHANCE),
-        False: tr("Not distinguishable from chance (p ≥ {level})", level=CHANCE),
-        None: tr("Too few texts or contexts for any p below {level}", level=CHANCE),
+        True: tr("Beyond chance (p < {level})", level=level),
+        False: tr("Not distinguishable from chance (p ≥ {level})", level=level),
+        None: tr("Too few texts or contexts for any p below {level}", level=level),
     }
     for verdict, begins in words.items():
         which = [c for c in measured.comparisons if _beyond_chance(c) is verdict]
         if which:
-            pairs = "; ".join(
-                tr(
-                    "{near} closer than {far} (AUC {auc})",
-                    near=tr(c.near),
-                    far=tr(c.far),
-                    auc=f"{c.auc:.2f}",
-                )
-                for c in which
-            )
-            said.append(f"{begins}: {pairs}.")
+            said.append(f"{begins}: {'; '.join(map(_said, which))}.")
     return " ".join(said)
+
+
+def _said(c: Comparison) -> str:
+    """Say which pairs are closer, or that they are farther where that is beyond chance."""
+    told = {"near": tr(c.near), "far": tr(c.far), "auc": f"{c.auc:.2f}"}
+    if c.p_reverse is not None and c.p_reverse < CHANCE:
+        return tr("{near} farther than {far} (AUC {auc})", **told)
+    return tr("{near} closer than {far} (AUC {auc})", **told)
 
 
 def _beyond_chance(c: Comparison) -> bool | None:
     """Whether a comparison is told from chance; None where no p could have been low enough."""
     if c.smallest_p is not None and c.smallest_p >= CHANCE:
         return None
-    return c.p < CHANCE
+    return min(c.p, 1.0 if c.p_reverse is None else c.p_reverse) < CHANCE
 
 
 ONE_CONTEXT = later(

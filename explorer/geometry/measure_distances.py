@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from explorer.base.language import later
+from explorer.base.language import later, tr
 from explorer.base.progress import Progress, finish
 from explorer.geometry import distance_charts, distance_report, text_distances
 from explorer.geometry.distance_report import (
@@ -70,11 +70,11 @@ def steps(found: SolutionSet) -> Generator[Progress, None, DistanceReport]:
     at = pairs(found)
     one_m = has_one_m(found)
     which = [(v, m) for v in distance_report.vectors(one_m=one_m) for m in METRICS]
-    yield Progress("Measuring distances between texts.", 0.0)
+    yield Progress(tr("Measuring distances between texts."), 0.0)
     said = texts(found)
     semantic = text_distances.semantic_distances(said)
     tfidf = text_distances.tfidf_distances(said)
-    yield Progress("Measuring distances between proto-tokens.", TEXTS_TAKE)
+    yield Progress(tr("Measuring distances between proto-tokens."), TEXTS_TAKE)
     table = _table(found, at)
     table["tfidf"] = tfidf[at.texts[at.first], at.texts[at.second]]
     table["semantic"] = semantic[at.texts[at.first], at.texts[at.second]]
@@ -83,7 +83,11 @@ def steps(found: SolutionSet) -> Generator[Progress, None, DistanceReport]:
         compared: list[Comparison] = []
         distances = table[f"{metric}_{vector}"].to_numpy()
         part = (1 - TEXTS_TAKE - CHARTS_TAKE) / len(which)
-        doing = f"Resampling contexts and permuting labels: {metric} of {vector}."
+        doing = tr(
+            "Resampling contexts and permuting labels: {metric} of {vector}.",
+            metric=metric,
+            vector=vector,
+        )
         yield Progress(doing, TEXTS_TAKE + k * part)
         for c in compare(at, distances):
             compared.append(c)

@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Float
 
 from explorer.base.errors import MissingAssetError
-from explorer.base.language import tr
+from explorer.base.language import later, tr
 from explorer.geometry.distances import cosine_distances
 
 SENTENCE_MODEL = "all-MiniLM-L6-v2"
-CORPUS = "the {count} different texts of the set itself, words of two letters or more"
+CORPUS = later("the {count} different texts of the set itself, words of two letters or more")
 """Where TF-IDF's document frequencies come from."""
 
 

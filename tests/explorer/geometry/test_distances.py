@@ -89,11 +89,12 @@ def test_the_order_and_what_is_beyond_chance_are_said(swapped: bool) -> None:
     compared = [
         Comparison(
             near=near, far=far, auc=auc, cliffs_delta=2 * auc - 1, low=None, high=None, p=p,
-            shuffled="labels",
+            p_reverse=reverse, shuffled="labels",
         )
-        for near, far, auc, p in (
-            ("same text", "same context", 0.81, 0.001),
-            ("same context", "different contexts", 0.49, 0.05),
+        for near, far, auc, p, reverse in (
+            ("same text", "same context", 0.81, 0.001, 1.0),
+            ("same context", "different contexts", 0.49, 0.05, None),
+            ("same text", "different contexts", 0.2, 1.0, 0.001),
         )
     ]  # fmt: skip
     said = order_in_words(
@@ -108,7 +109,8 @@ def test_the_order_and_what_is_beyond_chance_are_said(swapped: bool) -> None:
     )
     assert ("not in the paper's order" in said) is swapped
     assert said.index("same text 0.700") < said.index("0.800") < said.index("0.900")
-    assert "Beyond chance (p < 0.05): same text closer than same context (AUC 0.81)." in said
+    assert "Beyond chance (p < 0.05): same text closer than same context (AUC 0.81); " in said
+    assert "; same text farther than different contexts (AUC 0.20)." in said
     assert "(p ≥ 0.05): same context closer than different contexts (AUC 0.49)." in said
 
 
