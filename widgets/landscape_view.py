@@ -23,6 +23,9 @@ from widgets.following import follow
 from widgets.linked import Kind, in_folder
 from widgets.markdown import escaped
 
+BESIDE = 0.01
+"""Part of the chord by which a point may lie beside the plane and still count as in it."""
+
 
 def _so_far(job: Job) -> None:
     found = cached.landscape.if_there(places.folder_of(job.id) / places.LANDSCAPE)
@@ -57,6 +60,7 @@ def show(file: Path, key: str, query: str) -> None:
     )
     with picture:
         chart_widget.show(chart, key, on_select=lambda: _clicked(found, key, chart.key))
+        _say_what_leaves_the_plane(found)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         download.button(
             tr("All numbers"),
@@ -74,6 +78,24 @@ def show(file: Path, key: str, query: str) -> None:
             text=found.header.text.text,
         )
         st.caption(escaped(said))
+
+
+def _say_what_leaves_the_plane(found: Landscape) -> None:
+    """Say how far bends lie beside the plane, where what is drawn of them is their shadow."""
+    chord = float(found.marks[-1, 0])
+    away = [(k, d) for k, d in enumerate(found.beside) if d > BESIDE * chord]
+    if away:
+        bend, distance = max(away, key=lambda each: each[1])
+        st.caption(
+            tr(
+                "Bend {bend} lies {distance} beside this plane ({share} of the chord). From bend 1 "
+                "on, what is drawn is the path's shadow, and the colors under it are not the "
+                "path's.",
+                bend=bend,
+                distance=f"{distance:.2f}",
+                share=f"{distance / chord:.0%}",
+            )
+        )
 
 
 def _point(found: Landscape, key: str) -> tuple[int, int]:

@@ -19,7 +19,9 @@ from explorer.paths.result import profile_layout
 class LandscapeHeader(BetweenHeader):
     """What is known about a plane besides its numbers."""
 
-    kind: CurveKind = Field(description="The curve whose bends lie in or near the plane.")
+    kind: CurveKind = Field(
+        description="The curve. Its first bend is in the plane, another one may lie beside it."
+    )
     text: TextInfo
     ends: tuple[SolutionInfo, SolutionInfo]
     level: int = Field(
@@ -91,6 +93,13 @@ class Landscape(TensorFile):
     predicted: NDArray[np.int32]
     p: NDArray[np.float16]
     rank: NDArray[np.int32]
+
+    @property
+    def beside(self) -> NDArray[np.float64]:
+        """How far each of `points` lies beside the plane, which goes through the first bend."""
+        shadows = self.origin + self.marks @ np.stack([self.along, self.across])
+        far: NDArray[np.float64] = np.linalg.norm(self.points - shadows, axis=1)
+        return far
 
     @property
     def stride(self) -> int:
