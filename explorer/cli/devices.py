@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from explorer.model.pool import ModelPool
 
 AnyDivision = TypeVar("AnyDivision", bound=Division)
-ALL = "all"
+ALL, AUTO = "all", "auto"
 DEVICE = (
     "Where to compute: auto, cpu, mps, cuda, cuda:1 or another; several GPUs with commas between, "
     "or “all” of them, share the work out."
@@ -94,15 +94,16 @@ def several(arguments: argparse.Namespace) -> list[str]:
         joining.require_ray()
         joining.require_answer(arguments.ray)
     names: str = arguments.device.strip()
-    if names == ALL:
+    if names == ALL or (names == AUTO and arguments.ray == joining.LOCAL):
         import torch
 
-        if not torch.cuda.device_count():
+        if gpus := torch.cuda.device_count():
+            return [f"cuda:{k}" for k in range(gpus)]
+        if names == ALL:
             raise BadInputError(
                 "There is no GPU on this machine. Leave --device out to use what there is, or "
                 "share the processor's cores out with --ray."
             )
-        return [f"cuda:{k}" for k in range(torch.cuda.device_count())]
     found = [named(name.strip()) for name in names.split(",")]
     if len(set(found)) != len(found):
         raise BadInputError(f"“--device {names}” names a device twice. Name each of them once.")
@@ -150,13 +151,13 @@ def _here(devices: list[str]) -> Iterator[None]:
     with ExitStack() as stack:
         for device in devices:
             stack.enter_context(held(device))
-        if all(device.startswith("cuda:") for device in devices):
-            numbers = [device.removeprefix("cuda:") for device in devices]
-            if shown := os.environ.pop(VISIBLE, ""):  # torch counts on from the first of these
-                numbers = [shown.split(",")[int(number)].strip() for number in numbers]
-                stack.callback(os.environ.update, {VISIBLE: shown})
-            os.environ[VISIBLE] = ",".join(numbers)
-            stack.callback(os.environ.pop, VISIBLE)
+        gpus = [device for device in devices if device.startswith("cuda:")]
+        numbers = [gpu.removeprefix("cuda:") for gpu in gpus]  # of none: Ray sees no GPU
+        if shown := os.environ.pop(VISIBLE, ""):  # torch counts on from the first of these
+            numbers = [shown.split(",")[int(number)].strip() for number in numbers]
+            stack.callback(os.environ.update, {VISIBLE: shown})
+        os.environ[VISIBLE] = ",".join(numbers)
+        stack.callback(os.environ.pop, VISIBLE)
         yield
 
 

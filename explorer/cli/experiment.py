@@ -3,6 +3,7 @@
 import argparse
 import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +11,17 @@ import pandas as pd
 
 from explorer.assets import catalog
 from explorer.assets.tokenizing import Tokenizer
-from explorer.base.errors import BadInputError
+from explorer.base.errors import BadInputError, CorruptFileError
 from explorer.cli import devices, flags, recipes, results
 from explorer.cli.assets import downloaded
 from explorer.cli.devices import alone_on
 from explorer.cli.progress import carry_out, say
 from explorer.estimates import run_time
-from explorer.experiments import exports, over_training
+from explorer.experiments import exports, over_training, runs
 from explorer.experiments.catalogue import EXPERIMENTS, experiment
-from explorer.experiments.definition import PRESETS, Experiment
+from explorer.experiments.definition import CHANGED, PRESETS, Experiment
 from explorer.experiments.runs import Run
+from explorer.specs.arrangements import AUTO
 from explorer.specs.experiments import ReadoutSettings, Settings
 from explorer.specs.recipes import SETTINGS, Recipe
 from explorer.texts.alterations import find_alterations
@@ -69,6 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
     where = devices.several(arguments)
     if arguments.out is not None:
         results.folder(arguments.out)
+        if len(plans) == 1:  # several go into folders of their own
+            file = arguments.out / runs.HEADER_FILE
+            results.keep_others(file, _other_run(file, plans[0][1]))
     made = [_run(arguments, asked, card, settings, where) for card, settings in plans]
     if len(made) > 1:
         _tell_together(arguments, asked, made)
@@ -77,6 +82,20 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(asked, made[0])
     return 0
+
+
+def _other_run(file: Path, settings: Settings) -> str:
+    """Say what a file holds if it is another run than the one asked for."""
+    with suppress(CorruptFileError):
+        header = runs.read_header(file)
+        settled = {
+            name: getattr(header.settings, name, AUTO)  # what a probe chose then
+            for name, value in dict(settings).items()
+            if value == AUTO
+        }
+        if header.id != runs.run_id(settings.model_copy(update=settled), header.fingerprint):
+            return f"the run {header.id} of {header.settings.experiment}"
+    return ""
 
 
 def _run(
@@ -93,7 +112,7 @@ def _run(
     if altered := find_alterations((), settings.drawn_from, tokenizer, settings.longest):
         say(altered)
     changed = bool(arguments.set or arguments.recipe or arguments.arrangement)
-    preset = f"{arguments.preset}, changed" if changed else arguments.preset
+    preset = CHANGED.format(name=arguments.preset) if changed else arguments.preset
     if devices.spreads(arguments, where):
         from explorer.cluster.runs import RunDivision
 

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError, CorruptFileError, NoProtoTokensError
 from explorer.base.files import write_atomically
+from explorer.base.formatting import counted
 from explorer.cli import devices, flags, results
 from explorer.cli.devices import alone_on, named
 from explorer.cli.progress import carry_out, say
@@ -67,11 +69,11 @@ def run_many(arguments: argparse.Namespace) -> int:
     """Carry `paths` out."""
     pairs = all_pairs(_solutions(arguments.solutions))
     where = devices.several(arguments)
-    folder = results.folder(arguments.out)
+    folder, spec = results.folder(arguments.out), flags.read(arguments, PathsSpec)
+    results.keep_others(folder / FILE, _other_paths(folder / FILE, pairs, spec))
     if devices.spreads(arguments, where):
         from explorer.cluster.curves import CurveDivision
 
-        spec = flags.read(arguments, PathsSpec)
         _say_long_wait(pairs, spec.recipe)
         division = CurveDivision(pairs, spec.curve, spec.recipe, folder)
         found = devices.spread_over(arguments, where, division).paths
@@ -139,11 +141,27 @@ def _connect(
     device = named(arguments.device)
     from explorer.tasks.paths.connecting import Connecting
 
+    file = folder / FILE
+    results.keep_others(file, _other_paths(file, pairs, spec))
     with alone_on(device) as pool:
+        results.keep_others(file, _other_paths(file, pairs, spec))  # after a wait
         task = Connecting(pairs, spec.curve, spec.recipe, pool, folder)
         _say_long_wait(pairs, spec.recipe)
         carry_out(task)
     return task.paths
+
+
+def _other_paths(file: Path, pairs: list[tuple[Solution, Solution]], spec: PathsSpec) -> str:
+    """Say what a file holds if it is other pairs than those asked for, or another curve."""
+    with suppress(CorruptFileError):
+        header = Paths.load(file).header
+        ids = [solution.id for solution in header.solutions]
+        kept = [(ids[a], ids[b]) for a, b in header.pairs]
+        if kept != [(a.record.id, b.record.id) for a, b in pairs]:
+            return f"the paths of other solutions ({counted(len(kept), 'pair')})"
+        if (header.kind, header.recipe) != (spec.curve, spec.recipe):
+            return "paths of these pairs that were trained in another way"
+    return ""
 
 
 def _say_long_wait(pairs: list[tuple[Solution, Solution]], recipe: PathRecipe) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,15 @@ from pydantic import ValidationError
 from explorer.assets import catalog
 from explorer.assets.catalog import ModelCard
 from explorer.assets.tokenizing import Tokenizer
-from explorer.base.errors import BadInputError
+from explorer.base.errors import BadInputError, CorruptFileError
 from explorer.base.value import in_words
 from explorer.cli import devices, flags, results
 from explorer.cli.assets import downloaded
 from explorer.cli.devices import alone_on
 from explorer.cli.progress import carry_out, say
 from explorer.estimates.set_time import estimate
-from explorer.solutions.sets import SetRecord, folder_of
+from explorer.solutions.sets import SET_FILE, SetRecord, folder_of, load, set_id
+from explorer.specs.arrangements import AUTO
 from explorer.specs.jobs import GatheredText, SolveSetSpec
 from explorer.texts.alterations import find_alterations
 
@@ -54,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     _require_agreement(spec)
     where = devices.several(arguments)
     if arguments.out is not None:
-        results.folder(arguments.out)
+        file = results.folder(arguments.out) / SET_FILE
+        results.keep_others(file, _other_set(arguments.out, spec))
     card = downloaded(arguments.model)
     assert card.folder is not None
     given = [text.text for text in spec.texts]
@@ -78,6 +81,17 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(record)
     return 0 if record.exact else 3
+
+
+def _other_set(folder: Path, spec: SolveSetSpec) -> str:
+    """Say what a folder holds if it is another set than the one asked for."""
+    with suppress(CorruptFileError):
+        kept = load(folder)
+        if spec.arrangement == AUTO:  # what a probe chose then
+            spec = spec.model_copy(update={"arrangement": kept.spec.arrangement})
+        if kept.id != set_id(spec, kept.fingerprint):
+            return f"the set {kept.id}"
+    return ""
 
 
 def _require_agreement(spec: SolveSetSpec) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from explorer.assets.catalog import ModelCard
 from explorer.assets.memory import needed_by
+from explorer.assets.model_files import stored_formats
 from explorer.base.errors import BadInputError, ExplorerError, ModelError
 from explorer.base.folders import PROJECT
 from explorer.base.formatting import human_bytes
@@ -21,6 +22,9 @@ LOCAL = "local"
 """The address that means: start Ray on this machine."""
 TOKEN = Path("~/.ray/auth_token")
 """The secret of this person's clusters, where Ray keeps it."""
+SEARCHED_AND_CONFIRMED = 6
+"""Bytes of a parameter on a GPU that holds a model twice: in bfloat16 to search, and in float32 to
+confirm. Weights that are stored in bfloat16 are held once."""
 REACH_SECONDS = 5.0
 """How long a cluster's address may take to answer."""
 
@@ -145,7 +149,9 @@ def asked(card: ModelCard, cores: int | None, gpu_memory: int | None) -> Asks:
 
     gpus = ray.cluster_resources().get("GPU", 0)
     memory = needed_by(card) or 0
-    part = 1.0 if not gpu_memory else min(1.0, max(0.25, round(memory / gpu_memory + 0.05, 1)))
+    once = card.folder is not None and stored_formats(card.folder) == {"BF16"}
+    held = memory if once else needed_by(card, SEARCHED_AND_CONFIRMED) or 0
+    part = 1.0 if not gpu_memory else min(1.0, max(0.25, round(held / gpu_memory + 0.05, 1)))
     most = max((int(r.get("CPU", 0)) for r in machines().values()), default=1)
     return Asks(cores or (1 if gpus else min(2, max(1, most))), part if gpus else 0.0, memory)
 

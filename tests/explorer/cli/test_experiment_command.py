@@ -34,6 +34,8 @@ def test_capacity_runs_and_is_written(call: Call, tiny_llama_folder: Path, tmp_p
     assert {runs.HEADER_FILE, "measurements.csv", "capacity-by-source-and-scheme.csv"} <= written
     again = call(*asked).json
     assert again["run"] == found["run"] and again["measurements"] == found["measurements"]
+    other = call(*asked, "--seed", 1)
+    assert other.code == 2 and f"holds the run {found['run']} of capacity" in other.err
 
 
 def test_a_ladder_longer_than_the_model_is_a_sentence(call: Call, tiny_llama_folder: Path) -> None:

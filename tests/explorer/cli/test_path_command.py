@@ -141,3 +141,26 @@ def test_a_plane_or_a_walk_of_something_else_is_not_written_over(
     assert "no pair 9" in call(*plane, "--pair", 9, *common).err
     assert call(*plane, *common).json["accuracy"] == first.json["accuracy"]
     assert call(*walk, *common).json["radius"] == around.json["radius"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [((), "the paths of other solutions (4 pairs)"), (("--steps", 6), "trained in another way")],
+)
+def test_curves_of_other_pairs_or_another_recipe_are_not_written_over(
+    call: "Call",
+    solution_files: list[Path],
+    tmp_path: Path,
+    change: tuple[object, ...],
+    said: str,
+) -> None:
+    """What lies in --out is their only copy, and took hours."""
+    out = tmp_path / "all"
+    call("paths", solution_files[0].parent, *QUICK, "--out", out)
+    before = (out / "paths.safetensors").read_bytes()
+    which = [solution_files[0].parent] if change else solution_files[:2]
+    again = call("paths", *which, *QUICK, *change, "--out", out)
+    assert again.code == 2 and said in again.err and "--out" in again.err
+    assert (out / "paths.safetensors").read_bytes() == before
+    same = call("paths", solution_files[0].parent, *QUICK, "--out", out)
+    assert same.code == 0 and len(same.json["pairs"]) == 4

@@ -81,6 +81,11 @@ def test_out_holds_what_the_set_holds(solve: Callable[..., Any], tmp_path: Path)
     kept = sorted(file.name for file in Path(answer["folder"]).iterdir())
     assert sorted(file.name for file in out.iterdir()) == kept and "set.json" in kept
     assert answer["out"] == str(out)
+    more = ("--set", "max_steps=1", "--attempts", 1, "--out", out)
+    assert solve(*more, "--json").json["set"] == answer["set"]
+    other = solve(*more, "--seed", 3)
+    assert other.code == 2 and f"holds the set {answer['set']}" in other.err
+    assert sorted(file.name for file in out.iterdir()) == kept
     (tmp_path / "file").write_text("")
     said = solve("--out", tmp_path / "file" / "x")
     assert said.code == 2 and "cannot be created" in said.err and "about" not in said.err

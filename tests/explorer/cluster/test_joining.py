@@ -1,10 +1,13 @@
 """Where Ray is joined, and what is said where it cannot be."""
 
 import sys
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from explorer.assets import catalog
 from explorer.base.errors import BadInputError
 from explorer.cluster import joining
 from explorer.cluster.joining import Asks
@@ -68,3 +71,16 @@ def test_a_machine_has_room_for_what_its_scarcest_resource_allows(
     asks: Asks, resources: dict[str, float], places: int
 ) -> None:
     assert asks.places(resources) == places
+
+
+@pytest.mark.parametrize(("stored", "part"), [({"BF16"}, 0.3), ({"F16"}, 0.4)])
+def test_a_process_asks_for_the_gpu_memory_of_what_it_holds(
+    stored: set[str], part: float, tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Searched in bfloat16 and confirmed in float32, in one copy or in two: 4 or 6 bytes each."""
+    card = replace(catalog.find(str(tiny_llama_folder)), parameters=10**9)
+    fake = SimpleNamespace(cluster_resources=lambda: {"GPU": 1.0})
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    monkeypatch.setattr(joining, "machines", lambda: {"a": {"CPU": 8.0}})
+    monkeypatch.setattr(joining, "stored_formats", lambda _: stored)
+    assert joining.asked(card, None, 20 * 10**9).gpu == part
