@@ -164,6 +164,7 @@ def check(model: Model, solution: Solution) -> Score:
     """
     record = solution.record
     with _computing(model):
+        _require_own(model, solution)
         exact = model.pool.of_solution(solution)
         ids = solution.target_ids.tolist()
         return score(exact, solution.e, solution.m, ids, record.arrangement, record.sink)
@@ -182,10 +183,12 @@ def connect(
     Raises:
         BadInputError: if they are not exact, or not of one text, model and arrangement, or the
             recipe cannot be used.
+        ModelError: if the solutions belong to other weights.
     """
     checked = valid(PathRecipe, dict(recipe or PathRecipe()))  # `model_copy` checks nothing
     spec = valid(PathsSpec, {"curve": curve, "recipe": checked})
     with _computing(model) as scratch:
+        _require_own(model, a)
         task = Connecting([(a, b)], spec.curve, spec.recipe, model.pool, scratch)
         finish(task)
         return task.paths
@@ -204,13 +207,20 @@ def look_inside(
 
     Raises:
         BadInputError: if the text is too long, or other solutions do not fit.
+        ModelError: if the solution belongs to other weights.
     """
     spec = InsideSpec(solution=solution.record.id, write=write)
     with _computing(model) as scratch:
+        _require_own(model, solution)
         task = InsideTask(solution, spec, model.pool, scratch, None, swap_with)
         finish(task)
         assert task.found is not None
         return task.found
+
+
+def _require_own(model: Model, solution: Solution) -> None:
+    """Make sure that a solution is of this model: tasks take the one that its record names."""
+    model.pool.of_weights(model.name, solution.record.fingerprint)
 
 
 def draw(result: Run | Recording | Paths | Inside) -> list[Chart]:

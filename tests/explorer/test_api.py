@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from explorer import api
-from explorer.base.errors import BadInputError
+from explorer.base.errors import BadInputError, ModelError
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,20 @@ def test_solutions_are_checked_connected_and_looked_into(
         api.connect(model, a, other)
     with pytest.raises(BadInputError, match="A Solution has no chart"):
         api.draw(a)  # type: ignore[arg-type]
+
+
+def test_a_solution_of_other_weights_is_not_judged_by_its_own_model(
+    model: api.Model, exact_solutions: list[api.Solution], tiny_neox_folder: Path
+) -> None:
+    """Asked of one model, the answer is never that of another which the solution names."""
+    other = api.load_model(str(tiny_neox_folder), device="cpu")
+    a, b, *_ = exact_solutions
+    assert api.check(model, a).exact
+    for ask in (api.check, api.look_inside):
+        with pytest.raises(ModelError, match="other weights"):
+            ask(other, a)
+    with pytest.raises(ModelError, match="other weights"):
+        api.connect(other, a, b)
 
 
 @pytest.mark.parametrize(
