@@ -19,9 +19,8 @@ from benchmarks import benchmark_texts, paper_steps, speed
 from benchmarks.exactness import fast_arm
 from benchmarks.reference import Reference
 from explorer.base.errors import BadInputError
-from explorer.model.frozen import FrozenModel, choose_device
+from explorer.model.frozen import FrozenModel, choose_device, memory_free
 from explorer.model.pool import ModelPool
-from explorer.training.memory import memory_free
 
 
 def machine(model: FrozenModel) -> dict[str, Any]:

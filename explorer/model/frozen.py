@@ -20,6 +20,10 @@ from explorer.model.body import Body
 from explorer.model.graphs import Graphs
 from explorer.model.head import Head, TokenStatistics
 from explorer.model.passes import Batch
+from explorer.runtime import limits
+
+SIGNS = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
+"""What messages of failed allocations have in common (CUDA, Windows, Linux, cuBLAS)."""
 
 
 @dataclass(frozen=True)
@@ -266,3 +270,17 @@ def fast_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
     if precision == "auto":
         return torch.bfloat16 if bfloat16_pays(device) else torch.float32
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def memory_free(device: torch.device) -> int:
+    """Return the bytes that are free where a model runs; of a GPU also what torch keeps unused."""
+    if device.type != "cuda":
+        return limits.memory_free()
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + kept
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Tell an allocation that failed from every other error."""
+    text = str(error).lower() if isinstance(error, RuntimeError) else ""
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in text for sign in SIGNS)

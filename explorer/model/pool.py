@@ -11,7 +11,13 @@ from explorer.assets import catalog, memory
 from explorer.assets.fingerprint import matches
 from explorer.base.errors import CorruptFileError, ModelError
 from explorer.base.language import tr
-from explorer.model.frozen import FrozenModel, best_device, fast_dtype
+from explorer.model.frozen import (
+    FrozenModel,
+    best_device,
+    fast_dtype,
+    is_out_of_memory,
+    memory_free,
+)
 from explorer.model.loading import load
 from explorer.runtime.process import give_memory_back
 from explorer.solutions.solution import Solution
@@ -148,14 +154,23 @@ class ModelPool:
         fast = self._held.get((folder.resolve(), torch.bfloat16))
         if self.holds(folder, torch.float32) or (fast is not None and fast.in_float32()):
             return True
-        return memory.fits(catalog.check(folder), bytes_per_parameter=4)
+        return self._fits(folder, bytes_per_parameter=4)
+
+    def _fits(self, folder: Path, bytes_per_parameter: int) -> bool:
+        """Whether a model fits into this machine's memory, and into that of the GPU it runs on."""
+        card = catalog.check(folder)
+        if self.device.type == "cuda" and card.parameters is not None:
+            weights = card.parameters * bytes_per_parameter
+            return weights <= memory_free(self.device) and memory.fits(card, bytes_per_parameter)
+        return memory.fits(card, bytes_per_parameter)
 
     def _load(self, folder: Path, name: str, dtype: torch.dtype) -> FrozenModel:
         while True:
             try:
                 return load(folder, name, dtype=dtype, device=self.device)
-            except ModelError:
-                if not self._held or memory.fits(catalog.check(folder), dtype.itemsize):
+            except ModelError as error:
+                lacks = is_out_of_memory(error.__cause__) or not self._fits(folder, dtype.itemsize)
+                if not (self._held and lacks):
                     raise
                 self._drop_oldest()
 

@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from explorer.base.errors import ModelError
 from explorer.base.language import later, tr
+from explorer.model.frozen import is_out_of_memory
 from explorer.runtime.interruption import Interrupted
 
 LENGTH = 6
@@ -40,6 +41,8 @@ def said(folder: Path, what: str, advice: str = _OTHER) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, ImportError):
             advice = later("It needs a package that is not installed here: choose another model.")
+        elif is_out_of_memory(error):
+            advice = later("There is too little memory: choose a smaller model.")
         short = f"{type(error).__name__}: {shorten(str(error), 200, placeholder=' …')}"
         raise ModelError(
             tr(

@@ -6,12 +6,9 @@ from fractions import Fraction
 import torch
 
 from explorer.base.language import later
-from explorer.model.frozen import FrozenModel
-from explorer.runtime import limits
+from explorer.model.frozen import FrozenModel, memory_free
 from explorer.runtime.step_times import POSITIONS
 
-SIGNS = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
-"""What messages of failed allocations have in common (CUDA, Windows, Linux, cuBLAS)."""
 ONE_ROW = later(
     "One row of this length does not fit into memory. Choose a shorter length or a smaller model."
 )
@@ -26,13 +23,6 @@ def rows_that_fit(model: FrozenModel, length: int) -> int:
     """
     each = length * bytes_of_a_position(model)
     return max(1, int(memory_free(model.device) // 2 // max(each, 1)))
-
-
-def memory_free(device: torch.device) -> int:
-    """Return the bytes that are free where the model runs."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return limits.memory_free()
 
 
 def bytes_of_a_position(model: FrozenModel) -> int:
@@ -63,9 +53,3 @@ def rows_of_next_pass(device: torch.device, left: Sequence[tuple[int, int]]) -> 
         most += 1
     passes = -(-len(left) // most)
     return -(-len(left) // passes)
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Tell an allocation that failed from every other run-time error."""
-    text = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError) or any(sign in text for sign in SIGNS)

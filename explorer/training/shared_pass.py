@@ -19,10 +19,10 @@ from torch import Tensor
 from explorer.base.errors import BadInputError
 from explorer.base.language import tr
 from explorer.model import passes
-from explorer.model.frozen import FrozenModel
+from explorer.model.frozen import FrozenModel, is_out_of_memory
 from explorer.model.head import TokenStatistics, join
 from explorer.runtime.interruption import Interrupted, abandonable, check
-from explorer.training.memory import ONE_ROW, is_out_of_memory, rows_of_next_pass
+from explorer.training.memory import ONE_ROW, rows_of_next_pass
 
 Report_co = TypeVar("Report_co", covariant=True)
 Report = TypeVar("Report")
@@ -279,6 +279,8 @@ def _run(parts: list[_Part]) -> list[tuple[int, Answer]]:
         for (_, _, first), same in alike.items()
     ]
     found = passes.loss_and_gradient(model, batches, detail=detail)
+    if model.device.type == "cuda":  # else its time would be that of whoever asks first
+        torch.cuda.synchronize(model.device)
     each_position = (time.perf_counter() - started) / sum(part.positions for part in parts)
     said = []
     for same, (measured, by_input) in zip(alike.values(), found, strict=True):

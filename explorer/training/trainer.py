@@ -198,7 +198,11 @@ class Trainer:
         gradient = torch.zeros_like(state.vectors)
         for asked, said in zip(proposals, answers, strict=True):
             by_vector = self.layout.by_vector(said.gradient, asked.targets.shape[1])
-            gradient.index_add_(0, state.uses[asked.rows].flatten(), by_vector.flatten(0, 1))
+            uses, each = state.uses[asked.rows].flatten(), by_vector.flatten(0, 1)
+            if gradient.is_cuda:  # there index_add_ adds in any order, and rounds in as many ways
+                gradient.index_put_((uses,), each, accumulate=True)
+            else:
+                gradient.index_add_(0, uses, each)
             state.note(asked.rows, said.measured)
         over = self._advance(live, gradient)
         elapsed = time.perf_counter() - started

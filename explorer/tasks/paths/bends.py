@@ -11,7 +11,7 @@ from torch import Tensor
 
 from explorer.base.errors import BadInputError
 from explorer.base.language import tr
-from explorer.model.frozen import FrozenModel
+from explorer.model.frozen import FrozenModel, is_out_of_memory
 from explorer.model.head import TokenStatistics, join
 from explorer.model.metrics import input_sequence
 from explorer.paths.curves import CurveKind, bends_on_chord, weights
@@ -22,7 +22,7 @@ from explorer.specs.curves import PathRecipe
 from explorer.specs.recipes import THRESHOLD
 from explorer.specs.schedules import scheduled
 from explorer.training.layouts import OnePass
-from explorer.training.memory import ONE_ROW, is_out_of_memory, rows_that_fit
+from explorer.training.memory import ONE_ROW, rows_that_fit
 from explorer.training.shared_pass import Answer, Proposal
 
 ROWS_AT_ONCE = 64

@@ -7,7 +7,7 @@ import torch
 
 from explorer.assets import catalog, memory
 from explorer.base.errors import ModelError
-from explorer.model import pool
+from explorer.model import pool, probes
 from explorer.model.frozen import FrozenModel
 from explorer.model.pool import ModelPool
 from tests.explorer.model.networks import loss_and_gradient, network, save
@@ -111,6 +111,35 @@ def test_a_model_that_never_fits_is_said(
     room_for(models, 0)
     with pytest.raises(ModelError, match="needs about"):
         models.get(tiny_llama_folder, "a", F32)
+
+
+def test_models_are_let_go_when_the_memory_of_a_gpu_is_short(
+    tiny_llama_folder: Path, tiny_neox_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the machine has free says nothing of its GPU's: an allocation that failed there does."""
+    models = ModelPool(CPU)
+    models.get(tiny_llama_folder, "a", F32)
+    plain = pool.load
+
+    def load(folder: Path, *given: Any, **named: Any) -> FrozenModel:
+        if models.holds(tiny_llama_folder, F32):
+            with probes.said(folder, "cannot be loaded"):
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+        return plain(folder, *given, **named)
+
+    monkeypatch.setattr(pool, "load", load)
+    models.get(tiny_neox_folder, "b", F32)
+    assert models.holds(tiny_neox_folder, F32) and not models.holds(tiny_llama_folder, F32)
+
+
+def test_float32_is_asked_of_the_gpu_that_would_hold_it(
+    tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = ModelPool(torch.device("cuda"))
+    needed = 4 * (catalog.check(tiny_llama_folder).parameters or 0)
+    for free, fits in ((needed, True), (needed - 1, False)):
+        monkeypatch.setattr(pool, "memory_free", lambda _, free=free: free)
+        assert models.can_confirm(tiny_llama_folder) is fits
 
 
 def test_a_broken_model_costs_the_others_nothing(

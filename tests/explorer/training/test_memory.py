@@ -5,10 +5,9 @@ import psutil
 import pytest
 import torch
 
-from explorer.model.frozen import FrozenModel
+from explorer.model.frozen import FrozenModel, is_out_of_memory
 from explorer.training.memory import (
     POSITIONS,
-    is_out_of_memory,
     rows_of_next_pass,
     rows_that_fit,
 )
