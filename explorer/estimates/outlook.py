@@ -64,7 +64,7 @@ def training(
     texts: float,
     restarts: int = 1,
     rest: bool = True,
-    together: int = 1,
+    together: float = 1,
 ) -> Expected:
     """Return how long some texts take that are trained side by side.
 
@@ -90,8 +90,9 @@ def training(
     won = min(float(most), usual.mean(most, restarts))
     halved = recipe.halve_at if rest else None
     row_steps = wins * _rows(won, restarts, halved) + (1 - wins) * _rows(most, restarts, halved)
-    soonest, latest = (usual.at(k / (texts + 1), restarts) for k in (1, texts))
-    slowest = float(most) if texts * (1 - wins) >= 0.5 else min(most, latest)
+    ends_alone = texts / together  # what shares a vector comes to its end together
+    soonest, latest = (usual.at(k / (ends_alone + 1), restarts) for k in (1, ends_alone))
+    slowest = float(most) if ends_alone * (1 - wins) >= 0.5 else min(most, latest)
     passes = step_time.step_seconds(max(1.0, texts * restarts), length)
     passes -= max(1.0, texts * restarts) * length * step_time.token_seconds
     tokens = texts * row_steps * length * step_time.token_seconds

@@ -86,7 +86,7 @@ def of_cell(settings: Settings, cell: Cell, step_time: StepTime, usual: Look) ->
     in the cell's arrangement and at its N where it has one.
     """
 
-    def trained(texts: float, restarts: int, scheme: str = PAIR, together: int = 1) -> Expected:
+    def trained(texts: float, restarts: int, scheme: str = PAIR, together: float = 1) -> Expected:
         arrangement = str(cell.at.get("arrangement", getattr(settings, "arrangement", AUTO)))
         found = usual(settings.model, arrangement, recipe, n, scheme)
         rest = scheme == PAIR
@@ -119,7 +119,9 @@ def of_cell(settings: Settings, cell: Cell, step_time: StepTime, usual: Look) ->
             scheme = SCHEMES.get(str(cell.at["scheme"]), str(cell.at["scheme"]))
             each = 1 if scheme == SHARED else settings.restarts  # rows that share are all needed
             rows = settings.texts * settings.restarts / each
-            reached = trained(rows * _reached(settings, n, scheme, usual), each, scheme)
+            together = rows if scheme == SHARED else 1
+            climbed = rows * _reached(settings, n, scheme, usual)
+            reached = trained(climbed, each, scheme, together)
             return Expected(reached.usual, trained(rows, each, scheme).most)
         case _:
             return trained(getattr(settings, "texts", 1), getattr(settings, "restarts", 1))

@@ -31,18 +31,20 @@ class Estimate:
         rows: solutions that are wanted.
         low: seconds, rather less than it usually takes.
         high: rather more.
+        most: if every row takes all of its attempts, and each all of its steps.
         measured: whether a step was timed on this machine.
     """
 
     rows: int
     low: float
     high: float
+    most: float
     measured: bool
 
     @property
     def expected(self) -> Expected:
-        """The middle of the range, and its end."""
-        return Expected((self.low * self.high) ** 0.5, self.high)
+        """The middle of the range, and the longest that the settings allow."""
+        return Expected((self.low * self.high) ** 0.5, self.most)
 
     @property
     def sentence(self) -> str:
@@ -78,15 +80,19 @@ def estimate(
     each = found.mean(most) + min(spec.attempts - 1, 1 / share - 1) * min(TRIED, most)
 
     def alone(rows: float, longer: float = 1.0) -> float:
-        batch = max(1.0, min(rows, SIDE_BY_SIDE))
         slowest = found.at(0.95) * cost.a_pass  # the last batch empties while it trains
-        searched = rows * each * cost.step_seconds(batch, spec.length) / batch + slowest
-        return longer * searched + rows * (FINISH_STEPS + scores_of(1.0, 1)) * cost.exact_step(
-            spec.length
-        )
+        return longer * (searched(rows, each) + slowest) + finished(rows)
+
+    def searched(rows: float, steps: float) -> float:
+        batch = max(1.0, min(rows, SIDE_BY_SIDE))
+        return rows * steps * cost.step_seconds(batch, spec.length) / batch
+
+    def finished(rows: float) -> float:
+        return rows * (FINISH_STEPS + scores_of(1.0, 1)) * cost.exact_step(spec.length)
 
     written = 0 if spec.texts else spec.contexts * spec.continuations * spec.length
-    middle = written * cost.a_generated_token
+    middle = longest = written * cost.a_generated_token
+    longest += spec.attempts * (searched(spec.rows, most) + finished(spec.rows))
     if spec.regime == "free":
         middle += alone(spec.rows)
     else:
@@ -97,5 +103,10 @@ def estimate(
         together = joint.share ** max(1.0, jointly / GROUP)
         took = together * joint.mean(most) + (1 - together) * most
         left = spec.rows - jointly if spec.m_from else spec.rows / 3
-        middle += took * cost.step_seconds(jointly, spec.length) + alone(left, FROZEN)
-    return Estimate(spec.rows, middle / BETWEEN, middle * BETWEEN, step_time is not None)
+        a_step = cost.step_seconds(jointly, spec.length)
+        middle += took * a_step + alone(left, FROZEN)
+        longest += most * a_step
+    high = middle * BETWEEN
+    return Estimate(
+        spec.rows, middle / BETWEEN, high, max(high, longest), measured=step_time is not None
+    )
