@@ -12,7 +12,7 @@ from explorer.base.language import tr
 from explorer.estimates import run_time
 from explorer.estimates.outlook import about
 from explorer.experiments import over_training
-from explorer.experiments.definition import PRESETS, Experiment
+from explorer.experiments.definition import CHANGED, PRESETS, Experiment
 from explorer.runtime import step_times
 from explorer.specs.arrangements import ARRANGEMENTS
 from explorer.specs.experiments import Settings
@@ -62,7 +62,7 @@ def choose(experiment: Experiment) -> None:
                 time=about((once * len(cards)).usual),
             )
         )
-    name = preset if settings == usual else f"{preset}, changed"
+    name = preset if settings == usual else CHANGED.format(name=preset)
     if slow_start.button(
         once * len(cards),
         f"start-{experiment.name}",

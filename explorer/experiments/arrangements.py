@@ -200,21 +200,22 @@ def _what_it_misses(run: Run, n: int) -> str:
         )
         for name, right in told.items()
     )
+    texts_told = counted(len(stuck), "text")
     if not stuck.any():
         return tr(
             "With A5, each of {texts} had a restart that gets half of the tokens right. These "
             "tokens are right: {each}.",
-            texts=counted(len(stuck), "text"),
+            texts=texts_told,
             each=words,
         )
-    return tr(
-        "With A5, {stuck} of {texts} had no restart that gets half of the tokens right.{enough} Of "
-        "the others these tokens are right: {each}.",
+    said = tr(
+        "With A5, {stuck} of {texts} had no restart that gets half of the tokens right.{enough}",
         stuck=int(stuck.sum()),
-        texts=counted(len(stuck), "text"),
+        texts=texts_told,
         enough=enough,
-        each=words,
     )
+    of_others = tr("Of the others these tokens are right: {each}.", each=words)
+    return f"{said} {of_others}" if told else said
 
 
 def _why_one_fails(run: Run, found: pd.DataFrame) -> Finding:

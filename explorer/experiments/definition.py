@@ -22,7 +22,9 @@ from explorer.specs.experiments import Name, Settings
 from explorer.specs.texts import SOURCES
 
 S = TypeVar("S", bound=BaseModel)
-MINUTES, EVENING, PAPER = "minutes", "evening", "paper"
+MINUTES, EVENING, PAPER = later("minutes"), later("evening"), later("paper")
+CHANGED = later("{name}, changed")
+"""A preset some of whose settings are others."""
 PRESETS = {
     MINUTES: later("Minutes on a laptop"),
     EVENING: later("An evening"),

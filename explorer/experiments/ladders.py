@@ -208,6 +208,11 @@ def climbed(run: Run) -> pd.DataFrame:
     return found[~still.groupby([found[name] for name in BY]).transform("any")]
 
 
+def pair_name(one: str, many: str) -> str:
+    """Return what two schemes that are set side by side are called: of one pass, token by token."""
+    return tr("{many} against {one}", many=many, one=one)
+
+
 def pairs(run: Run) -> pd.DataFrame:
     """Return H_LM in one pass against token by token, one row a text (E4); of `climbed` alone.
 
@@ -221,7 +226,7 @@ def pairs(run: Run) -> pd.DataFrame:
     for one, many in PAIRS:
         sides = [found[found["scheme"] == scheme][kept] for scheme in (many, one)]
         both = sides[0].merge(sides[1], on=["source", "text"], suffixes=("_many", "_one"))
-        parts.append(both.assign(pair=tr("{many} against {one}", many=many, one=one)))
+        parts.append(both.assign(pair=pair_name(one, many)))
     table = pd.concat(parts, ignore_index=True).rename(
         columns={
             "h_lm_many": "autoregressive",

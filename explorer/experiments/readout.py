@@ -44,7 +44,11 @@ def cells(settings: ReadoutSettings) -> list[Cell]:
     """Return one cell for each context; its restarts and all its starts are measured together."""
     count = settings.contexts
     return [
-        Cell(key=f"context-{k}", title=f"Context {k + 1} of {count}", at={"context": k})
+        Cell(
+            key=f"context-{k}",
+            title=tr("Context {number} of {count}", number=k + 1, count=count),
+            at={"context": k},
+        )
         for k in range(count)
     ]
 

@@ -35,7 +35,7 @@ class Rule:
         claim: what every unit is asked, with places for the numbers above; the finding holds if it
             is so of all of them on average.
         experiment: whose runs tell, None for sets and paths.
-        test: what p is found with.
+        test: what p is found with; empty: a person has to compare runs, none is tested.
         few: what else is inconclusive; empty: fewer units than the signs can tell of.
     """
 
@@ -50,12 +50,19 @@ class Rule:
         """What is compared, unit by unit, and how."""
         numbers = {"costs": SHARED_COSTS, "leads": LEADS, "more": MORE}
         claim = tr(self.claim, low=LINEAR[0], high=LINEAR[1], **numbers)
+        if not self.test:
+            return claim
         compared = tr("Compared {unit} by {unit}; {test}.", unit=tr(self.unit), test=tr(self.test))
         return f"{claim} {compared}"
 
     @property
     def answers(self) -> str:
         """Say what counts as shown, as not shown and as inconclusive."""
+        if not self.test:
+            return tr(
+                "No run is tested for it, so it stays inconclusive. Measure several models, and "
+                "compare them with Table 3 on the page Paper vs here."
+            )
         few = (
             tr(self.few, contexts=LEAST_CONTEXTS)
             if self.few
@@ -106,6 +113,7 @@ RULES: dict[str, Rule] = {
             "is of one model, so it decides nothing alone."
         ),
         "capacity",
+        test="",
     ),
     "F5": Rule(
         TEXT,
@@ -127,8 +135,9 @@ RULES: dict[str, Rule] = {
     "F7": Rule(
         TEXT,
         later(
-            "Token by token, at least {more} times as many nats are held as in one pass. Of random "
-            "words, neither way holds {more} times as many as the other."
+            "Token by token, with two memory vectors, at least {more} times as many nats are held "
+            "as in one pass, with an e and an m of each text. Of random words, neither way holds "
+            "{more} times as many as the other."
         ),
         "capacity",
     ),

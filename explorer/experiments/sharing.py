@@ -38,9 +38,14 @@ def cells(settings: SharingSettings) -> list[Cell]:
     return [
         Cell(
             key=f"1-{restart}" if size == 1 else f"{vector}-{size}-{restart}",
-            title=f"S_g = {size}, "
-            + ("" if size == 1 else f"shared {vector}, ")
-            + f"restart {restart + 1}",
+            title=tr("S_g = {size}, restart {restart}", size=size, restart=restart + 1)
+            if size == 1
+            else tr(
+                "S_g = {size}, shared {vector}, restart {restart}",
+                size=size,
+                vector=vector,
+                restart=restart + 1,
+            ),
             at={"shared": vector, "s_g": size, "restart": restart},
         )
         for size in settings.group_sizes

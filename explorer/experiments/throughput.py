@@ -21,7 +21,9 @@ PAPER_RATIO = 279
 
 def cells(settings: ThroughputSettings) -> list[Cell]:
     """Return one cell for each length; both sides and all repeats are its rows."""
-    return [Cell(key=f"n-{n}", title=f"Timing N = {n}", at={"n": n}) for n in settings.lengths]
+    return [
+        Cell(key=f"n-{n}", title=tr("Timing N = {n}", n=n), at={"n": n}) for n in settings.lengths
+    ]
 
 
 def protocol(settings: ThroughputSettings) -> str:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from explorer.base.language import later, tr
 from explorer.experiments import paper
 from explorer.figures.chart import Chart, layout, log_axis
-from explorer.figures.palette import RESTARTS
+from explorer.figures.palette import RESTARTS, SYMBOLS
 from explorer.figures.words import AT_LEAST, for_hover
 from explorer.specs.arrangements import ARRANGEMENTS
 
@@ -29,7 +29,6 @@ SOURCE_WORDS = {
     "pg19": "PG-19",
     "pg19-gen": later("PG-19 (generated)"),
 }
-SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x")
 WHOSE = (later("published"), later("here"))
 LABELS = {model.key: model.label for model in paper.PAPER_MODELS}
 

@@ -14,10 +14,17 @@ from explorer.specs.arrangements import ARRANGEMENTS, KEYS
 def charts(run: Run) -> list[Chart]:
     """Return the charts of a run, the main one first."""
     found = arrangements.summary(run)
-    return [_over_length(found), *_where(arrangements.by_position(run))]
+    bound = run.header.rotary  # else A1 may say more than its most frequent token
+    return [_over_length(found, bound=bound), *_where(arrangements.by_position(run))]
 
 
-def _over_length(found: pd.DataFrame) -> Chart:
+def _compared(found: pd.DataFrame) -> int:
+    """Return the longest N at which every arrangement is measured that is measured at any."""
+    measured = found.groupby("n")["id"].nunique()
+    return int(measured[measured == measured.max()].index.max())
+
+
+def _over_length(found: pd.DataFrame, *, bound: bool) -> Chart:
     figure = go.Figure()
     for k, key in enumerate(KEYS):
         part = found[found["arrangement"] == key]
@@ -35,7 +42,7 @@ def _over_length(found: pd.DataFrame) -> Chart:
             hovertemplate="N = %{x}: %{y:.3f}<extra>" + known.checklist_id + "</extra>",
         )
     alone = found[found["id"] == "A1"]
-    if len(alone):
+    if bound and len(alone):
         figure.add_scatter(
             x=alone["n"],
             y=alone["bound"],
@@ -43,16 +50,16 @@ def _over_length(found: pd.DataFrame) -> Chart:
             mode="lines",
             line={"color": RESTARTS[0], "dash": "dot", "width": 1},
         )
-    longest = found["n"].max()
-    top = found[found["n"] == longest].sort_values("mean").iloc[-1]
+    longest = _compared(found)
+    at = found[found["n"] == longest]
+    top = at["mean"].max()
+    *others, last = at.loc[at["mean"] == top, "id"]
+    told = {"n": longest, "share": f"{top:.0%}", "last": last, "others": ", ".join(others)}
     layout(
         figure,
-        tr(
-            "At N = {n}, {arrangement} holds the most: {share} of the tokens",
-            n=longest,
-            arrangement=top["id"],
-            share=f"{top['mean']:.0%}",
-        ),
+        tr("At N = {n}, {others} and {last} hold the most: {share} of the tokens", **told)
+        if others
+        else tr("At N = {n}, {last} holds the most: {share} of the tokens", **told),
         tr("N, target tokens"),
         tr("token accuracy"),
         height=440,
@@ -69,7 +76,7 @@ def _over_length(found: pd.DataFrame) -> Chart:
 
 def _where(positions: pd.DataFrame) -> list[Chart]:
     """Return one heat map for the longest N: which positions are right in which arrangement."""
-    longest = positions["n"].max()
+    longest = _compared(positions)
     at = positions[positions["n"] == longest]
     if longest < 2:
         return []

@@ -2,6 +2,7 @@
 
 import plotly.graph_objects as go
 
+from explorer.base.formatting import plus_minus
 from explorer.base.language import tr
 from explorer.experiments import readout
 from explorer.experiments.runs import Run
@@ -43,7 +44,7 @@ def charts(run: Run) -> list[Chart]:
     figure.update_layout(scattermode="group")
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=order)
     starts = "; ".join(
-        f"{row['fed']} {row['mean']:.2f} ± {row['sd']:.2f}" for row in after.to_dict("records")
+        f"{row['fed']} {plus_minus(row['mean'], row['sd'])}" for row in after.to_dict("records")
     )
     alt = tr("Mean similarity to the second half, by what the model is fed: {each}", each=starts)
     return [Chart("readout", figure, alt, found)]

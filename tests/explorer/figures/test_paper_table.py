@@ -7,6 +7,7 @@ import pytest
 
 from explorer.experiments import paper
 from explorer.figures import paper_table
+from explorer.specs.arrangements import ARRANGEMENTS
 
 
 def ours(**change: Any) -> pd.DataFrame:
@@ -41,7 +42,7 @@ def test_ours_is_filled_and_beside_and_escaped() -> None:
     assert list(mine.y) == [50.0] and list(mine.error_y.array) == [4.0]
     assert round(mine.x[0]) == 6
     symbols = {t.marker.symbol for t in chart.figure.data if t.name.startswith("PG-19, ")}
-    assert symbols == {"square", "square-open"}
+    assert symbols == {"diamond", "diamond-open"}
     assert "<b>" not in chart.figure.to_json()
 
 
@@ -76,3 +77,16 @@ def test_arrangements_are_dashed_as_published_and_solid_as_ours() -> None:
     assert len(chart.figure.data) == 6 and len(chart.table) == 22
     assert "20 values published" in chart.alt and "2 of ours" in chart.alt
     assert "NaN" not in chart.figure.to_json()
+
+
+def test_every_arrangement_of_ours_has_a_look_of_its_own() -> None:
+    mine = pd.DataFrame(
+        [{"arrangement": key, "n": 4, "mean": 0.5, "sd": 0.1} for key in ARRANGEMENTS]
+    )
+    here = [
+        trace
+        for trace in paper_table.arrangements_beside(mine).figure.data
+        if trace.name.endswith("here")
+    ]
+    looks = {(trace.line.color, trace.marker.symbol) for trace in here}
+    assert len(looks) == len(here) == len(ARRANGEMENTS)
