@@ -7,7 +7,7 @@ from typing import Literal
 import streamlit as st
 
 from explorer.base import language
-from explorer.base.errors import CorruptFileError
+from explorer.base.errors import CorruptFileError, StorageError
 from explorer.base.language import tr
 from explorer.experiments import space
 from explorer.experiments.paper_comparison import ANSWERS, Evidence
@@ -68,7 +68,7 @@ def of_sets() -> list[Evidence]:
             continue
         try:
             findings = of_set(record)
-        except CorruptFileError as error:
+        except (CorruptFileError, StorageError) as error:
             warned = tr("Set {id}: {error}", id=name[:6], error=error)
             st.warning(escaped(warned), icon=":material/broken_image:")
             continue

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.base.errors import CorruptFileError
+from explorer.base.errors import CorruptFileError, StorageError
 from explorer.base.formatting import counted
 from explorer.base.language import tr
 from explorer.solutions import sets
@@ -28,7 +28,7 @@ def known() -> dict[str, SetRecord]:
     for folder in sets.set_folders():
         try:
             made = record(folder)
-        except (CorruptFileError, OSError) as error:
+        except (CorruptFileError, StorageError) as error:
             st.warning(escaped(str(error)), icon=":material/broken_image:")
             continue
         found[made.id] = made

@@ -142,7 +142,8 @@ def _shapes(language: str) -> list[tuple[str, re.Pattern[str], bool]]:
         for text, name, *_ in string.Formatter().parse(str(message.id)):
             shape, own = shape + re.escape(text), own + len(text)
             if name is not None and name.isidentifier():  # others are Plotly's
-                shape += f"(?P={name})" if name in seen else f"(?P<{name}>.*?)"
+                many = ".*?" if shape else ".*"  # what comes behind a sentence is at its end
+                shape += f"(?P={name})" if name in seen else f"(?P<{name}>{many})"
                 seen.add(name)
         found.append((own, str(message.id), re.compile(shape, re.DOTALL)))
     found.sort(key=lambda each: -each[0])

@@ -18,7 +18,7 @@ from explorer.base.collection import Stored, read_once
 from explorer.base.database import JobRow, transaction
 from explorer.base.errors import CorruptFileError, StorageError
 from explorer.base.formatting import counted
-from explorer.base.language import tr
+from explorer.base.language import later, tr
 from explorer.experiments import cell_locks, runs
 from explorer.inside.result import LOOKS
 from explorer.jobs import client
@@ -30,7 +30,7 @@ from explorer.paths.header import PathsHeader
 
 DAY = 86_400.0
 """Seconds for which nobody has touched what counts as left over."""
-WORK = {"set": "sets", "run": "experiments"}
+WORK = {later("set"): "sets", later("run"): "experiments"}
 """Beginnings of names of folders that hold work on something else, and where that lies."""
 
 
@@ -72,9 +72,9 @@ def _experiment(run: Stored[runs.Header]) -> dict[str, Any]:
 
 
 REPORTS = {
-    "distances": "Distances",
-    "depth": "Distances by layer",
-    "roles": "e against m",
+    "distances": later("Distances"),
+    "depth": later("Distances by layer"),
+    "roles": later("e against m"),
 }
 """What reports on a set are called, by the beginning of their files' names."""
 
@@ -93,10 +93,11 @@ def _analysis(name: str, files: list[Path]) -> Item:
     text, what = name, name.partition("-")[0]
     with contextlib.suppress(KeyError, TypeError):
         if what == "map":
-            of = "hidden states" if spec.get("place") else spec["vector"]
-            text = f"{spec['method'].upper()} of {of}, {_sets(spec['sets'])}"
+            of = tr("hidden states") if spec.get("place") else spec["vector"]
+            method = tr("{method} of {what}", method=spec["method"].upper(), what=of)
+            text = f"{method}, {_sets(spec['sets'])}"
         else:
-            text = f"{REPORTS[what]}, {_sets([said['set']])}"
+            text = f"{tr(REPORTS[what])}, {_sets([said['set']])}"
     return Item(
         kind="analysis",
         id=name,
@@ -110,7 +111,9 @@ def _analysis(name: str, files: list[Path]) -> Item:
 
 def _sets(ids: Iterable[str]) -> str:
     short = [name[:6] for name in ids]
-    return f"set{'s' * (len(short) != 1)} {', '.join(short)}"
+    if len(short) == 1:
+        return tr("set {id}", id=short[0])
+    return tr("sets {ids}", ids=", ".join(short))
 
 
 def stored_assets() -> list[Item]:
@@ -152,11 +155,13 @@ def leftovers() -> list[Item]:
         for folder in (root / "jobs").glob("*/")
         if (said := _nobody_needs(folder.name, states))
     ]
-    found += [(file, "unfinished import") for file in (root / "incoming").glob("*")]
-    found += [(folder, "unfinished download") for folder in (root / "assets").glob(".*.staging")]
+    found += [(file, tr("unfinished import")) for file in (root / "incoming").glob("*")]
+    found += [
+        (folder, tr("unfinished download")) for folder in (root / "assets").glob(".*.staging")
+    ]
     listed = {path for path, _ in found}
     found += [
-        (file, "unfinished file")
+        (file, tr("unfinished file"))
         for file in root.rglob(".*.tmp")
         if not listed.intersection(file.parents)
     ]
@@ -180,10 +185,10 @@ def _nobody_needs(name: str, states: dict[str, str]) -> str:
     what, _, of = name.partition("-")
     if what in WORK and of:
         there = (folders.local() / WORK[what] / of).exists()
-        return "" if there else f"deleted {what}"
+        return "" if there else tr("deleted: {what}", what=tr(what))
     if name not in states:
-        return "deleted job"
-    return f"{states[name]} job" if states[name] in client.OVER else ""
+        return tr("deleted: {what}", what=tr("job"))
+    return tr("job: {state}", state=tr(states[name])) if states[name] in client.OVER else ""
 
 
 def _touched(path: Path) -> float:

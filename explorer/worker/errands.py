@@ -9,12 +9,12 @@ from pathlib import Path
 
 from explorer.assets import catalog, packaged
 from explorer.base.errors import ExplorerError
-from explorer.base.language import tr
+from explorer.base.language import later, tr
 from explorer.base.progress import Progress, Report, Waiting
 from explorer.tasks.task import BY_HAND, Task
 from explorer.worker.side_process import SideProcess
 
-OTHERS = "Waiting for another map, or for distances that are measured."
+OTHERS = later("Waiting for another map, or for distances that are measured.")
 
 
 class Download(Task):

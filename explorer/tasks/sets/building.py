@@ -100,7 +100,7 @@ class SetBuilder(SharedTask):
     @property
     def notices(self) -> list[str]:
         """Whether there was something already."""
-        went_on = "A part of this set was there already; this job went on with it."
+        went_on = tr("A part of this set was there already; this job went on with it.")
         return [went_on] if self.resumed else []
 
     @property
@@ -204,7 +204,7 @@ class SetBuilder(SharedTask):
             )
             self.inside = step / most
             yield from self._step(batch, Progress(said, self._joint_share * step / most))
-        batch.trainer.stop("not exact when m was frozen")
+        batch.trainer.stop(tr("not exact when m was frozen"))
         self._freeze(batch)
 
     def _is_learning(self) -> bool:
@@ -273,7 +273,8 @@ class SetBuilder(SharedTask):
             and report.accuracy[i] < STUCK
             and row.attempt + 1 < self.spec.attempts
         ]
-        batch.trainer.stop(f"says less than half of its text after {A_WHILE} steps", stuck)
+        said = tr("says less than half of its text after {steps} steps", steps=A_WHILE)
+        batch.trainer.stop(said, stuck)
 
     def _keep_finished(self, batch: TrainingBatch) -> None:
         report = batch.trainer.report(detailed=False)

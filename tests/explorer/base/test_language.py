@@ -76,6 +76,8 @@ def test_what_is_kept_in_english_is_said_in_the_language_of_who_looks(
     assert retold(kept) == tr("There is no job “{id}” on this machine.", id="a (b)") != kept
     halted = retold("halted after 1,200 steps, when other restarts were ahead")
     assert halted.startswith("nach 1\u202f200 Schritten angehalten")
+    joint = retold("says less than half of its text after 120 steps after 57 joint ones")
+    assert "120" in joint and "57" in joint and " after " not in joint and "than" not in joint
     assert retold("Start") == tr("Start")
     assert retold("Nobody has marked this (x). At all.") == "Nobody has marked this (x). At all."
 
