@@ -9,7 +9,7 @@ import streamlit as st
 from explorer.base.errors import CorruptFileError
 from explorer.base.folders import recorded
 from explorer.base.formatting import counted
-from explorer.base.language import later, retold, tr
+from explorer.base.language import later, tr
 from explorer.estimates import run_time
 from explorer.experiments import exports, over_training, runs
 from explorer.experiments.catalogue import experiment
@@ -90,7 +90,7 @@ def label(found: Run) -> str:
     header = found.header
     model = header.settings.model.rpartition("/")[2]
     state = tr("recorded") if found.ships else header.created[:16].replace("T", " ")
-    size = retold(experiment(found.settings.experiment).size(found))
+    size = experiment(found.settings.experiment).size_in_words(found)
     return f"{model}, {size}, {state} ({header.id[:6]})"
 
 

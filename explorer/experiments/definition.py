@@ -23,8 +23,8 @@ from explorer.specs.texts import SOURCES
 
 S = TypeVar("S", bound=BaseModel)
 MINUTES, EVENING, PAPER = later("minutes"), later("evening"), later("paper")
-CHANGED = later("{name}, changed")
-"""A preset some of whose settings are others."""
+CHANGED, MODIFIED = later("{name}, changed"), later("{name}, modified")
+"""A preset some of whose settings are others; one that has other settings itself since then."""
 PRESETS = {
     MINUTES: later("Minutes on a laptop"),
     EVENING: later("An evening"),
@@ -129,7 +129,14 @@ class Experiment:
         with contextlib.suppress(BadInputError):  # today's fields do not go with the run's others
             if self.make(run.settings.model_dump() | dict(self.presets[name])) == run.settings:
                 return name
-        return tr("{name}, modified", name=name)
+        return MODIFIED.format(name=name)
+
+    def size_in_words(self, run: Run) -> str:
+        """Return `size` in the language of who looks."""
+        size = self.size(run)
+        name, _, more = size.partition(", ")
+        shape = next((s for s in (CHANGED, MODIFIED) if more and s.endswith(more)), "{name}")
+        return tr(shape, name=tr(name))
 
     def sentence(self, run: Run) -> str:
         """Say everything that a reader of its figures has to know, in one sentence."""

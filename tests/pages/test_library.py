@@ -314,7 +314,7 @@ def test_what_jobs_left_behind_is_cleared(own_cache: Path) -> None:
     for each in (log, log.parent):
         os.utime(each, (1, 1))
     app = show(open_page("library"), "Leftovers")
-    assert app.dataframe[0].value["asks"].tolist() == ["stopped job"]
+    assert app.dataframe[0].value["asks"].tolist() == ["job: stopped"]
     assert "frames and checkpoints of jobs 1 MB" in texts_of(app)
     app = select(app, 0)
     app.button(key="delete").click().run()

@@ -213,7 +213,7 @@ def test_the_numbers_on_the_page_are_those_of_the_files(make_set: MakeSet) -> No
     text = np.array([m.context * 10 + m.continuation for m in members])
     same = text[i] == text[j]
     shown = {m.label: (m.value, m.delta) for m in app.metric}
-    median = f"median {np.median(distances[same]):.3f}"
+    median = f"median cosine distance {np.median(distances[same]):.3f}"
     assert shown["Pairs, same text"] == (str(same.sum()), median)
     table = next(d.value for d in app.dataframe if "AUC" in d.value.columns)
     assert len(table) == 3

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from explorer.base import folders
+from explorer.base import folders, language
 from explorer.base.errors import BadInputError, CorruptFileError, MissingAssetError
 from explorer.experiments import cell_locks, exports, runs
 from explorer.experiments.catalogue import EXPERIMENTS
@@ -203,7 +203,9 @@ def test_every_cell_says_what_it_was_measured_with(
     assert columns["versions"].str.contains("torch").all()
 
 
-def test_recipe_and_size_of_a_run_are_what_they_were_measured_with(measured: "MakeRun") -> None:
+def test_recipe_and_size_of_a_run_are_what_they_were_measured_with(
+    measured: "MakeRun", monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Names are checked against fields: of the recipe, and of the preset that the settings are."""
     run, asked = measured("arrangements", lengths=(1,)), EXPERIMENTS["arrangements"]
     recipe = INDEPENDENT.model_copy(update={"name": "fast, 200 steps", "max_steps": 200})
@@ -219,6 +221,11 @@ def test_recipe_and_size_of_a_run_are_what_they_were_measured_with(measured: "Ma
     assert asked.size(called("minutes")) == "minutes, modified"
     preset = {"recipe": INDEPENDENT, "restarts": 1, **asked.presets["minutes"]}
     assert asked.size(called("minutes", **preset)) == "minutes"
+    monkeypatch.setattr(language, "_current", lambda: "de")
+    words = [
+        asked.size_in_words(called(name)) for name in ("evening, changed", "minutes", "my own")
+    ]
+    assert words == ["Abend, geändert", "Minuten, geändert", "my own"]
 
 
 def test_a_recipes_name_means_the_same_in_every_preset() -> None:
