@@ -10,6 +10,7 @@ import logging
 import os
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -88,8 +89,9 @@ class Graphs:
 
     def _add(self, key: Hashable, work: Work, given: Sequence[Tensor]) -> None:
         own = [tensor.clone() for tensor in given]
+        there = torch.cuda.device(own[0].device) if own[0].is_cuda else nullcontext()
         try:
-            with unbroken():
+            with unbroken(), there:  # a capture is of the current GPU, by default the first
                 self._held[key] = (own, *self.capture(lambda: work(own)))
         except RuntimeError as error:  # something in it waits for the GPU: it goes on as it was
             _LOG.info(logs.line("a pass could not be captured", error=str(error)[:200]))
