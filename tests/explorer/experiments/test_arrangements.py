@@ -85,6 +85,22 @@ def test_charts_have_words_and_numbers(measured: "MakeRun") -> None:
 FULL = ArrangementsSettings(model="tiny").recipe.max_steps
 
 
+def test_a_run_stopped_half_way_is_compared_where_all_were_measured(measured: "MakeRun") -> None:
+    """At the longest N only the first arrangement is done: it holds the most of one."""
+    run = measured("arrangements", arrangements=("e", "e+mN"), lengths=(1, 3))
+    half = replace(run, done=run.done[:3])
+    over_length = charts(half)[0]
+    assert over_length.figure.layout.title.text.startswith("At N = 1, ")
+    names = [trace.name for trace in over_length.figure.data]
+    assert any("A1 cannot exceed it" in name for name in names)
+    other = replace(half, header=half.header.model_copy(update={"rotary": False}))
+    names = [trace.name for trace in charts(other)[0].figure.data]
+    assert not any("A1 cannot exceed it" in name for name in names)
+    means = arrangements.summary(half).query("n == 1")["mean"]
+    tied = "A1 and A4 hold the most" in over_length.figure.layout.title.text
+    assert tied is (means.nunique() == 1)
+
+
 def made(steps: int = FULL, **accuracy: list[list[float]]) -> Run:
     """Give a run of arrangements at N = 4: the accuracy of each text, a list a restart."""
     keys = {ARRANGEMENTS[key].checklist_id: key for key in PAPER_KEYS}
