@@ -223,7 +223,7 @@ def _writing(found: Inside, key: str) -> None:
         return
     table = tables.writings(found)
     asked = table["question"].str.removeprefix("Question: ").str.removesuffix("\nAnswer:")
-    table = table.assign(question=asked)
+    table = table.assign(question=asked, start=table["start"].map(tr))
     st.dataframe(
         table, hide_index=True, key=f"writings-{key}", row_height=70, height=40 + 70 * len(table),
         alt=tr("What the model writes after e and m, after the text itself and after nothing"),

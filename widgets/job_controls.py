@@ -35,6 +35,7 @@ def _pause_and_stop(job: Job) -> None:
         icon=":material/play_arrow:" if paused else ":material/pause:",
         on_click=server.ask,
         args=(job.id, "run" if paused else "pause"),
+        disabled=job.requested == "stop",  # else it would take that back
     )
     st.button(
         tr("Stop"),

@@ -17,8 +17,13 @@ def newest(spec: JobSpec) -> client.Job | None:
 
 
 def offer(spec: JobSpec, label: str, key: str) -> None:
-    """Show how work on `spec` is going, or a button that asks for it."""
+    """Show how work on `spec` is going, or a button that asks for it.
+
+    What somebody else has paused is as if it was not there: nobody here can go on with it.
+    """
     job = newest(spec)
+    if job is not None and job.requested == "pause" and not server.is_theirs(job.id):
+        job = None
     if job is not None and not job.over:
         follow(job.id, "")
         return

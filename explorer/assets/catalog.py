@@ -188,16 +188,26 @@ def is_path(name: str) -> bool:
     means the same whoever asks. `./organisation/model` is the folder.
     """
     name = name.strip()
+    return not _is_known(name) and not hub.is_id(name)
+
+
+def _is_known(name: str) -> bool:
     known = (_EMBEDDED.name, *(form for card in _PAPER for form in (card.name, _short(card))))
     model, _ = hub.split(name)
-    return model.lower() not in map(str.lower, known) and not hub.is_id(name)
+    return model.lower() in map(str.lower, known)
 
 
 def from_here(name: str) -> str:
-    """Return a model's name as it means the same in any folder: of a folder its whole path."""
+    """Return a model's name as it means the same in any folder: of a folder its whole path.
+
+    A folder that is called like a hub id has to hold a model, and one that is called like a model
+    that is known here is never meant: results may lie in either.
+    """
     with contextlib.suppress(OSError, ValueError, RuntimeError):
-        if Path(name).expanduser().is_dir():
-            return str(Path(name).expanduser().resolve())
+        folder = Path(name).expanduser()
+        meant = is_path(name) or (folder / "config.json").is_file()
+        if folder.is_dir() and meant and not _is_known(name.strip()):
+            return str(folder.resolve())
     return name
 
 

@@ -103,10 +103,14 @@ class FirstPosition(Recorded):
     def sentence(self) -> str:
         """What was found of the first position and of a sink before e, for a person."""
         told = self.model_dump()
+        if not self.can_say:
+            first = tr("This model's first position cannot output every token.")
+        elif self.alone >= NEARLY * self.words:
+            first = tr("This model's first position can output any token.")
+        else:  # in so few steps, or at all: the probe cannot tell
+            first = tr("This model's first position does as well as one behind another token.")
         said = [
-            tr("This model's first position can output any token.")
-            if self.can_say
-            else tr("This model's first position cannot output every token."),
+            first,
             tr(
                 "Of {words} words, a vector there learned {alone} within {steps} steps, and one "
                 "after {sink_text} learned {behind}.",

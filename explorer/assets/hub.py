@@ -15,13 +15,14 @@ from explorer.base.formatting import human_bytes
 from explorer.base.language import tr
 from explorer.base.progress import Report, Reporter
 
-INDEX = "model.safetensors.index.json"
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 MAIN = "main"
 WANTED = [  # and the weight files that the index names
     "config.json",
     "generation_config.json",
-    "model.safetensors",
+    WHOLE,
     INDEX,
+    "adapter_config.json",  # by which an adapter is known, and refused
     "tokenizer*.json",
     "special_tokens_map.json",
 ]
@@ -71,7 +72,8 @@ def cached(name: str) -> Path | None:
     repository, revision = split(name)
     here: Any = partial(snapshot_download, repository, revision=revision, local_files_only=True)
     try:
-        shards = _shards(Path(here(allow_patterns=WANTED)))
+        folder = Path(here(allow_patterns=WANTED))
+        shards = [] if (folder / WHOLE).is_file() else _shards(folder)  # as `download` fetches
         return Path(here(allow_patterns=[*WANTED, *shards]))
     except LocalEntryNotFoundError:
         return None
@@ -127,7 +129,7 @@ def download(name: str, report: Report | None = None) -> Path:
                 )
             )
         wanted = list(WANTED)
-        if "model.safetensors" not in names and INDEX in names:
+        if WHOLE not in names and INDEX in names:
             unseen = _silent_bar(lambda _: None)  # it is too small to be waited for
             wanted += _shards(Path(fetch(allow_patterns=[INDEX], tqdm_class=unseen)))
         plan = fetch(allow_patterns=wanted, tqdm_class=bar, dry_run=True)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, and_, case, delete, or_, select, update
 
 from explorer.base.database import JobRow, RequestRow, WorkerRow, transaction
+from explorer.base.language import tr
 from explorer.jobs.client import OVER
 from explorer.runtime import logs
 
@@ -196,7 +197,7 @@ def _free(condition: ColumnElement[bool]) -> None:
         place = str(row.owner).partition("/")[0]
         again: dict[str, object] = {"owner": None, "lease": 0.0}
         if row.state != "paused":
-            again |= {"state": QUEUED, "sentence": "Taken over by a new worker."}
+            again |= {"state": QUEUED, "sentence": tr("Taken over by a new worker.")}
         log.warning(logs.line("job taken over from a dead worker", job=row.id))
         if row.id in doing.get(place, "").split():
             again |= _after_a_death(row)
@@ -218,6 +219,9 @@ def _after_a_death(row: JobRow) -> dict[str, object]:
     return counted | {
         "state": "failed",
         "finished": time.time(),
-        "error": f"The worker died {deaths} times during this job, most likely for want of "
-        "memory. Try a smaller model, a shorter length or fewer restarts.",
+        "error": tr(
+            "The worker died {deaths} times during this job, most likely for want of memory. Try "
+            "a smaller model, a shorter length or fewer restarts.",
+            deaths=deaths,
+        ),
     }

@@ -14,6 +14,8 @@ from explorer.experiments import runs
 from explorer.jobs import client
 from explorer.jobs.client import Job
 from explorer.paths import places
+from explorer.people import owners
+from explorer.people.person import names
 from explorer.solutions import sets, store
 from explorer.specs.jobs import ExperimentSpec, SolveSetSpec, names_in
 
@@ -67,7 +69,10 @@ def _sentence(job: Job, makes: bool) -> str:
         if makes
         else tr("The job {id} is not over and needs this.", id=job.id)
     )
-    return f"{why} " + tr("Stop it on the page {page}, then delete.", page=tr(page))
+    said = [why, tr("Stop it on the page {page}, then delete.", page=tr(page))]
+    if owner := owners.owners([job.id]).get(job.id):
+        said.append(tr("Only {name} and the host can stop it.", name=names([owner])[owner]))
+    return " ".join(said)
 
 
 def _made_by(job: Job) -> Iterator[Path]:

@@ -41,6 +41,10 @@ def write(folder: Path) -> list[Path]:
     ]
 
 
+DATA = "const THEMES = "
+"""How `data.js` of an export begins."""
+
+
 def require_ours(folder: Path) -> None:
     """Make sure that nothing of somebody else is written over.
 
@@ -49,7 +53,10 @@ def require_ours(folder: Path) -> None:
     """
     with disk_errors(f"{folder} cannot be used", "Name another folder.", BadInputError):
         there = list(folder.iterdir()) if folder.exists() else []
-    if there and not (folder / "data.js").is_file():
+    data = folder / "data.js"
+    with disk_errors(f"{data} cannot be read", "Name another folder.", BadInputError):
+        ours = data.is_file() and data.read_bytes().startswith(DATA.encode())
+    if there and not ours:
         raise BadInputError(f"The folder {folder} holds other files. Name a new or empty folder.")
 
 
@@ -61,7 +68,7 @@ def shared() -> dict[str, str]:
     themes = {name: pio.templates[theme].to_plotly_json() for name, theme in THEMES.items()}
     return {
         "plotly.min.js": get_plotlyjs(),
-        "data.js": f"const THEMES = {to_json_plotly(themes)};\n",
+        "data.js": f"{DATA}{to_json_plotly(themes)};\n",
         "strip.js": (widgets / "strip.js").read_text("utf-8"),
         "site.js": own.joinpath("site.js").read_text("utf-8"),
         "icon.svg": (widgets / "icon.svg").read_text("utf-8"),

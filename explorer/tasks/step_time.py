@@ -2,10 +2,13 @@
 
 import contextlib
 import time
+from collections.abc import Generator
 
 import torch
 
 from explorer.base.errors import StorageError
+from explorer.base.language import tr
+from explorer.base.progress import Progress, finish
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import generate
 from explorer.runtime import step_times
@@ -15,6 +18,8 @@ from explorer.tasks.sets.batches import ROWS
 from explorer.training import Row, Trainer
 from explorer.training.layouts import OnePass
 from explorer.training.memory import rows_that_fit
+
+Timing = Generator[Progress, None, step_times.StepTime]
 
 MOST_STEPS = 5
 MOST_SECONDS = 2.0
@@ -29,15 +34,29 @@ def timed(
     model: FrozenModel, length: int, arrangement: ArrangementChoice, recipe: Recipe
 ) -> step_times.StepTime:
     """Time a step, keep that for later estimates, and return it."""
-    step_time = measured(model, length, arrangement, recipe)
-    with contextlib.suppress(StorageError):  # an estimate is all that it is for
-        step_times.keep(step_time)
-    return step_time
+    return finish(timing(model, length, arrangement, recipe))
 
 
 def measured(
     model: FrozenModel, length: int, arrangement: ArrangementChoice, recipe: Recipe
 ) -> step_times.StepTime:
+    """Time a step and return what it costs, kept nowhere."""
+    return finish(_measuring(model, length, arrangement, recipe))
+
+
+def timing(
+    model: FrozenModel, length: int, arrangement: ArrangementChoice, recipe: Recipe
+) -> Timing:
+    """Do the same as `timed` step by step, so that others are not kept waiting."""
+    step_time = yield from _measuring(model, length, arrangement, recipe)
+    with contextlib.suppress(StorageError):  # an estimate is all that it is for
+        step_times.keep(step_time)
+    return step_time
+
+
+def _measuring(
+    model: FrozenModel, length: int, arrangement: ArrangementChoice, recipe: Recipe
+) -> Timing:
     """Return what a step costs for each pass and for each token, and a token generated alone.
 
     From a step of one row and one of a set's full batch: two sizes, two unknowns. What is searched
@@ -50,8 +69,8 @@ def measured(
         recipe: of the rows.
     """
     length = min(length, LONGEST)
-    one = _step_seconds(model, 1, length, arrangement, recipe)
-    full = _step_seconds(model, ROWS, length, arrangement, recipe)
+    one = yield from _step_seconds(model, 1, length, arrangement, recipe)
+    full = yield from _step_seconds(model, ROWS, length, arrangement, recipe)
     most = step_times.POSITIONS
     if model.device.type != "cpu":  # what memory holds is all that bounds a pass there
         most = rows_that_fit(model, length) * length
@@ -59,13 +78,16 @@ def measured(
     token = (full - passes * one) / (length * max(1, ROWS - passes))
     token = max(token, full / (ROWS * length) / 10)  # a moment's noise must not make it nothing
     exact = None if model.dtype == torch.float32 else model.in_float32()
-    finishing = one if exact is None else _step_seconds(exact, 1, length, arrangement, recipe)
+    finishing = one
+    if exact is not None:
+        finishing = yield from _step_seconds(exact, 1, length, arrangement, recipe)
+    generating = yield from _generate_seconds(model)
     return step_times.StepTime(
         model=model.name,
         precision=recipe.precision,
         token_seconds=token,
         pass_seconds=max(0.0, one - length * token),
-        generate_seconds=_generate_seconds(model),
+        generate_seconds=generating,
         most_positions=most,
         exact_factor=finishing / max(one, 1e-9),
     )
@@ -73,7 +95,7 @@ def measured(
 
 def _step_seconds(
     model: FrozenModel, rows: int, length: int, arrangement: ArrangementChoice, recipe: Recipe
-) -> float:
+) -> Generator[Progress, None, float]:
     """Return the shortest of up to `MOST_STEPS` steps.
 
     A machine busy with something else for a moment must not make every later estimate too long.
@@ -82,20 +104,27 @@ def _step_seconds(
     layout = OnePass(key, 0 if ARRANGEMENTS[key].has_sink else None)  # any token takes as long
     endless = recipe.model_copy(update={"max_steps": 1_000_000})  # a row that is over costs nothing
     trainer = Trainer(model, [Row((1,) * length, seed) for seed in range(rows)], layout, endless)
+    yield _doing()
     trainer.step()  # warm
     took: list[float] = []
     while not took or (len(took) < MOST_STEPS and sum(took) < MOST_SECONDS):
+        yield _doing()
         start = time.perf_counter()
         trainer.step()
         took.append(time.perf_counter() - start)
     return min(took)
 
 
-def _generate_seconds(model: FrozenModel) -> float:
+def _generate_seconds(model: FrozenModel) -> Generator[Progress, None, float]:
     took: list[float] = []
     tokens = generate(model, [], GENERATED)
     for _ in range(GENERATED):
+        yield _doing()
         start = time.perf_counter()
         next(tokens)
         took.append(time.perf_counter() - start)
     return max(min(took[1:]), 1e-9)
+
+
+def _doing() -> Progress:
+    return Progress(tr("Timing a training step."), 0.0)

@@ -48,7 +48,7 @@ class Download(Task):
 
         def report(progress: Progress) -> None:
             if self._stopped:
-                raise ExplorerError("Stopped by hand.")
+                raise ExplorerError(tr("Stopped by hand."))
             heard.put(progress)
 
         def body() -> None:

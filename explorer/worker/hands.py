@@ -17,6 +17,7 @@ import torch
 from explorer.base.database import JobRow
 from explorer.base.errors import ExplorerError, StorageError
 from explorer.base.files import guarded
+from explorer.base.language import tr
 from explorer.jobs import client, kept
 from explorer.jobs.ownership import QUEUED, LostError, Owner
 from explorer.people import owners
@@ -161,8 +162,11 @@ class Hands:
             self.end(
                 active,
                 "failed",
-                f"Something unexpected happened ({type(error).__name__}: {str(error)[:200]}). "
-                "The details are in worker.log in the cache folder.",
+                tr(
+                    "Something unexpected happened ({error}). The details are in logs/worker.log "
+                    "in the cache folder.",
+                    error=f"{type(error).__name__}: {str(error)[:200]}",
+                ),
                 error,
             )
             self.leaving |= _is_lost(job.pool.device)
@@ -295,7 +299,7 @@ class Hands:
         self._shut(active)  # else it leaves a checkpoint later, and nobody asks whose job it is
         active.steps, active.waits, job.next_step = runners.run(job), False, None
         with contextlib.suppress(LostError):  # the next turn finds that out
-            job.say(f"Waiting, and goes on by itself: {error}", at_once=True)
+            job.say(tr("Waiting, and goes on by itself: {error}", error=error), at_once=True)
 
     def drop(self, active: Active) -> None:
         """Let go of a job that another worker has by now, without a trace in its files."""
@@ -307,7 +311,7 @@ class Hands:
     def put_down(self) -> None:
         """Leave every job so that the next worker can go on with it."""
         for active in list(self.active.values()):
-            waiting = {"state": "queued", "sentence": "Waiting for a worker."}
+            waiting = {"state": "queued", "sentence": tr("Waiting for a worker.")}
             words = {} if active.paused else waiting
             try:
                 if active.last_words is None:

@@ -284,7 +284,7 @@ class Worker:
             error = str(problem)
         except Exception as problem:
             log.error(logs.line("unexpected", request=row.kind) + logs.frames(problem))
-            error = f"The worker could not answer ({type(problem).__name__})."
+            error = tr("The worker could not answer ({why}).", why=type(problem).__name__)
         outcome = "request refused" if error else "request answered"
         log.info(logs.line(outcome, kind=row.kind, seconds=time.monotonic() - began))
         self._now_doing(doing)  # it may be in the middle of a job's time

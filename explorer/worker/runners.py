@@ -50,7 +50,7 @@ from explorer.tasks.paths.connecting import Connecting
 from explorer.tasks.probe import Probe
 from explorer.tasks.reconstruct import Reconstruction
 from explorer.tasks.sets.building import SetBuilder
-from explorer.tasks.step_time import timed
+from explorer.tasks.step_time import timing
 from explorer.tasks.task import Task
 from explorer.worker import side_process
 from explorer.worker.context import JobContext
@@ -66,8 +66,9 @@ LAYING_OUT = {
         "longer beside other work."
     ),
 }
-DIED = (
-    "The process that {} ended before it was done, most likely for want of memory. Start again, {}."
+DIED = later(
+    "The process that {works} ended before it was done, most likely for want of memory. Start "
+    "again, {how}."
 )
 
 Stage = tuple[str, Callable[[], Task]]
@@ -92,10 +93,12 @@ def _drive(job: JobContext, task: Task) -> Iterator[bool]:
     """Take the steps of a task until it is done or the job is to stop."""
     _take_over(job, task)
     if task.timing is not None:  # so that later estimates are of this machine as it is now
-        job.say("Timing a training step.", at_once=True)
-        yield True
         with contextlib.suppress(Interrupted):  # whoever wants that is heard below
-            timed(*task.timing)
+            for progress in timing(*task.timing):
+                job.say(progress.sentence, at_once=True)
+                yield True
+                if job.requested == "stop":
+                    break
     looked, both = -math.inf, ""
     with contextlib.closing(task.steps()) as steps:
         for progress in steps:
@@ -103,9 +106,12 @@ def _drive(job: JobContext, task: Task) -> Iterator[bool]:
             if task.makes and time.monotonic() - looked >= POLL_SECONDS:
                 looked = time.monotonic()
                 others = kept.others_on(task.makes, job.result[task.makes], job.id)
-                both = f" Another job shares this {task.makes}." if others else ""
+                both = task.makes if others else ""
             waits = isinstance(progress, Waiting)  # and says itself for whom
-            job.say(progress.sentence + ("" if waits else both), progress.fraction)
+            said = progress.sentence
+            if both and not waits:
+                said = tr("{said} Another job shares this {what}.", said=said, what=tr(both))
+            job.say(said, progress.fraction)
             job.next_step = task.next_step
             yield not waits
             job.next_step = None
@@ -219,7 +225,7 @@ def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[Stage]:
             lambda: job.aside.submit(make, spec.set, side_process.tell),
             doing=doing,
             done=lambda pairs: f"{counted(pairs, 'pair')}.",
-            dies=DIED.format("measures distances", "with fewer solutions"),
+            dies=DIED.format(works=later("measures distances"), how=later("with fewer solutions")),
         ),
     )
 
@@ -235,8 +241,10 @@ def _map(job: JobContext, spec: MapSpec) -> Iterator[Stage]:
             job.aside,
             lambda: job.aside.submit(maps.make_and_save, spec, states),
             doing=doing,
-            done=lambda points: f"{counted(points, spec.noun)} laid out.",
-            dies=DIED.format("lays maps out", "with fewer solutions or with PCA"),
+            done=lambda n: tr("{points} laid out.", points=counted(n, spec.noun)),
+            dies=DIED.format(
+                works=later("lays maps out"), how=later("with fewer solutions or with PCA")
+            ),
         ),
     )
 

@@ -23,6 +23,7 @@ from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from explorer.base.errors import ExplorerError
+from explorer.base.language import tr
 from explorer.base.progress import Progress
 from explorer.runtime import process
 
@@ -153,7 +154,7 @@ def _carry_out(number: int, work: Callable[[], R]) -> R:
 
 def _require_wanted() -> None:
     if _line is not None and _doing in _line.unwanted:
-        raise StoppedError("Stopped by hand.")
+        raise StoppedError(tr("Stopped by hand."))
 
 
 def _begin(parent: int, line: _Line) -> None:

@@ -351,6 +351,22 @@ def test_what_cannot_be_read_is_shown_and_can_be_deleted(keep: Keep) -> None:
 
 
 @pytest.mark.usefixtures("without_shipped")
+def test_a_row_is_ticked_though_another_entry_has_come_since_the_table_was_drawn(
+    keep: Keep,
+) -> None:
+    """The tick is of the table that was seen, in which the row stood elsewhere."""
+    for number in (1, 2):
+        keep(number)
+    app = open_page("library")
+    keep(3)
+    app = select(app, 1)
+    assert not app.exception and len(app.dataframe[0].value) == 3
+    ticked = app.session_state["selected-solution"][-1]
+    assert [item.record.seed for item in items.items("solution")
+            if item.record and item.id in ticked] == [1]  # fmt: skip
+
+
+@pytest.mark.usefixtures("without_shipped")
 def test_jobs_are_listed_and_an_open_one_is_not_deleted() -> None:
     job = client.submit(DownloadSpec(model="some/model"))
     app = show(open_page("library"), "Jobs")

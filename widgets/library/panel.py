@@ -5,7 +5,7 @@ import streamlit as st
 
 from explorer.base.errors import ExplorerError
 from explorer.base.formatting import human_bytes
-from explorer.base.language import later, tr
+from explorer.base.language import later, retold, tr
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.figures.strip import strip_data
 from explorer.jobs import client
@@ -165,6 +165,8 @@ def _facts(item: Item) -> None:
     if item.kind == "run" and item.path is not None and (race := store.race_of(item.path)):
         known[later("one pass, seconds")] = round(race.one_forward_seconds, 4)
         known[later("token by token, seconds")] = round(race.autoregressive_seconds, 4)
+    if "said" in known:
+        known["said"] = retold(known["said"])
     values = [shown(value) for value in known.values()]
     table = pd.DataFrame({"setting": [tr(name) for name in known], "value": values})
     st.dataframe(

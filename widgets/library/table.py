@@ -55,12 +55,16 @@ def show(kind: Kind, items: Sequence[Item]) -> list[Item]:
     Other items make another table; what was selected in the one before is selected in it as well.
     """
     _problems(items)
-    ids = "\n".join(item.id for item in items)
-    before = st.session_state.get(selection := f"selected-{kind}", ())
+    ids = tuple(item.id for item in items)
+    key = f"table-{kind}-{hashlib.sha256(chr(10).join(ids).encode()).hexdigest()[:12]}"
+    last, shown, before = st.session_state.get(selection := f"selected-{kind}", ("", (), ()))
+    if last not in ("", key) and last in st.session_state:  # ticked while something came or went
+        rows = st.session_state[last]["selection"]["rows"]
+        before = [shown[row] for row in rows if row < len(shown)]
     state = st.dataframe(
         frame(kind, items),
         hide_index=True,
-        key=f"table-{kind}-{hashlib.sha256(ids.encode()).hexdigest()[:12]}",
+        key=key,
         selection_default={
             "selection": {"rows": [row for row, item in enumerate(items) if item.id in before]}
         },
@@ -74,7 +78,7 @@ def show(kind: Kind, items: Sequence[Item]) -> list[Item]:
         ),
     )
     selected = [items[row] for row in state["selection"]["rows"] if row < len(items)]
-    st.session_state[selection] = [item.id for item in selected]
+    st.session_state[selection] = (key, ids, [item.id for item in selected])
     return selected
 
 

@@ -6,12 +6,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from explorer.base.language import later
 from explorer.inside.header import Writing, roles_of
 from explorer.model.frozen import FrozenModel
 from explorer.solutions.solution import Solution
 from explorer.tasks.experiments.readout import similarities
 
-WHOLE, ONCE, TEXT, NOTHING = "e and m, as in the pass", "[e, m]", "the text itself", "nothing"
+WHOLE, ONCE = later("e and m, as in the pass"), "[e, m]"
+TEXT, NOTHING = later("the text itself"), later("nothing")
 QUESTIONS = (
     "\n\nQuestion: What is the text above about?\nAnswer:",
     "\n\nQuestion: Repeat the text above.\nAnswer:",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from explorer.base import folders
-from explorer.base.database import JobRow, transaction
+from explorer.base.database import JobRow, OwnerRow, transaction
 from explorer.base.errors import BadInputError
 from explorer.experiments import runs
 from explorer.experiments.catalogue import experiment
@@ -185,8 +185,10 @@ def test_a_set_is_not_deleted_while_a_job_makes_or_needs_it(
             row = session.get(JobRow, job)
             assert row is not None
             row.state, row.requested, row.result = "paused", "pause", json.dumps(result)
-        with pytest.raises(BadInputError, match=f"The job {job} is not over and {said}"):
+            session.merge(OwnerRow(id=job, person="ben1"))
+        with pytest.raises(BadInputError, match=f"The job {job} is not over and {said}") as told:
             trash.throw([items[name]])
+        assert str(told.value).endswith("Only Guest ben1 and the host can stop it.")
         assert _files(own_cache) == files
         with transaction() as session:
             row = session.get(JobRow, job)

@@ -60,7 +60,7 @@ def test_what_nobody_expected_fails_one_job_with_a_plain_sentence(
     assert failed.state == "failed"
     assert failed.error == (
         "Something unexpected happened (KeyError: 'nowhere'). "
-        "The details are in worker.log in the cache folder."
+        "The details are in logs/worker.log in the cache folder."
     )
     assert bad in caplog.text and "Traceback" in caplog.text
     assert done.state == "done"

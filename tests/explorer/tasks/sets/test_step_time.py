@@ -1,6 +1,7 @@
 """Steps of two sizes are timed as they take on an idle machine, and not for long on a slow one."""
 
 import types
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr(step_time.Trainer, "step", take)
     monkeypatch.setattr(step_time, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
     return lengths
+
+
+def told(seconds: float) -> Generator[None, None, float]:
+    """Take no step, and say that it took so long."""
+    yield from ()
+    return seconds
 
 
 def _measured(pool: "ModelPool", folder: Path) -> StepTime:
@@ -70,11 +77,11 @@ def test_a_device_with_memory_of_its_own_takes_all_rows_in_one_pass(
     monkeypatch.setattr(step_time, "rows_that_fit", lambda model, length: 100)
     taken = {"one": 0.06, "full": 1.5}
 
-    def took(model: object, rows: int, *_: object) -> float:
-        return taken["one" if rows == 1 else "full"]
+    def took(model: object, rows: int, *_: object) -> Generator[None, None, float]:
+        return told(taken["one" if rows == 1 else "full"])
 
     monkeypatch.setattr(step_time, "_step_seconds", took)
-    monkeypatch.setattr(step_time, "_generate_seconds", lambda _: 0.01)
+    monkeypatch.setattr(step_time, "_generate_seconds", lambda _: told(0.01))
     model = pool.get(tiny_llama_folder, str(tiny_llama_folder), torch.float32)
     here = step_time.measured(model, 4, "halves", QUICK)
     there = step_time.measured(replace(model, device=torch.device("cuda")), 4, "halves", QUICK)
@@ -91,8 +98,8 @@ def test_memory_for_one_row_at_a_time_can_be_timed(
 ) -> None:
     """Each row is a pass of its own then, so what a token costs cannot be told from that."""
     monkeypatch.setattr(step_time, "rows_that_fit", lambda model, length: 1)
-    monkeypatch.setattr(step_time, "_step_seconds", lambda model, rows, *_: 0.05 * rows)
-    monkeypatch.setattr(step_time, "_generate_seconds", lambda _: 0.01)
+    monkeypatch.setattr(step_time, "_step_seconds", lambda model, rows, *_: told(0.05 * rows))
+    monkeypatch.setattr(step_time, "_generate_seconds", lambda _: told(0.01))
     model = pool.get(tiny_llama_folder, str(tiny_llama_folder), torch.float32)
     found = step_time.measured(replace(model, device=torch.device("cuda")), 4, "halves", QUICK)
     for rows in (1, 32):
