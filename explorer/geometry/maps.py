@@ -75,9 +75,8 @@ class SolutionMap:
 
     def csv(self, ids: Collection[str]) -> str:
         """Return the rows of some points as CSV; x and y of hidden states are after `layer`."""
-        points = self.points[self.points["id"].isin(ids)]
-        if self.record.layers:
-            points = points.assign(layer=len(self.record.layers) - 1)
+        last = {"layer": len(self.record.layers) - 1} if self.record.layers else {}
+        points = self.points[self.points["id"].isin(ids)].assign(**last)
         text: str = points.to_csv(index=False)
         return text
 
@@ -181,16 +180,13 @@ def make(spec: MapSpec, states: States | None = None) -> SolutionMap:
         CorruptFileError: if a set cannot be read.
     """
     sets = gather(spec)
-    if states is not None:
-        sets = [found.only(states.ids) for found in sets]
-    known = describe(sets)
     layers: list[list[list[float]]] = []
     if states is None:
         full = vectors(sets, spec.vector)
         coordinates, explained = _lay_out(spec, full, None)
     else:
-        lengths = np.linalg.norm(states.after.astype(np.float64), axis=-1, keepdims=True)
-        directions = states.after / lengths
+        sets = [found.only(states.ids) for found in sets]
+        directions = states.directions
         full, before, explained = directions[-1], None, []
         for of_layer in directions:
             at = np.zeros((len(of_layer), spec.dimensions))
@@ -199,6 +195,7 @@ def make(spec: MapSpec, states: States | None = None) -> SolutionMap:
                 at = before = projection.following(laid, before)
             layers.append(at.round(DIGITS).tolist())
         coordinates = np.array(layers[-1])
+    known = describe(sets)
     distances = between(full, "cosine" if spec.metric == "cosine" else "l2")
     measured = [
         projection.purity(distances, label, known[label].to_numpy())
@@ -270,12 +267,7 @@ def save(made: SolutionMap) -> Path:
 def make_and_save(spec: MapSpec, states: Path | None = None) -> int:
     """Lay solutions out, keep the map, and return how many there are; one that is here is kept.
 
-    Args:
-        spec: what to lay out, and how.
-        states: file of hidden states that `StatesTask` writes, if the spec is of these.
-
-    Raises:
-        BadInputError, CorruptFileError, StorageError: as `make` and `save`.
+    Hidden states are in a file that `StatesTask` writes. Raises as `make` and `save`.
     """
     made = load(spec)
     if made is None:

@@ -22,6 +22,13 @@ class States:
     after: Float[np.ndarray, "S n d"]
     ids: list[str]
 
+    @property
+    def directions(self) -> Float[np.ndarray, "S n d"]:
+        """The states, each as a unit vector in float64: a map shows where they point."""
+        lengths = np.linalg.norm(self.after.astype(np.float64), axis=-1, keepdims=True)
+        pointing: Float[np.ndarray, "S n d"] = self.after / lengths
+        return pointing
+
     @classmethod
     def load(cls, file: Path) -> "States":
         """Read what `save` has written."""

@@ -188,6 +188,19 @@ def test_measuring_is_asked_of_the_worker(make_set: MakeSet) -> None:
     assert not app.exception
 
 
+def test_what_somebody_else_has_paused_can_be_begun_by_others(
+    make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = client.submit(DistancesSpec(set=make_set()))
+    client.ask(job, "pause")
+    mine = open_page("distances")
+    assert "measure" not in [button.key for button in mine.button]
+    monkeypatch.setattr("widgets.server.is_theirs", lambda _: False)
+    app = open_page("distances")
+    app.button(key="measure").click().run()
+    assert not app.exception and len(client.jobs()) == 2
+
+
 def test_a_failed_measurement_says_why(make_set: MakeSet) -> None:
     job = client.submit(DistancesSpec(set=make_set(inexact=99)))
     with transaction() as session:

@@ -245,6 +245,21 @@ def test_a_hub_model_takes_a_revision(name: str, found: str, title: str) -> None
     assert catalog.find(card.name) == card  # as records name it
 
 
+def test_a_folder_of_results_is_not_taken_for_the_model_it_is_called_like(
+    tmp_path: Path, tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("smollm2-135m", "EleutherAI/pythia-160m", "org/tiny", "mine"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "org" / "model").symlink_to(tiny_llama_folder)
+    (tmp_path / "smollm2-135m" / "config.json").write_text("{}")
+    for name in ("smollm2-135m", "EleutherAI/pythia-160m", "pythia-160m", "org/tiny"):
+        assert catalog.from_here(name) == name
+    assert catalog.from_here("org/model") == str(tiny_llama_folder.resolve())
+    assert catalog.from_here("./org/tiny") == str((tmp_path / "org/tiny").resolve())
+    assert catalog.from_here("mine") == str((tmp_path / "mine").resolve())
+
+
 @pytest.mark.parametrize("name", ["pythia-160m@", "org/tiny@../x", "smollm2-135m@main"])
 def test_a_revision_that_cannot_be_is_said(name: str) -> None:
     with pytest.raises(ModelError, match=r"organization/model@step1000"):

@@ -12,6 +12,7 @@ import pytest
 from huggingface_hub import constants
 
 from explorer.assets import hub
+from explorer.assets.model_files import read_facts
 from explorer.base.errors import MissingAssetError, ModelError, StorageError
 from explorer.base.progress import Progress
 
@@ -45,6 +46,10 @@ class FakeHub(BaseHTTPRequestHandler):
             "model.safetensors-2.safetensors": b"b" * 1000,
             "consolidated.safetensors": b"the same weights again",
         },
+    }
+    models |= {
+        "org/both": models["org/sharded"] | {"model.safetensors": b"whole"},
+        "org/adapter": {"adapter_config.json": b"{}", "adapter_model.safetensors": b"a" * 100},
     }
     revisions: ClassVar = {"main": COMMIT, COMMIT: COMMIT, "step1000": EARLIER, EARLIER: EARLIER}
     fetched: ClassVar[list[str]]
@@ -173,6 +178,19 @@ def test_shards_are_fetched_by_the_names_in_the_index(fetched: list[str]) -> Non
     assert hub.cached("org/sharded") == folder
     (folder / "part_a.safetensors").unlink()
     assert hub.cached("org/sharded") is None
+
+
+def test_weights_in_one_file_are_enough_beside_an_index_of_shards(fetched: list[str]) -> None:
+    """As a second upload in another size leaves them behind."""
+    folder = hub.download("org/both")
+    assert not {"part_a.safetensors", "model.safetensors-2.safetensors"} & set(fetched)
+    assert hub.cached("org/both") == folder
+
+
+@pytest.mark.usefixtures("fetched")
+def test_an_adapter_is_known_by_its_configuration() -> None:
+    with pytest.raises(ModelError, match="holds an adapter"):
+        read_facts(hub.download("org/adapter"))
 
 
 @pytest.mark.usefixtures("fetched")

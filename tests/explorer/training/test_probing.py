@@ -71,6 +71,8 @@ def test_the_first_position_is_held_against_what_is_said_behind_a_sink(
 ) -> None:
     found = a_sink("f" * 64, alone=alone, behind=behind)
     assert found.can_say is can
+    assert ("can output any token" in found.sentence) is (alone >= 9)  # of 12: 0 of them is not any
+    assert ("cannot output every token" in found.sentence) is not can
     assert (found.arrangement, found.layout) == (("e+mN-1", "mem") if can else ("e+mN", "bos+mem"))
 
 
