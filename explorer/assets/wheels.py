@@ -9,6 +9,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from explorer.base.files import files_below
+
 POLL_SECONDS = 0.2
 
 Arrived = Callable[[int], None]
@@ -78,9 +80,9 @@ def unpack(wheel: Path, members: str, folder: Path) -> Path:
 
 
 def _largest_file(folder: Path) -> int:
-    """Return the size of the largest file (files may vanish while pip works)."""
+    """Return the size of the largest file; what vanishes while pip works is passed over."""
     largest = 0
-    for path in folder.rglob("*"):
+    for path in files_below(folder):
         with contextlib.suppress(FileNotFoundError):
             largest = max(largest, path.stat().st_size)
     return largest

@@ -1,6 +1,8 @@
 """Writing files so that nobody ever reads half of one."""
 
 import contextlib
+import fnmatch
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -65,3 +67,12 @@ def write_atomically(path: Path, data: bytes) -> Path:
         with contextlib.suppress(OSError):  # it is there only if something went wrong
             temporary.unlink()
     return path
+
+
+def files_below(folder: Path, pattern: str = "*") -> Iterator[Path]:
+    """Yield the files anywhere below a folder whose names match a pattern.
+
+    Folders that somebody else removes meanwhile are passed over, where `Path.rglob` raises.
+    """
+    for top, _, names in os.walk(folder):
+        yield from (Path(top) / name for name in fnmatch.filter(names, pattern))

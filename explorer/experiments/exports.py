@@ -6,6 +6,7 @@ import zipfile
 
 import pandas as pd
 
+from explorer.base.files import files_below
 from explorer.base.provenance import Computed, in_words
 from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Run
@@ -62,7 +63,7 @@ def archive(experiment: Experiment, run: Run) -> bytes:
         file.writestr("measurements.csv", csv(run))
         for name, content in tables(experiment, run).items():
             file.writestr(name, content)
-        for path in sorted(run.folder.rglob("[!.]*")):  # what is being written now begins with one
-            if path.is_file():
-                file.write(path, str(path.relative_to(run.folder)))
+        # what is being written now begins with a point
+        for path in sorted(files_below(run.folder, "[!.]*")):
+            file.write(path, str(path.relative_to(run.folder)))
     return out.getvalue()

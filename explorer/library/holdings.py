@@ -17,6 +17,7 @@ from explorer.base import folders
 from explorer.base.collection import Stored, read_once
 from explorer.base.database import JobRow, transaction
 from explorer.base.errors import CorruptFileError, StorageError
+from explorer.base.files import files_below
 from explorer.base.formatting import counted
 from explorer.base.language import later, tr
 from explorer.experiments import cell_locks, runs
@@ -162,7 +163,7 @@ def leftovers() -> list[Item]:
     listed = {path for path, _ in found}
     found += [
         (file, tr("unfinished file"))
-        for file in root.rglob(".*.tmp")
+        for file in files_below(root, ".*.tmp")
         if not listed.intersection(file.parents)
     ]
     return [
@@ -194,7 +195,7 @@ def _nobody_needs(name: str, states: dict[str, str]) -> str:
 def _touched(path: Path) -> float:
     """Return when a file, a folder or something in it was changed last (UNIX time)."""
     newest = 0.0
-    for each in (path, *(path.rglob("*") if path.is_dir() else ())):
+    for each in (path, *files_below(path)):
         with contextlib.suppress(OSError):
             newest = max(newest, each.stat().st_mtime)
     return newest

@@ -17,6 +17,7 @@ from explorer.base import folders
 from explorer.base.collection import Collection, read_once, the_one
 from explorer.base.database import SolutionRow, transaction
 from explorer.base.errors import CorruptFileError, NoProtoTokensError, StorageError
+from explorer.base.files import files_below
 from explorer.base.language import later
 from explorer.base.provenance import Recorded
 from explorer.solutions.recording import FORMAT, Recording
@@ -152,9 +153,8 @@ def _own_files() -> list[Path]:
 
 
 def _solution_files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(p for p in folder.rglob("*.safetensors") if not p.name.endswith(NOT_SOLUTIONS))
+    found = files_below(folder, "*.safetensors")
+    return sorted(path for path in found if not path.name.endswith(NOT_SOLUTIONS))
 
 
 def _record(path: Path) -> tuple[AnyRecord, int]:

@@ -1,10 +1,11 @@
 import errno
+import shutil
 from pathlib import Path
 
 import pytest
 
 from explorer.base.errors import StorageError
-from explorer.base.files import write_atomically
+from explorer.base.files import files_below, write_atomically
 
 
 def test_data_is_written_and_folders_are_made(tmp_path: Path) -> None:
@@ -64,3 +65,19 @@ def test_an_interrupted_write_leaves_nothing_behind(
     with pytest.raises(KeyboardInterrupt):
         write_atomically(tmp_path / "s", b"data")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_goes_while_it_is_listed_is_passed_over(tmp_path: Path) -> None:
+    """As pip's do, and jobs': `Path.rglob` raises there."""
+    for name in "abc":
+        (tmp_path / name / "deep").mkdir(parents=True)
+        (tmp_path / name / "deep" / f"{name}.txt").touch()
+    assert len(list(files_below(tmp_path, "*.txt"))) == 3
+    assert list(files_below(tmp_path, "b*")) == [tmp_path / "b" / "deep" / "b.txt"]
+    listed = files_below(tmp_path)
+    first = next(listed)
+    for name in "abc":
+        if name != first.stem:
+            shutil.rmtree(tmp_path / name)
+    assert list(listed) == []
+    assert list(files_below(tmp_path / "nowhere")) == []
