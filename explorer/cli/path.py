@@ -17,7 +17,7 @@ from explorer.cli.progress import carry_out, say
 from explorer.estimates import outlook
 from explorer.paths import places
 from explorer.paths.pairs import all_pairs, require_pair
-from explorer.paths.result import FILE, Paths
+from explorer.paths.result import FILE, FORMAT, Paths
 from explorer.runtime import step_times
 from explorer.solutions import store
 from explorer.solutions.solution import Solution, load_solution
@@ -70,10 +70,10 @@ def run_many(arguments: argparse.Namespace) -> int:
     pairs = all_pairs(_solutions(arguments.solutions))
     where = devices.several(arguments)
     folder, spec = results.folder(arguments.out), flags.read(arguments, PathsSpec)
-    results.keep_others(folder / FILE, _other_paths(folder / FILE, pairs, spec))
     if devices.spreads(arguments, where):
         from explorer.cluster.curves import CurveDivision
 
+        results.keep_others(folder / FILE, _other_paths(folder / FILE, pairs, spec))
         _say_long_wait(pairs, spec.recipe)
         division = CurveDivision(pairs, spec.curve, spec.recipe, folder)
         found = devices.spread_over(arguments, where, division).paths
@@ -154,7 +154,7 @@ def _connect(
 def _other_paths(file: Path, pairs: list[tuple[Solution, Solution]], spec: PathsSpec) -> str:
     """Say what a file holds if it is other pairs than those asked for, or another curve."""
     with suppress(CorruptFileError):
-        header = Paths.load(file).header
+        header, _ = FORMAT.measure(file)
         ids = [solution.id for solution in header.solutions]
         kept = [(ids[a], ids[b]) for a, b in header.pairs]
         if kept != [(a.record.id, b.record.id) for a, b in pairs]:

@@ -159,10 +159,10 @@ class ModelPool:
     def _fits(self, folder: Path, bytes_per_parameter: int) -> bool:
         """Whether a model fits into this machine's memory, and into that of the GPU it runs on."""
         card = catalog.check(folder)
-        if self.device.type == "cuda" and card.parameters is not None:
-            weights = card.parameters * bytes_per_parameter
-            return weights <= memory_free(self.device) and memory.fits(card, bytes_per_parameter)
-        return memory.fits(card, bytes_per_parameter)
+        if not memory.fits(card, bytes_per_parameter):
+            return False
+        weights = (card.parameters or 0) * bytes_per_parameter
+        return self.device.type != "cuda" or weights <= memory_free(self.device)
 
     def _load(self, folder: Path, name: str, dtype: torch.dtype) -> FrozenModel:
         while True:

@@ -95,7 +95,7 @@ def _drive(job: JobContext, task: Task) -> Iterator[bool]:
     if task.timing is not None:  # so that later estimates are of this machine as it is now
         with contextlib.suppress(Interrupted):  # whoever wants that is heard below
             for progress in timing(*task.timing):
-                job.say(progress.sentence, at_once=True)
+                job.say(progress.sentence)
                 yield True
                 if job.requested == "stop":
                     break

@@ -362,8 +362,8 @@ def test_a_row_is_ticked_though_another_entry_has_come_since_the_table_was_drawn
     app = select(app, 1)
     assert not app.exception and len(app.dataframe[0].value) == 3
     ticked = app.session_state["selected-solution"][-1]
-    assert [item.record.seed for item in items.items("solution")
-            if item.record and item.id in ticked] == [1]  # fmt: skip
+    seeds = {item.id: item.record.seed for item in items.items("solution") if item.record}
+    assert [seeds[name] for name in ticked] == [1]
 
 
 @pytest.mark.usefixtures("without_shipped")

@@ -18,9 +18,15 @@ def test_the_most_is_every_attempt_of_every_row_to_its_last_step(
     recipe: Recipe, regime: str
 ) -> None:
     spec = SolveSetSpec(
-        model="a/tiny", contexts=8, continuations=5, restarts=8, length=16, attempts=3,
-        regime=regime, recipe=recipe,
-    )  # fmt: skip
+        model="a/tiny",
+        contexts=8,
+        continuations=5,
+        restarts=8,
+        length=16,
+        attempts=3,
+        regime=regime,
+        recipe=recipe,
+    )
     found = estimate(spec, None, PACE)
     steps = spec.rows * spec.attempts * recipe.max_steps
     assert found.expected.most >= steps * spec.length * PACE.token_seconds
