@@ -3,9 +3,9 @@
 Trains solutions of short texts that have so many tokens, on from their first exact step until every
 token leads, connects all pairs of one text, measures the plane of one pair, and copies the results
 to cache/recorded/. Texts whose pairs ship already are taken over, so that `--texts 20` adds eleven
-to the first nine. With more attempts than those had, only pairs that are not connected begin anew;
-by another recipe the same solutions are all connected anew. Every part goes on where it was when it
-is run again after an interruption.
+to the first nine. With more attempts than those had, pairs that are not connected go on with the
+next; by another recipe the same solutions are all connected anew. Every part goes on where it was
+when it is run again after an interruption.
 `--table` writes docs/paths.md from what ships instead.
 """
 
@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from explorer.assets import catalog
 from explorer.assets.tokenizing import Tokenizer
@@ -25,7 +26,7 @@ from explorer.base.formatting import counted
 from explorer.model.frozen import best_device
 from explorer.model.pool import ModelPool
 from explorer.paths import places
-from explorer.paths.batches import brought_back, chosen
+from explorer.paths.batches import States, brought_back, chosen, tensors_of
 from explorer.paths.connection import connection
 from explorer.paths.header import describe
 from explorer.paths.pairs import all_pairs, vector
@@ -36,6 +37,7 @@ from explorer.specs.arrangements import ARRANGEMENTS, KEYS
 from explorer.specs.curves import PathRecipe, trained_on
 from explorer.specs.jobs import GatheredText, LandscapeSpec, PathsSpec, SolveSetSpec
 from explorer.specs.recipes import preset
+from explorer.tasks.paths.bends import CurveTrainer
 from explorer.tasks.sets.building import SetBuilder
 from tools.record import carry_out, ship
 
@@ -66,6 +68,7 @@ TEXTS = (
     "Because the train was late, a choir of strangers learned the whole song on platform nine.",
     "Ask the ferryman about the wolves, but bring him a pear first, and never count his oars.",
 )
+CPU = torch.device("cpu")
 STEPS = 250
 """A restart that is not there by then most often never is."""
 PAGE = Path(__file__).parents[1] / "docs" / "paths.md"
@@ -114,7 +117,8 @@ def main() -> None:
     found = places.folder_of(job) / FILE
     begun = found.exists() and Paths.load(found).header.recipe == recipe
     if shipped and not begun and _as_far(recipe, shipped.header.recipe) == shipped.header.recipe:
-        _taken_over(shipped, recipe, pairs, pool).save(found)
+        paths, states = _taken_over(shipped, recipe, pairs, pool)
+        paths.save(found, tensors_of(states))
     carry_out(job, PathsSpec(pairs=names, recipe=recipe), pool)
     shutil.rmtree(to, ignore_errors=True)
     for solution in {s.record.id: s for pair in pairs for s in pair}.values():
@@ -134,13 +138,14 @@ def _taken_over(
     recipe: PathRecipe,
     pairs: Sequence[tuple[Solution, Solution]],
     pool: ModelPool,
-) -> Paths:
+) -> tuple[Paths, States]:
     """Return paths of all pairs in which those that ship are over, and the others not begun.
 
-    With more attempts than before, what is not connected is not over.
+    With more attempts than before, what is not connected goes on with the next one: its state is
+    returned beside the paths.
     """
     known = before.header
-    stays = before.connected | (known.recipe == recipe)
+    more = ~before.connected & (known.recipe != recipe)
     tokenizer = pool.of_solution(pairs[0][0]).tokenizer
     noted = ("searched_in", "device", "versions", "ended_by")
     same = {name: getattr(known, name) for name in noted}
@@ -148,12 +153,22 @@ def _taken_over(
     ends = {s.record.id: s for pair in pairs for s in pair}
     paths = Paths.empty(header, np.stack([vector(s) for s in ends.values()]))
     place = {(a.record.id, b.record.id): k for k, (a, b) in enumerate(pairs)}
+    states: States = {}
     for k, (a, b) in enumerate(known.pairs):
-        if stays[k]:
-            row = place[known.solutions[a].id, known.solutions[b].id]
-            paths = brought_back(paths, chosen(before, [k]), [row])
+        row = place[known.solutions[a].id, known.solutions[b].id]
+        paths = brought_back(paths, chosen(before, [k]), [row])
+        if not more[k]:
+            continue
+        paths.over[row] = False
+        if before.measured[k]:
+            trainer = CurveTrainer(
+                known.kind, paths.points(row)[[0, -1]], (), recipe, unit=1.0, device=CPU
+            )
+            trainer.attempt = known.recipe.attempts
+            trainer.steps = int(before.history["step"][before.history["pair"] == k][-1])
+            states[row] = trainer.state()
     header = paths.header.model_copy(update={"seconds": known.seconds})
-    return replace(paths, header=header)
+    return replace(paths, header=header), states
 
 
 def _plane(paths: Paths, name: str, pool: ModelPool) -> None:

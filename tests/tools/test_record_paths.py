@@ -90,7 +90,7 @@ def test_by_another_recipe_the_same_solutions_are_connected_anew(
     assert len(after) == 3 and (after.bends[:2] != before.bends).any((1, 2)).all()
 
 
-def test_with_more_attempts_only_what_is_not_connected_begins_anew(
+def test_with_more_attempts_what_is_not_connected_goes_on_with_the_next(
     recorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = Paths.load(recorded)
@@ -103,7 +103,10 @@ def test_with_more_attempts_only_what_is_not_connected_begins_anew(
     after = Paths.load(recorded)
     assert after.header.recipe.attempts == 2 and after.over.all()
     assert after.steps[0] == before.steps[0] and np.array_equal(after.bends[0], before.bends[0])
-    assert after.connected[1] or after.steps[1] > 4
+    tried = before.history[before.history["pair"] == 1]
+    of_both = after.history[after.history["pair"] == 1]
+    assert np.array_equal(of_both[: len(tried)], tried)  # the first attempt is not made again
+    assert after.begun_anew(1) == [4] and of_both["step"].tolist() == [0, 4, 4 + 16]
     assert after.header.solutions == before.header.solutions
     record(monkeypatch, 2, attempts=1)  # fewer: another recipe
     assert Paths.load(recorded).header.recipe.attempts == 1
