@@ -15,7 +15,7 @@ from pydantic import Field
 from explorer.assets import catalog
 from explorer.base import folders
 from explorer.base.errors import BadInputError
-from explorer.base.files import write_atomically
+from explorer.base.files import csv_of, write_atomically
 from explorer.base.language import tr
 from explorer.base.provenance import Recorded
 from explorer.geometry import depth, projection
@@ -73,12 +73,11 @@ class SolutionMap:
         """The solutions by id."""
         return {s.record.id: s for found in self.sets for s in found.solutions}
 
-    def csv(self, ids: Collection[str]) -> str:
+    def csv(self, ids: Collection[str]) -> bytes:
         """Return the rows of some points as CSV; x and y of hidden states are after `layer`."""
         last = {"layer": len(self.record.layers) - 1} if self.record.layers else {}
         points = self.points[self.points["id"].isin(ids)].assign(**last)
-        text: str = points.to_csv(index=False)
-        return text
+        return csv_of(points)
 
 
 def gather(spec: MapSpec) -> list[SolutionSet]:
@@ -244,14 +243,15 @@ def _placed(record: MapRecord, known: pd.DataFrame, sets: list[SolutionSet]) -> 
 
 
 def key(spec: MapSpec, sets: list[SolutionSet]) -> str:
-    """Return the name of a map: settings that matter and the solutions in it."""
+    """Return the name of a map: settings that matter and the solutions in it, as trained then."""
     settings = spec.model_dump(mode="json")
     if spec.method == "pca":  # PCA has no such settings; the metric is that of the purity
         settings |= dict.fromkeys(("neighbours", "min_distance", "seed"), 0)
     if spec.place is not None:
         settings["vector"] = None
-    ids = [s.record.id for found in sets for s in found.solutions]
-    return hashlib.sha256(json.dumps([VERSION, settings, ids]).encode()).hexdigest()[:16]
+    known = [s.record for found in sets for s in found.solutions]
+    made = [(record.id, record.steps, record.seconds) for record in known]
+    return hashlib.sha256(json.dumps([VERSION, settings, made]).encode()).hexdigest()[:16]
 
 
 def save(made: SolutionMap) -> Path:

@@ -17,9 +17,13 @@ R = TypeVar("R", bound=Value)
 
 
 def key(record: SetRecord) -> str:
-    """Return the name of a set's report: it depends on the exact solutions, not on the rest."""
-    ids = sorted(member.solution for member in record.exact)
-    return hashlib.sha256(json.dumps([VERSION, record.id, ids]).encode()).hexdigest()[:16]
+    """Return the name of a set's report: it depends on the exact solutions, not on the rest.
+
+    Ids of solutions are those of what was asked for; the seconds that they took tell one training
+    of it from another, on another device for one.
+    """
+    members = sorted((m.solution, m.steps, m.seconds) for m in record.exact)
+    return hashlib.sha256(json.dumps([VERSION, record.id, members]).encode()).hexdigest()[:16]
 
 
 def kept(name: str) -> list[Path]:

@@ -174,7 +174,8 @@ class Paths(TensorFile):
     def same_task(self, other: "Paths") -> bool:
         """Whether another set of paths is of the same solutions, curve and recipe."""
         of = attrgetter("pairs", "kind", "recipe", "solutions", "fingerprint")
-        return bool(of(self.header) == of(other.header))
+        same = of(self.header) == of(other.header)
+        return bool(same and np.array_equal(self.vectors, other.vectors))
 
     def points(self, pair: int) -> NDArray[np.float32]:
         """Return the points of a pair's curve: end, bends, end, (2 + bends, 2 d_model)."""

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from explorer.base.errors import BadInputError
-from explorer.geometry import depth, maps, projection
+from explorer.geometry import depth, maps, projection, set_reports
 from explorer.geometry.states import States
 from explorer.solutions import sets
 from explorer.solutions.recording import Recording, RecordingHeader
@@ -44,6 +44,20 @@ def test_a_map_is_kept_and_is_the_same_picture(
     again = maps.load(spec)
     assert again is not None and again.points.equals(made.points)
     assert maps.load(spec.model_copy(update={"seed": 1})) is None
+
+
+def test_what_is_kept_of_a_set_is_not_of_the_same_set_trained_anew(make_set: MakeSet) -> None:
+    """On another device, say: its solutions have the same ids and other vectors."""
+    spec = MapSpec(sets=(make_set(),))
+    (found,) = maps.gather(spec)
+    anew = [
+        replace(s, record=s.record.model_copy(update={"seconds": s.record.seconds + 1}))
+        for s in found.solutions
+    ]
+    assert maps.key(spec, [replace(found, solutions=anew)]) != maps.key(spec, [found])
+    longer = [m.model_copy(update={"seconds": m.seconds + 1}) for m in found.record.members]
+    again = found.record.model_copy(update={"members": longer})
+    assert set_reports.key(again) != set_reports.key(found.record)
 
 
 def test_pca_does_not_depend_on_settings_of_umap(make_set: MakeSet) -> None:
