@@ -8,7 +8,7 @@ Bad input raises an `ExplorerError` whose message says what to do. docs/python.m
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,12 +24,14 @@ from explorer.inside.result import Inside
 from explorer.model.metrics import Score, score
 from explorer.model.pool import ModelPool
 from explorer.paths.result import Paths
+from explorer.solutions import solution as files
+from explorer.solutions import store
 from explorer.solutions.recording import Recording
-from explorer.solutions.solution import Solution, load_solution, save_solution
-from explorer.solutions.store import open_solution
+from explorer.solutions.solution import Solution, load_solution
 from explorer.specs.arrangements import ArrangementChoice
+from explorer.specs.cleaning import clean
 from explorer.specs.curves import PathRecipe
-from explorer.specs.jobs import InsideSpec, PathsSpec, ReconstructSpec
+from explorer.specs.jobs import MAX_CHARACTERS, InsideSpec, PathsSpec, ReconstructSpec
 from explorer.specs.recipes import Recipe, preset
 from explorer.tasks.inside.looking import InsideTask
 from explorer.tasks.paths.connecting import Connecting
@@ -83,7 +85,7 @@ class Run:
         return [s for s in self.solutions if s.record.exact]
 
 
-def load_model(name: str = packaged.EMBEDDED_MODEL.name, device: str = "auto") -> Model:
+def load_model(name: str | Path = packaged.EMBEDDED_MODEL.name, device: str = "auto") -> Model:
     """Return a model by its name in the list, hub id or folder; download it if it is not here.
 
     Args:
@@ -97,7 +99,7 @@ def load_model(name: str = packaged.EMBEDDED_MODEL.name, device: str = "auto") -
     """
     import torch
 
-    card = downloaded(catalog.from_here(name))
+    card = downloaded(catalog.from_here(str(name)))
     assert card.folder is not None
     pool = ModelPool(torch.device(named(device)))
     return Model(card.name, Tokenizer.load(card.folder), pool)
@@ -135,7 +137,7 @@ def train(
     """
     given = {
         "model": model.name,
-        "text": text,
+        "text": (text := clean(text)[:MAX_CHARACTERS]),  # as the command line does
         "restarts": restarts,
         "seed": seed,
         "until": until,
@@ -164,7 +166,7 @@ def check(model: Model, solution: Solution) -> Score:
     """
     record = solution.record
     with _computing(model):
-        _require_own(model, solution)
+        solution = _own(model, solution)
         exact = model.pool.of_solution(solution)
         ids = solution.target_ids.tolist()
         return score(exact, solution.e, solution.m, ids, record.arrangement, record.sink)
@@ -188,8 +190,8 @@ def connect(
     checked = valid(PathRecipe, dict(recipe or PathRecipe()))  # `model_copy` checks nothing
     spec = valid(PathsSpec, {"curve": curve, "recipe": checked})
     with _computing(model) as scratch:
-        _require_own(model, a)
-        task = Connecting([(a, b)], spec.curve, spec.recipe, model.pool, scratch)
+        pair = _own(model, a), _own(model, b)
+        task = Connecting([pair], spec.curve, spec.recipe, model.pool, scratch)
         finish(task)
         return task.paths
 
@@ -211,16 +213,41 @@ def look_inside(
     """
     spec = InsideSpec(solution=solution.record.id, write=write)
     with _computing(model) as scratch:
-        _require_own(model, solution)
-        task = InsideTask(solution, spec, model.pool, scratch, None, swap_with)
+        solution, *others = (_own(model, each) for each in (solution, *swap_with))
+        task = InsideTask(solution, spec, model.pool, scratch, None, others)
         finish(task)
         assert task.found is not None
         return task.found
 
 
-def _require_own(model: Model, solution: Solution) -> None:
-    """Make sure that a solution is of this model: tasks take the one that its record names."""
+def open_solution(name: str | Path) -> Solution:
+    """Read a solution by its id or its file.
+
+    Raises:
+        BadInputError: if there is none by that name, or it has memory vectors, not e and m.
+        CorruptFileError: if it cannot be read.
+    """
+    return store.open_solution(str(name))
+
+
+def save_solution(solution: Solution, path: str | Path) -> Path:
+    """Write a solution to a file and return where: its tensors, and its record as JSON.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    return files.save_solution(solution, Path(path))
+
+
+def _own(model: Model, solution: Solution) -> Solution:
+    """Return a solution as one of this model, which may lie elsewhere than where it was trained.
+
+    Raises:
+        ModelError: if it is of other weights.
+    """
     model.pool.of_weights(model.name, solution.record.fingerprint)
+    here = solution.record.model_copy(update={"model": model.name})
+    return replace(solution, record=here)
 
 
 def draw(result: Run | Recording | Paths | Inside) -> list[Chart]:

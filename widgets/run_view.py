@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from explorer.base.files import csv_of
 from explorer.base.formatting import counted, human_seconds, nats, speed
 from explorer.base.language import later, retold, tr
 from explorer.figures import run as charts
@@ -238,7 +239,7 @@ def _downloads(
         table = partial(charts.full_table, recording)
         for label, made, name in (
             (later("Solution"), file.read_bytes, file.name),
-            ("CSV", lambda: table().to_csv(index=False).encode(), "recording.csv"),
+            ("CSV", lambda: csv_of(table()), "recording.csv"),
             ("Parquet", lambda: table().to_parquet(index=False), "recording.parquet"),
         ):
             said = tr(DOWNLOAD_HELP[label])

@@ -7,9 +7,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from explorer.base.errors import disk_errors
 from explorer.base.language import tr
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _guard: ContextVar[Callable[[], None] | None] = ContextVar("guard", default=None)
 _hear: ContextVar[Callable[[], None] | None] = ContextVar("hear", default=None)
@@ -76,3 +80,13 @@ def files_below(folder: Path, pattern: str = "*") -> Iterator[Path]:
     """
     for top, _, names in os.walk(folder):
         yield from (Path(top) / name for name in fnmatch.filter(names, pattern))
+
+
+def csv_of(table: "pd.DataFrame") -> bytes:
+    """Return a table as CSV in UTF-8.
+
+    Its lines end in CRLF (RFC 4180): what is written quotes only the letters of its own line end,
+    and a bare CR, which some tokens are, would end a line for whoever reads it.
+    """
+    text: str = table.to_csv(index=False, lineterminator="\r\n")
+    return text.encode()

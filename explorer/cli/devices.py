@@ -15,6 +15,7 @@ from explorer.cli.progress import carry_out, say
 from explorer.cluster import joining
 from explorer.cluster.parts import Division
 from explorer.jobs import client
+from explorer.jobs.devices import VISIBLE, driver_name
 
 if TYPE_CHECKING:
     from explorer.model.pool import ModelPool
@@ -26,7 +27,6 @@ DEVICE = (
     "or “all” of them, share the work out."
 )
 """The meaning of `--device` where work can be shared out."""
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def add_to(command: argparse.ArgumentParser) -> None:
@@ -74,7 +74,12 @@ def held(device: str) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         say("Waiting: another process is computing on this device …")
-        lock.acquire()
+        try:
+            lock.acquire()
+        except RuntimeError as error:  # for ever
+            raise BadInputError(
+                "What is under way in this thread holds the device. Let it end first."
+            ) from error
     try:
         yield
     finally:
@@ -88,12 +93,16 @@ def several(arguments: argparse.Namespace) -> list[str]:
         BadInputError: if one is not a device of this machine, or is named twice; if Ray is to be
             used and is not installed, or no cluster answers.
     """
+    names: str = arguments.device.strip()
     if arguments.cores is not None and arguments.cores < 1:
         raise BadInputError("--cores is at least 1.")
     if arguments.ray is not None:
+        if arguments.ray != joining.LOCAL and names != AUTO:
+            raise BadInputError(
+                "A cluster's nodes compute on what they have: leave --device or --ray out."
+            )
         joining.require_ray()
         joining.require_answer(arguments.ray)
-    names: str = arguments.device.strip()
     if names == ALL or (names == AUTO and arguments.ray == joining.LOCAL):
         import torch
 
@@ -109,6 +118,8 @@ def several(arguments: argparse.Namespace) -> list[str]:
         raise BadInputError(f"“--device {names}” names a device twice. Name each of them once.")
     if len(found) > 1 and not all(name.startswith("cuda") for name in found):
         raise BadInputError("Work is shared out among GPUs only: name several, or one device.")
+    if arguments.cores is not None and not spreads(arguments, found):
+        raise BadInputError("--cores goes with --ray. Leave it out, or add --ray.")
     return found
 
 
@@ -152,9 +163,8 @@ def _here(devices: list[str]) -> Iterator[None]:
         for device in devices:
             stack.enter_context(held(device))
         gpus = [device for device in devices if device.startswith("cuda:")]
-        numbers = [gpu.removeprefix("cuda:") for gpu in gpus]  # of none: Ray sees no GPU
-        if shown := os.environ.pop(VISIBLE, ""):  # torch counts on from the first of these
-            numbers = [shown.split(",")[int(number)].strip() for number in numbers]
+        numbers = [driver_name(gpu.removeprefix("cuda:")) for gpu in gpus]  # none: no GPU
+        if shown := os.environ.pop(VISIBLE, ""):
             stack.callback(os.environ.update, {VISIBLE: shown})
         os.environ[VISIBLE] = ",".join(numbers)
         stack.callback(os.environ.pop, VISIBLE)

@@ -84,8 +84,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _other_run(file: Path, settings: Settings) -> str:
-    """Say what a file holds if it is another run than the one asked for."""
+def _other_run(file: Path, settings: Settings, fingerprint: str | None = None) -> str:
+    """Say what a file holds if it is another run than the one asked for.
+
+    Of which weights is known once it is made; before that those of the file are taken for it.
+    """
     with suppress(CorruptFileError):
         header = runs.read_header(file)
         settled = {
@@ -93,7 +96,8 @@ def _other_run(file: Path, settings: Settings) -> str:
             for name, value in dict(settings).items()
             if value == AUTO
         }
-        if header.id != runs.run_id(settings.model_copy(update=settled), header.fingerprint):
+        settings, weights = settings.model_copy(update=settled), fingerprint or header.fingerprint
+        if header.id != runs.run_id(settings, weights):
             return f"the run {header.id} of {header.settings.experiment}"
     return ""
 
@@ -123,6 +127,8 @@ def _run(
             made = _measure(asked, settings, preset, pool, card.parameters)
     if arguments.out is not None:
         out = arguments.out / made.header.id if len(arguments.model or ()) > 1 else arguments.out
+        file = out / runs.HEADER_FILE
+        results.keep_others(file, _other_run(file, made.settings, made.header.fingerprint))
         _write(made, exports.tables(asked, made), out)
     return made
 
@@ -147,7 +153,7 @@ def _tell_together(arguments: argparse.Namespace, asked: Experiment, made: list[
 
 def _changeable(usual: Settings) -> dict[str, dict[str, Any]]:
     """Return what --set can change: its value in the preset, and what it means."""
-    fixed = ("experiment", "model", "recipe")
+    fixed = ("experiment", "model", "recipe", "seed")
     found = {name: _told(usual, name) for name in type(usual).model_fields if name not in fixed}
     if (recipe := getattr(usual, "recipe", None)) is not None:
         found |= {f"recipe.{name}": _told(recipe, name) for name in SETTINGS}
@@ -176,7 +182,7 @@ def _settings(
             )
         fields["arrangement"] = arguments.arrangement
     changes, of_recipe = dict(map(recipes.halves, arguments.set)), {}
-    for own in changes.keys() & {"model", "recipe"}:
+    for own in changes.keys() & {"model", "recipe", "seed"}:
         raise BadInputError(f"Give the {own} with --{own}, not with --set.")
     for field in [field for field in changes if field.startswith("recipe.")]:
         of_recipe[field.removeprefix("recipe.")] = changes.pop(field)

@@ -1,12 +1,13 @@
 """`python -m explorer inside`: look inside the forward pass of one solution."""
 
 import argparse
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from explorer.base.errors import CorruptFileError
-from explorer.base.files import write_atomically
+from explorer.base.files import csv_of, write_atomically
 from explorer.cli import flags, results
 from explorer.cli.devices import alone_on, named
 from explorer.cli.progress import carry_out
@@ -36,19 +37,20 @@ def run(arguments: argparse.Namespace) -> int:
     solution = store.open_solution(spec.solution)
     swap = others.chosen(solution, spec.other)
     file = arguments.out / FILE
-    results.keep_others(file, _other_look(file, solution.record.id))
+    results.keep_others(file, _other_look(file, solution.record.id, spec))
+    results.folder(arguments.out)
     from explorer.tasks.inside.looking import InsideTask
 
-    with alone_on(named(arguments.device)) as pool:
-        results.keep_others(file, _other_look(file, solution.record.id))  # after a wait
-        folder = results.folder(arguments.out)
-        task = carry_out(InsideTask(solution, spec, pool, folder, swap_with=swap))
+    with alone_on(named(arguments.device)) as pool, tempfile.TemporaryDirectory() as scratch:
+        task = carry_out(InsideTask(solution, spec, pool, Path(scratch), swap_with=swap))
     assert task.found is not None
+    results.keep_others(file, _other_look(file, solution.record.id, spec))  # made meanwhile
+    task.found.save(file)
     made = tables.all_of(task.found)
     for name in tables.TABLES:
         table = arguments.out / f"{name}.csv"
         if name in made:
-            write_atomically(table, made[name].to_csv(index=False).encode())
+            write_atomically(table, csv_of(made[name]))
         else:  # of an earlier look that tried more
             table.unlink(missing_ok=True)
     if arguments.json:
@@ -58,11 +60,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _other_look(file: Path, solution: str) -> str:
-    """Say what a file holds if it is a look inside another solution."""
+def _other_look(file: Path, solution: str, spec: InsideSpec) -> str:
+    """Say what a file holds if it is a look inside another solution, or by other options."""
     with suppress(CorruptFileError):
-        kept = FORMAT.read_header(file).solution
-        return "" if kept == solution else f"a look inside {kept}"
+        kept = FORMAT.read_header(file)
+        if kept.solution != solution:
+            return f"a look inside {kept.solution}"
+        named = {"solution": solution}  # by its id or its file
+        if kept.asked and kept.asked.model_copy(update=named) != spec.model_copy(update=named):
+            return f"a look inside {kept.solution} by other options"
     return ""
 
 

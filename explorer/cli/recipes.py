@@ -1,6 +1,8 @@
 """The recipe that `--recipe` and `--set` describe: a preset or a file, with some fields changed."""
 
+import codecs
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +37,22 @@ def named(name: str) -> Recipe:
         return recipes.preset(name)
     try:
         with disk_errors(f"{name} cannot be read", "Check the path.", BadInputError):
-            return Recipe.model_validate_json(Path(name).read_bytes())
+            written = Path(name).read_bytes().removeprefix(codecs.BOM_UTF8)
+            return Recipe.model_validate_json(written)
     except ValidationError as error:
         raise BadInputError(f"{name} holds no recipe. {in_words(error, Recipe)}") from error
 
 
 def changed(recipe: dict[str, Any], changes: dict[str, str]) -> dict[str, Any]:
-    """Return a recipe's fields with some changed, and a name that says so; “none” is no value."""
-    if not changes:
-        return recipe
-    for field, value in changes.items():
-        recipe = recipe | {field: None if value == "none" else value}
-    return recipe | {"name": f"{recipe['name']}, changed"}
+    """Return a recipe's fields with some changed, and a name that says so; “none” is no value.
+
+    What is changed to what it is changes nothing: the name is part of what runs are known by.
+    """
+    values = {field: None if value == "none" else value for field, value in changes.items()}
+    with suppress(BadInputError):  # whoever makes a recipe of it says what cannot be
+        if valid(Recipe, recipe | values) == valid(Recipe, recipe):
+            return recipe
+    return recipe | values | {"name": f"{recipe['name']}, changed"}
 
 
 def halves(change: str) -> tuple[str, str]:

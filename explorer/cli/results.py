@@ -1,5 +1,6 @@
 """What a command gives: one JSON object on stdout, and files in the folder that `--out` names."""
 
+import tempfile
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,19 @@ def print_json(value: dict[str, Any]) -> None:
 
 
 def folder(out: Path) -> Path:
-    """Create the folder that a person named for results, and return it.
+    """Create the folder that a person named for results, see that it takes files, and return it.
 
     Raises:
-        BadInputError: if it cannot be.
+        BadInputError: if it cannot be, or takes none.
     """
     with disk_errors(
         f"The folder {out} cannot be created", "Name another one with --out.", BadInputError
     ):
         out.mkdir(parents=True, exist_ok=True)
+    with disk_errors(
+        f"No file can be written to {out}", "Name another folder with --out.", BadInputError
+    ):
+        tempfile.TemporaryFile(dir=out).close()
     return out
 
 

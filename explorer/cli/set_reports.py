@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from explorer.base.files import write_atomically
+from explorer.base.files import csv_of, write_atomically
 from explorer.cli import flags, results
 from explorer.cli.devices import alone_on, named
 from explorer.cli.progress import ProgressBar, carry_out
@@ -71,7 +71,7 @@ def _report(arguments: argparse.Namespace, found: SolutionSet) -> None:
             made = carry_out(_task_of(arguments.command)(found, pool)).found
     if arguments.out is not None:
         file = arguments.out / f"{reports.name}-{found.record.id}.csv"
-        write_atomically(file, made.table.to_csv(index=False).encode())
+        write_atomically(file, csv_of(made.table))
     if arguments.json:
         results.print_json(made.model_dump(mode="json"))
     else:
@@ -91,7 +91,7 @@ def _distances(arguments: argparse.Namespace, found: SolutionSet) -> None:
         summary, pairs = report.summary, report.pairs
     if arguments.out is not None:
         name = arguments.out / f"distances-{found.record.id}"
-        write_atomically(name.with_suffix(".csv"), pairs.to_csv(index=False).encode())
+        write_atomically(name.with_suffix(".csv"), csv_of(pairs))
         write_atomically(name.with_suffix(".parquet"), pairs.to_parquet(index=False))
     if arguments.json:
         for piece in distance_report.as_json(summary, pairs):

@@ -73,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
             record = _build(spec, pool, card)
     if arguments.out is not None:
         folder = folder_of(record.id)
+        results.keep_others(file, _other_set(arguments.out, record.spec, record.fingerprint))
         with results.written(arguments.out, folder):
             shutil.copytree(folder, arguments.out, dirs_exist_ok=True)
     if arguments.json:
@@ -83,13 +84,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if record.exact else 3
 
 
-def _other_set(folder: Path, spec: SolveSetSpec) -> str:
-    """Say what a folder holds if it is another set than the one asked for."""
+def _other_set(folder: Path, spec: SolveSetSpec, fingerprint: str | None = None) -> str:
+    """Say what a folder holds if it is another set than the one asked for.
+
+    Of which weights is known once it is made; before that those of the file are taken for it.
+    """
     with suppress(CorruptFileError):
         kept = load(folder)
         if spec.arrangement == AUTO:  # what a probe chose then
             spec = spec.model_copy(update={"arrangement": kept.spec.arrangement})
-        if kept.id != set_id(spec, kept.fingerprint):
+        if kept.id != set_id(spec, fingerprint or kept.fingerprint):
             return f"the set {kept.id}"
     return ""
 

@@ -6,7 +6,7 @@ import zipfile
 
 import pandas as pd
 
-from explorer.base.files import files_below
+from explorer.base.files import csv_of, files_below
 from explorer.base.provenance import Computed, in_words
 from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Run
@@ -34,7 +34,7 @@ def _noted(found: Computed | None) -> dict[str, str]:
 
 def csv(run: Run) -> bytes:
     """Return every measurement as CSV."""
-    return flat(run).to_csv(index=False).encode()
+    return csv_of(flat(run))
 
 
 def parquet(run: Run) -> bytes:
@@ -48,7 +48,7 @@ def tables(experiment: Experiment, run: Run) -> dict[str, bytes]:
     """Return a CSV of every table by its file's name; one without columns is no CSV."""
     made = experiment.tables(run) if run.done else {}
     return {
-        f"{title.lower().replace(' ', '-')}.csv": table.to_csv(index=False).encode()
+        f"{title.lower().replace(' ', '-')}.csv": csv_of(table)
         for title, table in made.items()
         if len(table.columns)
     }

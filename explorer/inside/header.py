@@ -11,6 +11,7 @@ from explorer.base.value import Value
 from explorer.paths.header import MeasuredHeader, TextInfo
 from explorer.solutions.solution import Solution, now
 from explorer.specs.arrangements import ArrangementKey, read_from, stands
+from explorer.specs.jobs import InsideSpec
 
 MOST_TOKENS = 128
 """N up to which there is a look inside: attention maps grow with its square."""
@@ -74,6 +75,7 @@ class InsideHeader(MeasuredHeader):
     trials: list[Trial] = Field(default=[], description="In the order of the tensors' rows.")
     others: list[Other] = Field(default=[], description="Solutions swapped with.")
     directions: int = Field(0, description="Seed of the noise's directions; older files: 0.")
+    asked: InsideSpec | None = Field(None, description="What was asked for; older files: none.")
     writings: list[Writing] = Field(default=[], description="Empty: it was not asked to write.")
     pieces: dict[int, str] = Field(default={}, description="What every token id in it says.")
     seconds: dict[str, float] = Field(default={}, description="Compute time of each part.")

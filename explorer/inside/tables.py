@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from explorer.base.files import csv_of
 from explorer.inside.reading import SOURCES, appears, shares
 from explorer.inside.result import FILE, TOP, Inside
 
@@ -141,6 +142,6 @@ def archive(found: Inside, file: Path) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as zipped:
         for name, table in all_of(found).items():
-            zipped.writestr(f"{name}.csv", table.to_csv(index=False))
+            zipped.writestr(f"{name}.csv", csv_of(table))
         zipped.write(file, FILE)
     return out.getvalue()

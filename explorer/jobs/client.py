@@ -21,7 +21,7 @@ from explorer.base.errors import BadInputError, ExplorerError, StorageError
 from explorer.base.formatting import human_bytes
 from explorer.base.language import retold, tr
 from explorer.base.locks import LockFile
-from explorer.jobs.devices import devices
+from explorer.jobs.devices import devices, driver_name
 from explorer.runtime import limits, logs
 from explorer.specs.jobs import JobSpec, parse
 
@@ -232,8 +232,16 @@ def worker_lock(device: str) -> FileLock:
 
 
 def compute_lock(device: str) -> FileLock:
-    """Return the lock that whoever computes on a device holds: the worker or the command line."""
-    return LockFile(folders.make(folders.local()) / f"compute-{device_name(device)}.lock")
+    """Return the lock that whoever computes on a device holds: the worker or the command line.
+
+    Of CUDA devices it has the driver's name, since processes that are shown different GPUs all
+    call their first one `cuda:0`.
+    """
+    number, of_several, which = device_name(device).removeprefix("cuda-").partition("#")
+    if device.startswith("cuda"):
+        number = f"cuda-{driver_name(number).replace('/', '-')}"
+    place = f"compute-{number}{of_several}{which}.lock"
+    return LockFile(folders.make(folders.local()) / place)
 
 
 def device_name(device: str) -> str:

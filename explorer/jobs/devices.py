@@ -8,6 +8,7 @@ from importlib import metadata
 from itertools import takewhile
 
 NAMED = "EXPLORER_DEVICES"
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def devices() -> tuple[str, ...]:
@@ -19,15 +20,28 @@ def devices() -> tuple[str, ...]:
     """
     if named := [name.strip() for name in os.environ.get(NAMED, "").split(",") if name.strip()]:
         return tuple(dict.fromkeys(named))
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
+    seen = _visible()
+    if seen is None:
         count = _gpus()
-    else:  # torch counts on from the first
-        shown = (name.strip() for name in visible.split(","))
-        seen = list(takewhile(lambda name: name not in ("", "-1"), shown))
+    else:
         count = 1 if any(name.startswith("MIG") for name in seen) else len(seen)
     several = count > 1 and not metadata.version("torch").endswith("+cpu")
     return tuple(f"cuda:{k}" for k in range(count)) if several else ("auto",)
+
+
+def driver_name(number: str) -> str:
+    """Return what the driver calls the GPU that torch calls `cuda:NUMBER` in this process."""
+    seen = _visible()
+    return number if seen is None or int(number) >= len(seen) else seen[int(number)]
+
+
+def _visible() -> list[str] | None:
+    """Return the GPUs that this process is shown, from which torch counts on; None: all."""
+    visible = os.environ.get(VISIBLE)
+    if visible is None:
+        return None
+    shown = (name.strip() for name in visible.split(","))
+    return list(takewhile(lambda name: name not in ("", "-1"), shown))
 
 
 @cache

@@ -28,7 +28,7 @@ from explorer.base.errors import (
     ModelError,
     disk_errors,
 )
-from explorer.base.files import write_atomically
+from explorer.base.files import csv_of, write_atomically
 from explorer.base.language import later, tr
 from explorer.base.provenance import in_words
 from explorer.library.items import Item
@@ -123,7 +123,7 @@ def export(items: Sequence[Item]) -> bytes:
         ),
         zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
-        archive.writestr(TABLE, table(good).to_csv(index=False))
+        archive.writestr(TABLE, csv_of(table(good)))
         for item in good:
             assert item.path is not None
             archive.write(item.path, f"{item.path.parent.name}/{item.path.name}")

@@ -9,7 +9,7 @@ from plotly.offline import get_plotlyjs
 
 from explorer.base import folders
 from explorer.base.errors import BadInputError, disk_errors
-from explorer.base.files import write_atomically
+from explorer.base.files import csv_of, write_atomically
 from explorer.figures import palette
 from explorer.site.contents import pages
 from explorer.site.page import html_of
@@ -34,7 +34,7 @@ def write(folder: Path) -> list[Path]:
         write_atomically(folder / name, content.encode())
     for page in made:
         for name, table in page.tables.items():
-            write_atomically(folder / name, table.to_csv(index=False).encode())
+            write_atomically(folder / name, csv_of(table))
     return [
         write_atomically(folder / f"{page.name}.html", html_of(page, made).encode())
         for page in made

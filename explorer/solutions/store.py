@@ -226,7 +226,7 @@ def open_solution(name: str) -> Solution:
         CorruptFileError: if it cannot be read.
     """
     path = folders.given(name)
-    is_file = path.suffix == ".safetensors" or "/" in name
+    is_file = path.suffix == ".safetensors" or "/" in name or path.is_file()
     return load_solution(path if is_file else find(name))
 
 

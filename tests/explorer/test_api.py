@@ -1,6 +1,8 @@
 """The explorer as a library: what its functions give is what the explorer measures elsewhere."""
 
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from explorer import api
 from explorer.base.errors import BadInputError, ModelError
+from explorer.specs.jobs import MAX_CHARACTERS
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +35,45 @@ def test_a_training_tells_every_step_and_gives_what_it_recorded(model: api.Model
     assert np.allclose(run.recording.frames["accuracy"][-1], accuracies)
     assert run.best.record.accuracy == max(accuracies)
     assert next(chart.key for chart in api.draw(run)) == "accuracy"
+
+
+def test_a_text_is_cleaned_and_cut_as_on_the_command_line(model: api.Model) -> None:
+    text = "The heron\r\nwaits by" + " x" * MAX_CHARACTERS
+    run = api.train(model, text, restarts=1, until="first", **QUICK)
+    wanted = model.tokenizer.encode("The heron\nwaits")[:3]
+    assert run.solutions[0].target_ids.tolist() == wanted
+
+
+def test_computing_while_it_computes_is_a_sentence(model: api.Model) -> None:
+    def more(_: api.StepReport) -> None:
+        api.train(model, "The heron waits by", **QUICK)
+
+    with pytest.raises(BadInputError, match="Let it end first"):
+        api.train(model, "The heron waits by", on_step=more, **QUICK)
+
+
+def test_files_and_folders_may_be_paths_or_strings(
+    exact_solutions: list[api.Solution], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in (Path("mine"), "mine.safetensors", str(tmp_path / "other.safetensors")):
+        file = api.save_solution(exact_solutions[0], path)
+        assert api.open_solution(path).record == api.open_solution(file).record
+
+
+def test_a_model_that_was_moved_does_for_its_solutions(
+    exact_solutions: list[api.Solution], tiny_llama_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_llama_folder, tmp_path / "moved")
+    model = api.load_model(tmp_path / "moved", device="cpu")
+    gone = [
+        replace(s, record=s.record.model_copy(update={"model": "/gone/from/here"}))
+        for s in exact_solutions
+    ]
+    assert api.check(model, gone[0]).accuracy == 1
+    recipe = api.PathRecipe(max_steps=1, finish_steps=0, points=3)
+    assert api.connect(model, gone[0], exact_solutions[1], recipe=recipe).header.model == model.name
+    assert api.look_inside(model, gone[0], swap_with=[exact_solutions[-1]]).trials("swap")
 
 
 def test_what_the_caller_raises_ends_the_training(model: api.Model) -> None:

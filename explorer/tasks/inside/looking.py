@@ -204,6 +204,7 @@ class InsideTask(Task):
             layers=len(plain),
             heads=plain.shape[1],
             directions=self.spec.seed,
+            asked=self.spec,
             confirmed_in=self.model.number_format,
             device=self.model.device.type,
             job=self._job,

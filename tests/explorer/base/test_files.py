@@ -1,11 +1,13 @@
 import errno
+import io
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from explorer.base.errors import StorageError
-from explorer.base.files import files_below, write_atomically
+from explorer.base.files import csv_of, files_below, write_atomically
 
 
 def test_data_is_written_and_folders_are_made(tmp_path: Path) -> None:
@@ -81,3 +83,9 @@ def test_a_folder_that_goes_while_it_is_listed_is_passed_over(tmp_path: Path) ->
             shutil.rmtree(tmp_path / name)
     assert list(listed) == []
     assert list(files_below(tmp_path / "nowhere")) == []
+
+
+def test_a_table_comes_back_from_csv_whole_with_every_kind_of_line_end() -> None:
+    table = pd.DataFrame({"says": ["a\rb", "\r", "a\nb", "\r\n", 'a,"b"'], "n": range(5)})
+    again = pd.read_csv(io.BytesIO(csv_of(table)))
+    pd.testing.assert_frame_equal(again, table)

@@ -6,6 +6,7 @@ import os
 import pytest
 import torch
 
+from explorer.base.errors import BadInputError
 from explorer.cli import devices
 from explorer.cluster import joining
 
@@ -47,3 +48,16 @@ def test_ray_alone_takes_all_gpus_of_this_machine(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     asked = argparse.Namespace(ray=ray, device=device, cores=None)
     assert devices.several(asked) == used
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ({"ray": "host:1", "device": "cpu"}, "leave --device or --ray out"),
+        ({"cores": 4}, "--cores goes with --ray"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(named: dict[str, object], said: str) -> None:
+    asked = {"ray": None, "device": "auto", "cores": None} | named
+    with pytest.raises(BadInputError, match=said):
+        devices.several(argparse.Namespace(**asked))

@@ -9,7 +9,7 @@ import torch
 from huggingface_hub import constants
 
 from explorer.base.errors import BadInputError
-from explorer.cli import devices
+from explorer.cli import devices, experiment
 from explorer.experiments import runs
 from explorer.runtime import step_times
 from tests.explorer.cli.conftest import Call
@@ -109,6 +109,7 @@ def test_settings_are_listed_and_unknown_ones_named(call: Call, tiny_llama_folde
         ("recipe.nope=1", "There is no setting “recipe.nope”"),
         ("recipe=fast", "Give the recipe with --recipe"),
         ("model=other", "Give the model with --model"),
+        ("seed=7", "Give the seed with --seed"),
     ):
         refused = call("run", "readout", "--model", tiny_llama_folder, "--set", change)
         assert refused.code == 2 and said in refused.err
@@ -184,3 +185,10 @@ def test_checkpoints_of_a_training_run_are_one_experiment(call: Call, tmp_path: 
     assert len(set(files)) == 3 and all(file.is_file() for file in files)
     plain = call(*asked).out
     assert "Over training" in plain and note in plain
+
+
+def test_a_run_of_the_same_settings_by_other_weights_is_another_run() -> None:
+    file = runs.shipped()[0] / runs.HEADER_FILE
+    header = runs.read_header(file)
+    assert experiment._other_run(file, header.settings) == ""
+    assert header.id in experiment._other_run(file, header.settings, "f" * 64)

@@ -10,6 +10,7 @@ import pytest
 from explorer.cli.main import main
 from explorer.inside.result import FILE, Inside
 from explorer.inside.tables import TABLES
+from explorer.tasks.inside.looking import InsideTask
 
 
 def test_it_writes_a_file_and_tables_and_says_all_of_it(
@@ -47,9 +48,29 @@ def test_a_look_inside_another_solution_is_not_written_over(
     said = capsys.readouterr().err
     assert f"a look inside {solution_files[0].stem}" in said and "--out" in said
     assert kept == {file: file.read_bytes() for file in out.iterdir()}
+    for other in ([], ["--write", "--draws", "2"], ["--write", "--seed", "1"]):
+        assert main(["inside", str(solution_files[0]), *common, *other]) == 2
+        assert "by other options" in capsys.readouterr().err
+    assert kept == {file: file.read_bytes() for file in out.iterdir()}
+    again = [*common, "--write"]
+    assert main(["inside", str(solution_files[0]), *again]) == 0  # the same is made again
+
+
+def test_who_interrupts_a_look_keeps_the_one_before(
+    solution_files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = ["--depths", "1", "--draws", "1", "--device", "cpu", "--out", str(tmp_path / "look")]
     assert main(["inside", str(solution_files[0]), *common]) == 0
-    left = {file.stem for file in out.glob("*.csv")}
-    assert left == set(TABLES) - {"writings"}  # nothing was written now
+    kept = {file: file.read_bytes() for file in (tmp_path / "look").iterdir()}
+    save = InsideTask._save
+
+    def interrupted(task: InsideTask) -> None:
+        save(task)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(InsideTask, "_save", interrupted)
+    assert main(["inside", str(solution_files[0]), *common]) == 130
+    assert kept == {file: file.read_bytes() for file in (tmp_path / "look").iterdir()}
 
 
 def test_bad_input_is_a_sentence(

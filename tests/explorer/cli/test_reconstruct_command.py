@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from explorer.assets import catalog
+from explorer.cli import recipes
 from explorer.jobs import client
 from explorer.solutions import store
 from explorer.solutions.recording import Recording
@@ -165,6 +166,17 @@ def test_recipe_fields_can_be_changed(reconstruct: Reconstruct) -> None:
         "precision": "float32",
     }
     assert _recipe_of(said) == PAPER.model_dump() | changed
+
+
+def test_what_is_changed_to_what_it_is_leaves_the_recipe_its_name() -> None:
+    assert recipes.chosen("fast", ["lr=0.8", "clip=none"]) == FAST
+    assert recipes.chosen("fast", ["lr=0.7"]).name == "fast, changed"
+
+
+def test_a_recipe_of_an_editor_that_marks_utf_8_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(FAST.model_dump_json(), encoding="utf-8-sig")
+    assert recipes.named(str(file)) == FAST
 
 
 def test_a_recipe_may_come_from_a_file(reconstruct: Reconstruct, tmp_path: Path) -> None:

@@ -86,6 +86,12 @@ def test_out_holds_what_the_set_holds(solve: Callable[..., Any], tmp_path: Path)
     other = solve(*more, "--seed", 3)
     assert other.code == 2 and f"holds the set {answer['set']}" in other.err
     assert sorted(file.name for file in out.iterdir()) == kept
+    record = sets.load(out)
+    weights = "f" * 64
+    before = {"fingerprint": weights, "id": sets.set_id(record.spec, weights)}
+    (out / "set.json").write_text(record.model_copy(update=before).model_dump_json())
+    other = solve(*more)
+    assert other.code == 2 and f"holds the set {before['id']}" in other.err
     (tmp_path / "file").write_text("")
     said = solve("--out", tmp_path / "file" / "x")
     assert said.code == 2 and "cannot be created" in said.err and "about" not in said.err

@@ -193,6 +193,27 @@ def test_every_device_has_its_own_worker(spawned: list[str]) -> None:
     assert client.worker_lock("cuda:1").lock_file.endswith("worker-cuda-1.lock")
 
 
+@pytest.mark.parametrize(
+    ("visible", "device", "locked"),
+    [
+        (None, "cuda:1", "cuda-1"),
+        ("2,5", "cuda:1", "cuda-5"),
+        ("5", "cuda:0", "cuda-5"),
+        ("MIG-1/0", "cuda", "cuda-MIG-1-0"),
+        ("5", "cpu", "cpu"),
+        ("5", "cpu#2", "cpu#2"),
+    ],
+)
+def test_who_computes_holds_the_gpu_that_the_driver_means(
+    visible: str | None, device: str, locked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes that are shown different GPUs all call their first one cuda:0."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert client.compute_lock(device).lock_file.endswith(f"compute-{locked}.lock")
+
+
 def test_thirty_pages_at_once_start_one_worker(spawned: list[str]) -> None:
     start = threading.Barrier(30)
     results: list[bool] = []
