@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
@@ -9,6 +10,16 @@ from itertools import takewhile
 
 NAMED = "EXPLORER_DEVICES"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+ASK = """
+import sys, torch
+for name in sys.argv[1:]:
+    try:
+        torch.ones(1, device=name).add_(1).item()
+    except (RuntimeError, AssertionError):
+        continue
+    print(name)
+"""
+"""Prints those of some devices on which torch computes."""
 
 
 def devices() -> tuple[str, ...]:
@@ -26,7 +37,9 @@ def devices() -> tuple[str, ...]:
     else:
         count = 1 if any(name.startswith("MIG") for name in seen) else len(seen)
     several = count > 1 and not metadata.version("torch").endswith("+cpu")
-    return tuple(f"cuda:{k}" for k in range(count)) if several else ("auto",)
+    if not several:
+        return ("auto",)
+    return _computing(tuple(f"cuda:{k}" for k in range(count))) or ("auto",)
 
 
 def driver_name(number: str) -> str:
@@ -42,6 +55,22 @@ def _visible() -> list[str] | None:
         return None
     shown = (name.strip() for name in visible.split(","))
     return list(takewhile(lambda name: name not in ("", "-1"), shown))
+
+
+@cache
+def _computing(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of some GPUs on which torch computes, asked in another process.
+
+    A driver may be too old for torch, a GPU too old for its kernels, or a name of a GPU that is not
+    there: a worker for it would end at once, and be started again and again.
+    """
+    with suppress(OSError, subprocess.TimeoutExpired):
+        asked = subprocess.run(  # noqa: S603 (this Python)
+            [sys.executable, "-c", ASK, *names], capture_output=True, text=True, timeout=120
+        )
+        if not asked.returncode:
+            return tuple(name for name in names if name in asked.stdout.split())
+    return names
 
 
 @cache

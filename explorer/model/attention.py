@@ -268,10 +268,10 @@ def _attend_backward(
     by_output: Float[Tensor, "B G L D"], kept: Kept
 ) -> tuple[Float[Tensor, "B G L D"], Float[Tensor, "B L D"], Float[Tensor, "B L D"]]:
     """Return the gradients by q, k and v from that by what attention said."""
-    B, G, L, D = by_output.shape
-    dk, dv = torch.empty_like(kept.k), torch.empty_like(kept.v)
+    B, G, _, D = by_output.shape
+    dk, dv = torch.zeros_like(kept.k), torch.zeros_like(kept.v)
     by_block = []
-    for weights in reversed(kept.weights):  # the last block sees all positions
+    for weights in reversed(kept.weights):
         block, seen = weights.shape[1] // G, weights.shape[2]
         span = slice(seen - block, seen)
         by_these = by_output[:, :, span].reshape(B, G * block, D)
@@ -280,9 +280,8 @@ def _attend_backward(
         ).mul_(D**-0.5)
         by_block.append((by_scores @ kept.k[:, :seen]).view(B, G, block, D))
         asking = kept.q[:, :, span].reshape(B, G * block, D)
-        more = int(seen < L)  # the last block, which comes first, sets what the others add to
-        dk[:, :seen].baddbmm_(by_scores.mT, asking, beta=more)
-        dv[:, :seen].baddbmm_(weights.mT, by_these, beta=more)
+        dk[:, :seen].baddbmm_(by_scores.mT, asking)
+        dv[:, :seen].baddbmm_(weights.mT, by_these)
     return torch.cat(by_block[::-1], 2) if len(by_block) > 1 else by_block[0], dk, dv
 
 

@@ -1,6 +1,7 @@
 """A frozen language model: loaded once, shared, never changed; logits from input embeddings."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -200,9 +201,10 @@ class FrozenModel:
 
 
 def best_device() -> torch.device:
-    """Return CUDA if there is one, else MPS, else the CPU."""
+    """Return CUDA if there is one that this torch has kernels for, else MPS, else the CPU."""
     if torch.cuda.is_available():
-        return torch.device("cuda:0")
+        with suppress(RuntimeError):
+            return _computing(torch.device("cuda:0"))
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
@@ -223,7 +225,7 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name if device.type == "cuda" else device.type)
         if device.type == "cuda" and device.index is None:
             device = torch.device("cuda:0")
-        torch.empty(1, device=device)
+        return _computing(device)
     except (RuntimeError, AssertionError) as error:
         raise BadInputError(
             tr(
@@ -232,6 +234,15 @@ def choose_device(name: str) -> torch.device:
                 best=best_device(),
             )
         ) from error
+
+
+def _computing(device: torch.device) -> torch.device:
+    """Return a device that computes: one may be there, and of a kind that torch has no kernels for.
+
+    Raises:
+        RuntimeError: of torch, if it does not.
+    """
+    torch.ones(1, device=device).add_(1).item()
     return device
 
 

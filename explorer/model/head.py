@@ -13,10 +13,15 @@ from explorer.runtime.interruption import check
 CHUNK = 512
 """Positions whose logits over the vocabulary exist at one time."""
 PIECE = 32
-"""Positions of a chunk that are worked on in float32 at one time: few enough to stay in cache."""
+"""Positions of a chunk that are worked on in float32 at one time on a CPU: few enough to stay in
+its cache. A GPU takes the whole chunk: each piece is some twenty kernels, which are launched."""
 
 PART = 8192
-"""Tokens of the vocabulary whose weights are cast to another number format at one time."""
+"""Tokens of the vocabulary whose weights are cast to another number format at one time.
+
+On MPS so many are multiplied at one time: its products that sum over 32,767 and more read memory
+beyond their operands in torch 2.13 (pytorch #195163), as those into a column slice fail on macOS
+before 26 (#187255)."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +73,15 @@ class Head:
             return torch.nn.functional.linear(hidden, self.weight, bias)
         logits = hidden.new_empty(*hidden.shape[:-1], len(self.weight))
         for part, weight in self._in_parts(hidden.dtype):
-            torch.matmul(hidden, weight.T, out=logits[..., part])
+            if hidden.device.type == "mps":
+                logits[..., part] = hidden @ weight.T
+            else:
+                torch.matmul(hidden, weight.T, out=logits[..., part])
         return logits if bias is None else logits.add_(bias)
 
     def back(self, gradient: Float[Tensor, "T vocab"]) -> Float[Tensor, "T d"]:
         """Return the gradient by hidden states from that by their logits."""
-        if self.weight.dtype == gradient.dtype:
+        if self.weight.dtype == gradient.dtype and gradient.device.type != "mps":
             return gradient @ self.weight
         by_hidden = gradient.new_zeros(len(gradient), self.weight.shape[1])
         for part, weight in self._in_parts(gradient.dtype):
@@ -107,7 +115,8 @@ class Head:
         for chunk, wanted in zip(hidden.split(CHUNK), targets.split(CHUNK), strict=True):
             check()
             logits = self.logits(chunk)
-            for piece, ids in zip(logits.split(PIECE), wanted.split(PIECE), strict=True):
+            size = PIECE if logits.device.type == "cpu" else CHUNK
+            for piece, ids in zip(logits.split(size), wanted.split(size), strict=True):
                 measured, p = measure_logits(piece.float(), ids, detail=detail)
                 parts.append(measured)
                 if gradient:

@@ -17,7 +17,7 @@ from explorer.base.language import later, tr
 from explorer.model import families, probes
 from explorer.model.attention import fused_wanted
 from explorer.model.body import Body
-from explorer.model.frozen import FrozenModel, best_device
+from explorer.model.frozen import FrozenModel, best_device, is_out_of_memory
 from explorer.model.graphs import Graphs
 from explorer.model.graphs import wanted as graphs_wanted
 from explorer.model.head import Head
@@ -60,15 +60,16 @@ def load(
     memory.require_fits(catalog.check(folder), bytes_per_parameter=dtype.itemsize)
     tokenizer = Tokenizer.load(folder)
     device = device or best_device()
+    if device.type == "cuda":  # the environment may have chosen TF32, 10 bits called float32
+        torch.set_float32_matmul_precision("highest")
     network = _network(folder, dtype, device)
-    table = probes.embedding_table(network, folder)
+    std, mean = torch.std_mean(probes.embedding_table(network, folder), dim=0)
     head = _direct_head(network, device)
     body = _own_body(network, device) if head is not None else None
     positions, remembers = None, True
     if body is None:
         positions = probes.require_usable(network, folder)
         remembers = probes.remembers(network)
-    std, mean = torch.std_mean(table, dim=0)
     return FrozenModel(
         name=name or str(folder),
         folder=folder,
@@ -203,7 +204,9 @@ def _direct_head(network: Any, device: torch.device) -> Head | None:
                 if ours.shape != own.shape or not torch.allclose(ours, own, rtol=1e-4, atol=1e-5):
                     return None
                 factor = FAR / max(float(ours.abs().max()), 1e-6)
-    except Exception:  # another kind of output, or of input: probes say what is wrong with it
+    except Exception as error:  # another kind of output, or of input: probes say what is wrong
+        if is_out_of_memory(error):
+            raise
         return None
     return head
 

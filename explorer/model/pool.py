@@ -1,16 +1,16 @@
 """The models a process holds: loaded once, shared by every job, let go when memory is short."""
 
-import gc
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import torch
 
 from explorer.assets import catalog, memory
 from explorer.assets.fingerprint import matches
 from explorer.base.errors import CorruptFileError, ModelError
-from explorer.base.language import tr
+from explorer.base.language import later, tr
 from explorer.model.frozen import (
     FrozenModel,
     best_device,
@@ -21,6 +21,10 @@ from explorer.model.frozen import (
 from explorer.model.loading import load
 from explorer.runtime.process import give_memory_back
 from explorer.solutions.solution import Solution
+
+FULL = later(
+    "There is no room in memory for {model} now. Choose a smaller model, or close other programs."
+)
 
 
 class ModelPool:
@@ -42,6 +46,7 @@ class ModelPool:
         self.device = device or best_device()
         self.keep, self.fast = keep, fast
         self._held: OrderedDict[tuple[Path, torch.dtype], FrozenModel] = OrderedDict()
+        self._in_use = WeakValueDictionary[tuple[Path, torch.dtype], FrozenModel]()
 
     def get(self, folder: Path, name: str, dtype: torch.dtype) -> FrozenModel:
         """Return the model, loading it if it is not held.
@@ -57,8 +62,10 @@ class ModelPool:
                 self._held.move_to_end((folder.resolve(), torch.bfloat16))
                 return shared
         if key not in self._held:
-            self._held[key] = self._load(folder, name, dtype)
-            give_memory_back()  # what loading took besides the weights
+            if (model := self._in_use.get(key)) is None:
+                model = self._load(folder, name, dtype)
+                give_memory_back()  # what loading took besides the weights
+            self._held[key] = self._in_use[key] = model
             while len(self._held) > self.keep:
                 self._drop_oldest()
         self._held.move_to_end(key)
@@ -91,10 +98,22 @@ class ModelPool:
         return self.get(folder, name, torch.float32) if self.can_confirm(folder) else model
 
     def in_float32(self, folder: Path, name: str) -> Callable[[], FrozenModel] | None:
-        """Return what loads the model in float32 once somebody needs it; None: it does not fit."""
+        """Return what loads the model in float32 once somebody needs it; None: it does not fit.
+
+        Where it does not fit any more by then, it is what `searching` returns.
+        """
         if not self.can_confirm(folder):
             return None
-        return lambda: self.get(folder, name, torch.float32)
+
+        def needed() -> FrozenModel:
+            try:
+                return self.get(folder, name, torch.float32)
+            except ModelError as error:
+                if not is_out_of_memory(error.__cause__) and self._fits(folder, 4):
+                    raise
+                return self.searching(folder, name)
+
+        return needed
 
     def of_weights(self, name: str, fingerprint: str, precision: str = "float32") -> FrozenModel:
         """Return the model that a solution was trained on.
@@ -168,14 +187,15 @@ class ModelPool:
         while True:
             try:
                 return load(folder, name, dtype=dtype, device=self.device)
-            except ModelError as error:
-                lacks = is_out_of_memory(error.__cause__) or not self._fits(folder, dtype.itemsize)
-                if not (self._held and lacks):
+            except (ModelError, RuntimeError) as error:
+                full = is_out_of_memory(error) or is_out_of_memory(error.__cause__)
+                if not (self._held and (full or not self._fits(folder, dtype.itemsize))):
+                    if is_out_of_memory(error):
+                        raise ModelError(tr(FULL, model=name)) from error
                     raise
                 self._drop_oldest()
 
     def _drop_oldest(self) -> None:
+        """Let the model go that was not needed for longest; whoever computes on it keeps it."""
         self._held.popitem(last=False)
-        gc.collect()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        give_memory_back()

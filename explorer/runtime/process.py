@@ -74,8 +74,13 @@ def keep_memory() -> bool:
 
 
 def give_memory_back() -> None:
-    """Return what is free to the system."""
+    """Return what is free to the system, and of a GPU to other processes."""
     gc.collect()
+    if (torch := sys.modules.get("torch")) is not None:
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+        if torch.backends.mps.is_available():
+            torch.mps.empty_cache()
     if (library := _glibc()) is not None:
         library.malloc_trim(0)
 

@@ -123,11 +123,13 @@ class Hands:
         owner: the worker, as the queue knows it.
         active: the jobs by id.
         leaving: whether all is to be put down, so that a long step is left in the middle.
+        lost: whether the device answers nothing any more, so that nobody's step can be taken.
     """
 
     owner: Owner
     active: dict[str, Active] = field(default_factory=dict)
     leaving: bool = False
+    lost: bool = False
     _heard: float = -math.inf
     _token_seconds: float = 0.0
 
@@ -169,7 +171,8 @@ class Hands:
                 ),
                 error,
             )
-            self.leaving |= _is_lost(job.pool.device)
+            self.lost |= _is_lost(job.pool.device)
+            self.leaving |= self.lost
         else:
             return True
         return False
@@ -329,7 +332,7 @@ class Hands:
             with self._guarded(active):
                 if isinstance(active.steps, Generator):
                     active.steps.close()
-        except (ExplorerError, LostError, OSError) as error:
+        except (ExplorerError, LostError, OSError, RuntimeError) as error:  # a lost device's last
             left = logs.line("job left no checkpoint", job=active.job.id, **logs.reason(error))
             log.warning(left)
 

@@ -162,6 +162,8 @@ class Worker:
                 log.error(logs.line("shared step", jobs=len(now)) + logs.frames(error))
             self._midway = True
             for active in now:
+                if self.hands.lost:  # whose step it took was not theirs
+                    break
                 began = time.monotonic()
                 active.spent = step.share if (step := active.job.next_step) else 0.0
                 active.stepped = True

@@ -7,7 +7,7 @@ import signal
 
 from filelock import Timeout
 
-from explorer.base.errors import StorageError
+from explorer.base.errors import ExplorerError
 from explorer.jobs import client
 from explorer.runtime import logs, process
 
@@ -33,7 +33,7 @@ def main() -> None:
                 worker.run()
     except Timeout:
         logs.log.info(logs.line("another worker has the device", device=arguments.device))
-    except StorageError as error:
+    except ExplorerError as error:  # a disk that refuses, a device that is not there
         logs.log.error(logs.line("no worker", **logs.reason(error)))
 
 

@@ -20,7 +20,7 @@ from explorer.geometry.distances import pairs
 from explorer.geometry.states import States
 from explorer.inside.header import Role, roles_of
 from explorer.model import inside
-from explorer.model.frozen import FrozenModel
+from explorer.model.frozen import FrozenModel, is_out_of_memory
 from explorer.model.metrics import input_sequence
 from explorer.model.pool import ModelPool
 from explorer.runtime.interruption import Interrupted, abandonable
@@ -28,6 +28,7 @@ from explorer.solutions.sets import SolutionSet
 from explorer.solutions.solution import Solution
 from explorer.specs.jobs import MapSpec
 from explorer.tasks.task import Task
+from explorer.training.memory import ONE_ROW
 
 ROWS = 16
 """Solutions in one forward pass, all of whose hidden states are kept."""
@@ -129,12 +130,19 @@ def states_of(
         model: that it was made with.
         takes: what part of the whole this is, for the progress that is yielded.
     """
-    solutions, parts = given.solutions, list[NDArray[np.float32]]()
-    while (at := ROWS * len(parts)) < len(solutions):
+    solutions, parts, at_once = given.solutions, list[NDArray[np.float32]](), ROWS
+    while (at := sum(part.shape[2] for part in parts)) < len(solutions):
         said = tr("{at} of {all} solutions are read.", at=at, all=len(solutions))
         yield Progress(said, takes * at / len(solutions))
-        with suppress(Interrupted), abandonable():
-            parts.append(_states(model, solutions[at : at + ROWS]))
+        try:
+            with suppress(Interrupted), abandonable():
+                parts.append(_states(model, solutions[at : at + at_once]))
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if at_once == 1:
+                raise BadInputError(tr(ONE_ROW)) from error
+            at_once //= 2
     return np.concatenate(parts, 2)
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from explorer.jobs import client, devices
 
+computing = devices._computing
+
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
@@ -14,6 +16,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(devices.metadata, "version", lambda _: "2.13.0")
+    monkeypatch.setattr(devices, "_computing", lambda names: names)
     devices._gpus.cache_clear()
     return tmp_path
 
@@ -66,6 +69,18 @@ def test_gpus_that_torch_cannot_use_have_none(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     monkeypatch.setattr(devices.metadata, "version", lambda _: "2.13.0+cpu")
     assert devices.devices() == ("auto",)
+
+
+def test_gpus_on_which_torch_computes_nothing_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too old for its kernels, a driver too old for it, or not there: no worker would stay."""
+    assert computing(("cpu", "cuda:77", "nonsense")) == ("cpu",)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,9")
+    monkeypatch.setattr(devices, "_computing", lambda names: names[:1])
+    assert devices.devices() == ("cuda:0",)
+    monkeypatch.setattr(devices, "_computing", lambda names: ())
+    assert devices.devices() == ("auto",)
+    monkeypatch.setattr(devices.sys, "executable", "/nowhere/python")
+    assert computing.__wrapped__(("cuda:0", "cuda:1")) == ("cuda:0", "cuda:1")  # it cannot be told
 
 
 def test_what_is_named_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -417,6 +417,17 @@ def test_devices_are_chosen_by_name() -> None:
     assert frozen.choose_device("auto") == frozen.best_device()
 
 
+def test_a_gpu_that_torch_has_no_kernels_for_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ones(*_: object, device: torch.device) -> torch.Tensor:
+        raise RuntimeError("CUDA error: no kernel image is available for execution on the device")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "ones", ones)
+    assert frozen.best_device().type in ("cpu", "mps")
+    with pytest.raises(BadInputError, match="no device"):
+        frozen.choose_device("cuda:0")
+
+
 @pytest.mark.parametrize("name", ["", "gpu", "cuda:99", "meta", "cpu; rm -rf"])
 def test_devices_that_are_not_here_are_said(name: str) -> None:
     with pytest.raises(BadInputError, match="no device"):

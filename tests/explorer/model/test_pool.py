@@ -132,6 +132,42 @@ def test_models_are_let_go_when_the_memory_of_a_gpu_is_short(
     assert models.holds(tiny_neox_folder, F32) and not models.holds(tiny_llama_folder, F32)
 
 
+def test_a_model_that_is_computed_on_is_not_loaded_a_second_time(
+    tiny_llama_folder: Path, tiny_neox_folder: Path, loads: list[tuple[str, torch.dtype]]
+) -> None:
+    models = ModelPool(CPU, keep=1)
+    in_use = models.get(tiny_llama_folder, "a", F32)
+    models.get(tiny_neox_folder, "b", F32)
+    assert not models.holds(tiny_llama_folder, F32)
+    assert models.get(tiny_llama_folder, "a", F32) is in_use and len(loads) == 2
+    assert models.get(tiny_neox_folder, "b", F32) is not in_use and len(loads) == 3
+
+
+def test_room_that_is_taken_meanwhile_lets_results_be_confirmed_in_what_they_were_found_in(
+    tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = ModelPool(CPU, fast=BF16)
+    fast = models.searching(tiny_llama_folder, "a")
+    needed = models.in_float32(tiny_llama_folder, "a")
+    assert needed is not None
+    with monkeypatch.context() as full:
+        full.setattr(pool, "load", _no_room)
+        assert needed() is fast
+    assert needed().dtype == F32
+
+
+def test_no_room_after_the_weights_are_loaded_is_a_sentence_too(
+    tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "load", _no_room)
+    with pytest.raises(ModelError, match="no room in memory for a now"):
+        ModelPool(CPU).get(tiny_llama_folder, "a", F32)
+
+
+def _no_room(*_: object, **__: object) -> FrozenModel:
+    raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
 def test_float32_is_asked_of_the_gpu_that_would_hold_it(
     tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

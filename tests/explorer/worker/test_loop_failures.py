@@ -91,6 +91,24 @@ def test_a_gpu_that_answers_nothing_any_more_costs_one_job_and_not_all(
         assert client.get(good).state == "queued"
 
 
+def test_a_gpu_that_is_lost_in_a_shared_step_costs_one_job_and_not_all(
+    shift: "Shift", long: "MakeSpec", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [client.submit(long(seed=seed)) for seed in range(3)]
+    shift.until(lambda: len([a for a in shift.worker.active.values() if a.shares]) == 3)
+
+    def lost(*_: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr("explorer.worker.hands.take_together", lost)
+    monkeypatch.setattr("explorer.training.shared_pass.take_together", lost)
+    monkeypatch.setattr(torch.cuda, "synchronize", lost)
+    monkeypatch.setattr(shift.worker.pool, "device", torch.device("cuda"))
+    shift.until(lambda: not shift.worker.stays)
+    shift.worker._put_down()
+    assert sorted(client.get(job).state for job in jobs) == ["failed", "queued", "queued"]
+
+
 def test_jobs_of_another_version_fail_with_a_sentence_and_others_go_on(
     shift: "Shift", quick: "MakeSpec"
 ) -> None:

@@ -183,6 +183,13 @@ sys.stdin.read()
 """
 
 
+def test_a_worker_for_a_device_that_is_not_here_ends_with_a_line_in_the_log() -> None:
+    command = [sys.executable, "-m", "explorer.worker.main", "--device", "cuda:77"]
+    subprocess.run(command, cwd=folders.PROJECT, check=True, timeout=120)
+    log = (folders.local() / "logs" / "worker.log").read_text()
+    assert "no worker" in log and "cuda:77" in log and "Traceback" not in log
+
+
 @pytest.mark.trial
 def test_a_worker_ends_with_its_parent_and_lays_its_work_down(
     long: "MakeSpec", steps_of: StepsOf

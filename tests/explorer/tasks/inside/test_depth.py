@@ -17,6 +17,7 @@ from explorer.geometry import depth, maps
 from explorer.geometry.states import States
 from explorer.solutions import sets
 from explorer.specs.jobs import MapSpec
+from explorer.tasks.inside import depth as tasks
 from explorer.tasks.inside.depth import DepthTask, StatesTask
 from tests.steps import exhaust
 
@@ -117,6 +118,34 @@ def test_where_no_position_holds_m_nothing_is_said_of_it(
     assert maps.load(spec) is None
     with pytest.raises(BadInputError, match="no m to lay out"):
         StatesTask(spec, pool, tmp_path / "states.npz")
+
+
+def test_where_memory_is_short_fewer_are_read_at_a_time(
+    pool: "ModelPool", make_set: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = sets.read(sets.find(make_set(d=32)))
+    model = pool.of_solution(given.solutions[0])
+    whole, plain = _read(given, model), tasks._states
+    sizes: list[int] = []
+
+    def read(model: Any, solutions: Any) -> Any:
+        if len(solutions) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        sizes.append(len(solutions))
+        return plain(model, solutions)
+
+    monkeypatch.setattr(tasks, "_states", read)
+    np.testing.assert_allclose(_read(given, model), whole, atol=1e-5)
+    assert max(sizes) == 2 and sum(sizes) == len(given.solutions)
+
+
+def _read(given: sets.SolutionSet, model: Any) -> Any:
+    steps = tasks.states_of(given, model, 1.0)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 def test_a_set_that_grows_while_its_states_are_laid_out_keeps_them_with_their_solutions(
