@@ -62,8 +62,8 @@ def answers(
 
     Columns: id, paper (the statement), rests on (its evidence there), here (the answer), figure,
     differs (why, where an experiment found it), model, from. A statement of which nothing speaks
-    has one row whose answer says so and whose other columns are empty, not guessed. What decides
-    nothing has no row where something else on the same model decides.
+    has one row whose answer says so and whose other columns are empty, not guessed. What tested
+    nothing has no row where something else on the same model did.
 
     Args:
         evidence: by runs, sets and paths.
@@ -71,9 +71,13 @@ def answers(
     """
     by_id: dict[str, list[dict[str, str]]] = {}
     said = list(evidence)
-    decided = {(each.finding.id, each.model) for each in said if each.finding.shown is not None}
+
+    def speaks(each: Evidence) -> bool:
+        return each.finding.tested or each.finding.shown is not None
+
+    spoken_of = {(each.finding.id, each.model) for each in said if speaks(each)}
     for each in said:
-        if each.finding.shown is None and (each.finding.id, each.model) in decided:
+        if not speaks(each) and (each.finding.id, each.model) in spoken_of:
             continue
         by_id.setdefault(each.finding.id, []).append(
             {

@@ -226,7 +226,7 @@ def _closer(summary: DistanceSummary, vector: Vector) -> Finding:
         "between the texts.",
         distance=missing,
     )
-    return Finding("F9", None, f"{found.figure} {half}")
+    return Finding("F9", None, f"{found.figure} {half}", tested=True)
 
 
 def _apart(closer: float) -> str:

@@ -44,6 +44,7 @@ class Finding:
         needed: units that would decide at the spread seen; None: nothing is known, or no number
             that could be measured.
         reason: why it differs from the paper, where an experiment has found that; else empty.
+        tested: whether something was tested; not where what it takes was not measured.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Finding:
     figure: str
     needed: int | None = None
     reason: str = ""
+    tested: bool = False
 
     @property
     def claim(self) -> str:
@@ -184,7 +186,7 @@ def judged(name: str, parts: Sequence[Part], figure: str, *, reason: str = "") -
     elif shown is None and units > 1 and all(p.open_to_more for p in parts):
         more = counted(MOST, unit)
         said.append(tr("At this spread, not even {units} would decide.", units=more))
-    return Finding(name, shown, " ".join(said), needed, "" if shown else reason)
+    return Finding(name, shown, " ".join(said), needed, "" if shown else reason, tested=True)
 
 
 def _needed(parts: Sequence[Part]) -> int | None:

@@ -212,10 +212,13 @@ class RolesReport(Recorded):
         """How much noise each stands, and which stands less."""
         e, m = self.radius("e"), self.radius("m")
         return tr(
-            "With noise of {e} of its norm on e, or {m} on m, the text comes out all the same. "
-            "Doublings of noise, m minus e: {difference}.",
+            "A text bears noise of {e} of its norm on e, and of {m} on m: a geometric mean, in which "
+            "one that breaks at the least noise tried, {least}, counts as {below}. Doublings of "
+            "noise, m minus e: {difference}.",
             e=f"{e.share:.1%}",
             m=f"{m.share:.1%}",
+            least=f"{(least := min(n.length for n in self.noise)):.1%}",
+            below=f"{least / 2**0.5:.1%}",
             difference=m.minus(e).sentence,
         )
 

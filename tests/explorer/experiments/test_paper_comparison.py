@@ -100,7 +100,7 @@ def test_every_finding_has_an_answer_and_none_is_guessed(measured: "MakeRun") ->
     assert more.loc["I5", "from"] == f"Arrangements run {run.header.id[:6]}"
 
 
-def test_what_decides_nothing_gives_way_to_what_decides_on_the_same_model() -> None:
+def test_what_tests_nothing_gives_way_to_what_does_on_the_same_model() -> None:
     said = [
         Evidence(Finding("F1", shown, figure), model, "run")
         for shown, figure, model in (
@@ -108,9 +108,11 @@ def test_what_decides_nothing_gives_way_to_what_decides_on_the_same_model() -> N
             (None, "Cannot tell.", "other"),
         )
     ]  # fmt: skip
-    found = paper_comparison.answers([*said, Evidence(Finding("F2", None, "So."), "tiny", "run")])
+    open_still = Evidence(Finding("F1", None, "p = .3", tested=True), "tiny", "run")
+    other = Evidence(Finding("F2", None, "So."), "tiny", "run")
+    found = paper_comparison.answers([*said, open_still, other])
     of = {name: list(found[found["id"] == name]["figure"]) for name in ("F1", "F2")}
-    assert of == {"F1": ["Says it.", "Denies.", "Cannot tell."], "F2": ["So."]}
+    assert of == {"F1": ["Says it.", "Denies.", "Cannot tell.", "p = .3"], "F2": ["So."]}
 
 
 def test_our_table1_is_the_runs_own(measured: "MakeRun") -> None:
