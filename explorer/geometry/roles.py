@@ -213,8 +213,8 @@ class RolesReport(Recorded):
         e, m = self.radius("e"), self.radius("m")
         return tr(
             "A text bears noise of {e} of its norm on e, and of {m} on m: a geometric mean, in "
-            "which one that breaks at the least noise tried, {least}, counts as {below}. Doublings of "
-            "noise, m minus e: {difference}.",
+            "which one that breaks at the least noise tried, {least}, counts as {below}. Doublings "
+            "of noise, m minus e: {difference}.",
             e=f"{e.share:.1%}",
             m=f"{m.share:.1%}",
             least=f"{(least := min(n.length for n in self.noise)):.1%}",
