@@ -24,10 +24,9 @@ from explorer.inside.result import Inside
 from explorer.model.metrics import Score, score
 from explorer.model.pool import ModelPool
 from explorer.paths.result import Paths
-from explorer.solutions import solution as files
-from explorer.solutions import store
 from explorer.solutions.recording import Recording
-from explorer.solutions.solution import Solution, load_solution
+from explorer.solutions.solution import Solution, load_solution, save_solution
+from explorer.solutions.store import open_solution
 from explorer.specs.arrangements import ArrangementChoice
 from explorer.specs.cleaning import clean
 from explorer.specs.curves import PathRecipe
@@ -218,25 +217,6 @@ def look_inside(
         finish(task)
         assert task.found is not None
         return task.found
-
-
-def open_solution(name: str | Path) -> Solution:
-    """Read a solution by its id or its file.
-
-    Raises:
-        BadInputError: if there is none by that name, or it has memory vectors, not e and m.
-        CorruptFileError: if it cannot be read.
-    """
-    return store.open_solution(str(name))
-
-
-def save_solution(solution: Solution, path: str | Path) -> Path:
-    """Write a solution to a file and return where: its tensors, and its record as JSON.
-
-    Raises:
-        StorageError: if the disk refuses.
-    """
-    return files.save_solution(solution, Path(path))
 
 
 def _own(model: Model, solution: Solution) -> Solution:

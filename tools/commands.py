@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from explorer.base import folders
+from explorer.cli.experiment import FIXED
 from explorer.cli.main import parser
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.definition import Experiment
@@ -60,9 +61,8 @@ def _recipes() -> str:
 
 
 def _settings(experiment: Experiment) -> str:
-    left_out = ("experiment", "model", "recipe")
     known = experiment.settings.model_fields
-    fields = [(n, f.description or "") for n, f in known.items() if n not in left_out]
+    fields = [(n, f.description or "") for n, f in known.items() if n not in FIXED]
     usual = {name: field.default for name, field in known.items()}
     opened = {n: "auto" for n in ("arrangement", "layout") if n in known}
     values = {p: {**usual, **opened, **chosen} for p, chosen in experiment.presets.items()}

@@ -11,12 +11,11 @@ from itertools import product
 from pathlib import Path
 from typing import Literal, get_args
 
-import numpy as np
-
 from explorer.assets import catalog
 from explorer.base import folders
 from explorer.geometry import depth, distance_report, maps, measure_distances, roles
 from explorer.geometry.roles import ROLES
+from explorer.geometry.states import States
 from explorer.model.frozen import best_device
 from explorer.model.pool import ModelPool
 from explorer.solutions import sets
@@ -78,11 +77,11 @@ def analyse(name: str, pool: ModelPool) -> list[Path]:
     for reports, task in ((depth.REPORTS, DepthTask), (roles.REPORTS, RolesTask)):
         finish(task(found, pool))
         files.append(reports.files(found.record)[0])
-    states = folders.local() / "states.npy"
+    states = folders.local() / "states.npz"
     for place in ROLES:
         spec = MapSpec(sets=(name,), method="umap", place=place)
         finish(StatesTask(spec, pool, states))
-        files.append(maps.save(maps.make(spec, np.load(states))))
+        files.append(maps.save(maps.make(spec, States.load(states))))
     states.unlink()
     return files
 

@@ -59,7 +59,7 @@ def show(file: Path, key: str, query: str) -> None:
         found, "loss" if column == "loss" else "accuracy", (row, at), clickable=True
     )
     with picture:
-        chart_widget.show(chart, key, on_select=lambda: _clicked(found, key, chart.key))
+        chart_widget.show(chart, key, on_select=lambda: _clicked(key, chart.key))
         _say_what_leaves_the_plane(found)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         download.button(
@@ -132,7 +132,7 @@ def _nearest(choices: list[int], wanted: int) -> int:
     return min(choices, key=lambda k: abs(k - wanted))
 
 
-def _clicked(found: Landscape, key: str, chart_key: str) -> None:
+def _clicked(key: str, chart_key: str) -> None:
     points = chart_widget.chosen(st.session_state.get(f"{key}-{chart_key}"))
     if points:
         row, column = points[0]

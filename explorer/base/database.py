@@ -4,7 +4,7 @@ WAL and a busy timeout let the web process, the worker and the command line use 
 transactions are short. On file systems where WAL does not work a rollback journal takes its place.
 
 A file made by an earlier version of the program is brought up to date when it is opened. Whoever
-changes a table above adds the statement that does so to `MIGRATIONS`; a test compares the two.
+changes a table below adds the statement that does so to `MIGRATIONS`; a test compares the two.
 """
 
 import sqlite3

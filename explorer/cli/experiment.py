@@ -59,6 +59,10 @@ def add_to(commands: Any) -> None:
     command.set_defaults(run=run)
 
 
+FIXED = ("experiment", "model", "recipe", "seed")
+"""Settings that --set does not change: most have an option of their own."""
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out."""
     asked = experiment(arguments.experiment)
@@ -153,8 +157,7 @@ def _tell_together(arguments: argparse.Namespace, asked: Experiment, made: list[
 
 def _changeable(usual: Settings) -> dict[str, dict[str, Any]]:
     """Return what --set can change: its value in the preset, and what it means."""
-    fixed = ("experiment", "model", "recipe", "seed")
-    found = {name: _told(usual, name) for name in type(usual).model_fields if name not in fixed}
+    found = {name: _told(usual, name) for name in type(usual).model_fields if name not in FIXED}
     if (recipe := getattr(usual, "recipe", None)) is not None:
         found |= {f"recipe.{name}": _told(recipe, name) for name in SETTINGS}
     return found

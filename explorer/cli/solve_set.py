@@ -112,10 +112,7 @@ def _require_agreement(spec: SolveSetSpec) -> None:
         if spec.texts and name in given:
             option = flags.written(SolveSetSpec, name)
             raise BadInputError(f"{option} says how texts are drawn. Leave it or --texts out.")
-    if (
-        spec.regime == "free"
-        and spec.joint_until != SolveSetSpec.model_fields["joint_until"].default
-    ):
+    if spec.regime == "free" and "joint_until" in given:
         raise BadInputError("--joint-until goes with the shared regime. Leave it out, or share m.")
 
 

@@ -2,6 +2,7 @@
 
 In: a division of a task into parts, and a cluster. Out: what the same task makes on one machine.
 The driver (`spreading`) hands parts out and keeps what comes back; a node (`node`) loads the model
-and carries parts out; `runs` divides a run of an experiment. Only here is Ray imported, and only
-once somebody asks for it (`joining`). It knows nothing of pages or of the command line.
+and carries parts out; `runs`, `sets`, `curves` and `planes` are divisions. Only here is Ray
+imported, and only once somebody asks for it (`joining`). It knows nothing of pages or of the
+command line.
 """

@@ -77,7 +77,7 @@ class Division(ABC):
     """Long work as parts, and what is made of what they come to.
 
     Attributes:
-        kind: by which nodes know what to do with a part (`node.CARRIED_OUT`).
+        kind: by which nodes know what to do with a part (`carried.CARRIED_OUT`).
         model: name of the model, as `--model` takes it.
         precision: in which the model searches, as a recipe has it.
     """

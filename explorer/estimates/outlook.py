@@ -144,16 +144,12 @@ class TextOutlook:
     @property
     def sentence(self) -> str:
         """The same for a person, before it starts."""
-        if self.few is None:
-            return tr("So far, no text like this one became exact within its steps.")
-        steps = _between(self.few, self.many)
-        if self.seconds is None:
-            return tr("A text like this one usually takes {steps} steps.", steps=steps)
-        took = about(self.seconds.usual)
+        if self.few is None or self.seconds is None:
+            return self.after(0, None)
         return tr(
             "A text like this one usually takes {steps} steps, about {time} here.",
-            steps=steps,
-            time=took,
+            steps=_between(self.few, self.many),
+            time=about(self.seconds.usual),
         )
 
     def after(self, step: int, step_seconds: float | None) -> str:

@@ -198,6 +198,6 @@ def _weights(cells: Callable[[Any], list[Cell]], settings: Settings) -> dict[str
 
 
 def looked_up() -> Look:
-    """Return `steps.usual` of what is seen now; for the same arguments it looks once."""
+    """Return `usual_steps.usual` of what is seen now; for the same arguments it looks once."""
     seen = usual_steps.samples()
     return lru_cache(maxsize=None)(partial(usual_steps.usual, seen=seen))

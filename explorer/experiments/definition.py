@@ -1,4 +1,4 @@
-"""What every experiment has in common, and the list of them. Free of torch."""
+"""What every experiment has in common; `catalogue` lists them. Free of torch."""
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence

@@ -71,11 +71,10 @@ def of_vectors(found: SolutionSet) -> list[Finding]:
         return [Finding("F8", None, str(error)), Finding("F9", None, str(error))]
     vector: Vector = "e" if has_one_m(found) else "both"
     distances = between(stack(found.solutions, vector), "cosine")[at.first, at.second]
-    of_kind = {kind: distances[at.kind == i] for i, kind in enumerate(KINDS)}
     comparisons = list(compare(at, distances, resamples=0, permutations=QUICK_PERMUTATIONS))
-    medians = {kind: float(np.median(d)) for kind, d in of_kind.items() if len(d)}
-    counts = {kind: len(d) for kind, d in of_kind.items()}
-    local = _local(vector, medians, counts, comparisons, len(np.unique(at.contexts)))
+    local = _local(
+        vector, at.medians(distances), at.counts, comparisons, len(np.unique(at.contexts))
+    )
     if comparisons:
         note = tr(
             "{count} permutations; intervals once its distances are measured.",

@@ -174,9 +174,9 @@ class RolesReport(Recorded):
         """Return how much noise a vector stands."""
         return next(r for r in self.radii if r.vector == vector)
 
-    def m_less_e(self, target: Target = "meaning") -> Difference | None:
-        """Return how much better a target is read from m than from e; None if it cannot be read."""
-        e, m = (self.probe(vector, target) for vector in ROLES)
+    def m_less_e(self) -> Difference | None:
+        """Return how much better meaning is read from m than from e; None if it cannot be read."""
+        e, m = (self.probe(vector, "meaning") for vector in ROLES)
         return m.minus(e) if e and m else None
 
     @property

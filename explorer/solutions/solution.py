@@ -285,14 +285,14 @@ def now() -> str:
     return datetime.now(UTC).replace(microsecond=0).isoformat()
 
 
-def save_solution(solution: Solution | Memory, path: Path) -> Path:
+def save_solution(solution: Solution | Memory, path: str | Path) -> Path:
     """Write one of either kind as `FORMAT`: its tensors, and its record as JSON.
 
     Raises:
         StorageError: if the disk refuses.
     """
     tensors = {name: value for name, value in vars(solution).items() if name != "record"}
-    return FORMAT.save(path, solution.record, tensors)
+    return FORMAT.save(Path(path), solution.record, tensors)
 
 
 def load_solution(path: Path) -> Solution:

@@ -218,7 +218,7 @@ def _named_as(solution_id: str) -> Path | None:
     return next((entry.path for entry in entries if entry.id == solution_id), None)
 
 
-def open_solution(name: str) -> Solution:
+def open_solution(name: str | Path) -> Solution:
     """Read a solution by its id or its file.
 
     Raises:
@@ -226,8 +226,8 @@ def open_solution(name: str) -> Solution:
         CorruptFileError: if it cannot be read.
     """
     path = folders.given(name)
-    is_file = path.suffix == ".safetensors" or "/" in name or path.is_file()
-    return load_solution(path if is_file else find(name))
+    is_file = path.suffix == ".safetensors" or "/" in str(name) or path.is_file()
+    return load_solution(path if is_file else find(str(name)))
 
 
 def siblings(path: Path) -> list[Solution]:

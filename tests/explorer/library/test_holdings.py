@@ -60,7 +60,7 @@ def everything(own_cache: Path, shipped: Path) -> Path:
     shutil.copytree(run, runs.folder_of(run.name))
     folders.make(own_cache / "claims" / run.name).joinpath("x.lock").touch()
     for file in (RECORDED / "analyses").glob("*"):
-        if file.name.startswith(("distances-8280", "depth-8280", "map-0609")):
+        if file.name.startswith(("distances-3b1a", "depth-3b1a", "map-0174")):
             _copy(file, own_cache / "analyses" / file.name)
     for asset in packaged.ALL:
         folders.make(packaged.path(asset)).joinpath("file").write_bytes(b"weights")
