@@ -228,7 +228,7 @@ def _copied(shipped: str, to: Path) -> None:
             "experiments/330bfc2676cd",
             "1 run of an experiment",
         ),
-        ("Analyses", "analysis", "analyses/map-06095d687f50ef35.json", "analyses", "1 analysis"),
+        ("Analyses", "analysis", "analyses/map-0174860abcf21dec.json", "analyses", "1 analysis"),
     ],
 )
 def test_every_result_is_listed_deleted_and_put_back(
