@@ -185,8 +185,9 @@ def lengths_of(settings: Any) -> tuple[int, ...]:
 def recorded_pace(device: str, of: str = "") -> StepTime:
     """Return the pace of the machine that made the recorded runs of a device, from their cells.
 
-    Of several number formats, where a run went on on another machine, that of both. Of the one run alone whose id is given, if it has several lengths: not all were made on one
-    machine. A cell's rows are one batch, or one for each text where texts took their turns.
+    Of several number formats, where a run went on on another machine, that of both. Of the one run
+    alone whose id is given, if it has several lengths: not all were made on one machine. A cell's
+    rows are one batch, or one for each text where texts took their turns.
     """
     costs, seconds, alone = [], [], []
     formats = device.removeprefix("CPU, search in ").split(", then ")
@@ -198,7 +199,7 @@ def recorded_pace(device: str, of: str = "") -> StepTime:
         if name == "throughput":
             rows = run.table[run.table["side"] == "autoregressive"]
             alone += list(rows["seconds"] / rows["n"])
-        elif name in told and run.header.device[15:] in formats and (run.header.id in own or not own):
+        elif name in told and run.header.device[15:] in formats and own in (set(), {run.header.id}):
             n = getattr(run.settings, "length", None)
             for cell in run.done:
                 turns = groupby(cell.rows, key=lambda row: row.get("text_seconds", cell.seconds))
