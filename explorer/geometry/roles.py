@@ -212,7 +212,7 @@ class RolesReport(Recorded):
         """How much noise each stands, and which stands less."""
         e, m = self.radius("e"), self.radius("m")
         return tr(
-            "A text bears noise of {e} of its norm on e, and of {m} on m: a geometric mean, in "
+            "A text bears noise on e of {e} of its norm, and on m of {m}: a geometric mean, in "
             "which one that breaks at the least noise tried, {least}, counts as {below}. Doublings "
             "of noise, m minus e: {difference}.",
             e=f"{e.share:.1%}",

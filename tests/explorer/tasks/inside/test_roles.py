@@ -169,7 +169,7 @@ def test_the_verdict_works_both_ways(m: float, shown: bool | None) -> None:
 def test_the_radius_is_told_as_a_share_and_compared(measure: Callable[..., RolesReport]) -> None:
     made = measure()
     shares = [np.exp2(np.mean([x for x in made.radius(v).by_context if x])) for v in roles.ROLES]
-    assert f"{shares[0]:.1%} of its norm on e, and of {shares[1]:.1%} on m" in made.stands
+    assert f"on e of {shares[0]:.1%} of its norm, and on m of {shares[1]:.1%}" in made.stands
     assert "noise tried, 1.6%, counts as 1.1%" in made.stands
 
 
