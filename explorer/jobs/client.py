@@ -234,14 +234,11 @@ def worker_lock(device: str) -> FileLock:
 def compute_lock(device: str) -> FileLock:
     """Return the lock that whoever computes on a device holds: the worker or the command line.
 
-    Of CUDA devices it has the driver's name, since processes that are shown different GPUs all
-    call their first one `cuda:0`.
+    It has the driver's name of a GPU: whichever a process is shown first is `cuda:0` to it.
     """
-    number, of_several, which = device_name(device).removeprefix("cuda-").partition("#")
-    if device.startswith("cuda"):
-        number = f"cuda-{driver_name(number).replace('/', '-')}"
-    place = f"compute-{number}{of_several}{which}.lock"
-    return LockFile(folders.make(folders.local()) / place)
+    kind, _, number = device.partition(":")
+    name = f"cuda-{driver_name(number or '0')}".replace("/", "-") if kind == "cuda" else kind
+    return LockFile(folders.make(folders.local()) / f"compute-{name}.lock")
 
 
 def device_name(device: str) -> str:

@@ -44,8 +44,10 @@ def devices() -> tuple[str, ...]:
 
 def driver_name(number: str) -> str:
     """Return what the driver calls the GPU that torch calls `cuda:NUMBER` in this process."""
-    seen = _visible()
-    return number if seen is None or int(number) >= len(seen) else seen[int(number)]
+    index, *which = number.partition("#")  # of several workers on one
+    seen = _visible() or []
+    names = seen[int(index) : int(index) + 1] or [index]
+    return "".join([*names, *which])
 
 
 def _visible() -> list[str] | None:

@@ -202,6 +202,7 @@ def test_every_device_has_its_own_worker(spawned: list[str]) -> None:
         ("MIG-1/0", "cuda", "cuda-MIG-1-0"),
         ("5", "cpu", "cpu"),
         ("5", "cpu#2", "cpu#2"),
+        ("5", "cuda:0#2", "cuda-5#2"),
     ],
 )
 def test_who_computes_holds_the_gpu_that_the_driver_means(
