@@ -4,11 +4,12 @@ A ladder ends after `failures` lengths in a row at which a text fails, so that o
 not end it.
 
 What counts (`rules.RULES`), text 1 of each source against text 1 of the others and so on, in one
-pass with m free: F5, that natural texts get further up the ladder than random words, and each
-natural source within one step of the others; F6, that more nats are held of the source that carries
-most a token; F7, that token by token `MORE` times as many nats are held, of random words as many:
-two memory vectors against m free. What a shared m holds is one training of all texts and restarts,
-so its texts are not units of a test; it is reported.
+pass with m free: F5, that natural texts get further up the ladder than random words (less than the
+paper's step, `AHEAD`, speaks against it), and each natural source within one step of the others;
+F6, that more nats are held of the source that carries most a token; F7, that token by token `MORE`
+times as many nats are held, of random words as many: two memory vectors against m free. What a
+shared m holds is one training of all texts and restarts, so its texts are not units of a test; it
+is reported.
 F4 takes several models, so no run decides it. A ladder that ended without a failure gives a bound,
 which speaks in one direction only. A text that only one way holds speaks for that way as plainly as
 a text can, one that neither holds says nothing.
@@ -29,7 +30,7 @@ from explorer.experiments import ladders, paper
 from explorer.experiments.aggregate import deviation
 from explorer.experiments.definition import Experiment, best_of, in_words, settings_of
 from explorer.experiments.ladders import AT_END
-from explorer.experiments.rules import MORE
+from explorer.experiments.rules import AHEAD, MORE
 from explorer.experiments.runs import Cell, Run
 from explorer.experiments.verdicts import Finding, Part, judged, part
 from explorer.specs.experiments import LADDER, CapacitySettings
@@ -192,7 +193,7 @@ def _sources(run: Run, whole: pd.DataFrame) -> Finding:
     step, bounded = tokens.map(ladder.index), _bounded(whole)
     more = any(source in bounded for source in natural)
     above = step[natural].mean(axis=1) - step["random"]
-    parts = [part(above, at_least=more, at_most="random" in bounded)]
+    parts = [part(above, expected=AHEAD, at_least=more, at_most="random" in bounded)]
     for source in natural:
         apart = step[source] - step[natural].drop(columns=source).mean(axis=1)
         parts += [part(1 + sign * apart, at_least=more, at_most=more) for sign in (1, -1)]

@@ -22,6 +22,9 @@ LEADS = 0.05
 token at one position makes, such as the first, which no order gets right in some models."""
 LINEAR = (0.75, 1.25)
 """Slopes of log seconds over log N that count as roughly linear (E11)."""
+AHEAD = 1
+"""Steps of the ladder, or more, that natural texts are ahead of random words in the paper, for each
+of its models (F5; Table 3, m not shared)."""
 MORE = 1.5
 """How many times more H_LM counts as more, and how little as alike (F7)."""
 
@@ -48,7 +51,7 @@ class Rule:
     @property
     def question(self) -> str:
         """What is compared, unit by unit, and how."""
-        numbers = {"costs": SHARED_COSTS, "leads": LEADS, "more": MORE}
+        numbers = {"costs": SHARED_COSTS, "leads": LEADS, "more": MORE, "ahead": AHEAD}
         claim = tr(self.claim, low=LINEAR[0], high=LINEAR[1], **numbers)
         if not self.test:
             return claim
@@ -120,7 +123,8 @@ RULES: dict[str, Rule] = {
         later(
             "Natural texts are held further up the ladder than random words, and each natural "
             "source is within one step of the others. Text 1 of a source is compared with text 1 "
-            "of the others, and so on."
+            "of the others, and so on. In the paper natural texts are {ahead} step or more ahead, "
+            "for each of its models (Table 3), so a lead of less speaks against it."
         ),
         "capacity",
     ),

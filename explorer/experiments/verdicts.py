@@ -5,7 +5,8 @@ independent of the others (a text, a group of texts, a context), positive where 
 the claim; restarts, lengths and pairs of one unit are summed up before. Free of torch.
 
 - Shown: in every part the mean is above 0, p at most LEVEL / 2.
-- Not shown: in some part it is below 0, p at most LEVEL / 2, or LEVEL / parts if that is less.
+- Not shown: in some part it is below 0, or below what the paper has where that is a number (F5),
+  p at most LEVEL / 2, or LEVEL / parts if that is less.
 - Inconclusive: between. Of noise, at most LEVEL of all verdicts are another one.
 
 p comes from flipping the signs of the differences, all 2ⁿ ways for few units, so that fewer than
@@ -74,7 +75,8 @@ class Part:
         favours: p of it, one-sided: how rarely chance alone speaks for it as much.
         opposes: p of its reverse.
         units: how many there were.
-        mean: of the differences; its sign says which way the part points.
+        mean: of the differences, from 0 or from what the paper has, whichever is farther; its sign
+            says which way the part points.
         needed: units that would decide it at this mean and spread, either way; None: too many, or
             nothing is known.
         told: whether the p are numbers, not sides of a threshold.
@@ -91,11 +93,16 @@ class Part:
     open_to_more: bool = True
 
 
-def part(differences: ArrayLike, *, at_least: bool = False, at_most: bool = False) -> Part:
-    """Test whether a mean is above or below 0, by flipping signs.
+def part(
+    differences: ArrayLike, *, expected: float = 0, at_least: bool = False, at_most: bool = False
+) -> Part:
+    """Test whether a mean is above 0, or below what it has to be, by flipping signs.
 
     Args:
         differences: one a unit, finite, positive where the unit speaks for the claim.
+        expected: what the paper measured, where it says how much: a mean that is below it by more
+            than chance speaks against the claim. So no difference at all can be told from too few
+            units.
         at_least: some may be larger than what was measured, so they cannot speak against it.
         at_most: some may be smaller, so they cannot speak for it.
     """
@@ -103,8 +110,9 @@ def part(differences: ArrayLike, *, at_least: bool = False, at_most: bool = Fals
     if not len(found):
         return Part(1.0, 1.0, 0, 0.0, None)
     favours = 1.0 if at_most else sign_flips(found)
-    opposes = 1.0 if at_least else sign_flips(-found)
+    opposes = 1.0 if at_least else sign_flips(expected - found)
     mean, count = float(found.mean()), len(found)
+    mean = max(mean, mean - expected, key=abs)
     if (at_most and mean > 0) or (at_least and mean < 0):
         return Part(favours, opposes, count, mean, None, open_to_more=False)
     spread = float(found.std(ddof=1)) if count > 1 else math.nan

@@ -53,6 +53,19 @@ def test_what_may_be_larger_speaks_only_for_and_what_may_be_smaller_only_against
     assert shown(part(SIZES, at_most=True)) is None and shown(part(-SIZES, at_most=True)) is False
 
 
+def test_less_than_the_paper_has_is_not_shown_and_as_much_is() -> None:
+    """Between nothing and what the paper has, the farther one says what decides."""
+    noise = SIZES * [1, -1, 1, -1, -1, 1]
+    assert shown(part(noise, expected=1)) is False
+    assert shown(part(1 + noise, expected=1)) is True
+    assert shown(part(1 + noise, expected=1, at_most=True)) is None
+    assert shown(part(noise, expected=1, at_least=True)) is None
+    for differences, leaning in ((noise, noise.mean() - 1), (noise + 0.7, noise.mean() + 0.7)):
+        found = part(differences, expected=1)
+        assert np.isclose(found.mean, leaning)
+        assert found.needed == verdicts.deciding(leaning, noise.std(ddof=1))
+
+
 def test_an_interval_says_on_which_side_of_nothing_it_lies() -> None:
     ends = {(0.1, 0.3): True, (-0.1, 0.3): None, (-0.3, -0.1): False}
     for (low, high), verdict in ends.items():
