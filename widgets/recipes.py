@@ -39,6 +39,7 @@ LABELS = {
     "ease_below": later("loss below which the rate falls"),
     "max_steps": later("max steps"),
     "halve_at": later("step from which worse restarts pause"),
+    "rest_above": later("loss above which restarts pause, times the leader's"),
     "clip": later("largest gradient norm"),
     "flatten": later("flattening of gradients"),
     "precision": later("precision"),

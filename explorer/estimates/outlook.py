@@ -88,8 +88,8 @@ def training(
     most = recipe.max_steps
     wins = usual.any_of(restarts)
     won = min(float(most), usual.mean(most, restarts))
-    halved = recipe.halve_at if rest else None
-    row_steps = wins * _rows(won, restarts, halved) + (1 - wins) * _rows(most, restarts, halved)
+    rested = recipe.rests_from if rest else None
+    row_steps = wins * _rows(won, restarts, rested) + (1 - wins) * _rows(most, restarts, rested)
     ends_alone = texts / together  # what shares a vector comes to its end together
     soonest, latest = (usual.at(k / (ends_alone + 1), restarts) for k in (1, ends_alone))
     slowest = float(most) if ends_alone * (1 - wins) >= 0.5 else min(most, latest)
@@ -114,17 +114,17 @@ def scores_of(wins: float, restarts: int) -> float:
     return FORWARD * (wins + restarts + 1)
 
 
-def _rows(steps: float, restarts: int, halved: int | None) -> float:
+def _rows(steps: float, restarts: int, rested: int | None) -> float:
     """Return the steps that all restarts of a text take together until one has taken so many.
 
-    From `halved` on half of them train, or one while it leads: the mean of both; and one more after
-    every `WAKE_STEPS`.
+    From `rested` on half of them train, or one while it leads: the mean of both, which races come
+    to as well; and one more after every `WAKE_STEPS`.
     """
-    if halved is None or restarts == 1 or steps <= halved:
+    if rested is None or restarts == 1 or steps <= rested:
         return restarts * steps
-    after = steps - halved
+    after = steps - rested
     ahead = (1 + (restarts + 1) // 2) / 2
-    return restarts * halved + after * min(restarts, ahead + after / WAKE_STEPS / 2)
+    return restarts * rested + after * min(restarts, ahead + after / WAKE_STEPS / 2)
 
 
 @dataclass(frozen=True)

@@ -123,8 +123,8 @@ RULES: dict[str, Rule] = {
         later(
             "Natural texts are held further up the ladder than random words, and each natural "
             "source is within one step of the others. Text 1 of a source is compared with text 1 "
-            "of the others, and so on. In the paper natural texts are {ahead} step or more ahead, "
-            "for each of its models (Table 3), so a lead of less speaks against it."
+            "of the others, and so on. In the paper natural texts are {ahead} step or more ahead "
+            "for every model (Table 3), so a lead of less than that speaks against it."
         ),
         "capacity",
     ),

@@ -45,7 +45,8 @@ class Finding:
         needed: units that would decide at the spread seen; None: nothing is known, or no number
             that could be measured.
         reason: why it differs from the paper, where an experiment has found that; else empty.
-        tested: whether something was tested; not where what it takes was not measured.
+        tested: whether something was tested by enough units to decide; not where what it takes was
+            not measured.
     """
 
     id: str
@@ -179,7 +180,8 @@ def judged(name: str, parts: Sequence[Part], figure: str, *, reason: str = "") -
     favours, opposes = max(p.favours for p in parts), min(p.opposes for p in parts)
     against = opposes <= LEVEL / max(2, len(parts))
     shown = True if favours <= LEVEL / 2 else False if against else None
-    units, unit = min(p.units for p in parts), RULES[name].unit
+    rule, units = RULES[name], min(p.units for p in parts)
+    unit = rule.unit
     said = [figure, f"{counted(units, unit)}."]
     if all(p.told for p in parts):
         said[-1] = tr(
@@ -194,7 +196,8 @@ def judged(name: str, parts: Sequence[Part], figure: str, *, reason: str = "") -
     elif shown is None and units > 1 and all(p.open_to_more for p in parts):
         more = counted(MOST, unit)
         said.append(tr("At this spread, not even {units} would decide.", units=more))
-    return Finding(name, shown, " ".join(said), needed, "" if shown else reason, tested=True)
+    tested = shown is not None or units >= LEAST or bool(rule.few)
+    return Finding(name, shown, " ".join(said), needed, "" if shown else reason, tested)
 
 
 def _needed(parts: Sequence[Part]) -> int | None:

@@ -111,6 +111,16 @@ class Recipe(Value):
             "that is far ahead, when the first exact restart is enough; none: all go on."
         ),
     )
+    rest_above: float | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        exclude_if=lambda value: value is None,
+        description=later(
+            "Loss above which a restart pauses after the warm-up, as a multiple of the leader's, "
+            "when the first exact restart is enough; none: all go on until the worse half pauses."
+        ),
+    )
     clip: float | None = Field(
         None,
         gt=0,
@@ -202,6 +212,11 @@ class Recipe(Value):
         return bool(self.target_in_e) or self.known_m is not None
 
     @property
+    def rests_from(self) -> int | None:
+        """Step from which some restarts of a text may rest; None: none ever does."""
+        return self.halve_at if self.rest_above is None else self.warmup_steps
+
+    @property
     def as_recorded(self) -> Self:
         """The same under the name that it was recorded under, as ids were made of it."""
         if self.recorded_as is None:
@@ -256,14 +271,22 @@ FAST = INDEPENDENT.model_copy(
         "known_m": 1.5,
         "known_e": 0.96,
         "warmup_steps": 8,
-        "halve_at": 20,
+        "halve_at": 30,
+        "rest_above": 1.15,
     }
 )
 """The same from starts that know something: a third fewer steps on the embedded model, and the
-first to be exact stand out sooner. Such starts also need less of a warm-up."""
+first to be exact stand out sooner, so that most rest from the eighth step on. Such starts also need
+less of a warm-up."""
 
 PRESETS: dict[str, Recipe] = {recipe.name: recipe for recipe in (FAST, INDEPENDENT, PAPER)}
-EARLIER = (FAST.model_copy(update={"name": "fast, longer warm-up", "warmup_steps": 30}),)
+_ALL_TO_20 = FAST.model_copy(
+    update={"name": "fast, all to step 20", "halve_at": 20, "rest_above": None}
+)
+EARLIER = (
+    _ALL_TO_20,
+    _ALL_TO_20.model_copy(update={"name": "fast, longer warm-up", "warmup_steps": 30}),
+)
 """Presets as they were, named by what tells them from today's. Files hold them as “fast”.
 
 Digests of names and of these are pinned in `tests/explorer/specs/test_recipes.py`: a preset whose

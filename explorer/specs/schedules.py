@@ -31,13 +31,21 @@ def scheduled(full: float, schedule: Schedule, step: int, steps: int, warmup: in
     return full * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def places(recipe: Recipe, restarts: int, steps: int, *, led: bool = False) -> int:
+def places(recipe: Recipe, restarts: int, steps: int, near: int) -> int:
     """Return how many restarts of one text train after so many steps of the leader.
 
-    Successive halving: at first all of them, from `halve_at` on half of them, or one while it
-    leads; and one more after every `WAKE_STEPS` from there.
+    Racing: from the warm-up to `halve_at` those near the leader, if the recipe lets others rest.
+    Successive halving: from there on half of them, or the leader alone while none is near; and one
+    more after every `WAKE_STEPS`.
+
+    Args:
+        recipe: says from when on some rest.
+        restarts: how many there are.
+        steps: of the leader.
+        near: how many are near the leader, itself among them.
     """
     if recipe.halve_at is None or steps < recipe.halve_at:
-        return restarts
-    ahead = 1 if led else (restarts + 1) // 2
+        raced = recipe.rest_above is not None and steps >= recipe.warmup_steps
+        return near if raced else restarts
+    ahead = 1 if near == 1 else (restarts + 1) // 2
     return min(restarts, ahead + (steps - recipe.halve_at) // WAKE_STEPS)

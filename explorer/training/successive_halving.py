@@ -1,14 +1,16 @@
-"""Successive halving of the restarts of one text, where one exact restart is enough.
+"""A race of the restarts of one text, where one exact restart is enough: the worse ones rest early.
 
-The worse ones rest early.
+Rows that will be exact first stand out after a few steps, a row far ahead of the next wins almost
+always. So the others need not be paid for: after the warm-up those whose loss is above the recipe's
+multiple of the leader's, and from `halve_at` on the worse half, or all but one far ahead
+(successive halving). Chosen by replaying 56 races in which none rested (`benchmarks/README.md`, A
+race from the warm-up on): of N = 24 as many steps and an eighth less time than halving at step 20
+alone.
 
-Rows that will be exact first stand out after a few dozen steps: of four, the two best by loss at
-step 20 held the first exact one in 17 of the 20 races this was chosen on, and waiting for the best
-of them cost a step on average. A row far ahead of the next wins almost always. So the others need
-not be paid for. They come back one by one if the leaders take long, end without being exact or fall
-back.
+They come back one by one if the leaders take long, end without being exact or fall back.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +20,7 @@ from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group, Row
 
 LEAD = 1.5
 """By how much the next restart's loss is above the leader's, as a ratio, when the leader goes on
-alone."""
+alone after the halving."""
 
 
 def restarts_of_a_text(rows: Sequence[Row], groups: Sequence[Group]) -> list[list[int]]:
@@ -40,9 +42,10 @@ def arrange(groups: Sequence[Group], losses: Mapping[int, float], recipe: Recipe
     """
     alive = [group for group in groups if group.phase != DONE]
     order = sorted(alive, key=lambda group: (group.phase != FINISH, losses[group.rows[0]]))
-    ahead = [losses[group.rows[0]] for group in order[:2]]
-    led = len(ahead) == 2 and ahead[1] > LEAD * ahead[0]
-    room = places(recipe, len(groups), max(group.steps for group in groups), led=led)
+    found, steps = [losses[group.rows[0]] for group in order], max(g.steps for g in groups)
+    racing = recipe.halve_at is None or steps < recipe.halve_at
+    above = (recipe.rest_above if racing else LEAD) or math.inf
+    room = places(recipe, len(groups), steps, sum(loss <= above * found[0] for loss in found))
     for place, group in enumerate(order):
         if group.phase != FINISH:
             group.phase = SEARCH if place < room else REST

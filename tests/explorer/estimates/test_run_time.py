@@ -135,6 +135,8 @@ def test_worse_restarts_rest_and_the_first_exact_ends_a_text(seen: list[Sample])
     assert both == pytest.approx(first * (0.05 + 2 * 8 * 1e-3) + exactly)
     rows = 2 * 10 + (first - 10) * (1 + (first - 10) / 160 / 2)
     assert one == pytest.approx(first * 0.05 + rows * 8 * 1e-3 + exactly)
+    racing = halving.model_copy(update={"halve_at": 30, "warmup_steps": 10, "rest_above": 1.2})
+    assert expected("training-time", **fields, recipe=racing).usual == pytest.approx(one)
 
 
 def test_a_ladder_that_fails_early_is_not_climbed(seen: list[Sample]) -> None:

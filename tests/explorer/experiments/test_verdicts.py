@@ -27,6 +27,8 @@ def test_a_clear_effect_is_shown_its_reverse_is_not_and_noise_decides_nothing() 
     assert shown(part(SIZES), part(-SIZES)) is False
     assert shown(part(SIZES[: LEAST - 1])) is shown(part(-SIZES[: LEAST - 1])) is None
     assert shown(part([])) is None
+    for units in (LEAST - 1, LEAST):  # fewer decide nothing, so they are no test
+        assert judged("F1", [part(noise[:units])], "").tested is (units == LEAST)
 
 
 def test_of_noise_no_more_than_the_level_is_called_anything() -> None:

@@ -32,8 +32,14 @@ def test_the_fast_recipe_starts_at_the_embeddings_in_their_unit() -> None:
 def test_the_independent_recipe_is_the_fast_one_from_starts_that_know_nothing() -> None:
     assert (INDEPENDENT.target_in_e, INDEPENDENT.known_m) == (0.0, None)
     knows = {"name": "fast", "target_in_e": 1.0, "known_m": 1.5, "known_e": 0.96}
-    so = {"warmup_steps": 8, "halve_at": 20}
+    so = {"warmup_steps": 8, "halve_at": 30, "rest_above": 1.15}
     assert INDEPENDENT.model_dump() | knows | so == FAST.model_dump()
+
+
+def test_some_rest_from_the_end_of_a_races_warm_up_or_from_the_halving() -> None:
+    assert FAST.rests_from == 8 and INDEPENDENT.rests_from == 40 and PAPER.rests_from is None
+    for earlier in recipes.EARLIER:
+        assert earlier.rests_from == 20 and "rest_above" not in earlier.model_dump()
 
 
 def test_what_a_start_knows_is_written_only_where_it_knows_something() -> None:
@@ -43,7 +49,8 @@ def test_what_a_start_knows_is_written_only_where_it_knows_something() -> None:
 
 
 PINNED = {
-    "fast": "71c2bbe7",
+    "fast": "2580d9a7",
+    "fast, all to step 20": "71c2bbe7",
     "fast, longer warm-up": "1bc98bb6",
     "independent": "e6b38449",
     "paper": "a74624db",
@@ -80,8 +87,13 @@ def test_a_digest_follows_from_every_setting_and_from_nothing_else() -> None:
         (FAST, {}, "fast"),
         (FAST, {"lr": 0.5}, "fast, modified"),
         (FAST, {"lr": 0.5, "name": "fast, changed"}, "fast, changed"),
-        (FAST, {"warmup_steps": 30}, "fast, longer warm-up"),
-        (FAST, {"warmup_steps": 30, "lr": 0.5}, "fast, longer warm-up, modified"),
+        (FAST, {"rest_above": None, "halve_at": 20}, "fast, all to step 20"),
+        (FAST, {"rest_above": None, "halve_at": 20, "warmup_steps": 30}, "fast, longer warm-up"),
+        (
+            FAST,
+            {"rest_above": None, "halve_at": 20, "warmup_steps": 30, "lr": 0.5},
+            "fast, longer warm-up, modified",
+        ),
         (INDEPENDENT, {"name": "fast"}, "independent, recorded as fast"),
         (
             INDEPENDENT,

@@ -9,7 +9,8 @@ from explorer.training.rows import DONE, FINISH, REST, SEARCH, Group
 from explorer.training.successive_halving import LEAD, arrange
 from tests.explorer.training.cases import EASY, HARD, quick, run
 
-HALVING = FAST.model_copy(update={"halve_at": 40})
+HALVING = FAST.model_copy(update={"halve_at": 40, "rest_above": None})
+RACING = FAST.model_copy(update={"halve_at": 40, "rest_above": 1.2, "warmup_steps": 8})
 LOST = BEATEN
 
 
@@ -18,15 +19,40 @@ def _groups(*phases: str, steps: int) -> list[Group]:
 
 
 def test_half_of_the_restarts_have_a_place_and_later_one_more_at_a_time() -> None:
-    assert [places(HALVING, 4, s) for s in (0, 39, 40, 39 + WAKE_STEPS)] == [4, 4, 2, 2]
-    assert [places(HALVING, 4, 40 + k * WAKE_STEPS) for k in (1, 2, 9)] == [3, 4, 4]
-    assert [places(HALVING, k, 40) for k in (1, 2, 3, 5)] == [1, 1, 2, 3]
-    assert places(HALVING.model_copy(update={"halve_at": None}), 4, 500, led=True) == 4
+    assert [places(HALVING, 4, s, 4) for s in (0, 39, 40, 39 + WAKE_STEPS)] == [4, 4, 2, 2]
+    assert [places(HALVING, 4, 40 + k * WAKE_STEPS, 2) for k in (1, 2, 9)] == [3, 4, 4]
+    assert [places(HALVING, k, 40, k) for k in (1, 2, 3, 5)] == [1, 1, 2, 3]
+    assert places(HALVING.model_copy(update={"halve_at": None}), 4, 500, 1) == 4
 
 
 def test_a_restart_far_ahead_has_the_only_place_until_others_return() -> None:
-    assert [places(HALVING, 4, s, led=True) for s in (39, 40)] == [4, 1]
-    assert [places(HALVING, 4, 40 + k * WAKE_STEPS, led=True) for k in (1, 2, 9)] == [2, 3, 4]
+    assert [places(HALVING, 4, s, 1) for s in (39, 40)] == [4, 1]
+    assert [places(HALVING, 4, 40 + k * WAKE_STEPS, 1) for k in (1, 2, 9)] == [2, 3, 4]
+
+
+def test_after_the_warm_up_of_a_race_those_near_the_leader_have_a_place() -> None:
+    assert [places(RACING, 4, s, 3) for s in (7, 8, 39, 40)] == [4, 3, 3, 2]
+    never = RACING.model_copy(update={"halve_at": None})
+    assert [places(never, 4, s, 1) for s in (7, 8, 500)] == [4, 1, 1]
+
+
+def test_those_that_fall_behind_in_a_race_rest_until_the_leader_falls_back() -> None:
+    groups = _groups(SEARCH, SEARCH, SEARCH, SEARCH, steps=8)
+    losses = {0: 2.0, 1: 2.39, 2: 2.41, 3: 9.0}
+    arrange(groups, losses, RACING)
+    assert [g.phase for g in groups] == [SEARCH, SEARCH, REST, REST]
+    arrange(groups, losses | {1: 2.5}, RACING)
+    assert [g.phase for g in groups] == [SEARCH, REST, REST, REST]
+    arrange(groups, losses | {0: 8.0}, RACING)
+    assert [g.phase for g in groups] == [REST, SEARCH, SEARCH, REST]
+    for group in groups:
+        group.steps = 40  # halved: the second is no more far behind, by another measure
+    arrange(groups, losses | {1: 2.9}, RACING)
+    assert [g.phase for g in groups] == [SEARCH, REST, SEARCH, REST]
+    for group in groups:
+        group.steps = 7
+    arrange(groups, losses, RACING)
+    assert {g.phase for g in groups} == {SEARCH}
 
 
 def test_the_worse_half_rests_and_the_best_of_it_returns_first() -> None:
