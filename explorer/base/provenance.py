@@ -16,6 +16,8 @@ from explorer.base.value import Value
 
 PACKAGES = ("torch", "transformers")
 """Packages that decide numbers, besides this one."""
+PROGRAM = f"Proto-Token Explorer {__version__}"
+"""What a file that is given away names as its maker."""
 UNKNOWN = "not noted"
 Versions = Annotated[
     dict[Annotated[str, Field(max_length=80)], Annotated[str, Field(max_length=1_000)]],

@@ -4,6 +4,6 @@ In: settings and measured cells. Out: runs on the disk, aggregates, findings bes
 Must not know: how a cell is measured (`explorer.tasks.experiments`), or how its numbers are drawn
 (`explorer.figures.experiments`). Free of torch.
 
-Twenty modules: six experiments, what they have in common, how their findings are judged, and
-what a run over checkpoints or over machines needs besides.
+Many modules: six experiments, what they have in common, how their findings are judged, and what a
+run over checkpoints or over machines needs besides.
 """

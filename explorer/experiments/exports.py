@@ -7,7 +7,7 @@ import zipfile
 import pandas as pd
 
 from explorer.base.files import csv_of, files_below
-from explorer.base.provenance import Computed, in_words
+from explorer.base.provenance import PROGRAM, Computed, in_words
 from explorer.experiments.definition import Experiment
 from explorer.experiments.runs import Run
 
@@ -55,10 +55,10 @@ def tables(experiment: Experiment, run: Run) -> dict[str, bytes]:
 
 
 def archive(experiment: Experiment, run: Run) -> bytes:
-    """Return the run's files, a CSV of every table, and its protocol as one zip."""
+    """Return the run's files, a CSV of every table, its protocol and this version as one zip."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
-        said = [experiment.sentence(run), *experiment.notes(run)]
+        said = [experiment.sentence(run), *experiment.notes(run), PROGRAM]
         file.writestr("protocol.txt", "\n".join(said) + "\n")
         file.writestr("measurements.csv", csv(run))
         for name, content in tables(experiment, run).items():

@@ -21,7 +21,7 @@ from explorer.base.collection import Collection, Stored
 from explorer.base.errors import CorruptFileError, StorageError
 from explorer.base.files import require_mine, say_kept
 from explorer.base.language import later, tr
-from explorer.base.provenance import Computed, computed_in_words
+from explorer.base.provenance import Computed, Recorded, computed_in_words
 from explorer.base.value import Value
 from explorer.experiments import cell_locks
 from explorer.specs.experiments import Name, Settings
@@ -50,8 +50,8 @@ class Done(BaseModel):
     computed: Computed | None = Field(None, description="What with; None: not noted.")
 
 
-class Header(Value):
-    """Everything in `run.json`."""
+class Header(Recorded):
+    """Everything in `run.json`, with the versions that began it."""
 
     schema_version: Literal[1] = SCHEMA
     id: str

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from explorer.base.language import SEPARATORS, current
+from explorer.base.provenance import PROGRAM
 from explorer.figures.look import look_at
 
 DIGITS = (
@@ -77,9 +78,9 @@ class Chart:
         return figure
 
     def html(self) -> str:
-        """Return a standalone page that works offline."""
+        """Return a standalone page that works offline, and names the version that made it."""
         page: str = self.on_white().to_html(include_plotlyjs=True, full_html=True)
-        return page
+        return page.replace("</head>", f'<meta name="generator" content="{PROGRAM}"></head>', 1)
 
 
 def layout(figure: go.Figure, title: str, x: str, y: str, *, height: int = 320) -> go.Figure:

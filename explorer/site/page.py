@@ -9,6 +9,7 @@ import pandas as pd
 from plotly.io.json import to_json_plotly
 
 from explorer.base.formatting import counted
+from explorer.base.provenance import PROGRAM
 from explorer.figures import Chart
 
 MOST_ROWS = 40
@@ -86,6 +87,7 @@ def html_of(page: Page, pages: Sequence[Page]) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
+<meta name="generator" content="{PROGRAM}">
 <title>{escape(page.title)} · Proto-Token Explorer</title>
 <link rel="icon" href="icon.svg">
 <link rel="stylesheet" href="style.css">

@@ -1,4 +1,7 @@
-"""The numbers of experiments as charts, one module each; a run is drawn by its experiment's."""
+"""The numbers of experiments as charts, one module each; a run is drawn by its experiment's.
+
+In: runs. Out: charts, the main one first. Must not know: how a cell is measured, pages.
+"""
 
 from explorer.experiments.definition import module_of
 from explorer.experiments.runs import Run

@@ -15,6 +15,7 @@ from explorer.assets.first_position import FirstPosition
 from explorer.base import folders, provenance
 from explorer.base.provenance import then
 from explorer.experiments import exports, runs
+from explorer.experiments.catalogue import experiment
 from explorer.geometry.maps import MapRecord
 from explorer.landscape.result import Landscape
 from explorer.paths.header import PathsHeader
@@ -85,9 +86,22 @@ MAP = dict.fromkeys(("solutions", "coordinates", "explained", "purity"), ()) | {
 }
 
 
+RUN = dict.fromkeys(("id", "fingerprint", "device", "created"), "") | {
+    "settings": experiment("throughput").make({"model": "tiny"}),
+    "d_model": 8,
+    "rotary": True,
+}
+
+
 @pytest.mark.parametrize(
     ("kind", "fields"),
-    [(RecordingHeader, FRAMES), (Race, RACE), (FirstPosition, PROBE), (MapRecord, MAP)],
+    [
+        (RecordingHeader, FRAMES),
+        (Race, RACE),
+        (FirstPosition, PROBE),
+        (MapRecord, MAP),
+        (runs.Header, RUN),
+    ],
 )
 def test_what_is_kept_notes_the_versions_that_made_it(
     kind: type[provenance.Recorded], fields: dict[str, Any]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from explorer import __version__
 from explorer.experiments import exports, runs
 from explorer.experiments.catalogue import experiment
 
@@ -21,6 +22,7 @@ def test_what_is_being_written_is_not_in_a_zip(tmp_path: Path) -> None:
     made = exports.archive(asked, replace(run, folder=tmp_path))
     with zipfile.ZipFile(io.BytesIO(made)) as archive:
         names = archive.namelist()
+        assert archive.read("protocol.txt").decode().endswith(f"Explorer {__version__}\n")
     assert {"run.json", "solutions/a.safetensors"} < set(names)
     assert not any(name.endswith(".tmp") for name in names)
 

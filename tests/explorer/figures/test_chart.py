@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+from explorer import __version__
 from explorer.figures import Chart
 from explorer.figures.chart import ACROSS, UPWARDS, broken, layout, log_axis, ticks_for
 
@@ -26,6 +27,8 @@ def test_a_page_stands_alone(chart: Chart) -> None:
     assert not re.search(r"<script[^>]*\bsrc\s*=", page)
     assert not re.search(r"<link[^>]*\bhref\s*=", page)
     assert "What to see" in page and "nats" in page
+    head = page.partition("</head>")[0]
+    assert f'<meta name="generator" content="Proto-Token Explorer {__version__}">' in head
 
 
 def test_text_cannot_leave_its_data(chart: Chart) -> None:

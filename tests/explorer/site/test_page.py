@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import plotly.graph_objects as go
 
+from explorer import __version__
 from explorer.figures import Chart
 from explorer.site.page import MOST_ROWS, Heading, Page, Part, Strip, Table, Target, html_of
 
@@ -62,6 +63,11 @@ def test_nothing_is_asked_of_another_place() -> None:
     assert [
         name for name in asked if not re.fullmatch(r"[\w-]+\.(min\.js|js|css|svg|html|csv)", name)
     ] == []
+
+
+def test_a_page_names_the_version_that_made_it() -> None:
+    made_by = {"name": "generator", "content": f"Proto-Token Explorer {__version__}"}
+    assert ("meta", made_by) in Read(html_of(everything(), [])).elements
 
 
 def test_a_translation_leaves_target_tokens_alone() -> None:
