@@ -64,5 +64,4 @@ def choose() -> None:
 
 def let_browsers_translate() -> None:
     """Get the page ready for a translation by the browser: tokens stay, and the page goes on."""
-    component = st.components.v2.component("translation", js=sources.script("translation.js"))
-    component(key="translation")
+    sources.component("translation", "translation.js", html=None)(key="translation")

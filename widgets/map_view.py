@@ -106,8 +106,6 @@ def picture(made: SolutionMap) -> list[str]:
 
 def _mark(ids: list[str]) -> None:
     """Give points a thick rim in the map as it is: drawn anew, it would forget zoom and layer."""
-    component = st.components.v2.component(
-        "map-marks", html="<i></i>", js=sources.script("map_marks.js")
-    )
+    component = sources.component("map-marks", "map_marks.js")
     with st.container(key="map-marks"):
         component(key="marks", data={"ids": ids})
