@@ -79,8 +79,7 @@ def disk() -> None:
     st.caption(tr("{size} on this disk: {parts}", size=size, parts=said or tr("nothing")))
 
 
-start.through_entry()
-st.title(tr("Library"), anchor=False)
+start.page(tr("Library"))
 with sentences():
     with st.container(horizontal=True, vertical_alignment="center"):
         room = one_of(

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import streamlit as st
-
 from explorer.assets import allowed_folders
 from explorer.base.language import tr
 from explorer.paths import places
@@ -42,8 +40,7 @@ def _find(name: str) -> Path:
     return places.find_paths(name)
 
 
-start.through_entry()
-st.title(tr("From one solution to another"), anchor=False)
+start.page(tr("From one solution to another"))
 left, right = start.sides()
 with left, sentences():
     set_up()

@@ -8,8 +8,7 @@ from explorer.specs.jobs import SolveSetSpec
 from widgets import server, set_set_up, set_view, sets, start
 from widgets.guard import sentences
 
-start.through_entry()
-st.title(tr("Solution sets"), anchor=False)
+start.page(tr("Solution sets"))
 left, right = start.sides()
 with left, sentences():
     set_set_up.set_up()
