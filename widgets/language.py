@@ -34,17 +34,16 @@ def current() -> str:
     if page is None:
         return language.ENGLISH
     if getattr(_run, "page", None) is not page:
-        _run.page, _run.language = page, _asked()
+        browsers = (getattr(st.context, "locale", None) or "").partition("-")[0]
+        kept = st.context.cookies.get(LANGUAGE)
+        _run.page, _run.language = page, first_of(st.query_params.get(LANGUAGE), kept, browsers)
         language.heard(_run.language)
     return str(_run.language)
 
 
-def _asked() -> str:
-    browsers = (getattr(st.context, "locale", None) or "").partition("-")[0]
-    for asked in (st.query_params.get(LANGUAGE), st.context.cookies.get(LANGUAGE), browsers):
-        if asked in language.NAMES:
-            return str(asked)
-    return language.ENGLISH
+def first_of(*codes: str | None) -> str:
+    """Return the first of these codes that is a language's; English if none is."""
+    return next((code for code in codes if code in language.NAMES), language.ENGLISH)
 
 
 def begin() -> None:

@@ -10,7 +10,6 @@ from explorer.base.errors import BadInputError
 from explorer.base.language import tr
 from explorer.jobs import client
 from explorer.jobs.client import Job
-from explorer.paths import places
 from explorer.specs.jobs import JobSpec
 from widgets import recorded, server
 from widgets.job_controls import outcome
@@ -80,11 +79,13 @@ class Kind:
             raise
 
 
-def in_folder(name: str) -> Callable[[str, Job | None], Path | None]:
+def in_folder(
+    folder_of: Callable[[str], Path], name: str
+) -> Callable[[str, Job | None], Path | None]:
     """Return a `Kind.made` that finds a result by its file's name in the job's folder."""
 
     def made(job_id: str, _job: Job | None) -> Path | None:
-        file = places.folder_of(job_id) / name
+        file = folder_of(job_id) / name
         return file if file.is_file() else None
 
     return made

@@ -10,6 +10,7 @@ from explorer.base.formatting import counted, human_seconds
 from explorer.base.language import later, tr
 from explorer.experiments import space
 from explorer.figures import paths as charts
+from explorer.figures import stored
 from explorer.figures.strip import walk_data
 from explorer.jobs import client
 from explorer.jobs.client import Job
@@ -71,12 +72,11 @@ def show(file: Path, key: str, query: str) -> None:
     pair = measured[0]
     if len(found) > 1:
         st.subheader(tr("One pair"), anchor=False)
-        best = max(measured, key=lambda k: (found.connected[k], found.mean(k)))
         called = told_apart({k: _pair_label(found, k) for k in measured}, found.header.ends)
         pair = st.selectbox(
             tr("Pair"),
             measured,
-            measured.index(best),
+            measured.index(stored.best_pair(found)),
             format_func=called.__getitem__,
             key=f"pair-{key}",
         )
@@ -91,7 +91,7 @@ def show(file: Path, key: str, query: str) -> None:
 PATHS = Kind(
     lambda spec: isinstance(spec, PathsSpec),
     _live,
-    in_folder(FILE),
+    in_folder(places.folder_of, FILE),
     show,
     later("This was stopped before its first measurement; nothing was saved."),
 )
