@@ -41,7 +41,7 @@ EMPTY = {
 
 
 def browse(kind: Kind) -> None:
-    """Everything of one kind: search, table, and what is selected in it."""
+    """Show everything of one kind: search, table, and what is selected in it."""
     everything = items(kind)
     if not everything:
         st.info(tr(EMPTY[kind]), icon=":material/info:")

@@ -10,7 +10,7 @@ from widgets.guard import sentences
 
 
 def set_up() -> None:
-    """What to connect, with which curve, and Connect."""
+    """Ask what to connect and with which curve, and connect it when asked."""
     spec = path_set_up.choose()
     pressed = slow_start.button(
         path_set_up.expected(spec),

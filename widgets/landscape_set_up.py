@@ -22,7 +22,7 @@ SIZES = {4: "17 × 17", 5: "33 × 33", 6: "65 × 65"}
 
 
 def plane() -> None:
-    """Which path's plane, how fine, and Measure."""
+    """Ask which path's plane to measure and how finely, and measure it when asked."""
     sets = _sets()
     if not sets:
         raise BadInputError(
@@ -75,7 +75,7 @@ def plane() -> None:
 
 
 def around() -> None:
-    """Which solution to walk away from, and Measure."""
+    """Ask which solution to walk away from, and measure its radius when asked."""
     known = exact_solutions.records()
     if not known:
         raise BadInputError(

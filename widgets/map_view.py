@@ -37,8 +37,7 @@ def purity(made: SolutionMap) -> None:
             else tr("Near: same {what}", what=shared),
             f"{found.share:.0%}",
             tr("{share} by chance", share=f"{found.chance:.0%}"),
-            delta_color="off",
-            delta_arrow="off",
+            spread=True,
             help=tr(
                 "{where}, not in the picture: how many of the {neighbours} nearest neighbors (or "
                 "of all others, if there are fewer) have the same {what}. Measured on {points}.",

@@ -102,10 +102,6 @@ def _pair_label(found: Paths, pair: int) -> str:
     return f"{found.text(pair).text[:50]} · {found.header.title(pair)} · {state}"
 
 
-PLAIN = {"delta_color": "off", "delta_arrow": "off"}
-"""What stands below a number is its spread and no change."""
-
-
 def _overview(found: Paths, key: str) -> None:
     said = connection(found)
     least, low, median, high, largest = said.ratios
@@ -123,7 +119,7 @@ def _overview(found: Paths, key: str) -> None:
                 "Below it the 95% interval (Wilson). It counts texts, not pairs, because pairs of "
                 "one text share their ends."
             ),
-            **PLAIN,
+            spread=True,
         )
         lines = tr("{some} of {all}", some=said.lines, all=said.pairs)
         words.metric(tr("Connected by a straight line"), lines)
@@ -137,7 +133,7 @@ def _overview(found: Paths, key: str) -> None:
                 low=f"{low:.2f}",
                 high=f"{high:.2f}",
             ),
-            **PLAIN,
+            spread=True,
         )
         words.metric(tr("Texts"), f"{said.texts}")
     if said.failing:
