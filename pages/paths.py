@@ -31,7 +31,7 @@ def result() -> None:
         places.PATHS.shipped(),
         button=tr("Connect"),
         empty=tr("Choose two solutions and press Connect."),
-        record="record",
+        choose=lambda files: (files[0], f"?record={files[0].parent.name}"),
     )
 
 

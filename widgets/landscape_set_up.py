@@ -48,7 +48,8 @@ def plane() -> None:
         )
     given = of_pair if name == asked else ""
     first = next((at for at, k in enumerate(pairs) if str(k) == given), 0)
-    called = told_apart({k: _pair_label(found, k) for k in pairs}, found.header.ends)
+    titles = {k: f"{found.text(k).text[:36]} · {found.header.title(k)}" for k in pairs}
+    called = told_apart(titles, found.header.ends)
     pair = at.selectbox(
         tr("Pair"),
         pairs,
@@ -123,7 +124,3 @@ def _label(paths: Paths) -> str:
     text = paths.header.texts[0].text
     many = f"{counted(len(paths), 'pair')}, " if len(paths) > 1 else ""
     return f"{many}{text[:50]}"
-
-
-def _pair_label(paths: Paths, pair: int) -> str:
-    return f"{paths.text(pair).text[:36]} · {paths.header.title(pair)}"

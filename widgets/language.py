@@ -20,7 +20,6 @@ CHOICES = {
 }  # fmt: skip
 """Parameters of a link that hold what a choice is called on the page: Streamlit binds them so."""
 
-
 _run = threading.local()
 """The run of a script that a thread is at, and its language."""
 

@@ -99,7 +99,6 @@ def show(
     button: str,
     empty: str,
     choose: Callable[[list[Path]], tuple[Path, str]] = lambda files: (files[0], ""),
-    record: str | None = None,
 ) -> None:
     """Show what the link names, or else a result that ships with the project.
 
@@ -110,7 +109,6 @@ def show(
         button: what makes an own one.
         empty: what is said where there is nothing to show.
         choose: lets a person choose among those that ship; returns it and the link that leads back.
-        record: the parameter that names one that ships by its folder's name; None: no link does.
     """
     if kind.show_job():
         return
@@ -127,4 +125,4 @@ def show(
     recorded.say(button)
     place, query = choose(shipped)
     name = place.name if place.is_dir() else place.parent.name
-    kind.show(place, f"recorded-{name}", f"?{record}={name}" if record else query)
+    kind.show(place, f"recorded-{name}", query)

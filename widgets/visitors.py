@@ -22,8 +22,6 @@ from widgets.server import BROWSER, HOST
 
 KEPT_SECONDS = 400 * 24 * 3600
 """As long as browsers keep a cookie at most."""
-
-
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 
