@@ -167,15 +167,15 @@ def _settings() -> dict[str, object]:
     with st.expander(tr("Advanced"), icon=":material/tune:", key="path-advanced"):
         left, right = st.columns(2)
         fields: dict[str, Any] = {}
-        for place, key, name, label, bounds, step in (
-            (left, "steps", "max_steps", later("Steps at first"), (0, 100_000), 100),
-            (right, "attempts", "attempts", later("Attempts"), (1, 6), 1),
-            (left, "finish", "finish_steps", later("Finishing steps"), (0, 1_000), 5),
-            (right, "samples", "samples", later("Samples per step"), (1, 64), 1),
-            (left, "lr", "lr", later("Learning rate"), (0.0, 10.0), 0.01),
+        for place, key, name, label, least, most, step in (
+            (left, "steps", "max_steps", later("Steps at first"), 0, 100_000, 100),
+            (right, "attempts", "attempts", later("Attempts"), 1, 6, 1),
+            (left, "finish", "finish_steps", later("Finishing steps"), 0, 1_000, 5),
+            (right, "samples", "samples", later("Samples per step"), 1, 64, 1),
+            (left, "lr", "lr", later("Learning rate"), 0.0, 10.0, 0.01),
         ):
             fields[name] = place.number_input(
-                tr(label), *bounds, getattr(usual, name), step, key=f"path-{key}",
+                tr(label), least, most, getattr(usual, name), step, key=f"path-{key}",
                 format="%g" if name == "lr" else None, help=_said(name),
             )  # fmt: skip
         fields["points"] = right.number_input(
