@@ -10,8 +10,7 @@ from widgets.guard import sentences
 from widgets.map_set_up import VECTORS
 from widgets.markdown import escaped
 
-start.through_entry()
-st.title(tr("Distances"), anchor=False)
+start.page(tr("Distances"))
 with sentences():
     chosen = sets.choose()
     if chosen is not None:

@@ -1,10 +1,7 @@
 """Every word of the field that the pages use, in one sentence each; it prints well."""
 
-import streamlit as st
-
 from explorer.base.language import tr
 from widgets import start, words
 
-start.through_entry()
-st.title(tr("Glossary"), anchor=False)
+start.page(tr("Glossary"))
 words.glossary()

@@ -1,13 +1,10 @@
 """Inside one forward pass: how one repeated vector comes out as a whole text."""
 
-import streamlit as st
-
 from explorer.base.language import tr
 from widgets import inside_set_up, inside_view, start
 from widgets.guard import sentences
 
-start.through_entry()
-st.title(tr("Inside the one pass"), anchor=False)
+start.page(tr("Inside the one pass"))
 with sentences():
     inside_set_up.ask()
 with sentences():

@@ -21,8 +21,7 @@ def result() -> None:
     )
 
 
-start.through_entry()
-st.title(tr("The landscape around solutions"), anchor=False)
+start.page(tr("The landscape around solutions"))
 with sentences():
     landscape_set_up.plane()
 with sentences():

@@ -41,7 +41,7 @@ EMPTY = {
 
 
 def browse(kind: Kind) -> None:
-    """Everything of one kind: search, table, and what is selected in it."""
+    """Show everything of one kind: search, table, and what is selected in it."""
     everything = items(kind)
     if not everything:
         st.info(tr(EMPTY[kind]), icon=":material/info:")
@@ -79,8 +79,7 @@ def disk() -> None:
     st.caption(tr("{size} on this disk: {parts}", size=size, parts=said or tr("nothing")))
 
 
-start.through_entry()
-st.title(tr("Library"), anchor=False)
+start.page(tr("Library"))
 with sentences():
     with st.container(horizontal=True, vertical_alignment="center"):
         room = one_of(

@@ -1,13 +1,10 @@
 """Maps of solutions in two or three dimensions, and what lies where (UMAP, PCA)."""
 
-import streamlit as st
-
 from explorer.base.language import tr
 from widgets import depth_view, map_selection, map_set_up, map_view, sets, start
 from widgets.guard import sentences
 
-start.through_entry()
-st.title(tr("Maps"), anchor=False)
+start.page(tr("Maps"))
 spec, made = None, None
 with sentences():
     left, right = start.sides()

@@ -7,8 +7,7 @@ from explorer.experiments import paper, paper_comparison
 from widgets import fill_column, findings, paper_view, start
 from widgets.guard import sentences
 
-start.through_entry()
-st.title(tr("What the paper reports, and what runs here show"), anchor=False)
+start.page(tr("What the paper reports, and what runs here show"))
 st.write(
     tr(
         "The published numbers are those of version 1 of arXiv 2505.21189. What has not been run "

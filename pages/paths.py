@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import streamlit as st
-
 from explorer.assets import allowed_folders
 from explorer.base.language import tr
 from explorer.paths import places
@@ -12,7 +10,7 @@ from widgets.guard import sentences
 
 
 def set_up() -> None:
-    """What to connect, with which curve, and Connect."""
+    """Ask what to connect and with which curve, and connect it when asked."""
     spec = path_set_up.choose()
     pressed = slow_start.button(
         path_set_up.expected(spec),
@@ -33,7 +31,7 @@ def result() -> None:
         places.PATHS.shipped(),
         button=tr("Connect"),
         empty=tr("Choose two solutions and press Connect."),
-        record="record",
+        choose=lambda files: (files[0], f"?record={files[0].parent.name}"),
     )
 
 
@@ -42,8 +40,7 @@ def _find(name: str) -> Path:
     return places.find_paths(name)
 
 
-start.through_entry()
-st.title(tr("From one solution to another"), anchor=False)
+start.page(tr("From one solution to another"))
 left, right = start.sides()
 with left, sentences():
     set_up()

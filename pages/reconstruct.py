@@ -21,8 +21,7 @@ def result() -> None:
     )
 
 
-start.through_entry()
-st.title(tr("Two vectors, one forward pass"), anchor=False)
+start.page(tr("Two vectors, one forward pass"))
 left, right = start.sides()
 with left, sentences():
     reconstruct_form.show()

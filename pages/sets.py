@@ -6,10 +6,10 @@ from explorer.base.language import tr
 from explorer.jobs import client
 from explorer.specs.jobs import SolveSetSpec
 from widgets import server, set_set_up, set_view, sets, start
+from widgets.following import follow
 from widgets.guard import sentences
 
-start.through_entry()
-st.title(tr("Solution sets"), anchor=False)
+start.page(tr("Solution sets"))
 left, right = start.sides()
 with left, sentences():
     set_set_up.set_up()
@@ -24,7 +24,7 @@ with right, sentences():
     asked = [job for job in client.jobs() if isinstance(job.spec, SolveSetSpec)]
     working = [job for job in asked if not job.over]
     for job in working:
-        set_view.grow(job.id)
+        follow(job.id, "", results=set_view.so_far)
     if (own := next((job for job in asked if server.is_theirs(job.id)), None)) is not None:
         set_view.failure(own)
     if (chosen := sets.choose()) is not None:

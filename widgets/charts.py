@@ -51,7 +51,6 @@ def show(
     *,
     extras: bool = True,
     on_select: Callable[[], None] | Literal["ignore", "rerun"] = "ignore",
-    modes: tuple[Literal["points", "box", "lasso"], ...] = ("points",),
 ) -> Any:
     """Show a chart under a key of its own; without extras while it changes every second.
 
@@ -59,8 +58,7 @@ def show(
         chart: what to show.
         key: with the chart's own key the widget's, under which a selection is found.
         extras: whether to offer its numbers and its file.
-        on_select: called when a person clicks a point.
-        modes: ways to choose points.
+        on_select: called when a person clicks a point; "rerun": they may also draw around several.
 
     Returns:
         What a person has chosen, in Streamlit's form, if that can be.
@@ -74,7 +72,7 @@ def show(
                 key=f"{key}-{chart.key}",
                 alt=chart.alt,
                 on_select=on_select,
-                selection_mode=modes,
+                selection_mode=("points", "box", "lasso") if on_select == "rerun" else ("points",),
                 config={"displaylogo": False, "toImageButtonOptions": image},
             )
     st.caption(chart.look, help=words.help_for(chart.look, *chart.words))
@@ -124,7 +122,7 @@ def show_selectable(chart: Chart, key: str) -> list[Any]:
     Returns:
         The `customdata` of the chosen points.
     """
-    return chosen(show(chart, key, on_select="rerun", modes=("points", "box", "lasso")))
+    return chosen(show(chart, key, on_select="rerun"))
 
 
 def chosen(event: Any) -> list[Any]:

@@ -31,7 +31,7 @@ _read = Newest(distance_report.read, 16)
 
 
 def histograms(summary: DistanceSummary, vector: str) -> None:
-    """The histogram of one vector with its statistics."""
+    """Show the histogram of one vector with its statistics."""
     metric = one_of(tr("Distance"), METRICS, key="metric", bind="query-params")
     measured = summary.of(vector, metric)
     assert measured is not None
@@ -74,7 +74,7 @@ def _row(c: Comparison) -> dict[str, object]:
 
 
 def numbers(summary: DistanceSummary, vector: str) -> None:
-    """How many solutions, contexts and pairs, and the medians of the cosine distance."""
+    """Show how many solutions, contexts and pairs there are, and median cosine distances."""
     measured = summary.of(vector, "cosine")
     medians = measured.medians if measured is not None else {}
     with st.container(horizontal=True):
@@ -86,11 +86,11 @@ def numbers(summary: DistanceSummary, vector: str) -> None:
             if kind in medians:
                 middle = tr("median cosine distance {value}", value=f"{medians[kind]:.3f}")
             name = tr("Pairs, {kind}", kind=tr(kind))
-            words.metric(name, f"{count:,}", middle, delta_color="off", delta_arrow="off")
+            words.metric(name, f"{count:,}", middle, spread=True)
 
 
 def against_texts(summary: DistanceSummary, found: SolutionSet, vector: Vector) -> None:
-    """Proto-token distance against text distance; choosing points shows the two texts."""
+    """Draw proto-token distance against text distance; show the two texts of chosen points."""
     axis = one_of(tr("Text distance"), AXES, key="text_axis", bind="query-params")
     assert summary.charts is not None
     points = summary.charts.points(axis, vector)

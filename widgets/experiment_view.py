@@ -33,9 +33,8 @@ from widgets.markdown import escaped
 
 def page(name: Name) -> None:
     """Show the page of an experiment."""
-    start.through_entry()
     asked = experiment(name)
-    st.title(tr(asked.title), anchor=False)
+    start.page(tr(asked.title))
     left, right = start.sides()
     with left, sentences():
         st.write(tr(asked.question))

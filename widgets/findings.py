@@ -7,8 +7,7 @@ from typing import Literal
 import streamlit as st
 
 from explorer.base import language
-from explorer.base.errors import CorruptFileError, StorageError
-from explorer.base.language import tr
+from explorer.base.language import later, tr
 from explorer.experiments import space
 from explorer.experiments.paper_comparison import ANSWERS, Evidence
 from explorer.experiments.rules import Rule
@@ -18,6 +17,7 @@ from explorer.solutions import sets as records
 from explorer.solutions.sets import SetRecord
 from widgets import saved_paths, sets
 from widgets.cached import Newest
+from widgets.guard import unreadable
 from widgets.markdown import escaped
 
 MARKS: dict[bool | None, tuple[str, Literal["green", "orange", "gray"]]] = {
@@ -66,14 +66,9 @@ def of_sets() -> list[Evidence]:
     for name, record in sets.known().items():
         if not record.complete and len(record.exact) < 2:
             continue
-        try:
-            findings = of_set(record)
-        except (CorruptFileError, StorageError) as error:
-            warned = tr("Set {id}: {error}", id=name[:6], error=error)
-            st.warning(escaped(warned), icon=":material/broken_image:")
-            continue
-        of = tr("set {id}", id=name[:6])
-        found += [Evidence(f, record.spec.model, of) for f in findings]
+        with unreadable(later("Set {id}: {error}"), id=name[:6]):
+            of = tr("set {id}", id=name[:6])
+            found += [Evidence(f, record.spec.model, of) for f in of_set(record)]
     return found
 
 

@@ -69,12 +69,7 @@ def follow(
 
 
 def _mount(job: Job, parts: tuple[Part, ...], shown: Restart) -> None:
-    component = st.components.v2.component(
-        "live",
-        html=_HTML,
-        css=sources.style(*STYLES),
-        js=sources.script(*SCRIPTS, "live_mount.js"),
-    )
+    component = sources.component("live", *SCRIPTS, "live_mount.js", html=_HTML, styles=STYLES)
     component(
         key=f"live-{job.id}",
         data={"job": job.id, "shown": shown, "stamp": feed.stamp_of(job)}

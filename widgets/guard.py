@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from explorer.base.errors import ExplorerError
+from explorer.base.errors import CorruptFileError, ExplorerError, StorageError
 from explorer.base.language import tr
 from widgets.markdown import escaped
 
@@ -17,6 +17,15 @@ def sentences() -> Iterator[None]:
         yield
     except ExplorerError as error:
         st.error(escaped(str(error)), icon=":material/error:")
+
+
+@contextmanager
+def unreadable(sentence: str = "{error}", **values: str) -> Iterator[None]:
+    """Warn of a file that cannot be read inside, with `sentence` and its `values`, and go on."""
+    try:
+        yield
+    except (CorruptFileError, StorageError) as error:
+        st.warning(escaped(tr(sentence, error=error, **values)), icon=":material/broken_image:")
 
 
 def unforeseen(_error: Exception) -> bool:

@@ -22,7 +22,7 @@ from widgets import cached, download, inside_set_up, linked, token_strip
 from widgets import charts as chart_widget
 from widgets.copy_link import copy_link
 from widgets.following import follow
-from widgets.linked import Kind
+from widgets.linked import Kind, in_folder
 from widgets.markdown import escaped
 
 CUT_HELP = later(
@@ -44,15 +44,14 @@ E_ALONE = (
 def result() -> None:
     """Show what the link names: a job, a look inside a solution; else the recorded example."""
     name = st.query_params.get("solution")
-    if KIND.show_job() or not name:
-        if not st.query_params.get("job"):
-            linked.show(
-                KIND,
-                {},
-                LOOKS.shipped(),
-                button=tr("Look inside"),
-                empty=tr("Choose a solution and press Look inside."),
-            )
+    if not name or st.query_params.get("job"):
+        linked.show(
+            KIND,
+            {},
+            LOOKS.shipped(),
+            button=tr("Look inside"),
+            empty=tr("Choose a solution and press Look inside."),
+        )
         return
     looks = [look for look in LOOKS.all() if look.said is not None and look.said.solution == name]
     if not looks:
@@ -247,11 +246,6 @@ VIEWS: dict[str, Callable[[Inside, str], None]] = {
 }
 
 
-def _file_of(job_id: str, _job: Job | None) -> Path | None:
-    file = folder_of(job_id) / FILE
-    return file if file.is_file() else None
-
-
 def _so_far(job: Job) -> None:
     found = cached.inside.if_there(folder_of(job.id) / FILE)
     if found is not None:
@@ -262,7 +256,7 @@ def _so_far(job: Job) -> None:
 KIND = Kind(
     lambda spec: isinstance(spec, InsideSpec),
     lambda job_id: follow(job_id, f"?job={job_id}", results=_so_far),
-    _file_of,
+    in_folder(folder_of, FILE),
     show,
     later("This was stopped before the first part was measured; nothing was saved."),
 )

@@ -22,7 +22,7 @@ SIZES = {4: "17 × 17", 5: "33 × 33", 6: "65 × 65"}
 
 
 def plane() -> None:
-    """Which path's plane, how fine, and Measure."""
+    """Ask which path's plane to measure and how finely, and measure it when asked."""
     sets = _sets()
     if not sets:
         raise BadInputError(
@@ -48,7 +48,8 @@ def plane() -> None:
         )
     given = of_pair if name == asked else ""
     first = next((at for at, k in enumerate(pairs) if str(k) == given), 0)
-    called = told_apart({k: _pair_label(found, k) for k in pairs}, found.header.ends)
+    titles = {k: f"{found.text(k).text[:36]} · {found.header.title(k)}" for k in pairs}
+    called = told_apart(titles, found.header.ends)
     pair = at.selectbox(
         tr("Pair"),
         pairs,
@@ -75,7 +76,7 @@ def plane() -> None:
 
 
 def around() -> None:
-    """Which solution to walk away from, and Measure."""
+    """Ask which solution to walk away from, and measure its radius when asked."""
     known = exact_solutions.records()
     if not known:
         raise BadInputError(
@@ -123,7 +124,3 @@ def _label(paths: Paths) -> str:
     text = paths.header.texts[0].text
     many = f"{counted(len(paths), 'pair')}, " if len(paths) > 1 else ""
     return f"{many}{text[:50]}"
-
-
-def _pair_label(paths: Paths, pair: int) -> str:
-    return f"{paths.text(pair).text[:36]} · {paths.header.title(pair)}"

@@ -15,6 +15,7 @@ from explorer.jobs.client import Job
 from explorer.landscape.result import Landscape
 from explorer.paths import places
 from explorer.specs.jobs import LandscapeSpec, RadiusSpec
+from explorer.specs.recipes import THRESHOLD
 from widgets import cached, download, token_strip, words
 from widgets import charts as chart_widget
 from widgets.choice import one_of
@@ -100,36 +101,27 @@ def _say_what_leaves_the_plane(found: Landscape) -> None:
 
 def _point(found: Landscape, key: str) -> tuple[int, int]:
     """Let a person choose a grid point by two sliders; a click on the chart moves them."""
-    s = found.stride
-    columns, rows = list(range(0, len(found.x), s)), list(range(0, len(found.y), s))
-    middle = int(np.argmin(np.abs(found.x - found.marks[-1, 0] / 2)))
-    start = int(np.argmin(np.abs(found.y)))
     left, right = st.columns(2)
-    at = left.select_slider(
-        tr("Along the chord"),
-        columns,
-        _nearest(columns, middle),
-        key=f"column-{key}",
-        format_func=_decimals(found.x).__getitem__,
-    )
-    row = right.select_slider(
-        tr("From the chord"),
-        rows,
-        _nearest(rows, start),
-        key=f"row-{key}",
-        format_func=_decimals(found.y).__getitem__,
-    )
-    return int(row), int(at)
+    with left:
+        middle = found.marks[-1, 0] / 2
+        at = _slider(tr("Along the chord"), found.x, found.stride, middle, f"column-{key}")
+    with right:
+        row = _slider(tr("From the chord"), found.y, found.stride, 0, f"row-{key}")
+    return row, at
+
+
+def _slider(label: str, values: NDArray[np.float64], stride: int, first: float, key: str) -> int:
+    """Let a person choose every `stride`-th value, first the one near `first`; return its index."""
+    wanted, indices = int(np.argmin(np.abs(values - first))), list(range(0, len(values), stride))
+    nearest = min(indices, key=lambda k: abs(k - wanted))
+    said = _decimals(values)
+    return int(st.select_slider(label, indices, nearest, key=key, format_func=said.__getitem__))
 
 
 def _decimals(values: NDArray[np.float64]) -> list[str]:
     """Return numbers with as many decimals as tell neighbours apart, two at least."""
     digits = max(2, math.ceil(-math.log10(np.diff(values).min())))
     return [amount(f"{value:.{digits}f}") for value in values]
-
-
-def _nearest(choices: list[int], wanted: int) -> int:
-    return min(choices, key=lambda k: abs(k - wanted))
 
 
 def _clicked(key: str, chart_key: str) -> None:
@@ -142,7 +134,7 @@ def _clicked(key: str, chart_key: str) -> None:
 
 def _numbers(found: Landscape) -> None:
     header, n = found.header, len(found.x[:: found.stride])
-    inside = float((found.accuracy[:: found.stride, :: found.stride] >= 0.99).mean())
+    inside = float((found.accuracy[:: found.stride, :: found.stride] >= THRESHOLD).mean())
     with st.container(horizontal=True):
         words.metric(tr("Grid"), f"{n} × {n}")
         words.metric(
@@ -186,14 +178,14 @@ def _show_radius(file: Path, key: str, _query: str) -> None:
 PLANES = Kind(
     lambda spec: isinstance(spec, LandscapeSpec),
     lambda job_id: follow(job_id, f"?job={job_id}", results=_so_far),
-    in_folder(places.LANDSCAPE),
+    in_folder(places.folder_of, places.LANDSCAPE),
     show,
     later("This was stopped before its first points were measured; nothing was saved."),
 )
 RADII = Kind(
     lambda spec: isinstance(spec, RadiusSpec),
     lambda job_id: follow(job_id, f"?radius={job_id}"),
-    in_folder(places.RADIUS),
+    in_folder(places.folder_of, places.RADIUS),
     _show_radius,
     later("This was stopped before it was finished; nothing was saved."),
     "radius",

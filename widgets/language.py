@@ -20,7 +20,6 @@ CHOICES = {
 }  # fmt: skip
 """Parameters of a link that hold what a choice is called on the page: Streamlit binds them so."""
 
-
 _run = threading.local()
 """The run of a script that a thread is at, and its language."""
 
@@ -34,17 +33,16 @@ def current() -> str:
     if page is None:
         return language.ENGLISH
     if getattr(_run, "page", None) is not page:
-        _run.page, _run.language = page, _asked()
+        browsers = (getattr(st.context, "locale", None) or "").partition("-")[0]
+        kept = st.context.cookies.get(LANGUAGE)
+        _run.page, _run.language = page, first_of(st.query_params.get(LANGUAGE), kept, browsers)
         language.heard(_run.language)
     return str(_run.language)
 
 
-def _asked() -> str:
-    browsers = (getattr(st.context, "locale", None) or "").partition("-")[0]
-    for asked in (st.query_params.get(LANGUAGE), st.context.cookies.get(LANGUAGE), browsers):
-        if asked in language.NAMES:
-            return str(asked)
-    return language.ENGLISH
+def first_of(*codes: str | None) -> str:
+    """Return the first of these codes that is a language's; English if none is."""
+    return next((code for code in codes if code in language.NAMES), language.ENGLISH)
 
 
 def begin() -> None:
@@ -64,5 +62,4 @@ def choose() -> None:
 
 def let_browsers_translate() -> None:
     """Get the page ready for a translation by the browser: tokens stay, and the page goes on."""
-    component = st.components.v2.component("translation", js=sources.script("translation.js"))
-    component(key="translation")
+    sources.component("translation", "translation.js", html=None)(key="translation")

@@ -10,7 +10,6 @@ from explorer.base.errors import BadInputError
 from explorer.base.language import tr
 from explorer.jobs import client
 from explorer.jobs.client import Job
-from explorer.paths import places
 from explorer.specs.jobs import JobSpec
 from widgets import recorded, server
 from widgets.job_controls import outcome
@@ -80,11 +79,13 @@ class Kind:
             raise
 
 
-def in_folder(name: str) -> Callable[[str, Job | None], Path | None]:
+def in_folder(
+    folder_of: Callable[[str], Path], name: str
+) -> Callable[[str, Job | None], Path | None]:
     """Return a `Kind.made` that finds a result by its file's name in the job's folder."""
 
     def made(job_id: str, _job: Job | None) -> Path | None:
-        file = places.folder_of(job_id) / name
+        file = folder_of(job_id) / name
         return file if file.is_file() else None
 
     return made
@@ -98,7 +99,6 @@ def show(
     button: str,
     empty: str,
     choose: Callable[[list[Path]], tuple[Path, str]] = lambda files: (files[0], ""),
-    record: str | None = None,
 ) -> None:
     """Show what the link names, or else a result that ships with the project.
 
@@ -109,7 +109,6 @@ def show(
         button: what makes an own one.
         empty: what is said where there is nothing to show.
         choose: lets a person choose among those that ship; returns it and the link that leads back.
-        record: the parameter that names one that ships by its folder's name; None: no link does.
     """
     if kind.show_job():
         return
@@ -126,4 +125,4 @@ def show(
     recorded.say(button)
     place, query = choose(shipped)
     name = place.name if place.is_dir() else place.parent.name
-    kind.show(place, f"recorded-{name}", f"?{record}={name}" if record else query)
+    kind.show(place, f"recorded-{name}", query)

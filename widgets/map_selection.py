@@ -24,7 +24,7 @@ MOST_SHOWN = 12
 
 
 def details(made: SolutionMap, ids: list[str]) -> None:
-    """Texts, token strips and mutual distances of chosen solutions, and the way to Paths."""
+    """Show texts, token strips and distances of chosen solutions, and the way to Paths."""
     if not ids:
         st.caption(
             tr(

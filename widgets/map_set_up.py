@@ -98,7 +98,7 @@ def made_or_asked(spec: MapSpec) -> SolutionMap | None:
 
 
 def _announce() -> None:
-    """Once in a session, let the worker get UMAP ready while the settings are chosen."""
+    """Let the worker get UMAP ready while the settings are chosen, once in a session."""
     if not st.session_state.get("maps-announced"):
         client.announce(client.MAPS_SOON)
         st.session_state["maps-announced"] = True

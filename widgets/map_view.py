@@ -37,8 +37,7 @@ def purity(made: SolutionMap) -> None:
             else tr("Near: same {what}", what=shared),
             f"{found.share:.0%}",
             tr("{share} by chance", share=f"{found.chance:.0%}"),
-            delta_color="off",
-            delta_arrow="off",
+            spread=True,
             help=tr(
                 "{where}, not in the picture: how many of the {neighbours} nearest neighbors (or "
                 "of all others, if there are fewer) have the same {what}. Measured on {points}.",
@@ -106,8 +105,6 @@ def picture(made: SolutionMap) -> list[str]:
 
 def _mark(ids: list[str]) -> None:
     """Give points a thick rim in the map as it is: drawn anew, it would forget zoom and layer."""
-    component = st.components.v2.component(
-        "map-marks", html="<i></i>", js=sources.script("map_marks.js")
-    )
+    component = sources.component("map-marks", "map_marks.js")
     with st.container(key="map-marks"):
         component(key="marks", data={"ids": ids})

@@ -8,7 +8,7 @@ from widgets import language, projector, sources, tour
 
 def show() -> None:
     """Show the menu; make navigation and charts do on a phone what a finger means by them."""
-    component = st.components.v2.component("menu", html="<i></i>", js=sources.script("menu.js"))
+    component = sources.component("menu", "menu.js")
     with st.container(key="narrow"):
         component(key="narrow-menu", data={})
     with (

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from explorer.base.errors import CorruptFileError
 from explorer.base.language import later, tr
 from explorer.estimates import deciding
 from explorer.experiments import paper, paper_comparison, runs, training_time
@@ -17,6 +16,7 @@ from explorer.figures import paper_table
 from explorer.specs.experiments import Name
 from widgets import charts, experiment_view, words
 from widgets.choice import one_of
+from widgets.guard import unreadable
 from widgets.markdown import escaped
 
 
@@ -24,10 +24,8 @@ def known() -> list[Run]:
     """Return every run that can be read and has a finished cell; say which cannot."""
     found = []
     for folder in runs.run_folders():
-        try:
+        with unreadable():
             found.append(experiment_view.read(folder))
-        except CorruptFileError as error:
-            st.warning(escaped(str(error)), icon=":material/broken_image:")
     return [run for run in found if run.done and run.settings.experiment in EXPERIMENTS]
 
 

@@ -1,5 +1,7 @@
 """What to connect: two solutions, two that are trained first, or all pairs of some texts."""
 
+from typing import Any
+
 import streamlit as st
 
 from explorer.assets import catalog
@@ -164,35 +166,28 @@ def _settings() -> dict[str, object]:
     )
     with st.expander(tr("Advanced"), icon=":material/tune:", key="path-advanced"):
         left, right = st.columns(2)
-        fields = {
-            "max_steps": left.number_input(
-                tr("Steps at first"), 0, 100_000, usual.max_steps, 100, key="path-steps",
-                help=_said("max_steps"),
-            ),
-            "attempts": right.number_input(
-                tr("Attempts"), 1, 6, usual.attempts, key="path-attempts", help=_said("attempts")
-            ),
-            "finish_steps": left.number_input(
-                tr("Finishing steps"), 0, 1_000, usual.finish_steps, 5, key="path-finish",
-                help=_said("finish_steps"),
-            ),
-            "samples": right.number_input(
-                tr("Samples per step"), 1, 64, usual.samples, key="path-samples",
-                help=_said("samples"),
-            ),
-            "lr": left.number_input(
-                tr("Learning rate"), 0.0, 10.0, usual.lr, 0.01, format="%g", key="path-lr",
-                help=_said("lr"),
-            ),
-            "points": right.number_input(
-                tr("Grid points"), 3, 501, usual.points, key="path-points"
-            ),
-            "seed": left.number_input(tr("Seed"), 0, 2**31 - 1, 0, key="path-seed"),
-            "stop_early": st.toggle(
-                tr("Stop when connected"), usual.stop_early, key="path-stop",
-                help=_said("stop_early"),
-            ),
-        }  # fmt: skip
+        fields: dict[str, Any] = {}
+        for place, key, name, label, least, most, step in (
+            (left, "steps", "max_steps", later("Steps at first"), 0, 100_000, 100),
+            (right, "attempts", "attempts", later("Attempts"), 1, 6, 1),
+            (left, "finish", "finish_steps", later("Finishing steps"), 0, 1_000, 5),
+            (right, "samples", "samples", later("Samples per step"), 1, 64, 1),
+            (left, "lr", "lr", later("Learning rate"), 0.0, 10.0, 0.01),
+        ):
+            fields[name] = place.number_input(
+                tr(label), least, most, getattr(usual, name), step, key=f"path-{key}",
+                format="%g" if name == "lr" else None, help=_said(name),
+            )  # fmt: skip
+        fields["points"] = right.number_input(
+            tr("Grid points"), 3, 501, usual.points, key="path-points"
+        )
+        fields["seed"] = left.number_input(tr("Seed"), 0, 2**31 - 1, 0, key="path-seed")
+        fields["stop_early"] = st.toggle(
+            tr("Stop when connected"),
+            usual.stop_early,
+            key="path-stop",
+            help=_said("stop_early"),
+        )
     return {"curve": curve, "recipe": valid(PathRecipe, fields)}
 
 

@@ -10,6 +10,7 @@ from explorer.base.formatting import counted, human_seconds
 from explorer.base.language import later, tr
 from explorer.experiments import space
 from explorer.figures import paths as charts
+from explorer.figures import stored
 from explorer.figures.strip import walk_data
 from explorer.jobs import client
 from explorer.jobs.client import Job
@@ -71,12 +72,11 @@ def show(file: Path, key: str, query: str) -> None:
     pair = measured[0]
     if len(found) > 1:
         st.subheader(tr("One pair"), anchor=False)
-        best = max(measured, key=lambda k: (found.connected[k], found.mean(k)))
         called = told_apart({k: _pair_label(found, k) for k in measured}, found.header.ends)
         pair = st.selectbox(
             tr("Pair"),
             measured,
-            measured.index(best),
+            measured.index(stored.best_pair(found)),
             format_func=called.__getitem__,
             key=f"pair-{key}",
         )
@@ -91,7 +91,7 @@ def show(file: Path, key: str, query: str) -> None:
 PATHS = Kind(
     lambda spec: isinstance(spec, PathsSpec),
     _live,
-    in_folder(FILE),
+    in_folder(places.folder_of, FILE),
     show,
     later("This was stopped before its first measurement; nothing was saved."),
 )
@@ -100,10 +100,6 @@ PATHS = Kind(
 def _pair_label(found: Paths, pair: int) -> str:
     state = tr("connected") if found.connected[pair] else tr("not connected")
     return f"{found.text(pair).text[:50]} · {found.header.title(pair)} · {state}"
-
-
-PLAIN = {"delta_color": "off", "delta_arrow": "off"}
-"""What stands below a number is its spread and no change."""
 
 
 def _overview(found: Paths, key: str) -> None:
@@ -123,7 +119,7 @@ def _overview(found: Paths, key: str) -> None:
                 "Below it the 95% interval (Wilson). It counts texts, not pairs, because pairs of "
                 "one text share their ends."
             ),
-            **PLAIN,
+            spread=True,
         )
         lines = tr("{some} of {all}", some=said.lines, all=said.pairs)
         words.metric(tr("Connected by a straight line"), lines)
@@ -137,7 +133,7 @@ def _overview(found: Paths, key: str) -> None:
                 low=f"{low:.2f}",
                 high=f"{high:.2f}",
             ),
-            **PLAIN,
+            spread=True,
         )
         words.metric(tr("Texts"), f"{said.texts}")
     if said.failing:

@@ -40,9 +40,7 @@ def show(page: StreamlitPage, pages: Sequence[StreamlitPage]) -> None:
     if not on():
         return
     st.html(Path(__file__).with_name("projector.css"))
-    component = st.components.v2.component(
-        "projector", html="<i></i>", js=sources.script("projector.js")
-    )
+    component = sources.component("projector", "projector.js")
     with st.container(key="projector-keys"):
         result = component(key="keys", data={}, on_leave_change=lambda: None)
         st.caption(tr(KEYS))

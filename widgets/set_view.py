@@ -9,7 +9,6 @@ from explorer.base.language import later, retold, tr
 from explorer.jobs.client import Job
 from explorer.solutions.sets import SetRecord
 from widgets import job_controls, sets, words
-from widgets.following import follow
 
 A_DAY = 86_400
 SOLUTIONS_HELP = later(
@@ -36,12 +35,8 @@ def table(record: SetRecord) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def grow(job_id: str) -> None:
-    """Show a set in the making, and what it has so far."""
-    follow(job_id, "", results=_so_far)
-
-
-def _so_far(job: Job) -> None:
+def so_far(job: Job) -> None:
+    """Show what a set in the making has so far."""
     if name := job.result.get("set"):
         show(str(name), job.id)
 

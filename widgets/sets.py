@@ -4,12 +4,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.base.errors import CorruptFileError, StorageError
 from explorer.base.formatting import counted
 from explorer.base.language import tr
 from explorer.solutions import sets
 from explorer.solutions.sets import SetRecord, SolutionSet
 from widgets.cached import Newest
+from widgets.guard import unreadable
 from widgets.markdown import escaped
 
 
@@ -26,12 +26,9 @@ def known() -> dict[str, SetRecord]:
     """Return every set that can be read by its id; say which cannot."""
     found: dict[str, SetRecord] = {}
     for folder in sets.set_folders():
-        try:
+        with unreadable():
             made = record(folder)
-        except (CorruptFileError, StorageError) as error:
-            st.warning(escaped(str(error)), icon=":material/broken_image:")
-            continue
-        found[made.id] = made
+            found[made.id] = made
     return found
 
 

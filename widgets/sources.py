@@ -2,8 +2,12 @@
 
 import json
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import streamlit as st
 
 from explorer.base.language import NARROW, SEPARATORS, current, tr
 from explorer.figures import palette
@@ -17,6 +21,14 @@ _COLOURS = {
     "var(--same-context)": palette.SAME_CONTEXT,
 }
 """What a style sheet calls a colour that has a fixed meaning (`explorer.figures.palette`)."""
+
+
+def component(
+    name: str, *scripts: str, html: str | None = "<i></i>", styles: tuple[str, ...] = ()
+) -> Callable[..., Any]:
+    """Return the component of that name, made of files of this folder, to be mounted on a page."""
+    css = style(*styles) if styles else None
+    return st.components.v2.component(name, html=html, css=css, js=script(*scripts))
 
 
 @cache

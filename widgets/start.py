@@ -50,6 +50,12 @@ def through_entry() -> None:
         st.rerun()
 
 
+def page(title: str) -> None:
+    """Begin a page: through the entry point, with its title."""
+    through_entry()
+    st.title(title, anchor=False)
+
+
 def announce_host() -> None:
     """Print how whoever starts the server becomes its host."""
     sys.stderr.write(f"\n  {host.notice()}\n")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.assets import allowed_folders
 from explorer.assets.catalog import ModelCard
-from explorer.base.errors import BadInputError, ExplorerError
+from explorer.base.errors import BadInputError
 from explorer.base.language import retold, tr
 from explorer.base.value import valid
 from explorer.jobs import client
@@ -18,6 +18,7 @@ from explorer.texts.own import from_upload
 from explorer.texts.passages import Passage
 from widgets import server
 from widgets.following import follow
+from widgets.guard import sentences
 from widgets.markdown import escaped
 
 DEFAULT = "The ferry leaves at dawn, and nobody on the pier has ever seen who is steering it."
@@ -37,15 +38,11 @@ def choose(card: ModelCard, first: str = DEFAULT) -> Passage | None:
         key="source",
         bind="query-params",
     )
-    try:
+    with sentences():
         if source == "own":
             return _own(first)
-        if source == "generated":
-            return _generated(card)
-        return _drawn(source)
-    except ExplorerError as error:
-        st.error(escaped(str(error)), icon=":material/error:")
-        return None
+        return _generated(card) if source == "generated" else _drawn(source)
+    return None
 
 
 def _own(first: str) -> Passage:

@@ -8,8 +8,6 @@ finished run plays back in the browser, without asking the server for each frame
 from collections.abc import Sequence
 from typing import Any
 
-import streamlit as st
-
 from explorer.assets.tokenizing import Tokenizer
 from explorer.figures.strip import preview_data
 from widgets import sources
@@ -19,12 +17,7 @@ _HTML = '<div class="strip" role="group"></div>'
 
 
 def _mount(key: str, data: dict[str, Any]) -> None:
-    component = st.components.v2.component(
-        "token_strip",
-        html=_HTML,
-        css=sources.style("token_strip.css"),
-        js=sources.script(*SCRIPTS),
-    )
+    component = sources.component("token_strip", *SCRIPTS, html=_HTML, styles=("token_strip.css",))
     component(key=key, data=data | {"spoken": sources.spoken(*SCRIPTS)})
 
 

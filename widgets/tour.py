@@ -164,7 +164,7 @@ def show(page: StreamlitPage) -> None:
 
 def _is_new(*, offered: bool) -> bool:
     """Return whether this browser is offered the tour for the first time; it remembers that."""
-    component = st.components.v2.component("tour", html="<i></i>", js=sources.script("tour.js"))
+    component = sources.component("tour", "tour.js")
     with st.container(key="first-visit"):
         result = component(key="tour", data={"offered": offered}, on_start_change=lambda: None)
     return bool(result.get("start"))

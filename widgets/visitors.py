@@ -14,16 +14,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from explorer.base.language import ENGLISH, NAMES, said_in
+from explorer.base.language import NAMES, said_in
 from explorer.people import host
 from explorer.runtime import logs
-from widgets.language import CHOICES, LANGUAGE
+from widgets.language import CHOICES, LANGUAGE, first_of
 from widgets.server import BROWSER, HOST
 
 KEPT_SECONDS = 400 * 24 * 3600
 """As long as browsers keep a cookie at most."""
-
-
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 
@@ -102,6 +100,5 @@ def _in_their_language(request: Request) -> list[tuple[str, str]]:
     """
     query = request.query_params
     browsers = request.headers.get("Accept-Language", "")[:2]
-    wanted = (query.get(LANGUAGE), request.cookies.get(LANGUAGE), browsers)
-    code = next((each for each in wanted if each in NAMES), ENGLISH)
+    code = first_of(query.get(LANGUAGE), request.cookies.get(LANGUAGE), browsers)
     return [(k, said_in(code, v) if k in CHOICES else v) for k, v in query.multi_items()]

@@ -26,12 +26,7 @@ LIMITS = {
 
 def show() -> None:
     """Show the wall; the script runs again only when the host takes a text off it."""
-    component = st.components.v2.component(
-        "wall",
-        html=_HTML,
-        css=sources.style(*STYLES, "wall.css"),
-        js=sources.script(*ALL_SCRIPTS),
-    )
+    component = sources.component("wall", *ALL_SCRIPTS, html=_HTML, styles=(*STYLES, "wall.css"))
     person = server.person()
     data = {
         "me": person.id,

@@ -29,12 +29,13 @@ def metric(
     value: str | int,
     delta: str | None = None,
     *,
+    spread: bool = False,
     help: str | None = None,  # noqa: A002
-    **options: Any,
 ) -> None:
-    """Show a number; the words in its label explain themselves."""
+    """Show a number; the words in its label explain themselves; `delta` may be its spread."""
     said, beside = amount(str(value)), amount(delta) if delta else delta
-    st.metric(label, said, beside, help=help_for(label, more=help), **options)
+    plain: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"} if spread else {}
+    st.metric(label, said, beside, help=help_for(label, more=help), **plain)
 
 
 BEGINNING = 5

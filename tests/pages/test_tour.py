@@ -32,7 +32,7 @@ def test_a_stop_stands_on_its_page_and_names_what_is_there(number: int, stop: to
     assert not app.exception
     assert f"**{number} of 5 · {stop.title}**" in texts_of(app)
     code = (folders.PROJECT / "pages" / f"{stop.page}.py").read_text()
-    assert f'st.title(tr("{app.title[0].value}")' in code
+    assert f'start.page(tr("{app.title[0].value}")' in code
     assert stop.see in texts_of(app)
     for key, option in stop.query.items():  # as the link of the stop before names it
         assert option in app.selectbox(key=key).options
