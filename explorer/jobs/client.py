@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -335,16 +335,6 @@ def _is_taken(lock: FileLock) -> bool:
 
 def as_job(row: JobRow) -> Job:
     """Turn a database row into a job."""
-    return Job(
-        id=row.id,
-        spec=parse(row.spec),
-        state=row.state,
-        requested=row.requested,
-        fraction=row.fraction,
-        sentence=row.sentence,
-        error=row.error,
-        notices=json.loads(row.notices),
-        result=json.loads(row.result),
-        created=row.created,
-        finished=row.finished,
-    )
+    read = {"spec": parse(row.spec)}
+    read |= {name: json.loads(getattr(row, name)) for name in ("notices", "result")}
+    return Job(**{each.name: getattr(row, each.name) for each in fields(Job)} | read)
