@@ -2,14 +2,10 @@
 
 import html
 
+from explorer.base.formatting import shortened
+
 AT_LEAST = "≥"
 """Marks a lower bound."""
-
-
-def shortened(text: str, most: int = 90) -> str:
-    """Return a text on one line, cut: as an option of a list, which shows it as it is."""
-    line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def for_plotly(text: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from explorer.base import folders
 from explorer.base.errors import CorruptFileError
-from explorer.base.formatting import counted, human_seconds
+from explorer.base.formatting import counted, human_seconds, shortened
 from explorer.experiments import paper_comparison, runs, space
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.paper_comparison import Evidence
@@ -13,7 +13,6 @@ from explorer.experiments.runs import Run
 from explorer.figures import inside_strips, paper_table, stored
 from explorer.figures.experiments import charts
 from explorer.figures.strip import strip_data, walk_data
-from explorer.figures.words import shortened
 from explorer.geometry import distance_report
 from explorer.inside import reading, tables
 from explorer.inside.result import LOOKS, Inside
