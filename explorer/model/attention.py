@@ -8,7 +8,6 @@ quicker there, `python -m benchmarks.engine --device cuda` says, and `EXPLORER_F
 switches it on.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -65,11 +64,6 @@ class Kept(NamedTuple):
     weights: list[Float[Tensor, "B G*block seen"]]
     turns: tuple[Any, Any]
     said: Float[Tensor, "B G L D"] | None = None
-
-
-def fused_wanted(device: torch.device) -> bool:
-    """Return whether attention on a device is left to the fused kernel."""
-    return device.type == "cuda" and os.environ.get(SWITCH, "") not in ("", "0")
 
 
 @dataclass(frozen=True)
