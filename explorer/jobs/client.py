@@ -72,13 +72,11 @@ class WorkerStatus:
     """Whether somebody is at work.
 
     Attributes:
-        alive: a heartbeat was seen within the last seconds.
         ready: the worker has loaded its libraries and takes jobs.
         doing: what it says it is doing.
         ahead: how many jobs are running or waiting.
     """
 
-    alive: bool
     ready: bool
     doing: str
     ahead: int
@@ -212,8 +210,8 @@ def worker_status() -> WorkerStatus:
     fresh = [row for row in rows if time.time() - row.beat < STALE_SECONDS]
     newest = max(fresh, key=lambda row: row.beat, default=None)
     if newest is None:
-        return WorkerStatus(False, False, "", ahead)
-    return WorkerStatus(True, newest.ready, newest.doing, ahead)
+        return WorkerStatus(False, "", ahead)
+    return WorkerStatus(newest.ready, newest.doing, ahead)
 
 
 def fair_share() -> int:

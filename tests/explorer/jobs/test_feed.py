@@ -137,7 +137,7 @@ def test_a_run_that_went_back_does_not_go_on() -> None:
 def test_why_nothing_moves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("EXPLORER_NO_WORKER", "1")
     assert "is starting" in feed.worker_note()
-    monkeypatch.setattr(client, "worker_status", lambda: client.WorkerStatus(True, True, "", 3))
+    monkeypatch.setattr(client, "worker_status", lambda: client.WorkerStatus(True, "", 3))
     assert feed.worker_note().startswith("2 other jobs share")
 
     def refuse(_: str) -> bool:
