@@ -207,10 +207,10 @@ def _paper() -> Page:
     parts: list[Part] = [
         "Published numbers are v1's of arXiv 2505.21189. A cell that was never run here is empty.",
         Table("What the paper found, and what is seen here", paper_comparison.answers(said)),
-        paper_table.arrangements_beside(paper_comparison.table1(first.get("arrangements"))),
+        paper_table.arrangement_comparison(paper_comparison.table1(first.get("arrangements"))),
         Table("Texts that share e or m", paper_comparison.table2(first.get("sharing"))),
         *(
-            paper_table.capacity_beside(value, m_shared=shared, ours=capacity)
+            paper_table.capacity_comparison(value, m_shared=shared, ours=capacity)
             for shared in (False, True)
             for value in ("c_tokens", "h_lm")
         ),

@@ -201,7 +201,7 @@ def test_a_paper_model_goes_by_the_papers_name_and_only_shared_sources_by_theirs
         "Written for this project",
         "The model's own continuation",
     ]
-    assert "3 of ours" in paper_table.capacity_beside("h_lm", m_shared=True, ours=rows).alt
+    assert "3 of ours" in paper_table.capacity_comparison("h_lm", m_shared=True, ours=rows).alt
 
 
 def answers(run: Run) -> dict[str, bool | None]:
