@@ -125,8 +125,9 @@ def by_layer(found: Inside) -> Chart:
     )
     alt = tr(
         "Share of correct tokens by layer: {share} after the last, {when}.",
-        share=f"{share[-1]:.0%}", when=when,
-    )  # fmt: skip
+        share=f"{share[-1]:.0%}",
+        when=when,
+    )
     if there:
         alt += " " + tr(
             "Mean cosine between positions: {first} at the input, lowest {least} after layer "
@@ -161,12 +162,14 @@ def attention_by_layer(found: Inside, head: int | None) -> Chart:
     plain = found.plain.mean(1) if head is None else found.plain[:, head]
     table[tr("ordinary text, to its first position")] = plain
     figure.add_scatter(
-        x=x, y=plain, mode="lines",
+        x=x,
+        y=plain,
+        mode="lines",
         name=tr("for comparison: ordinary text, to its first position"),
         line={"color": STRAIGHT, "dash": "dot", "width": 2},
         hovertemplate=tr("layer %{x}: %{y:.0%} when the text is read as tokens")
         + "<extra></extra>",
-    )  # fmt: skip
+    )
     which = tr("all heads") if head is None else tr("head {number}", number=head + 1)
     title = tr("Where attention goes ({heads})", heads=which)
     layout(figure, title, tr("layer"), tr("share of attention"), height=400)
