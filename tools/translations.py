@@ -48,8 +48,8 @@ def english() -> Catalog:
             more = (message, f"{message}s") if keywords is NOUNS else (message,)
             for each in more if isinstance(message, str) else message:
                 found.add(each, locations=[(file, line)])
-    for file, sentence in _of_data():
-        found.add(sentence, locations=[(str(file.relative_to(ROOT)), 1)])
+    for source, sentence in _of_data():
+        found.add(sentence, locations=[(str(source.relative_to(ROOT)), 1)])
     return found
 
 
