@@ -140,8 +140,9 @@ def _save_shell(kind: str, config: Any, folder: Path) -> Path:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     name = str(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[kind])
-    config.architectures = [name.replace("ForCausalLM", "ForConditionalGeneration")
-                            if kind in COMPOSED else name]  # fmt: skip
+    config.architectures = [
+        name.replace("ForCausalLM", "ForConditionalGeneration") if kind in COMPOSED else name
+    ]
     config.save_pretrained(folder)
     table = {"model.embed_tokens.weight": torch.zeros(tiny.VOCABULARY, 32)}
     save_file(table, folder / "model.safetensors", {"format": "pt"})

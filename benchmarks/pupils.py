@@ -73,7 +73,7 @@ class Written:
     async def look(self) -> None:
         """Look until it is cancelled."""
         while True:
-            for job, found in feed.look(self._stamps, rows=False).items():
+            for job, found in feed.poll(self._stamps, rows=False).items():
                 self._stamps[job] = found.stamp
                 if found.newest is not None and found.stamp is not None:
                     step = int(found.newest.frames["step"][-1])

@@ -166,7 +166,7 @@ class Sleeping(Division):
         """Return the cells that nobody has slept through."""
         return list(self._left.values())
 
-    def claim(self, part: Part) -> AbstractContextManager[object] | None:
+    def lock(self, part: Part) -> AbstractContextManager[object] | None:
         """Claim nothing, and give nothing out while it is held back."""
         return None if self.held_back else nullcontext()
 

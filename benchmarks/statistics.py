@@ -85,26 +85,26 @@ def measure(name: str) -> dict[str, Any]:
     is the most that the process held, libraries and sentence model included, `before_mb` what it
     held when it began.
     """
-    aside = SideProcess()
+    process = SideProcess()
     try:
-        before = aside.submit(peak_mb).result()
+        before = process.submit(peak_mb).result()
         began = time.perf_counter()
-        work = aside.submit(measure_distances.make_and_save, name, tell)
+        work = process.submit(measure_distances.make_and_save, name, tell)
         bar = sys.stderr.isatty()
         while not work.done():
-            if (progress := aside.progress(work)) is not None and bar:
+            if (progress := process.progress(work)) is not None and bar:
                 print(f"{progress.fraction:4.0%} {progress.sentence}", file=sys.stderr)
             time.sleep(0.05)
         seconds = time.perf_counter() - began
         return {
             "pairs": work.result(),
             "seconds": round(seconds, 1),
-            "cpu_seconds": aside.submit(cpu_seconds).result(),
+            "cpu_seconds": process.submit(cpu_seconds).result(),
             "before_mb": before,
-            "peak_mb": aside.submit(peak_mb).result(),
+            "peak_mb": process.submit(peak_mb).result(),
         }
     finally:
-        aside.close()
+        process.close()
 
 
 def peak_mb() -> int:

@@ -1,10 +1,10 @@
 """Bring the interface's words into the files of its languages: `python -m tools.translations`.
 
-Reads what `tr`, `later` and `counted` mark in the code and in the scripts of components, and what
-the gallery says. New sentences come into each `explorer/data/languages/*.po` without a translation,
-gone ones leave it; a page's words stand together, below the name of its file. `--new CODE` begins a
-language, `--check` changes nothing and fails where a sentence has no translation or fills other
-places than the English one.
+Reads what `tr`, `later` and `counted` mark in the code and in the scripts of components, what the
+gallery says, and `explorer/data/words.toml`. New sentences come into each
+`explorer/data/languages/*.po` without a translation, gone ones leave it; a page's words stand
+together, below the name of its file. `--new CODE` begins a language, `--check` changes nothing and
+fails where a sentence has no translation or fills other places than the English one.
 """
 
 import argparse
@@ -28,6 +28,8 @@ NOUNS: dict[str, Any] = {"counted": {2: (2,), 3: (2, 3)}}
 """Of `counted`: the noun for one, and the one for more where that is not an s away."""
 METHODS = [(f"{where}.py", "python") for where in ("app", "pages/**", "widgets/**", "explorer/**")]
 METHODS += [("widgets/**.js", "javascript")]
+WORDS = FOLDER.parent / "words.toml"
+"""Words that results hold and no code marks."""
 WIDTH = 100
 HEADER: dict[str, Any] = {
     "project": "Proto-Token Explorer",
@@ -46,14 +48,16 @@ def english() -> Catalog:
             more = (message, f"{message}s") if keywords is NOUNS else (message,)
             for each in more if isinstance(message, str) else message:
                 found.add(each, locations=[(file, line)])
-    for sentence in _of_gallery():
-        found.add(sentence, locations=[(str(gallery.FILE.relative_to(ROOT)), 1)])
+    for source, sentence in _of_data():
+        found.add(sentence, locations=[(str(source.relative_to(ROOT)), 1)])
     return found
 
 
-def _of_gallery() -> Iterator[str]:
+def _of_data() -> Iterator[tuple[Path, str]]:
     for entry in tomllib.loads(gallery.FILE.read_text(encoding="utf-8")).values():
-        yield from (entry["title"], entry["shows"])
+        yield from ((gallery.FILE, entry[said]) for said in ("title", "shows"))
+    for words in tomllib.loads(WORDS.read_text(encoding="utf-8")).values():
+        yield from ((WORDS, word) for word in words)
 
 
 def places(sentence: str) -> set[str]:

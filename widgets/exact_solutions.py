@@ -3,8 +3,8 @@
 import streamlit as st
 
 from explorer.base.errors import BadInputError
+from explorer.base.formatting import shortened
 from explorer.base.language import tr
-from explorer.figures.words import shortened
 from explorer.solutions import store
 from explorer.solutions.solution import Solution, SolutionRecord
 from widgets.choice import told_apart

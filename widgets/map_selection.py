@@ -7,9 +7,8 @@ from itertools import combinations
 import pandas as pd
 import streamlit as st
 
-from explorer.base.formatting import counted
+from explorer.base.formatting import counted, shortened
 from explorer.base.language import tr
-from explorer.figures.words import shortened
 from explorer.geometry.distances import between, stack
 from explorer.geometry.maps import SolutionMap
 from explorer.library.items import items

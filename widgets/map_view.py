@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from explorer.base.formatting import counted
+from explorer.base.formatting import counted, shortened
 from explorer.base.language import later, tr
 from explorer.figures import maps as charts
-from explorer.figures.words import shortened
 from explorer.geometry.maps import SolutionMap
 from widgets import charts as chart_widget
 from widgets import runs, sources, words

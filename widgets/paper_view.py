@@ -68,7 +68,7 @@ def tables(found: list[Run]) -> None:
     st.subheader(tr("Table 1: arrangements"), anchor=False)
     st.caption(tr("Paper: Llama 3.2 1B, the same 50 texts from PG-19 for every arrangement (E1)."))
     ours = _pick(found, "arrangements", compare=True)
-    charts.show(paper_table.arrangements_beside(paper_comparison.table1(ours)), "paper")
+    charts.show(paper_table.arrangement_comparison(paper_comparison.table1(ours)), "paper")
     st.subheader(tr("Table 2: texts that share e or m"), anchor=False)
     st.caption(
         tr(
@@ -118,7 +118,7 @@ def _table3(found: list[Run]) -> None:
     shared = one_of("m", [later("not shared"), later("shared")], key="paper-m")
     ours = paper_comparison.table3(found)
     for value in ("c_tokens", "h_lm"):
-        chart = paper_table.capacity_beside(value, m_shared=shared == "shared", ours=ours)
+        chart = paper_table.capacity_comparison(value, m_shared=shared == "shared", ours=ours)
         charts.show(chart, "paper")
 
 

@@ -2,9 +2,11 @@
 
 import contextlib
 import fnmatch
+import io
 import os
 import uuid
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,6 +82,15 @@ def files_below(folder: Path, pattern: str = "*") -> Iterator[Path]:
     """
     for top, _, names in os.walk(folder):
         yield from (Path(top) / name for name in fnmatch.filter(names, pattern))
+
+
+def zip_of(parts: Iterable[tuple[str, bytes | Path]]) -> bytes:
+    """Return contents, or files that lie here, under their names as one ZIP."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, part in parts:
+            made.write(part, name) if isinstance(part, Path) else made.writestr(name, part)
+    return out.getvalue()
 
 
 def csv_of(table: "pd.DataFrame") -> bytes:

@@ -1,4 +1,4 @@
-"""Numbers as a person reads them."""
+"""Numbers, and long texts on one line, as a person reads them."""
 
 import math
 
@@ -15,6 +15,12 @@ _LONG = (
     (2 * _DAY, later("days"), _DAY),
 )
 """From how many minutes on a duration is said in a unit, and the minutes of one."""
+
+
+def shortened(text: str, most: int = 90) -> str:
+    """Return a text on one line, cut: as an option of a list, which shows it as it is."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def human_count(number: int) -> str:

@@ -99,7 +99,7 @@ class Division(ABC):
     def left(self) -> Sequence[Part]:
         """Return the parts that are not done, in the order in which they are handed out."""
 
-    def claim(self, part: Part) -> AbstractContextManager[object] | None:
+    def lock(self, part: Part) -> AbstractContextManager[object] | None:
         """Keep others on this machine from the part; None if one of them is at it."""
         return nullcontext()  # nobody else can be
 

@@ -19,7 +19,7 @@ class Process:
         answers: what that answer is: who it is, what the work is, or the step of a part.
         facts: what it is; None before it has said.
         part: what it is at.
-        claim: keeps others of this machine from that part.
+        lock: keeps others of this machine from that part.
         fraction: of the part that is done.
         since: when the part was handed out, `time.time()`.
         finished: how many parts it has finished.
@@ -31,7 +31,7 @@ class Process:
     answers: str = "facts"
     facts: Facts | None = None
     part: Part | None = None
-    claim: AbstractContextManager[object] | None = None
+    lock: AbstractContextManager[object] | None = None
     fraction: float = 0.0
     since: float = field(default_factory=time.time)
     finished: int = 0

@@ -58,10 +58,10 @@ class RunDivision(Division):
         self.run = runs.load(self.run.folder)
         return [Part(cell.key, cell.title) for cell in self.experiment.left(self.run)]
 
-    def claim(self, part: Part) -> AbstractContextManager[object] | None:
-        """Claim a cell, unless a process of this machine is at it."""
-        claimed = cell_locks.first_free(self.run.header.id, [part.key])
-        return None if claimed is None else claimed[1]
+    def lock(self, part: Part) -> AbstractContextManager[object] | None:
+        """Lock a cell, unless a process of this machine is at it."""
+        free = cell_locks.first_free(self.run.header.id, [part.key])
+        return None if free is None else free[1]
 
     def known(self, part: Part) -> Files:
         """Return what is measured, the texts that the model wrote, and the cell's checkpoint.

@@ -37,7 +37,7 @@ class SetDivision(Division):
         """Name what is asked."""
         self._spec = spec
         self.model, self.precision = spec.model, spec.recipe.precision
-        self._claim: AbstractContextManager[object] | None = None  # held as long as this lives
+        self._lock: AbstractContextManager[object] | None = None  # held as long as this lives
 
     @property
     def described(self) -> dict[str, Any]:
@@ -53,12 +53,12 @@ class SetDivision(Division):
         record = SetRecord.model_validate_json(parts.take(made, sets.SET_FILE))
         if not (sets.folder_of(record.id) / sets.SET_FILE).is_file():
             sets.save(record)
-        claimed = cell_locks.first_free(record.id, [sets.WHOLE])
-        if claimed is None:
+        free = cell_locks.first_free(record.id, [sets.WHOLE])
+        if free is None:
             raise ExplorerError(
                 f"Another process makes the set {record.id}. Wait for it, or stop it first."
             )
-        self._claim = claimed[1]
+        self._lock = free[1]
         self.record = sets.load(sets.folder_of(record.id))
 
     def left(self) -> Sequence[Part]:
@@ -130,5 +130,5 @@ class SetDivision(Division):
         self.record = self.record.model_copy(update={"complete": True})
         sets.save(self.record)
         shutil.rmtree(sets.work_of(self.record.id), ignore_errors=True)
-        if self._claim is not None:
-            self._claim.__exit__(None, None, None)
+        if self._lock is not None:
+            self._lock.__exit__(None, None, None)

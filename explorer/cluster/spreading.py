@@ -116,9 +116,9 @@ class Spread(Task):
 
     def _release(self, process: Process) -> None:
         """Give its part back."""
-        if process.claim is not None:
-            process.claim.__exit__(None, None, None)
-        process.part, process.claim, process.fraction = None, None, 0.0
+        if process.lock is not None:
+            process.lock.__exit__(None, None, None)
+        process.part, process.lock, process.fraction = None, None, 0.0
 
     # -- processes ------------------------------------------------------------------------------
 
@@ -254,8 +254,8 @@ class Spread(Task):
         taken = {p.part.key for p in self.processes if p.part is not None}
         left = self.division.left()
         for part in left:
-            if part.key not in taken and (claim := self.division.claim(part)) is not None:
-                process.part, process.claim = part, claim
+            if part.key not in taken and (lock := self.division.lock(part)) is not None:
+                process.part, process.lock = part, lock
                 process.since, process.answers = time.time(), "step"
                 process.waits_for = process.actor.carry_out.options(num_returns="streaming").remote(
                     part, self.division.known(part), SAY_SECONDS, KEEP_SECONDS

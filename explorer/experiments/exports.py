@@ -39,9 +39,7 @@ def csv(run: Run) -> bytes:
 
 def parquet(run: Run) -> bytes:
     """Return every measurement as Parquet."""
-    out = io.BytesIO()
-    flat(run).to_parquet(out, index=False)
-    return out.getvalue()
+    return flat(run).to_parquet(index=False)
 
 
 def tables(experiment: Experiment, run: Run) -> dict[str, bytes]:

@@ -317,9 +317,9 @@ def paper_rows(run: Run) -> pd.DataFrame:
     """Return our cells of table 3: model, source, m_shared, c_tokens, h_lm, h_lm_sd, at_least.
 
     At least: the ladder of some text ended before a length failed. As
-    `explorer.figures.paper_table.capacity_beside` takes them: the paper's own models under their
-    key. Random words and PG-19 are the paper's sources; every other one is a source of its own
-    under its own name (Shakespeare is not PG-19, and its continuations are not PG-19's; the
+    `explorer.figures.paper_table.capacity_comparison` takes them: the paper's own models under
+    their key. Random words and PG-19 are the paper's sources; every other one is a source of its
+    own under its own name (Shakespeare is not PG-19, and its continuations are not PG-19's; the
     passages written for this project are no fan fiction). Ladders that still climb are left out.
     """
     columns = ["model", "source", "m_shared", "c_tokens", "h_lm", "h_lm_sd", "at_least"]

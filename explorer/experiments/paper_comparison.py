@@ -262,5 +262,3 @@ WORDS = {
     "sources": later("sources"),
 }
 """How settings with several values are called in a sentence."""
-NOUNS = (later("repeat"), later("repeats"))
-"""Settings that are counted and that no other sentence counts."""

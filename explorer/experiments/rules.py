@@ -80,8 +80,6 @@ class Rule:
 
 
 TEXT, GROUP, MODEL, CONTEXT = later("text"), later("group"), later("model"), later("context")
-UNITS = (later("texts"), later("groups"), later("models"), later("contexts"))
-"""The plurals of those, for `counted`."""
 RULES: dict[str, Rule] = {
     "F1": Rule(
         TEXT,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from explorer.base import folders
 from explorer.base.collection import Collection, Stored
@@ -38,10 +38,10 @@ class Cell(Value):
     at: dict[str, Any] = Field(description="Where in the grid it lies.")
 
 
-class Done(BaseModel):
+class Done(Value):
     """A finished cell: one line of `cells.jsonl`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     key: str
     rows: list[dict[str, Any]] = Field(description="Its measurements, one dict a row of a table.")

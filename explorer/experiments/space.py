@@ -34,9 +34,6 @@ MEASURE_FIRST = later(
     "The set's distances are not measured yet: press Measure on the page Distances."
 )
 
-NAMED = (later("same text"), later("same context"), later("different contexts"))
-"""What `KINDS` are called."""
-
 FEW = 200
 """Solutions that are compared at once where no distances are measured yet."""
 

@@ -6,11 +6,12 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from explorer.base.language import SEPARATORS, current
 from explorer.base.provenance import PROGRAM
@@ -120,6 +121,16 @@ def broken(words: str, most: int) -> str:
 
 def _plain(said: str) -> str:
     return said.replace("<br>", " ")
+
+
+def band(
+    figure: go.Figure, x: NDArray[Any], low: ArrayLike, high: ArrayLike, **look: object
+) -> None:
+    """Fill what lies between two lines over x; it says nothing where a mouse is on it."""
+    figure.add_scatter(
+        x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, np.flip(low)]), fill="toself",
+        mode="lines", line={"width": 0}, hoverinfo="skip", **look,
+    )  # fmt: skip
 
 
 def spread(deviations: ArrayLike) -> dict[str, object]:

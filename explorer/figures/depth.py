@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from explorer.base.language import tr
-from explorer.figures.chart import Chart, layout
+from explorer.figures.chart import Chart, band, layout
 from explorer.figures.palette import DASHES, RESTARTS, STRAIGHT, SYMBOLS
 from explorer.geometry.depth import PLACE_NAMES, DepthReport, Place
 from explorer.geometry.effects import COMPARISONS
@@ -27,11 +27,7 @@ def by_layer(made: DepthReport, place: Place) -> Chart:
         name = tr("{near} closer than {far}", near=near, far=far)
         if all(c.low is not None for _, c in points):
             low, high = ([getattr(c, end) for _, c in points] for end in ("low", "high"))
-            figure.add_scatter(
-                x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]),
-                fill="toself", mode="lines", line={"width": 0}, hoverinfo="skip",
-                fillcolor=RESTARTS[k], opacity=0.18, showlegend=False,
-            )  # fmt: skip
+            band(figure, x, low, high, fillcolor=RESTARTS[k], opacity=0.18, showlegend=False)
         figure.add_scatter(
             x=x,
             y=auc,

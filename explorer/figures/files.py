@@ -5,14 +5,13 @@ a browser says so where there is none.
 """
 
 import asyncio
-import io
 import threading
-import zipfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, get_args
 
 from explorer.base.errors import BadInputError, MissingAssetError
+from explorer.base.files import zip_of
 from explorer.base.language import later, tr
 from explorer.figures.chart import Chart
 
@@ -69,11 +68,7 @@ def archive(charts: Sequence[Chart], formats: Sequence[Format]) -> bytes:
     Raises:
         MissingAssetError: as `files`.
     """
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
-        for name, content in files(charts, formats):
-            made.writestr(name, content)
-    return out.getvalue()
+    return zip_of(files(charts, formats))
 
 
 def _drawn(charts: Sequence[Chart], formats: Sequence[str]) -> list[bytes]:

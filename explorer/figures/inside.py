@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 
 from explorer.base.language import tr
 from explorer.figures import inside_names as named
-from explorer.figures.chart import Chart, layout, log_axis
-from explorer.figures.palette import BEZIER, DASHES, RESTARTS, RIGHT, STRAIGHT
+from explorer.figures.chart import Chart, band, layout, log_axis
+from explorer.figures.palette import BEZIER, DASHES, RESTARTS, RIGHT, STRAIGHT, SYMBOLS
 from explorer.figures.words import for_plotly
 from explorer.inside import reading, tables
 from explorer.inside.header import Part, What
 from explorer.inside.result import TOP, Inside
 from explorer.specs.recipes import THRESHOLD
 
-SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 FAINT_TO_RIGHT = (
     (0.0, "rgba(213,94,0,0.10)"), (0.5, "rgba(156,154,151,0.30)"), (1.0, "rgba(11,132,198,0.45)"),
 )  # fmt: skip
@@ -97,11 +96,8 @@ def by_layer(found: Inside) -> Chart:
     mean, low, high = found.similarity.T
     figure, there = go.Figure(), bool(np.isfinite(mean).all())
     if there:
-        figure.add_scatter(
-            x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]), fill="toself",
-            mode="lines", line={"width": 0}, fillcolor="rgba(181,83,156,0.18)", hoverinfo="skip",
-            name=tr("least to most similar pair"),
-        )  # fmt: skip
+        name = tr("least to most similar pair")
+        band(figure, x, low, high, fillcolor="rgba(181,83,156,0.18)", name=name)
         figure.add_scatter(
             x=x, y=mean, mode="lines+markers", name=tr("similarity of two positions (cosine)"),
             line={"color": BEZIER, "dash": "dash", "width": 2},
@@ -129,8 +125,9 @@ def by_layer(found: Inside) -> Chart:
     )
     alt = tr(
         "Share of correct tokens by layer: {share} after the last, {when}.",
-        share=f"{share[-1]:.0%}", when=when,
-    )  # fmt: skip
+        share=f"{share[-1]:.0%}",
+        when=when,
+    )
     if there:
         alt += " " + tr(
             "Mean cosine between positions: {first} at the input, lowest {least} after layer "
@@ -165,12 +162,14 @@ def attention_by_layer(found: Inside, head: int | None) -> Chart:
     plain = found.plain.mean(1) if head is None else found.plain[:, head]
     table[tr("ordinary text, to its first position")] = plain
     figure.add_scatter(
-        x=x, y=plain, mode="lines",
+        x=x,
+        y=plain,
+        mode="lines",
         name=tr("for comparison: ordinary text, to its first position"),
         line={"color": STRAIGHT, "dash": "dot", "width": 2},
         hovertemplate=tr("layer %{x}: %{y:.0%} when the text is read as tokens")
         + "<extra></extra>",
-    )  # fmt: skip
+    )
     which = tr("all heads") if head is None else tr("head {number}", number=head + 1)
     title = tr("Where attention goes ({heads})", heads=which)
     layout(figure, title, tr("layer"), tr("share of attention"), height=400)

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from explorer.base.language import tr
-from explorer.figures.chart import SHARE, Chart, layout
+from explorer.figures.chart import SHARE, Chart, band, layout
 from explorer.figures.palette import BEZIER, RIGHT, STRAIGHT, WRONG_TO_RIGHT
 from explorer.figures.paths import CURVE_NAMES, LINE_NAME
 from explorer.landscape.result import Landscape
@@ -171,16 +171,8 @@ def around(found: Surroundings) -> Chart:
     x, values = found.distances, np.nan_to_num(found.accuracy)
     low, high, mean = values.min(axis=0), values.max(axis=0), values.mean(axis=0)
     figure = go.Figure()
-    figure.add_scatter(
-        x=np.concatenate([x, x[::-1]]),
-        y=np.concatenate([high, low[::-1]]),
-        fill="toself",
-        mode="lines",
-        line={"width": 0},
-        fillcolor="rgba(11,132,198,0.22)",
-        name=tr("worst to best direction"),
-        hoverinfo="skip",
-    )
+    name = tr("worst to best direction")
+    band(figure, x, low, high, fillcolor="rgba(11,132,198,0.22)", name=name)
     figure.add_scatter(
         x=x,
         y=mean,

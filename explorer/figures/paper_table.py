@@ -33,7 +33,7 @@ WHOSE = (later("published"), later("here"))
 LABELS = {model.key: model.label for model in paper.PAPER_MODELS}
 
 
-def capacity_beside(value: Value, *, m_shared: bool, ours: pd.DataFrame | None = None) -> Chart:
+def capacity_comparison(value: Value, *, m_shared: bool, ours: pd.DataFrame | None = None) -> Chart:
     """Draw Table 3 by model and source, published (hollow) and ours (filled), as dots with sd.
 
     Args:
@@ -50,7 +50,7 @@ def capacity_beside(value: Value, *, m_shared: bool, ours: pd.DataFrame | None =
         ours = ours[ours["m_shared"] == m_shared].rename(columns={value: "mean"})
         ours["sd"] = ours["h_lm_sd"] if value == "h_lm" else None
     columns = ["source", "model", "mean", "sd", "at_least"]
-    table = _beside(theirs.assign(at_least=False), ours, columns)
+    table = _of_both(theirs.assign(at_least=False), ours, columns)
     models = list(dict.fromkeys([*LABELS, *table["model"]]))
     sources = list(dict.fromkeys([*SOURCE_WORDS, *table["source"]]))
     figure = go.Figure()
@@ -102,14 +102,14 @@ def capacity_beside(value: Value, *, m_shared: bool, ours: pd.DataFrame | None =
     return Chart(key, figure, alt, table)
 
 
-def arrangements_beside(ours: pd.DataFrame | None = None) -> Chart:
+def arrangement_comparison(ours: pd.DataFrame | None = None) -> Chart:
     """Draw Table 1 over N: published dashed and hollow, ours solid and filled.
 
     Args:
         ours: columns arrangement, n, mean, sd (token accuracy over texts), as
             `explorer.experiments.paper_comparison.table1` gives them; lengths not run are absent.
     """
-    table = _beside(paper.table1(), ours, ["arrangement", "n", "mean", "sd"])
+    table = _of_both(paper.table1(), ours, ["arrangement", "n", "mean", "sd"])
     table = table.sort_values(["whose", "arrangement", "n"], ignore_index=True)
     figure = go.Figure()
     for (number, arrangement), whose in product(enumerate(ARRANGEMENTS.values()), WHOSE):
@@ -147,7 +147,7 @@ def arrangements_beside(ours: pd.DataFrame | None = None) -> Chart:
     return Chart("paper-table1", figure, alt, table)
 
 
-def _beside(theirs: pd.DataFrame, ours: pd.DataFrame | None, columns: list[str]) -> pd.DataFrame:
+def _of_both(theirs: pd.DataFrame, ours: pd.DataFrame | None, columns: list[str]) -> pd.DataFrame:
     """Return the published rows, then ours, with whose they are."""
     parts = {"published": theirs, "here": ours}
     drawn = (p[columns].assign(whose=who) for who, p in parts.items() if p is not None and len(p))

@@ -1,6 +1,7 @@
 """Charts of runs: how restarts form, position by position and step by step, and beside others."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -28,16 +29,6 @@ def loss_curves(recording: Recording) -> Chart:
     return _of_each(recording, "loss", tr("Training loss"))
 
 
-def accuracy_of(curves: Sequence[Curve]) -> Chart:
-    """Draw the token accuracy of some restarts over their steps."""
-    return _compared(curves, "accuracy", tr("Accuracy of both"))
-
-
-def loss_of(curves: Sequence[Curve]) -> Chart:
-    """Draw the mean cross-entropy of some restarts over their steps, on a logarithmic axis."""
-    return _compared(curves, "loss", tr("Training loss of both"))
-
-
 def _of_each(recording: Recording, column: str, title: str) -> Chart:
     frames, seeds = recording.frames, recording.header.seeds
     curves = [(tr("seed {seed}", seed=seed), recording, k) for k, seed in enumerate(seeds)]
@@ -51,7 +42,9 @@ def _of_each(recording: Recording, column: str, title: str) -> Chart:
     return Chart(column, figure, alt, curve_table(recording))
 
 
-def _compared(curves: Sequence[Curve], column: str, title: str) -> Chart:
+def compared(curves: Sequence[Curve], column: Literal["accuracy", "loss"]) -> Chart:
+    """Draw token accuracy, or mean cross-entropy on a logarithmic axis, of restarts over steps."""
+    title = tr("Accuracy of both") if column == "accuracy" else tr("Training loss of both")
     figure, y, drawn = _draw(curves, column, title, tr("optimizer step"))
     tables, ends = [pd.DataFrame()], []
     for (name, _, _), (steps, values) in zip(curves, drawn, strict=True):

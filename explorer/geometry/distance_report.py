@@ -4,7 +4,6 @@ The summary holds everything that pages show. The table (450,775 rows at the pap
 where somebody asks for the pairs themselves.
 """
 
-import io
 import json
 import math
 from collections.abc import Iterator
@@ -197,10 +196,8 @@ def save(found: SolutionSet, report: DistanceReport) -> Path:
     Raises:
         StorageError: if the disk refuses.
     """
-    buffer = io.BytesIO()
-    report.pairs.to_parquet(buffer, index=False)
     file = folders.local() / "analyses" / f"distances-{key(found.record)}.parquet"
-    write_atomically(file, buffer.getvalue())
+    write_atomically(file, report.pairs.to_parquet(index=False))
     return _SUMMARIES.save(found.record, report.summary)
 
 

@@ -116,13 +116,13 @@ def texts(found: SolutionSet) -> list[str]:
     return list(said.values())
 
 
-def require_solutions(found: SolutionSet, least: int = 2) -> None:
+def require_solutions(found: SolutionSet) -> None:
     """Make sure that a set has enough exact solutions to compare.
 
     Raises:
         BadInputError: if it has not.
     """
-    if len(found.solutions) >= least:
+    if len(found.solutions) >= 2:
         return
     tried = found.record.members
     best = max((member.accuracy for member in tried), default=0.0)
@@ -136,7 +136,7 @@ def require_solutions(found: SolutionSet, least: int = 2) -> None:
             exact=exact,
             attempts=counted(len(tried), "attempt"),
             best=f"{best:.2f}",
-            least=least,
+            least=2,
         )
     )
 

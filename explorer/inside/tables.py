@@ -1,13 +1,11 @@
 """The numbers of a look inside as tables: for CSV, and beside the charts."""
 
-import io
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from explorer.base.files import csv_of
+from explorer.base.files import csv_of, zip_of
 from explorer.inside.reading import SOURCES, appears, shares
 from explorer.inside.result import FILE, TOP, Inside
 
@@ -139,9 +137,5 @@ def all_of(found: Inside) -> dict[str, pd.DataFrame]:
 
 def archive(found: Inside, file: Path) -> bytes:
     """Return a CSV of every table, and the file itself, as one zip."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as zipped:
-        for name, table in all_of(found).items():
-            zipped.writestr(f"{name}.csv", csv_of(table))
-        zipped.write(file, FILE)
-    return out.getvalue()
+    made = ((f"{name}.csv", csv_of(table)) for name, table in all_of(found).items())
+    return zip_of([*made, (FILE, file)])

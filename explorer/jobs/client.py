@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +72,11 @@ class WorkerStatus:
     """Whether somebody is at work.
 
     Attributes:
-        alive: a heartbeat was seen within the last seconds.
         ready: the worker has loaded its libraries and takes jobs.
         doing: what it says it is doing.
         ahead: how many jobs are running or waiting.
     """
 
-    alive: bool
     ready: bool
     doing: str
     ahead: int
@@ -212,8 +210,8 @@ def worker_status() -> WorkerStatus:
     fresh = [row for row in rows if time.time() - row.beat < STALE_SECONDS]
     newest = max(fresh, key=lambda row: row.beat, default=None)
     if newest is None:
-        return WorkerStatus(False, False, "", ahead)
-    return WorkerStatus(True, newest.ready, newest.doing, ahead)
+        return WorkerStatus(False, "", ahead)
+    return WorkerStatus(newest.ready, newest.doing, ahead)
 
 
 def fair_share() -> int:
@@ -335,16 +333,6 @@ def _is_taken(lock: FileLock) -> bool:
 
 def as_job(row: JobRow) -> Job:
     """Turn a database row into a job."""
-    return Job(
-        id=row.id,
-        spec=parse(row.spec),
-        state=row.state,
-        requested=row.requested,
-        fraction=row.fraction,
-        sentence=row.sentence,
-        error=row.error,
-        notices=json.loads(row.notices),
-        result=json.loads(row.result),
-        created=row.created,
-        finished=row.finished,
-    )
+    read = {"spec": parse(row.spec)}
+    read |= {name: json.loads(getattr(row, name)) for name in ("notices", "result")}
+    return Job(**{each.name: getattr(row, each.name) for each in fields(Job)} | read)

@@ -53,8 +53,8 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Look:
-    """What one look at a job has found.
+class Poll:
+    """What one poll of a job has found.
 
     Attributes:
         status: `status_of` its row; None if that was not read.
@@ -73,7 +73,7 @@ _ROWS = select(
 ).where(JobRow.id.in_(bindparam("jobs", expanding=True)))  # fmt: skip
 
 
-def look(watched: Mapping[str, Stamp | None], *, rows: bool = True) -> dict[str, Look]:
+def poll(watched: Mapping[str, Stamp | None], *, rows: bool = True) -> dict[str, Poll]:
     """Look at several jobs at once: one query for all, and of each the newest frame if it is new.
 
     Args:
@@ -101,21 +101,21 @@ def look(watched: Mapping[str, Stamp | None], *, rows: bool = True) -> dict[str,
 NOT_THERE = {"state": GONE, "over": True, "stamp": GONE, "sentence": "", "fraction": 0.0}
 
 
-def _newest(folder: Path, status: dict[str, Any] | None, known: Stamp | None) -> Look:
+def _newest(folder: Path, status: dict[str, Any] | None, known: Stamp | None) -> Poll:
     stamp = _stamp(folder / LIVE) or _stamp(folder / LOG)
     if stamp is None or stamp == known:
-        return Look(status, known)
+        return Poll(status, known)
     newest = read_newest(folder)
-    return Look(status, stamp if newest else known, newest)
+    return Poll(status, stamp if newest else known, newest)
 
 
-def _last(job: str, status: dict[str, Any] | None) -> Look:
+def _last(job: str, status: dict[str, Any] | None) -> Poll:
     """Look at the recording of a run that is over, for somebody who comes only now."""
     whole = recorded(job)
     if whole is None:
-        return Look(status)
+        return Poll(status)
     newest = Recording(whole.header, whole.frames[-1:])
-    return Look(status, _stamp(store.run_folder(job) / store.RECORDING), newest)
+    return Poll(status, _stamp(store.run_folder(job) / store.RECORDING), newest)
 
 
 def recorded(job: str) -> Recording | None:

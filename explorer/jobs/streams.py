@@ -16,7 +16,7 @@ from typing import Any
 
 from explorer.base.errors import ExplorerError
 from explorer.jobs import client, feed
-from explorer.jobs.feed import Look, Say, Stamp
+from explorer.jobs.feed import Poll, Say, Stamp
 from explorer.solutions.recording import Recording, read_log
 
 TICK_SECONDS = 0.2
@@ -113,7 +113,7 @@ class Hub:
     def __init__(
         self,
         sayer: Callable[[str], Say],
-        look: Callable[..., dict[str, Look]] = feed.look,
+        poll: Callable[..., dict[str, Poll]] = feed.poll,
         note: Callable[[], str] = feed.worker_note,
         boards: Mapping[str, Callable[[], dict[str, Any]]] | None = None,
     ) -> None:
@@ -121,13 +121,13 @@ class Hub:
 
         Args:
             sayer: returns for a model's name what turns its token ids into texts.
-            look: looks at jobs; see `feed.look`.
+            poll: looks at jobs; see `feed.poll`.
             note: says why nothing moves; see `feed.worker_note`.
             boards: what is watched under these names is no job: tiles by name, each told again
                 when it has changed.
         """
         self._boards = boards or {}
-        self._sayer, self._look, self._note = sayer, look, note
+        self._sayer, self._poll, self._note = sayer, poll, note
         self._name = secrets.token_hex(4)  # numbers of an earlier server mean nothing here
         self._channels: dict[str, Channel] = {}
         self._number = 0
@@ -244,7 +244,7 @@ class Hub:
                 now = time.monotonic()
                 watched = [c for c in self._channels.values() if c.is_watched(now)]
                 if watched:
-                    await self._look_at(watched)
+                    await self._poll_all(watched)
                     await asyncio.sleep(TICK_SECONDS)
                 else:
                     with contextlib.suppress(TimeoutError):
@@ -257,7 +257,7 @@ class Hub:
             self._task = None
             self._wake()
 
-    async def _look_at(self, channels: Collection[Channel]) -> None:
+    async def _poll_all(self, channels: Collection[Channel]) -> None:
         try:
             found = await asyncio.to_thread(self._read, channels)
         except ExplorerError as error:  # the disk refuses, perhaps for a moment
@@ -287,33 +287,33 @@ class Hub:
         now = time.monotonic()
         rows = now - self._asked >= ROWS_SECONDS or any(c.is_urgent for c in channels)
         jobs = [channel for channel in channels if channel.job not in self._boards]
-        looks = self._look({channel.job: channel.stamp for channel in jobs}, rows=rows)
+        polls = self._poll({channel.job: channel.stamp for channel in jobs}, rows=rows)
         if rows:
             self._asked = now
         if now - self._noted >= NOTE_SECONDS:
             self._said, self._noted = self._note(), now
-        news = [(c, self._new(c, looks[c.job])) for c in jobs]
+        news = [(c, self._new(c, polls[c.job])) for c in jobs]
         news += [(c, self._of_board(c)) for c in channels if c.job in self._boards]
         return [(channel, new) for channel, new in news if new is not None]
 
-    def _new(self, known: Channel, look: Look) -> _News | None:
-        status = look.status or known.status or feed.NOT_THERE
+    def _new(self, known: Channel, poll: Poll) -> _News | None:
+        status = poll.status or known.status or feed.NOT_THERE
         status = feed.noted(status, self._said)
         message: dict[str, Any] = {} if status == known.status else {"status": status}
         begins, newest, say = known.status is None, known.newest, known.say
-        if look.newest is not None and not feed.is_same(newest, look.newest):
-            if newest is None or say is None or not feed.goes_on(newest, look.newest):
-                begins, say = True, self._sayer(look.newest.header.model)
+        if poll.newest is not None and not feed.is_same(newest, poll.newest):
+            if newest is None or say is None or not feed.goes_on(newest, poll.newest):
+                begins, say = True, self._sayer(poll.newest.header.model)
             else:
                 away = time.monotonic() - known.looked > AWAY_SECONDS
                 whole = read_log(client.folder_of(known.job)) if away else None
-                message |= feed.difference(newest, look.newest, say, whole)
-            newest = look.newest
+                message |= feed.difference(newest, poll.newest, say, whole)
+            newest = poll.newest
         known.looked = time.monotonic()
         if not message and not begins:
             return None
         text = None if begins else feed.text(known.job, message)
-        return _News(status, look.stamp, newest, say, text)
+        return _News(status, poll.stamp, newest, say, text)
 
     def _of_board(self, known: Channel) -> _News | None:
         now = time.monotonic()

@@ -28,7 +28,7 @@ from explorer.base.errors import (
     ModelError,
     disk_errors,
 )
-from explorer.base.files import csv_of, write_atomically
+from explorer.base.files import csv_of, write_atomically, zip_of
 from explorer.base.language import later, tr
 from explorer.base.provenance import in_words
 from explorer.library.items import Item
@@ -115,23 +115,14 @@ def export(items: Sequence[Item]) -> bytes:
         raise BadInputError(
             tr("There is nothing to export: select at least one readable solution.")
         )
-    out = io.BytesIO()
-    extras: set[Path] = set()
-    with (
-        disk_errors(
-            tr("A file cannot be read any more"), later("Reload the page and select again.")
-        ),
-        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive,
+    paths = [item.path for item in good if item.path is not None]
+    extras = sorted({path.with_name(name) for path in paths for name in _EXTRAS})
+    files = [*paths, *(extra for extra in extras if extra.is_file())]
+    with disk_errors(
+        tr("A file cannot be read any more"), later("Reload the page and select again.")
     ):
-        archive.writestr(TABLE, csv_of(table(good)))
-        for item in good:
-            assert item.path is not None
-            archive.write(item.path, f"{item.path.parent.name}/{item.path.name}")
-            extras |= {item.path.with_name(name) for name in _EXTRAS}
-        for extra in sorted(extras):
-            if extra.is_file():
-                archive.write(extra, f"{extra.parent.name}/{extra.name}")
-    return out.getvalue()
+        named = ((f"{file.parent.name}/{file.name}", file) for file in files)
+        return zip_of([(TABLE, csv_of(table(good))), *named])
 
 
 def take_in(

@@ -28,7 +28,7 @@ from explorer.solutions.sets import SetRecord
 from explorer.solutions.solution import AnyRecord
 from explorer.specs.jobs import ExperimentSpec, names_in
 
-__all__ = ["Item", "find", "items", "relabel"]
+__all__ = ["Item", "items", "relabel"]
 
 
 def items(kind: Kind) -> list[Item]:
@@ -53,24 +53,6 @@ def items(kind: Kind) -> list[Item]:
     found.sort(key=lambda item: item.id)
     found.sort(key=lambda item: item.created, reverse=True)
     return sorted(found, key=lambda item: item.ships)
-
-
-def find(kind: Kind, entry_id: str) -> Item:
-    """Return one item.
-
-    Raises:
-        BadInputError: if there is none.
-    """
-    for item in items(kind):
-        if item.id == entry_id:
-            return item
-    raise BadInputError(
-        tr(
-            "There is no {kind} “{id}” in the library any more.",
-            kind=tr(kind),
-            id=entry_id[:60],
-        )
-    )
 
 
 def relabel(item: Item, *, name: str, note: str, tags: Iterable[str]) -> Label:

@@ -28,9 +28,6 @@ PLACES = {
 }
 """What lies in which folder of the cache, in words."""
 
-ORIGINS = (later("own"), later("imported"), later("recorded"))
-"""Where an item can come from (`origin_of`)."""
-
 
 @dataclass(frozen=True)
 class Wish:
@@ -40,7 +37,7 @@ class Wish:
         words: all of them occur in the item, in any case.
         models: any of these.
         tags: all of these.
-        origins: any of `ORIGINS`.
+        origins: any of what `origin_of` says.
         exact: whether only exact solutions, or runs with one.
         owner: only what is this person's.
     """

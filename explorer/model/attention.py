@@ -8,7 +8,6 @@ quicker there, `python -m benchmarks.engine --device cuda` says, and `EXPLORER_F
 switches it on.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -67,11 +66,6 @@ class Kept(NamedTuple):
     said: Float[Tensor, "B G L D"] | None = None
 
 
-def fused_wanted(device: torch.device) -> bool:
-    """Return whether attention on a device is left to the fused kernel."""
-    return device.type == "cuda" and os.environ.get(SWITCH, "") not in ("", "0")
-
-
 @dataclass(frozen=True)
 class Turn:
     """What is done to queries, and to keys, before they meet.
@@ -101,10 +95,10 @@ class Turn:
     ) -> None:
         """Write the gradient by x, from that by the result, into `by_x`."""
         if self.norm is None:
-            _rotate(gradient, rotation, by_x, back=True)
+            _rotate(gradient, rotation, by_x, backward=True)
             return
         x, of_norm = kept
-        by_y = _rotate(gradient, rotation, torch.empty_like(gradient), back=True)
+        by_y = _rotate(gradient, rotation, torch.empty_like(gradient), backward=True)
         dx = torch.zeros_like(by_x, dtype=torch.float32)
         self.norm.backward(by_y, x, of_norm, dx)
         by_x.copy_(dx)
@@ -290,7 +284,7 @@ def _rotate(
     rotation: Rotation,
     turned: Float[Tensor, "... L D"],
     *,
-    back: bool = False,
+    backward: bool = False,
 ) -> Float[Tensor, "... L D"]:
     """Turn pairs (i, i + R/2) by their position's angle, or back; fills and returns `turned`."""
     cos, sin = rotation
@@ -299,5 +293,5 @@ def _rotate(
     first, second = x[..., :R].chunk(2, -1)
     parts = zip(turned[..., :R].chunk(2, -1), (second, first), sin.chunk(2, -1), strict=True)
     for half, other, sine in parts:
-        half.addcmul_(other, sine, value=-1.0 if back else 1.0)
+        half.addcmul_(other, sine, value=-1.0 if backward else 1.0)
     return turned

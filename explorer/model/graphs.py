@@ -32,9 +32,9 @@ Work = Callable[[Sequence[Tensor]], Results]
 Capture = Callable[[Callable[[], Results]], tuple[Callable[[], None], Results]]
 
 
-def wanted(device: torch.device) -> bool:
-    """Return whether passes on a device are to be captured."""
-    return device.type == "cuda" and os.environ.get(SWITCH, "") not in ("", "0")
+def switched_on(switch: str, device: torch.device) -> bool:
+    """Return whether an environment variable asks for what only CUDA devices can do."""
+    return device.type == "cuda" and os.environ.get(switch, "") not in ("", "0")
 
 
 def capture(work: Callable[[], Results]) -> tuple[Callable[[], None], Results]:

@@ -79,7 +79,7 @@ class Head:
                 torch.matmul(hidden, weight.T, out=logits[..., part])
         return logits if bias is None else logits.add_(bias)
 
-    def back(self, gradient: Float[Tensor, "T vocab"]) -> Float[Tensor, "T d"]:
+    def backward(self, gradient: Float[Tensor, "T vocab"]) -> Float[Tensor, "T d"]:
         """Return the gradient by hidden states from that by their logits."""
         if self.weight.dtype == gradient.dtype and gradient.device.type != "mps":
             return gradient @ self.weight
@@ -122,7 +122,7 @@ class Head:
                 if gradient:
                     piece.copy_(minus_one_hot(p, ids))
             if gradient:
-                gradients.append(self.back(logits))
+                gradients.append(self.backward(logits))
         return join(parts), torch.cat(gradients) if gradient else None
 
 

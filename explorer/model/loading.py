@@ -14,12 +14,9 @@ from explorer.assets.model_files import stored_formats
 from explorer.assets.tokenizing import Tokenizer
 from explorer.base.errors import ModelError
 from explorer.base.language import later, tr
-from explorer.model import families, probes
-from explorer.model.attention import fused_wanted
+from explorer.model import attention, families, graphs, probes
 from explorer.model.body import Body
 from explorer.model.frozen import FrozenModel, best_device, is_out_of_memory
-from explorer.model.graphs import Graphs
-from explorer.model.graphs import wanted as graphs_wanted
 from explorer.model.head import Head
 from explorer.runtime.interruption import check_between
 
@@ -85,7 +82,7 @@ def load(
         stored_in_bfloat16=stored_formats(folder) == {"BF16"},
         table_positions=positions,
         remembers=remembers,
-        graphs=Graphs() if graphs_wanted(device) else None,
+        graphs=graphs.Graphs() if graphs.switched_on(graphs.SWITCH, device) else None,
     )
 
 
@@ -225,7 +222,8 @@ def _own_body(network: Any, device: torch.device) -> Body | None:
     table = network.get_input_embeddings()
     ids = torch.arange(8, device=device)[None] * (table.num_embeddings // 8)
     own = network.base_model(input_ids=ids, use_cache=False, return_dict=True).last_hidden_state
-    body = replace(families.body_of(network), fused=fused_wanted(device))
+    fused = graphs.switched_on(attention.SWITCH, device)
+    body = replace(families.body_of(network), fused=fused)
     ours = body.forward([table(ids)], network.dtype, keep=False).hidden[None]
     difference = (ours.float() - own.float()).norm(dim=-1) / own.float().norm(dim=-1)
     return body if bool(difference.median() < probes.tolerance(network)) else None

@@ -54,9 +54,9 @@ class Activation(NamedTuple):
 
 
 def _gelu(approximate: str) -> Activation:
-    back = torch.ops.aten.gelu_backward.grad_input
+    backward = torch.ops.aten.gelu_backward.grad_input
     return Activation(
-        partial(F.gelu, approximate=approximate), partial(back, approximate=approximate)
+        partial(F.gelu, approximate=approximate), partial(backward, approximate=approximate)
     )
 
 

@@ -41,8 +41,8 @@ class Norm:
         gradient, x = gradient.float(), x.float()
         if self.bias is not None:
             of = self.weight.shape, *kept, self.weight, self.bias
-            back = torch.ops.aten.native_layer_norm_backward
-            dx += back(gradient, x, *of, [True, False, False])[0]
+            backward = torch.ops.aten.native_layer_norm_backward
+            dx += backward(gradient, x, *of, [True, False, False])[0]
             return
         (scale,) = kept
         by_unit = gradient * self.weight

@@ -4,14 +4,13 @@ A curve is a weighted sum of its points, `curve(t) = sum_k w_k(t) p_k`, so the g
 the sum of `w_k(t)` times the gradient at t. Points live in the concatenation [e; m].
 """
 
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
 CurveKind = Literal["line", "bezier", "two-bends"]
-KINDS: tuple[CurveKind, ...] = get_args(CurveKind)
 BENDS: dict[CurveKind, int] = {"line": 0, "bezier": 1, "two-bends": 2}
 """How many points between the two ends are trained."""
 

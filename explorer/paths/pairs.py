@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.base.errors import BadInputError
+from explorer.base.formatting import shortened
 from explorer.base.language import tr
 from explorer.solutions.solution import Solution
 from explorer.specs.jobs import MAX_PAIRS
@@ -35,8 +36,8 @@ def require_pair(a: Solution, b: Solution) -> None:
             tr(
                 "These solutions output different texts, “{a}” and “{b}”, so no point between them "
                 "could be right. Pick two solutions of one text, such as two restarts of a run.",
-                a=_short(a),
-                b=_short(b),
+                a=shortened(a.record.text, 40),
+                b=shortened(b.record.text, 40),
             )
         )
     if a.record.id == b.record.id or np.array_equal(vector(a), vector(b)):
@@ -137,8 +138,3 @@ def all_pairs(solutions: Sequence[Solution]) -> list[tuple[Solution, Solution]]:
     used = {s.record.id: s for pair in pairs for s in pair}
     require_usable(*used.values())
     return pairs
-
-
-def _short(solution: Solution) -> str:
-    text = " ".join(solution.record.text.split())
-    return text if len(text) <= 40 else f"{text[:39]}…"

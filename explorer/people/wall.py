@@ -52,14 +52,14 @@ class Wall:
         known = {
             row.id: self._known.get(row.id, _Known()).unless_it_ended(row.state) for row in rows
         }
-        looks = feed.look({job: seen.stamp for job, seen in known.items()}, rows=False)
+        polls = feed.poll({job: seen.stamp for job, seen in known.items()}, rows=False)
         called = names([row.person for row in rows if row.person])
         tiles: dict[str, Tile] = {}
         for row in rows:
-            look, strip = looks[row.id], known[row.id].strip
-            if look.newest is not None:
-                strip = strip_of(look.newest, self._sayer(look.newest.header.model))
-            known[row.id] = _Known(look.stamp, strip, row.state)
+            poll, strip = polls[row.id], known[row.id].strip
+            if poll.newest is not None:
+                strip = strip_of(poll.newest, self._sayer(poll.newest.header.model))
+            known[row.id] = _Known(poll.stamp, strip, row.state)
             if strip or row.state not in client.OVER:  # else it came to nothing
                 tiles[row.id] = _tile(row, called.get(row.person or "", ""), strip)
         self._known = known

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from explorer.base import folders
 from explorer.base.errors import CorruptFileError
-from explorer.base.formatting import counted, human_seconds
+from explorer.base.formatting import counted, human_seconds, shortened
 from explorer.experiments import paper_comparison, runs, space
 from explorer.experiments.catalogue import EXPERIMENTS
 from explorer.experiments.paper_comparison import Evidence
@@ -13,7 +13,6 @@ from explorer.experiments.runs import Run
 from explorer.figures import inside_strips, paper_table, stored
 from explorer.figures.experiments import charts
 from explorer.figures.strip import strip_data, walk_data
-from explorer.figures.words import shortened
 from explorer.geometry import distance_report
 from explorer.inside import reading, tables
 from explorer.inside.result import LOOKS, Inside
@@ -208,10 +207,10 @@ def _paper() -> Page:
     parts: list[Part] = [
         "Published numbers are v1's of arXiv 2505.21189. A cell that was never run here is empty.",
         Table("What the paper found, and what is seen here", paper_comparison.answers(said)),
-        paper_table.arrangements_beside(paper_comparison.table1(first.get("arrangements"))),
+        paper_table.arrangement_comparison(paper_comparison.table1(first.get("arrangements"))),
         Table("Texts that share e or m", paper_comparison.table2(first.get("sharing"))),
         *(
-            paper_table.capacity_beside(value, m_shared=shared, ours=capacity)
+            paper_table.capacity_comparison(value, m_shared=shared, ours=capacity)
             for shared in (False, True)
             for value in ("c_tokens", "h_lm")
         ),

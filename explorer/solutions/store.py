@@ -157,12 +157,8 @@ def _solution_files(folder: Path) -> list[Path]:
     return sorted(path for path in found if not path.name.endswith(NOT_SOLUTIONS))
 
 
-def _record(path: Path) -> tuple[AnyRecord, int]:
-    return read_record(path)
-
-
 def _read_entry(path: Path, *, ships: bool) -> Entry:
-    said, problem = read_once(_record, path)
+    said, problem = read_once(read_record, path)
     if said is None:
         return Entry(path.stem, path, None, 0, ships, problem)
     record, length = said

@@ -23,20 +23,6 @@ LAID_OUT = later(
     "How e and m are laid out; auto: the paper's way, or the nearest to it that suits the model."
 )
 
-LABELS = (
-    later("arrangements"),
-    later("lengths"),
-    later("source"),
-    later("sources"),
-    later("group sizes"),
-    later("length"),
-    later("schemes"),
-    later("ladder"),
-    later("failures"),
-    later("context length"),
-)
-"""What pages call settings: their names, where no column of a table has the same one."""
-
 Name = Literal["arrangements", "sharing", "capacity", "throughput", "training-time", "readout"]
 
 

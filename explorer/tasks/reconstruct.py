@@ -299,7 +299,7 @@ class Reconstruction(Task):
         frame["predicted"] = np.stack(report.predicted)
         frame["p"] = np.stack(report.p)
         frame["rank"] = np.stack(report.rank)
-        frame["e"], frame["m"] = np.clip(self.trainer.measured_vectors_of(report.best), -6e4, 6e4)
+        frame["e"], frame["m"] = np.clip(self.trainer.shown_vectors_of(report.best), -6e4, 6e4)
         return frame
 
     def _keep_recording(self) -> None:

@@ -167,15 +167,15 @@ class SharedTask(Divided):
         (`Waiting`) for what becomes of it.
         """
         while left := self._left():
-            claimed = cell_locks.first_free(self.id, left)
-            if claimed is None:
+            free = cell_locks.first_free(self.id, left)
+            if free is None:
                 yield from cell_locks.rest(self._others())
                 continue
-            part, claim = claimed
-            with claim:
+            part, lock = free
+            with lock:
                 self._part, self.inside = part, 0.0
                 yield self._progress()
-                if part in self._left():  # else it was finished between look and claim
+                if part in self._left():  # else it was finished before it was locked
                     yield from self.part(part)
             yield self._progress()
 

@@ -9,20 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from explorer import __version__
 from explorer.base.errors import CorruptFileError
 from explorer.base.files import say_kept
 from explorer.base.tensor_files import TensorFormat
+from explorer.base.value import Value
 from explorer.model.frozen import FrozenModel
 from explorer.training.trainer import Trainer
 
 
-class CheckpointHeader(BaseModel):
+class CheckpointHeader(Value):
     """The plain values of a checkpoint, infinities among them, as JSON has them in Python."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     of: str
     trainings: list[dict[str, Any]]

@@ -96,7 +96,7 @@ class Layout(ABC, Generic[Stored]):
     def words(self) -> str:
         """What is trained, in the words that a solution's id is made of."""
 
-    def known_starts(self, model: FrozenModel, recipe: Recipe) -> str | None:
+    def warm_starts(self, model: FrozenModel, recipe: Recipe) -> str | None:
         """Return the digest of the shipped vectors that rows start near, None if there are none."""
         return None
 
@@ -175,7 +175,7 @@ class OnePass(Layout[Solution]):
         return self.arrangement if self.sink is None else f"[{self.sink}]{self.arrangement}"
 
     @override
-    def known_starts(self, model: FrozenModel, recipe: Recipe) -> str | None:
+    def warm_starts(self, model: FrozenModel, recipe: Recipe) -> str | None:
         return None if recipe.known_m is None else warm_digest(model.fingerprint, self.arrangement)
 
     @override

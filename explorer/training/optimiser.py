@@ -96,7 +96,7 @@ class VectorAdamW:
         unbias_mean = -torch.expm1(count * _log(r.beta1))  # 1 - beta^count; MPS has no float64
         unbias_square = -torch.expm1(count * _log(r.beta2))
         denominator = (square / unbias_square).sqrt_().add_(r.eps)
-        pace = lr[:, None]
+        rate = lr[:, None]
         vectors[which] = (
-            vectors[which] * (1 - pace * r.weight_decay) - pace * (mean / unbias_mean) / denominator
+            vectors[which] * (1 - rate * r.weight_decay) - rate * (mean / unbias_mean) / denominator
         )

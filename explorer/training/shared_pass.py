@@ -85,12 +85,12 @@ class Answer:
     """What passes say about a proposal.
 
     Attributes:
-        measured: of each row and target position.
+        statistics: of each row and target position.
         gradient: of each row's loss by its inputs, (n, L, d_model).
         seconds: its share of the passes' time, by positions.
     """
 
-    measured: TokenStatistics
+    statistics: TokenStatistics
     gradient: Float[Tensor, "n L d"]
     seconds: float
 
@@ -297,9 +297,9 @@ def _joined(said: list[Answer]) -> Answer:
     """Put answers about consecutive rows of a proposal into one."""
     if len(said) == 1:
         return said[0]
-    measured = join([each.measured for each in said], (-1, said[0].measured.loss.shape[1]))
+    statistics = join([each.statistics for each in said], (-1, said[0].statistics.loss.shape[1]))
     gradient = torch.cat([each.gradient for each in said])
-    return Answer(measured, gradient, sum(each.seconds for each in said))
+    return Answer(statistics, gradient, sum(each.seconds for each in said))
 
 
 def _shrink(parts: list[_Part]) -> None:

@@ -44,12 +44,12 @@ def solution_of(
     score, seed = found.score, found.row.seed
     ids = np.array(found.row.target_ids, dtype=np.int64)
     called, words = name or model.name, f"{layout.words}, {shared}" if shared else layout.words
-    known = layout.known_starts(model, recipe)
-    origin = made_from(called, model.fingerprint, ids, words, recipe, seed, known)
+    warm = layout.warm_starts(model, recipe)
+    origin = made_from(called, model.fingerprint, ids, words, recipe, seed, warm)
     return layout.stored(
         found,
         shared_m=shared_m,
-        known_starts=known,
+        known_starts=warm,
         id=f"{origin}-{run}",
         made_from=origin,
         model=called,

@@ -53,7 +53,7 @@ def start_of(
     model: FrozenModel,
     recipe: Recipe,
     row: Row,
-    known: Float[Tensor, "2 d"] | None = None,
+    warm: Float[Tensor, "2 d"] | None = None,
     arrangement: ArrangementKey | None = None,
 ) -> Float[Tensor, "2 d"]:
     """Return e and m of a row as the recipe starts them: `start`, and what they may know.
@@ -62,17 +62,17 @@ def start_of(
         model: what they are for.
         recipe: how they start.
         row: its seed decides, and its target if e may know it.
-        known: e and m of a solution of another text, for recipes that start near one; None: the
+        warm: e and m of a solution of another text, for recipes that start near one; None: the
             pair of this seed among those that ship for the model, if any do.
         arrangement: what they are trained in; some has pairs of its own.
     """
     pair = start(model, recipe, row.seed, 2)
     if recipe.known_m is not None:
-        if known is None and (shipped := warm_pairs(model.fingerprint, arrangement)) is not None:
-            known = shipped[row.seed % len(shipped)]
-        if known is not None:
-            pair[0] = _towards(model, recipe, pair[0], known[0])
-            pair[1] = _as_long_as(recipe.known_m * model.embedding_std, known[1])
+        if warm is None and (shipped := warm_pairs(model.fingerprint, arrangement)) is not None:
+            warm = shipped[row.seed % len(shipped)]
+        if warm is not None:
+            pair[0] = _towards(model, recipe, pair[0], warm[0])
+            pair[1] = _as_long_as(recipe.known_m * model.embedding_std, warm[1])
     if recipe.target_in_e:
         ids = torch.tensor(row.target_ids, device=model.device)
         about = model.embed(ids).float().mean(0) - model.embedding_mean
@@ -81,15 +81,15 @@ def start_of(
 
 
 def _towards(
-    model: FrozenModel, recipe: Recipe, e: Float[Tensor, " d"], known: Float[Tensor, " d"]
+    model: FrozenModel, recipe: Recipe, e: Float[Tensor, " d"], warm: Float[Tensor, " d"]
 ) -> Float[Tensor, " d"]:
-    """Return e's random start turned towards a known e, both seen from the starts' middle."""
+    """Return e's random start turned towards a warm e, both seen from the starts' middle."""
     plain = recipe.init == "normal"
     centre = torch.zeros_like(e) if plain else model.embedding_mean.cpu()
     spread = recipe.init_scale * (1.0 if plain else model.embedding_std)
     share = recipe.known_e
     random = math.sqrt(1 - share**2) * (e - centre)
-    return centre + random + share * _as_long_as(spread, known - centre)
+    return centre + random + share * _as_long_as(spread, warm - centre)
 
 
 def _as_long_as(each: float, vector: Float[Tensor, " d"]) -> Float[Tensor, " d"]:

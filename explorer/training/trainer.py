@@ -203,7 +203,7 @@ class Trainer:
                 gradient.index_put_((uses,), each, accumulate=True)
             else:
                 gradient.index_add_(0, uses, each)
-            state.note(asked.rows, said.measured)
+            state.note(asked.rows, said.statistics)
         over = self._advance(live, gradient)
         elapsed = time.perf_counter() - started
         for i in (i for group in live for i in group.rows):
@@ -309,7 +309,7 @@ class Trainer:
         """Return row i's vectors as they stand now (once it is over: as they are kept)."""
         return self._of_row(i, self._state.vectors[self._state.uses[i]])
 
-    def measured_vectors_of(self, i: int) -> Float[np.ndarray, "W d"]:
+    def shown_vectors_of(self, i: int) -> Float[np.ndarray, "W d"]:
         """Return row i's vectors of its last detailed measurement (once over: those kept)."""
         return self._of_row(i, self._state.shown_vectors[i])
 

@@ -31,7 +31,7 @@ class JobContext:
         id: the job's id.
         spec: what is asked.
         pool: where models come from.
-        aside: a process for what would keep the other jobs waiting.
+        side_process: a process for what would keep the other jobs waiting.
         owner: whose job it is; None: nobody's.
         requested: run, pause or stop, as read from the queue lately.
         stopped: whether a wish to stop ended the work early.
@@ -46,7 +46,7 @@ class JobContext:
     id: str
     spec: JobSpec
     pool: ModelPool
-    aside: SideProcess = field(default_factory=SideProcess)
+    side_process: SideProcess = field(default_factory=SideProcess)
     owner: Owner | None = None
     requested: str = "run"
     stopped: bool = False

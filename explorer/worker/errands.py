@@ -80,7 +80,7 @@ class Download(Task):
         return tr("The model {title} is on this disk.", title=self._card.title)
 
 
-class Beside(Task):
+class InSideProcess(Task):
     """Waits for what is done in the process beside the worker, while other jobs go on.
 
     Stopped, it ends at once; the work itself ends where it next tells how far it is, or, if it
@@ -89,7 +89,7 @@ class Beside(Task):
 
     def __init__(
         self,
-        aside: SideProcess,
+        process: SideProcess,
         submit: Callable[[], "Future[int]"],
         *,
         doing: Progress,
@@ -99,13 +99,13 @@ class Beside(Task):
         """Say what is to be done.
 
         Args:
-            aside: the process.
+            process: that process.
             submit: gives it the work, which returns a count.
             doing: what is said until the work itself says how far it is.
             done: what came of it, from the count.
             dies: what is said if the process dies of it.
         """
-        self._aside, self._submit = aside, submit
+        self._process, self._submit = process, submit
         self._doing, self._done, self._dies = doing, done, dies
         self._given: Future[int] | None = None
         self._count: int | None = None
@@ -113,10 +113,10 @@ class Beside(Task):
     def _work(self) -> Iterator[Progress]:
         while self._count is None:
             work = self._given = self._submit()
-            newest, waits = self._doing, self._aside.is_busy_before(work)
+            newest, waits = self._doing, self._process.is_busy_before(work)
             while not work.done():
-                newest = self._aside.progress(work) or newest
-                waits = self._aside.is_busy_before(work)
+                newest = self._process.progress(work) or newest
+                waits = self._process.is_busy_before(work)
                 yield Waiting(OTHERS if waits else newest.sentence, newest.fraction)
             try:
                 self._count = work.result()
@@ -127,7 +127,7 @@ class Beside(Task):
     def stopping(self, reason: str = BY_HAND) -> Iterator[Progress]:
         """Take the work back."""
         if self._given is not None:
-            self._aside.stop(self._given)
+            self._process.stop(self._given)
         yield from ()
 
     @property

@@ -217,9 +217,9 @@ class Hands:
         if time.monotonic() - self._heard >= HEAR_SECONDS:
             self._heard = time.monotonic()
             with contextlib.suppress(StorageError):
-                wanted = client.requested([active.job.id for active in group])
+                requested = client.requested([active.job.id for active in group])
                 for active in group:
-                    active.job.requested = wanted.get(active.job.id, "stop")
+                    active.job.requested = requested.get(active.job.id, "stop")
         # what there is when one is stopped is still to be measured
         return any(a.job.requested != "run" and not a.job.stopped for a in group)
 

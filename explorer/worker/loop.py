@@ -64,7 +64,7 @@ class Worker:
         name, _, one_of_several = self.device_key.partition("#")
         self.device = choose_device(name)
         self.pool = ModelPool(self.device)
-        self.aside = SideProcess()
+        self.side_process = SideProcess()
         place = self.device_key if one_of_several else str(self.device)
         self.compute: FileLock = client.compute_lock(place)
         self.owner = Owner(client.device_name(self.device_key))
@@ -248,7 +248,7 @@ class Worker:
             if row.sentence != why:
                 ownership.tell(row.id, sentence=why)
         elif not self._leaves_to_another(row) and self.owner.claim(row.id):
-            job = JobContext(row.id, spec, self.pool, self.aside, self.owner, row.requested)
+            job = JobContext(row.id, spec, self.pool, self.side_process, self.owner, row.requested)
             job.result, job.notices = json.loads(row.result), json.loads(row.notices)
             job.deaths = row.deaths if row.mark < ownership.PROGRESS else 0
             self.hands.begin(job, row.attempts + 1)
@@ -308,14 +308,14 @@ class Worker:
         """Let UMAP compile, once: somebody looks at a map that is not made yet."""
         if not self._prepared:
             self._prepared = True
-            self.aside.submit(projection.warm_up)
+            self.side_process.submit(projection.warm_up)
 
     def _put_down(self) -> None:
         """Leave every job so that the next worker can go on with it."""
         self._now_doing("ended")
         self.hands.put_down()
         self.compute.release()
-        self.aside.close()
+        self.side_process.close()
         self._ended.set()
 
     def _orphaned(self) -> bool:

@@ -5,7 +5,6 @@ from typing import Any
 
 from explorer.assets import catalog
 from explorer.base.errors import BadInputError
-from explorer.base.language import tr
 from explorer.model.metrics import score
 from explorer.model.pool import ModelPool
 from explorer.runtime.step_times import StepTime
@@ -26,7 +25,7 @@ def answer(kind: str, payload: dict[str, Any], pool: ModelPool) -> dict[str, Any
         ExplorerError: with a sentence for the person who asked.
     """
     if kind == "pace":
-        return _pace(payload, pool).model_dump()
+        return _step_time(payload, pool).model_dump()
     if kind != "decode":
         raise BadInputError(f"There is no question of the kind “{kind}”.")
     solution = load_solution(Path(payload["solution"]))
@@ -45,12 +44,8 @@ def answer(kind: str, payload: dict[str, Any], pool: ModelPool) -> dict[str, Any
     }
 
 
-def _pace(payload: dict[str, Any], pool: ModelPool) -> StepTime:
-    card = catalog.find(payload["model"])
-    if card.folder is None:
-        raise BadInputError(
-            tr("{title} is not on this disk, so nothing can be timed with it.", title=card.title)
-        )
+def _step_time(payload: dict[str, Any], pool: ModelPool) -> StepTime:
+    folder, name = catalog.require(payload["model"])
     recipe = Recipe.model_validate(payload["recipe"])
-    model = pool.searching(card.folder, card.name, recipe.precision)
+    model = pool.searching(folder, name, recipe.precision)
     return timed(model, payload["length"], payload["arrangement"], recipe)

@@ -54,7 +54,7 @@ from explorer.tasks.step_time import timing
 from explorer.tasks.task import Task
 from explorer.worker import side_process
 from explorer.worker.context import JobContext
-from explorer.worker.errands import Beside, Download
+from explorer.worker.errands import Download, InSideProcess
 
 POLL_SECONDS = 5.0
 """How often a job looks whether another one makes the same thing."""
@@ -220,9 +220,9 @@ def _distances(job: JobContext, spec: DistancesSpec) -> Iterator[Stage]:
     make = measure_distances.make_and_save
     yield (
         doing.sentence,
-        lambda: Beside(
-            job.aside,
-            lambda: job.aside.submit(make, spec.set, side_process.tell),
+        lambda: InSideProcess(
+            job.side_process,
+            lambda: job.side_process.submit(make, spec.set, side_process.tell),
             doing=doing,
             done=lambda pairs: f"{counted(pairs, 'pair')}.",
             dies=DIED.format(works=later("measures distances"), how=later("with fewer solutions")),
@@ -237,9 +237,9 @@ def _map(job: JobContext, spec: MapSpec) -> Iterator[Stage]:
     doing = Progress(LAYING_OUT[spec.method], 0.1)
     yield (
         doing.sentence,
-        lambda: Beside(
-            job.aside,
-            lambda: job.aside.submit(maps.make_and_save, spec, states),
+        lambda: InSideProcess(
+            job.side_process,
+            lambda: job.side_process.submit(maps.make_and_save, spec, states),
             doing=doing,
             done=lambda n: tr("{points} laid out.", points=counted(n, spec.noun)),
             dies=DIED.format(

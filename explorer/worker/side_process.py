@@ -41,7 +41,7 @@ STOPS = 8
 
 
 class StoppedError(ExplorerError):
-    """What was done aside is no longer wanted."""
+    """What a side process was doing is no longer wanted."""
 
 
 class SideProcess:
@@ -99,7 +99,7 @@ class SideProcess:
         """Take work back, or have it end where it next tells how far it is."""
         if not of.cancel() and self._line is not None:
             self._stops += 1
-            self._line.unwanted[self._stops % STOPS] = self._numbers.get(of, NOBODY)
+            self._line.stopped[self._stops % STOPS] = self._numbers.get(of, NOBODY)
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
@@ -117,11 +117,11 @@ class _Line:
 
     Attributes:
         heard: numbers of what is done, with progress.
-        unwanted: numbers of what shall end.
+        stopped: numbers of what shall end.
     """
 
     heard: "SimpleQueue[tuple[int, Progress]]"
-    unwanted: Any
+    stopped: Any
 
 
 _numbers = count(1)
@@ -139,7 +139,7 @@ def tell(progress: Progress) -> None:
     global _told  # noqa: PLW0603
     if _line is None:
         return
-    _require_wanted()
+    _raise_if_stopped()
     if time.monotonic() - _told >= TELL_SECONDS:
         _told = time.monotonic()
         _line.heard.put((_doing, progress))
@@ -148,12 +148,12 @@ def tell(progress: Progress) -> None:
 def _carry_out(number: int, work: Callable[[], R]) -> R:
     global _doing, _told
     _doing, _told = number, -math.inf
-    _require_wanted()
+    _raise_if_stopped()
     return work()
 
 
-def _require_wanted() -> None:
-    if _line is not None and _doing in _line.unwanted:
+def _raise_if_stopped() -> None:
+    if _line is not None and _doing in _line.stopped:
         raise StoppedError(tr("Stopped by hand."))
 
 

@@ -192,8 +192,10 @@ def test_every_heading_of_what_ships_is_said_in_german(monkeypatch: pytest.Monke
 def _headings() -> Iterator[str]:
     """Yield every heading of the tables of one result of each kind."""
     for collection, draw in stored.KINDS:
-        shipped = {f: runs.load(f.parent) if collection is runs.RUNS else None
-                   for f in collection.shipped()}  # fmt: skip
+        shipped = {
+            f: runs.load(f.parent) if collection is runs.RUNS else None
+            for f in collection.shipped()
+        }
         of_kind = {run and run.settings.experiment: (file, run) for file, run in shipped.items()}
         for name, (file, run) in of_kind.items():
             tables = [chart.table for chart in draw(file)]

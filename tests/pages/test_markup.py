@@ -10,7 +10,8 @@ from google.protobuf.message import Message
 from streamlit.testing.v1 import AppTest
 
 from explorer.base import folders
-from explorer.figures.words import for_hover, shortened
+from explorer.base.formatting import shortened
+from explorer.figures.words import for_hover
 from explorer.library.items import Item
 from explorer.solutions import sets
 from tests.hostile import HOSTILE, WORDS, fill

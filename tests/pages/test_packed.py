@@ -74,8 +74,10 @@ def test_thirty_who_come_at_once_get_what_was_packed_once() -> None:
     app = Packed(files)
     for status, headers, body in run(come()):
         assert (status, headers["content-encoding"], headers["vary"]) == (
-            200, "gzip", "Accept-Encoding",
-        )  # fmt: skip
+            200,
+            "gzip",
+            "Accept-Encoding",
+        )
         assert headers["cache-control"] == FOR_EVER["cache-control"]
         assert int(headers["content-length"]) == len(body) < len(SCRIPT) / 10
         assert gzip.decompress(body) == SCRIPT

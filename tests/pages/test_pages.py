@@ -312,7 +312,7 @@ def test_the_page_is_told_when_only_it_can_show_what_is_new(tiny_llama_folder: P
     client.ask(job, "pause")  # by somebody else: Pause is to become Resume
     seen.append(followed(open_page(None, tiny_llama_folder, job=job), job)["stamp"])
     assert seen[0] != seen[1]
-    (look,) = feed.look({job: None}).values()
+    (look,) = feed.poll({job: None}).values()
     assert look.status["stamp"] == seen[1]
 
 
@@ -501,7 +501,7 @@ def test_a_text_the_model_writes_is_followed_and_never_read_as_markup(
         assert not app.exception
         if state == "running":
             assert followed(app, job.id)
-            (look,) = feed.look({job.id: None}).values()
+            (look,) = feed.poll({job.id: None}).values()
             assert look.status["text"] == "**bold** heron and tram"
         else:
             assert "**bold** heron and tram" in [text.value for text in app.text]

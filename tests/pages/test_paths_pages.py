@@ -201,8 +201,11 @@ def test_as_much_of_an_id_is_said_as_tells_options_apart() -> None:
     names = dict(zip(ids, ("one", "one", "one", "another"), strict=True))
     called = choice.told_apart(names)
     assert [*called.values()] == [
-        "one · aaaaaabb-1", "one · aaaaaabb-2", "one · cccccc", "another",
-    ]  # fmt: skip
+        "one · aaaaaabb-1",
+        "one · aaaaaabb-2",
+        "one · cccccc",
+        "another",
+    ]
     ends = choice.told_apart({0: "seeds", 1: "seeds"}, lambda k: (ids[0], ids[2 + k]))
     assert [*ends.values()] == ["seeds · aaaaaa · cccccc", "seeds · aaaaaa · dddddd"]
 

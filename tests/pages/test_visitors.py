@@ -17,7 +17,7 @@ from starlette.routing import Route
 from explorer.base.errors import BadInputError
 from explorer.jobs import client
 from explorer.library import labels
-from explorer.library.items import find
+from explorer.library.items import items
 from explorer.people import host, limits, owners
 from explorer.people.limits import Limits
 from explorer.people.person import ALONE, own_name, recognised
@@ -198,7 +198,7 @@ def test_a_job_that_goes_on_counts_as_one_that_begins(visit: Visit, job: str) ->
 def test_others_can_neither_delete_nor_name_an_entry(visit: Visit, job: str) -> None:
     client.ask(job, "stop")
     come(visit, "ben")
-    item = find("job", job)
+    (item,) = (item for item in items("job") if item.id == job)
     for action in (
         lambda: server.throw([item]),
         lambda: server.relabel(item, name="mine", note="", tags=()),
@@ -214,7 +214,8 @@ def test_others_can_neither_delete_nor_name_an_entry(visit: Visit, job: str) -> 
         server.undo(deletion)
     come(visit, "ada")
     server.undo(deletion)
-    assert find("job", job).owner == recognised("ada").id == owners.owners()[job]
+    (item,) = (item for item in items("job") if item.id == job)
+    assert item.owner == recognised("ada").id == owners.owners()[job]
 
 
 def test_the_library_shows_whose_and_filters_mine(visit: Visit, job: str) -> None:

@@ -75,8 +75,9 @@ def test_texts_are_added_to_what_ships(recorded: Path, monkeypatch: pytest.Monke
     assert after.header.ended_by == before.header.ended_by == HALFWAY
     assert after.header.seconds > before.header.seconds > 0
     assert {file.stem for file in recorded.parent.glob("*.safetensors")} == {
-        "paths", *(info.id for info in after.header.solutions)
-    }  # fmt: skip
+        "paths",
+        *(info.id for info in after.header.solutions),
+    }
 
 
 def test_by_another_recipe_the_same_solutions_are_connected_anew(

@@ -71,8 +71,8 @@ def test_words_are_spelled_one_way(english: Catalog) -> None:
     assert found == []
 
 
-def test_sentences_of_pages_nouns_and_the_gallery_are_found(english: Catalog) -> None:
-    for found in ("Glossary", "pair", "pairs", "A proverb"):
+def test_what_code_and_data_say_is_found(english: Catalog) -> None:
+    for found in ("Glossary", "pair", "pairs", "A proverb", "smallest p"):
         assert english.get(found) is not None, found
 
 

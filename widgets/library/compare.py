@@ -80,9 +80,9 @@ def _curves(one: Item, other: Item) -> None:
     left, right = st.columns(2)
     key = f"compare-{one.id}-{other.id}"
     with left:
-        charts.show(figures.accuracy_of(curves), key)
+        charts.show(figures.compared(curves, "accuracy"), key)
     with right:
-        charts.show(figures.loss_of(curves), key)
+        charts.show(figures.compared(curves, "loss"), key)
 
 
 def _settings(one: Solution, other: Solution) -> None:

@@ -24,7 +24,7 @@ from explorer.model.frozen import FrozenModel
 from explorer.model.pool import ModelPool
 from explorer.paths.curves import positions
 from explorer.paths.places import LANDSCAPE
-from explorer.paths.result import Paths
+from explorer.paths.result import Paths, Profile
 from explorer.runtime.interruption import Interrupted, abandonable
 from explorer.solutions.solution import now
 from explorer.specs.arrangements import input_length
@@ -216,8 +216,7 @@ def _lay_out(paths: Paths, spec: LandscapeSpec, model: FrozenModel, job: str | N
         np.concatenate([marks[[0, -1]], marks, plane.coordinates(curve)]), spec.level
     )
     n, text = len(x), paths.text(spec.pair)
-    nothing = np.full((n, n), np.nan, dtype=np.float32)
-    each = (n, n, len(text.target_ids))
+    nothing = Profile.empty(n, n, len(text.target_ids))
     a, b = (paths.header.solutions[i] for i in paths.header.pairs[spec.pair])
     header = LandscapeHeader(
         model=paths.header.model,
@@ -234,6 +233,5 @@ def _lay_out(paths: Paths, spec: LandscapeSpec, model: FrozenModel, job: str | N
     )
     return Landscape(
         header, points, marks, plane.origin, plane.along, plane.across, x, y,
-        nothing, nothing.copy(), np.zeros(each, np.int32), np.zeros(each, np.float16),
-        np.ones(each, np.int32),
+        *vars(nothing).values(),
     )  # fmt: skip

@@ -321,7 +321,7 @@ class Curves:
         (asked,), (said,) = proposals, answers
         by_point = self._layout.by_vector(said.gradient, asked.targets.shape[1]).flatten(1)
         samples = [curve.recipe.samples for curve in self.moving]
-        losses = said.measured.loss.mean(1).split(samples)
+        losses = said.statistics.loss.mean(1).split(samples)
         for curve, gradient, loss in zip(self.moving, by_point.split(samples), losses, strict=True):
             curve.update(curve.rows()[0], gradient, loss)
         self.spent += said.seconds + time.perf_counter() - started

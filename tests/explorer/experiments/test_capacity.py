@@ -201,7 +201,7 @@ def test_a_paper_model_goes_by_the_papers_name_and_only_shared_sources_by_theirs
         "Written for this project",
         "The model's own continuation",
     ]
-    assert "3 of ours" in paper_table.capacity_beside("h_lm", m_shared=True, ours=rows).alt
+    assert "3 of ours" in paper_table.capacity_comparison("h_lm", m_shared=True, ours=rows).alt
 
 
 def answers(run: Run) -> dict[str, bool | None]:
@@ -550,13 +550,18 @@ def test_a_length_that_was_tried_after_the_ladders_end_does_not_count() -> None:
     """On another device, that did not know it yet."""
     fields: dict[str, Any] = {"sources": ("seen",), "schemes": ("m free", "m shared")}
     cells = [
-        done("seen", "m free", 4, 1.0, 0.5), done("seen", "m free", 5, 1.0, None),
-        done("seen", "m free", 8, 0.5, None), done("seen", "m shared", 4, 0.5, 0.5),
-    ]  # fmt: skip
+        done("seen", "m free", 4, 1.0, 0.5),
+        done("seen", "m free", 5, 1.0, None),
+        done("seen", "m free", 8, 0.5, None),
+        done("seen", "m shared", 4, 0.5, 0.5),
+    ]
     late = [
-        done("seen", "m free", 5, 1.0, 1.0), *cells[2:3], done("seen", "m free", 11, 1.0, 1.0),
-        *cells[3:], done("seen", "m shared", 5, 1.0, 1.0),
-    ]  # fmt: skip
+        done("seen", "m free", 5, 1.0, 1.0),
+        *cells[2:3],
+        done("seen", "m free", 11, 1.0, 1.0),
+        *cells[3:],
+        done("seen", "m shared", 5, 1.0, 1.0),
+    ]
     one, several = made(*cells, **fields), made(cells[0], *late, **fields)
     assert ladders.rungs(several).equals(ladders.rungs(one))
     assert ladders.summary(several).equals(ladders.summary(one))
@@ -564,7 +569,10 @@ def test_a_length_that_was_tried_after_the_ladders_end_does_not_count() -> None:
 
 
 def test_one_text_has_no_deviation() -> None:
-    said = {f.id: f.figure for f in capacity.EXPERIMENT.findings(climbed(
-        {("random", "m free"): 8, ("generated", "m free"): 8}, texts=1
-    ))}  # fmt: skip
+    said = {
+        f.id: f.figure
+        for f in capacity.EXPERIMENT.findings(
+            climbed({("random", "m free"): 8, ("generated", "m free"): 8}, texts=1)
+        )
+    }
     assert "nats held" in said["F6"] and "nan" not in said["F6"]

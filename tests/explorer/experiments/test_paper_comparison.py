@@ -104,10 +104,12 @@ def test_what_tests_nothing_gives_way_to_what_does_on_the_same_model() -> None:
     said = [
         Evidence(Finding("F1", shown, figure), model, "run")
         for shown, figure, model in (
-            (None, "Needs A1.", "tiny"), (True, "Says it.", "tiny"), (False, "Denies.", "tiny"),
+            (None, "Needs A1.", "tiny"),
+            (True, "Says it.", "tiny"),
+            (False, "Denies.", "tiny"),
             (None, "Cannot tell.", "other"),
         )
-    ]  # fmt: skip
+    ]
     open_still = Evidence(Finding("F1", None, "p = .3", tested=True), "tiny", "run")
     other = Evidence(Finding("F2", None, "So."), "tiny", "run")
     found = paper_comparison.answers([*said, open_still, other])

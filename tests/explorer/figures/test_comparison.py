@@ -8,7 +8,9 @@ from explorer.solutions.recording import Recording
 
 def test_both_curves_are_drawn_until_each_is_over(make: Callable[..., Recording]) -> None:
     one, other = make(8), make(3)
-    chart = comparison.accuracy_of([("first, seed 10", one, 0), ("second, seed 12", other, 2)])
+    chart = comparison.compared(
+        [("first, seed 10", one, 0), ("second, seed 12", other, 2)], "accuracy"
+    )
     first, second = chart.figure.data
     assert list(first.x) == [1, 3, 4] and list(first.y) == [0.0, 0.25, 1.0]
     assert list(second.x) == [1, 3, 5] and first.name == "first, seed 10"
@@ -20,5 +22,5 @@ def test_both_curves_are_drawn_until_each_is_over(make: Callable[..., Recording]
 def test_what_is_no_number_is_not_drawn(make: Callable[..., Recording]) -> None:
     run = make(4)
     run.frames["loss"][1:, 0] = np.nan
-    (trace,) = comparison.loss_of([("first", run, 0)]).figure.data
+    (trace,) = comparison.compared([("first", run, 0)], "loss").figure.data
     assert trace.y[0] > 0 and all(value is None for value in trace.y[1:])

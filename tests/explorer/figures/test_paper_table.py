@@ -19,7 +19,7 @@ def ours(**change: Any) -> pd.DataFrame:
 @pytest.mark.parametrize("value", ["c_tokens", "h_lm"])
 @pytest.mark.parametrize("shared", [False, True])
 def test_table_3_alone_is_the_published_cells(value: Any, shared: bool) -> None:
-    chart = paper_table.capacity_beside(value, m_shared=shared)
+    chart = paper_table.capacity_comparison(value, m_shared=shared)
     table = paper.table3()
     cells = table[(table["value"] == value) & (table["m_shared"] == shared)]
     assert sorted(y for trace in chart.figure.data for y in trace.y) == sorted(cells["mean"])
@@ -30,14 +30,14 @@ def test_table_3_alone_is_the_published_cells(value: Any, shared: bool) -> None:
 
 def test_titles_tell_the_two_values_apart() -> None:
     titles = [
-        paper_table.capacity_beside(value, m_shared=True).figure.layout.title.text
+        paper_table.capacity_comparison(value, m_shared=True).figure.layout.title.text
         for value in ("c_tokens", "h_lm")
     ]
     assert "C_tokens" in titles[0] and "H_LM" in titles[1]
 
 
 def test_ours_is_filled_and_beside_and_escaped() -> None:
-    chart = paper_table.capacity_beside("h_lm", m_shared=False, ours=ours())
+    chart = paper_table.capacity_comparison("h_lm", m_shared=False, ours=ours())
     (mine,) = [trace for trace in chart.figure.data if trace.name.endswith("here")]
     assert list(mine.y) == [50.0] and list(mine.error_y.array) == [4.0]
     assert round(mine.x[0]) == 6
@@ -47,20 +47,20 @@ def test_ours_is_filled_and_beside_and_escaped() -> None:
 
 
 def test_a_lower_bound_is_marked_as_one() -> None:
-    chart = paper_table.capacity_beside("c_tokens", m_shared=False, ours=ours(at_least=True))
+    chart = paper_table.capacity_comparison("c_tokens", m_shared=False, ours=ours(at_least=True))
     marks = {t.name.rpartition(", ")[2]: list(t.text) for t in chart.figure.data}
     assert marks == {"published": [""] * 6, "here": ["≥"]}
 
 
 @pytest.mark.parametrize("change", [{"m_shared": True}, {"h_lm": None}, {"h_lm": float("nan")}])
 def test_what_was_not_run_is_not_drawn(change: dict[str, Any]) -> None:
-    chart = paper_table.capacity_beside("h_lm", m_shared=False, ours=ours(**change))
+    chart = paper_table.capacity_comparison("h_lm", m_shared=False, ours=ours(**change))
     assert "0 of ours" in chart.alt and "NaN" not in chart.figure.to_json()
     assert not [trace for trace in chart.figure.data if trace.name.endswith("here")]
 
 
 def test_a_capacity_of_zero_that_was_measured_is_drawn() -> None:
-    chart = paper_table.capacity_beside("c_tokens", m_shared=False, ours=ours(c_tokens=0))
+    chart = paper_table.capacity_comparison("c_tokens", m_shared=False, ours=ours(c_tokens=0))
     assert "1 of ours" in chart.alt
 
 
@@ -69,7 +69,7 @@ def test_arrangements_are_dashed_as_published_and_solid_as_ours() -> None:
         [("e", 8, 0.2, 0.1), ("e", 2, 0.5, 0.0), ("halves", 2, None, None)],
         columns=["arrangement", "n", "mean", "sd"],
     )
-    chart = paper_table.arrangements_beside(mine)
+    chart = paper_table.arrangement_comparison(mine)
     dashes = {trace.name.rsplit(", ")[-1]: trace.line.dash for trace in chart.figure.data}
     assert dashes == {"published": "dash", "here": "solid"}
     (here,) = [trace for trace in chart.figure.data if trace.name.endswith("here")]
@@ -85,7 +85,7 @@ def test_every_arrangement_of_ours_has_a_look_of_its_own() -> None:
     )
     here = [
         trace
-        for trace in paper_table.arrangements_beside(mine).figure.data
+        for trace in paper_table.arrangement_comparison(mine).figure.data
         if trace.name.endswith("here")
     ]
     looks = {(trace.line.color, trace.marker.symbol) for trace in here}

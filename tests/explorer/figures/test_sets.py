@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from explorer.base.formatting import shortened
 from explorer.figures import distances as charts
 from explorer.figures import maps as map_charts
-from explorer.figures.words import for_hover, shortened
+from explorer.figures.words import for_hover
 from explorer.geometry import distance_charts, maps, measure_distances
 from explorer.geometry.distance_report import DistanceReport
 from explorer.geometry.states import States

@@ -98,19 +98,19 @@ def _sign_of_life(age: float, *, device: str = "cpu", ready: bool = True) -> Non
 
 
 def test_a_worker_is_alive_while_its_heart_beats() -> None:
-    assert client.worker_status() == client.WorkerStatus(False, False, "", 0)
+    assert client.worker_status() == client.WorkerStatus(False, "", 0)
     _sign_of_life(0.0, ready=False)
-    assert client.worker_status() == client.WorkerStatus(True, False, "cpu", 0)
+    assert client.worker_status() == client.WorkerStatus(False, "cpu", 0)
     _sign_of_life(client.STALE_SECONDS - 5)
-    assert client.worker_status() == client.WorkerStatus(True, True, "cpu", 0)
+    assert client.worker_status() == client.WorkerStatus(True, "cpu", 0)
     _sign_of_life(client.STALE_SECONDS + 1)
-    assert client.worker_status() == client.WorkerStatus(False, False, "", 0)
+    assert client.worker_status() == client.WorkerStatus(False, "", 0)
 
 
 def test_of_two_workers_the_newest_counts() -> None:
     _sign_of_life(3.0, device="old", ready=True)
     _sign_of_life(1.0, device="new", ready=False)
-    assert client.worker_status() == client.WorkerStatus(True, False, "new", 0)
+    assert client.worker_status() == client.WorkerStatus(False, "new", 0)
 
 
 def test_what_runs_and_what_waits_is_ahead() -> None:

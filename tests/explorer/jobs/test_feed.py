@@ -22,21 +22,21 @@ def recording(*frames: np.ndarray, header: RecordingHeader = HEADER) -> Recordin
 
 def test_a_look_reads_a_frame_once() -> None:
     job = begin()
-    first = feed.look({job: None})[job]
+    first = feed.poll({job: None})[job]
     assert first.newest is None and first.stamp is None
     log = log_of(job)
     log.publish(frame(1, [[1, 2, 3], [1, 2, 3]]))
-    second = feed.look({job: first.stamp})[job]
+    second = feed.poll({job: first.stamp})[job]
     assert second.newest is not None and second.newest.frames["step"].tolist() == [1]
-    third = feed.look({job: second.stamp})[job]
+    third = feed.poll({job: second.stamp})[job]
     assert third.newest is None and third.stamp == second.stamp
     log.publish(frame(2, [[1, 2, 3], [1, 2, 3]]))
-    fourth = feed.look({job: third.stamp})[job]
+    fourth = feed.poll({job: third.stamp})[job]
     assert fourth.newest is not None and fourth.newest.frames["step"].tolist() == [2]
 
 
 def test_a_job_that_is_not_there_is_over() -> None:
-    status = feed.look({"nothere": None})["nothere"].status
+    status = feed.poll({"nothere": None})["nothere"].status
     assert status["over"] and status["state"] == feed.GONE
 
 
@@ -53,7 +53,7 @@ def test_a_job_that_is_not_there_is_over() -> None:
 def test_the_state_says_what_was_asked_and_what_is(state: str, requested: str, shown: str) -> None:
     job = begin()
     change(job, state=state, requested=requested)
-    status = feed.look({job: None})[job].status
+    status = feed.poll({job: None})[job].status
     assert status["state"] == shown and status["over"] == (state == "stopped")
     assert status["stamp"] == feed.stamp_of(client.get(job))
 
@@ -76,7 +76,7 @@ def test_the_stamp_changes_with_results_and_not_with_words() -> None:
 def test_no_number_breaks_the_message(h_lm: float) -> None:
     job = begin()
     change(job, result={"h_lm": h_lm})
-    shown = feed.look({job: None})[job].status["h_lm"]
+    shown = feed.poll({job: None})[job].status["h_lm"]
     assert shown == ("12.5 nats · 18 bits" if h_lm == 12.5 else "not a number")
 
 
@@ -137,7 +137,7 @@ def test_a_run_that_went_back_does_not_go_on() -> None:
 def test_why_nothing_moves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("EXPLORER_NO_WORKER", "1")
     assert "is starting" in feed.worker_note()
-    monkeypatch.setattr(client, "worker_status", lambda: client.WorkerStatus(True, True, "", 3))
+    monkeypatch.setattr(client, "worker_status", lambda: client.WorkerStatus(True, "", 3))
     assert feed.worker_note().startswith("2 other jobs share")
 
     def refuse(_: str) -> bool:

@@ -34,12 +34,12 @@ class Looks:
     def __init__(self) -> None:
         self.count, self.refuses, self.jobs = 0, False, set[str]()
 
-    def __call__(self, watched: Mapping[str, Any], *, rows: bool) -> dict[str, feed.Look]:
+    def __call__(self, watched: Mapping[str, Any], *, rows: bool) -> dict[str, feed.Poll]:
         self.count += 1
         self.jobs |= set(watched)
         if self.refuses:
             raise StorageError("The disk is away.")
-        return feed.look(watched, rows=rows)
+        return feed.poll(watched, rows=rows)
 
 
 def made(looks: Looks | None = None) -> Hub:
@@ -348,9 +348,9 @@ def test_the_event_loop_never_waits_for_the_disk() -> None:
 
         loop_thread, threads = threading.get_ident(), set[int]()
 
-        def look(watched: Mapping[str, Any], *, rows: bool) -> dict[str, feed.Look]:
+        def look(watched: Mapping[str, Any], *, rows: bool) -> dict[str, feed.Poll]:
             threads.add(threading.get_ident())
-            return feed.look(watched, rows=rows)
+            return feed.poll(watched, rows=rows)
 
         def sayer(_: str) -> feed.Say:
             threads.add(threading.get_ident())

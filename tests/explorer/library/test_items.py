@@ -8,10 +8,11 @@ import pytest
 from explorer.base import database, folders
 from explorer.base.database import JobRow, transaction
 from explorer.base.errors import BadInputError
+from explorer.base.tensor_files import TensorFormat
 from explorer.jobs import client
 from explorer.library import items, trash
 from explorer.solutions import sets, store
-from explorer.solutions.solution import Solution, save_solution
+from explorer.solutions.solution import FORMAT, Solution, save_solution
 from explorer.specs.jobs import DistancesSpec, DownloadSpec, MapSpec
 
 Kept = Callable[..., Solution]
@@ -21,8 +22,6 @@ pytestmark = pytest.mark.usefixtures("shipped")
 @pytest.mark.parametrize("kind", ["solution", "run", "set", "job"])
 def test_an_empty_library_lists_nothing(kind: Any) -> None:
     assert items.items(kind) == []
-    with pytest.raises(BadInputError, match=f"There is no {kind}"):
-        items.find(kind, "nothing")
 
 
 def test_solutions_come_newest_first_and_those_that_ship_last(
@@ -38,12 +37,12 @@ def test_solutions_come_newest_first_and_those_that_ship_last(
 
 
 def test_a_name_stands_for_the_text_and_leaves_the_file_alone(kept: Kept) -> None:
-    solution = kept(1)
-    item = items.find("solution", solution.record.id)
+    kept(1)
+    (item,) = items.items("solution")
     assert item.path is not None
     before = item.path.read_bytes()
     items.relabel(item, name="The heron", note="", tags=["bird"])
-    named = items.find("solution", item.id)
+    (named,) = items.items("solution")
     assert (named.title, named.label.tags, named.text) == ("The heron", ("bird",), item.text)
     assert item.path.read_bytes() == before
 
@@ -97,7 +96,7 @@ def test_a_set_is_called_what_it_is(make_set: Callable[..., str]) -> None:
     assert all(part in item.title for part in ("tiny", "N = 3", "3 contexts", name[:6]))
     assert item.facts["model"] == "tiny" and item.length == 3
     items.relabel(item, name="Herons", note="", tags=[])
-    assert items.find("set", name).title == "Herons"
+    assert [item.title for item in items.items("set")] == ["Herons"]
 
 
 def test_jobs_about_sets_name_the_set(make_set: Callable[..., str]) -> None:
@@ -167,8 +166,10 @@ def test_two_thousand_solutions_are_listed_quickly(
         (folder / f"{number}.safetensors").write_bytes(changed)
     assert len(items.items("solution")) == 2_000
     read: list[Path] = []
-    plain = store.read_record
-    monkeypatch.setattr(store, "read_record", lambda path: (read.append(path), plain(path))[1])
+    plain = FORMAT.measure
+    monkeypatch.setattr(
+        TensorFormat, "measure", lambda _, path: (read.append(path), plain(path))[1]
+    )
     start = time.process_time()
     assert len(items.items("solution")) == 2_000
     assert read == []

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
-from explorer.model import attention, families, head, inside, loading
+from explorer.model import attention, families, graphs, head, inside, loading
 from explorer.model.frozen import FrozenModel
 from explorer.model.metrics import generate
 from tests.explorer.model.networks import PLAIN, VARIANTS, loss_and_gradient, network, save
@@ -239,12 +239,10 @@ def test_going_on_gives_the_logits_of_the_whole_sequence(
 def test_fused_attention_is_for_gpus_that_ask_and_is_recorded(
     tiny_llama_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cpu, cuda = torch.device("cpu"), torch.device("cuda:0")
-    assert not attention.fused_wanted(cuda)
     monkeypatch.setenv(attention.SWITCH, "1")
-    assert attention.fused_wanted(cuda) and not attention.fused_wanted(cpu)
-    model = loading.load(tiny_llama_folder, dtype=torch.bfloat16, device=cpu)
-    assert model.body is not None and model.number_format == "bfloat16"
+    assert graphs.switched_on(attention.SWITCH, torch.device("cuda:0"))
+    model = loading.load(tiny_llama_folder, dtype=torch.bfloat16, device=torch.device("cpu"))
+    assert model.body is not None and not model.body.fused and model.number_format == "bfloat16"
     fused = replace(model, body=replace(model.body, fused=True), stored_in_bfloat16=True)
     assert fused.number_format == "bfloat16, fused attention"
     confirming = fused.in_float32()

@@ -99,11 +99,12 @@ def test_a_capture_is_not_left_in_the_middle(llama: FrozenModel) -> None:
 
 def test_the_switch_is_for_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu, cuda = torch.device("cpu"), torch.device("cuda:0")
-    assert not graphs.wanted(cuda)
+    assert not graphs.switched_on(graphs.SWITCH, cuda)
     monkeypatch.setenv(graphs.SWITCH, "1")
-    assert graphs.wanted(cuda) and not graphs.wanted(cpu)
+    assert graphs.switched_on(graphs.SWITCH, cuda)
+    assert not graphs.switched_on(graphs.SWITCH, cpu)
     monkeypatch.setenv(graphs.SWITCH, "0")
-    assert not graphs.wanted(cuda)
+    assert not graphs.switched_on(graphs.SWITCH, cuda)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU on this machine")

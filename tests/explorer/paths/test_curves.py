@@ -1,9 +1,10 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from explorer.paths.curves import (
     BENDS,
-    KINDS,
     CurveKind,
     arc_lengths,
     bends_on_chord,
@@ -11,6 +12,8 @@ from explorer.paths.curves import (
     positions,
     weights,
 )
+
+KINDS: tuple[CurveKind, ...] = get_args(CurveKind)
 
 
 def _points(kind: CurveKind, seed: int = 0, size: int = 40) -> np.ndarray:

@@ -28,9 +28,9 @@ run('explorer.worker.main')
     "beside the worker": """
 from explorer.worker.side_process import SideProcess
 if __name__ == '__main__':
-    aside = SideProcess()
-    aside.submit(openmp).result()
-    aside.close()
+    side_process = SideProcess()
+    side_process.submit(openmp).result()
+    side_process.close()
     sys.exit()  # what this process itself loads is not asked
 """,
     "benchmarks": "import benchmarks.paper_steps",

@@ -89,7 +89,7 @@ class Shift:
     def die(self) -> None:
         """Leave as a killed process does: no last words, and the system takes the locks back."""
         self.worker.compute.release()
-        self.worker.aside.close()
+        self.worker.side_process.close()
         for active in self.worker.active.values():
             with contextlib.suppress(LostError), guarded(_dead):
                 active.steps.close()  # type: ignore[attr-defined]

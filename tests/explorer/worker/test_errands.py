@@ -7,11 +7,11 @@ import pytest
 
 from explorer.base.errors import ExplorerError
 from explorer.base.progress import Progress
-from explorer.worker.errands import Beside
+from explorer.worker.errands import InSideProcess
 from explorer.worker.side_process import SideProcess
 
 
-class _Aside(SideProcess):
+class _Process(SideProcess):
     """A process whose work ends when a test says so."""
 
     def begin(self) -> "Future[int]":
@@ -28,20 +28,22 @@ class _Aside(SideProcess):
 
 
 def test_what_waited_when_the_process_died_is_begun_again() -> None:
-    aside, doing = _Aside(), Progress("Laying out.", 0.1)
+    process, doing = _Process(), Progress("Laying out.", 0.1)
     deadly, second, third = (
-        Beside(aside, aside.begin, doing=doing, done="{} laid out.".format, dies="Fewer, please.")
+        InSideProcess(
+            process, process.begin, doing=doing, done="{} laid out.".format, dies="Fewer, please."
+        )
         for _ in range(3)
     )
     works = [task.steps() for task in (deadly, second, third)]
     assert [next(work).sentence == "Laying out." for work in works] == [True, False, False]
-    aside.die()
+    process.die()
     with pytest.raises(ExplorerError, match="Fewer"):
         next(works[0])
     assert [next(work).sentence == "Laying out." for work in works[1:]] == [True, False]
-    aside.end(8)
+    process.end(8)
     assert next(works[1], None) is None and second.outcome == "8 laid out."
     next(works[2])
-    aside.die()
+    process.die()
     with pytest.raises(ExplorerError, match="Fewer"):
         next(works[2])

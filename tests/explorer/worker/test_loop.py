@@ -205,7 +205,7 @@ def test_umap_gets_ready_once_a_map_is_near(
     shift: "Shift", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(shift.worker.aside, "submit", asked.append)
+    monkeypatch.setattr(shift.worker.side_process, "submit", asked.append)
     shift.turns(2)
     assert asked == []
     for _ in range(2):

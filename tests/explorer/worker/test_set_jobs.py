@@ -108,7 +108,7 @@ def test_a_set_that_is_stopped_keeps_what_it_has(shift: "Shift", spec: SolveSetS
 def test_distances_and_maps_are_computed_by_the_worker(
     shift: "Shift", make_set: MakeSet, letters: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shift.worker.aside, "submit", _at_once)
+    monkeypatch.setattr(shift.worker.side_process, "submit", _at_once)
     name = make_set()
     flat = MapSpec(sets=(name,), method="pca")
     measured, laid = shift.finish(client.submit(DistancesSpec(set=name)), client.submit(flat))
@@ -161,7 +161,7 @@ def test_training_goes_on_beside_distances_and_maps(
     spec: Callable[..., DistancesSpec | MapSpec],
 ) -> None:
     never: Future[int] = Future()
-    monkeypatch.setattr(shift.worker.aside, "submit", lambda *_: never)
+    monkeypatch.setattr(shift.worker.side_process, "submit", lambda *_: never)
     asked = spec(set=make_set())
     beside, training = client.submit(asked), client.submit(long())
     shift.until(lambda: steps_of(training) > 2)
@@ -170,7 +170,7 @@ def test_training_goes_on_beside_distances_and_maps(
     assert shift.finish(beside)[0].state == "stopped" and never.cancelled()
     done: Future[int] = Future()
     done.set_result(12)
-    monkeypatch.setattr(shift.worker.aside, "submit", lambda *_: done)
+    monkeypatch.setattr(shift.worker.side_process, "submit", lambda *_: done)
     said = shift.finish(client.submit(asked))[0].sentence
     assert said == ("12 pairs." if spec is DistancesSpec else "12 solutions laid out.")
     assert client.get(training).state == "running"
@@ -184,7 +184,7 @@ def test_what_keeps_a_map_from_being_made_is_said(
     assert job.state == "failed" and "Lower the neighbors to 14" in (job.error or "")
     died: Future[int] = Future()
     died.set_exception(BrokenProcessPool())
-    monkeypatch.setattr(shift.worker.aside, "submit", lambda *_: died)
+    monkeypatch.setattr(shift.worker.side_process, "submit", lambda *_: died)
     (job,) = shift.finish(client.submit(spec))
     assert job.state == "failed" and "most likely for want of memory" in (job.error or "")
 
@@ -192,7 +192,7 @@ def test_what_keeps_a_map_from_being_made_is_said(
 def test_what_cannot_be_computed_is_the_jobs_sentence(
     shift: "Shift", make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shift.worker.aside, "submit", _at_once)
+    monkeypatch.setattr(shift.worker.side_process, "submit", _at_once)
     (failed,) = shift.finish(client.submit(DistancesSpec(set=make_set(inexact=99))))
     assert failed.state == "failed" and "no exact solution" in (failed.error or "")
 
@@ -228,7 +228,7 @@ def test_maps_of_hidden_states_and_roles_are_computed_by_the_worker(
 
     monkeypatch.setattr(ModelPool, "of_solution", of_solution)
     monkeypatch.setattr(linear_probes.probe, "__defaults__", (9, 0))
-    monkeypatch.setattr(shift.worker.aside, "submit", _at_once)
+    monkeypatch.setattr(shift.worker.side_process, "submit", _at_once)
     name = make_set(d=32, contexts=4)
     spec = MapSpec(sets=(name,), method="pca", place="m")
     laid, measured = shift.finish(client.submit(spec), client.submit(RolesSpec(set=name)))

@@ -24,7 +24,7 @@ PATIENCE = 60.0
 
 
 @pytest.fixture
-def aside() -> Iterator[SideProcess]:
+def process() -> Iterator[SideProcess]:
     made = SideProcess()
     yield made
     made.close()
@@ -47,8 +47,8 @@ def _who() -> tuple[int, int]:
     return os.getpid(), os.nice(0)
 
 
-def test_one_process_of_less_urgency_does_one_thing_after_the_other(aside: SideProcess) -> None:
-    first, again = aside.submit(_who), aside.submit(_who)
+def test_one_process_of_less_urgency_does_one_thing_after_the_other(process: SideProcess) -> None:
+    first, again = process.submit(_who), process.submit(_who)
     pid, niceness = first.result(PATIENCE)
     assert again.result(PATIENCE)[0] == pid != os.getpid()
     assert niceness == min(19, os.nice(0) + LESS_URGENT)
@@ -61,24 +61,24 @@ def _count(most: int) -> int:
     return most
 
 
-def _newest(aside: SideProcess, of: "Future[int]") -> Progress:
+def _newest(process: SideProcess, of: "Future[int]") -> Progress:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        if (progress := aside.progress(of)) is not None:
+        if (progress := process.progress(of)) is not None:
             return progress
         time.sleep(0.02)
     raise AssertionError("nothing was told")
 
 
-def test_it_tells_how_far_it_is_and_ends_when_nobody_wants_it(aside: SideProcess) -> None:
-    counting = aside.submit(_count, 100_000)
-    waiting, last = aside.submit(_count, 3), aside.submit(_count, 4)
-    first, later = _newest(aside, counting), _newest(aside, counting)
+def test_it_tells_how_far_it_is_and_ends_when_nobody_wants_it(process: SideProcess) -> None:
+    counting = process.submit(_count, 100_000)
+    waiting, last = process.submit(_count, 3), process.submit(_count, 4)
+    first, later = _newest(process, counting), _newest(process, counting)
     assert 0 <= first.fraction < later.fraction < 1
     assert later.sentence == f"Number {round(later.fraction * 100_000)}."
-    assert aside.progress(waiting) is None
-    aside.stop(last)
-    aside.stop(counting)
+    assert process.progress(waiting) is None
+    process.stop(last)
+    process.stop(counting)
     with pytest.raises(StoppedError):
         counting.result(PATIENCE)
     assert waiting.result(PATIENCE) == 3
@@ -86,18 +86,18 @@ def test_it_tells_how_far_it_is_and_ends_when_nobody_wants_it(aside: SideProcess
 
 
 def test_two_that_wait_for_their_turn_are_both_taken_back(
-    aside: SideProcess, tmp_path: Path
+    process: SideProcess, tmp_path: Path
 ) -> None:
-    counting = aside.submit(_count, 100_000)
-    _newest(aside, counting)
-    waiting = [aside.submit((tmp_path / name).touch) for name in ("first", "second")]
-    last = aside.submit(_who)
+    counting = process.submit(_count, 100_000)
+    _newest(process, counting)
+    waiting = [process.submit((tmp_path / name).touch) for name in ("first", "second")]
+    last = process.submit(_who)
     deadline = time.monotonic() + PATIENCE
     while not all(work.running() for work in waiting):  # too late to cancel
         assert time.monotonic() < deadline
         time.sleep(0.02)
     for work in [*waiting, counting]:
-        aside.stop(work)
+        process.stop(work)
     last.result(PATIENCE)
     assert all(isinstance(work.exception(), StoppedError) for work in [counting, *waiting])
     assert not any(tmp_path.iterdir()), "nobody wants them"
@@ -107,32 +107,32 @@ def test_telling_elsewhere_does_nothing() -> None:
     tell(Progress("Nobody hears this.", 0.5))
 
 
-def test_nobody_waits_while_it_works(aside: SideProcess) -> None:
-    aside.submit(_who).result(PATIENCE)
+def test_nobody_waits_while_it_works(process: SideProcess) -> None:
+    process.submit(_who).result(PATIENCE)
     began = time.monotonic()
-    squares = [aside.submit(_sleep_and_square, number) for number in (3, 4)]
+    squares = [process.submit(_sleep_and_square, number) for number in (3, 4)]
     assert time.monotonic() - began < 0.5 and not squares[1].done()
     assert [square.result(PATIENCE) for square in squares] == [9, 16]
     assert time.monotonic() - began >= 1.0
 
 
-def test_what_it_raises_is_raised_here(aside: SideProcess) -> None:
+def test_what_it_raises_is_raised_here(process: SideProcess) -> None:
     with pytest.raises(BadInputError, match="too few herons"):
-        aside.submit(_refuse, "There are too few herons.").result(PATIENCE)
-    assert aside.submit(_sleep_and_square, 5).result(PATIENCE) == 25
+        process.submit(_refuse, "There are too few herons.").result(PATIENCE)
+    assert process.submit(_sleep_and_square, 5).result(PATIENCE) == 25
 
 
-def test_after_a_death_another_process_goes_on(aside: SideProcess) -> None:
-    before = aside.submit(_who).result(PATIENCE)[0]
+def test_after_a_death_another_process_goes_on(process: SideProcess) -> None:
+    before = process.submit(_who).result(PATIENCE)[0]
     with pytest.raises(BrokenProcessPool):
-        aside.submit(_die).result(PATIENCE)
-    assert aside.submit(_who).result(PATIENCE)[0] not in (before, os.getpid())
+        process.submit(_die).result(PATIENCE)
+    assert process.submit(_who).result(PATIENCE)[0] not in (before, os.getpid())
 
 
-def test_closing_ends_it_whatever_it_does(aside: SideProcess) -> None:
-    pid = aside.submit(_who).result(PATIENCE)[0]
-    aside.submit(time.sleep, 600)
-    aside.close()
+def test_closing_ends_it_whatever_it_does(process: SideProcess) -> None:
+    pid = process.submit(_who).result(PATIENCE)[0]
+    process.submit(time.sleep, 600)
+    process.close()
     psutil.wait_procs([process for process in [_process(pid)] if process], timeout=PATIENCE)
     assert _process(pid) is None
 
@@ -142,9 +142,9 @@ def test_it_leaves_when_its_parent_is_killed() -> None:
         "import os, time\n"
         "from explorer.worker.side_process import SideProcess\n"
         "if __name__ == '__main__':\n"
-        "    aside = SideProcess()\n"
-        "    print(aside.submit(os.getpid).result(), flush=True)\n"
-        "    aside.submit(time.sleep, 600).result()\n"
+        "    process = SideProcess()\n"
+        "    print(process.submit(os.getpid).result(), flush=True)\n"
+        "    process.submit(time.sleep, 600).result()\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script], cwd=folders.PROJECT, stdout=subprocess.PIPE, text=True

@@ -146,7 +146,7 @@ def test_who_waits_for_somebody_elses_map_is_told(
         given.append(Future())
         return given[-1]
 
-    monkeypatch.setattr(shift.worker.aside, "_submit", submit)
+    monkeypatch.setattr(shift.worker.side_process, "_submit", submit)
     spec = MapSpec(sets=(make_set(),))
     first, second = client.submit(spec), client.submit(spec)
     shift.until(lambda: client.get(second).sentence.startswith("Waiting for another map"), 30)

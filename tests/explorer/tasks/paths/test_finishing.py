@@ -144,9 +144,7 @@ def test_a_step_that_promises_too_much_is_shortened_and_given_up_if_nothing_help
 
 
 def test_the_worst_of_each_stretch_is_asked_for_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    odds = np.array([
-        [-3.0, 9.0], [-5.0, 9.0], [-4.9, -1.0], [0.5, 0.7], [-2.0, 0.9], [9.0, -0.5]
-    ])  # fmt: skip
+    odds = np.array([[-3.0, 9.0], [-5.0, 9.0], [-4.9, -1.0], [0.5, 0.7], [-2.0, 0.9], [9.0, -0.5]])
     monkeypatch.setattr(finishing, "MOST_TOKENS", 5)
     place, n = finishing.asked_for(odds)
     stretches = [(1, 0), (4, 0), (2, 1), (5, 1)]
