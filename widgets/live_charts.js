@@ -100,7 +100,7 @@ function drawLines(chart, series, { log = false, yLabel, percent = false }) {
       pen = "L";
     });
     if (s.x.length === 1) path += "h0.1";
-    svg("path", { d: path, stroke: s.color, "stroke-dasharray": DASHES[s.dash] ?? "", class: "curve" }, root);
+    svg("path", { d: path, stroke: s.color, "stroke-dasharray": DASHES[s.dash] ?? s.dash ?? "", class: "curve" }, root);
   }
   const newest = (s) => (s.y.length ? show(s.y.at(-1)) : tr("nothing yet"));
   const now = series.map((s) => `${s.name}: ${newest(s)}`).join(", ");
@@ -122,7 +122,7 @@ function drawLegend(chart, series) {
   for (const s of series) {
     const entry = element("span", "entry", chart.legend);
     const sample = svg("svg", { width: 30, height: 10, "aria-hidden": "true" }, entry);
-    const line = { x1: 0, x2: 30, y1: 5, y2: 5, stroke: s.color, "stroke-dasharray": DASHES[s.dash] ?? "", class: "curve" };
+    const line = { x1: 0, x2: 30, y1: 5, y2: 5, stroke: s.color, "stroke-dasharray": DASHES[s.dash] ?? s.dash ?? "", class: "curve" };
     svg("line", line, sample);
     entry.appendChild(document.createTextNode(s.name));
   }
