@@ -47,7 +47,7 @@ def _over(count: int = 1) -> list[str]:
 
 def test_deleting_and_undoing_leaves_everything_as_it_was(kept: Kept, own_cache: Path) -> None:
     solutions = [kept(n, run="r" if n < 3 else None) for n in range(5)]
-    item = library.find("solution", solutions[1].record.id)
+    (item,) = (i for i in library.items("solution") if i.id == solutions[1].record.id)
     library.relabel(item, name="mine", note="", tags=["t"])
     before, listed = _files(own_cache), library.items("solution")
     deletion = trash.throw([i for i in listed if i.record and i.record.seed in (1, 4)])
@@ -134,7 +134,8 @@ def test_a_solution_of_a_set_goes_only_with_its_set(
     make_set: Callable[..., str], kept: Kept, own_cache: Path
 ) -> None:
     name = make_set()
-    library.relabel(library.find("set", name), name="Herons", note="", tags=[])
+    (item,) = library.items("set")
+    library.relabel(item, name="Herons", note="", tags=[])
     kept(7)
     before = _files(own_cache)
     member = next(
