@@ -72,7 +72,7 @@ def test_a_sample_of_every_recorded_run_is_what_its_files_say_in_float32(
         found = load(folder / runs.SOLUTIONS / row["solution"])
         ids = found.target_ids.tolist()
         again = (
-            score_memory(model, found.mem, ids)
+            score_memory(model, found.mem, ids, found.record.sink)
             if isinstance(found, Memory)
             else score(model, found.e, found.m, ids, found.record.arrangement)
         )
