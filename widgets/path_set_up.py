@@ -69,7 +69,8 @@ def _two() -> tuple[tuple[str, str], ...]:
             )
         )
     groups = exact_solutions.groups(known)
-    paired_first = sorted(known, key=lambda i: len(groups[exact_solutions.group(known[i])]) < 2)
+    seeds = {name: {known[i].seed for i in members} for name, members in groups.items()}
+    paired_first = sorted(known, key=lambda i: len(seeds[exact_solutions.group(known[i])]) < 2)
     a = exact_solutions.choose(tr("From"), paired_first, "path-a", wanted[0])
     alike = groups[exact_solutions.group(known[a])] if a in known else []
     seed = known[a].seed if a in known else None
