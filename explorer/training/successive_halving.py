@@ -45,7 +45,8 @@ def arrange(groups: Sequence[Group], losses: Mapping[int, float], recipe: Recipe
     found, steps = [losses[group.rows[0]] for group in order], max(g.steps for g in groups)
     racing = recipe.halve_at is None or steps < recipe.halve_at
     above = (recipe.rest_above if racing else LEAD) or math.inf
-    room = places(recipe, len(groups), steps, sum(loss <= above * found[0] for loss in found))
+    near = 1 + sum(loss <= above * found[0] for loss in found[1:])  # the leader, whatever its loss
+    room = places(recipe, len(groups), steps, near)
     for place, group in enumerate(order):
         if group.phase != FINISH:
             group.phase = SEARCH if place < room else REST

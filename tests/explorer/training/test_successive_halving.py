@@ -82,6 +82,12 @@ def test_a_leader_far_ahead_trains_alone_until_it_falls_back() -> None:
     assert [g.phase for g in groups] == [SEARCH, SEARCH, REST]
 
 
+def test_a_leader_whose_loss_is_no_number_goes_on() -> None:
+    groups = _groups(SEARCH, SEARCH, steps=8)
+    arrange(groups, {0: float("nan"), 1: float("nan")}, RACING)
+    assert [g.phase for g in groups] == [SEARCH, REST]
+
+
 def test_a_restart_in_its_last_steps_never_rests() -> None:
     groups = _groups(FINISH, SEARCH, SEARCH, SEARCH, steps=40)
     arrange(groups, {0: 9.0, 1: 1.0, 2: 2.0, 3: 3.0}, HALVING)
